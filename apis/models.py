@@ -1,0 +1,203 @@
+"""API Manager: assets of the catalog, the API instances made of them, their routes, upstreams and policies."""
+
+import uuid
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.urls import reverse
+
+from console.fields import EncryptedJSONField
+from console.models import Environment, Organization, User
+from gateways.models import Gateway
+from policies import catalog
+
+
+class Asset(models.Model):
+    """One version of an API in the organization's catalog: groupId/assetId/version."""
+
+    class Type(models.TextChoices):
+        REST = "rest-api", "REST API"
+        HTTP = "http-api", "HTTP API"
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="assets")
+    asset_id = models.SlugField(max_length=120)
+    version = models.CharField(max_length=40, default="1.0.0")
+    api_version = models.CharField(max_length=40, default="v1", help_text="The version consumers see.")
+    name = models.CharField(max_length=255)
+    type = models.CharField(max_length=12, choices=Type, default=Type.HTTP)
+    specification = models.TextField(blank=True, help_text="OpenAPI document, as uploaded.")
+    specification_name = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name", "version"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "asset_id", "version"], name="asset_version_is_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+class ApiInstanceQuerySet(models.QuerySet["ApiInstance"]):
+    def visible_to(self, user: User) -> "ApiInstanceQuerySet":
+        return self.filter(environment__in=Environment.objects.visible_to(user))
+
+    def deployed(self) -> "ApiInstanceQuerySet":
+        return self.filter(is_deployed=True).exclude(gateway=None)
+
+
+class ApiInstance(models.Model):
+    """An API on a gateway: listener address, routes, upstreams and policies.
+
+    `gateway` is where it goes; `is_deployed` whether it should run there.
+    """
+
+    class Protocol(models.TextChoices):
+        HTTP = "http", "HTTP"
+        HTTPS = "https", "HTTPS"
+
+    environment = models.ForeignKey(Environment, models.CASCADE, related_name="api_instances")
+    asset = models.ForeignKey(Asset, models.PROTECT, related_name="instances")
+    gateway = models.ForeignKey(Gateway, models.PROTECT, null=True, blank=True, related_name="api_instances")
+    label = models.CharField("instance label", max_length=255, blank=True)
+    description = models.TextField(blank=True)
+    protocol = models.CharField(max_length=5, choices=Protocol, default=Protocol.HTTP)
+    port = models.PositiveIntegerField(
+        default=8081, validators=[MinValueValidator(1), MaxValueValidator(65535)]
+    )
+    base_path = models.CharField(max_length=255, default="/")
+    consumer_endpoint = models.URLField(blank=True)
+    tags = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    is_deployed = models.BooleanField(default=False)
+    deployed_at = models.DateTimeField(null=True, blank=True)
+    is_deprecated = models.BooleanField(default=False)
+    extra = models.JSONField(
+        default=dict, blank=True, help_text="REST fields that are kept as sent and not acted upon."
+    )
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ApiInstanceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["asset__name", "id"]
+        verbose_name = "API instance"
+
+    def __str__(self) -> str:
+        return f"{self.asset.name} {self.autodiscovery_name}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("api", args=[self.pk])
+
+    @property
+    def autodiscovery_name(self) -> str:
+        return f"{self.asset.api_version}:{self.pk}"
+
+    @property
+    def resource_name(self) -> str:
+        """Its name in the snapshot, in acks and in the access log; its namespace is the environment's id."""
+        return f"apii-{self.pk}"
+
+    @property
+    def address(self) -> str:
+        return f"{self.protocol}://0.0.0.0:{self.port}{self.base_path}"
+
+
+class Upstream(models.Model):
+    """A backend of an API instance; `uri` may hold a path, which is put before the request's own."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    api = models.ForeignKey(ApiInstance, models.CASCADE, related_name="upstreams")
+    uri = models.CharField(max_length=1024)
+    label = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+
+    def __str__(self) -> str:
+        return self.label or self.uri
+
+
+class Route(models.Model):
+    """Which requests go to which upstreams: regular expressions, first match in `position` order wins."""
+
+    api = models.ForeignKey(ApiInstance, models.CASCADE, related_name="routes")
+    position = models.PositiveSmallIntegerField()
+    label = models.CharField(max_length=255, blank=True)
+    methods = models.CharField(max_length=255, blank=True)
+    path = models.CharField(max_length=1024, blank=True)
+    host = models.CharField(max_length=255, blank=True)
+    headers = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["api", "position"],
+                name="route_position_is_unique",
+                deferrable=models.Deferrable.DEFERRED,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.label or f"route {self.position}"
+
+
+class RouteUpstream(models.Model):
+    """An upstream's share of a route; the weights of a route sum to 100."""
+
+    route = models.ForeignKey(Route, models.CASCADE, related_name="targets")
+    upstream = models.ForeignKey(Upstream, models.CASCADE, related_name="targets")
+    weight = models.PositiveSmallIntegerField(default=100, validators=[MaxValueValidator(100)])
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.upstream} {self.weight} %"
+
+
+class PolicyBinding(models.Model):
+    """A policy applied to an API instance. Secret values of its configuration live in `secrets` alone."""
+
+    api = models.ForeignKey(ApiInstance, models.CASCADE, related_name="policies")
+    policy = models.CharField(max_length=120, help_text="The policy's name in the catalog.")
+    policy_version = models.CharField(max_length=40, blank=True)
+    label = models.CharField(max_length=255, blank=True)
+    config = models.JSONField(default=dict, help_text="Without the secrets.")
+    secrets = EncryptedJSONField(
+        default=dict, help_text="The secret values, merged into the configuration on push."
+    )
+    conditions = models.JSONField(
+        default=list, blank=True, help_text="[{methodRegex, uriTemplateRegex}]; empty means every request."
+    )
+    order = models.PositiveSmallIntegerField(help_text="1 runs first.")
+    is_disabled = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["order", "id"]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def template(self) -> Any:
+        """The catalog's entry; raises UnknownPolicy when the catalog no longer has it."""
+        return catalog.find(self.policy)
+
+    @property
+    def title(self) -> str:
+        return self.template.title
+
+    @property
+    def resource_name(self) -> str:
+        return f"{self.policy}-{self.pk}"

@@ -1,0 +1,53 @@
+"""Writes the audit entry of a change, in the change's own transaction."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import models
+
+from console.models import AuditEntry, Environment, Organization, User
+
+HIDDEN = "••••••"
+
+
+def record(
+    actor: User | None,
+    action: AuditEntry.Action,
+    target: models.Model,
+    *,
+    organization: Organization,
+    environment: Environment | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    actor_name: str = "",
+) -> AuditEntry | None:
+    """One entry with `{field: [before, after]}` of what differs; None when an update changes nothing.
+
+    Call it inside `transaction.atomic`. `before` and `after` hold JSON values, secrets already hidden.
+    """
+    diff = _difference(before or {}, after or {})
+    if action == AuditEntry.Action.UPDATE and not diff:
+        return None
+    return AuditEntry.objects.create(
+        actor=actor,
+        actor_name=actor_name or (actor.get_username() if actor else "system"),
+        organization=organization,
+        environment=environment,
+        action=action,
+        object_type=target._meta.model_name or "",
+        object_id=str(target.pk),
+        object_name=str(target)[:255],
+        diff=diff,
+    )
+
+
+def history(target: models.Model) -> models.QuerySet[AuditEntry]:
+    """The entries of one object, newest first."""
+    return AuditEntry.objects.filter(object_type=target._meta.model_name, object_id=str(target.pk))
+
+
+def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
+    fields = sorted({*before, *after})
+    return {
+        name: [before.get(name), after.get(name)] for name in fields if before.get(name) != after.get(name)
+    }

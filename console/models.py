@@ -1,0 +1,215 @@
+"""Who may do what where, and what was done: users, organizations, environments, roles, audit."""
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class User(AbstractUser):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+
+    def organizations(self) -> "OrganizationQuerySet":
+        """The organizations in which this user may see anything."""
+        return Organization.objects.visible_to(self)
+
+
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    def visible_to(self, user: User) -> "OrganizationQuerySet":
+        """Organizations where the user holds a role, and every one below those."""
+        if user.is_superuser:
+            return self
+        direct = Organization.objects.filter(roles__user=user).values_list("path", flat=True)
+        below = [Q(path__startswith=path) for path in direct]
+        return self.filter(_any(below)) if below else self.none()
+
+
+class Organization(models.Model):
+    """A tenant or, with a parent, a business group of one. `path` is the ids from the root down."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=120)
+    parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
+    path = models.TextField(editable=False, db_index=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.path = f"{self.parent.path if self.parent else ''}{self.pk}/"
+        super().save(*args, **kwargs)
+
+    @property
+    def root_id(self) -> uuid.UUID:
+        return uuid.UUID(self.path.split("/")[0])
+
+
+class EnvironmentQuerySet(models.QuerySet["Environment"]):
+    def visible_to(self, user: User) -> "EnvironmentQuerySet":
+        """Environments in which the user holds a role, directly or through an organization above."""
+        return self.permitting(user, Role.Name.values)
+
+    def permitting(self, user: User, names: Iterable[str]) -> "EnvironmentQuerySet":
+        """Environments in which the user holds one of these roles."""
+        if user.is_superuser:
+            return self
+        held = list(user.roles.filter(name__in=list(names)).select_related("organization"))
+        reach = [
+            Q(pk=role.environment_id)
+            if role.environment_id
+            else Q(organization__path__startswith=role.organization.path)
+            for role in held
+        ]
+        return self.filter(_any(reach)) if reach else self.none()
+
+
+class Environment(models.Model):
+    """A deployment scope inside an organization."""
+
+    class Type(models.TextChoices):
+        SANDBOX = "sandbox"
+        PRODUCTION = "production"
+        DESIGN = "design"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="environments")
+    name = models.CharField(max_length=120)
+    type = models.CharField(max_length=12, choices=Type, default=Type.SANDBOX)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = EnvironmentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "name"], name="environment_name_is_unique")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def permits(self, user: User, *names: str) -> bool:
+        """Whether the user holds one of these roles here."""
+        return Environment.objects.filter(pk=self.pk).permitting(user, names).exists()
+
+
+class Role(models.Model):
+    """A user's role in an organization and all below it, or in one environment alone."""
+
+    class Name(models.TextChoices):
+        ADMINISTRATOR = "administrator", "Administrator"
+        MANAGER = "manager", "Manager"
+        VIEWER = "viewer", "Viewer"
+
+    EDITORS = (Name.ADMINISTRATOR, Name.MANAGER)
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="roles")
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="roles")
+    environment = models.ForeignKey(Environment, models.CASCADE, null=True, blank=True, related_name="roles")
+    name = models.CharField(max_length=16, choices=Name)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "organization", "environment", "name"],
+                name="role_is_given_once",
+                nulls_distinct=False,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} is {self.name} of {self.environment or self.organization}"
+
+
+class ConnectedApp(models.Model):
+    """A machine's credentials for the REST interface; it acts with its owner's roles."""
+
+    client_id = models.CharField(primary_key=True, max_length=64, default=secrets.token_hex, editable=False)
+    name = models.CharField(max_length=120)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="connected_apps")
+    owner = models.ForeignKey(User, models.CASCADE, related_name="connected_apps")
+    secret_hash = models.CharField(max_length=64, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def renew_secret(self) -> str:
+        """A new secret, to be shown once; the one before stops working."""
+        secret = secrets.token_urlsafe(32)
+        self.secret_hash = digest(secret)
+        return secret
+
+
+class AccessToken(models.Model):
+    """A bearer token, stored hashed."""
+
+    LIFETIME_SECONDS = 3600
+
+    token_hash = models.CharField(primary_key=True, max_length=64, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="access_tokens")
+    connected_app = models.ForeignKey(ConnectedApp, models.CASCADE, null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.user} until {self.expires_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.expires_at > timezone.now()
+
+
+class AuditEntry(models.Model):
+    """Who changed what, and how; written in the transaction of the change by `console.audit`."""
+
+    class Action(models.TextChoices):
+        CREATE = "create"
+        UPDATE = "update"
+        DELETE = "delete"
+
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    actor = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    actor_name = models.CharField(max_length=160)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+")
+    environment = models.ForeignKey(Environment, models.CASCADE, null=True, related_name="+")
+    action = models.CharField(max_length=8, choices=Action)
+    object_type = models.CharField(max_length=40)
+    object_id = models.CharField(max_length=40)
+    object_name = models.CharField(max_length=255)
+    diff = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        verbose_name_plural = "audit entries"
+        indexes = [models.Index(fields=["object_type", "object_id", "-at"])]
+
+    def __str__(self) -> str:
+        return f"{self.actor_name} {self.action} {self.object_type} {self.object_name}"
+
+
+def digest(token: str) -> str:
+    """How a bearer token or a client secret is stored: SHA-256, since each has 256 random bits."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _any(conditions: Iterable[Q]) -> Q:
+    whole = Q()
+    for condition in conditions:
+        whole |= condition
+    return whole

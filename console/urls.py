@@ -1,0 +1,14 @@
+"""Every address of the console."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("console.pages.urls")),
+    path("", include("gateways.urls")),
+    path("", include("apis.urls")),
+    path("", include("policies.urls")),
+    path("", include("analytics.urls")),
+    path("", include("console.rest.urls")),
+]

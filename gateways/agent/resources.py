@@ -1,0 +1,186 @@
+"""The declarative resources: what Local Mode files hold and what a snapshot carries.
+
+Kinds and field names are Flex Gateway's (`apiVersion: gateway.mulesoft.com/v1alpha1`), so that its
+files work unchanged. Every model is frozen and refuses unknown fields.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic.alias_generators import to_camel
+
+API_VERSION = "gateway.mulesoft.com/v1alpha1"
+ApiVersion = Literal["gateway.mulesoft.com/v1alpha1", "gateway.mulesoft.com/v1beta1"]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class Metadata(Model):
+    name: str = Field(min_length=1)
+    namespace: str = "default"
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class Rule(Model):
+    """Attributes are AND-ed; every value is an RE2 expression that must match in full."""
+
+    path: str | None = None
+    methods: str | None = None
+    host: str | None = None
+    headers: dict[str, str] = {}
+
+
+class PolicyRef(Model):
+    name: str
+    namespace: str | None = None
+    kind: str = "Extension"
+
+
+class ServiceRouteConfig(Model):
+    destination_path: str = ""
+
+
+class ServiceRoute(Model):
+    rules: tuple[Rule, ...] = ()
+    config: ServiceRouteConfig = ServiceRouteConfig()
+
+
+class InlineService(Model):
+    address: str
+    routes: tuple[ServiceRoute, ...] = ()
+
+
+class InlinePolicy(Model):
+    policy_ref: PolicyRef
+    config: dict[str, Any] = {}
+    rules: tuple[Rule, ...] = ()
+
+
+class ApiInstanceSpec(Model):
+    address: str
+    services: dict[str, InlineService] = {}
+    policies: tuple[InlinePolicy, ...] = ()
+
+
+class Resource(Model):
+    api_version: ApiVersion
+    metadata: Metadata
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(namespace, name): unique within a kind."""
+        return self.metadata.namespace, self.metadata.name
+
+
+class ApiInstance(Resource):
+    kind: Literal["ApiInstance"]
+    spec: ApiInstanceSpec
+
+
+class Selector(Model):
+    kind: Literal["ApiInstance"] = "ApiInstance"
+    labels: dict[str, str] = {}
+
+
+class TargetRef(Model):
+    kind: Literal["ApiInstance", "Service", "Selector"] = "ApiInstance"
+    name: str | None = None
+    namespace: str | None = None
+    selector: Selector | None = None
+
+
+class PolicyBindingSpec(Model):
+    target_ref: TargetRef
+    policy_ref: PolicyRef
+    config: dict[str, Any] = {}
+    order: int = 50
+    rules: tuple[Rule, ...] = ()
+
+
+class PolicyBinding(Resource):
+    kind: Literal["PolicyBinding"]
+    spec: PolicyBindingSpec
+
+
+class ServiceSpec(Model):
+    address: str
+
+
+class Service(Resource):
+    kind: Literal["Service"]
+    spec: ServiceSpec
+
+
+class ConfigurationSpec(Model):
+    """Exactly one of its fields is set; each keeps its own schema where it is used."""
+
+    logging: dict[str, Any] | None = None
+    shared_storage: dict[str, Any] | None = None
+    probe: dict[str, Any] | None = None
+    proxy_protocol: dict[str, Any] | None = None
+    forward_proxy: dict[str, Any] | None = None
+    timeouts: dict[str, Any] | None = None
+    circuit_breaker: dict[str, Any] | None = None
+    tracing: dict[str, Any] | None = None
+    default_tls: dict[str, Any] | None = Field(None, alias="defaultTLS")
+    resource_limits: dict[str, Any] | None = None
+    platform_connection: dict[str, Any] | None = None
+
+
+class Configuration(Resource):
+    kind: Literal["Configuration"]
+    spec: ConfigurationSpec
+
+
+class SecretTls(Model):
+    crt: str
+    key: str
+
+
+class SecretSpec(Model):
+    tls: SecretTls
+
+
+class Secret(Resource):
+    kind: Literal["Secret"]
+    spec: SecretSpec
+
+
+class ContractClient(Model):
+    id: str
+    secret: str | None = None
+
+
+class ContractSpec(Model):
+    api_id: str
+    client: ContractClient
+    sla: dict[str, Any] | None = None
+
+
+class Contract(Resource):
+    kind: Literal["Contract"]
+    spec: ContractSpec
+
+
+class Extension(Resource):
+    kind: Literal["Extension"]
+    spec: dict[str, Any] = {}
+
+
+AnyResource = Annotated[
+    ApiInstance | PolicyBinding | Service | Configuration | Secret | Contract | Extension,
+    Field(discriminator="kind"),
+]
+RESOURCE: TypeAdapter[AnyResource] = TypeAdapter(AnyResource)
+
+
+class Snapshot(Model):
+    """All resources that one gateway should run. `digest` is over the resources' canonical JSON."""
+
+    gateway: str
+    generation: int = Field(ge=0)
+    digest: str
+    resources: tuple[AnyResource, ...]

@@ -1,0 +1,230 @@
+"""Gateways, their replicas, and what each replica said it runs."""
+
+import re
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from console.fields import EncryptedJSONField
+from console.models import Environment, User
+
+NAME = re.compile(r"^(?![-0-9])([a-z0-9-]{2,41}[a-z0-9])?$")
+
+
+class GatewayQuerySet(models.QuerySet["Gateway"]):
+    def visible_to(self, user: User) -> "GatewayQuerySet":
+        return self.filter(environment__in=Environment.objects.visible_to(user))
+
+
+class Gateway(models.Model):
+    """Registered once, one configuration; `generation` grows with every change to what it should run."""
+
+    class Platform(models.TextChoices):
+        LINUX = "linux", "Linux"
+        DOCKER = "docker", "Docker"
+        KUBERNETES = "kubernetes", "Kubernetes"
+
+    class Status(models.TextChoices):
+        CONNECTED = "connected", "Connected"
+        DISCONNECTED = "disconnected", "Disconnected"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    environment = models.ForeignKey(Environment, models.CASCADE, related_name="gateways")
+    name = models.CharField(
+        max_length=42,
+        validators=[
+            RegexValidator(
+                NAME, "Use 3 to 42 lower-case letters, digits and hyphens, starting with a letter."
+            )
+        ],
+    )
+    platform = models.CharField(max_length=12, choices=Platform, default=Platform.LINUX)
+    public_key = models.TextField(help_text="PEM; verifies what the gateway's replicas sign.")
+    generation = models.BigIntegerField(default=0)
+    digest = models.CharField(
+        max_length=64, blank=True, help_text="Of the snapshot last built, at that generation."
+    )
+    built_generation = models.BigIntegerField(default=0)
+    is_revoked = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = GatewayQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["environment", "name"], name="gateway_name_is_unique")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("gateway", args=[self.pk])
+
+    @property
+    def status(self) -> "Gateway.Status":
+        live = any(replica.is_connected for replica in self.replicas.all())
+        return Gateway.Status.CONNECTED if live else Gateway.Status.DISCONNECTED
+
+
+class RegistrationToken(models.Model):
+    """A one-time token that lets `gatewright registration create` make a gateway; stored hashed."""
+
+    LIFETIME = timedelta(hours=24)
+
+    token_hash = models.CharField(primary_key=True, max_length=64, editable=False)
+    environment = models.ForeignKey(Environment, models.CASCADE, related_name="registration_tokens")
+    gateway_name = models.CharField(max_length=42, blank=True)
+    platform = models.CharField(max_length=12, choices=Gateway.Platform, default=Gateway.Platform.LINUX)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    gateway = models.ForeignKey(Gateway, models.SET_NULL, null=True, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.gateway_name or 'any name'} in {self.environment}"
+
+
+class ReplicaQuerySet(models.QuerySet["Replica"]):
+    def connected(self) -> "ReplicaQuerySet":
+        return self.filter(stopped_at=None, last_heartbeat_at__gte=timezone.now() - _silence())
+
+
+class Replica(models.Model):
+    """One running process of a gateway (agent and Envoy), as its last heartbeat described it."""
+
+    id = models.UUIDField(primary_key=True)
+    gateway = models.ForeignKey(Gateway, models.CASCADE, related_name="replicas")
+    name = models.CharField(max_length=120)
+    version = models.CharField(max_length=40)
+    envoy_version = models.CharField(max_length=40, blank=True)
+    control_url = models.URLField(
+        blank=True, help_text="Where the console pushes snapshots; empty behind NAT."
+    )
+    is_reachable = models.BooleanField(default=True, help_text="Whether the console's last push got through.")
+    started_at = models.DateTimeField()
+    first_seen_at = models.DateTimeField(auto_now_add=True)
+    last_heartbeat_at = models.DateTimeField()
+    stopped_at = models.DateTimeField(null=True, help_text="When it said goodbye; empty while it runs.")
+    generation = models.BigIntegerField(default=0, help_text="Of the snapshot it runs.")
+    digest = models.CharField(max_length=64, blank=True)
+    envoy = models.JSONField(default=dict, help_text="Envoy's own state: pid, uptime, version, listeners.")
+
+    objects = ReplicaQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_connected(self) -> bool:
+        return self.stopped_at is None and self.last_heartbeat_at >= timezone.now() - _silence()
+
+
+class Deployment(models.Model):
+    """One attempt to bring a gateway to a snapshot."""
+
+    gateway = models.ForeignKey(Gateway, models.CASCADE, related_name="deployments")
+    generation = models.BigIntegerField()
+    digest = models.CharField(max_length=64)
+    resources_count = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-generation"]
+        constraints = [
+            models.UniqueConstraint(fields=["gateway", "generation"], name="deployment_per_generation")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.gateway} generation {self.generation}"
+
+
+class Ack(models.Model):
+    """A replica's answer to a deployment, or that none came."""
+
+    deployment = models.ForeignKey(Deployment, models.CASCADE, related_name="acks")
+    replica = models.ForeignKey(Replica, models.CASCADE, related_name="acks")
+    applied = models.BooleanField()
+    reason = models.TextField(blank=True)
+    duration_ms = models.PositiveIntegerField(null=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-at"]
+        constraints = [
+            models.UniqueConstraint(fields=["deployment", "replica"], name="ack_per_deployment_and_replica")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.replica} {'applied' if self.applied else 'refused'} generation {self.deployment.generation}"
+
+
+class ResourceStatus(models.Model):
+    """What one replica last said of one ApiInstance: design 5.3, never more than the ack told."""
+
+    class State(models.TextChoices):
+        APPLIED = "applied", "Applied"
+        REFUSED = "refused", "Refused"
+
+    replica = models.ForeignKey(Replica, models.CASCADE, related_name="resource_statuses")
+    namespace = models.CharField(max_length=120)
+    name = models.CharField(max_length=255)
+    state = models.CharField(max_length=8, choices=State)
+    reason = models.TextField(blank=True, help_text="The gateway's own words when refused.")
+    generation = models.BigIntegerField(help_text="Of the snapshot this answer was about.")
+    running_generation = models.BigIntegerField(
+        null=True, help_text="Of the version that serves; empty when none does."
+    )
+    since = models.DateTimeField(help_text="Since when it has been in this state.")
+
+    class Meta:
+        verbose_name_plural = "resource statuses"
+        constraints = [
+            models.UniqueConstraint(fields=["replica", "namespace", "name"], name="one_status_per_resource")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.state} on {self.replica}"
+
+
+class SeenToken(models.Model):
+    """The id of a signed request already answered: a second one with it is a replay."""
+
+    jti = models.CharField(primary_key=True, max_length=64)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.jti
+
+
+class ConsoleKey(models.Model):
+    """The key pair with which the console signs what it asks of replicas. There is one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    public_key = models.TextField()
+    private_key = EncryptedJSONField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return "console key"
+
+
+def _silence() -> timedelta:
+    """After how long without a heartbeat a replica counts as Disconnected."""
+    return timedelta(seconds=3 * settings.HEARTBEAT_SECONDS)
+
+
+def is_live(**_: Any) -> Q:
+    """Replicas that count as connected, for filters across relations."""
+    return Q(replicas__stopped_at=None, replicas__last_heartbeat_at__gte=timezone.now() - _silence())

@@ -1,0 +1,49 @@
+"""The catalog: every folder beside this file that holds a `policy.py` with a `POLICY`."""
+
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from policies.contract import Policy
+
+FOLDER = Path(__file__).parent
+
+
+class UnknownPolicy(LookupError):
+    """No policy of the catalog has this name."""
+
+
+@cache
+def policies() -> tuple[Policy[Any], ...]:
+    """Every policy, by title."""
+    found = (
+        import_module(f"{__name__}.{path.parent.name}.policy").POLICY for path in FOLDER.glob("*/policy.py")
+    )
+    return tuple(sorted(found, key=lambda policy: policy.title))
+
+
+def find(name: str) -> Policy[Any]:
+    """The policy of this name or alias. Raises UnknownPolicy, whose text names close matches."""
+    try:
+        return _by_name()[name]
+    except KeyError:
+        raise UnknownPolicy(_unknown(name)) from None
+
+
+def readme(policy: Policy[Any]) -> str:
+    """The policy's own documentation, Markdown."""
+    return (FOLDER / policy.name.replace("-", "_") / "README.md").read_text()
+
+
+@cache
+def _by_name() -> dict[str, Policy[Any]]:
+    return {name: policy for policy in policies() for name in (policy.name, *policy.aliases)}
+
+
+def _unknown(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, _by_name(), n=1)
+    hint = f'did you mean "{close[0]}"?' if close else f"one of {', '.join(p.name for p in policies())}."
+    return f'"{name}" is not a policy of the catalog; {hint}'

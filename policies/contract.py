@@ -1,0 +1,94 @@
+"""What a policy of the catalog is, and what it compiles to."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+TYPE_URL = "type.googleapis.com/"
+CATALOG_GROUP = "68ef9520-24e9-4cf2-b2f5-620025690913"
+"""The groupId under which clients of Anypoint name the included policies."""
+
+
+class Category(StrEnum):
+    SECURITY = "Security"
+    QUALITY_OF_SERVICE = "Quality of Service"
+    COMPLIANCE = "Compliance"
+    TRANSFORMATION = "Transformation"
+    TROUBLESHOOTING = "Troubleshooting"
+
+
+class PolicyConfig(BaseModel):
+    """Base of every policy's configuration: camelCase outside, frozen, nothing unknown.
+
+    Each field carries `title` and `description`, which become the form's label and help text.
+    Secrets are `SecretStr`: encrypted at rest, never rendered back.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One HTTP filter of a route's chain: `typed_config` holds its "@type" and its fields."""
+
+    name: str
+    typed_config: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What a policy adds to its API's routes.
+
+    `filters` run in this order inside the route's chain. `route_config` are further entries of the
+    route's `typed_per_filter_config`, for filters that read their settings from the route (CORS).
+    """
+
+    filters: tuple[Filter, ...] = ()
+    route_config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where one binding of a policy is compiled.
+
+    `binding` is unique on the gateway and stable across pushes ("namespace/name"): counters are kept
+    by it, and filters are named after it. `base_path` is "" or starts with "/" and has none at its
+    end. `state` is the gateway's state folder, where shared memory lives.
+    """
+
+    binding: str
+    api: str
+    base_path: str
+    state: Path
+
+
+C = TypeVar("C", bound=PolicyConfig)
+
+
+@dataclass(frozen=True)
+class Policy(Generic[C]):
+    """An entry of the catalog.
+
+    `name` is the asset id (`rate-limiting`); `aliases` are its other names, `rate-limiting-flex`
+    among them. `refusals` are regular expressions over Envoy's %RESPONSE_CODE_DETAILS% that only a
+    refusal by this policy matches; a Lua policy needs none, since it writes its name to the dynamic
+    metadata `gatewright: {policy: NAME}` before it answers.
+    """
+
+    name: str
+    title: str
+    category: Category
+    summary: str
+    version: str
+    config: type[C]
+    compile: Callable[[C, Scope], Compiled]
+    aliases: tuple[str, ...] = ()
+    runs_first: bool = False
+    is_resource_level: bool = True
+    refusals: tuple[str, ...] = ()
+    icon: str = "shield"
