@@ -1,0 +1,22 @@
+"""The console's own key pair, made on first use."""
+
+from gateways.agent import trust
+from gateways.agent.protocol import CONSOLE
+from gateways.models import ConsoleKey
+
+
+def console_key() -> ConsoleKey:
+    """The one row. Two processes that start together agree: the first to insert wins."""
+    found = ConsoleKey.objects.first()
+    if found:
+        return found
+    pair = trust.key_pair()
+    ConsoleKey.objects.bulk_create(
+        [ConsoleKey(public_key=pair.public, private_key=pair.private)], ignore_conflicts=True
+    )
+    return ConsoleKey.objects.get()
+
+
+def signer() -> trust.Signer:
+    """Signs what the console asks of replicas."""
+    return trust.Signer(console_key().private_key, CONSOLE)
