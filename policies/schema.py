@@ -1,0 +1,48 @@
+"""What a configuration's JSON schema says of one value: its references followed, its kind of control."""
+
+from collections.abc import Mapping
+from typing import Any
+
+PREFIX = "config"
+"""What every field's name, and every error's path, starts with."""
+
+Schema = Mapping[str, Any]
+
+_STRINGS = {"password": "secret", "expression": "expression", "multiline": "area"}
+_PLAIN = {"boolean": "switch", "integer": "number", "number": "number"}
+
+
+def resolve(schema: Schema, root: Schema) -> dict[str, Any]:
+    """The schema with its reference followed, and `X or null` read as an X that may be left out."""
+    found = dict(schema)
+    options = [part for part in found.pop("anyOf", ()) if part.get("type") != "null"]
+    inner = found.pop("$ref", None)
+    if inner:
+        target = root["$defs"][inner.rpartition("/")[2]]
+        return resolve({**target, **found}, root)
+    if len(options) == 1:
+        return resolve({**options[0], **found}, root)
+    return {**found, "anyOf": options} if options else found
+
+
+def kind(schema: Schema, root: Schema) -> str:
+    """choice, switch, number, text, secret, expression, area, lines, choices, rows, group or json."""
+    shape = schema.get("type", "")
+    if "enum" in schema or "const" in schema:
+        return "choice"
+    if shape == "string":
+        form = "password" if schema.get("writeOnly") else schema.get("format", "")
+        return _STRINGS.get(form, "text")
+    if shape == "array":
+        return _list_kind(resolve(schema.get("items", {}), root))
+    if shape == "object" and "properties" in schema:
+        return "group"
+    return _PLAIN.get(shape, "json")
+
+
+def _list_kind(item: Schema) -> str:
+    if "enum" in item:
+        return "choices"
+    if item.get("type") in {"string", "integer", "number"}:
+        return "lines"
+    return "rows" if "properties" in item else "json"

@@ -1,0 +1,83 @@
+"""A configuration as JSON, read from the form that `policies.schema_form` made.
+
+Reading is lenient: what cannot be a number stays the text that was typed, so that the schema's own
+validation names it and the form shows it again.
+"""
+
+import json
+import math
+from typing import Any
+
+from django.http import QueryDict
+
+from policies import rows
+from policies.schema import PREFIX, Schema, kind, resolve
+
+
+def read(schema: Schema, data: QueryDict) -> dict[str, Any]:
+    """The configuration that was posted. What was left empty is left out."""
+    return _read_members(schema, schema, data, PREFIX)
+
+
+def _read_members(schema: Schema, root: Schema, data: QueryDict, prefix: str) -> dict[str, Any]:
+    found = {}
+    for key, part in schema.get("properties", {}).items():
+        value = _read_one(resolve(part, root), root, data, f"{prefix}.{key}")
+        if value is not None:
+            found[key] = value
+    return found
+
+
+def _read_one(schema: Schema, root: Schema, data: QueryDict, name: str) -> Any:
+    """The posted value, or None for nothing."""
+    match kind(schema, root):
+        case "group":
+            return _read_members(schema, root, data, name)
+        case "rows":
+            item = resolve(schema["items"], root)
+            return [_read_row(item, root, data, name, key) for key in rows.keys(data, name)]
+        case "switch":
+            return name in data
+        case "choices":
+            return data.getlist(name)
+        case "lines":
+            item = resolve(schema.get("items", {}), root)
+            lines = [line.strip() for line in data.get(name, "").splitlines() if line.strip()]
+            return lines if item.get("type") == "string" else [_number(line) for line in lines]
+        case shape:
+            return _read_text(shape, schema, data.get(name, ""))
+
+
+def _read_row(item: Schema, root: Schema, data: QueryDict, name: str, key: str) -> dict[str, Any]:
+    return {} if key == rows.NEW else _read_members(item, root, data, f"{name}.{key}")
+
+
+def _read_text(shape: str, schema: Schema, typed: str) -> Any:
+    text = typed if shape in {"secret", "area"} else typed.strip()
+    if not text:
+        clears = shape != "secret" and schema.get("type") == "string" and schema.get("default")
+        return "" if clears else None
+    if shape == "number":
+        return _number(text)
+    if shape == "choice":
+        return next((one for one in schema.get("enum", ()) if str(one) == text), text)
+    return _json(text) if shape == "json" else text
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _number(text: str) -> int | float | str:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return value if math.isfinite(value) else text

@@ -1,0 +1,160 @@
+"""The form made from a policy's configuration schema, filled with a configuration and its errors.
+
+A field's name is its path in errors too: `config.rateLimits.0.maximumRequests`. What was posted is
+read back by `policies.schema_data`.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from policies.schema import PREFIX, Schema, kind, resolve
+
+Errors = Mapping[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Choice:
+    value: str
+    label: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class Field:
+    """One control. `kind` names its template; `fields` are a group's members, or a list's rows."""
+
+    kind: str
+    name: str
+    label: str
+    help: str = ""
+    is_required: bool = False
+    is_advanced: bool = False
+    is_stored: bool = False
+    value: Any = None
+    errors: tuple[str, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    fields: tuple["Field", ...] = ()
+
+    @property
+    def template(self) -> str:
+        return f"policies/fields/_{self.kind}.html"
+
+    @property
+    def key(self) -> str:
+        """The last part of the name: a row's key within its list."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def singular(self) -> str:
+        """What one row of the list is called."""
+        return self.label.removesuffix("s").lower() if self.label.endswith("s") else self.label.lower()
+
+
+def fields(
+    schema: Schema, config: Mapping[str, Any], errors: Errors | None = None, stored: Collection[str] = ()
+) -> tuple[Field, ...]:
+    """The controls for a configuration. `stored` names the secrets ("password") that are kept already."""
+    form = _Form(schema, errors or {}, {f"{PREFIX}.{path}" for path in stored})
+    return form.members(schema, config, PREFIX)
+
+
+class _Form:
+    """What every level of one form shares while it is built."""
+
+    def __init__(self, root: Schema, errors: Errors, stored: Collection[str]) -> None:
+        self.root, self.errors, self.stored = root, errors, stored
+
+    def members(self, schema: Schema, config: Mapping[str, Any], prefix: str) -> tuple[Field, ...]:
+        required = schema.get("required", ())
+        return tuple(
+            self.one(resolve(part, self.root), config.get(key), f"{prefix}.{key}", key in required)
+            for key, part in schema.get("properties", {}).items()
+        )
+
+    def one(self, schema: Schema, value: Any, name: str, required: bool) -> Field:
+        shape = kind(schema, self.root)
+        value = schema.get("default") if value is None else value
+        shown, inner = self._content(shape, schema, value, name)
+        return Field(
+            shape,
+            name,
+            label=schema.get("title") or name.rpartition(".")[2],
+            help=schema.get("description", ""),
+            is_required=required,
+            is_advanced=bool(schema.get("advanced")),
+            is_stored=name in self.stored,
+            value=shown,
+            errors=self._errors(name, deep=not inner),
+            choices=_choices(schema, value, self.root),
+            attributes=_attributes(schema),
+            fields=inner,
+        )
+
+    def _content(self, shape: str, schema: Schema, value: Any, name: str) -> tuple[Any, tuple[Field, ...]]:
+        """What a control shows, and the controls inside it."""
+        match shape:
+            case "group":
+                return None, self.members(schema, value if isinstance(value, Mapping) else {}, name)
+            case "rows":
+                return None, self._rows(schema, value, name)
+            case "lines" if isinstance(value, list | tuple):
+                return "\n".join(map(str, value)), ()
+            case "json" if value is not None and not isinstance(value, str):
+                return json.dumps(value, indent=2), ()
+        return "" if value is None else value, ()
+
+    def _rows(self, schema: Schema, value: Any, name: str) -> tuple[Field, ...]:
+        item = resolve(schema["items"], self.root)
+        entries = list(value) if isinstance(value, list | tuple) else []
+        entries += [{}] * max(0, schema.get("minItems", 0) - len(entries))
+        return tuple(
+            Field(
+                "row",
+                f"{name}.{at}",
+                label=item.get("title", ""),
+                errors=self._errors(f"{name}.{at}", deep=False),
+                fields=self.members(item, entry if isinstance(entry, Mapping) else {}, f"{name}.{at}"),
+            )
+            for at, entry in enumerate(entries)
+        )
+
+    def _errors(self, name: str, *, deep: bool) -> tuple[str, ...]:
+        """The messages at this name; a control that shows a whole list as text shows its entries' too."""
+        found = list(self.errors.get(name, ()))
+        for path, messages in self.errors.items() if deep else ():
+            if path.startswith(f"{name}."):
+                line = path.removeprefix(f"{name}.").split(".")[0]
+                found += [f"Line {int(line) + 1}: {text}" if line.isdigit() else text for text in messages]
+        return tuple(found)
+
+
+def _choices(schema: Schema, value: Any, root: Schema) -> tuple[Choice, ...]:
+    item = resolve(schema.get("items", {}), root) if schema.get("type") == "array" else schema
+    values = [item["const"]] if "const" in item else item.get("enum", ())
+    labels = item.get("labels", {})
+    chosen = value if isinstance(value, list | tuple) else [value]
+    return tuple(Choice(str(one), labels.get(str(one), str(one)), one in chosen) for one in values)
+
+
+def _attributes(schema: Schema) -> dict[str, Any]:
+    """The HTML attributes that let a browser check what the schema will."""
+    found: dict[str, Any] = {}
+    whole = schema.get("type") == "integer"
+    low = schema.get("minimum", _next(schema.get("exclusiveMinimum"), 1 if whole else 0))
+    high = schema.get("maximum", _next(schema.get("exclusiveMaximum"), -1 if whole else 0))
+    for name, value in (("min", low), ("max", high), ("maxlength", schema.get("maxLength"))):
+        if value is not None:
+            found[name] = value
+    if schema.get("type") == "number":
+        found["step"] = "any"
+    if schema.get("examples"):
+        example = schema["examples"][0]
+        found["placeholder"] = "\n".join(map(str, example)) if isinstance(example, list) else example
+    return found
+
+
+def _next(bound: Any, step: int) -> Any:
+    return None if bound is None else bound + step
