@@ -150,6 +150,9 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "gateways-forget-old": {"task": "gateways.tasks.forget_old", "schedule": 600.0},
+}
 
 HEARTBEAT_SECONDS = int(os.environ.get("GATEWRIGHT_HEARTBEAT_SECONDS", "5"))
 """How often a replica reports; one that misses three is Disconnected."""

@@ -151,7 +151,7 @@ class Deployment(models.Model):
 
 
 class Ack(models.Model):
-    """A replica's answer to a deployment, or that none came."""
+    """A replica's answer to a deployment."""
 
     deployment = models.ForeignKey(Deployment, models.CASCADE, related_name="acks")
     replica = models.ForeignKey(Replica, models.CASCADE, related_name="acks")
@@ -167,7 +167,8 @@ class Ack(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.replica} {'applied' if self.applied else 'refused'} generation {self.deployment.generation}"
+        verb = "applied" if self.applied else "refused"
+        return f"{self.replica} {verb} generation {self.deployment.generation}"
 
 
 class ResourceStatus(models.Model):

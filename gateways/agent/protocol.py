@@ -7,15 +7,20 @@ of the claims in `Claims`; the two ends are told apart by `iss` and `aud`.
 """
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from gateways.agent.histogram import LARGEST
 from gateways.agent.resources import Model
 
 CONSOLE = "gatewright-console"
 MAX_AGE_SECONDS = 60
 CLOCK_SKEW_SECONDS = 30
+SNAPSHOT_LIMIT = 64 * 1024 * 1024
+
+Generation = Annotated[int, Field(ge=0, le=2**53)]
+Digest = Annotated[str, Field(max_length=64)]
 
 
 class Claims(Model):
@@ -55,29 +60,29 @@ class ReplicaFacts(Model):
     name: str
     version: str
     envoy_version: str = ""
-    control_url: str = ""
+    control_url: str = Field("", max_length=200, pattern=r"^(https?://\S+)?$")
     started_at: datetime
 
 
 class ResourceAck(Model):
     """One ApiInstance's answer. `running_generation` is the version that serves; None when none does."""
 
-    namespace: str
-    name: str
+    namespace: str = Field(max_length=120)
+    name: str = Field(max_length=255)
     state: Literal["applied", "refused"]
     reason: str = ""
-    running_generation: int | None = None
+    running_generation: Generation | None = None
 
 
 class Ack(Model):
     """A replica's answer to a snapshot. `applied` is false only when nothing of it was taken into force."""
 
     replica: str
-    generation: int
-    digest: str
+    generation: Generation
+    digest: Digest
     applied: bool
     reason: str = ""
-    duration_ms: int = 0
+    duration_ms: int = Field(0, ge=0, le=2**31 - 1)
     at: datetime
     resources: tuple[ResourceAck, ...] = ()
 
@@ -85,8 +90,8 @@ class Ack(Model):
 class Heartbeat(Model):
     replica: ReplicaFacts
     state: Literal["running", "draining", "stopped"] = "running"
-    generation: int = 0
-    digest: str = ""
+    generation: Generation = 0
+    digest: Digest = ""
     envoy: dict[str, Any] = {}
     shed: dict[str, int] = Field({}, description="Lines dropped, by reason, since the replica started.")
 
@@ -98,3 +103,82 @@ class HeartbeatAnswer(Model):
     digest: str
     pull: bool = False
     heartbeat_seconds: int
+
+
+Count = Annotated[int, Field(ge=0)]
+Label = Annotated[str, Field(max_length=255)]
+Buckets = dict[Annotated[int, Field(ge=0, le=LARGEST)], Count]
+
+
+class TrafficCount(Model):
+    """Requests of one API that share every label, in the ten seconds from `time` (epoch seconds)."""
+
+    time: Count
+    namespace: Label
+    api: Label
+    route: Label
+    method: Label
+    status: Annotated[int, Field(ge=0, le=999)]
+    policy: Label = ""
+    application: Label = ""
+    requests: Annotated[int, Field(ge=1)]
+    received_bytes: Count = 0
+    sent_bytes: Count = 0
+    total: Buckets
+    upstream: Buckets = {}
+
+
+class ResourceCount(Model):
+    """Requests to one path of an API, its ids replaced, in the ten seconds from `time`."""
+
+    time: Count
+    namespace: Label
+    api: Label
+    method: Label
+    resource: Label
+    requests: Annotated[int, Field(ge=1)]
+    client_errors: Count = 0
+    server_errors: Count = 0
+    total: Buckets
+
+
+class RequestSample(Model):
+    """One request as it was. `at` is epoch seconds; the path has no query."""
+
+    at: Annotated[float, Field(ge=0)]
+    namespace: Label
+    api: Label
+    route: Label
+    method: Label
+    path: Annotated[str, Field(max_length=400)]
+    status: Annotated[int, Field(ge=0, le=999)]
+    policy: Label = ""
+    application: Label = ""
+    protocol: Label = ""
+    total_us: Count = 0
+    upstream_us: Count | None = None
+    received_bytes: Count = 0
+    sent_bytes: Count = 0
+    remote_address: Label = ""
+    user_agent: Label = ""
+    details: Label = ""
+    flags: Label = ""
+
+
+class TrafficBatch(Model):
+    """What the bytes from `start` to `end` of one access log hold. Taken only if `start` is committed."""
+
+    replica: str
+    file: Annotated[str, Field(min_length=1, max_length=60)]
+    start: Count
+    end: Count
+    counts: tuple[TrafficCount, ...] = ()
+    resources: tuple[ResourceCount, ...] = ()
+    samples: tuple[RequestSample, ...] = ()
+    shed: dict[Label, Count] = Field({}, description="Lines of these bytes that were not counted, by reason.")
+
+
+class TrafficAnswer(Model):
+    """Up to where the console has this file: where the next batch starts."""
+
+    committed: Count

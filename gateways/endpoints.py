@@ -1,0 +1,62 @@
+"""What agents call, under /agent/v1/: registrations, heartbeats, acks."""
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from gateways import change, heartbeats, push
+from gateways.agent.protocol import (
+    Ack,
+    Heartbeat,
+    HeartbeatAnswer,
+    RegistrationAnswer,
+    RegistrationRequest,
+)
+from gateways.agent_auth import Caller, Refused, agent_endpoint
+from gateways.console_key import console_key
+from gateways.models import Replica
+
+
+@agent_endpoint("POST", RegistrationRequest, limit=16 * 1024, signed=False)
+def registrations(request: HttpRequest, body: RegistrationRequest) -> RegistrationAnswer:
+    try:
+        gateway = change.register(body)
+    except change.UnusableToken as error:
+        raise Refused(401, str(error)) from error
+    except ValidationError as error:
+        raise Refused(400, " ".join(error.messages)) from error
+    return RegistrationAnswer(
+        gateway_id=str(gateway.pk),
+        name=gateway.name,
+        organization_id=str(gateway.environment.organization_id),
+        environment_id=str(gateway.environment_id),
+        console_public_key=console_key().public_key,
+        heartbeat_seconds=settings.HEARTBEAT_SECONDS,
+    )
+
+
+@agent_endpoint("POST", Heartbeat)
+def heartbeat(request: HttpRequest, caller: Caller, body: Heartbeat) -> HeartbeatAnswer:
+    _check_replica(caller, body.replica.id)
+    try:
+        return heartbeats.record(caller.gateway, body)
+    except heartbeats.ForeignReplica as error:
+        raise Refused(403, str(error)) from error
+
+
+@agent_endpoint("POST", Ack, limit=4 * 1024 * 1024)
+def acks(request: HttpRequest, caller: Caller, body: Ack) -> dict[str, int]:
+    _check_replica(caller, body.replica)
+    replica = Replica.objects.filter(pk=caller.replica_id, gateway=caller.gateway).first()
+    if replica is None:
+        raise Refused(404, "this replica sent no heartbeat yet")
+    if body.generation > caller.gateway.generation:
+        raise Refused(400, f"generation {body.generation} was never sent")
+    push.record_ack(caller.gateway, replica, body)
+    return {"generation": body.generation}
+
+
+def _check_replica(caller: Caller, replica_id: str) -> None:
+    """A replica speaks for itself alone."""
+    if replica_id != str(caller.replica_id):
+        raise Refused(403, "the body speaks for another replica than the signature")

@@ -1,0 +1,190 @@
+"""Brings snapshots to replicas, and keeps what each of them answered: design 5.1 and 5.3."""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import datetime
+
+import httpx
+from django.db import transaction
+from django.utils import timezone
+from pydantic import ValidationError
+
+from gateways import console_key
+from gateways.agent import protocol
+from gateways.agent.resources import Snapshot
+from gateways.agent.trust import Signer
+from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
+
+SNAPSHOT_PATH = "/v1/snapshot"
+TIMEOUT = httpx.Timeout(30, connect=3)
+AT_ONCE = 16
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """The replica could not be reached, or what answered is not it."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunsLater:
+    """The replica refused the snapshot because it runs a later one (409)."""
+
+    reason: str = "it runs a later generation"
+
+
+Answer = protocol.Ack | NoAnswer | RunsLater
+
+
+def push(gateway: Gateway, snapshot: Snapshot) -> list[Ack]:
+    """Put the snapshot to every live replica at once; the acks of those that answered.
+
+    One that does not answer is marked unreachable: it pulls by itself after its next heartbeat.
+    """
+    deployment(gateway, snapshot.generation, snapshot.digest, len(snapshot.resources))
+    replicas = list(gateway.replicas.connected().exclude(control_url=""))
+    if not replicas:
+        return []
+    acks = []
+    for replica, answer in _answers(gateway, snapshot, replicas):
+        Replica.objects.filter(pk=replica.pk).update(is_reachable=not isinstance(answer, NoAnswer))
+        if isinstance(answer, protocol.Ack):
+            acks.append(record_ack(gateway, replica, answer))
+        else:
+            log.warning(
+                "gateway=%s replica=%s generation=%d acked=false reason=%r",
+                gateway,
+                replica,
+                snapshot.generation,
+                answer.reason,
+            )
+    return acks
+
+
+def deployment(gateway: Gateway, generation: int, digest: str, resources_count: int) -> Deployment:
+    """The row of this attempt. Asking again for the same generation gives the same row."""
+    row, _ = Deployment.objects.update_or_create(
+        gateway=gateway,
+        generation=generation,
+        defaults={"digest": digest, "resources_count": resources_count},
+    )
+    return row
+
+
+@transaction.atomic
+def record_ack(gateway: Gateway, replica: Replica, ack: protocol.Ack) -> Ack:
+    """Keep a replica's answer, whether it came with the push or after a pull.
+
+    What it says of single APIs counts only if no answer about a later snapshot was kept before.
+    """
+    replica = Replica.objects.select_for_update().get(pk=replica.pk)
+    at = min(ack.at, timezone.now())
+    row, _ = Deployment.objects.get_or_create(
+        gateway=gateway,
+        generation=ack.generation,
+        defaults={"digest": ack.digest, "resources_count": len(ack.resources)},
+    )
+    kept, _ = Ack.objects.update_or_create(
+        deployment=row,
+        replica=replica,
+        defaults={
+            "applied": ack.applied,
+            "reason": ack.reason,
+            "duration_ms": ack.duration_ms,
+            "at": at,
+        },
+    )
+    if ack.applied and ack.generation >= replica.generation:
+        replica.generation, replica.digest = ack.generation, ack.digest
+        replica.save(update_fields=["generation", "digest"])
+    _keep_statuses(replica, ack, at)
+    refused = [resource.name for resource in ack.resources if resource.state == "refused"]
+    log.info(
+        "gateway=%s replica=%s generation=%d applied=%s refused=%s duration_ms=%d",
+        gateway,
+        replica,
+        ack.generation,
+        str(ack.applied).lower(),
+        ",".join(refused) or "none",
+        ack.duration_ms,
+    )
+    return kept
+
+
+def _keep_statuses(replica: Replica, ack: protocol.Ack, at: datetime) -> None:
+    """Replace the replica's statuses by those of this ack; `since` stays where the state does."""
+    before = {(status.namespace, status.name): status for status in replica.resource_statuses.all()}
+    if any(status.generation > ack.generation for status in before.values()):
+        return
+    told = {(resource.namespace, resource.name): resource for resource in ack.resources}
+    ResourceStatus.objects.bulk_create(
+        [_status(replica, ack.generation, resource, before.get(key), at) for key, resource in told.items()],
+        update_conflicts=True,
+        unique_fields=["replica", "namespace", "name"],
+        update_fields=["state", "reason", "generation", "running_generation", "since"],
+    )
+    if ack.applied:
+        gone = [status.pk for key, status in before.items() if key not in told]
+        ResourceStatus.objects.filter(pk__in=gone).delete()
+
+
+def _status(
+    replica: Replica,
+    generation: int,
+    resource: protocol.ResourceAck,
+    before: ResourceStatus | None,
+    at: datetime,
+) -> ResourceStatus:
+    is_same = before is not None and (before.state, before.reason) == (resource.state, resource.reason)
+    return ResourceStatus(
+        replica=replica,
+        namespace=resource.namespace,
+        name=resource.name,
+        state=resource.state,
+        reason=resource.reason,
+        generation=generation,
+        running_generation=resource.running_generation,
+        since=before.since if before and is_same else at,
+    )
+
+
+def _answers(
+    gateway: Gateway, snapshot: Snapshot, replicas: list[Replica]
+) -> Iterator[tuple[Replica, Answer]]:
+    """Each replica's answer as soon as it is there."""
+    body = snapshot.model_dump_json(by_alias=True).encode()
+    signer = console_key.signer()
+    with (
+        httpx.Client(timeout=TIMEOUT, trust_env=False) as http,
+        ThreadPoolExecutor(min(AT_ONCE, len(replicas))) as pool,
+    ):
+        asked = {
+            pool.submit(_put, http, signer, str(gateway.pk), replica, body): replica for replica in replicas
+        }
+        for future in as_completed(asked):
+            yield asked[future], future.result()
+
+
+def _put(http: httpx.Client, signer: Signer, gateway_id: str, replica: Replica, body: bytes) -> Answer:
+    signature = signer.headers(gateway_id, "PUT", SNAPSHOT_PATH, body, subject=str(replica.pk))
+    try:
+        response = http.put(
+            replica.control_url.rstrip("/") + SNAPSHOT_PATH,
+            content=body,
+            headers={"Content-Type": "application/json", **signature},
+        )
+        if response.status_code == 409:
+            return RunsLater()
+        if response.status_code != 200:
+            return NoAnswer(f"answered {response.status_code}")
+        ack = protocol.Ack.model_validate_json(response.content)
+    except httpx.HTTPError as error:
+        return NoAnswer(str(error) or type(error).__name__)
+    except ValidationError:
+        return NoAnswer("what answered is not a replica of Gatewright")
+    return ack if ack.replica == str(replica.pk) else NoAnswer("another replica answered at its address")
