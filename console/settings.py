@@ -7,6 +7,7 @@ import dj_database_url
 from csp.constants import NONE, SELF
 
 from console import keys
+from console.stack import places
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOME = Path(os.environ.get("GATEWRIGHT_HOME") or BASE_DIR / ".gatewright").resolve()
@@ -20,8 +21,8 @@ CONSOLE_PORT = int(os.environ.get("GATEWRIGHT_CONSOLE_PORT", "8000"))
 CONSOLE_URL = os.environ.get("GATEWRIGHT_CONSOLE_URL", f"http://localhost:{CONSOLE_PORT}").rstrip("/")
 CSRF_TRUSTED_ORIGINS = [CONSOLE_URL]
 
-DATABASE_URL = os.environ.get("DATABASE_URL", "postgres://gatewright@localhost:5432/gatewright")
-REDIS_URL = os.environ.get("REDIS_URL", "redis://localhost:6379/0")
+DATABASE_URL = os.environ.get("DATABASE_URL") or places.database_url(HOME)
+REDIS_URL = os.environ.get("REDIS_URL") or places.redis_url(HOME)
 
 DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
@@ -144,7 +145,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
-CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

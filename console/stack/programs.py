@@ -1,0 +1,102 @@
+"""A program of the stack: how it is started, logged and stopped."""
+
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from console.stack.account import Account
+
+LOG_BYTES = 5_000_000
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+
+
+@dataclass(frozen=True)
+class Program:
+    """`environment` replaces ours when given; `stage` says when it stops: the highest first."""
+
+    name: str
+    args: tuple[str, ...]
+    environment: Mapping[str, str] | None = None
+    account: Account | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_seconds: float = 10
+    stage: int = 0
+
+
+class Child:
+    """A running program. Its output goes to `<name>.log`; the last lines are kept for a crash report."""
+
+    def __init__(self, program: Program, logs: Path, echo: Callable[[str, str], None] | None = None) -> None:
+        self.program = program
+        self.started_at = time.monotonic()
+        self.last_lines: deque[str] = deque(maxlen=8)
+        self._process = subprocess.Popen(
+            program.args,
+            env=program.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_stop_with_parent(program.stop_signal),  # noqa: PLW1509 one system call, no lock is taken
+            **(program.account.popen if program.account else {}),
+        )
+        self.pid = self._process.pid
+        self._reader = threading.Thread(target=self._keep_output, args=(logs, echo), daemon=True)
+        self._reader.start()
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
+
+    @property
+    def ran_seconds(self) -> float:
+        return time.monotonic() - self.started_at
+
+    def ask_to_stop(self) -> None:
+        if self.exit_code is None:
+            self._process.send_signal(self.program.stop_signal)
+
+    def end(self, deadline: float) -> bool:
+        """Wait until `deadline` (monotonic), then kill what is left of it; False if that was needed."""
+        try:
+            self._process.wait(max(0, deadline - time.monotonic()))
+            return True
+        except subprocess.TimeoutExpired:
+            os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait()
+            return False
+        finally:
+            self._reader.join(timeout=1)
+
+    def _keep_output(self, logs: Path, echo: Callable[[str, str], None] | None) -> None:
+        file = RotatingFileHandler(logs / f"{self.program.name}.log", maxBytes=LOG_BYTES, backupCount=1)
+        stream = self._process.stdout
+        assert stream is not None
+        with stream:
+            for raw in stream:
+                line = raw.decode(errors="replace").rstrip("\n")
+                self.last_lines.append(line)
+                file.handle(_record(line))
+                if echo:
+                    echo(self.program.name, line)
+        file.close()
+
+
+def _record(line: str) -> logging.LogRecord:
+    return logging.LogRecord("stack", logging.INFO, "", 0, line, None, None)
+
+
+def _stop_with_parent(number: signal.Signals) -> Callable[[], None]:
+    """What the child does before it starts: ask the kernel to signal it when we die, however we die."""
+    return lambda: LIBC.prctl(PR_SET_PDEATHSIG, int(number))

@@ -1,0 +1,33 @@
+"""Real servers for the tests: those of DATABASE_URL and REDIS_URL, else embedded ones.
+
+A plugin, because the environment must stand before Django reads its settings, which pytest-django
+does before any conftest.py is loaded.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HOME = Path(tempfile.mkdtemp(prefix="gatewright-tests-", dir="/tmp"))
+os.environ["GATEWRIGHT_HOME"] = str(HOME)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def servers() -> Iterator[None]:
+    """PostgreSQL and Valkey, for as long as the session runs."""
+    from console.stack import servers
+
+    HOME.chmod(0o711)
+    with servers.running(HOME, durable=False):
+        yield
+
+
+def pytest_unconfigure() -> None:
+    shared = HOME / "servers"
+    if shared.is_symlink():
+        shutil.rmtree(shared.resolve(), ignore_errors=True)
+    shutil.rmtree(HOME, ignore_errors=True)
