@@ -1,0 +1,106 @@
+"""The agent's client of the console: every request signed with the gateway's key."""
+
+import ipaddress
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from gateways.agent.protocol import CONSOLE, Ack, Heartbeat, HeartbeatAnswer
+from gateways.agent.registration import Registration
+from gateways.agent.resources import Snapshot
+from gateways.agent.trust import Signer
+
+TIMEOUT = httpx.Timeout(30, connect=5)
+M = TypeVar("M", bound=BaseModel)
+
+
+class Unreachable(Exception):
+    """The console does not answer, or not as a console does: try again later."""
+
+
+class Refused(Exception):
+    """The console answered that it will not; the text is its own."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"the console refuses: {message}")
+        self.status = status
+
+
+class Console:
+    """Safe to use from several threads. Each method raises Unreachable or Refused."""
+
+    def __init__(self, registration: Registration, replica_id: str) -> None:
+        self.url = registration.console_url
+        self._replica_id = replica_id
+        self._signer = Signer(registration.private_key, registration.gateway_id)
+        self._http = http_client(self.url)
+
+    def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
+        return _parse(HeartbeatAnswer, self._send("POST", "/agent/v1/heartbeats", _json(heartbeat)))
+
+    def snapshot(self) -> Snapshot:
+        return _parse(Snapshot, self._send("GET", "/agent/v1/snapshot"))
+
+    def ack(self, ack: Ack) -> None:
+        self._send("POST", "/agent/v1/acks", _json(ack))
+
+    def traffic(self, body: bytes) -> dict[str, Any]:
+        """Post one batch; the console's answer."""
+        answer: dict[str, Any] = self._send("POST", "/agent/v1/traffic", body).json()
+        return answer
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _send(self, method: str, path: str, body: bytes = b"") -> httpx.Response:
+        signature = self._signer.headers(CONSOLE, method, path, body, subject=self._replica_id)
+        headers = {"Content-Type": "application/json", **signature}
+        try:
+            response = self._http.request(method, self.url + path, content=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise Unreachable(f"{self.url} does not answer: {error or type(error).__name__}") from error
+        if response.is_success:
+            return response
+        message = refusal(response)
+        if message and response.status_code < 500:
+            raise Refused(response.status_code, message)
+        raise Unreachable(f"{self.url}{path} answered {response.status_code}")
+
+
+def http_client(url: str, proxy: str | None = None) -> httpx.Client:
+    """A client for this address; proxies from the environment are not asked for this machine's own."""
+    return httpx.Client(timeout=TIMEOUT, proxy=proxy, trust_env=not _is_loopback(url))
+
+
+def refusal(response: httpx.Response) -> str:
+    """The `message` of a console's refusal; empty when it is none of the console's."""
+    try:
+        body = response.json()
+    except ValueError:
+        return ""
+    return str(body.get("message", "")) if isinstance(body, dict) else ""
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _json(model: BaseModel) -> bytes:
+    return model.model_dump_json(by_alias=True).encode()
+
+
+def _parse(model: type[M], response: httpx.Response) -> M:
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise Unreachable(
+            f"{response.url} answered what this version cannot read: {place}: {first['msg']}"
+        ) from error

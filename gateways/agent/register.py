@@ -1,0 +1,189 @@
+"""`gatewright registration`: makes a gateway's registration file, and shows what is in one."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import ValidationError
+
+from gateways.agent import registration, trust
+from gateways.agent.console import http_client, refusal
+from gateways.agent.protocol import RegistrationAnswer, RegistrationRequest
+from gateways.agent.registration import BadRegistration, Registration
+
+DEFAULT_CONSOLE_URL = "http://localhost:8000"
+
+
+class Failed(Exception):
+    """The gateway was not registered; the text says why and what to do."""
+
+
+def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `registration create` and `registration inspect`; each sets `run`, which gives the exit code."""
+    parser = commands.add_parser("registration", help="register this gateway with a console")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+
+    create = actions.add_parser("create", help="register a new gateway and write its registration file")
+    create.set_defaults(run=_create)
+    create.add_argument("name", nargs="?", default="", help="the gateway's name")
+    create.add_argument("--token", help="one-time registration token of the Add gateway page")
+    create.add_argument("--organization", help="id of the organization")
+    create.add_argument("--environment", help="id of the environment; not needed with --token")
+    create.add_argument(
+        "--connected", nargs="?", const=True, default=False, type=_boolean, metavar="true|false"
+    )
+    create.add_argument("--output-directory", type=Path, default=Path(), metavar="DIR")
+    create.add_argument(
+        "--split",
+        nargs="?",
+        const=True,
+        default=False,
+        type=_boolean,
+        help="keep the keys in certificate.yaml",
+    )
+    create.add_argument(
+        "--anypoint-url",
+        default=os.environ.get("GATEWRIGHT_CONSOLE_URL", DEFAULT_CONSOLE_URL),
+        metavar="URL",
+        help="the console's address (GATEWRIGHT_CONSOLE_URL; %(default)s)",
+    )
+    create.add_argument("--client-id", help="of a connected app, instead of a token")
+    create.add_argument("--client-secret")
+    create.add_argument("--username", help="of a user, instead of a token")
+    create.add_argument("--password")
+    create.add_argument("--https-proxy", metavar="URL")
+
+    inspect = actions.add_parser("inspect", help="show what a registration file says")
+    inspect.set_defaults(run=_inspect)
+    inspect.add_argument("--file", type=Path, default=Path(registration.FILE_NAME))
+
+
+def create(arguments: argparse.Namespace) -> Registration:
+    """Register a gateway and write its file. Raises Failed or BadRegistration; then nothing is written."""
+    url = arguments.anypoint_url.rstrip("/")
+    names = [registration.FILE_NAME] + ([registration.KEYS_FILE_NAME] if arguments.split else [])
+    pair = trust.key_pair()
+    with (
+        registration.NewFiles(arguments.output_directory, names) as files,
+        http_client(url, arguments.https_proxy) as http,
+    ):
+        request = RegistrationRequest(
+            token=arguments.token or _token(http, url, arguments),
+            name=arguments.name,
+            public_key=pair.public,
+            organization=arguments.organization,
+            environment=arguments.environment,
+            connected=arguments.connected,
+        )
+        answer = _answer(_post(http, f"{url}/agent/v1/registrations", request.model_dump(by_alias=True)))
+        made = Registration(
+            gateway_id=answer.gateway_id,
+            name=answer.name,
+            organization_id=answer.organization_id,
+            environment_id=answer.environment_id,
+            console_url=url,
+            console_public_key=answer.console_public_key,
+            private_key=pair.private,
+            is_connected=arguments.connected,
+        )
+        files.write(registration.documents(made, arguments.split))
+    return made
+
+
+def _create(arguments: argparse.Namespace) -> int:
+    try:
+        made = create(arguments)
+    except (Failed, BadRegistration) as error:
+        sys.stderr.write(f"gatewright: {error}\n")
+        return 1
+    file = arguments.output_directory / registration.FILE_NAME
+    sys.stdout.write(
+        f"Registered the gateway {made.name} ({made.gateway_id}).\n"
+        f"Wrote {file}: it holds the gateway's key. Keep it safe; copy it to start more replicas.\n"
+        f"Start it: gatewright run --registration {file}\n"
+    )
+    return 0
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    try:
+        found = registration.read(arguments.file)
+    except BadRegistration as error:
+        sys.stderr.write(f"gatewright: {error}\n")
+        return 1
+    facts = {
+        "expiration_date": None,
+        "gateway": {"id": found.gateway_id, "name": found.name},
+        "organization": found.organization_id,
+        "environment": found.environment_id,
+        "console": found.console_url,
+        "mode": "connected" if found.is_connected else "local",
+    }
+    sys.stdout.write(json.dumps(facts, indent=2) + "\n")
+    return 0
+
+
+def _answer(body: dict[str, Any]) -> RegistrationAnswer:
+    try:
+        return RegistrationAnswer.model_validate(body)
+    except ValidationError as error:
+        raise Failed("the console answered what this version cannot read; update gatewright") from error
+
+
+def _token(http: httpx.Client, url: str, arguments: argparse.Namespace) -> str:
+    """A registration token asked for with a user's or an app's credentials."""
+    if not (arguments.organization and arguments.environment):
+        raise Failed("give --token, or credentials with both --organization and --environment")
+    bearer = _bearer(http, url, arguments)
+    path = f"organizations/{arguments.organization}/environments/{arguments.environment}/gatewaytokens"
+    headers = {"Authorization": f"Bearer {bearer}"}
+    return str(_post(http, f"{url}/standalone/api/v1/{path}", {}, headers)["registrationToken"])
+
+
+def _bearer(http: httpx.Client, url: str, arguments: argparse.Namespace) -> str:
+    if arguments.client_id and arguments.client_secret:
+        grant = {
+            "grant_type": "client_credentials",
+            "client_id": arguments.client_id,
+            "client_secret": arguments.client_secret,
+        }
+        return str(_post(http, f"{url}/accounts/api/v2/oauth2/token", grant)["access_token"])
+    if arguments.username and arguments.password:
+        login = {"username": arguments.username, "password": arguments.password}
+        return str(_post(http, f"{url}/accounts/login", login)["access_token"])
+    raise Failed("give --token, or --client-id and --client-secret, or --username and --password")
+
+
+def _post(
+    http: httpx.Client, url: str, body: dict[str, Any], headers: dict[str, str] | None = None
+) -> dict[str, Any]:
+    try:
+        response = http.post(url, json=body, headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Failed(
+            f"the console at {url} does not answer ({error}). Check --anypoint-url, and that this machine "
+            "can reach it"
+        ) from error
+    if response.is_redirect:
+        raise Failed(f"{url} redirects to {response.headers['Location']}: use that address as --anypoint-url")
+    if not response.is_success:
+        raise Failed(
+            refusal(response) or f"{url} answered {response.status_code}: is this a Gatewright console?"
+        )
+    try:
+        answer = response.json()
+    except ValueError as error:
+        raise Failed(f"{url} did not answer as a Gatewright console does") from error
+    if not isinstance(answer, dict):
+        raise Failed(f"{url} did not answer as a Gatewright console does")
+    return answer
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f'"{text}" is neither true nor false')
+    return text.lower() == "true"
