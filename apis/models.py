@@ -1,4 +1,4 @@
-"""API Manager: assets of the catalog, the API instances made of them, their routes, upstreams and policies."""
+"""API Manager: assets of the catalog, API instances made of them, their routes, upstreams and policies."""
 
 import uuid
 from typing import Any
@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 
 from console.fields import EncryptedJSONField
 from console.models import Environment, Organization, User
@@ -75,6 +76,12 @@ class ApiInstance(models.Model):
     tags = ArrayField(models.CharField(max_length=60), default=list, blank=True)
     is_deployed = models.BooleanField(default=False)
     deployed_at = models.DateTimeField(null=True, blank=True)
+    changed_generation = models.BigIntegerField(
+        default=0,
+        editable=False,
+        help_text="Of its gateway, since which this API's own resources are as they are.",
+    )
+    changed_at = models.DateTimeField(default=timezone.now, editable=False)
     is_deprecated = models.BooleanField(default=False)
     extra = models.JSONField(
         default=dict, blank=True, help_text="REST fields that are kept as sent and not acted upon."

@@ -13,6 +13,8 @@ class EncryptedJSONField(models.TextField):
     """JSON, encrypted at rest with the newest of GATEWRIGHT_ENCRYPTION_KEYS."""
 
     description = "Encrypted JSON"
+    _pyi_private_set_type: Any
+    _pyi_private_get_type: Any
 
     def from_db_value(self, value: str | None, *_: Any) -> Any:
         if value is None:

@@ -1,0 +1,203 @@
+"""Every change of an API instance: the same functions serve pages, REST and commands.
+
+Each is atomic, takes who does it, raises ValidationError with `{field: [messages]}`, writes the audit
+entry, raises the gateway's generation when what runs there changes, and pushes after the commit.
+"""
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from apis import ledger
+from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
+from apis.models import ApiInstance, Asset, Route, RouteUpstream, Upstream
+from apis.policies import (
+    apply_policy,
+    edit_policy,
+    remove_policy,
+    reorder_policies,
+    set_policy_disabled,
+)
+from apis.validate import asset_id_of, check, normalised, validate, warnings
+from console.models import AuditEntry, Environment, User
+from gateways.models import Gateway
+
+__all__ = [
+    "apply_policy",
+    "create_api",
+    "delete_api",
+    "deploy_api",
+    "edit_api",
+    "edit_policy",
+    "remove_policy",
+    "reorder_policies",
+    "set_deprecated",
+    "set_policy_disabled",
+    "undeploy_api",
+    "validate",
+    "warnings",
+]
+
+NO_GATEWAY = "Choose the gateway to deploy to."
+
+
+@transaction.atomic
+def create_api(actor: User, environment: Environment, draft: ApiDraft, deploy: bool = False) -> ApiInstance:
+    ledger.lock(draft.gateway)
+    check(environment, draft)
+    if deploy and draft.gateway is None:
+        raise ValidationError({"gateway": [NO_GATEWAY]})
+    api = ApiInstance(environment=environment, created_by=actor)
+    _fill(api, draft)
+    api.asset = draft.asset if isinstance(draft.asset, Asset) else _new_asset(actor, environment, draft.asset)
+    if deploy:
+        api.is_deployed, api.deployed_at = True, timezone.now()
+    api.save()
+    _save_routes(api, draft)
+    if deploy:
+        ledger.bump(api, api.gateway)
+    ledger.record(actor, AuditEntry.Action.CREATE, api, after=ledger.facts(api))
+    return api
+
+
+@transaction.atomic
+def edit_api(actor: User, api: ApiInstance, draft: ApiDraft) -> ApiInstance:
+    """Make the API what the draft says; when it is deployed, on the gateway too, or on both of a move."""
+    before_gateway = api.gateway
+    ledger.lock(before_gateway, draft.gateway)
+    check(api.environment, draft, api)
+    if api.is_deployed and draft.gateway is None:
+        raise ValidationError(
+            {"gateway": ["The API is deployed; undeploy it before taking its gateway away."]}
+        )
+    before = ledger.facts(api)
+    _fill(api, draft)
+    api.asset = (
+        draft.asset if isinstance(draft.asset, Asset) else _new_asset(actor, api.environment, draft.asset)
+    )
+    api.save()
+    _save_routes(api, draft)
+    after = ledger.facts(api)
+    if api.is_deployed and after != before:
+        ledger.bump(api, before_gateway, api.gateway)
+    ledger.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
+    return api
+
+
+@transaction.atomic
+def delete_api(actor: User, api: ApiInstance) -> None:
+    ledger.lock(api.gateway)
+    ledger.record(actor, AuditEntry.Action.DELETE, api, before=ledger.facts(api))
+    if api.is_deployed:
+        ledger.bump(api, api.gateway)
+    api.delete()
+
+
+@transaction.atomic
+def deploy_api(actor: User, api: ApiInstance, gateway: Gateway | None = None) -> ApiInstance:
+    """Run the API on this gateway, or on the one it has; on repeat it is pushed again."""
+    before_gateway, goal = api.gateway, gateway or api.gateway
+    if goal is None:
+        raise ValidationError({"gateway": [NO_GATEWAY]})
+    ledger.lock(before_gateway, goal)
+    before = ledger.facts(api)
+    left = before_gateway if api.is_deployed else None
+    api.gateway = goal
+    check(api.environment, draft_of(api), api)
+    api.is_deployed, api.deployed_at = True, timezone.now()
+    api.save()
+    ledger.bump(api, left, goal)
+    ledger.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=ledger.facts(api))
+    return api
+
+
+@transaction.atomic
+def undeploy_api(actor: User, api: ApiInstance) -> ApiInstance:
+    """Take the API off its gateway, which stays its gateway: its port and base path remain its own."""
+    if not api.is_deployed:
+        return api
+    ledger.lock(api.gateway)
+    before = ledger.facts(api)
+    api.is_deployed = False
+    api.save()
+    ledger.bump(api, api.gateway)
+    ledger.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=ledger.facts(api))
+    return api
+
+
+@transaction.atomic
+def set_deprecated(actor: User, api: ApiInstance, is_deprecated: bool) -> ApiInstance:
+    """A mark for consumers; nothing changes on the gateway."""
+    before = ledger.facts(api)
+    api.is_deprecated = is_deprecated
+    api.save()
+    ledger.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=ledger.facts(api))
+    return api
+
+
+def _fill(api: ApiInstance, draft: ApiDraft) -> None:
+    api.gateway = draft.gateway
+    api.protocol = draft.protocol
+    api.port = draft.port
+    api.base_path = normalised(draft.base_path)
+    api.label = draft.label
+    api.consumer_endpoint = draft.consumer_endpoint
+    api.description = draft.description
+    api.tags = list(draft.tags)
+
+
+def _new_asset(actor: User, environment: Environment, draft: NewAsset) -> Asset:
+    asset = Asset.objects.create(
+        organization=environment.organization,
+        asset_id=asset_id_of(draft),
+        version=draft.version,
+        api_version=draft.api_version,
+        name=draft.name.strip(),
+        type=draft.type,
+        specification=draft.specification,
+        specification_name=draft.specification_name,
+    )
+    ledger.record_asset(actor, environment, asset)
+    return asset
+
+
+def _save_routes(api: ApiInstance, draft: ApiDraft) -> None:
+    """Replace the routes; keep the upstreams that stay, since their ids name services on the gateway."""
+    api.routes.all().delete()
+    known = list(api.upstreams.all())
+    used: dict[object, Upstream] = {}
+    for position, route in enumerate(draft.routes):
+        row = _route(api, position, route)
+        for wanted in route.upstreams:
+            upstream = used.get(_identity(wanted)) or _upstream(api, wanted, known)
+            used[_identity(wanted)] = upstream
+            RouteUpstream.objects.create(route=row, upstream=upstream, weight=wanted.weight)
+    api.upstreams.exclude(pk__in=[upstream.pk for upstream in used.values()]).delete()
+
+
+def _route(api: ApiInstance, position: int, draft: RouteDraft) -> Route:
+    return Route.objects.create(
+        api=api,
+        position=position,
+        label=draft.label,
+        methods=draft.methods,
+        path=draft.path,
+        host=draft.host,
+        headers=draft.headers,
+    )
+
+
+def _identity(draft: UpstreamDraft) -> object:
+    return draft.id or (draft.uri, draft.label)
+
+
+def _upstream(api: ApiInstance, wanted: UpstreamDraft, known: list[Upstream]) -> Upstream:
+    """The API's upstream of this id, else one of the same URI and label, else a new one."""
+    for upstream in known:
+        same = upstream.pk == wanted.id if wanted.id else (upstream.uri, upstream.label) == _identity(wanted)
+        if same:
+            known.remove(upstream)
+            upstream.uri, upstream.label = wanted.uri, wanted.label
+            upstream.save()
+            return upstream
+    return Upstream.objects.create(api=api, uri=wanted.uri, label=wanted.label)

@@ -1,0 +1,88 @@
+"""What a person or a client wants an API instance to be, before it is checked and saved."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from apis.models import ApiInstance, Asset
+from gateways.models import Gateway
+
+
+@dataclass(frozen=True)
+class UpstreamDraft:
+    """`id` names an upstream that the API already has; without it one of the same URI and label is kept."""
+
+    uri: str
+    label: str = ""
+    weight: int = 100
+    id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class RouteDraft:
+    """Every rule is an RE2 expression; an empty one matches anything."""
+
+    label: str = ""
+    methods: str = ""
+    path: str = ""
+    host: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    upstreams: tuple[UpstreamDraft, ...] | list[UpstreamDraft] = ()
+
+
+@dataclass(frozen=True)
+class NewAsset:
+    """An asset that does not exist yet; an empty `asset_id` is made from the name."""
+
+    name: str
+    asset_id: str = ""
+    version: str = "1.0.0"
+    api_version: str = "v1"
+    type: str = Asset.Type.HTTP
+    specification: str = ""
+    specification_name: str = ""
+
+
+@dataclass(frozen=True)
+class ApiDraft:
+    asset: Asset | NewAsset
+    gateway: Gateway | None = None
+    protocol: str = ApiInstance.Protocol.HTTP
+    port: int = 8081
+    base_path: str = "/"
+    label: str = ""
+    consumer_endpoint: str = ""
+    description: str = ""
+    tags: tuple[str, ...] | list[str] = ()
+    routes: tuple[RouteDraft, ...] | list[RouteDraft] = ()
+
+
+def draft_of(api: ApiInstance) -> ApiDraft:
+    """The draft that would save the API as it is: what an edit starts from."""
+    routes = api.routes.prefetch_related("targets__upstream")
+    return ApiDraft(
+        asset=api.asset,
+        gateway=api.gateway,
+        protocol=api.protocol,
+        port=api.port,
+        base_path=api.base_path,
+        label=api.label,
+        consumer_endpoint=api.consumer_endpoint,
+        description=api.description,
+        tags=tuple(api.tags),
+        routes=tuple(
+            RouteDraft(
+                label=route.label,
+                methods=route.methods,
+                path=route.path,
+                host=route.host,
+                headers=dict(route.headers),
+                upstreams=tuple(
+                    UpstreamDraft(
+                        target.upstream.uri, target.upstream.label, target.weight, target.upstream_id
+                    )
+                    for target in route.targets.all()
+                ),
+            )
+            for route in routes
+        ),
+    )

@@ -1,0 +1,110 @@
+"""The bookkeeping that every change of an API shares: locks, generations, audit entries, pushes."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import models, transaction
+from django.db.models import F
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from apis.models import ApiInstance, Asset, Route
+from console import audit
+from console.models import AuditEntry, Environment, User
+from gateways.models import Gateway
+
+logger = logging.getLogger(__name__)
+
+
+def lock(*gateways: Gateway | None) -> None:
+    """Let one change at a time at these gateways, so that two cannot take one base path together."""
+    ids = {gateway.pk for gateway in gateways if gateway is not None}
+    list(Gateway.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk"))
+
+
+def bump(api: ApiInstance, *gateways: Gateway | None) -> None:
+    """Raise the generation of these gateways, note it on the API, and push when the change is committed.
+
+    Call it inside the change's transaction, with the gateways locked. The API keeps the generation of
+    its own gateway: an acknowledgement of that one or a later one speaks of what was saved.
+    """
+    ids = {gateway.pk for gateway in gateways if gateway is not None}
+    Gateway.objects.filter(pk__in=ids).update(generation=F("generation") + 1, updated_at=timezone.now())
+    if api.gateway_id in ids and api.pk:
+        api.changed_generation = Gateway.objects.values_list("generation", flat=True).get(pk=api.gateway_id)
+        api.changed_at = timezone.now()
+        api.save(update_fields=["changed_generation", "changed_at"])
+    for gateway_id in ids:
+        transaction.on_commit(partial(enqueue, gateway_id))
+
+
+def enqueue(gateway_id: UUID) -> None:
+    """Ask a worker to push. A broker that is away costs no saved change: heartbeats heal a missed push."""
+    from apis.tasks import push_gateway
+
+    try:
+        push_gateway.apply_async(args=[str(gateway_id)], retry=False)
+    except (OperationalError, OSError) as error:
+        logger.warning("push was not enqueued gateway=%s error=%r", gateway_id, error)
+
+
+def record(
+    actor: User,
+    action: AuditEntry.Action,
+    api: ApiInstance,
+    *,
+    target: models.Model | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """The audit entry of a change of the API, or of `target`, which belongs to it."""
+    audit.record(
+        actor,
+        action,
+        target or api,
+        organization=api.environment.organization,
+        environment=api.environment,
+        before=before,
+        after=after,
+    )
+
+
+def record_asset(actor: User, environment: Environment, asset: Asset) -> None:
+    """The audit entry of an asset that a change of an API brought with it."""
+    audit.record(
+        actor,
+        AuditEntry.Action.CREATE,
+        asset,
+        organization=asset.organization,
+        environment=environment,
+        after={"name": asset.name, "asset_id": asset.asset_id, "version": asset.version, "type": asset.type},
+    )
+
+
+def facts(api: ApiInstance) -> dict[str, Any]:
+    """What the audit compares of an API."""
+    return {
+        "asset": str(api.asset),
+        "gateway": str(api.gateway) if api.gateway else None,
+        "address": api.address,
+        "label": api.label,
+        "consumer_endpoint": api.consumer_endpoint,
+        "description": api.description,
+        "tags": list(api.tags),
+        "deployed": api.is_deployed,
+        "deprecated": api.is_deprecated,
+        "routes": [_route(route) for route in api.routes.prefetch_related("targets__upstream")],
+    }
+
+
+def _route(route: Route) -> dict[str, Any]:
+    rules: Iterable[str] = ("label", "methods", "path", "host", "headers")
+    return {name: value for name in rules if (value := getattr(route, name))} | {
+        "upstreams": [
+            {"uri": target.upstream.uri, "label": target.upstream.label, "weight": target.weight}
+            for target in route.targets.all()
+        ]
+    }

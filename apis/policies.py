@@ -1,0 +1,195 @@
+"""Every change of a policy on an API: applied, edited, disabled, ordered, removed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from apis import ledger, regex
+from apis.models import ApiInstance, PolicyBinding
+from apis.policy_config import checked, hidden, merged
+from console.models import AuditEntry, User
+from policies import catalog
+from policies.contract import Policy
+
+CONDITION_KEYS = ("methodRegex", "uriTemplateRegex")
+
+
+@transaction.atomic
+def apply_policy(
+    actor: User,
+    api: ApiInstance,
+    policy: str,
+    config: Mapping[str, Any],
+    *,
+    conditions: Sequence[Mapping[str, Any]] = (),
+    order: int | None = None,
+    label: str = "",
+    is_disabled: bool = False,
+    version: str = "",
+    allow_duplicated: bool = True,
+) -> PolicyBinding:
+    """`policy` is a name or alias of the catalog; `order` counts from 1, None puts it last."""
+    template = template_of(policy)
+    ledger.lock(api.gateway)
+    public, secrets = checked(template, config)
+    if not allow_duplicated and api.policies.filter(policy=template.name).exists():
+        message = f"{template.title} is applied to {api} already; edit it instead."
+        raise ValidationError({"policy": [ValidationError(message, code="conflict")]})
+    binding = PolicyBinding.objects.create(
+        api=api,
+        policy=template.name,
+        policy_version=version or template.version,
+        label=label[:255],
+        config=public,
+        secrets=secrets,
+        conditions=_conditions(template, conditions),
+        order=api.policies.count() + 1,
+        is_disabled=is_disabled,
+    )
+    _renumber(api, binding, order)
+    _bump(api)
+    ledger.record(actor, AuditEntry.Action.CREATE, api, target=binding, after=_facts(binding))
+    return binding
+
+
+@transaction.atomic
+def edit_policy(
+    actor: User,
+    binding: PolicyBinding,
+    config: Mapping[str, Any],
+    *,
+    conditions: Sequence[Mapping[str, Any]] | None = None,
+    label: str | None = None,
+) -> PolicyBinding:
+    """A secret left out or "" keeps the stored one; `conditions` and `label` left None stay."""
+    template = template_of(binding.policy)
+    ledger.lock(binding.api.gateway)
+    before, secrets = _facts(binding), binding.secrets
+    binding.config, binding.secrets = checked(template, merged(config, secrets))
+    if conditions is not None:
+        binding.conditions = _conditions(template, conditions)
+    if label is not None:
+        binding.label = label[:255]
+    binding.save()
+    after = _facts(binding)
+    if binding.secrets != secrets:
+        after["secrets"] = "changed"
+    if after != before:
+        _bump(binding.api)
+    ledger.record(actor, AuditEntry.Action.UPDATE, binding.api, target=binding, before=before, after=after)
+    return binding
+
+
+@transaction.atomic
+def set_policy_disabled(actor: User, binding: PolicyBinding, is_disabled: bool) -> PolicyBinding:
+    """A disabled policy keeps its place and its configuration, and does nothing."""
+    if binding.is_disabled == is_disabled:
+        return binding
+    ledger.lock(binding.api.gateway)
+    before = _facts(binding)
+    binding.is_disabled = is_disabled
+    binding.save()
+    _bump(binding.api)
+    ledger.record(
+        actor, AuditEntry.Action.UPDATE, binding.api, target=binding, before=before, after=_facts(binding)
+    )
+    return binding
+
+
+@transaction.atomic
+def reorder_policies(actor: User, api: ApiInstance, ids: Sequence[int]) -> list[PolicyBinding]:
+    """Run the API's policies in this order; `ids` names each of them once."""
+    ledger.lock(api.gateway)
+    rows = {row.pk: row for row in api.policies.all()}
+    if sorted(ids) != sorted(rows):
+        named = ", ".join(map(str, rows)) or "none"
+        raise ValidationError({"order": [f"Name each policy of the API once; it has {named}."]})
+    before = [str(row) for row in rows.values()]
+    ordered = _save_order([rows[pk] for pk in ids])
+    after = [str(row) for row in ordered]
+    if [row.pk for row in ordered] != list(rows):
+        _bump(api)
+        ledger.record(
+            actor, AuditEntry.Action.UPDATE, api, before={"policies": before}, after={"policies": after}
+        )
+    return ordered
+
+
+@transaction.atomic
+def remove_policy(actor: User, binding: PolicyBinding) -> None:
+    api = binding.api
+    ledger.lock(api.gateway)
+    ledger.record(actor, AuditEntry.Action.DELETE, api, target=binding, before=_facts(binding))
+    binding.delete()
+    _save_order(list(api.policies.all()))
+    _bump(api)
+
+
+def template_of(policy: str) -> Policy[Any]:
+    """The catalog's entry. Raises ValidationError naming the closest one when there is none."""
+    try:
+        return catalog.find(policy)
+    except catalog.UnknownPolicy as error:
+        raise ValidationError({"policy": [str(error)]}) from error
+
+
+def _conditions(policy: Policy[Any], given: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Rows without a rule are dropped; several rows mean "or"."""
+    found: list[dict[str, str]] = []
+    errors: dict[str, list[str]] = {}
+    for index, row in enumerate(given):
+        for key, value in row.items():
+            field = f"conditions.{index}.{key}"
+            if key not in CONDITION_KEYS:
+                errors[field] = [f'"{key}" is not part of a condition; write {" and ".join(CONDITION_KEYS)}.']
+            elif value and (reason := regex.fault(str(value))):
+                errors[field] = [f"{reason}."]
+        kept = {key: str(row[key]) for key in CONDITION_KEYS if row.get(key)}
+        if kept:
+            found.append(kept)
+    if found and not policy.is_resource_level:
+        errors["conditions"] = [f"{policy.title} holds for the whole API; take its conditions away."]
+    if errors:
+        raise ValidationError(errors)
+    return found
+
+
+def _renumber(api: ApiInstance, new: PolicyBinding, order: int | None) -> None:
+    rows = [row for row in api.policies.all() if row.pk != new.pk]
+    rows.insert(len(rows) if order is None else max(0, order - 1), new)
+    _save_order(rows)
+
+
+def _save_order(rows: list[PolicyBinding]) -> list[PolicyBinding]:
+    """Number the rows from 1, those that always run first before the rest."""
+    rows = sorted(rows, key=lambda row: not _runs_first(row))
+    for order, row in enumerate(rows, start=1):
+        row.order = order
+    PolicyBinding.objects.bulk_update(rows, ["order"])
+    return rows
+
+
+def _runs_first(row: PolicyBinding) -> bool:
+    try:
+        return bool(row.template.runs_first)
+    except catalog.UnknownPolicy:
+        return False
+
+
+def _bump(api: ApiInstance) -> None:
+    if api.is_deployed:
+        ledger.bump(api, api.gateway)
+
+
+def _facts(binding: PolicyBinding) -> dict[str, Any]:
+    return {
+        "policy": binding.policy,
+        "version": binding.policy_version,
+        "label": binding.label,
+        "config": hidden(binding.config, binding.secrets),
+        "conditions": binding.conditions,
+        "order": binding.order,
+        "disabled": binding.is_disabled,
+    }

@@ -1,0 +1,129 @@
+"""A policy's configuration: checked by the catalog's own model, with its secrets kept apart.
+
+Secrets are a flat map from the path of a value ("users.0.password") to the value.
+"""
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from difflib import get_close_matches
+from typing import Any
+
+import pydantic
+from django.core.exceptions import ValidationError
+from pydantic import BaseModel, SecretStr
+
+from console.audit import HIDDEN
+from policies.contract import Policy
+
+Config = dict[str, Any]
+Path = tuple[str, ...]
+
+
+def checked(policy: Policy[Any], config: Mapping[str, Any]) -> tuple[Config, dict[str, str]]:
+    """(configuration without secrets, secrets). Raises ValidationError by "config.<path>"."""
+    try:
+        model = policy.config.model_validate(dict(config))
+    except pydantic.ValidationError as error:
+        raise ValidationError(_messages(policy, error)) from error
+    public, secrets = deepcopy(dict(config)), {}
+    for path, value in _secrets(model, config, ()):
+        _take(_holder(public, path), path[-1])
+        if value.get_secret_value():
+            secrets[".".join(path)] = value.get_secret_value()
+    return public, secrets
+
+
+def merged(config: Mapping[str, Any], secrets: Mapping[str, str]) -> Config:
+    """The configuration with each secret that it leaves out or empty put back; null takes one away."""
+    whole = deepcopy(dict(config))
+    for joined, value in secrets.items():
+        path = tuple(joined.split("."))
+        holder = _holder(whole, path)
+        if _get(holder, path[-1]) in ("", HIDDEN):
+            _put(holder, path[-1], value)
+    return whole
+
+
+def hidden(config: Mapping[str, Any], secrets: Mapping[str, str]) -> Config:
+    """The configuration as the audit shows it: every secret there, none readable."""
+    return merged(config, dict.fromkeys(secrets, HIDDEN))
+
+
+def _secrets(value: Any, raw: Any, path: Path) -> Iterator[tuple[Path, SecretStr]]:
+    """Each secret of the validated value with its path in the raw one."""
+    if isinstance(value, SecretStr):
+        yield path, value
+    elif isinstance(value, BaseModel) and isinstance(raw, Mapping):
+        for name, info in type(value).model_fields.items():
+            key = info.alias if info.alias and info.alias in raw else name
+            if key in raw:
+                yield from _secrets(getattr(value, name), raw[key], (*path, key))
+    elif isinstance(value, Mapping) and isinstance(raw, Mapping):
+        for key in raw.keys() & value.keys():
+            yield from _secrets(value[key], raw[key], (*path, key))
+    elif isinstance(value, list | tuple) and isinstance(raw, list | tuple):
+        for index, (item, given) in enumerate(zip(value, raw, strict=False)):
+            yield from _secrets(item, given, (*path, str(index)))
+
+
+def _holder(config: Any, path: Path) -> Any:
+    """What holds the last part of the path; None when the configuration has no such place."""
+    for part in path[:-1]:
+        config = _get(config, part)
+    return config
+
+
+def _get(holder: Any, part: str) -> Any:
+    """The value, "" when a dict has none, None when there is no place for one."""
+    if isinstance(holder, dict):
+        return holder.get(part, "")
+    if isinstance(holder, list) and part.isdigit() and int(part) < len(holder):
+        return holder[int(part)]
+    return None
+
+
+def _put(holder: Any, part: str, value: str) -> None:
+    holder[int(part) if isinstance(holder, list) else part] = value
+
+
+def _take(holder: Any, part: str) -> None:
+    """Remove the value; in a list leave "" so that the others keep their places."""
+    if isinstance(holder, dict):
+        holder.pop(part, None)
+    else:
+        _put(holder, part, "")
+
+
+def _messages(policy: Policy[Any], error: pydantic.ValidationError) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for fault in error.errors(include_url=False):
+        path = ".".join(("config", *map(str, fault["loc"])))
+        found.setdefault(path, []).append(_message(policy, fault))
+    return found
+
+
+def _message(policy: Policy[Any], fault: Mapping[str, Any]) -> str:
+    name = str(fault["loc"][-1]) if fault["loc"] else policy.title
+    match fault["type"]:
+        case "missing":
+            return f'"{name}" is required by {policy.title}.'
+        case "extra_forbidden":
+            known = [info.alias or field for field, info in policy.config.model_fields.items()]
+            close = get_close_matches(name, known, n=1) if len(fault["loc"]) == 1 else []
+            remedy = f'did you mean "{close[0]}"?' if close else "take it out."
+            return f'"{name}" is not a parameter of {policy.title}; {remedy}'
+        case "value_error" | "assertion_error":
+            return str(fault["msg"]).split(", ", 1)[-1]
+    value = fault.get("input")
+    shown = (
+        f', not "{value}"' if isinstance(value, str | int | float) and not _is_secret(policy, fault) else ""
+    )
+    return f"{fault['msg'].replace('Input', 'The value')}{shown}."
+
+
+def _is_secret(policy: Policy[Any], fault: Mapping[str, Any]) -> bool:
+    """Whether the value at fault may be secret, since a secret of the policy has that name."""
+    schema = policy.config.model_json_schema()
+    shapes = [schema, *schema.get("$defs", {}).values()]
+    last = next((part for part in reversed(fault["loc"]) if isinstance(part, str)), "")
+    return any(shape.get("properties", {}).get(last, {}).get("writeOnly") for shape in shapes)

@@ -1,0 +1,86 @@
+"""What the URL of an upstream may be: read, checked and, when it looks like a resource, warned about."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+DEFAULT_PORTS = {"http": 80, "https": 443, "h2": 80}
+MAX_LENGTH = 1024
+BASE_PATH_ONLY = "Give the base path only, not a resource: the request's own path is put after it."
+
+_HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
+_EXTENSION = re.compile(
+    r"\.(?:json|xml|html?|php|aspx?|jsp|do|csv|txt|ya?ml|pdf|png|jpe?g|gif|svg|js|css)$", re.I
+)
+_ID = re.compile(r"\d+|\{[^}]*\}|[0-9a-f]{24}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.I)
+_PATH = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@%{}-]*")
+
+
+@dataclass(frozen=True)
+class UpstreamUri:
+    """`address` always has a port; `path` is "" or starts with "/" and has none at its end."""
+
+    address: str
+    path: str
+
+
+def read(uri: str) -> UpstreamUri:
+    """Split a URI for which `fault` is None."""
+    parts = urlsplit(uri)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = parts.port or DEFAULT_PORTS[parts.scheme]
+    return UpstreamUri(f"{parts.scheme}://{host}:{port}", parts.path.rstrip("/"))
+
+
+def fault(uri: str) -> str | None:
+    """What is wrong with it and what to write, or None."""
+    if not uri.strip():
+        return 'Write the upstream\'s URL, for example "https://backend.example.com:8443".'
+    if len(uri) > MAX_LENGTH:
+        return f"The URL is longer than {MAX_LENGTH} characters."
+    if "://" not in uri:
+        return f'"{uri}" has no scheme; write "http://{uri}" or "https://{uri}".'
+    try:
+        parts = urlsplit(uri)
+        return _fault(uri, parts, parts.port)
+    except ValueError:
+        return f'"{uri}" has a port or a host that is not one; write for example "http://backend:8080".'
+
+
+def _fault(uri: str, parts: SplitResult, port: int | None) -> str | None:
+    if parts.scheme not in DEFAULT_PORTS:
+        return f'"{parts.scheme}" in "{uri}" is not supported; write http://, https:// or h2://.'
+    if port == 0:
+        return f'"{uri}" has port 0; write one from 1 to 65535.'
+    if parts.username is not None:
+        return f'Take the credentials out of the URL of "{parts.hostname}"; they would not be sent.'
+    if not parts.hostname or not _is_host(parts.hostname):
+        return f'"{uri}" has no host name that can be looked up; write for example "http://backend:8080".'
+    if not _PATH.fullmatch(parts.path):
+        return f'The path of "{uri}" holds a character that a path may not; write it percent-encoded.'
+    return None
+
+
+def hint(uri: str) -> str | None:
+    """Why the URL looks like a full resource, or None."""
+    if fault(uri):
+        return None
+    parts = urlsplit(uri)
+    last = parts.path.rstrip("/").rpartition("/")[2]
+    if parts.query or parts.fragment:
+        mark = "?" if parts.query else "#"
+        return f'What follows "{mark}" in "{uri}" is not sent. {BASE_PATH_ONLY}'
+    if _EXTENSION.search(last):
+        return f'"{last}" in "{uri}" looks like a file. {BASE_PATH_ONLY}'
+    if _ID.fullmatch(last):
+        return f'"{last}" in "{uri}" looks like the id of a resource. {BASE_PATH_ONLY}'
+    return None
+
+
+def _is_host(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return len(host) <= 253 and bool(_HOST.fullmatch(host)) and not re.fullmatch(r"[\d.]+", host)
+    return True

@@ -1,0 +1,277 @@
+"""The rules an API instance must keep, and what is worth a warning: the same for pages, REST and commands."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
+from django.utils.text import slugify
+
+from apis import regex, specification, upstream_uri
+from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
+from apis.models import ApiInstance, Asset, Upstream
+from console.models import Environment
+
+MAX_ROUTES = 100
+MAX_UPSTREAMS_PER_ROUTE = 10
+MAX_HEADERS_PER_ROUTE = 10
+RESERVED_PORTS = {
+    4000: "the shared storage service",
+    9881: "the monitoring service",
+    9998: "the gateway itself",
+    9999: "the gateway itself",
+    30001: "distributed storage",
+}
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "CONNECT")
+NEEDS_TLS = (
+    'Protocol "https" needs a TLS context, and this version has none yet; choose "http" '
+    "and end TLS in front of the gateway."
+)
+
+_BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`code` is "conflict" when the value would be right if something else did not hold it already."""
+
+    field: str
+    message: str
+    code: str = "invalid"
+
+
+def validate(
+    environment: Environment, draft: ApiDraft, api: ApiInstance | None = None
+) -> dict[str, list[str]]:
+    """What is wrong, by field; empty when the draft may be saved. `api` is the instance being edited."""
+    found: dict[str, list[str]] = {}
+    for problem in problems(environment, draft, api):
+        found.setdefault(problem.field, []).append(problem.message)
+    return found
+
+
+def check(environment: Environment, draft: ApiDraft, api: ApiInstance | None = None) -> None:
+    """Raise ValidationError with every problem; each keeps its code."""
+    found: dict[str, list[ValidationError]] = {}
+    for problem in problems(environment, draft, api):
+        found.setdefault(problem.field, []).append(ValidationError(problem.message, code=problem.code))
+    if found:
+        raise ValidationError(found)
+
+
+def warnings(draft: ApiDraft) -> dict[str, list[str]]:
+    """What may be saved but is probably not meant, by field."""
+    found: dict[str, list[str]] = {}
+    if draft.port in RESERVED_PORTS:
+        found["port"] = [
+            f"Flex Gateway keeps port {draft.port} for {RESERVED_PORTS[draft.port]}; "
+            "choose another if this API may run there."
+        ]
+    for field, upstream in _upstreams(draft):
+        if hint := upstream_uri.hint(upstream.uri):
+            found[f"{field}.uri"] = [hint]
+    return found
+
+
+def normalised(base_path: str) -> str:
+    """Without spaces around it and without a slash at its end: "/orders/" is "/orders"."""
+    return base_path.strip().rstrip("/") or ("/" if base_path.strip() else "")
+
+
+def problems(environment: Environment, draft: ApiDraft, api: ApiInstance | None = None) -> Iterator[Problem]:
+    yield from _asset(environment, draft)
+    yield from _gateway(environment, draft)
+    yield from _listener(draft)
+    yield from _overlap(draft, api)
+    yield from _label(environment, draft, api)
+    yield from _details(draft)
+    yield from _routes(draft, api)
+
+
+def _asset(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:
+    asset, organization = draft.asset, environment.organization
+    if isinstance(asset, Asset):
+        if str(asset.organization_id) not in organization.path.split("/"):
+            yield Problem(
+                "asset", f'"{asset}" is not an asset of {organization} or of an organization above it.'
+            )
+        return
+    if not asset.name.strip():
+        yield Problem("asset.name", "Give the API a name.")
+        return
+    if len(asset.name) > 255:
+        yield Problem("asset.name", "The name is longer than 255 characters.")
+    if asset.type not in Asset.Type.values:
+        yield Problem(
+            "asset.type", f'"{asset.type}" is not an asset type; one of {", ".join(Asset.Type.values)}.'
+        )
+    for field, value in (("version", asset.version), ("api_version", asset.api_version)):
+        if not _VERSION.fullmatch(value):
+            yield Problem(f"asset.{field}", f'"{value}" is not a version; write for example "1.0.0" or "v1".')
+    asset_id = asset_id_of(asset)
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,120}", asset_id):
+        yield Problem("asset.asset_id", "Use 1 to 120 letters, digits, hyphens and underscores.")
+    elif organization.assets.filter(asset_id=asset_id, version=asset.version).exists():
+        yield Problem(
+            "asset.name",
+            f'Asset "{asset_id}" {asset.version} exists already; select it, or change name or version.',
+            "conflict",
+        )
+    if asset.specification:
+        try:
+            specification.check(asset.specification)
+        except ValidationError as error:
+            yield from (Problem("asset.specification", message) for message in error.messages)
+
+
+def asset_id_of(asset: NewAsset) -> str:
+    return asset.asset_id or slugify(asset.name)[:120]
+
+
+def _gateway(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:
+    if draft.gateway is None:
+        return
+    if draft.gateway.environment_id != environment.pk:
+        yield Problem(
+            "gateway", f"Gateway {draft.gateway} is not in environment {environment}; choose one that is."
+        )
+    elif draft.gateway.is_revoked:
+        yield Problem("gateway", f"Gateway {draft.gateway} was revoked; choose another.")
+
+
+def _listener(draft: ApiDraft) -> Iterator[Problem]:
+    if draft.protocol == ApiInstance.Protocol.HTTPS:
+        yield Problem("protocol", NEEDS_TLS)
+    elif draft.protocol != ApiInstance.Protocol.HTTP:
+        yield Problem("protocol", f'"{draft.protocol}" is not a protocol; write "http".')
+    if not 1 <= draft.port <= 65535:
+        yield Problem("port", f"{draft.port} is not a port; write a number from 1 to 65535.")
+    if message := _base_path(normalised(draft.base_path)):
+        yield Problem("base_path", message)
+
+
+def _base_path(path: str) -> str | None:
+    if not path:
+        return 'Write a base path; "/" when the API has the whole port.'
+    if not path.startswith("/"):
+        return f'"{path}" must start with "/"; write "/{path}".'
+    if len(path) > 255:
+        return "The base path is longer than 255 characters."
+    if "//" in path or {".", ".."} & set(path.split("/")):
+        return f'"{path}" has an empty, "." or ".." segment; write each segment by its name.'
+    if path != "/" and not _BASE_PATH.fullmatch(path):
+        bad = next(c for c in path if not _BASE_PATH.fullmatch(f"/a{c}a") and c != "/")
+        return f'"{path}" holds "{bad}", which a base path may not; use letters, digits, "-", "." and "_".'
+    return None
+
+
+def _overlap(draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
+    if draft.gateway is None:
+        return
+    neighbours = ApiInstance.objects.filter(gateway=draft.gateway, port=draft.port).select_related("asset")
+    if api is not None:
+        neighbours = neighbours.exclude(pk=api.pk)
+    path = normalised(draft.base_path)
+    for other in neighbours:
+        if _overlaps(path, other.base_path):
+            yield Problem(
+                "base_path",
+                f'"{path}" overlaps "{other.base_path}" of {other} on port {draft.port} of gateway '
+                f"{draft.gateway}; choose a path that neither begins, or another port.",
+                "conflict",
+            )
+            return
+
+
+def _overlaps(one: str, other: str) -> bool:
+    """Whether the paths are equal or one begins the other at a segment boundary."""
+    one, other = one.rstrip("/") + "/", other.rstrip("/") + "/"
+    return one.startswith(other) or other.startswith(one)
+
+
+def _label(environment: Environment, draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
+    if len(draft.label) > 255:
+        yield Problem("label", "The label is longer than 255 characters.")
+    if isinstance(draft.asset, NewAsset):
+        return
+    same = ApiInstance.objects.filter(
+        environment=environment,
+        asset__organization=draft.asset.organization_id,
+        asset__asset_id=draft.asset.asset_id,
+        label=draft.label,
+    ).select_related("asset")
+    other = same.exclude(pk=api.pk if api else None).first()
+    if other:
+        has = f'is labelled "{draft.label}"' if draft.label else "has no label"
+        yield Problem("label", f"{other} {has} too; give this one a label that tells them apart.", "conflict")
+
+
+def _details(draft: ApiDraft) -> Iterator[Problem]:
+    if draft.consumer_endpoint:
+        try:
+            URLValidator(schemes=["http", "https"])(draft.consumer_endpoint)
+        except ValidationError:
+            yield Problem(
+                "consumer_endpoint",
+                f'"{draft.consumer_endpoint}" is not a URL; write for example "https://api.example.com/orders".',
+            )
+    for tag in draft.tags:
+        if not 1 <= len(tag) <= 60:
+            yield Problem("tags", f'Tag "{tag[:60]}" must have 1 to 60 characters.')
+
+
+def _routes(draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
+    if not draft.routes:
+        yield Problem("routes", "An API needs at least one route with an upstream.")
+    if len(draft.routes) > MAX_ROUTES:
+        yield Problem("routes", f"{len(draft.routes)} routes; at most {MAX_ROUTES} are allowed.")
+    owned = set(Upstream.objects.filter(api=api).values_list("pk", flat=True)) if api else set()
+    for index, route in enumerate(draft.routes):
+        yield from _rules(f"routes.{index}", route)
+        yield from _targets(f"routes.{index}", route)
+    for field, upstream in _upstreams(draft):
+        if message := upstream_uri.fault(upstream.uri):
+            yield Problem(f"{field}.uri", message)
+        if upstream.id is not None and upstream.id not in owned:
+            yield Problem(f"{field}.id", f"{upstream.id} is not an upstream of this API; leave the id out.")
+
+
+def _rules(field: str, route: RouteDraft) -> Iterator[Problem]:
+    for name in ("methods", "path", "host"):
+        if reason := regex.fault(getattr(route, name)):
+            yield Problem(f"{field}.{name}", f"{reason}.")
+    words = route.methods.split("|") if re.fullmatch(r"[A-Za-z|]+", route.methods) else []
+    if unknown := [word for word in words if word not in METHODS]:
+        yield Problem(
+            f"{field}.methods", f'"{unknown[0]}" is not a method; use {"|".join(METHODS[:5])} and so on.'
+        )
+    if len(route.headers) > MAX_HEADERS_PER_ROUTE:
+        yield Problem(f"{field}.headers", f"At most {MAX_HEADERS_PER_ROUTE} headers in a rule.")
+    for name, pattern in route.headers.items():
+        if not _HEADER.fullmatch(name):
+            yield Problem(f"{field}.headers", f'"{name}" is not a header name.')
+        if reason := regex.fault(pattern):
+            yield Problem(f"{field}.headers", f"{name}: {reason}.")
+
+
+def _targets(field: str, route: RouteDraft) -> Iterator[Problem]:
+    if not route.upstreams:
+        yield Problem(f"{field}.upstreams", "A route needs at least one upstream.")
+        return
+    if len(route.upstreams) > MAX_UPSTREAMS_PER_ROUTE:
+        yield Problem(f"{field}.upstreams", f"At most {MAX_UPSTREAMS_PER_ROUTE} upstreams in a route.")
+    weights = [upstream.weight for upstream in route.upstreams]
+    if any(not 0 <= weight <= 100 for weight in weights):
+        yield Problem(f"{field}.weights", "Each weight is a whole number from 0 to 100.")
+    elif sum(weights) != 100:
+        shown = " + ".join(map(str, weights))
+        yield Problem(f"{field}.weights", f"The weights {shown} sum to {sum(weights)}; they must sum to 100.")
+
+
+def _upstreams(draft: ApiDraft) -> Iterator[tuple[str, UpstreamDraft]]:
+    for index, route in enumerate(draft.routes):
+        for position, upstream in enumerate(route.upstreams):
+            yield f"routes.{index}.upstreams.{position}", upstream
