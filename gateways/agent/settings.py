@@ -1,0 +1,142 @@
+"""Settings of one gateway process: from the command line, then the environment, then defaults."""
+
+import os
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+
+
+class BadSetting(ValueError):
+    """An environment variable does not hold what it should; the text names it."""
+
+
+@dataclass(frozen=True)
+class Proxying:
+    """How Envoy treats connections and streams; the names and defaults are Flex Gateway's FLEX_*."""
+
+    connection_idle_seconds: float = 60
+    stream_idle_seconds: float = 300
+    upstream_idle_seconds: float = 60
+    upstream_response_seconds: float = 15
+    buffer_limit_bytes: int = 1_048_576
+    emits_envoy_headers: bool = False
+    rewrites_host: bool = True
+    removes_server_header: bool = False
+    forward_client_cert: str = "SANITIZE"
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What `gatewright run` runs with.
+
+    `registration` are the files or folders to look for a registration in; unused with `local`.
+    `concurrency` is Envoy's number of worker threads. `debounce_seconds` is how long Local Mode waits
+    for more changes of its folder. A `control_port` of 0 means any free port.
+    """
+
+    state: Path
+    name: str
+    local: Path | None = None
+    registration: tuple[Path, ...] = ()
+    concurrency: int = 1
+    control_host: str = "127.0.0.1"
+    control_port: int = 0
+    log_level: str = "info"
+    drain_seconds: float = 25
+    debounce_seconds: float = 0.1
+    proxying: Proxying = field(default_factory=Proxying)
+
+
+def state_folder(given: str | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """--state, else GATEWRIGHT_STATE, else GATEWRIGHT_HOME/gateway, else ./.gatewright/gateway; absolute."""
+    if given or environ.get("GATEWRIGHT_STATE"):
+        return Path(given or environ["GATEWRIGHT_STATE"]).expanduser().absolute()
+    home = Path(environ.get("GATEWRIGHT_HOME") or ".gatewright").expanduser()
+    return (home / "gateway").absolute()
+
+
+def replica_name(environ: Mapping[str, str] = os.environ) -> str:
+    return environ.get("FLEX_NAME") or socket.gethostname()
+
+
+def log_level(environ: Mapping[str, str] = os.environ) -> str:
+    """The agent's level; FLEX_LOG_LEVEL counts as Flex Gateway's does, from 0 (fatal) to 16 (trace)."""
+    number = _number(environ, "FLEX_LOG_LEVEL", 4)
+    levels = [(0, "critical"), (1, "error"), (2, "warning"), (4, "info")]
+    return next((name for limit, name in levels if number <= limit), "debug")
+
+
+def drain_seconds(environ: Mapping[str, str] = os.environ) -> float:
+    return _number(environ, "FLEX_SERVICE_ENVOY_DRAIN_TIME", 25)
+
+
+def debounce_seconds(environ: Mapping[str, str] = os.environ) -> float:
+    return duration(environ, "FLEX_SYNC_DEBOUNCE_TIME", 0.1)
+
+
+def proxying(environ: Mapping[str, str] = os.environ) -> Proxying:
+    """Raises BadSetting."""
+    default = Proxying()
+    return Proxying(
+        connection_idle_seconds=_number(
+            environ, "FLEX_CONNECTION_IDLE_TIMEOUT_SECONDS", default.connection_idle_seconds
+        ),
+        stream_idle_seconds=_number(environ, "FLEX_STREAM_IDLE_TIMEOUT_SECONDS", default.stream_idle_seconds),
+        upstream_idle_seconds=_number(
+            environ, "FLEX_UPSTREAM_CONNECTION_IDLE_TIMEOUT_SECONDS", default.upstream_idle_seconds
+        ),
+        upstream_response_seconds=_number(
+            environ, "FLEX_UPSTREAM_RESPONSE_TIMEOUT_SECONDS", default.upstream_response_seconds
+        ),
+        buffer_limit_bytes=int(
+            _number(environ, "FLEX_DOWNSTREAM_CONNECTION_BUFFER_LIMIT_BYTES", default.buffer_limit_bytes)
+        ),
+        emits_envoy_headers=_boolean(environ, "FLEX_ENVOY_HEADERS_ENABLED", default.emits_envoy_headers),
+        rewrites_host=_boolean(environ, "FLEX_REWRITE_HOST_HEADER", default.rewrites_host),
+        removes_server_header=_boolean(environ, "FLEX_REMOVE_SERVER_HEADER", default.removes_server_header),
+        forward_client_cert=_one_of(
+            environ,
+            "FLEX_FORWARD_CLIENT_CERT_DETAILS",
+            ("SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY"),
+        ),
+    )
+
+
+def duration(environ: Mapping[str, str], name: str, default: float) -> float:
+    """Seconds, from "5s", "200ms", "1m" or a bare number of seconds."""
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m)?", text)
+    if match is None:
+        raise BadSetting(f'{name}: "{text}" is not a duration; write 500ms, 5s or 1m')
+    return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+def _number(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        return float(text)
+    except ValueError:
+        raise BadSetting(f'{name}: "{text}" is not a number') from None
+
+
+def _boolean(environ: Mapping[str, str], name: str, default: bool) -> bool:
+    text = environ.get(name, "").strip().lower()
+    if text not in ("", "true", "false", "1", "0"):
+        raise BadSetting(f'{name}: "{text}" is neither true nor false')
+    return text in ("true", "1") if text else default
+
+
+def _one_of(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    """The first choice is the default."""
+    text = environ.get(name, "").strip().upper() or choices[0]
+    if text not in choices:
+        raise BadSetting(f'{name}: "{text}" is not one of {", ".join(choices)}')
+    return text

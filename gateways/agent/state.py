@@ -1,0 +1,74 @@
+"""The state folder of a gateway process: who may use it, which replica it is, how files reach it."""
+
+import fcntl
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+class StateInUse(RuntimeError):
+    """Another agent works with this folder; the text says which and what to do."""
+
+
+class StateUnusable(RuntimeError):
+    """The folder cannot be made or written; the text says why."""
+
+
+def prepare(state: Path) -> None:
+    """Makes the folder, readable by its owner alone. Raises StateUnusable."""
+    try:
+        (state / "envoy").mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StateUnusable(
+            f"state folder {state}: {error.strerror}; choose another one with --state"
+        ) from None
+    if not os.access(state, os.W_OK):
+        raise StateUnusable(f"state folder {state}: it is not writable; choose another one with --state")
+
+
+@contextmanager
+def locked(state: Path) -> Iterator[None]:
+    """Prepares the folder and holds it for this process alone. Raises StateInUse and StateUnusable."""
+    prepare(state)
+    with (state / "agent.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            raise StateInUse(
+                f"state folder {state} is in use by the gateway with process id {lock.read().strip() or '?'};"
+                " stop it, or choose another folder with --state"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def replica_id(state: Path) -> str:
+    """The id of the replica that lives in this folder, made on first use."""
+    path = state / "replica.json"
+    if path.exists():
+        return str(json.loads(path.read_text())["id"])
+    made = str(uuid.uuid4())
+    write_json(path, {"id": made})
+    return made
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_bytes(path, json.dumps(value, separators=(",", ":")).encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replaces the file in one step, readable by its owner alone; on disk before it returns."""
+    beside = path.with_name(f".{path.name}.new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
