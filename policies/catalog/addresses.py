@@ -1,0 +1,119 @@
+"""Lists of IP addresses and networks: how a person writes them, and how a filter matches them."""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from policies.catalog.script import lua_filter
+from policies.contract import TYPE_URL, Filter, Scope
+from policies.expression.field import Expression
+from policies.expression.lua import Source, Value, literal
+from policies.expression.nodes import Variable
+
+Network = IPv4Network | IPv6Network
+
+REMEDY = "write an address (192.0.2.7), a network (192.0.2.0/24) or its first octets (192.0)"
+
+
+def network(entry: str) -> Network:
+    """The addresses that one entry stands for. Raises ValueError, whose text holds the remedy."""
+    text = entry.strip()
+    octets = text.rstrip(".").split(".")
+    if len(octets) < 4 and all(octet.isdecimal() for octet in octets):
+        text = ".".join([*octets, *["0"] * (4 - len(octets))]) + f"/{8 * len(octets)}"
+    try:
+        return ip_network(text)
+    except ValueError:
+        raise ValueError(f'"{entry}" is not an IP address or network; {_remedy(text)}') from None
+
+
+def _remedy(text: str) -> str:
+    try:
+        return f"write {ip_network(text, strict=False)}"
+    except ValueError:
+        return REMEDY
+
+
+def _checked(entry: str) -> str:
+    try:
+        network(entry)
+    except ValueError as error:
+        raise PydanticCustomError("ip", "{reason}", {"reason": str(error)}) from None
+    return entry
+
+
+def _filled(entries: tuple[str, ...]) -> tuple[str, ...]:
+    if not entries:
+        raise PydanticCustomError("empty", "list at least one address or network")
+    return entries
+
+
+Addresses = Annotated[
+    tuple[Annotated[str, AfterValidator(_checked)], ...],
+    AfterValidator(_filled),
+    Field(json_schema_extra={"minItems": 1}),
+]
+
+
+def address_filter(
+    scope: Scope, policy: str, ips: Iterable[str], address: Expression, *, refuse_listed: bool
+) -> Filter:
+    """Refuses with 403 the requests whose address is in the list, or those whose address is not.
+
+    The peer's own address is matched by Envoy's RBAC; any other expression by Lua.
+    """
+    networks = [network(entry) for entry in ips]
+    if address.node == Variable("attributes.remoteAddress"):
+        return _rbac(scope, policy, networks, refuse_listed=refuse_listed)
+    files = [Path(__file__).with_name("addresses.lua")]
+    settings: dict[str, Value] = {
+        "refuse_listed": refuse_listed,
+        "address": address.lua,
+        "networks": _lua(networks),
+    }
+    return lua_filter(scope, policy, files, settings)
+
+
+def _rbac(scope: Scope, policy: str, networks: list[Network], *, refuse_listed: bool) -> Filter:
+    listed = {
+        "or_ids": {
+            "ids": [
+                {
+                    "direct_remote_ip": {
+                        "address_prefix": str(item.network_address),
+                        "prefix_len": item.prefixlen,
+                    }
+                }
+                for item in networks
+            ]
+        }
+    }
+    refused = listed if refuse_listed else {"not_id": listed}
+    rules = {
+        "action": "DENY",
+        "policies": {policy: {"permissions": [{"any": True}], "principals": [refused]}},
+    }
+    return Filter(
+        scope.binding, {"@type": TYPE_URL + "envoy.extensions.filters.http.rbac.v3.RBAC", "rules": rules}
+    )
+
+
+def _lua(networks: list[Network]) -> Source:
+    """The set of leading bytes by family and prefix length: {[4] = {[24] = {["..."] = true}}}."""
+    sets: dict[int, dict[int, list[bytes]]] = {4: {}, 6: {}}
+    for item in networks:
+        prefix = item.network_address.packed[: (item.prefixlen + 7) // 8]
+        sets[item.version].setdefault(item.prefixlen, []).append(prefix)
+    families = (
+        f"[{version}] = {{{', '.join(_set(length, prefixes) for length, prefixes in lengths.items())}}}"
+        for version, lengths in sets.items()
+    )
+    return Source(f"{{{', '.join(families)}}}")
+
+
+def _set(length: int, prefixes: list[bytes]) -> str:
+    return f"[{length}] = {{{', '.join(f'[{literal(prefix)}] = true' for prefix in prefixes)}}}"

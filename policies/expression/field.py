@@ -1,0 +1,79 @@
+"""The pydantic type of a field that takes text or an expression."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from policies.expression import lua
+from policies.expression.context import REQUEST, RESPONSE, Context
+from policies.expression.nodes import Literal, Node
+from policies.expression.parser import ExpressionError, is_expression, parse
+
+
+@dataclass(frozen=True)
+class Expression:
+    """What the user wrote, and what it means. Text outside #[ ] means itself."""
+
+    text: str
+    node: Node
+
+    @classmethod
+    def read(cls, text: str, context: Context) -> "Expression":
+        """Raises ExpressionError."""
+        return cls(text, parse(text, context) if is_expression(text) else Literal(text))
+
+    @property
+    def constant(self) -> str | None:
+        """The value, when it is the same for every request."""
+        return (
+            self.node.value if isinstance(self.node, Literal) and isinstance(self.node.value, str) else None
+        )
+
+    @property
+    def lua(self) -> lua.Source:
+        """A Lua function from the stream's handle to the value."""
+        return lua.function(self.node)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Marks an Expression field with the moment of its evaluation."""
+
+    context: Context
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self.read,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                str, return_schema=core_schema.str_schema()
+            ),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"type": "string", "format": "dataweave"}
+
+    def read(self, value: Any) -> Expression:
+        if isinstance(value, Expression):
+            return value
+        if not isinstance(value, str):
+            raise PydanticCustomError("string_type", "must be text or an expression in #[ ]")
+        try:
+            return Expression.read(value, self.context)
+        except ExpressionError as error:
+            raise PydanticCustomError(
+                "expression",
+                "line {line}, column {column}: {reason}",
+                {"line": error.line, "column": error.column, "offset": error.offset, "reason": error.reason},
+            ) from None
+
+
+RequestExpression = Annotated[Expression, Evaluated(REQUEST)]
+ResponseExpression = Annotated[Expression, Evaluated(RESPONSE)]
