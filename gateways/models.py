@@ -22,6 +22,10 @@ class GatewayQuerySet(models.QuerySet["Gateway"]):
     def visible_to(self, user: User) -> "GatewayQuerySet":
         return self.filter(environment__in=Environment.objects.visible_to(user))
 
+    def connected(self) -> "GatewayQuerySet":
+        """Those with a replica that reports."""
+        return self.filter(pk__in=Replica.objects.connected().values("gateway"))
+
 
 class Gateway(models.Model):
     """Registered once, one configuration; `generation` grows with every change to what it should run."""
@@ -74,23 +78,38 @@ class Gateway(models.Model):
         return Gateway.Status.CONNECTED if live else Gateway.Status.DISCONNECTED
 
 
+class RegistrationTokenQuerySet(models.QuerySet["RegistrationToken"]):
+    def visible_to(self, user: User) -> "RegistrationTokenQuerySet":
+        return self.filter(environment__in=Environment.objects.visible_to(user))
+
+
 class RegistrationToken(models.Model):
     """A one-time token that lets `gatewright registration create` make a gateway; stored hashed."""
 
     LIFETIME = timedelta(hours=24)
 
-    token_hash = models.CharField(primary_key=True, max_length=64, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
     environment = models.ForeignKey(Environment, models.CASCADE, related_name="registration_tokens")
     gateway_name = models.CharField(max_length=42, blank=True)
     platform = models.CharField(max_length=12, choices=Gateway.Platform, default=Gateway.Platform.LINUX)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
-    used_at = models.DateTimeField(null=True)
-    gateway = models.ForeignKey(Gateway, models.SET_NULL, null=True, related_name="+")
+    used_at = models.DateTimeField(null=True, blank=True)
+    gateway = models.ForeignKey(Gateway, models.SET_NULL, null=True, blank=True, related_name="+")
+
+    objects = RegistrationTokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
 
     def __str__(self) -> str:
         return f"{self.gateway_name or 'any name'} in {self.environment}"
+
+    @property
+    def is_expired(self) -> bool:
+        return self.used_at is None and self.expires_at <= timezone.now()
 
 
 class ReplicaQuerySet(models.QuerySet["Replica"]):

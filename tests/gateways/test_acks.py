@@ -1,0 +1,68 @@
+"""What a replica answered is kept as it was told, and never more."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from gateways.models import Ack, Gateway, Replica, ResourceStatus
+from tests.gateways.replica import SigningReplica
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def replica() -> SigningReplica:
+    replica = SigningReplica()
+    Gateway.objects.update(generation=5)
+    replica.heartbeat()
+    return replica
+
+
+def resource(name: str, **fields: Any) -> dict[str, Any]:
+    return {"namespace": "n", "name": name, "state": "applied", "runningGeneration": 5} | fields
+
+
+def test_ack_is_kept_with_a_status_per_resource(replica: SigningReplica) -> None:
+    refusal = resource("b", state="refused", reason="port 8081 is taken", runningGeneration=4)
+
+    answer = replica.ack(5, resource("a"), refusal)
+
+    assert answer.status_code == 200
+    assert Ack.objects.get().applied
+    assert Replica.objects.get().generation == 5
+    statuses = ResourceStatus.objects.order_by("name").values_list("state", "reason", "running_generation")
+    assert list(statuses) == [("applied", "", 5), ("refused", "port 8081 is taken", 4)]
+
+
+def test_since_stays_while_the_state_does(replica: SigningReplica) -> None:
+    earlier = timezone.now() - timedelta(minutes=5)
+    replica.ack(4, resource("a"), at=earlier.isoformat())
+
+    replica.ack(5, resource("a"))
+
+    status = ResourceStatus.objects.get()
+    assert (status.since, status.generation) == (earlier, 5)
+
+
+def test_late_answer_about_an_older_snapshot_changes_no_status(replica: SigningReplica) -> None:
+    replica.ack(5, resource("a"))
+
+    replica.ack(4, resource("a", state="refused"))
+
+    assert ResourceStatus.objects.get().state == "applied"
+    assert Replica.objects.get().generation == 5
+
+
+def test_resource_that_is_gone_has_no_status(replica: SigningReplica) -> None:
+    replica.ack(4, resource("a"), resource("b"))
+
+    replica.ack(5, resource("b"))
+
+    assert ResourceStatus.objects.get().name == "b"
+
+
+def test_ack_of_a_generation_that_was_never_sent_is_refused(replica: SigningReplica) -> None:
+    assert replica.ack(6).status_code == 400
+    assert not Ack.objects.exists()

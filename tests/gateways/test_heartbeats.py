@@ -1,0 +1,85 @@
+"""Heartbeats make Connected, silence and goodbyes make Disconnected, differences ask for a pull."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from gateways import tasks
+from gateways.models import Gateway, Replica, SeenToken
+from tests.gateways.replica import SigningReplica
+
+pytestmark = pytest.mark.django_db
+
+
+def test_heartbeat_makes_the_gateway_connected() -> None:
+    replica = SigningReplica()
+    assert replica.gateway.status == Gateway.Status.DISCONNECTED
+
+    answer = replica.heartbeat()
+
+    assert answer.status_code == 200
+    assert replica.gateway.status == Gateway.Status.CONNECTED
+    assert answer.json() == {"generation": 0, "digest": "", "pull": False, "heartbeatSeconds": 5}
+
+
+def test_goodbye_makes_it_disconnected() -> None:
+    replica = SigningReplica()
+    replica.heartbeat()
+
+    replica.heartbeat(state="stopped")
+
+    assert replica.gateway.status == Gateway.Status.DISCONNECTED
+
+
+def test_silence_makes_it_disconnected() -> None:
+    replica = SigningReplica()
+    replica.heartbeat()
+
+    Replica.objects.update(last_heartbeat_at=timezone.now() - timedelta(seconds=16))
+
+    assert replica.gateway.status == Gateway.Status.DISCONNECTED
+
+
+def test_another_generation_asks_for_a_pull() -> None:
+    replica = SigningReplica()
+    Gateway.objects.update(generation=3)
+
+    assert replica.heartbeat(generation=2).json()["pull"] is True
+
+
+def test_another_digest_of_the_same_generation_asks_for_a_pull() -> None:
+    replica = SigningReplica()
+    Gateway.objects.update(generation=3, built_generation=3, digest="a" * 64)
+
+    assert replica.heartbeat(generation=3, digest="b" * 64).json()["pull"] is True
+    assert replica.heartbeat(generation=3, digest="a" * 64).json()["pull"] is False
+
+
+def test_restored_database_continues_after_the_replica() -> None:
+    replica = SigningReplica()
+    Gateway.objects.update(generation=3, built_generation=3, digest="a" * 64)
+
+    answer = replica.heartbeat(generation=9, digest="b" * 64).json()
+
+    assert (answer["generation"], answer["pull"]) == (10, True)
+
+
+def test_replica_without_control_url_pulls_by_itself() -> None:
+    replica = SigningReplica()
+
+    replica.heartbeat()
+
+    assert not Replica.objects.get().is_reachable
+
+
+def test_old_replicas_and_used_ids_are_forgotten() -> None:
+    replica = SigningReplica()
+    replica.heartbeat()
+    Replica.objects.update(last_heartbeat_at=timezone.now() - timedelta(days=8))
+    SeenToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+
+    tasks.forget_old()
+
+    assert not Replica.objects.exists()
+    assert not SeenToken.objects.exists()
