@@ -46,7 +46,7 @@ def enqueue(gateway_id: UUID) -> None:
     from apis.tasks import push_gateway
 
     try:
-        push_gateway.apply_async(args=[str(gateway_id)], retry=False)
+        push_gateway.apply_async(args=(str(gateway_id),), retry=False)
     except (OperationalError, OSError) as error:
         logger.warning("push was not enqueued gateway=%s error=%r", gateway_id, error)
 

@@ -203,7 +203,7 @@ class PolicyBinding(models.Model):
 
     @property
     def title(self) -> str:
-        return self.template.title
+        return str(self.template.title)
 
     @property
     def resource_name(self) -> str:

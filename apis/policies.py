@@ -6,9 +6,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from apis import ledger, regex
+from apis import ledger
 from apis.models import ApiInstance, PolicyBinding
 from apis.policy_config import checked, hidden, merged
+from apis.validate import regex_fault
 from console.models import AuditEntry, User
 from policies import catalog
 from policies.contract import Policy
@@ -144,7 +145,7 @@ def _conditions(policy: Policy[Any], given: Sequence[Mapping[str, Any]]) -> list
             field = f"conditions.{index}.{key}"
             if key not in CONDITION_KEYS:
                 errors[field] = [f'"{key}" is not part of a condition; write {" and ".join(CONDITION_KEYS)}.']
-            elif value and (reason := regex.fault(str(value))):
+            elif value and (reason := regex_fault(str(value))):
                 errors[field] = [f"{reason}."]
         kept = {key: str(row[key]) for key in CONDITION_KEYS if row.get(key)}
         if kept:

@@ -41,7 +41,7 @@ def check(text: str) -> Specification:
             raise ValidationError(
                 f'{place}: "{reference}" points outside the file; bundle the document into one file.'
             )
-    error = next(validator(document).iter_errors(), None)  # type: ignore[arg-type]
+    error = next(validator(document).iter_errors(), None)
     if error is not None:
         place = ".".join(str(part) for part in getattr(error, "absolute_path", ())) or "the document"
         raise ValidationError(f"{NOT_OPENAPI}: {place}: {str(getattr(error, 'message', error))[:300]}")

@@ -8,14 +8,16 @@ from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.utils.text import slugify
 
-from apis import regex, specification, upstream_uri
+from apis import specification, upstream_uri
 from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
 from apis.models import ApiInstance, Asset, Upstream
 from console.models import Environment
+from gateways.agent import regex
 
 MAX_ROUTES = 100
 MAX_UPSTREAMS_PER_ROUTE = 10
 MAX_HEADERS_PER_ROUTE = 10
+MAX_REGEX = 1024
 RESERVED_PORTS = {
     4000: "the shared storage service",
     9881: "the monitoring service",
@@ -91,6 +93,17 @@ def problems(environment: Environment, draft: ApiDraft, api: ApiInstance | None 
     yield from _routes(draft, api)
 
 
+def regex_fault(expression: str) -> str | None:
+    """Why the gateway's engine would refuse this expression, or None."""
+    if len(expression) > MAX_REGEX:
+        return f"The expression is longer than {MAX_REGEX} characters; split it into several rules"
+    try:
+        regex.check(expression)
+    except regex.BadRegex as error:
+        return str(error)
+    return None
+
+
 def _asset(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:
     asset, organization = draft.asset, environment.organization
     if isinstance(asset, Asset):
@@ -160,8 +173,8 @@ def _base_path(path: str) -> str | None:
         return f'"{path}" must start with "/"; write "/{path}".'
     if len(path) > 255:
         return "The base path is longer than 255 characters."
-    if "//" in path or {".", ".."} & set(path.split("/")):
-        return f'"{path}" has an empty, "." or ".." segment; write each segment by its name.'
+    if "//" in path or "/." in path:
+        return f'"{path}" has a segment that is empty or starts with "."; write each by its name.'
     if path != "/" and not _BASE_PATH.fullmatch(path):
         bad = next(c for c in path if not _BASE_PATH.fullmatch(f"/a{c}a") and c != "/")
         return f'"{path}" holds "{bad}", which a base path may not; use letters, digits, "-", "." and "_".'
@@ -203,7 +216,7 @@ def _label(environment: Environment, draft: ApiDraft, api: ApiInstance | None) -
         asset__asset_id=draft.asset.asset_id,
         label=draft.label,
     ).select_related("asset")
-    other = same.exclude(pk=api.pk if api else None).first()
+    other = (same.exclude(pk=api.pk) if api else same).first()
     if other:
         has = f'is labelled "{draft.label}"' if draft.label else "has no label"
         yield Problem("label", f"{other} {has} too; give this one a label that tells them apart.", "conflict")
@@ -241,7 +254,7 @@ def _routes(draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
 
 def _rules(field: str, route: RouteDraft) -> Iterator[Problem]:
     for name in ("methods", "path", "host"):
-        if reason := regex.fault(getattr(route, name)):
+        if reason := regex_fault(getattr(route, name)):
             yield Problem(f"{field}.{name}", f"{reason}.")
     words = route.methods.split("|") if re.fullmatch(r"[A-Za-z|]+", route.methods) else []
     if unknown := [word for word in words if word not in METHODS]:
@@ -253,7 +266,7 @@ def _rules(field: str, route: RouteDraft) -> Iterator[Problem]:
     for name, pattern in route.headers.items():
         if not _HEADER.fullmatch(name):
             yield Problem(f"{field}.headers", f'"{name}" is not a header name.')
-        if reason := regex.fault(pattern):
+        if reason := regex_fault(pattern):
             yield Problem(f"{field}.headers", f"{name}: {reason}.")
 
 

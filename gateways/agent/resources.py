@@ -4,6 +4,9 @@ Kinds and field names are Flex Gateway's (`apiVersion: gateway.mulesoft.com/v1al
 files work unchanged. Every model is frozen and refuses unknown fields.
 """
 
+import hashlib
+import json
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -177,8 +180,15 @@ AnyResource = Annotated[
 RESOURCE: TypeAdapter[AnyResource] = TypeAdapter(AnyResource)
 
 
+def digest(resources: Iterable[AnyResource]) -> str:
+    """SHA-256 of the resources' canonical JSON: equal exactly when they are, order included."""
+    plain = [resource.model_dump(mode="json", by_alias=True) for resource in resources]
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 class Snapshot(Model):
-    """All resources that one gateway should run. `digest` is over the resources' canonical JSON."""
+    """All resources that one gateway should run; `digest` is theirs."""
 
     gateway: str
     generation: int = Field(ge=0)

@@ -1,0 +1,16 @@
+"""What agents ask of API Manager: the snapshot, pulled by a replica that no push reached."""
+
+from django.http import HttpRequest
+
+from apis import snapshot
+from gateways import push
+from gateways.agent.resources import Snapshot
+from gateways.agent_auth import Caller, agent_endpoint
+
+
+@agent_endpoint("GET")
+def snapshot_of(request: HttpRequest, caller: Caller) -> Snapshot:
+    """The newest one of the caller's gateway."""
+    found = snapshot.build(caller.gateway)
+    push.deployment(caller.gateway, found.generation, found.digest, len(found.resources))
+    return found

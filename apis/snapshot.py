@@ -1,0 +1,136 @@
+"""From rows to the snapshot that a gateway should run."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import transaction
+
+from apis import upstream_uri
+from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.policy_config import merged
+from gateways.agent import resources as r
+from gateways.models import Gateway
+
+LABEL = "flex.mulesoft.com/"
+VERSION = "gateway.mulesoft.com/v1alpha1"
+
+
+@transaction.atomic
+def build(gateway: Gateway) -> r.Snapshot:
+    """The newest snapshot, noted on the gateway with its digest.
+
+    Every change locks the gateway's row before it touches another: while we hold it, all rows are of
+    one moment. The number of queries does not depend on how many APIs there are.
+    """
+    row = Gateway.objects.select_for_update(no_key=True).get(pk=gateway.pk)
+    resources = tuple(resource for api in _apis(row) for resource in _resources(api))
+    snapshot = r.Snapshot(
+        gateway=str(row.pk), generation=row.generation, digest=r.digest(resources), resources=resources
+    )
+    if (row.digest, row.built_generation) != (snapshot.digest, snapshot.generation):
+        Gateway.objects.filter(pk=row.pk).update(digest=snapshot.digest, built_generation=snapshot.generation)
+    return snapshot
+
+
+def _apis(gateway: Gateway) -> Iterator[ApiInstance]:
+    deployed = ApiInstance.objects.deployed().filter(gateway=gateway).order_by("pk")
+    return iter(
+        deployed.select_related("asset").prefetch_related(
+            "upstreams", "routes__targets__upstream", "policies"
+        )
+    )
+
+
+def _resources(api: ApiInstance) -> Iterator[r.AnyResource]:
+    """The API, its upstreams, its routes and its policies, all in the environment's namespace."""
+    yield r.ApiInstance(
+        api_version=VERSION,
+        kind="ApiInstance",
+        metadata=_metadata(api, api.resource_name, _labels(api)),
+        spec=r.ApiInstanceSpec(address=api.address),
+    )
+    for upstream in api.upstreams.all():
+        yield _service(api, upstream)
+    for route in api.routes.all():
+        yield _route(api, route)
+    for binding in api.policies.all():
+        if not binding.is_disabled:
+            yield _policy(api, binding)
+
+
+def _metadata(api: ApiInstance, name: str, labels: dict[str, str] | None = None) -> r.Metadata:
+    return r.Metadata(name=name, namespace=str(api.environment_id), labels=labels or {})
+
+
+def _labels(api: ApiInstance) -> dict[str, str]:
+    return {
+        f"{LABEL}apiinstance-id": str(api.pk),
+        f"{LABEL}apiinstance-name": api.label or api.asset.asset_id,
+        f"{LABEL}deployment-desired-status": "STARTED",
+    }
+
+
+def _service(api: ApiInstance, upstream: Upstream) -> r.Service:
+    return r.Service(
+        api_version=VERSION,
+        kind="Service",
+        metadata=_metadata(api, _service_name(upstream)),
+        spec=r.ServiceSpec(address=upstream_uri.read(upstream.uri).address),
+    )
+
+
+def _service_name(upstream: Upstream) -> str:
+    return f"apii-{upstream.api_id}-{upstream.pk.hex[:8]}"
+
+
+def _route(api: ApiInstance, route: Route) -> r.PolicyBinding:
+    """A weight of 0 takes an upstream out of the route without taking it off the API."""
+    targets = [target for target in route.targets.all() if target.weight]
+    if len(targets) == 1:
+        kind, config = "route", _destination(targets[0])
+    else:
+        kind, config = "route-weighted", {"routes": [_weighted(target) for target in targets]}
+    rule = r.Rule(
+        path=route.path or None,
+        methods=route.methods or None,
+        host=route.host or None,
+        headers=route.headers,
+    )
+    name = f"{api.resource_name}-route-{route.position}"
+    return _binding(api, name, kind, config, order=route.position, rules=() if rule == r.Rule() else (rule,))
+
+
+def _weighted(target: RouteUpstream) -> dict[str, Any]:
+    return {"weight": target.weight, **_destination(target)}
+
+
+def _destination(target: RouteUpstream) -> dict[str, Any]:
+    return {
+        "destinationPath": upstream_uri.read(target.upstream.uri).path or "/",
+        "destinationRef": {"name": _service_name(target.upstream)},
+    }
+
+
+def _policy(api: ApiInstance, binding: PolicyBinding) -> r.PolicyBinding:
+    rules = tuple(
+        r.Rule(path=row.get("uriTemplateRegex"), methods=row.get("methodRegex")) for row in binding.conditions
+    )
+    config = merged(binding.config, binding.secrets)
+    return _binding(api, binding.resource_name, binding.policy, config, order=binding.order, rules=rules)
+
+
+def _binding(
+    api: ApiInstance, name: str, policy: str, config: dict[str, Any], *, order: int, rules: tuple[r.Rule, ...]
+) -> r.PolicyBinding:
+    return r.PolicyBinding(
+        api_version=VERSION,
+        kind="PolicyBinding",
+        metadata=_metadata(api, name),
+        spec=r.PolicyBindingSpec(
+            target_ref=r.TargetRef(kind="ApiInstance", name=api.resource_name),
+            policy_ref=r.PolicyRef(name=policy),
+            config=config,
+            order=order,
+            rules=rules,
+        ),
+    )
