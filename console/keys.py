@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.fernet import Fernet, MultiFernet
+from django.core.exceptions import ImproperlyConfigured
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,15 @@ def _environment_is_complete() -> bool:
 def _stored(file: Path) -> dict:
     """The file's content. Two processes that start together agree: the first to link its file wins."""
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
         made = file.with_name(f".{file.name}.{os.getpid()}")
-        made.touch(mode=0o600)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            made.touch(mode=0o600)
+        except OSError as error:
+            raise ImproperlyConfigured(
+                f"GATEWRIGHT_HOME: {file.parent} cannot be written ({error.strerror}): "
+                "set it to a folder that you may write."
+            ) from error
         made.write_text(
             json.dumps(
                 {"secret_key": secrets.token_urlsafe(48), "encryption": [Fernet.generate_key().decode()]}

@@ -6,7 +6,7 @@ from pathlib import Path
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from console import keys
+from console import environment, keys
 from console.stack import places
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -17,8 +17,10 @@ VERSION = "0.1.0"
 DEBUG = os.environ.get("GATEWRIGHT_DEBUG") == "1"
 SECRET_KEY = KEYS.secret_key
 ALLOWED_HOSTS = os.environ.get("GATEWRIGHT_ALLOWED_HOSTS", "*").split(",")
-CONSOLE_PORT = int(os.environ.get("GATEWRIGHT_CONSOLE_PORT", "8000"))
+CONSOLE_PORT = environment.port("GATEWRIGHT_CONSOLE_PORT", 8000)
 CONSOLE_URL = os.environ.get("GATEWRIGHT_CONSOLE_URL", f"http://localhost:{CONSOLE_PORT}").rstrip("/")
+ECHO_URL = os.environ.get("GATEWRIGHT_ECHO_URL", "")
+"""Of the bundled echo upstream, which the wizard offers; empty where none runs."""
 CSRF_TRUSTED_ORIGINS = [CONSOLE_URL]
 
 DATABASE_URL = os.environ.get("DATABASE_URL") or places.database_url(HOME)
@@ -38,6 +40,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "django.forms",
     "csp",
     "django_htmx",
     "rest_framework",
@@ -63,6 +66,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "console.toasts.ToastMiddleware",
 ]
 
 ROOT_URLCONF = "console.urls"
@@ -78,6 +82,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "console.scope.navigation",
+                "console.pages.frame.frame",
             ],
             "builtins": ["console.templatetags.ui"],
         },
@@ -146,6 +151,14 @@ SPECTACULAR_SETTINGS = {
 }
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": 2,
+    "socket_timeout": 3,
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_max": 0.2,
+}
+"""A broker that is away makes a save slower by seconds at most, and never fails it."""
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -153,9 +166,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "gateways-forget-old": {"task": "gateways.tasks.forget_old", "schedule": 600.0},
+    "apis-push-behind": {"task": "apis.tasks.push_behind", "schedule": 30.0},
 }
 
-HEARTBEAT_SECONDS = int(os.environ.get("GATEWRIGHT_HEARTBEAT_SECONDS", "5"))
+HEARTBEAT_SECONDS = environment.number("GATEWRIGHT_HEARTBEAT_SECONDS", 5)
 """How often a replica reports; one that misses three is Disconnected."""
 
 LOGGING = {
@@ -163,5 +177,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {"httpx": {"level": "WARNING"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("GATEWRIGHT_LOG_LEVEL", "INFO")},
 }

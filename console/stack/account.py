@@ -28,7 +28,7 @@ class Account:
     @property
     def popen(self) -> dict[str, Any]:
         """Arguments that make `subprocess` start a program under this account."""
-        return {"user": self.uid, "group": self.gid, "extra_groups": [], "cwd": "/"}
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def take(self, folder: Path) -> None:
         os.chown(folder, self.uid, self.gid)

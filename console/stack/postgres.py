@@ -89,6 +89,7 @@ def _make_cluster(tree: Path, data: Path, account: Account | None) -> None:
     made = subprocess.run(
         [*command, *locale],
         env={"LC_ALL": "C", "PATH": os.defpath},
+        cwd=data.parent,
         capture_output=True,
         text=True,
         check=False,

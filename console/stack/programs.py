@@ -26,6 +26,7 @@ class Program:
 
     name: str
     args: tuple[str, ...]
+    folder: Path = Path("/")
     environment: Mapping[str, str] | None = None
     account: Account | None = None
     stop_signal: signal.Signals = signal.SIGTERM
@@ -42,6 +43,7 @@ class Child:
         self.last_lines: deque[str] = deque(maxlen=8)
         self._process = subprocess.Popen(
             program.args,
+            cwd=program.folder,
             env=program.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -67,17 +69,10 @@ class Child:
         if self.exit_code is None:
             self._process.send_signal(self.program.stop_signal)
 
-    def end(self, deadline: float) -> bool:
-        """Wait until `deadline` (monotonic), then kill what is left of it; False if that was needed."""
-        try:
-            self._process.wait(max(0, deadline - time.monotonic()))
-            return True
-        except subprocess.TimeoutExpired:
-            os.killpg(self.pid, signal.SIGKILL)
-            self._process.wait()
-            return False
-        finally:
-            self._reader.join(timeout=1)
+    def kill(self) -> None:
+        """End it and what it started in its session, at once."""
+        os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
 
     def _keep_output(self, logs: Path, echo: Callable[[str, str], None] | None) -> None:
         file = RotatingFileHandler(logs / f"{self.program.name}.log", maxBytes=LOG_BYTES, backupCount=1)

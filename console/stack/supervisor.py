@@ -82,9 +82,12 @@ class Supervisor:
         for child in children:
             child.ask_to_stop()
         began = time.monotonic()
-        for child in children:
-            if not child.end(began + (0 if self.is_hurried else child.program.stop_seconds)):
-                self._say(f"{child.program.name} did not stop in time and was killed")
+        while running := [child for child in children if child.exit_code is None]:
+            for child in running:
+                if self.is_hurried or time.monotonic() - began > child.program.stop_seconds:
+                    self._say(f"{child.program.name} did not stop in time and was killed")
+                    child.kill()
+            time.sleep(0.02)
 
     def _write_ledger(self) -> None:
         entries = [
