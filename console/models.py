@@ -11,6 +11,14 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+NOUNS = {
+    "apiinstance": "API",
+    "policybinding": "policy",
+    "connectedapp": "connected app",
+    "registrationtoken": "registration token",
+}
+"""Words for the audit log's object types where the model's name is not the word."""
+
 
 class User(AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -54,6 +62,11 @@ class Organization(models.Model):
     @property
     def root_id(self) -> uuid.UUID:
         return uuid.UUID(self.path.split("/")[0])
+
+    @property
+    def depth(self) -> int:
+        """0 for a tenant, 1 for a business group of it, and so on."""
+        return self.path.count("/") - 1
 
 
 class EnvironmentQuerySet(models.QuerySet["Environment"]):
@@ -201,6 +214,19 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.action} {self.object_type} {self.object_name}"
+
+    @property
+    def verb(self) -> str:
+        return {"create": "created", "update": "changed", "delete": "deleted"}[self.action]
+
+    @property
+    def noun(self) -> str:
+        """What kind of thing it was: "API instance", "gateway"."""
+        return NOUNS.get(self.object_type, self.object_type)
+
+    @property
+    def changed_fields(self) -> str:
+        return ", ".join(self.diff)
 
 
 def digest(token: str) -> str:

@@ -1,3 +1,18 @@
-from django.urls import URLPattern
+"""Addresses of the pages that belong to no area: frame, home, search, administration."""
 
-urlpatterns: list[URLPattern] = []
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+
+from console.pages import administration, home, profile, search, session, styleguide
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("login", session.LoginPage.as_view(), name="login"),
+    path("logout", LogoutView.as_view(), name="logout"),
+    path("scope", session.switch_scope, name="scope"),
+    path("theme", session.choose_theme, name="theme"),
+    path("search", search.search, name="search"),
+    path("profile", profile.ProfilePage.as_view(), name="profile"),
+    path("styleguide/", styleguide.styleguide, name="styleguide"),
+    path("administration", administration.index, name="administration"),
+]

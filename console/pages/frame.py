@@ -1,0 +1,83 @@
+"""What the frame around every page shows: places with their counts, scopes, theme, who is there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from apis.models import ApiInstance
+from console.models import Environment, Organization, User
+from gateways.models import Gateway
+from policies import catalog
+
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True)
+class Place:
+    """An entry of the left navigation; everything below `path` belongs to it."""
+
+    title: str
+    path: str
+    icon: str
+    count: int | None = None
+    is_current: bool = False
+
+
+@dataclass(frozen=True)
+class ScopeGroup:
+    """An organization in the switcher, with the environments the user may choose there."""
+
+    organization: Organization
+    depth: int
+    environments: list[Environment]
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Context processor. All of it is lazy: a fragment that shows no frame pays for none of it."""
+    theme = request.COOKIES.get("theme")
+    return {
+        "theme": theme if theme in THEMES else "",
+        "places": SimpleLazyObject(lambda: _places(request)),
+        "scope_groups": SimpleLazyObject(lambda: scope_groups(request)),
+    }
+
+
+def scope_groups(request: HttpRequest) -> list[ScopeGroup]:
+    """The visible environments by organization, parents before children."""
+    if not isinstance(request.user, User):
+        return []
+    visible = Environment.objects.visible_to(request.user).select_related("organization")
+    found: dict[Organization, list[Environment]] = {}
+    for environment in visible:
+        found.setdefault(environment.organization, []).append(environment)
+    names = dict(Organization.objects.visible_to(request.user).values_list("pk", "name"))
+    ordered = sorted(found.items(), key=lambda item: _name_path(item[0], names))
+    top = min((organization.depth for organization in found), default=0)
+    return [ScopeGroup(organization, organization.depth - top, held) for organization, held in ordered]
+
+
+def _name_path(organization: Organization, names: dict[Any, str]) -> list[str]:
+    ids = organization.path.strip("/").split("/")
+    by_text = {str(pk): name for pk, name in names.items()}
+    return [by_text.get(part, "").casefold() + part for part in ids]
+
+
+def _places(request: HttpRequest) -> list[Place]:
+    environment = request.scope.environment  # type: ignore[attr-defined]
+
+    def place(title: str, path: str, icon: str, count: Callable[[], int] | None = None) -> Place:
+        is_current = request.path == path or (path != "/" and request.path.startswith(f"{path}/"))
+        return Place(title, path, icon, count() if count and environment else None, is_current)
+
+    return [
+        place("Overview", "/", "layout-dashboard"),
+        place(
+            "Runtime Manager", "/gateways", "server", Gateway.objects.filter(environment=environment).count
+        ),
+        place("API Manager", "/apis", "waypoints", ApiInstance.objects.filter(environment=environment).count),
+        place("Policies", "/policies", "shield-check", lambda: len(catalog.policies())),
+        place("Analytics", "/analytics", "chart-line"),
+    ]

@@ -1,0 +1,22 @@
+"""A user's own account: their roles and password."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.views import PasswordChangeView
+from django.http import HttpResponse
+from django.urls import reverse_lazy
+
+
+class ProfilePage(PasswordChangeView):
+    template_name = "console/profile.html"
+    success_url = reverse_lazy("profile")
+
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        messages.success(self.request, "Your password was changed.")
+        return super().form_valid(form)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        roles = self.request.user.roles.select_related("organization", "environment")  # type: ignore[union-attr]
+        return super().get_context_data(roles=roles, **kwargs)

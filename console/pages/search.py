@@ -1,0 +1,59 @@
+"""Finds gateways, APIs and policies by name, in what the user may see."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.models import CharField, Q, QuerySet
+from django.db.models.functions import Cast
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from apis.models import ApiInstance
+from console.models import User
+from gateways.models import Gateway
+from policies import catalog
+
+PANEL_LIMIT = 5
+PAGE_LIMIT = 50
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One thing found: its kind in words, and where it is."""
+
+    kind: str
+    icon: str
+    name: str
+    detail: str
+    url: str
+
+
+def search(request: HttpRequest) -> HttpResponse:
+    """The page of results, or, for htmx, the panel below the search field."""
+    query = request.GET.get("q", "").strip()[:100]
+    limit = PANEL_LIMIT if request.htmx else PAGE_LIMIT  # type: ignore[attr-defined]
+    hits = list(_hits(request.user, query, limit)) if query else []  # type: ignore[arg-type]
+    template = "console/_search_panel.html" if request.htmx else "console/search.html"  # type: ignore[attr-defined]
+    return render(request, template, {"query": query, "hits": hits})
+
+
+def _hits(user: User, query: str, limit: int) -> Iterator[Hit]:
+    for api in _apis(user, query)[:limit]:
+        where = f"{api.environment.organization} / {api.environment}"
+        detail = f"{api.autodiscovery_name} · :{api.port}{api.base_path} · {where}"
+        yield Hit("API", "waypoints", api.asset.name, detail, f"/apis/{api.pk}")
+    gateways = Gateway.objects.visible_to(user).filter(name__icontains=query)
+    for gateway in gateways.select_related("environment__organization")[:limit]:
+        where = f"{gateway.environment.organization} / {gateway.environment}"
+        yield Hit("Gateway", "server", gateway.name, where, f"/gateways/{gateway.pk}")
+    words = query.casefold()
+    found = [p for p in catalog.policies() if words in f"{p.title} {p.name} {p.category}".casefold()]
+    for policy in found[:limit]:
+        yield Hit("Policy", policy.icon, policy.title, policy.summary, f"/policies/{policy.name}")
+
+
+def _apis(user: User, query: str) -> QuerySet[ApiInstance]:
+    visible = ApiInstance.objects.visible_to(user).select_related("asset", "environment__organization")
+    number = Q(number__startswith=query) if query.isdecimal() else Q()
+    named = Q(asset__name__icontains=query) | Q(label__icontains=query) | Q(base_path__icontains=query)
+    return visible.annotate(number=Cast("pk", CharField())).filter(named | number)

@@ -1,0 +1,84 @@
+"""Logging in, choosing the environment to work in, and the theme."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from console import scope
+from console.models import Environment
+from console.pages.frame import THEMES
+
+YEAR_SECONDS = 365 * 24 * 3600
+
+
+class LoginForm(AuthenticationForm):
+    error_messages = {
+        "invalid_login": "The name or the password is wrong. Passwords are case-sensitive.",
+        "inactive": "This account was deactivated; ask an administrator.",
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "Username"
+
+
+class LoginPage(LoginView):
+    """`login_not_required` and the refusal to go to other sites come with Django's own view."""
+
+    authentication_form = LoginForm
+    template_name = "console/login.html"
+    redirect_authenticated_user = True
+
+
+@require_POST
+def switch_scope(request: HttpRequest) -> HttpResponse:
+    """Work in another environment from now on, starting at the place one is at."""
+    visible = Environment.objects.visible_to(request.user)  # type: ignore[arg-type]
+    environment = get_object_or_404(visible, pk=_uuid(request.POST.get("environment", "")))
+    scope.enter(request, environment)
+    return redirect(_same_place(request))
+
+
+@login_not_required
+@require_POST
+def choose_theme(request: HttpRequest) -> HttpResponse:
+    """Remember light, dark, or (empty) what the system says, in a cookie of this browser."""
+    theme = request.POST.get("theme", "")
+    if theme not in (*THEMES, ""):
+        return HttpResponseBadRequest("The theme is light, dark or empty.")
+    response = redirect(_safe(request, request.POST.get("next", "")))
+    if theme:
+        response.set_cookie("theme", theme, max_age=YEAR_SECONDS, samesite="Lax", httponly=True)
+    else:
+        response.delete_cookie("theme", samesite="Lax")
+    return response
+
+
+def _same_place(request: HttpRequest) -> str:
+    """The list of the area one was in: an object of the old environment would switch back at once."""
+    before = _safe(request, request.POST.get("next", "") or request.headers.get("referer", ""))
+    area = before.split("?")[0].split("/")[1:2] if before.startswith("/") else []
+    return f"/{area[0]}" if area and area[0] in ("gateways", "apis", "policies", "analytics") else "/"
+
+
+def _safe(request: HttpRequest, address: str) -> str:
+    """The path of an address on this site; "/" for any other."""
+    if not url_has_allowed_host_and_scheme(address, {request.get_host()}, request.is_secure()):
+        return "/"
+    prefix = f"{request.scheme}://{request.get_host()}"
+    return address.removeprefix(prefix) or "/"
+
+
+def _uuid(text: str) -> str | None:
+    from uuid import UUID
+
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return None

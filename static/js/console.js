@@ -1,0 +1,146 @@
+// What HTML and htmx do not do by themselves. Everything attaches by data attribute.
+"use strict";
+
+// Copy buttons: data-copy holds the text.
+async function copy(button) {
+  const text = button.dataset.copy;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = document.createElement("textarea");
+    area.value = text;
+    (button.closest("dialog") ?? document.body).append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  button.classList.add("is-done");
+  setTimeout(() => button.classList.remove("is-done"), 1600);
+}
+
+// Toasts: rendered by the server, or raised by an HX-Trigger header {"toasts": [{text, tone}]}.
+function toast(text, tone = "info") {
+  const made = document.getElementById("toast").content.firstElementChild.cloneNode(true);
+  made.classList.add(tone);
+  made.querySelector(".text").textContent = text;
+  document.getElementById("toasts").append(made);
+  expire(made);
+}
+
+function expire(element) {
+  if (!element.classList.contains("bad")) setTimeout(() => element.remove(), 7000);
+}
+
+// Rows of a form: data-add-row="#list" clones the list's <template>, with __n__ made unique.
+function addRow(button) {
+  const list = document.querySelector(button.dataset.addRow);
+  const number = Number(list.dataset.next ?? list.querySelectorAll("[data-row]").length);
+  const holder = document.createElement("template");
+  holder.innerHTML = list.querySelector("template").innerHTML.replaceAll("__n__", number);
+  list.dataset.next = number + 1;
+  const row = holder.content.firstElementChild;
+  list.append(row);
+  htmx.process(row);
+  row.querySelector("input, select, textarea")?.focus();
+}
+
+function openDialog(id, event) {
+  const dialog = document.getElementById(id);
+  if (!dialog) return;
+  event.preventDefault();
+  dialog.showModal();
+}
+
+document.addEventListener("click", (event) => {
+  const at = (selector) => event.target.closest(selector);
+  if (at("[data-copy]")) copy(at("[data-copy]"));
+  else if (at("[data-dismiss]")) at("[data-toast]").remove();
+  else if (at("[data-open]")) openDialog(at("[data-open]").dataset.open, event);
+  else if (at("[data-close]")) at("dialog")?.close();
+  else if (at("[data-add-row]")) addRow(at("[data-add-row]"));
+  else if (at("[data-remove-row]")) at("[data-row]").remove();
+  else if (event.target.tagName === "DIALOG") event.target.close();
+});
+
+// A question before a form is sent: <form data-confirm="Delete it?">.
+document.addEventListener("submit", (event) => {
+  const words = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
+  if (words && !event.target.hasAttribute("hx-post") && !confirm(words)) event.preventDefault();
+});
+
+// Selects that send their form: <select data-submit>.
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+});
+
+// A field that narrows a list without asking the server: data-find="selector of the entries".
+document.addEventListener("input", (event) => {
+  const selector = event.target.dataset.find;
+  if (!selector) return;
+  const wanted = event.target.value.trim().toLowerCase();
+  for (const entry of document.querySelectorAll(selector)) {
+    entry.hidden = !entry.textContent.toLowerCase().includes(wanted);
+  }
+});
+
+// "/" goes to the search; arrows walk through its results and through menus.
+document.addEventListener("keydown", (event) => {
+  const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    const search = document.querySelector("[data-search]");
+    if (!search) return;
+    event.preventDefault();
+    search.focus();
+    search.select();
+    return;
+  }
+  const panel = event.target.closest(".search, .menu");
+  if (!panel) return;
+  if (event.key === "Escape" && panel.matches(".search")) document.activeElement.blur();
+  if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+  const stops = [...panel.querySelectorAll("[data-search], a, button")].filter((stop) => stop.offsetParent);
+  const next = stops.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
+  stops[Math.max(0, Math.min(next, stops.length - 1))]?.focus();
+  event.preventDefault();
+});
+
+// Places an opened menu beside its button, inside the window.
+document.addEventListener("toggle", (event) => {
+  const menu = event.target;
+  if (event.newState !== "open" || !menu.matches?.(".menu[popover]")) return;
+  const button = document.querySelector(`[popovertarget="${menu.id}"]`).getBoundingClientRect();
+  const gap = 4;
+  const below = button.bottom + gap;
+  const fits = below + menu.offsetHeight <= innerHeight || button.top < menu.offsetHeight;
+  const left = button.left + menu.offsetWidth + gap > innerWidth ? button.right - menu.offsetWidth : button.left;
+  menu.style.top = `${fits ? below : button.top - menu.offsetHeight - gap}px`;
+  menu.style.left = `${Math.max(gap, left)}px`;
+  menu.querySelector("input[type=search]")?.focus();
+}, true);
+
+// htmx: a hidden page does not poll; what fails is said.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const polls = event.detail.elt.getAttribute("hx-trigger")?.includes("every ");
+  if (polls && document.hidden) event.preventDefault();
+});
+document.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.xhr.status === 401) location.reload();
+  else if (!isPoll(event)) toast(`The console answered ${event.detail.xhr.status}. Nothing was changed; reload the page and try again.`, "bad");
+});
+document.addEventListener("htmx:sendError", (event) => {
+  if (!isPoll(event)) toast("The console cannot be reached. Check the connection and try again.", "bad");
+});
+document.addEventListener("toasts", (event) => {
+  for (const { text, tone } of event.detail.value) toast(text, tone);
+});
+document.addEventListener("close-dialog", () => document.querySelector("dialog[open]")?.close());
+
+function isPoll(event) {
+  return Boolean(event.detail.elt.getAttribute("hx-trigger")?.includes("every "));
+}
+
+document.addEventListener("htmx:load", (event) => {
+  const root = event.detail.elt;
+  for (const dialog of root.querySelectorAll("dialog[data-shown]")) if (!dialog.open) dialog.showModal();
+  for (const shown of root.querySelectorAll("[data-toast]")) expire(shown);
+});
