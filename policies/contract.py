@@ -78,6 +78,9 @@ class Policy(Generic[C]):
     among them. `refusals` are regular expressions over Envoy's %RESPONSE_CODE_DETAILS% that only a
     refusal by this policy matches; a Lua policy needs none, since it writes its name to the dynamic
     metadata `gatewright: {policy: NAME}` before it answers.
+
+    `prepare(state)` makes what the policy keeps in the gateway's state folder. The agent calls it of every
+    policy before it starts Envoy, and never while one runs; it may be called again at each start.
     """
 
     name: str
@@ -91,4 +94,5 @@ class Policy(Generic[C]):
     runs_first: bool = False
     is_resource_level: bool = True
     refusals: tuple[str, ...] = ()
+    prepare: Callable[[Path], None] | None = None
     icon: str = "shield"

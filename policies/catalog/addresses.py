@@ -26,6 +26,8 @@ def network(entry: str) -> Network:
     if len(octets) < 4 and all(octet.isdecimal() for octet in octets):
         text = ".".join([*octets, *["0"] * (4 - len(octets))]) + f"/{8 * len(octets)}"
     try:
+        if "%" in text:
+            raise ValueError("an interface has no place in a list")
         return ip_network(text)
     except ValueError:
         raise ValueError(f'"{entry}" is not an IP address or network; {_remedy(text)}') from None
@@ -33,7 +35,7 @@ def network(entry: str) -> Network:
 
 def _remedy(text: str) -> str:
     try:
-        return f"write {ip_network(text, strict=False)}"
+        return f"write {ip_network(text.partition('%')[0], strict=False)}"
     except ValueError:
         return REMEDY
 

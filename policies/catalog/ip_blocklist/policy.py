@@ -1,0 +1,41 @@
+"""IP Blocklist: the listed addresses may not call the API."""
+
+from pydantic import Field
+
+from policies.catalog.addresses import Addresses, address_filter
+from policies.contract import Category, Compiled, Policy, PolicyConfig, Scope
+from policies.expression.field import RequestExpression
+
+NAME = "ip-blocklist"
+
+
+class Config(PolicyConfig):
+    ips: Addresses = Field(
+        title="Blocked addresses",
+        description="Single addresses, networks (192.0.2.0/24, 2001:db8::/32) or leading octets (192.168).",
+    )
+    ip_expression: RequestExpression = Field(
+        "#[attributes.headers['x-forwarded-for']]",
+        validate_default=True,
+        title="Where the address is read",
+        description="Of several addresses in the value the first one counts. Clients can forge headers: "
+        "where they reach the gateway directly, write #[attributes.remoteAddress].",
+    )
+
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    return Compiled((address_filter(scope, NAME, config.ips, config.ip_expression, refuse_listed=True),))
+
+
+POLICY = Policy(
+    name=NAME,
+    title="IP Blocklist",
+    category=Category.SECURITY,
+    summary="Keeps the listed IP addresses and networks from calling the API.",
+    version="1.1.2",
+    config=Config,
+    compile=compile,
+    aliases=("ip-blocklist-flex",),
+    refusals=(rf"rbac_access_denied_matched_policy\[{NAME}\]",),
+    icon="list-x",
+)

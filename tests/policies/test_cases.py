@@ -1,0 +1,75 @@
+"""Every case of the catalog: `given` a configuration, `expect` the compiled filters or the errors.
+
+Write the expectations anew with GOLDEN=write, then read the difference as if it were code.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from policies.catalog import FOLDER, find, policies
+from policies.contract import Compiled, Scope
+
+CASES = sorted(FOLDER.glob("*/cases/*.yaml"))
+SCOPE = Scope("default/binding", "default/api", "/base", Path("/state"))
+
+
+def _name(path: Path) -> str:
+    return f"{path.parent.parent.name}/{path.stem}"
+
+
+def _outcome(policy: str, given: dict[str, Any]) -> dict[str, Any]:
+    entry = find(policy)
+    try:
+        config = entry.config.model_validate(given)
+    except ValidationError as error:
+        faults = error.errors()
+        return {"errors": {".".join(map(str, fault["loc"])): fault["msg"] for fault in faults}}
+    return _shown(entry.compile(config, SCOPE))
+
+
+def _shown(compiled: Compiled) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "filters": [{"name": f.name, **_without_script(dict(f.typed_config))} for f in compiled.filters]
+    }
+    if compiled.route_config:
+        shown["route_config"] = compiled.route_config
+    return json.loads(json.dumps(shown))
+
+
+def _without_script(config: dict[str, Any]) -> dict[str, Any]:
+    """A Lua filter by its settings alone: its code is the policy's, and the same in every case."""
+    if "default_source_code" in config:
+        script = config.pop("default_source_code")["inline_string"]
+        config["settings"] = next(line for line in script.split("\n") if line.startswith("local settings = "))
+    return config
+
+
+@pytest.mark.parametrize("path", CASES, ids=_name)
+def test_case(path: Path) -> None:
+    case = yaml.safe_load(path.read_text())
+    policy = path.parent.parent.name.replace("_", "-")
+
+    outcome = _outcome(policy, case["given"])
+
+    if os.environ.get("GOLDEN") == "write":
+        text = yaml.safe_dump({**case, "expect": outcome}, sort_keys=False, width=110, allow_unicode=True)
+        path.write_text(text)
+        case["expect"] = outcome
+    assert outcome == case["expect"]
+
+
+@pytest.mark.parametrize("policy", policies(), ids=lambda policy: policy.name)
+def test_every_policy_is_documented_and_labelled(policy: Any) -> None:
+    folder = FOLDER / policy.name.replace("-", "_")
+
+    assert (folder / "README.md").read_text().startswith(f"# {policy.title}\n")
+    assert f"{policy.name}-flex" in policy.aliases
+    assert list((folder / "cases").glob("refused_*.yaml")), "no refused configuration"
+    for name, field in policy.config.model_fields.items():
+        assert field.title and field.description, f"{name} has no label or help text"
