@@ -9,7 +9,6 @@ from pydantic import BaseModel, ValidationError
 
 from gateways.agent.protocol import CONSOLE, Ack, Heartbeat, HeartbeatAnswer
 from gateways.agent.registration import Registration
-from gateways.agent.resources import Snapshot
 from gateways.agent.trust import Signer
 
 TIMEOUT = httpx.Timeout(30, connect=5)
@@ -40,8 +39,9 @@ class Console:
     def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
         return _parse(HeartbeatAnswer, self._send("POST", "/agent/v1/heartbeats", _json(heartbeat)))
 
-    def snapshot(self) -> Snapshot:
-        return _parse(Snapshot, self._send("GET", "/agent/v1/snapshot"))
+    def snapshot(self) -> bytes:
+        """What this gateway should run, as it was sent."""
+        return self._send("GET", "/agent/v1/snapshot").content
 
     def ack(self, ack: Ack) -> None:
         self._send("POST", "/agent/v1/acks", _json(ack))
@@ -71,7 +71,16 @@ class Console:
 
 def http_client(url: str, proxy: str | None = None) -> httpx.Client:
     """A client for this address; proxies from the environment are not asked for this machine's own."""
-    return httpx.Client(timeout=TIMEOUT, proxy=proxy, trust_env=not _is_loopback(url))
+    return httpx.Client(timeout=TIMEOUT, proxy=proxy, trust_env=not is_loopback(url))
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address is this machine's own."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def refusal(response: httpx.Response) -> str:
@@ -81,14 +90,6 @@ def refusal(response: httpx.Response) -> str:
     except ValueError:
         return ""
     return str(body.get("message", "")) if isinstance(body, dict) else ""
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _json(model: BaseModel) -> bytes:

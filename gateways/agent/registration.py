@@ -1,6 +1,7 @@
 """A gateway's registration: the file that names it and holds its key."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,9 +57,10 @@ def read(path: Path) -> Registration:
         ) from error
 
 
-def find(folders: list[Path]) -> Path | None:
-    """The first of these folders' registration files that exists."""
-    return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
+def find(places: Iterable[Path]) -> Path | None:
+    """The first of these files, or of these folders' registration.yaml, that exists."""
+    files = (place / FILE_NAME if place.is_dir() else place for place in places)
+    return next((file for file in files if file.is_file()), None)
 
 
 def documents(registration: Registration, is_split: bool = False) -> dict[str, str]:

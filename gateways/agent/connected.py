@@ -1,0 +1,203 @@
+"""A gateway process in Connected Mode: Envoy, the control interface, heartbeats and the traffic uplink."""
+
+import importlib.metadata
+import ipaddress
+import logging
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from gateways.agent import registration, state
+from gateways.agent.admin import AdminUnreachable
+from gateways.agent.apply import Applier
+from gateways.agent.console import Console, is_loopback
+from gateways.agent.control import Control
+from gateways.agent.envoy import Envoy
+from gateways.agent.heartbeat import Pulse
+from gateways.agent.intake import Intake
+from gateways.agent.protocol import Heartbeat, ReplicaFacts
+from gateways.agent.registration import BadRegistration, Registration
+from gateways.agent.settings import RunSettings
+from gateways.agent.uplink import Uplink
+
+EXIT_SECONDS = 29.0
+DRAINING_BEAT_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: RunSettings) -> None:
+    """Run until SIGTERM or SIGINT, then drain and return; killed, it leaves Envoy serving.
+
+    Raises BadRegistration, ControlUnavailable, StateInUse, StateUnusable, EnvoyFailed.
+    """
+    registered = _registration(settings)
+    with state.locked(settings.state):
+        replica = ConnectedReplica(settings, registered)
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        replica.start()
+        replica.beat_until(stopping)
+        replica.stop()
+
+
+class ConnectedReplica:
+    """One replica and its parts; `start`, `beat_until` and `stop` are called once each, in this order."""
+
+    def __init__(self, settings: RunSettings, registered: Registration) -> None:
+        self._settings = settings
+        self._registration = registered
+        self._id = state.replica_id(settings.state)
+        self._started_at = datetime.now(UTC)
+        self._phase: Literal["running", "draining", "stopped"] = "running"
+        self._control_url = ""
+        self._envoy = Envoy(
+            settings.state,
+            self._id,
+            concurrency=settings.concurrency,
+            drain_seconds=settings.drain_seconds,
+        )
+        self._applier = Applier(self._envoy, settings.proxying)
+        self._intake = Intake(self._applier, registered.gateway_id, self._id)
+        self._console = Console(registered, self._id)
+        self._uplink = Uplink(settings.state, self._console.traffic, self._id, reopen=self._envoy.reopen_logs)
+        self._control = Control(
+            registered,
+            self._id,
+            self._intake,
+            status=lambda: self.describe().model_dump(mode="json", by_alias=True),
+            is_ready=self.is_ready,
+            is_live=lambda: self._envoy.is_running,
+        )
+        self._pulse = Pulse(self._console, self._intake, self.describe)
+
+    def start(self) -> None:
+        """Serve what ran last, whether or not the console is there, and only then listen for news."""
+        port = self._control.start(self._settings.control_host, self._settings.control_port)
+        self._control_url = _control_url(self._settings, self._registration.console_url, port)
+        self._envoy.start()
+        self._intake.restore()
+        self._uplink.start()
+        log.info(
+            "gateway=%s replica=%s name=%s console=%s control=127.0.0.1:%d generation=%d",
+            self._registration.name,
+            self._id,
+            self._settings.name,
+            self._registration.console_url,
+            port,
+            self._applier.generation,
+        )
+
+    def beat_until(self, stopping: threading.Event) -> None:
+        pause = 0.0
+        while not stopping.wait(pause):
+            pause = self._pulse.beat()
+
+    def stop(self) -> None:
+        """Not ready, drained, counted, said goodbye; within EXIT_SECONDS. What is not shipped stays on disk."""
+        until = time.monotonic() + EXIT_SECONDS
+        self._phase = "draining"
+        log.info("replica=%s draining_seconds=%.0f", self._id, self._settings.drain_seconds)
+        draining = _background(self._envoy.stop)
+        while draining.is_alive() and time.monotonic() < until:
+            _background(self._pulse.tell)
+            draining.join(min(DRAINING_BEAT_SECONDS, max(0, until - time.monotonic())))
+        self._phase = "stopped"
+        last_words = _background(self._end)
+        last_words.join(max(0.5, until - time.monotonic()))
+        log.info("replica=%s stopped=true", self._id)
+
+    def is_ready(self) -> bool:
+        """Whether Envoy serves at least one API, and is not on its way out."""
+        ack = self._applier.last_ack
+        serves = ack is not None and any(api.running_generation is not None for api in ack.resources)
+        return self._phase == "running" and serves and self._envoy.is_running
+
+    def describe(self) -> Heartbeat:
+        facts = self._envoy.facts()
+        return Heartbeat(
+            replica=ReplicaFacts(
+                id=self._id,
+                name=self._settings.name,
+                version=importlib.metadata.version("gatewright"),
+                envoy_version=facts["version"],
+                control_url=self._control_url,
+                started_at=self._started_at,
+            ),
+            state=self._phase,
+            generation=self._applier.generation,
+            digest=self._applier.digest,
+            envoy=facts | {"listeners": self._listeners()},
+            shed=self._uplink.shed,
+        )
+
+    def _listeners(self) -> list[str]:
+        try:
+            return list(self._envoy.admin.listeners())
+        except AdminUnreachable:
+            return []
+
+    def _end(self) -> None:
+        self._pulse.tell()
+        self._control.stop()
+        self._uplink.stop()
+
+
+def _registration(settings: RunSettings) -> Registration:
+    file = registration.find(settings.registration)
+    if file is None:
+        looked = ", ".join(map(str, settings.registration)) or "nowhere"
+        raise BadRegistration(
+            f"no {registration.FILE_NAME} (looked in {looked}): make one with `gatewright registration create`, "
+            "name it with --registration, or serve a folder with --local DIR"
+        )
+    registered = registration.read(file)
+    if not registered.is_connected:
+        raise BadRegistration(
+            f"{file} registers for Local Mode: run it with --local DIR, or register with --connected=true"
+        )
+    return registered
+
+
+def _control_url(settings: RunSettings, console_url: str, port: int) -> str:
+    """Where the console reaches this replica; empty when it cannot, so that the replica pulls."""
+    if settings.control_url:
+        return settings.control_url
+    host = settings.control_host
+    if is_loopback(f"http://[{host}]" if ":" in host else f"http://{host}"):
+        return f"http://{_bracketed(host)}:{port}" if is_loopback(console_url) else ""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared with, not bound
+        host = _own_address(console_url)
+    return f"http://{_bracketed(host)}:{port}" if host else ""
+
+
+def _own_address(console_url: str) -> str:
+    """This machine's address on the way to the console; asks the kernel, sends nothing."""
+    parts = urlsplit(console_url)
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_DGRAM)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.connect(address)
+            return str(probe.getsockname()[0])
+    except OSError:
+        return ""
+
+
+def _bracketed(host: str) -> str:
+    try:
+        return f"[{host}]" if ipaddress.ip_address(host).version == 6 else host
+    except ValueError:
+        return host
+
+
+def _background(work: Callable[[], Any]) -> threading.Thread:
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread

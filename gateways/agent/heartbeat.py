@@ -1,0 +1,78 @@
+"""Tells the console that this replica lives, and fetches what it should run when the two differ."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from gateways.agent.console import Console, Refused, Unreachable
+from gateways.agent.intake import Intake
+from gateways.agent.protocol import Heartbeat, HeartbeatAnswer
+
+SLOWEST_RETRY_SECONDS = 30.0
+FIRST_SECONDS = 5
+REFUSED_RETRY_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Pulse:
+    """One heartbeat after the other; `describe` gives the next one to send."""
+
+    def __init__(self, console: Console, intake: Intake, describe: Callable[[], Heartbeat]) -> None:
+        self._console = console
+        self._intake = intake
+        self._describe = describe
+        self._seconds = float(FIRST_SECONDS)
+        self._failures = 0
+        self._refused: tuple[int, str] | None = None
+        self._retry_at = 0.0
+
+    def beat(self) -> float:
+        """Send one heartbeat and do what the answer asks; after how many seconds to send the next."""
+        self._intake.retry()
+        try:
+            answer = self._console.heartbeat(self._describe())
+            self._seconds = float(answer.heartbeat_seconds)
+            if self._failures:
+                log.info("console=%s reachable=true", self._console.url)
+            self._failures = 0
+            self._catch_up(answer)
+            self._send_ack()
+        except (Unreachable, Refused) as error:
+            return self._after_failure(error)
+        return self._seconds
+
+    def tell(self) -> None:
+        """Send one heartbeat on the way out, at best: without it the console finds out by silence."""
+        try:
+            self._console.heartbeat(self._describe())
+        except (Unreachable, Refused) as error:
+            log.warning("heartbeat=unheard reason=%r", str(error))
+
+    def _catch_up(self, answer: HeartbeatAnswer) -> None:
+        """Pull what is wanted; a snapshot that was refused whole, only once in a while."""
+        wanted = (answer.generation, answer.digest)
+        if not answer.pull or (wanted == self._refused and time.monotonic() < self._retry_at):
+            return
+        is_taken = self._intake.pull(self._console.snapshot())
+        self._refused = None if is_taken else wanted
+        self._retry_at = time.monotonic() + REFUSED_RETRY_SECONDS
+
+    def _send_ack(self) -> None:
+        ack = self._intake.unsent
+        if ack is None:
+            return
+        try:
+            self._console.ack(ack)
+        except Refused as refused:
+            log.warning("generation=%d ack=refused reason=%r", ack.generation, str(refused))
+        self._intake.sent(ack)
+
+    def _after_failure(self, error: Exception) -> float:
+        """Growing pauses with jitter, so that many replicas do not come back in one moment."""
+        if not self._failures:
+            log.warning("console=%s reachable=false reason=%r", self._console.url, str(error))
+        self._failures += 1
+        pause: float = min(SLOWEST_RETRY_SECONDS, self._seconds * 2 ** min(self._failures - 1, 8))
+        return float(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
