@@ -22,6 +22,7 @@ def servers() -> Iterator[None]:
     from console.stack import servers
 
     HOME.chmod(0o711)
+    (HOME / "static").mkdir(exist_ok=True)
     with servers.running(HOME, durable=False):
         yield
 

@@ -44,6 +44,7 @@ class Command(BaseCommand):
         """Start everything, watch over it, stop everything."""
         supervisor = Supervisor(home, self.say, self.show if logs else None)
         supervisor.end_leftovers()
+        settings.STATIC_ROOT.mkdir(exist_ok=True)
         addresses = _addresses()
         try:
             self.start(home, supervisor, addresses, demo=demo)

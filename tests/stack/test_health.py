@@ -1,0 +1,72 @@
+"""GET /healthz."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+
+from console import health, tasks
+from gateways.models import Replica
+from tests.factories import make_gateway
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def pulse() -> Iterator[None]:
+    tasks.pulse()
+    yield
+    cache.delete(health.PULSE_KEY)
+
+
+def test_every_part_up_answers_200(client: Client, pulse: None) -> None:
+    answer = client.get("/healthz")
+
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "up", "parts": {"database": "up", "valkey": "up", "worker": "up"}}
+
+
+def test_a_silent_worker_answers_503(client: Client, pulse: None) -> None:
+    cache.set(health.PULSE_KEY, time.time() - 60)
+
+    answer = client.get("/healthz")
+
+    assert answer.status_code == 503
+    assert answer.json()["parts"] == {"database": "up", "valkey": "up", "worker": "silent for 60 s"}
+
+
+def test_the_local_gateway_is_a_part_where_one_runs(
+    client: Client, pulse: None, local_gateway: uuid.UUID
+) -> None:
+    without = client.get("/healthz")
+    _connect(local_gateway)
+    with_replica = client.get("/healthz")
+
+    assert (without.status_code, without.json()["parts"]["gateway"]) == (503, "not connected")
+    assert (with_replica.status_code, with_replica.json()["parts"]["gateway"]) == (200, "up")
+
+
+@pytest.fixture
+def local_gateway() -> Iterator[uuid.UUID]:
+    gateway = make_gateway()
+    (settings.HOME / "local-gateway").write_text(str(gateway.pk))
+    yield gateway.pk
+    (settings.HOME / "local-gateway").unlink()
+
+
+def _connect(gateway_id: uuid.UUID) -> None:
+    now = timezone.now()
+    Replica.objects.create(
+        id=uuid.uuid4(),
+        gateway_id=gateway_id,
+        name="one",
+        version="1",
+        started_at=now - timedelta(seconds=1),
+        last_heartbeat_at=now,
+    )
