@@ -1,3 +1,9 @@
-from django.urls import URLPattern
+"""Analytics: what agents call, the pages, and REST."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from analytics import endpoints
+
+urlpatterns = [
+    path("agent/v1/traffic", endpoints.traffic, name="agent_traffic"),
+]

@@ -167,10 +167,22 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "gateways-forget-old": {"task": "gateways.tasks.forget_old", "schedule": 600.0},
     "apis-push-behind": {"task": "apis.tasks.push_behind", "schedule": 30.0},
+    "analytics-roll-up": {"task": "analytics.tasks.roll_up", "schedule": 30.0},
+    "analytics-tend-partitions": {"task": "analytics.tasks.tend_partitions", "schedule": 3600.0},
 }
 
 HEARTBEAT_SECONDS = environment.number("GATEWRIGHT_HEARTBEAT_SECONDS", 5)
 """How often a replica reports; one that misses three is Disconnected."""
+
+ANALYTICS_KEEP_DAYS = {
+    "window": environment.number("GATEWRIGHT_KEEP_REQUESTS_DAYS", 3),
+    "minute": environment.number("GATEWRIGHT_KEEP_MINUTES_DAYS", 10),
+    "hour": environment.number("GATEWRIGHT_KEEP_HOURS_DAYS", 120),
+    "day": environment.number("GATEWRIGHT_KEEP_DAYS_DAYS", 800),
+}
+"""How long traffic is kept at each grain; the first also holds for single requests, and is at least 2."""
+ANALYTICS_MAX_BYTES = environment.number("GATEWRIGHT_ANALYTICS_MAX_MB", 20_000) * 1024 * 1024
+"""Over this, the oldest days' requests, windows and minutes go, whatever their age."""
 
 LOGGING = {
     "version": 1,

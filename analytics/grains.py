@@ -1,0 +1,76 @@
+"""The grains that traffic is kept at, and which columns of it are labels, sums and histograms."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from django.db import models
+
+from analytics.models import (
+    ResourceDay,
+    ResourceHour,
+    ResourceMinute,
+    ResourceWindow,
+    TrafficDay,
+    TrafficHour,
+    TrafficMinute,
+    TrafficWindow,
+)
+
+GrainName = Literal["window", "minute", "hour", "day"]
+
+
+@dataclass(frozen=True)
+class Grain:
+    """One grain; `finer` is the one that it is rolled up from."""
+
+    name: GrainName
+    seconds: int
+    finer: "Grain | None" = None
+
+    def floor(self, time: datetime) -> datetime:
+        """The start of the period that holds this time."""
+        return datetime.fromtimestamp(int(time.timestamp()) // self.seconds * self.seconds, UTC)
+
+    @property
+    def length(self) -> timedelta:
+        return timedelta(seconds=self.seconds)
+
+
+WINDOW = Grain("window", 10)
+MINUTE = Grain("minute", 60, WINDOW)
+HOUR = Grain("hour", 3600, MINUTE)
+DAY = Grain("day", 86400, HOUR)
+ROLLED_UP = (MINUTE, HOUR, DAY)
+
+
+@dataclass(frozen=True)
+class Family:
+    """The tables that hold the same facts at each grain."""
+
+    tables: dict[GrainName, type[models.Model]]
+    labels: tuple[str, ...]
+    sums: tuple[str, ...]
+    histograms: tuple[str, ...]
+
+    @property
+    def columns(self) -> str:
+        return ", ".join(("time", *self.labels, *self.sums, *self.histograms))
+
+    def table(self, grain: Grain) -> str:
+        return self.tables[grain.name]._meta.db_table
+
+
+TRAFFIC = Family(
+    {"window": TrafficWindow, "minute": TrafficMinute, "hour": TrafficHour, "day": TrafficDay},
+    labels=("api_id", "replica_id", "route", "method", "status", "policy", "application"),
+    sums=("requests", "received_bytes", "sent_bytes"),
+    histograms=("total", "upstream"),
+)
+RESOURCES = Family(
+    {"window": ResourceWindow, "minute": ResourceMinute, "hour": ResourceHour, "day": ResourceDay},
+    labels=("api_id", "method", "resource"),
+    sums=("requests", "client_errors", "server_errors"),
+    histograms=("total",),
+)
+FAMILIES = (TRAFFIC, RESOURCES)

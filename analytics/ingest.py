@@ -1,0 +1,160 @@
+"""Takes in what replicas ship: every line of every access log once, whatever died on the way.
+
+A batch covers the bytes of one log file from `start` to `end`. Its rows and the file's new offset are
+committed in one transaction, and only if `start` is where the committed ones end; the answer is always
+the committed offset. So a batch that is sent twice, or after one that was lost, changes nothing, and the
+replica goes on from where it truly is.
+"""
+
+import logging
+import re
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from analytics import partitions
+from analytics.grains import ROLLED_UP
+from analytics.models import LogOffset, ResourceWindow, Sample, Stale, TrafficWindow
+from apis.models import ApiInstance
+from gateways.agent.protocol import RequestSample, ResourceCount, TrafficBatch, TrafficCount
+from gateways.models import Gateway
+
+NAME = re.compile(r"apii-([1-9][0-9]{0,17})")
+CLOCK_AHEAD = timedelta(minutes=10)
+ROWS_AT_ONCE = 1000
+
+log = logging.getLogger(__name__)
+
+Apis = dict[str, int]
+Named = TrafficCount | ResourceCount | RequestSample
+
+
+def ingest(gateway: Gateway, batch: TrafficBatch) -> int:
+    """Commit the batch, if it continues its file. The committed offset."""
+    oldest = _oldest()
+    times = _times(batch.counts, batch.resources) | {_time(sample.at) for sample in batch.samples}
+    partitions.ensure((time for time in times if _is_timely(time, oldest)), ["window"])
+    with transaction.atomic():
+        offset = _lock(batch)
+        if batch.start != offset.committed or batch.end < batch.start:
+            return offset.committed
+        if batch.end > batch.start:
+            shed = _commit_rows(gateway, batch, oldest)
+            offset.committed = batch.end
+            for reason, count in (*batch.shed.items(), *shed.items()):
+                offset.shed[reason] = offset.shed.get(reason, 0) + count
+            offset.save()
+        return offset.committed
+
+
+def _lock(batch: TrafficBatch) -> LogOffset:
+    """The file's offset, held against another copy of this batch until the transaction ends."""
+    replica, file = uuid.UUID(batch.replica), batch.file
+    LogOffset.objects.bulk_create([LogOffset(replica_id=replica, file=file)], ignore_conflicts=True)
+    return LogOffset.objects.select_for_update().get(replica_id=replica, file=file)
+
+
+def _commit_rows(gateway: Gateway, batch: TrafficBatch, oldest: datetime) -> dict[str, int]:
+    """Insert what is this gateway's and timely; how many requests were not, by reason."""
+    apis = _apis(gateway, batch)
+    replica = uuid.UUID(batch.replica)
+    shed: dict[str, int] = {}
+    counts = []
+    for row in batch.counts:
+        if row.api not in apis or row.namespace != str(gateway.environment_id):
+            shed["foreign"] = shed.get("foreign", 0) + row.requests
+        elif not _is_timely(_time(row.time), oldest):
+            shed["untimely"] = shed.get("untimely", 0) + row.requests
+        else:
+            counts.append(row)
+    if shed:
+        log.warning("gateway=%s replica=%s file=%s shed=%s", gateway, batch.replica, batch.file, shed)
+
+    def is_ours(row: ResourceCount | RequestSample, seconds: float) -> bool:
+        ours = row.api in apis and row.namespace == str(gateway.environment_id)
+        return ours and _is_timely(_time(seconds), oldest)
+
+    resources = [row for row in batch.resources if is_ours(row, row.time)]
+    samples = [row for row in batch.samples if is_ours(row, row.at)]
+    TrafficWindow.objects.bulk_create((_traffic(row, apis, replica) for row in counts), ROWS_AT_ONCE)
+    ResourceWindow.objects.bulk_create((_resource(row, apis) for row in resources), ROWS_AT_ONCE)
+    Sample.objects.bulk_create((_sample(row, apis, replica) for row in samples), ROWS_AT_ONCE)
+    _mark_stale(_times(counts, resources))
+    return shed
+
+
+def _apis(gateway: Gateway, batch: TrafficBatch) -> Apis:
+    """{resource name: id} of the batch's APIs that are of the gateway's own environment."""
+    named: chain[Named] = chain(batch.counts, batch.resources, batch.samples)
+    names = {row.api for row in named}
+    ids = {int(found[1]) for name in names if (found := NAME.fullmatch(name))}
+    known = ApiInstance.objects.filter(environment=gateway.environment_id, pk__in=ids)
+    return {f"apii-{id_}": id_ for id_ in known.values_list("pk", flat=True)}
+
+
+def _times(counts: Iterable[TrafficCount], resources: Iterable[ResourceCount]) -> set[datetime]:
+    return {_time(row.time) for row in counts} | {_time(row.time) for row in resources}
+
+
+def _mark_stale(times: set[datetime]) -> None:
+    """The rollups of these times no longer hold everything."""
+    Stale.objects.bulk_create(
+        Stale(grain=grain.name, time=period)
+        for grain in ROLLED_UP
+        for period in {grain.floor(time) for time in times}
+    )
+
+
+def _oldest() -> datetime:
+    """Older windows may be gone, and their minute could not be rolled up again from what is left."""
+    return timezone.now() - timedelta(days=settings.ANALYTICS_KEEP_DAYS["window"] - 1)
+
+
+def _is_timely(time: datetime, oldest: datetime) -> bool:
+    return oldest <= time <= timezone.now() + CLOCK_AHEAD
+
+
+def _time(seconds: float) -> datetime:
+    """Epoch seconds as a time; what no calendar holds becomes the epoch, which is never timely."""
+    return datetime.fromtimestamp(seconds if seconds < 2**33 else 0, UTC)
+
+
+def _traffic(row: TrafficCount, apis: Apis, replica: uuid.UUID) -> TrafficWindow:
+    return TrafficWindow(
+        time=_time(row.time - row.time % 10),
+        api_id=apis[row.api],
+        replica_id=replica,
+        route=row.route,
+        method=row.method,
+        status=row.status,
+        policy=row.policy,
+        application=row.application,
+        requests=row.requests,
+        received_bytes=row.received_bytes,
+        sent_bytes=row.sent_bytes,
+        total=row.total,
+        upstream=row.upstream,
+    )
+
+
+def _resource(row: ResourceCount, apis: Apis) -> ResourceWindow:
+    return ResourceWindow(
+        time=_time(row.time - row.time % 10),
+        api_id=apis[row.api],
+        method=row.method,
+        resource=row.resource,
+        requests=row.requests,
+        client_errors=row.client_errors,
+        server_errors=row.server_errors,
+        total=row.total,
+    )
+
+
+def _sample(row: RequestSample, apis: Apis, replica: uuid.UUID) -> Sample:
+    same = row.model_dump(exclude={"at", "namespace", "api"})
+    return Sample(time=_time(row.at), api_id=apis[row.api], replica_id=replica, **same)

@@ -1,0 +1,179 @@
+"""Traffic as gateways reported it: counters and histograms at four grains, requests, and what was read.
+
+The tables of counts and samples are partitioned by time in PostgreSQL, so that old data goes by dropping
+a table. Their rows point at APIs and replicas without a constraint: rows of a deleted API are seen by
+nobody and age out.
+"""
+
+from typing import Any
+
+from django.contrib.postgres.indexes import BrinIndex
+from django.db import models
+
+from apis.models import ApiInstance
+from gateways.models import Replica
+
+
+def _loose(model: type[models.Model]) -> "models.ForeignKey[Any, Any]":
+    return models.ForeignKey(model, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+
+
+def _indexes() -> list[models.Index]:
+    """For one API's rows of a range, and for all rows of a period."""
+    return [
+        models.Index(fields=["api", "time"], name="%(class)s_by_api"),
+        BrinIndex(fields=["time"], name="%(class)s_by_time", autosummarize=True),
+    ]
+
+
+class Traffic(models.Model):
+    """Requests of one API that share every label, from `time` on, for as long as the table's grain.
+
+    `total` and `upstream` are `gateways.agent.histogram` histograms of microseconds.
+    """
+
+    time = models.DateTimeField()
+    api = _loose(ApiInstance)
+    replica = _loose(Replica)
+    route = models.CharField(max_length=255)
+    method = models.CharField(max_length=16)
+    status = models.PositiveSmallIntegerField(help_text="0 when the client left before an answer.")
+    policy = models.CharField(max_length=255, blank=True, help_text="The policy that refused.")
+    application = models.CharField(max_length=255, blank=True)
+    requests = models.BigIntegerField()
+    received_bytes = models.BigIntegerField()
+    sent_bytes = models.BigIntegerField()
+    total = models.JSONField()
+    upstream = models.JSONField()
+
+    class Meta:
+        abstract = True
+        indexes = _indexes()
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.status} {self.time:%Y-%m-%d %H:%M:%S}: {self.requests}"
+
+
+class TrafficWindow(Traffic):
+    """Ten seconds. Several rows may share every label: a window arrives in parts."""
+
+
+class TrafficMinute(Traffic):
+    """Rolled up from windows."""
+
+
+class TrafficHour(Traffic):
+    """Rolled up from minutes."""
+
+
+class TrafficDay(Traffic):
+    """Rolled up from hours; a day is UTC's."""
+
+
+class Resource(models.Model):
+    """Requests to one path of an API, its ids replaced."""
+
+    time = models.DateTimeField()
+    api = _loose(ApiInstance)
+    method = models.CharField(max_length=16)
+    resource = models.CharField(max_length=255)
+    requests = models.BigIntegerField()
+    client_errors = models.BigIntegerField()
+    server_errors = models.BigIntegerField()
+    total = models.JSONField()
+
+    class Meta:
+        abstract = True
+        indexes = _indexes()
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.resource} {self.time:%Y-%m-%d %H:%M:%S}: {self.requests}"
+
+
+class ResourceWindow(Resource):
+    """Ten seconds, in parts."""
+
+
+class ResourceMinute(Resource):
+    """Rolled up from windows."""
+
+
+class ResourceHour(Resource):
+    """Rolled up from minutes."""
+
+
+class ResourceDay(Resource):
+    """Rolled up from hours."""
+
+
+class Sample(models.Model):
+    """One request as it was: all of them up to a rate, then some, failed ones first."""
+
+    time = models.DateTimeField()
+    api = _loose(ApiInstance)
+    replica = _loose(Replica)
+    route = models.CharField(max_length=255)
+    method = models.CharField(max_length=16)
+    path = models.CharField(max_length=400)
+    status = models.PositiveSmallIntegerField()
+    policy = models.CharField(max_length=255, blank=True)
+    application = models.CharField(max_length=255, blank=True)
+    protocol = models.CharField(max_length=255)
+    total_us = models.BigIntegerField("total (µs)")
+    upstream_us = models.BigIntegerField("upstream (µs)", null=True)
+    received_bytes = models.BigIntegerField()
+    sent_bytes = models.BigIntegerField()
+    remote_address = models.CharField(max_length=255)
+    user_agent = models.CharField(max_length=255, blank=True)
+    details = models.CharField(max_length=255, help_text="Envoy's response code details.")
+    flags = models.CharField(max_length=255, blank=True, help_text="Envoy's response flags.")
+
+    class Meta:
+        ordering = ["-time"]
+        indexes = [
+            models.Index(fields=["api", "time"], name="sample_by_api"),
+            BrinIndex(fields=["time"], name="sample_by_time", autosummarize=True),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} {self.status}"
+
+
+class LogOffset(models.Model):
+    """Up to which byte a replica's log file is in these tables; moves in the transaction of its rows."""
+
+    replica_id = models.UUIDField()
+    file = models.CharField(max_length=60)
+    committed = models.BigIntegerField(default=0)
+    shed = models.JSONField(default=dict, help_text="Lines of it that were not counted, by reason.")
+    updated_at = models.DateTimeField(auto_now=True, db_index=True)
+
+    class Meta:
+        ordering = ["-updated_at"]
+        constraints = [models.UniqueConstraint(fields=["replica_id", "file"], name="one_offset_per_log_file")]
+
+    def __str__(self) -> str:
+        return f"{self.file} of {self.replica_id} to {self.committed}"
+
+
+class Stale(models.Model):
+    """A minute, hour or day whose rollup does not hold everything yet: readers look one grain lower.
+
+    Written with the rows that made it stale and never updated, so that neither ingests nor rollups wait
+    for each other; the same period may have several.
+    """
+
+    class Grain(models.TextChoices):
+        MINUTE = "minute"
+        HOUR = "hour"
+        DAY = "day"
+
+    grain = models.CharField(max_length=6, choices=Grain)
+    time = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "stale periods"
+        indexes = [models.Index(fields=["grain", "time"])]
+
+    def __str__(self) -> str:
+        return f"{self.grain} {self.time:%Y-%m-%d %H:%M}"

@@ -1,0 +1,39 @@
+"""The rows that a question is asked of: the grain's own, and finer ones where its rollup is stale."""
+
+from analytics.grains import WINDOW, Family, Grain
+
+_MINE = "api_id = ANY(%(apis)s) AND time >= %(start)s AND time < %(end)s"
+
+
+def rows(family: Family, grain: Grain) -> str:
+    """A subquery over `family.columns`, with the parameters apis, start and end.
+
+    One statement reads one snapshot, so a request that moves from a finer table to a coarser one
+    meanwhile is counted once.
+    """
+    parts = [f"SELECT {family.columns} FROM {family.table(grain)} WHERE {_MINE}{_fresh(grain)}"]
+    below = grain
+    while below.finer:
+        parts.append(_finer(family, below))
+        below = below.finer
+    return "(" + " UNION ALL ".join(parts) + ") AS source"
+
+
+def _finer(family: Family, stale: Grain) -> str:
+    """The finer rows of the periods that are stale at grain `stale`, driven from those few periods."""
+    assert stale.finer
+    return (
+        f"SELECT {family.columns} FROM ("
+        f"SELECT DISTINCT time AS period FROM analytics_stale WHERE grain = '{stale.name}'"
+        f" AND time > %(start)s - interval '{stale.seconds} seconds' AND time < %(end)s"
+        f") AS stale JOIN {family.table(stale.finer)} ON time >= period"
+        f" AND time < period + interval '{stale.seconds} seconds'"
+        f" WHERE {_MINE}{_fresh(stale.finer)}"
+    )
+
+
+def _fresh(grain: Grain) -> str:
+    """That the rollup holds everything of this row's period."""
+    if grain is WINDOW:
+        return ""
+    return f" AND time NOT IN (SELECT time FROM analytics_stale AS known WHERE grain = '{grain.name}')"
