@@ -30,11 +30,24 @@ class User(AbstractUser):
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):
     def visible_to(self, user: User) -> "OrganizationQuerySet":
-        """Organizations where the user holds a role, and every one below those."""
+        """Organizations where the user holds a role, and below; for a role in an environment, its own."""
         if user.is_superuser:
             return self
-        direct = Organization.objects.filter(roles__user=user).values_list("path", flat=True)
-        below = [Q(path__startswith=path) for path in direct]
+        held = user.roles.select_related("organization")
+        reach = [
+            Q(pk=role.organization_id) if role.environment_id else Q(path__startswith=role.organization.path)
+            for role in held
+        ]
+        return self.filter(_any(reach)) if reach else self.none()
+
+    def where(self, user: User, *names: str) -> "OrganizationQuerySet":
+        """Organizations in all of which the user holds one of these roles, here or above."""
+        if user.is_superuser:
+            return self
+        held = user.roles.filter(name__in=names, environment=None).values_list(
+            "organization__path", flat=True
+        )
+        below = [Q(path__startswith=path) for path in held]
         return self.filter(_any(below)) if below else self.none()
 
 
@@ -117,6 +130,17 @@ class Environment(models.Model):
         """Whether the user holds one of these roles here."""
         return Environment.objects.filter(pk=self.pk).permitting(user, names).exists()
 
+    def roles_of(self, user: User) -> set[str]:
+        """Every role the user holds here, directly or through an organization above."""
+        if user.is_superuser:
+            return set(Role.Name.values)
+        held = user.roles.values_list("name", "environment", "organization__path")
+        return {
+            name
+            for name, environment, path in held
+            if environment == self.pk or (environment is None and self.organization.path.startswith(path))
+        }
+
 
 class Role(models.Model):
     """A user's role in an organization and all below it, or in one environment alone."""
@@ -174,7 +198,7 @@ class AccessToken(models.Model):
 
     LIFETIME_SECONDS = 3600
 
-    token_hash = models.CharField(primary_key=True, max_length=64, editable=False)
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="access_tokens")
     connected_app = models.ForeignKey(ConnectedApp, models.CASCADE, null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -186,6 +210,16 @@ class AccessToken(models.Model):
     @property
     def is_live(self) -> bool:
         return self.expires_at > timezone.now()
+
+
+class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
+    def visible_to(self, user: User) -> "AuditEntryQuerySet":
+        """Entries of the user's environments, and of organizations in all of which they hold a role."""
+        environments = Environment.objects.visible_to(user)
+        organizations = Organization.objects.where(user, *Role.Name.values)
+        return self.filter(
+            Q(environment__in=environments) | Q(environment=None, organization__in=organizations)
+        )
 
 
 class AuditEntry(models.Model):
@@ -200,12 +234,14 @@ class AuditEntry(models.Model):
     actor = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     actor_name = models.CharField(max_length=160)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="+")
-    environment = models.ForeignKey(Environment, models.CASCADE, null=True, related_name="+")
+    environment = models.ForeignKey(Environment, models.SET_NULL, null=True, related_name="+")
     action = models.CharField(max_length=8, choices=Action)
     object_type = models.CharField(max_length=40)
     object_id = models.CharField(max_length=40)
     object_name = models.CharField(max_length=255)
     diff = models.JSONField(default=dict)
+
+    objects = AuditEntryQuerySet.as_manager()
 
     class Meta:
         ordering = ["-at", "-id"]

@@ -42,11 +42,12 @@ def current(request: HttpRequest) -> Scope:
     environment = (visible.filter(pk=chosen).first() if chosen else None) or visible.first()
     if environment is None:
         return Scope(None, None, False, False)
+    held = environment.roles_of(request.user)
     return Scope(
         environment.organization,
         environment,
-        can_edit=environment.permits(request.user, *Role.EDITORS),
-        can_administer=environment.permits(request.user, Role.Name.ADMINISTRATOR),
+        can_edit=not held.isdisjoint(Role.EDITORS),
+        can_administer=Role.Name.ADMINISTRATOR in held,
     )
 
 

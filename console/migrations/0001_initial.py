@@ -134,9 +134,12 @@ class Migration(migrations.Migration):
             name="AccessToken",
             fields=[
                 (
-                    "token_hash",
-                    models.CharField(editable=False, max_length=64, primary_key=True, serialize=False),
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
                 ),
+                ("token_hash", models.CharField(editable=False, max_length=64, unique=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("expires_at", models.DateTimeField(db_index=True)),
                 (
@@ -257,7 +260,7 @@ class Migration(migrations.Migration):
                     "environment",
                     models.ForeignKey(
                         null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
                         to="console.environment",
                     ),

@@ -1,0 +1,249 @@
+"""What administrators change: users, roles, organizations, environments, connected apps.
+
+Every function is atomic and audited. It raises PermissionDenied unless the actor administers the
+organization it is about, and ValidationError with `{field: [messages]}` for what cannot be done.
+"""
+
+import secrets
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import models, transaction
+
+from console.audit import record
+from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User
+
+Action = AuditEntry.Action
+
+
+def require_administrator(actor: User, organization: Organization) -> None:
+    administered = Organization.objects.where(actor, Role.Name.ADMINISTRATOR)
+    if not administered.filter(pk=organization.pk).exists():
+        raise PermissionDenied(f"Only an administrator of {organization} may do this.")
+
+
+@transaction.atomic
+def create_user(
+    actor: User,
+    organization: Organization,
+    *,
+    username: str,
+    email: str = "",
+    role: str = Role.Name.VIEWER,
+    environment: Environment | None = None,
+) -> tuple[User, str]:
+    """The user and a generated password, to be shown once."""
+    require_administrator(actor, organization)
+    password = secrets.token_urlsafe(12)
+    user = User(username=username, email=email)
+    user.set_password(password)
+    user.full_clean()
+    user.save()
+    _record(actor, Action.CREATE, user, organization, after={"username": username, "email": email})
+    grant_role(actor, user, organization, role, environment)
+    return user, password
+
+
+@transaction.atomic
+def reset_password(actor: User, user: User) -> str:
+    """A new generated password, to be shown once; the user's sessions end with the old one."""
+    organization = _require_whole_user(actor, user)
+    password = secrets.token_urlsafe(12)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    user.access_tokens.all().delete()
+    _record(actor, Action.UPDATE, user, organization, before={"password": "old"}, after={"password": "new"})
+    return password
+
+
+@transaction.atomic
+def set_active(actor: User, user: User, is_active: bool) -> None:
+    """A deactivated user cannot log in, and their tokens stop working."""
+    if user == actor:
+        raise ValidationError({"user": ["You cannot deactivate yourself; ask another administrator."]})
+    organization = _require_whole_user(actor, user)
+    before = user.is_active
+    user.is_active = is_active
+    user.save(update_fields=["is_active"])
+    if not is_active:
+        user.access_tokens.all().delete()
+    _record(
+        actor, Action.UPDATE, user, organization, before={"is_active": before}, after={"is_active": is_active}
+    )
+
+
+@transaction.atomic
+def grant_role(
+    actor: User, user: User, organization: Organization, name: str, environment: Environment | None = None
+) -> Role:
+    """In the organization and all below it, or in one environment alone. Granting again changes nothing."""
+    require_administrator(actor, organization)
+    if environment and environment.organization_id != organization.pk:
+        raise ValidationError({"environment": [f"{environment} is not an environment of {organization}."]})
+    role, is_new = Role.objects.get_or_create(
+        user=user, organization=organization, environment=environment, name=name
+    )
+    if is_new:
+        _record(actor, Action.CREATE, role, organization, environment, after=_facts(role))
+    return role
+
+
+@transaction.atomic
+def revoke_role(actor: User, role: Role) -> None:
+    require_administrator(actor, role.organization)
+    if role.user == actor and role.name == Role.Name.ADMINISTRATOR:
+        raise ValidationError(
+            {"role": ["You cannot take your own administrator role away; ask another administrator."]}
+        )
+    _record(actor, Action.DELETE, role, role.organization, role.environment, before=_facts(role))
+    role.delete()
+
+
+@transaction.atomic
+def create_organization(actor: User, parent: Organization, name: str) -> Organization:
+    """A business group below `parent`."""
+    require_administrator(actor, parent)
+    if parent.children.filter(name__iexact=name).exists():
+        raise ValidationError({"name": [f"{parent} already has a business group called {name}."]})
+    organization = Organization(name=name, parent=parent)
+    organization.full_clean()
+    organization.save()
+    _record(actor, Action.CREATE, organization, organization, after={"name": name, "parent": parent.name})
+    return organization
+
+
+@transaction.atomic
+def rename_organization(actor: User, organization: Organization, name: str) -> None:
+    require_administrator(actor, organization)
+    before = organization.name
+    organization.name = name
+    organization.full_clean()
+    organization.save(update_fields=["name"])
+    _record(actor, Action.UPDATE, organization, organization, before={"name": before}, after={"name": name})
+
+
+@transaction.atomic
+def create_environment(actor: User, organization: Organization, name: str, type: str) -> Environment:  # noqa: A002 — the REST field's name
+    require_administrator(actor, organization)
+    environment = Environment(organization=organization, name=name, type=type)
+    _clean_environment(environment)
+    environment.save()
+    _record(actor, Action.CREATE, environment, organization, environment, after={"name": name, "type": type})
+    return environment
+
+
+@transaction.atomic
+def rename_environment(actor: User, environment: Environment, name: str) -> None:
+    require_administrator(actor, environment.organization)
+    before = environment.name
+    environment.name = name
+    _clean_environment(environment)
+    environment.save(update_fields=["name"])
+    _record(
+        actor,
+        Action.UPDATE,
+        environment,
+        environment.organization,
+        environment,
+        before={"name": before},
+        after={"name": name},
+    )
+
+
+@transaction.atomic
+def delete_environment(actor: User, environment: Environment) -> None:
+    """Refused while it holds gateways or APIs: deleting those is a decision of its own."""
+    require_administrator(actor, environment.organization)
+    held = _held_by(environment)
+    if held:
+        raise ValidationError(
+            {"environment": [f"{environment} still holds {held}; delete or move those first."]}
+        )
+    facts = {"name": environment.name, "type": environment.type}
+    _record(actor, Action.DELETE, environment, environment.organization, before=facts)
+    environment.delete()
+
+
+@transaction.atomic
+def create_connected_app(actor: User, organization: Organization, name: str) -> tuple[ConnectedApp, str]:
+    """The app and its secret, to be shown once. It acts with the actor's roles."""
+    require_administrator(actor, organization)
+    app = ConnectedApp(name=name, organization=organization, owner=actor)
+    secret = app.renew_secret()
+    app.full_clean()
+    app.save()
+    _record(actor, Action.CREATE, app, organization, after={"name": name, "owner": actor.get_username()})
+    return app, secret
+
+
+@transaction.atomic
+def renew_secret(actor: User, app: ConnectedApp) -> str:
+    """A new secret, to be shown once; the old one and every token got with it stop working."""
+    require_administrator(actor, app.organization)
+    secret = app.renew_secret()
+    app.save(update_fields=["secret_hash"])
+    app.accesstoken_set.all().delete()
+    _record(actor, Action.UPDATE, app, app.organization, before={"secret": "old"}, after={"secret": "new"})
+    return secret
+
+
+@transaction.atomic
+def delete_connected_app(actor: User, app: ConnectedApp) -> None:
+    require_administrator(actor, app.organization)
+    _record(actor, Action.DELETE, app, app.organization, before={"name": app.name})
+    app.delete()
+
+
+def _require_whole_user(actor: User, user: User) -> Organization:
+    """The organization to audit under; the actor must administer every one in which the user has a role."""
+    if user.is_superuser and not actor.is_superuser:
+        raise PermissionDenied(f"Only an administrator of everything may change {user}.")
+    held = list(Organization.objects.filter(roles__user=user).distinct())
+    for organization in held:
+        require_administrator(actor, organization)
+    found = held[0] if held else Organization.objects.where(actor, Role.Name.ADMINISTRATOR).first()
+    if found is None or not (held or actor.is_superuser):
+        raise PermissionDenied(f"{user} belongs to no organization that you administer.")
+    return found
+
+
+def _clean_environment(environment: Environment) -> None:
+    same = Environment.objects.filter(organization=environment.organization, name__iexact=environment.name)
+    if same.exclude(pk=environment.pk).exists():
+        raise ValidationError(
+            {"name": [f"{environment.organization} already has an environment called {environment.name}."]}
+        )
+    environment.full_clean()
+
+
+def _held_by(environment: Environment) -> str:
+    """ "2 gateways and 1 API", or nothing. Read through the relations: console knows no other app."""
+    counted = (("gateways", "gateway"), ("api_instances", "API"))
+    found = [(getattr(environment, relation).count(), noun) for relation, noun in counted]
+    return " and ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in found if count)
+
+
+def _facts(role: Role) -> dict[str, Any]:
+    place = f"{role.organization} / {role.environment}" if role.environment else str(role.organization)
+    return {"user": role.user.get_username(), "role": role.name, "where": place}
+
+
+def _record(
+    actor: User,
+    action: AuditEntry.Action,
+    target: models.Model,
+    organization: Organization,
+    environment: Environment | None = None,
+    *,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    record(
+        actor,
+        action,
+        target,
+        organization=organization,
+        environment=environment,
+        before=before,
+        after=after,
+    )
