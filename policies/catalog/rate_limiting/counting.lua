@@ -1,0 +1,141 @@
+-- Counts requests in the memory that all worker threads share; shared_memory.py tells its layout.
+-- settings: binding, path, size, buckets, cells, limits ({maximum, period} each).
+
+local ffi = require("ffi")
+local band, bxor, rol, tobit = bit.band, bit.bxor, bit.rol, bit.tobit
+
+ffi.cdef([[
+  void *mmap(void *address, size_t length, int protection, int flags, int descriptor, long offset);
+  int munmap(void *address, size_t length);
+  int open(const char *path, int flags, ...);
+  int close(int descriptor);
+  int pthread_mutex_lock(void *mutex);
+  int pthread_mutex_unlock(void *mutex);
+  int pthread_mutex_consistent(void *mutex);
+  typedef struct { long seconds; long nanoseconds; } gw_time;
+  int clock_gettime(int clock, gw_time *time);
+  typedef struct {
+    int32_t high, low;
+    double period, start;
+    uint32_t requests, length;
+    char text[96];
+  } gw_cell;
+  typedef struct { char lock[128]; gw_cell cells[31]; } gw_bucket;
+  typedef struct { char magic[8]; uint32_t buckets, cells; int32_t seed[2]; char rest[4072]; } gw_header;
+]])
+
+local READ_WRITE, CLOSE_ON_EXEC, MAP_SHARED, MONOTONIC, OWNER_DIED = 2, 0x80000, 1, 1, 130
+local memory, seed_high, seed_low, buckets
+
+-- The mapping goes with this Lua state, when a new configuration replaces it.
+local function map()
+  local descriptor = ffi.C.open(settings.path, READ_WRITE + CLOSE_ON_EXEC)
+  if descriptor < 0 then error("no shared memory at " .. settings.path, 0) end
+  local address = ffi.C.mmap(nil, settings.size, 3, MAP_SHARED, descriptor, 0)
+  ffi.C.close(descriptor)
+  if tonumber(ffi.cast("intptr_t", address)) == -1 then error("the shared memory cannot be mapped", 0) end
+  memory = ffi.gc(address, function(mapped) ffi.C.munmap(mapped, settings.size) end)
+  local header = ffi.cast("gw_header *", memory)
+  seed_high, seed_low = header.seed[0], header.seed[1]
+  buckets = ffi.cast("gw_bucket *", ffi.cast("char *", memory) + 4096)
+end
+
+local function mix(v0, v1, v2, v3)
+  v0, v2 = tobit(v0 + v1), tobit(v2 + v3)
+  v1, v3 = bxor(rol(v1, 5), v0), bxor(rol(v3, 8), v2)
+  v0 = tobit(rol(v0, 16) + v3)
+  v3 = bxor(rol(v3, 7), v0)
+  v2 = tobit(v2 + v1)
+  return v0, bxor(rol(v1, 13), v2), rol(v2, 16), v3
+end
+
+-- HalfSipHash-1-3: callers who choose key values cannot make them collide without the seed.
+local function hash(text)
+  local v0, v1 = seed_high, bxor(seed_low, 0xee)
+  local v2, v3 = bxor(0x6c796765, seed_high), bxor(0x74656462, seed_low)
+  local length = #text
+  for i = 1, length - 3, 4 do
+    local a, b, c, d = text:byte(i, i + 3)
+    local word = bit.bor(a, bit.lshift(b, 8), bit.lshift(c, 16), bit.lshift(d, 24))
+    v0, v1, v2, v3 = mix(v0, v1, v2, bxor(v3, word))
+    v0 = bxor(v0, word)
+  end
+  local rest = length - length % 4
+  local a, b, c = text:byte(rest + 1, length)
+  local word = bit.bor(a or 0, bit.lshift(b or 0, 8), bit.lshift(c or 0, 16), bit.lshift(length, 24))
+  v0, v1, v2, v3 = mix(v0, v1, v2, bxor(v3, word))
+  v0, v2 = bxor(v0, word), bxor(v2, 0xee)
+  for _ = 1, 3 do v0, v1, v2, v3 = mix(v0, v1, v2, v3) end
+  local high = bxor(v1, v3)
+  v1 = bxor(v1, 0xdd)
+  for _ = 1, 3 do v0, v1, v2, v3 = mix(v0, v1, v2, v3) end
+  return high, bxor(v1, v3)
+end
+
+local time = ffi.new("gw_time")
+
+local function now_ms()
+  ffi.C.clock_gettime(MONOTONIC, time)
+  return tonumber(time.seconds) * 1000 + tonumber(time.nanoseconds) / 1e6
+end
+
+-- The key's cell for this period: its own, or a free one that becomes its own with nothing counted.
+local function cell_of(bucket, high, low, period, text, now)
+  local free
+  for i = 0, settings.cells - 1 do
+    local cell = bucket.cells[i]
+    local is_ours = cell.high == high and cell.low == low
+    if is_ours and cell.period == period then return cell end
+    -- Our own cells of other periods may have nothing counted yet, and are not free.
+    if not free and not is_ours and cell.start + cell.period <= now then free = cell end
+  end
+  if not free then error("too many live counters", 0) end
+  free.high, free.low, free.period, free.start, free.requests = high, low, period, now - period, 0
+  free.length = math.min(#text, 96)
+  ffi.copy(free.text, text, free.length)
+  return free
+end
+
+-- Whether all limits have quota, and the state of the most restrictive: maximum, remaining, ms to its end.
+local function count(bucket, high, low, text, now)
+  local cells, used, admitted = {}, {}, true
+  for i, limit in ipairs(settings.limits) do
+    local cell = cell_of(bucket, high, low, limit.period, text, now)
+    cells[i] = cell
+    used[i] = cell.start + cell.period > now and cell.requests or 0
+    admitted = admitted and used[i] < limit.maximum
+  end
+  local maximum, remaining, ends_in
+  for i, limit in ipairs(settings.limits) do
+    local cell = cells[i]
+    if admitted then
+      if used[i] == 0 then cell.start = now end
+      used[i] = used[i] + 1
+      cell.requests = used[i]
+    end
+    local left = math.max(limit.maximum - used[i], 0)
+    local ends = used[i] == 0 and 0 or cell.start + cell.period - now
+    if not remaining or left < remaining or (left == remaining and ends > ends_in) then
+      maximum, remaining, ends_in = limit.maximum, left, ends
+    end
+  end
+  return admitted, maximum, remaining, math.ceil(ends_in)
+end
+
+-- Takes one request of the key's quota. Raises an error when the quota cannot be known.
+local function take(key)
+  if not memory then map() end
+  local text = settings.binding .. "\n" .. key
+  local high, low = hash(text)
+  local bucket = buckets[band(low, settings.buckets - 1)]
+  local locked = ffi.C.pthread_mutex_lock(bucket.lock)
+  if locked == OWNER_DIED then
+    ffi.C.pthread_mutex_consistent(bucket.lock)
+  elseif locked ~= 0 then
+    error("lock error " .. locked, 0)
+  end
+  local ok, admitted, maximum, remaining, ends_in = pcall(count, bucket, high, low, text, now_ms())
+  ffi.C.pthread_mutex_unlock(bucket.lock)
+  if not ok then error(admitted, 0) end
+  return admitted, maximum, remaining, ends_in
+end

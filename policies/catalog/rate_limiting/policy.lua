@@ -1,0 +1,38 @@
+-- Refuses what is over quota. settings, beside those of counting.lua: key (an expression or nil),
+-- expose_headers, block_on_unknown_quota.
+
+local METADATA = "gatewright.rate-limiting"
+
+local function headers(maximum, remaining, ends_in)
+  return {
+    ["x-ratelimit-limit"] = tostring(maximum),
+    ["x-ratelimit-remaining"] = tostring(remaining),
+    ["x-ratelimit-reset"] = tostring(ends_in),
+  }
+end
+
+local function decide(handle)
+  local key = settings.key and dw.text(settings.key(handle)) or ""
+  local known, admitted, maximum, remaining, ends_in = pcall(take, key)
+  if not known then
+    handle:logErr(policy_name .. ": " .. settings.binding .. ": " .. tostring(admitted))
+    if not settings.block_on_unknown_quota then return nil end
+    return { status = "503", error = "The quota of this request is not known." }
+  end
+  local exposed = settings.expose_headers and headers(maximum, remaining, ends_in)
+  if not admitted then
+    return { status = "429", error = "Quota has been exceeded.", headers = exposed or nil }
+  end
+  if exposed then handle:streamInfo():dynamicMetadata():set(METADATA, settings.binding, exposed) end
+end
+
+envoy_on_request = guarded(decide)
+
+if settings.expose_headers then
+  function envoy_on_response(handle)
+    local counted = handle:streamInfo():dynamicMetadata():get(METADATA)
+    for name, value in pairs(counted and counted[settings.binding] or {}) do
+      handle:headers():replace(name, value)
+    end
+  end
+end

@@ -1,0 +1,104 @@
+"""Rate Limiting: so many requests in so much time, counted exactly."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from policies.catalog.rate_limiting import shared_memory
+from policies.catalog.script import lua_filter
+from policies.contract import Category, Compiled, Policy, PolicyConfig, Scope
+from policies.expression.field import RequestExpression
+from policies.expression.lua import Value
+
+NAME = "rate-limiting"
+FILES = [Path(__file__).with_name(name) for name in ("counting.lua", "policy.lua")]
+YEAR_MS = 366 * 24 * 3600 * 1000
+
+
+class RateLimit(PolicyConfig):
+    maximum_requests: int = Field(
+        ge=1, le=2**31 - 1, title="Requests", description="How many requests pass in one time period."
+    )
+    time_period_in_milliseconds: int = Field(
+        ge=1,
+        le=YEAR_MS,
+        title="Time period (ms)",
+        description="The window's length. A window starts with its first request.",
+        json_schema_extra={"examples": [1000, 60000, 3600000]},
+    )
+
+
+def _checked(limits: tuple[RateLimit, ...]) -> tuple[RateLimit, ...]:
+    if not limits:
+        raise PydanticCustomError("empty", "add at least one limit")
+    if len(limits) > 8:
+        raise PydanticCustomError("too_long", "there are {count} limits; 8 at most", {"count": len(limits)})
+    return limits
+
+
+class Config(PolicyConfig):
+    rate_limits: Annotated[tuple[RateLimit, ...], AfterValidator(_checked)] = Field(
+        title="Limits",
+        description="Of several limits all must have quota left; a refused request uses none.",
+        json_schema_extra={"minItems": 1, "maxItems": 8},
+    )
+    key_selector: RequestExpression | None = Field(
+        None,
+        title="Count separately by",
+        description="Requests are counted for each value of this expression, such as "
+        "#[attributes.headers['client_id']]. Empty: one count for the whole API.",
+    )
+    expose_headers: bool = Field(
+        False,
+        title="Tell callers their quota",
+        description="Adds X-Ratelimit-Limit, X-Ratelimit-Remaining and X-Ratelimit-Reset (in ms) "
+        "to every answer.",
+    )
+    clusterizable: bool = Field(
+        True,
+        title="Share between replicas",
+        description="Counts are shared where the gateway has shared storage; each replica counts for itself "
+        "otherwise.",
+    )
+    block_on_unknown_quota: bool = Field(
+        True,
+        title="Refuse when the quota is unknown",
+        description="Whether a request is refused (503) or passes when its counter cannot be read.",
+    )
+
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    key = config.key_selector
+    # Limits of one period share a counter, so only the strictest of them can ever matter.
+    limits: dict[int, int] = {}
+    for limit in config.rate_limits:
+        period = limit.time_period_in_milliseconds
+        limits[period] = min(limit.maximum_requests, limits.get(period, limit.maximum_requests))
+    settings: dict[str, Value] = {
+        "binding": scope.binding,
+        "path": str(shared_memory.path(scope.state)),
+        "size": shared_memory.SIZE,
+        "buckets": shared_memory.BUCKETS,
+        "cells": shared_memory.CELLS,
+        "limits": [{"maximum": maximum, "period": period} for period, maximum in limits.items()],
+        "key": key.lua if key and key.text.strip() else None,
+        "expose_headers": config.expose_headers,
+        "block_on_unknown_quota": config.block_on_unknown_quota,
+    }
+    return Compiled((lua_filter(scope, NAME, FILES, settings),))
+
+
+POLICY = Policy(
+    name=NAME,
+    title="Rate Limiting",
+    category=Category.QUALITY_OF_SERVICE,
+    summary="Lets a fixed number of requests pass in each time period, for the API or for each caller.",
+    version="1.4.1",
+    config=Config,
+    compile=compile,
+    aliases=("rate-limiting-flex",),
+    prepare=shared_memory.prepare,
+    icon="gauge",
+)

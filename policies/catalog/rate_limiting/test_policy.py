@@ -1,0 +1,253 @@
+"""Rate Limiting through a real Envoy with two worker threads."""
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from policies.catalog.rate_limiting import shared_memory
+from policies.contract import Compiled
+from tests.policies.envoy import Envoy, compiled, running_envoy
+
+HOUR = 3_600_000
+BY_TENANT = "#[attributes.headers['x-tenant']]"
+pytestmark = pytest.mark.envoy
+
+
+def limits(*pairs: tuple[int, int], **more: Any) -> dict[str, Any]:
+    return {
+        "rateLimits": [
+            {"maximumRequests": maximum, "timePeriodInMilliseconds": period} for maximum, period in pairs
+        ],
+        **more,
+    }
+
+
+CONFIGS = {
+    "three": limits((3, HOUR)),
+    "exposed": limits((3, HOUR), exposeHeaders=True),
+    "tenants": limits((2, HOUR), keySelector=BY_TENANT),
+    "window": limits((2, 300), exposeHeaders=True),
+    "several": limits((5, HOUR), (2, 400), exposeHeaders=True),
+    "load": limits((500, HOUR)),
+    "load-by-tenant": limits((40, HOUR), (100, HOUR * 2), keySelector=BY_TENANT),
+    "broken": limits((3, HOUR), keySelector="#[lower([1])]"),
+}
+
+
+def chains(state: Path) -> dict[str, list[Compiled]]:
+    return {name: [compiled("rate-limiting", config, state, name)] for name, config in CONFIGS.items()}
+
+
+@pytest.fixture(scope="module")
+def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
+    folder = tmp_path_factory.mktemp("rate_limiting")
+    shared_memory.prepare(folder)
+    # The same binding compiled twice is what a route update leaves behind: a new script, the same counters.
+    updated = compiled("rate-limiting", limits((4, HOUR)), folder, "three")
+    with running_envoy({**chains(folder), "three-updated": [updated]}, folder, workers=2) as running:
+        yield running
+
+
+def statuses(envoy: Envoy, path: str, times: int, headers: dict[str, str] | None = None) -> list[int]:
+    return [envoy.get(path, headers).status for _ in range(times)]
+
+
+def test_requests_over_quota_get_429_and_an_update_resets_nothing(envoy: Envoy) -> None:
+    assert statuses(envoy, "/three", 5) == [200, 200, 200, 429, 429]
+
+    refused = envoy.get("/three")
+    assert refused.json == {"error": "Quota has been exceeded."}
+    assert refused.headers["content-type"] == "application/json"
+    assert refused.headers["x-policy"] == "rate-limiting"
+    assert "x-ratelimit-remaining" not in refused.headers
+    assert statuses(envoy, "/three-updated", 2) == [200, 429]
+
+
+def test_exposed_headers_tell_the_quota(envoy: Envoy) -> None:
+    answers = [envoy.get("/exposed") for _ in range(4)]
+
+    told = [(a.status, a.headers["x-ratelimit-limit"], a.headers["x-ratelimit-remaining"]) for a in answers]
+    assert told == [(200, "3", "2"), (200, "3", "1"), (200, "3", "0"), (429, "3", "0")]
+    assert all(HOUR - 60_000 < int(answer.headers["x-ratelimit-reset"]) <= HOUR for answer in answers)
+
+
+def test_each_key_has_its_own_count_and_missing_keys_share_one(envoy: Envoy) -> None:
+    assert statuses(envoy, "/tenants", 3, {"x-tenant": "a"}) == [200, 200, 429]
+    assert statuses(envoy, "/tenants", 3, {"x-tenant": "b"}) == [200, 200, 429]
+    assert statuses(envoy, "/tenants", 1) + statuses(envoy, "/tenants", 2, {"x-tenant": ""}) == [
+        200,
+        200,
+        429,
+    ]
+
+
+def test_window_starts_with_the_first_request_and_ends(envoy: Envoy) -> None:
+    first = until(lambda: envoy.get("/window"), lambda a: a.headers["x-ratelimit-remaining"] == "1")
+    assert first.headers["x-ratelimit-reset"] == "300"
+
+    until(lambda: envoy.get("/window"), lambda answer: answer.status == 429)
+    again = until(lambda: envoy.get("/window"), lambda answer: answer.status == 200)
+    assert again.headers["x-ratelimit-remaining"] == "1"
+
+
+def test_refused_request_uses_no_quota_of_another_limit(envoy: Envoy) -> None:
+    admitted = 0
+    deadline = time.monotonic() + 20
+    while admitted < 5 and time.monotonic() < deadline:
+        answer = envoy.get("/several")
+        admitted += answer.status == 200
+        if answer.status == 429:
+            assert answer.headers["x-ratelimit-limit"] == "2"
+
+    assert admitted == 5
+    last = until(lambda: envoy.get("/several"), lambda answer: answer.headers["x-ratelimit-limit"] == "5")
+    assert last.status == 429
+    assert int(last.headers["x-ratelimit-reset"]) > HOUR - 60_000
+
+
+def test_failing_key_refuses(envoy: Envoy) -> None:
+    assert envoy.get("/broken").status == 500
+
+
+def test_exactly_the_quota_passes_under_load(envoy: Envoy) -> None:
+    counted = load(envoy, "/load", requests=1500, tenants=[""])
+
+    assert counted == {("", 200): 500, ("", 429): 1000}
+
+
+def test_exactly_the_quota_of_each_key_passes_under_load(envoy: Envoy) -> None:
+    tenants = [f"tenant-{n}" for n in range(10)]
+
+    counted = load(envoy, "/load-by-tenant", requests=1000, tenants=tenants)
+
+    assert {tenant: counted[tenant, 200] for tenant in tenants} == dict.fromkeys(tenants, 40)
+
+
+def load(envoy: Envoy, path: str, *, requests: int, tenants: list[str]) -> Counter[tuple[str, int]]:
+    """Statuses by tenant of requests sent over ten connections at once."""
+
+    def send(share: int) -> Counter[tuple[str, int]]:
+        connection = envoy.connect()
+        counted: Counter[tuple[str, int]] = Counter()
+        for i in range(requests // 10):
+            tenant = tenants[(share + i) % len(tenants)]
+            connection.request("GET", path, headers={"x-tenant": tenant})
+            response = connection.getresponse()
+            response.read()
+            counted[tenant, response.status] += 1
+        connection.close()
+        return counted
+
+    with ThreadPoolExecutor(10) as pool:
+        return sum(pool.map(send, range(10)), Counter())
+
+
+def until(request: Any, holds: Any) -> Any:
+    """The first answer of which the claim holds."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        answer = request()
+        if holds(answer):
+            return answer
+    raise AssertionError("the expected answer did not come")
+
+
+def test_counters_outlive_envoy_and_can_be_read(tmp_path: Path) -> None:
+    shared_memory.prepare(tmp_path)
+    with running_envoy(chains(tmp_path), tmp_path) as envoy:
+        statuses(envoy, "/tenants", 5, {"x-tenant": "a"})
+        statuses(envoy, "/three", 1)
+
+    shared_memory.prepare(tmp_path)
+    with running_envoy(chains(tmp_path), tmp_path) as envoy:
+        assert envoy.get("/tenants", {"x-tenant": "a"}).status == 429
+
+    found = {(c.binding, c.key): (c.requests, c.period_ms) for c in shared_memory.counters(tmp_path)}
+    assert found == {("tenants", "a"): (2, HOUR), ("three", ""): (1, HOUR)}
+
+
+def test_locks_of_a_dead_process_are_taken_over(tmp_path: Path) -> None:
+    shared_memory.prepare(tmp_path)
+    hold_all_locks_and_die = f"""
+import ctypes, mmap, os
+from policies.catalog.rate_limiting import shared_memory as shared
+with shared.path(__import__("pathlib").Path({str(tmp_path)!r})).open("r+b") as file:
+    memory = mmap.mmap(file.fileno(), shared.SIZE)
+for bucket in range(shared.BUCKETS):
+    lock = (ctypes.c_char * 128).from_buffer(memory, shared.PAGE * (1 + bucket))
+    assert ctypes.CDLL(None).pthread_mutex_lock(lock) == 0
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", hold_all_locks_and_die], check=True, timeout=30)
+
+    with running_envoy(chains(tmp_path), tmp_path, workers=2) as envoy:
+        assert statuses(envoy, "/three", 4) == [200, 200, 200, 429]
+
+
+def test_unknown_quota_refuses_or_passes_as_configured(tmp_path: Path) -> None:
+    policies = {
+        "closed": [compiled("rate-limiting", limits((3, HOUR)), tmp_path)],
+        "open": [compiled("rate-limiting", limits((3, HOUR), blockOnUnknownQuota=False), tmp_path)],
+    }
+
+    with running_envoy(policies, tmp_path) as envoy:
+        refused = envoy.get("/closed")
+        assert refused.status == 503
+        assert refused.json == {"error": "The quota of this request is not known."}
+        assert envoy.get("/open").status == 200
+
+
+def test_full_memory_leaves_the_quota_of_new_keys_unknown(tmp_path: Path) -> None:
+    shared_memory.prepare(tmp_path)
+    with running_envoy(chains(tmp_path), tmp_path) as envoy:
+        assert envoy.get("/three").status == 200
+        fill(shared_memory.path(tmp_path))
+
+        assert envoy.get("/three").status == 200
+        assert envoy.get("/tenants", {"x-tenant": "new"}).status == 503
+
+
+def fill(file: Path) -> None:
+    """Makes every free cell a live one of another key."""
+    now = time.clock_gettime(time.CLOCK_MONOTONIC) * 1000
+    cell = shared_memory.CELL.pack(1, 2, HOUR, now, 1, 0, b"")
+    with file.open("r+b") as opened:
+        for bucket in range(shared_memory.BUCKETS):
+            for number in range(shared_memory.CELLS):
+                opened.seek(
+                    shared_memory.PAGE * (1 + bucket) + shared_memory.CELL_BYTES * (1 + number),
+                )
+                if shared_memory.CELL.unpack(opened.read(128))[2] == 0:
+                    opened.seek(-128, 1)
+                    opened.write(cell)
+
+
+def test_prepare_keeps_a_usable_file_and_replaces_another(tmp_path: Path) -> None:
+    shared_memory.prepare(tmp_path)
+    file = shared_memory.path(tmp_path)
+    first = file.read_bytes()
+    shared_memory.prepare(tmp_path)
+    assert file.read_bytes() == first
+
+    file.write_bytes(b"something else")
+    shared_memory.prepare(tmp_path)
+
+    assert len(file.read_bytes()) == shared_memory.SIZE
+    assert shared_memory.counters(tmp_path) == []
+
+
+def test_copied_state_folder_counts_for_itself(tmp_path: Path) -> None:
+    shared_memory.prepare(tmp_path / "one")
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "shm").symlink_to((tmp_path / "one" / "shm").resolve())
+
+    shared_memory.prepare(tmp_path / "two")
+
+    assert shared_memory.path(tmp_path / "one").resolve() != shared_memory.path(tmp_path / "two").resolve()
