@@ -1,9 +1,9 @@
 """Addresses of the pages that belong to no area: frame, home, search, administration."""
 
 from django.contrib.auth.views import LogoutView
-from django.urls import path
+from django.urls import include, path
 
-from console.pages import administration, home, profile, search, session, styleguide
+from console.pages import home, profile, search, session, styleguide
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -14,5 +14,5 @@ urlpatterns = [
     path("search", search.search, name="search"),
     path("profile", profile.ProfilePage.as_view(), name="profile"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
-    path("administration", administration.index, name="administration"),
+    path("", include("console.pages.administration.urls")),
 ]

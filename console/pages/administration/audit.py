@@ -1,0 +1,43 @@
+"""The audit log: who changed what, when, and what it was before."""
+
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from console.models import NOUNS, AuditEntry, Organization, Role
+from console.pages.administration.access import who
+
+PAGE_SIZE = 50
+
+
+def index(request: HttpRequest) -> HttpResponse:
+    """Administration starts with the users for who may manage them, with the audit log for others."""
+    administers = Organization.objects.where(who(request), Role.Name.ADMINISTRATOR).exists()
+    return redirect("users" if administers else "audit")
+
+
+def audit(request: HttpRequest) -> HttpResponse:
+    visible = AuditEntry.objects.visible_to(who(request))
+    types = sorted(visible.order_by().values_list("object_type", flat=True).distinct())
+    query = request.GET.get("q", "").strip()
+    kind, action = request.GET.get("type", ""), request.GET.get("action", "")
+    found = visible.select_related("organization", "environment")
+    if query:
+        found = found.filter(
+            Q(object_name__icontains=query) | Q(actor_name__icontains=query) | Q(object_id=query)
+        )
+    if kind:
+        found = found.filter(object_type=kind)
+    if action:
+        found = found.filter(action=action)
+    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "query_text": query,
+        "kind": kind,
+        "action": action,
+        "kinds": [(name, NOUNS.get(name, name)) for name in types],
+        "actions": [("create", "Created"), ("update", "Changed"), ("delete", "Deleted")],
+    }
+    return render(request, "console/administration/audit.html", context)

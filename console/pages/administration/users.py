@@ -1,0 +1,109 @@
+"""Users: who they are, whether they may log in, and their roles."""
+
+from functools import partial
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Prefetch, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from console import audit, change
+from console.models import Organization, Role, User
+from console.pages.administration.access import administered, attempt, attempt_or_say, who
+from console.pages.administration.forms import RoleForm, UserForm
+
+PAGE_SIZE = 50
+ORDERS = {"username": "username", "email": "email", "last_login": "last_login", "active": "-is_active"}
+
+
+def users(request: HttpRequest) -> HttpResponse:
+    query = request.GET.get("q", "").strip()
+    sort = request.GET.get("sort", "username")
+    order = ORDERS.get(sort.lstrip("-"), "username")
+    found = _known(request, administered(request)).order_by(_turned(order, sort.startswith("-")), "username")
+    if query:
+        found = found.filter(Q(username__icontains=query) | Q(email__icontains=query))
+    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(
+        request, "console/administration/users.html", {"page": page, "query_text": query, "sort": sort}
+    )
+
+
+def add(request: HttpRequest) -> HttpResponse:
+    """The password is generated, and shown in the answer to the form and never again."""
+    form = UserForm(administered(request), request.POST or None)
+    if form.is_valid():
+        facts = form.cleaned_data
+        made = attempt(form, lambda: change.create_user(who(request), **facts))
+        if made:
+            person, password = made
+            return render(request, "console/administration/user_password.html", _once(person, password))
+    return render(request, "console/administration/user_add.html", {"form": form}, status=_status(form))
+
+
+def user(request: HttpRequest, pk: object) -> HttpResponse:
+    """A user's page; POST grants a role."""
+    organizations = administered(request)
+    person = get_object_or_404(_known(request, organizations), pk=pk)
+    form = RoleForm(organizations, request.POST or None)
+    if form.is_valid():
+        facts = form.cleaned_data
+        grant = partial(change.grant_role, who(request), person, facts["organization"], facts["role"])
+        if attempt(form, lambda: grant(facts["environment"])):
+            messages.success(request, f"{person} has the role now.")
+            return redirect("user", pk)
+    context = {"person": person, "form": form, "entries": audit.history(person)[:20]}
+    return render(request, "console/administration/user.html", context, status=_status(form))
+
+
+@require_POST
+def set_active(request: HttpRequest, pk: object) -> HttpResponse:
+    person = get_object_or_404(_known(request, administered(request)), pk=pk)
+    is_active = request.POST.get("active") == "1"
+    if attempt_or_say(request, lambda: change.set_active(who(request), person, is_active)):
+        messages.success(
+            request, f"{person} may log in again." if is_active else f"{person} can no longer log in."
+        )
+    return redirect("user", pk)
+
+
+@require_POST
+def reset_password(request: HttpRequest, pk: object) -> HttpResponse:
+    person = get_object_or_404(_known(request, administered(request)), pk=pk)
+    password = change.reset_password(who(request), person)
+    return render(request, "console/administration/user_password.html", _once(person, password))
+
+
+@require_POST
+def revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    roles = Role.objects.select_related("organization", "environment", "user")
+    role = get_object_or_404(roles.filter(organization__in=administered(request)), pk=pk)
+    if attempt_or_say(request, lambda: change.revoke_role(who(request), role)):
+        messages.success(request, f"{role.user} lost the role.")
+    known = _known(request, administered(request)).filter(pk=role.user_id).exists()
+    return redirect("user", role.user_id) if known else redirect("users")
+
+
+def _known(request: HttpRequest, organizations: QuerySet[Organization]) -> QuerySet[User]:
+    """Users with a role in what one administers, with those roles; all users for a superuser."""
+    shown = Role.objects.filter(organization__in=organizations).select_related("organization", "environment")
+    people = User.objects.prefetch_related(Prefetch("roles", shown.order_by("organization__path")))
+    if who(request).is_superuser:
+        return people
+    return people.filter(pk__in=shown.values("user"))
+
+
+def _turned(order: str, is_reversed: bool) -> str:
+    if not is_reversed:
+        return order
+    return order[1:] if order.startswith("-") else f"-{order}"
+
+
+def _once(person: User, password: str) -> dict[str, object]:
+    return {"person": person, "password": password}
+
+
+def _status(form: RoleForm) -> int:
+    return 422 if form.errors else 200
