@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from argparse import ArgumentParser
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import httpx
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError, call_command
+from django.core.management import BaseCommand, call_command
 
 from console import environment
 from console.stack import application, first_start, local_gateway, ports, preflight, servers
@@ -38,7 +39,7 @@ class Command(BaseCommand):
             with preflight.alone(home):
                 self.run(home, demo=demo, logs=logs)
         except Problem as problem:
-            raise CommandError(str(problem)) from problem
+            sys.exit(f"error: {problem}")
 
     def run(self, home: Path, *, demo: bool, logs: bool) -> None:
         """Start everything, watch over it, stop everything."""

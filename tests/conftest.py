@@ -1,0 +1,25 @@
+"""Fixtures that several packages' tests use."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.running import Stack
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The whole embedded stack, running, with an empty console; shared, so use names of your own."""
+    home = Path(tempfile.mkdtemp(prefix="gatewright-stack-", dir="/tmp"))
+    home.chmod(0o711)
+    stack = Stack(home)
+    try:
+        stack.start()
+        yield stack
+    finally:
+        if stack.process:
+            stack.stop()
+        shutil.rmtree(home, ignore_errors=True)

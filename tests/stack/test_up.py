@@ -1,0 +1,204 @@
+"""The main job, end to end, by REST, on the real parts that `manage.py up` starts."""
+
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from console.stack.waiting import wait_for
+from tests.running import Stack
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
+
+
+class Client:
+    """A REST client of one environment of the console."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.http = httpx.Client(base_url=stack.url, timeout=20)
+        login = self.post("/accounts/login", {"username": stack.username, "password": stack.password})
+        self.http.headers["Authorization"] = f"Bearer {login['access_token']}"
+        self.organization = self.get("/accounts/api/me")["user"]["organization"]["id"]
+        environments = self.get(f"/accounts/api/organizations/{self.organization}/environments")["data"]
+        self.environment = next(one["id"] for one in environments if one["name"] == "Sandbox")
+        scope = f"organizations/{self.organization}/environments/{self.environment}"
+        self.apis = f"/apimanager/api/v1/{scope}/apis"
+        self.targets = f"/apimanager/xapi/v1/{scope}/gateway-targets"
+        self.deployments = f"/proxies/xapi/v1/{scope}/apis"
+        self.analytics = f"/analytics/api/v1/{scope}/apis"
+
+    def get(self, path: str) -> Any:
+        return self._checked(self.http.get(path))
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        return self._checked(self.http.post(path, json=body))
+
+    @staticmethod
+    def _checked(answer: httpx.Response) -> Any:
+        assert answer.is_success, (
+            f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
+        )
+        return answer.json()
+
+
+@pytest.fixture(scope="module")
+def client(stack: Stack) -> Client:
+    return Client(stack)
+
+
+@pytest.fixture(scope="module")
+def api(stack: Stack, client: Client) -> dict[str, Any]:
+    """An API in front of the echo upstream, added and deployed by REST."""
+    made = client.post(
+        client.apis,
+        {
+            "technology": "flexGateway",
+            "spec": {"groupId": client.organization, "assetId": "parcels", "version": "1.0.0"},
+            "instanceLabel": "by REST",
+            "endpoint": {
+                "type": "http-api",
+                "deploymentType": "HY",
+                "proxyUri": f"http://0.0.0.0:{stack.api_port}/parcels",
+                "uri": stack.echo_url,
+            },
+        },
+    )
+    (gateway,) = [target for target in _items(client.get(client.targets)) if target["name"] == "local"]
+    deployment = {
+        "type": "HY",
+        "gatewayVersion": "1.0.0",
+        "targetId": gateway["id"],
+        "targetName": gateway["name"],
+        "targetType": "server",
+        "environmentId": client.environment,
+        "environmentName": "Sandbox",
+    }
+    client.post(f"{client.deployments}/{made['id']}/deployments", deployment)
+    return made
+
+
+def _items(answer: Any) -> list[dict[str, Any]]:
+    return answer if isinstance(answer, list) else answer["data"]
+
+
+@pytest.fixture
+def connection(stack: Stack) -> Iterator[httpx.Client]:
+    """One connection to the gateway, kept open from request to request."""
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+    with httpx.Client(base_url=f"http://127.0.0.1:{stack.api_port}", limits=limits, timeout=20) as client:
+        yield client
+
+
+def status(connection: httpx.Client, path: str, **options: Any) -> int | None:
+    """None while nothing listens."""
+    try:
+        return connection.get(path, **options).status_code
+    except httpx.ConnectError:
+        return None
+
+
+def test_every_part_is_healthy(stack: Stack) -> None:
+    health = httpx.get(f"{stack.url}/healthz").json()
+
+    assert health == {
+        "status": "up",
+        "parts": {"database": "up", "valkey": "up", "worker": "up", "gateway": "up"},
+    }
+
+
+def test_the_gateway_called_local_is_connected(client: Client) -> None:
+    (gateway,) = [target for target in _items(client.get(client.targets)) if target["name"] == "local"]
+
+    assert gateway["status"] == "CONNECTED"
+
+
+def test_a_deployed_api_reaches_its_upstream(api: dict[str, Any], connection: httpx.Client) -> None:
+    wait_for(lambda: status(connection, "/parcels/42?fragile=yes") == 200, 20, "the deployed API")
+
+    echoed = connection.post("/parcels/42?fragile=yes", content="a lamp").json()
+
+    assert (echoed["method"], echoed["path"], echoed["query"]) == ("POST", "/42", "fragile=yes")
+    assert echoed["body"] == "a lamp"
+
+
+def test_a_policy_reaches_an_open_connection_and_its_refusals_are_counted(
+    client: Client, api: dict[str, Any], connection: httpx.Client
+) -> None:
+    wait_for(lambda: status(connection, "/parcels/1") == 200, 20, "the deployed API")
+    client.post(
+        f"{client.apis}/{api['id']}/policies",
+        {
+            "policyTemplateId": "http-basic-authentication",
+            "configurationData": {"username": "ann", "password": "secret-1"},
+            "pointcutData": None,
+        },
+    )
+
+    wait_for(lambda: status(connection, "/parcels/1") == 401, 20, "the policy")
+    refused = connection.get("/parcels/1")
+    allowed = connection.get("/parcels/1", auth=("ann", "secret-1"))
+
+    assert refused.headers["WWW-Authenticate"].startswith("Basic")
+    assert allowed.status_code == 200
+    wait_for(_is_counted(client, api), 30, "the traffic in the summary")
+
+
+def _is_counted(client: Client, api: dict[str, Any]) -> Callable[[], bool]:
+    def is_counted() -> bool:
+        summary = client.get(f"{client.analytics}/{api['id']}/summary?minutes=60")
+        return (
+            summary["requests"] >= 4
+            and summary["violations"] >= 2
+            and summary["status"]["2xx"] + summary["status"]["4xx"] == summary["requests"]
+            and summary["latency_ms"]["p50"] is not None
+        )
+
+    return is_counted
+
+
+@pytest.fixture(scope="module")
+def restarted() -> Iterator[Stack]:
+    """A stack of its own, in a folder with a space and a path too long for a socket's."""
+    with tempfile.TemporaryDirectory(prefix="gatewright-", dir="/tmp") as folder:
+        Path(folder).chmod(0o711)
+        home = Path(folder, "a space", *["long" * 10] * 3)
+        stack = Stack(home)
+        stack.start()
+        yield stack
+        if stack.process:
+            stack.stop()
+        assert stack.processes() == []
+
+
+def test_a_second_start_beside_the_first_is_refused(restarted: Stack) -> None:
+    second = Stack(restarted.home)
+
+    assert second.run() == 1
+    assert "runs already with the state folder" in second.lines[0]
+
+
+def test_ctrl_c_leaves_no_process_and_the_next_start_finds_the_state(restarted: Stack) -> None:
+    before = Client(restarted).organization
+
+    code = restarted.stop(signal.SIGINT)
+
+    assert code == 0
+    assert restarted.processes() == []
+    restarted.start()
+    assert Client(restarted).organization == before
+
+
+def test_a_start_after_a_kill_cleans_up_and_serves(restarted: Stack) -> None:
+    assert restarted.process is not None
+    restarted.process.kill()
+    restarted.process.wait(timeout=10)
+
+    restarted.start()
+
+    assert httpx.get(f"{restarted.url}/healthz").status_code == 200
+    assert restarted.stop(signal.SIGTERM) == 0
+    assert restarted.processes() == []
