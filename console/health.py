@@ -64,7 +64,7 @@ def _worker() -> str:
 
 def _gateway(gateway_id: str) -> str:
     try:
-        is_connected = Replica.objects.connected().filter(gateway=gateway_id).exists()
+        is_connected = Replica.objects.connected().filter(gateway_id=gateway_id).exists()
     except Error:
         return "unknown: the database does not answer"
     return "up" if is_connected else "not connected"

@@ -31,7 +31,7 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 async def _body(receive: Any) -> bytes:
     """The first BODY_BYTES of it."""
-    kept = b""
+    kept: bytes = b""
     while True:
         message = await receive()
         kept = (kept + message.get("body", b""))[:BODY_BYTES]
