@@ -1,5 +1,47 @@
-"""API Manager's REST interface: the paths that clients of Anypoint use."""
+"""API Manager's REST interface: the paths that clients of Anypoint use. No trailing slashes."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apis.rest.deployments import DeploymentViews, TargetViews
+from apis.rest.instances import InstanceViews
+from apis.rest.policies import PolicyViews, TemplateViews
+
+SCOPE = "organizations/<uuid:organization_id>/environments/<uuid:environment_id>"
+AM = f"apimanager/api/v1/{SCOPE}/apis"
+AMX = f"apimanager/xapi/v1/{SCOPE}"
+PX = f"proxies/xapi/v1/{SCOPE}/apis/<int:api_id>/deployments"
+TEMPLATES = "apimanager/api/v1/organizations/<uuid:organization_id>/policy-templates"
+
+one = InstanceViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})
+
+urlpatterns = [
+    path(AM, InstanceViews.as_view({"get": "list", "post": "create"}), name="rest_apis"),
+    path(f"{AM}/<int:api_id>", one, name="rest_api"),
+    path(f"{AM}/<int:api_id>/upstreams", InstanceViews.as_view({"get": "upstreams"}), name="rest_upstreams"),
+    path(f"{AMX}/apis", InstanceViews.as_view({"get": "instances", "post": "create"}), name="rest_instances"),
+    path(f"{AMX}/apis/<int:api_id>", one, name="rest_instance"),
+    path(
+        f"{AM}/<int:api_id>/policies",
+        PolicyViews.as_view({"get": "list", "post": "create", "patch": "reorder"}),
+        name="rest_policies",
+    ),
+    path(
+        f"{AM}/<int:api_id>/policies/<int:policy_id>",
+        PolicyViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="rest_policy",
+    ),
+    path(f"{AMX}/gateway-targets", TargetViews.as_view({"get": "list"}), name="rest_targets"),
+    path(
+        f"{AMX}/gateway-targets/<uuid:gateway_id>",
+        TargetViews.as_view({"get": "retrieve"}),
+        name="rest_target",
+    ),
+    path(PX, DeploymentViews.as_view({"get": "list", "post": "create"}), name="rest_deployments"),
+    path(
+        f"{PX}/<int:deployment_id>",
+        DeploymentViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="rest_deployment",
+    ),
+    path(TEMPLATES, TemplateViews.as_view({"get": "list"}), name="rest_templates"),
+    path(f"{TEMPLATES}/<str:name>", TemplateViews.as_view({"get": "retrieve"}), name="rest_template"),
+]

@@ -1,3 +1,33 @@
-from django.urls import URLPattern
+"""REST addresses of accounts, and the documentation of the whole interface. No trailing slashes."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularAPIView
+
+from console.rest import accounts, organizations, schema
+
+ORGANIZATION = "accounts/api/organizations/<uuid:organization_id>"
+
+urlpatterns = [
+    path("accounts/login", accounts.Login.as_view(), name="rest_login"),
+    path("accounts/api/v2/oauth2/token", accounts.Token.as_view(), name="rest_token"),
+    path("accounts/api/users/me", accounts.UsersMe.as_view(), name="rest_users_me"),
+    path("accounts/api/me", accounts.Me.as_view(), name="rest_me"),
+    path(ORGANIZATION, organizations.OrganizationView.as_view(), name="rest_organization"),
+    path(
+        f"{ORGANIZATION}/environments",
+        organizations.EnvironmentViews.as_view({"get": "list", "post": "create"}),
+        name="rest_environments",
+    ),
+    path(
+        f"{ORGANIZATION}/environments/<uuid:environment_id>",
+        organizations.EnvironmentViews.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="rest_environment",
+    ),
+    path("cli/api/v1/analytics/<slug:kind>", accounts.Telemetry.as_view(), name="rest_telemetry"),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs", schema.Docs.as_view(url_name="schema"), name="docs"),
+    re_path(
+        r"^(?:accounts|apimanager|proxies|exchange|gatewaymanager|graph|cli|analytics/api|standalone|api)/(?P<rest>.*)$",
+        schema.unknown,
+    ),
+]

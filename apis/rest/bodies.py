@@ -1,0 +1,198 @@
+"""From what a REST client sent to a draft, and from a draft's field names to the client's."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+
+from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
+from apis.models import ApiInstance, Asset
+from apis.rest.serializers import ASSET_TYPES
+from console.models import Environment
+from gateways.models import Gateway
+
+NO_TLS = "TLS contexts do not exist in this version yet; leave it null."
+KEPT = ("type", "isCloudHub", "referencesUserDomain", "responseTimeout", "muleVersion4OrAbove", "wsdlConfig")
+"""Fields of `endpoint` that are given back as sent and not acted upon."""
+
+_NAMES = (
+    (r"(base_path|port|protocol)", "endpoint.proxyUri"),
+    (r"label", "instanceLabel"),
+    (r"gateway", "deployment.targetId"),
+    (r"consumer_endpoint", "endpointUri"),
+    (r"asset(\.name|\.asset_id)?", "spec.assetId"),
+    (r"asset\.version", "spec.version"),
+    (r"routes\.(\d+)\.(path|methods|host|headers)", r"routing.\1.rules.\2"),
+    (r"routes\.(\d+)\.weights", r"routing.\1.upstreams"),
+    (r"routes(.*)", r"routing\1"),
+    (r"policy", "assetId"),
+    (r"config(.*)", r"configurationData\1"),
+    (r"conditions(.*)", r"pointcutData\1"),
+)
+
+
+@contextmanager
+def client_names() -> Iterator[None]:
+    """Raise a ValidationError with the names that REST clients know the fields by."""
+    try:
+        yield
+    except ValidationError as error:
+        renamed: dict[str, list[ValidationError]] = {}
+        for field, faults in error.error_dict.items():
+            renamed.setdefault(_client_name(field), []).extend(faults)
+        raise ValidationError(renamed) from error
+
+
+def created(environment: Environment, body: Mapping[str, Any]) -> ApiDraft:
+    """The draft of a new instance. Its listener defaults to port 8081 and the asset's id as base path."""
+    check_technology(body)
+    spec = body["spec"]
+    blank = ApiDraft(asset=_asset(environment, spec, body), base_path=f"/{spec['assetId']}")
+    return _changed(environment, blank, body)
+
+
+def patched(api: ApiInstance, body: Mapping[str, Any]) -> ApiDraft:
+    """The instance as it is, with what the body names replaced."""
+    check_technology(body)
+    draft = draft_of(api)
+    if "assetVersion" in body and body["assetVersion"] != api.asset.version:
+        draft = replace(draft, asset=_version_of(api, body["assetVersion"]))
+    return _changed(api.environment, draft, body, api)
+
+
+def kept(extra: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    """`ApiInstance.extra` after this body."""
+    found = dict(extra)
+    found.update({name: body[name] for name in ("providerId", "approvalMethod") if name in body})
+    endpoint = {name: value for name, value in body.get("endpoint", {}).items() if name in KEPT}
+    if endpoint:
+        found["endpoint"] = {**found.get("endpoint", {}), **endpoint}
+    return found
+
+
+def gateway_of(environment: Environment, deployment: Mapping[str, Any]) -> Gateway:
+    target = deployment["targetId"]
+    if found := Gateway.objects.filter(environment=environment, pk=target).first():
+        return found
+    message = f"Deployment target with ID {target} not found in {environment}."
+    raise ValidationError({"gateway": [message]})
+
+
+def check_technology(body: Mapping[str, Any]) -> None:
+    technology = body.get("technology")
+    if technology not in (None, "flexGateway"):
+        message = f'"{technology}" gateways are not run from here; write "flexGateway".'
+        raise ValidationError({"technology": [message]})
+
+
+def _changed(
+    environment: Environment, draft: ApiDraft, body: Mapping[str, Any], api: ApiInstance | None = None
+) -> ApiDraft:
+    endpoint = body.get("endpoint", {})
+    if any((endpoint.get("tlsContexts") or {}).values()):
+        raise ValidationError({"endpoint.tlsContexts": [NO_TLS]})
+    if endpoint.get("proxyUri"):
+        draft = replace(draft, **_listener(endpoint["proxyUri"]))
+    if body.get("routing"):
+        draft = replace(draft, routes=_routes(body["routing"], api))
+    elif endpoint.get("uri"):
+        draft = _with_uri(draft, endpoint["uri"])
+    if deployment := body.get("deployment"):
+        draft = replace(draft, gateway=gateway_of(environment, deployment))
+    names = {"label": "instanceLabel", "consumer_endpoint": "endpointUri", "description": "description"}
+    told: dict[str, Any] = {name: body[sent] or "" for name, sent in names.items() if sent in body}
+    return replace(draft, **told, tags=body.get("tags", draft.tags))
+
+
+def _listener(uri: str) -> dict[str, Any]:
+    example = "write for example http://0.0.0.0:8081/orders"
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError:
+        raise ValidationError({"base_path": [f'"{uri}" is not an address; {example}.']}) from None
+    if not parts.scheme or not parts.netloc:
+        raise ValidationError({"base_path": [f'"{uri}" has no scheme or no host; {example}.']})
+    if parts.query or parts.fragment:
+        raise ValidationError({"base_path": [f'"{uri}" has more than a base path; {example}.']})
+    default = 443 if parts.scheme == "https" else 80
+    return {
+        "protocol": parts.scheme,
+        "port": default if port is None else port,
+        "base_path": parts.path or "/",
+    }
+
+
+def _with_uri(draft: ApiDraft, uri: str) -> ApiDraft:
+    """One upstream for all: an API that has several keeps them, since one URI cannot say which it means."""
+    if len(draft.routes) == 1 and len(draft.routes[0].upstreams) == 1:
+        only = draft.routes[0]
+        return replace(draft, routes=[replace(only, upstreams=[replace(only.upstreams[0], uri=uri)])])
+    if draft.routes:
+        if uri == draft.routes[0].upstreams[0].uri:
+            return draft
+        message = "The API has several upstreams; name them in routing."
+        raise ValidationError({"endpoint.uri": [message]})
+    return replace(draft, routes=[RouteDraft(upstreams=[UpstreamDraft(uri)])])
+
+
+def _routes(routing: list[dict[str, Any]], api: ApiInstance | None) -> list[RouteDraft]:
+    known = {row.pk: row for row in api.upstreams.all()} if api else {}
+    return [
+        RouteDraft(
+            label=route.get("label") or "",
+            upstreams=[_upstream(upstream, known) for upstream in route["upstreams"]],
+            **{name: value for name, value in (route.get("rules") or {}).items() if value},
+        )
+        for route in routing
+    ]
+
+
+def _upstream(body: dict[str, Any], known: Mapping[Any, Any]) -> UpstreamDraft:
+    """An upstream named by its id alone keeps its URI and label."""
+    if body.get("tlsContext"):
+        raise ValidationError({"routing": [f"tlsContext: {NO_TLS}"]})
+    row = known.get(body.get("id"))
+    label = body.get("label", row.label if row else "")
+    uri = body.get("uri") or (row.uri if row else "")
+    return UpstreamDraft(uri, label or "", body["weight"], body.get("id"))
+
+
+def _asset(environment: Environment, spec: Mapping[str, Any], body: Mapping[str, Any]) -> Asset | NewAsset:
+    """The asset of these coordinates, in the organization or above; else a new one of its own."""
+    organization = environment.organization
+    group = spec.get("groupId") or organization.pk
+    if str(group) not in organization.path.split("/"):
+        message = f"{group} is neither {organization} nor an organization above it."
+        raise ValidationError({"spec.groupId": [message]})
+    found = Asset.objects.filter(
+        organization=group, asset_id__iexact=spec["assetId"], version=spec["version"]
+    ).first()
+    if found:
+        return found
+    if group != organization.pk:
+        message = f"{group} has no asset {spec['assetId']} {spec['version']}."
+        raise ValidationError({"asset": [message]})
+    kind = ASSET_TYPES.get(body.get("endpoint", {}).get("type") or "http", Asset.Type.HTTP)
+    name = re.sub(r"[-_.]+", " ", spec["assetId"]).strip().capitalize() or spec["assetId"]
+    return NewAsset(name=name, asset_id=spec["assetId"], version=spec["version"], type=kind)
+
+
+def _version_of(api: ApiInstance, version: str) -> Asset | NewAsset:
+    """Another version of the API's asset; made, when it does not exist, as a copy without specification."""
+    asset = api.asset
+    found = Asset.objects.filter(
+        organization=asset.organization_id, asset_id=asset.asset_id, version=version
+    ).first()
+    return found or NewAsset(asset.name, asset.asset_id, version, asset.api_version, asset.type)
+
+
+def _client_name(field: str) -> str:
+    for pattern, name in _NAMES:
+        if re.fullmatch(pattern, field):
+            return re.sub(f"^{pattern}$", name, field)
+    return field

@@ -1,0 +1,124 @@
+"""REST: gateways as targets, and an API instance's deployment to one."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from apis import change
+from apis.models import ApiInstance
+from apis.rest import bodies, reach, serializers, shapes
+from console.models import User
+from console.rest import access
+from console.rest.errors import Conflict
+from console.rest.serializers import ErrorAnswer
+from gateways.models import Gateway
+
+REFUSALS = {400: ErrorAnswer, 403: ErrorAnswer, 404: ErrorAnswer, 409: ErrorAnswer}
+
+
+@extend_schema_view(
+    list=extend_schema(responses=serializers.TargetList),
+    retrieve=extend_schema(responses={200: serializers.TargetShape, 404: ErrorAnswer}),
+)
+@extend_schema(tags=["Deployments"])
+class TargetViews(ViewSet):
+    def list(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
+        """The environment's gateways."""
+        found = [shapes.target(row) for row in _targets(request, organization_id, environment_id)]
+        return Response({"total": len(found), "data": found})
+
+    def retrieve(
+        self, request: Request, organization_id: UUID, environment_id: UUID, gateway_id: UUID
+    ) -> Response:
+        for row in _targets(request, organization_id, environment_id):
+            if row.pk == gateway_id:
+                return Response(shapes.target(row))
+        raise NotFound(f"Deployment target with ID {gateway_id} not found.")
+
+
+@extend_schema_view(
+    list=extend_schema(responses=serializers.DeploymentShape(many=True)),
+    create=extend_schema(
+        request=serializers.DeploymentBody, responses={201: serializers.DeploymentShape, **REFUSALS}
+    ),
+    retrieve=extend_schema(responses={200: serializers.DeploymentShape, 404: ErrorAnswer}),
+    partial_update=extend_schema(
+        request=serializers.DeploymentBody, responses={200: serializers.DeploymentShape, **REFUSALS}
+    ),
+    destroy=extend_schema(responses={204: None, 404: ErrorAnswer}),
+)
+@extend_schema(tags=["Deployments"])
+class DeploymentViews(ViewSet):
+    def list(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
+        """Empty for an instance that was never deployed."""
+        api = reach.instance(request, organization_id, environment_id, api_id)
+        return Response([_shape(api)] if _has_deployment(api) else [])
+
+    def create(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
+        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        body = reach.valid(serializers.DeploymentBody, request.data)
+        if api.is_deployed and not body["overwrite"]:
+            message = f"API {api.pk} is deployed to {api.gateway}; redeploy it (PATCH), or send overwrite."
+            raise Conflict(message)
+        with bodies.client_names():
+            _deploy(access.caller(request), api, body)
+        return Response(_shape(api), status=201)
+
+    def retrieve(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, deployment_id: int
+    ) -> Response:
+        api = reach.instance(request, organization_id, environment_id, api_id)
+        _check(api, deployment_id)
+        return Response(_shape(api))
+
+    def partial_update(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, deployment_id: int
+    ) -> Response:
+        """Deploy again, on another target if one is named; `expectedStatus: undeployed` takes it off."""
+        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        _check(api, deployment_id)
+        body = reach.valid(serializers.DeploymentBody, request.data, partial=True)
+        with bodies.client_names():
+            _deploy(access.caller(request), api, body)
+        return Response(_shape(api))
+
+    def destroy(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, deployment_id: int
+    ) -> Response:
+        """Undeploy."""
+        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        _check(api, deployment_id)
+        change.undeploy_api(access.caller(request), api)
+        return Response(status=204)
+
+
+def _targets(request: Request, organization_id: UUID, environment_id: UUID) -> list[Gateway]:
+    environment = access.environment(request, organization_id, environment_id)
+    rows = Gateway.objects.filter(environment=environment, is_revoked=False)
+    return list(rows.select_related("environment").prefetch_related("replicas"))
+
+
+def _has_deployment(api: ApiInstance) -> bool:
+    return api.gateway_id is not None and api.deployed_at is not None
+
+
+def _check(api: ApiInstance, deployment_id: int) -> None:
+    if deployment_id != api.pk or not _has_deployment(api):
+        raise NotFound(f"Deployment {deployment_id} of API {api.pk} not found.")
+
+
+def _deploy(actor: User, api: ApiInstance, body: dict[str, Any]) -> None:
+    if body.get("expectedStatus") == "undeployed":
+        change.undeploy_api(actor, api)
+        return
+    gateway = bodies.gateway_of(api.environment, body) if "targetId" in body else None
+    change.deploy_api(actor, api, gateway)
+
+
+def _shape(api: ApiInstance) -> dict[str, Any]:
+    return dict(serializers.DeploymentShape(shapes.deployment(api)).data)

@@ -1,0 +1,153 @@
+"""REST: API instances."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from apis import change, status
+from apis.models import ApiInstance
+from apis.rest import bodies, reach, serializers, shapes
+from console.models import Environment, User
+from console.rest import access
+from console.rest.serializers import ErrorAnswer
+
+SORT = {"id": "pk", "name": "asset__name", "createdDate": "created_at", "updatedDate": "updated_at"}
+REFUSALS = {400: ErrorAnswer, 403: ErrorAnswer, 404: ErrorAnswer, 409: ErrorAnswer}
+
+
+@extend_schema_view(
+    list=extend_schema(parameters=[serializers.ListQuery], responses=serializers.AssetList),
+    create=extend_schema(
+        request=serializers.InstanceBody, responses={201: serializers.InstanceShape, **REFUSALS}
+    ),
+    retrieve=extend_schema(responses={200: serializers.InstanceShape, 404: ErrorAnswer}),
+    partial_update=extend_schema(
+        request=serializers.InstancePatch, responses={200: serializers.InstanceShape, **REFUSALS}
+    ),
+    destroy=extend_schema(responses={204: None, 404: ErrorAnswer}),
+)
+@extend_schema(tags=["API instances"])
+class InstanceViews(ViewSet):
+    def list(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
+        """The environment's instances, grouped by asset."""
+        environment = access.environment(request, organization_id, environment_id)
+        rows, total = _page(environment, request)
+        found = shapes.assets(_shapes(rows), rows, environment)
+        return Response({"total": total, "assets": serializers.AssetShape(found, many=True).data})
+
+    @extend_schema(
+        operation_id="instances", parameters=[serializers.ListQuery], responses=serializers.InstanceList
+    )
+    def instances(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
+        """The environment's instances, one by one."""
+        rows, total = _page(access.environment(request, organization_id, environment_id), request)
+        found = serializers.InstanceShape(_shapes(rows), many=True).data
+        return Response({"total": total, "instances": found})
+
+    def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
+        """Make an instance, and deploy it when `deployment` says where."""
+        environment = access.environment(request, organization_id, environment_id, to_edit=True)
+        body = reach.valid(serializers.InstanceBody, request.data)
+        with bodies.client_names():
+            api = _create(access.caller(request), environment, body)
+        return _answer(api, 201)
+
+    def retrieve(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
+    ) -> Response:
+        return _answer(reach.instance(request, organization_id, environment_id, api_id))
+
+    def partial_update(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
+    ) -> Response:
+        """Change what the body names; a deployed instance changes on its gateway too."""
+        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        body = reach.valid(serializers.InstancePatch, request.data, partial=True)
+        with bodies.client_names():
+            _edit(access.caller(request), api, body)
+        return _answer(api)
+
+    def destroy(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
+        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        change.delete_api(access.caller(request), api)
+        return Response(status=204)
+
+    @extend_schema(operation_id="upstreams", responses=serializers.UpstreamList)
+    def upstreams(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
+    ) -> Response:
+        api = reach.instance(request, organization_id, environment_id, api_id)
+        found = [shapes.upstream(row) for row in api.upstreams.all()]
+        return Response({"total": len(found), "upstreams": found})
+
+
+@transaction.atomic
+def _create(actor: User, environment: Environment, body: dict[str, Any]) -> ApiInstance:
+    draft = bodies.created(environment, body)
+    wants = body.get("deployment") or {}
+    deploy = bool(wants) and wants["expectedStatus"] == "deployed"
+    api = change.create_api(actor, environment, draft, deploy=deploy)
+    _keep(api, body)
+    if body.get("deprecated"):
+        change.set_deprecated(actor, api, True)
+    return api
+
+
+@transaction.atomic
+def _edit(actor: User, api: ApiInstance, body: dict[str, Any]) -> None:
+    change.edit_api(actor, api, bodies.patched(api, body))
+    _keep(api, body)
+    if "deprecated" in body:
+        change.set_deprecated(actor, api, body["deprecated"])
+    if body.get("deployment"):
+        deploy = body["deployment"].get("expectedStatus", "deployed") == "deployed"
+        if deploy and not api.is_deployed:
+            change.deploy_api(actor, api)
+        elif not deploy:
+            change.undeploy_api(actor, api)
+
+
+def _keep(api: ApiInstance, body: dict[str, Any]) -> None:
+    api.extra = bodies.kept(api.extra, body)
+    api.save(update_fields=["extra"])
+
+
+def _page(environment: Environment, request: Request) -> tuple[list[ApiInstance], int]:
+    """(the rows of this page, how many there are in all)"""
+    query = reach.valid(serializers.ListQuery, request.query_params)
+    rows = ApiInstance.objects.filter(environment=environment)
+    exact = {
+        "assetId": "asset__asset_id",
+        "groupId": "asset__organization",
+        "assetVersion": "asset__version",
+        "productVersion": "asset__api_version",
+        "instanceLabel": "label",
+    }
+    rows = rows.filter(**{column: query[name] for name, column in exact.items() if name in query})
+    if "query" in query:
+        text = query["query"]
+        rows = rows.filter(
+            Q(asset__name__icontains=text) | Q(asset__asset_id__icontains=text) | Q(label__icontains=text)
+        )
+    sign = "" if query["ascending"] else "-"
+    ordered = rows.order_by(f"{sign}{SORT[query['sort']]}", f"{sign}pk")
+    page = ordered.select_related("asset", "gateway", "environment__organization").prefetch_related(
+        "routes__targets__upstream"
+    )
+    start = query["offset"]
+    return list(page[start : start + query["limit"]]), rows.count()
+
+
+def _shapes(rows: list[ApiInstance]) -> list[shapes.Shape]:
+    known = status.statuses_of(rows)
+    return [shapes.instance(row, known[row.pk]) for row in rows]
+
+
+def _answer(api: ApiInstance, code: int = 200) -> Response:
+    return Response(serializers.InstanceShape(shapes.instance(api, status.status_of(api))).data, status=code)

@@ -1,0 +1,179 @@
+"""REST: policies on an API instance, and the catalog they come from."""
+
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from apis import change
+from apis.models import ApiInstance, PolicyBinding
+from apis.rest import bodies, reach, serializers, shapes
+from console.models import User
+from console.rest import access
+from console.rest.serializers import ErrorAnswer
+from policies import catalog
+from policies.contract import CATALOG_GROUP
+
+REFUSALS = {400: ErrorAnswer, 403: ErrorAnswer, 404: ErrorAnswer, 409: ErrorAnswer}
+
+
+@extend_schema_view(
+    list=extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "fullInfo",
+                bool,
+                description="false: all, as an array; true (default): the enabled ones, in an object.",
+            )
+        ],
+        responses=serializers.PolicyShape(many=True),
+    ),
+    create=extend_schema(
+        parameters=[OpenApiParameter("allowDuplicated", bool)],
+        request=serializers.PolicyBody,
+        responses={201: serializers.PolicyShape, **REFUSALS},
+    ),
+    retrieve=extend_schema(responses={200: serializers.PolicyShape, 404: ErrorAnswer}),
+    partial_update=extend_schema(
+        request=serializers.PolicyPatch, responses={200: serializers.PolicyShape, **REFUSALS}
+    ),
+    destroy=extend_schema(responses={204: None, 404: ErrorAnswer}),
+)
+@extend_schema(tags=["Policies"])
+class PolicyViews(ViewSet):
+    def list(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
+        """The policies of an instance in the order in which they run."""
+        api = reach.instance(request, organization_id, environment_id, api_id)
+        if request.query_params.get("fullInfo", "true").lower() == "false":
+            return Response(_list(api))
+        active = [shapes.active_policy(row) for row in api.policies.all() if not row.is_disabled]
+        return Response({"policies": active, "tiers": {"values": [], "version": 0}})
+
+    def create(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
+        """Apply a policy of the catalog."""
+        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        body = reach.valid(serializers.PolicyBody, request.data)
+        is_allowed = request.query_params.get("allowDuplicated", "").lower() == "true"
+        with bodies.client_names():
+            made = _apply(access.caller(request), api, body, allow_duplicated=is_allowed)
+        return Response(_shape(made), status=201)
+
+    @extend_schema(
+        operation_id="reorderPolicies",
+        request=serializers.OrderEntry(many=True),
+        responses={200: serializers.PolicyShape(many=True), **REFUSALS},
+    )
+    def reorder(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
+        """Set the order: `[{"id", "order"}]`, naming each policy once."""
+        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        given = reach.valid(serializers.OrderEntry, request.data, many=True)
+        ids = [entry["id"] for entry in sorted(given, key=lambda entry: entry["order"])]
+        change.reorder_policies(access.caller(request), api, ids)
+        return Response(_list(api))
+
+    def retrieve(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int
+    ) -> Response:
+        api = reach.instance(request, organization_id, environment_id, api_id)
+        return Response(_shape(reach.policy(api, policy_id)))
+
+    def partial_update(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int
+    ) -> Response:
+        """Change configuration, conditions, label, place or whether it is disabled."""
+        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        binding = reach.policy(api, policy_id)
+        body = reach.valid(serializers.PolicyPatch, request.data, partial=True)
+        with bodies.client_names():
+            _edit(access.caller(request), binding, body)
+        return Response(_shape(reach.policy(api, policy_id)))
+
+    def destroy(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int
+    ) -> Response:
+        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        change.remove_policy(access.caller(request), reach.policy(api, policy_id))
+        return Response(status=204)
+
+
+@extend_schema_view(
+    list=extend_schema(responses=serializers.TemplateShape(many=True)),
+    retrieve=extend_schema(responses={200: serializers.TemplateShape, 404: ErrorAnswer}),
+)
+@extend_schema(tags=["Policies"])
+class TemplateViews(ViewSet):
+    def list(self, request: Request, organization_id: UUID) -> Response:
+        """The catalog."""
+        access.organization(request, organization_id)
+        found = [shapes.template(entry) for entry in catalog.policies()]
+        return Response(serializers.TemplateShape(found, many=True).data)
+
+    @extend_schema(parameters=[OpenApiParameter("name", OpenApiTypes.STR, OpenApiParameter.PATH)])
+    def retrieve(self, request: Request, organization_id: UUID, name: str) -> Response:
+        access.organization(request, organization_id)
+        try:
+            entry = catalog.find(name)
+        except catalog.UnknownPolicy as error:
+            raise NotFound(str(error)) from error
+        return Response(serializers.TemplateShape(shapes.template(entry)).data)
+
+
+def _apply(actor: User, api: ApiInstance, body: dict[str, Any], *, allow_duplicated: bool) -> PolicyBinding:
+    if body.get("upstreamId") or body.get("upstreamIds"):
+        message = "Outbound policies are not part of this version; leave it out."
+        raise ValidationError({"upstreamIds": [message]})
+    if body.get("groupId") and str(body["groupId"]) != CATALOG_GROUP:
+        message = f"{body['groupId']} holds no policies; leave it out, or write {CATALOG_GROUP}."
+        raise ValidationError({"groupId": [message]})
+    name = body.get("assetId") or body.get("policyTemplateId")
+    if not name:
+        raise ValidationError({"policy": ["Name the policy, for example rate-limiting."]})
+    return change.apply_policy(
+        actor,
+        api,
+        name,
+        body.get("configurationData") or {},
+        conditions=body.get("pointcutData") or (),
+        order=body.get("order"),
+        label=body.get("label") or "",
+        is_disabled=body.get("disabled", False),
+        version=body.get("assetVersion") or "",
+        allow_duplicated=allow_duplicated,
+    )
+
+
+@transaction.atomic
+def _edit(actor: User, binding: PolicyBinding, body: dict[str, Any]) -> None:
+    if {"configurationData", "pointcutData", "label"} & set(body):
+        config = body.get("configurationData")
+        change.edit_policy(
+            actor,
+            binding,
+            binding.config if config is None else config,
+            conditions=body["pointcutData"] or () if "pointcutData" in body else None,
+            label=body["label"] or "" if "label" in body else None,
+        )
+    if "disabled" in body:
+        change.set_policy_disabled(actor, binding, body["disabled"])
+    if body.get("order"):
+        ids = [pk for pk in binding.api.policies.values_list("pk", flat=True) if pk != binding.pk]
+        ids.insert(body["order"] - 1, binding.pk)
+        change.reorder_policies(actor, binding.api, ids)
+
+
+def _list(api: ApiInstance) -> list[dict[str, Any]]:
+    rows = list(api.policies.all())
+    for row in rows:
+        row.api = api
+    return [_shape(row) for row in rows]
+
+
+def _shape(binding: PolicyBinding) -> dict[str, Any]:
+    return dict(serializers.PolicyShape(shapes.policy(binding)).data)

@@ -1,0 +1,38 @@
+"""What a REST request of API Manager may reach."""
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.serializers import Serializer
+
+from apis.models import ApiInstance, PolicyBinding
+from console.rest import access
+
+
+def instance(
+    request: Request, organization_id: UUID, environment_id: UUID, api_id: int, *, to_edit: bool = False
+) -> ApiInstance:
+    environment = access.environment(request, organization_id, environment_id, to_edit=to_edit)
+    rows = ApiInstance.objects.select_related("asset__organization", "gateway")
+    found = rows.filter(environment=environment, pk=api_id).first() if api_id < 2**63 else None
+    if found is None:
+        raise NotFound(f"API {api_id} not found.")
+    found.environment = environment
+    return found
+
+
+def policy(api: ApiInstance, policy_id: int) -> PolicyBinding:
+    found = api.policies.filter(pk=policy_id).first() if policy_id < 2**63 else None
+    if found is None:
+        raise NotFound(f"Policy {policy_id} of API {api.pk} not found.")
+    found.api = api
+    return found
+
+
+def valid(shape: type[Serializer[Any]], data: Any, **options: Any) -> Any:
+    """The body or query as the serializer understands it. Raises DRF's ValidationError."""
+    body = shape(data=data, **options)
+    body.is_valid(raise_exception=True)
+    return body.validated_data

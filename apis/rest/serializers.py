@@ -1,0 +1,314 @@
+"""Bodies that the API Manager part of the REST interface takes and gives."""
+
+from typing import Any
+
+from rest_framework import serializers as s
+
+from apis.models import Asset
+
+ASSET_TYPES = {
+    "http": Asset.Type.HTTP,
+    "http-api": Asset.Type.HTTP,
+    "rest-api": Asset.Type.REST,
+    "raml": Asset.Type.REST,
+    "rest": Asset.Type.REST,
+    "oas": Asset.Type.REST,
+    "wsdl": Asset.Type.HTTP,
+    "soap-api": Asset.Type.HTTP,
+}
+
+
+class SpecBody(s.Serializer[Any]):
+    groupId = s.UUIDField(required=False, allow_null=True, help_text="The organization, unless given.")
+    assetId = s.RegexField(r"^[A-Za-z0-9_.-]{1,120}$")
+    version = s.CharField(max_length=40)
+
+
+class EndpointBody(s.Serializer[Any]):
+    type = s.ChoiceField(list(ASSET_TYPES), required=False, allow_null=True)
+    uri = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=1024)
+    proxyUri = s.CharField(
+        required=False,
+        allow_null=True,
+        max_length=512,
+        help_text="http://0.0.0.0:PORT/BASE-PATH; null means port 8081 and the asset's id as base path.",
+    )
+    isCloudHub = s.BooleanField(required=False, allow_null=True)
+    deploymentType = s.ChoiceField(["HY", "CH", "CH2", "RF", "SM"], required=False, allow_null=True)
+    referencesUserDomain = s.BooleanField(required=False, allow_null=True)
+    responseTimeout = s.IntegerField(required=False, allow_null=True, min_value=0)
+    muleVersion4OrAbove = s.BooleanField(required=False, allow_null=True)
+    wsdlConfig = s.JSONField(required=False, allow_null=True)
+    tlsContexts = s.JSONField(required=False, allow_null=True)
+
+
+class RulesBody(s.Serializer[Any]):
+    path = s.CharField(required=False, allow_blank=True, allow_null=True)
+    methods = s.CharField(required=False, allow_blank=True, allow_null=True)
+    host = s.CharField(required=False, allow_blank=True, allow_null=True)
+    headers = s.DictField(child=s.CharField(), required=False, allow_null=True)
+
+
+class UpstreamBody(s.Serializer[Any]):
+    id = s.UUIDField(required=False, allow_null=True)
+    uri = s.CharField(required=False, max_length=1024)
+    label = s.CharField(required=False, allow_blank=True, allow_null=True, max_length=255)
+    weight = s.IntegerField(default=100, min_value=0, max_value=100)
+    tlsContext = s.JSONField(required=False, allow_null=True)
+
+
+class RouteBody(s.Serializer[Any]):
+    label = s.CharField(required=False, allow_blank=True, allow_null=True, max_length=255)
+    rules = RulesBody(required=False, allow_null=True)
+    upstreams = UpstreamBody(many=True)
+
+
+class DeploymentBody(s.Serializer[Any]):
+    targetId = s.UUIDField()
+    targetName = s.CharField(required=False, allow_null=True)
+    targetType = s.CharField(required=False, allow_null=True)
+    type = s.CharField(default="HY")
+    expectedStatus = s.ChoiceField(["deployed", "undeployed"], default="deployed")
+    gatewayVersion = s.CharField(required=False, allow_null=True)
+    environmentId = s.UUIDField(required=False, allow_null=True)
+    environmentName = s.CharField(required=False, allow_null=True)
+    overwrite = s.BooleanField(default=False)
+
+
+class InstancePatch(s.Serializer[Any]):
+    technology = s.CharField(required=False, allow_null=True, help_text="Only flexGateway.")
+    endpoint = EndpointBody(required=False)
+    routing = RouteBody(many=True, required=False, allow_null=True)
+    instanceLabel = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=255)
+    endpointUri = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=200)
+    description = s.CharField(required=False, allow_null=True, allow_blank=True)
+    tags = s.ListField(child=s.CharField(max_length=60), required=False)
+    providerId = s.CharField(required=False, allow_null=True)
+    approvalMethod = s.CharField(required=False, allow_null=True)
+    deployment = DeploymentBody(required=False, allow_null=True)
+    assetVersion = s.CharField(required=False, max_length=40)
+    deprecated = s.BooleanField(required=False)
+
+
+class InstanceBody(InstancePatch):
+    spec = SpecBody(
+        help_text="An asset that does not exist yet is made, since there is no Exchange to take it from."
+    )
+
+
+class ListQuery(s.Serializer[Any]):
+    assetId = s.CharField(required=False)
+    groupId = s.UUIDField(required=False)
+    assetVersion = s.CharField(required=False)
+    productVersion = s.CharField(required=False)
+    instanceLabel = s.CharField(required=False)
+    query = s.CharField(required=False)
+    limit = s.IntegerField(default=20, min_value=1, max_value=100)
+    offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
+    sort = s.ChoiceField(["id", "name", "createdDate", "updatedDate"], default="createdDate")
+    ascending = s.BooleanField(default=False)
+
+
+class StatusShape(s.Serializer[Any]):
+    status = s.CharField()
+    message = s.CharField()
+
+
+class RoutedUpstream(s.Serializer[Any]):
+    id = s.UUIDField()
+    weight = s.IntegerField()
+    uri = s.CharField()
+    label = s.CharField(allow_null=True)
+    tlsContext = s.JSONField(allow_null=True)
+
+
+class RouteShape(s.Serializer[Any]):
+    label = s.CharField(allow_null=True)
+    rules = s.DictField()
+    upstreams = RoutedUpstream(many=True)
+
+
+class EndpointShape(s.Serializer[Any]):
+    id = s.IntegerField()
+    type = s.CharField(allow_null=True)
+    uri = s.CharField(allow_null=True)
+    proxyUri = s.CharField(allow_null=True)
+    proxyRegistrationUri = s.CharField(allow_null=True)
+    isCloudHub = s.BooleanField(allow_null=True)
+    deploymentType = s.CharField()
+    policiesVersion = s.CharField(allow_null=True)
+    referencesUserDomain = s.BooleanField(allow_null=True)
+    responseTimeout = s.IntegerField(allow_null=True)
+    wsdlConfig = s.JSONField(allow_null=True)
+    muleVersion4OrAbove = s.BooleanField(allow_null=True)
+    validation = s.CharField()
+    tlsContexts = s.DictField()
+
+
+class DeploymentShape(s.Serializer[Any]):
+    id = s.IntegerField()
+    apiId = s.IntegerField()
+    type = s.CharField()
+    targetId = s.UUIDField()
+    targetName = s.CharField(allow_null=True)
+    gatewayVersion = s.CharField()
+    environmentId = s.UUIDField()
+    environmentName = s.CharField()
+    organizationId = s.UUIDField()
+    masterOrganizationId = s.UUIDField()
+    expectedStatus = s.CharField()
+    applicationName = s.CharField(allow_null=True)
+    updatedDate = s.DateTimeField(allow_null=True)
+
+
+class InstanceShape(s.Serializer[Any]):
+    audit = s.DictField()
+    masterOrganizationId = s.UUIDField()
+    organizationId = s.UUIDField()
+    environmentId = s.UUIDField()
+    id = s.IntegerField()
+    instanceLabel = s.CharField(allow_null=True)
+    groupId = s.UUIDField()
+    assetId = s.CharField()
+    assetVersion = s.CharField()
+    productVersion = s.CharField()
+    description = s.CharField(allow_null=True)
+    tags = s.ListField(child=s.CharField())
+    order = s.IntegerField()
+    providerId = s.CharField(allow_null=True)
+    deprecated = s.BooleanField()
+    lastActiveDate = s.DateTimeField(allow_null=True)
+    endpointUri = s.CharField(allow_null=True)
+    isPublic = s.BooleanField()
+    stage = s.CharField()
+    technology = s.CharField()
+    status = s.CharField(help_text="active, inactive or unregistered.")
+    configurationStatus = StatusShape(help_text="What the gateway's replicas acknowledged, in words.")
+    approvalMethod = s.CharField(allow_null=True)
+    autodiscoveryInstanceName = s.CharField()
+    pinned = s.BooleanField()
+    activeContractsCount = s.IntegerField()
+    endpoint = EndpointShape()
+    routing = RouteShape(many=True)
+    deployment = DeploymentShape(allow_null=True)
+
+
+class AssetShape(s.Serializer[Any]):
+    audit = s.DictField()
+    masterOrganizationId = s.UUIDField()
+    organizationId = s.UUIDField()
+    id = s.IntegerField()
+    name = s.CharField()
+    exchangeAssetName = s.CharField()
+    groupId = s.UUIDField()
+    assetId = s.CharField()
+    apis = InstanceShape(many=True)
+    totalApis = s.IntegerField()
+    autodiscoveryApiName = s.CharField()
+
+
+class AssetList(s.Serializer[Any]):
+    total = s.IntegerField(help_text="Of instances.")
+    assets = AssetShape(many=True)
+
+
+class InstanceList(s.Serializer[Any]):
+    total = s.IntegerField()
+    instances = InstanceShape(many=True)
+
+
+class UpstreamShape(s.Serializer[Any]):
+    id = s.UUIDField()
+    label = s.CharField(allow_null=True)
+    uri = s.CharField()
+    tlsContext = s.JSONField(allow_null=True)
+    audit = s.DictField()
+
+
+class UpstreamList(s.Serializer[Any]):
+    total = s.IntegerField()
+    upstreams = UpstreamShape(many=True)
+
+
+class ConditionBody(s.Serializer[Any]):
+    methodRegex = s.CharField(required=False, allow_blank=True, allow_null=True)
+    uriTemplateRegex = s.CharField(required=False, allow_blank=True, allow_null=True)
+
+
+class PolicyPatch(s.Serializer[Any]):
+    configurationData = s.DictField(required=False, allow_null=True)
+    pointcutData = ConditionBody(many=True, required=False, allow_null=True)
+    disabled = s.BooleanField(required=False)
+    label = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=255)
+    order = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=32767)
+
+
+class PolicyBody(PolicyPatch):
+    policyTemplateId = s.CharField(required=False, allow_null=True, help_text="Instead of assetId.")
+    groupId = s.UUIDField(required=False, allow_null=True)
+    assetId = s.CharField(required=False, allow_null=True)
+    assetVersion = s.CharField(required=False, allow_null=True, max_length=40)
+    upstreamId = s.CharField(required=False, allow_null=True)
+    upstreamIds = s.ListField(child=s.CharField(), required=False, allow_null=True)
+
+
+class OrderEntry(s.Serializer[Any]):
+    id = s.IntegerField()
+    order = s.IntegerField()
+
+
+class PolicyShape(s.Serializer[Any]):
+    audit = s.DictField()
+    masterOrganizationId = s.UUIDField()
+    organizationId = s.UUIDField()
+    id = s.IntegerField()
+    policyTemplateId = s.CharField()
+    configurationData = s.DictField()
+    order = s.IntegerField()
+    disabled = s.BooleanField()
+    pointcutData = ConditionBody(many=True, allow_null=True)
+    groupId = s.CharField()
+    assetId = s.CharField()
+    assetVersion = s.CharField()
+    implementationAsset = s.DictField()
+    type = s.CharField()
+    apiId = s.IntegerField()
+    label = s.CharField(allow_null=True)
+    upstreamIds = s.ListField(child=s.CharField())
+
+
+class TemplateShape(s.Serializer[Any]):
+    id = s.CharField()
+    groupId = s.CharField()
+    assetId = s.CharField()
+    version = s.CharField()
+    name = s.CharField()
+    category = s.CharField()
+    description = s.CharField()
+    type = s.CharField()
+    isOOTB = s.BooleanField()
+    resourceLevelSupported = s.BooleanField()
+    documentation = s.CharField(help_text="Markdown.")
+    configuration = s.ListField(child=s.DictField())
+
+
+class TargetShape(s.Serializer[Any]):
+    id = s.UUIDField()
+    name = s.CharField()
+    type = s.CharField()
+    kind = s.CharField()
+    status = s.CharField()
+    gatewayVersion = s.CharField()
+    version = s.CharField()
+    versions = s.ListField(child=s.CharField())
+    organizationId = s.UUIDField()
+    environmentId = s.UUIDField()
+    lastUpdate = s.DateTimeField()
+    lastConnectedDate = s.DateTimeField(allow_null=True)
+    tags = s.ListField(child=s.CharField())
+    replicas = s.ListField(child=s.DictField())
+
+
+class TargetList(s.Serializer[Any]):
+    total = s.IntegerField()
+    data = TargetShape(many=True)

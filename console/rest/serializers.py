@@ -1,0 +1,117 @@
+"""Bodies that the accounts part of the REST interface takes and gives."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from console.models import Environment
+
+
+class LoginBody(serializers.Serializer[Any]):
+    username = serializers.CharField()
+    password = serializers.CharField(trim_whitespace=False, write_only=True)
+
+
+class LoginAnswer(serializers.Serializer[Any]):
+    access_token = serializers.CharField()
+    token_type = serializers.CharField()
+    redirectUrl = serializers.CharField()
+
+
+class TokenBody(serializers.Serializer[Any]):
+    grant_type = serializers.ChoiceField(["client_credentials", "password"])
+    client_id = serializers.CharField(required=False)
+    client_secret = serializers.CharField(required=False, trim_whitespace=False)
+    username = serializers.CharField(required=False)
+    password = serializers.CharField(required=False, trim_whitespace=False)
+
+
+class TokenAnswer(serializers.Serializer[Any]):
+    access_token = serializers.CharField()
+    expires_in = serializers.IntegerField()
+    token_type = serializers.CharField()
+
+
+class ErrorEntry(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    message = serializers.CharField()
+    field = serializers.CharField(required=False)
+
+
+class ErrorAnswer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    message = serializers.CharField()
+    errors = ErrorEntry(many=True)
+
+
+class EnvironmentShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    organizationId = serializers.UUIDField()
+    isProduction = serializers.BooleanField()
+    type = serializers.ChoiceField(Environment.Type.choices)
+    clientId = serializers.CharField(allow_null=True)
+
+
+class EnvironmentList(serializers.Serializer[Any]):
+    data = EnvironmentShape(many=True)
+    total = serializers.IntegerField()
+
+
+class EnvironmentBody(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=120)
+    type = serializers.ChoiceField(Environment.Type.choices, default=Environment.Type.SANDBOX)
+    organizationId = serializers.UUIDField(required=False)
+
+
+class MemberShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    isRoot = serializers.BooleanField()
+    isMaster = serializers.BooleanField()
+    parentOrganizationIds = serializers.ListField(child=serializers.UUIDField())
+    subOrganizationIds = serializers.ListField(child=serializers.UUIDField())
+    tenantOrganizationIds = serializers.ListField(child=serializers.UUIDField())
+
+
+class OwnerShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField(allow_null=True)
+    username = serializers.CharField(allow_null=True)
+
+
+class OrganizationShape(MemberShape):
+    createdAt = serializers.DateTimeField()
+    updatedAt = serializers.DateTimeField()
+    ownerId = serializers.UUIDField(allow_null=True)
+    owner = OwnerShape()
+    environments = EnvironmentShape(many=True)
+    subscription = serializers.DictField()
+    entitlements = serializers.DictField()
+    clientId = serializers.CharField(allow_null=True)
+
+
+class UserShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    firstName = serializers.CharField()
+    lastName = serializers.CharField()
+    email = serializers.CharField()
+    createdAt = serializers.DateTimeField()
+    lastLogin = serializers.DateTimeField(allow_null=True)
+    enabled = serializers.BooleanField()
+    organizationId = serializers.UUIDField(allow_null=True)
+    organization = MemberShape(allow_null=True)
+    organizationPreferences = serializers.DictField()
+    memberOfOrganizations = MemberShape(many=True)
+    contributorOfOrganizations = MemberShape(many=True)
+
+
+class ClientShape(serializers.Serializer[Any]):
+    client_id = serializers.CharField()
+    name = serializers.CharField()
+    org_id = serializers.UUIDField()
+
+
+class MeAnswer(serializers.Serializer[Any]):
+    user = UserShape()
+    client = ClientShape(required=False)
