@@ -42,6 +42,7 @@ MINUTE = Grain("minute", 60, WINDOW)
 HOUR = Grain("hour", 3600, MINUTE)
 DAY = Grain("day", 86400, HOUR)
 ROLLED_UP = (MINUTE, HOUR, DAY)
+GRAINS = (WINDOW, *ROLLED_UP)
 
 
 @dataclass(frozen=True)

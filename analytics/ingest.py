@@ -40,7 +40,7 @@ def ingest(gateway: Gateway, batch: TrafficBatch) -> int:
     times = _times(batch.counts, batch.resources) | {_time(sample.at) for sample in batch.samples}
     partitions.ensure((time for time in times if _is_timely(time, oldest)), ["window"])
     with transaction.atomic():
-        offset = _lock(batch)
+        offset = _lock(gateway, batch)
         if batch.start != offset.committed or batch.end < batch.start:
             return offset.committed
         if batch.end > batch.start:
@@ -52,11 +52,11 @@ def ingest(gateway: Gateway, batch: TrafficBatch) -> int:
         return offset.committed
 
 
-def _lock(batch: TrafficBatch) -> LogOffset:
+def _lock(gateway: Gateway, batch: TrafficBatch) -> LogOffset:
     """The file's offset, held against another copy of this batch until the transaction ends."""
-    replica, file = uuid.UUID(batch.replica), batch.file
-    LogOffset.objects.bulk_create([LogOffset(replica_id=replica, file=file)], ignore_conflicts=True)
-    return LogOffset.objects.select_for_update().get(replica_id=replica, file=file)
+    file = {"gateway": gateway, "replica_id": uuid.UUID(batch.replica), "file": batch.file}
+    LogOffset.objects.bulk_create([LogOffset(**file)], ignore_conflicts=True)
+    return LogOffset.objects.select_for_update().get(**file)
 
 
 def _commit_rows(gateway: Gateway, batch: TrafficBatch, oldest: datetime) -> dict[str, int]:

@@ -11,7 +11,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 from apis.models import ApiInstance
-from gateways.models import Replica
+from gateways.models import Gateway, Replica
 
 
 def _loose(model: type[models.Model]) -> "models.ForeignKey[Any, Any]":
@@ -142,6 +142,7 @@ class Sample(models.Model):
 class LogOffset(models.Model):
     """Up to which byte a replica's log file is in these tables; moves in the transaction of its rows."""
 
+    gateway = models.ForeignKey(Gateway, models.CASCADE, related_name="+")
     replica_id = models.UUIDField()
     file = models.CharField(max_length=60)
     committed = models.BigIntegerField(default=0)
@@ -150,7 +151,9 @@ class LogOffset(models.Model):
 
     class Meta:
         ordering = ["-updated_at"]
-        constraints = [models.UniqueConstraint(fields=["replica_id", "file"], name="one_offset_per_log_file")]
+        constraints = [
+            models.UniqueConstraint(fields=["gateway", "replica_id", "file"], name="one_offset_per_log_file")
+        ]
 
     def __str__(self) -> str:
         return f"{self.file} of {self.replica_id} to {self.committed}"

@@ -3,6 +3,7 @@
 import itertools
 from typing import Any
 
+from apis.models import ApiInstance, Asset
 from console.models import Environment, Organization, Role, User
 from gateways.models import Gateway
 
@@ -34,3 +35,15 @@ def make_gateway(environment: Environment | None = None, **fields: Any) -> Gatew
     fields.setdefault("name", f"gateway-{next(numbers)}")
     fields.setdefault("public_key", "")
     return Gateway.objects.create(environment=environment or make_environment(), **fields)
+
+
+def make_api(gateway: Gateway | None = None, **fields: Any) -> ApiInstance:
+    """An API on this gateway, deployed, of an asset of its own."""
+    gateway = gateway or make_gateway()
+    name = fields.pop("name", f"orders-{next(numbers)}")
+    asset = Asset.objects.create(
+        organization=gateway.environment.organization, asset_id=f"{name}-{next(numbers)}", name=name
+    )
+    fields.setdefault("base_path", f"/{name}")
+    fields.setdefault("is_deployed", True)
+    return ApiInstance.objects.create(environment=gateway.environment, gateway=gateway, asset=asset, **fields)

@@ -182,8 +182,9 @@ class Uplink:
         return int(self._samples)
 
     def _add_shed(self, counts: Iterable[tuple[str, int]]) -> None:
+        """Replaces the dict: heartbeats read it from another thread."""
         for reason, count in counts:
-            self.shed[reason] = self.shed.get(reason, 0) + count
+            self.shed = {**self.shed, reason: self.shed.get(reason, 0) + count}
 
 
 def _lines(path: Path, start: int) -> int:

@@ -1,0 +1,220 @@
+"""What is asked of traffic. Each function is one statement, whatever the number of APIs or the range."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from analytics import ranges, sources
+from analytics.grains import HOUR, RESOURCES, TRAFFIC
+from analytics.ranges import Range
+from gateways.agent.histogram import Histogram, merge, percentile
+
+CLASSES = ("2xx", "3xx", "4xx", "5xx", "other")
+"""Status classes as they are charted; "other" is 1xx, and 0 when the client left before an answer."""
+
+_BY_CLASS = """
+    sum(requests), sum(requests) FILTER (WHERE status BETWEEN 200 AND 299),
+    sum(requests) FILTER (WHERE status BETWEEN 300 AND 399),
+    sum(requests) FILTER (WHERE status BETWEEN 400 AND 499),
+    sum(requests) FILTER (WHERE status >= 500), sum(requests) FILTER (WHERE policy <> ''),
+    sum(received_bytes), sum(sent_bytes), histogram_sum(total), histogram_sum(upstream)
+"""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What some requests add up to; `violations` are those that a policy refused."""
+
+    requests: int = 0
+    classes: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(CLASSES, 0))
+    violations: int = 0
+    received_bytes: int = 0
+    sent_bytes: int = 0
+    total: Histogram = field(default_factory=dict)
+    upstream: Histogram = field(default_factory=dict)
+
+    @property
+    def errors(self) -> int:
+        return self.classes["4xx"] + self.classes["5xx"]
+
+    @property
+    def error_rate(self) -> float | None:
+        """In percent; None without requests."""
+        return 100 * self.errors / self.requests if self.requests else None
+
+    def latency_ms(self, q: float) -> float | None:
+        return milliseconds(self.total, q)
+
+    def upstream_ms(self, q: float) -> float | None:
+        return milliseconds(self.upstream, q)
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of the requests, by one label."""
+
+    label: str
+    requests: int
+    total: Histogram
+
+    @property
+    def p95_ms(self) -> float | None:
+        return milliseconds(self.total, 0.95)
+
+
+@dataclass(frozen=True)
+class ResourceShare:
+    method: str
+    resource: str
+    requests: int
+    client_errors: int
+    server_errors: int
+    total: Histogram
+
+    @property
+    def error_rate(self) -> float:
+        return 100 * (self.client_errors + self.server_errors) / self.requests
+
+    @property
+    def p95_ms(self) -> float | None:
+        return milliseconds(self.total, 0.95)
+
+
+def milliseconds(histogram: Histogram, q: float) -> float | None:
+    microseconds = percentile(histogram, q)
+    return None if microseconds is None else round(microseconds / 1000, 3)
+
+
+def add(parts: Iterable[Figures]) -> Figures:
+    parts = list(parts)
+    return Figures(
+        sum(part.requests for part in parts),
+        {name: sum(part.classes[name] for part in parts) for name in CLASSES},
+        sum(part.violations for part in parts),
+        sum(part.received_bytes for part in parts),
+        sum(part.sent_bytes for part in parts),
+        merge(part.total for part in parts),
+        merge(part.upstream for part in parts),
+    )
+
+
+def figures(apis: Iterable[int], over: Range) -> Figures:
+    """Everything together."""
+    (row,) = _ask(f"SELECT {_BY_CLASS} FROM {sources.rows(TRAFFIC, over.grain)}", apis, over)
+    return _figures(row)
+
+
+def series(apis: Iterable[int], over: Range) -> list[Figures]:
+    """One for every step of the range, empty ones too."""
+    sql = f"SELECT {_step(over)}, {_BY_CLASS} FROM {sources.rows(TRAFFIC, over.grain)} GROUP BY 1"
+    found = {time: _figures(row) for time, *row in _ask(sql, apis, over)}
+    return [found.get(time, Figures()) for time in over.times]
+
+
+def by_api(apis: Iterable[int], over: Range) -> dict[int, Figures]:
+    """Of every API that had requests."""
+    sql = f"SELECT api_id, {_BY_CLASS} FROM {sources.rows(TRAFFIC, over.grain)} GROUP BY 1"
+    return {api: _figures(row) for api, *row in _ask(sql, apis, over)}
+
+
+def requests_by_api(apis: Iterable[int], over: Range) -> dict[int, list[int]]:
+    """How many requests in each step, of every API that had some."""
+    source = sources.rows(TRAFFIC, over.grain)
+    found: dict[int, dict[datetime, int]] = {}
+    for api, time, requests in _ask(
+        f"SELECT api_id, {_step(over)}, sum(requests) FROM {source} GROUP BY 1, 2", apis, over
+    ):
+        found.setdefault(api, {})[time] = int(requests)
+    return {api: [counts.get(time, 0) for time in over.times] for api, counts in found.items()}
+
+
+def violations(apis: Iterable[int], over: Range) -> dict[str, list[int]]:
+    """{policy: refused requests in each step}, the policy that refused most first."""
+    sql = f"""
+        SELECT policy, {_step(over)}, sum(requests) FROM {sources.rows(TRAFFIC, over.grain)}
+        WHERE policy <> '' GROUP BY 1, 2
+    """
+    found: dict[str, dict[datetime, int]] = {}
+    for policy, time, requests in _ask(sql, apis, over):
+        found.setdefault(policy, {})[time] = int(requests)
+    ordered = sorted(found, key=lambda policy: -sum(found[policy].values()))
+    return {policy: [found[policy].get(time, 0) for time in over.times] for policy in ordered}
+
+
+def breakdowns(apis: Iterable[int], over: Range) -> dict[str, list[Share]]:
+    """{"method" | "status" | "replica_id" | "route": parts, largest first}."""
+    labels = ("method", "status", "replica_id", "route")
+    sql = f"""
+        SELECT {", ".join(f"{label}::text" for label in labels)}, sum(requests), histogram_sum(total)
+        FROM {sources.rows(TRAFFIC, over.grain)}
+        GROUP BY GROUPING SETS ({", ".join(f"({label})" for label in labels)})
+        ORDER BY sum(requests) DESC
+    """
+    found: dict[str, list[Share]] = {label: [] for label in labels}
+    for *values, requests, total in _ask(sql, apis, over):
+        label, value = next(pair for pair in zip(labels, values, strict=True) if pair[1] is not None)
+        found[label].append(Share(value, int(requests), _histogram(total)))
+    return found
+
+
+def top_resources(apis: Iterable[int], over: Range, limit: int = 10) -> list[ResourceShare]:
+    """The resources with the most requests."""
+    sql = f"""
+        SELECT method, resource, sum(requests), sum(client_errors), sum(server_errors), histogram_sum(total)
+        FROM {sources.rows(RESOURCES, over.grain)}
+        GROUP BY 1, 2 ORDER BY 3 DESC, 2, 1 LIMIT %(limit)s
+    """
+    return [
+        ResourceShare(method, resource, int(requests), int(client), int(server), _histogram(total))
+        for method, resource, requests, client, server, total in _ask(sql, apis, over, limit=limit)
+    ]
+
+
+def summary(api: int, minutes: int) -> Figures:
+    """Of the last so many minutes, up to now."""
+    return figures([api], ranges.last(timedelta(minutes=minutes)))
+
+
+def last_day(apis: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """{API: (requests, answers of 400 and above)} of the last 24 hours, started hours as a whole."""
+    sql = f"""
+        SELECT api_id, sum(requests), coalesce(sum(requests) FILTER (WHERE status >= 400), 0)
+        FROM {sources.rows(TRAFFIC, HOUR)} GROUP BY 1
+    """
+    over = ranges.last(timedelta(days=1))
+    return {api: (int(requests), int(errors)) for api, requests, errors in _ask(sql, apis, over)}
+
+
+def _step(over: Range) -> str:
+    return f"date_bin('{int(over.step)} seconds', time, timestamptz '1970-01-01 00:00:00Z')"
+
+
+def _ask(sql: str, apis: Iterable[int], over: Range, **more: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"apis": list(apis), "start": over.start, "end": over.end, **more})
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+def _figures(row: Iterable[Any]) -> Figures:
+    *sums, total, upstream = row
+    requests, ok, redirects, client, server, refused, received, sent = (int(value or 0) for value in sums)
+    known = [ok, redirects, client, server]
+    return Figures(
+        requests,
+        dict(zip(CLASSES, [*known, requests - sum(known)], strict=True)),
+        refused,
+        received,
+        sent,
+        _histogram(total),
+        _histogram(upstream),
+    )
+
+
+def _histogram(value: str | None) -> Histogram:
+    """Django's cursors give jsonb as text."""
+    return {int(bucket): count for bucket, count in orjson.loads(value or "{}").items()}

@@ -1,0 +1,107 @@
+"""The stretch of time that a page or an answer is about, in steps that suit its length."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from analytics.grains import DAY, GRAINS, Grain
+
+PRESETS = {"15m": 900, "1h": 3600, "6h": 21600, "24h": 86400, "7d": 604800, "30d": 2592000}
+DEFAULT = "1h"
+STEPS = (10, 60, 300, 900, 3600, 21600, 86400)
+MOST_STEPS = 120
+SHORTEST = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Range:
+    """From `start` to before `end`, both on a step. `preset` is the one that it is, or was zoomed from."""
+
+    start: datetime
+    end: datetime
+    step: int
+    grain: Grain
+    preset: str = ""
+    is_custom: bool = False
+
+    @property
+    def seconds(self) -> int:
+        return int((self.end - self.start).total_seconds())
+
+    @property
+    def before(self) -> "Range":
+        """The stretch of the same length that ends where this one starts."""
+        return between(self.start - (self.end - self.start), self.start)
+
+    @property
+    def times(self) -> list[datetime]:
+        """The start of every step."""
+        return [self.start + timedelta(seconds=at) for at in range(0, self.seconds, self.step)]
+
+    @property
+    def query(self) -> str:
+        """As a page's address holds it."""
+        if not self.is_custom:
+            return urlencode({"range": self.preset})
+        ends = {"from": int(self.start.timestamp()), "to": int(self.end.timestamp())}
+        return urlencode({"range": self.preset, **ends})
+
+
+def of_request(query: Mapping[str, str], now: datetime | None = None) -> Range:
+    """?range=1h, or ?from=…&to=… (epoch seconds or ISO times); what cannot be read is the last hour."""
+    now = now or timezone.now()
+    preset = query.get("range", DEFAULT)
+    preset = preset if preset in PRESETS else DEFAULT
+    start, end = _time(query.get("from", "")), _time(query.get("to", ""))
+    if start and end and start < end and start < now:
+        return between(start, min(end, now + timedelta(days=1)), preset=preset, is_custom=True)
+    return last(timedelta(seconds=PRESETS[preset]), now, preset=preset)
+
+
+def last(length: timedelta, now: datetime | None = None, preset: str = "") -> Range:
+    """The stretch of this length that ends with the step that holds now."""
+    now = now or timezone.now()
+    step = _step(length)
+    end = _floor(now, step) + timedelta(seconds=step)
+    return between(end - length, end, preset=preset)
+
+
+def between(start: datetime, end: datetime, preset: str = "", is_custom: bool = False) -> Range:
+    """At least a minute, widened to whole steps. Old stretches have only coarse steps."""
+    end = max(end, start + SHORTEST)
+    step = _step(end - start)
+    grain = _grain(step, start)
+    step = max(step, grain.seconds)
+    end = _floor(end + timedelta(seconds=step - 1), step)
+    return Range(_floor(start, step), end, step, grain, preset, is_custom)
+
+
+def _step(length: timedelta) -> int:
+    seconds = length.total_seconds()
+    return next((step for step in STEPS if seconds / step <= MOST_STEPS), DAY.seconds)
+
+
+def _grain(step: int, start: datetime) -> Grain:
+    """The coarsest grain that a step is made of, or the finest one still kept from then."""
+    age_days = (timezone.now() - start).days
+    kept = [grain for grain in GRAINS if age_days < settings.ANALYTICS_KEEP_DAYS[grain.name]] or [DAY]
+    return next((grain for grain in reversed(kept) if grain.seconds <= step), kept[0])
+
+
+def _floor(time: datetime, step: int) -> datetime:
+    return datetime.fromtimestamp(int(time.timestamp()) // step * step, UTC)
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        found = datetime.fromtimestamp(int(text), UTC) if text.isdigit() else parse_datetime(text)
+    except (ValueError, OverflowError, OSError):
+        return None
+    if found is None or not 1970 < found.year < 3000:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

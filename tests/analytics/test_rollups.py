@@ -1,0 +1,134 @@
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from analytics import partitions, queries, ranges
+from analytics.grains import DAY, HOUR, MINUTE, WINDOW
+from analytics.models import ResourceHour, Stale, TrafficDay, TrafficHour, TrafficMinute, TrafficWindow
+from analytics.rollups import roll_up
+from apis.models import ApiInstance
+from tests.analytics.traffic import Shipper, count, resource
+from tests.factories import make_api
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+YESTERDAY = int((timezone.now() - timedelta(days=1)).timestamp())
+
+
+def ship_a_day(api: ApiInstance, seed: int = 1, batches: int = 6) -> Shipper:
+    chance = random.Random(seed)
+    shipper = Shipper(api)
+    for _ in range(batches):
+        rows = [
+            count(
+                api,
+                chance.randrange(1, 50),
+                at=YESTERDAY + chance.randrange(3 * 3600),
+                us=chance.randrange(100, 100_000),
+                status=chance.choice([200, 200, 404, 500]),
+                policy=chance.choice(["", "", "rate-limiting"]),
+            )
+            for _ in range(60)
+        ]
+        shipper.ship(*rows, resources=tuple(resource(api, row.requests, at=row.time) for row in rows))
+    return shipper
+
+
+def over_all() -> list[ranges.Range]:
+    """The same two days, read at every grain that they are kept at."""
+    start = DAY.floor(datetime.fromtimestamp(YESTERDAY, UTC))
+    end = start + timedelta(days=2)
+    return [ranges.Range(start, end, grain.seconds, grain) for grain in (MINUTE, HOUR, DAY)]
+
+
+def test_every_grain_adds_up_to_the_windows() -> None:
+    api = make_api()
+    ship_a_day(api)
+    over = over_all()[0]
+    raw = queries.figures([api.pk], ranges.Range(over.start, over.end, 10, WINDOW))
+
+    done = roll_up(timezone.now() + timedelta(days=2))
+
+    assert done["minute"] > 100
+    assert Stale.objects.count() == 0
+    for over in over_all():
+        assert queries.figures([api.pk], over) == raw
+    for model in (TrafficMinute, TrafficHour, TrafficDay):
+        assert sum(model.objects.values_list("requests", flat=True)) == raw.requests
+    assert sum(ResourceHour.objects.values_list("requests", flat=True)) == raw.requests
+
+
+def test_readers_see_everything_before_between_and_after_rollups() -> None:
+    api = make_api()
+    shipper = ship_a_day(api)
+    expected = sum(TrafficWindow.objects.values_list("requests", flat=True))
+
+    for later in (0, 1, 24, 48):
+        roll_up(timezone.now() + timedelta(hours=later))
+        shipper.ship(count(api, 7, at=YESTERDAY + 60))
+        expected += 7
+        for over in over_all():
+            assert queries.figures([api.pk], over).requests == expected
+            assert sum(point.requests for point in queries.series([api.pk], over)) == expected
+
+
+def test_rolling_up_twice_is_the_same_as_once() -> None:
+    api = make_api()
+    ship_a_day(api)
+    later = timezone.now() + timedelta(days=2)
+    roll_up(later)
+    before = sorted(TrafficHour.objects.values_list("time", "status", "policy", "requests"))
+
+    Stale.objects.bulk_create(Stale(grain="hour", time=time) for time in {row[0] for row in before})
+    roll_up(later)
+
+    assert sorted(TrafficHour.objects.values_list("time", "status", "policy", "requests")) == before
+
+
+def test_a_period_that_has_not_ended_stays_stale_once() -> None:
+    api = make_api()
+    shipper = Shipper(api)
+    for _ in range(5):
+        shipper.ship(count(api))
+
+    roll_up(timezone.now())
+
+    assert sorted(Stale.objects.values_list("grain", flat=True)) == ["day", "hour", "minute"]
+
+
+@pytest.fixture
+def old_partition() -> Iterator[str]:
+    long_ago = datetime(2001, 2, 3, tzinfo=UTC)
+    partitions.ensure([long_ago], ["window"])
+    yield "analytics_trafficwindow_20010203"
+    partitions.drop_old()
+
+
+def test_old_partitions_go_and_the_next_days_are_made(old_partition: str) -> None:
+    partitions.make_ahead()
+
+    dropped = partitions.drop_old()
+
+    assert old_partition in dropped
+    assert f"analytics_trafficwindow_{timezone.now():%Y%m%d}" not in dropped
+    with connection.cursor() as cursor:
+        ahead = f"analytics_sample_{timezone.now() + partitions.AHEAD:%Y%m%d}"
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL, to_regclass(%s) IS NULL", [ahead, old_partition])
+        assert cursor.fetchone() == (True, True)
+
+
+def test_over_the_size_the_oldest_days_go_but_never_today(settings) -> None:  # type: ignore[no-untyped-def]
+    api = make_api()
+    ship_a_day(api)
+    Shipper(api).ship(count(api))
+    settings.ANALYTICS_MAX_BYTES = 1
+
+    partitions.drop_old()
+
+    today = MINUTE.floor(timezone.now()).replace(hour=0, minute=0)
+    assert set(TrafficWindow.objects.filter(time__lt=today).values_list("pk", flat=True)) == set()
+    assert TrafficWindow.objects.count() >= 1

@@ -1,0 +1,79 @@
+"""Batches of traffic as replicas ship them."""
+
+import time
+import uuid
+from typing import Any
+
+from analytics.ingest import ingest
+from apis.models import ApiInstance
+from gateways.agent.histogram import bucket
+from gateways.agent.protocol import RequestSample, ResourceCount, TrafficBatch, TrafficCount
+
+NOW = int(time.time())
+
+
+def count(
+    api: ApiInstance, /, requests: int = 1, *, at: int = NOW, us: int = 1000, **fields: Any
+) -> TrafficCount:
+    labels: dict[str, Any] = {
+        "time": at - at % 10,
+        "namespace": str(api.environment_id),
+        "api": api.resource_name,
+        "route": "main",
+        "method": "GET",
+        "status": 200,
+        "requests": requests,
+        "total": {bucket(us): requests},
+        "upstream": {bucket(us // 2): requests},
+    }
+    return TrafficCount(**labels | fields)
+
+
+def resource(api: ApiInstance, /, requests: int = 1, *, at: int = NOW, **fields: Any) -> ResourceCount:
+    labels: dict[str, Any] = {
+        "time": at - at % 10,
+        "namespace": str(api.environment_id),
+        "api": api.resource_name,
+        "method": "GET",
+        "resource": "/orders/{id}",
+        "requests": requests,
+        "total": {bucket(1000): requests},
+    }
+    return ResourceCount(**labels | fields)
+
+
+def sample(api: ApiInstance, /, *, at: float = NOW, **fields: Any) -> RequestSample:
+    labels: dict[str, Any] = {
+        "at": at,
+        "namespace": str(api.environment_id),
+        "api": api.resource_name,
+        "route": "main",
+        "method": "GET",
+        "path": "/orders/1",
+        "status": 200,
+    }
+    return RequestSample(**labels | fields)
+
+
+class Shipper:
+    """A replica of the API's gateway that ships one log file, batch after batch."""
+
+    def __init__(self, api: ApiInstance) -> None:
+        assert api.gateway
+        self.gateway = api.gateway
+        self.replica = str(uuid.uuid4())
+        self.offset = 0
+
+    def batch(self, *counts: TrafficCount, **fields: Any) -> TrafficBatch:
+        return TrafficBatch(
+            replica=self.replica,
+            file="1",
+            start=fields.pop("start", self.offset),
+            end=fields.pop("end", self.offset + 100),
+            counts=counts,
+            **fields,
+        )
+
+    def ship(self, *counts: TrafficCount, **fields: Any) -> int:
+        self.offset = ingest(self.gateway, self.batch(*counts, **fields))
+        return self.offset
