@@ -1,0 +1,68 @@
+// API Manager's pages: the address as it is typed, sums of weights, values offered, and an order by dragging.
+(() => {
+  const shown = (field, fallback) => (field && field.value) || fallback;
+
+  function address(form) {
+    const output = form.querySelector("[data-address]");
+    const draw = () => {
+      const protocol = shown(form.querySelector("[name=protocol]:checked"), "http");
+      const port = shown(form.querySelector("[name=port]"), "…");
+      const path = shown(form.querySelector("[name=base_path]"), "");
+      output.value = `${protocol}://${output.dataset.address}:${port}${path}`;
+    };
+    form.addEventListener("input", draw);
+    draw();
+  }
+
+  function sum(list) {
+    const total = list.querySelector("[data-total]");
+    list.addEventListener("input", () => {
+      const weights = [...list.querySelectorAll("[data-weight]")].map((input) => Number(input.value) || 0);
+      const value = weights.reduce((one, other) => one + other, 0);
+      total.value = `Weights: ${value} of 100 %`;
+      total.classList.toggle("is-bad", value !== 100);
+    });
+  }
+
+  function fill(button) {
+    button.addEventListener("click", () => {
+      const field = document.getElementById(button.dataset.fill);
+      field.value = button.dataset.value;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      field.focus();
+    });
+  }
+
+  function sortable(form) {
+    const list = form.querySelector("[data-sorted]");
+    let held = null;
+    list.addEventListener("dragstart", (event) => {
+      held = event.target.closest("[data-sort-item]");
+      event.dataTransfer.effectAllowed = "move";
+      held.classList.add("is-held");
+    });
+    list.addEventListener("dragover", (event) => {
+      const over = event.target.closest("[data-sort-item]");
+      if (!held) return;
+      event.preventDefault();
+      if (!over || over === held) return;
+      const box = over.getBoundingClientRect();
+      over[event.clientY > box.top + box.height / 2 ? "after" : "before"](held);
+      form.querySelector("[data-sort-bar]").hidden = false;
+    });
+    list.addEventListener("drop", (event) => event.preventDefault());
+    list.addEventListener("dragend", () => {
+      held?.classList.remove("is-held");
+      held = null;
+    });
+  }
+
+  const behaviours = { "[data-address-form]": address, "[data-sum]": sum, "[data-fill]": fill, "[data-sortable]": sortable };
+  document.addEventListener("htmx:load", (event) => {
+    const root = event.detail.elt;
+    for (const [selector, attach] of Object.entries(behaviours)) {
+      if (root.matches(selector)) attach(root);
+      root.querySelectorAll(selector).forEach(attach);
+    }
+  });
+})();
