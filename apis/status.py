@@ -54,6 +54,13 @@ def statuses_of(apis: Iterable[ApiInstance]) -> dict[int, ApiStatus]:
     return {api.pk: known.status_of(api) for api in apis}
 
 
+def runs_of(apis: Iterable[ApiInstance]) -> dict[int, tuple[ApiStatus, list[ReplicaStatus]]]:
+    """The status of each and of each of its replicas, in three queries however many APIs there are."""
+    apis = list(apis)
+    known = _Known(apis)
+    return {api.pk: (known.status_of(api), known.statuses(api)) for api in apis}
+
+
 class _Known:
     """The live replicas of some APIs' gateways, and what every replica last said of those APIs.
 

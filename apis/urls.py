@@ -3,8 +3,36 @@
 from django.urls import include, path
 
 from apis import agent_views
+from apis.views import detail, listing, on_gateway, policies, routes, wizard
 
 urlpatterns = [
+    path("apis", listing.index, name="apis"),
+    path("apis/add", wizard.add, name="api_add"),
+    path("apis/add/start-over", wizard.start_over, name="api_start_over"),
+    path("apis/add/<slug:name>", wizard.add, name="api_add_step"),
+    path("apis/<int:pk>", detail.overview, name="api"),
+    path("apis/<int:pk>/row", listing.row, name="api_row"),
+    path("apis/<int:pk>/status", detail.status, name="api_status"),
+    path("apis/<int:pk>/where", detail.where, name="api_where"),
+    path("apis/<int:pk>/gateway", detail.gateway, name="api_gateway"),
+    path("apis/<int:pk>/deploy", detail.deploy, name="api_deploy"),
+    path("apis/<int:pk>/undeploy", detail.undeploy, name="api_undeploy"),
+    path("apis/<int:pk>/deprecate", detail.deprecate, name="api_deprecate"),
+    path("apis/<int:pk>/delete", detail.delete, name="api_delete"),
+    path("apis/<int:pk>/routes", routes.edit, name="api_routes"),
+    path("apis/<int:pk>/deployments", detail.deployments, name="api_deployments"),
+    path("apis/<int:pk>/history", detail.history, name="api_history"),
+    path("apis/<int:pk>/settings", detail.settings, name="api_settings"),
+    path("apis/<int:pk>/policies", policies.index, name="api_policies"),
+    path("apis/<int:pk>/policies/order", policies.reorder, name="api_policy_order"),
+    path("apis/<int:pk>/policies/restore", policies.restore, name="api_policy_restore"),
+    path("apis/<int:pk>/policies/add", policies.add, name="policy_add"),
+    path("apis/<int:pk>/policies/add/<slug:name>", policies.new, name="api_policy_new"),
+    path("apis/<int:pk>/policies/<int:binding>", policies.edit, name="api_policy"),
+    path("apis/<int:pk>/policies/<int:binding>/disable", policies.disable, name="api_policy_disable"),
+    path("apis/<int:pk>/policies/<int:binding>/enable", policies.enable, name="api_policy_enable"),
+    path("apis/<int:pk>/policies/<int:binding>/remove", policies.remove, name="api_policy_remove"),
+    path("gateways/<uuid:pk>/apis", on_gateway.index, name="gateway_apis"),
     path("agent/v1/snapshot", agent_views.snapshot_of, name="agent_snapshot"),
     path("", include("apis.rest.urls")),
 ]

@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 
@@ -25,6 +27,18 @@ class GatewayQuerySet(models.QuerySet["Gateway"]):
     def connected(self) -> "GatewayQuerySet":
         """Those with a replica that reports."""
         return self.filter(pk__in=Replica.objects.connected().values("gateway"))
+
+    def with_figures(self) -> "GatewayQuerySet":
+        """Adds `live_count`, `replica_count` (without those that said goodbye), `versions`, `api_count`."""
+        own = Replica.objects.order_by().filter(gateway=OuterRef("pk"))
+        live = own.connected()
+        apis = Gateway.objects.order_by().filter(pk=OuterRef("pk")).annotate(n=Count("api_instances"))
+        return self.annotate(
+            live_count=_count(live),
+            replica_count=_count(own.filter(stopped_at=None)),
+            versions=ArraySubquery(live.values("version").distinct().order_by("version")),
+            api_count=Subquery(apis.values("n")),
+        )
 
 
 class Gateway(models.Model):
@@ -149,6 +163,11 @@ class Replica(models.Model):
     def is_connected(self) -> bool:
         return self.stopped_at is None and self.last_heartbeat_at >= timezone.now() - _silence()
 
+    @property
+    def envoy_state(self) -> str:
+        """Envoy's own word: LIVE, DRAINING, or DOWN when it does not answer its agent."""
+        return str(self.envoy.get("state", ""))
+
 
 class Deployment(models.Model):
     """One attempt to bring a gateway to a snapshot."""
@@ -238,6 +257,12 @@ class ConsoleKey(models.Model):
 
     def __str__(self) -> str:
         return "console key"
+
+
+def _count(rows: models.QuerySet[Any]) -> Coalesce:
+    """How many of these rows, each with the same gateway, there are: a subquery."""
+    counted = rows.values("gateway").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counted), 0)
 
 
 def _silence() -> timedelta:

@@ -100,7 +100,7 @@ class ConnectedReplica:
             pause = self._pulse.beat()
 
     def stop(self) -> None:
-        """Not ready, drained, counted, said goodbye; within EXIT_SECONDS. What is not shipped stays on disk."""
+        """Drain, ship the last counts, say goodbye: within EXIT_SECONDS. What is not shipped stays."""
         until = time.monotonic() + EXIT_SECONDS
         self._phase = "draining"
         log.info("replica=%s draining_seconds=%.0f", self._id, self._settings.drain_seconds)
@@ -154,8 +154,8 @@ def _registration(settings: RunSettings) -> Registration:
     if file is None:
         looked = ", ".join(map(str, settings.registration)) or "nowhere"
         raise BadRegistration(
-            f"no {registration.FILE_NAME} (looked in {looked}): make one with `gatewright registration create`, "
-            "name it with --registration, or serve a folder with --local DIR"
+            f"no {registration.FILE_NAME} (looked in {looked}): make one with `gatewright registration "
+            "create`, name it with --registration, or serve a folder with --local DIR"
         )
     registered = registration.read(file)
     if not registered.is_connected:

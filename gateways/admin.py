@@ -1,0 +1,119 @@
+"""Gateways and what their replicas said, in the Django admin. Keys and token hashes are never shown."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from gateways.models import (
+    Ack,
+    ConsoleKey,
+    Deployment,
+    Gateway,
+    RegistrationToken,
+    Replica,
+    ResourceStatus,
+    SeenToken,
+)
+
+
+class ReadOnly(admin.ModelAdmin):
+    """For what gateways report and what changes only by the product's own rules."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Gateway)
+class GatewayAdmin(ReadOnly):
+    list_display = ["name", "environment", "platform", "status", "generation", "is_revoked", "updated_at"]
+    list_filter = ["platform", "is_revoked", "environment"]
+    search_fields = ["name", "id"]
+    list_select_related = ["environment"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("replicas")
+
+
+@admin.register(RegistrationToken)
+class RegistrationTokenAdmin(ReadOnly):
+    list_display = [
+        "gateway_name",
+        "environment",
+        "platform",
+        "created_by",
+        "expires_at",
+        "used_at",
+        "gateway",
+    ]
+    list_filter = ["platform", "environment"]
+    search_fields = ["gateway_name"]
+    list_select_related = ["environment", "created_by", "gateway"]
+    exclude = ["token_hash"]
+
+
+@admin.register(Replica)
+class ReplicaAdmin(ReadOnly):
+    list_display = [
+        "name",
+        "gateway",
+        "is_live",
+        "version",
+        "envoy_version",
+        "generation",
+        "last_heartbeat_at",
+    ]
+    list_filter = ["version", "envoy_version", "is_reachable"]
+    search_fields = ["name", "id", "gateway__name"]
+    list_select_related = ["gateway"]
+
+    @admin.display(boolean=True, description="connected")
+    def is_live(self, replica: Replica) -> bool:
+        return replica.is_connected
+
+
+@admin.register(Deployment)
+class DeploymentAdmin(ReadOnly):
+    list_display = ["gateway", "generation", "resources_count", "created_at"]
+    list_filter = ["gateway"]
+    search_fields = ["gateway__name", "digest"]
+    list_select_related = ["gateway"]
+    date_hierarchy = "created_at"
+
+
+@admin.register(Ack)
+class AckAdmin(ReadOnly):
+    list_display = ["deployment", "replica", "applied", "reason", "duration_ms", "at"]
+    list_filter = ["applied"]
+    search_fields = ["replica__name", "reason"]
+    list_select_related = ["deployment__gateway", "replica"]
+    date_hierarchy = "at"
+
+
+@admin.register(ResourceStatus)
+class ResourceStatusAdmin(ReadOnly):
+    list_display = ["name", "replica", "state", "reason", "generation", "running_generation", "since"]
+    list_filter = ["state"]
+    search_fields = ["name", "replica__name", "reason"]
+    list_select_related = ["replica"]
+
+
+@admin.register(SeenToken)
+class SeenTokenAdmin(ReadOnly):
+    list_display = ["jti", "expires_at"]
+    search_fields = ["jti"]
+
+
+@admin.register(ConsoleKey)
+class ConsoleKeyAdmin(ReadOnly):
+    """Deleting it would cut the console off from every replica."""
+
+    list_display = ["__str__", "created_at"]
+    search_fields = ["public_key"]
+    exclude = ["private_key"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,85 @@
+"""The commands that register and start a gateway, ready to be copied, for each platform."""
+
+from dataclasses import dataclass
+
+from gateways.models import Gateway, RegistrationToken
+
+IMAGE = "gatewright"
+
+
+@dataclass(frozen=True)
+class Step:
+    """`note` says what a reader must know before running `command`."""
+
+    title: str
+    command: str
+    note: str = ""
+
+
+def steps(token: RegistrationToken, text: str, console_url: str) -> list[Step]:
+    """How to make and start a gateway with this token; `text` is the token itself."""
+    makers = {Gateway.Platform.DOCKER: _docker, Gateway.Platform.KUBERNETES: _kubernetes}
+    return makers.get(Gateway.Platform(token.platform), _linux)(token, text, console_url)
+
+
+def _create(token: RegistrationToken, text: str, console_url: str, folder: str) -> str:
+    """The arguments of `gatewright`."""
+    return (
+        f"registration create --token={text} \\\n"
+        f"  --organization={token.environment.organization_id} --connected=true \\\n"
+        f"  --anypoint-url={console_url} --output-directory={folder} {token.gateway_name}"
+    )
+
+
+def _linux(token: RegistrationToken, text: str, console_url: str) -> list[Step]:
+    return [
+        Step(
+            "Register",
+            f"gatewright {_create(token, text, console_url, '.')}",
+            "The command comes with Gatewright; in its checkout it is .venv/bin/gatewright.",
+        ),
+        Step("Start", "gatewright run --registration registration.yaml"),
+    ]
+
+
+def _docker(token: RegistrationToken, text: str, console_url: str) -> list[Step]:
+    register = f'docker run --rm --network host -u "$UID" -v "$PWD":/registration {IMAGE} \\\n  '
+    start = (
+        f'docker run -d --name {token.gateway_name} --network host -u "$UID" \\\n'
+        f'  -v "$PWD":/registration:ro -v {token.gateway_name}-state:/state {IMAGE} \\\n'
+        "  run --registration /registration"
+    )
+    return [
+        _build(),
+        Step("Register", register + _create(token, text, console_url, "/registration")),
+        Step(
+            "Start",
+            start,
+            "With the host's network, the ports of your APIs are this machine's. To publish single ports "
+            "instead, replace it by -p, and give --anypoint-url an address that the container reaches.",
+        ),
+    ]
+
+
+def _kubernetes(token: RegistrationToken, text: str, console_url: str) -> list[Step]:
+    apply = (
+        "kubectl create namespace gatewright\n"
+        "kubectl -n gatewright create secret generic registration --from-file=registration.yaml\n"
+        "kubectl -n gatewright apply -f deploy/kubernetes.yaml"
+    )
+    return [
+        _build(
+            "Make it known to the cluster: push it to your registry and name it in deploy/kubernetes.yaml."
+        ),
+        Step(
+            "Register",
+            f"gatewright {_create(token, text, console_url, '.')}",
+            "Run it on any machine that reaches the console; the pods must reach the same address.",
+        ),
+        Step("Start", apply, "Each pod is a replica; scale the Deployment to have more."),
+    ]
+
+
+def _build(after: str = "") -> Step:
+    note = f"In Gatewright's checkout: the image is not published, you build it once. {after}".strip()
+    return Step("Build the image", f"docker build -t {IMAGE} -f deploy/Dockerfile .", note)

@@ -1,0 +1,88 @@
+"""Add gateway: a name and a platform, then the commands with a one-time token, then waiting for it."""
+
+import os
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from gateways import change, commands
+from gateways.forms import AddGatewayForm
+from gateways.models import Gateway, RegistrationToken
+from gateways.views import state
+from gateways.views.access import environment_of, must_edit
+
+PLATFORMS = (
+    (Gateway.Platform.LINUX, "Linux", "square-terminal", "A process on a machine, with Python 3.11 or newer"),
+    (Gateway.Platform.DOCKER, "Docker", "container", "A container, with Docker or Podman"),
+    (Gateway.Platform.KUBERNETES, "Kubernetes", "ship-wheel", "A Deployment, one replica for each pod"),
+)
+
+
+def add(request: HttpRequest) -> HttpResponse:
+    """The form. Posted, the token is shown in this answer and nowhere again: it is stored hashed."""
+    environment = environment_of(request)
+    must_edit(request)
+    form = AddGatewayForm(request.POST or None)
+    if not form.is_valid():
+        return render(
+            request, "gateways/gateway_add.html", {"form": form}, status=422 if form.errors else 200
+        )
+    try:
+        token, text = change.issue_token(
+            request.user,  # type: ignore[arg-type]
+            environment,
+            form.cleaned_data["name"],
+            form.cleaned_data["platform"],
+        )
+    except ValidationError as error:
+        form.add_error(None, error)
+        return _ask(request, form)
+    context = {"token": token, "steps": commands.steps(token, text, _console_url(request))}
+    return render(request, "gateways/gateway_commands.html", context | _progress(token))
+
+
+def name(request: HttpRequest) -> HttpResponse:
+    """What is to be said of a name while it is typed."""
+    environment = environment_of(request)
+    text, messages = request.GET.get("name", "").strip(), []
+    try:
+        change.check_name(environment, text)
+    except ValidationError as error:
+        messages = error.messages if text else []
+    return render(request, "gateways/_name_check.html", {"name": text, "messages": messages})
+
+
+def token(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """How far the registration with this token has come; for htmx, the panel that waits for it."""
+    rows = RegistrationToken.objects.visible_to(request.user)  # type: ignore[arg-type]
+    found = get_object_or_404(rows.select_related("environment__organization", "gateway"), pk=pk)
+    context = {"token": found, **_progress(found)}
+    template = "_registration" if request.htmx else "gateway_token"  # type: ignore[attr-defined]
+    return render(request, f"gateways/{template}.html", context)
+
+
+def _ask(request: HttpRequest, form: AddGatewayForm) -> HttpResponse:
+    context = {"form": form, "platforms": PLATFORMS}
+    return render(request, "gateways/gateway_add.html", context, status=422 if form.errors else 200)
+
+
+def _progress(token: RegistrationToken) -> dict[str, object]:
+    """The gateway once it is registered, and whether there is nothing more to wait for."""
+    gateway = Gateway.objects.with_figures().filter(pk=token.gateway_id).first()
+    is_connected = bool(gateway and gateway.live_count)  # type: ignore[attr-defined]
+    return {
+        "gateway": gateway,
+        "state": state.of_gateway(gateway) if gateway else None,
+        "is_connected": is_connected,
+        "is_done": is_connected or token.is_expired,
+    }
+
+
+def _console_url(request: HttpRequest) -> str:
+    """The address a gateway should use: the one set, else the one this browser uses."""
+    if os.environ.get("GATEWRIGHT_CONSOLE_URL"):
+        return str(settings.CONSOLE_URL)
+    return request.build_absolute_uri("/").rstrip("/")

@@ -1,0 +1,70 @@
+"""The pages of one gateway: replicas, history, settings, and what can be done to it as a whole."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from console import audit
+from gateways import change
+from gateways.models import Gateway
+from gateways.views import state
+from gateways.views.access import gateway_of, gateway_to_change
+
+PAGE_SIZE = 20
+
+
+def frame(gateway: Gateway, tab: str) -> dict[str, Any]:
+    """What each page of a gateway shows around its own; `tab` is the one that is shown."""
+    return {"gateway": gateway, "state": state.of_gateway(gateway), "tab": tab}
+
+
+def replicas(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The page, or, for htmx, its table."""
+    gateway = gateway_of(request, pk)
+    context = frame(gateway, "replicas") | {"rows": state.of_replicas(gateway)}
+    is_table = request.htmx and request.htmx.target == "replicas"  # type: ignore[attr-defined]
+    return render(request, f"gateways/{'_replicas' if is_table else 'gateway_replicas'}.html", context)
+
+
+def status(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The line under the heading, fresh."""
+    return render(request, "gateways/_status.html", frame(gateway_of(request, pk), ""))
+
+
+def history(request: HttpRequest, pk: UUID) -> HttpResponse:
+    gateway = gateway_of(request, pk)
+    page = Paginator(audit.history(gateway), PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "gateways/gateway_history.html", frame(gateway, "history") | {"page": page})
+
+
+def settings(request: HttpRequest, pk: UUID) -> HttpResponse:
+    return render(request, "gateways/gateway_settings.html", frame(gateway_of(request, pk), "settings"))
+
+
+@require_POST
+def revoke(request: HttpRequest, pk: UUID) -> HttpResponse:
+    gateway = gateway_to_change(request, pk)
+    change.revoke(request.user, gateway)  # type: ignore[arg-type]
+    messages.success(request, f'The registration of "{gateway}" is revoked.')
+    return redirect("gateway_settings", gateway.pk)
+
+
+def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The question on a page of its own, for those without the dialog; POST is the answer."""
+    gateway = gateway_to_change(request, pk)
+    if request.method != "POST":
+        return render(request, "gateways/gateway_delete.html", frame(gateway, "settings"))
+    try:
+        change.delete(request.user, gateway)  # type: ignore[arg-type]
+    except ValidationError as error:
+        for message in error.messages:
+            messages.error(request, message)
+        return redirect("gateway_settings", gateway.pk)
+    messages.success(request, f'"{gateway}" is deleted.')
+    return redirect("gateways")

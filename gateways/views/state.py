@@ -1,0 +1,60 @@
+"""What pages say of a gateway's and a replica's state: the words, their tone, and the time behind them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateways.models import Gateway, Replica
+
+
+@dataclass(frozen=True)
+class State:
+    words: str
+    tone: str
+    title: str = ""
+
+
+def of_gateway(gateway: Gateway) -> State:
+    """`gateway` comes from `with_figures`."""
+    live, known = gateway.live_count, gateway.replica_count  # type: ignore[attr-defined]
+    if gateway.is_revoked:
+        return State("Revoked", "bad", "Its registration works no more")
+    if not live:
+        return State("Disconnected", "off", "No replica reports")
+    if live < known:
+        return State("Connected", "warn", f"{known - live} of {known} replicas went silent")
+    return State("Connected", "ok")
+
+
+@dataclass(frozen=True)
+class ReplicaRow:
+    """One replica as the table shows it. `wanted` is the generation its gateway should run."""
+
+    replica: Replica
+    wanted: int
+
+    @property
+    def state(self) -> State:
+        replica = self.replica
+        if replica.stopped_at:
+            return State("Stopped", "off")
+        if not replica.is_connected:
+            return State("Disconnected", "bad", "It went silent without saying goodbye")
+        if replica.envoy.get("phase") == "draining":
+            return State("Draining", "busy", "It is about to stop")
+        if replica.envoy_state == "DOWN":
+            return State("Envoy down", "bad", "The agent reports, but Envoy does not serve")
+        return State("Connected", "ok")
+
+    @property
+    def last_seen(self) -> datetime:
+        return self.replica.stopped_at or self.replica.last_heartbeat_at
+
+    @property
+    def is_current(self) -> bool:
+        return self.replica.generation == self.wanted
+
+
+def of_replicas(gateway: Gateway) -> list[ReplicaRow]:
+    """Those that report first, then by name."""
+    rows = [ReplicaRow(replica, gateway.generation) for replica in gateway.replicas.all()]
+    return sorted(rows, key=lambda row: (not row.replica.is_connected, row.replica.name, row.replica.pk))
