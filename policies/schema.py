@@ -4,12 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 PREFIX = "config"
-"""What every field's name, and every error's path, starts with."""
+"""What the name of a policy's field, and the path of its error, starts with."""
 
 Schema = Mapping[str, Any]
 
 _STRINGS = {"password": "secret", "expression": "expression", "multiline": "area"}
 _PLAIN = {"boolean": "switch", "integer": "number", "number": "number"}
+
+
+def named(prefix: str, key: str) -> str:
+    """The name of a member; the members of a form without a prefix are named as they are."""
+    return f"{prefix}.{key}" if prefix else key
 
 
 def resolve(schema: Schema, root: Schema) -> dict[str, Any]:

@@ -11,18 +11,18 @@ from typing import Any
 from django.http import QueryDict
 
 from policies import rows
-from policies.schema import PREFIX, Schema, kind, resolve
+from policies.schema import PREFIX, Schema, kind, named, resolve
 
 
-def read(schema: Schema, data: QueryDict) -> dict[str, Any]:
+def read(schema: Schema, data: QueryDict, prefix: str = PREFIX) -> dict[str, Any]:
     """The configuration that was posted. What was left empty is left out."""
-    return _read_members(schema, schema, data, PREFIX)
+    return _read_members(schema, schema, data, prefix)
 
 
 def _read_members(schema: Schema, root: Schema, data: QueryDict, prefix: str) -> dict[str, Any]:
     found = {}
     for key, part in schema.get("properties", {}).items():
-        value = _read_one(resolve(part, root), root, data, f"{prefix}.{key}")
+        value = _read_one(resolve(part, root), root, data, named(prefix, key))
         if value is not None:
             found[key] = value
     return found

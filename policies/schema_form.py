@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from policies.schema import PREFIX, Schema, kind, resolve
+from policies.schema import PREFIX, Schema, kind, named, resolve
 
 Errors = Mapping[str, list[str]]
 
@@ -48,17 +48,26 @@ class Field:
         return self.name.rpartition(".")[2]
 
     @property
+    def parts(self) -> dict[str, "Field"]:
+        """The controls inside, by key: for a template that places them itself."""
+        return {one.key: one for one in self.fields}
+
+    @property
     def singular(self) -> str:
         """What one row of the list is called."""
         return self.label.removesuffix("s").lower() if self.label.endswith("s") else self.label.lower()
 
 
 def fields(
-    schema: Schema, config: Mapping[str, Any], errors: Errors | None = None, stored: Collection[str] = ()
+    schema: Schema,
+    config: Mapping[str, Any],
+    errors: Errors | None = None,
+    stored: Collection[str] = (),
+    prefix: str = PREFIX,
 ) -> tuple[Field, ...]:
     """The controls for a configuration. `stored` names the secrets ("password") that are kept already."""
-    form = _Form(schema, errors or {}, {f"{PREFIX}.{path}" for path in stored})
-    return form.members(schema, config, PREFIX)
+    form = _Form(schema, errors or {}, {named(prefix, path) for path in stored})
+    return form.members(schema, config, prefix)
 
 
 class _Form:
@@ -70,7 +79,7 @@ class _Form:
     def members(self, schema: Schema, config: Mapping[str, Any], prefix: str) -> tuple[Field, ...]:
         required = schema.get("required", ())
         return tuple(
-            self.one(resolve(part, self.root), config.get(key), f"{prefix}.{key}", key in required)
+            self.one(resolve(part, self.root), config.get(key), named(prefix, key), key in required)
             for key, part in schema.get("properties", {}).items()
         )
 
@@ -133,9 +142,11 @@ class _Form:
 
 def _choices(schema: Schema, value: Any, root: Schema) -> tuple[Choice, ...]:
     item = resolve(schema.get("items", {}), root) if schema.get("type") == "array" else schema
-    values = [item["const"]] if "const" in item else item.get("enum", ())
-    labels = item.get("labels", {})
+    values = [item["const"]] if "const" in item else list(item.get("enum", ()))
+    labels = {**item.get("labels", {}), **schema.get("labels", {})}
     chosen = value if isinstance(value, list | tuple) else [value]
+    if values and schema.get("type") == "array":
+        values += [one for one in chosen if one not in values]
     return tuple(Choice(str(one), labels.get(str(one), str(one)), one in chosen) for one in values)
 
 

@@ -1,3 +1,10 @@
-from django.urls import URLPattern
+"""The catalog's addresses."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from policies import views
+
+urlpatterns = [
+    path("policies", views.index, name="policies"),
+    path("policies/<slug:name>", views.detail, name="policy"),
+]

@@ -1,11 +1,14 @@
 """Rows for tests: each function takes what matters to the test and makes up the rest."""
 
 import itertools
+import uuid
 from typing import Any
+
+from django.utils import timezone
 
 from apis.models import ApiInstance, Asset
 from console.models import Environment, Organization, Role, User
-from gateways.models import Gateway
+from gateways.models import Gateway, Replica
 
 numbers = itertools.count(1)
 
@@ -47,3 +50,11 @@ def make_api(gateway: Gateway | None = None, **fields: Any) -> ApiInstance:
     fields.setdefault("base_path", f"/{name}")
     fields.setdefault("is_deployed", True)
     return ApiInstance.objects.create(environment=gateway.environment, gateway=gateway, asset=asset, **fields)
+
+
+def make_replica(gateway: Gateway, **fields: Any) -> Replica:
+    """A live replica, whose last heartbeat was just now."""
+    now = timezone.now()
+    fields = {"started_at": now, "last_heartbeat_at": now, "version": "0.1.0", **fields}
+    fields.setdefault("name", f"replica-{next(numbers)}")
+    return Replica.objects.create(id=uuid.uuid4(), gateway=gateway, **fields)

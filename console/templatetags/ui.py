@@ -163,6 +163,12 @@ def compact(number: float | None) -> str:
 
 
 @register.filter
+def at(mapping: Mapping[str, Any] | None, key: str) -> Any:
+    """`{{ errors|at:"asset.name" }}`: for keys that hold dots, or are in a variable; "" for none."""
+    return (mapping or {}).get(key, "")
+
+
+@register.filter
 def initials(name: str) -> str:
     """AL for "Ada Lovelace", AD for "admin"."""
     parts = str(name).replace(".", " ").replace("@", " ").split()

@@ -1,0 +1,54 @@
+"""What a policy's form holds beside its configuration: which requests it is for, its label and its place."""
+
+from typing import Any, Literal
+
+from django.http import QueryDict
+from pydantic import BaseModel, Field
+
+from policies import schema_data, schema_form
+from policies.contract import Policy
+
+Values = dict[str, Any]
+ALL, SOME = "all", "some"
+
+
+class ConditionRow(BaseModel):
+    method: str = Field("", alias="methodRegex", title="Methods", examples=["GET|POST"])
+    path: str = Field(
+        "", alias="uriTemplateRegex", title="Path, after the base path", examples=["/orders/.*"]
+    )
+
+
+class AdvancedForm(BaseModel):
+    applies: Literal["all", "some"] = Field("all", title="Requests")
+    conditions: list[ConditionRow] = Field([], title="Conditions", min_length=1)
+    label: str = Field("", title="Label", description="Tells two uses of one policy apart.", max_length=255)
+    order: int | None = Field(None, title="Place", description="1 runs first; empty puts it last.", ge=1)
+
+
+SCHEMA = AdvancedForm.model_json_schema()
+
+
+def read(data: QueryDict) -> Values:
+    return schema_data.read(SCHEMA, data, prefix="")
+
+
+def fields(values: Values, errors: dict[str, list[str]]) -> dict[str, schema_form.Field]:
+    return {one.name: one for one in schema_form.fields(SCHEMA, values, errors, prefix="")}
+
+
+def values_of(conditions: list[dict[str, str]], label: str) -> Values:
+    return {"applies": SOME if conditions else ALL, "conditions": conditions, "label": label}
+
+
+def conditions(policy: Policy[Any], values: Values) -> list[dict[str, str]]:
+    """The conditions that count: none when the policy is for every request."""
+    return values.get("conditions", []) if values.get("applies") == SOME and policy.is_resource_level else []
+
+
+def unread(values: Values) -> dict[str, list[str]]:
+    """What in the values is of the wrong kind."""
+    order = values.get("order")
+    if order is None or (isinstance(order, int) and order >= 1):
+        return {}
+    return {"order": [f'"{order}" is not a place; write a whole number from 1, or leave it empty.']}

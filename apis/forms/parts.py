@@ -1,0 +1,181 @@
+"""The parts of an API as forms, and the draft that their values together make."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import QueryDict
+from pydantic import BaseModel, Field
+
+from apis.drafts import ApiDraft, NewAsset
+from apis.forms import routes
+from apis.models import Asset
+from console.models import Environment
+from gateways.models import Gateway
+from policies import schema_data, schema_form
+
+Values = dict[str, Any]
+Errors = dict[str, list[str]]
+
+
+class GatewayForm(BaseModel):
+    gateway: str = Field("", title="Gateway")
+
+
+class NewAssetForm(BaseModel):
+    name: str = Field(
+        "", title="Name", description="What people see, for example Orders.", examples=["Orders"]
+    )
+    type: Literal["http-api", "rest-api"] = Field(
+        "http-api",
+        title="Asset type",
+        json_schema_extra={"labels": {"http-api": "HTTP API", "rest-api": "REST API"}},
+    )
+    api_version: str = Field("v1", title="API version", description="The version that consumers see.")
+    version: str = Field(
+        "1.0.0", title="Asset version", description="The version of this entry of the catalog."
+    )
+
+
+class AssetForm(BaseModel):
+    """`mode` "existing" names an asset's key; the specification's text travels beside the fields."""
+
+    mode: Literal["existing", "new"] = "new"
+    key: str = ""
+    asset: NewAssetForm = NewAssetForm()
+
+
+class DownstreamForm(BaseModel):
+    protocol: Literal["http", "https"] = Field(
+        "http", title="Protocol", json_schema_extra={"labels": {"http": "HTTP", "https": "HTTPS"}}
+    )
+    port: int = Field(
+        8081,
+        title="Port",
+        description="APIs of one gateway may share a port when their base paths differ.",
+        ge=1,
+        le=65535,
+    )
+    base_path: str = Field(
+        "/",
+        title="Base path",
+        description='Starts with "/". It is taken off before the request goes upstream.',
+    )
+    label: str = Field(
+        "",
+        title="Instance label",
+        description="Tells several instances of one API apart.",
+        examples=["prod-eu"],
+    )
+    consumer_endpoint: str = Field(
+        "",
+        title="Consumer endpoint",
+        description="The public address that consumers call, when it is not the gateway's own.",
+        examples=["https://api.example.com/orders"],
+        json_schema_extra={"advanced": True},
+    )
+
+
+class DetailsForm(BaseModel):
+    label: str = Field("", title="Instance label", description="Tells several instances of one API apart.")
+    consumer_endpoint: str = Field(
+        "",
+        title="Consumer endpoint",
+        description="The public address that consumers call, when it is not the gateway's own.",
+        examples=["https://api.example.com/orders"],
+    )
+    tags: list[str] = Field([], title="Tags", description="One on each line.", examples=["orders"])
+    description: str = Field("", title="Description", json_schema_extra={"format": "multiline"})
+
+
+SCHEMAS: Mapping[str, Mapping[str, Any]] = {
+    "gateway": GatewayForm.model_json_schema(),
+    "api": AssetForm.model_json_schema(),
+    "downstream": DownstreamForm.model_json_schema(),
+    "upstream": routes.SCHEMA,
+    "details": DetailsForm.model_json_schema(),
+}
+
+
+def read(part: str, data: QueryDict) -> Values:
+    """The values of a part as they were posted."""
+    return schema_data.read(SCHEMAS[part], data, prefix="")
+
+
+def fields(part: str, values: Values, errors: Errors) -> dict[str, schema_form.Field]:
+    """The controls of a part, by key."""
+    if part == "upstream":
+        errors = routes.placed(errors, values)
+    return {one.name: one for one in schema_form.fields(SCHEMAS[part], values, errors, prefix="")}
+
+
+def draft(environment: Environment, values: Mapping[str, Values]) -> tuple[ApiDraft, Errors]:
+    """What the parts say together, and what in them could not be read. A part not filled in yet is empty."""
+    errors: Errors = {}
+    downstream = values.get("downstream", {})
+    listed, unread = routes.drafts(values.get("upstream", {}))
+    made = ApiDraft(
+        asset=_asset(environment, values.get("api", {}), errors),
+        gateway=_gateway(environment, values.get("gateway", {}), errors),
+        protocol=downstream.get("protocol", "http"),
+        port=_port(downstream, errors),
+        base_path=downstream.get("base_path", ""),
+        label=downstream.get("label", ""),
+        consumer_endpoint=downstream.get("consumer_endpoint", ""),
+        routes=tuple(listed),
+    )
+    return made, errors | unread
+
+
+def joined(found: Errors, unread: Errors) -> Errors:
+    """What the rules found, with what could not be read in its place: that is the cause of the other."""
+    sums = {f"{name.partition('.upstreams')[0]}.weights" for name in unread if name.endswith(".weight")}
+    return {name: texts for name, texts in found.items() if name not in sums} | unread
+
+
+def _gateway(environment: Environment, values: Values, errors: Errors) -> Gateway | None:
+    key = values.get("gateway", "")
+    if not key:
+        return None
+    found = next((one for one in environment.gateways.all() if str(one.pk) == key), None)
+    if found is None:
+        errors["gateway"] = ["That gateway is not in this environment; choose one from the list."]
+    return found
+
+
+def _asset(environment: Environment, values: Values, errors: Errors) -> Asset | NewAsset:
+    if values.get("mode") == "existing":
+        key = str(values.get("key", ""))
+        found = assets(environment).filter(pk=key).first() if key.isdecimal() else None
+        if found is None:
+            errors["asset"] = ["Choose an API from the list, or create a new one."]
+        return found or NewAsset(name="")
+    new = values.get("asset", {})
+    is_rest = new.get("type") == Asset.Type.REST
+    return NewAsset(
+        name=new.get("name", ""),
+        version=new.get("version", ""),
+        api_version=new.get("api_version", ""),
+        type=new.get("type", Asset.Type.HTTP),
+        specification=values.get("specification", "") if is_rest else "",
+        specification_name=values.get("specification_name", "") if is_rest else "",
+    )
+
+
+def assets(environment: Environment) -> QuerySet[Asset]:
+    """The assets that an API of this environment may be made of: its organization's and those above."""
+    above = [UUID(part) for part in environment.organization.path.split("/") if part]
+    return Asset.objects.filter(organization__in=above)
+
+
+def _port(values: Values, errors: Errors) -> int:
+    port = values.get("port")
+    if isinstance(port, int):
+        return port
+    errors["port"] = [
+        f'"{port}" is not a port; write a number from 1 to 65535.'
+        if port
+        else "Write a port from 1 to 65535."
+    ]
+    return 0

@@ -1,0 +1,153 @@
+"""The routes of an API as a form: fields from drafts, and drafts from what was posted."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from apis.drafts import RouteDraft, UpstreamDraft
+from apis.validate import METHODS
+
+Errors = dict[str, list[str]]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "CONNECT"]
+BASE_PATH_ONLY = (
+    "Base path only, not a resource: the path of each request, "
+    "without the API's own base path, is put after it."
+)
+
+
+class HeaderRow(BaseModel):
+    name: str = Field("", title="Header", examples=["x-beta"])
+    pattern: str = Field("", title="Value", examples=["yes|true"])
+
+
+class UpstreamRow(BaseModel):
+    uri: str = Field("", title="Upstream URL", examples=["https://backend.example.com/"])
+    label: str = Field("", title="Label", examples=["stable"])
+    weight: int = Field(100, title="Weight, %", ge=0, le=100)
+    id: str = Field("")
+
+
+class RouteRow(BaseModel):
+    label: str = Field("", title="Route label", examples=["canary"])
+    methods: list[Method] = Field([], title="Methods", description="None chosen means any.")
+    path: str = Field(
+        "",
+        title="Path",
+        description="A regular expression after the base path; the upstream gets its capture groups alone.",
+        examples=["/v2(/.*)"],
+    )
+    host: str = Field("", title="Host", description="A regular expression.", examples=["eu.example.com"])
+    headers: list[HeaderRow] = Field([], title="Headers")
+    upstreams: list[UpstreamRow] = Field([], title="Upstreams", min_length=1)
+
+
+class RoutesForm(BaseModel):
+    """`mode` "simple" is one URL for every request; then `uri` counts, else `routes`."""
+
+    mode: Literal["simple", "routes"] = Field("simple", title="How requests are routed")
+    uri: str = Field(
+        "", title="Upstream URL", description=BASE_PATH_ONLY, examples=["https://backend.example.com/"]
+    )
+    uri_id: str = Field("")
+    routes: list[RouteRow] = Field([], title="Routes", min_length=1)
+
+
+SCHEMA = RoutesForm.model_json_schema()
+ONLY_UPSTREAM = "routes.0.upstreams.0.uri"
+
+
+def values_of(routes: tuple[RouteDraft, ...] | list[RouteDraft]) -> dict[str, Any]:
+    """What the form shows for these routes; a single route without rules is the simple form."""
+    values: dict[str, Any] = {"mode": "routes", "routes": [_row_of(route) for route in routes]}
+    if len(routes) == 1 and _is_simple(routes[0]):
+        only = routes[0].upstreams[0]
+        values |= {"mode": "simple", "uri": only.uri, "uri_id": str(only.id or "")}
+    return values
+
+
+def drafts(values: dict[str, Any]) -> tuple[list[RouteDraft], Errors]:
+    """The routes that were posted, and what in them could not be read."""
+    errors: Errors = {}
+    if values.get("mode", "simple") == "simple":
+        only = UpstreamDraft(values.get("uri", ""), id=_id(values.get("uri_id", "")))
+        return [RouteDraft(upstreams=[only])], errors
+    return [_route(row, f"routes.{at}", errors) for at, row in enumerate(values.get("routes", []))], errors
+
+
+def placed(errors: Errors, values: dict[str, Any]) -> Errors:
+    """The errors under the names of the form that is shown."""
+    if values.get("mode", "simple") == "routes":
+        return errors
+    return {"uri" if name == ONLY_UPSTREAM else name: messages for name, messages in errors.items()}
+
+
+def _is_simple(route: RouteDraft) -> bool:
+    has_rules = route.label or route.methods or route.path or route.host or route.headers
+    return not has_rules and len(route.upstreams) == 1 and not route.upstreams[0].label
+
+
+def _row_of(route: RouteDraft) -> dict[str, Any]:
+    words = route.methods.split("|") if route.methods else []
+    return {
+        "label": route.label,
+        "methods": words if set(words) <= set(METHODS) else [route.methods],
+        "path": route.path,
+        "host": route.host,
+        "headers": [{"name": name, "pattern": pattern} for name, pattern in route.headers.items()],
+        "upstreams": [
+            {"uri": one.uri, "label": one.label, "weight": one.weight, "id": str(one.id or "")}
+            for one in route.upstreams
+        ],
+    }
+
+
+def _route(row: dict[str, Any], name: str, errors: Errors) -> RouteDraft:
+    upstreams = [
+        _upstream(part, f"{name}.upstreams.{at}", errors) for at, part in enumerate(row.get("upstreams", []))
+    ]
+    return RouteDraft(
+        label=row.get("label", ""),
+        methods="|".join(row.get("methods", [])),
+        path=row.get("path", ""),
+        host=row.get("host", ""),
+        headers=_headers(row.get("headers", []), f"{name}.headers", errors),
+        upstreams=upstreams,
+    )
+
+
+def _headers(rows: list[dict[str, Any]], name: str, errors: Errors) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for row in rows:
+        header = row.get("name", "").lower()
+        if header in found:
+            errors[name] = [f'Header "{header}" is given twice; put both values into one expression: a|b.']
+        if header or row.get("pattern"):
+            found[header] = row.get("pattern", "")
+    return found
+
+
+def _upstream(row: dict[str, Any], name: str, errors: Errors) -> UpstreamDraft:
+    weight = row.get("weight", 0)
+    if not isinstance(weight, int):
+        errors[f"{name}.weight"] = [f'"{weight}" is not a whole number; write one from 0 to 100.']
+        weight = 0
+    return UpstreamDraft(row.get("uri", ""), row.get("label", ""), weight, _id(row.get("id", "")))
+
+
+def _id(text: str) -> UUID | None:
+    """An id that the form carries; one that is none counts as a new upstream."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def weight_sums(values: dict[str, Any]) -> dict[str, int]:
+    """The sum of each route's weights by the route's name, for what can be summed."""
+    return {
+        f"routes.{at}": sum(
+            one["weight"] for one in row.get("upstreams", []) if isinstance(one.get("weight"), int)
+        )
+        for at, row in enumerate(values.get("routes", []))
+    }

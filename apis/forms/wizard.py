@@ -1,0 +1,119 @@
+"""The Add API wizard: its steps, the draft that it keeps between them, and what each step checks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from apis import specification
+from apis.drafts import ApiDraft
+from apis.forms import parts
+from apis.validate import validate, warnings
+from console.models import Environment
+from gateways.models import Gateway
+
+SESSION_KEY = "api_draft"
+DISCONNECTED = "Gateway {} is Disconnected and cannot be deployed to; start it, or decide later."
+
+
+@dataclass(frozen=True)
+class Step:
+    """`owns` are the first parts of the error names that belong to the step."""
+
+    name: str
+    title: str
+    owns: tuple[str, ...]
+
+
+STEPS = (
+    Step("gateway", "Runtime & gateway", ("gateway",)),
+    Step("api", "API", ("asset",)),
+    Step("downstream", "Downstream", ("protocol", "port", "base_path", "label", "consumer_endpoint")),
+    Step("upstream", "Upstream", ("routes",)),
+    Step("review", "Review", ()),
+)
+FORMS = STEPS[:-1]
+
+
+def step(name: str) -> Step | None:
+    return next((one for one in STEPS if one.name == name), None)
+
+
+def beside(one: Step, by: int) -> Step:
+    """The step after (1) or before (-1) this one; the first and the last have none and stay."""
+    return STEPS[max(0, min(len(STEPS) - 1, STEPS.index(one) + by))]
+
+
+class Draft:
+    """What was filled in so far, kept in the session for each environment."""
+
+    def __init__(self, request: HttpRequest, environment: Environment) -> None:
+        self.session, self.environment = request.session, environment
+        self.key = f"{SESSION_KEY}:{environment.pk}"
+        self.values: dict[str, dict[str, Any]] = self.session.get(self.key, {})
+        self._made: tuple[ApiDraft, parts.Errors] | None = None
+
+    def keep(self, name: str, values: Mapping[str, Any]) -> None:
+        self.values = {**self.values, name: dict(values)}
+        self.session[self.key] = self.values
+        self._made = None
+
+    def forget(self) -> None:
+        self.values = {}
+        self.session.pop(self.key, None)
+
+    def made(self) -> tuple[ApiDraft, parts.Errors]:
+        """The whole draft and everything that is wrong with it, checked once for each content."""
+        if self._made is None:
+            draft, unread = parts.draft(self.environment, self.values)
+            found = _gateway_errors(draft.gateway) | validate(self.environment, draft)
+            self._made = draft, parts.joined(found, unread)
+        return self._made
+
+    def errors(self, one: Step) -> parts.Errors:
+        """What is wrong in one step."""
+        return {name: texts for name, texts in self.made()[1].items() if name.split(".")[0] in one.owns}
+
+    def warnings(self) -> parts.Errors:
+        return warnings(self.made()[0])
+
+    def first_open(self, before: Step) -> Step:
+        """The first step before this one that is missing or wrong, else this one."""
+        for one in STEPS[: STEPS.index(before)]:
+            if one.name not in self.values or self.errors(one):
+                return one
+        return before
+
+
+def with_specification(
+    values: dict[str, Any], request: HttpRequest, kept: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The API step's values with the uploaded document, or with the one that was uploaded before.
+
+    A document fills in a name and an API version that were left as they come. Raises ValidationError
+    when the file is not an OpenAPI document; the one before stays.
+    """
+    upload = request.FILES.get("specification")
+    if upload is None:
+        keeps = () if "drop_specification" in request.POST else ("specification", "specification_name")
+        return {**values, **{name: kept[name] for name in keeps if kept.get(name)}}
+    try:
+        text = upload.read().decode()
+    except UnicodeDecodeError as error:
+        raise ValidationError("The file is not an OpenAPI document: it is not text in UTF-8.") from error
+    found = specification.check(text)
+    asset = dict(values.get("asset", {}))
+    asset["name"] = asset.get("name") or found.title
+    if asset.get("version", "1.0.0") in {"", "1.0.0"}:
+        asset["version"] = found.version
+    if asset.get("api_version", "v1") in {"", "v1"}:
+        asset["api_version"] = f"v{found.version.split('.')[0].removeprefix('v')}"
+    return {**values, "asset": asset, "specification": text, "specification_name": str(upload.name)}
+
+
+def _gateway_errors(gateway: Gateway | None) -> parts.Errors:
+    if gateway is None or gateway.status == Gateway.Status.CONNECTED:
+        return {}
+    return {"gateway": [DISCONNECTED.format(gateway)]}

@@ -1,0 +1,176 @@
+"""The pages of one API: overview, deployments, settings, history, and what can be done to it as a whole."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from apis import change
+from apis.drafts import draft_of
+from apis.forms import parts
+from apis.models import ApiInstance
+from apis.status import statuses
+from apis.views.access import actor, api_of, api_to_change, messages_of
+from apis.views.frame import frame, run
+from apis.views.lane import lane
+from console.models import AuditEntry
+from gateways.models import Deployment, Gateway
+
+PAGE_SIZE = 20
+
+
+def overview(request: HttpRequest, pk: int) -> HttpResponse:
+    api = api_of(request, pk)
+    context = {"run": run(api), "steps": lane(api), "routes": draft_of(api).routes}
+    return render(request, "apis/api_overview.html", frame(request, api, "overview") | context)
+
+
+def status(request: HttpRequest, pk: int) -> HttpResponse:
+    """The line under the heading; it asks again only while an answer is awaited."""
+    api = api_of(request, pk)
+    return render(request, "apis/_status.html", {"api": api, "run": run(api)})
+
+
+def where(request: HttpRequest, pk: int) -> HttpResponse:
+    """The table of replicas on the overview, fresh."""
+    api = api_of(request, pk)
+    return render(request, "apis/_where.html", {"api": api, "run": run(api)})
+
+
+def deployments(request: HttpRequest, pk: int) -> HttpResponse:
+    """Every snapshot of the gateway since the API came to it, with each replica's answer."""
+    api = api_of(request, pk)
+    page = Paginator(_deployments(api), PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {"page": page, "statuses": statuses(api)}
+    return render(request, "apis/api_deployments.html", frame(request, api, "deployments") | context)
+
+
+def history(request: HttpRequest, pk: int) -> HttpResponse:
+    api = api_of(request, pk)
+    page = Paginator(_history(api), PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "apis/api_history.html", frame(request, api, "history") | {"page": page})
+
+
+def settings(request: HttpRequest, pk: int) -> HttpResponse:
+    """Label, consumer endpoint, tags and description; what else can be done stands below."""
+    api = api_to_change(request, pk) if request.method == "POST" else api_of(request, pk)
+    errors: parts.Errors = {}
+    values = _details_of(api)
+    if request.method == "POST":
+        values = parts.read("details", request.POST)
+        try:
+            change.edit_api(actor(request), api, _with_details(api, values))
+        except ValidationError as error:
+            errors = messages_of(error)
+            api.refresh_from_db()
+        else:
+            messages.success(request, "Saved.")
+            return redirect("api_settings", api.pk)
+    context = {"form": parts.fields("details", values, errors), "errors": errors}
+    page = frame(request, api, "settings") | context
+    return render(request, "apis/api_settings.html", page, status=422 if errors else 200)
+
+
+@require_POST
+def deploy(request: HttpRequest, pk: int) -> HttpResponse:
+    api = api_to_change(request, pk)
+    try:
+        change.deploy_api(actor(request), api, _chosen(api, request.POST.get("gateway", "")))
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+        return redirect("api_gateway", api.pk) if api.gateway is None else redirect(api)
+    messages.success(request, f"Deploying {api} to {api.gateway}.")
+    return redirect(api)
+
+
+def gateway(request: HttpRequest, pk: int) -> HttpResponse:
+    """Choose where to deploy: for an API without a gateway, or to move one."""
+    api = api_to_change(request, pk)
+    gateways = api.environment.gateways.filter(is_revoked=False).prefetch_related("replicas")
+    return render(request, "apis/api_gateway.html", frame(request, api, "") | {"gateways": gateways})
+
+
+@require_POST
+def undeploy(request: HttpRequest, pk: int) -> HttpResponse:
+    api = change.undeploy_api(actor(request), api_to_change(request, pk))
+    messages.success(request, f"Undeploying {api}; its port and base path stay its own.")
+    return redirect(api)
+
+
+@require_POST
+def deprecate(request: HttpRequest, pk: int) -> HttpResponse:
+    api = api_to_change(request, pk)
+    change.set_deprecated(actor(request), api, request.POST.get("deprecated") == "true")
+    messages.success(request, f"{api} is {'deprecated' if api.is_deprecated else 'no longer deprecated'}.")
+    return redirect("api_settings", api.pk)
+
+
+def delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Asks first; the name must be typed when the API is deployed."""
+    api = api_to_change(request, pk)
+    if request.method != "POST":
+        return render(request, "apis/api_delete.html", frame(request, api, "settings"))
+    if api.is_deployed and request.POST.get("name", "").strip() != api.asset.name:
+        error = f'Type "{api.asset.name}" to delete an API that is deployed.'
+        page = frame(request, api, "settings") | {"error": error}
+        return render(request, "apis/api_delete.html", page, status=422)
+    name = str(api)
+    change.delete_api(actor(request), api)
+    messages.success(request, f"Deleted {name}.")
+    return redirect("apis")
+
+
+def _chosen(api: ApiInstance, key: str) -> Gateway | None:
+    """The gateway of this id, where there is one; no id means the one that the API has."""
+    if not key:
+        return None
+    found = next((one for one in api.environment.gateways.all() if str(one.pk) == key), None)
+    if found is None:
+        raise ValidationError(
+            {"gateway": ["That gateway is not in this environment; choose one from the list."]}
+        )
+    return found
+
+
+def _deployments(api: ApiInstance) -> Any:
+    if api.gateway is None or api.deployed_at is None:
+        return Deployment.objects.none()
+    return (
+        Deployment.objects.filter(gateway=api.gateway, created_at__gte=api.created_at)
+        .prefetch_related("acks__replica")
+        .order_by("-generation")
+    )
+
+
+def _history(api: ApiInstance) -> Any:
+    """The API's own entries and those of every policy it has or had."""
+    bindings = AuditEntry.objects.filter(object_type="policybinding", diff__api__contains=[api.pk])
+    mine = Q(object_type="apiinstance", object_id=str(api.pk))
+    return AuditEntry.objects.filter(
+        mine | Q(object_type="policybinding", object_id__in=bindings.values("object_id"))
+    )
+
+
+def _details_of(api: ApiInstance) -> parts.Values:
+    return {
+        "label": api.label,
+        "consumer_endpoint": api.consumer_endpoint,
+        "tags": api.tags,
+        "description": api.description,
+    }
+
+
+def _with_details(api: ApiInstance, values: parts.Values) -> Any:
+    return replace(
+        draft_of(api),
+        label=values.get("label", ""),
+        consumer_endpoint=values.get("consumer_endpoint", ""),
+        tags=tuple(values.get("tags", ())),
+        description=values.get("description", ""),
+    )

@@ -1,0 +1,75 @@
+"""What every page of one API shows around its own: heading, status, actions and tabs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from apis.addresses import consumer_address
+from apis.models import ApiInstance
+from apis.status import ApiStatus, ReplicaStatus, status_of, statuses
+from apis.views.access import scope_of
+
+TABS = (
+    ("overview", "Overview", "api"),
+    ("policies", "Policies", "api_policies"),
+    ("routes", "Routes", "api_routes"),
+    ("analytics", "Analytics", "api_analytics"),
+    ("deployments", "Deployments", "api_deployments"),
+    ("history", "History", "api_history"),
+    ("settings", "Settings", "api_settings"),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where an API stands on its gateway."""
+
+    status: ApiStatus
+    replicas: list[ReplicaStatus]
+
+    @property
+    def applied(self) -> int:
+        return sum(one.state == "applied" for one in self.replicas)
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing is awaited: a page may stop asking."""
+        waits = any(one.state == "waiting" for one in self.replicas)
+        return not waits and self.status.state != "Applying"
+
+
+@dataclass(frozen=True)
+class Tab:
+    title: str
+    href: str
+    is_current: bool
+
+
+def run(api: ApiInstance) -> Run:
+    return Run(status_of(api), statuses(api))
+
+
+def frame(request: HttpRequest, api: ApiInstance, tab: str) -> dict[str, Any]:
+    """`tab` is the one that is shown."""
+    first = api.upstreams.first()
+    return {
+        "api": api,
+        "run": run(api),
+        "tabs": _tabs(api, tab),
+        "can_edit": scope_of(request).can_edit,
+        "address": consumer_address(api),
+        "upstream": first.uri if first else "",
+        "upstream_count": api.upstreams.count(),
+    }
+
+
+def _tabs(api: ApiInstance, current: str) -> list[Tab]:
+    found = []
+    for name, title, url in TABS:
+        try:
+            found.append(Tab(title, reverse(url, args=[api.pk]), name == current))
+        except NoReverseMatch:
+            continue
+    return found

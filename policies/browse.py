@@ -1,0 +1,66 @@
+"""The catalog as pages show it: searched by name, browsed by category, documented."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from markdown_it import MarkdownIt
+
+from policies import catalog
+from policies.contract import Category, Policy
+
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+@dataclass(frozen=True)
+class Entry:
+    policy: Policy[Any]
+    href: str
+
+
+@dataclass(frozen=True)
+class Group:
+    category: str
+    entries: list[Entry]
+
+
+def context(request: HttpRequest, href: Callable[[Policy[Any]], str]) -> dict[str, Any]:
+    """What `policies/_catalog.html` needs, for `?q=` and `?category=`."""
+    text, category = request.GET.get("q", "").strip(), request.GET.get("category", "")
+    groups = groups_of(text, category, href)
+    return {
+        "groups": groups,
+        "categories": [one for one in Category if any(p.category == one for p in catalog.policies())],
+        "category": category,
+        "query": text,
+        "count": sum(len(group.entries) for group in groups),
+    }
+
+
+def groups_of(text: str, category: str, href: Callable[[Policy[Any]], str]) -> list[Group]:
+    """The policies whose name or summary holds every word, by category; an unknown category holds none."""
+    words = text.lower().split()
+    found = [
+        policy
+        for policy in catalog.policies()
+        if category in ("", policy.category) and all(word in _words_of(policy) for word in words)
+    ]
+    groups = [
+        Group(one, [Entry(policy, href(policy)) for policy in found if policy.category == one])
+        for one in Category
+    ]
+    return [group for group in groups if group.entries]
+
+
+@cache
+def readme(policy: Policy[Any]) -> SafeString:
+    """The policy's documentation as HTML. HTML within the Markdown is shown as text, never passed on."""
+    html: str = _MARKDOWN.render(catalog.readme(policy))
+    return SafeString(html)
+
+
+def _words_of(policy: Policy[Any]) -> str:
+    return " ".join((policy.title, policy.summary, policy.name, *policy.aliases)).lower()

@@ -1,0 +1,39 @@
+"""A policy's configuration in one line, for lists: only what was set, in the words of its form."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from policies.schema import Schema, resolve
+
+MAX_ITEMS = 3
+MAX_LENGTH = 160
+
+
+def summary(schema: Schema, config: Mapping[str, Any]) -> str:
+    """Values that are the default anyway are left out, and so are secrets, which are not in `config`."""
+    words = "; ".join(_parts(schema, schema, config))
+    return words if len(words) <= MAX_LENGTH else f"{words[: MAX_LENGTH - 1].rstrip()}…"
+
+
+def _parts(schema: Schema, root: Schema, config: Mapping[str, Any]) -> list[str]:
+    found = []
+    for key, part in schema.get("properties", {}).items():
+        shape = resolve(part, root)
+        value = config.get(key)
+        if value in (None, "", [], {}) or value == shape.get("default"):
+            continue
+        found.append(_one(shape, root, shape.get("title") or key, value))
+    return found
+
+
+def _one(shape: Schema, root: Schema, title: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return title if value else f"not {title[:1].lower()}{title[1:]}"
+    if isinstance(value, Mapping):
+        return f"{title}: {', '.join(_parts(shape, root, value))}"
+    if not isinstance(value, list):
+        return f"{title} {value}"
+    item = resolve(shape.get("items", {}), root)
+    shown = [", ".join(_parts(item, root, one)) if isinstance(one, Mapping) else str(one) for one in value]
+    more = f" and {len(shown) - MAX_ITEMS} more" if len(shown) > MAX_ITEMS else ""
+    return f"{title}: {', '.join(shown[:MAX_ITEMS])}{more}"

@@ -1,0 +1,31 @@
+"""The catalog's pages: every policy by category, and each with its documentation."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from policies import browse, catalog
+from policies.contract import CATALOG_GROUP
+from policies.parameters import parameters
+
+
+def index(request: HttpRequest) -> HttpResponse:
+    context = browse.context(request, lambda policy: reverse("policy", args=[policy.name]))
+    return render(request, "policies/policy_list.html", context)
+
+
+def detail(request: HttpRequest, name: str) -> HttpResponse:
+    """An alias leads to the policy's own name."""
+    try:
+        policy = catalog.find(name)
+    except catalog.UnknownPolicy as error:
+        raise Http404(str(error)) from error
+    if policy.name != name:
+        return redirect("policy", policy.name)
+    context = {
+        "policy": policy,
+        "readme": browse.readme(policy),
+        "parameters": parameters(policy),
+        "group": CATALOG_GROUP,
+    }
+    return render(request, "policies/policy_detail.html", context)
