@@ -1,11 +1,28 @@
-"""Resources into force: compiled, checked, written for Envoy, acknowledged."""
+"""Resources into force: compiled, checked, written for Envoy, acknowledged.
 
-from collections.abc import Sequence
+Nothing bad goes live, and the unit of failure is one API with all of its policies: an API that is
+refused keeps its last good version, or stays out if it had none, and its neighbours go on.
+"""
 
+import logging
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from gateways.agent import ports
+from gateways.agent.admin import AdminUnreachable
 from gateways.agent.envoy import Envoy
-from gateways.agent.protocol import Ack
+from gateways.agent.protocol import Ack, ResourceAck
+from gateways.agent.publish import Configuration, Publisher, Rejected
 from gateways.agent.resources import AnyResource
 from gateways.agent.settings import Proxying
+from gateways.agent.store import Store, Stored
+from gateways.agent.translate import Key, Translation, conflict, translate
+from gateways.agent.xds import CompiledApi, Compiler
+
+log = logging.getLogger(__name__)
 
 
 class StaleSnapshot(Exception):
@@ -17,30 +34,208 @@ class StaleSnapshot(Exception):
         self.running = running
 
 
+@dataclass(frozen=True)
+class Serving:
+    """The version of an API that serves."""
+
+    compiled: CompiledApi
+    generation: int
+
+
 class Applier:
     """Thread-safe; one per state folder."""
 
-    def __init__(self, envoy: Envoy, proxying: Proxying = Proxying()) -> None:  # noqa: B008
+    def __init__(self, envoy: Envoy, proxying: Proxying | None = None) -> None:
         self.envoy = envoy
-        self.proxying = proxying
+        self._proxying = proxying or Proxying()
+        self._publisher = Publisher(envoy)
+        self._store = Store(envoy.state)
+        self._lock = threading.RLock()
+        self._serving: dict[Key, Serving] = {}
+        self._checked: set[str] = set()
+        self._snapshot: Stored | None = None
+        self._ack: Ack | None = None
 
     @property
     def generation(self) -> int:
         """The newest generation taken; 0 when none was."""
-        raise NotImplementedError
+        return self._snapshot.generation if self._snapshot else 0
 
     @property
     def digest(self) -> str:
-        raise NotImplementedError
+        return self._snapshot.digest if self._snapshot else ""
 
     @property
     def last_ack(self) -> Ack | None:
-        raise NotImplementedError
+        return self._ack
 
     def restore(self) -> Ack | None:
         """Applies what this folder applied last, so that a replica serves with the console away."""
-        raise NotImplementedError
+        with self._lock:
+            stored = self._store.load()
+            if stored is None:
+                return None
+            self._serving = self._kept(stored)
+            return self.apply(stored.resources, stored.generation, stored.digest)
+
+    def retry(self) -> Ack | None:
+        """Applies the newest snapshot again where some of it was refused: a port may be free by now."""
+        with self._lock:
+            snapshot, ack = self._snapshot, self._ack
+            if snapshot is None or ack is None or all(one.state == "applied" for one in ack.resources):
+                return ack
+            return self.apply(snapshot.resources, snapshot.generation, snapshot.digest)
 
     def apply(self, resources: Sequence[AnyResource], generation: int, digest: str) -> Ack:
         """Raises StaleSnapshot. Repeating a snapshot is harmless and retries what was refused."""
-        raise NotImplementedError
+        with self._lock:
+            if generation < self.generation:
+                raise StaleSnapshot(generation, self.generation)
+            began, offered = time.monotonic(), Stored(generation, digest, tuple(resources), {})
+            translation = translate(resources)
+            compiler = Compiler(self.envoy.state, translation.gateway, self._proxying)
+            refused = dict(translation.refused)
+            good = self._compiled(compiler, translation, refused)
+            try:
+                self._serving = self._take_into_force(compiler, good, refused, generation)
+            except (Rejected, AdminUnreachable) as error:
+                log.error("generation=%s applied=false reason=%s", generation, error)
+                self._ack = self._acknowledged(offered, began, (), reason=str(error))
+                return self._ack
+            older = {key: one.generation for key, one in self._serving.items() if key in refused}
+            self._snapshot = replace(offered, serving=older)
+            self._store.save(self._snapshot)
+            answers = [self._resource_ack(key, refused.get(key)) for key in sorted({*good, *refused})]
+            self._ack = self._acknowledged(offered, began, answers)
+            log.info(
+                "generation=%s applied=true apis=%s refused=%s ms=%s",
+                generation,
+                len(good),
+                len(refused),
+                self._ack.duration_ms,
+            )
+            return self._ack
+
+    def _compiled(
+        self, compiler: Compiler, translation: Translation, refused: dict[Key, str]
+    ) -> dict[Key, CompiledApi]:
+        """The APIs that can run, by key; the others are added to `refused` with the reason."""
+        good: dict[Key, CompiledApi] = {}
+        for api in translation.gateway.apis:
+            try:
+                good[api.key] = compiler.api(api)
+            except ValueError as error:
+                refused[api.key] = str(error)
+        _move(refused, good, self._blocked(good.values()))
+        unchecked = [one for one in good.values() if one.digest not in self._checked]
+        _move(refused, good, self._faulty(compiler, unchecked))
+        self._checked = {one.digest for one in good.values()}
+        return good
+
+    def _blocked(self, apis: Iterable[CompiledApi]) -> dict[Key, str]:
+        """The APIs whose port Envoy cannot have."""
+        pid = self.envoy.pid
+        sockets = {one.api.listener for one in apis}
+        answers = {listener: ports.why_not(listener.host, listener.port, pid) for listener in sockets}
+        found = {one.api.key: answers[one.api.listener] for one in apis}
+        return {key: reason for key, reason in found.items() if reason}
+
+    def _faulty(self, compiler: Compiler, apis: Sequence[CompiledApi]) -> dict[Key, str]:
+        """The APIs that Envoy itself would refuse, found by halving."""
+        reason = self.envoy.validate(compiler.candidate(apis)) if apis else None
+        if reason is None:
+            return {}
+        if len(apis) == 1:
+            return {apis[0].api.key: reason}
+        middle = len(apis) // 2
+        found = self._faulty(compiler, apis[:middle]) | self._faulty(compiler, apis[middle:])
+        return found or {one.api.key: reason for one in apis}
+
+    def _take_into_force(
+        self, compiler: Compiler, good: dict[Key, CompiledApi], refused: dict[Key, str], generation: int
+    ) -> dict[Key, Serving]:
+        """What serves from now on. A port that was lost between check and use costs its APIs alone."""
+        serving = self._settled(good, refused, generation)
+        try:
+            self._publisher.publish(_configuration(compiler, serving))
+        except Rejected:
+            unbound = self._unbound(good.values())
+            if not unbound:
+                self._publisher.publish(_configuration(compiler, self._serving))
+                raise
+            _move(refused, good, unbound)
+            serving = self._settled(good, refused, generation)
+            self._publisher.publish(_configuration(compiler, serving))
+        return serving
+
+    def _unbound(self, apis: Iterable[CompiledApi]) -> dict[Key, str]:
+        pid = self.envoy.pid
+        return {
+            one.api.key: f"port {one.api.listener.port} is in use by another process"
+            for one in apis
+            if pid is None or not ports.is_held(one.api.listener.port, pid)
+        }
+
+    def _settled(
+        self, good: dict[Key, CompiledApi], refused: dict[Key, str], generation: int
+    ) -> dict[Key, Serving]:
+        """The new versions, and the last good ones of the refused. What runs has the right of way."""
+        while True:
+            kept = {key: self._serving[key] for key in refused if key in self._serving}
+            standing = [one.compiled.api for one in kept.values()]
+            clashes = {key: conflict(one.api, standing) for key, one in good.items()}
+            clashing = {key: reason for key, reason in clashes.items() if reason}
+            if not clashing:
+                return {key: Serving(one, generation) for key, one in good.items()} | kept
+            _move(refused, good, clashing)
+
+    def _kept(self, stored: Stored) -> dict[Key, Serving]:
+        """The last good versions that an earlier process of this replica ran with."""
+        found: dict[Key, Serving] = {}
+        for generation in sorted(set(stored.serving.values())):
+            gateway = translate(self._store.load_kept(generation)).gateway
+            compiler = Compiler(self.envoy.state, gateway, self._proxying)
+            for api in gateway.apis:
+                if stored.serving.get(api.key) == generation:
+                    found[api.key] = Serving(compiler.api(api), generation)
+        return found
+
+    def _acknowledged(
+        self, offered: Stored, began: float, answers: Iterable[ResourceAck], reason: str = ""
+    ) -> Ack:
+        return Ack(
+            replica=self.envoy.node,
+            generation=offered.generation,
+            digest=offered.digest,
+            applied=not reason,
+            reason=reason,
+            duration_ms=round((time.monotonic() - began) * 1000),
+            at=datetime.now(UTC),
+            resources=tuple(answers),
+        )
+
+    def _resource_ack(self, key: Key, reason: str | None) -> ResourceAck:
+        serving = self._serving.get(key)
+        return ResourceAck(
+            namespace=key[0],
+            name=key[1],
+            state="refused" if reason else "applied",
+            reason=reason or "",
+            running_generation=serving.generation if serving else None,
+        )
+
+
+def _configuration(compiler: Compiler, serving: Mapping[Key, Serving]) -> Configuration:
+    apis = [one.compiled for one in serving.values()]
+    listening = sorted({one.api.listener.port for one in apis})
+    return Configuration(
+        listeners=compiler.listeners(apis),
+        route_configs={port: compiler.route_config(port, apis) for port in listening},
+        clusters={name: made for one in apis for name, made in one.clusters.items()},
+    )
+
+
+def _move(refused: dict[Key, str], good: dict[Key, CompiledApi], reasons: Mapping[Key, str]) -> None:
+    for key, reason in reasons.items():
+        refused[key] = reason
+        good.pop(key, None)

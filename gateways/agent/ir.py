@@ -33,7 +33,7 @@ class OutboundTls:
     key: str = ""
     alpn: tuple[str, ...] = ()
     min_version: str = "1.2"
-    max_version: str = "1.2"
+    max_version: str = "1.3"
     ciphers: tuple[str, ...] = ()
 
 

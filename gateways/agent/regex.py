@@ -10,6 +10,7 @@ MOST_GROUPS = 9
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 _NEGATED = {r"\S": r"[^?\s]", r"\W": r"[^?\w]", r"\D": r"[^?\d]"}
+_CAPTURING = re.compile(r"\((?!\?)|\(\?P?<\w+>")
 _ESCAPE = r"\\Q.*?(?:\\E|$)|\\[pP]\{[^}]*\}|\\."
 _OUTSIDE = re.compile(_ESCAPE + r"|\[\^?\]?|.", re.DOTALL)
 _IN_CLASS = re.compile(r"\[:\^?\w+:\]|" + _ESCAPE + r"|.", re.DOTALL)
@@ -46,12 +47,24 @@ def escape(text: str) -> str:
     return str(re2.escape(text))
 
 
-def first_group(expression: str) -> int:
-    """Where the expression's first capturing group opens; -1 when it has none."""
+def around_first_group(expression: str) -> tuple[str, str, str, str]:
+    """(before, opening, inside, after) of the first capturing group of a checked expression.
+
+    Opening is "(" or "(?P<name>"; the closing parenthesis stands between inside and after.
+    """
+    start, opening, depth = -1, "", 0
     for position, piece, in_class in _tokens(expression):
-        if piece == "(" and not in_class and not re.match(r"\?(?!P?<)", expression[position + 1 :]):
-            return position
-    return -1
+        if in_class or piece not in ("(", ")"):
+            continue
+        if start < 0:
+            if piece == "(" and (opens := _CAPTURING.match(expression, position)):
+                start, opening, depth = position, opens[0], 1
+            continue
+        depth += 1 if piece == "(" else -1
+        if depth == 0:
+            inside = expression[start + len(opening) : position]
+            return expression[:start], opening, inside, expression[position + 1 :]
+    raise ValueError(f'"{expression}" has no capturing group')
 
 
 def within_path(expression: str) -> str:

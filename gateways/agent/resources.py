@@ -7,12 +7,13 @@ files work unchanged. Every model is frozen and refuses unknown fields.
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.alias_generators import to_camel
 
 API_VERSION = "gateway.mulesoft.com/v1alpha1"
+DEFAULT_ORDER = 50
 ApiVersion = Literal["gateway.mulesoft.com/v1alpha1", "gateway.mulesoft.com/v1beta1"]
 
 
@@ -99,7 +100,7 @@ class PolicyBindingSpec(Model):
     target_ref: TargetRef
     policy_ref: PolicyRef
     config: dict[str, Any] = {}
-    order: int = 50
+    order: int = DEFAULT_ORDER
     rules: tuple[Rule, ...] = ()
 
 
@@ -131,6 +132,20 @@ class ConfigurationSpec(Model):
     default_tls: dict[str, Any] | None = Field(None, alias="defaultTLS")
     resource_limits: dict[str, Any] | None = None
     platform_connection: dict[str, Any] | None = None
+
+    @property
+    def part(self) -> tuple[str, dict[str, Any]]:
+        """The name of the one field that is set, as resources write it, and what it holds."""
+        set_fields = self.model_dump(by_alias=True, exclude_none=True)
+        return next(iter(set_fields.items()))
+
+    @model_validator(mode="after")
+    def _holds_one_part(self) -> Self:
+        names = list(self.model_dump(by_alias=True, exclude_none=True))
+        if len(names) != 1:
+            found = " and ".join(names) or "none"
+            raise ValueError(f"exactly one setting belongs here, found {found}; write one document for each")
+        return self
 
 
 class Configuration(Resource):

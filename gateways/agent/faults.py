@@ -1,0 +1,71 @@
+"""What is wrong with a resource, said so that its author can mend it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from pydantic import ValidationError
+
+from gateways.agent.resources import AnyResource
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`path` leads to the field inside the resource's document, such as ("spec", "rules", 0, "path")."""
+
+    kind: str
+    namespace: str
+    name: str
+    path: Path
+    message: str
+    is_warning: bool = False
+
+    @property
+    def field(self) -> str:
+        return dotted(self.path)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}: {self.field}: {self.message}"
+
+
+class Faulty(ValueError):
+    """Raised with the faults of one resource."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = faults
+
+
+def fault(resource: AnyResource, path: Path, message: str, *, is_warning: bool = False) -> Fault:
+    return Fault(resource.kind, *resource.key, path, message, is_warning)
+
+
+def dotted(path: Path) -> str:
+    """spec.rules[0].path"""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def explained(error: ValidationError) -> Iterator[tuple[Path, str]]:
+    """Each mistake as (path, message), without the input, which may be a secret."""
+    for mistake in error.errors(include_input=False, include_url=False):
+        yield mistake["loc"], _message(mistake["type"], mistake["msg"])
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """ "; did you mean X?", or nothing."""
+    close = get_close_matches(name, known, n=1)
+    return f'; did you mean "{close[0]}"?' if close else ""
+
+
+def _message(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "there is no such field; check its spelling"
+    if kind == "missing":
+        return "is missing"
+    if kind == "union_tag_not_found":
+        return "has no kind"
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]

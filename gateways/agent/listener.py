@@ -1,0 +1,156 @@
+"""The sockets that requests arrive at, as Envoy's listeners."""
+
+from pathlib import Path
+from typing import Any
+
+from gateways.agent import ir
+from gateways.agent.accesslog import LOG_FORMAT, PATH_FILTER
+from gateways.agent.bootstrap import watched
+from gateways.agent.chain import slots
+from gateways.agent.cluster import certificates, tls_parameters
+from gateways.agent.settings import Proxying
+from policies.contract import TYPE_URL
+
+MOST_HEADERS_KB = 60
+SERVER_NAME = "gatewright"
+PROBE_PATH = "/probes/readiness"
+_HTTP = TYPE_URL + "envoy.extensions.filters.http."
+_MANAGER = TYPE_URL + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+
+
+def listener(given: ir.Listener, gateway: ir.Gateway, proxying: Proxying, state: Path) -> dict[str, Any]:
+    """Its routes come from the file rds-PORT.json."""
+    routes = {
+        "rds": {
+            "route_config_name": route_config_name(given.port),
+            "config_source": watched(state / "envoy", state / "envoy" / f"rds-{given.port}.json"),
+        }
+    }
+    filters = [PATH_FILTER, *slots(), _router(proxying)]
+    manager = _manager(given.port, gateway, proxying) | {"access_log": [_access_log(state)]}
+    made = _listener(given, manager | routes | {"http_filters": filters})
+    made["per_connection_buffer_limit_bytes"] = proxying.buffer_limit_bytes
+    if gateway.uses_proxy_protocol:
+        typed = {"@type": TYPE_URL + "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol"}
+        made["listener_filters"] = [{"name": "envoy.filters.listener.proxy_protocol", "typed_config": typed}]
+    return made
+
+
+def probe_listener(port: int, is_ready: bool) -> dict[str, Any]:
+    """Readiness for orchestrators: 503 while Envoy drains, and until something is served."""
+    check = {
+        "name": "envoy.filters.http.health_check",
+        "typed_config": {
+            "@type": _HTTP + "health_check.v3.HealthCheck",
+            "pass_through_mode": False,
+            "headers": [{"name": ":path", "string_match": {"prefix": PROBE_PATH}}],
+        },
+    }
+    not_ready = {"match": {"prefix": "/"}, "direct_response": {"status": 503}}
+    manager = {
+        "@type": _MANAGER,
+        "stat_prefix": "probe",
+        "generate_request_id": False,
+        "route_config": {"virtual_hosts": [{"name": "probe", "domains": ["*"], "routes": [not_ready]}]},
+        "http_filters": [*([check] if is_ready else []), _router(Proxying())],
+    }
+    return _listener(ir.Listener(port, "0.0.0.0"), manager)  # noqa: S104 orchestrators probe from outside
+
+
+def listener_name(port: int) -> str:
+    return f"p{port}"
+
+
+def route_config_name(port: int) -> str:
+    return f"p{port}"
+
+
+def _listener(given: ir.Listener, manager: dict[str, Any]) -> dict[str, Any]:
+    network = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
+    chain: dict[str, Any] = {"filters": [network]}
+    if given.tls is not None:
+        chain["transport_socket"] = {
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": _inbound_tls(given.tls),
+        }
+    return {
+        "name": listener_name(given.port),
+        "address": {"socket_address": {"address": given.host, "port_value": given.port}},
+        "filter_chains": [chain],
+    }
+
+
+def _manager(port: int, gateway: ir.Gateway, proxying: Proxying) -> dict[str, Any]:
+    """Paths are made plain before anything looks at them, so routes, policies and upstreams see the same.
+
+    `%2F` and `%5C` are answered with a redirect to the plain path, as Envoy advises for edges: kept, a
+    condition on `/admin/.*` would not see what an upstream that decodes them sees; decoded silently,
+    clients that mean them would get other answers than they asked for.
+    """
+    stream_idle = gateway.stream_idle_seconds or proxying.stream_idle_seconds
+    return {
+        "@type": _MANAGER,
+        "stat_prefix": f"p{port}",
+        "codec_type": "AUTO",
+        "use_remote_address": True,
+        "internal_address_config": {"unix_sockets": False},
+        "normalize_path": True,
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "UNESCAPE_AND_REDIRECT",
+        "max_request_headers_kb": MOST_HEADERS_KB,
+        "common_http_protocol_options": {"idle_timeout": f"{proxying.connection_idle_seconds:g}s"},
+        "stream_idle_timeout": f"{stream_idle:g}s",
+        "request_headers_timeout": "30s",
+        "http2_protocol_options": {"max_concurrent_streams": 100},
+        "generate_request_id": False,
+        "server_name": SERVER_NAME,
+        "server_header_transformation": "PASS_THROUGH" if proxying.removes_server_header else "OVERWRITE",
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
+        "forward_client_cert_details": proxying.forward_client_cert,
+        "local_reply_config": _json_replies(),
+    }
+
+
+def _json_replies() -> dict[str, Any]:
+    """What Envoy itself answers is JSON; a Lua policy's own body stays as it is."""
+    not_lua = {
+        "name": "envoy.access_loggers.extension_filters.cel",
+        "typed_config": {
+            "@type": TYPE_URL + "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+            "expression": "response.code_details != 'lua_response'",
+        },
+    }
+    body = {"json_format": {"error": "%LOCAL_REPLY_BODY%"}, "content_type": "application/json"}
+    return {"mappers": [{"filter": {"extension_filter": not_lua}, "body_format_override": body}]}
+
+
+def _router(proxying: Proxying) -> dict[str, Any]:
+    typed = {"@type": _HTTP + "router.v3.Router", "suppress_envoy_headers": not proxying.emits_envoy_headers}
+    return {"name": "envoy.filters.http.router", "typed_config": typed}
+
+
+def _access_log(state: Path) -> dict[str, Any]:
+    return {
+        "name": "envoy.access_loggers.file",
+        "typed_config": {
+            "@type": TYPE_URL + "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": str(state / "access.log"),
+            "log_format": {"json_format": LOG_FORMAT},
+        },
+    }
+
+
+def _inbound_tls(tls: ir.InboundTls) -> dict[str, Any]:
+    validation: dict[str, Any] = {}
+    if tls.trusted_ca:
+        validation = {"validation_context": {"trusted_ca": {"inline_string": tls.trusted_ca}}}
+    return {
+        "@type": TYPE_URL + "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+        "require_client_certificate": tls.requires_client_certificate,
+        "common_tls_context": {
+            "tls_params": tls_parameters(tls),
+            "alpn_protocols": list(tls.alpn),
+            **certificates(tls),
+            **validation,
+        },
+    }

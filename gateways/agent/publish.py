@@ -1,0 +1,145 @@
+"""Configuration into a running Envoy through the files it watches, and its word that it took it.
+
+A file's version is the digest of its content, so an unchanged file is not touched, and Envoy's
+`version_text` is proof of what is in force.
+"""
+
+import hashlib
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateways.agent import state as files
+from gateways.agent.admin import AdminUnreachable
+from gateways.agent.envoy import Envoy
+from gateways.agent.xds import discovery
+
+TAKE_SECONDS = 15
+WARM_SECONDS = 2
+POLL_SECONDS = 0.005
+_CDS, _LDS = "cluster_manager.cds", "listener_manager.lds"
+_STATS = r"^(cluster_manager\.(cds\.|warming_clusters)|listener_manager\.lds\.|http\.p[0-9]+\.rds\.).*"
+
+
+class Rejected(RuntimeError):
+    """Envoy does not take the configuration; the text holds its own words."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """`route_configs` by port, `clusters` by name."""
+
+    listeners: Sequence[dict[str, Any]]
+    route_configs: Mapping[int, dict[str, Any]]
+    clusters: Mapping[str, dict[str, Any]]
+
+
+class Publisher:
+    def __init__(self, envoy: Envoy) -> None:
+        self._envoy = envoy
+        self._folder = envoy.folder
+
+    def publish(self, wanted: Configuration) -> None:
+        """Clusters old and new first, then routes and listeners, then the old clusters go.
+
+        The routes of a port that is given up are emptied before its listener drains. Raises Rejected.
+        """
+        rejected = self._rejections()
+        known = {one["name"]: one for one in self._read("cds.json")}
+        version = self._write("cds.json", "cluster.v3.Cluster", {**known, **wanted.clusters}.values())
+        self._wait({_CDS: version}, rejected)
+        self._wait_until_warm()
+        versions: dict[str, str] = {}
+        given_up = self._ports() - set(wanted.route_configs)
+        for port, routes in [*wanted.route_configs.items(), *((port, _empty(port)) for port in given_up)]:
+            version = self._write(f"rds-{port}.json", "route.v3.RouteConfiguration", [routes])
+            if port in wanted.route_configs:
+                versions[f"http.p{port}.rds.p{port}"] = version
+        versions[_LDS] = self._write("lds.json", "listener.v3.Listener", wanted.listeners)
+        self._wait(versions, rejected)
+        version = self._write("cds.json", "cluster.v3.Cluster", wanted.clusters.values())
+        self._wait({_CDS: version}, rejected)
+        for port in given_up:
+            (self._folder / f"rds-{port}.json").unlink(missing_ok=True)
+
+    def _read(self, name: str) -> list[dict[str, Any]]:
+        try:
+            resources: list[dict[str, Any]] = json.loads((self._folder / name).read_bytes())["resources"]
+        except (FileNotFoundError, ValueError):
+            return []
+        return [{key: value for key, value in one.items() if key != "@type"} for one in resources]
+
+    def _ports(self) -> set[int]:
+        found = (re.fullmatch(r"rds-([0-9]+)\.json", path.name) for path in self._folder.iterdir())
+        return {int(match[1]) for match in found if match}
+
+    def _write(self, name: str, kind: str, resources: Any) -> str:
+        """Replaces the file where its content differs; returns the content's version."""
+        resources = list(resources)
+        plain = json.dumps(resources, sort_keys=True, separators=(",", ":"))
+        version = hashlib.sha256(plain.encode()).hexdigest()[:16]
+        path = self._folder / name
+        if not _has_version(path, version):
+            files.write_json(path, discovery(version, kind, resources))
+        return version
+
+    def _rejections(self) -> int:
+        return _rejected(self._envoy.admin.stats(_STATS))
+
+    def _wait(self, versions: Mapping[str, str], rejected: int) -> None:
+        """Until Envoy names these versions as its own."""
+        missing = dict(versions)
+
+        def is_taken() -> bool:
+            stats = self._stats()
+            for name, version in list(missing.items()):
+                if stats.get(f"{name}.version_text") == version:
+                    del missing[name]
+            if missing and _rejected(stats) > rejected:
+                raise Rejected(f"Envoy refused the update: {self._envoy.log_tail(800)}")
+            return not missing
+
+        if not _until(is_taken, TAKE_SECONDS):
+            raise Rejected(f"Envoy did not take {', '.join(sorted(missing))} within {TAKE_SECONDS} s")
+
+    def _wait_until_warm(self) -> None:
+        """Gives names of new upstreams a moment to resolve, so that their first requests do not meet 503."""
+        _until(lambda: not self._stats().get("cluster_manager.warming_clusters"), WARM_SECONDS)
+
+    def _stats(self) -> dict[str, int | str]:
+        try:
+            return self._envoy.admin.stats(_STATS)
+        except AdminUnreachable:
+            return {}
+
+
+def _has_version(path: Path, version: str) -> bool:
+    """The version stands first in the file; the rest of it may be megabytes."""
+    try:
+        with path.open("rb") as file:
+            return file.read(64).startswith(f'{{"version_info":"{version}"'.encode())
+    except FileNotFoundError:
+        return False
+
+
+def _rejected(stats: Mapping[str, int | str]) -> int:
+    return sum(int(value) for name, value in stats.items() if name.endswith(".update_rejected"))
+
+
+def _empty(port: int) -> dict[str, Any]:
+    return {"name": f"p{port}", "virtual_hosts": []}
+
+
+def _until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        pause.wait(POLL_SECONDS)
+    return True

@@ -1,0 +1,207 @@
+"""Reads resources from YAML files, and remembers the file and line of every field."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from gateways.agent import resources as r
+from gateways.agent.faults import Fault, dotted, explained
+
+_SUFFIXES = (".yaml", ".yml")
+_VERSIONS = ("gateway.mulesoft.com/v1alpha1", "gateway.mulesoft.com/v1beta1")
+_VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One line for the author of a file."""
+
+    file: Path
+    line: int
+    message: str
+    is_warning: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {'warning: ' if self.is_warning else ''}{self.message}"
+
+
+@dataclass(frozen=True)
+class Document:
+    """One resource, where it stands, and the YAML it was made from."""
+
+    resource: r.AnyResource
+    file: Path
+    node: yaml.Node
+
+    @property
+    def line(self) -> int:
+        return self.node.start_mark.line + 1
+
+    def problem(self, fault: Fault) -> Problem:
+        return Problem(self.file, line_of(self.node, fault.path), str(fault), fault.is_warning)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    documents: tuple[Document, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def resources(self) -> tuple[r.AnyResource, ...]:
+        return tuple(document.resource for document in self.documents)
+
+    @property
+    def is_sound(self) -> bool:
+        return all(problem.is_warning for problem in self.problems)
+
+    def located(self, faults: Iterable[Fault]) -> Iterator[Problem]:
+        """The faults of these resources, with file and line."""
+        known = {(one.resource.kind, *one.resource.key): one for one in self.documents}
+        for fault in faults:
+            yield known[fault.kind, fault.namespace, fault.name].problem(fault)
+
+
+@dataclass
+class _Reading:
+    environ: Mapping[str, str]
+    documents: list[Document] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """Every document of the folder's YAML files, by file name. Raises OSError for an unreadable folder."""
+    reading = _Reading(environ)
+    for path in sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES and path.is_file()):
+        _read(reading, path, path.read_bytes())
+    return Loaded(tuple(reading.documents), tuple(reading.problems))
+
+
+def load_text(text: str, environ: Mapping[str, str] = os.environ, file: Path = Path("-")) -> Loaded:
+    """The documents of one text."""
+    reading = _Reading(environ)
+    _read(reading, file, text.encode())
+    return Loaded(tuple(reading.documents), tuple(reading.problems))
+
+
+def line_of(node: yaml.Node, path: Iterable[str | int]) -> int:
+    """The line, from 1, of the field, or of the nearest one around it that is there."""
+    line = node.start_mark.line + 1
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == part), None)
+            if found is None:
+                return line
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            return line
+    return line
+
+
+def _read(reading: _Reading, file: Path, content: bytes) -> None:
+    loader: yaml.SafeLoader | None = None
+    try:
+        loader = yaml.SafeLoader(content)
+        while loader.check_node():
+            node = loader.get_node()
+            if node is not None:
+                _check_keys(node)
+                _document(reading, file, node, loader.construct_document(node))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reading.problems.append(_broken(file, error))
+    finally:
+        if loader is not None:
+            loader.dispose()
+
+
+def _document(reading: _Reading, file: Path, node: yaml.Node, data: Any) -> None:
+    if data is None:
+        return
+    line = node.start_mark.line + 1
+    if not isinstance(data, dict):
+        reading.problems.append(Problem(file, line, "this document is not a mapping of fields"))
+        return
+    version = data.get("apiVersion")
+    if version not in _VERSIONS:
+        text = f'apiVersion "{version}" is not {_VERSIONS[0]}; the document is ignored'
+        reading.problems.append(Problem(file, line_of(node, ["apiVersion"]), text, is_warning=True))
+        return
+    for path, name in _variables(data):
+        if name not in reading.environ:
+            text = f"the environment has no variable {name}; set it, or write the value"
+            reading.problems.append(_at(file, node, data, path, text))
+    try:
+        resource = r.RESOURCE.validate_python(_resolved(data, reading.environ))
+    except ValidationError as error:
+        for where, message in explained(error):
+            path = where[1:] if where and where[0] == data.get("kind") else where
+            reading.problems.append(_at(file, node, data, path, message))
+        return
+    first = next((one for one in reading.documents if _same(one.resource, resource)), None)
+    if first is not None:
+        text = f"is already defined at {first.file}:{first.line}; choose another name"
+        reading.problems.append(_at(file, node, data, ("metadata", "name"), text))
+        return
+    reading.documents.append(Document(resource, file, node))
+
+
+def _same(one: r.AnyResource, other: r.AnyResource) -> bool:
+    return (one.kind, one.key) == (other.kind, other.key)
+
+
+def _at(file: Path, node: yaml.Node, data: dict[str, Any], path: tuple[str | int, ...], text: str) -> Problem:
+    metadata = data.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    subject = f"{data.get('kind') or 'document'} {name}" if name else str(data.get("kind") or "document")
+    return Problem(file, line_of(node, path), f"{subject}: {dotted(path) or 'kind'}: {text}")
+
+
+def _variables(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Where inside any `config` a `$NAME` stands, and its name."""
+    if isinstance(value, dict | list):
+        for key, one in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _variables(one, (*path, key))
+    elif isinstance(value, str) and "config" in path and (match := _VARIABLE.fullmatch(value)):
+        yield path, match[1]
+
+
+def _resolved(value: Any, environ: Mapping[str, str], in_config: bool = False) -> Any:
+    """The value with the variables inside any `config` replaced by the environment's."""
+    if isinstance(value, dict):
+        return {key: _resolved(one, environ, in_config or key == "config") for key, one in value.items()}
+    if isinstance(value, list):
+        return [_resolved(one, environ, in_config) for one in value]
+    if isinstance(value, str) and in_config and (match := _VARIABLE.fullmatch(value)):
+        return environ.get(match[1], value)
+    return value
+
+
+def _check_keys(node: yaml.Node) -> None:
+    """YAML readers keep the last of two equal keys without a word. Raises MarkedYAMLError."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[Any] = set()
+        for key, value in node.value:
+            if key.value in seen and isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(
+                    problem=f'"{key.value}" is given twice', problem_mark=key.start_mark
+                )
+            if isinstance(key, yaml.ScalarNode):
+                seen.add(key.value)
+            _check_keys(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for one in node.value:
+            _check_keys(one)
+
+
+def _broken(file: Path, error: yaml.YAMLError | UnicodeDecodeError) -> Problem:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return Problem(file, error.problem_mark.line + 1, f"the YAML is broken: {error.problem}")
+    return Problem(file, 1, f"the file is not YAML: {error}")

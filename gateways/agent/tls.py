@@ -1,0 +1,108 @@
+"""The configuration of `tls` and `tls-outbound` bindings, with certificates that fit their keys."""
+
+from typing import Literal, Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from pydantic import Field, field_validator, model_validator
+
+from gateways.agent import ir
+from gateways.agent.resources import Model
+
+INBOUND = ("tls", "tls-inbound")
+OUTBOUND = ("tls-outbound",)
+TLS_1_3_CIPHERS = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
+
+Version = Literal["1.0", "1.1", "1.2", "1.3"]
+
+
+class Certificate(Model):
+    key: str
+    crt: str
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        try:
+            certificate = x509.load_pem_x509_certificates(self.crt.encode())[0]
+        except ValueError:
+            raise ValueError("crt is not a PEM certificate") from None
+        try:
+            key = load_pem_private_key(self.key.encode(), None)
+        except (ValueError, TypeError):
+            raise ValueError("key is not a PEM private key without a passphrase") from None
+        if isinstance(key, rsa.RSAPrivateKey) and key.key_size < 2048:
+            raise ValueError(f"key has {key.key_size} bits; use 2048 or more")
+        if key.public_key() != certificate.public_key():
+            raise ValueError("crt and key do not belong together")
+        return self
+
+
+class TlsConfig(Model):
+    trusted_ca: str = Field("", alias="trustedCA")
+    certificate: Certificate | None = None
+    alpn: tuple[str, ...] = ()
+    minversion: Version = "1.2"
+    maxversion: Version | None = None
+    ciphers: tuple[str, ...] = ()
+
+    @field_validator("trusted_ca")
+    @classmethod
+    def _is_pem(cls, value: str) -> str:
+        try:
+            _ = value and x509.load_pem_x509_certificates(value.encode())
+        except ValueError:
+            raise ValueError("is not a PEM certificate, or several one after the other") from None
+        return value
+
+    @property
+    def older_ciphers(self) -> tuple[str, ...]:
+        """Those of TLS 1.3 are fixed and may not be listed."""
+        return tuple(cipher for cipher in self.ciphers if cipher not in TLS_1_3_CIPHERS)
+
+
+class InboundConfig(TlsConfig):
+    require_client_certificate: bool = False
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if self.certificate is None:
+            raise ValueError("certificate is missing; give its key and crt as PEM")
+        if self.require_client_certificate and not self.trusted_ca:
+            raise ValueError("requireClientCertificate needs trustedCA")
+        return self
+
+    def to_ir(self) -> ir.InboundTls:
+        assert self.certificate is not None
+        return ir.InboundTls(
+            certificate=self.certificate.crt,
+            key=self.certificate.key,
+            trusted_ca=self.trusted_ca,
+            requires_client_certificate=self.require_client_certificate,
+            alpn=self.alpn or ir.InboundTls.alpn,
+            min_version=self.minversion,
+            max_version=self.maxversion or ir.InboundTls.max_version,
+            ciphers=self.older_ciphers,
+        )
+
+
+class OutboundConfig(TlsConfig):
+    skip_validation: bool = False
+
+    @model_validator(mode="after")
+    def _is_trusted(self) -> Self:
+        if not self.trusted_ca and not self.skip_validation:
+            raise ValueError("trustedCA is missing; give it as PEM, or set skipValidation: true")
+        return self
+
+    def to_ir(self) -> ir.OutboundTls:
+        return ir.OutboundTls(
+            skips_validation=self.skip_validation,
+            trusted_ca=self.trusted_ca,
+            certificate=self.certificate.crt if self.certificate else "",
+            key=self.certificate.key if self.certificate else "",
+            alpn=self.alpn,
+            min_version=self.minversion,
+            max_version=self.maxversion or ir.OutboundTls.max_version,
+            ciphers=self.older_ciphers,
+        )

@@ -1,0 +1,158 @@
+"""From the IR to the files that Envoy reads.
+
+A route carries its API's whole policy chain, so both change in one step (see `chain`).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gateways.agent import ir
+from gateways.agent.chain import Step, filled
+from gateways.agent.cluster import cluster, cluster_name
+from gateways.agent.listener import listener, probe_listener, route_config_name
+from gateways.agent.match import Match, matches
+from gateways.agent.settings import Proxying
+from policies.catalog import find
+from policies.contract import TYPE_URL, Scope
+
+_FRACTION = 1_000_000
+
+
+@dataclass(frozen=True)
+class CompiledApi:
+    """One API as Envoy has it; `clusters` by name."""
+
+    api: ir.Api
+    routes: tuple[dict[str, Any], ...]
+    clusters: Mapping[str, dict[str, Any]]
+
+    @cached_property
+    def digest(self) -> str:
+        plain = json.dumps([self.routes, self.clusters, repr(self.api.listener)], sort_keys=True)
+        return hashlib.sha256(plain.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """`state` is the gateway's state folder; the rest holds for every API."""
+
+    state: Path
+    gateway: ir.Gateway
+    proxying: Proxying
+
+    def api(self, api: ir.Api) -> CompiledApi:
+        """Raises ValueError where a policy cannot be compiled; the text names its binding."""
+        idle = self.gateway.upstream_idle_seconds or self.proxying.upstream_idle_seconds
+        return CompiledApi(
+            api,
+            tuple(self._routes(api)),
+            {cluster_name(one): cluster(one, self.proxying, idle) for one in api.upstreams},
+        )
+
+    def listeners(self, apis: Sequence[CompiledApi]) -> list[dict[str, Any]]:
+        served = ir.Gateway(tuple(compiled.api for compiled in apis)).listeners
+        made = [listener(one, self.gateway, self.proxying, self.state) for one in served]
+        if self.gateway.probe_port is not None:
+            made.append(probe_listener(self.gateway.probe_port, is_ready=bool(apis)))
+        return made
+
+    def route_config(self, port: int, apis: Iterable[CompiledApi]) -> dict[str, Any]:
+        """The routes of one port; APIs that live on other ports are passed over."""
+        here = sorted((one for one in apis if one.api.listener.port == port), key=lambda one: one.api.key)
+        routes = [route for compiled in here for route in compiled.routes]
+        config: dict[str, Any] = {
+            "name": route_config_name(port),
+            "virtual_hosts": [{"name": f"p{port}", "domains": ["*"], "routes": [*routes, _nothing_here()]}],
+        }
+        if self.proxying.removes_server_header:
+            config["response_headers_to_remove"] = ["server"]
+        return config
+
+    def candidate(self, apis: Sequence[CompiledApi]) -> dict[str, Any]:
+        """A whole static configuration of these APIs, for `envoy --mode validate`."""
+        listeners = self.listeners(apis)
+        for one in listeners:
+            manager = one["filter_chains"][0]["filters"][0]["typed_config"]
+            if manager.pop("rds", None):
+                port = one["address"]["socket_address"]["port_value"]
+                manager["route_config"] = self.route_config(port, apis)
+        clusters = {name: made for one in apis for name, made in one.clusters.items()}
+        return {"static_resources": {"listeners": listeners, "clusters": list(clusters.values())}}
+
+    def _routes(self, api: ir.Api) -> Iterator[dict[str, Any]]:
+        chain = self._chain(api)
+        takes_everything = False
+        for route in api.routes:
+            name = f"{api.namespace}/{api.name}/{route.label}"
+            for rule in route.rules or (ir.Rule(),):
+                for match in matches(api.base_path, rule):
+                    takes_everything = takes_everything or match.is_everything
+                    for made in self._to_targets(match, route.targets):
+                        yield {"name": name, **made, **chain}
+        if not takes_everything:
+            (match,) = matches(api.base_path, ir.Rule())
+            answer = _answer(404, "No route of this API matches the request.")
+            yield {"name": f"{api.namespace}/{api.name}/none", "match": match.match, **answer, **chain}
+
+    def _chain(self, api: ir.Api) -> dict[str, Any]:
+        steps: list[Step] = []
+        route_config: dict[str, Any] = {}
+        for use in api.policies:
+            scope = Scope(use.binding, f"{api.namespace}/{api.name}", api.base_path, self.state)
+            try:
+                compiled = find(use.policy).compile(use.config, scope)
+            except ValueError as error:
+                raise ValueError(f"policy {use.policy} ({use.binding}): {error}") from error
+            steps.append(Step(compiled.filters, use.conditions))
+            route_config |= compiled.route_config
+        slots = {**filled(api.base_path, steps), **route_config}
+        return {"typed_per_filter_config": slots} if slots else {}
+
+    def _to_targets(self, match: Match, targets: Sequence[ir.WeightedTarget]) -> Iterator[dict[str, Any]]:
+        """One route; one for each target where they differ in path, which Envoy cannot weigh in one."""
+        if len({target.destination_path for target in targets}) == 1:
+            yield {"match": match.match, "route": self._action(match, targets)}
+            return
+        total, so_far = sum(target.weight for target in targets), 0
+        for target in targets:
+            so_far += target.weight
+            share = {"numerator": round(_FRACTION * so_far / total), "denominator": "MILLION"}
+            fraction = {"runtime_fraction": {"default_value": share}} if so_far < total else {}
+            yield {"match": {**match.match, **fraction}, "route": self._action(match, [target])}
+
+    def _action(self, match: Match, targets: Sequence[ir.WeightedTarget]) -> dict[str, Any]:
+        response = self.gateway.upstream_response_seconds or self.proxying.upstream_response_seconds
+        action = {"timeout": f"{response:g}s", **match.rewrite(targets[0].destination_path)}
+        if self.proxying.rewrites_host:
+            action["append_x_forwarded_host"] = True
+        if len(targets) == 1:
+            return {**action, **self._to(targets[0], "cluster")}
+        weighed = [{**self._to(target, "name"), "weight": target.weight} for target in targets]
+        return {**action, "weighted_clusters": {"clusters": weighed}}
+
+    def _to(self, target: ir.WeightedTarget, field: str) -> dict[str, Any]:
+        to = {field: cluster_name(target.upstream)}
+        if self.proxying.rewrites_host:
+            to["host_rewrite_literal"] = target.upstream.authority
+        return to
+
+
+def discovery(version: str, kind: str, resources: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """A file of discovered resources; `kind` is such as "listener.v3.Listener"."""
+    return {
+        "version_info": version,
+        "resources": [{"@type": f"{TYPE_URL}envoy.config.{kind}", **resource} for resource in resources],
+    }
+
+
+def _nothing_here() -> dict[str, Any]:
+    return {"match": {"prefix": "/"}, **_answer(404, "No API is served here.")}
+
+
+def _answer(status: int, text: str) -> dict[str, Any]:
+    return {"direct_response": {"status": status, "body": {"inline_string": text}}}
