@@ -23,7 +23,6 @@ class Intake:
         self.unsent: Ack | None = None
         self._gateway_id = gateway_id
         self._replica_id = replica_id
-        self._snapshot: Snapshot | None = None
         self._lock = threading.Lock()
 
     def restore(self) -> None:
@@ -52,10 +51,8 @@ class Intake:
         """Try again what was refused: a port may be free now. A changed answer waits in `unsent`."""
         with self._lock:
             before = self.applier.last_ack
-            if before is None or all(resource.state == "applied" for resource in before.resources):
-                return
-            after = self._apply(self._snapshot) if self._snapshot else self.applier.restore()
-            if after and after.resources != before.resources:
+            after = self.applier.retry()
+            if after and before and after.resources != before.resources:
                 self.unsent = after
 
     def sent(self, ack: Ack) -> None:
@@ -72,12 +69,6 @@ class Intake:
             return self._unreadable(body, "; ".join(mistakes[:3]))
         if snapshot.gateway != self._gateway_id:
             return self._refusal(snapshot.generation, snapshot.digest, "the snapshot is another gateway's")
-        ack = self._apply(snapshot)
-        if ack.applied:
-            self._snapshot = snapshot
-        return ack
-
-    def _apply(self, snapshot: Snapshot) -> Ack:
         return self.applier.apply(snapshot.resources, snapshot.generation, snapshot.digest)
 
     def _unreadable(self, body: bytes, reason: str) -> Ack:
