@@ -1,14 +1,131 @@
 """The overview of an environment: its state in four figures, what to do next, what changed last."""
 
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from console.models import AuditEntry
+from analytics import queries
+from analytics.queries import Figures
+from analytics.ranges import last
+from apis.models import ApiInstance, PolicyBinding
+from apis.status import statuses_of
+from console.models import AuditEntry, Environment, User
+from console.pages.bars import Bars, bars
+from gateways.models import Gateway, Replica
 
 RECENT_CHANGES = 8
+HOUR = timedelta(hours=1)
+REMEMBERED = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Of the way from an empty environment to traffic on a chart."""
+
+    title: str
+    text: str
+    url: str
+    action: str
+    is_done: bool
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the tiles say; `states` counts the APIs by their state."""
+
+    gateways: int
+    connected: int
+    apis: int
+    states: Mapping[str, int]
+    hour: Figures
+    hour_before: Figures
+    chart: Bars
+
+    @property
+    def change_percent(self) -> float | None:
+        before = self.hour_before.requests
+        return 100 * (self.hour.requests - before) / before if before else None
+
+    @property
+    def refused_percent(self) -> float | None:
+        return 100 * self.hour.violations / self.hour.requests if self.hour.requests else None
 
 
 def home(request: HttpRequest) -> HttpResponse:
+    """The page; for htmx, its figures alone."""
     environment = request.scope.environment  # type: ignore[attr-defined]
-    entries = AuditEntry.objects.filter(environment=environment)[:RECENT_CHANGES] if environment else []
-    return render(request, "console/home.html", {"entries": entries})
+    if environment is None:
+        return render(request, "console/home_without_role.html")
+    overview = _overview(environment)
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "console/_overview.html", {"overview": overview})
+    assert isinstance(request.user, User)
+    entries = AuditEntry.objects.visible_to(request.user).filter(environment=environment)
+    steps = _steps(environment, overview)
+    context = {
+        "overview": overview,
+        "entries": entries[:RECENT_CHANGES],
+        "steps": steps,
+        "done": sum(step.is_done for step in steps),
+    }
+    return render(request, "console/home.html", context)
+
+
+def _overview(environment: Environment) -> Overview:
+    apis = list(ApiInstance.objects.filter(environment=environment).select_related("asset", "gateway"))
+    gateways = Gateway.objects.filter(environment=environment, is_revoked=False)
+    numbers = [api.pk for api in apis]
+    hour = last(HOUR)
+    steps = queries.series(numbers, hour)
+    return Overview(
+        gateways=gateways.count(),
+        connected=gateways.filter(replicas__in=Replica.objects.connected()).distinct().count(),
+        apis=len(apis),
+        states=Counter(status.state.replace(" ", "_") for status in statuses_of(apis).values()),
+        hour=queries.add(steps),
+        hour_before=queries.figures(numbers, hour.before),
+        chart=bars(hour, steps),
+    )
+
+
+def _steps(environment: Environment, overview: Overview) -> list[Step]:
+    has_policy = PolicyBinding.objects.filter(api__environment=environment).exists()
+    return [
+        Step(
+            "Register a gateway",
+            "It runs beside your services and enforces what you set here.",
+            "/gateways/add",
+            "Add gateway",
+            overview.gateways > 0,
+        ),
+        Step(
+            "Put an API on it",
+            "Its address, and the upstream that answers.",
+            "/apis/add",
+            "Add API",
+            overview.apis > 0,
+        ),
+        Step(
+            "Apply a policy",
+            "Authentication, rate limits, and more from the catalog.",
+            "/apis" if overview.apis else "/policies",
+            "Choose an API" if overview.apis else "See the catalog",
+            has_policy,
+        ),
+        Step(
+            "Watch its traffic",
+            "Send a request through the gateway; it is on the chart within seconds.",
+            "/analytics",
+            "Open Analytics",
+            overview.hour.requests > 0 or _had_traffic(environment),
+        ),
+    ]
+
+
+def _had_traffic(environment: Environment) -> bool:
+    numbers = ApiInstance.objects.filter(environment=environment).values_list("pk", flat=True)
+    return queries.figures(numbers, last(REMEMBERED)).requests > 0

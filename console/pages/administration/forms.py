@@ -15,7 +15,7 @@ ROLE_HELP = (
 EM_SPACE = "\u2003"
 
 
-class PlaceField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not subscriptable at run time
+class PlaceField(forms.ModelChoiceField):
     """Organizations, indented as they nest."""
 
     def label_from_instance(self, obj: Any) -> str:

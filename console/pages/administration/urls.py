@@ -14,10 +14,20 @@ urlpatterns = [
     path("administration/roles/<int:pk>/revoke", users.revoke, name="role_revoke"),
     path("administration/organizations", organizations.organizations, name="organizations"),
     path("administration/organizations/<uuid:pk>", organizations.organization, name="organization"),
-    path("administration/organizations/<uuid:pk>/groups/add", organizations.add_group, name="organization_add"),
-    path("administration/organizations/<uuid:pk>/environments/add", organizations.add_environment, name="environment_add"),
+    path(
+        "administration/organizations/<uuid:pk>/groups/add", organizations.add_group, name="organization_add"
+    ),
+    path(
+        "administration/organizations/<uuid:pk>/environments/add",
+        organizations.add_environment,
+        name="environment_add",
+    ),
     path("administration/environments/<uuid:pk>", organizations.environment, name="environment"),
-    path("administration/environments/<uuid:pk>/delete", organizations.delete_environment, name="environment_delete"),
+    path(
+        "administration/environments/<uuid:pk>/delete",
+        organizations.delete_environment,
+        name="environment_delete",
+    ),
     path("administration/apps", apps.apps, name="connected_apps"),
     path("administration/apps/add", apps.add, name="connected_app_add"),
     path("administration/apps/<str:pk>/renew", apps.renew, name="connected_app_renew"),

@@ -1,0 +1,129 @@
+"""Django's admin for the console's own rows. Secrets and their hashes are on no page of it."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from console.models import AccessToken, AuditEntry, ConnectedApp, Environment, Organization, Role, User
+
+admin.site.site_header = "Gatewright"
+admin.site.site_title = "Gatewright"
+admin.site.index_title = "Every row"
+
+
+class RoleInline(admin.TabularInline):
+    model = Role
+    extra = 0
+    autocomplete_fields = ["organization", "environment"]
+
+
+@admin.register(User)
+class ConsoleUserAdmin(UserAdmin):
+    """The password's hash is left out; the user's page in Administration gives a new password."""
+
+    fieldsets = (
+        (None, {"fields": ("username", "email", "first_name", "last_name")}),
+        ("May", {"fields": ("is_active", "is_staff", "is_superuser")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    list_display = ("username", "email", "is_active", "is_superuser", "last_login")
+    list_filter = ("is_active", "is_superuser", "roles__name", "roles__organization")
+    readonly_fields = ("last_login", "date_joined")
+    inlines = (RoleInline,)
+
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
+        return self.inlines if obj else ()
+
+
+class EnvironmentInline(admin.TabularInline):
+    model = Environment
+    extra = 0
+
+
+@admin.register(Organization)
+class OrganizationAdmin(admin.ModelAdmin):
+    list_display = ("name", "parent", "created_at")
+    list_filter = ("created_at",)
+    list_select_related = ("parent",)
+    search_fields = ("name", "id")
+    autocomplete_fields = ("parent",)
+    readonly_fields = ("id", "path", "created_at")
+    inlines = (EnvironmentInline,)
+
+
+@admin.register(Environment)
+class EnvironmentAdmin(admin.ModelAdmin):
+    list_display = ("name", "organization", "type", "created_at")
+    list_filter = ("type", "organization")
+    list_select_related = ("organization",)
+    search_fields = ("name", "id", "organization__name")
+    autocomplete_fields = ("organization",)
+    readonly_fields = ("id", "created_at")
+
+
+@admin.register(Role)
+class RoleAdmin(admin.ModelAdmin):
+    list_display = ("user", "name", "organization", "environment")
+    list_filter = ("name", "organization")
+    list_select_related = ("user", "organization", "environment")
+    search_fields = ("user__username", "organization__name", "environment__name")
+    autocomplete_fields = ("user", "organization", "environment")
+
+
+@admin.register(ConnectedApp)
+class ConnectedAppAdmin(admin.ModelAdmin):
+    """Made under Administration, where the secret can be shown once."""
+
+    list_display = ("name", "client_id", "organization", "owner", "created_at")
+    list_filter = ("organization",)
+    list_select_related = ("organization", "owner")
+    search_fields = ("name", "client_id", "owner__username")
+    readonly_fields = ("client_id", "created_at")
+    autocomplete_fields = ("organization", "owner")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(AccessToken)
+class AccessTokenAdmin(admin.ModelAdmin):
+    """Deleting one ends that session of the REST interface."""
+
+    list_display = ("id", "user", "connected_app", "created_at", "expires_at", "is_live")
+    list_filter = ("expires_at", "connected_app")
+    list_select_related = ("user", "connected_app")
+    search_fields = ("user__username", "connected_app__name")
+    fields = readonly_fields = ("user", "connected_app", "created_at", "expires_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @admin.display(boolean=True)
+    def is_live(self, token: AccessToken) -> bool:
+        return token.is_live
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(admin.ModelAdmin):
+    """To read only: what happened does not change."""
+
+    list_display = ("at", "actor_name", "action", "object_type", "object_name", "organization", "environment")
+    list_filter = ("action", "object_type", "organization", "at")
+    list_select_related = ("organization", "environment")
+    search_fields = ("object_name", "object_id", "actor_name")
+    date_hierarchy = "at"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
+        return super().get_queryset(request).select_related("actor")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        return False

@@ -1,0 +1,47 @@
+"""A small bar chart, drawn by the server: requests in each step by status class."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from analytics.queries import Figures
+from analytics.ranges import Range
+
+HEIGHT = 120.0
+LAYERS = (("c1", ("2xx", "3xx", "other")), ("c3", ("4xx",)), ("c4", ("5xx",)))
+
+
+@dataclass(frozen=True)
+class Bar:
+    css: str
+    x: int
+    y: float
+    height: float
+    title: str
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Rectangles in a box of `width` by `height`, one unit of width a step; `top` is the highest sum."""
+
+    bars: tuple[Bar, ...]
+    width: int
+    top: int
+    start: datetime
+    end: datetime
+    height: float = HEIGHT
+
+
+def bars(over: Range, steps: Sequence[Figures]) -> Bars:
+    top = max((step.requests for step in steps), default=0)
+    found: list[Bar] = []
+    for x, (time, step) in enumerate(zip(over.times, steps, strict=True)):
+        floor = HEIGHT
+        for css, classes in LAYERS:
+            count = sum(step.classes[name] for name in classes)
+            if not count:
+                continue
+            height = max(1.5, HEIGHT * count / top)
+            floor -= height
+            found.append(Bar(css, x, round(floor, 2), round(height, 2), f"{time:%H:%M}: {count:,}"))
+    return Bars(tuple(found), len(steps), top, over.start, over.end)
