@@ -18,7 +18,7 @@ from gateways.models import Replica
 PULSE_KEY = "worker-pulse"
 PULSE_SECONDS = 5
 """How often beat has a worker write the time; three missed and the workers count as down."""
-LOCAL_GATEWAY: Path = settings.HOME / "local-gateway"
+LOCAL_GATEWAY: Path = settings.HOME / "local-gateway" / "id"
 """Holds the id of the gateway that `manage.py up` runs; where it runs none, there is no such part."""
 
 

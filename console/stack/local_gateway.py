@@ -24,6 +24,7 @@ def forget() -> None:
 
 def ensure(folder: Path, console_url: str) -> None:
     """Register it, unless `folder` holds a registration that this console knows."""
+    folder.mkdir(exist_ok=True, mode=0o700)
     LOCAL_GATEWAY.write_text(str(_known(folder, console_url) or _register(folder, console_url)))
 
 

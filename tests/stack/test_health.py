@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
@@ -55,9 +54,10 @@ def test_the_local_gateway_is_a_part_where_one_runs(
 @pytest.fixture
 def local_gateway() -> Iterator[uuid.UUID]:
     gateway = make_gateway()
-    (settings.HOME / "local-gateway").write_text(str(gateway.pk))
+    health.LOCAL_GATEWAY.parent.mkdir(exist_ok=True)
+    health.LOCAL_GATEWAY.write_text(str(gateway.pk))
     yield gateway.pk
-    (settings.HOME / "local-gateway").unlink()
+    health.LOCAL_GATEWAY.unlink()
 
 
 def _connect(gateway_id: uuid.UUID) -> None:

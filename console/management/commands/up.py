@@ -69,6 +69,7 @@ class Command(BaseCommand):
         self.say("The database is up to date")
 
         variables = {"GATEWRIGHT_HOME": str(home), "GATEWRIGHT_ECHO_URL": addresses.echo}
+        folder = local_gateway.LOCAL_GATEWAY.parent
         local_gateway.forget()
         supervisor.start(
             application.web(addresses, variables),
@@ -78,8 +79,8 @@ class Command(BaseCommand):
         )
         wait_for(lambda: _health(addresses) is not None, 60, "The console", supervisor.check)
         self.say("The console answers")
-        local_gateway.ensure(home / "gateway", addresses.console)
-        supervisor.start(application.gateway(home / "gateway", variables))
+        local_gateway.ensure(folder, addresses.console)
+        supervisor.start(application.gateway(folder, variables))
         self.wait_until_healthy(supervisor, addresses)
         if demo:
             supervisor.start(application.demo(variables))

@@ -1,0 +1,47 @@
+"""A real Chromium: the machine's own, driven by Playwright."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        pytest.skip("no Chromium on this machine: the walkthrough in the browser is skipped")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Album:
+    """Takes a screenshot of what a test shows, when GATEWRIGHT_SCREENSHOTS names a folder to put them in."""
+
+    def __init__(self) -> None:
+        self.folder = os.environ.get("GATEWRIGHT_SCREENSHOTS")
+
+    def take(self, page: Page, name: str) -> None:
+        if self.folder:
+            page.screenshot(path=Path(self.folder, f"{name}.png"), full_page=True)
+
+
+@pytest.fixture(scope="session")
+def album() -> Album:
+    return Album()

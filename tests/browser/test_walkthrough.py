@@ -1,0 +1,166 @@
+"""The walkthrough of the README in a real Chromium, on the whole running stack."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from console.stack.waiting import wait_for
+from tests.browser.conftest import Album
+from tests.running import Stack
+
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(240)]
+
+SOON_MS = 20_000
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, stack: Stack) -> Iterator[Page]:
+    """A page of somebody who has logged in. Errors of scripts and refused resources fail the test."""
+    context = browser.new_context(base_url=stack.url, viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    page.goto("/")
+    page.get_by_label("Username").fill(stack.username)
+    page.get_by_label("Password").fill(stack.password)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("link", name="Runtime Manager").first).to_be_visible()
+    yield page
+    context.close()
+    assert [text for text in troubles if "status of 4" not in text] == []
+
+
+def test_runtime_manager_shows_the_local_gateway_with_its_replica(page: Page, album: Album) -> None:
+    page.get_by_role("link", name="Runtime Manager").first.click()
+    row = page.get_by_role("row", name=re.compile("local"))
+    expect(row).to_contain_text("Connected")
+    album.take(page, "gateways")
+
+    row.get_by_role("link", name="local").click()
+
+    expect(page.get_by_role("row", name=re.compile("local-1"))).to_contain_text("Connected")
+    album.take(page, "gateway")
+
+
+def test_a_gateway_is_added_by_the_commands_that_the_page_shows(
+    page: Page, stack: Stack, album: Album, tmp_path: Path
+) -> None:
+    page.goto("/gateways/add")
+    page.get_by_label("Name").fill("depot")
+    page.get_by_role("button", name="Continue").click()
+    register, start = page.locator("code[data-copied]").all_inner_texts()
+    album.take(page, "gateway-commands")
+    progress = page.locator("#registration")
+    expect(progress).to_contain_text("Waiting for registration")
+
+    _shell(register, tmp_path, stack).wait(timeout=30)
+    expect(progress).to_contain_text("Disconnected", timeout=SOON_MS)
+    gateway = _shell(start, tmp_path, stack)
+    try:
+        expect(progress).to_contain_text("Open depot", timeout=SOON_MS)
+        page.goto("/gateways")
+        expect(page.get_by_role("row", name=re.compile("depot"))).to_contain_text("Connected")
+    finally:
+        os.killpg(gateway.pid, signal.SIGTERM)
+        gateway.wait(timeout=40)
+    expect(page.get_by_role("row", name=re.compile("depot"))).to_contain_text("Disconnected", timeout=SOON_MS)
+
+
+def _shell(command: str, folder: Path, stack: Stack) -> "subprocess.Popen[bytes]":
+    """A command as a person types it in another shell of this machine."""
+    environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(folder)}
+    return subprocess.Popen(
+        ["/bin/sh", "-c", f"exec {command}"], cwd=folder, env=environment, start_new_session=True
+    )
+
+
+def test_an_api_is_added_by_the_wizard_and_turns_active_by_itself(
+    page: Page, stack: Stack, album: Album
+) -> None:
+    page.get_by_role("link", name="API Manager").first.click()
+    page.get_by_role("link", name="Add API").first.click()
+    page.locator("label.choice", has_text="local").click()
+    _next(page, album, "wizard-gateway")
+    page.get_by_label("Name", exact=True).fill("Orders")
+    _next(page, album, "wizard-api")
+    page.get_by_label("Port").fill(str(stack.api_port))
+    page.get_by_label("Base path").fill("/orders")
+    _next(page, album, "wizard-downstream")
+    page.get_by_role("button", name="Use the bundled echo upstream").click()
+    expect(page.locator("#f-uri")).to_have_value(stack.echo_url)
+    _next(page, album, "wizard-upstream")
+
+    page.get_by_role("button", name="Save & deploy").click()
+
+    expect(page.locator("#api-status")).to_contain_text("Active", timeout=SOON_MS)
+    expect(page.locator("#api-status")).to_contain_text("in force on 1 of 1 replica")
+    album.take(page, "api")
+    answer = httpx.get(f"http://127.0.0.1:{stack.api_port}/orders/42")
+    assert (answer.status_code, answer.json()["path"]) == (200, "/42")
+
+
+def _next(page: Page, album: Album, name: str) -> None:
+    album.take(page, name)
+    page.get_by_role("button", name="Next").last.click()
+
+
+def test_a_policy_is_applied_disabled_and_enabled_on_an_open_connection(
+    page: Page, stack: Stack, album: Album
+) -> None:
+    with httpx.Client(base_url=f"http://127.0.0.1:{stack.api_port}") as caller:
+        assert caller.get("/orders/1").status_code == 200
+        page.get_by_role("link", name="Policies", exact=True).last.click()
+        page.get_by_role("link", name="Add policy").first.click()
+        page.get_by_placeholder("Search policies").fill("basic")
+        album.take(page, "policy-add")
+        page.get_by_role("link", name=re.compile("Basic Authentication")).click()
+        page.locator("[name='config.username'], [name='username']").fill("ann")
+        page.locator("[name='config.password'], [name='password']").fill("secret-1")
+        album.take(page, "policy-form")
+        page.get_by_role("button", name="Apply").last.click()
+
+        expect(page.get_by_text("Enabled")).to_be_visible()
+        _wait_for_status(caller, 401)
+        assert caller.get("/orders/1").headers["WWW-Authenticate"].startswith("Basic")
+        assert caller.get("/orders/1", auth=("ann", "secret-1")).status_code == 200
+        album.take(page, "api-policies")
+
+        page.get_by_role("button", name=re.compile("^Disable")).click()
+        _wait_for_status(caller, 200)
+        page.get_by_role("button", name=re.compile("^Enable")).click()
+        _wait_for_status(caller, 401)
+
+
+def _wait_for_status(caller: httpx.Client, status: int) -> None:
+    wait_for(lambda: caller.get("/orders/1").status_code == status, SOON_MS / 1000, f"status {status}")
+
+
+def test_analytics_shows_the_requests_and_the_violations(page: Page, album: Album) -> None:
+    page.get_by_role("link", name="API Manager").first.click()
+    page.get_by_role("link", name="Orders").first.click()
+    page.get_by_role("link", name="Analytics").last.click()
+
+    expect(page.locator("main")).to_contain_text(re.compile("Basic Authentication"), timeout=SOON_MS)
+    album.take(page, "analytics")
+
+
+def test_every_model_is_in_the_admin(page: Page, album: Album) -> None:
+    page.goto("/admin/")
+    album.take(page, "admin")
+    names = {link.get_attribute("href") for link in page.locator("th a").all()}
+
+    for address in ("gateways/gateway", "apis/apiinstance", "console/organization", "console/auditentry"):
+        assert f"/admin/{address}/" in names
+    for address in sorted(filter(None, names)):
+        answer = page.goto(address)
+        assert answer is not None
+        assert answer.status == 200
