@@ -45,7 +45,7 @@ def _read_one(schema: Schema, root: Schema, data: QueryDict, name: str) -> Any:
             lines = [line.strip() for line in data.get(name, "").splitlines() if line.strip()]
             return lines if item.get("type") == "string" else [_number(line) for line in lines]
         case shape:
-            return _read_text(shape, schema, data.get(name, ""))
+            return _read_text(shape, schema, data[name]) if name in data else None
 
 
 def _read_row(item: Schema, root: Schema, data: QueryDict, name: str, key: str) -> dict[str, Any]:
@@ -55,7 +55,9 @@ def _read_row(item: Schema, root: Schema, data: QueryDict, name: str, key: str) 
 def _read_text(shape: str, schema: Schema, typed: str) -> Any:
     text = typed if shape in {"secret", "area"} else typed.strip()
     if not text:
-        clears = shape != "secret" and schema.get("type") == "string" and schema.get("default")
+        clears = (
+            shape not in {"secret", "choice"} and schema.get("type") == "string" and schema.get("default")
+        )
         return "" if clears else None
     if shape == "number":
         return _number(text)

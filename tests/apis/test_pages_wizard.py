@@ -1,0 +1,413 @@
+"""The Add API wizard: five steps, nothing lost on the way, messages at their fields."""
+
+import json
+from uuid import uuid4
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from apis.models import ApiInstance, Asset
+from console.models import Role
+from tests.apis.pages import Place, make_place, make_saved_api
+from tests.factories import make_gateway
+
+pytestmark = pytest.mark.django_db
+
+OPENAPI = {"openapi": "3.0.3", "info": {"title": "Petstore", "version": "2.4.1"}, "paths": {}}
+
+
+def text(response: object) -> str:
+    return response.content.decode()  # type: ignore[attr-defined]
+
+
+def send(place: Place, step: str, **data: object) -> object:
+    """Post a step; a double underscore stands for the dot of a field's name."""
+    fields = {name.replace("__", "."): value for name, value in data.items()}
+    return place.client.post(f"/apis/add/{step}", {"go": "next", **fields})
+
+
+def fill(place: Place, upto: str = "review") -> None:
+    """Go through the steps before this one."""
+    steps = {
+        "gateway": {"gateway": str(place.gateway.pk)},
+        "api": {
+            "mode": "new",
+            "asset__name": "Orders",
+            "asset__api_version": "v1",
+            "asset__version": "1.0.0",
+        },
+        "downstream": {"protocol": "http", "port": "8081", "base_path": "/orders"},
+        "upstream": {"mode": "simple", "uri": "http://backend:8080/"},
+    }
+    for step, data in steps.items():
+        if step == upto:
+            return
+        assert send(place, step, **data).status_code == 302  # type: ignore[attr-defined]
+
+
+def upload(name: str, content: str | bytes) -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, content.encode() if isinstance(content, str) else content)
+
+
+def test_five_steps_save_and_deploy_an_api() -> None:
+    place = make_place()
+    fill(place)
+
+    response = send(place, "review", go="deploy")
+
+    api = ApiInstance.objects.get()
+    assert response.url == f"/apis/{api.pk}"  # type: ignore[attr-defined]
+    assert (api.asset.name, api.port, api.base_path, api.gateway) == (
+        "Orders",
+        8081,
+        "/orders",
+        place.gateway,
+    )
+    assert api.is_deployed
+    assert [one.uri for one in api.upstreams.all()] == ["http://backend:8080/"]
+
+
+def test_save_alone_does_not_deploy() -> None:
+    place = make_place()
+    fill(place)
+
+    send(place, "review", go="save")
+
+    assert not ApiInstance.objects.get().is_deployed
+
+
+def test_a_saved_draft_is_forgotten() -> None:
+    place = make_place()
+    fill(place)
+    send(place, "review", go="save")
+
+    assert 'value="Orders"' not in text(place.client.get("/apis/add/api", follow=True))
+
+
+def test_a_later_step_leads_to_the_first_open_one() -> None:
+    place = make_place()
+    fill(place, upto="downstream")
+
+    assert place.client.get("/apis/add/review").url == "/apis/add/downstream"
+
+
+def test_going_back_keeps_what_is_half_typed() -> None:
+    place = make_place()
+    fill(place, upto="downstream")
+
+    back = send(place, "downstream", port="80a", base_path="orders", label="half", go="back")
+
+    assert back.url == "/apis/add/api"  # type: ignore[attr-defined]
+    page = text(place.client.get("/apis/add/downstream"))
+    assert 'value="half"' in page
+    assert 'value="orders"' in page
+    assert "Orders" in text(place.client.get("/apis/add/api"))
+
+
+def test_start_over_forgets_the_draft() -> None:
+    place = make_place()
+    fill(place, upto="downstream")
+
+    place.client.post("/apis/add/start-over")
+
+    assert place.client.get("/apis/add/downstream").url == "/apis/add/gateway"
+
+
+def test_disconnected_gateway_is_shown_and_refused() -> None:
+    place = make_place()
+    away = make_gateway(place.environment, name="away")
+
+    page = text(place.client.get("/apis/add"))
+    answer = send(place, "gateway", gateway=str(away.pk))
+
+    assert "away" in page
+    assert "start a replica to deploy to it" in page
+    assert answer.status_code == 422  # type: ignore[attr-defined]
+    assert "is Disconnected and cannot be deployed to" in text(answer)
+
+
+@pytest.mark.parametrize("key", ["nonsense", str(uuid4())])
+def test_gateway_of_elsewhere_is_refused(key: str) -> None:
+    assert "not in this environment" in text(send(make_place(), "gateway", gateway=key))
+
+
+def test_gateway_may_be_decided_later() -> None:
+    place = make_place()
+    fill(place)
+    send(place, "gateway", gateway="")
+
+    page = text(place.client.get("/apis/add/review"))
+
+    assert "Decided later" in page
+    assert 'value="deploy"' not in page
+
+
+def test_existing_asset_is_found_and_used_again() -> None:
+    place = make_place()
+    asset = make_saved_api(place, "Petstore").asset
+    make_saved_api(place, "Payments")
+    fill(place, upto="api")
+
+    found = text(place.client.get("/apis/add/api", {"asset_q": "pets"}))
+    send(place, "api", mode="existing", key=str(asset.pk))
+    send(place, "downstream", protocol="http", port="8081", base_path="/again", label="second")
+    send(place, "upstream", mode="simple", uri="http://backend")
+    send(place, "review", go="save")
+
+    assert "Petstore" in found
+    assert "Payments" not in found
+    assert asset.instances.count() == 2
+
+
+def test_asset_of_another_organization_is_refused() -> None:
+    theirs = make_saved_api(make_place()).asset
+    place = make_place()
+    fill(place, upto="api")
+
+    assert "Choose an API from the list" in text(send(place, "api", mode="existing", key=str(theirs.pk)))
+
+
+def test_name_is_asked_for_at_the_field() -> None:
+    place = make_place()
+    fill(place, upto="api")
+
+    page = text(
+        send(place, "api", mode="new", asset__name="", asset__api_version="v7", asset__version="1.0.0")
+    )
+
+    assert "Give the API a name." in page
+    assert 'id="e-asset.name"' in page
+    assert 'value="v7"' in page
+
+
+def test_openapi_file_fills_in_name_and_versions() -> None:
+    place = make_place()
+    fill(place, upto="api")
+    sent = {
+        "mode": "new",
+        "asset__type": "rest-api",
+        "specification": upload("pets.json", json.dumps(OPENAPI)),
+    }
+
+    page = text(send(place, "api", go="stay", **sent))
+
+    for value in ('value="Petstore"', 'value="2.4.1"', 'value="v2"', "pets.json"):
+        assert value in page
+
+
+def test_openapi_file_is_stored_with_the_asset() -> None:
+    place = make_place()
+    fill(place, upto="api")
+    send(
+        place,
+        "api",
+        mode="new",
+        asset__type="rest-api",
+        specification=upload("pets.json", json.dumps(OPENAPI)),
+    )
+    send(place, "downstream", protocol="http", port="8081", base_path="/pets")
+    send(place, "upstream", mode="simple", uri="http://backend")
+    send(place, "review", go="save")
+
+    asset = Asset.objects.get()
+    assert (asset.name, asset.version, asset.type) == ("Petstore", "2.4.1", "rest-api")
+    assert json.loads(asset.specification) == OPENAPI
+
+
+@pytest.mark.parametrize(
+    "content", ["just words", '{"a": 1}', "a: [", b"\xff\xfe\x00", "openapi: 3.0.0\ninfo: {}"]
+)
+def test_file_that_is_not_openapi_is_refused_and_nothing_typed_is_lost(content: str | bytes) -> None:
+    place = make_place()
+    fill(place, upto="api")
+
+    answer = send(
+        place,
+        "api",
+        mode="new",
+        asset__type="rest-api",
+        asset__name="Mine",
+        specification=upload("x.yaml", content),
+    )
+
+    assert answer.status_code == 422  # type: ignore[attr-defined]
+    assert "not an OpenAPI document" in text(answer)
+    assert 'value="Mine"' in text(answer)
+    assert not Asset.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("base_path", "orders", "must start with"),
+        ("base_path", "", "Write a base path"),
+        ("port", "70000", "70000 is not a port"),
+        ("port", "abc", "is not a port"),
+        ("port", "", "Write a port"),
+        ("protocol", "https", "needs a TLS context"),
+        ("consumer_endpoint", "nowhere", "is not a URL"),
+    ],
+)
+def test_downstream_faults_stand_at_their_fields(field: str, value: str, message: str) -> None:
+    place = make_place()
+    fill(place, upto="downstream")
+
+    answer = send(
+        place, "downstream", **{"protocol": "http", "port": "8081", "base_path": "/orders", field: value}
+    )
+
+    assert answer.status_code == 422  # type: ignore[attr-defined]
+    assert message in text(answer)
+
+
+def test_overlapping_base_path_names_the_other_api() -> None:
+    place = make_place()
+    make_saved_api(place, "Payments", base_path="/orders/old")
+    fill(place, upto="downstream")
+
+    page = text(send(place, "downstream", protocol="http", port="8081", base_path="/orders"))
+
+    assert "overlaps" in page
+    assert "Payments" in page
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [("", "Write the upstream"), ("backend:8080", "has no scheme"), ("ftp://x", "not supported")],
+)
+def test_upstream_faults_stand_at_the_field(uri: str, message: str) -> None:
+    place = make_place()
+    fill(place, upto="upstream")
+
+    page = text(send(place, "upstream", mode="simple", uri=uri))
+
+    assert message in page
+    assert 'id="e-uri"' in page
+
+
+def test_full_resource_is_warned_about_and_may_go_on() -> None:
+    place = make_place()
+    fill(place, upto="upstream")
+
+    answer = send(place, "upstream", mode="simple", uri="http://backend/orders/17")
+
+    assert answer.status_code == 302  # type: ignore[attr-defined]
+    assert "looks like the id of a resource" in text(place.client.get("/apis/add/review"))
+
+
+def test_bundled_upstream_is_offered(settings: object) -> None:
+    settings.ECHO_URL = "http://127.0.0.1:8099/"  # type: ignore[attr-defined]
+    place = make_place()
+    fill(place, upto="upstream")
+
+    assert "http://127.0.0.1:8099/" in text(place.client.get("/apis/add/upstream"))
+
+
+ROUTES = {
+    "mode": "routes",
+    "routes": ["0", "1"],
+    "routes.0.label": "canary",
+    "routes.0.methods": ["GET", "POST"],
+    "routes.0.path": "/v2(/.*)",
+    "routes.0.headers": ["0"],
+    "routes.0.headers.0.name": "X-Beta",
+    "routes.0.headers.0.pattern": "yes",
+    "routes.0.upstreams": ["0", "1"],
+    "routes.0.upstreams.0.uri": "http://a/",
+    "routes.0.upstreams.0.weight": "90",
+    "routes.0.upstreams.1.uri": "http://b/",
+    "routes.0.upstreams.1.weight": "10",
+    "routes.1.upstreams": ["0"],
+    "routes.1.upstreams.0.uri": "http://c/",
+    "routes.1.upstreams.0.weight": "100",
+}
+
+
+def test_several_routes_are_saved_as_typed() -> None:
+    place = make_place()
+    fill(place, upto="upstream")
+    send(place, "upstream", **ROUTES)
+    send(place, "review", go="save")
+
+    first, second = ApiInstance.objects.get().routes.all()
+    assert (first.label, first.methods, first.path) == ("canary", "GET|POST", "/v2(/.*)")
+    assert first.headers == {"x-beta": "yes"}
+    assert [(one.upstream.uri, one.weight) for one in first.targets.all()] == [
+        ("http://a/", 90),
+        ("http://b/", 10),
+    ]
+    assert second.methods == ""
+
+
+def test_weights_must_sum_to_100() -> None:
+    place = make_place()
+    fill(place, upto="upstream")
+
+    answer = send(place, "upstream", **{**ROUTES, "routes.0.upstreams.1.weight": "20"})
+
+    assert answer.status_code == 422  # type: ignore[attr-defined]
+    assert "90 + 20 sum to 110" in text(answer)
+    assert "Weights: 110 of 100 %" in text(answer)
+
+
+def test_mistyped_weight_is_named_alone() -> None:
+    place = make_place()
+    fill(place, upto="upstream")
+
+    page = text(send(place, "upstream", **{**ROUTES, "routes.0.upstreams.1.weight": "ten"}))
+
+    assert "&quot;ten&quot; is not a whole number" in page
+    assert "they must sum to 100" not in page
+
+
+@pytest.mark.parametrize(
+    ("action", "shown"),
+    [
+        ("add:routes", "routes.2.label"),
+        ("add:routes.0.upstreams", "routes.0.upstreams.2.uri"),
+        ("add:routes.1.headers", "routes.1.headers.0.name"),
+    ],
+)
+def test_rows_are_added_without_losing_input(action: str, shown: str) -> None:
+    place = make_place()
+    fill(place, upto="upstream")
+
+    page = text(send(place, "upstream", **ROUTES, rows=action))
+
+    assert f'name="{shown}"' in page
+    for value in ("canary", "/v2(/.*)", "X-Beta", "http://a/", "http://c/"):
+        assert f'value="{value}"' in page
+
+
+def test_routes_are_moved_and_removed() -> None:
+    place = make_place()
+    fill(place, upto="upstream")
+
+    moved = text(send(place, "upstream", **ROUTES, rows="down:routes:0"))
+    removed = text(send(place, "upstream", **ROUTES, rows="remove:routes:0"))
+
+    assert moved.index('value="http://c/"') < moved.index('value="http://a/"')
+    assert 'value="http://a/"' not in removed
+
+
+def test_viewer_may_neither_see_nor_post_the_wizard() -> None:
+    place = make_place(Role.Name.VIEWER)
+
+    assert place.client.get("/apis/add/upstream").status_code == 403
+    assert send(place, "gateway", gateway="").status_code == 403  # type: ignore[attr-defined]
+
+
+def test_unknown_step_is_not_found() -> None:
+    assert make_place().client.get("/apis/add/nowhere").status_code == 404
+
+
+def test_what_became_wrong_meanwhile_is_said_on_review() -> None:
+    place = make_place()
+    fill(place)
+    make_saved_api(place, "Payments", base_path="/orders")
+
+    answer = send(place, "review", go="deploy")
+
+    assert answer.status_code == 422  # type: ignore[attr-defined]
+    assert "overlaps" in text(answer)
+    assert ApiInstance.objects.count() == 1
