@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from django.core.exceptions import ValidationError
 from openapi_spec_validator import OpenAPIV2SpecValidator, OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
+from referencing.exceptions import Unresolvable
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_NODES = 200_000
@@ -41,7 +42,13 @@ def check(text: str) -> Specification:
             raise ValidationError(
                 f'{place}: "{reference}" points outside the file; bundle the document into one file.'
             )
-    error = next(validator(document).iter_errors(), None)
+    document = json.loads(json.dumps(document, default=str))
+    try:
+        error = next(validator(document).iter_errors(), None)
+    except Unresolvable as lost:
+        raise ValidationError(f'{NOT_OPENAPI}: it refers to "{lost.ref}", which it does not hold.') from lost
+    except RecursionError as endless:
+        raise ValidationError(f"{NOT_OPENAPI}: it is nested too deeply.") from endless
     if error is not None:
         place = ".".join(str(part) for part in getattr(error, "absolute_path", ())) or "the document"
         raise ValidationError(f"{NOT_OPENAPI}: {place}: {str(getattr(error, 'message', error))[:300]}")

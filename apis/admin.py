@@ -1,0 +1,104 @@
+"""API Manager's rows in Django's admin.
+
+Rows that decide what a gateway runs are read-only here: a change past `apis.change` would neither be
+checked nor reach the gateway.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+
+from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, Upstream
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+    TabularInline = admin.TabularInline[Any, Any]
+else:
+    ModelAdmin, TabularInline = admin.ModelAdmin, admin.TabularInline
+
+
+class ReadOnly:
+    """To be looked at."""
+
+    def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+
+class UpstreamInline(ReadOnly, TabularInline):
+    model = Upstream
+    fields = ("uri", "label")
+
+
+class RouteInline(ReadOnly, TabularInline):
+    model = Route
+    fields = ("position", "label", "methods", "path", "host", "headers")
+
+
+class PolicyInline(ReadOnly, TabularInline):
+    model = PolicyBinding
+    fields = ("order", "policy", "policy_version", "label", "is_disabled")
+
+
+class TargetInline(ReadOnly, TabularInline):
+    model = RouteUpstream
+    fields = ("upstream", "weight")
+
+
+@admin.register(Asset)
+class AssetAdmin(ModelAdmin):
+    list_display = ("name", "asset_id", "version", "api_version", "type", "organization", "created_at")
+    list_filter = ("type", "organization")
+    list_select_related = ("organization",)
+    search_fields = ("name", "asset_id")
+
+
+@admin.register(ApiInstance)
+class ApiInstanceAdmin(ReadOnly, ModelAdmin):
+    list_display = ("__str__", "label", "environment", "gateway", "address", "is_deployed", "is_deprecated")
+    list_filter = ("is_deployed", "is_deprecated", "environment", "gateway")
+    list_select_related = ("asset", "environment", "gateway")
+    search_fields = ("asset__name", "asset__asset_id", "label", "base_path")
+    date_hierarchy = "created_at"
+    inlines = (RouteInline, UpstreamInline, PolicyInline)
+
+
+@admin.register(Upstream)
+class UpstreamAdmin(ReadOnly, ModelAdmin):
+    list_display = ("uri", "label", "api", "created_at")
+    list_filter = ("api__environment",)
+    list_select_related = ("api__asset",)
+    search_fields = ("uri", "label", "api__asset__name")
+
+
+@admin.register(Route)
+class RouteAdmin(ReadOnly, ModelAdmin):
+    list_display = ("__str__", "api", "position", "methods", "path", "host")
+    list_filter = ("api__environment",)
+    list_select_related = ("api__asset",)
+    search_fields = ("label", "path", "host", "api__asset__name")
+    inlines = (TargetInline,)
+
+
+@admin.register(RouteUpstream)
+class RouteUpstreamAdmin(ReadOnly, ModelAdmin):
+    list_display = ("upstream", "route", "weight")
+    list_filter = ("route__api__environment",)
+    list_select_related = ("upstream", "route")
+    search_fields = ("upstream__uri", "route__label")
+
+
+@admin.register(PolicyBinding)
+class PolicyBindingAdmin(ReadOnly, ModelAdmin):
+    list_display = ("policy", "api", "order", "label", "is_disabled", "updated_at")
+    list_filter = ("policy", "is_disabled", "api__environment")
+    list_select_related = ("api__asset",)
+    search_fields = ("policy", "label", "api__asset__name")
+    exclude = ("secrets",)

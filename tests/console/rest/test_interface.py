@@ -1,0 +1,95 @@
+"""What holds for every address of the REST interface."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from tests.factories import make_environment, make_role, make_user
+from tests.rest import Rest
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def rest() -> Rest:
+    environment, user = make_environment(), make_user()
+    make_role(user, environment.organization)
+    return Rest(user, environment)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{",
+        '{"spec": NaN}',
+        "[" * 100_000,
+        '{"instanceLabel": "a\\u0000b"}',
+        '{"instanceLabel": "\\ud800"}',
+        '"text"',
+        "[]",
+        "null",
+    ],
+)
+def test_a_broken_body_is_400(rest: Rest, body: str) -> None:
+    answer = rest("POST", "AM", body)
+
+    assert answer.status_code == 400
+    assert answer.data["message"]
+    assert answer.data["errors"]
+
+
+def test_a_body_over_the_limit_is_413(rest: Rest) -> None:
+    answer = rest("POST", "AM", json.dumps({"description": "x" * 6_000_000}))
+
+    assert answer.status_code == 413
+    assert answer.data["message"]
+
+
+def test_a_form_over_the_limit_is_413() -> None:
+    answer = Client().post(
+        "/accounts/api/v2/oauth2/token",
+        "grant_type=" + "x" * 6_000_000,
+        content_type="application/x-www-form-urlencoded",
+    )
+
+    assert answer.status_code == 413
+
+
+def test_an_unknown_address_is_404_in_json(rest: Rest) -> None:
+    answer = rest("GET", "/apimanager/api/v1/nothing")
+
+    assert answer.status_code == 404
+    assert "is not an address" in answer.data["message"]
+
+
+def test_a_wrong_method_is_405_with_a_message(rest: Rest) -> None:
+    assert rest("PUT", "AM").data["message"]
+    assert rest("PUT", "AM").status_code == 405
+
+
+def test_telemetry_is_swallowed() -> None:
+    assert Rest(None)("POST", "/cli/api/v1/analytics/event", {"command": "x"}).status_code == 204
+
+
+def test_the_schema_has_no_warnings() -> None:
+    out = StringIO()
+
+    call_command("spectacular", validate=True, fail_on_warn=True, stdout=out)
+
+    assert "openapi: 3" in out.getvalue()
+    assert "bearer" in out.getvalue()
+
+
+def test_the_docs_need_no_inline_script_and_no_other_host() -> None:
+    page = Client().get("/api/docs")
+
+    text = page.content.decode()
+    assert page.status_code == 200
+    assert "<style" not in text
+    assert "https://" not in text
+    assert "<script>" not in text
+    assert Client().get("/api/docs?script=").headers["Content-Type"].startswith("application/javascript")
+    assert Client().get("/api/schema").status_code == 200

@@ -1,0 +1,41 @@
+"""What a stranger gets, at every address there is."""
+
+import pytest
+from django.test import Client
+
+from tests.console.addresses import Address, addresses
+
+OPEN = {
+    "login",
+    "logout",  # answers a stranger with the login page
+    "theme",  # a cookie of the browser, no data
+    "healthz",  # for load balancers; names parts, tells nothing of what they hold
+    "rest_login",
+    "rest_token",
+    "rest_telemetry",  # answers every client of the CLI with an empty 200
+    "schema",
+    "docs",
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", addresses(), ids=lambda address: address.name)
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_every_address_is_closed_to_strangers(address: Address, method: str) -> None:
+    if address.name in OPEN:
+        pytest.skip("open by decision")
+
+    answer = getattr(Client(), method)(address.path)
+
+    if answer.status_code == 302:
+        assert answer["Location"].startswith("/login?next=")
+    else:
+        assert answer.status_code in (401, 403, 405)
+
+
+@pytest.mark.django_db
+def test_the_admin_asks_a_stranger_to_log_in() -> None:
+    answer = Client().get("/admin/console/user/")
+
+    assert answer.status_code == 302
+    assert "login" in answer["Location"]
