@@ -7,7 +7,6 @@ nobody and age out.
 
 from typing import Any
 
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 from apis.models import ApiInstance
@@ -22,7 +21,7 @@ def _indexes() -> list[models.Index]:
     """For one API's rows of a range, and for all rows of a period."""
     return [
         models.Index(fields=["api", "time"], name="%(class)s_by_api"),
-        BrinIndex(fields=["time"], name="%(class)s_by_time", autosummarize=True),
+        models.Index(fields=["time"], name="%(class)s_by_time"),
     ]
 
 
@@ -132,7 +131,7 @@ class Sample(models.Model):
         ordering = ["-time"]
         indexes = [
             models.Index(fields=["api", "time"], name="sample_by_api"),
-            BrinIndex(fields=["time"], name="sample_by_time", autosummarize=True),
+            models.Index(fields=["time"], name="sample_by_time"),
         ]
 
     def __str__(self) -> str:

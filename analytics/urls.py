@@ -2,8 +2,18 @@
 
 from django.urls import path
 
-from analytics import endpoints
+from analytics import endpoints, rest, views
 
 urlpatterns = [
     path("agent/v1/traffic", endpoints.traffic, name="agent_traffic"),
+    path("analytics", views.index, name="analytics"),
+    path("apis/<int:pk>/analytics", views.api_dashboard, name="api_analytics"),
+    path("apis/<int:pk>/analytics/tiles", views.api_tiles, name="api_tiles"),
+    path("apis/<int:pk>/analytics/export.csv", views.api_export, name="api_export"),
+    path(
+        "analytics/api/v1/organizations/<uuid:organization_id>/environments/<uuid:environment_id>"
+        "/apis/<int:api_id>/summary",
+        rest.SummaryView.as_view(),
+        name="rest_api_summary",
+    ),
 ]

@@ -25,7 +25,7 @@ CREATE TABLE analytics_{0} (
 ) PARTITION BY RANGE (time);
 DROP TABLE analytics_{0}_plain;
 CREATE INDEX {0}_by_api ON analytics_{0} (api_id, time);
-CREATE INDEX {0}_by_time ON analytics_{0} USING brin (time) WITH (autosummarize = on);
+CREATE INDEX {0}_by_time ON analytics_{0} (time);
 """
 
 HISTOGRAM_SUM = """

@@ -1,0 +1,81 @@
+"""Analytics in Django's admin: to look at, since only gateways write it."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from analytics import models
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Large tables: no total count, no sorting by what has no index."""
+
+    show_full_result_count = False
+    list_per_page = 50
+    sortable_by = ()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class StatusClassFilter(admin.SimpleListFilter):
+    """Fixed choices: asking the table which there are would read all of it."""
+
+    title = "status class"
+    parameter_name = "class"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(digit, f"{digit}xx") for digit in "2345"]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in ("2", "3", "4", "5"):
+            return queryset
+        lowest = int(self.value() or 0) * 100
+        return queryset.filter(status__range=(lowest, lowest + 99))
+
+
+@admin.register(models.TrafficWindow, models.TrafficMinute, models.TrafficHour, models.TrafficDay)
+class TrafficAdmin(ReadOnlyAdmin):
+    list_display = ("time", "api_id", "route", "method", "status", "policy", "requests", "replica_id")
+    list_filter = ("time", StatusClassFilter)
+    search_fields = ("=api__id", "route")
+    ordering = ("-time",)
+    date_hierarchy = "time"
+
+
+@admin.register(models.ResourceWindow, models.ResourceMinute, models.ResourceHour, models.ResourceDay)
+class ResourceAdmin(ReadOnlyAdmin):
+    list_display = ("time", "api_id", "method", "resource", "requests", "client_errors", "server_errors")
+    list_filter = ("time",)
+    search_fields = ("=api__id", "resource")
+    ordering = ("-time",)
+    date_hierarchy = "time"
+
+
+@admin.register(models.Sample)
+class SampleAdmin(ReadOnlyAdmin):
+    list_display = ("time", "api_id", "method", "path", "status", "policy", "total_us", "remote_address")
+    list_filter = ("time", StatusClassFilter)
+    search_fields = ("=api__id", "path", "remote_address")
+    date_hierarchy = "time"
+
+
+@admin.register(models.LogOffset)
+class LogOffsetAdmin(ReadOnlyAdmin):
+    list_display = ("replica_id", "file", "committed", "shed", "updated_at")
+    list_filter = ("gateway",)
+    search_fields = ("replica_id", "file")
+
+
+@admin.register(models.Stale)
+class StaleAdmin(ReadOnlyAdmin):
+    list_display = ("grain", "time")
+    list_filter = ("grain",)

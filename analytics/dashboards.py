@@ -1,0 +1,248 @@
+"""What the pages of analytics show, put together from `queries`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analytics import queries
+from analytics.models import Sample
+from analytics.queries import CLASSES, Figures, ResourceShare
+from analytics.ranges import Range
+from apis.models import ApiInstance
+from gateways.models import Deployment, Replica
+from policies import catalog
+
+CLASS_COLOURS = {"2xx": "c1", "3xx": "c2", "4xx": "c3", "5xx": "c4", "other": "c6"}
+COLOURS = ("c4", "c3", "c5", "c2", "c1")
+PERCENTILES = (("p50", 0.5, "c1"), ("p95", 0.95, "c3"), ("p99", 0.99, "c5"))
+SAMPLES = 50
+MOST_MARKS = 40
+LEADERS = 10
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table with a bar: `share` is in percent of all."""
+
+    label: str
+    requests: int
+    share: float
+    p95_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """The key metrics of a range, and the requests of the range before it."""
+
+    now: Figures
+    requests_before: int
+    policies: list[Row]
+
+    @property
+    def change_percent(self) -> float | None:
+        before = self.requests_before
+        return 100 * (self.now.requests - before) / before if before else None
+
+    @property
+    def p50_ms(self) -> float | None:
+        return self.now.latency_ms(0.5)
+
+    @property
+    def p95_ms(self) -> float | None:
+        return self.now.latency_ms(0.95)
+
+    @property
+    def p99_ms(self) -> float | None:
+        return self.now.latency_ms(0.99)
+
+    @property
+    def upstream_p95_ms(self) -> float | None:
+        return self.now.upstream_ms(0.95)
+
+
+@dataclass(frozen=True)
+class ApiRow:
+    """One API of the environment's overview; `spark` is the points of its requests over time."""
+
+    api: ApiInstance
+    figures: Figures
+    spark: str
+
+    @property
+    def p95_ms(self) -> float | None:
+        return self.figures.latency_ms(0.95)
+
+
+def tiles(
+    apis: Sequence[int], over: Range, points: Sequence[Figures], refused: Mapping[str, Sequence[int]]
+) -> Tiles:
+    before = queries.figures(apis, over.before)
+    return Tiles(queries.add(points), before.requests, _refusals(refused))
+
+
+def api_tiles(api: ApiInstance, over: Range) -> Tiles:
+    return tiles([api.pk], over, [queries.figures([api.pk], over)], queries.violations([api.pk], over))
+
+
+def of_api(api: ApiInstance, over: Range, samples_of: str) -> dict[str, Any]:
+    """The dashboard of one API. `samples_of` is a status class, "violations", or "" for all."""
+    ids = [api.pk]
+    points, refused = queries.series(ids, over), queries.violations(ids, over)
+    parts = queries.breakdowns(ids, over)
+    marks = _marks(api, over)
+    return {
+        "over": over,
+        "tiles": tiles(ids, over, points, refused),
+        "chart_data": chart_data(over, points, refused, marks),
+        "numbers": numbers(over, points),
+        "marks": marks,
+        "resources": _resource_rows(queries.top_resources(ids, over)),
+        "methods": rows(parts["method"]),
+        "statuses": rows(parts["status"], {"0": "none, client left"}),
+        "replicas": rows(parts["replica_id"], _replica_names(parts["replica_id"])),
+        "routes": rows(parts["route"], {"none": "no route matched"}),
+        "samples": samples(api, over, samples_of),
+        "samples_of": samples_of,
+    }
+
+
+def of_environment(apis: Sequence[ApiInstance], over: Range) -> dict[str, Any]:
+    """The overview of an environment's APIs."""
+    ids = [api.pk for api in apis]
+    points, refused = queries.series(ids, over), queries.violations(ids, over)
+    by_api, steps = queries.by_api(ids, over), queries.requests_by_api(ids, over)
+    found = [ApiRow(api, by_api[api.pk], spark(steps.get(api.pk, []))) for api in apis if api.pk in by_api]
+    failing = [row for row in found if row.figures.errors]
+    return {
+        "over": over,
+        "tiles": tiles(ids, over, points, refused),
+        "chart_data": chart_data(over, points, refused, []),
+        "numbers": numbers(over, points),
+        "busiest": sorted(found, key=lambda row: -row.figures.requests)[:LEADERS],
+        "failing": sorted(failing, key=lambda row: -(row.figures.error_rate or 0))[:LEADERS],
+        "apis_count": len(apis),
+    }
+
+
+def chart_data(
+    over: Range,
+    points: Sequence[Figures],
+    refused: Mapping[str, Sequence[int]],
+    marks: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """As charts.js draws it: every series has one value a step, null where there is none."""
+    classes = [name for name in CLASSES if name != "other" or any(point.classes[name] for point in points)]
+    policies = [_title(name) for name in refused]
+    return {
+        "start": int(over.start.timestamp()),
+        "end": int(over.end.timestamp()),
+        "step": over.step,
+        "marks": list(marks),
+        "charts": {
+            "requests": [
+                _series(name, CLASS_COLOURS[name], [point.classes[name] for point in points])
+                for name in classes
+            ],
+            "total": [
+                _series(name, colour, [point.latency_ms(q) for point in points])
+                for name, q, colour in PERCENTILES
+            ],
+            "upstream": [
+                _series(name, colour, [point.upstream_ms(q) for point in points])
+                for name, q, colour in PERCENTILES
+            ],
+            "violations": [
+                _series(title, COLOURS[place % len(COLOURS)], list(counts))
+                for place, (title, counts) in enumerate(zip(policies, refused.values(), strict=True))
+            ],
+        },
+    }
+
+
+def numbers(over: Range, points: Sequence[Figures]) -> list[dict[str, Any]]:
+    """The charts as a table, the newest first; steps without requests are left out."""
+    found = [
+        {"time": time, "figures": point, "p50": point.latency_ms(0.5), "p95": point.latency_ms(0.95)}
+        | {"p99": point.latency_ms(0.99), "upstream_p95": point.upstream_ms(0.95)}
+        for time, point in zip(over.times, points, strict=True)
+        if point.requests
+    ]
+    return found[::-1]
+
+
+def samples(api: ApiInstance, over: Range, samples_of: str) -> list[Sample]:
+    """The newest requests that were kept as they were."""
+    found = Sample.objects.filter(api=api, time__gte=over.start, time__lt=over.end).order_by("-time")
+    if samples_of == "violations":
+        found = found.exclude(policy="")
+    elif samples_of in CLASSES[:4]:
+        lowest = int(samples_of[0]) * 100
+        found = found.filter(status__range=(lowest, lowest + 99))
+    kept = list(found[:SAMPLES])
+    for one in kept:
+        one.policy = _title(one.policy) if one.policy else ""
+    return kept
+
+
+def rows(shares: Iterable[queries.Share], names: Mapping[str, str] | None = None) -> list[Row]:
+    shares = list(shares)
+    whole = sum(share.requests for share in shares) or 1
+    return [
+        Row(
+            (names or {}).get(share.label, share.label),
+            share.requests,
+            100 * share.requests / whole,
+            share.p95_ms,
+        )
+        for share in shares
+    ]
+
+
+def spark(counts: Sequence[int], width: int = 100, height: int = 24) -> str:
+    """The points of an SVG polyline that fills a box of this size."""
+    top = max(counts, default=0) or 1
+    last = max(len(counts) - 1, 1)
+    return " ".join(
+        f"{width * place / last:.1f},{height - 1 - (height - 2) * count / top:.1f}"
+        for place, count in enumerate(counts)
+    )
+
+
+def _refusals(refused: Mapping[str, Sequence[int]]) -> list[Row]:
+    totals = {_title(policy): sum(counts) for policy, counts in refused.items()}
+    whole = sum(totals.values()) or 1
+    return [Row(title, count, 100 * count / whole) for title, count in totals.items()]
+
+
+def _resource_rows(resources: Sequence[ResourceShare]) -> list[tuple[ResourceShare, float]]:
+    top = max((one.requests for one in resources), default=1)
+    return [(one, 100 * one.requests / top) for one in resources]
+
+
+def _marks(api: ApiInstance, over: Range) -> list[dict[str, Any]]:
+    """The deployments of the API's gateway, as the charts mark them."""
+    if api.gateway is None:
+        return []
+    found = api.gateway.deployments.filter(created_at__gte=over.start, created_at__lt=over.end)
+    return [_mark(deployment) for deployment in found.order_by("-created_at")[:MOST_MARKS]]
+
+
+def _mark(deployment: Deployment) -> dict[str, Any]:
+    return {"time": int(deployment.created_at.timestamp()), "label": f"Deployment {deployment.generation}"}
+
+
+def _replica_names(shares: Iterable[queries.Share]) -> dict[str, str]:
+    ids = [share.label for share in shares]
+    return {str(pk): name for pk, name in Replica.objects.filter(pk__in=ids).values_list("pk", "name")}
+
+
+def _series(name: str, colour: str, values: list[Any]) -> dict[str, Any]:
+    return {"name": name, "colour": colour, "values": values}
+
+
+def _title(policy: str) -> str:
+    """The policy's title, or its name when the catalog no longer has it."""
+    try:
+        return catalog.find(policy).title
+    except catalog.UnknownPolicy:
+        return policy

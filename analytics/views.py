@@ -1,0 +1,77 @@
+"""The pages: an environment's traffic, one API's dashboard, and what they fetch."""
+
+import csv
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from analytics import dashboards, queries, ranges
+from apis.models import ApiInstance
+from apis.views.access import api_of, environment_of
+from apis.views.frame import frame
+
+SAMPLES_OF = ("2xx", "3xx", "4xx", "5xx", "violations")
+PERCENTILES = ("p50", "p95", "p99")
+
+
+def index(request: HttpRequest) -> HttpResponse:
+    """All APIs of the environment."""
+    environment = environment_of(request)
+    apis = list(ApiInstance.objects.filter(environment=environment).select_related("asset"))
+    over = ranges.of_request(request.GET)
+    context = dashboards.of_environment(apis, over) | _toolbar(request, over)
+    return render(request, _template(request, "analytics/environment"), context)
+
+
+def api_dashboard(request: HttpRequest, pk: int) -> HttpResponse:
+    """One API, as a tab of its page."""
+    api = api_of(request, pk)
+    over = ranges.of_request(request.GET)
+    chosen = request.GET.get("samples", "")
+    context = dashboards.of_api(api, over, chosen if chosen in SAMPLES_OF else "") | _toolbar(request, over)
+    if _is_poll(request):
+        return render(request, "analytics/_api.html", context | {"api": api})
+    return render(request, "analytics/api_analytics.html", frame(request, api, "analytics") | context)
+
+
+def api_tiles(request: HttpRequest, pk: int) -> HttpResponse:
+    """The last hour's key metrics, for the API's overview."""
+    api = api_of(request, pk)
+    over = ranges.of_request({})
+    context = {"tiles": dashboards.api_tiles(api, over), "api": api, "over": over}
+    return render(request, "analytics/_api_tiles.html", context)
+
+
+def api_export(request: HttpRequest, pk: int) -> HttpResponse:
+    """The charts' numbers as CSV; times are UTC, latencies milliseconds."""
+    api = api_of(request, pk)
+    over = ranges.of_request(request.GET)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    name = f"api-{api.pk}-{over.start:%Y%m%dT%H%M%S}-{over.end:%Y%m%dT%H%M%S}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    writer = csv.writer(response)
+    latencies = [f"{part}_{name}_ms" for part in ("total", "upstream") for name in PERCENTILES]
+    writer.writerow(["time", "requests", *queries.CLASSES, "violations", *latencies])
+    for time, point in zip(over.times, queries.series([api.pk], over), strict=True):
+        total = [point.latency_ms(q) for _, q, _ in dashboards.PERCENTILES]
+        upstream = [point.upstream_ms(q) for _, q, _ in dashboards.PERCENTILES]
+        counts = [point.requests, *point.classes.values(), point.violations]
+        writer.writerow([time.isoformat(), *counts, *total, *upstream])
+    return response
+
+
+def _toolbar(request: HttpRequest, over: ranges.Range) -> dict[str, Any]:
+    """`is_live`: the page asks again by itself."""
+    is_live = not over.is_custom and request.GET.get("live") != "0"
+    return {"presets": list(ranges.PRESETS), "is_live": is_live, "full_path": request.get_full_path()}
+
+
+def _is_poll(request: HttpRequest) -> bool:
+    """Whether htmx asks for the figures alone, to put them in the place of the old ones."""
+    return bool(request.htmx) and request.htmx.target == "figures"  # type: ignore[attr-defined]
+
+
+def _template(request: HttpRequest, name: str) -> str:
+    folder, _, page = name.rpartition("/")
+    return f"{folder}/_{page}.html" if _is_poll(request) else f"{name}.html"
