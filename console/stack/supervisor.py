@@ -25,7 +25,7 @@ class Supervisor:
         self._say = say
         self._echo = echo
         self._logs = home / "logs"
-        self._logs.mkdir(exist_ok=True)
+        self._logs.mkdir(exist_ok=True, mode=0o700)
         self._ledger = home / "processes.json"
         self._children: dict[str, Child] = {}
         self._crashes: dict[str, int] = {}
