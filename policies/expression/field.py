@@ -64,7 +64,9 @@ class Evaluated:
         if isinstance(value, Expression):
             return value
         if not isinstance(value, str):
-            raise PydanticCustomError("string_type", "must be text or an expression in #[ ]")
+            raise PydanticCustomError(
+                "string_type", "must be text or an expression in #[ ]; put it in quotes"
+            )
         try:
             return Expression.read(value, self.context)
         except ExpressionError as error:

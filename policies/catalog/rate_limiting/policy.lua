@@ -29,10 +29,10 @@ end
 envoy_on_request = guarded(decide)
 
 if settings.expose_headers then
-  function envoy_on_response(handle)
+  envoy_on_response = guarded_response(function(handle)
     local counted = handle:streamInfo():dynamicMetadata():get(METADATA)
     for name, value in pairs(counted and counted[settings.binding] or {}) do
       handle:headers():replace(name, value)
     end
-  end
+  end)
 end

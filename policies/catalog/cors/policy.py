@@ -1,0 +1,156 @@
+"""CORS: tells browsers which sites may call the API."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from policies.catalog.headers import HeaderName
+from policies.catalog.script import lua_filter
+from policies.contract import Category, Compiled, Policy, PolicyConfig, Scope
+from policies.expression.lua import Value
+
+NAME = "cors"
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9*._\-\[\]:]+", re.IGNORECASE)
+HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
+METHODS = ("CONNECT", "DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
+
+
+def _checked_origin(origin: str) -> str:
+    if origin != "*" and not ORIGIN.fullmatch(origin):
+        host = HOST.search(origin)
+        raise PydanticCustomError(
+            "origin",
+            '"{origin}" is not an origin; write scheme and host without a path, such as https://{host}, or *',
+            {"origin": origin, "host": host.group() if host else "shop.example.com"},
+        )
+    return origin.lower()
+
+
+Origin = Annotated[str, AfterValidator(_checked_origin)]
+
+
+class AllowedMethod(PolicyConfig):
+    method_name: Literal["CONNECT", "DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"] = Field(
+        title="Method", description="HEAD counts as GET."
+    )
+    is_allowed: bool = Field(True, title="Allowed", description="Whether sites of this group may use it.")
+
+
+class OriginGroup(PolicyConfig):
+    name: str = Field("", title="Name", description="What this group of sites is called.")
+    origins: tuple[Origin, ...] = Field(
+        title="Origins",
+        description="Sites: https://shop.example.com, https://*.example.com, or * for every other site.",
+    )
+    access_control_max_age: int = Field(
+        30,
+        ge=0,
+        title="Preflight lifetime (s)",
+        description="How long a browser may keep a preflight answer.",
+    )
+    allowed_methods: tuple[AllowedMethod, ...] = Field(
+        tuple(AllowedMethod.model_validate({"methodName": method}) for method in METHODS),
+        title="Methods",
+        description="The methods that these sites may use.",
+    )
+    headers: tuple[HeaderName, ...] = Field(
+        (), title="Request headers", description="Headers that these sites may send; * is every header."
+    )
+    exposed_headers: tuple[HeaderName, ...] = Field(
+        (), title="Exposed headers", description="Response headers that scripts of these sites may read."
+    )
+
+
+class Config(PolicyConfig):
+    public_resource: bool = Field(
+        True, title="Public resource", description="Any site may call, with any method and headers."
+    )
+    support_credentials: bool = Field(
+        False,
+        title="Support credentials",
+        description="Browsers may send cookies and authentication. On a public resource every site on the "
+        "internet could then act as the signed-in user.",
+    )
+    origin_groups: tuple[OriginGroup, ...] = Field(
+        (),
+        validate_default=True,
+        title="Origin groups",
+        description="Which sites may do what, when the resource is not public.",
+    )
+
+    @field_validator("origin_groups")
+    @classmethod
+    def _names_each_origin_once(
+        cls, groups: tuple[OriginGroup, ...], info: ValidationInfo
+    ) -> tuple[OriginGroup, ...]:
+        if info.data.get("public_resource", True):
+            return groups
+        origins = [origin for group in groups for origin in group.origins]
+        if not origins:
+            raise PydanticCustomError("empty", "name an origin, or make the resource public")
+        twice = next((origin for origin in origins if origins.count(origin) > 1), None)
+        if twice:
+            raise PydanticCustomError(
+                "twice", 'origin "{origin}" is in two groups; remove one', {"origin": twice}
+            )
+        return groups
+
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    groups = () if config.public_resource else config.origin_groups
+    exact: dict[str, Value] = {}
+    patterns: list[tuple[str, int]] = []
+    for number, group in enumerate(groups, start=1):
+        for origin in group.origins:
+            if "*" in origin:
+                patterns.append((origin, number))
+            else:
+                exact[origin] = number
+    # The longest pattern is the most specific, and "*" alone the least.
+    patterns.sort(key=lambda pattern: -len(pattern[0]))
+    settings: dict[str, Value] = {
+        "public": config.public_resource,
+        "credentials": config.support_credentials,
+        "exact": exact,
+        "patterns": [{"pattern": _pattern(origin), "group": number} for origin, number in patterns],
+        "groups": [_group(group) for group in groups],
+    }
+    return Compiled((lua_filter(scope, NAME, [Path(__file__).with_name("policy.lua")], settings),))
+
+
+def _pattern(origin: str) -> str:
+    """The Lua pattern of an origin; its * stands for parts of a host name."""
+    if origin == "*":
+        return "^.*$"
+    escaped = re.sub(r"[^a-z0-9*]", lambda match: "%" + match.group(), origin)
+    return "^" + escaped.replace("*", "[%w%.%-]*") + "$"
+
+
+def _group(group: OriginGroup) -> dict[str, Value]:
+    methods = [method.method_name for method in group.allowed_methods if method.is_allowed]
+    return {
+        "is_allowed": dict.fromkeys([*methods, *(["HEAD"] if "GET" in methods else [])], True),
+        "methods": ", ".join(methods),
+        "headers": ", ".join(group.headers),
+        "any_header": "*" in group.headers,
+        "exposed": ", ".join(group.exposed_headers),
+        "max_age": str(group.access_control_max_age),
+    }
+
+
+POLICY = Policy(
+    name=NAME,
+    title="CORS",
+    category=Category.COMPLIANCE,
+    summary="Tells browsers which sites may call the API, and answers their preflight requests.",
+    version="1.3.2",
+    config=Config,
+    compile=compile,
+    aliases=("cors-flex",),
+    runs_first=True,
+    is_resource_level=False,
+    icon="globe",
+)

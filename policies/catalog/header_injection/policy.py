@@ -1,0 +1,122 @@
+"""Header Injection: adds headers to requests and responses."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from policies.catalog.headers import HeaderName, checked_value
+from policies.catalog.script import lua_filter
+from policies.contract import TYPE_URL, Category, Compiled, Filter, Policy, PolicyConfig, Scope
+from policies.expression import lua
+from policies.expression.field import Expression, RequestExpression, ResponseExpression
+
+NAME = "header-injection"
+SINGLE = frozenset(("access-control-allow-origin", "content-length", "content-type", "transfer-encoding"))
+"""Headers that can stand only once: they are overwritten where others get a second value."""
+
+
+def _checked(value: Expression) -> Expression:
+    checked_value(value.constant or "")
+    return value
+
+
+class RequestHeader(PolicyConfig):
+    key: HeaderName = Field(title="Name", description="The header's name.")
+    value: Annotated[RequestExpression, AfterValidator(_checked)] = Field(
+        title="Value", description="Text, or an expression over the request such as #[attributes.method]."
+    )
+
+
+class ResponseHeader(PolicyConfig):
+    key: HeaderName = Field(title="Name", description="The header's name.")
+    value: Annotated[ResponseExpression, AfterValidator(_checked)] = Field(
+        title="Value",
+        description="Text, or an expression over the response such as #[attributes.statusCode].",
+    )
+
+
+class Config(PolicyConfig):
+    inbound_headers: tuple[RequestHeader, ...] = Field(
+        (),
+        title="Request headers",
+        description="Added on the way to the upstream. A name that is there gets a second value; "
+        "content-type, content-length and transfer-encoding are overwritten.",
+    )
+    outbound_headers: tuple[ResponseHeader, ...] = Field(
+        (),
+        validate_default=True,
+        title="Response headers",
+        description="Added on the way to the caller. A name that is there gets a second value; "
+        "access-control-allow-origin, content-type, content-length and transfer-encoding are overwritten.",
+    )
+
+    @field_validator("outbound_headers")
+    @classmethod
+    def _has_a_header(
+        cls, outbound: tuple[ResponseHeader, ...], info: ValidationInfo
+    ) -> tuple[ResponseHeader, ...]:
+        if not outbound and info.data.get("inbound_headers") == ():
+            raise PydanticCustomError("empty", "add at least one request header or response header")
+        return outbound
+
+
+Headers = tuple[RequestHeader, ...] | tuple[ResponseHeader, ...]
+
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    both: tuple[RequestHeader | ResponseHeader, ...] = (*config.inbound_headers, *config.outbound_headers)
+    if all(header.value.constant is not None for header in both):
+        return Compiled((_native(config, scope),))
+    settings: dict[str, lua.Value] = {
+        "request": [_lua(header) for header in config.inbound_headers],
+        "response": [_lua(header) for header in config.outbound_headers],
+    }
+    return Compiled((lua_filter(scope, NAME, [Path(__file__).with_name("policy.lua")], settings),))
+
+
+def _lua(header: RequestHeader | ResponseHeader) -> dict[str, lua.Value]:
+    name = header.key.lower()
+    return {"name": name, "overwrite": name in SINGLE, "value": header.value.lua}
+
+
+def _native(config: Config, scope: Scope) -> Filter:
+    mutations = {
+        "request_mutations": [_append(header) for header in config.inbound_headers],
+        "response_mutations": [_append(header) for header in config.outbound_headers],
+    }
+    return Filter(
+        scope.binding,
+        {
+            "@type": TYPE_URL + "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+            "mutations": mutations,
+        },
+    )
+
+
+def _append(header: RequestHeader | ResponseHeader) -> dict[str, Any]:
+    name = header.key.lower()
+    # Envoy reads % as the start of a command.
+    value = (header.value.constant or "").replace("%", "%%")
+    action = "OVERWRITE_IF_EXISTS_OR_ADD" if name in SINGLE else "APPEND_IF_EXISTS_OR_ADD"
+    return {
+        "append": {
+            "header": {"key": name, "value": value},
+            "append_action": action,
+            "keep_empty_value": True,
+        }
+    }
+
+
+POLICY = Policy(
+    name=NAME,
+    title="Header Injection",
+    category=Category.TRANSFORMATION,
+    summary="Adds headers to requests and responses.",
+    version="1.3.2",
+    config=Config,
+    compile=compile,
+    aliases=("header-injection-flex",),
+    icon="list-plus",
+)

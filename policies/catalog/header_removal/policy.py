@@ -1,0 +1,94 @@
+"""Header Removal: takes headers out of requests and responses."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from policies.contract import TYPE_URL, Category, Compiled, Filter, Policy, PolicyConfig, Scope
+
+NAME = "header-removal"
+KEPT = ("accept", "connection", "content-length", "content-type", "date", "host", "transfer-encoding")
+PSEUDO = (":authority", ":method", ":path", ":scheme", ":status")
+PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+BEYOND_RE2 = re.compile(r"\(\?(=|!|<=|<!|>|\()|\\[1-9]|\(\?P=|[*+?}]\+")
+"""Lookaround, atomic groups, conditions, backreferences and possessive quantifiers."""
+
+
+def _checked(entry: str) -> str:
+    if not entry.strip():
+        raise PydanticCustomError("header", "write a header's name or a regular expression")
+    if BEYOND_RE2.search(entry):
+        raise _error(
+            entry, "uses what RE2 does not have; do without lookaround, backreferences and possessive +"
+        )
+    try:
+        pattern = re.compile(entry, re.IGNORECASE)
+    except re.error as error:
+        raise _error(
+            entry, f"is not a regular expression: {error}; a name is letters, digits and -"
+        ) from None
+    kept = next((name for name in (*KEPT, *PSEUDO) if pattern.fullmatch(name)), None)
+    if kept and kept.lower() == entry.lower():
+        raise _error(entry, f"cannot be removed; nor can {', '.join(n for n in KEPT if n != kept)}")
+    if kept:
+        raise _error(entry, f'would remove "{kept}", which must stay; write a narrower one, such as x-.*')
+    return entry
+
+
+def _error(entry: str, reason: str) -> PydanticCustomError:
+    return PydanticCustomError("header", '"{entry}" {reason}', {"entry": entry, "reason": reason})
+
+
+Entries = tuple[Annotated[str, AfterValidator(_checked)], ...]
+
+
+class Config(PolicyConfig):
+    inbound_headers: Entries = Field(
+        (),
+        title="Request headers",
+        description="Names or regular expressions (x-internal-.*) of what the upstream does not get.",
+    )
+    outbound_headers: Entries = Field(
+        (),
+        validate_default=True,
+        title="Response headers",
+        description="Names or regular expressions (x-internal-.*) of what the caller does not get.",
+    )
+
+    @field_validator("outbound_headers")
+    @classmethod
+    def _has_a_header(cls, outbound: Entries, info: ValidationInfo) -> Entries:
+        if not outbound and info.data.get("inbound_headers") == ():
+            raise PydanticCustomError("empty", "name at least one request header or response header")
+        return outbound
+
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    mutations = {
+        "request_mutations": [_remove(entry) for entry in config.inbound_headers],
+        "response_mutations": [_remove(entry) for entry in config.outbound_headers],
+    }
+    kind = TYPE_URL + "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
+    return Compiled((Filter(scope.binding, {"@type": kind, "mutations": mutations}),))
+
+
+def _remove(entry: str) -> dict[str, Any]:
+    if PLAIN.fullmatch(entry):
+        return {"remove": entry.lower()}
+    # Envoy has all names in lower case and matches them in full.
+    return {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": f"(?i:{entry})"}}}}
+
+
+POLICY = Policy(
+    name=NAME,
+    title="Header Removal",
+    category=Category.TRANSFORMATION,
+    summary="Takes headers out of requests and responses, by name or by regular expression.",
+    version="1.1.2",
+    config=Config,
+    compile=compile,
+    aliases=("header-removal-flex",),
+    icon="list-minus",
+)

@@ -1,0 +1,73 @@
+"""Basic Authentication: Simple: one username and password for the whole API."""
+
+import base64
+import hashlib
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_core import PydanticCustomError
+
+from policies.contract import TYPE_URL, Category, Compiled, Filter, Policy, PolicyConfig, Scope
+
+NAME = "http-basic-authentication"
+
+
+def _checked_username(username: str) -> str:
+    if not username:
+        raise PydanticCustomError("empty", "write the username that callers must send")
+    if ":" in username or not username.isprintable():
+        raise PydanticCustomError(
+            "username",
+            'a username cannot hold ":" or control characters: Basic authentication has no way to send it',
+        )
+    return username
+
+
+def _checked_password(password: SecretStr) -> SecretStr:
+    if not password.get_secret_value():
+        raise PydanticCustomError("empty", "write the password that callers must send")
+    return password
+
+
+class Config(PolicyConfig):
+    username: Annotated[str, AfterValidator(_checked_username)] = Field(
+        title="Username", description="The username that callers must send."
+    )
+    password: Annotated[SecretStr, AfterValidator(_checked_password)] = Field(
+        title="Password", description="The password that callers must send. It is stored encrypted."
+    )
+
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    # The one digest that Envoy's filter reads.
+    digest = hashlib.sha1(config.password.get_secret_value().encode(), usedforsecurity=False).digest()
+    users = f"{config.username}:{{SHA}}{base64.b64encode(digest).decode()}"
+    check = {
+        "@type": TYPE_URL + "envoy.extensions.filters.http.basic_auth.v3.BasicAuth",
+        "users": {"inline_string": users},
+    }
+    principal = {
+        "@type": TYPE_URL + "envoy.extensions.filters.http.set_metadata.v3.Config",
+        "metadata": [
+            {
+                "metadata_namespace": "gatewright",
+                "value": {"authentication": {"principal": config.username}},
+                "allow_overwrite": True,
+            }
+        ],
+    }
+    return Compiled((Filter(scope.binding, check), Filter(f"{scope.binding}/principal", principal)))
+
+
+POLICY = Policy(
+    name=NAME,
+    title="Basic Authentication: Simple",
+    category=Category.SECURITY,
+    summary="Asks every caller for one username and password.",
+    version="1.3.2",
+    config=Config,
+    compile=compile,
+    aliases=("http-basic-authentication-flex",),
+    refusals=(r"\w+_for_basic_auth",),
+    icon="key-round",
+)
