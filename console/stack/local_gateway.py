@@ -67,7 +67,8 @@ def _register(folder: Path, console_url: str) -> UUID:
     if done.returncode:
         raise Problem(f"The local gateway could not be registered: {done.stderr.strip()}")
     token.refresh_from_db()
-    assert token.gateway is not None
+    if token.gateway is None:
+        raise Problem(f"The local gateway was not registered: {done.stdout.strip()}")
     return token.gateway.pk
 
 
