@@ -10,6 +10,7 @@ OPEN = {
     "logout",  # answers a stranger with the login page
     "theme",  # a cookie of the browser, no data
     "healthz",  # for load balancers; names parts, tells nothing of what they hold
+    "agent_registrations",  # its body carries the one-time token
     "rest_login",
     "rest_token",
     "rest_telemetry",  # answers every client of the CLI with an empty 200

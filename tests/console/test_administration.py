@@ -1,0 +1,308 @@
+"""Administration: what administrators change, that it is written down, and who may not."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from console.models import AccessToken, AuditEntry, ConnectedApp, Environment, Organization, Role, User
+from tests.factories import (
+    make_environment,
+    make_gateway,
+    make_organization,
+    make_role,
+    make_user,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def entries(**facts: str) -> list[tuple[str, str, str]]:
+    found = AuditEntry.objects.filter(**facts).order_by("id")
+    return [(entry.actor_name, entry.action, entry.object_type) for entry in found]
+
+
+def test_a_new_user_gets_a_password_that_works_once_shown(admin: Client, environment: Environment) -> None:
+    organization = environment.organization
+
+    answer = admin.post(
+        "/administration/users/add",
+        {"username": "grace", "email": "g@acme.test", "organization": organization.pk, "role": "manager"},
+    )
+
+    password = re.search(r'data-copy="([\w-]{16})"', answer.content.decode())
+    assert password
+    assert Client().login(username="grace", password=password[1])
+    assert entries() == [("ada", "create", "user"), ("ada", "create", "role")]
+
+
+def test_a_taken_username_is_said_at_its_field(admin: Client, environment: Environment) -> None:
+    make_user("grace")
+
+    answer = admin.post(
+        "/administration/users/add",
+        {"username": "grace", "organization": environment.organization.pk, "role": "viewer"},
+    )
+
+    assert answer.status_code == 422
+    assert "already exists" in answer.content.decode()
+    assert entries() == []
+
+
+def test_a_role_is_given_in_one_environment(admin: Client, environment: Environment) -> None:
+    user = make_user("grace")
+    make_role(user, environment.organization, Role.Name.VIEWER)
+
+    admin.post(
+        f"/administration/users/{user.pk}",
+        {"organization": environment.organization.pk, "environment": environment.pk, "role": "manager"},
+    )
+
+    assert environment.permits(user, Role.Name.MANAGER)
+    assert entries(object_type="role") == [("ada", "create", "role")]
+
+
+def test_an_environment_of_another_organization_is_refused_at_its_field(
+    admin: Client, environment: Environment
+) -> None:
+    group = make_organization("Retail", parent=environment.organization)
+    user = make_user("grace")
+    make_role(user, environment.organization, Role.Name.VIEWER)
+
+    answer = admin.post(
+        f"/administration/users/{user.pk}",
+        {"organization": group.pk, "environment": environment.pk, "role": "manager"},
+    )
+
+    assert "is not an environment of Retail" in answer.content.decode()
+
+
+def test_a_role_is_taken_away(admin: Client, environment: Environment) -> None:
+    user = make_user("grace")
+    role = make_role(user, environment.organization, Role.Name.VIEWER)
+
+    admin.post(f"/administration/roles/{role.pk}/revoke")
+
+    assert not user.roles.exists()
+    assert entries(object_type="role") == [("ada", "delete", "role")]
+
+
+def test_an_administrator_keeps_their_own_role(admin: Client, administrator: User) -> None:
+    admin.post(f"/administration/roles/{administrator.roles.get().pk}/revoke")
+
+    assert administrator.roles.exists()
+
+
+def test_a_deactivated_user_loses_sessions_and_tokens(
+    admin: Client, environment: Environment, log_in
+) -> None:
+    user = make_user("grace")
+    make_role(user, environment.organization, Role.Name.VIEWER)
+    session = log_in(user)
+    AccessToken.objects.create(token_hash="x", user=user, expires_at="2100-01-01T00:00Z")
+
+    admin.post(f"/administration/users/{user.pk}/active", {"active": "0"})
+
+    assert session.get("/").status_code == 302
+    assert not user.access_tokens.exists()
+    assert entries() == [("ada", "update", "user")]
+
+
+def test_an_administrator_cannot_deactivate_themselves(admin: Client, administrator: User) -> None:
+    admin.post(f"/administration/users/{administrator.pk}/active", {"active": "0"})
+
+    administrator.refresh_from_db()
+    assert administrator.is_active
+
+
+def test_an_administrator_of_everything_is_out_of_reach(admin: Client, environment: Environment) -> None:
+    root = make_user("root", is_superuser=True)
+    make_role(root, environment.organization, Role.Name.VIEWER)
+
+    answer = admin.post(f"/administration/users/{root.pk}/password")
+
+    assert answer.status_code == 403
+    root.refresh_from_db()
+    assert root.check_password("secret")
+
+
+def test_someone_who_belongs_to_another_organization_too_is_out_of_reach(
+    admin: Client, environment: Environment
+) -> None:
+    user = make_user("grace")
+    make_role(user, environment.organization, Role.Name.VIEWER)
+    make_role(user, make_organization("Rival"), Role.Name.VIEWER)
+
+    assert admin.post(f"/administration/users/{user.pk}/password").status_code == 403
+
+
+def test_a_business_group_is_created_below(admin: Client, environment: Environment) -> None:
+    admin.post(f"/administration/organizations/{environment.organization.pk}/groups/add", {"name": "Retail"})
+
+    group = Organization.objects.get(name="Retail")
+    assert group.parent == environment.organization
+    assert entries() == [("ada", "create", "organization")]
+
+
+def test_an_environment_is_created_renamed_and_deleted(admin: Client, environment: Environment) -> None:
+    organization = environment.organization
+    add = f"/administration/organizations/{organization.pk}/environments/add"
+
+    admin.post(add, {"name": "Staging", "type": "sandbox"})
+    staging = organization.environments.get(name="Staging")
+    admin.post(f"/administration/environments/{staging.pk}", {"name": "Stage"})
+    admin.post(f"/administration/environments/{staging.pk}/delete")
+
+    assert not Environment.objects.filter(pk=staging.pk).exists()
+    assert [action for _, action, _ in entries(object_id=str(staging.pk))] == ["create", "update", "delete"]
+
+
+def test_a_taken_environment_name_is_said_at_its_field(admin: Client, environment: Environment) -> None:
+    add = f"/administration/organizations/{environment.organization.pk}/environments/add"
+
+    answer = admin.post(add, {"name": "sandbox", "type": "sandbox"})
+
+    assert "already has an environment called sandbox" in answer.content.decode()
+
+
+def test_an_environment_that_holds_a_gateway_stays(admin: Client, environment: Environment) -> None:
+    make_gateway(environment)
+
+    answer = admin.post(f"/administration/environments/{environment.pk}/delete", follow=True)
+
+    assert Environment.objects.filter(pk=environment.pk).exists()
+    assert "still holds 1 gateway; delete or move those first" in answer.content.decode()
+
+
+def test_a_connected_apps_secret_is_shown_once(admin: Client, environment: Environment) -> None:
+    answer = admin.post(
+        "/administration/apps/add", {"name": "pipeline", "organization": environment.organization.pk}
+    )
+
+    app = ConnectedApp.objects.get()
+    secret = re.search(r'data-copy="([\w-]{43})"', answer.content.decode())
+    assert secret
+    later = admin.get("/administration/apps").content.decode()
+    assert secret[1] not in later
+    assert app.secret_hash not in answer.content.decode() + later
+    assert entries() == [("ada", "create", "connectedapp")]
+
+
+def test_a_renewed_secret_ends_the_old_ones_tokens(
+    admin: Client, administrator: User, environment: Environment
+) -> None:
+    app = ConnectedApp(name="pipeline", organization=environment.organization, owner=administrator)
+    app.renew_secret()
+    app.save()
+    before = app.secret_hash
+    AccessToken.objects.create(
+        token_hash="x", user=administrator, connected_app=app, expires_at="2100-01-01T00:00Z"
+    )
+
+    admin.post(f"/administration/apps/{app.pk}/renew")
+
+    app.refresh_from_db()
+    assert app.secret_hash != before
+    assert not AccessToken.objects.exists()
+
+
+def test_the_audit_log_tells_before_and_after(admin: Client, environment: Environment) -> None:
+    admin.post(f"/administration/environments/{environment.pk}", {"name": "Playground"})
+
+    page = admin.get("/administration/audit", {"type": "environment", "q": "playground"}).content.decode()
+
+    assert "<del>Sandbox</del>" in page
+    assert "<ins>Playground</ins>" in page
+
+
+def test_the_audit_log_keeps_other_organizations_out(admin: Client) -> None:
+    foreign = make_organization("Rival")
+    AuditEntry.objects.create(
+        actor_name="eve",
+        organization=foreign,
+        action="create",
+        object_type="gateway",
+        object_name="secret-gw",
+    )
+
+    assert "secret-gw" not in admin.get("/administration/audit").content.decode()
+
+
+def test_the_audit_log_keeps_other_environments_out(environment: Environment, log_in) -> None:
+    other = make_environment(environment.organization, name="Production")
+    AuditEntry.objects.create(
+        actor_name="eve",
+        organization=environment.organization,
+        environment=other,
+        action="create",
+        object_type="gateway",
+        object_name="secret-gw",
+    )
+    user = make_user()
+    make_role(user, environment.organization, Role.Name.VIEWER, environment=environment)
+
+    assert "secret-gw" not in log_in(user).get("/administration/audit").content.decode()
+
+
+@pytest.mark.parametrize("role", [Role.Name.VIEWER, Role.Name.MANAGER])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/administration/users",
+        "/administration/users/add",
+        "/administration/apps",
+        "/administration/apps/add",
+        "/administration/organizations/{organization}",
+        "/administration/organizations/{organization}/groups/add",
+        "/administration/organizations/{organization}/environments/add",
+        "/administration/environments/{environment}",
+    ],
+)
+def test_only_administrators_administer(role: str, path: str, environment: Environment, log_in) -> None:
+    user = make_user()
+    make_role(user, environment.organization, role)
+    address = path.format(organization=environment.organization.pk, environment=environment.pk)
+
+    client = log_in(user)
+
+    assert client.get(address).status_code == 403
+    assert client.post(address, {"name": "Mine", "type": "sandbox"}).status_code == 403
+    assert entries() == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/administration/organizations/{organization}",
+        "/administration/organizations/{organization}/environments/add",
+        "/administration/environments/{environment}",
+        "/administration/environments/{environment}/delete",
+        "/administration/users/{user}",
+        "/administration/roles/{role}/revoke",
+        "/administration/apps/{app}/renew",
+        "/administration/apps/{app}/delete",
+    ],
+)
+def test_another_organizations_ids_are_not_found(path: str, admin: Client) -> None:
+    foreign = make_environment(make_organization("Rival"))
+    eve = make_user("eve")
+    role = make_role(eve, foreign.organization)
+    app = ConnectedApp.objects.create(name="theirs", organization=foreign.organization, owner=eve)
+    address = path.format(
+        organization=foreign.organization.pk, environment=foreign.pk, user=eve.pk, role=role.pk, app=app.pk
+    )
+
+    answer = admin.post(address, {"name": "Mine", "type": "sandbox"})
+
+    assert answer.status_code == 404
+
+
+def test_everyone_sees_the_organizations_they_work_in(viewer: Client) -> None:
+    page = viewer.get("/administration/organizations").content.decode()
+
+    assert "Acme" in page
+    assert "Rename" not in page
+
+
+def test_administration_starts_with_the_audit_log_for_who_administers_nothing(viewer: Client) -> None:
+    assert viewer.get("/administration")["Location"] == "/administration/audit"

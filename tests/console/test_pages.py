@@ -1,0 +1,201 @@
+"""What holds on every page: strict content policy, known icons, few queries, designed errors."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib import messages
+from django.db import connection
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.urls import get_resolver, reverse
+
+from console.models import AuditEntry, Environment
+from console.pages.styleguide import _icons
+from console.toasts import ToastMiddleware
+from tests.factories import make_api, make_environment, make_gateway, make_replica, make_role, make_user
+
+pytestmark = pytest.mark.django_db
+TEMPLATES = sorted(Path(settings.BASE_DIR, "templates").rglob("*.html"))
+INLINE = re.compile(
+    r"<style|\sstyle=|\son[a-z]+=|javascript:|<script(?![^>]*\ssrc=)(?![^>]*application/json)"
+)
+PLAIN_NAMES = re.compile(r"^[a-z_]+$")
+
+
+def page_names() -> list[str]:
+    """Names of addresses without arguments that answer GET with a page."""
+    names = [name for name in get_resolver().reverse_dict if isinstance(name, str)]
+    other = ("rest_", "agent_", "healthz", "schema", "docs", "logout", "scope", "theme")
+    found = []
+    for name in names:
+        (pattern, *_), *_ = get_resolver().reverse_dict.getlist(name)
+        if not pattern[0][1] and PLAIN_NAMES.match(name) and not name.startswith(other):
+            found.append(name)
+    return sorted(found)
+
+
+@pytest.fixture
+def full(admin: Client, environment: Environment) -> Client:
+    """An administrator's browser, with something to see on the pages."""
+    gateway = make_gateway(environment)
+    make_replica(gateway)
+    make_api(gateway)
+    AuditEntry.objects.create(
+        actor_name="ada",
+        organization=environment.organization,
+        environment=environment,
+        action="update",
+        object_type="gateway",
+        object_id=str(gateway.pk),
+        object_name=gateway.name,
+        diff={"name": ["a", "b"]},
+    )
+    return admin
+
+
+@pytest.mark.parametrize("name", page_names())
+def test_every_page_obeys_the_content_policy(name: str, full: Client) -> None:
+    answer = full.get(reverse(name), follow=True)
+
+    if answer.status_code == 405:
+        pytest.skip("takes POST alone")
+    assert answer.status_code == 200
+    assert INLINE.search(answer.content.decode()) is None
+    assert "unsafe" not in answer["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: str(file.relative_to(settings.BASE_DIR)))
+def test_no_template_holds_inline_script_or_style(file: Path) -> None:
+    assert INLINE.search(file.read_text()) is None
+
+
+def test_every_icon_named_in_a_template_is_in_the_sprite() -> None:
+    named = {
+        found
+        for file in TEMPLATES
+        for found in re.findall(r'{% icon "([a-z0-9-]+)"|icon(?:_name)?="([a-z0-9-]+)"', file.read_text())
+    }
+
+    assert {first or second for first, second in named} <= set(_icons())
+
+
+def test_colours_and_pixels_are_in_the_tokens_alone() -> None:
+    for file in Path(settings.BASE_DIR, "static", "css").glob("*.css"):
+        if file.name == "tokens.css":
+            continue
+        rules = file.read_text()
+        assert re.findall(r"#[0-9a-fA-F]{3,8}\b(?=[;,) ])", rules) == [], file.name
+        assert [found for found in re.findall(r"[\d.]+px", rules) if found != "1px"] == [], file.name
+
+
+def test_the_style_guide_shows_every_tone(admin: Client) -> None:
+    page = admin.get("/styleguide/").content.decode()
+
+    for tone in ("ok", "warn", "bad", "info"):
+        assert f'class="pill {tone}"' in page
+        assert f'class="notice {tone}"' in page
+
+
+def test_navigation_says_where_one_is_and_counts_what_is_there(full: Client) -> None:
+    page = full.get("/gateways").content.decode()
+
+    assert re.search(r'<a href="/gateways" aria-current="page">.*?<span class="count">1</span>', page)
+
+
+def test_counts_are_of_the_environment_one_works_in(admin: Client) -> None:
+    make_gateway(make_environment())
+
+    places = {place.title: place.count for place in admin.get("/profile").context["places"]}
+
+    assert places["Runtime Manager"] == 0
+
+
+def test_the_overview_tells_what_is_connected(full: Client) -> None:
+    answer = full.get("/")
+
+    overview = answer.context["overview"]
+    assert (overview.gateways, overview.connected, overview.apis) == (1, 1, 1)
+    assert [step.is_done for step in answer.context["steps"]] == [True, True, False, False]
+
+
+def test_the_overview_answers_htmx_with_its_figures_alone(full: Client) -> None:
+    fragment = full.get("/", headers={"HX-Request": "true"}).content.decode()
+
+    assert fragment.lstrip().startswith('<div class="stack" id="overview"')
+
+
+def test_who_has_no_role_is_told_so(log_in) -> None:
+    page = log_in(make_user()).get("/").content.decode()
+
+    assert "There is nothing you may see yet" in page
+
+
+@pytest.mark.parametrize("path", ["/", "/administration/users", "/administration/audit", "/search?q=gateway"])
+def test_a_page_asks_as_often_with_many_rows_as_with_few(
+    path: str, full: Client, environment: Environment
+) -> None:
+    full.get(path)
+    with CaptureQueriesContext(
+        connection,
+    ) as few:
+        full.get(path)
+    for _ in range(6):
+        gateway = make_gateway(environment)
+        make_replica(gateway)
+        make_api(gateway)
+        make_role(make_user(), environment.organization, "viewer")
+
+    with CaptureQueriesContext(connection) as many:
+        full.get(path)
+
+    assert len(many) == len(few)
+
+
+def test_an_unknown_address_gets_a_designed_page(admin: Client) -> None:
+    answer = admin.get("/nothing-here")
+
+    assert answer.status_code == 404
+    assert "There is nothing at this address." in answer.content.decode()
+
+
+def test_a_refusal_tells_why(viewer: Client) -> None:
+    answer = viewer.get("/administration/users")
+
+    assert answer.status_code == 403
+    assert "Only administrators of an organization may open this page." in answer.content.decode()
+
+
+def test_a_message_reaches_a_page_that_htmx_keeps(full: Client) -> None:
+    def view(request):
+        messages.success(request, "Saved.")
+        from django.http import HttpResponse
+
+        return HttpResponse("<p></p>")
+
+    request = RequestFactory().get("/", headers={"HX-Request": "true"})
+    answer = through(request, view)
+
+    assert answer["HX-Trigger"] == '{"toasts": {"value": [{"text": "Saved.", "tone": "ok"}]}}'
+
+
+def test_a_message_waits_for_the_page_a_redirect_opens(full: Client) -> None:
+    def view(request):
+        messages.success(request, "Saved.")
+        from django.http import HttpResponse
+
+        return HttpResponse(headers={"HX-Redirect": "/"})
+
+    request = RequestFactory().get("/", headers={"HX-Request": "true"})
+
+    assert "HX-Trigger" not in through(request, view)
+
+
+def through(request, view):
+    """The view's answer after the middleware that toasts depend on."""
+    from django.contrib.messages.middleware import MessageMiddleware
+    from django.contrib.sessions.middleware import SessionMiddleware
+    from django_htmx.middleware import HtmxMiddleware
+
+    return SessionMiddleware(MessageMiddleware(HtmxMiddleware(ToastMiddleware(view))))(request)
