@@ -186,6 +186,7 @@ def _bump(api: ApiInstance) -> None:
 
 def _facts(binding: PolicyBinding) -> dict[str, Any]:
     return {
+        "api": binding.api_id,
         "policy": binding.policy,
         "version": binding.policy_version,
         "label": binding.label,

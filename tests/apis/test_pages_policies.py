@@ -1,0 +1,314 @@
+"""The policies of an API: the lane, the catalog, the forms, and undo."""
+
+import re
+
+import pytest
+
+from apis.change import apply_policy
+from apis.models import PolicyBinding
+from console.models import Role
+from tests.apis.pages import Place, allow, make_place, make_saved_api
+
+pytestmark = pytest.mark.django_db
+
+BASIC = "http-basic-authentication"
+LIMIT = {
+    "config.rateLimits": ["0"],
+    "config.rateLimits.0.maximumRequests": "100",
+    "config.rateLimits.0.timePeriodInMilliseconds": "60000",
+}
+
+
+def text(response: object) -> str:
+    return response.content.decode()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def place() -> Place:
+    return make_place()
+
+
+def test_lane_shows_policies_in_request_order(place: Place) -> None:
+    api = make_saved_api(place)
+    allow(place, api, "10.0.0.1", label="inner")
+    allow(place, api, "10.0.0.2", label="outer", order=1)
+
+    page = text(place.client.get(f"/apis/{api.pk}/policies"))
+
+    assert page.index("outer") < page.index("inner")
+    assert "10.0.0.1" in page
+
+
+def test_catalog_is_searched_and_browsed(place: Place) -> None:
+    api = make_saved_api(place)
+
+    found = text(place.client.get(f"/apis/{api.pk}/policies/add", {"q": "allow"}))
+    browsed = text(place.client.get(f"/apis/{api.pk}/policies/add", {"category": "Quality of Service"}))
+    nothing = text(place.client.get(f"/apis/{api.pk}/policies/add", {"q": "zzz"}))
+
+    assert "IP Allowlist" in found
+    assert "Rate Limiting" not in found
+    assert "Rate Limiting" in browsed
+    assert "IP Allowlist" not in browsed
+    assert "No policy matches" in nothing
+
+
+def test_policy_is_applied_from_its_form(place: Place) -> None:
+    api = make_saved_api(place)
+
+    response = place.client.post(f"/apis/{api.pk}/policies/add/rate-limiting", LIMIT)
+
+    binding = PolicyBinding.objects.get()
+    assert response.url == f"/apis/{api.pk}/policies"  # type: ignore[attr-defined]
+    assert binding.config["rateLimits"] == [{"maximumRequests": 100, "timePeriodInMilliseconds": 60000}]
+    assert "Applied Rate Limiting." in text(place.client.get(response.url))  # type: ignore[attr-defined]
+
+
+def test_alias_opens_the_form(place: Place) -> None:
+    api = make_saved_api(place)
+
+    assert place.client.get(f"/apis/{api.pk}/policies/add/rate-limiting-flex").status_code == 200
+    assert place.client.get(f"/apis/{api.pk}/policies/add/nothing").status_code == 404
+
+
+def test_fault_stands_at_its_field_and_nothing_is_saved(place: Place) -> None:
+    api = make_saved_api(place)
+
+    answer = place.client.post(
+        f"/apis/{api.pk}/policies/add/rate-limiting", {**LIMIT, "config.rateLimits.0.maximumRequests": "many"}
+    )
+
+    assert answer.status_code == 422
+    assert 'id="e-config.rateLimits.0.maximumRequests"' in text(answer)
+    assert 'value="60000"' in text(answer)
+    assert not PolicyBinding.objects.exists()
+
+
+def test_bad_address_names_its_line(place: Place) -> None:
+    api = make_saved_api(place)
+
+    page = text(
+        place.client.post(f"/apis/{api.pk}/policies/add/ip-allowlist", {"config.ips": "10.0.0.1\nnonsense"})
+    )
+
+    assert "Line 2: " in page
+    assert "nonsense</textarea>" in page
+
+
+def test_expression_that_does_not_parse_is_a_form_error(place: Place) -> None:
+    api = make_saved_api(place)
+
+    answer = place.client.post(
+        f"/apis/{api.pk}/policies/add/rate-limiting",
+        {**LIMIT, "config.keySelector": "#[attributes.headers[]"},
+    )
+
+    assert 'id="e-config.keySelector"' in text(answer)
+    assert not PolicyBinding.objects.exists()
+
+
+def test_row_is_added_without_saving(place: Place) -> None:
+    api = make_saved_api(place)
+
+    page = text(
+        place.client.post(
+            f"/apis/{api.pk}/policies/add/rate-limiting", {**LIMIT, "rows": "add:config.rateLimits"}
+        )
+    )
+
+    assert 'name="config.rateLimits.1.maximumRequests"' in page
+    assert 'value="100"' in page
+    assert not PolicyBinding.objects.exists()
+
+
+def test_secret_is_kept_and_never_shown(place: Place) -> None:
+    api = make_saved_api(place)
+    binding = apply_policy(place.user, api, BASIC, {"username": "ada", "password": "s3cret-of-ours"})
+
+    page = text(place.client.get(f"/apis/{api.pk}/policies/{binding.pk}"))
+    place.client.post(
+        f"/apis/{api.pk}/policies/{binding.pk}", {"config.username": "bob", "config.password": ""}
+    )
+
+    binding.refresh_from_db()
+    assert "s3cret-of-ours" not in page
+    assert "Leave empty to keep the stored value" in page
+    assert binding.config["username"] == "bob"
+    assert list(binding.secrets.values()) == ["s3cret-of-ours"]
+
+
+def test_forms_with_secrets_are_not_stored_by_browsers(place: Place) -> None:
+    api = make_saved_api(place)
+
+    assert place.client.get(f"/apis/{api.pk}/policies/add/{BASIC}")["Cache-Control"] == "no-store"
+
+
+def test_conditions_are_saved_and_shown(place: Place) -> None:
+    api = make_saved_api(place)
+    conditions = {
+        "applies": "some",
+        "conditions": ["0"],
+        "conditions.0.methodRegex": "GET|POST",
+        "conditions.0.uriTemplateRegex": "/items/.*",
+    }
+
+    place.client.post(f"/apis/{api.pk}/policies/add/rate-limiting", {**LIMIT, **conditions})
+
+    assert PolicyBinding.objects.get().conditions == [
+        {"methodRegex": "GET|POST", "uriTemplateRegex": "/items/.*"}
+    ]
+    assert "GET|POST /items/.*" in text(place.client.get(f"/apis/{api.pk}/policies"))
+
+
+def test_condition_that_is_no_expression_stands_at_its_field(place: Place) -> None:
+    api = make_saved_api(place)
+    conditions = {"applies": "some", "conditions": ["0"], "conditions.0.uriTemplateRegex": "/items/("}
+
+    answer = place.client.post(f"/apis/{api.pk}/policies/add/rate-limiting", {**LIMIT, **conditions})
+
+    assert answer.status_code == 422
+    assert 'id="e-conditions.0.uriTemplateRegex"' in text(answer)
+
+
+def test_every_request_drops_the_conditions(place: Place) -> None:
+    api = make_saved_api(place)
+    binding = allow(place, api, conditions=[{"methodRegex": "GET"}])
+
+    place.client.post(f"/apis/{api.pk}/policies/{binding.pk}", {"config.ips": "10.0.0.1", "applies": "all"})
+
+    binding.refresh_from_db()
+    assert binding.conditions == []
+
+
+def test_place_in_the_order_is_taken(place: Place) -> None:
+    api = make_saved_api(place)
+    allow(place, api)
+
+    place.client.post(f"/apis/{api.pk}/policies/add/rate-limiting", {**LIMIT, "order": "1"})
+    bad = place.client.post(f"/apis/{api.pk}/policies/add/rate-limiting", {**LIMIT, "order": "first"})
+
+    assert [one.policy for one in api.policies.all()] == ["rate-limiting", "ip-allowlist"]
+    assert 'id="e-order"' in text(bad)
+
+
+def test_disable_and_enable(place: Place) -> None:
+    api = make_saved_api(place)
+    binding = allow(place, api)
+
+    place.client.post(f"/apis/{api.pk}/policies/{binding.pk}/disable")
+    assert "Disabled IP Allowlist." in text(place.client.get(f"/apis/{api.pk}/policies"))
+    place.client.post(f"/apis/{api.pk}/policies/{binding.pk}/enable")
+
+    binding.refresh_from_db()
+    assert not binding.is_disabled
+
+
+def test_removal_can_be_undone_with_its_secret(place: Place) -> None:
+    api = make_saved_api(place)
+    binding = apply_policy(
+        place.user, api, BASIC, {"username": "ada", "password": "s3cret-of-ours"}, label="gate"
+    )
+    allow(place, api)
+
+    place.client.post(f"/apis/{api.pk}/policies/{binding.pk}/remove")
+    removed = text(place.client.get(f"/apis/{api.pk}/policies"))
+    place.client.post(f"/apis/{api.pk}/policies/restore")
+
+    back = api.policies.first()
+    assert "Removed Basic Authentication: Simple." in removed
+    assert "Undo" in removed
+    assert (back.policy, back.label, list(back.secrets.values())) == (BASIC, "gate", ["s3cret-of-ours"])
+    assert "s3cret-of-ours" not in str(dict(place.client.session))
+    assert "Undo" not in text(place.client.get(f"/apis/{api.pk}/policies"))
+
+
+def test_undo_is_for_the_same_api_alone(place: Place) -> None:
+    api, other = make_saved_api(place, "Orders"), make_saved_api(place, "Payments")
+    binding = allow(place, api)
+    place.client.post(f"/apis/{api.pk}/policies/{binding.pk}/remove")
+
+    place.client.post(f"/apis/{other.pk}/policies/restore")
+
+    assert not PolicyBinding.objects.exists()
+
+
+def order_of(page: str) -> list[int]:
+    return [int(pk) for pk in re.findall(r'name="ids" value="(\d+)"', page)]
+
+
+def test_arrows_show_a_new_order_and_apply_saves_it(place: Place) -> None:
+    api = make_saved_api(place)
+    first, second = allow(place, api).pk, allow(place, api).pk
+
+    moved = text(
+        place.client.post(
+            f"/apis/{api.pk}/policies/order", {"ids": [first, second], "rows": f"down:ids:{first}"}
+        )
+    )
+    unsaved = order_of(text(place.client.get(f"/apis/{api.pk}/policies")))
+    place.client.post(f"/apis/{api.pk}/policies/order", {"ids": [second, first], "go": "apply"})
+
+    assert order_of(moved) == [second, first]
+    assert "data-sort-bar hidden" not in moved
+    assert unsaved == [first, second]
+    assert order_of(text(place.client.get(f"/apis/{api.pk}/policies"))) == [second, first]
+
+
+def test_order_of_a_lane_that_changed_meanwhile_is_refused(place: Place) -> None:
+    api = make_saved_api(place)
+    first = allow(place, api).pk
+    allow(place, api)
+
+    answer = place.client.post(f"/apis/{api.pk}/policies/order", {"ids": [first], "go": "apply"}, follow=True)
+
+    assert "The policies changed meanwhile" in text(answer)
+
+
+def test_viewer_sees_the_lane_without_buttons_and_may_not_write() -> None:
+    manager = make_place()
+    api = make_saved_api(manager)
+    binding = allow(manager, api)
+    viewer = make_place(Role.Name.VIEWER, manager.environment)
+    base = f"/apis/{api.pk}/policies"
+
+    page = text(viewer.client.get(base))
+
+    assert "IP Allowlist" in page
+    for word in ("Add policy", "/remove", "/disable", "data-sort-bar"):
+        assert word not in page
+    assert viewer.client.get(f"{base}/add").status_code == 403
+    for path in (
+        "/add/ip-allowlist",
+        "/order",
+        "/restore",
+        f"/{binding.pk}",
+        f"/{binding.pk}/disable",
+        f"/{binding.pk}/remove",
+    ):
+        assert viewer.client.post(base + path).status_code == 403
+
+
+def test_another_apis_policy_is_not_found(place: Place) -> None:
+    api, other = make_saved_api(place, "Orders"), make_saved_api(place, "Payments")
+    binding = allow(place, other)
+
+    assert place.client.post(f"/apis/{api.pk}/policies/{binding.pk}/remove").status_code == 404
+
+
+def test_catalog_page_tells_where_a_policy_is_used(place: Place) -> None:
+    api = make_saved_api(place)
+    allow(place, api)
+
+    page = text(place.client.get("/policies/ip-allowlist"))
+
+    assert f"/apis/{api.pk}/policies" in page
+    assert "Parameters" in page
+    assert place.client.get("/policies/ip-allowlist-flex").url == "/policies/ip-allowlist"  # type: ignore[attr-defined]
+    assert place.client.get("/policies/nothing").status_code == 404
+
+
+def test_catalog_lists_every_policy(place: Place) -> None:
+    page = text(place.client.get("/policies"))
+
+    for title in ("IP Allowlist", "Rate Limiting", "Basic Authentication: Simple"):
+        assert title in page
