@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gateways.agent import ports
+from gateways.agent import candidate, ports
 from gateways.agent.admin import AdminUnreachable
 from gateways.agent.envoy import Envoy
 from gateways.agent.protocol import Ack, ResourceAck
@@ -120,15 +120,11 @@ class Applier:
         self, compiler: Compiler, translation: Translation, refused: dict[Key, str]
     ) -> dict[Key, CompiledApi]:
         """The APIs that can run, by key; the others are added to `refused` with the reason."""
-        good: dict[Key, CompiledApi] = {}
-        for api in translation.gateway.apis:
-            try:
-                good[api.key] = compiler.api(api)
-            except ValueError as error:
-                refused[api.key] = str(error)
+        good, reasons = candidate.compiled(compiler, translation.gateway.apis)
+        refused |= reasons
         _move(refused, good, self._blocked(good.values()))
         unchecked = [one for one in good.values() if one.digest not in self._checked]
-        _move(refused, good, self._faulty(compiler, unchecked))
+        _move(refused, good, candidate.faulty(self.envoy.validate, compiler, unchecked))
         self._checked = {one.digest for one in good.values()}
         return good
 
@@ -139,17 +135,6 @@ class Applier:
         answers = {listener: ports.why_not(listener.host, listener.port, pid) for listener in sockets}
         found = {one.api.key: answers[one.api.listener] for one in apis}
         return {key: reason for key, reason in found.items() if reason}
-
-    def _faulty(self, compiler: Compiler, apis: Sequence[CompiledApi]) -> dict[Key, str]:
-        """The APIs that Envoy itself would refuse, found by halving."""
-        reason = self.envoy.validate(compiler.candidate(apis)) if apis else None
-        if reason is None:
-            return {}
-        if len(apis) == 1:
-            return {apis[0].api.key: reason}
-        middle = len(apis) // 2
-        found = self._faulty(compiler, apis[:middle]) | self._faulty(compiler, apis[middle:])
-        return found or {one.api.key: reason for one in apis}
 
     def _take_into_force(
         self, compiler: Compiler, good: dict[Key, CompiledApi], refused: dict[Key, str], generation: int

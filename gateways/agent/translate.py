@@ -152,8 +152,10 @@ def _api(
         listener, base_path = _listener(resource, ordered, tls_of_ports)
     with _collecting(faults):
         routes += inline_routes(resource)
-    with _collecting(faults):
-        policies += _inline_policies(resource)
+    for number, name in enumerate(_inline_names(resource)):
+        with _collecting(faults):
+            inline = resource.spec.policies[number]
+            policies.append(_use(resource, ("spec", "policies", number), inline, name, r.DEFAULT_ORDER))
     for binding in ordered:
         with _collecting(faults):
             if binding.spec.policy_ref.name in ROUTE:
@@ -227,19 +229,14 @@ def _tls_of_ports(index: _Index) -> dict[int, ir.InboundTls]:
     return found
 
 
-def _inline_policies(resource: r.ApiInstance) -> Iterator[ir.PolicyUse]:
-    named: Counter[str] = Counter()
-    for number, inline in enumerate(resource.spec.policies):
+def _inline_names(resource: r.ApiInstance) -> Iterator[str]:
+    """A name for each inline policy that stays its own when another policy comes before it."""
+    seen: Counter[str] = Counter()
+    for inline in resource.spec.policies:
         name = inline.policy_ref.name
-        named[name] += 1
-        suffix = f"-{named[name]}" if named[name] > 1 else ""
-        yield _use(
-            resource,
-            ("spec", "policies", number),
-            inline,
-            f"{resource.metadata.namespace}/{resource.metadata.name}-{name}{suffix}",
-            r.DEFAULT_ORDER,
-        )
+        seen[name] += 1
+        number = f"-{seen[name]}" if seen[name] > 1 else ""
+        yield f"{resource.metadata.namespace}/{resource.metadata.name}-{name}{number}"
 
 
 def _bound_policy(resource: r.ApiInstance, binding: r.PolicyBinding) -> ir.PolicyUse:

@@ -1,0 +1,34 @@
+"""Compiles APIs and asks Envoy about them, so that a faulty one is known before anything is written."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from gateways.agent import ir
+from gateways.agent.translate import Key
+from gateways.agent.xds import CompiledApi, Compiler
+
+Validate = Callable[[dict[str, Any]], str | None]
+
+
+def compiled(compiler: Compiler, apis: Iterable[ir.Api]) -> tuple[dict[Key, CompiledApi], dict[Key, str]]:
+    """The APIs that compile, and the reasons of the others."""
+    good: dict[Key, CompiledApi] = {}
+    refused: dict[Key, str] = {}
+    for api in apis:
+        try:
+            good[api.key] = compiler.api(api)
+        except ValueError as error:
+            refused[api.key] = str(error)
+    return good, refused
+
+
+def faulty(validate: Validate, compiler: Compiler, apis: Sequence[CompiledApi]) -> dict[Key, str]:
+    """The APIs that Envoy itself would refuse, found by halving, with its words."""
+    reason = validate(compiler.candidate(apis)) if apis else None
+    if reason is None:
+        return {}
+    if len(apis) == 1:
+        return {apis[0].api.key: reason}
+    middle = len(apis) // 2
+    found = faulty(validate, compiler, apis[:middle]) | faulty(validate, compiler, apis[middle:])
+    return found or {one.api.key: reason for one in apis}

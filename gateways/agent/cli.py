@@ -1,0 +1,165 @@
+"""The command `gatewright`."""
+
+import argparse
+import importlib.metadata
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateways.agent import register, settings
+
+if TYPE_CHECKING:
+    from gateways.agent.validate import Checked
+
+
+class UserMistake(Exception):
+    """Printed as one line."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 what was asked cannot be done, 2 it was asked wrongly."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except (UserMistake, settings.BadSetting) as error:
+        sys.stderr.write(f"gatewright: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gatewright", description="The API gateway of Gatewright.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands)
+    register.add_arguments(commands)
+    for name, run, text in (
+        ("compile", _compile, "print the Envoy configuration of a folder of YAML files"),
+        ("validate", _validate, "check a folder of YAML files: one line for each resource"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.set_defaults(run=run)
+        command.add_argument("folder", type=Path, metavar="DIR")
+    version = commands.add_parser("version", help="print the version")
+    version.set_defaults(run=_version)
+    return parser
+
+
+def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    run = commands.add_parser("run", help="run a gateway: connected to a console, or from a folder")
+    run.set_defaults(run=_run)
+    run.add_argument("--local", type=Path, metavar="DIR", help="serve this folder of YAML files, no console")
+    run.add_argument(
+        "--registration", type=Path, metavar="FILE", help="file that `registration create` wrote"
+    )
+    run.add_argument("--conf", type=Path, metavar="DIR", help="folder to look for registration.yaml in")
+    run.add_argument("--state", metavar="DIR", help="state folder (GATEWRIGHT_STATE)")
+    run.add_argument("--name", help="the replica's name (FLEX_NAME; the host's name)")
+    run.add_argument("--concurrency", type=_positive, default=os.cpu_count() or 1, metavar="N")
+    run.add_argument("--control-host", default="127.0.0.1", help="where the console may reach the replica")
+    run.add_argument("--control-port", type=int, default=0, help="0 takes a free one")
+    run.add_argument(
+        "--control-url", default="", help="address of the control interface, seen by the console"
+    )
+    run.add_argument("--log-level", choices=("debug", "info", "warning", "error", "critical"))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from gateways.agent.control import ControlUnavailable
+    from gateways.agent.envoy import EnvoyFailed
+    from gateways.agent.local import NoFolder
+    from gateways.agent.registration import BadRegistration
+    from gateways.agent.state import StateInUse, StateUnusable
+
+    chosen = _run_settings(arguments)
+    _log(chosen.log_level)
+    try:
+        if chosen.local is not None:
+            from gateways.agent import local
+
+            local.run(chosen, chosen.local)
+        else:
+            from gateways.agent import connected
+
+            connected.run(chosen)
+    except (
+        BadRegistration,
+        ControlUnavailable,
+        EnvoyFailed,
+        NoFolder,
+        StateInUse,
+        StateUnusable,
+    ) as error:
+        raise UserMistake(str(error)) from error
+    return 0
+
+
+def _run_settings(arguments: argparse.Namespace) -> settings.RunSettings:
+    state = settings.state_folder(arguments.state)
+    places = [arguments.registration, arguments.conf] if arguments.registration or arguments.conf else None
+    return settings.RunSettings(
+        state=state,
+        name=arguments.name or settings.replica_name(),
+        local=arguments.local,
+        registration=tuple(place for place in places or (Path(), state) if place),
+        concurrency=arguments.concurrency,
+        control_host=arguments.control_host,
+        control_port=arguments.control_port,
+        control_url=arguments.control_url,
+        log_level=arguments.log_level or settings.log_level(),
+        drain_seconds=settings.drain_seconds(),
+        debounce_seconds=settings.debounce_seconds(),
+        proxying=settings.proxying(),
+    )
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    checked = _checked(arguments.folder)
+    sys.stdout.write("".join(f"{line}\n" for line in checked.lines()))
+    return 0 if checked.is_sound else 1
+
+
+def _compile(arguments: argparse.Namespace) -> int:
+    checked = _checked(arguments.folder)
+    sys.stderr.write("".join(f"{problem}\n" for problem in checked.problems))
+    sys.stdout.write(json.dumps(checked.config, indent=2) + "\n")
+    return 0 if checked.is_sound else 1
+
+
+def _checked(folder: Path) -> "Checked":
+    from gateways.agent.validate import check
+
+    if not folder.is_dir():
+        raise UserMistake(f"{folder} is not a folder; give one that holds .yaml files")
+    return check(folder, settings.state_folder(None), settings.proxying())
+
+
+def _version(_: argparse.Namespace) -> int:
+    sys.stdout.write(f"gatewright {importlib.metadata.version('gatewright')}\n")
+    return 0
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number above 0')
+    return number
+
+
+def _log(level: str) -> None:
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
+    for chatty in ("httpx", "httpcore", "watchfiles"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""Local Mode: serves a folder of YAML files and takes every change of it into force."""
+
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from watchfiles import watch
+
+from gateways.agent import sources, state
+from gateways.agent.apply import Applier
+from gateways.agent.envoy import Envoy
+from gateways.agent.protocol import Ack, ResourceAck
+from gateways.agent.resources import digest
+from gateways.agent.settings import RunSettings
+from gateways.agent.translate import translate
+from gateways.agent.uplink import Uplink
+
+RETRY_SECONDS = 3
+log = logging.getLogger(__name__)
+
+
+class NoFolder(RuntimeError):
+    """There is no such folder to serve."""
+
+
+def run(settings: RunSettings, folder: Path) -> None:
+    """Serves until SIGTERM or SIGINT, then drains; killed, it leaves Envoy serving.
+
+    Raises NoFolder, StateInUse, StateUnusable, EnvoyFailed.
+    """
+    if not folder.is_dir():
+        raise NoFolder(f"{folder} is not a folder; give one that holds .yaml files")
+    with state.locked(settings.state):
+        replica = state.replica_id(settings.state)
+        envoy = Envoy(
+            settings.state,
+            replica,
+            concurrency=settings.concurrency,
+            drain_seconds=settings.drain_seconds,
+        )
+        uplink = Uplink(settings.state, None, replica, reopen=envoy.reopen_logs)
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        envoy.start()
+        uplink.start()
+        try:
+            LocalReplica(Applier(envoy, settings.proxying), folder).serve(settings.debounce_seconds, stopping)
+        finally:
+            envoy.stop()
+            uplink.stop()
+
+
+class LocalReplica:
+    """Tells what it does on standard output, and what is wrong with the files on standard error."""
+
+    def __init__(self, applier: Applier, folder: Path) -> None:
+        self._applier = applier
+        self._folder = folder
+        self._told: tuple[ResourceAck, ...] = ()
+
+    def serve(self, debounce_seconds: float, stopping: threading.Event) -> None:
+        self._applier.restore()
+        self.refresh()
+        quiet = max(1, round(debounce_seconds * 1000))
+        for changes in watch(
+            self._folder,
+            step=quiet,
+            debounce=max(1600, 10 * quiet),
+            stop_event=stopping,
+            recursive=False,
+            yield_on_timeout=True,
+            rust_timeout=RETRY_SECONDS * 1000,
+            raise_interrupt=False,
+        ):
+            if changes:
+                self.refresh()
+            else:
+                self._tell(self._applier.retry())
+
+    def refresh(self) -> None:
+        """Applies the folder as it is now. A file that does not read keeps everything as it was."""
+        try:
+            loaded = sources.load(self._folder)
+        except OSError as error:
+            log.error("folder=%s error=%s; what runs goes on", self._folder, error.strerror)
+            return
+        faults = translate(loaded.resources).faults
+        for problem in (*loaded.problems, *loaded.located(faults)):
+            sys.stderr.write(f"{problem}\n")
+        if not loaded.is_sound:
+            sys.stderr.write("gatewright: nothing is changed until these files are mended\n")
+            return
+        wanted = digest(loaded.resources)
+        is_news = wanted != self._applier.digest
+        self._tell(
+            self._applier.apply(loaded.resources, self._applier.generation + (1 if is_news else 0), wanted)
+        )
+
+    def _tell(self, ack: Ack | None) -> None:
+        if ack is None or (ack.applied and ack.resources == self._told):
+            return
+        if not ack.applied:
+            sys.stderr.write(f"gatewright: nothing is changed: {ack.reason}\n")
+            return
+        self._told = ack.resources
+        sys.stdout.write(f"generation {ack.generation} is in force after {ack.duration_ms} ms\n")
+        for one in ack.resources:
+            sys.stdout.write(f"  {_line(one)}\n")
+        sys.stdout.flush()
+
+
+def _line(ack: ResourceAck) -> str:
+    if ack.state == "applied":
+        return f"{ack.namespace}/{ack.name}: applied"
+    kept = (
+        "is not served" if ack.running_generation is None else f"generation {ack.running_generation} goes on"
+    )
+    return f"{ack.namespace}/{ack.name}: refused, {kept}: {ack.reason}"

@@ -1,0 +1,67 @@
+"""`gatewright validate` and `compile`: what a folder of YAML files would do, without doing it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from gateways.agent import candidate, sources
+from gateways.agent import state as files
+from gateways.agent.envoy import Envoy
+from gateways.agent.settings import Proxying
+from gateways.agent.translate import Key, translate
+from gateways.agent.xds import Compiler
+
+
+@dataclass(frozen=True)
+class Checked:
+    """`refused` are the APIs that would not be served; `config` is Envoy's for the others."""
+
+    loaded: sources.Loaded
+    problems: tuple[sources.Problem, ...]
+    refused: frozenset[Key]
+    config: dict[str, Any]
+
+    @property
+    def is_sound(self) -> bool:
+        return all(problem.is_warning for problem in self.problems)
+
+    def lines(self) -> list[str]:
+        """A line for each problem, and for each resource without one."""
+        troubled = {(problem.file, problem.line) for problem in self.problems}
+        lines = [str(problem) for problem in self.problems]
+        for one in self.loaded.documents:
+            subject = f"{one.file}:{one.line}: {one.resource.kind} {one.resource.metadata.name}"
+            if one.resource.kind == "ApiInstance" and one.resource.key in self.refused:
+                lines.append(f"{subject}: would not be served")
+            elif (one.file, one.line) not in troubled:
+                lines.append(f"{subject}: ok")
+        return lines
+
+
+def check(folder: Path, state: Path, proxying: Proxying) -> Checked:
+    """Asks Envoy too, in a scratch folder; the configuration says `state` all the same."""
+    loaded = sources.load(folder)
+    translation = translate(loaded.resources)
+    with TemporaryDirectory() as scratch:
+        files.prepare(Path(scratch))
+        compiler = Compiler(Path(scratch), translation.gateway, proxying)
+        good, refused = candidate.compiled(compiler, translation.gateway.apis)
+        envoy = Envoy(Path(scratch), "validate")
+        refused |= candidate.faulty(envoy.validate, compiler, list(good.values()))
+        config = compiler.candidate([one for key, one in good.items() if key not in refused])
+        text = json.dumps(config).replace(scratch, str(state))
+    problems = [*loaded.problems, *loaded.located(translation.faults), *_unserved(loaded, refused)]
+    problems.sort(key=lambda problem: (problem.file, problem.line))
+    return Checked(
+        loaded, tuple(problems), frozenset(translation.refused.keys() | refused.keys()), json.loads(text)
+    )
+
+
+def _unserved(loaded: sources.Loaded, refused: dict[Key, str]) -> Iterator[sources.Problem]:
+    for one in loaded.documents:
+        reason = refused.get(one.resource.key)
+        if reason and one.resource.kind == "ApiInstance":
+            yield sources.Problem(one.file, one.line, f"ApiInstance {one.resource.metadata.name}: {reason}")
