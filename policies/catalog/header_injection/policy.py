@@ -1,14 +1,13 @@
 """Header Injection: adds headers to requests and responses."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, model_validator
 
 from policies.catalog.headers import HeaderName, checked_value
 from policies.catalog.script import lua_filter
-from policies.contract import TYPE_URL, Category, Compiled, Filter, Policy, PolicyConfig, Scope
+from policies.contract import TYPE_URL, Category, Compiled, Filter, Policy, PolicyConfig, Scope, fault
 from policies.expression import lua
 from policies.expression.field import Expression, RequestExpression, ResponseExpression
 
@@ -46,20 +45,16 @@ class Config(PolicyConfig):
     )
     outbound_headers: tuple[ResponseHeader, ...] = Field(
         (),
-        validate_default=True,
         title="Response headers",
         description="Added on the way to the caller. A name that is there gets a second value; "
         "access-control-allow-origin, content-type, content-length and transfer-encoding are overwritten.",
     )
 
-    @field_validator("outbound_headers")
-    @classmethod
-    def _has_a_header(
-        cls, outbound: tuple[ResponseHeader, ...], info: ValidationInfo
-    ) -> tuple[ResponseHeader, ...]:
-        if not outbound and info.data.get("inbound_headers") == ():
-            raise PydanticCustomError("empty", "add at least one request header or response header")
-        return outbound
+    @model_validator(mode="after")
+    def _has_a_header(self) -> Self:
+        if not self.inbound_headers and not self.outbound_headers:
+            raise fault("inboundHeaders", "add at least one request header or response header")
+        return self
 
 
 Headers = tuple[RequestHeader, ...] | tuple[ResponseHeader, ...]

@@ -1,12 +1,12 @@
 """Header Removal: takes headers out of requests and responses."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from policies.contract import TYPE_URL, Category, Compiled, Filter, Policy, PolicyConfig, Scope
+from policies.contract import TYPE_URL, Category, Compiled, Filter, Policy, PolicyConfig, Scope, fault
 
 NAME = "header-removal"
 KEPT = ("accept", "connection", "content-length", "content-type", "date", "host", "transfer-encoding")
@@ -52,17 +52,15 @@ class Config(PolicyConfig):
     )
     outbound_headers: Entries = Field(
         (),
-        validate_default=True,
         title="Response headers",
         description="Names or regular expressions (x-internal-.*) of what the caller does not get.",
     )
 
-    @field_validator("outbound_headers")
-    @classmethod
-    def _has_a_header(cls, outbound: Entries, info: ValidationInfo) -> Entries:
-        if not outbound and info.data.get("inbound_headers") == ():
-            raise PydanticCustomError("empty", "name at least one request header or response header")
-        return outbound
+    @model_validator(mode="after")
+    def _has_a_header(self) -> Self:
+        if not self.inbound_headers and not self.outbound_headers:
+            raise fault("inboundHeaders", "name at least one request header or response header")
+        return self
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
