@@ -237,7 +237,7 @@ class AuditEntry(models.Model):
     environment = models.ForeignKey(Environment, models.SET_NULL, null=True, related_name="+")
     action = models.CharField(max_length=8, choices=Action)
     object_type = models.CharField(max_length=40)
-    object_id = models.CharField(max_length=40)
+    object_id = models.CharField(max_length=64)
     object_name = models.CharField(max_length=255)
     diff = models.JSONField(default=dict)
 

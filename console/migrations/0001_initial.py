@@ -244,7 +244,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("object_type", models.CharField(max_length=40)),
-                ("object_id", models.CharField(max_length=40)),
+                ("object_id", models.CharField(max_length=64)),
                 ("object_name", models.CharField(max_length=255)),
                 ("diff", models.JSONField(default=dict)),
                 (
