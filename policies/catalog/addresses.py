@@ -12,7 +12,7 @@ from policies.catalog.script import lua_filter
 from policies.contract import TYPE_URL, Filter, Scope
 from policies.expression.field import Expression
 from policies.expression.lua import Source, Value, literal
-from policies.expression.nodes import Variable
+from policies.expression.nodes import Literal, Select, Variable
 
 Network = IPv4Network | IPv6Network
 
@@ -75,9 +75,17 @@ def address_filter(
     settings: dict[str, Value] = {
         "refuse_listed": refuse_listed,
         "address": address.lua,
+        "is_forwarded_for": _is_forwarded_for(address),
         "networks": _lua(networks),
     }
     return lua_filter(scope, policy, files, settings)
+
+
+def _is_forwarded_for(address: Expression) -> bool:
+    match address.node:
+        case Select(Variable("attributes.headers"), Literal(str() as name)):
+            return name.lower() == "x-forwarded-for"
+    return False
 
 
 def _rbac(scope: Scope, policy: str, networks: list[Network], *, refuse_listed: bool) -> Filter:

@@ -16,6 +16,7 @@ def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
     folder = tmp_path_factory.mktemp("ip_allowlist")
     configs = {
         "forwarded": {"ips": IPS},
+        "forwarded-local": {"ips": ["127.0.0.1"]},
         "real-ip": {"ips": IPS, "ipExpression": REAL_IP},
         "broken": {"ips": IPS, "ipExpression": "#[lower([1])]"},
         "peer": {"ips": ["127.0.0.0/8"], "ipExpression": REMOTE},
@@ -92,6 +93,8 @@ def test_missing_address_is_refused(envoy: Envoy) -> None:
 
 
 def test_forwarded_for_holds_at_least_the_peer(envoy: Envoy) -> None:
+    assert envoy.get("/forwarded-local").status == 200
+    assert envoy.get("/forwarded-local", {"x-forwarded-for": "8.8.8.8"}).status == 403
     assert envoy.get("/forwarded").status == 403
     assert envoy.get("/forwarded", {"x-forwarded-for": "192.168.1.1"}).status == 200
     assert envoy.get("/forwarded", {"x-forwarded-for": "8.8.8.8, 192.168.1.1"}).status == 403
