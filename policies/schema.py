@@ -8,7 +8,7 @@ PREFIX = "config"
 
 Schema = Mapping[str, Any]
 
-_STRINGS = {"password": "secret", "expression": "expression", "multiline": "area"}
+_STRINGS = {"password": "secret", "dataweave": "expression", "multiline": "area"}
 _PLAIN = {"boolean": "switch", "integer": "number", "number": "number"}
 
 

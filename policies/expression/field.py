@@ -65,7 +65,7 @@ class Evaluated:
             return value
         if not isinstance(value, str):
             raise PydanticCustomError(
-                "string_type", "must be text or an expression in #[ ]; put it in quotes"
+                "expression_type", "must be text or an expression in #[ ]; put it in quotes"
             )
         try:
             return Expression.read(value, self.context)

@@ -30,7 +30,7 @@ class Config(Part):
     mode: Literal["strict", "lenient"] = Field("strict", title="Mode")
     ratio: float | None = Field(None, title="Ratio", gt=0, le=1)
     expose_headers: bool = Field(False, title="Expose headers")
-    key_selector: str | None = Field(None, title="Key", json_schema_extra={"format": "expression"})
+    key_selector: str | None = Field(None, title="Key", json_schema_extra={"format": "dataweave"})
     verbs: tuple[Literal["GET", "PUT"], ...] = Field(("GET",), title="Verbs")
     ips: tuple[str, ...] = Field((), title="Addresses")
     rate_limits: Annotated[tuple[Limit, ...], Field(title="Limits", min_length=1)]

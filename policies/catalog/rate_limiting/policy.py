@@ -34,7 +34,7 @@ def _checked(limits: tuple[RateLimit, ...]) -> tuple[RateLimit, ...]:
     if not limits:
         raise PydanticCustomError("empty", "add at least one limit")
     if len(limits) > 8:
-        raise PydanticCustomError("too_long", "there are {count} limits; 8 at most", {"count": len(limits)})
+        raise PydanticCustomError("limits", "there are {count} limits; 8 at most", {"count": len(limits)})
     return limits
 
 

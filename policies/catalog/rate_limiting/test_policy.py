@@ -214,10 +214,18 @@ def test_full_memory_leaves_the_quota_of_new_keys_unknown(tmp_path: Path) -> Non
         assert envoy.get("/tenants", {"x-tenant": "new"}).status == 503
 
 
-def fill(file: Path) -> None:
-    """Makes every free cell a live one of another key."""
-    now = time.clock_gettime(time.CLOCK_MONOTONIC) * 1000
-    cell = shared_memory.CELL.pack(1, 2, HOUR, now, 1, 0, b"")
+def test_counters_whose_window_is_over_make_room(tmp_path: Path) -> None:
+    shared_memory.prepare(tmp_path)
+    fill(shared_memory.path(tmp_path), ago_ms=HOUR)
+
+    with running_envoy(chains(tmp_path), tmp_path) as envoy:
+        assert statuses(envoy, "/three", 4) == [200, 200, 200, 429]
+
+
+def fill(file: Path, ago_ms: int = 0) -> None:
+    """Makes every free cell one of another key, whose window of an hour began so long ago."""
+    start = time.clock_gettime(time.CLOCK_MONOTONIC) * 1000 - ago_ms
+    cell = shared_memory.CELL.pack(1, 2, HOUR, start, 1, 0, b"")
     with file.open("r+b") as opened:
         for bucket in range(shared_memory.BUCKETS):
             for number in range(shared_memory.CELLS):
