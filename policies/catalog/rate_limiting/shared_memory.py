@@ -20,6 +20,7 @@ import mmap
 import os
 import platform
 import secrets
+import shutil
 import stat
 import struct
 import time
@@ -175,6 +176,5 @@ def _sweep() -> None:
     for folder in MEMORY.glob(f"gatewright-{os.geteuid()}-*"):
         state = folder / "state"
         if state.is_symlink() and not state.exists():
-            for file in folder.iterdir():
-                file.unlink()
-            folder.rmdir()
+            # Another gateway that starts may be sweeping too.
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,5 +1,6 @@
 """Rate Limiting through a real Envoy with two worker threads."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -249,6 +250,17 @@ def test_prepare_keeps_a_usable_file_and_replaces_another(tmp_path: Path) -> Non
 
     assert len(file.read_bytes()) == shared_memory.SIZE
     assert shared_memory.counters(tmp_path) == []
+
+
+def test_memory_of_a_state_folder_that_is_gone_is_freed(tmp_path: Path) -> None:
+    shared_memory.prepare(tmp_path / "gone")
+    memory = shared_memory.path(tmp_path / "gone").resolve()
+    shutil.rmtree(tmp_path / "gone")
+
+    shared_memory.prepare(tmp_path / "new")
+
+    assert not memory.exists()
+    assert shared_memory.path(tmp_path / "new").exists()
 
 
 def test_copied_state_folder_counts_for_itself(tmp_path: Path) -> None:
