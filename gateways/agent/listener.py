@@ -14,6 +14,9 @@ from policies.contract import TYPE_URL
 MOST_HEADERS_KB = 60
 SERVER_NAME = "gatewright"
 PROBE_PATH = "/probes/readiness"
+_NO_ADDRESS = {"address_prefix": "255.255.255.255", "prefix_len": 32}
+"""Nobody is internal: a caller's `x-envoy-*` headers, which set timeouts and retries, are dropped."""
+
 _HTTP = TYPE_URL + "envoy.extensions.filters.http."
 _MANAGER = TYPE_URL + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
@@ -93,7 +96,7 @@ def _manager(port: int, gateway: ir.Gateway, proxying: Proxying) -> dict[str, An
         "stat_prefix": f"p{port}",
         "codec_type": "AUTO",
         "use_remote_address": True,
-        "internal_address_config": {"unix_sockets": False},
+        "internal_address_config": {"cidr_ranges": [_NO_ADDRESS]},
         "normalize_path": True,
         "merge_slashes": True,
         "path_with_escaped_slashes_action": "UNESCAPE_AND_REDIRECT",

@@ -69,6 +69,8 @@ class Compiler:
             "name": route_config_name(port),
             "virtual_hosts": [{"name": f"p{port}", "domains": ["*"], "routes": [*routes, _nothing_here()]}],
         }
+        if not self.proxying.emits_envoy_headers:
+            config["request_headers_to_remove"] = ["x-envoy-external-address"]
         if self.proxying.removes_server_header:
             config["response_headers_to_remove"] = ["server"]
         return config
