@@ -1,6 +1,6 @@
 """Every case of the catalog: `given` a configuration, `expect` the compiled filters or the errors.
 
-Write the expectations anew with GOLDEN=write, then read the difference as if it were code.
+Write the expectations anew with script/golden, then read the difference as if it were code.
 """
 
 import json
@@ -16,6 +16,7 @@ from policies.catalog import FOLDER, find, policies
 from policies.contract import Compiled, Scope
 
 CASES = sorted(FOLDER.glob("*/cases/*.yaml"))
+(SPRITE,) = FOLDER.parent.parent.glob("static/icons/lucide-*.svg")
 SCOPE = Scope("default/binding", "default/api", "/base", Path("/state"))
 
 
@@ -70,6 +71,7 @@ def test_every_policy_is_documented_and_labelled(policy: Any) -> None:
 
     assert (folder / "README.md").read_text().startswith(f"# {policy.title}\n")
     assert f"{policy.name}-flex" in policy.aliases
+    assert f'id="{policy.icon}"' in SPRITE.read_text(), f"there is no icon {policy.icon}"
     assert list((folder / "cases").glob("refused_*.yaml")), "no refused configuration"
     for name, field in policy.config.model_fields.items():
         assert field.title and field.description, f"{name} has no label or help text"

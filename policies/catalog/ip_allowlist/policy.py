@@ -37,5 +37,5 @@ POLICY = Policy(
     compile=compile,
     aliases=("ip-allowlist-flex",),
     refusals=(rf"rbac_access_denied_matched_policy\[{NAME}\]",),
-    icon="list-checks",
+    icon="shield-check",
 )

@@ -37,5 +37,5 @@ POLICY = Policy(
     compile=compile,
     aliases=("ip-blocklist-flex",),
     refusals=(rf"rbac_access_denied_matched_policy\[{NAME}\]",),
-    icon="list-x",
+    icon="shield-ban",
 )
