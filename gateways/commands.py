@@ -25,7 +25,8 @@ def steps(token: RegistrationToken, text: str, console_url: str) -> list[Step]:
 def _create(token: RegistrationToken, text: str, console_url: str, folder: str) -> str:
     """The arguments of `gatewright`."""
     return (
-        f"registration create --token={text} \\\n"
+        "registration create \\\n"
+        f"  --token={text} \\\n"
         f"  --organization={token.environment.organization_id} --connected=true \\\n"
         f"  --anypoint-url={console_url} --output-directory={folder} {token.gateway_name}"
     )
@@ -43,7 +44,7 @@ def _linux(token: RegistrationToken, text: str, console_url: str) -> list[Step]:
 
 
 def _docker(token: RegistrationToken, text: str, console_url: str) -> list[Step]:
-    register = f'docker run --rm --network host -u "$UID" -v "$PWD":/registration {IMAGE} \\\n  '
+    register = f'docker run --rm --network host -u "$UID" \\\n  -v "$PWD":/registration {IMAGE} '
     start = (
         f'docker run -d --name {token.gateway_name} --network host -u "$UID" \\\n'
         f'  -v "$PWD":/registration:ro -v {token.gateway_name}-state:/state {IMAGE} \\\n'

@@ -21,7 +21,8 @@ class StateUnusable(RuntimeError):
 def prepare(state: Path) -> None:
     """Makes the folder, readable by its owner alone. Raises StateUnusable."""
     try:
-        (state / "envoy").mkdir(parents=True, exist_ok=True, mode=0o700)
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (state / "envoy").mkdir(exist_ok=True, mode=0o700)
     except OSError as error:
         raise StateUnusable(
             f"state folder {state}: {error.strerror}; choose another one with --state"

@@ -27,9 +27,7 @@ def add(request: HttpRequest) -> HttpResponse:
     must_edit(request)
     form = AddGatewayForm(request.POST or None)
     if not form.is_valid():
-        return render(
-            request, "gateways/gateway_add.html", {"form": form}, status=422 if form.errors else 200
-        )
+        return _ask(request, form)
     try:
         token, text = change.issue_token(
             request.user,  # type: ignore[arg-type]

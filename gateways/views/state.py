@@ -18,8 +18,10 @@ def of_gateway(gateway: Gateway) -> State:
     live, known = gateway.live_count, gateway.replica_count  # type: ignore[attr-defined]
     if gateway.is_revoked:
         return State("Revoked", "bad", "Its registration works no more")
+    if not live and known:
+        return State("Disconnected", "bad", "Its replicas went silent without saying goodbye")
     if not live:
-        return State("Disconnected", "off", "No replica reports")
+        return State("Disconnected", "off", "No replica runs")
     if live < known:
         return State("Connected", "warn", f"{known - live} of {known} replicas went silent")
     return State("Connected", "ok")

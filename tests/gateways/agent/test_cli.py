@@ -1,0 +1,216 @@
+"""The command line: what a person types and reads."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gateways.agent.cli import main
+
+SOUND = """
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: ApiInstance
+metadata: {name: orders}
+spec:
+  address: http://0.0.0.0:8081/orders
+  services: {backend: {address: "http://127.0.0.1:9000"}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "conf.d"
+    made.mkdir()
+    return made
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, list[str], list[str]]:
+    """(exit code, lines on standard output, lines on standard error)"""
+    code = main(argv)
+    printed = capsys.readouterr()
+    return code, printed.out.splitlines(), printed.err.splitlines()
+
+
+def validate(capsys: pytest.CaptureFixture[str], folder: Path, text: str) -> tuple[int, list[str]]:
+    """The lines, without the file's folder."""
+    (folder / "a.yaml").write_text(text)
+    code, lines, _ = run(capsys, "validate", str(folder))
+    return code, [line.removeprefix(f"{folder}/") for line in lines]
+
+
+def test_sound_resources_are_a_line_each(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, lines = validate(capsys, folder, SOUND)
+
+    assert (code, lines) == (0, ["a.yaml:2: ApiInstance orders: ok"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        ("0.0.0.0", "localhost", 6, "ApiInstance orders: spec.address: "),
+        ("0.0.0.0:8081", "0.0.0.0", 6, "has no port; write http://0.0.0.0:8081"),
+        ("0.0.0.0", "orders.example", 6, '"orders.example" is not an IP address to listen on'),
+        ("8081/orders", "8081/orders?x=1", 6, "holds more than scheme, host, port and path"),
+        ("http://0.0.0.0", "https://0.0.0.0", 6, "needs a PolicyBinding with policyRef tls"),
+        ("http://127.0.0.1:9000", "127.0.0.1:9000", 7, "has no scheme; write https://host:443"),
+        ("http://127.0.0.1:9000", "ftp://127.0.0.1", 7, '"ftp" is not one of http, https, h2'),
+        ("address: http", "adress: http", 6, "spec.adress: there is no such field"),
+        ("metadata: {name: orders}", "metadata: {}", 4, "metadata.name: is missing"),
+        ("kind: ApiInstance", "kind: ApiInstanze", 3, "ApiInstanze"),
+        ("services: {", "services: [", 7, "the YAML is broken"),
+        ("  services:", "  address: http://0.0.0.0:1\n  services:", 7, '"address" is given twice'),
+    ],
+)
+def test_fault_is_told_with_file_line_and_field(
+    folder: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, line: int, said: str
+) -> None:
+    code, lines = validate(capsys, folder, SOUND.replace(old, new))
+
+    assert code == 1
+    assert lines[0].startswith(f"a.yaml:{line}: ")
+    assert said in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "said"),
+    [
+        ("policies: [{policyRef: {name: ip-alowlist}}]", "policies[0].policyRef.name", "did you mean"),
+        ("policies: [{policyRef: {name: ip-allowlist}}]", "policies[0].config.ips", "is missing"),
+        (
+            "policies: [{policyRef: {name: ip-allowlist}, config: {ips: [$NO_SUCH_VARIABLE]}}]",
+            "policies[0].config.ips[0]",
+            "the environment has no variable NO_SUCH_VARIABLE",
+        ),
+        (
+            'policies: [{policyRef: {name: ip-allowlist}, config: {ips: ["::/0"]}, rules: [{path: "(?=a)"}]}]',
+            "policies[0].rules[0].path",
+            '"(?=a)" is not an RE2 regular expression: invalid perl operator: (?=',
+        ),
+    ],
+)
+def test_fault_of_a_policy_names_its_field(
+    folder: Path, capsys: pytest.CaptureFixture[str], spec: str, field: str, said: str
+) -> None:
+    code, lines = validate(capsys, folder, f"{SOUND}  {spec}\n")
+
+    assert code == 1
+    assert lines[0].startswith(f"a.yaml:8: ApiInstance orders: spec.{field}: ")
+    assert said in lines[0]
+
+
+def test_overlapping_base_paths_name_each_other(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    second = SOUND.replace("name: orders", "name: old").replace("/orders", "/orders/old")
+
+    code, lines = validate(capsys, folder, f"{SOUND}---{second}")
+
+    said = "spec.address: base path /orders/old on port 8081 overlaps /orders of API orders"
+    assert code == 1
+    assert lines[0].startswith(f"a.yaml:13: ApiInstance old: {said}")
+    assert lines[1:] == ["a.yaml:2: ApiInstance orders: ok", "a.yaml:9: ApiInstance old: would not be served"]
+
+
+def test_binding_to_nothing_is_a_fault(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    orphan = """---
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: PolicyBinding
+metadata: {name: lost}
+spec:
+  targetRef: {name: order}
+  policyRef: {name: ip-allowlist}
+"""
+
+    code, lines = validate(capsys, folder, SOUND + orphan)
+
+    assert code == 1
+    assert lines[0] == (
+        'a.yaml:13: PolicyBinding lost: spec.targetRef.name: there is no ApiInstance "order" in namespace'
+        ' "default"; did you mean "orders"?; applied to nothing'
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("{}", "exactly one setting belongs here, found none"),
+        ("{probe: {enabled: true}, timeouts: {}}", "found probe and timeouts"),
+        ("{tracing: {}}", "tracing needs gateway.mulesoft.com/v1beta1"),
+        ("{probe: {port: 99999}}", "spec.probe.port: input should be less than or equal to 65535"),
+    ],
+)
+def test_faulty_configuration(folder: Path, capsys: pytest.CaptureFixture[str], spec: str, said: str) -> None:
+    text = (
+        f"apiVersion: gateway.mulesoft.com/v1alpha1\nkind: Configuration\nmetadata: {{name: c}}\nspec: {spec}"
+    )
+
+    code, lines = validate(capsys, folder, text)
+
+    assert code == 1
+    assert said in lines[0]
+
+
+def test_warnings_do_not_fail(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    others = "---\napiVersion: v1\nkind: ConfigMap\n"
+    text = SOUND.replace("0.0.0.0", "127.0.0.1").replace("http://127.0.0.1:9000", "https://a.example/v1")
+
+    code, lines = validate(capsys, folder, text + others)
+
+    assert code == 0
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["a.yaml:6", "warning"],
+        ["a.yaml:7", "warning"],
+        ["a.yaml:7", "warning"],
+        ["a.yaml:9", "warning"],
+        ["a.yaml:2", "ApiInstance orders"],
+    ]
+
+
+def test_variables_come_from_the_environment(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OFFICE", "192.0.2.0/24")
+    policy = "  policies: [{policyRef: {name: ip-allowlist}, config: {ips: [$OFFICE]}}]\n"
+    (folder / "a.yml").write_text(SOUND + policy)
+
+    code, lines, _ = run(capsys, "compile", str(folder))
+
+    assert code == 0
+    assert "192.0.2.0" in "\n".join(lines)
+
+
+def test_compile_prints_what_envoy_gets(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "a.yaml").write_text(SOUND)
+
+    code, lines, errors = run(capsys, "compile", str(folder))
+
+    config = json.loads("\n".join(lines))
+    assert (code, errors) == (0, [])
+    assert [one["name"] for one in config["static_resources"]["listeners"]] == ["p8081"]
+
+
+def test_mistakes_are_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = str(folder / "state")
+    monkeypatch.chdir(folder)
+    (folder / "file").write_text("")
+    asked = [
+        ("validate", str(folder / "none")),
+        ("run", "--local", str(folder / "none"), "--state", state),
+        ("run", "--local", str(folder), "--state", str(folder / "file")),
+        ("run", "--state", state),
+    ]
+
+    answers = [run(capsys, *argv) for argv in asked]
+
+    assert [(code, out, len(errors)) for code, out, errors in answers] == [(1, [], 1)] * 4
+    assert all(errors[0].startswith("gatewright: ") for _, _, errors in answers)
+
+
+def test_bad_environment_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEX_STREAM_IDLE_TIMEOUT_SECONDS", "long")
+
+    code, _, errors = run(capsys, "run", "--local", str(folder), "--state", str(folder / "state"))
+
+    assert (code, errors) == (1, ['gatewright: FLEX_STREAM_IDLE_TIMEOUT_SECONDS: "long" is not a number'])

@@ -1,0 +1,151 @@
+"""`gatewright run --local DIR`, as a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateways.agent.envoy import Envoy
+from gateways.agent.state import replica_id
+from tests.traffic.gateway import free_port, wait_until
+from tests.traffic.upstream import echo
+
+pytestmark = pytest.mark.envoy
+
+API = """
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: ApiInstance
+metadata: {name: NAME}
+spec:
+  address: http://127.0.0.1:PORT/NAME
+  services: {backend: {address: "UPSTREAM"}}
+"""
+
+
+class Local:
+    """The process, its folder, and what it printed."""
+
+    def __init__(self, tmp_path: Path, upstream: str) -> None:
+        self.folder = tmp_path / "conf.d"
+        self.folder.mkdir()
+        self.state = tmp_path / "state"
+        self.printed = tmp_path / "printed"
+        self.port = free_port()
+        self._upstream = upstream
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> subprocess.Popen[bytes]:
+        command = [str(Path(sys.executable).parent / "gatewright"), "run", "--concurrency", "1"]
+        command += ["--local", str(self.folder), "--state", str(self.state)]
+        environment = {**os.environ, "FLEX_SERVICE_ENVOY_DRAIN_TIME": "1"}
+        with self.printed.open("ab") as output:
+            self.process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+        return self.process
+
+    def write(self, name: str, text: str = API) -> None:
+        filled = text.replace("NAME", name).replace("PORT", str(self.port))
+        (self.folder / f"{name}.yaml").write_text(filled.replace("UPSTREAM", self._upstream))
+
+    def status(self, path: str) -> int:
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}{path}").status_code
+        except httpx.TransportError:
+            return 0
+
+    def says(self, text: str) -> bool:
+        return text in self.printed.read_text()
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Local]:
+    with echo() as upstream:
+        made = Local(tmp_path, upstream.url)
+        yield made
+        if made.process and made.process.poll() is None:
+            made.process.terminate()
+            made.process.wait(20)
+
+
+def test_changes_of_the_folder_come_into_force(local: Local) -> None:
+    local.write("a")
+    local.start()
+    wait_until(lambda: local.status("/a") == 200)
+
+    local.write("b")
+    wait_until(lambda: local.status("/b") == 200)
+    (local.folder / "a.yaml").unlink()
+    wait_until(lambda: local.status("/a") == 404)
+
+    assert local.says("default/b: applied")
+
+
+def test_broken_file_keeps_the_last_good_configuration(local: Local) -> None:
+    local.write("a")
+    local.start()
+    wait_until(lambda: local.status("/a") == 200)
+
+    local.write("b", "kind: [")
+    wait_until(lambda: local.says("b.yaml:1: the YAML is broken"))
+    assert local.status("/a") == 200
+
+    local.write("b")
+    wait_until(lambda: local.status("/b") == 200)
+
+
+def test_refused_api_is_told_and_its_neighbour_serves(local: Local) -> None:
+    local.write("a")
+    local.write("b", API + "  policies: [{policyRef: {name: nope}}]\n")
+
+    local.start()
+
+    wait_until(lambda: local.status("/a") == 200)
+    wait_until(lambda: local.says("default/b: refused, is not served: "))
+    assert local.says('b.yaml:8: ApiInstance b: spec.policies[0].policyRef.name: "nope" is not a policy')
+
+
+def test_killed_agent_leaves_envoy_serving_and_adopts_it(local: Local) -> None:
+    local.write("a")
+    first = local.start()
+    wait_until(lambda: local.status("/a") == 200)
+    envoy = Envoy(local.state, replica_id(local.state))
+    pid = envoy.pid
+
+    first.send_signal(signal.SIGKILL)
+    first.wait(10)
+    assert local.status("/a") == 200
+    local.write("b")
+    local.start()
+    wait_until(lambda: local.status("/b") == 200)
+
+    assert pid is not None
+    assert envoy.pid == pid
+
+
+def test_sigterm_ends_envoy_too(local: Local) -> None:
+    local.write("a")
+    process = local.start()
+    wait_until(lambda: local.status("/a") == 200)
+
+    process.terminate()
+
+    assert process.wait(20) == 0
+    assert local.status("/a") == 0
+    assert not (local.state / "envoy.pid").exists()
+
+
+def test_second_agent_on_a_state_folder_is_turned_away(local: Local) -> None:
+    local.write("a")
+    first = local.start()
+    wait_until(lambda: local.status("/a") == 200)
+
+    second = local.start()
+
+    assert second.wait(20) == 1
+    assert local.says(f"is in use by the gateway with process id {first.pid}; stop it")
+    first.terminate()
+    first.wait(20)

@@ -1,0 +1,147 @@
+"""`gatewright registration`: what it writes, and what it says when it cannot."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from django.utils import timezone
+from pytest_django.live_server_helper import LiveServer
+
+from console.models import Role
+from gateways import change
+from gateways.agent import registration
+from gateways.models import Gateway, RegistrationToken
+from tests.factories import make_environment, make_role, make_user
+from tests.gateways.agent_process import run
+from tests.traffic.gateway import free_port
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def token() -> str:
+    return change.issue_token(make_user(), make_environment(), "edge")[1]
+
+
+def create(server: LiveServer, folder: Path, *flags: str) -> "tuple[int, str]":
+    url = f"--anypoint-url={server.url}"
+    done = run("registration", "create", "--connected=true", url, f"--output-directory={folder}", *flags)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_file_names_the_gateway_as_flex_gateway_does(
+    live_server: LiveServer, tmp_path: Path, token: str
+) -> None:
+    code, _ = create(live_server, tmp_path, f"--token={token}")
+
+    gateway = Gateway.objects.get()
+    document = yaml.safe_load((tmp_path / "registration.yaml").read_text())
+    connection = document["spec"]["platformConnection"]
+    assert code == 0
+    assert document["kind"] == "Configuration"
+    assert connection["agentId"] == [str(gateway.pk)]
+    assert (connection["assetName"], connection["mode"]) == ("edge", "online")
+    assert connection["environment"] == {
+        "cluster_id": str(gateway.pk),
+        "env_id": str(gateway.environment_id),
+        "org_id": str(gateway.environment.organization_id),
+    }
+
+
+def test_existing_registration_is_kept_and_costs_no_token(
+    live_server: LiveServer, tmp_path: Path, token: str
+) -> None:
+    (tmp_path / "registration.yaml").write_text("mine")
+
+    code, said = create(live_server, tmp_path, f"--token={token}")
+
+    assert code == 1
+    assert "registers a gateway already" in said
+    assert (tmp_path / "registration.yaml").read_text() == "mine"
+    assert RegistrationToken.objects.get().used_at is None
+
+
+def test_folder_that_cannot_be_written_costs_no_token(
+    live_server: LiveServer, tmp_path: Path, token: str
+) -> None:
+    (tmp_path / "file").write_text("")
+
+    code, said = create(live_server, tmp_path / "file" / "below", f"--token={token}")
+
+    assert code == 1
+    assert "--output-directory" in said
+    assert RegistrationToken.objects.get().used_at is None
+
+
+@pytest.mark.parametrize(("age_hours", "words"), [(25, "expired at"), (0, "used already")])
+def test_refused_token_leaves_no_file(
+    live_server: LiveServer, tmp_path: Path, token: str, age_hours: int, words: str
+) -> None:
+    now = timezone.now()
+    used = None if age_hours else now
+    RegistrationToken.objects.update(expires_at=now + timedelta(hours=24 - age_hours), used_at=used)
+
+    code, said = create(live_server, tmp_path, f"--token={token}")
+
+    assert code == 1
+    assert words in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_console_that_is_away_is_named(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+
+    done = run(
+        "registration", "create", "--token=t", f"--anypoint-url={url}", f"--output-directory={tmp_path}"
+    )
+
+    assert done.returncode == 1
+    assert url in done.stderr
+    assert "does not answer" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_split_keeps_the_keys_apart(live_server: LiveServer, tmp_path: Path, token: str) -> None:
+    create(live_server, tmp_path, f"--token={token}", "--split=true")
+
+    assert "privateKey" not in (tmp_path / "registration.yaml").read_text()
+    assert registration.read(tmp_path).private_key.startswith("-----BEGIN PRIVATE KEY-----")
+
+
+def test_user_registers_with_name_and_password(live_server: LiveServer, tmp_path: Path) -> None:
+    environment = make_environment()
+    make_role(make_user("ada", password="s3cret-1"), environment.organization, Role.Name.MANAGER)
+    scope = [f"--organization={environment.organization_id}", f"--environment={environment.pk}"]
+
+    code, said = create(live_server, tmp_path, "--username=ada", "--password=s3cret-1", *scope, "edge")
+
+    assert code == 0, said
+    assert Gateway.objects.get().environment == environment
+
+
+def test_missing_credentials_are_asked_for(live_server: LiveServer, tmp_path: Path) -> None:
+    code, said = create(live_server, tmp_path, "edge")
+
+    assert code == 1
+    assert "give --token" in said
+
+
+def test_inspect_shows_no_key(live_server: LiveServer, tmp_path: Path, token: str) -> None:
+    create(live_server, tmp_path, f"--token={token}")
+
+    done = run("registration", "inspect", "--file", tmp_path / "registration.yaml")
+
+    assert json.loads(done.stdout)["gateway"]["name"] == "edge"
+    assert "KEY" not in done.stdout
+
+
+def test_altered_file_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "registration.yaml").write_text("apiVersion: [")
+
+    done = run("run", "--registration", tmp_path, "--state", tmp_path / "state")
+
+    assert done.returncode == 1
+    assert "is not a registration" in done.stderr
+    assert "Traceback" not in done.stderr
