@@ -57,9 +57,21 @@ def groups_of(text: str, category: str, href: Callable[[Policy[Any]], str]) -> l
 
 @cache
 def readme(policy: Policy[Any]) -> SafeString:
-    """The policy's documentation as HTML. HTML within the Markdown is shown as text, never passed on."""
-    html: str = _MARKDOWN.render(catalog.readme(policy))
+    """The policy's documentation as HTML, without its title.
+
+    HTML within the Markdown is shown as text, never passed on.
+    """
+    text = catalog.readme(policy)
+    title, _, rest = text.partition("\n")
+    html: str = _MARKDOWN.render(rest if title.startswith("# ") else text)
     return SafeString(html)
+
+
+@cache
+def introduction(policy: Policy[Any]) -> SafeString:
+    """The documentation up to its first section."""
+    before, _, _ = readme(policy).partition("<h2>")
+    return SafeString(before)
 
 
 def _words_of(policy: Policy[Any]) -> str:

@@ -7,6 +7,8 @@ from policies.schema import Schema, resolve
 
 MAX_ITEMS = 3
 MAX_LENGTH = 160
+LIMIT = {"maximumRequests", "timePeriodInMilliseconds"}
+PERIODS = ((86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute"), (1000, "second"), (1, "ms"))
 
 
 def summary(schema: Schema, config: Mapping[str, Any]) -> str:
@@ -34,6 +36,25 @@ def _one(shape: Schema, root: Schema, title: str, value: Any) -> str:
     if not isinstance(value, list):
         return f"{title} {value}"
     item = resolve(shape.get("items", {}), root)
-    shown = [", ".join(_parts(item, root, one)) if isinstance(one, Mapping) else str(one) for one in value]
+    shown = [_entry(item, root, one) for one in value]
     more = f" and {len(shown) - MAX_ITEMS} more" if len(shown) > MAX_ITEMS else ""
     return f"{title}: {', '.join(shown[:MAX_ITEMS])}{more}"
+
+
+def _entry(item: Schema, root: Schema, value: Any) -> str:
+    """One entry of a list; a quota reads "100 per minute"."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    if value.keys() == LIMIT and isinstance(value["timePeriodInMilliseconds"], int):
+        return f"{value['maximumRequests']} per {_period(value['timePeriodInMilliseconds'])}"
+    return " ".join(map(str, value.values())) if _is_pair(value) else ", ".join(_parts(item, root, value))
+
+
+def _is_pair(value: Mapping[str, Any]) -> bool:
+    return len(value) == 2 and all(isinstance(part, str) for part in value.values())
+
+
+def _period(milliseconds: int) -> str:
+    size, unit = next(((size, unit) for size, unit in PERIODS if milliseconds % size == 0), PERIODS[-1])
+    count = milliseconds // size
+    return unit if count == 1 else f"{count} {unit}{'' if unit == 'ms' else 's'}"

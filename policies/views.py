@@ -6,7 +6,6 @@ from django.urls import reverse
 
 from policies import browse, catalog
 from policies.contract import CATALOG_GROUP
-from policies.parameters import parameters
 
 
 def index(request: HttpRequest) -> HttpResponse:
@@ -25,7 +24,6 @@ def detail(request: HttpRequest, name: str) -> HttpResponse:
     context = {
         "policy": policy,
         "readme": browse.readme(policy),
-        "parameters": parameters(policy),
         "group": CATALOG_GROUP,
     }
     return render(request, "policies/policy_detail.html", context)

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Q
+from django.db.models import Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
@@ -20,7 +20,7 @@ from apis.views.access import actor, api_of, api_to_change, messages_of
 from apis.views.frame import frame, run
 from apis.views.lane import lane
 from console.models import AuditEntry
-from gateways.models import Deployment, Gateway
+from gateways.models import Ack, Deployment, Gateway
 
 PAGE_SIZE = 20
 
@@ -143,7 +143,7 @@ def _deployments(api: ApiInstance) -> Any:
         return Deployment.objects.none()
     return (
         Deployment.objects.filter(gateway=api.gateway, created_at__gte=api.created_at)
-        .prefetch_related("acks__replica")
+        .prefetch_related(Prefetch("acks", Ack.objects.select_related("replica").order_by("replica__name")))
         .order_by("-generation")
     )
 

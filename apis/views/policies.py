@@ -136,7 +136,7 @@ def _form(
         "advanced": advanced.fields(more, errors),
         "errors": errors,
         "general": errors.get("", []) + errors.get("policy", []) + errors.get("config", []),
-        "readme": browse.readme(policy),
+        "introduction": browse.introduction(policy),
     }
     page = frame(request, api, "policies") | context
     response = render(request, "apis/policy_form.html", page, status=422 if errors else 200)

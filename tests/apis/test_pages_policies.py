@@ -302,7 +302,7 @@ def test_catalog_page_tells_where_a_policy_is_used(place: Place) -> None:
     page = text(place.client.get("/policies/ip-allowlist"))
 
     assert f"/apis/{api.pk}/policies" in page
-    assert "Parameters" in page
+    assert "Documentation" in page
     assert place.client.get("/policies/ip-allowlist-flex").url == "/policies/ip-allowlist"  # type: ignore[attr-defined]
     assert place.client.get("/policies/nothing").status_code == 404
 
