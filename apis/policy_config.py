@@ -6,16 +6,18 @@ Secrets are a flat map from the path of a value ("users.0.password") to the valu
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args
 
 import pydantic
 from django.core.exceptions import ValidationError
 from pydantic import BaseModel, SecretStr
+from pydantic_core.core_schema import ErrorType
 
 from console.audit import HIDDEN
 from policies.contract import Policy
 
 Config = dict[str, Any]
+_PYDANTICS_OWN = frozenset(get_args(ErrorType))
 Path = tuple[str, ...]
 
 
@@ -113,12 +115,19 @@ def _message(policy: Policy[Any], fault: Mapping[str, Any]) -> str:
             remedy = f'did you mean "{close[0]}"?' if close else "take it out."
             return f'"{name}" is not a parameter of {policy.title}; {remedy}'
         case "value_error" | "assertion_error":
-            return str(fault["msg"]).split(", ", 1)[-1]
+            return _sentence(str(fault["msg"]).split(", ", 1)[-1])
+        case kind if kind not in _PYDANTICS_OWN:
+            return _sentence(str(fault["msg"]))
     value = fault.get("input")
     shown = (
         f', not "{value}"' if isinstance(value, str | int | float) and not _is_secret(policy, fault) else ""
     )
     return f"{fault['msg'].replace('Input', 'The value')}{shown}."
+
+
+def _sentence(text: str) -> str:
+    """A catalog's message as a form shows it."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def _is_secret(policy: Policy[Any], fault: Mapping[str, Any]) -> bool:

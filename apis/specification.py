@@ -12,6 +12,7 @@ from referencing.exceptions import Unresolvable
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_NODES = 200_000
+MAX_DEPTH = 100
 NOT_OPENAPI = "The file is not an OpenAPI document"
 
 _VALIDATORS = {
@@ -79,8 +80,10 @@ def _references(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     while waiting:
         place, value = waiting.pop()
         seen += 1
-        if seen > MAX_NODES:
-            raise ValidationError(f"The document has more than {MAX_NODES} values; split it.")
+        if seen > MAX_NODES or place.count(".") > MAX_DEPTH:
+            raise ValidationError(
+                f"The document is more than {MAX_DEPTH} levels deep or {MAX_NODES} values long."
+            )
         if isinstance(value, dict):
             if isinstance(value.get("$ref"), str):
                 yield place or "the document", value["$ref"]

@@ -29,6 +29,7 @@ class Rest:
         return response
 
     def address(self, path: str) -> str:
+        path, mark, query = path.partition("?")
         start, _, rest = path.partition("/")
         e = self.environment
         scope = f"organizations/{e.organization_id}/environments/{e.pk}" if e else ""
@@ -37,4 +38,5 @@ class Rest:
             "AMX": f"/apimanager/xapi/v1/{scope}",
             "PX": f"/proxies/xapi/v1/{scope}/apis",
         }
-        return "/".join(filter(None, (places[start], rest))) if start in places else path
+        whole = "/".join(filter(None, (places[start], rest))) if start in places else path
+        return whole + mark + query

@@ -1,0 +1,149 @@
+"""What the console says of an API: what was acknowledged, and nothing more."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from apis import ledger, status
+from apis.models import ApiInstance
+from gateways.models import Gateway
+from tests.factories import make_api, make_gateway
+from tests.gateways.replica import SigningReplica
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def replica() -> SigningReplica:
+    return SigningReplica()
+
+
+@pytest.fixture
+def api(replica: SigningReplica) -> ApiInstance:
+    api = make_api(replica.gateway, deployed_at=timezone.now())
+    ledger.bump(api, replica.gateway)
+    return api
+
+
+def told(api: ApiInstance, state: str = "applied", **fields: Any) -> dict[str, Any]:
+    found = {"namespace": str(api.environment_id), "name": api.resource_name, "state": state}
+    return found | {"runningGeneration": 1 if state == "applied" else None} | fields
+
+
+def state(api: ApiInstance) -> tuple[str, str]:
+    found = status.status_of(ApiInstance.objects.get(pk=api.pk))
+    return found.state, found.words
+
+
+def other_replica(replica: SigningReplica) -> SigningReplica:
+    return SigningReplica(keys=replica.keys, gateway=replica.gateway)
+
+
+def test_without_a_replica_it_waits(api: ApiInstance) -> None:
+    assert state(api) == ("Applying", "Waiting for a replica: the gateway is Disconnected")
+
+
+def test_it_is_active_only_once_acknowledged(api: ApiInstance, replica: SigningReplica) -> None:
+    replica.heartbeat()
+    assert state(api) == ("Applying", "Waiting for box-1 to answer")
+
+    replica.ack(1, told(api))
+
+    assert state(api) == ("Active", "Active")
+    [one] = status.statuses(api)
+    assert (one.state, one.wanted_generation, one.running_generation) == ("applied", 1, 1)
+
+
+def test_a_refusal_is_told_in_the_gateways_words(api: ApiInstance, replica: SigningReplica) -> None:
+    replica.heartbeat()
+
+    replica.ack(1, told(api, "refused", reason="port 8081 is in use by another process"))
+
+    assert state(api) == ("Failed", "Refused by box-1: port 8081 is in use by another process")
+
+
+def test_what_keeps_serving_is_told(api: ApiInstance, replica: SigningReplica) -> None:
+    replica.heartbeat()
+    replica.ack(1, told(api))
+    ledger.bump(api, replica.gateway)
+
+    replica.ack(2, told(api, "refused", reason="no such policy", runningGeneration=1))
+
+    assert state(api)[1] == "Refused by box-1: no such policy; generation 1 keeps serving"
+
+
+def test_a_snapshot_refused_as_a_whole_is_a_refusal(api: ApiInstance, replica: SigningReplica) -> None:
+    replica.heartbeat()
+
+    replica.ack(1, applied=False, reason="Envoy did not start")
+
+    assert state(api) == ("Failed", "Refused by box-1: Envoy did not start")
+
+
+def test_an_old_answer_does_not_speak_of_a_new_change(api: ApiInstance, replica: SigningReplica) -> None:
+    replica.heartbeat()
+    replica.ack(1, told(api))
+
+    ledger.bump(api, replica.gateway)
+
+    assert state(api)[0] == "Applying"
+
+
+def test_a_neighbours_change_does_not_flicker(api: ApiInstance, replica: SigningReplica) -> None:
+    replica.heartbeat()
+    replica.ack(1, told(api))
+
+    ledger.bump(make_api(replica.gateway), replica.gateway)
+
+    assert state(api)[0] == "Active"
+
+
+def test_one_of_two_replicas_is_partly_applied(api: ApiInstance, replica: SigningReplica) -> None:
+    second = other_replica(replica)
+    replica.heartbeat()
+    second.heartbeat()
+
+    replica.ack(1, told(api))
+    assert state(api) == ("Partly applied", "Applied on 1 of 2 replicas")
+    second.ack(1, told(api))
+
+    assert state(api)[0] == "Active"
+
+
+def test_a_silent_replica_no_longer_counts(api: ApiInstance, replica: SigningReplica) -> None:
+    replica.heartbeat()
+    replica.ack(1, told(api))
+
+    replica.gateway.replicas.update(last_heartbeat_at=timezone.now() - timedelta(minutes=5))
+
+    assert state(api) == ("Inactive", "Waiting for a replica: the gateway is Disconnected")
+
+
+def test_an_undeployed_api_is_told_until_it_is_gone(api: ApiInstance, replica: SigningReplica) -> None:
+    replica.heartbeat()
+    replica.ack(1, told(api))
+    ApiInstance.objects.update(is_deployed=False)
+    Gateway.objects.update(generation=2)
+
+    assert state(api) == ("Applying", "Being removed from box-1")
+    replica.ack(2)
+
+    assert state(api) == ("Not deployed", "Not deployed")
+
+
+def test_an_api_that_never_ran_is_unregistered() -> None:
+    assert state(make_api(make_gateway(), is_deployed=False))[0] == "Unregistered"
+
+
+def test_a_list_of_statuses_takes_three_queries(
+    replica: SigningReplica, django_assert_num_queries: Any
+) -> None:
+    apis = [make_api(replica.gateway) for _ in range(10)]
+    replica.heartbeat()
+
+    with django_assert_num_queries(3):
+        found = status.statuses_of(apis)
+
+    assert len(found) == 10
