@@ -20,6 +20,11 @@ from analytics.models import (
 GrainName = Literal["window", "minute", "hour", "day"]
 
 
+def bin_of(seconds: int) -> str:
+    """SQL for the start of the step, so many seconds long, that holds a row's time."""
+    return f"date_bin('{seconds:d} seconds', time, timestamptz '1970-01-01 00:00:00Z')"
+
+
 @dataclass(frozen=True)
 class Grain:
     """One grain; `finer` is the one that it is rolled up from."""
@@ -31,6 +36,11 @@ class Grain:
     def floor(self, time: datetime) -> datetime:
         """The start of the period that holds this time."""
         return datetime.fromtimestamp(int(time.timestamp()) // self.seconds * self.seconds, UTC)
+
+    @property
+    def bin(self) -> str:
+        """SQL for the start of the period that holds a row's time."""
+        return bin_of(self.seconds)
 
     @property
     def length(self) -> timedelta:

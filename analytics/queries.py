@@ -9,7 +9,7 @@ import orjson
 from django.db import connection
 
 from analytics import ranges, sources
-from analytics.grains import HOUR, RESOURCES, TRAFFIC
+from analytics.grains import HOUR, RESOURCES, TRAFFIC, bin_of
 from analytics.ranges import Range
 from gateways.agent.histogram import Histogram, merge, percentile
 
@@ -110,7 +110,7 @@ def figures(apis: Iterable[int], over: Range) -> Figures:
 
 def series(apis: Iterable[int], over: Range) -> list[Figures]:
     """One for every step of the range, empty ones too."""
-    sql = f"SELECT {_step(over)}, {_BY_CLASS} FROM {sources.rows(TRAFFIC, over.grain)} GROUP BY 1"
+    sql = f"SELECT {bin_of(over.step)}, {_BY_CLASS} FROM {sources.rows(TRAFFIC, over.grain)} GROUP BY 1"
     found = {time: _figures(row) for time, *row in _ask(sql, apis, over)}
     return [found.get(time, Figures()) for time in over.times]
 
@@ -126,7 +126,7 @@ def requests_by_api(apis: Iterable[int], over: Range) -> dict[int, list[int]]:
     source = sources.rows(TRAFFIC, over.grain)
     found: dict[int, dict[datetime, int]] = {}
     for api, time, requests in _ask(
-        f"SELECT api_id, {_step(over)}, sum(requests) FROM {source} GROUP BY 1, 2", apis, over
+        f"SELECT api_id, {bin_of(over.step)}, sum(requests) FROM {source} GROUP BY 1, 2", apis, over
     ):
         found.setdefault(api, {})[time] = int(requests)
     return {api: [counts.get(time, 0) for time in over.times] for api, counts in found.items()}
@@ -135,7 +135,7 @@ def requests_by_api(apis: Iterable[int], over: Range) -> dict[int, list[int]]:
 def violations(apis: Iterable[int], over: Range) -> dict[str, list[int]]:
     """{policy: refused requests in each step}, the policy that refused most first."""
     sql = f"""
-        SELECT policy, {_step(over)}, sum(requests) FROM {sources.rows(TRAFFIC, over.grain)}
+        SELECT policy, {bin_of(over.step)}, sum(requests) FROM {sources.rows(TRAFFIC, over.grain)}
         WHERE policy <> '' GROUP BY 1, 2
     """
     found: dict[str, dict[datetime, int]] = {}
@@ -187,10 +187,6 @@ def last_day(apis: Iterable[int]) -> dict[int, tuple[int, int]]:
     """
     over = ranges.last(timedelta(days=1))
     return {api: (int(requests), int(errors)) for api, requests, errors in _ask(sql, apis, over)}
-
-
-def _step(over: Range) -> str:
-    return f"date_bin('{int(over.step)} seconds', time, timestamptz '1970-01-01 00:00:00Z')"
 
 
 def _ask(sql: str, apis: Iterable[int], over: Range, **more: Any) -> list[tuple[Any, ...]]:

@@ -38,26 +38,37 @@ def _roll_up(grain: Grain, now: datetime) -> int:
     ended = sorted(time for time in stale if time + grain.length + GRACE <= now)
     Stale.objects.bulk_create(Stale(grain=grain.name, time=time) for time in stale.difference(ended))
     partitions.ensure(ended, [grain.name])
-    for family in FAMILIES if ended else ():
-        _make_anew(family, grain, ended)
+    for start, end in _runs(grain, ended):
+        for family in FAMILIES:
+            _make_anew(family, grain, start, end)
     return len(ended)
 
 
-def _make_anew(family: Family, grain: Grain, periods: list[datetime]) -> None:
+def _runs(grain: Grain, periods: list[datetime]) -> list[tuple[datetime, datetime]]:
+    """Neighbouring periods as one stretch each: (start, end)."""
+    runs: list[tuple[datetime, datetime]] = []
+    for period in periods:
+        if runs and runs[-1][1] == period:
+            runs[-1] = runs[-1][0], period + grain.length
+        else:
+            runs.append((period, period + grain.length))
+    return runs
+
+
+def _make_anew(family: Family, grain: Grain, start: datetime, end: datetime) -> None:
     assert grain.finer
     table, finer = family.table(grain), family.table(grain.finer)
     labels = ", ".join(family.labels)
     sums = ", ".join(f"sum({name})" for name in family.sums)
     histograms = ", ".join(f"histogram_sum({name})" for name in family.histograms)
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM {table} WHERE time = ANY(%s)", [periods])
+        cursor.execute(f"DELETE FROM {table} WHERE time >= %s AND time < %s", [start, end])
         cursor.execute(
             f"""
             INSERT INTO {table} ({family.columns})
-            SELECT period, {labels}, {sums}, {histograms}
-            FROM unnest(%s::timestamptz[]) AS period
-            JOIN {finer} ON time >= period AND time < period + interval '{grain.seconds} seconds'
-            GROUP BY period, {labels}
+            SELECT {grain.bin}, {labels}, {sums}, {histograms}
+            FROM {finer} WHERE time >= %s AND time < %s
+            GROUP BY 1, {labels}
             """,
-            [periods],
+            [start, end],
         )

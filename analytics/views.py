@@ -11,7 +11,14 @@ from apis.models import ApiInstance
 from apis.views.access import api_of, environment_of
 from apis.views.frame import frame
 
-SAMPLES_OF = ("2xx", "3xx", "4xx", "5xx", "violations")
+SAMPLE_CHOICES = (
+    ("", "All"),
+    ("2xx", "2xx"),
+    ("3xx", "3xx"),
+    ("4xx", "4xx"),
+    ("5xx", "5xx"),
+    ("violations", "Refused"),
+)
 PERCENTILES = ("p50", "p95", "p99")
 
 
@@ -29,7 +36,8 @@ def api_dashboard(request: HttpRequest, pk: int) -> HttpResponse:
     api = api_of(request, pk)
     over = ranges.of_request(request.GET)
     chosen = request.GET.get("samples", "")
-    context = dashboards.of_api(api, over, chosen if chosen in SAMPLES_OF else "") | _toolbar(request, over)
+    context = dashboards.of_api(api, over, chosen if chosen in dict(SAMPLE_CHOICES) else "")
+    context |= _toolbar(request, over) | {"sample_choices": SAMPLE_CHOICES}
     if _is_poll(request):
         return render(request, "analytics/_api.html", context | {"api": api})
     return render(request, "analytics/api_analytics.html", frame(request, api, "analytics") | context)
@@ -62,9 +70,14 @@ def api_export(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _toolbar(request: HttpRequest, over: ranges.Range) -> dict[str, Any]:
-    """`is_live`: the page asks again by itself."""
+    """`is_live`: the page asks again by itself, the more often the finer its steps."""
     is_live = not over.is_custom and request.GET.get("live") != "0"
-    return {"presets": list(ranges.PRESETS), "is_live": is_live, "full_path": request.get_full_path()}
+    return {
+        "presets": list(ranges.PRESETS),
+        "is_live": is_live,
+        "live_seconds": 5 if over.step <= 60 else 30,
+        "full_path": request.get_full_path(),
+    }
 
 
 def _is_poll(request: HttpRequest) -> bool:
