@@ -16,6 +16,9 @@ from policies.expression.nodes import Literal, Select, Variable
 
 Network = IPv4Network | IPv6Network
 
+MAX_ENTRIES = 10_000
+"""A Lua function holds 65 536 constants."""
+
 REMEDY = "write an address (192.0.2.7), a network (192.0.2.0/24) or its first octets (192.0)"
 
 
@@ -51,13 +54,19 @@ def _checked(entry: str) -> str:
 def _filled(entries: tuple[str, ...]) -> tuple[str, ...]:
     if not entries:
         raise PydanticCustomError("empty", "list at least one address or network")
+    if len(entries) > MAX_ENTRIES:
+        raise PydanticCustomError(
+            "entries",
+            "there are {count} entries and {most} at most; join neighbours into networks",
+            {"count": len(entries), "most": MAX_ENTRIES},
+        )
     return entries
 
 
 Addresses = Annotated[
     tuple[Annotated[str, AfterValidator(_checked)], ...],
     AfterValidator(_filled),
-    Field(json_schema_extra={"minItems": 1}),
+    Field(json_schema_extra={"minItems": 1, "maxItems": MAX_ENTRIES}),
 ]
 
 

@@ -23,6 +23,10 @@ class Expression:
     @classmethod
     def read(cls, text: str, context: Context) -> "Expression":
         """Raises ExpressionError."""
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ExpressionError("the text has half of a character", text, error.start) from None
         return cls(text, parse(text, context) if is_expression(text) else Literal(text))
 
     @property

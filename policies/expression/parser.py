@@ -15,6 +15,9 @@ OPEN, CLOSE = "#[", "]"
 MAX_DEPTH = 60
 """Levels of nesting. Lua's own compiler stops at 200, and a level here can be three there."""
 
+MAX_DIGITS = 15
+"""As many as a 64-bit float keeps."""
+
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 LOOSE = frozenset(("comparison", "conjunction", "disjunction", "negation"))
 """What must stand in parentheses beside an infix function, so that nobody has to know which binds tighter."""
@@ -95,7 +98,7 @@ class _Builder:
             case "true" | "false":
                 return Literal(tree.data == "true")
             case "number":
-                return Literal(float(tokens[0]))
+                return self.number(tokens[0])
             case "string":
                 return Literal(self.string(tokens[0]))
             case "array":
@@ -189,6 +192,11 @@ class _Builder:
             return self.build(key)
         return Literal(self.string(key) if key.type == "STRING" else str(key))
 
+    def number(self, token: Token) -> Literal:
+        if len(token) > MAX_DIGITS:
+            raise self.error(f"a number has {MAX_DIGITS} digits at most; write text in quotes", token)
+        return Literal(float(token))
+
     def string(self, token: Token) -> str:
         def unescaped(match: re.Match[str]) -> str:
             escape, dollar = match.groups()
@@ -202,7 +210,12 @@ class _Builder:
                 return chr(int(escape[1:], 16))
             return ESCAPES.get(escape, escape)
 
-        return re.sub(r"\\(u[0-9a-fA-F]{4}|.)|(\$[(A-Za-z_])", unescaped, token[1:-1], flags=re.DOTALL)
+        text = re.sub(r"\\(u[0-9a-fA-F]{4}|.)|(\$[(A-Za-z_])", unescaped, token[1:-1], flags=re.DOTALL)
+        try:
+            # Characters beyond U+FFFF are written as two escapes.
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            raise self.error("the string has half of an escaped character", token) from None
 
     def refuse_loose(self, parts: list[Tree[Token]], word: str, loose: frozenset[str]) -> None:
         for part in parts:

@@ -21,7 +21,7 @@ REQUEST_CASES = [
     ("#['single \\'quoted\\'']", "single 'quoted'"),
     ('#["tab\\t \\u00e9 \\$(x)"]', "tab\t é $(x)"),
     ("#['\\\\ \" ]] --[[ \\n ; os.exit()']", '\\ " ]] --[[ \n ; os.exit()'),
-    ("#['\\u0000nul']", "\0nul"),
+    ("#['\\u0000nul \\ud83d\\ude00']", "\0nul 😀"),
     ("#[1.5]", 1.5),
     ("#[true]", True),
     ("#['a' ++ 'b' ++ 1]", "ab1"),
@@ -187,6 +187,9 @@ def test_response_expression_means(envoy: Envoy, i: int, text: str, value: objec
         ("#['$(payload)']", 1, 4, "join with ++"),
         ("#['a' ++ 'b' == 'ab']", 1, 10, "in parentheses"),
         ("#[not 'a' contains 'b']", 1, 3, "in parentheses"),
+        ("#['a' ++ '\\ud83d']", 1, 10, "half of an escaped character"),
+        ("a\ud83d", 1, 2, "half of a character"),
+        ("#[1234567890123456]", 1, 3, "15 digits at most"),
         ("#[" + "(" * 2000 + "1" + ")" * 2000 + "]", 1, 3, "nested too deeply"),
     ],
 )
