@@ -1,0 +1,235 @@
+"""Runtime Manager's pages: who sees what, who may change what, and what they say."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from console.models import AuditEntry, Environment, Role, User
+from gateways import change
+from gateways.models import Gateway, RegistrationToken
+from tests.factories import make_api, make_environment, make_gateway, make_replica, make_role, make_user
+
+pytestmark = pytest.mark.django_db
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def environment() -> Environment:
+    return make_environment()
+
+
+@pytest.fixture
+def manager(environment: Environment) -> Client:
+    return logged_in(environment, Role.Name.MANAGER)
+
+
+def logged_in(environment: Environment, role: str) -> Client:
+    user = make_user()
+    make_role(user, environment.organization, role)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_stranger_is_asked_to_log_in(environment: Environment) -> None:
+    gateway = make_gateway(environment)
+
+    for path in ("/gateways", "/gateways/add", gateway.get_absolute_url()):
+        assert Client().get(path).status_code == 302
+
+
+def test_list_shows_status_and_replicas(manager: Client, environment: Environment) -> None:
+    gateway = make_gateway(environment, name="edge")
+    make_replica(gateway)
+    make_replica(gateway, last_heartbeat_at=timezone.now() - timedelta(minutes=1))
+
+    page = manager.get("/gateways").content.decode()
+
+    assert "edge" in page
+    assert "Connected" in page
+    assert "1 of 2" in page
+
+
+def test_list_narrows_by_name_and_status(manager: Client, environment: Environment) -> None:
+    make_replica(make_gateway(environment, name="alive"))
+    make_gateway(environment, name="asleep")
+
+    by_name = manager.get("/gateways?q=sleep").content.decode()
+    by_status = manager.get("/gateways?status=Connected").content.decode()
+
+    assert "asleep" in by_name and "alive" not in by_name
+    assert "alive" in by_status and "asleep" not in by_status
+
+
+def test_table_alone_answers_the_poll(manager: Client, environment: Environment) -> None:
+    make_gateway(environment, name="edge")
+
+    answer = manager.get("/gateways", headers=HTMX | {"HX-Target": "gateway-table"})
+
+    assert answer.content.decode().lstrip().startswith('<div id="gateway-table"')
+
+
+def test_list_costs_the_same_however_long(
+    manager: Client, environment: Environment, django_assert_max_num_queries: object
+) -> None:
+    for _ in range(15):
+        make_replica(make_gateway(environment))
+
+    with django_assert_max_num_queries(20):  # type: ignore[operator]
+        manager.get("/gateways")
+
+
+def test_empty_list_says_what_to_do(manager: Client) -> None:
+    page = manager.get("/gateways").content.decode()
+
+    assert "No gateway yet" in page
+    assert "Add gateway" in page
+
+
+@pytest.mark.parametrize("tab", ["", "/apis", "/history", "/settings", "/status"])
+def test_each_tab_opens(manager: Client, environment: Environment, tab: str) -> None:
+    gateway = make_gateway(environment)
+    make_replica(gateway)
+    make_api(gateway)
+
+    assert manager.get(gateway.get_absolute_url() + tab).status_code == 200
+
+
+@pytest.mark.parametrize("tab", ["", "/apis", "/history", "/settings", "/status", "/delete"])
+def test_gateway_of_others_is_not_found(manager: Client, tab: str) -> None:
+    gateway = make_gateway()
+
+    assert manager.get(gateway.get_absolute_url() + tab).status_code == 404
+
+
+def test_token_of_others_is_not_found(manager: Client) -> None:
+    token, _ = change.issue_token(make_user(), make_environment(), "edge")
+
+    assert manager.get(f"/gateways/tokens/{token.pk}").status_code == 404
+
+
+def test_viewer_changes_nothing(environment: Environment) -> None:
+    viewer = logged_in(environment, Role.Name.VIEWER)
+    gateway = make_gateway(environment)
+    address = gateway.get_absolute_url()
+
+    codes = [
+        viewer.get("/gateways/add").status_code,
+        viewer.post("/gateways/add", {"name": "edge", "platform": "linux"}).status_code,
+        viewer.post(f"{address}/revoke").status_code,
+        viewer.post(f"{address}/delete").status_code,
+    ]
+
+    assert codes == [403] * 4
+    assert Gateway.objects.filter(is_revoked=False).exists()
+    assert not RegistrationToken.objects.exists()
+    assert "Add gateway" not in viewer.get("/gateways").content.decode()
+
+
+@pytest.mark.parametrize("platform", ["linux", "docker", "kubernetes"])
+def test_adding_shows_commands_that_hold_the_token(
+    manager: Client, environment: Environment, platform: str
+) -> None:
+    page = manager.post("/gateways/add", {"name": "edge", "platform": platform}).content.decode()
+
+    token = RegistrationToken.objects.get()
+    assert "registration create" in page
+    assert f"--organization={environment.organization_id}" in page
+    assert token.token_hash not in page
+    assert f"/gateways/tokens/{token.pk}" in page
+
+
+@pytest.mark.parametrize(("name", "words"), [("Edge!", "cannot be a name"), ("taken", "exists in"), ("", "")])
+def test_bad_name_is_told_at_the_field(
+    manager: Client, environment: Environment, name: str, words: str
+) -> None:
+    make_gateway(environment, name="taken")
+
+    answer = manager.post("/gateways/add", {"name": name, "platform": "linux"})
+
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
+    assert not RegistrationToken.objects.exists()
+
+
+def test_name_is_checked_while_it_is_typed(manager: Client) -> None:
+    assert "cannot be a name" in manager.get("/gateways/add/name?name=9x", headers=HTMX).content.decode()
+    assert "is free" in manager.get("/gateways/add/name?name=edge", headers=HTMX).content.decode()
+
+
+def test_progress_follows_the_registration_and_then_stops_asking(
+    manager: Client, environment: Environment
+) -> None:
+    token, _ = change.issue_token(make_user(), environment, "edge")
+
+    def panel() -> str:
+        return manager.get(f"/gateways/tokens/{token.pk}", headers=HTMX).content.decode()
+
+    waiting = panel()
+    token.gateway, token.used_at = make_gateway(environment, name="edge"), timezone.now()
+    token.save()
+    registered = panel()
+    make_replica(token.gateway)
+    connected = panel()
+
+    assert "Waiting for registration" in waiting and "hx-get" in waiting
+    assert "Disconnected" in registered and "hx-get" in registered
+    assert "Open edge" in connected and "hx-get" not in connected
+
+
+def test_expired_token_offers_a_new_one(manager: Client, environment: Environment) -> None:
+    token, _ = change.issue_token(make_user(), environment, "edge")
+    RegistrationToken.objects.update(expires_at=timezone.now())
+
+    page = manager.get(f"/gateways/tokens/{token.pk}").content.decode()
+
+    assert "Token expired" in page
+    assert "Make a new token" in page
+
+
+def test_delete_is_refused_while_apis_exist(manager: Client, environment: Environment) -> None:
+    gateway = make_gateway(environment)
+    make_api(gateway, name="orders")
+
+    answer = manager.post(f"{gateway.get_absolute_url()}/delete", follow=True)
+
+    assert "still has APIs: orders" in answer.content.decode()
+    assert Gateway.objects.filter(pk=gateway.pk).exists()
+
+
+def test_delete_is_audited(manager: Client, environment: Environment) -> None:
+    gateway = make_gateway(environment)
+
+    manager.post(f"{gateway.get_absolute_url()}/delete")
+
+    assert not Gateway.objects.exists()
+    assert AuditEntry.objects.get().action == AuditEntry.Action.DELETE
+
+
+def test_revoking_is_shown_and_audited(manager: Client, environment: Environment) -> None:
+    gateway = make_gateway(environment)
+
+    page = manager.post(f"{gateway.get_absolute_url()}/revoke", follow=True).content.decode()
+
+    assert "Revoked" in page
+    assert AuditEntry.objects.get().diff == {"revoked": [False, True]}
+
+
+def test_unknown_gateway_is_not_found(manager: Client) -> None:
+    assert manager.get(f"/gateways/{uuid.uuid4()}").status_code == 404
+
+
+def test_admin_shows_no_secret() -> None:
+    User.objects.create_superuser("root", password="root")
+    client = Client()
+    client.login(username="root", password="root")
+    token, _ = change.issue_token(make_user(), make_environment(), "edge")
+
+    page = client.get(f"/admin/gateways/registrationtoken/{token.pk}/change/").content.decode()
+
+    assert "edge" in page
+    assert token.token_hash not in page
