@@ -170,6 +170,7 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
+    "console-pulse": {"task": "console.tasks.pulse", "schedule": 5.0},
     "gateways-forget-old": {"task": "gateways.tasks.forget_old", "schedule": 600.0},
     "apis-push-behind": {"task": "apis.tasks.push_behind", "schedule": 30.0},
     "analytics-roll-up": {"task": "analytics.tasks.roll_up", "schedule": 30.0},
