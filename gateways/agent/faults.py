@@ -51,7 +51,10 @@ def dotted(path: Path) -> str:
 def explained(error: ValidationError) -> Iterator[tuple[Path, str]]:
     """Each mistake as (path, message), without the input, which may be a secret."""
     for mistake in error.errors(include_input=False, include_url=False):
-        yield mistake["loc"], _message(mistake["type"], mistake["msg"])
+        path = mistake["loc"]
+        if mistake["type"] in ("union_tag_invalid", "union_tag_not_found"):
+            path = (*path, "kind")
+        yield path, _message(mistake["type"], mistake["msg"])
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
@@ -66,6 +69,8 @@ def _message(kind: str, message: str) -> str:
     if kind == "missing":
         return "is missing"
     if kind == "union_tag_not_found":
-        return "has no kind"
+        return "is missing"
+    if kind == "union_tag_invalid":
+        return f"is not one of {message.rpartition(': ')[2]}"
     message = message.removeprefix("Value error, ")
     return message[:1].lower() + message[1:]

@@ -161,7 +161,7 @@ def _at(file: Path, node: yaml.Node, data: dict[str, Any], path: tuple[str | int
     metadata = data.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     subject = f"{data.get('kind') or 'document'} {name}" if name else str(data.get("kind") or "document")
-    return Problem(file, line_of(node, path), f"{subject}: {dotted(path) or 'kind'}: {text}")
+    return Problem(file, line_of(node, path), f"{subject}: {dotted(path)}: {text}")
 
 
 def _variables(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -56,7 +56,7 @@ def test_sound_resources_are_a_line_each(folder: Path, capsys: pytest.CaptureFix
         ("http://127.0.0.1:9000", "ftp://127.0.0.1", 7, '"ftp" is not one of http, https, h2'),
         ("address: http", "adress: http", 6, "spec.adress: there is no such field"),
         ("metadata: {name: orders}", "metadata: {}", 4, "metadata.name: is missing"),
-        ("kind: ApiInstance", "kind: ApiInstanze", 3, "ApiInstanze"),
+        ("kind: ApiInstance", "kind: ApiInstanze", 3, "ApiInstanze orders: kind: is not one of"),
         ("services: {", "services: [", 7, "the YAML is broken"),
         ("  services:", "  address: http://0.0.0.0:1\n  services:", 7, '"address" is given twice'),
     ],
@@ -67,8 +67,7 @@ def test_fault_is_told_with_file_line_and_field(
     code, lines = validate(capsys, folder, SOUND.replace(old, new))
 
     assert code == 1
-    assert lines[0].startswith(f"a.yaml:{line}: ")
-    assert said in lines[0]
+    assert [one for one in lines if one.startswith(f"a.yaml:{line}: ") and said in one]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +81,7 @@ def test_fault_is_told_with_file_line_and_field(
             "the environment has no variable NO_SUCH_VARIABLE",
         ),
         (
-            'policies: [{policyRef: {name: ip-allowlist}, config: {ips: ["::/0"]}, rules: [{path: "(?=a)"}]}]',
+            "policies: [{policyRef: {name: ip-allowlist}, config: {ips: ['::']}, rules: [{path: '(?=a)'}]}]",
             "policies[0].rules[0].path",
             '"(?=a)" is not an RE2 regular expression: invalid perl operator: (?=',
         ),
@@ -167,14 +166,15 @@ def test_warnings_do_not_fail(folder: Path, capsys: pytest.CaptureFixture[str]) 
 def test_variables_come_from_the_environment(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OFFICE", "192.0.2.0/24")
     policy = "  policies: [{policyRef: {name: ip-allowlist}, config: {ips: [$OFFICE]}}]\n"
-    (folder / "a.yml").write_text(SOUND + policy)
 
-    code, lines, _ = run(capsys, "compile", str(folder))
+    monkeypatch.setenv("OFFICE", "192.0.2.0/24")
+    sound, _ = validate(capsys, folder, SOUND + policy)
+    monkeypatch.setenv("OFFICE", "upstairs")
+    faulty, lines = validate(capsys, folder, SOUND + policy)
 
-    assert code == 0
-    assert "192.0.2.0" in "\n".join(lines)
+    assert (sound, faulty) == (0, 1)
+    assert lines[0].startswith("a.yaml:8: ApiInstance orders: spec.policies[0].config.ips")
 
 
 def test_compile_prints_what_envoy_gets(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
