@@ -1,0 +1,108 @@
+"""Every policy in a whole gateway: one request passes, one is refused, and the log says by which policy."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.traffic.gateway import Gateway, running_gateway
+
+pytestmark = pytest.mark.envoy
+
+BASIC = {"authorization": "Basic YWRhOnNlY3JldA=="}
+ELSEWHERE = {"x-forwarded-for": "203.0.113.9"}
+LIMIT = {"rateLimits": [{"maximumRequests": 1, "timePeriodInMilliseconds": 3_600_000}]}
+INVERSE = {"inboundHeaders": [{"key": "x-inverse", "value": "#[1 / attributes.headers['x-divisor']]"}]}
+
+
+def api(*policies: dict[str, Any], name: str = "orders") -> str:
+    return yaml.safe_dump(
+        {
+            "apiVersion": "gateway.mulesoft.com/v1alpha1",
+            "kind": "ApiInstance",
+            "metadata": {"name": name},
+            "spec": {
+                "address": "http://127.0.0.1:${port}/" + name,
+                "services": {"backend": {"address": "${upstream}", "routes": [{"rules": [{"path": "/.*"}]}]}},
+                "policies": list(policies),
+            },
+        }
+    )
+
+
+def policy(name: str, config: dict[str, Any], **rule: str) -> dict[str, Any]:
+    return {"policyRef": {"name": name}, "config": config, **({"rules": [rule]} if rule else {})}
+
+
+@pytest.mark.parametrize("rule", [{}, {"methods": "GET"}], ids=["always", "on a condition"])
+@pytest.mark.parametrize(
+    ("name", "config", "passing", "refused", "status"),
+    [
+        ("http-basic-authentication-flex", {"username": "ada", "password": "secret"}, BASIC, {}, 401),
+        ("ip-allowlist", {"ips": ["127.0.0.1"]}, {}, ELSEWHERE, 403),
+        ("ip-blocklist-flex", {"ips": ["203.0.113.0/24"]}, {}, ELSEWHERE, 403),
+        ("rate-limiting-flex", LIMIT, {}, {}, 429),
+        ("header-injection", INVERSE, {"x-divisor": "1"}, {}, 500),
+    ],
+)
+def test_one_request_passes_and_one_is_refused(
+    gateway: Gateway,
+    rule: dict[str, str],
+    name: str,
+    config: dict[str, Any],
+    passing: dict[str, str],
+    refused: dict[str, str],
+    status: int,
+) -> None:
+    label = f"{name}-{'some' if rule else 'all'}"
+    ack = gateway.apply(api(policy(name, config, **rule), name=label))
+    assert ack.applied, ack.reason
+
+    statuses = [gateway.get(f"/{label}/x", headers=headers).status_code for headers in (passing, refused)]
+
+    assert statuses == [200, status]
+    if rule:
+        assert gateway.request("PUT", f"/{label}/x", headers=refused).status_code == 200
+
+
+def test_access_log_names_the_policy_that_refused(tmp_path: Path) -> None:
+    denied = {"ips": ["127.0.0.1"]}
+    with running_gateway(api(policy("ip-blocklist", denied)), tmp_path) as gateway:
+        gateway.get("/orders/x")
+
+        (entry,) = gateway.log()
+        assert (entry["s"], entry["y"]) == (403, "ip-blocklist")
+
+
+def test_counters_survive_a_push(gateway: Gateway) -> None:
+    gateway.apply(api(policy("rate-limiting", LIMIT), name="counted"))
+    assert [gateway.get("/counted/x").status_code for _ in range(2)] == [200, 429]
+
+    header = policy("header-injection", {"outboundHeaders": [{"key": "x-new", "value": "1"}]})
+    gateway.apply(api(header, policy("rate-limiting", LIMIT), name="counted"))
+
+    answer = gateway.get("/counted/x")
+    assert (answer.headers["x-new"], answer.status_code) == ("1", 429)
+
+
+def test_cors_comes_before_authentication(gateway: Gateway) -> None:
+    basic = policy("http-basic-authentication", {"username": "ada", "password": "secret"})
+    gateway.apply(api(basic, policy("cors", {}), name="sites"))
+    origin = {"origin": "https://shop.example.com", "access-control-request-method": "PUT"}
+
+    preflight = gateway.request("OPTIONS", "/sites/x", headers=origin)
+    refused = gateway.get("/sites/x", headers=origin)
+
+    assert (preflight.status_code, preflight.headers["access-control-allow-methods"]) == (200, "PUT")
+    assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, origin["origin"])
+
+
+def test_headers_are_removed(gateway: Gateway) -> None:
+    removal = {"inboundHeaders": ["x-secret.*"], "outboundHeaders": ["x-upstream"]}
+    gateway.apply(api(policy("header-removal-flex", removal), name="clean"))
+
+    answer = gateway.get("/clean/x", headers={"x-secret-key": "1", "x-kept": "2"})
+
+    assert "x-upstream" not in answer.headers
+    assert answer.json()["headers"].keys() & {"x-secret-key", "x-kept"} == {"x-kept"}
