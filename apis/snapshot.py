@@ -1,5 +1,6 @@
 """From rows to the snapshot that a gateway should run."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,8 +97,19 @@ def _route(api: ApiInstance, route: Route) -> r.PolicyBinding:
         host=route.host or None,
         headers=route.headers,
     )
-    name = f"{api.resource_name}-route-{route.position}"
-    return _binding(api, name, kind, config, order=route.position, rules=() if rule == r.Rule() else (rule,))
+    metadata = r.Metadata(
+        name=f"{api.resource_name}-route-{route.position}",
+        namespace=str(api.environment_id),
+        annotations={r.ROUTE_LABEL: _route_label(route)},
+    )
+    rules = () if rule == r.Rule() else (rule,)
+    return _binding(api, metadata, kind, config, order=route.position, rules=rules)
+
+
+def _route_label(route: Route) -> str:
+    """What the access log calls it: part of a path there, and "none" means that no route matched."""
+    label = re.sub(r"[^\w .-]+", "-", route.label)[:64]
+    return str(route.position) if label in ("", "none") else label
 
 
 def _weighted(target: RouteUpstream) -> dict[str, Any]:
@@ -116,16 +128,23 @@ def _policy(api: ApiInstance, binding: PolicyBinding) -> r.PolicyBinding:
         r.Rule(path=row.get("uriTemplateRegex"), methods=row.get("methodRegex")) for row in binding.conditions
     )
     config = merged(binding.config, binding.secrets)
-    return _binding(api, binding.resource_name, binding.policy, config, order=binding.order, rules=rules)
+    metadata = _metadata(api, binding.resource_name)
+    return _binding(api, metadata, binding.policy, config, order=binding.order, rules=rules)
 
 
 def _binding(
-    api: ApiInstance, name: str, policy: str, config: dict[str, Any], *, order: int, rules: tuple[r.Rule, ...]
+    api: ApiInstance,
+    metadata: r.Metadata,
+    policy: str,
+    config: dict[str, Any],
+    *,
+    order: int,
+    rules: tuple[r.Rule, ...],
 ) -> r.PolicyBinding:
     return r.PolicyBinding(
         api_version=VERSION,
         kind="PolicyBinding",
-        metadata=_metadata(api, name),
+        metadata=metadata,
         spec=r.PolicyBindingSpec(
             target_ref=r.TargetRef(kind="ApiInstance", name=api.resource_name),
             policy_ref=r.PolicyRef(name=policy),

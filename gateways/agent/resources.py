@@ -14,6 +14,9 @@ from pydantic.alias_generators import to_camel
 
 API_VERSION = "gateway.mulesoft.com/v1alpha1"
 DEFAULT_ORDER = 50
+ROUTE_LABEL = "gatewright/route-label"
+"""The annotation of a route's binding that names the route in the access log; without it, its own name."""
+
 ApiVersion = Literal["gateway.mulesoft.com/v1alpha1", "gateway.mulesoft.com/v1beta1"]
 
 

@@ -94,7 +94,7 @@ def bound_route(binding: r.PolicyBinding, services: Services) -> ir.Route:
     except ValidationError as error:
         raise Faulty(*config_faults(binding, config, error)) from None
     return ir.Route(
-        label=binding.metadata.name,
+        label=binding.metadata.annotations.get(r.ROUTE_LABEL) or binding.metadata.name,
         rules=rules(binding, ("spec", "rules"), binding.spec.rules),
         targets=tuple(
             ir.WeightedTarget(

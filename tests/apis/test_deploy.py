@@ -225,6 +225,16 @@ class TestSnapshot:
         assert [(rule.path, rule.methods) for rule in first.rules] == [("/v2(/.*)", "GET")]
         assert (second.policy_ref.name, second.rules) == ("route", ())
 
+    def test_routes_are_named_for_the_access_log(self) -> None:
+        gateway = SigningReplica().gateway
+        labels = ["canary", "a/b", "none", ""]
+        routes = [RouteDraft(label, upstreams=[UpstreamDraft("http://b")]) for label in labels]
+        deployed(gateway, make_user(), routes=routes)
+
+        found = [one.metadata.annotations.get(r.ROUTE_LABEL) for one in snapshot.build(gateway).resources]
+
+        assert [label for label in found if label] == ["canary", "a-b", "2", "3"]
+
     def test_the_digest_is_of_the_content_alone(self) -> None:
         gateway, actor = SigningReplica().gateway, make_user()
         api = deployed(gateway, actor)
