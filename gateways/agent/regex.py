@@ -44,7 +44,7 @@ def captures(expression: str, text: str) -> tuple[str, ...] | None:
 
 
 def escape(text: str) -> str:
-    return str(re2.escape(text))
+    return re.escape(text)
 
 
 def around_first_group(expression: str) -> tuple[str, str, str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from gateways.agent import ir, regex, tls
 from gateways.agent import resources as r
@@ -29,7 +29,14 @@ class WeightedRoute(RouteConfig):
 
 
 class RouteWeightedConfig(r.Model):
-    routes: tuple[WeightedRoute, ...] = Field(min_length=1)
+    routes: tuple[WeightedRoute, ...]
+
+    @field_validator("routes")
+    @classmethod
+    def _leads_somewhere(cls, routes: tuple[WeightedRoute, ...]) -> tuple[WeightedRoute, ...]:
+        if not routes:
+            raise ValueError("is empty; give at least one destination")
+        return routes
 
 
 @dataclass(frozen=True)
