@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateways.agent import register, settings
+from gateways.agent import register, registration, settings
+from gateways.agent.registration import BadRegistration
 
 if TYPE_CHECKING:
     from gateways.agent.validate import Checked
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
-    except (UserMistake, settings.BadSetting) as error:
+    except (UserMistake, settings.BadSetting, BadRegistration) as error:
         sys.stderr.write(f"gatewright: {error}\n")
         return 1
     except KeyboardInterrupt:
@@ -63,10 +64,21 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     run.add_argument("--state", metavar="DIR", help="state folder (GATEWRIGHT_STATE)")
     run.add_argument("--name", help="the replica's name (FLEX_NAME; the host's name)")
     run.add_argument("--concurrency", type=_positive, default=os.cpu_count() or 1, metavar="N")
-    run.add_argument("--control-host", default="127.0.0.1", help="where the console may reach the replica")
-    run.add_argument("--control-port", type=int, default=0, help="0 takes a free one")
     run.add_argument(
-        "--control-url", default="", help="address of the control interface, seen by the console"
+        "--control-host",
+        default=os.environ.get("GATEWRIGHT_CONTROL_HOST", "127.0.0.1"),
+        help="address to take pushes on (GATEWRIGHT_CONTROL_HOST; %(default)s)",
+    )
+    run.add_argument(
+        "--control-port",
+        type=int,
+        default=os.environ.get("GATEWRIGHT_CONTROL_PORT", "0"),
+        help="its port; 0 takes a free one (GATEWRIGHT_CONTROL_PORT; %(default)s)",
+    )
+    run.add_argument(
+        "--control-url",
+        default=os.environ.get("GATEWRIGHT_CONTROL_URL", ""),
+        help="how the console reaches it, if not by host and port (GATEWRIGHT_CONTROL_URL)",
     )
     run.add_argument("--log-level", choices=("debug", "info", "warning", "error", "critical"))
 
@@ -75,7 +87,6 @@ def _run(arguments: argparse.Namespace) -> int:
     from gateways.agent.control import ControlUnavailable
     from gateways.agent.envoy import EnvoyFailed
     from gateways.agent.local import NoFolder
-    from gateways.agent.registration import BadRegistration
     from gateways.agent.state import StateInUse, StateUnusable
 
     chosen = _run_settings(arguments)
@@ -90,7 +101,6 @@ def _run(arguments: argparse.Namespace) -> int:
 
             connected.run(chosen)
     except (
-        BadRegistration,
         ControlUnavailable,
         EnvoyFailed,
         NoFolder,
@@ -102,13 +112,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _run_settings(arguments: argparse.Namespace) -> settings.RunSettings:
-    state = settings.state_folder(arguments.state)
-    places = [arguments.registration, arguments.conf] if arguments.registration or arguments.conf else None
+    given = (arguments.registration, arguments.conf)
+    places = tuple(place for place in given if place) or (Path(),)
     return settings.RunSettings(
-        state=state,
+        state=settings.state_folder(arguments.state, _own_folder(arguments.local, places)),
         name=arguments.name or settings.replica_name(),
         local=arguments.local,
-        registration=tuple(place for place in places or (Path(), state) if place),
+        registration=places,
         concurrency=arguments.concurrency,
         control_host=arguments.control_host,
         control_port=arguments.control_port,
@@ -118,6 +128,17 @@ def _run_settings(arguments: argparse.Namespace) -> settings.RunSettings:
         debounce_seconds=settings.debounce_seconds(),
         proxying=settings.proxying(),
     )
+
+
+def _own_folder(local: Path | None, places: tuple[Path, ...]) -> str:
+    """Where below GATEWRIGHT_HOME the state goes: one folder for each gateway of a machine."""
+    if local is not None:
+        return "local"
+    file = registration.find(places)
+    if file is None:
+        return "gateway"
+    found = registration.read(file)
+    return f"gateways/{found.name}-{found.gateway_id[:8]}"
 
 
 def _validate(arguments: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import ipaddress
+import json
 import logging
 import signal
 import socket
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -38,6 +40,7 @@ def run(settings: RunSettings) -> None:
     """
     registered = _registration(settings)
     with state.locked(settings.state):
+        _claim(settings.state, registered.gateway_id)
         replica = ConnectedReplica(settings, registered)
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -163,6 +166,18 @@ def _registration(settings: RunSettings) -> Registration:
             f"{file} registers for Local Mode: run it with --local DIR, or register with --connected=true"
         )
     return registered
+
+
+def _claim(folder: Path, gateway_id: str) -> None:
+    """A state folder is one gateway's: another's would start with what the first one ran."""
+    path = folder / "gateway.json"
+    if not path.exists():
+        state.write_json(path, {"id": gateway_id})
+    owner = json.loads(path.read_text())["id"]
+    if owner != gateway_id:
+        raise state.StateInUse(
+            f"state folder {folder} belongs to the gateway {owner}; choose another folder with --state"
+        )
 
 
 def _control_url(settings: RunSettings, console_url: str, port: int) -> str:

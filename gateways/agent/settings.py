@@ -53,12 +53,12 @@ class RunSettings:
     proxying: Proxying = field(default_factory=Proxying)
 
 
-def state_folder(given: str | None, environ: Mapping[str, str] = os.environ) -> Path:
-    """--state, else GATEWRIGHT_STATE, else GATEWRIGHT_HOME/gateway, else ./.gatewright/gateway; absolute."""
+def state_folder(given: str | None, own: str = "gateway", environ: Mapping[str, str] = os.environ) -> Path:
+    """--state, else GATEWRIGHT_STATE, else `own` below GATEWRIGHT_HOME or ./.gatewright; absolute."""
     if given or environ.get("GATEWRIGHT_STATE"):
         return Path(given or environ["GATEWRIGHT_STATE"]).expanduser().absolute()
     home = Path(environ.get("GATEWRIGHT_HOME") or ".gatewright").expanduser()
-    return (home / "gateway").absolute()
+    return (home / own).absolute()
 
 
 def replica_name(environ: Mapping[str, str] = os.environ) -> str:

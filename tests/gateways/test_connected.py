@@ -14,7 +14,7 @@ from apis.models import ApiInstance, Route, RouteUpstream, Upstream
 from gateways import console_key
 from gateways.models import Ack, Gateway, Replica, ResourceStatus
 from tests.factories import make_api
-from tests.gateways.agent_process import AgentProcess
+from tests.gateways.agent_process import AgentProcess, run
 from tests.traffic.gateway import free_port, wait_until
 from tests.traffic.upstream import EchoServer, echo
 
@@ -191,3 +191,14 @@ def test_state_folder_is_private(agent: AgentProcess) -> None:
 
     assert modes == {"state": 0o700, "replica.json": 0o600}
     assert (agent.folder / "registration.yaml").stat().st_mode & 0o777 == 0o600
+
+
+def test_state_folder_of_another_gateway_is_turned_down(agent: AgentProcess, tmp_path: Path) -> None:
+    agent.start()
+    agent.stop()
+    other = AgentProcess(tmp_path / "other", agent.console_url).register("other")
+
+    done = run("run", "--registration", other.folder, "--state", agent.state)
+
+    assert done.returncode == 1
+    assert f"belongs to the gateway {agent.gateway.pk}" in done.stderr
