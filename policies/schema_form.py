@@ -6,12 +6,13 @@ read back by `policies.schema_data`.
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from policies.schema import PREFIX, Schema, kind, named, resolve
 
 Errors = Mapping[str, list[str]]
+LONG = {"area", "choices", "group", "json", "lines", "rows"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,16 @@ class Field:
     def parts(self) -> dict[str, "Field"]:
         """The controls inside, by key: for a template that places them itself."""
         return {one.key: one for one in self.fields}
+
+    @property
+    def short(self) -> list["Field"]:
+        """The controls of a row that stand side by side."""
+        return [one for one in self.fields if one.kind not in LONG]
+
+    @property
+    def long(self) -> list["Field"]:
+        """Those that need the row's whole width, below the others."""
+        return [one for one in self.fields if one.kind in LONG]
 
     @property
     def singular(self) -> str:
@@ -125,10 +136,15 @@ class _Form:
                 f"{name}.{at}",
                 label=item.get("title", ""),
                 errors=self._errors(f"{name}.{at}", deep=False),
-                fields=self.members(item, entry if isinstance(entry, Mapping) else {}, f"{name}.{at}"),
+                fields=self._row(item, entry if isinstance(entry, Mapping) else {}, f"{name}.{at}", at > 0),
             )
             for at, entry in enumerate(entries)
         )
+
+    def _row(self, item: Schema, entry: Mapping[str, Any], name: str, brief: bool) -> tuple[Field, ...]:
+        """The controls of one row; only the first row explains them."""
+        found = self.members(item, entry, name)
+        return tuple(replace(one, help="") for one in found) if brief else found
 
     def _errors(self, name: str, *, deep: bool) -> tuple[str, ...]:
         """The messages at this name; a control that shows a whole list as text shows its entries' too."""
