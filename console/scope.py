@@ -34,12 +34,14 @@ class ScopeMiddleware:
 
 
 def current(request: HttpRequest) -> Scope:
-    """The environment chosen last, if it is still visible, else the first visible one."""
+    """The environment chosen last, if it is still visible, else the oldest visible one."""
     if not isinstance(request.user, User):
         return Scope(None, None, False, False)
     visible = Environment.objects.visible_to(request.user).select_related("organization")
     chosen = request.session.get(SESSION_KEY)
-    environment = (visible.filter(pk=chosen).first() if chosen else None) or visible.first()
+    environment = (visible.filter(pk=chosen).first() if chosen else None) or visible.order_by(
+        "created_at"
+    ).first()
     if environment is None:
         return Scope(None, None, False, False)
     held = environment.roles_of(request.user)
