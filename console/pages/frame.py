@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from apis.models import ApiInstance
@@ -68,16 +69,15 @@ def _name_path(organization: Organization, names: dict[Any, str]) -> list[str]:
 def _places(request: HttpRequest) -> list[Place]:
     environment = request.scope.environment  # type: ignore[attr-defined]
 
-    def place(title: str, path: str, icon: str, count: Callable[[], int] | None = None) -> Place:
+    def place(title: str, name: str, icon: str, count: Callable[[], int] | None = None) -> Place:
+        path = reverse(name)
         is_current = request.path == path or (path != "/" and request.path.startswith(f"{path}/"))
         return Place(title, path, icon, count() if count and environment else None, is_current)
 
     return [
-        place("Overview", "/", "layout-dashboard"),
-        place(
-            "Runtime Manager", "/gateways", "server", Gateway.objects.filter(environment=environment).count
-        ),
-        place("API Manager", "/apis", "waypoints", ApiInstance.objects.filter(environment=environment).count),
-        place("Policies", "/policies", "shield-check", lambda: len(catalog.policies())),
-        place("Analytics", "/analytics", "chart-line"),
+        place("Overview", "home", "layout-dashboard"),
+        place("Runtime Manager", "gateways", "server", Gateway.objects.filter(environment=environment).count),
+        place("API Manager", "apis", "waypoints", ApiInstance.objects.filter(environment=environment).count),
+        place("Policies", "policies", "shield-check", lambda: len(catalog.policies())),
+        place("Analytics", "analytics", "chart-line"),
     ]

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from analytics import queries
 from analytics.queries import Figures
@@ -98,28 +99,28 @@ def _steps(environment: Environment, overview: Overview) -> list[Step]:
         Step(
             "Register a gateway",
             "It runs beside your services and enforces what you set here.",
-            "/gateways/add",
+            reverse("gateway_add"),
             "Add gateway",
             overview.gateways > 0,
         ),
         Step(
             "Put an API on it",
             "Its address, and the upstream that answers.",
-            "/apis/add",
+            reverse("api_add"),
             "Add API",
             overview.apis > 0,
         ),
         Step(
             "Apply a policy",
             "Authentication, rate limits, and more from the catalog.",
-            "/apis" if overview.apis else "/policies",
+            reverse("apis" if overview.apis else "policies"),
             "Choose an API" if overview.apis else "See the catalog",
             has_policy,
         ),
         Step(
             "Watch its traffic",
             "Send a request through the gateway; it is on the chart within seconds.",
-            "/analytics",
+            reverse("analytics"),
             "Open Analytics",
             overview.hour.requests > 0 or _had_traffic(environment),
         ),

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db.models import CharField, Q, QuerySet
+from django.db.models import Case, CharField, Q, QuerySet, When
 from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from apis.models import ApiInstance
 from console.models import User
@@ -41,19 +42,26 @@ def _hits(user: User, query: str, limit: int) -> Iterator[Hit]:
     for api in _apis(user, query)[:limit]:
         where = f"{api.environment.organization} / {api.environment}"
         detail = f"{api.autodiscovery_name} · :{api.port}{api.base_path} · {where}"
-        yield Hit("API", "waypoints", api.asset.name, detail, f"/apis/{api.pk}")
+        yield Hit("API", "waypoints", api.asset.name, detail, api.get_absolute_url())
     gateways = Gateway.objects.visible_to(user).filter(name__icontains=query)
+    gateways = gateways.order_by(*_nearest_first("name", query))
     for gateway in gateways.select_related("environment__organization")[:limit]:
         where = f"{gateway.environment.organization} / {gateway.environment}"
-        yield Hit("Gateway", "server", gateway.name, where, f"/gateways/{gateway.pk}")
+        yield Hit("Gateway", "server", gateway.name, where, gateway.get_absolute_url())
     words = query.casefold()
     found = [p for p in catalog.policies() if words in f"{p.title} {p.name} {p.category}".casefold()]
     for policy in found[:limit]:
-        yield Hit("Policy", policy.icon, policy.title, policy.summary, f"/policies/{policy.name}")
+        yield Hit("Policy", policy.icon, policy.title, policy.summary, reverse("policy", args=[policy.name]))
 
 
 def _apis(user: User, query: str) -> QuerySet[ApiInstance]:
     visible = ApiInstance.objects.visible_to(user).select_related("asset", "environment__organization")
     number = Q(number__startswith=query) if query.isdecimal() else Q()
     named = Q(asset__name__icontains=query) | Q(label__icontains=query) | Q(base_path__icontains=query)
-    return visible.annotate(number=Cast("pk", CharField())).filter(named | number)
+    found = visible.annotate(number=Cast("pk", CharField())).filter(named | number)
+    return found.order_by(*_nearest_first("asset__name", query), "pk")
+
+
+def _nearest_first(field: str, query: str) -> tuple[Case, str]:
+    """Names that begin with the query before names that hold it."""
+    return Case(When(Q(**{f"{field}__istartswith": query}), then=0), default=1), field

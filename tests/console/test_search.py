@@ -25,6 +25,15 @@ def test_an_api_is_found_by_name_base_path_and_number(admin: Client, environment
         assert f"/apis/{api.pk}" in admin.get("/search", {"q": query}).content.decode()
 
 
+def test_names_that_begin_with_the_query_come_first(admin: Client, environment: Environment) -> None:
+    make_gateway(environment, name="factory-orders")
+    make_gateway(environment, name="orders-eu")
+
+    page = admin.get("/search", {"q": "orders"}).content.decode()
+
+    assert page.index("orders-eu") < page.index("factory-orders")
+
+
 def test_a_policy_is_found_by_its_title(admin: Client) -> None:
     assert "/policies/ip-allowlist" in admin.get("/search", {"q": "allowlist"}).content.decode()
 
