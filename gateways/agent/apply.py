@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gateways.agent import candidate, ports
+from gateways.agent import candidate, ir, ports
 from gateways.agent.admin import AdminUnreachable
 from gateways.agent.envoy import Envoy
+from gateways.agent.listener import PROBE_HOST
 from gateways.agent.protocol import Ack, ResourceAck
 from gateways.agent.publish import Configuration, Publisher, Rejected
 from gateways.agent.resources import AnyResource
@@ -93,7 +94,7 @@ class Applier:
                 raise StaleSnapshot(generation, self.generation)
             began, offered = time.monotonic(), Stored(generation, digest, tuple(resources), {})
             translation = translate(resources)
-            compiler = Compiler(self.envoy.state, translation.gateway, self._proxying)
+            compiler = Compiler(self.envoy.state, self._probed(translation.gateway), self._proxying)
             refused = dict(translation.refused)
             good = self._compiled(compiler, translation, refused)
             try:
@@ -135,6 +136,18 @@ class Applier:
         answers = {listener: ports.why_not(listener.host, listener.port, pid) for listener in sockets}
         found = {one.api.key: answers[one.api.listener] for one in apis}
         return {key: reason for key, reason in found.items() if reason}
+
+    def _probed(self, gateway: ir.Gateway) -> ir.Gateway:
+        """Without its probe where that port is another's: a probe is not worth the APIs."""
+        port = gateway.probe_port
+        if port is None:
+            return gateway
+        is_apis = any(api.listener.port == port for api in gateway.apis)
+        reason = "an API listens there" if is_apis else ports.why_not(PROBE_HOST, port, self.envoy.pid)
+        if reason is None:
+            return gateway
+        log.error("probe_port=%s reason=%s", port, reason)
+        return replace(gateway, probe_port=None)
 
     def _take_into_force(
         self, compiler: Compiler, good: dict[Key, CompiledApi], refused: dict[Key, str], generation: int

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 START_SECONDS = 20
 WATCH_SECONDS = 0.5
 LASTING_SECONDS = 5
+QUIET_SECONDS = 2
 EMPTY: dict[str, Any] = {"version_info": "", "resources": []}
 
 
@@ -118,12 +120,17 @@ class Envoy:
         """Asks clients to go; new connections are still taken until `stop`. Harmless on repeat."""
         self.admin.drain()
 
-    def active_connections(self) -> int:
-        stats = self.admin.stats(r"^http\.p[0-9]+\.downstream_cx_active$")
-        return sum(int(value) for value in stats.values())
+    def traffic(self) -> tuple[int, int, int]:
+        """(open connections, requests under way, requests since the start), as clients see them."""
+        stats = self.admin.stats(r"^http\.p[0-9]+\.downstream_(cx_active|rq_active|rq_total)$")
+        kinds = ("cx_active", "rq_active", "rq_total")
+        cx, active, total = (
+            sum(int(value) for name, value in stats.items() if name.endswith(kind)) for kind in kinds
+        )
+        return cx, active, total
 
     def stop(self) -> None:
-        """Drains, waits until clients have gone or the drain time is over, and ends the process."""
+        """Drains until clients have gone or are quiet, at most for the drain time, and ends the process."""
         self._stopping.set()
         with self._lock:
             pid = self.pid
@@ -131,7 +138,7 @@ class Envoy:
                 return
             try:
                 self.drain()
-                self._wait(lambda: self.active_connections() == 0, self._drain_seconds)
+                self._wait(self._quiet(), self._drain_seconds)
                 self.admin.quit()
             except AdminUnreachable:
                 os.kill(pid, signal.SIGTERM)
@@ -139,6 +146,19 @@ class Envoy:
                 os.kill(pid, signal.SIGKILL)
                 self._wait(lambda: not self._is_ours(pid), 1)
             (self.state / "envoy.pid").unlink(missing_ok=True)
+
+    def _quiet(self) -> Callable[[], bool]:
+        """Holds when no connection is open, or when nothing was asked over the open ones for a while."""
+        since, counted = time.monotonic(), -1
+
+        def is_quiet() -> bool:
+            nonlocal since, counted
+            connections, active, total = self.traffic()
+            if active or total != counted:
+                since, counted = time.monotonic(), total
+            return connections == 0 or time.monotonic() - since > QUIET_SECONDS
+
+        return is_quiet
 
     def log_tail(self, characters: int = 2000) -> str:
         path = self.state / "envoy.log"
@@ -215,7 +235,7 @@ class Envoy:
         return str(self.folder / "bootstrap.json").encode() in command
 
     @staticmethod
-    def _wait(condition: Any, seconds: float) -> bool:
+    def _wait(condition: Callable[[], bool], seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         pause = threading.Event()
         while not condition():

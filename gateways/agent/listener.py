@@ -13,6 +13,7 @@ from policies.contract import TYPE_URL
 
 MOST_HEADERS_KB = 60
 SERVER_NAME = "gatewright"
+PROBE_HOST = "0.0.0.0"  # noqa: S104 - orchestrators probe from outside
 PROBE_PATH = "/probes/readiness"
 _NO_ADDRESS = {"address_prefix": "255.255.255.255", "prefix_len": 32}
 """Nobody is internal: a caller's `x-envoy-*` headers, which set timeouts and retries, are dropped."""
@@ -57,7 +58,7 @@ def probe_listener(port: int, is_ready: bool) -> dict[str, Any]:
         "route_config": {"virtual_hosts": [{"name": "probe", "domains": ["*"], "routes": [not_ready]}]},
         "http_filters": [*([check] if is_ready else []), _router(Proxying())],
     }
-    return _listener(ir.Listener(port, "0.0.0.0"), manager)  # noqa: S104 orchestrators probe from outside
+    return _listener(ir.Listener(port, PROBE_HOST), manager)
 
 
 def listener_name(port: int) -> str:

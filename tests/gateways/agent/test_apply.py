@@ -156,6 +156,21 @@ def test_port_of_another_process_costs_its_api_alone_and_heals(gateway: Gateway)
     assert httpx.get(f"http://127.0.0.1:{gateway.names['port2']}/b").status_code == 200
 
 
+def test_probe_on_a_taken_port_costs_no_api(gateway: Gateway) -> None:
+    probe = """
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: Configuration
+metadata: {name: health}
+spec: {probe: {enabled: true, port: PORT}}
+"""
+    with socket.create_server(("0.0.0.0", int(gateway.names["port2"]))):
+        taken = gateway.apply(api("a") + probe.replace("PORT", "${port2}"))
+    shared = gateway.apply(api("a") + probe.replace("PORT", "${port}"))
+
+    assert [states(ack)["a"][0] for ack in (taken, shared)] == ["applied", "applied"]
+    assert gateway.get("/a").status_code == 200
+
+
 def test_address_of_another_machine_is_refused(gateway: Gateway) -> None:
     ack = gateway.apply(api("a", address="192.0.2.7"))
 
