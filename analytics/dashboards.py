@@ -15,7 +15,7 @@ from policies import catalog
 CLASS_COLOURS = {"2xx": "c1", "3xx": "c2", "4xx": "c3", "5xx": "c4", "other": "c6"}
 COLOURS = ("c4", "c3", "c5", "c2", "c1")
 PERCENTILES = (("p50", 0.5, "c1"), ("p95", 0.95, "c3"), ("p99", 0.99, "c5"))
-SAMPLES = 50
+SAMPLES = 30
 MOST_MARKS = 40
 LEADERS = 10
 

@@ -46,6 +46,10 @@ class Figures:
         """In percent; None without requests."""
         return 100 * self.errors / self.requests if self.requests else None
 
+    @property
+    def is_failing(self) -> bool:
+        return is_failing(self.classes["5xx"], self.requests)
+
     def latency_ms(self, q: float) -> float | None:
         return milliseconds(self.total, q)
 
@@ -80,8 +84,17 @@ class ResourceShare:
         return 100 * (self.client_errors + self.server_errors) / self.requests
 
     @property
+    def is_failing(self) -> bool:
+        return is_failing(self.server_errors, self.requests)
+
+    @property
     def p95_ms(self) -> float | None:
         return milliseconds(self.total, 0.95)
+
+
+def is_failing(server_errors: int, requests: int) -> bool:
+    """Whether so many answers of 500 and above ask for a look: one in a hundred or more."""
+    return server_errors * 100 >= requests > 0
 
 
 def milliseconds(histogram: Histogram, q: float) -> float | None:

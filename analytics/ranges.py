@@ -59,7 +59,9 @@ def of_request(query: Mapping[str, str], now: datetime | None = None) -> Range:
     preset = preset if preset in PRESETS else DEFAULT
     start, end = _time(query.get("from", "")), _time(query.get("to", ""))
     if start and end and start < end and start < now:
-        return between(start, min(end, now + timedelta(days=1)), preset=preset, is_custom=True)
+        kept_since = now - timedelta(days=settings.ANALYTICS_KEEP_DAYS["day"])
+        end = min(max(end, kept_since), now + timedelta(days=1))
+        return between(max(start, kept_since), end, preset=preset, is_custom=True)
     return last(timedelta(seconds=PRESETS[preset]), now, preset=preset)
 
 

@@ -53,7 +53,7 @@ class SummaryView(APIView):
         """Requests, violations, status classes and latency percentiles of one API instance."""
         environment = access.environment(request, organization_id, environment_id)
         api = get_object_or_404(ApiInstance, pk=api_id, environment=environment)
-        query = SummaryQuery(data=request.query_params)
+        query = SummaryQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         return Response(_summary(queries.summary(api.pk, query.validated_data["minutes"])))
 

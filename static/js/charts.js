@@ -16,10 +16,9 @@ function stamp(seconds, step) {
   return `${day(time)} ${clock(time)}${step < 60 ? `:${two(time.getUTCSeconds())}` : ""}`;
 }
 
-function tick(seconds, increment, previous) {
+function tick(seconds, increment) {
   const time = utc(seconds);
-  if (increment >= DAY) return day(time);
-  if (previous === undefined ? increment >= 3600 * 3 : seconds % DAY === 0) return day(time);
+  if (seconds % DAY === 0) return day(time);
   return increment < 60 ? `${clock(time)}:${two(time.getUTCSeconds())}` : clock(time);
 }
 
@@ -139,7 +138,7 @@ function options(box, data, series) {
   return {
     width: box.clientWidth,
     height: box.clientHeight,
-    padding: [10, 6, 0, 0],
+    padding: [12, 20, 0, 0],
     tzDate: (seconds) => uPlot.tzDate(utc(seconds), "Etc/UTC"),
     legend: { show: false },
     cursor: {
@@ -158,7 +157,7 @@ function options(box, data, series) {
         space: 64,
         grid: { show: false },
         values: (plot, splits, place, space, increment) =>
-          splits.map((split, at) => tick(split, increment, splits[at - 1])),
+          splits.map((split) => tick(split, increment)),
       }),
       axis(box, {
         size: 54,

@@ -1,0 +1,104 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from apis.models import ApiInstance
+from console.models import AccessToken, User, digest
+from tests.analytics.traffic import NOW, Shipper, count
+from tests.factories import make_api, make_role, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def ask(user: User, api: ApiInstance, query: str = "", /, **ids: Any) -> Any:
+    token = f"token-of-{user.pk}"
+    AccessToken.objects.get_or_create(
+        token_hash=digest(token), defaults={"user": user, "expires_at": timezone.now() + timedelta(hours=1)}
+    )
+    organization = ids.get("organization", api.environment.organization_id)
+    environment = ids.get("environment", api.environment_id)
+    return Client().get(
+        f"/analytics/api/v1/organizations/{organization}/environments/{environment}"
+        f"/apis/{ids.get('api', api.pk)}/summary{query}",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+
+
+@pytest.fixture
+def api() -> ApiInstance:
+    return make_api()
+
+
+@pytest.fixture
+def viewer(api: ApiInstance) -> User:
+    user = make_user()
+    make_role(user, api.environment.organization, "viewer")
+    return user
+
+
+def test_the_summary_has_exactly_its_fields(viewer: User, api: ApiInstance) -> None:
+    Shipper(api).ship(
+        count(api, 96, us=10_000),
+        count(api, 4, us=200_000, status=502),
+        count(api, 10, us=500, status=429, policy="rate-limiting"),
+    )
+
+    response = ask(viewer, api, "?minutes=60")
+
+    body = response.json()
+    latency = body.pop("latency_ms")
+    assert body == {
+        "requests": 110,
+        "violations": 10,
+        "status": {"2xx": 96, "3xx": 0, "4xx": 10, "5xx": 4},
+    }
+    assert latency["p50"] == pytest.approx(10, rel=0.05)
+    assert latency["p95"] == pytest.approx(10, rel=0.05)
+    assert latency["p99"] == pytest.approx(200, rel=0.05)
+
+
+def test_without_traffic_the_latencies_are_null(viewer: User, api: ApiInstance) -> None:
+    body = ask(viewer, api).json()
+
+    assert body == {
+        "requests": 0,
+        "violations": 0,
+        "status": {"2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0},
+        "latency_ms": {"p50": None, "p95": None, "p99": None},
+    }
+
+
+def test_minutes_choose_how_far_back(viewer: User, api: ApiInstance) -> None:
+    Shipper(api).ship(count(api, 1), count(api, 10, at=NOW - 1800), count(api, 100, at=NOW - 3 * 3600))
+
+    asked = {minutes: ask(viewer, api, f"?minutes={minutes}").json()["requests"] for minutes in (5, 60, 300)}
+
+    assert asked == {5: 1, 60: 11, 300: 111}
+
+
+@pytest.mark.parametrize("minutes", ["0", "-5", "x", "", "1.5", "99999999", "1e3"])
+def test_bad_minutes_are_a_clear_400(viewer: User, api: ApiInstance, minutes: str) -> None:
+    response = ask(viewer, api, f"?minutes={minutes}")
+
+    assert response.status_code == 400
+    assert "minutes" in response.json()["message"]
+    assert response.json()["errors"]
+
+
+def test_what_the_caller_may_not_see_is_not_found(viewer: User, api: ApiInstance) -> None:
+    other = make_api()
+
+    assert ask(viewer, other).status_code == 404
+    assert ask(viewer, api, api=other.pk).status_code == 404
+    assert ask(viewer, api, environment=other.environment_id).status_code == 404
+    assert ask(viewer, api, organization=other.environment.organization_id).status_code == 404
+
+
+def test_a_caller_without_a_token_is_refused(api: ApiInstance) -> None:
+    environment = api.environment
+    path = f"/analytics/api/v1/organizations/{environment.organization_id}/environments/{environment.pk}"
+
+    assert Client().get(f"{path}/apis/{api.pk}/summary").status_code == 401
