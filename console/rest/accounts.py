@@ -32,7 +32,7 @@ class OpenView(APIView):
 class Login(OpenView):
     @extend_schema(
         operation_id="login",
-        tags=["accounts"],
+        tags=["Accounts"],
         auth=[],
         request=serializers.LoginBody,
         responses={200: serializers.LoginAnswer, 401: serializers.ErrorAnswer},
@@ -47,7 +47,7 @@ class Login(OpenView):
 class Token(OpenView):
     @extend_schema(
         operation_id="token",
-        tags=["accounts"],
+        tags=["Accounts"],
         auth=[],
         request={
             "application/json": serializers.TokenBody,
@@ -74,14 +74,14 @@ class Token(OpenView):
 
 
 class UsersMe(APIView):
-    @extend_schema(operation_id="usersMe", tags=["accounts"], responses=serializers.UserShape)
+    @extend_schema(operation_id="usersMe", tags=["Accounts"], responses=serializers.UserShape)
     def get(self, request: Request) -> Response:
         """The caller; for a connected app, the user it acts as."""
         return Response(serializers.UserShape(shapes.user(access.caller(request))).data)
 
 
 class Me(APIView):
-    @extend_schema(operation_id="me", tags=["accounts"], responses=serializers.MeAnswer)
+    @extend_schema(operation_id="me", tags=["Accounts"], responses=serializers.MeAnswer)
     def get(self, request: Request) -> Response:
         """The caller, wrapped, with the connected app if the token is one's."""
         found = {"user": shapes.user(access.caller(request))}

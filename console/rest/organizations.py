@@ -17,7 +17,7 @@ from console.rest.errors import Conflict
 
 
 class OrganizationView(APIView):
-    @extend_schema(operation_id="organization", tags=["accounts"], responses=serializers.OrganizationShape)
+    @extend_schema(operation_id="organization", tags=["Accounts"], responses=serializers.OrganizationShape)
     def get(self, request: Request, organization_id: UUID) -> Response:
         """The organization with the environments that the caller may see."""
         row, user = access.organization(request, organization_id), access.caller(request)
@@ -36,7 +36,7 @@ class OrganizationView(APIView):
     retrieve=extend_schema(operation_id="environment", responses=serializers.EnvironmentShape),
     destroy=extend_schema(operation_id="deleteEnvironment", responses={204: None}),
 )
-@extend_schema(tags=["accounts"])
+@extend_schema(tags=["Accounts"])
 class EnvironmentViews(ViewSet):
     def list(self, request: Request, organization_id: UUID) -> Response:
         row = access.organization(request, organization_id)
