@@ -85,7 +85,7 @@ class DetailsForm(BaseModel):
         description="The public address that consumers call, when it is not the gateway's own.",
         examples=["https://api.example.com/orders"],
     )
-    tags: list[str] = Field([], title="Tags", description="One on each line.", examples=["orders"])
+    tags: list[str] = Field([], title="Tags")
     description: str = Field("", title="Description", json_schema_extra={"format": "multiline"})
 
 
