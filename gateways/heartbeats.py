@@ -27,7 +27,7 @@ def record(gateway: Gateway, heartbeat: Heartbeat) -> HeartbeatAnswer:
         replica.is_reachable = bool(facts.control_url)
     replica.name = facts.name[:120]
     replica.version = facts.version[:40]
-    replica.envoy_version = facts.envoy_version[:40]
+    replica.envoy_version = facts.envoy_version[:40] or replica.envoy_version
     replica.control_url = facts.control_url
     replica.started_at = facts.started_at
     replica.last_heartbeat_at = now

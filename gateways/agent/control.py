@@ -65,7 +65,9 @@ class Control:
                 f"control address {host}:{port}: {error.strerror}; choose another with --control-host and "
                 "--control-port (0 is any free port)"
             ) from error
-        config = uvicorn.Config(self.app(), log_config=None, access_log=False, lifespan="off")
+        config = uvicorn.Config(
+            self.app(), log_config=None, log_level="warning", access_log=False, lifespan="off"
+        )
         self._server = uvicorn.Server(config)
         run = {"sockets": [listener]}
         threading.Thread(target=self._server.run, kwargs=run, name="control", daemon=True).start()

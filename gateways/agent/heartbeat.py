@@ -2,6 +2,7 @@
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable
 
@@ -27,6 +28,7 @@ class Pulse:
         self._failures = 0
         self._refused: tuple[int, str] | None = None
         self._retry_at = 0.0
+        self._telling = threading.Lock()
 
     def beat(self) -> float:
         """Send one heartbeat and do what the answer asks; after how many seconds to send the next."""
@@ -44,9 +46,13 @@ class Pulse:
         return self._seconds
 
     def tell(self) -> None:
-        """Send one heartbeat on the way out, at best: without it the console finds out by silence."""
+        """Send one heartbeat on the way out, at best: without it the console finds out by silence.
+
+        One after the other, so that none that was held up says "draining" after the goodbye.
+        """
         try:
-            self._console.heartbeat(self._describe())
+            with self._telling:
+                self._console.heartbeat(self._describe())
         except (Unreachable, Refused) as error:
             log.warning("heartbeat=unheard reason=%r", str(error))
 

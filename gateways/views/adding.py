@@ -69,13 +69,14 @@ def _ask(request: HttpRequest, form: AddGatewayForm) -> HttpResponse:
 
 def _progress(token: RegistrationToken) -> dict[str, object]:
     """The gateway once it is registered, and whether there is nothing more to wait for."""
-    gateway = Gateway.objects.with_figures().filter(pk=token.gateway_id).first()
+    found = Gateway.objects.with_figures()
+    gateway = found.get(pk=token.gateway_id) if token.gateway_id else None
     is_connected = bool(gateway and gateway.live_count)  # type: ignore[attr-defined]
     return {
         "gateway": gateway,
         "state": state.of_gateway(gateway) if gateway else None,
         "is_connected": is_connected,
-        "is_done": is_connected or token.is_expired,
+        "is_done": is_connected or token.is_expired or bool(token.used_at and not gateway),
     }
 
 
