@@ -54,6 +54,13 @@ def prepare(home: Path, account: Account | None) -> Path:
     return servers.resolve()
 
 
+def clear(home: Path) -> None:
+    """Once the servers have stopped: take away a sockets' folder that is not inside `home`."""
+    folder = sockets(home)
+    if not folder.is_relative_to(home):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def reachable(tree: Path, program: str, name: str, account: Account | None) -> Path:
     """`tree`, or a copy of it in a folder that `account` can reach, from which `program` can be run."""
     if account is None or account.may_use(tree / program):

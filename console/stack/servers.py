@@ -37,3 +37,4 @@ def running(home: Path, *, durable: bool = True) -> Iterator[None]:
         yield
     finally:
         supervisor.stop()
+        places.clear(home)

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from console.stack import places
 from console.stack.waiting import wait_for
 from tests.running import Stack
 
@@ -172,6 +173,7 @@ def restarted() -> Iterator[Stack]:
         if stack.process:
             stack.stop()
         assert stack.processes() == []
+        assert not places.sockets(home).exists()
 
 
 def test_a_second_start_beside_the_first_is_refused(restarted: Stack) -> None:

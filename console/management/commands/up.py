@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management import BaseCommand, call_command
 
 from console import environment
-from console.stack import application, first_start, local_gateway, ports, preflight, servers
+from console.stack import application, first_start, local_gateway, places, ports, preflight, servers
 from console.stack.application import Addresses
 from console.stack.first_start import Login
 from console.stack.problem import Problem
@@ -57,6 +57,7 @@ class Command(BaseCommand):
         finally:
             _on_signal(supervisor)
             supervisor.stop()
+            places.clear(home)
         self.say("Stopped")
 
     def start(self, home: Path, supervisor: Supervisor, addresses: Addresses, *, demo: bool) -> None:
