@@ -4,6 +4,8 @@ Each is atomic, takes who does it, raises ValidationError with `{field: [message
 entry, raises the gateway's generation when what runs there changes, and pushes after the commit.
 """
 
+from dataclasses import replace
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -102,9 +104,8 @@ def deploy_api(actor: User, api: ApiInstance, gateway: Gateway | None = None) ->
     ledger.lock(before_gateway, goal)
     before = ledger.facts(api)
     left = before_gateway if api.is_deployed else None
-    api.gateway = goal
-    check(api.environment, draft_of(api), api)
-    api.is_deployed, api.deployed_at = True, timezone.now()
+    check(api.environment, replace(draft_of(api), gateway=goal), api)
+    api.gateway, api.is_deployed, api.deployed_at = goal, True, timezone.now()
     api.save()
     ledger.bump(api, left, goal)
     ledger.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=ledger.facts(api))

@@ -12,130 +12,292 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('console', '0001_initial'),
-        ('gateways', '0001_initial'),
+        ("console", "0001_initial"),
+        ("gateways", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Asset',
+            name="Asset",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('asset_id', models.SlugField(max_length=120)),
-                ('version', models.CharField(default='1.0.0', max_length=40)),
-                ('api_version', models.CharField(default='v1', help_text='The version consumers see.', max_length=40)),
-                ('name', models.CharField(max_length=255)),
-                ('type', models.CharField(choices=[('rest-api', 'REST API'), ('http-api', 'HTTP API')], default='http-api', max_length=12)),
-                ('specification', models.TextField(blank=True, help_text='OpenAPI document, as uploaded.')),
-                ('specification_name', models.CharField(blank=True, max_length=255)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='assets', to='console.organization')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("asset_id", models.SlugField(max_length=120)),
+                ("version", models.CharField(default="1.0.0", max_length=40)),
+                (
+                    "api_version",
+                    models.CharField(default="v1", help_text="The version consumers see.", max_length=40),
+                ),
+                ("name", models.CharField(max_length=255)),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[("rest-api", "REST API"), ("http-api", "HTTP API")],
+                        default="http-api",
+                        max_length=12,
+                    ),
+                ),
+                ("specification", models.TextField(blank=True, help_text="OpenAPI document, as uploaded.")),
+                ("specification_name", models.CharField(blank=True, max_length=255)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="assets",
+                        to="console.organization",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name', 'version'],
+                "ordering": ["name", "version"],
             },
         ),
         migrations.CreateModel(
-            name='ApiInstance',
+            name="ApiInstance",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('label', models.CharField(blank=True, max_length=255, verbose_name='instance label')),
-                ('description', models.TextField(blank=True)),
-                ('protocol', models.CharField(choices=[('http', 'HTTP'), ('https', 'HTTPS')], default='http', max_length=5)),
-                ('port', models.PositiveIntegerField(default=8081, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)])),
-                ('base_path', models.CharField(default='/', max_length=255)),
-                ('consumer_endpoint', models.URLField(blank=True)),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=60), blank=True, default=list, size=None)),
-                ('is_deployed', models.BooleanField(default=False)),
-                ('deployed_at', models.DateTimeField(blank=True, null=True)),
-                ('changed_generation', models.BigIntegerField(default=0, editable=False, help_text="Of its gateway, since which this API's own resources are as they are.")),
-                ('changed_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('is_deprecated', models.BooleanField(default=False)),
-                ('extra', models.JSONField(blank=True, default=dict, help_text='REST fields that are kept as sent and not acted upon.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('environment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_instances', to='console.environment')),
-                ('gateway', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='api_instances', to='gateways.gateway')),
-                ('asset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='instances', to='apis.asset')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("label", models.CharField(blank=True, max_length=255, verbose_name="instance label")),
+                ("description", models.TextField(blank=True)),
+                (
+                    "protocol",
+                    models.CharField(
+                        choices=[("http", "HTTP"), ("https", "HTTPS")], default="http", max_length=5
+                    ),
+                ),
+                (
+                    "port",
+                    models.PositiveIntegerField(
+                        default=8081,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(65535),
+                        ],
+                    ),
+                ),
+                ("base_path", models.CharField(default="/", max_length=255)),
+                ("consumer_endpoint", models.URLField(blank=True)),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=60), blank=True, default=list, size=None
+                    ),
+                ),
+                ("is_deployed", models.BooleanField(default=False)),
+                ("deployed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "changed_generation",
+                    models.BigIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Of its gateway, since which this API's own resources are as they are.",
+                    ),
+                ),
+                ("changed_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("is_deprecated", models.BooleanField(default=False)),
+                (
+                    "extra",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="REST fields that are kept as sent and not acted upon.",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "environment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="api_instances",
+                        to="console.environment",
+                    ),
+                ),
+                (
+                    "gateway",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="api_instances",
+                        to="gateways.gateway",
+                    ),
+                ),
+                (
+                    "asset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="instances", to="apis.asset"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'API instance',
-                'ordering': ['asset__name', 'id'],
+                "verbose_name": "API instance",
+                "ordering": ["asset__name", "id"],
             },
         ),
         migrations.CreateModel(
-            name='PolicyBinding',
+            name="PolicyBinding",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('policy', models.CharField(help_text="The policy's name in the catalog.", max_length=120)),
-                ('policy_version', models.CharField(blank=True, max_length=40)),
-                ('label', models.CharField(blank=True, max_length=255)),
-                ('config', models.JSONField(default=dict, help_text='Without the secrets.')),
-                ('secrets', console.fields.EncryptedJSONField(default=dict, help_text='The secret values, merged into the configuration on push.')),
-                ('conditions', models.JSONField(blank=True, default=list, help_text='[{methodRegex, uriTemplateRegex}]; empty means every request.')),
-                ('order', models.PositiveSmallIntegerField(help_text='1 runs first.')),
-                ('is_disabled', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('api', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='policies', to='apis.apiinstance')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("policy", models.CharField(help_text="The policy's name in the catalog.", max_length=120)),
+                ("policy_version", models.CharField(blank=True, max_length=40)),
+                ("label", models.CharField(blank=True, max_length=255)),
+                ("config", models.JSONField(default=dict, help_text="Without the secrets.")),
+                (
+                    "secrets",
+                    console.fields.EncryptedJSONField(
+                        default=dict, help_text="The secret values, merged into the configuration on push."
+                    ),
+                ),
+                (
+                    "conditions",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="[{methodRegex, uriTemplateRegex}]; empty means every request.",
+                    ),
+                ),
+                ("order", models.PositiveSmallIntegerField(help_text="1 runs first.")),
+                ("is_disabled", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "api",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="policies",
+                        to="apis.apiinstance",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['order', 'id'],
+                "ordering": ["order", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Route',
+            name="Route",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField()),
-                ('label', models.CharField(blank=True, max_length=255)),
-                ('methods', models.CharField(blank=True, max_length=255)),
-                ('path', models.CharField(blank=True, max_length=1024)),
-                ('host', models.CharField(blank=True, max_length=255)),
-                ('headers', models.JSONField(blank=True, default=dict)),
-                ('api', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='routes', to='apis.apiinstance')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField()),
+                ("label", models.CharField(blank=True, max_length=255)),
+                ("methods", models.CharField(blank=True, max_length=255)),
+                ("path", models.CharField(blank=True, max_length=1024)),
+                ("host", models.CharField(blank=True, max_length=255)),
+                ("headers", models.JSONField(blank=True, default=dict)),
+                (
+                    "api",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="routes",
+                        to="apis.apiinstance",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
+                "ordering": ["position"],
             },
         ),
         migrations.CreateModel(
-            name='Upstream',
+            name="Upstream",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('uri', models.CharField(max_length=1024)),
-                ('label', models.CharField(blank=True, max_length=255)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('api', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='upstreams', to='apis.apiinstance')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("uri", models.CharField(max_length=1024)),
+                ("label", models.CharField(blank=True, max_length=255)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "api",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="upstreams",
+                        to="apis.apiinstance",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['created_at', 'id'],
+                "ordering": ["created_at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='RouteUpstream',
+            name="RouteUpstream",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('weight', models.PositiveSmallIntegerField(default=100, validators=[django.core.validators.MaxValueValidator(100)])),
-                ('route', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='targets', to='apis.route')),
-                ('upstream', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='targets', to='apis.upstream')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "weight",
+                    models.PositiveSmallIntegerField(
+                        default=100, validators=[django.core.validators.MaxValueValidator(100)]
+                    ),
+                ),
+                (
+                    "route",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="targets", to="apis.route"
+                    ),
+                ),
+                (
+                    "upstream",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="targets",
+                        to="apis.upstream",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.UniqueConstraint(fields=('organization', 'asset_id', 'version'), name='asset_version_is_unique'),
+            model_name="asset",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "asset_id", "version"), name="asset_version_is_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='route',
-            constraint=models.UniqueConstraint(deferrable=django.db.models.constraints.Deferrable['DEFERRED'], fields=('api', 'position'), name='route_position_is_unique'),
+            model_name="route",
+            constraint=models.UniqueConstraint(
+                deferrable=django.db.models.constraints.Deferrable["DEFERRED"],
+                fields=("api", "position"),
+                name="route_position_is_unique",
+            ),
         ),
     ]
