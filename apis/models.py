@@ -203,7 +203,11 @@ class PolicyBinding(models.Model):
 
     @property
     def title(self) -> str:
-        return str(self.template.title)
+        """The catalog's title; the bare name of a policy that the catalog no longer has."""
+        try:
+            return str(self.template.title)
+        except catalog.UnknownPolicy:
+            return self.policy
 
     @property
     def resource_name(self) -> str:

@@ -45,7 +45,7 @@ def _read_one(schema: Schema, root: Schema, data: QueryDict, name: str) -> Any:
             lines = [line.strip() for line in data.get(name, "").splitlines() if line.strip()]
             return lines if item.get("type") == "string" else [_number(line) for line in lines]
         case shape:
-            return _read_text(shape, schema, data[name]) if name in data else None
+            return _read_text(shape, schema, str(data[name])) if name in data else None
 
 
 def _read_row(item: Schema, root: Schema, data: QueryDict, name: str, key: str) -> dict[str, Any]:

@@ -59,16 +59,12 @@ def add(request: HttpRequest, pk: int) -> HttpResponse:
 
 def new(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     api = api_to_change(request, pk)
-    try:
-        policy = catalog.find(name)
-    except catalog.UnknownPolicy as error:
-        raise Http404(str(error)) from error
-    return _form(request, api, policy, None)
+    return _form(request, api, _found(name), None)
 
 
 def edit(request: HttpRequest, pk: int, binding: int) -> HttpResponse:
     row = binding_to_change(request, pk, binding)
-    return _form(request, row.api, row.template, row)
+    return _form(request, row.api, _found(row.policy), row)
 
 
 @require_POST
@@ -100,6 +96,13 @@ def restore(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         messages.success(request, f"{row.title} is back in its place.")
     return redirect("api_policies", api.pk)
+
+
+def _found(name: str) -> Policy[Any]:
+    try:
+        return catalog.find(name)
+    except catalog.UnknownPolicy as error:
+        raise Http404(str(error)) from error
 
 
 def _lane(request: HttpRequest, api: ApiInstance, steps: list[Step], is_moved: bool = False) -> HttpResponse:

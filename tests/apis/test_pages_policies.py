@@ -312,3 +312,17 @@ def test_catalog_lists_every_policy(place: Place) -> None:
 
     for title in ("IP Allowlist", "Rate Limiting", "Basic Authentication: Simple"):
         assert title in page
+
+
+def test_policy_that_left_the_catalog_is_shown_and_can_be_removed(place: Place) -> None:
+    api = make_saved_api(place)
+    gone = PolicyBinding.objects.create(api=api, policy="gone-by-now", order=1, config={}, secrets={})
+
+    page = text(place.client.get(f"/apis/{api.pk}/policies"))
+    form = place.client.get(f"/apis/{api.pk}/policies/{gone.pk}")
+    place.client.post(f"/apis/{api.pk}/policies/{gone.pk}/remove")
+
+    assert "gone-by-now" in page
+    assert "No longer in the catalog" in page
+    assert form.status_code == 404
+    assert not api.policies.exists()

@@ -411,3 +411,20 @@ def test_what_became_wrong_meanwhile_is_said_on_review() -> None:
     assert answer.status_code == 422  # type: ignore[attr-defined]
     assert "overlaps" in text(answer)
     assert ApiInstance.objects.count() == 1
+
+
+def test_a_hundred_routes_are_taken() -> None:
+    place = make_place()
+    fill(place, upto="upstream")
+    sent: dict[str, object] = {"mode": "routes", "routes": [str(number) for number in range(100)]}
+    for number in range(100):
+        sent[f"routes.{number}.path"] = f"/{number}/.*"
+        sent[f"routes.{number}.upstreams"] = [str(upstream) for upstream in range(5)]
+        for upstream in range(5):
+            sent[f"routes.{number}.upstreams.{upstream}.uri"] = f"http://backend{upstream}/"
+            sent[f"routes.{number}.upstreams.{upstream}.weight"] = "20"
+
+    assert send(place, "upstream", **sent).status_code == 302  # type: ignore[attr-defined]
+    send(place, "review", go="save")
+
+    assert ApiInstance.objects.get().routes.count() == 100
