@@ -23,7 +23,8 @@ class EncryptedJSONField(models.TextField):
             return json.loads(settings.KEYS.fernet.decrypt(value.encode()))
         except InvalidToken as error:
             raise ImproperlyConfigured(
-                "A stored secret cannot be decrypted: put the key it was written with back into GATEWRIGHT_ENCRYPTION_KEYS."
+                "A stored secret cannot be decrypted: put the key it was written with back into "
+                "GATEWRIGHT_ENCRYPTION_KEYS."
             ) from error
 
     def to_python(self, value: Any) -> Any:
