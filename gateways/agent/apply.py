@@ -80,10 +80,16 @@ class Applier:
             return self.apply(stored.resources, stored.generation, stored.digest)
 
     def retry(self) -> Ack | None:
-        """Applies the newest snapshot again where some of it was refused: a port may be free by now."""
+        """Applies the newest snapshot again where some of it does not run: a port may be free by now.
+
+        Or it was lost, while Envoy was down.
+        """
         with self._lock:
             snapshot, ack = self._snapshot, self._ack
-            if snapshot is None or ack is None or all(one.state == "applied" for one in ack.resources):
+            if snapshot is None or ack is None:
+                return ack
+            runs = ack.applied and all(one.state == "applied" for one in ack.resources)
+            if runs and not self._blocked(one.compiled for one in self._serving.values()):
                 return ack
             return self.apply(snapshot.resources, snapshot.generation, snapshot.digest)
 
@@ -123,6 +129,8 @@ class Applier:
         """The APIs that can run, by key; the others are added to `refused` with the reason."""
         good, reasons = candidate.compiled(compiler, translation.gateway.apis)
         refused |= reasons
+        for key in self._blocked(one.compiled for one in self._serving.values()):
+            del self._serving[key]
         _move(refused, good, self._blocked(good.values()))
         unchecked = [one for one in good.values() if one.digest not in self._checked]
         _move(refused, good, candidate.faulty(self.envoy.validate, compiler, unchecked))
@@ -132,10 +140,9 @@ class Applier:
     def _blocked(self, apis: Iterable[CompiledApi]) -> dict[Key, str]:
         """The APIs whose port Envoy cannot have."""
         pid = self.envoy.pid
-        sockets = {one.api.listener for one in apis}
-        answers = {listener: ports.why_not(listener.host, listener.port, pid) for listener in sockets}
-        found = {one.api.key: answers[one.api.listener] for one in apis}
-        return {key: reason for key, reason in found.items() if reason}
+        sockets = {one.api.key: (one.api.listener.host, one.api.listener.port) for one in apis}
+        answers = {(host, port): ports.why_not(host, port, pid) for host, port in set(sockets.values())}
+        return {key: reason for key, socket in sockets.items() if (reason := answers[socket])}
 
     def _probed(self, gateway: ir.Gateway) -> ir.Gateway:
         """Without its probe where that port is another's: a probe is not worth the APIs."""

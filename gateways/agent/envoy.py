@@ -129,6 +129,10 @@ class Envoy:
         )
         return cx, active, total
 
+    def leave(self) -> None:
+        """Watches no more; Envoy goes on for the next agent to adopt."""
+        self._stopping.set()
+
     def stop(self) -> None:
         """Drains until clients have gone or are quiet, at most for the drain time, and ends the process."""
         self._stopping.set()

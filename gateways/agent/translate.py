@@ -4,7 +4,7 @@ The unit of failure is one ApiInstance with everything that targets it.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -62,9 +62,9 @@ def translate(resources: Sequence[r.AnyResource]) -> Translation:
     return Translation(replace(settings, apis=tuple(apis)), refused, (*index.faults, *faults))
 
 
-def conflict(api: ir.Api, others: Sequence[ir.Api]) -> str | None:
+def conflict(api: ir.Api, others: Iterable[ir.Api]) -> str | None:
     """Why the API cannot stand beside the others on its port."""
-    mine = api.listener
+    mine, base = api.listener, f"{api.base_path}/"
     for other in others:
         theirs = other.listener
         if theirs.port != mine.port:
@@ -73,9 +73,8 @@ def conflict(api: ir.Api, others: Sequence[ir.Api]) -> str | None:
             return f"port {mine.port} is taken by API {other.name} on {theirs.host}; use the same address"
         if (theirs.tls is None) != (mine.tls is None):
             return f"port {mine.port} is taken by API {other.name} with the other scheme; use another port"
-        if f"{api.base_path}/".startswith(f"{other.base_path}/") or f"{other.base_path}/".startswith(
-            f"{api.base_path}/"
-        ):
+        taken = f"{other.base_path}/"
+        if base.startswith(taken) or taken.startswith(base):
             return (
                 f"base path {api.base_path or '/'} on port {mine.port} overlaps {other.base_path or '/'}"
                 f" of API {other.name}; choose another base path or port"

@@ -84,7 +84,7 @@ def running_gateway(yaml_text: str, tmp_path: Path, *, concurrency: int = 1) -> 
             yield gateway
         finally:
             gateway.client.close()
-            envoy.stop()
+            gateway.envoy.stop()
 
 
 def free_port() -> int:

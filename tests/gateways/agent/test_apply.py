@@ -156,6 +156,22 @@ def test_port_of_another_process_costs_its_api_alone_and_heals(gateway: Gateway)
     assert httpx.get(f"http://127.0.0.1:{gateway.names['port2']}/b").status_code == 200
 
 
+def test_port_lost_while_envoy_was_down_is_told_and_heals(gateway: Gateway) -> None:
+    gateway.apply(api("a") + api("b", port="${port2}"))
+    gateway.envoy.stop()
+
+    with socket.create_server(("127.0.0.1", int(gateway.names["port2"]))):
+        applier = Applier(succeeded(gateway))
+        lost = applier.restore()
+        assert lost is not None
+        assert states(lost) == {"a": ("applied", 1), "b": ("refused", None)}
+    healed = applier.retry()
+
+    assert healed is not None
+    assert states(healed) == {"a": ("applied", 1), "b": ("applied", 1)}
+    assert httpx.get(f"http://127.0.0.1:{gateway.names['port2']}/b").status_code == 200
+
+
 def test_probe_on_a_taken_port_costs_no_api(gateway: Gateway) -> None:
     probe = """
 apiVersion: gateway.mulesoft.com/v1alpha1
@@ -200,18 +216,25 @@ def test_open_connection_meets_a_new_condition(gateway: Gateway) -> None:
     assert [gateway.request(*ask).status_code for ask in asked] == [200, 403, 200, 200]
 
 
-def test_adopted_envoy_serves_through_the_agents_death(gateway: Gateway) -> None:
+def test_adopted_envoy_serves_on(gateway: Gateway) -> None:
     gateway.apply(api("a"))
     pid = gateway.envoy.pid
-    successor = Envoy(gateway.envoy.state, gateway.envoy.node, drain_seconds=1)
 
-    successor.start()
+    successor = succeeded(gateway)
     ack = Applier(successor).restore()
 
     assert successor.pid == pid
     assert ack is not None
     assert states(ack) == {"a": ("applied", 1)}
     assert gateway.get("/a").status_code == 200
+
+
+def succeeded(gateway: Gateway) -> Envoy:
+    """The next agent's Envoy, in the place of the gateway's."""
+    gateway.envoy.leave()
+    gateway.envoy = Envoy(gateway.envoy.state, gateway.envoy.node, drain_seconds=1)
+    gateway.envoy.start()
+    return gateway.envoy
 
 
 def test_killed_envoy_is_back_with_what_ran(gateway: Gateway) -> None:
