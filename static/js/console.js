@@ -130,6 +130,13 @@ document.addEventListener("htmx:responseError", (event) => {
 document.addEventListener("htmx:sendError", (event) => {
   if (!isPoll(event)) toast("The console cannot be reached. Check the connection and try again.", "bad");
 });
+// A wide table that is fetched anew stays scrolled to where it was.
+const scrolled = {};
+document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
+  const wrap = target.querySelector(".table-wrap");
+  if (target.id && wrap) scrolled[target.id] = wrap.scrollLeft;
+});
+
 document.addEventListener("toasts", (event) => {
   for (const { text, tone } of event.detail.value) toast(text, tone);
 });
@@ -141,6 +148,8 @@ function isPoll(event) {
 
 document.addEventListener("htmx:load", (event) => {
   const root = event.detail.elt;
+  const wrap = root.querySelector(".table-wrap");
+  if (wrap && scrolled[root.id]) wrap.scrollLeft = scrolled[root.id];
   for (const dialog of root.querySelectorAll("dialog[data-shown]")) if (!dialog.open) dialog.showModal();
   for (const shown of root.querySelectorAll("[data-toast]")) expire(shown);
 });
