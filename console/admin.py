@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -12,6 +13,7 @@ from console.models import AccessToken, AuditEntry, ConnectedApp, Environment, O
 admin.site.site_header = "Gatewright"
 admin.site.site_title = "Gatewright"
 admin.site.index_title = "Every row"
+admin.site.unregister(Group)  # roles say who may do what; groups say nothing
 
 
 class RoleInline(admin.TabularInline):

@@ -68,6 +68,8 @@ def _name_path(organization: Organization, names: dict[Any, str]) -> list[str]:
 
 def _places(request: HttpRequest) -> list[Place]:
     environment = request.scope.environment  # type: ignore[attr-defined]
+    gateways = Gateway.objects.filter(environment=environment)
+    apis = ApiInstance.objects.filter(environment=environment)
 
     def place(title: str, name: str, icon: str, count: Callable[[], int] | None = None) -> Place:
         path = reverse(name)
@@ -75,9 +77,9 @@ def _places(request: HttpRequest) -> list[Place]:
         return Place(title, path, icon, count() if count and environment else None, is_current)
 
     return [
-        place("Overview", "home", "layout-dashboard"),
-        place("Runtime Manager", "gateways", "server", Gateway.objects.filter(environment=environment).count),
-        place("API Manager", "apis", "waypoints", ApiInstance.objects.filter(environment=environment).count),
-        place("Policies", "policies", "shield-check", lambda: len(catalog.policies())),
-        place("Analytics", "analytics", "chart-line"),
+        place("Overview", "home", icon="layout-dashboard"),
+        place("Runtime Manager", "gateways", icon="server", count=gateways.count),
+        place("API Manager", "apis", icon="waypoints", count=apis.count),
+        place("Policies", "policies", icon="shield-check", count=lambda: len(catalog.policies())),
+        place("Analytics", "analytics", icon="chart-line"),
     ]

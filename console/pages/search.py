@@ -42,16 +42,22 @@ def _hits(user: User, query: str, limit: int) -> Iterator[Hit]:
     for api in _apis(user, query)[:limit]:
         where = f"{api.environment.organization} / {api.environment}"
         detail = f"{api.autodiscovery_name} · :{api.port}{api.base_path} · {where}"
-        yield Hit("API", "waypoints", api.asset.name, detail, api.get_absolute_url())
+        yield Hit("API", icon="waypoints", name=api.asset.name, detail=detail, url=api.get_absolute_url())
     gateways = Gateway.objects.visible_to(user).filter(name__icontains=query)
     gateways = gateways.order_by(*_nearest_first("name", query))
     for gateway in gateways.select_related("environment__organization")[:limit]:
         where = f"{gateway.environment.organization} / {gateway.environment}"
-        yield Hit("Gateway", "server", gateway.name, where, gateway.get_absolute_url())
+        yield Hit("Gateway", icon="server", name=gateway.name, detail=where, url=gateway.get_absolute_url())
     words = query.casefold()
     found = [p for p in catalog.policies() if words in f"{p.title} {p.name} {p.category}".casefold()]
     for policy in found[:limit]:
-        yield Hit("Policy", policy.icon, policy.title, policy.summary, reverse("policy", args=[policy.name]))
+        yield Hit(
+            "Policy",
+            icon=policy.icon,
+            name=policy.title,
+            detail=policy.summary,
+            url=reverse("policy", args=[policy.name]),
+        )
 
 
 def _apis(user: User, query: str) -> QuerySet[ApiInstance]:

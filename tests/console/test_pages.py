@@ -14,6 +14,7 @@ from django.urls import get_resolver, reverse
 from console.models import AuditEntry, Environment
 from console.pages.styleguide import _icons
 from console.toasts import ToastMiddleware
+from policies import catalog
 from tests.factories import make_api, make_environment, make_gateway, make_replica, make_role, make_user
 
 pytestmark = pytest.mark.django_db
@@ -63,6 +64,7 @@ def test_every_page_obeys_the_content_policy(name: str, full: Client) -> None:
         pytest.skip("takes POST alone")
     assert answer.status_code == 200
     assert INLINE.search(answer.content.decode()) is None
+    assert set(re.findall(r'lucide-[\d.]+svg#([^"]+)"', answer.content.decode())) <= set(_icons())
     assert "unsafe" not in answer["Content-Security-Policy"]
 
 
@@ -79,6 +81,10 @@ def test_every_icon_named_in_a_template_is_in_the_sprite() -> None:
     }
 
     assert {first or second for first, second in named} <= set(_icons())
+
+
+def test_every_policys_icon_is_in_the_sprite() -> None:
+    assert {policy.icon for policy in catalog.policies()} <= set(_icons())
 
 
 def test_colours_and_pixels_are_in_the_tokens_alone() -> None:
