@@ -29,6 +29,7 @@ START_SECONDS = 20
 WATCH_SECONDS = 0.5
 LASTING_SECONDS = 5
 QUIET_SECONDS = 2
+MOST_REASON = 500
 EMPTY: dict[str, Any] = {"version_info": "", "resources": []}
 
 
@@ -111,7 +112,8 @@ class Envoy:
         if answer.returncode == 0:
             return None
         said = " ".join((answer.stderr + answer.stdout).split())
-        return said.partition(f"'{candidate}': ")[2] or said or f"Envoy ended with {answer.returncode}"
+        reason = said.partition(f"'{candidate}': ")[2] or said or f"Envoy ended with {answer.returncode}"
+        return reason[:MOST_REASON]
 
     def reopen_logs(self) -> None:
         self.admin.reopen_logs()

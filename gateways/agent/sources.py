@@ -62,9 +62,10 @@ class Loaded:
 
     def located(self, faults: Iterable[Fault]) -> Iterator[Problem]:
         """The faults of these resources, with file and line."""
-        known = {(one.resource.kind, *one.resource.key): one for one in self.documents}
+        known: dict[tuple[str, tuple[str, str]], Document]
+        known = {(one.resource.kind, one.resource.key): one for one in self.documents}
         for fault in faults:
-            yield known[fault.kind, fault.namespace, fault.name].problem(fault)
+            yield known[fault.kind, (fault.namespace, fault.name)].problem(fault)
 
 
 @dataclass

@@ -97,6 +97,18 @@ def test_fault_of_a_policy_names_its_field(
     assert said in lines[0]
 
 
+def test_second_resource_of_a_name_is_told_where_the_first_is(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "b.yml").write_text(SOUND)
+
+    code, lines = validate(capsys, folder, SOUND)
+
+    assert code == 1
+    said = f"ApiInstance orders: metadata.name: is already defined at {folder}/a.yaml:2; choose another name"
+    assert lines == [f"b.yml:4: {said}", "a.yaml:2: ApiInstance orders: ok"]
+
+
 def test_overlapping_base_paths_name_each_other(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     second = SOUND.replace("name: orders", "name: old").replace("/orders", "/orders/old")
 
