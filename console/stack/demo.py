@@ -46,7 +46,7 @@ EXAMPLES = (
         "The products, for everyone; a caller who asks too often has to wait.",
         (
             ("cors", {"publicResource": True}),
-            ("rate-limiting", {"rateLimits": [{"maximumRequests": 30, "timePeriodInMilliseconds": 10_000}]}),
+            ("rate-limiting", {"rateLimits": [{"maximumRequests": 40, "timePeriodInMilliseconds": 10_000}]}),
             ("header-injection", {"outboundHeaders": [{"key": "X-Served-By", "value": "gatewright"}]}),
         ),
     ),
@@ -72,18 +72,18 @@ class Call:
 
 
 CALLS = (
-    Call(10, "GET", "/orders/v1/orders?delay_ms=12", auth=AUTHORIZATION),
-    Call(6, "GET", "/orders/v1/orders/1042?delay_ms=4", auth=AUTHORIZATION),
-    Call(3, "POST", "/orders/v1/orders?status=201&delay_ms=35", auth=AUTHORIZATION),
+    Call(20, "GET", "/orders/v1/orders?delay_ms=12", auth=AUTHORIZATION),
+    Call(12, "GET", "/orders/v1/orders/1042?delay_ms=4", auth=AUTHORIZATION),
+    Call(6, "POST", "/orders/v1/orders?status=201&delay_ms=35", auth=AUTHORIZATION),
     Call(1, "DELETE", "/orders/v1/orders/1042?status=404", auth=AUTHORIZATION),
     Call(1, "GET", "/orders/v1/orders?status=503&delay_ms=150", auth=AUTHORIZATION),
-    Call(2, "GET", "/orders/v1/orders"),
+    Call(1, "GET", "/orders/v1/orders"),
     Call(1, "GET", "/orders/v1/orders", auth=(AUTHORIZATION[0], "guessed")),
     Call(30, "GET", "/catalog/products?delay_ms=8"),
     Call(12, "GET", "/catalog/products/7?delay_ms=3"),
     Call(2, "GET", "/catalog/search?delay_ms=90"),
-    Call(5, "GET", "/partners/contracts?delay_ms=20", headers=OFFICE),
-    Call(2, "PUT", "/partners/contracts/3?delay_ms=25", headers=OFFICE),
+    Call(10, "GET", "/partners/contracts?delay_ms=20", headers=OFFICE),
+    Call(4, "PUT", "/partners/contracts/3?delay_ms=25", headers=OFFICE),
     Call(2, "GET", "/partners/contracts", headers=STRANGER),
 )
 
