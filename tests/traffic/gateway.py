@@ -22,6 +22,7 @@ from gateways.agent.apply import Applier
 from gateways.agent.envoy import Envoy
 from gateways.agent.protocol import Ack
 from gateways.agent.resources import digest
+from gateways.agent.settings import Proxying
 from gateways.agent.sources import load_text
 from tests.traffic.upstream import EchoServer, echo
 
@@ -29,9 +30,9 @@ from tests.traffic.upstream import EchoServer, echo
 class Gateway:
     """`client` keeps its connections open between requests."""
 
-    def __init__(self, envoy: Envoy, upstream: EchoServer) -> None:
+    def __init__(self, envoy: Envoy, upstream: EchoServer, proxying: Proxying) -> None:
         self.envoy = envoy
-        self.applier = Applier(envoy)
+        self.applier = Applier(envoy, proxying)
         self.upstream = upstream
         self.names = {"port": free_port(), "port2": free_port(), "upstream": upstream.url}
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.names['port']}", trust_env=False)
@@ -70,12 +71,14 @@ class Gateway:
 
 
 @contextmanager
-def running_gateway(yaml_text: str, tmp_path: Path, *, concurrency: int = 1) -> Iterator[Gateway]:
+def running_gateway(
+    yaml_text: str, tmp_path: Path, *, concurrency: int = 1, proxying: Proxying | None = None
+) -> Iterator[Gateway]:
     """Fails the test where an API is refused. With an empty text, nothing is applied yet."""
     envoy = Envoy(tmp_path / "state", "test-replica", concurrency=concurrency, drain_seconds=1)
     with echo() as upstream:
         envoy.start()
-        gateway = Gateway(envoy, upstream)
+        gateway = Gateway(envoy, upstream, proxying or Proxying())
         try:
             if yaml_text:
                 ack = gateway.apply(yaml_text)
