@@ -76,8 +76,8 @@ class ApiRow:
 def tiles(
     apis: Sequence[int], over: Range, points: Sequence[Figures], refused: Mapping[str, Sequence[int]]
 ) -> Tiles:
-    before = queries.figures(apis, over.before)
-    return Tiles(queries.add(points), before.requests, _refusals(refused))
+    before = queries.requests(apis, over.before)
+    return Tiles(queries.add(points), before, _refusals(refused))
 
 
 def api_tiles(api: ApiInstance, over: Range) -> Tiles:

@@ -121,6 +121,12 @@ def figures(apis: Iterable[int], over: Range) -> Figures:
     return _figures(row)
 
 
+def requests(apis: Iterable[int], over: Range) -> int:
+    """How many, at less cost than all figures."""
+    ((count,),) = _ask(f"SELECT sum(requests) FROM {sources.rows(TRAFFIC, over.grain)}", apis, over)
+    return int(count or 0)
+
+
 def series(apis: Iterable[int], over: Range) -> list[Figures]:
     """One for every step of the range, empty ones too."""
     sql = f"SELECT {bin_of(over.step)}, {_BY_CLASS} FROM {sources.rows(TRAFFIC, over.grain)} GROUP BY 1"

@@ -1,7 +1,7 @@
 """The stretch of time that a page or an answer is about, in steps that suit its length."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
@@ -15,6 +15,7 @@ PRESETS = {"15m": 900, "1h": 3600, "6h": 21600, "24h": 86400, "7d": 604800, "30d
 DEFAULT = "1h"
 STEPS = (10, 60, 300, 900, 3600, 21600, 86400)
 MOST_STEPS = 120
+FEW_STEPS = 60
 SHORTEST = timedelta(seconds=60)
 
 
@@ -36,7 +37,7 @@ class Range:
     @property
     def before(self) -> "Range":
         """The stretch of the same length that ends where this one starts."""
-        return between(self.start - (self.end - self.start), self.start)
+        return replace(self, start=self.start - (self.end - self.start), end=self.start)
 
     @property
     def times(self) -> list[datetime]:
@@ -52,40 +53,46 @@ class Range:
         return urlencode({"range": self.preset, **ends})
 
 
-def of_request(query: Mapping[str, str], now: datetime | None = None) -> Range:
+def of_request(query: Mapping[str, str], most_steps: int = MOST_STEPS) -> Range:
     """?range=1h, or ?from=…&to=… (epoch seconds or ISO times); what cannot be read is the last hour."""
-    now = now or timezone.now()
+    now = timezone.now()
     preset = query.get("range", DEFAULT)
     preset = preset if preset in PRESETS else DEFAULT
     start, end = _time(query.get("from", "")), _time(query.get("to", ""))
     if start and end and start < end and start < now:
         kept_since = now - timedelta(days=settings.ANALYTICS_KEEP_DAYS["day"])
         end = min(max(end, kept_since), now + timedelta(days=1))
-        return between(max(start, kept_since), end, preset=preset, is_custom=True)
-    return last(timedelta(seconds=PRESETS[preset]), now, preset=preset)
+        return between(max(start, kept_since), end, preset, is_custom=True, most_steps=most_steps)
+    return last(timedelta(seconds=PRESETS[preset]), preset, most_steps)
 
 
-def last(length: timedelta, now: datetime | None = None, preset: str = "") -> Range:
+def last(length: timedelta, preset: str = "", most_steps: int = MOST_STEPS) -> Range:
     """The stretch of this length that ends with the step that holds now."""
-    now = now or timezone.now()
-    step = _step(length)
-    end = _floor(now, step) + timedelta(seconds=step)
-    return between(end - length, end, preset=preset)
+    step = _step(length, most_steps)
+    end = _floor(timezone.now(), step) + timedelta(seconds=step)
+    return between(end - length, end, preset, most_steps=most_steps)
 
 
-def between(start: datetime, end: datetime, preset: str = "", is_custom: bool = False) -> Range:
+def between(
+    start: datetime,
+    end: datetime,
+    preset: str = "",
+    *,
+    is_custom: bool = False,
+    most_steps: int = MOST_STEPS,
+) -> Range:
     """At least a minute, widened to whole steps. Old stretches have only coarse steps."""
     end = max(end, start + SHORTEST)
-    step = _step(end - start)
+    step = _step(end - start, most_steps)
     grain = _grain(step, start)
     step = max(step, grain.seconds)
     end = _floor(end + timedelta(seconds=step - 1), step)
     return Range(_floor(start, step), end, step, grain, preset, is_custom)
 
 
-def _step(length: timedelta) -> int:
+def _step(length: timedelta, most_steps: int) -> int:
     seconds = length.total_seconds()
-    return next((step for step in STEPS if seconds / step <= MOST_STEPS), DAY.seconds)
+    return next((step for step in STEPS if seconds / step <= most_steps), DAY.seconds)
 
 
 def _grain(step: int, start: datetime) -> Grain:

@@ -26,7 +26,7 @@ def index(request: HttpRequest) -> HttpResponse:
     """All APIs of the environment."""
     environment = environment_of(request)
     apis = list(ApiInstance.objects.filter(environment=environment).select_related("asset"))
-    over = ranges.of_request(request.GET)
+    over = ranges.of_request(request.GET, ranges.FEW_STEPS)
     context = dashboards.of_environment(apis, over) | _toolbar(request, over)
     return render(request, _template(request, "analytics/environment"), context)
 
