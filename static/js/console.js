@@ -151,7 +151,7 @@ document.addEventListener("htmx:load", (event) => {
   const wrap = root.querySelector(".table-wrap");
   if (wrap && scrolled[root.id]) wrap.scrollLeft = scrolled[root.id];
   for (const dialog of root.querySelectorAll("dialog[data-shown]")) if (!dialog.open) dialog.showModal();
-  for (const shown of root.querySelectorAll("[data-toast]")) expire(shown);
+  for (const shown of root.querySelectorAll("#toasts > [data-toast]")) expire(shown);
   for (const current of root.querySelectorAll(".tabs [aria-current], .stepper [aria-current]")) {
     const strip = current.parentElement;
     strip.scrollLeft = current.offsetLeft - strip.offsetLeft - (strip.clientWidth - current.clientWidth) / 2;
