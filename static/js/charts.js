@@ -217,3 +217,14 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   const { elt } = event.detail;
   if (elt.id === "figures" && elt.matches(":has(.plot:hover, details[open], :focus-visible)")) event.preventDefault();
 });
+
+// A poll that fails is said where "Live" stands, until one gets through.
+function sayLive(isLive) {
+  for (const live of document.querySelectorAll("[data-live]")) live.hidden = !isLive;
+  for (const late of document.querySelectorAll("[data-late]")) late.hidden = isLive;
+}
+for (const [name, isLive] of [["htmx:sendError", false], ["htmx:responseError", false], ["htmx:afterSwap", true]]) {
+  document.addEventListener(name, (event) => {
+    if (event.detail.target?.id === "figures") sayLive(isLive);
+  });
+}
