@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -36,7 +35,7 @@ Named = TrafficCount | ResourceCount | RequestSample
 
 def ingest(gateway: Gateway, batch: TrafficBatch) -> int:
     """Commit the batch, if it continues its file. The committed offset."""
-    oldest = _oldest()
+    oldest = partitions.oldest_taken()
     times = _times(batch.counts, batch.resources) | {_time(sample.at) for sample in batch.samples}
     partitions.ensure((time for time in times if _is_timely(time, oldest)), ["window"])
     with transaction.atomic():
@@ -108,11 +107,6 @@ def _mark_stale(times: set[datetime]) -> None:
         for grain in ROLLED_UP
         for period in {grain.floor(time) for time in times}
     )
-
-
-def _oldest() -> datetime:
-    """Older windows may be gone, and their minute could not be rolled up again from what is left."""
-    return timezone.now() - timedelta(days=settings.ANALYTICS_KEEP_DAYS["window"] - 1)
 
 
 def _is_timely(time: datetime, oldest: datetime) -> bool:

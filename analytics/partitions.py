@@ -54,9 +54,7 @@ def make_ahead() -> None:
 
 
 def drop_old() -> list[str]:
-    """Drop what is older than ANALYTICS_KEEP_DAYS, then the oldest windows and samples over
-    ANALYTICS_MAX_BYTES. The dropped partitions' names.
-    """
+    """Drop what is older than ANALYTICS_KEEP_DAYS, then what is over ANALYTICS_MAX_BYTES. The names."""
     dropped = [
         partition.name
         for model, grain in _tables()
@@ -103,30 +101,42 @@ def _existing(model: type[models.Model], grain: GrainName) -> list[Partition]:
     return [_partition(model, grain, day) for day in days]
 
 
+def oldest_taken() -> datetime:
+    """Traffic from before is no longer taken in: the windows that its minute is made of may be gone."""
+    return timezone.now() - timedelta(days=settings.ANALYTICS_KEEP_DAYS["window"] - 1)
+
+
 def _over_size() -> list[Partition]:
-    """The oldest day partitions, but never today's, that must go for the rest to fit."""
-    today = timezone.now()
+    """The oldest day partitions that must go for the rest to fit, as far as they may.
+
+    Single requests go up to yesterday's; windows and minutes only where no late traffic is taken in.
+    """
+    spare = {model._meta.db_table: oldest_taken() for model, _ in _tables()}
+    spare[Sample._meta.db_table] = timezone.now()
     partitions = [
         partition
         for model, grain in _tables()
         if grain in ("window", "minute")
         for partition in _existing(model, grain)
     ]
-    partitions.sort(key=lambda partition: partition.start)
+    sizes = _sizes(partitions)
+    excess = sum(sizes.values()) - settings.ANALYTICS_MAX_BYTES
+    over = []
+    for partition in sorted(partitions, key=lambda partition: partition.start):
+        if excess > 0 and partition.end <= spare[partition.table]:
+            excess -= sizes[partition.name]
+            over.append(partition)
+    return over
+
+
+def _sizes(partitions: list[Partition]) -> dict[str, int]:
+    """Bytes of each, its indexes included."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT n, pg_total_relation_size(n::regclass) FROM unnest(%s::text[]) n",
             [[partition.name for partition in partitions]],
         )
-        sizes = dict(cursor.fetchall())
-    excess = sum(sizes.values()) - settings.ANALYTICS_MAX_BYTES
-    over = []
-    for partition in partitions:
-        if excess <= 0 or partition.end > today:
-            break
-        excess -= sizes[partition.name]
-        over.append(partition)
-    return over
+        return dict(cursor.fetchall())
 
 
 def _drop(names: list[str]) -> None:

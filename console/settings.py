@@ -183,7 +183,7 @@ HEARTBEAT_SECONDS = environment.number("GATEWRIGHT_HEARTBEAT_SECONDS", 5)
 """How often a replica reports; one that misses three is Disconnected."""
 
 ANALYTICS_KEEP_DAYS = {
-    "window": environment.number("GATEWRIGHT_KEEP_REQUESTS_DAYS", 3),
+    "window": max(2, environment.number("GATEWRIGHT_KEEP_REQUESTS_DAYS", 3)),
     "minute": environment.number("GATEWRIGHT_KEEP_MINUTES_DAYS", 10),
     "hour": environment.number("GATEWRIGHT_KEEP_HOURS_DAYS", 120),
     "day": environment.number("GATEWRIGHT_KEEP_DAYS_DAYS", 800),

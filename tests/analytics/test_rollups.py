@@ -5,13 +5,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 from django.utils import timezone
+from pytest_django import Settings
 
 from analytics import partitions, queries, ranges
 from analytics.grains import DAY, HOUR, MINUTE, WINDOW
-from analytics.models import ResourceHour, Stale, TrafficDay, TrafficHour, TrafficMinute, TrafficWindow
+from analytics.models import (
+    ResourceHour,
+    Sample,
+    Stale,
+    TrafficDay,
+    TrafficHour,
+    TrafficMinute,
+    TrafficWindow,
+)
 from analytics.rollups import roll_up
 from apis.models import ApiInstance
-from tests.analytics.traffic import Shipper, count, resource
+from tests.analytics.traffic import Shipper, count, resource, sample
 from tests.factories import make_api
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -121,14 +130,23 @@ def test_old_partitions_go_and_the_next_days_are_made(old_partition: str) -> Non
         assert cursor.fetchone() == (True, True)
 
 
-def test_over_the_size_the_oldest_days_go_but_never_today(settings) -> None:  # type: ignore[no-untyped-def]
+def test_over_the_size_old_requests_go_but_nothing_that_may_be_rolled_up_again(
+    settings: Settings,
+) -> None:
     api = make_api()
-    ship_a_day(api)
-    Shipper(api).ship(count(api))
+    shipper = Shipper(api)
+    shipper.ship(count(api, at=YESTERDAY), samples=(sample(api, at=float(YESTERDAY)), sample(api)))
     settings.ANALYTICS_MAX_BYTES = 1
 
     partitions.drop_old()
 
-    today = MINUTE.floor(timezone.now()).replace(hour=0, minute=0)
-    assert set(TrafficWindow.objects.filter(time__lt=today).values_list("pk", flat=True)) == set()
-    assert TrafficWindow.objects.count() >= 1
+    assert [one.time.date() for one in Sample.objects.all()] == [timezone.now().date()]
+    assert TrafficWindow.objects.count() == 1
+
+
+def test_over_the_size_old_minutes_go(settings: Settings) -> None:
+    settings.ANALYTICS_MAX_BYTES = 1
+    last_week = timezone.now() - timedelta(days=7)
+    partitions.ensure([last_week], ["minute"])
+
+    assert f"analytics_trafficminute_{last_week:%Y%m%d}" in partitions.drop_old()
