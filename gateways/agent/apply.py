@@ -237,6 +237,7 @@ def _configuration(compiler: Compiler, serving: Mapping[Key, Serving]) -> Config
         listeners=compiler.listeners(apis),
         route_configs={port: compiler.route_config(port, apis) for port in listening},
         clusters={name: made for one in apis for name, made in one.clusters.items()},
+        frames={name: text for one in apis for name, text in one.frames.items()},
     )
 
 

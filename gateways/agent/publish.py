@@ -32,11 +32,12 @@ class Rejected(RuntimeError):
 
 @dataclass(frozen=True)
 class Configuration:
-    """`route_configs` by port, `clusters` by name."""
+    """`route_configs` by port, `clusters` by name, `frames` of scripts by id."""
 
     listeners: Sequence[dict[str, Any]]
     route_configs: Mapping[int, dict[str, Any]]
     clusters: Mapping[str, dict[str, Any]]
+    frames: Mapping[str, str]
 
 
 class Publisher:
@@ -50,6 +51,7 @@ class Publisher:
         The routes of a port that is given up are emptied before its listener drains. Raises Rejected.
         """
         rejected = self._rejections()
+        self._write_frames(wanted.frames)
         known = {one["name"]: one for one in self._read("cds.json")}
         version = self._write("cds.json", "cluster.v3.Cluster", {**known, **wanted.clusters}.values())
         self._wait({_CDS: version}, rejected)
@@ -66,6 +68,14 @@ class Publisher:
         self._wait({_CDS: version}, rejected)
         for port in given_up:
             (self._folder / f"rds-{port}.json").unlink(missing_ok=True)
+
+    def _write_frames(self, frames: Mapping[str, str]) -> None:
+        """They are few, one for each kind of policy and release, and named by content: none is removed."""
+        folder = self._envoy.state / "scripts"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        for name, text in frames.items():
+            if not (folder / f"{name}.lua").exists():
+                files.write_bytes(folder / f"{name}.lua", text.encode())
 
     def _read(self, name: str) -> list[dict[str, Any]]:
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gateways.agent import ir
-from gateways.agent.chain import Step, filled
+from gateways.agent.chain import Step, filled, frames
 from gateways.agent.cluster import cluster, cluster_name
 from gateways.agent.listener import listener, probe_listener, route_config_name
 from gateways.agent.match import Match, matches
@@ -25,11 +25,12 @@ _FRACTION = 1_000_000
 
 @dataclass(frozen=True)
 class CompiledApi:
-    """One API as Envoy has it; `clusters` by name."""
+    """One API as Envoy has it; `clusters` by name, `frames` of its policies' scripts by id."""
 
     api: ir.Api
     routes: tuple[dict[str, Any], ...]
     clusters: Mapping[str, dict[str, Any]]
+    frames: Mapping[str, str]
 
     @cached_property
     def digest(self) -> str:
@@ -48,10 +49,13 @@ class Compiler:
     def api(self, api: ir.Api) -> CompiledApi:
         """Raises ValueError where a policy cannot be compiled; the text names its binding."""
         idle = self.gateway.upstream_idle_seconds or self.proxying.upstream_idle_seconds
+        steps, route_config = self._steps(api)
+        slots = {**filled(api.base_path, steps), **route_config}
         return CompiledApi(
             api,
-            tuple(self._routes(api)),
+            tuple(self._routes(api, {"typed_per_filter_config": slots} if slots else {})),
             {cluster_name(one): cluster(one, self.proxying, idle) for one in api.upstreams},
+            frames(steps),
         )
 
     def listeners(self, apis: Sequence[CompiledApi]) -> list[dict[str, Any]]:
@@ -86,8 +90,7 @@ class Compiler:
         clusters = {name: made for one in apis for name, made in one.clusters.items()}
         return {"static_resources": {"listeners": listeners, "clusters": list(clusters.values())}}
 
-    def _routes(self, api: ir.Api) -> Iterator[dict[str, Any]]:
-        chain = self._chain(api)
+    def _routes(self, api: ir.Api, chain: dict[str, Any]) -> Iterator[dict[str, Any]]:
         takes_everything = False
         for route in api.routes:
             name = f"{api.namespace}/{api.name}/{route.label}"
@@ -101,7 +104,8 @@ class Compiler:
             answer = _answer(404, "No route of this API matches the request.")
             yield {"name": f"{api.namespace}/{api.name}/none", "match": match.match, **answer, **chain}
 
-    def _chain(self, api: ir.Api) -> dict[str, Any]:
+    def _steps(self, api: ir.Api) -> tuple[list[Step], dict[str, Any]]:
+        """The policies in order, and what they add to the routes' settings."""
         steps: list[Step] = []
         route_config: dict[str, Any] = {}
         for use in api.policies:
@@ -112,8 +116,7 @@ class Compiler:
                 raise ValueError(f"policy {use.policy} ({use.binding}): {error}") from error
             steps.append(Step(compiled.filters, use.conditions))
             route_config |= compiled.route_config
-        slots = {**filled(api.base_path, steps), **route_config}
-        return {"typed_per_filter_config": slots} if slots else {}
+        return steps, route_config
 
     def _to_targets(self, match: Match, targets: Sequence[ir.WeightedTarget]) -> Iterator[dict[str, Any]]:
         """One route; one for each target where they differ in path, which Envoy cannot weigh in one."""

@@ -43,6 +43,7 @@ def allow(ip: str, rules: str = "[]") -> str:
 
 
 NOBODY = allow("192.0.2.1/32")
+UNCONDITIONAL = "{policyRef: {name: header-removal}, config: {inboundHeaders: [x-debug]}}"
 UNKNOWN = "{policyRef: {name: no-such-policy}}"
 
 
@@ -258,6 +259,30 @@ def test_what_envoy_alone_would_refuse_costs_its_api_alone(gateway: Gateway) -> 
     assert [one.state for one in ack.resources] == ["applied", "refused", "applied"]
     assert "NO_SUCH_CIPHER" in ack.resources[1].reason
     assert gateway.get("/c").status_code == 200
+
+
+def test_policy_whose_script_cannot_be_read_lets_nothing_through(gateway: Gateway) -> None:
+    gateway.apply(api("a", allow("0.0.0.0/0")))
+    scripts = list(gateway.envoy.state.glob("scripts/*.lua"))
+    texts = {path: path.read_bytes() for path in scripts}
+    for path in scripts:
+        path.unlink()
+
+    refused = gateway.get("/a", headers={"x-ip": "192.0.2.1"})
+    for path, text in texts.items():
+        path.write_bytes(text)
+
+    assert texts
+    assert (refused.status_code, refused.json()) == (500, {"error": "A policy of this API cannot run."})
+    assert gateway.get("/a", headers={"x-ip": "192.0.2.1"}).status_code == 200
+
+
+def test_many_policies_of_a_kind_keep_their_own_settings(gateway: Gateway) -> None:
+    gateway.apply(api("a", allow("192.0.2.0/24"), allow("192.0.2.7"), UNCONDITIONAL, allow("192.0.2.0/28")))
+
+    statuses = [gateway.get("/a", headers={"x-ip": f"192.0.2.{last}"}).status_code for last in (7, 8, 77)]
+
+    assert statuses == [200, 403, 403]
 
 
 def test_files_are_the_owners_alone(gateway: Gateway) -> None:

@@ -3,6 +3,7 @@
 Write the expectations anew with script/golden, then read the difference as if it were code.
 """
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,21 @@ def show(documents: list[dict[str, Any]], parts: list[str]) -> dict[str, Any]:
     outcome = {
         "refused": {"/".join(key): reason for key, reason in (translation.refused | refused).items()},
         "faults": [str(fault) for fault in translation.faults],
-        "routes": {port: compiler.route_config(port, apis.values()) for port in ports},
+        "routes": {str(port): compiler.route_config(port, apis.values()) for port in ports},
         "clusters": [made for one in apis.values() for made in one.clusters.values()],
         "listeners": compiler.listeners(list(apis.values())),
     }
-    return {part: outcome[part] for part in parts}
+    return {part: without_code(json.loads(json.dumps(outcome[part]))) for part in parts}
+
+
+def without_code(value: Any) -> Any:
+    """The same without the text of scripts, which are the policies' own."""
+    if isinstance(value, dict):
+        return {
+            key: "..." if key == "inline_string" and "\n" in one else without_code(one)
+            for key, one in value.items()
+        }
+    return [without_code(one) for one in value] if isinstance(value, list) else value
 
 
 def written(case: dict[str, Any]) -> str:

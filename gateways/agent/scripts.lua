@@ -1,0 +1,80 @@
+-- Runs the scripts that a route names in its filter context: `order` lists them as FRAME.SETTINGS, and each
+-- of these keys holds the settings' text. A frame is a policy's own code, in the file scripts/FRAME.lua of
+-- the state folder, where Envoy runs. One Lua state serves every route, so a route costs no state of its
+-- own, and routes change without any being made; a script is compiled when its first request comes.
+
+local MOST = 2000
+local young, old, count = {}, {}, 0
+
+local ffi = require("ffi")
+local declared = {}
+local shared_ffi = setmetatable({
+  cdef = function(text)
+    if not declared[text] then ffi.cdef(text) end
+    declared[text] = true
+  end,
+}, { __index = ffi })
+
+local function required(name)
+  return name == "ffi" and shared_ffi or require(name)
+end
+
+local frames = {}
+
+local function frame(id)
+  if not frames[id] then
+    local file = assert(io.open("scripts/" .. id .. ".lua", "rb"))
+    frames[id] = file:read("*a")
+    file:close()
+  end
+  return frames[id]
+end
+
+-- A script's globals are its own.
+local function compiled(key, settings)
+  local text = frame(key:match("^%w+"))
+  local from, to = text:find("--[[settings]]", 1, true)
+  local place = setmetatable({ require = required }, { __index = _G })
+  setfenv(assert(loadstring(text:sub(1, from - 1) .. settings .. text:sub(to + 1))), place)()
+  return { request = rawget(place, "envoy_on_request"), response = rawget(place, "envoy_on_response") }
+end
+
+-- What was not used while MOST others were is forgotten.
+local function scripts(handle)
+  local context = handle:filterContext()
+  local order = context:get("order")
+  local found = young[order]
+  if found then return found end
+  found = old[order]
+  if not found then
+    found = {}
+    for key in order:gmatch("%S+") do found[#found + 1] = compiled(key, context:get(key)) end
+  end
+  if count >= MOST then old, young, count = young, {}, 0 end
+  young[order], count = found, count + 1
+  return found
+end
+
+local function refused(handle, reason)
+  handle:logErr("policies: " .. tostring(reason))
+  handle:respond(
+    { [":status"] = "500", ["content-type"] = "application/json" },
+    '{"error": "A policy of this API cannot run."}'
+  )
+end
+
+function envoy_on_request(handle)
+  local known, found = pcall(scripts, handle)
+  if not known then return refused(handle, found) end
+  for i = 1, #found do
+    if found[i].request then found[i].request(handle) end
+  end
+end
+
+function envoy_on_response(handle)
+  local known, found = pcall(scripts, handle)
+  if not known then return handle:logErr("policies: " .. tostring(found)) end
+  for i = #found, 1, -1 do
+    if found[i].response then found[i].response(handle) end
+  end
+end
