@@ -231,9 +231,12 @@ class Envoy:
                 launched = time.monotonic()
 
     def _is_ours(self, pid: int) -> bool:
-        """Whether the process lives, as an Envoy started from this folder's bootstrap."""
-        if self._child is not None and self._child.pid == pid and self._child.poll() is not None:
-            return False
+        """Whether the process lives, as an Envoy started from this folder's bootstrap.
+
+        Our own child is not asked for its command line: for an instant after its start it has none.
+        """
+        if self._child is not None and self._child.pid == pid:
+            return self._child.poll() is None
         try:
             command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
