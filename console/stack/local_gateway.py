@@ -1,5 +1,7 @@
 """The gateway that runs beside the console, registered the way every gateway is."""
 
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +13,7 @@ from console.models import Environment, User
 from console.stack.problem import Problem
 from gateways import change
 from gateways.agent import registration
+from gateways.agent.envoy import Envoy
 from gateways.agent.registration import BadRegistration, Registration
 from gateways.models import Gateway
 
@@ -20,6 +23,13 @@ NAME = "local"
 def forget() -> None:
     """From now on until `ensure`, the console's health does not depend on a local gateway."""
     LOCAL_GATEWAY.unlink(missing_ok=True)
+
+
+def end_envoy() -> None:
+    """Envoy outlives its agent on purpose; it ends here when the stack stops while the agent is down."""
+    pid = Envoy(LOCAL_GATEWAY.parent, node="").pid
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
 
 
 def ensure(folder: Path, console_url: str) -> None:

@@ -31,7 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, demo: bool, logs: bool, **options: Any) -> None:
         self.began = time.monotonic()
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.default_int_handler)
         home: Path = settings.HOME
         try:
@@ -57,6 +57,7 @@ class Command(BaseCommand):
         finally:
             _on_signal(supervisor)
             supervisor.stop()
+            local_gateway.end_envoy()
             places.clear(home)
         self.say("Stopped")
 
