@@ -1,7 +1,5 @@
 """The gateway that runs beside the console, registered the way every gateway is."""
 
-import os
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -27,9 +25,7 @@ def forget() -> None:
 
 def end_envoy() -> None:
     """Envoy outlives its agent on purpose; it ends here when the stack stops while the agent is down."""
-    pid = Envoy(LOCAL_GATEWAY.parent, node="").pid
-    if pid is not None:
-        os.kill(pid, signal.SIGTERM)
+    Envoy(LOCAL_GATEWAY.parent, node="", drain_seconds=0).stop()
 
 
 def ensure(folder: Path, console_url: str) -> None:
