@@ -1,4 +1,7 @@
-"""What is known of an API on its gateway, from what each replica acknowledged and from nothing else."""
+"""What is known of an API on its gateway, from what each replica acknowledged and from nothing else.
+
+A replica that said goodbye no longer counts. One that went silent does: nobody knows what it serves.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -16,10 +19,13 @@ State = Literal["Active", "Failed", "Applying", "Partly applied", "Unregistered"
 
 @dataclass(frozen=True)
 class ReplicaStatus:
-    """`running_generation` is the generation of the version that serves; None when none does."""
+    """`running_generation` is the generation of the version that serves; None when none does.
+
+    A "silent" replica's is what it ran when it was last heard, at `since`.
+    """
 
     replica: Replica
-    state: Literal["applied", "refused", "waiting"]
+    state: Literal["applied", "refused", "waiting", "silent"]
     reason: str
     wanted_generation: int
     running_generation: int | None
@@ -39,7 +45,10 @@ class ApiStatus:
 
 
 def statuses(api: ApiInstance) -> list[ReplicaStatus]:
-    """One entry for each live replica of the API's gateway; none unless the API is deployed."""
+    """One entry for each replica of the API's gateway that did not say goodbye.
+
+    None unless the API is deployed and some replica lives.
+    """
     return _Known([api]).statuses(api)
 
 
@@ -62,20 +71,23 @@ def runs_of(apis: Iterable[ApiInstance]) -> dict[int, tuple[ApiStatus, list[Repl
 
 
 class _Known:
-    """The live replicas of some APIs' gateways, and what every replica last said of those APIs.
+    """The replicas of some APIs' gateways, and what every replica last said of those APIs.
 
-    `refused` holds the acks by which a replica refused the newest snapshot as a whole.
+    `present` are those that did not say goodbye, `live` those of them that report; `refused` holds the acks by which a replica refused the newest snapshot as a whole.
     """
 
     def __init__(self, apis: list[ApiInstance]) -> None:
+        self.present: dict[object, list[Replica]] = defaultdict(list)
         self.live: dict[object, list[Replica]] = defaultdict(list)
         self.said: dict[tuple[str, str], dict[object, ResourceStatus]] = defaultdict(dict)
         self.refused: dict[object, Ack] = {}
         gateways = {api.gateway_id for api in apis if api.gateway_id}
         if not gateways:
             return
-        for replica in Replica.objects.connected().filter(gateway__in=gateways):
-            self.live[replica.gateway_id].append(replica)
+        for replica in Replica.objects.filter(gateway__in=gateways, stopped_at=None):
+            self.present[replica.gateway_id].append(replica)
+            if replica.is_connected:
+                self.live[replica.gateway_id].append(replica)
         answers = ResourceStatus.objects.filter(
             replica__gateway__in=gateways, name__in=[api.resource_name for api in apis]
         )
@@ -90,12 +102,12 @@ class _Known:
             self.refused[ack.replica_id] = ack
 
     def statuses(self, api: ApiInstance) -> list[ReplicaStatus]:
-        if not api.is_deployed:
+        if not api.is_deployed or not self.live[api.gateway_id]:
             return []
         answers = self.said[_key(api)]
         return [
             _replica_status(api, replica, answers.get(replica.pk), self.refused.get(replica.pk))
-            for replica in self.live[api.gateway_id]
+            for replica in self.present[api.gateway_id]
         ]
 
     def status_of(self, api: ApiInstance) -> ApiStatus:
@@ -110,10 +122,11 @@ class _Known:
             return ApiStatus("Active", "Active")
         if applied:
             words = f"Applied on {len(applied)} of {len(found)} replicas"
-            return ApiStatus("Partly applied", "; ".join([words, *map(_refusal, refused)]))
+            silent = [status.reason for status in found if status.state == "silent"]
+            return ApiStatus("Partly applied", "; ".join([words, *map(_refusal, refused), *silent]))
         if refused:
             return ApiStatus("Failed", _refusal(refused[0]))
-        return ApiStatus("Applying", _waiting(found))
+        return ApiStatus("Applying", _waiting([one for one in found if one.state == "waiting"]))
 
     def _not_deployed(self, api: ApiInstance) -> ApiStatus:
         """The API is gone from a replica when that one's newest answer no longer names it."""
@@ -144,6 +157,9 @@ def _replica_status(
     """An answer about an older version of this API says nothing of the wanted one: that is waited for."""
     running = answer.running_generation if answer else None
     wanted = api.changed_generation
+    if not replica.is_connected:
+        reason, since = f"{replica} is silent", replica.last_heartbeat_at
+        return ReplicaStatus(replica, "silent", reason, wanted, running, since)
     if answer is not None and answer.generation >= wanted:
         state: Literal["applied", "refused"] = "applied"
         if answer.state == ResourceStatus.State.REFUSED:

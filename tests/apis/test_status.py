@@ -112,7 +112,34 @@ def test_one_of_two_replicas_is_partly_applied(api: ApiInstance, replica: Signin
     assert state(api)[0] == "Active"
 
 
-def test_a_silent_replica_no_longer_counts(api: ApiInstance, replica: SigningReplica) -> None:
+def test_a_replica_that_went_silent_still_counts(api: ApiInstance, replica: SigningReplica) -> None:
+    second = other_replica(replica)
+    for one in (replica, second):
+        one.heartbeat()
+        one.ack(1, told(api))
+
+    replica.gateway.replicas.filter(pk=second.id).update(
+        name="box-2", last_heartbeat_at=timezone.now() - timedelta(minutes=5)
+    )
+    assert state(api) == ("Partly applied", "Applied on 1 of 2 replicas; box-2 is silent")
+    assert [one.state for one in status.statuses(api)] == ["applied", "silent"]
+    second.heartbeat()
+
+    assert state(api)[0] == "Active"
+
+
+def test_a_replica_that_said_goodbye_no_longer_counts(api: ApiInstance, replica: SigningReplica) -> None:
+    second = other_replica(replica)
+    for one in (replica, second):
+        one.heartbeat()
+        one.ack(1, told(api))
+
+    second.heartbeat(state="stopped")
+
+    assert state(api)[0] == "Active"
+
+
+def test_without_a_live_replica_it_is_inactive(api: ApiInstance, replica: SigningReplica) -> None:
     replica.heartbeat()
     replica.ack(1, told(api))
 
