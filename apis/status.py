@@ -73,7 +73,8 @@ def runs_of(apis: Iterable[ApiInstance]) -> dict[int, tuple[ApiStatus, list[Repl
 class _Known:
     """The replicas of some APIs' gateways, and what every replica last said of those APIs.
 
-    `present` are those that did not say goodbye, `live` those of them that report; `refused` holds the acks by which a replica refused the newest snapshot as a whole.
+    `present` are those that did not say goodbye, `live` those of them that report; `refused` holds the
+    acks by which a replica refused the newest snapshot as a whole.
     """
 
     def __init__(self, apis: list[ApiInstance]) -> None:

@@ -16,7 +16,7 @@ from policies.contract import CATALOG_GROUP, Policy
 
 Shape = dict[str, Any]
 
-_WORDS = {"Active": "active", "Partly applied": "active", "Unregistered": "unregistered"}
+_WORDS = {"Active": "active", "Unregistered": "unregistered"}
 
 
 def audit(created: Any, updated: Any) -> Shape:

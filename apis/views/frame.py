@@ -36,7 +36,7 @@ class Run:
     @property
     def is_settled(self) -> bool:
         """Nothing is awaited: a page may stop asking."""
-        waits = any(one.state == "waiting" for one in self.replicas)
+        waits = any(one.state in ("waiting", "silent") for one in self.replicas)
         return not waits and self.status.state != "Applying"
 
 
