@@ -8,13 +8,17 @@ from console.stack.problem import Problem
 STEP_SECONDS = 0.05
 
 
+class TimedOut(Problem):
+    """What was waited for did not come."""
+
+
 def wait_for(
     is_ready: Callable[[], bool], seconds: float, what: str, check: Callable[[], None] = lambda: None
 ) -> None:
-    """Return as soon as `is_ready`. Raises Problem after `seconds`, or whatever `check` raises."""
+    """Return as soon as `is_ready`. Raises TimedOut after `seconds`, or whatever `check` raises."""
     limit = time.monotonic() + seconds
     while not is_ready():
         check()
         if time.monotonic() > limit:
-            raise Problem(f"{what} did not become ready within {seconds:.0f} s.")
+            raise TimedOut(f"{what} did not become ready within {seconds:.0f} s.")
         time.sleep(STEP_SECONDS)

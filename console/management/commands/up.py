@@ -18,7 +18,7 @@ from console.stack.application import Addresses
 from console.stack.first_start import Login
 from console.stack.problem import Problem
 from console.stack.supervisor import Supervisor
-from console.stack.waiting import wait_for
+from console.stack.waiting import TimedOut, wait_for
 
 
 class Command(BaseCommand):
@@ -102,7 +102,7 @@ class Command(BaseCommand):
 
         try:
             wait_for(is_healthy, 60, "Gatewright", supervisor.check)
-        except Problem as problem:
+        except TimedOut as problem:
             parts = ", ".join(f"{part}: {state}" for part, state in (_health(addresses) or {}).items())
             raise Problem(f"{problem} {parts or 'The console does not answer'}.") from problem
 
