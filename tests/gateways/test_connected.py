@@ -143,6 +143,7 @@ def test_killed_agent_leaves_envoy_serving_and_adopts_it(agent: AgentProcess, up
     agent.stop(signal.SIGKILL)
     serves_alone = answers(api)
     agent.start()
+    wait_until(lambda: "envoy=adopted" in agent.log)
 
     assert serves_alone
     assert agent.envoy_pid == envoy
