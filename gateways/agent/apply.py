@@ -56,6 +56,7 @@ class Applier:
         self._checked: set[str] = set()
         self._snapshot: Stored | None = None
         self._ack: Ack | None = None
+        self._is_stored = True
 
     @property
     def generation(self) -> int:
@@ -88,6 +89,8 @@ class Applier:
             snapshot, ack = self._snapshot, self._ack
             if snapshot is None or ack is None:
                 return ack
+            if not self._is_stored:
+                self._keep(snapshot)
             runs = ack.applied and all(one.state == "applied" for one in ack.resources)
             if runs and not self._blocked(one.compiled for one in self._serving.values()):
                 return ack
@@ -102,16 +105,16 @@ class Applier:
             translation = translate(resources)
             compiler = Compiler(self.envoy.state, self._probed(translation.gateway), self._proxying)
             refused = dict(translation.refused)
-            good = self._compiled(compiler, translation, refused)
             try:
+                good = self._compiled(compiler, translation, refused)
                 self._serving = self._take_into_force(compiler, good, refused, generation)
-            except (Rejected, AdminUnreachable) as error:
+            except (Rejected, AdminUnreachable, OSError) as error:
                 log.error("generation=%s applied=false reason=%s", generation, error)
-                self._ack = self._acknowledged(offered, began, (), reason=str(error))
+                self._ack = self._acknowledged(offered, began, (), reason=self._words(error))
                 return self._ack
             older = {key: one.generation for key, one in self._serving.items() if key in refused}
             self._snapshot = replace(offered, serving=older)
-            self._store.save(self._snapshot)
+            self._keep(self._snapshot)
             answers = [self._resource_ack(key, refused.get(key)) for key in sorted({*good, *refused})]
             self._ack = self._acknowledged(offered, began, answers)
             log.info(
@@ -122,6 +125,26 @@ class Applier:
                 self._ack.duration_ms,
             )
             return self._ack
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether a restart would begin with what runs now; false while the disk is full."""
+        return self._is_stored
+
+    def _keep(self, snapshot: Stored) -> None:
+        """Store it. What is in force stays so when that fails; `retry` tries again."""
+        try:
+            self._store.save(snapshot)
+            self._is_stored = True
+        except OSError as error:
+            log.error("generation=%s stored=false reason=%s", snapshot.generation, error)
+            self._is_stored = False
+
+    def _words(self, error: Exception) -> str:
+        if not isinstance(error, OSError):
+            return str(error)
+        what = error.strerror or str(error)
+        return f"the gateway cannot write its state folder {self.envoy.state}: {what}"
 
     def _compiled(
         self, compiler: Compiler, translation: Translation, refused: dict[Key, str]

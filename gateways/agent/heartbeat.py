@@ -27,7 +27,7 @@ class Pulse:
         self._seconds = float(FIRST_SECONDS)
         self._failures = 0
         self._refused: tuple[int, str] | None = None
-        self._retry_at = 0.0
+        self._retry_at = self._retry_seconds = 0.0
         self._telling = threading.Lock()
 
     def beat(self) -> float:
@@ -57,13 +57,17 @@ class Pulse:
             log.warning("heartbeat=unheard reason=%r", str(error))
 
     def _catch_up(self, answer: HeartbeatAnswer) -> None:
-        """Pull what is wanted; a snapshot that was refused whole, only once in a while."""
+        """Pull what is wanted; one snapshot that is refused whole again and again, more and more seldom."""
         wanted = (answer.generation, answer.digest)
-        if not answer.pull or (wanted == self._refused and time.monotonic() < self._retry_at):
+        is_same = wanted == self._refused
+        if not answer.pull or (is_same and time.monotonic() < self._retry_at):
             return
         is_taken = self._intake.pull(self._console.snapshot())
         self._refused = None if is_taken else wanted
-        self._retry_at = time.monotonic() + REFUSED_RETRY_SECONDS
+        self._retry_seconds = min(
+            REFUSED_RETRY_SECONDS, 2 * self._retry_seconds if is_same else self._seconds
+        )
+        self._retry_at = time.monotonic() + self._retry_seconds
 
     def _send_ack(self) -> None:
         ack = self._intake.unsent

@@ -31,11 +31,13 @@ class Intake:
             self.unsent = self.applier.restore()
 
     def push(self, body: bytes) -> Ack:
-        """Apply a snapshot; the answer goes back on the same connection. Raises StaleSnapshot."""
+        """Apply a snapshot; the answer goes back on the same connection. Raises StaleSnapshot.
+
+        It is sent once more with the next heartbeat: the console may have given that connection up.
+        """
         with self._lock:
-            ack = self._take(body)
-            self.unsent = None
-            return ack
+            self.unsent = self._take(body)
+            return self.unsent
 
     def pull(self, body: bytes) -> bool:
         """Apply a snapshot that was fetched; whether it was taken. The answer waits in `unsent`."""

@@ -1,17 +1,21 @@
 """What a replica applied last, on disk: it starts from this when the console is away."""
 
+import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from gateways.agent import state as files
 from gateways.agent.resources import AnyResource
 
 Key = tuple[str, str]
+log = logging.getLogger(__name__)
+
 _RESOURCES: TypeAdapter[tuple[AnyResource, ...]] = TypeAdapter(tuple[AnyResource, ...])
 
 
@@ -25,33 +29,69 @@ class Stored:
     serving: Mapping[Key, int]
 
 
+class Damaged(ValueError):
+    """A stored file is not what was written; the text says in what it differs."""
+
+
 class Store:
-    """snapshot.json, the one before it beside it, and in kept/ the older ones that some API still runs on."""
+    """snapshot.json, the one before it beside it, and in kept/ the older ones that some API still runs on.
+
+    Each file is a line of JSON and a line with its SHA-256. What does not match is not used.
+    """
 
     def __init__(self, state: Path) -> None:
         self._current = state / "snapshot.json"
         self._previous = state / "snapshot.previous.json"
         self._kept = state / "kept"
+        self._newest: tuple[Path, int] | None = None
 
     def load(self) -> Stored | None:
-        return _read(self._current) if self._current.exists() else None
+        """The newest that is sound; None when there is none. A damaged one is logged and passed over."""
+        for path in (self._current, self._previous):
+            try:
+                stored = _read(path)
+            except FileNotFoundError:
+                continue
+            except (Damaged, OSError) as error:
+                log.error("snapshot=%s used=false reason=%r", path, str(error))
+                continue
+            if path != self._current:
+                log.warning("snapshot=%s used=true generation=%d", path, stored.generation)
+            self._newest = path, stored.generation
+            return stored
+        return None
 
     def load_kept(self, generation: int) -> Sequence[AnyResource]:
+        """Nothing when it is damaged: the APIs that ran on it stay out until the console sends them anew."""
         path = self._kept / f"{generation}.json"
-        return _read(path).resources if path.exists() else ()
+        try:
+            return _read(path).resources
+        except FileNotFoundError:
+            return ()
+        except (Damaged, OSError) as error:
+            log.error("snapshot=%s used=false reason=%r", path, str(error))
+            return ()
 
     def save(self, stored: Stored) -> None:
+        """A damaged current one does not become the previous. Raises OSError, and nothing is lost then."""
         needed = set(stored.serving.values())
-        before = self.load()
-        if before is not None and before.generation != stored.generation:
-            if before.generation in needed:
+        source, before = self._newest or (None, 0)
+        if source and before != stored.generation:
+            content = source.read_bytes()
+            if before in needed:
                 self._kept.mkdir(exist_ok=True, mode=0o700)
-                files.write_bytes(self._kept / f"{before.generation}.json", self._current.read_bytes())
-            files.write_bytes(self._previous, self._current.read_bytes())
-        files.write_json(self._current, _plain(stored))
+                files.write_bytes(self._kept / f"{before}.json", content)
+            files.write_bytes(self._previous, content)
+        files.write_bytes(self._current, _sealed(stored))
+        self._newest = self._current, stored.generation
         for path in self._kept.glob("*.json"):
             if int(path.stem) not in needed:
                 path.unlink()
+
+
+def _sealed(stored: Stored) -> bytes:
+    text = json.dumps(_plain(stored), separators=(",", ":")).encode()
+    return text + b"\nsha256 " + hashlib.sha256(text).hexdigest().encode() + b"\n"
 
 
 def _plain(stored: Stored) -> dict[str, Any]:
@@ -64,10 +104,20 @@ def _plain(stored: Stored) -> dict[str, Any]:
 
 
 def _read(path: Path) -> Stored:
-    plain = json.loads(path.read_bytes())
+    """Raises Damaged, OSError."""
+    text, _, seal = path.read_bytes().partition(b"\n")
+    if not seal.endswith(b"\n"):
+        raise Damaged("it is cut off: its end with the checksum is missing")
+    if seal != b"sha256 " + hashlib.sha256(text).hexdigest().encode() + b"\n":
+        raise Damaged("its checksum does not match its content: some of it was altered")
+    plain = json.loads(text)
+    try:
+        resources = _RESOURCES.validate_python(plain["resources"])
+    except ValidationError as error:
+        raise Damaged(f"this version cannot read it: {error.error_count()} fields are unknown") from error
     return Stored(
         generation=plain["generation"],
         digest=plain["digest"],
-        resources=_RESOURCES.validate_python(plain["resources"]),
+        resources=resources,
         serving={(namespace, name): generation for namespace, name, generation in plain["serving"]},
     )
