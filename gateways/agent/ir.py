@@ -66,7 +66,10 @@ class Upstream:
 
 @dataclass(frozen=True)
 class Rule:
-    """Every given expression must match in full (RE2); `path` is what follows the API's base path."""
+    """Every given expression, of which none is empty, must match in full (RE2).
+
+    `path` is what follows the API's base path; None stands for any. It and `host` have no anchors.
+    """
 
     path: str | None = None
     methods: str | None = None

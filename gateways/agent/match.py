@@ -6,8 +6,6 @@ from typing import Any
 
 from gateways.agent import ir, regex
 
-_CATCH_ALL = (None, "", ".*", "/.*", "(.*)", "(/.*)")
-
 
 @dataclass(frozen=True)
 class Match:
@@ -49,28 +47,31 @@ def predicate(base_path: str, rules: tuple[ir.Rule, ...]) -> dict[str, Any]:
 
 def _predicate(base_path: str, rule: ir.Rule) -> dict[str, Any]:
     wanted = _headers(rule)
-    if rule.path not in _CATCH_ALL:
-        wanted.insert(0, (":path", _target(base_path, rule.path or "")))
+    if rule.path is not None:
+        wanted.insert(0, (":path", _target(base_path, rule.path)))
     return _joined("and_matcher", [_header_predicate(name, text) for name, text in wanted])
 
 
 def _target(base_path: str, expression: str) -> str:
     """An expression over the whole request target, query included."""
     bare = "|" if regex.captures(expression, "/") is not None else ""
-    return rf"{regex.escape(base_path)}(?:(?:{regex.within_path(expression)}){bare})(?:\?.*)?"
+    return regex.escape(base_path) + regex.over_targets(f"(?:{expression}){bare}")
 
 
 def _headers(rule: ir.Rule) -> list[tuple[str, str]]:
-    """(header, expression) of everything but the path. A host matches with or without its port."""
-    wanted = [(":method", rule.methods)] if rule.methods else []
+    """(header, expression) of everything but the path. A host matches with or without dot and port behind.
+
+    In HTTP/2 a method comes as the caller writes it, and there are upstreams to whom "get" is GET.
+    """
+    wanted = [(":method", f"(?i:{rule.methods})")] if rule.methods else []
     if rule.host:
-        wanted.append((":authority", rf"(?i:{rule.host})(?::[0-9]+)?"))
+        wanted.append((":authority", rf"(?i:{rule.host})\.?(?::[0-9]+)?"))
     return [*wanted, *((name.lower(), text) for name, text in rule.headers)]
 
 
 def _path(base_path: str, expression: str | None) -> Iterator[Match]:
     base = regex.escape(base_path)
-    if expression is None or expression in _CATCH_ALL:
+    if expression is None:
         if not base_path:
             yield Match({"prefix": "/"}, is_everything=True)
         else:

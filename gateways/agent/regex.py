@@ -10,6 +10,8 @@ MOST_GROUPS = 9
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 _NEGATED = {r"\S": r"[^?\s]", r"\W": r"[^?\w]", r"\D": r"[^?\d]"}
+_ANCHORS = ("^", "$", r"\A", r"\z")
+_PARAMETERS = "(?:;[^/?]*)?"
 _CAPTURING = re.compile(r"\((?!\?)|\(\?P?<\w+>")
 _ESCAPE = r"\\Q.*?(?:\\E|$)|\\[pP]\{[^}]*\}|\\."
 _OUTSIDE = re.compile(_ESCAPE + r"|\[\^?\]?|.", re.DOTALL)
@@ -67,21 +69,33 @@ def around_first_group(expression: str) -> tuple[str, str, str, str]:
     raise ValueError(f'"{expression}" has no capturing group')
 
 
-def within_path(expression: str) -> str:
-    """The same expression over paths, unable to match past the "?" of a request target.
+def unanchored(expression: str) -> str:
+    """The same without "^" and "$", which say nothing where all of a text must match.
 
-    A path holds no "?", so no meaning is lost; without it `/a/.*/b` would match `/a/x?q=/b`.
+    Left in, they would keep the expression from matching as a part of a longer one.
     """
-    return "".join(_without_query(piece, in_class) for _, piece, in_class in _tokens(expression))
+    return "".join(piece for _, piece, in_class in _tokens(expression) if in_class or piece not in _ANCHORS)
 
 
-def _without_query(piece: str, in_class: bool) -> str:
+def over_targets(expression: str) -> str:
+    """An expression over paths as one over request targets, for conditions that must not be avoided.
+
+    It cannot match past the "?": a path holds none, so no meaning is lost, and `/a/.*/b` does not take
+    `/a/x?q=/b`. Parameters of segments are passed over: to many upstreams `/a;v=1/b` is `/a/b`.
+    """
+    path = "".join(_over_targets(piece, in_class) for _, piece, in_class in _tokens(expression))
+    return rf"(?:{path}){_PARAMETERS}(?:\?.*)?"
+
+
+def _over_targets(piece: str, in_class: bool) -> str:
     if in_class:
         return f"{piece}?" if piece.startswith("[^") and not piece.endswith(":]") else piece
     if piece == ".":
         return r"[^?\n]"
     if piece in _NEGATED:
         return _NEGATED[piece]
+    if piece in ("/", r"\/"):
+        return _PARAMETERS + "/"
     return piece
 
 

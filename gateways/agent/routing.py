@@ -11,6 +11,7 @@ from gateways.agent.addresses import BadAddress, upstream_address
 from gateways.agent.faults import Fault, Faulty, Path, did_you_mean, explained, fault
 
 ROUTE = ("route", "route-weighted")
+_EVERY_PATH = (None, "", ".*", "/.*", "(.*)", "(/.*)")
 
 
 class DestinationRef(r.Model):
@@ -121,14 +122,18 @@ def rules(resource: r.AnyResource, path: Path, given: Sequence[r.Rule]) -> tuple
     ]
     if faults:
         raise Faulty(*faults)
-    return tuple(
-        ir.Rule(rule.path, rule.methods, rule.host, tuple(sorted(rule.headers.items()))) for rule in given
-    )
+    return tuple(map(_rule, given))
 
 
 def config_faults(resource: r.AnyResource, path: Path, error: ValidationError) -> Iterator[Fault]:
     for where, message in explained(error):
         yield fault(resource, (*path, *where), message)
+
+
+def _rule(given: r.Rule) -> ir.Rule:
+    path, host = (text and regex.unanchored(text) for text in (given.path, given.host))
+    headers = tuple(sorted(given.headers.items()))
+    return ir.Rule(None if path in _EVERY_PATH else path, given.methods or None, host or None, headers)
 
 
 def _rule_faults(resource: r.AnyResource, path: Path, rule: r.Rule) -> Iterator[Fault]:
@@ -140,6 +145,7 @@ def _rule_faults(resource: r.AnyResource, path: Path, rule: r.Rule) -> Iterator[
             continue
         try:
             regex.check(expression)
+            regex.check(regex.unanchored(expression))
         except regex.BadRegex as error:
             yield fault(resource, (*path, *where), str(error))
     if rule.path and not _is_rewritable(rule.path):

@@ -10,20 +10,36 @@ def test_what_re2_refuses_is_refused(expression: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("expression", "expected"),
+    ("expression", "matching", "other"),
     [
-        ("/a/.*/b", r"/a/[^?\n]*/b"),
-        (r"/a\.b\S+", r"/a\.b[^?\s]+"),
-        ("/[^/]+", "/[^?/]+"),
-        ("/[^]/]+", "/[^]?/]+"),
-        ("/[.a]+", "/[.a]+"),
-        (r"/\Q.\E.", r"/\Q.\E[^?\n]"),
-        ("/[[:alpha:]]+", "/[[:alpha:]]+"),
+        ("/a/.*/b", "/a/x/b?q", "/a/x?q=/b"),
+        (r"/a\.b\S+", "/a.bc", "/a.b?c"),
+        ("/[^/]+", "/a?b/c", "/?a"),
+        ("/[^]/]+", "/a", "/?a"),
+        ("/[.a]+", "/.a", "/b"),
+        (r"/\Q.\E.", "/.a", "/ba"),
+        ("/[[:alpha:]]+", "/ab", "/1"),
+        ("/a/b", "/a;v=1/b;w?q", "/a;v=1/c"),
+        (r"\/a/?", "/a;v=1/", "/a;v=1/x"),
     ],
 )
-def test_expression_within_a_path_cannot_reach_into_the_query(expression: str, expected: str) -> None:
-    assert regex.within_path(expression) == expected
-    regex.check(expected)
+def test_expression_over_targets_matches_the_path_alone(expression: str, matching: str, other: str) -> None:
+    over_targets = regex.over_targets(expression)
+
+    assert regex.captures(over_targets, matching) is not None
+    assert regex.captures(over_targets, other) is None
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("^/a/.*$", "/a/.*"),
+        (r"\A(^/a$|/b$)\z", "(/a|/b)"),
+        (r"/[^$^]\$\^\Q^$\E", r"/[^$^]\$\^\Q^$\E"),
+    ],
+)
+def test_anchors_are_taken_out(expression: str, expected: str) -> None:
+    assert regex.unanchored(expression) == expected
 
 
 @pytest.mark.parametrize(
