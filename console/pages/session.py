@@ -1,16 +1,18 @@
 """Logging in, choosing the environment to work in, and the theme."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from console import scope
+from console import login_attempts, scope
 from console.models import Environment
 from console.pages.frame import THEMES
 
@@ -27,6 +29,14 @@ class LoginForm(AuthenticationForm):
         super().__init__(*args, **kwargs)
         self.fields["username"].label = "Username"
 
+    def clean(self) -> dict[str, Any]:
+        seconds = login_attempts.wait_seconds(self.request, self.cleaned_data.get("username", ""))
+        if seconds:
+            raise ValidationError(
+                f"Too many wrong passwords. Try again in {max(1, round(seconds / 60))} min.", code="too_many"
+            )
+        return super().clean()
+
 
 class LoginPage(LoginView):
     """`login_not_required` and the refusal to go to other sites come with Django's own view."""
@@ -34,6 +44,12 @@ class LoginPage(LoginView):
     authentication_form = LoginForm
     template_name = "console/login.html"
     redirect_authenticated_user = True
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        answer = super().form_invalid(form)
+        if form.has_error(NON_FIELD_ERRORS, "too_many"):
+            answer.status_code = HTTPStatus.TOO_MANY_REQUESTS
+        return answer
 
 
 @require_POST

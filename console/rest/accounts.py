@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth import authenticate
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import AuthenticationFailed, ValidationError
+from rest_framework.exceptions import AuthenticationFailed, Throttled, ValidationError
 from rest_framework.parsers import FormParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
+from console import login_attempts
 from console.models import AccessToken, ConnectedApp, User
 from console.rest import access, serializers, shapes, tokens
 from console.rest.parsers import BoundedJSONParser
@@ -35,7 +36,11 @@ class Login(OpenView):
         tags=["Accounts"],
         auth=[],
         request=serializers.LoginBody,
-        responses={200: serializers.LoginAnswer, 401: serializers.ErrorAnswer},
+        responses={
+            200: serializers.LoginAnswer,
+            401: serializers.ErrorAnswer,
+            429: serializers.ErrorAnswer,
+        },
     )
     def post(self, request: Request) -> Response:
         """A bearer token for a user name and a password, good for an hour."""
@@ -57,12 +62,17 @@ class Token(OpenView):
             200: serializers.TokenAnswer,
             400: serializers.ErrorAnswer,
             401: serializers.ErrorAnswer,
+            429: serializers.ErrorAnswer,
         },
     )
     def post(self, request: Request) -> Response:
         """A bearer token for a connected app (client_credentials) or for a user (password)."""
         given = _valid(serializers.TokenBody, request)
-        app = _app(given) if given["grant_type"] == "client_credentials" or "client_id" in given else None
+        app = (
+            _app(request, given)
+            if given["grant_type"] == "client_credentials" or "client_id" in given
+            else None
+        )
         if given["grant_type"] == "password":
             user = _user(request, *_needed(given, "username", "password"))
             token = tokens.issue(user, app)
@@ -105,17 +115,27 @@ def _valid(shape: type[Serializer[Any]], request: Request) -> dict[str, str]:
 
 
 def _user(request: Request, username: str, password: str) -> User:
+    _demand_patience(request, username)
     user = authenticate(request._request, username=username, password=password)
     if not isinstance(user, User):
         raise AuthenticationFailed("The user name or the password is wrong.")
     return user
 
 
-def _app(given: dict[str, str]) -> ConnectedApp:
-    app = tokens.app_of(*_needed(given, "client_id", "client_secret"))
+def _app(request: Request, given: dict[str, str]) -> ConnectedApp:
+    client_id, client_secret = _needed(given, "client_id", "client_secret")
+    _demand_patience(request, client_id)
+    app = tokens.app_of(client_id, client_secret)
+    login_attempts.record(request._request, client_id, is_right=app is not None)
     if app is None:
         raise AuthenticationFailed("The client id or the client secret is wrong.")
     return app
+
+
+def _demand_patience(request: Request, name: str) -> None:
+    seconds = login_attempts.wait_seconds(request._request, name)
+    if seconds:
+        raise Throttled(seconds, "Too many attempts with wrong credentials.")
 
 
 def _needed(given: dict[str, str], *names: str) -> list[str]:
