@@ -9,6 +9,7 @@ from analytics.models import Sample
 from analytics.queries import CLASSES, Figures, ResourceShare
 from analytics.ranges import Range
 from apis.models import ApiInstance
+from apis.snapshot import route_label
 from gateways.models import Deployment, Replica
 from policies import catalog
 
@@ -100,7 +101,7 @@ def of_api(api: ApiInstance, over: Range, samples_of: str) -> dict[str, Any]:
         "methods": rows(parts["method"]),
         "statuses": rows(parts["status"], {"0": "none, client left"}),
         "replicas": rows(parts["replica_id"], _replica_names(parts["replica_id"])),
-        "routes": rows(parts["route"], {"none": "no route matched"}),
+        "routes": rows(parts["route"], _route_titles(api, parts["route"])),
         "samples": samples(api, over, samples_of),
         "samples_of": samples_of,
     }
@@ -234,6 +235,14 @@ def _mark(deployment: Deployment) -> dict[str, Any]:
 def _replica_names(shares: Iterable[queries.Share]) -> dict[str, str]:
     ids = [share.label for share in shares]
     return {str(pk): name for pk, name in Replica.objects.filter(pk__in=ids).values_list("pk", "name")}
+
+
+def _route_titles(api: ApiInstance, shares: Iterable[queries.Share]) -> dict[str, str]:
+    """What people call the routes that the access log names; a number is a route that is gone by now."""
+    gone = {share.label: "A former route" for share in shares if share.label.isdigit()}
+    return (
+        gone | {route_label(route): route.title for route in api.routes.all()} | {"none": "No route matched"}
+    )
 
 
 def _series(name: str, colour: str, values: list[Any]) -> dict[str, Any]:

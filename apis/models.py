@@ -154,7 +154,14 @@ class Route(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.label or f"route {self.position}"
+        return self.label or f"route {self.position + 1}"
+
+    @property
+    def title(self) -> str:
+        """Its label, or else its rules."""
+        headers = (f"{name}: {pattern}" for name, pattern in self.headers.items())
+        rules = [self.methods, self.path, self.host and f"host {self.host}", *headers]
+        return self.label or " ".join(filter(None, rules)) or "Every request"
 
 
 class RouteUpstream(models.Model):

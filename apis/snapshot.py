@@ -33,6 +33,12 @@ def build(gateway: Gateway) -> r.Snapshot:
     return snapshot
 
 
+def route_label(route: Route) -> str:
+    """What the access log calls it: part of a path there, and "none" means that no route matched."""
+    label = re.sub(r"[^\w .-]+", "-", route.label)[:64]
+    return str(route.position) if label in ("", "none") else label
+
+
 def _apis(gateway: Gateway) -> Iterator[ApiInstance]:
     deployed = ApiInstance.objects.deployed().filter(gateway=gateway).order_by("pk")
     return iter(
@@ -100,16 +106,10 @@ def _route(api: ApiInstance, route: Route) -> r.PolicyBinding:
     metadata = r.Metadata(
         name=f"{api.resource_name}-route-{route.position}",
         namespace=str(api.environment_id),
-        annotations={r.ROUTE_LABEL: _route_label(route)},
+        annotations={r.ROUTE_LABEL: route_label(route)},
     )
     rules = () if rule == r.Rule() else (rule,)
     return _binding(api, metadata, kind, config, order=route.position, rules=rules)
-
-
-def _route_label(route: Route) -> str:
-    """What the access log calls it: part of a path there, and "none" means that no route matched."""
-    label = re.sub(r"[^\w .-]+", "-", route.label)[:64]
-    return str(route.position) if label in ("", "none") else label
 
 
 def _weighted(target: RouteUpstream) -> dict[str, Any]:

@@ -53,6 +53,20 @@ def chart_data(html: str) -> dict[str, Any]:
     return data
 
 
+def test_routes_are_called_what_people_call_them(page: Client, api: ApiInstance) -> None:
+    api.routes.create(position=0, path="/v2(/.*)", methods="GET|POST")
+    api.routes.create(position=1, label="canary / new")
+    api.routes.create(position=2)
+    names = ("0", "canary - new", "2", "7", "none")
+    Shipper(api).ship(*(count(api, 3, route=name) for name in names))
+
+    html = page.get(f"/apis/{api.pk}/analytics").content.decode()
+
+    shown = re.findall(r'<span class="break">(.*?)</span>', html.partition("<h2>Routes</h2>")[2])
+    titles = {"GET|POST /v2(/.*)", "canary / new", "Every request", "A former route", "No route matched"}
+    assert set(shown) == titles
+
+
 def test_the_dashboard_shows_the_requests(page: Client, api: ApiInstance) -> None:
     ship(api)
 
