@@ -156,9 +156,8 @@ def delete_environment(actor: User, environment: Environment) -> None:
     require_administrator(actor, environment.organization)
     held = _held_by(environment)
     if held:
-        raise ValidationError(
-            {"environment": [f"{environment} still holds {held}; delete or move those first."]}
-        )
+        message = f"{environment} still holds {held}; delete or move those first."
+        raise ValidationError({"environment": [ValidationError(message, code="conflict")]})
     facts = {"name": environment.name, "type": environment.type}
     _record(actor, Action.DELETE, environment, environment.organization, before=facts)
     environment.delete()
@@ -210,9 +209,11 @@ def _require_whole_user(actor: User, user: User) -> Organization:
 def _clean_environment(environment: Environment) -> None:
     same = Environment.objects.filter(organization=environment.organization, name__iexact=environment.name)
     if same.exclude(pk=environment.pk).exists():
-        raise ValidationError(
-            {"name": [f"{environment.organization} already has an environment called {environment.name}."]}
+        message = (
+            f"{environment.organization} already has an environment called {environment.name}; "
+            "choose another name."
         )
+        raise ValidationError({"name": [ValidationError(message, code="conflict")]})
     environment.full_clean()
 
 

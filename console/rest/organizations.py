@@ -2,18 +2,15 @@
 
 from uuid import UUID
 
-from django.core.exceptions import ValidationError as RuleBroken
-from django.db import transaction
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from console import audit
-from console.models import AuditEntry, Environment, Organization, User
+from console import change
+from console.models import Environment
 from console.rest import access, serializers, shapes
-from console.rest.errors import Conflict
 
 
 class OrganizationView(APIView):
@@ -48,7 +45,8 @@ class EnvironmentViews(ViewSet):
         row = access.administered(request, organization_id)
         body = serializers.EnvironmentBody(data=request.data)
         body.is_valid(raise_exception=True)
-        made = _create(access.caller(request), row, body.validated_data["name"], body.validated_data["type"])
+        name, kind = body.validated_data["name"], body.validated_data["type"]
+        made = change.create_environment(access.caller(request), row, name, kind)
         return Response(shapes.environment(made), status=201)
 
     def retrieve(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
@@ -57,32 +55,5 @@ class EnvironmentViews(ViewSet):
     def destroy(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         found = access.environment(request, organization_id, environment_id)
         access.administered(request, organization_id)
-        _delete(access.caller(request), found)
+        change.delete_environment(access.caller(request), found)
         return Response(status=204)
-
-
-@transaction.atomic
-def _create(actor: User, organization: Organization, name: str, kind: str) -> Environment:
-    if organization.environments.filter(name=name).exists():
-        message = f'"{name}" is an environment of {organization} already; choose another name.'
-        raise RuleBroken({"name": [RuleBroken(message, code="conflict")]})
-    made = Environment.objects.create(organization=organization, name=name, type=kind)
-    after = {"name": name, "type": kind}
-    audit.record(
-        actor, AuditEntry.Action.CREATE, made, organization=organization, environment=made, after=after
-    )
-    return made
-
-
-@transaction.atomic
-def _delete(actor: User, environment: Environment) -> None:
-    """Refused while anything lives in it."""
-    for related in ("gateways", "api_instances"):
-        if getattr(environment, related).exists():
-            held = related.replace("_", " ")
-            raise Conflict(f"{environment} still has {held}; delete or move them first.")
-    before = {"name": environment.name, "type": environment.type}
-    audit.record(
-        actor, AuditEntry.Action.DELETE, environment, organization=environment.organization, before=before
-    )
-    environment.delete()

@@ -7,7 +7,14 @@ from django.test import Client
 from django.utils import timezone
 
 from console.models import AccessToken, ConnectedApp, Organization, Role
-from tests.factories import make_environment, make_organization, make_role, make_user
+from tests.factories import (
+    make_api,
+    make_environment,
+    make_gateway,
+    make_organization,
+    make_role,
+    make_user,
+)
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -175,9 +182,24 @@ def test_environments_are_made_and_deleted(acme: Organization) -> None:
     assert made.data["isProduction"] is False
     assert rest("GET", path).data["total"] == 1
     assert rest("POST", path, {"name": "QA"}).status_code == 409
+    assert rest("POST", path, {"name": "qa"}).status_code == 409
     assert rest("POST", path, {"name": "X", "type": "moon"}).status_code == 400
     assert rest("DELETE", f"{path}/{made.data['id']}").status_code == 204
     assert rest("GET", f"{path}/{made.data['id']}").status_code == 404
+
+
+def test_an_environment_that_holds_something_stays(acme: Organization) -> None:
+    gateway = make_gateway(make_environment(acme, name="Sandbox"))
+    make_api(gateway)
+    user = make_user()
+    make_role(user, acme)
+
+    answer = Rest(user)(
+        "DELETE", f"/accounts/api/organizations/{acme.pk}/environments/{gateway.environment_id}"
+    )
+
+    assert answer.status_code == 409
+    assert "Sandbox still holds 1 gateway and 1 API" in answer.data["message"]
 
 
 def test_a_viewer_makes_no_environment(acme: Organization) -> None:
