@@ -156,7 +156,7 @@ class Applier:
             del self._serving[key]
         _move(refused, good, self._blocked(good.values()))
         unchecked = [one for one in good.values() if one.digest not in self._checked]
-        _move(refused, good, candidate.faulty(self.envoy.validate, compiler, unchecked))
+        _move(refused, good, candidate.faulty(self.envoy.state, compiler, unchecked))
         self._checked = {one.digest for one in good.values()}
         return good
 

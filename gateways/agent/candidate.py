@@ -1,13 +1,12 @@
 """Compiles APIs and asks Envoy about them, so that a faulty one is known before anything is written."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from gateways.agent import ir
 from gateways.agent.translate import Key
+from gateways.agent.verdict import verdict
 from gateways.agent.xds import CompiledApi, Compiler
-
-Validate = Callable[[dict[str, Any]], str | None]
 
 
 def compiled(compiler: Compiler, apis: Iterable[ir.Api]) -> tuple[dict[Key, CompiledApi], dict[Key, str]]:
@@ -22,13 +21,13 @@ def compiled(compiler: Compiler, apis: Iterable[ir.Api]) -> tuple[dict[Key, Comp
     return good, refused
 
 
-def faulty(validate: Validate, compiler: Compiler, apis: Sequence[CompiledApi]) -> dict[Key, str]:
+def faulty(state: Path, compiler: Compiler, apis: Sequence[CompiledApi]) -> dict[Key, str]:
     """The APIs that Envoy itself would refuse, found by halving, with its words."""
-    reason = validate(compiler.candidate(apis)) if apis else None
+    reason = verdict(state, compiler.candidate(apis)) if apis else None
     if reason is None:
         return {}
     if len(apis) == 1:
         return {apis[0].api.key: reason}
     middle = len(apis) // 2
-    found = faulty(validate, compiler, apis[:middle]) | faulty(validate, compiler, apis[middle:])
+    found = faulty(state, compiler, apis[:middle]) | faulty(state, compiler, apis[middle:])
     return found or {one.api.key: reason for one in apis}

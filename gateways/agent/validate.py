@@ -9,7 +9,6 @@ from typing import Any
 
 from gateways.agent import candidate, sources
 from gateways.agent import state as files
-from gateways.agent.envoy import Envoy
 from gateways.agent.settings import Proxying
 from gateways.agent.translate import Key, translate
 from gateways.agent.xds import Compiler
@@ -49,8 +48,7 @@ def check(folder: Path, state: Path, proxying: Proxying) -> Checked:
         files.prepare(Path(scratch))
         compiler = Compiler(Path(scratch), translation.gateway, proxying)
         good, refused = candidate.compiled(compiler, translation.gateway.apis)
-        envoy = Envoy(Path(scratch), "validate")
-        refused |= candidate.faulty(envoy.validate, compiler, list(good.values()))
+        refused |= candidate.faulty(Path(scratch), compiler, list(good.values()))
         config = compiler.candidate([one for key, one in good.items() if key not in refused])
         text = json.dumps(config).replace(scratch, str(state))
     problems = [*loaded.problems, *loaded.located(translation.faults), *_unserved(loaded, refused)]

@@ -85,6 +85,18 @@ def test_fault_is_told_with_file_line_and_field(
             "policies[0].rules[0].path",
             '"(?=a)" is not an RE2 regular expression: invalid perl operator: (?=',
         ),
+        (
+            "policies: [{policyRef: {name: ip-blocklist}, config: {ips: [10.0.0.0/8]},"
+            ' rules: [{headers: {"a b": x}}]}]',
+            "policies[0].rules[0].headers",
+            '"a b" is not a header name',
+        ),
+        (
+            "policies: [{policyRef: {name: ip-blocklist}, config: {ips: [10.0.0.0/8]},"
+            ' rules: [{headers: {x-a: ""}}]}]',
+            "policies[0].rules[0].headers.x-a",
+            "is empty; write .* for any value",
+        ),
     ],
 )
 def test_fault_of_a_policy_names_its_field(
