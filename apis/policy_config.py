@@ -5,19 +5,17 @@ Secrets are a flat map from the path of a value ("users.0.password") to the valu
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any
 
 import pydantic
 from django.core.exceptions import ValidationError
 from pydantic import BaseModel, SecretStr
-from pydantic_core.core_schema import ErrorType
 
+from apis import config_faults
 from console.audit import HIDDEN
 from policies.contract import Policy
 
 Config = dict[str, Any]
-_PYDANTICS_OWN = frozenset(get_args(ErrorType))
 Path = tuple[str, ...]
 
 
@@ -26,7 +24,7 @@ def checked(policy: Policy[Any], config: Mapping[str, Any]) -> tuple[Config, dic
     try:
         model = policy.config.model_validate(dict(config))
     except pydantic.ValidationError as error:
-        raise ValidationError(_messages(policy, error)) from error
+        raise ValidationError(config_faults.messages(policy, error)) from error
     public, secrets = deepcopy(dict(config)), {}
     for path, value in _secrets(model, config, ()):
         _take(_holder(public, path), path[-1])
@@ -94,45 +92,3 @@ def _take(holder: Any, part: str) -> None:
         holder.pop(part, None)
     else:
         _put(holder, part, "")
-
-
-def _messages(policy: Policy[Any], error: pydantic.ValidationError) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for fault in error.errors(include_url=False):
-        path = ".".join(("config", *map(str, fault["loc"])))
-        found.setdefault(path, []).append(_message(policy, fault))
-    return found
-
-
-def _message(policy: Policy[Any], fault: Mapping[str, Any]) -> str:
-    name = str(fault["loc"][-1]) if fault["loc"] else policy.title
-    match fault["type"]:
-        case "missing":
-            return f'"{name}" is required by {policy.title}.'
-        case "extra_forbidden":
-            known = [info.alias or field for field, info in policy.config.model_fields.items()]
-            close = get_close_matches(name, known, n=1) if len(fault["loc"]) == 1 else []
-            remedy = f'did you mean "{close[0]}"?' if close else "take it out."
-            return f'"{name}" is not a parameter of {policy.title}; {remedy}'
-        case "value_error" | "assertion_error":
-            return _sentence(str(fault["msg"]).split(", ", 1)[-1])
-        case kind if kind not in _PYDANTICS_OWN:
-            return _sentence(str(fault["msg"]))
-    value = fault.get("input")
-    shown = (
-        f', not "{value}"' if isinstance(value, str | int | float) and not _is_secret(policy, fault) else ""
-    )
-    return f"{fault['msg'].replace('Input', 'The value')}{shown}."
-
-
-def _sentence(text: str) -> str:
-    """A catalog's message as a form shows it."""
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
-
-
-def _is_secret(policy: Policy[Any], fault: Mapping[str, Any]) -> bool:
-    """Whether the value at fault may be secret, since a secret of the policy has that name."""
-    schema = policy.config.model_json_schema()
-    shapes = [schema, *schema.get("$defs", {}).values()]
-    last = next((part for part in reversed(fault["loc"]) if isinstance(part, str)), "")
-    return any(shape.get("properties", {}).get(last, {}).get("writeOnly") for shape in shapes)

@@ -60,12 +60,33 @@ def test_an_unknown_policy_names_the_closest(actor: User, api: ApiInstance) -> N
 @pytest.mark.parametrize(
     ("policy", "config", "field", "words"),
     [
-        ("rate-limiting", {}, "config.rateLimits", '"rateLimits" is required by Rate Limiting'),
+        ("rate-limiting", {}, "config.rateLimits", "Limits is required."),
+        (
+            "rate-limiting",
+            {"rateLimits": [{"maximumRequests": 0}]},
+            "config.rateLimits.0.timePeriodInMilliseconds",
+            "Time period (ms) is required.",
+        ),
+        (
+            "rate-limiting",
+            {"rateLimits": [{"maximumRequests": 0, "timePeriodInMilliseconds": 1000}]},
+            "config.rateLimits.0.maximumRequests",
+            "Write 1 or more.",
+        ),
+        ("rate-limiting", {"rateLimits": "ten"}, "config.rateLimits", '"ten" is not a list.'),
+        ("cors", {"publicResource": "perhaps"}, "config.publicResource", '"perhaps" is not true or false.'),
+        ("ip-allowlist", {"ips": [7]}, "config.ips.0", '"7" is not text.'),
+        (
+            "http-basic-authentication",
+            {"username": "a", "password": 7},
+            "config.password",
+            "The value is not",
+        ),
         (
             "rate-limiting",
             {"rateLimits": [{"maximumRequests": "many", "timePeriodInMilliseconds": 1000}]},
             "config.rateLimits.0.maximumRequests",
-            'not "many"',
+            '"many" is not a whole number.',
         ),
         (
             "rate-limiting",
@@ -73,7 +94,7 @@ def test_an_unknown_policy_names_the_closest(actor: User, api: ApiInstance) -> N
             "config.exposeHeader",
             'did you mean "exposeHeaders"?',
         ),
-        ("http-basic-authentication", {"username": "a"}, "config.password", "is required"),
+        ("http-basic-authentication", {"username": "a"}, "config.password", "Password is required."),
     ],
 )
 def test_a_bad_configuration_is_refused_at_its_field(

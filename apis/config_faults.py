@@ -1,0 +1,97 @@
+"""What is wrong with a policy's configuration, in words for the person who fills in its form."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, get_args
+
+import pydantic
+from pydantic_core.core_schema import ErrorType
+
+from policies.contract import Policy
+from policies.schema import Schema, resolve
+
+Fault = Mapping[str, Any]
+
+_PYDANTICS_OWN = frozenset(get_args(ErrorType))
+_NOT_A = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text",
+    "tuple": "a list",
+    "list": "a list",
+    "dict": "an object",
+    "mapping": "an object",
+    "model": "an object",
+}
+"""By how the types of pydantic's faults begin: "int_parsing", "tuple_type" and so on."""
+_BOUNDS = {
+    "greater_than_equal": "Write {ge} or more.",
+    "greater_than": "Write more than {gt}.",
+    "less_than_equal": "Write {le} or less.",
+    "less_than": "Write less than {lt}.",
+    "literal_error": "{value} is not one of {expected}.",
+    "enum": "{value} is not one of {expected}.",
+}
+
+
+def messages(policy: Policy[Any], error: pydantic.ValidationError) -> dict[str, list[str]]:
+    """By "config.<path>". A value that may be a secret is not repeated."""
+    found: dict[str, list[str]] = {}
+    for fault in error.errors(include_url=False):
+        path = ".".join(("config", *map(str, fault["loc"])))
+        found.setdefault(path, []).append(_message(policy, fault))
+    return found
+
+
+def _message(policy: Policy[Any], fault: Fault) -> str:
+    kind, text = fault["type"], str(fault["msg"])
+    if kind == "missing":
+        return f"{_title(policy, fault['loc'])} is required."
+    if kind == "extra_forbidden":
+        return _unknown(policy, fault["loc"])
+    if kind in _BOUNDS:
+        return _BOUNDS[kind].format(value=_value(policy, fault), **fault["ctx"])
+    if kind.endswith(("_type", "_parsing", "_from_float")) and (wanted := _NOT_A.get(kind.split("_")[0])):
+        return f"{_value(policy, fault)} is not {wanted}."
+    if kind in ("value_error", "assertion_error"):
+        text = text.split(", ", 1)[-1]
+    return _sentence(text.replace("Input", "The value") if kind in _PYDANTICS_OWN else text)
+
+
+def _title(policy: Policy[Any], loc: Sequence[int | str]) -> str:
+    """What the form calls the parameter."""
+    root = policy.config.model_json_schema(by_alias=True)
+    schema: Schema = root
+    for part in loc:
+        inside = (
+            schema.get("items", {}) if isinstance(part, int) else schema.get("properties", {}).get(part, {})
+        )
+        schema = resolve(inside, root)
+    return str(schema.get("title") or (loc[-1] if loc else policy.title))
+
+
+def _unknown(policy: Policy[Any], loc: Sequence[int | str]) -> str:
+    known = [info.alias or field for field, info in policy.config.model_fields.items()]
+    close = get_close_matches(str(loc[-1]), known, n=1) if len(loc) == 1 else []
+    remedy = f'did you mean "{close[0]}"?' if close else "take it out."
+    return f'"{loc[-1]}" is not a parameter of {policy.title}; {remedy}'
+
+
+def _value(policy: Policy[Any], fault: Fault) -> str:
+    value = fault.get("input")
+    is_shown = isinstance(value, str | int | float) and not _is_secret(policy, fault)
+    return f'"{value}"' if is_shown else "The value"
+
+
+def _sentence(text: str) -> str:
+    """A catalog's message as a form shows it."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
+
+
+def _is_secret(policy: Policy[Any], fault: Fault) -> bool:
+    """Whether the value at fault may be secret, since a secret of the policy has that name."""
+    schema = policy.config.model_json_schema()
+    shapes = [schema, *schema.get("$defs", {}).values()]
+    last = next((part for part in reversed(fault["loc"]) if isinstance(part, str)), "")
+    return any(shape.get("properties", {}).get(last, {}).get("writeOnly") for shape in shapes)
