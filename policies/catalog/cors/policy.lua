@@ -33,9 +33,9 @@ end
 local function preflight(handle, origin)
   local asked = handle:headers()
   local method = asked:get("access-control-request-method") or "OPTIONS"
-  local number = group_of(origin)
+  local number = origin and group_of(origin)
   local headers = { ["vary"] = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers" }
-  if is_accepted(number, method) then
+  if origin and is_accepted(number, method) then
     local group = settings.groups[number]
     local mirrored = asked:get("access-control-request-headers")
     set(headers, "access-control-allow-origin", origin)
@@ -49,9 +49,9 @@ end
 
 envoy_on_request = guarded(function(handle)
   local origin = handle:headers():get("origin")
-  if not origin then return nil end
   local method = handle:headers():get(":method")
   if method == "OPTIONS" then return preflight(handle, origin) end
+  if not origin then return nil end
   local number = group_of(origin)
   local seen = { origin = origin, group = number, accepted = is_accepted(number, method) }
   handle:streamInfo():dynamicMetadata():set(METADATA, "request", seen)

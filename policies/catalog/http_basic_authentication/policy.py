@@ -20,6 +20,9 @@ def _checked_username(username: str) -> str:
             "username",
             'a username cannot hold ":" or control characters: Basic authentication has no way to send it',
         )
+    if username.startswith("#"):
+        # To Envoy such a line is a comment.
+        raise PydanticCustomError("username", 'a username cannot begin with "#"; write another one')
     return username
 
 
