@@ -1,0 +1,42 @@
+"""`script/bench`: measures, prints tables, keeps bench/results."""
+
+import argparse
+import importlib
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.processes import Failed
+
+MEASUREMENTS = ("throughput", "live", "thousand", "counting", "console")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
+    parser.add_argument("measurement", nargs="?", default="all", choices=(*MEASUREMENTS, "all"))
+    parser.add_argument("--quick", action="store_true", help="small and short: shows that it works")
+    parser.add_argument("--rounds", type=int, help="alternating rounds (5; with --quick 1)")
+    given = parser.parse_args()
+    rounds = given.rounds or (1 if given.quick else 5)
+    if given.measurement == "all":
+        # Each in a process of its own: what one leaves in memory is not the next one's.
+        options = ["--rounds", str(rounds), *(["--quick"] if given.quick else [])]
+        codes = [
+            subprocess.run([sys.executable, "-m", "bench", name, *options], check=False).returncode
+            for name in MEASUREMENTS
+        ]
+        return max(codes)
+    with tempfile.TemporaryDirectory(prefix="gatewright-bench-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        try:
+            measurement = importlib.import_module(f"bench.{given.measurement}")
+            measurement.measure(Path(folder), quick=given.quick, rounds=rounds)
+        except Failed as failed:
+            print(f"error: {failed}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

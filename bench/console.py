@@ -1,0 +1,103 @@
+"""The console's pages with many APIs, gateways and a month of traffic: server time and database queries."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+AIM_MS = 100
+
+
+def measure(folder: Path, *, quick: bool, rounds: int) -> None:
+    """Requests go through middleware, view and template in this process; PostgreSQL is the embedded one."""
+    os.environ.update(
+        GATEWRIGHT_HOME=str(folder), DJANGO_SETTINGS_MODULE="console.settings", GATEWRIGHT_LOG_LEVEL="ERROR"
+    )
+    import django
+
+    from console.stack import servers
+
+    with servers.running(folder):
+        django.setup()
+        from bench.console_data import fill, prepare
+
+        prepare(folder)
+        client, pages = _client(), _pages
+        small = fill(apis=20, gateways=5, days=3)
+        few = {name: _queries(client, url) for name, url in pages(small).items()}
+        large = fill(apis=200 if quick else 2000, gateways=20 if quick else 200, days=3 if quick else 30)
+        repeats = 5 if quick else 10 * rounds
+        rows = [_row(client, name, url, few[name], repeats) for name, url in pages(large).items()]
+    from bench import report
+
+    title = f"Console: {large.apis:,} APIs, {large.gateways} gateways, {large.rollups:,} rollups"
+    report.tell("console", title, rows, quick=quick, repeats=repeats)
+
+
+def _client() -> Any:
+    from django.test import Client
+
+    from console.models import User
+
+    client = Client(raise_request_exception=True)
+    client.force_login(User.objects.filter(is_superuser=True).earliest("date_joined"))
+    return client
+
+
+def _pages(made: Any) -> dict[str, str]:
+    api, gateway = made.first_api, made.first_gateway
+    return {
+        "overview": "/",
+        "API Manager": "/apis",
+        "API Manager, searched": "/apis?q=orders-1",
+        "Runtime Manager": "/gateways",
+        "an API": f"/apis/{api}",
+        "an API's policies": f"/apis/{api}/policies",
+        "a gateway": f"/gateways/{gateway}",
+        "a gateway's APIs": f"/gateways/{gateway}/apis",
+        "search": "/search?q=orders",
+        "analytics of all APIs, 30 days": "/analytics?range=30d",
+        "analytics of all APIs, 24 hours": "/analytics?range=24h",
+        "an API's analytics, 30 days": f"/apis/{api}/analytics?range=30d",
+        "an API's analytics, 24 hours": f"/apis/{api}/analytics?range=24h",
+    }
+
+
+def _queries(client: Any, url: str) -> int:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    _get(client, url)
+    with CaptureQueriesContext(connection) as caught:
+        _get(client, url)
+    return len(caught)
+
+
+def _row(client: Any, name: str, url: str, few_queries: int, repeats: int) -> dict[str, Any]:
+    from bench import report
+
+    queries = _queries(client, url)
+    took = [_timed(lambda: _get(client, url)) for _ in range(repeats)]
+    return {
+        "page": name,
+        "p50 ms": report.percentile(took, 0.5),
+        "p95 ms": report.percentile(took, 0.95),
+        "aim p95 ms": AIM_MS,
+        "queries": queries,
+        "with few rows": few_queries,
+    }
+
+
+def _timed(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - began)
+
+
+def _get(client: Any, url: str) -> None:
+    from bench.processes import Failed
+
+    answer = client.get(url)
+    if answer.status_code != 200:
+        raise Failed(f"{url} answers {answer.status_code}")

@@ -1,0 +1,204 @@
+"""Rows for measuring pages: APIs, gateways, and traffic as the rollups leave it."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.db import connection
+from django.db.models import Model
+from django.utils import timezone
+
+from analytics import partitions
+from analytics.models import ResourceDay, ResourceHour, TrafficDay, TrafficHour
+from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, Upstream
+from console.models import Environment
+from console.stack import first_start
+from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
+
+POLICIES = ("ip-allowlist", "http-basic-authentication", "rate-limiting")
+BUSY = "api.id %% 50 = (SELECT min(id) FROM apis_apiinstance) %% 50"
+"""One API in fifty, the first among them, has four kinds of answers an hour; the others have one."""
+LABELS = """(VALUES ('GET', 200, '', 900), ('POST', 201, '', 80), ('GET', 503, '', 5),
+    ('GET', 401, 'http-basic-authentication', 15)) AS label (method, status, policy, share)"""
+
+
+def _histogram(buckets: int) -> str:
+    return f"""(SELECT jsonb_object_agg(bucket::text, (bucket * 7) %% 90 + 1)
+        FROM generate_series(70, {69 + buckets}) AS bucket) AS histogram (value)"""
+
+
+@dataclass(frozen=True)
+class Made:
+    apis: int
+    gateways: int
+    rollups: int
+    first_api: int
+    first_gateway: uuid.UUID
+
+
+def prepare(home: Path) -> None:
+    call_command("migrate", verbosity=0, interactive=False)
+    first_start.ensure_data(home)
+
+
+def fill(*, apis: int, gateways: int, days: int) -> Made:
+    """As many more, in the environment that a first login shows; the traffic of all APIs anew."""
+    environment = Environment.objects.earliest("created_at")
+    made_gateways = _gateways(environment, gateways)
+    made = _apis(environment, made_gateways, apis)
+    _deployments(made_gateways, made)
+    with connection.cursor() as cursor:
+        for model in (TrafficHour, TrafficDay, ResourceHour, ResourceDay):
+            cursor.execute(f"TRUNCATE {model._meta.db_table}")
+    rollups = _traffic(days)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return Made(
+        ApiInstance.objects.count(), Gateway.objects.count(), rollups, made[0].pk, made_gateways[0].pk
+    )
+
+
+def _gateways(environment: Environment, count: int) -> list[Gateway]:
+    start = Gateway.objects.count()
+    made = Gateway.objects.bulk_create(
+        Gateway(environment=environment, name=f"edge-{start + number}", generation=1)
+        for number in range(count)
+    )
+    # Alive for as long as the measurement takes.
+    now, later = timezone.now(), timezone.now() + timedelta(hours=6)
+    Replica.objects.bulk_create(
+        Replica(
+            id=uuid.uuid4(),
+            gateway=gateway,
+            name=f"{gateway.name}-{number}",
+            version="0.1.0",
+            started_at=now,
+            last_heartbeat_at=later,
+            generation=1,
+            envoy={"state": "LIVE", "listeners": ["p8081"]},
+        )
+        for gateway in made
+        for number in (1, 2)
+    )
+    return made
+
+
+def _apis(environment: Environment, gateways: list[Gateway], count: int) -> list[ApiInstance]:
+    start = ApiInstance.objects.count()
+    assets = Asset.objects.bulk_create(
+        Asset(
+            organization=environment.organization,
+            asset_id=f"orders-{start + number}",
+            name=f"Orders {start + number}",
+        )
+        for number in range(count)
+    )
+    apis = ApiInstance.objects.bulk_create(
+        ApiInstance(
+            environment=environment,
+            asset=asset,
+            gateway=gateways[number % len(gateways)],
+            base_path=f"/orders-{start + number}",
+            is_deployed=True,
+            deployed_at=timezone.now(),
+            changed_generation=1,
+        )
+        for number, asset in enumerate(assets)
+    )
+    upstreams = Upstream.objects.bulk_create(Upstream(api=api, uri="http://127.0.0.1:9") for api in apis)
+    routes = Route.objects.bulk_create(Route(api=api, position=0) for api in apis)
+    RouteUpstream.objects.bulk_create(
+        RouteUpstream(route=route, upstream=upstream)
+        for route, upstream in zip(routes, upstreams, strict=True)
+    )
+    PolicyBinding.objects.bulk_create(
+        PolicyBinding(api=api, policy=policy, order=order)
+        for api in apis
+        for order, policy in enumerate(POLICIES, start=1)
+    )
+    return apis
+
+
+def _deployments(gateways: list[Gateway], apis: list[ApiInstance]) -> None:
+    """Every replica has applied all of its gateway's APIs."""
+    now = timezone.now()
+    deployments = Deployment.objects.bulk_create(
+        Deployment(gateway=gateway, generation=1, digest="0" * 64, resources_count=1) for gateway in gateways
+    )
+    of_gateway = {deployment.gateway_id: deployment for deployment in deployments}
+    replicas = list(Replica.objects.filter(gateway__in=gateways))
+    Ack.objects.bulk_create(
+        Ack(deployment=of_gateway[replica.gateway_id], replica=replica, applied=True, duration_ms=20)
+        for replica in replicas
+    )
+    ResourceStatus.objects.bulk_create(
+        ResourceStatus(
+            replica=replica,
+            namespace=str(api.environment_id),
+            name=api.resource_name,
+            state=ResourceStatus.State.APPLIED,
+            generation=1,
+            running_generation=1,
+            since=now,
+        )
+        for replica in replicas
+        for api in apis
+        if api.gateway_id == replica.gateway_id
+    )
+
+
+def _traffic(days: int) -> int:
+    """Hours of so many days, and days of twice as many; how many rows that is."""
+    now = timezone.now()
+    partitions.ensure([now - timedelta(days=back) for back in range(2 * days + 1)], ("hour", "day"))
+    replica = Replica.objects.earliest("name").pk
+    return (
+        _insert(TrafficHour, "hour", days, replica, f"{BUSY} OR status = 200", buckets=8)
+        + _insert(TrafficDay, "day", 2 * days, replica, f"{BUSY} OR status = 200", buckets=25)
+        + _insert_resources(ResourceHour, "hour", days, BUSY)
+        + _insert_resources(ResourceDay, "day", 2 * days, "true")
+    )
+
+
+def _insert(
+    model: type[Model], grain: str, days: int, replica: uuid.UUID, which: str, *, buckets: int
+) -> int:
+    return _run(
+        f"""
+        INSERT INTO {model._meta.db_table} (time, api_id, replica_id, route, method, status, policy,
+            application, requests, received_bytes, sent_bytes, total, upstream)
+        SELECT time, api.id, %s, '0', method, status, policy, '', share, share * 300, share * 900,
+               histogram.value, histogram.value
+        FROM {_times(grain, days)}, apis_apiinstance AS api, {LABELS}, {_histogram(buckets)}
+        WHERE {which}
+        """,
+        [replica],
+    )
+
+
+def _insert_resources(model: type[Model], grain: str, days: int, which: str) -> int:
+    return _run(
+        f"""
+        INSERT INTO {model._meta.db_table} (time, api_id, method, resource, requests, client_errors,
+            server_errors, total)
+        SELECT time, api.id, 'GET', '/orders/' || number, 100, 3, 1, histogram.value
+        FROM {_times(grain, days)}, apis_apiinstance AS api, generate_series(1, 5) AS number,
+             {_histogram(20)}
+        WHERE {which}
+        """,
+        [],
+    )
+
+
+def _times(grain: str, days: int) -> str:
+    start = f"date_trunc('{grain}', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '{days} days'"
+    return f"generate_series({start}, now(), interval '1 {grain}') AS time"
+
+
+def _run(sql: str, parameters: list[Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return int(cursor.rowcount)

@@ -1,0 +1,187 @@
+"""Throughput and latency through Gatewright, bare Envoy, and others, one proxy thread each."""
+
+import base64
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import httpx
+
+from bench import bare_envoy, load, report, rivals
+from bench.load import Load
+from bench.processes import Cores, Failed, Place, family_cpu_seconds, free_port, running, wait_for
+
+CONNECTIONS = 32
+CREDENTIALS = base64.b64encode(f"{rivals.USER}:{rivals.PASSWORD}".encode()).decode()
+
+RESOURCES = """
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: ApiInstance
+metadata: {{name: {name}}}
+spec:
+  address: http://127.0.0.1:{port}/{name}
+  services:
+    backend:
+      address: http://127.0.0.1:{upstream_port}/
+      routes: [{{}}]
+  policies: {policies}
+---
+"""
+POLICIES = f"""
+    - policyRef: {{name: ip-allowlist}}
+      config: {{ips: ['127.0.0.0/8'], ipExpression: '#[attributes.remoteAddress]'}}
+    - policyRef: {{name: http-basic-authentication}}
+      config: {{username: {rivals.USER}, password: {rivals.PASSWORD}}}
+    - policyRef: {{name: rate-limiting}}
+      config: {{rateLimits: [{{maximumRequests: 2000000000, timePeriodInMilliseconds: 3600000}}]}}
+"""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """`costs` is processor time for each request, in microseconds: steadier than speed on a busy machine."""
+
+    name: str
+    place: Place
+    path: str = "/"
+    loads: list[Load] = field(default_factory=list)
+    alone: list[Load] = field(default_factory=list)
+    costs: list[float] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.place.port}{self.path}"
+
+    @property
+    def is_guarded(self) -> bool:
+        return "basic auth" in self.name
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Basic {CREDENTIALS}"} if self.is_guarded else {}
+
+    def run(self, seconds: float, cores: frozenset[int]) -> None:
+        """A round: all connections, then one alone."""
+        used = family_cpu_seconds(self.place.pid)
+        whole = load.wrk(
+            self.url, seconds=seconds, connections=CONNECTIONS, cores=cores, headers=self.headers
+        )
+        used = family_cpu_seconds(self.place.pid) - used
+        self.loads.append(whole)
+        self.costs.append(1e6 * used / max(1, whole.requests))
+        alone = load.wrk(
+            self.url, seconds=max(1, seconds / 4), connections=1, cores=cores, headers=self.headers
+        )
+        self.alone.append(alone)
+
+
+def measure(folder: Path, *, quick: bool, rounds: int) -> None:
+    cores = Cores.of_this_machine()
+    seconds = 2 if quick else 8
+    with _contenders(folder, cores) as contenders:
+        for one in contenders:
+            _check(one)
+            load.wrk(one.url, seconds=1, connections=CONNECTIONS, cores=cores.rest, headers=one.headers)
+        for number in range(rounds):
+            # Every other round backwards, so that nobody always follows the same neighbour.
+            for one in contenders if number % 2 == 0 else reversed(contenders):
+                report.progress(f"round {number + 1} of {rounds}: {one.name}")
+                one.run(seconds, cores.rest)
+    title = f"Throughput, one proxy thread, {CONNECTIONS} connections, medians of {rounds} rounds"
+    report.tell("throughput", title, _rows(contenders), quick=quick, rounds=rounds, seconds=seconds)
+
+
+def _rows(contenders: list[Contender]) -> list[Mapping[str, Any]]:
+    middle = {one.name: load.middle(one.loads) for one in contenders}
+    bare = middle["Envoy"].requests_per_second
+    logging = middle["Envoy, our access log"].requests_per_second
+    return [
+        {
+            "proxy": one.name,
+            "requests/s": round(middle[one.name].requests_per_second),
+            "p50 ms": middle[one.name].p50_ms,
+            "p99 ms": middle[one.name].p99_ms,
+            "p50 ms, 1 connection": load.middle(one.alone).p50_ms,
+            "CPU µs/request": median(one.costs),
+            "of Envoy": middle[one.name].requests_per_second / bare,
+            "of Envoy with log": middle[one.name].requests_per_second / logging,
+            "errors": sum(run.errors for run in (*one.loads, *one.alone)),
+            "spread": _spread(one.loads),
+        }
+        for one in contenders
+    ]
+
+
+def _spread(loads: list[Load]) -> str:
+    """The slowest and fastest round beside the median: how far the machine can be trusted."""
+    speeds = [one.requests_per_second for one in loads]
+    middle = load.middle(loads).requests_per_second
+    return f"{min(speeds) / middle - 1:+.0%} {max(speeds) / middle - 1:+.0%}"
+
+
+@contextmanager
+def _contenders(folder: Path, cores: Cores) -> Iterator[list[Contender]]:
+    """All of them run from start to end; those not under load sleep."""
+    with ExitStack() as started:
+        begin = started.enter_context
+        upstream = begin(rivals.upstream(folder / "upstream", cores)).port
+        bare, logging = begin(bare_envoy.envoy(folder / "envoy", upstream, cores))
+        ours = begin(gatewright(folder / "gatewright", upstream, cores))
+        traefik, traefik_guarded = begin(rivals.traefik(folder / "traefik", upstream, cores))
+        caddy, caddy_guarded = begin(rivals.caddy(folder / "caddy", upstream, cores))
+        yield [
+            Contender("Envoy", bare),
+            Contender("Envoy, our access log", logging),
+            Contender("Gatewright, no policy", ours, "/plain/"),
+            Contender("Gatewright, IP rule + basic auth + rate limit", ours, "/guarded/"),
+            Contender("Traefik", traefik),
+            Contender("Traefik, IP rule + basic auth + rate limit + log", traefik_guarded),
+            Contender("Caddy", caddy),
+            Contender("Caddy, IP rule + basic auth + log", caddy_guarded),
+            Contender("nginx", begin(rivals.nginx(folder / "nginx", upstream, cores))),
+            Contender("HAProxy", begin(rivals.haproxy(folder / "haproxy", upstream, cores))),
+        ]
+
+
+@contextmanager
+def gatewright(folder: Path, upstream_port: int, cores: Cores) -> Iterator[Place]:
+    """A gateway in Local Mode with the APIs /plain and /guarded; the agent has Envoy's core too."""
+    port = free_port()
+    resources = folder / "conf.d"
+    resources.mkdir(parents=True)
+    (resources / "apis.yaml").write_text(
+        "".join(
+            RESOURCES.format(name=name, port=port, upstream_port=upstream_port, policies=policies)
+            for name, policies in (("plain", "[]"), ("guarded", POLICIES))
+        )
+    )
+    command = [sys.executable, "-m", "gateways.agent.cli", "run", "--concurrency", "1"]
+    command += ["--local", str(resources), "--state", str(folder / "state")]
+    project = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    with running(
+        ["taskset", "-c", ",".join(map(str, sorted(cores.proxy))), *command],
+        folder=folder,
+        environment=project,
+    ) as process:
+        wait_for(lambda: _answers(port), 30, "gateway", alive=process, log=folder / "out.log")
+        yield Place(port, process.pid)
+
+
+def _answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/plain/", trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _check(one: Contender) -> None:
+    """It does what its name says, or the comparison is worth nothing."""
+    told = httpx.get(one.url, headers=one.headers, trust_env=False)
+    if told.status_code != 200 or told.text != rivals.BODY:
+        raise Failed(f"{one.name} answers {told.status_code}: {told.text[:200]}")
+    if one.is_guarded and httpx.get(one.url, trust_env=False).status_code != 401:
+        raise Failed(f"{one.name} lets callers without a password through")
