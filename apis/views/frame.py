@@ -34,10 +34,15 @@ class Run:
         return sum(one.state == "applied" for one in self.replicas)
 
     @property
-    def is_settled(self) -> bool:
-        """Nothing is awaited: a page may stop asking."""
-        waits = any(one.state in ("waiting", "silent") for one in self.replicas)
-        return not waits and self.status.state != "Applying"
+    def ask_seconds(self) -> int:
+        """How soon a page asks again: at once for an answer that is awaited, later for what may change
+        by itself, as when a port becomes free or a gateway goes away; never (0) while it is not deployed.
+        """
+        if self.status.state in ("Not deployed", "Unregistered"):
+            return 0
+        if any(one.state == "waiting" for one in self.replicas):
+            return 1
+        return 15 if self.status.state == "Active" else 5
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from apis.views.access import api_of, environment_of
 
 PAGE_SIZE = 25
 STATES = ("Active", "Failed", "Applying", "Partly applied", "Inactive", "Not deployed", "Unregistered")
-UNSETTLED = ("Applying", "Partly applied")
+UNSETTLED = ("Applying", "Partly applied", "Failed")
 COLUMNS = {
     "name": "asset__name",
     "label": "label",

@@ -72,17 +72,21 @@ def test_address_names_the_host_that_replicas_report(place: Place) -> None:
     assert "curl -i http://localhost:8081/orders" in text(place.client.get(f"/apis/{api.pk}"))
 
 
-def test_page_asks_until_every_replica_has_answered(place: Place) -> None:
-    api = make_saved_api(place, deploy=True)
+def test_page_asks_often_until_every_replica_has_answered(place: Place) -> None:
+    api = make_saved_api(place)
 
+    saved = text(place.client.get(f"/apis/{api.pk}/status"))
+    place.client.post(f"/apis/{api.pk}/deploy")
+    api.refresh_from_db()
     waiting = text(place.client.get(f"/apis/{api.pk}/status"))
     answer(api, place.gateway.replicas.get())
     settled = text(place.client.get(f"/apis/{api.pk}/status"))
 
     assert "Applying" in waiting
-    assert "hx-trigger" in waiting
+    assert "hx-trigger" not in saved
+    assert "every 1s" in waiting
     assert "in force on 1 of 1 replica" in settled
-    assert "hx-trigger" not in settled
+    assert "every 15s" in settled
 
 
 def test_refusal_shows_the_gateways_own_reason(place: Place) -> None:
@@ -93,6 +97,7 @@ def test_refusal_shows_the_gateways_own_reason(place: Place) -> None:
 
     assert "Failed" in page
     assert "port 8081 is taken by another process" in page
+    assert "every 5s" in page, "the port may become free"
 
 
 def test_deploy_undeploy_and_back(place: Place) -> None:
