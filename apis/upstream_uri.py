@@ -39,6 +39,8 @@ def fault(uri: str) -> str | None:
         return 'Write the upstream\'s URL, for example "https://backend.example.com:8443".'
     if len(uri) > MAX_LENGTH:
         return f"The URL is longer than {MAX_LENGTH} characters."
+    if "://" not in uri and uri.startswith("/"):
+        return f'"{uri}" is a path alone; write scheme and host too, for example "http://backend:8080{uri}".'
     if "://" not in uri:
         return f'"{uri}" has no scheme; write "http://{uri}" or "https://{uri}".'
     try:

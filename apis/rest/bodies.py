@@ -19,7 +19,9 @@ NO_TLS = "TLS contexts do not exist in this version yet; leave it null."
 KEPT = ("type", "isCloudHub", "referencesUserDomain", "responseTimeout", "muleVersion4OrAbove", "wsdlConfig")
 """Fields of `endpoint` that are given back as sent and not acted upon."""
 
-_NAMES = (
+Names = tuple[tuple[str, str], ...]
+
+_NAMES: Names = (
     (r"(base_path|port|protocol)", "endpoint.proxyUri"),
     (r"label", "instanceLabel"),
     (r"gateway", "deployment.targetId"),
@@ -33,17 +35,20 @@ _NAMES = (
     (r"config(.*)", r"configurationData\1"),
     (r"conditions(.*)", r"pointcutData\1"),
 )
+_ONE_URI: Names = ((r"routes\.0\.upstreams\.0\.uri", "endpoint.uri"),)
+"""Where the only upstream came from when the body has no routing."""
 
 
 @contextmanager
-def client_names() -> Iterator[None]:
-    """Raise a ValidationError with the names that REST clients know the fields by."""
+def client_names(body: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Raise a ValidationError with the names that the sender of the body knows the fields by."""
+    names = _NAMES if body is None or body.get("routing") else (*_ONE_URI, *_NAMES)
     try:
         yield
     except ValidationError as error:
         renamed: dict[str, list[ValidationError]] = {}
         for field, faults in error.error_dict.items():
-            renamed.setdefault(_client_name(field), []).extend(faults)
+            renamed.setdefault(_client_name(field, names), []).extend(faults)
         raise ValidationError(renamed) from error
 
 
@@ -191,8 +196,8 @@ def _version_of(api: ApiInstance, version: str) -> Asset | NewAsset:
     return found or NewAsset(asset.name, asset.asset_id, version, asset.api_version, asset.type)
 
 
-def _client_name(field: str) -> str:
-    for pattern, name in _NAMES:
+def _client_name(field: str, names: Names) -> str:
+    for pattern, name in names:
         if re.fullmatch(pattern, field):
             return re.sub(f"^{pattern}$", name, field)
     return field

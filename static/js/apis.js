@@ -7,7 +7,7 @@
     const draw = () => {
       const protocol = shown(form.querySelector("[name=protocol]:checked"), "http");
       const port = shown(form.querySelector("[name=port]"), "…");
-      const path = shown(form.querySelector("[name=base_path]"), "");
+      const path = shown(form.querySelector("[name=base_path]"), "").replace(/^\/?/, "/");
       output.value = `${protocol}://${output.dataset.address}:${port}${path}`;
     };
     form.addEventListener("input", draw);

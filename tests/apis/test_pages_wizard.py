@@ -273,7 +273,12 @@ def test_overlapping_base_path_names_the_other_api() -> None:
 
 @pytest.mark.parametrize(
     ("uri", "message"),
-    [("", "Write the upstream"), ("backend:8080", "has no scheme"), ("ftp://x", "not supported")],
+    [
+        ("", "Write the upstream"),
+        ("backend:8080", "has no scheme"),
+        ("ftp://x", "not supported"),
+        ("/v1", "http://backend:8080/v1"),
+    ],
 )
 def test_upstream_faults_stand_at_the_field(uri: str, message: str) -> None:
     place = make_place()

@@ -221,7 +221,10 @@ class TestInstances:
             ({"endpoint": {"uri": "http://b", "proxyUri": "0.0.0.0:8081/x"}}, "endpoint.proxyUri"),
             ({"endpoint": {"uri": "http://b", "proxyUri": "https://0.0.0.0:8443/x"}}, "TLS context"),
             ({"endpoint": {"uri": "http://b", "proxyUri": "http://0.0.0.0:99999/x"}}, "endpoint.proxyUri"),
-            ({"endpoint": {"uri": "backend.test", "proxyUri": None}}, "has no scheme"),
+            (
+                {"endpoint": {"uri": "backend.test", "proxyUri": None}},
+                'endpoint.uri: "backend.test" has no scheme',
+            ),
             ({"endpoint": {"type": "grpc"}}, "endpoint.type"),
             ({"endpoint": {}}, "at least one route"),
             (
