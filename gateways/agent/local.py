@@ -1,8 +1,10 @@
 """Local Mode: serves a folder of YAML files and takes every change of it into force."""
 
 import logging
+import os
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from watchfiles import watch
@@ -16,8 +18,12 @@ from gateways.agent.settings import RunSettings
 from gateways.agent.translate import translate
 from gateways.agent.uplink import Uplink
 
-RETRY_SECONDS = 3
+IDLE_SECONDS = 1
+"""How often, without news from the folder, it is looked at and what was refused is tried again."""
+
 log = logging.getLogger(__name__)
+
+Stamps = dict[str, tuple[int, int]]
 
 
 class NoFolder(RuntimeError):
@@ -59,6 +65,7 @@ class LocalReplica:
         self._applier = applier
         self._folder = folder
         self._told: tuple[ResourceAck, ...] = ()
+        self._seen: Stamps = {}
 
     def serve(self, debounce_seconds: float, stopping: threading.Event) -> None:
         self._applier.restore()
@@ -71,16 +78,18 @@ class LocalReplica:
             stop_event=stopping,
             recursive=False,
             yield_on_timeout=True,
-            rust_timeout=RETRY_SECONDS * 1000,
+            rust_timeout=IDLE_SECONDS * 1000,
             raise_interrupt=False,
         ):
-            if changes:
+            # A change made before the watch began, or on a file system that tells of none, shows in the stamps.
+            if changes or _stamps(self._folder) != self._seen:
                 self.refresh()
             else:
                 self._tell(self._applier.retry())
 
     def refresh(self) -> None:
         """Applies the folder as it is now. A file that does not read keeps everything as it was."""
+        self._seen = _stamps(self._folder)
         try:
             loaded = sources.load(self._folder)
         except OSError as error:
@@ -109,6 +118,13 @@ class LocalReplica:
         for one in ack.resources:
             sys.stdout.write(f"  {_line(one)}\n")
         sys.stdout.flush()
+
+
+def _stamps(folder: Path) -> Stamps:
+    """What tells one state of the folder from another; a folder that cannot be read has none."""
+    with suppress(OSError):
+        return {entry.name: (entry.stat().st_mtime_ns, entry.stat().st_ino) for entry in os.scandir(folder)}
+    return {}
 
 
 def _line(ack: ResourceAck) -> str:
