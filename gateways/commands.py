@@ -1,10 +1,18 @@
 """The commands that register and start a gateway, ready to be copied, for each platform."""
 
+import shlex
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
+from gateways.agent.console import is_loopback
 from gateways.models import Gateway, RegistrationToken
 
 IMAGE = "gatewright"
+LOCAL_NOTE = (
+    "The console is known by an address of this machine alone, so the gateway has to run here too. "
+    "For others, start the console with GATEWRIGHT_CONSOLE_URL set to an address that they reach."
+)
 
 
 @dataclass(frozen=True)
@@ -32,14 +40,19 @@ def _create(token: RegistrationToken, text: str, console_url: str, folder: str) 
     )
 
 
+def _program(console_url: str) -> tuple[str, str]:
+    """What to type for `gatewright`, and what to know of it: on this machine its whole path is known."""
+    own = Path(sys.executable).with_name("gatewright")
+    if is_loopback(console_url) and own.exists():
+        return shlex.quote(str(own)), LOCAL_NOTE
+    return "gatewright", "The command comes with Gatewright; in its checkout it is .venv/bin/gatewright."
+
+
 def _linux(token: RegistrationToken, text: str, console_url: str) -> list[Step]:
+    program, note = _program(console_url)
     return [
-        Step(
-            "Register",
-            f"gatewright {_create(token, text, console_url, '.')}",
-            "The command comes with Gatewright; in its checkout it is .venv/bin/gatewright.",
-        ),
-        Step("Start", "gatewright run --registration registration.yaml"),
+        Step("Register", f"{program} {_create(token, text, console_url, '.')}", note),
+        Step("Start", f"{program} run --registration registration.yaml"),
     ]
 
 
@@ -68,13 +81,14 @@ def _kubernetes(token: RegistrationToken, text: str, console_url: str) -> list[S
         "kubectl -n gatewright create secret generic registration --from-file=registration.yaml\n"
         "kubectl -n gatewright apply -f deploy/kubernetes.yaml"
     )
+    program, _ = _program(console_url)
     return [
         _build(
             "Make it known to the cluster: push it to your registry and name it in deploy/kubernetes.yaml."
         ),
         Step(
             "Register",
-            f"gatewright {_create(token, text, console_url, '.')}",
+            f"{program} {_create(token, text, console_url, '.')}",
             "Run it on any machine that reaches the console; the pods must reach the same address.",
         ),
         Step("Start", apply, "Each pod is a replica; scale the Deployment to have more."),

@@ -1,7 +1,9 @@
 """Runtime Manager's pages: who sees what, who may change what, and what they say."""
 
+import sys
 import uuid
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -141,6 +143,20 @@ def test_adding_shows_commands_that_hold_the_token(
     assert f"--organization={environment.organization_id}" in page
     assert token.token_hash not in page
     assert f"/gateways/tokens/{token.pk}" in page
+
+
+def test_the_command_runs_as_it_stands_where_only_this_machine_reaches_the_console(
+    manager: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GATEWRIGHT_CONSOLE_URL", raising=False)
+    own = str(Path(sys.executable).with_name("gatewright"))
+
+    def commands(host: str) -> list[str]:
+        page = manager.post("/gateways/add", {"name": "edge", "platform": "linux"}, headers={"Host": host})
+        return [step.command.split()[0] for step in page.context["steps"]]
+
+    assert commands("localhost:8000") == [own, own]
+    assert commands("console.example.com") == ["gatewright", "gatewright"]
 
 
 @pytest.mark.parametrize(("name", "words"), [("Edge!", "cannot be a name"), ("taken", "exists in"), ("", "")])
