@@ -1,5 +1,6 @@
 """What is allowed and probably not meant: warnings about single resources."""
 
+from base64 import b64decode
 from collections.abc import Iterator, Sequence
 
 from gateways.agent import resources as r
@@ -21,6 +22,8 @@ def _of(resource: r.AnyResource) -> Iterator[Fault]:
         yield from _upstream(resource, ("spec", "address"), resource.spec.address)
     elif isinstance(resource, r.PolicyBinding):
         yield from _tls_version(resource)
+    elif isinstance(resource, r.Secret):
+        yield from _base64(resource)
 
 
 def _listener(resource: r.ApiInstance) -> Iterator[Fault]:
@@ -48,6 +51,14 @@ def _tls_version(resource: r.PolicyBinding) -> Iterator[Fault]:
         return
     if resource.spec.config.get("minversion") in ("1.0", "1.1"):
         yield _warning(resource, ("spec", "config", "minversion"), "below 1.2 is not safe any more")
+
+
+def _base64(resource: r.Secret) -> Iterator[Fault]:
+    for name, text in (("crt", resource.spec.tls.crt), ("key", resource.spec.tls.key)):
+        try:
+            b64decode(text, validate=True)
+        except ValueError:
+            yield _warning(resource, ("spec", "tls", name), "is not base64")
 
 
 def _warning(resource: r.AnyResource, path: Path, message: str) -> Fault:

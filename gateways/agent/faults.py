@@ -66,10 +66,10 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
 def _message(kind: str, message: str) -> str:
     if kind == "extra_forbidden":
         return "there is no such field; check its spelling"
-    if kind == "missing":
+    if kind in ("missing", "union_tag_not_found"):
         return "is missing"
-    if kind == "union_tag_not_found":
-        return "is missing"
+    if kind == "string_type":
+        return "must be text; put it in quotes"
     if kind == "union_tag_invalid":
         return f"is not one of {message.rpartition(': ')[2]}"
     message = message.removeprefix("Value error, ")

@@ -195,6 +195,7 @@ AnyResource = Annotated[
     ApiInstance | PolicyBinding | Service | Configuration | Secret | Contract | Extension,
     Field(discriminator="kind"),
 ]
+KINDS = ("ApiInstance", "PolicyBinding", "Service", "Configuration", "Secret", "Contract", "Extension")
 RESOURCE: TypeAdapter[AnyResource] = TypeAdapter(AnyResource)
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,10 @@ class Document:
     @property
     def line(self) -> int:
         return self.node.start_mark.line + 1
+
+    def holds(self, problem: Problem) -> bool:
+        """Whether it is about this document."""
+        return problem.file == self.file and self.line <= problem.line <= self.node.end_mark.line + 1
 
     def problem(self, fault: Fault) -> Problem:
         return Problem(self.file, line_of(self.node, fault.path), str(fault), fault.is_warning)
@@ -132,8 +136,10 @@ def _document(reading: _Reading, file: Path, node: yaml.Node, data: Any) -> None
         return
     version = data.get("apiVersion")
     if version not in _VERSIONS:
-        text = f'apiVersion "{version}" is not {_VERSIONS[0]}; the document is ignored'
-        reading.problems.append(Problem(file, line_of(node, ["apiVersion"]), text, is_warning=True))
+        text = "is missing" if version is None else f'"{version}" is not {_VERSIONS[0]}'
+        problem = _at(file, node, data, ("apiVersion",), f"{text}; the document is ignored")
+        # What looks like one of ours may be the guard of an API: without it nothing goes on.
+        reading.problems.append(replace(problem, is_warning=data.get("kind") not in r.KINDS))
         return
     for path, name in _variables(data):
         if name not in reading.environ:
@@ -205,4 +211,4 @@ def _check_keys(node: yaml.Node) -> None:
 def _broken(file: Path, error: yaml.YAMLError | UnicodeDecodeError) -> Problem:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return Problem(file, error.problem_mark.line + 1, f"the YAML is broken: {error.problem}")
-    return Problem(file, 1, f"the file is not YAML: {error}")
+    return Problem(file, 1, f"the file is not YAML: {' '.join(str(error).split())}")

@@ -40,6 +40,15 @@ class _Index:
     of_service: dict[Key, list[r.PolicyBinding]] = field(default_factory=lambda: defaultdict(list))
     faults: list[Fault] = field(default_factory=list)
 
+    def warn(self, resource: r.AnyResource, path: Path, message: str) -> None:
+        self.faults.append(fault(resource, path, message, is_warning=True))
+
+    def miss(self, resource: r.AnyResource, path: Path, kind: str, key: Key) -> None:
+        known = self.services if kind == "Service" else self.apis
+        hint = did_you_mean(key[1], [name for namespace, name in known if namespace == key[0]])
+        message = f'there is no {kind} "{key[1]}" in namespace "{key[0]}"{hint}; applied to nothing'
+        self.faults.append(fault(resource, path, message))
+
 
 def translate(resources: Sequence[r.AnyResource]) -> Translation:
     """APIs keep the order of their resources: of two that clash, the later one is refused."""
@@ -53,6 +62,8 @@ def translate(resources: Sequence[r.AnyResource]) -> Translation:
             api = _api(resource, index.of_api[key], services, tls_of_ports)
             if clash := conflict(api, apis):
                 raise Faulty(fault(resource, ("spec", "address"), clash))
+            if not api.routes:
+                index.warn(resource, ("spec",), "has no services and no route; it answers 404")
             apis.append(api)
         except Faulty as error:
             refused[key] = str(error)
@@ -103,9 +114,11 @@ def _indexed(resources: Sequence[r.AnyResource]) -> _Index:
         if isinstance(resource, r.PolicyBinding):
             _bind(index, resource)
         elif isinstance(resource, r.Contract | r.Secret | r.Extension):
-            index.faults.append(
-                fault(resource, ("kind",), f"{resource.kind} is not supported yet; ignored", is_warning=True)
-            )
+            index.warn(resource, ("kind",), f"{resource.kind} is not supported yet; ignored")
+        if isinstance(resource, r.Contract):
+            key = resource.metadata.namespace, resource.spec.api_id
+            if key not in index.apis:
+                index.miss(resource, ("spec", "apiId"), "ApiInstance", key)
     return index
 
 
@@ -119,18 +132,17 @@ def _add(index: _Index, known: dict[Key, Any], resource: r.ApiInstance | r.Servi
 
 def _bind(index: _Index, binding: r.PolicyBinding) -> None:
     ref = binding.spec.target_ref
-    for api in targets(binding, list(index.apis.values())):
+    found = targets(binding, list(index.apis.values()))
+    for api in found:
         index.of_api[api.key].append(binding)
     if ref.kind == "Selector":
+        if not found:
+            index.warn(binding, ("spec", "targetRef"), "no ApiInstance has these labels; applied to nothing")
         return
     key = ref.namespace or binding.metadata.namespace, ref.name or ""
-    known: dict[Key, r.Service] | dict[Key, r.ApiInstance] = (
-        index.services if ref.kind == "Service" else index.apis
-    )
+    known = index.services if ref.kind == "Service" else index.apis
     if key not in known:
-        hint = did_you_mean(key[1], [name for namespace, name in known if namespace == key[0]])
-        message = f'there is no {ref.kind} "{key[1]}" in namespace "{key[0]}"{hint}; applied to nothing'
-        index.faults.append(fault(binding, ("spec", "targetRef", "name"), message))
+        index.miss(binding, ("spec", "targetRef", "name"), ref.kind, key)
     elif ref.kind == "Service":
         index.of_service[key].append(binding)
 

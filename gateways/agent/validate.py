@@ -29,13 +29,13 @@ class Checked:
 
     def lines(self) -> list[str]:
         """A line for each problem, and for each resource without one."""
-        troubled = {(problem.file, problem.line) for problem in self.problems}
         lines = [str(problem) for problem in self.problems]
+        faults = [problem for problem in self.problems if not problem.is_warning]
         for one in self.loaded.documents:
             subject = f"{one.file}:{one.line}: {one.resource.kind} {one.resource.metadata.name}"
             if one.resource.kind == "ApiInstance" and one.resource.key in self.refused:
                 lines.append(f"{subject}: would not be served")
-            elif (one.file, one.line) not in troubled:
+            elif not any(one.holds(fault) for fault in faults):
                 lines.append(f"{subject}: ok")
         return lines
 

@@ -57,7 +57,11 @@ def test_sound_resources_are_a_line_each(folder: Path, capsys: pytest.CaptureFix
         ("address: http", "adress: http", 6, "spec.adress: there is no such field"),
         ("metadata: {name: orders}", "metadata: {}", 4, "metadata.name: is missing"),
         ("kind: ApiInstance", "kind: ApiInstanze", 3, "ApiInstanze orders: kind: is not one of"),
+        ("name: orders", "name: 5", 4, "ApiInstance 5: metadata.name: must be text; put it in quotes"),
+        ("v1alpha1", "v1", 2, 'ApiInstance orders: apiVersion: "gateway.mulesoft.com/v1" is not gateway'),
+        ("apiVersion: gateway.mulesoft.com/v1alpha1", "", 3, "ApiInstance orders: apiVersion: is missing"),
         ("services: {", "services: [", 7, "the YAML is broken"),
+        ("name: orders", "name: \0", 1, "the file is not YAML: "),
         ("  services:", "  address: http://0.0.0.0:1\n  services:", 7, '"address" is given twice'),
     ],
 )
@@ -145,10 +149,11 @@ spec:
     code, lines = validate(capsys, folder, SOUND + orphan)
 
     assert code == 1
-    assert lines[0] == (
+    assert lines == [
         'a.yaml:13: PolicyBinding lost: spec.targetRef.name: there is no ApiInstance "order" in namespace'
-        ' "default"; did you mean "orders"?; applied to nothing'
-    )
+        ' "default"; did you mean "orders"?; applied to nothing',
+        "a.yaml:2: ApiInstance orders: ok",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -185,6 +190,43 @@ def test_warnings_do_not_fail(folder: Path, capsys: pytest.CaptureFixture[str]) 
         ["a.yaml:9", "warning"],
         ["a.yaml:2", "ApiInstance orders"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("document", "code", "said"),
+    [
+        (
+            "kind: PolicyBinding\nmetadata: {name: all}\nspec: {targetRef: {kind: Selector, selector:"
+            " {labels: {tier: public}}}, policyRef: {name: cors}}",
+            0,
+            "a.yaml:12: warning: PolicyBinding all: spec.targetRef: no ApiInstance has these labels",
+        ),
+        (
+            "kind: ApiInstance\nmetadata: {name: bare}\nspec: {address: 'http://0.0.0.0:8082'}",
+            0,
+            "a.yaml:12: warning: ApiInstance bare: spec: has no services and no route; it answers 404",
+        ),
+        (
+            "kind: Contract\nmetadata: {name: c}\nspec: {apiId: order, client: {id: a}}",
+            1,
+            'a.yaml:12: Contract c: spec.apiId: there is no ApiInstance "order" in namespace "default"; did',
+        ),
+        (
+            "kind: Secret\nmetadata: {name: s}\nspec: {tls: {crt: aGk=, key: not base64}}",
+            0,
+            "a.yaml:12: warning: Secret s: spec.tls.key: is not base64",
+        ),
+    ],
+)
+def test_reference_that_leads_nowhere_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], document: str, code: int, said: str
+) -> None:
+    text = f"{SOUND}---\napiVersion: gateway.mulesoft.com/v1alpha1\n{document}\n"
+
+    found, lines = validate(capsys, folder, text)
+
+    assert found == code
+    assert [line for line in lines if line.startswith(said)], lines
 
 
 def test_variables_come_from_the_environment(
