@@ -1,4 +1,10 @@
-"""Keeps the stack's programs running, and leaves none of them behind."""
+"""Keeps the stack's programs running, and leaves none of them behind.
+
+Supervisord, circus and honcho were tried in its place: each, when killed, leaves its programs running and
+unknown to its next start; honcho restarts nothing, and circus never gives up on what keeps crashing.
+Supervisord does the rest, but as a second daemon whose configuration (written out, quoted, reloaded over a
+socket) and client, with our record of processes still beside them, are more code than this module.
+"""
 
 import itertools
 import json
