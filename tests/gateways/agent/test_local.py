@@ -84,6 +84,18 @@ def test_changes_of_the_folder_come_into_force(local: Local) -> None:
     assert local.says("default/b: applied")
 
 
+def test_change_that_no_event_tells_is_found(local: Local, tmp_path: Path) -> None:
+    local.write("a")
+    (elsewhere,) = (path.rename(tmp_path / "mounted") for path in local.folder.iterdir())
+    (local.folder / "a.yaml").symlink_to(elsewhere)
+    local.start()
+    wait_until(lambda: local.status("/a") == 200)
+
+    elsewhere.write_text(elsewhere.read_text().replace("/a", "/moved"))
+
+    wait_until(lambda: local.status("/moved") == 200)
+
+
 def test_broken_file_keeps_the_last_good_configuration(local: Local) -> None:
     local.write("a")
     local.start()
