@@ -31,9 +31,15 @@ def network(entry: str) -> Network:
     try:
         if "%" in text:
             raise ValueError("an interface has no place in a list")
-        return ip_network(text)
+        return _unmapped(ip_network(text))
     except ValueError:
         raise ValueError(f'"{entry}" is not an IP address or network; {_remedy(text)}') from None
+
+
+def _unmapped(found: Network) -> Network:
+    """Requests' IPv4 addresses inside IPv6 are matched as IPv4, so entries of that form must be too."""
+    mapped = found.network_address.ipv4_mapped if isinstance(found, IPv6Network) else None
+    return found if mapped is None or found.prefixlen < 96 else IPv4Network((mapped, found.prefixlen - 96))
 
 
 def _remedy(text: str) -> str:

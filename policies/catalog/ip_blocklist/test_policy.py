@@ -6,7 +6,7 @@ import pytest
 
 from tests.policies.envoy import Envoy, compiled, running_envoy
 
-IPS = ["192.168", "203.0.113.0/25", "2001:db8::/33"]
+IPS = ["192.168", "203.0.113.0/25", "2001:db8::/33", "::ffff:100.64.0.0/106"]
 REMOTE = "#[attributes.remoteAddress]"
 
 
@@ -35,7 +35,17 @@ def test_other_address_passes(envoy: Envoy, address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["192.168.0.1", "203.0.113.5", "2001:db8::5", "::ffff:192.168.0.1", "x", ""]
+    "address",
+    [
+        "192.168.0.1",
+        "203.0.113.5",
+        "2001:db8::5",
+        "::ffff:192.168.0.1",
+        "100.65.0.1",
+        "::ffff:6441:1",
+        "x",
+        "",
+    ],
 )
 def test_listed_or_unreadable_address_is_refused(envoy: Envoy, address: str) -> None:
     answer = envoy.get("/real-ip", {"x-real-ip": address})
