@@ -13,7 +13,6 @@ urlpatterns = [
     path("apis/<int:pk>", detail.overview, name="api"),
     path("apis/<int:pk>/row", listing.row, name="api_row"),
     path("apis/<int:pk>/status", detail.status, name="api_status"),
-    path("apis/<int:pk>/where", detail.where, name="api_where"),
     path("apis/<int:pk>/gateway", detail.gateway, name="api_gateway"),
     path("apis/<int:pk>/deploy", detail.deploy, name="api_deploy"),
     path("apis/<int:pk>/undeploy", detail.undeploy, name="api_undeploy"),

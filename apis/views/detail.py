@@ -27,20 +27,15 @@ PAGE_SIZE = 20
 
 def overview(request: HttpRequest, pk: int) -> HttpResponse:
     api = api_of(request, pk)
-    context = {"run": run(api), "steps": lane(api), "routes": draft_of(api).routes}
+    context = {"with_where": True, "steps": lane(api), "routes": draft_of(api).routes}
     return render(request, "apis/api_overview.html", frame(request, api, "overview") | context)
 
 
 def status(request: HttpRequest, pk: int) -> HttpResponse:
-    """The line under the heading; it asks again only while an answer is awaited."""
+    """The line under the heading and, for the overview, its table of replicas: fresh, and of one moment."""
     api = api_of(request, pk)
-    return render(request, "apis/_status.html", {"api": api, "run": run(api)})
-
-
-def where(request: HttpRequest, pk: int) -> HttpResponse:
-    """The table of replicas on the overview, fresh."""
-    api = api_of(request, pk)
-    return render(request, "apis/_where.html", {"api": api, "run": run(api)})
+    context = {"api": api, "run": run(api), "with_where": "where" in request.GET}
+    return render(request, "apis/_state.html", context)
 
 
 def deployments(request: HttpRequest, pk: int) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.urls import NoReverseMatch, reverse
 
 from apis.addresses import consumer_address
 from apis.models import ApiInstance
-from apis.status import ApiStatus, ReplicaStatus, status_of, statuses
+from apis.status import ApiStatus, ReplicaStatus, runs_of
 from apis.views.access import scope_of
 
 TABS = (
@@ -53,7 +53,8 @@ class Tab:
 
 
 def run(api: ApiInstance) -> Run:
-    return Run(status_of(api), statuses(api))
+    """Read at once, so that what is said of the API and of its replicas agrees."""
+    return Run(*runs_of([api])[api.pk])
 
 
 def frame(request: HttpRequest, api: ApiInstance, tab: str) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The pages of one API, and what can be done to it as a whole."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -87,6 +89,23 @@ def test_page_asks_often_until_every_replica_has_answered(place: Place) -> None:
     assert "every 1s" in waiting
     assert "in force on 1 of 1 replica" in settled
     assert "every 15s" in settled
+
+
+def test_heading_and_table_of_replicas_are_refreshed_by_one_request(place: Place) -> None:
+    api = make_saved_api(place, deploy=True)
+
+    overview = text(place.client.get(f"/apis/{api.pk}"))
+    settings = text(place.client.get(f"/apis/{api.pk}/settings"))
+    (asked,) = re.findall(r'id="api-status"[^>]* hx-get="([^"]+)"', overview)
+    answer(api, place.gateway.replicas.get())
+    fresh = text(place.client.get(asked))
+
+    assert overview.count("every 1s") == 1
+    assert 'hx-select-oob="#where"' in overview
+    assert "in force on 1 of 1 replica" in fresh
+    assert 'id="where"' in fresh
+    assert "Applied" in fresh
+    assert 'hx-select-oob="#where"' not in settings
 
 
 def test_refusal_shows_the_gateways_own_reason(place: Place) -> None:

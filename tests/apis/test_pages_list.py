@@ -145,7 +145,6 @@ def test_another_organizations_apis_are_out_of_sight() -> None:
         "",
         "/row",
         "/status",
-        "/where",
         "/policies",
         "/routes",
         "/deployments",
