@@ -130,6 +130,14 @@ function axis(box, extra) {
   };
 }
 
+// A value with none on either side has no line, and would not be seen at all: it gets a point.
+function lone(plot, at, isShown) {
+  if (isShown) return null;
+  const values = plot.data[at];
+  const isEmpty = (place) => values[place] === null || values[place] === undefined;
+  return [...values.keys()].filter((place) => !isEmpty(place) && isEmpty(place - 1) && isEmpty(place + 1));
+}
+
 function options(box, data, series) {
   const { kind, unit } = box.dataset;
   const ordered = kind === "bars" ? [...series].reverse() : series;
@@ -172,7 +180,7 @@ function options(box, data, series) {
         const ink = colour(box, one.colour);
         return kind === "bars"
           ? { fill: ink, width: 0, paths, points: { show: false } }
-          : { stroke: ink, width: 1.75, paths, points: { size: 4, fill: ink } };
+          : { stroke: ink, width: 1.75, paths, points: { size: 4, fill: ink, filter: lone } };
       }),
     ],
     hooks: {
