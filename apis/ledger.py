@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from apis.models import ApiInstance, Asset, Route
-from console import audit
+from console import audit, parts
 from console.models import AuditEntry, Environment, User
 from gateways.models import Gateway
 
@@ -45,6 +45,9 @@ def enqueue(gateway_id: UUID) -> None:
     """Ask a worker to push. A broker that is away costs no saved change: heartbeats heal a missed push."""
     from apis.tasks import push_gateway
 
+    if not parts.is_valkey_up():
+        logger.warning("push was not enqueued gateway=%s error=%r", gateway_id, "Valkey does not answer")
+        return
     try:
         push_gateway.apply_async(args=(str(gateway_id),), retry=False)
     except (OperationalError, OSError) as error:

@@ -6,7 +6,7 @@ from celery import shared_task
 from celery.signals import worker_ready
 from django.core.cache import cache
 
-from console.health import PULSE_KEY, PULSE_SECONDS
+from console.parts import PULSE_KEY, PULSE_SECONDS
 
 
 @shared_task(expires=PULSE_SECONDS)

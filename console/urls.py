@@ -15,3 +15,5 @@ urlpatterns = [
     path("", include("analytics.urls")),
     path("", include("console.rest.urls")),
 ]
+
+handler500 = "console.away.server_error"

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
-from console.health import LOCAL_GATEWAY
 from console.models import Environment, User
+from console.parts import LOCAL_GATEWAY
 from console.stack.problem import Problem
 from gateways import change
 from gateways.agent import registration

@@ -10,7 +10,6 @@ from gateways.agent.console import Console, Refused, Unreachable
 from gateways.agent.intake import Intake
 from gateways.agent.protocol import Heartbeat, HeartbeatAnswer
 
-SLOWEST_RETRY_SECONDS = 30.0
 FIRST_SECONDS = 5
 REFUSED_RETRY_SECONDS = 60.0
 
@@ -80,9 +79,9 @@ class Pulse:
         self._intake.sent(ack)
 
     def _after_failure(self, error: Exception) -> float:
-        """Growing pauses with jitter, so that many replicas do not come back in one moment."""
+        """Pauses with jitter up to twice the usual, so that replicas do not come back all in one moment."""
         if not self._failures:
             log.warning("console=%s reachable=false reason=%r", self._console.url, str(error))
         self._failures += 1
-        pause: float = min(SLOWEST_RETRY_SECONDS, self._seconds * 2 ** min(self._failures - 1, 8))
+        pause = self._seconds * min(self._failures, 2)
         return float(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing

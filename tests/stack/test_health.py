@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from console import health, tasks
+from console import parts, tasks
 from gateways.models import Replica
 from tests.factories import make_gateway
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 def pulse() -> Iterator[None]:
     tasks.pulse()
     yield
-    cache.delete(health.PULSE_KEY)
+    cache.delete(parts.PULSE_KEY)
 
 
 def test_every_part_up_answers_200(client: Client, pulse: None) -> None:
@@ -32,7 +32,7 @@ def test_every_part_up_answers_200(client: Client, pulse: None) -> None:
 
 
 def test_a_silent_worker_answers_503(client: Client, pulse: None) -> None:
-    cache.set(health.PULSE_KEY, time.time() - 60)
+    cache.set(parts.PULSE_KEY, time.time() - 60)
 
     answer = client.get("/healthz")
 
@@ -54,10 +54,10 @@ def test_the_local_gateway_is_a_part_where_one_runs(
 @pytest.fixture
 def local_gateway() -> Iterator[uuid.UUID]:
     gateway = make_gateway()
-    health.LOCAL_GATEWAY.parent.mkdir(exist_ok=True)
-    health.LOCAL_GATEWAY.write_text(str(gateway.pk))
+    parts.LOCAL_GATEWAY.parent.mkdir(exist_ok=True)
+    parts.LOCAL_GATEWAY.write_text(str(gateway.pk))
     yield gateway.pk
-    health.LOCAL_GATEWAY.unlink()
+    parts.LOCAL_GATEWAY.unlink()
 
 
 def _connect(gateway_id: uuid.UUID) -> None:
