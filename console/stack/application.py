@@ -11,6 +11,9 @@ PROJECT = Path(__file__).resolve().parents[2]
 WEB, WORKERS, GATEWAY = 1, 2, 3
 """Stages: the gateway stops first, so that it can say goodbye and deliver what it counted."""
 
+ROOT_WARNING = "You're running the worker with superuser privileges"
+"""Celery has no setting against it. Root chose to run all of the stack, and our messages are JSON alone."""
+
 
 @dataclass(frozen=True)
 class Addresses:
@@ -45,7 +48,7 @@ def worker(environment: dict[str, str]) -> Program:
         "worker",
         "celery -A console.celery --skip-checks worker --pool threads --concurrency 4 "
         "--without-gossip --without-mingle --loglevel info",
-        environment,
+        {**environment, "PYTHONWARNINGS": f"ignore:{ROOT_WARNING}"},
         stage=WORKERS,
     )
 
