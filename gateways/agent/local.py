@@ -81,7 +81,7 @@ class LocalReplica:
             rust_timeout=IDLE_SECONDS * 1000,
             raise_interrupt=False,
         ):
-            # A change made before the watch began, or on a file system that tells of none, shows in the stamps.
+            # The stamps show what changed before the watch began, and where a file system tells nothing.
             if changes or _stamps(self._folder) != self._seen:
                 self.refresh()
             else:
