@@ -22,7 +22,7 @@ from gateways.agent.apply import Applier
 from gateways.agent.envoy import Envoy
 from gateways.agent.protocol import Ack
 from gateways.agent.resources import digest
-from gateways.agent.settings import Proxying
+from gateways.agent.settings import Limits, Proxying
 from gateways.agent.sources import load_text
 from tests.traffic.upstream import EchoServer, echo
 
@@ -72,10 +72,15 @@ class Gateway:
 
 @contextmanager
 def running_gateway(
-    yaml_text: str, tmp_path: Path, *, concurrency: int = 1, proxying: Proxying | None = None
+    yaml_text: str,
+    tmp_path: Path,
+    *,
+    concurrency: int = 1,
+    proxying: Proxying | None = None,
+    limits: Limits | None = None,
 ) -> Iterator[Gateway]:
     """Fails the test where an API is refused. With an empty text, nothing is applied yet."""
-    envoy = Envoy(tmp_path / "state", "test-replica", concurrency=concurrency, drain_seconds=1)
+    envoy = Envoy(tmp_path / "state", "test-replica", concurrency=concurrency, drain_seconds=1, limits=limits)
     with echo() as upstream:
         envoy.start()
         gateway = Gateway(envoy, upstream, proxying or Proxying())
