@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from policies.catalog.script import lua_filter
 from policies.contract import TYPE_URL, Filter, Scope
-from policies.expression.field import Expression
+from policies.expression.field import Expression, RequestExpression
 from policies.expression.lua import Source, Value, literal
 from policies.expression.nodes import Literal, Select, Variable
 
@@ -73,6 +73,18 @@ Addresses = Annotated[
     tuple[Annotated[str, AfterValidator(_checked)], ...],
     AfterValidator(_filled),
     Field(json_schema_extra={"minItems": 1, "maxItems": MAX_ENTRIES}),
+]
+
+
+FORWARDED_FOR = "#[attributes.headers['x-forwarded-for']]"
+
+AddressExpression = Annotated[
+    RequestExpression,
+    Field(
+        title="Where the address is read",
+        description="Of several addresses in the value the first one counts. Clients can forge headers: "
+        "where they reach the gateway directly, write #[attributes.remoteAddress].",
+    ),
 ]
 
 

@@ -2,9 +2,8 @@
 
 from pydantic import Field
 
-from policies.catalog.addresses import Addresses, address_filter
+from policies.catalog.addresses import FORWARDED_FOR, Addresses, AddressExpression, address_filter
 from policies.contract import Category, Compiled, Policy, PolicyConfig, Scope
-from policies.expression.field import RequestExpression
 
 NAME = "ip-blocklist"
 
@@ -14,13 +13,7 @@ class Config(PolicyConfig):
         title="Blocked addresses",
         description="Single addresses, networks (192.0.2.0/24, 2001:db8::/32) or leading octets (192.168).",
     )
-    ip_expression: RequestExpression = Field(
-        "#[attributes.headers['x-forwarded-for']]",
-        validate_default=True,
-        title="Where the address is read",
-        description="Of several addresses in the value the first one counts. Clients can forge headers: "
-        "where they reach the gateway directly, write #[attributes.remoteAddress].",
-    )
+    ip_expression: AddressExpression = Field(FORWARDED_FOR, validate_default=True)
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
