@@ -1,9 +1,37 @@
 """The console as gunicorn serves it."""
 
 import os
+from collections.abc import Iterable
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
-application = get_wsgi_application()
+DRAINED_BYTES = 64 * 1024 * 1024
+CHUNK_BYTES = 64 * 1024
+
+
+def drained(application: WSGIApplication) -> WSGIApplication:
+    """Reads what the application left of a request's body, so that a refusal reaches its sender.
+
+    A body over a limit is refused unread; closing the connection then would reset it, and a client that
+    still sends gets "broken pipe" where 413 and the reason were. Past DRAINED_BYTES it does.
+    """
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        answer = application(environ, start_response)
+        _drain(environ["wsgi.input"])
+        return answer
+
+    return serve
+
+
+def _drain(body: Any) -> None:
+    left = DRAINED_BYTES
+    while left > 0 and (chunk := body.read(CHUNK_BYTES)):
+        left -= len(chunk)
+
+
+application = drained(get_wsgi_application())
