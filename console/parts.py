@@ -37,6 +37,11 @@ class Part:
     def is_up(self) -> bool:
         return self.state == "up"
 
+    @property
+    def tone(self) -> str:
+        """The colour that goes with the state."""
+        return "ok" if self.is_up else "off" if self.state.startswith("unknown") else "bad"
+
 
 @dataclass
 class _Answer:

@@ -10,6 +10,7 @@ from django.utils.functional import SimpleLazyObject
 
 from apis.models import ApiInstance
 from console.models import Environment, Organization, User
+from console.pages import condition
 from gateways.models import Gateway
 from policies import catalog
 
@@ -43,6 +44,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in THEMES else "",
         "places": SimpleLazyObject(lambda: _places(request)),
         "scope_groups": SimpleLazyObject(lambda: scope_groups(request)),
+        "troubles": SimpleLazyObject(condition.troubles),
     }
 
 

@@ -124,8 +124,11 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (polls && document.hidden) event.preventDefault();
 });
 document.addEventListener("htmx:responseError", (event) => {
-  if (event.detail.xhr.status === 401) location.reload();
-  else if (!isPoll(event)) toast(`The console answered ${event.detail.xhr.status}. Nothing was changed; reload the page and try again.`, "bad");
+  const { status } = event.detail.xhr;
+  if (status === 401) location.reload();
+  else if (isPoll(event)) return;
+  else if (status === 503) toast("The console's database does not answer. Wait a little; then look whether this was done.", "bad");
+  else toast(`The console answered ${status}. Nothing was changed; reload the page and try again.`, "bad");
 });
 document.addEventListener("htmx:sendError", (event) => {
   if (!isPoll(event)) toast("The console cannot be reached. Check the connection and try again.", "bad");

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from console.pages import condition
 from console.pages.administration import apps, audit, organizations, users
 
 urlpatterns = [
@@ -33,4 +34,5 @@ urlpatterns = [
     path("administration/apps/<str:pk>/renew", apps.renew, name="connected_app_renew"),
     path("administration/apps/<str:pk>/delete", apps.delete, name="connected_app_delete"),
     path("administration/audit", audit.audit, name="audit"),
+    path("administration/system", condition.system, name="system"),
 ]

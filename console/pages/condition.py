@@ -1,0 +1,115 @@
+"""How the state of the console's parts is told to people: in a banner, and in full on a page."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from celery import current_app
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from kombu.exceptions import OperationalError
+
+from console import parts
+from console.models import User
+from console.parts import Part
+from gateways.models import Gateway, Replica
+
+PING_SECONDS = 1
+PULL = (
+    "Changes are saved, and gateways fetch them by themselves "
+    f"within {settings.HEARTBEAT_SECONDS} s instead of being pushed to."
+)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What people read of a part: what it is for, what is missing without it, and how to mend that."""
+
+    title: str
+    purpose: str
+    harm: str
+    remedy: str
+
+
+WORDS = {
+    "database": Words(
+        "PostgreSQL",
+        "Keeps everything that is saved.",
+        "No page can be shown. The gateways serve on.",
+        "Start it, and see that DATABASE_URL names it.",
+    ),
+    "valkey": Words(
+        "Valkey",
+        "Carries work to the workers, and counts wrong passwords.",
+        f"{PULL} Guessing passwords is not slowed down.",
+        "Start it, and see that REDIS_URL names it. The workers come back by themselves.",
+    ),
+    "worker": Words(
+        "Workers",
+        "Push changes to the gateways, and sum up traffic.",
+        f"{PULL} Charts over more than a few hours stay behind.",
+        "Start one: celery -A console.celery worker. Its log says why it ended.",
+    ),
+    "scheduler": Words(
+        "Scheduler",
+        "Has the workers sum up traffic, tidy up and push again what was missed.",
+        "Charts over more than a few hours stay behind, and old data is not removed.",
+        "Start one, and only one: celery -A console.celery beat.",
+    ),
+    "gateway": Words(
+        "Local gateway",
+        "The gateway that was started together with the console.",
+        "Its APIs may not be served, and its traffic arrives late.",
+        "See gateway.log in the folder logs of the state folder.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    part: Part
+    words: Words
+
+
+def troubles() -> list[Told]:
+    """For the banner: the part in the background that is away, if one is; the others may hang on it."""
+    return _told([part for part in parts.background() if not part.is_up][:1])
+
+
+def system(request: HttpRequest) -> HttpResponse:
+    """The page; for htmx, its table alone."""
+    assert isinstance(request.user, User)
+    gateways = Gateway.objects.visible_to(request.user).filter(is_revoked=False)
+    context = {
+        "told": _told(_closely(parts.look())),
+        "gateways": gateways.count(),
+        "connected": gateways.filter(pk__in=Replica.objects.connected().values("gateway")).count(),
+    }
+    name = "_system" if request.htmx else "system"  # type: ignore[attr-defined]
+    return render(request, f"console/administration/{name}.html", context)
+
+
+def _told(found: Iterable[Part]) -> list[Told]:
+    return [Told(part, WORDS[part.name]) for part in found]
+
+
+def _closely(found: list[Part]) -> list[Part]:
+    """The workers apart from the scheduler: only when both work does the pulse, but a worker can be asked."""
+    by_name = {part.name: part for part in found}
+    pulse = by_name["worker"]
+    scheduler = Part("scheduler", pulse.state, pulse.since)
+    if not pulse.is_up and by_name["valkey"].is_up:
+        if _some_worker_answers():
+            by_name["worker"] = Part("worker", "up")
+        else:
+            by_name["worker"] = Part("worker", "none answers", pulse.since)
+            scheduler = Part("scheduler", "unknown: no worker answers")
+    last = [by_name["gateway"]] if "gateway" in by_name else []
+    return [by_name["database"], by_name["valkey"], by_name["worker"], scheduler, *last]
+
+
+def _some_worker_answers() -> bool:
+    try:
+        return bool(current_app.control.ping(timeout=PING_SECONDS))
+    except (OperationalError, OSError):
+        return False
