@@ -3,7 +3,11 @@
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
+
+REMEMBERED = 4096
+"""Addresses; each is asked for several times a push."""
 
 _LISTENER_EXAMPLE = "write http://0.0.0.0:8081/base"
 _UPSTREAM_EXAMPLE = "write https://host:443"
@@ -39,6 +43,7 @@ class UpstreamAddress:
     has_port: bool
 
 
+@lru_cache(REMEMBERED)
 def listener_address(text: str) -> ListenerAddress:
     """Reads `http|https://IP:port[/basePath]`. Raises BadAddress."""
     parts = _split(text, ("http", "https"), _LISTENER_EXAMPLE)
@@ -72,6 +77,7 @@ def base_path(text: str) -> str:
     return path
 
 
+@lru_cache(REMEMBERED)
 def upstream_address(text: str) -> UpstreamAddress:
     """Reads `http|https|h2://host[:port]`; a path is returned for the caller to judge. Raises BadAddress."""
     parts = _split(text, tuple(_UPSTREAM_PORTS), _UPSTREAM_EXAMPLE)

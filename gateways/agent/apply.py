@@ -20,7 +20,8 @@ from gateways.agent.publish import Configuration, Publisher, Rejected
 from gateways.agent.resources import AnyResource
 from gateways.agent.settings import Proxying
 from gateways.agent.store import Store, Stored
-from gateways.agent.translate import Key, Translation, conflict, translate
+from gateways.agent.taken import Taken
+from gateways.agent.translate import Key, Memory, Translation, translate
 from gateways.agent.xds import CompiledApi, Compiler
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Applier:
         self._store = Store(envoy.state)
         self._lock = threading.RLock()
         self._serving: dict[Key, Serving] = {}
+        self._memory = Memory()
         self._checked: set[str] = set()
         self._snapshot: Stored | None = None
         self._ack: Ack | None = None
@@ -102,7 +104,7 @@ class Applier:
             if generation < self.generation:
                 raise StaleSnapshot(generation, self.generation)
             began, offered = time.monotonic(), Stored(generation, digest, tuple(resources), {})
-            translation = translate(resources)
+            translation = translate(resources, self._memory)
             compiler = Compiler(self.envoy.state, self._probed(translation.gateway), self._proxying)
             refused = dict(translation.refused)
             try:
@@ -150,7 +152,8 @@ class Applier:
         self, compiler: Compiler, translation: Translation, refused: dict[Key, str]
     ) -> dict[Key, CompiledApi]:
         """The APIs that can run, by key; the others are added to `refused` with the reason."""
-        good, reasons = candidate.compiled(compiler, translation.gateway.apis)
+        before = {key: one.compiled for key, one in self._serving.items()}
+        good, reasons = candidate.compiled(compiler, translation.gateway.apis, before)
         refused |= reasons
         for key in self._blocked(one.compiled for one in self._serving.values()):
             del self._serving[key]
@@ -210,8 +213,8 @@ class Applier:
         """The new versions, and the last good ones of the refused. What runs has the right of way."""
         while True:
             kept = {key: self._serving[key] for key in refused if key in self._serving}
-            standing = [one.compiled.api for one in kept.values()]
-            clashes = {key: conflict(one.api, standing) for key, one in good.items()}
+            standing = Taken(one.compiled.api for one in kept.values())
+            clashes = {key: standing.conflict(one.api) for key, one in good.items()}
             clashing = {key: reason for key, reason in clashes.items() if reason}
             if not clashing:
                 return {key: Serving(one, generation) for key, one in good.items()} | kept

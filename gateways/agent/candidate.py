@@ -1,7 +1,8 @@
 """Compiles APIs and asks Envoy about them, so that a faulty one is known before anything is written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from gateways.agent import ir
 from gateways.agent.translate import Key
@@ -9,13 +10,15 @@ from gateways.agent.verdict import verdict
 from gateways.agent.xds import CompiledApi, Compiler
 
 
-def compiled(compiler: Compiler, apis: Iterable[ir.Api]) -> tuple[dict[Key, CompiledApi], dict[Key, str]]:
-    """The APIs that compile, and the reasons of the others."""
+def compiled(
+    compiler: Compiler, apis: Iterable[ir.Api], before: Mapping[Key, CompiledApi] = MappingProxyType({})
+) -> tuple[dict[Key, CompiledApi], dict[Key, str]]:
+    """The APIs that compile, and the reasons of the others. What is as `before` is the same object."""
     good: dict[Key, CompiledApi] = {}
     refused: dict[Key, str] = {}
     for api in apis:
         try:
-            good[api.key] = compiler.api(api)
+            good[api.key] = compiler.api(api, before.get(api.key))
         except ValueError as error:
             refused[api.key] = str(error)
     return good, refused

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from gateways.agent.apply import Applier, StaleSnapshot
 from gateways.agent.faults import dotted, explained
 from gateways.agent.protocol import Ack
-from gateways.agent.resources import Snapshot
+from gateways.agent.reading import Reader
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ class Intake:
         self._gateway_id = gateway_id
         self._replica_id = replica_id
         self._lock = threading.Lock()
+        self._reader = Reader()
 
     def restore(self) -> None:
         """Bring into force what ran last."""
@@ -65,7 +66,7 @@ class Intake:
 
     def _take(self, body: bytes) -> Ack:
         try:
-            snapshot = Snapshot.model_validate_json(body)
+            snapshot = self._reader.read(body)
         except ValidationError as error:
             mistakes = [f"{dotted(path)}: {message}" for path, message in explained(error)]
             return self._unreadable(body, "; ".join(mistakes[:3]))

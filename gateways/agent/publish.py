@@ -5,19 +5,20 @@ A file's version is the digest of its content, so an unchanged file is not touch
 """
 
 import hashlib
-import json
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from gateways.agent import state as files
 from gateways.agent.admin import AdminUnreachable
 from gateways.agent.envoy import Envoy
-from gateways.agent.xds import discovery
+from policies.contract import TYPE_URL
 
 TAKE_SECONDS = 15
 WARM_SECONDS = 2
@@ -50,12 +51,14 @@ class Publisher:
 
         The routes of a port that is given up are emptied before its listener drains. Raises Rejected.
         """
-        rejected = self._rejections()
+        running = self._envoy.admin.stats(_STATS)
+        rejected = _rejected(running)
         self._write_frames(wanted.frames)
         known = {one["name"]: one for one in self._read("cds.json")}
-        version = self._write("cds.json", "cluster.v3.Cluster", {**known, **wanted.clusters}.values())
-        self._wait({_CDS: version}, rejected)
-        self._wait_until_warm()
+        grown = self._write_clusters({**known, **wanted.clusters})
+        if running.get(f"{_CDS}.version_text") != grown:
+            self._wait({_CDS: grown}, rejected)
+            self._wait_until_warm()
         versions: dict[str, str] = {}
         given_up = self._ports() - set(wanted.route_configs)
         for port, routes in [*wanted.route_configs.items(), *((port, _empty(port)) for port in given_up)]:
@@ -64,8 +67,9 @@ class Publisher:
                 versions[f"http.p{port}.rds.p{port}"] = version
         versions[_LDS] = self._write("lds.json", "listener.v3.Listener", wanted.listeners)
         self._wait(versions, rejected)
-        version = self._write("cds.json", "cluster.v3.Cluster", wanted.clusters.values())
-        self._wait({_CDS: version}, rejected)
+        pruned = self._write_clusters(wanted.clusters)
+        if pruned != grown:
+            self._wait({_CDS: pruned}, rejected)
         for port in given_up:
             (self._folder / f"rds-{port}.json").unlink(missing_ok=True)
 
@@ -79,7 +83,7 @@ class Publisher:
 
     def _read(self, name: str) -> list[dict[str, Any]]:
         try:
-            resources: list[dict[str, Any]] = json.loads((self._folder / name).read_bytes())["resources"]
+            resources: list[dict[str, Any]] = orjson.loads((self._folder / name).read_bytes())["resources"]
         except (FileNotFoundError, ValueError):
             return []
         return [{key: value for key, value in one.items() if key != "@type"} for one in resources]
@@ -88,18 +92,18 @@ class Publisher:
         found = (re.fullmatch(r"rds-([0-9]+)\.json", path.name) for path in self._folder.iterdir())
         return {int(match[1]) for match in found if match}
 
-    def _write(self, name: str, kind: str, resources: Any) -> str:
+    def _write_clusters(self, clusters: Mapping[str, dict[str, Any]]) -> str:
+        return self._write("cds.json", "cluster.v3.Cluster", [clusters[name] for name in sorted(clusters)])
+
+    def _write(self, name: str, kind: str, resources: Iterable[dict[str, Any]]) -> str:
         """Replaces the file where its content differs; returns the content's version."""
-        resources = list(resources)
-        plain = json.dumps(resources, sort_keys=True, separators=(",", ":"))
-        version = hashlib.sha256(plain.encode()).hexdigest()[:16]
+        typed = [{"@type": f"{TYPE_URL}envoy.config.{kind}", **resource} for resource in resources]
+        content = orjson.dumps(typed, option=orjson.OPT_SORT_KEYS)
+        version = hashlib.sha256(content).hexdigest()[:16]
         path = self._folder / name
         if not _has_version(path, version):
-            files.write_json(path, discovery(version, kind, resources))
+            files.write_bytes(path, b'{"version_info":"%s","resources":%s}' % (version.encode(), content))
         return version
-
-    def _rejections(self) -> int:
-        return _rejected(self._envoy.admin.stats(_STATS))
 
     def _wait(self, versions: Mapping[str, str], rejected: int) -> None:
         """Until Envoy names these versions as its own."""

@@ -1,7 +1,7 @@
 """From an API's inline services or its `route` bindings to its routes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -41,16 +41,24 @@ class RouteWeightedConfig(r.Model):
         return routes
 
 
+Answer = tuple[r.Service | None, tuple[r.PolicyBinding, ...]]
+"""What stands behind a service's key, and what targets it."""
+
+
 @dataclass(frozen=True)
 class Services:
-    """The Service resources, and the bindings that target each."""
+    """The Service resources, and the bindings that target each; `asked` is what was looked up."""
 
     by_key: Mapping[tuple[str, str], r.Service]
     bindings: Mapping[tuple[str, str], Sequence[r.PolicyBinding]]
+    asked: dict[tuple[str, str], Answer] = field(default_factory=dict)
+
+    def answer(self, key: tuple[str, str]) -> Answer:
+        return self.by_key.get(key), tuple(self.bindings.get(key, ()))
 
     def upstream(self, binding: r.PolicyBinding, path: Path, ref: DestinationRef) -> ir.Upstream:
         key = ref.namespace or binding.metadata.namespace, ref.name
-        service = self.by_key.get(key)
+        service, _ = self.asked[key] = self.answer(key)
         if service is None:
             hint = did_you_mean(ref.name, [name for namespace, name in self.by_key if namespace == key[0]])
             message = f'there is no Service "{ref.name}" in namespace "{key[0]}"{hint}'

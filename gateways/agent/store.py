@@ -90,16 +90,16 @@ class Store:
 
 
 def _sealed(stored: Stored) -> bytes:
-    text = json.dumps(_plain(stored), separators=(",", ":")).encode()
+    resources = _RESOURCES.dump_json(stored.resources, by_alias=True)
+    text = b'%s,"resources":%s}' % (json.dumps(_head(stored)).encode()[:-1], resources)
     return text + b"\nsha256 " + hashlib.sha256(text).hexdigest().encode() + b"\n"
 
 
-def _plain(stored: Stored) -> dict[str, Any]:
+def _head(stored: Stored) -> dict[str, Any]:
     return {
         "generation": stored.generation,
         "digest": stored.digest,
         "serving": [[*key, generation] for key, generation in sorted(stored.serving.items())],
-        "resources": _RESOURCES.dump_python(stored.resources, mode="json", by_alias=True),
     }
 
 

@@ -4,7 +4,7 @@ The unit of failure is one ApiInstance with everything that targets it.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,7 +15,8 @@ from gateways.agent import advice, configuration, ir, tls
 from gateways.agent import resources as r
 from gateways.agent.addresses import BadAddress, listener_address
 from gateways.agent.faults import Fault, Faulty, Path, did_you_mean, fault
-from gateways.agent.routing import ROUTE, Services, bound_route, config_faults, inline_routes, rules
+from gateways.agent.routing import ROUTE, Answer, Services, bound_route, config_faults, inline_routes, rules
+from gateways.agent.taken import Taken
 from policies.catalog import UnknownPolicy, find
 
 Key = tuple[str, str]
@@ -40,6 +41,10 @@ class _Index:
     of_service: dict[Key, list[r.PolicyBinding]] = field(default_factory=lambda: defaultdict(list))
     faults: list[Fault] = field(default_factory=list)
 
+    def given(self, key: Key) -> tuple[r.ApiInstance, tuple[r.PolicyBinding, ...]]:
+        """The API's own resource and what targets it."""
+        return self.apis[key], tuple(self.of_api.get(key, ()))
+
     def warn(self, resource: r.AnyResource, path: Path, message: str) -> None:
         self.faults.append(fault(resource, path, message, is_warning=True))
 
@@ -50,57 +55,72 @@ class _Index:
         self.faults.append(fault(resource, path, message))
 
 
-def translate(resources: Sequence[r.AnyResource]) -> Translation:
-    """APIs keep the order of their resources: of two that clash, the later one is refused."""
+@dataclass(frozen=True)
+class _Known:
+    """What an API became, and all that it was made from."""
+
+    given: tuple[r.ApiInstance, tuple[r.PolicyBinding, ...]]
+    tls: ir.InboundTls | None
+    services: Mapping[Key, Answer]
+    api: ir.Api
+
+
+@dataclass
+class Memory:
+    """What the APIs became at the last translation."""
+
+    known: Mapping[Key, _Known] = field(default_factory=dict)
+
+    def recalled(self, key: Key, index: _Index, tls_of_ports: Mapping[int, ir.InboundTls]) -> _Known | None:
+        """What is known of an API that would become the same again."""
+        found = self.known.get(key)
+        if found is None or found.given != index.given(key):
+            return None
+        if found.tls != tls_of_ports.get(found.api.listener.port):
+            return None
+        services = Services(index.services, index.of_service)
+        is_same = all(services.answer(asked) == answer for asked, answer in found.services.items())
+        return found if is_same else None
+
+
+def translate(resources: Sequence[r.AnyResource], memory: Memory | None = None) -> Translation:
+    """APIs keep the order of their resources: of two that clash, the later one is refused.
+
+    With a memory, an API of which nothing has changed since the last time is the same object again.
+    """
     index = _indexed(resources)
-    services = Services(index.services, index.of_service)
     tls_of_ports = _tls_of_ports(index)
+    taken = Taken()
     apis: list[ir.Api] = []
     refused: dict[Key, str] = {}
+    memory = memory or Memory()
+    known: dict[Key, _Known] = {}
     for key, resource in index.apis.items():
         try:
-            api = _api(resource, index.of_api[key], services, tls_of_ports)
-            if clash := conflict(api, apis):
+            found = memory.recalled(key, index, tls_of_ports) or _learned(key, index, tls_of_ports)
+            api = found.api
+            if clash := taken.conflict(api):
                 raise Faulty(fault(resource, ("spec", "address"), clash))
             if not api.routes:
                 index.warn(resource, ("spec",), "has no services and no route; it answers 404")
+            taken.add(api)
             apis.append(api)
+            known[key] = found
         except Faulty as error:
             refused[key] = str(error)
             index.faults += error.faults
+    memory.known = known
     settings, faults = configuration.read(resources)
     faults += advice.warnings(resources)
     return Translation(replace(settings, apis=tuple(apis)), refused, (*index.faults, *faults))
 
 
-def conflict(api: ir.Api, others: Iterable[ir.Api]) -> str | None:
-    """Why the API cannot stand beside the others on its port."""
-    mine, base = api.listener, f"{api.base_path}/"
-    for other in others:
-        theirs = other.listener
-        if theirs.port != mine.port:
-            continue
-        if theirs.host != mine.host:
-            return f"port {mine.port} is taken by API {other.name} on {theirs.host}; use the same address"
-        if (theirs.tls is None) != (mine.tls is None):
-            return f"port {mine.port} is taken by API {other.name} with the other scheme; use another port"
-        taken = f"{other.base_path}/"
-        if base.startswith(taken) or taken.startswith(base):
-            return (
-                f"base path {api.base_path or '/'} on port {mine.port} overlaps {other.base_path or '/'}"
-                f" of API {other.name}; choose another base path or port"
-            )
-    return None
-
-
-def targets(binding: r.PolicyBinding, apis: Sequence[r.ApiInstance]) -> list[r.ApiInstance]:
-    """The ApiInstances that a binding applies to; empty for one that targets a Service."""
-    ref = binding.spec.target_ref
-    if ref.kind == "Selector":
-        wanted = ref.selector.labels if ref.selector else {}
-        return [api for api in apis if wanted.items() <= api.metadata.labels.items()]
-    key = ref.namespace or binding.metadata.namespace, ref.name
-    return [api for api in apis if ref.kind == "ApiInstance" and api.key == key]
+def _learned(key: Key, index: _Index, tls_of_ports: Mapping[int, ir.InboundTls]) -> _Known:
+    """Raises Faulty."""
+    services = Services(index.services, index.of_service)
+    resource, bindings = index.given(key)
+    api = _api(resource, bindings, services, tls_of_ports)
+    return _Known((resource, bindings), tls_of_ports.get(api.listener.port), services.asked, api)
 
 
 def _indexed(resources: Sequence[r.AnyResource]) -> _Index:
@@ -132,10 +152,11 @@ def _add(index: _Index, known: dict[Key, Any], resource: r.ApiInstance | r.Servi
 
 def _bind(index: _Index, binding: r.PolicyBinding) -> None:
     ref = binding.spec.target_ref
-    found = targets(binding, list(index.apis.values()))
-    for api in found:
-        index.of_api[api.key].append(binding)
     if ref.kind == "Selector":
+        wanted = ref.selector.labels if ref.selector else {}
+        found = [key for key, api in index.apis.items() if wanted.items() <= api.metadata.labels.items()]
+        for key in found:
+            index.of_api[key].append(binding)
         if not found:
             index.warn(binding, ("spec", "targetRef"), "no ApiInstance has these labels; applied to nothing")
         return
@@ -143,15 +164,15 @@ def _bind(index: _Index, binding: r.PolicyBinding) -> None:
     known = index.services if ref.kind == "Service" else index.apis
     if key not in known:
         index.miss(binding, ("spec", "targetRef", "name"), ref.kind, key)
-    elif ref.kind == "Service":
-        index.of_service[key].append(binding)
+    else:
+        (index.of_service if ref.kind == "Service" else index.of_api)[key].append(binding)
 
 
 def _api(
     resource: r.ApiInstance,
     bindings: Sequence[r.PolicyBinding],
     services: Services,
-    tls_of_ports: dict[int, ir.InboundTls],
+    tls_of_ports: Mapping[int, ir.InboundTls],
 ) -> ir.Api:
     """Raises Faulty with everything that is wrong with the API."""
     faults: list[Fault] = []
@@ -195,7 +216,7 @@ def _check_style(resource: r.ApiInstance, binding: r.PolicyBinding) -> None:
 
 
 def _listener(
-    resource: r.ApiInstance, bindings: Sequence[r.PolicyBinding], tls_of_ports: dict[int, ir.InboundTls]
+    resource: r.ApiInstance, bindings: Sequence[r.PolicyBinding], tls_of_ports: Mapping[int, ir.InboundTls]
 ) -> tuple[ir.Listener, str]:
     path: Path = ("spec", "address")
     try:

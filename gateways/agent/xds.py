@@ -6,7 +6,7 @@ A route carries its API's whole policy chain, so both change in one step (see `c
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,20 @@ from gateways.agent.listener import listener, probe_listener, route_config_name
 from gateways.agent.match import Match, matches
 from gateways.agent.settings import Proxying
 from policies.catalog import find
-from policies.contract import TYPE_URL, Scope
+from policies.contract import Scope
 
 _FRACTION = 1_000_000
 
 
 @dataclass(frozen=True)
 class CompiledApi:
-    """One API as Envoy has it; `clusters` by name, `frames` of its policies' scripts by id."""
+    """One API as Envoy has it; `clusters` by name, `frames` of its policies' scripts by id.
+
+    `settings` are those of the compiler that made it.
+    """
 
     api: ir.Api
+    settings: tuple[Any, ...]
     routes: tuple[dict[str, Any], ...]
     clusters: Mapping[str, dict[str, Any]]
     frames: Mapping[str, str]
@@ -46,13 +50,24 @@ class Compiler:
     gateway: ir.Gateway
     proxying: Proxying
 
-    def api(self, api: ir.Api) -> CompiledApi:
-        """Raises ValueError where a policy cannot be compiled; the text names its binding."""
+    @cached_property
+    def settings(self) -> tuple[Any, ...]:
+        """All that an API is compiled with, beside itself."""
+        return self.state, self.proxying, replace(self.gateway, apis=())
+
+    def api(self, api: ir.Api, before: CompiledApi | None = None) -> CompiledApi:
+        """What it is as Envoy has it; `before` itself where that is the same.
+
+        Raises ValueError where a policy cannot be compiled; the text names its binding.
+        """
+        if before and before.settings == self.settings and (before.api is api or before.api == api):
+            return before
         idle = self.gateway.upstream_idle_seconds or self.proxying.upstream_idle_seconds
         steps, route_config = self._steps(api)
         slots = {**filled(api.base_path, steps), **route_config}
         return CompiledApi(
             api,
+            self.settings,
             tuple(self._routes(api, {"typed_per_filter_config": slots} if slots else {})),
             {cluster_name(one): cluster(one, self.proxying, idle) for one in api.upstreams},
             frames(steps),
@@ -145,14 +160,6 @@ class Compiler:
         if self.proxying.rewrites_host:
             to["host_rewrite_literal"] = target.upstream.authority
         return to
-
-
-def discovery(version: str, kind: str, resources: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """A file of discovered resources; `kind` is such as "listener.v3.Listener"."""
-    return {
-        "version_info": version,
-        "resources": [{"@type": f"{TYPE_URL}envoy.config.{kind}", **resource} for resource in resources],
-    }
 
 
 def _nothing_here() -> dict[str, Any]:

@@ -1,0 +1,137 @@
+"""What has not changed since the last push is not read, translated or compiled again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from gateways.agent import ir
+from gateways.agent.candidate import compiled
+from gateways.agent.reading import Reader
+from gateways.agent.resources import AnyResource, PolicyBinding, Service, Snapshot, digest
+from gateways.agent.settings import Proxying
+from gateways.agent.sources import load_text
+from gateways.agent.translate import Memory, translate
+from gateways.agent.xds import Compiler
+
+APIS = """
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: ApiInstance
+metadata: {name: orders}
+spec: {address: "http://0.0.0.0:8081/orders"}
+---
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: ApiInstance
+metadata: {name: catalog}
+spec: {address: "http://0.0.0.0:8081/catalog", services: {backend: {address: "http://backend:1"}}}
+---
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: Service
+metadata: {name: store}
+spec: {address: "http://store:1"}
+---
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: PolicyBinding
+metadata: {name: to-store}
+spec:
+  targetRef: {name: orders}
+  policyRef: {name: route}
+  config: {destinationRef: {name: store}}
+---
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: PolicyBinding
+metadata: {name: header}
+spec:
+  targetRef: {name: orders}
+  policyRef: {name: header-injection}
+  config: {outboundHeaders: [{key: x-version, value: "1"}]}
+"""
+ORDERS, CATALOG = ("default", "orders"), ("default", "catalog")
+
+
+def resources(text: str = APIS) -> tuple[AnyResource, ...]:
+    return tuple(load_text(text).resources)
+
+
+def body(given: Sequence[AnyResource]) -> bytes:
+    snapshot = Snapshot(gateway="g", generation=1, digest=digest(given), resources=tuple(given))
+    return snapshot.model_dump_json(by_alias=True).encode()
+
+
+def of_key(apis: Sequence[ir.Api]) -> dict[tuple[str, str], ir.Api]:
+    return {api.key: api for api in apis}
+
+
+def test_unchanged_resources_are_the_same_objects() -> None:
+    reader = Reader()
+    before = reader.read(body(resources()))
+
+    after = reader.read(body(resources(APIS.replace('value: "1"', 'value: "2"'))))
+
+    same = [one is other for one, other in zip(before.resources, after.resources, strict=True)]
+    assert same == [True, True, True, True, False]
+    assert isinstance(after.resources[-1], PolicyBinding)
+    assert after == Snapshot.model_validate_json(body(after.resources))
+
+
+@pytest.mark.parametrize(
+    "broken", [b"", b"{", b"[]", b'{"resources": 1}', b'{"resources": [{"kind": "Nothing"}]}']
+)
+def test_what_cannot_be_read_is_refused(broken: bytes) -> None:
+    with pytest.raises(ValidationError):
+        Reader().read(broken)
+
+
+def test_a_fault_is_located_in_the_whole() -> None:
+    with pytest.raises(ValidationError) as refused:
+        Reader().read(body(resources()).replace(b"http://store:1", b'x", "no": "'))
+
+    assert refused.value.errors()[0]["loc"][:2] == ("resources", 2)
+
+
+def test_unchanged_api_is_translated_once() -> None:
+    memory = Memory()
+    before = of_key(translate(resources(), memory).gateway.apis)
+
+    after = of_key(translate(resources(APIS.replace('value: "1"', 'value: "2"')), memory).gateway.apis)
+
+    assert after[CATALOG] is before[CATALOG]
+    assert after[ORDERS] != before[ORDERS]
+
+
+def test_changed_service_changes_the_api_that_is_routed_to_it() -> None:
+    memory = Memory()
+    translate(resources(), memory)
+
+    after = of_key(
+        translate(resources(APIS.replace("http://store:1", "http://store:2")), memory).gateway.apis
+    )
+
+    assert after[ORDERS].upstreams[0].port == 2
+
+
+def test_service_that_is_gone_refuses_the_api() -> None:
+    memory = Memory()
+    translate(resources(), memory)
+
+    after = translate([one for one in resources() if not isinstance(one, Service)], memory)
+
+    assert "store" in after.refused[ORDERS]
+    assert of_key(after.gateway.apis).keys() == {CATALOG}
+
+
+def test_unchanged_api_is_compiled_once_under_the_same_settings() -> None:
+    gateway = translate(resources()).gateway
+    first, _ = compiled(_compiler(gateway), gateway.apis)
+
+    again, _ = compiled(_compiler(gateway), gateway.apis, first)
+    slower, _ = compiled(_compiler(gateway, upstream_response_seconds=99), gateway.apis, first)
+
+    assert all(again[key] is first[key] for key in first)
+    assert slower[ORDERS].routes != first[ORDERS].routes
+
+
+def _compiler(gateway: ir.Gateway, **proxying: Any) -> Compiler:
+    return Compiler(Path("/state"), gateway, Proxying(**proxying))
