@@ -1,16 +1,14 @@
 """Questions and orders to a running Envoy, over its admin Unix socket."""
 
 import os
-import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+import socket
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
-import httpx
-
-_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Never used; httpx would load the system's CAs for each client instead, which takes 20 ms."""
+import orjson
 
 
 class AdminUnreachable(RuntimeError):
@@ -18,24 +16,24 @@ class AdminUnreachable(RuntimeError):
 
 
 class Admin:
-    """`socket` may be longer than the 108 bytes that a socket's address holds."""
+    """The path of its socket may be longer than the 108 bytes that a socket's address holds."""
 
-    def __init__(self, socket: Path, timeout_seconds: float = 5) -> None:
-        self._socket = socket
+    def __init__(self, path: Path, timeout_seconds: float = 5) -> None:
+        self._socket = path
         self._timeout_seconds = timeout_seconds
 
     def server_info(self) -> dict[str, Any]:
         """State, version, uptime, node and command line of the Envoy that answers."""
-        answer: dict[str, Any] = self._ask("GET", "/server_info").json()
+        answer: dict[str, Any] = orjson.loads(self._ask("GET", "/server_info"))
         return answer
 
     def stats(self, pattern: str) -> dict[str, int | str]:
         """Counters, gauges and texts whose name matches the regular expression."""
-        answer = self._ask("GET", "/stats", params={"format": "json", "filter": pattern}).json()
+        answer = orjson.loads(self._ask("GET", "/stats", {"format": "json", "filter": pattern}))
         return {stat["name"]: stat["value"] for stat in answer["stats"] if "name" in stat}
 
     def listeners(self) -> tuple[str, ...]:
-        answer = self._ask("GET", "/listeners", params={"format": "json"}).json()
+        answer = orjson.loads(self._ask("GET", "/listeners", {"format": "json"}))
         return tuple(status["name"] for status in answer.get("listener_statuses", ()))
 
     def reopen_logs(self) -> None:
@@ -44,28 +42,39 @@ class Admin:
     def drain(self) -> None:
         """Answers say `Connection: close` or GOAWAY from now on; listeners close after the drain time."""
         self._ask("POST", "/healthcheck/fail")
-        self._ask("POST", "/drain_listeners", params={"graceful": ""})
+        self._ask("POST", "/drain_listeners", {"graceful": ""})
 
     def quit(self) -> None:
         self._ask("POST", "/quitquitquit")
 
-    def _ask(self, method: str, path: str, params: dict[str, str] | None = None) -> httpx.Response:
+    def _ask(self, method: str, path: str, params: Mapping[str, str] | None = None) -> bytes:
+        connection = _Connection(self._socket, self._timeout_seconds)
         try:
-            with _short(self._socket) as socket:
-                transport = httpx.HTTPTransport(uds=socket, verify=_NO_TLS)
-                with httpx.Client(
-                    transport=transport, trust_env=False, timeout=self._timeout_seconds
-                ) as client:
-                    return client.request(method, f"http://envoy{path}", params=params).raise_for_status()
-        except (httpx.HTTPError, OSError) as error:
-            raise AdminUnreachable(f"Envoy's admin socket {self._socket}: {error}") from None
+            connection.request(method, f"{path}?{urlencode(params)}" if params else path)
+            answer = connection.getresponse()
+            content = answer.read()
+            if answer.status != 200:
+                raise HTTPException(f"{path} answered {answer.status}")
+        except (HTTPException, OSError) as error:
+            raise AdminUnreachable(f"Envoy's admin socket {self._socket}: {error!r}") from None
+        finally:
+            connection.close()
+        return content
 
 
-@contextmanager
-def _short(socket: Path) -> Iterator[str]:
-    """A name of the socket that fits into a socket's address, through its folder's descriptor."""
-    folder = os.open(socket.parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{socket.name}"
-    finally:
-        os.close(folder)
+class _Connection(HTTPConnection):
+    """HTTP over a Unix socket. A push asks several times, and a client of more parts takes 3 ms each time."""
+
+    def __init__(self, path: Path, timeout_seconds: float) -> None:
+        super().__init__("envoy", timeout=timeout_seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        """Through the folder's descriptor, whose name is short enough for a socket's address."""
+        folder = os.open(self._path.parent, os.O_PATH | os.O_DIRECTORY)
+        self.sock = socket.socket(socket.AF_UNIX)
+        try:
+            self.sock.settimeout(self.timeout)
+            self.sock.connect(f"/proc/self/fd/{folder}/{self._path.name}")
+        finally:
+            os.close(folder)

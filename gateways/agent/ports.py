@@ -5,6 +5,8 @@ import socket
 from pathlib import Path
 
 _LISTENING = "0A"
+_found: dict[tuple[int, int], tuple[Path, str]] = {}
+"""Where the socket of (process, port) was found: the kernel's tables are long when connections are many."""
 
 
 def why_not(host: str, port: int, envoy_pid: int | None) -> str | None:
@@ -24,13 +26,28 @@ def why_not(host: str, port: int, envoy_pid: int | None) -> str | None:
 
 def is_held(port: int, pid: int) -> bool:
     """Whether the process listens on the port."""
+    descriptor, name = _found.get((pid, port), (None, ""))
+    if descriptor and _name(descriptor) == name:
+        return True
     folder = Path(f"/proc/{pid}")
-    inodes = {inode for table in ("tcp", "tcp6") for inode in _inodes(folder / "net" / table, port)}
+    tables = (folder / "net" / name for name in ("tcp", "tcp6"))
+    names = {f"socket:[{inode}]" for table in tables for inode in _inodes(table, port)}
     try:
-        links = [str(link.readlink()) for link in (folder / "fd").iterdir()]
+        descriptors = list((folder / "fd").iterdir())
     except OSError:
         return False
-    return any(link == f"socket:[{inode}]" for link in links for inode in inodes)
+    for descriptor in descriptors:
+        if (name := _name(descriptor)) in names:
+            _found[pid, port] = descriptor, name
+            return True
+    return False
+
+
+def _name(descriptor: Path) -> str:
+    try:
+        return str(descriptor.readlink())
+    except OSError:
+        return ""
 
 
 def _inodes(table: Path, port: int) -> list[str]:
