@@ -33,7 +33,11 @@ def record(gateway: Gateway, heartbeat: Heartbeat) -> HeartbeatAnswer:
     replica.last_heartbeat_at = now
     replica.stopped_at = now if heartbeat.state == "stopped" else None
     replica.generation, replica.digest = heartbeat.generation, heartbeat.digest
-    replica.envoy = heartbeat.envoy | {"phase": heartbeat.state, "shed": heartbeat.shed}
+    replica.envoy = heartbeat.envoy | {
+        "phase": heartbeat.state,
+        "shed": heartbeat.shed,
+        "warnings": heartbeat.warnings,
+    }
     replica.save()
     return answer(_not_behind(gateway, heartbeat), heartbeat)
 

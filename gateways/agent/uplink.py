@@ -8,17 +8,20 @@ batch starts where the last committed one ended.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from gateways.agent.admin import AdminUnreachable
 from gateways.agent.console import Refused, Unreachable
-from gateways.agent.logfiles import LogFile, LogFiles
+from gateways.agent.logfiles import LogFile, LogFiles, lines
+from gateways.agent.lostlines import LostLines
 from gateways.agent.protocol import TrafficAnswer, TrafficBatch
 from gateways.agent.windows import Labels, Tally, catalog_refusals
 
 INTERVAL_SECONDS = 2.0
 LAST_SECONDS = 5.0
+FLUSHED_SECONDS = 0.05
 CHUNK_BYTES = 1024 * 1024
 SAMPLES_PER_SECOND = 25
 SAMPLES_PER_BATCH = 500
@@ -33,9 +36,9 @@ class Uplink:
     """Counts what Envoy logged and posts it, every INTERVAL_SECONDS, from a thread of its own.
 
     `send` posts one body and returns the console's answer, or raises Unreachable or Refused; None in
-    Local Mode, where the log is only rotated. `shed` is how many lines were not counted, by reason,
-    since the start: "disk" (deleted before they could be shipped), "malformed", "refused" (by the
-    console), "overlong".
+    Local Mode, where the log is only rotated. `stats` asks Envoy for its own. `shed` is how many lines
+    were not counted, by reason, since the start: "disk" (deleted before they could be shipped, or never
+    written), "malformed", "refused" (by the console), "overlong".
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Uplink:
         replica_id: str,
         *,
         reopen: Callable[[], object],
+        stats: Callable[[str], Mapping[str, int | str]] | None = None,
         files: LogFiles | None = None,
         chunk_bytes: int = CHUNK_BYTES,
     ) -> None:
@@ -58,7 +62,9 @@ class Uplink:
         self._shipped: set[int] = set()
         self._samples = float(SAMPLES_PER_BATCH)
         self._sampled_at = time.monotonic()
+        self._look_at = 0.0
         self._stopping = threading.Event()
+        self._lost = LostLines(self._files, stats, self._wait_for_flush) if stats else None
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
 
     def start(self) -> None:
@@ -92,7 +98,11 @@ class Uplink:
     def _step(self, pause: float) -> float:
         """Ship once; after how many seconds to do it again."""
         try:
+            self._look_for_lost()
             return 0.0 if self.ship() else INTERVAL_SECONDS
+        except OSError as error:
+            pause = INTERVAL_SECONDS
+            log.error("uplink=waiting retry_seconds=%.0f reason=%r", pause, str(error))
         except (Unreachable, Refused) as error:
             pause = min(max(2 * pause, INTERVAL_SECONDS), SLOWEST_RETRY_SECONDS)
             log.warning("uplink=waiting retry_seconds=%.0f reason=%r", pause, str(error))
@@ -100,6 +110,22 @@ class Uplink:
             pause = SLOWEST_RETRY_SECONDS
             log.exception("uplink=failed retry_seconds=%.0f", pause)
         return pause
+
+    def _look_for_lost(self) -> None:
+        """Tell of what the disk did not take."""
+        if self._lost is None or time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + INTERVAL_SECONDS
+        before = self._lost.total
+        try:
+            self._lost.look()
+        except AdminUnreachable:
+            return
+        if self._lost.total > before:
+            self._add_shed([("disk", self._lost.total - before)])
+
+    def _wait_for_flush(self) -> None:
+        self._stopping.wait(FLUSHED_SECONDS)
 
     def _ship(self, file: LogFile, send: Send) -> bool:
         """Ship the next batch of this file. False when there is nothing new in it."""
@@ -165,8 +191,11 @@ class Uplink:
     def _drop_over_limit(self) -> None:
         while file := self._files.oldest_over_limit():
             if self._send is not None and file.id not in self._shipped:
-                self._add_shed([("disk", _lines(file.path, self._committed.get(file.id, 0)))])
-            file.path.unlink()
+                start, size = self._committed.get(file.id, 0), file.path.stat().st_size
+                self._add_shed([("disk", lines(file.path, start, size))])
+            if self._lost:
+                self._lost.count()
+            self._files.drop(file)
             self._committed.pop(file.id, None)
 
     def _empty(self, file: LogFile, start: int, end: int, shed: dict[str, int] | None = None) -> TrafficBatch:
@@ -185,9 +214,3 @@ class Uplink:
         """Replaces the dict: heartbeats read it from another thread."""
         for reason, count in counts:
             self.shed = {**self.shed, reason: self.shed.get(reason, 0) + count}
-
-
-def _lines(path: Path, start: int) -> int:
-    with path.open("rb") as stream:
-        stream.seek(start)
-        return sum(block.count(b"\n") for block in iter(lambda: stream.read(1024 * 1024), b""))

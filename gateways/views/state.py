@@ -27,6 +27,14 @@ def of_gateway(gateway: Gateway) -> State:
     return State("Connected", "ok")
 
 
+SHED = {
+    "disk": "the disk of its state folder was full",
+    "malformed": "their lines in the access log were damaged",
+    "overlong": "their lines in the access log were too long",
+    "refused": "the console could not read them",
+}
+
+
 @dataclass(frozen=True)
 class ReplicaRow:
     """One replica as the table shows it. `wanted` is the generation its gateway should run."""
@@ -45,7 +53,23 @@ class ReplicaRow:
             return State("Draining", "busy", "It is about to stop")
         if replica.envoy_state == "DOWN":
             return State("Envoy down", "bad", "The agent reports, but Envoy does not serve")
+        if warnings := replica.envoy.get("warnings"):
+            return State("Connected", "warn", " ".join(warnings))
         return State("Connected", "ok")
+
+    @property
+    def notes(self) -> list[str]:
+        """What its operator should know, as the replica told it with its last heartbeat."""
+        if not self.replica.is_connected:
+            return []
+        told = self.replica.envoy
+        shed = [
+            f"{_requests(count)} not counted: {SHED.get(reason, reason)}."
+            for reason, count in sorted(told.get("shed", {}).items())
+        ]
+        restarts = told.get("restarts") or 0
+        ended = [f"Envoy ended unasked and was started again, {restarts} ×."] if restarts else []
+        return [*told.get("warnings", ()), *shed, *ended]
 
     @property
     def last_seen(self) -> datetime:
@@ -54,6 +78,10 @@ class ReplicaRow:
     @property
     def is_current(self) -> bool:
         return self.replica.generation == self.wanted
+
+
+def _requests(count: int) -> str:
+    return "1 request was" if count == 1 else f"{count:,} requests were"
 
 
 def of_replicas(gateway: Gateway) -> list[ReplicaRow]:
