@@ -59,6 +59,10 @@ class AgentProcess:
             wait_until(self.is_connected, 30)
         return self
 
+    def send(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         assert self._process is not None
         self._process.send_signal(number)

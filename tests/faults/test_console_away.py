@@ -1,0 +1,62 @@
+"""A replica restarts while its console is away: it serves what it stored, and ships its counts afterwards."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.site import Site
+from tests.traffic.gateway import wait_until
+
+pytestmark = [pytest.mark.faults, pytest.mark.envoy]
+
+
+def test_replica_serves_from_its_store_and_ships_afterwards(site: Site) -> None:
+    site.wire.cut()
+    site.restart()
+
+    with site.load() as load:
+        load.answer(50)
+    wait_until(lambda: "reachable=false" in site.agent.log)
+    alone = site.counted()
+    site.wire.mend()
+
+    assert load.failed == {}
+    assert alone == 0
+    site.wait_until_shipped()
+    assert site.counted() == site.answered
+    site.check_upstream()
+
+
+@pytest.mark.parametrize("damage", ["cut off", "flipped"])
+def test_damaged_snapshot_is_refused_and_the_one_before_used(site: Site, damage: str) -> None:
+    wait_until(lambda: site.replica.is_connected and site.replica.generation == site.gateway.generation, 40)
+    before = site.gateway.generation
+    site.deploy(site.add_api(f"newer-{before}"))
+    site.wire.cut()
+    (spoil if damage == "flipped" else cut_off)(site.agent.state / "snapshot.json")
+    told = len(site.agent.log)
+
+    site.restart()
+    wait_until(lambda: f"generation={before} " in site.agent.log[told:], 20)
+    with site.load() as load:
+        load.answer(20)
+    site.wire.mend()
+
+    why = "some of it was altered" if damage == "flipped" else "it is cut off"
+    [refusal] = [line for line in site.agent.log[told:].splitlines() if "snapshot.json used=false" in line]
+    assert why in refusal
+    assert f"snapshot.previous.json used=true generation={before}" in site.agent.log[told:]
+    assert load.failed == {}
+    wait_until(lambda: site.replica.generation == before + 1, 40)
+    site.wait_until_shipped()
+    assert site.counted() == site.answered
+
+
+def spoil(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
