@@ -6,10 +6,11 @@ files work unchanged. Every model is frozen and refuses unknown fields.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.alias_generators import to_camel
 
 API_VERSION = "gateway.mulesoft.com/v1alpha1"
@@ -24,9 +25,19 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
+def _checked_name(name: str) -> str:
+    if not re.fullmatch(r"[\w.@-]+", name):
+        raise ValueError(f'"{name}" is not a name; use letters, digits, ".", "-" and "_"')
+    return name
+
+
+Name = Annotated[str, AfterValidator(_checked_name)]
+"""It is a part of the names of routes and counters, where "/" stands between such parts."""
+
+
 class Metadata(Model):
-    name: str = Field(min_length=1)
-    namespace: str = "default"
+    name: Name
+    namespace: Name = "default"
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
 

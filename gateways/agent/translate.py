@@ -262,13 +262,16 @@ def _tls_of_ports(index: _Index) -> dict[int, ir.InboundTls]:
 
 
 def _inline_names(resource: r.ApiInstance) -> Iterator[str]:
-    """A name for each inline policy that stays its own when another policy comes before it."""
+    """A name for each inline policy that stays its own when another policy comes before it.
+
+    It has a part more than the name of any PolicyBinding.
+    """
     seen: Counter[str] = Counter()
     for inline in resource.spec.policies:
         name = inline.policy_ref.name
         seen[name] += 1
         number = f"-{seen[name]}" if seen[name] > 1 else ""
-        yield f"{resource.metadata.namespace}/{resource.metadata.name}-{name}{number}"
+        yield f"{resource.metadata.namespace}/{resource.metadata.name}/{name}{number}"
 
 
 def _bound_policy(resource: r.ApiInstance, binding: r.PolicyBinding) -> ir.PolicyUse:

@@ -86,6 +86,21 @@ def test_counters_survive_a_push(gateway: Gateway) -> None:
     assert (answer.headers["x-new"], answer.status_code) == ("1", 429)
 
 
+def test_inline_policy_shares_no_counter_with_a_binding_of_like_name(gateway: Gateway) -> None:
+    binding = {
+        "apiVersion": "gateway.mulesoft.com/v1alpha1",
+        "kind": "PolicyBinding",
+        "metadata": {"name": "own-rate-limiting"},
+        "spec": {"targetRef": {"name": "other"}, "policyRef": {"name": "rate-limiting"}, "config": LIMIT},
+    }
+    apis = [api(policy("rate-limiting", LIMIT), name="own"), api(name="other")]
+    gateway.apply("---\n".join([*apis, yaml.safe_dump(binding)]))
+
+    statuses = [gateway.get(path).status_code for path in ("/own/x", "/other/x", "/own/x", "/other/x")]
+
+    assert statuses == [200, 200, 429, 429]
+
+
 def test_cors_comes_before_authentication(gateway: Gateway) -> None:
     basic = policy("http-basic-authentication", {"username": "ada", "password": "secret"})
     gateway.apply(api(basic, policy("cors", {}), name="sites"))
