@@ -47,7 +47,7 @@ def messages(policy: Policy[Any], error: pydantic.ValidationError) -> dict[str, 
 def _message(policy: Policy[Any], fault: Fault) -> str:
     kind, text = fault["type"], str(fault["msg"])
     if kind == "missing":
-        return f"{_title(policy, fault['loc'])} is required."
+        return f'"{_title(policy, fault["loc"])}" is required.'
     if kind == "extra_forbidden":
         return _unknown(policy, fault["loc"])
     if kind in _BOUNDS:

@@ -60,12 +60,12 @@ def test_an_unknown_policy_names_the_closest(actor: User, api: ApiInstance) -> N
 @pytest.mark.parametrize(
     ("policy", "config", "field", "words"),
     [
-        ("rate-limiting", {}, "config.rateLimits", "Limits is required."),
+        ("rate-limiting", {}, "config.rateLimits", '"Limits" is required.'),
         (
             "rate-limiting",
             {"rateLimits": [{"maximumRequests": 0}]},
             "config.rateLimits.0.timePeriodInMilliseconds",
-            "Time period (ms) is required.",
+            '"Time period (ms)" is required.',
         ),
         (
             "rate-limiting",
@@ -94,7 +94,7 @@ def test_an_unknown_policy_names_the_closest(actor: User, api: ApiInstance) -> N
             "config.exposeHeader",
             'did you mean "exposeHeaders"?',
         ),
-        ("http-basic-authentication", {"username": "a"}, "config.password", "Password is required."),
+        ("http-basic-authentication", {"username": "a"}, "config.password", '"Password" is required.'),
     ],
 )
 def test_a_bad_configuration_is_refused_at_its_field(
