@@ -3,21 +3,30 @@
 import contextlib
 import socket
 import threading
+from pathlib import Path
+
+Address = int | Path
+"""A port of this machine, or a Unix socket's path."""
 
 
 class Wire:
-    """Passes connections on to a port of this machine; cut, it refuses them and drops those it has."""
+    """Passes connections on to `target`; cut, it refuses them and drops those it has."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: Address, listen: Address = 0) -> None:
         self._target = target
         self._open: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
+        self._listener = _listening(listen)
+        self._address = self._listener.getsockname()[1] if listen == 0 else listen
         self._accept()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self._address}"
+
+    @property
+    def port(self) -> int:
+        assert isinstance(self._address, int)
+        return self._address
 
     def cut(self) -> None:
         for one in (self._listener, *self._open):
@@ -25,7 +34,7 @@ class Wire:
         self._open.clear()
 
     def mend(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._listener = _listening(self._address)
         self._accept()
 
     def _accept(self) -> None:
@@ -35,7 +44,7 @@ class Wire:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._target))
+                far = _connected(self._target)
                 self._open |= {near, far}
                 for source, sink in ((near, far), (far, near)):
                     threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
@@ -47,6 +56,23 @@ class Wire:
         for one in (source, sink):
             _close(one)
             self._open.discard(one)
+
+
+def _listening(address: Address) -> socket.socket:
+    if isinstance(address, int):
+        return socket.create_server(("127.0.0.1", address))
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(address))
+    listener.listen()
+    return listener
+
+
+def _connected(address: Address) -> socket.socket:
+    if isinstance(address, int):
+        return socket.create_connection(("127.0.0.1", address))
+    made = socket.socket(socket.AF_UNIX)
+    made.connect(str(address))
+    return made
 
 
 def _close(one: socket.socket) -> None:

@@ -29,6 +29,8 @@ class AgentProcess:
         self.state = folder / "state"
         self.console_url = console_url
         self.gateway = Gateway()
+        self.launcher: list[str] = []
+        """What the command is run by, when it is not run as it is."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def register(self, name: str = "edge", actor: User | None = None) -> "AgentProcess":
@@ -53,7 +55,10 @@ class AgentProcess:
         where = ["--registration", self.folder, "--state", self.state, "--concurrency", "1"]
         with (self.folder / "agent.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*GATEWRIGHT, "run", *where, *flags], stdout=log, stderr=log, env=_environment()
+                [*self.launcher, *GATEWRIGHT, "run", *where, *flags],
+                stdout=log,
+                stderr=log,
+                env=_environment(),
             )
         if is_awaited:
             wait_until(self.is_connected, 30)
