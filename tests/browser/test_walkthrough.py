@@ -66,7 +66,7 @@ def test_a_gateway_is_added_by_the_commands_that_the_page_shows(
     expect(progress).to_contain_text("Disconnected", timeout=SOON_MS)
     gateway = _shell(start, tmp_path, stack)
     try:
-        expect(progress).to_contain_text("1 replica reports", timeout=SOON_MS)
+        expect(progress).to_contain_text("1 replica reports", timeout=2 * SOON_MS)
         page.goto("/gateways")
         expect(page.get_by_role("row", name=re.compile("depot"))).to_contain_text("Connected")
     finally:
