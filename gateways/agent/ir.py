@@ -3,7 +3,7 @@
 `translate` makes it from resources; the xds modules turn it into Envoy's configuration.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from policies.contract import PolicyConfig
@@ -37,13 +37,13 @@ class OutboundTls:
     ciphers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Listener:
     """A socket that requests arrive at; one port has one host and is TLS or not."""
 
     port: int
     host: str
-    tls: InboundTls | None = field(default=None, compare=False)
+    tls: InboundTls | None = None
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,21 @@ def test_client_certificate_is_asked_for(gateway: Gateway) -> None:
         http.get("/a")
 
 
+def test_what_changes_in_the_context_alone_comes_into_force(gateway: Gateway) -> None:
+    certificate, renewed = self_signed("127.0.0.1"), self_signed("127.0.0.1")
+    api = API.replace("NAME", "a")
+    gateway.apply(api + tls("{name: a}", certificate=certificate))
+
+    gateway.apply(api + tls("{name: a}", certificate=renewed))
+    with client(gateway, renewed) as http:
+        assert http.get("/a").status_code == 200
+
+    mutual = {"requireClientCertificate": True, "trustedCA": renewed["crt"]}
+    gateway.apply(api + tls("{name: a}", certificate=renewed, **mutual))
+    with client(gateway, renewed) as http, pytest.raises(httpx.TransportError):
+        http.get("/a")
+
+
 def test_https_without_tls_is_refused(gateway: Gateway) -> None:
     ack = gateway.apply(API.replace("NAME", "a"))
 
