@@ -67,9 +67,7 @@ class ReplicaRow:
             f"{_requests(count)} not counted: {SHED.get(reason, reason)}."
             for reason, count in sorted(told.get("shed", {}).items())
         ]
-        restarts = told.get("restarts") or 0
-        ended = [f"Envoy ended unasked and was started again, {restarts} ×."] if restarts else []
-        return [*told.get("warnings", ()), *shed, *ended]
+        return [*told.get("warnings", ()), *shed]
 
     @property
     def last_seen(self) -> datetime:
