@@ -3,11 +3,13 @@
 A change commits rows and a higher `gateway.generation`, then asks a worker to call `push` here. One
 worker at a time pushes to a gateway: PostgreSQL's advisory lock says which, and lets go when that
 worker dies. Whoever finds the lock taken leaves at once, because the holder looks again after
-letting go: ten quick saves make one or two pushes, and none is forgotten. A push that reached nobody
-is not repeated from here; replicas that are behind pull with their next heartbeat.
+letting go: ten quick saves make one or two pushes, and none is forgotten. A single change is pushed at
+once; when several came during a push, the next one waits until they stop coming. A push that reached
+nobody is not repeated from here; replicas that are behind pull with their next heartbeat.
 """
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
@@ -23,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 LOCKS = 0x6A7E
 """Our half of the advisory lock's key, so that other users of the database do not meet us."""
+QUIET_SECONDS = 0.2
+LONGEST_BURST_SECONDS = 2.0
 
 
 def push(gateway_id: UUID | str) -> int:
@@ -35,6 +39,8 @@ def push(gateway_id: UUID | str) -> int:
         with _alone(gateway) as is_ours:
             if not is_ours:
                 return made
+            if made and gateway.generation > sent + 1:
+                _wait_for_the_end_of_a_burst(gateway)
             wanted = snapshot.build(gateway)
             acks = replicas.push(gateway, wanted)
         made, sent = made + 1, wanted.generation
@@ -70,6 +76,17 @@ def _needing(gateway_id: UUID | str, sent: int) -> Gateway | None:
         return None
     is_pushed = Deployment.objects.filter(gateway=gateway, generation=gateway.generation).exists()
     return None if is_pushed and gateway.pk not in behind() else gateway
+
+
+def _wait_for_the_end_of_a_burst(gateway: Gateway) -> None:
+    """Until no change was saved for a moment; for changes that never stop, no longer than a burst."""
+    newest, until = gateway.generation, time.monotonic() + LONGEST_BURST_SECONDS
+    while time.monotonic() < until:
+        time.sleep(QUIET_SECONDS)
+        before = newest
+        newest = Gateway.objects.values_list("generation", flat=True).get(pk=gateway.pk)
+        if newest == before:
+            return
 
 
 @contextmanager
