@@ -1,0 +1,124 @@
+"""However many APIs and gateways there are, a page asks the database equally often."""
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, Upstream
+from console.models import Environment, Role
+from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
+from tests.factories import make_environment, make_role, make_user
+from tests.rest import Rest
+
+pytestmark = pytest.mark.django_db
+
+FEW, MANY = 5, 200
+PAGES = (
+    "/",
+    "/apis",
+    "/apis?sort=status",
+    "/apis?sort=-requests",
+    "/apis?status=Active",
+    "/apis?q=orders",
+    "/apis/add",
+    "/gateways",
+    "/gateways?sort=-status",
+    "/gateways?status=Connected",
+    "/search?q=orders",
+    "/search?q=gateway",
+    "/analytics",
+    "/policies",
+    "/policies/ip-blocklist",
+    "/administration/organizations",
+    "/administration/audit",
+)
+REST = ("AM", "AM?limit=100", "AMX/gateway-targets")
+
+
+def fill(environment: Environment, start: int, end: int) -> None:
+    """Gateways of these numbers, each with a replica, and as many APIs, all on the first gateway."""
+    now = timezone.now()
+    gateways = Gateway.objects.bulk_create(
+        Gateway(environment=environment, name=f"gateway-{number:04}", generation=1)
+        for number in range(start, end)
+    )
+    replicas = Replica.objects.bulk_create(
+        Replica(
+            id=uuid.uuid4(), gateway=gateway, name="one", version="1", started_at=now, last_heartbeat_at=now
+        )
+        for gateway in gateways
+    )
+    deployments = Deployment.objects.bulk_create(
+        Deployment(gateway=gateway, generation=1, digest="d", resources_count=1) for gateway in gateways
+    )
+    Ack.objects.bulk_create(
+        Ack(deployment=deployment, replica=replica, applied=number % 5 != 4)
+        for number, (deployment, replica) in enumerate(zip(deployments, replicas, strict=True))
+    )
+    gateway = Gateway.objects.get(environment=environment, name="gateway-0000")
+    assets = Asset.objects.bulk_create(
+        Asset(organization=environment.organization, asset_id=f"orders-{number}", name=f"Orders {number}")
+        for number in range(start, end)
+    )
+    apis = ApiInstance.objects.bulk_create(
+        ApiInstance(
+            environment=environment,
+            gateway=gateway,
+            asset=asset,
+            base_path=f"/{asset.asset_id}",
+            is_deployed=True,
+            deployed_at=now,
+        )
+        for asset in assets
+    )
+    routes = Route.objects.bulk_create(Route(api=api, position=0) for api in apis)
+    upstreams = Upstream.objects.bulk_create(Upstream(api=api, uri="http://backend") for api in apis)
+    RouteUpstream.objects.bulk_create(
+        RouteUpstream(route=route, upstream=upstream)
+        for route, upstream in zip(routes, upstreams, strict=True)
+    )
+    PolicyBinding.objects.bulk_create(
+        PolicyBinding(api=api, policy="ip-blocklist", config={"ips": ["10.0.0.0/8"]}, order=1) for api in apis
+    )
+    ResourceStatus.objects.bulk_create(
+        ResourceStatus(
+            replica=Replica.objects.get(gateway=gateway),
+            namespace=str(environment.pk),
+            name=api.resource_name,
+            state=("applied", "refused")[number % 2],
+            generation=1,
+            since=now,
+        )
+        for number, api in enumerate(apis)
+    )
+
+
+def test_pages_and_rest_ask_as_often_for_many_rows_as_for_few() -> None:
+    environment, user = make_environment(), make_user()
+    make_role(user, environment.organization, Role.Name.ADMINISTRATOR)
+    browser, rest = Client(), Rest(user, environment)
+    browser.force_login(user)
+
+    def queries() -> dict[str, int]:
+        pages = {address: asked(lambda address=address: browser.get(address)) for address in PAGES}
+        return pages | {address: asked(lambda address=address: rest("GET", address)) for address in REST}
+
+    fill(environment, 0, FEW)
+    queries()
+    few = queries()
+    fill(environment, FEW, MANY)
+    many = queries()
+
+    assert {address: (few[address], many[address]) for address in many if many[address] > few[address]} == {}
+
+
+def asked(get: Callable[[], HttpResponse]) -> int:
+    with CaptureQueriesContext(connection) as found:
+        assert get().status_code == 200
+    return len(found)
