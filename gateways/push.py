@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from gateways import console_key
 from gateways.agent import protocol
+from gateways.agent.console import refusal
 from gateways.agent.resources import Snapshot
 from gateways.agent.trust import Signer
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
@@ -181,7 +182,7 @@ def _put(http: httpx.Client, signer: Signer, gateway_id: str, replica: Replica, 
         if response.status_code == 409:
             return RunsLater()
         if response.status_code != 200:
-            return NoAnswer(f"answered {response.status_code}")
+            return NoAnswer(": ".join(filter(None, (f"answered {response.status_code}", refusal(response)))))
         ack = protocol.Ack.model_validate_json(response.content)
     except httpx.HTTPError as error:
         return NoAnswer(str(error) or type(error).__name__)

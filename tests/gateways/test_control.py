@@ -1,7 +1,8 @@
 """The control interface: what it lets through and what it says."""
 
 import http.client
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -22,9 +23,9 @@ class Asker:
     """A console's key, and a replica that trusts it. Its Envoy does not run: nothing here gets so far."""
 
     def __init__(self, folder: Path) -> None:
-        keys = trust.key_pair()
-        registered = Registration(GATEWAY, "edge", "org", "env", "http://localhost", keys.public, "")
-        self.signer = trust.Signer(keys.private, CONSOLE)
+        self.keys = trust.key_pair()
+        registered = Registration(GATEWAY, "edge", "org", "env", "http://localhost", self.keys.public, "")
+        self.signer = trust.Signer(self.keys.private, CONSOLE)
         intake = Intake(Applier(Envoy(folder, REPLICA)), GATEWAY, REPLICA)
         self.control = Control(
             registered,
@@ -37,9 +38,19 @@ class Asker:
         self.port = self.control.start("127.0.0.1", 0)
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", trust_env=False)
 
-    def put(self, body: bytes, audience: str = GATEWAY, subject: str = REPLICA) -> httpx.Response:
-        headers = self.signer.headers(audience, "PUT", "/v1/snapshot", body, subject=subject)
+    def put(
+        self,
+        body: bytes,
+        audience: str = GATEWAY,
+        subject: str = REPLICA,
+        signer: trust.Signer | None = None,
+    ) -> httpx.Response:
+        signer = signer or self.signer
+        headers = signer.headers(audience, "PUT", "/v1/snapshot", body, subject=subject)
         return self.client.put("/v1/snapshot", content=body, headers=headers)
+
+    def with_clock(self, offset: float) -> httpx.Response:
+        return self.put(b"{}", signer=trust.Signer(self.keys.private, CONSOLE, lambda: time.time() + offset))
 
 
 @pytest.fixture
@@ -68,6 +79,36 @@ def test_push_signed_for_another_is_refused(asker: Asker, other: dict[str, str])
 
     assert answer.status_code == 401
     assert "another" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "words"),
+    [
+        (
+            lambda asker: asker.put(b"{}", signer=trust.Signer(trust.key_pair().private, CONSOLE)),
+            "does not match the key",
+        ),
+        (lambda asker: asker.with_clock(600), "10 min ahead of the receiver's; set both by NTP"),
+        (lambda asker: asker.with_clock(-600), "10 min behind the receiver's; set both by NTP"),
+    ],
+    ids=["forged", "ahead", "behind"],
+)
+def test_push_that_is_not_the_consoles_or_not_of_now_is_refused_and_logged(
+    asker: Asker,
+    attempt: Callable[[Asker], httpx.Response],
+    words: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+
+    answer = attempt(asker)
+
+    assert answer.status_code == 401
+    assert words in answer.json()["message"]
+    assert "refused=control-request" in caplog.text
+    assert words in caplog.text
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_body_over_the_limit_is_refused(asker: Asker) -> None:
