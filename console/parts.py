@@ -38,9 +38,14 @@ class Part:
         return self.state == "up"
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether another part, which is away, would have to say."""
+        return self.state.startswith("unknown")
+
+    @property
     def tone(self) -> str:
         """The colour that goes with the state."""
-        return "ok" if self.is_up else "off" if self.state.startswith("unknown") else "bad"
+        return "ok" if self.is_up else "off" if self.is_unknown else "bad"
 
 
 @dataclass

@@ -70,6 +70,10 @@ class Told:
     part: Part
     words: Words
 
+    @property
+    def is_to_mend(self) -> bool:
+        return not self.part.is_up and not self.part.is_unknown
+
 
 def troubles() -> list[Told]:
     """For the banner: the part in the background that is away, if one is; the others may hang on it."""

@@ -1,0 +1,66 @@
+"""Pages tell which part of the console is away, and what that means."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from console import parts, tasks
+from console.stack.waiting import wait_for
+from tests.factories import make_environment, make_role, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def browser() -> Client:
+    user, environment = make_user(), make_environment()
+    make_role(user, environment.organization)
+    browser = Client()
+    browser.force_login(user)
+    return browser
+
+
+@pytest.fixture
+def pulse() -> Iterator[None]:
+    tasks.pulse()
+    yield
+    cache.delete(parts.PULSE_KEY)
+
+
+def text(browser: Client, path: str) -> str:
+    return browser.get(path).content.decode()
+
+
+@pytest.mark.usefixtures("pulse")
+def test_with_every_part_up_no_page_has_a_banner(browser: Client) -> None:
+    wait_for(lambda: "Workers:" not in text(browser, "/apis"), 10, "no banner")
+
+    assert text(browser, "/administration/system").count(">Up<") == 4
+
+
+@pytest.mark.usefixtures("pulse")
+def test_silent_workers_are_told_on_every_page_and_what_to_do_on_one(browser: Client) -> None:
+    cache.set(parts.PULSE_KEY, time.time() - 90)
+
+    wait_for(lambda: "Workers: silent for 9" in text(browser, "/apis"), 10, "the banner")
+
+    assert "Changes are saved, and gateways fetch them by themselves" in text(browser, "/apis")
+    page = text(browser, "/administration/system")
+    assert "None answers" in page
+    assert "Start one: celery -A console.celery worker" in page
+    assert "Unknown: no worker answers" in page
+    assert "Workers: silent" not in page
+
+
+@pytest.mark.usefixtures("pulse")
+def test_a_poll_gets_the_table_alone(browser: Client) -> None:
+    answer = browser.get("/administration/system", headers={"HX-Request": "true"})
+
+    assert answer.content.decode().lstrip().startswith('<section class="card" id="system"')
+
+
+def test_the_page_is_for_people_who_are_logged_in() -> None:
+    assert Client().get("/administration/system").status_code == 302
