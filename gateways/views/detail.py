@@ -25,16 +25,14 @@ def frame(gateway: Gateway, tab: str) -> dict[str, Any]:
 
 
 def replicas(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """The page, or, for htmx, its table."""
-    gateway = gateway_of(request, pk)
-    context = frame(gateway, "replicas") | {"rows": state.of_replicas(gateway)}
-    is_table = request.htmx and request.htmx.target == "replicas"  # type: ignore[attr-defined]
-    return render(request, f"gateways/{'_replicas' if is_table else 'gateway_replicas'}.html", context)
+    return render(request, "gateways/gateway_replicas.html", _with_replicas(gateway_of(request, pk)))
 
 
 def status(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """The line under the heading, fresh."""
-    return render(request, "gateways/_status.html", frame(gateway_of(request, pk), ""))
+    """The line under the heading and, for the page that shows it, the table of replicas: fresh together."""
+    gateway = gateway_of(request, pk)
+    context = _with_replicas(gateway) if "replicas" in request.GET else frame(gateway, "")
+    return render(request, "gateways/_state.html", context)
 
 
 def history(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -68,3 +66,7 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
         return redirect("gateway_settings", gateway.pk)
     messages.success(request, f'"{gateway}" is deleted.')
     return redirect("gateways")
+
+
+def _with_replicas(gateway: Gateway) -> dict[str, Any]:
+    return frame(gateway, "replicas") | {"rows": state.of_replicas(gateway)}

@@ -1,5 +1,6 @@
 """Runtime Manager's pages: who sees what, who may change what, and what they say."""
 
+import re
 import sys
 import uuid
 from datetime import timedelta
@@ -99,6 +100,25 @@ def test_each_tab_opens(manager: Client, environment: Environment, tab: str) -> 
     make_api(gateway)
 
     assert manager.get(gateway.get_absolute_url() + tab).status_code == 200
+
+
+def test_heading_and_replicas_are_refreshed_by_one_request(manager: Client, environment: Environment) -> None:
+    gateway = make_gateway(environment)
+    address = gateway.get_absolute_url()
+
+    page = manager.get(address).content.decode()
+    settings = manager.get(f"{address}/settings").content.decode()
+    (asked,) = re.findall(r'id="gateway-status" hx-get="([^"]+)"', page)
+    make_replica(gateway, name="eu-1a")
+    fresh = manager.get(asked).content.decode()
+
+    assert page.count("every ") == 1
+    assert 'hx-select-oob="#replicas"' in page
+    assert "1 of 1 replica connected" in fresh
+    assert 'id="replicas"' in fresh
+    assert "eu-1a" in fresh
+    assert "#replicas" not in settings
+    assert 'id="replicas"' not in manager.get(f"{address}/status").content.decode()
 
 
 @pytest.mark.parametrize("tab", ["", "/apis", "/history", "/settings", "/status", "/delete"])
