@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import ipaddress
-import json
 import logging
 import socket
 import threading
@@ -192,7 +191,12 @@ def _claim(folder: Path, gateway_id: str) -> None:
     path = folder / "gateway.json"
     if not path.exists():
         state.write_json(path, {"id": gateway_id})
-    owner = json.loads(path.read_text())["id"]
+    owner = state.stored_id(path)
+    if not owner:
+        raise state.StateUnusable(
+            f"{path} is damaged, so whose state folder this is cannot be told; if it is the gateway "
+            f"{gateway_id}'s, delete that file, else choose another folder with --state"
+        )
     if owner != gateway_id:
         raise state.StateInUse(
             f"state folder {folder} belongs to the gateway {owner}; choose another folder with --state"

@@ -13,7 +13,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +27,14 @@ from gateways.agent.logfiles import end_torn_line
 from gateways.agent.overload import LEAVING_FILE
 from gateways.agent.settings import Limits
 from gateways.agent.verdict import without_dumps
+from gateways.agent.waiting import until
 from policies import catalog
 
 log = logging.getLogger(__name__)
 
 START_SECONDS = 20
 WATCH_SECONDS = 0.1
+POLL_SECONDS = 0.02
 FLUSH_MS = 10
 """What Envoy answered since it last wrote its log goes uncounted when it is killed; at most this long."""
 LASTING_SECONDS = 5
@@ -89,6 +90,7 @@ class Envoy:
         files.prepare(self.state)
         self._prepare_policies()
         with self._lock:
+            self._find_unnoted()
             self._leave_other_release()
             self._see_off_leaving()
             for name in ("cds.json", "lds.json"):
@@ -101,10 +103,17 @@ class Envoy:
             self._wait_until_live()
         threading.Thread(target=self._watch, name="envoy-watch", daemon=True).start()
 
+    def _find_unnoted(self) -> None:
+        """Without its pid file, or with a damaged one, an Envoy would share its ports with a second one."""
+        if self.pid is None:
+            for process in Path("/proc").glob("[0-9]*"):
+                if self._is_ours(int(process.name)):
+                    files.write_bytes(self.state / "envoy.pid", process.name.encode())
+
     def _leave_other_release(self) -> None:
         """Another release's Envoy and its files go: under its listeners our routes would lack policies."""
         marker, current = self.folder / "layout", layout()
-        if marker.exists() and marker.read_text() == current:
+        if marker.exists() and marker.read_bytes() == current.encode():
             return
         if (pid := self.pid) is not None:
             log.info("envoy=replaced pid=%s reason=release", pid)
@@ -169,7 +178,7 @@ class Envoy:
 
     def _end(self, pid: int) -> None:
         farewell = leaving.Leaving(self.admin, self.folder)
-        self._wait(
+        until(
             lambda: self._hurrying.is_set() or not self._is_ours(pid) or farewell.is_over(),
             self._drain_seconds,
             pause_seconds=0.1,
@@ -178,9 +187,9 @@ class Envoy:
             self.admin.quit()
         except AdminUnreachable:
             _kill(pid, signal.SIGTERM)
-        if not self._wait(lambda: not self._is_ours(pid), 2):
+        if not until(lambda: not self._is_ours(pid), 2, POLL_SECONDS):
             _kill(pid, signal.SIGKILL)
-            self._wait(lambda: not self._is_ours(pid), 1)
+            until(lambda: not self._is_ours(pid), 1, POLL_SECONDS)
         (self.state / "envoy.pid").unlink(missing_ok=True)
 
     def log_tail(self, characters: int = 2000) -> str:
@@ -226,7 +235,7 @@ class Envoy:
             log.error("envoy=%s noted=false reason=%r", self._child.pid, str(error))
 
     def _wait_until_live(self) -> None:
-        if not self._wait(self._answers, START_SECONDS):
+        if not until(self._answers, START_SECONDS, POLL_SECONDS):
             raise EnvoyFailed(f"Envoy does not start; its log ends with: {self.log_tail()}")
 
     def _answers(self) -> bool:
@@ -277,16 +286,6 @@ class Envoy:
         except OSError:
             return False
         return str(self.folder / "bootstrap.json").encode() in command
-
-    @staticmethod
-    def _wait(condition: Callable[[], bool], seconds: float, pause_seconds: float = 0.02) -> bool:
-        deadline = time.monotonic() + seconds
-        pause = threading.Event()
-        while not condition():
-            if time.monotonic() > deadline:
-                return False
-            pause.wait(pause_seconds)
-        return True
 
 
 def _raise_file_limit(pid: int) -> None:

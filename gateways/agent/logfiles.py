@@ -119,7 +119,7 @@ class LogFiles:
         A new folder starts from the clock, so that no id comes back when the folder is emptied.
         """
         rotated = self._rotated()
-        noted = int(self._id_path.read_text()) if self._id_path.exists() else 0
+        noted = self._noted_id()
         id_ = max(noted, rotated[-1] + 1 if rotated else 0) or int(time.time())
         if id_ != noted:
             try:
@@ -127,6 +127,17 @@ class LogFiles:
             except OSError as error:  # a full disk; the files' names still tell it
                 log.warning("log=access noted=false reason=%r", str(error))
         return id_
+
+    def _noted_id(self) -> int:
+        try:
+            return int(self._id_path.read_bytes())
+        except FileNotFoundError:
+            return 0
+        except ValueError:
+            log.warning(
+                "file=%s damaged=true reason='lines of access.log may be counted twice'", self._id_path
+            )
+            return 0
 
     def drop(self, file: LogFile) -> None:
         """Delete a finished file. Emptied first: on a full disk there is room then to note the next id."""

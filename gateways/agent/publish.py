@@ -5,10 +5,9 @@ A file's version is the digest of its content, so an unchanged file is not touch
 """
 
 import hashlib
+import os
 import re
-import threading
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import orjson
 from gateways.agent import state as files
 from gateways.agent.admin import AdminUnreachable
 from gateways.agent.envoy import Envoy
+from gateways.agent.waiting import until
 from policies.contract import TYPE_URL
 
 TAKE_SECONDS = 15
@@ -78,15 +78,14 @@ class Publisher:
         folder = self._envoy.state / "scripts"
         folder.mkdir(exist_ok=True, mode=0o700)
         for name, text in frames.items():
-            if not (folder / f"{name}.lua").exists():
-                files.write_bytes(folder / f"{name}.lua", text.encode())
+            files.keep_bytes(folder / f"{name}.lua", text.encode())
 
     def _read(self, name: str) -> list[dict[str, Any]]:
         try:
             resources: list[dict[str, Any]] = orjson.loads((self._folder / name).read_bytes())["resources"]
-        except (FileNotFoundError, ValueError):
-            return []
-        return [{key: value for key, value in one.items() if key != "@type"} for one in resources]
+            return [{key: value for key, value in one.items() if key != "@type"} for one in resources]
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            return []  # A damaged file is one that Envoy does not read either; it is written anew.
 
     def _ports(self) -> set[int]:
         found = (re.fullmatch(r"rds-([0-9]+)\.json", path.name) for path in self._folder.iterdir())
@@ -101,8 +100,9 @@ class Publisher:
         content = orjson.dumps(typed, option=orjson.OPT_SORT_KEYS)
         version = hashlib.sha256(content).hexdigest()[:16]
         path = self._folder / name
-        if not _has_version(path, version):
-            files.write_bytes(path, b'{"version_info":"%s","resources":%s}' % (version.encode(), content))
+        head = b'{"version_info":"%s","resources":' % version.encode()
+        if not _begins(path, head, len(head) + len(content) + 1):
+            files.write_bytes(path, b"%s%s}" % (head, content))
         return version
 
     def _wait(self, versions: Mapping[str, str], rejected: int) -> None:
@@ -118,12 +118,12 @@ class Publisher:
                 raise Rejected(f"Envoy refused the update: {self._envoy.log_tail(800)}")
             return not missing
 
-        if not _until(is_taken, TAKE_SECONDS):
+        if not until(is_taken, TAKE_SECONDS, POLL_SECONDS):
             raise Rejected(f"Envoy did not take {', '.join(sorted(missing))} within {TAKE_SECONDS} s")
 
     def _wait_until_warm(self) -> None:
         """Gives names of new upstreams a moment to resolve, so that their first requests do not meet 503."""
-        _until(lambda: not self._stats().get("cluster_manager.warming_clusters"), WARM_SECONDS)
+        until(lambda: not self._stats().get("cluster_manager.warming_clusters"), WARM_SECONDS, POLL_SECONDS)
 
     def _stats(self) -> dict[str, int | str]:
         try:
@@ -132,11 +132,11 @@ class Publisher:
             return {}
 
 
-def _has_version(path: Path, version: str) -> bool:
-    """The version stands first in the file; the rest of it may be megabytes."""
+def _begins(path: Path, head: bytes, size: int) -> bool:
+    """Whether the file has this size and begins so: the version stands first, the rest may be megabytes."""
     try:
         with path.open("rb") as file:
-            return file.read(64).startswith(f'{{"version_info":"{version}"'.encode())
+            return os.fstat(file.fileno()).st_size == size and file.read(len(head)) == head
     except FileNotFoundError:
         return False
 
@@ -147,13 +147,3 @@ def _rejected(stats: Mapping[str, int | str]) -> int:
 
 def _empty(port: int) -> dict[str, Any]:
     return {"name": f"p{port}", "virtual_hosts": []}
-
-
-def _until(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        pause.wait(POLL_SECONDS)
-    return True

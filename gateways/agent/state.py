@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import uuid
@@ -12,13 +13,15 @@ from typing import Any
 
 LOW_BYTES = 16 * 1024 * 1024
 
+log = logging.getLogger(__name__)
+
 
 class StateInUse(RuntimeError):
     """Another agent works with this folder; the text says which and what to do."""
 
 
 class StateUnusable(RuntimeError):
-    """The folder cannot be made or written; the text says why."""
+    """The folder cannot be made or written, or a file in it is damaged; the text says what to do."""
 
 
 def prepare(state: Path) -> None:
@@ -38,7 +41,7 @@ def prepare(state: Path) -> None:
 def locked(state: Path) -> Iterator[None]:
     """Prepares the folder and holds it for this process alone. Raises StateInUse and StateUnusable."""
     prepare(state)
-    with (state / "agent.lock").open("a+") as lock:
+    with (state / "agent.lock").open("a+", errors="replace") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -54,13 +57,40 @@ def locked(state: Path) -> Iterator[None]:
 
 
 def replica_id(state: Path) -> str:
-    """The id of the replica that lives in this folder, made on first use."""
+    """The id of the replica that lives in this folder, made on first use. Raises StateUnusable.
+
+    When the file is damaged, Envoy's configuration tells it: an Envoy that runs is adopted under its own id
+    alone, and the console knows by it what of the access log is counted.
+    """
     path = state / "replica.json"
+    if found := stored_id(path):
+        return found
+    id_ = str(uuid.uuid4())
     if path.exists():
-        return str(json.loads(path.read_text())["id"])
-    made = str(uuid.uuid4())
-    write_json(path, {"id": made})
-    return made
+        if found := stored_id(state / "envoy" / "bootstrap.json", "node"):
+            id_, told = found, "it is what Envoy was started as"
+        else:
+            told = "it is new; the console shows another replica, and may count the access log's rest twice"
+        log.warning("file=%s damaged=true replica=%s reason=%r", path, id_, told)
+    write_json(path, {"id": id_})
+    return id_
+
+
+def stored_id(path: Path, *places: str) -> str:
+    """The UUID called "id" in this JSON file, below these fields; empty when there is none, or no file.
+
+    Raises StateUnusable.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+        for place in (*places, "id"):
+            value = value[place]
+        uuid.UUID(value)
+    except (ValueError, KeyError, TypeError, AttributeError, FileNotFoundError):
+        return ""
+    except OSError as error:
+        raise StateUnusable(f"{path} cannot be read: {error.strerror}") from None
+    return str(value)
 
 
 def write_json(path: Path, value: Any) -> None:

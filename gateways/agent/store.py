@@ -85,7 +85,7 @@ class Store:
         files.write_bytes(self._current, _sealed(stored))
         self._newest = self._current, stored.generation
         for path in self._kept.glob("*.json"):
-            if int(path.stem) not in needed:
+            if path.stem not in map(str, needed):
                 path.unlink()
 
 
