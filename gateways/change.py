@@ -1,4 +1,4 @@
-"""The rules for changing gateways: tokens, registration, revoking, deleting.
+"""The rules for changing gateways: tokens, registration, revoking, deleting, forgetting replicas.
 
 Each function is atomic and writes its audit entry. A user's mistake raises ValidationError by field.
 """
@@ -14,7 +14,7 @@ from console import audit
 from console.models import AuditEntry, Environment, User, digest
 from gateways.agent.protocol import RegistrationRequest
 from gateways.agent.trust import is_public_key
-from gateways.models import NAME, Gateway, RegistrationToken
+from gateways.models import NAME, Gateway, RegistrationToken, Replica
 
 NAME_RULE = "Use 3 to 42 lower-case letters, digits and hyphens, starting with a letter and ending with none."
 
@@ -126,6 +126,22 @@ def delete(actor: User, gateway: Gateway) -> None:
         before={"name": gateway.name, "platform": gateway.platform},
     )
     gateway.delete()
+
+
+@transaction.atomic
+def forget_replica(actor: User, replica: Replica) -> None:
+    """Nobody waits for it any more. One that reports again is known again.
+
+    Raises ValidationError while it is connected: stop it first.
+    """
+    replica = Replica.objects.select_for_update(of=("self",)).select_related("gateway").get(pk=replica.pk)
+    if replica.is_connected:
+        raise ValidationError(
+            {"replica": [f'"{replica}" is connected: it would be back within seconds. Stop it first.']}
+        )
+    known = {"replica": f"{replica} {replica.pk}", "generation": replica.generation}
+    _record(actor, AuditEntry.Action.UPDATE, replica.gateway, before=known)
+    replica.delete()
 
 
 def _usable(text: str) -> RegistrationToken:

@@ -15,6 +15,7 @@ urlpatterns = [
     path("gateways/<uuid:pk>/history", detail.history, name="gateway_history"),
     path("gateways/<uuid:pk>/settings", detail.settings, name="gateway_settings"),
     path("gateways/<uuid:pk>/revoke", detail.revoke, name="gateway_revoke"),
+    path("gateways/<uuid:pk>/replicas/<uuid:replica>/forget", detail.forget, name="gateway_forget"),
     path("gateways/<uuid:pk>/delete", detail.delete, name="gateway_delete"),
     path("agent/v1/registrations", endpoints.registrations, name="agent_registrations"),
     path("agent/v1/heartbeats", endpoints.heartbeat, name="agent_heartbeats"),

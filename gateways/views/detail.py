@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from console import audit
@@ -51,6 +51,19 @@ def revoke(request: HttpRequest, pk: UUID) -> HttpResponse:
     change.revoke(request.user, gateway)  # type: ignore[arg-type]
     messages.success(request, f'The registration of "{gateway}" is revoked.')
     return redirect("gateway_settings", gateway.pk)
+
+
+@require_POST
+def forget(request: HttpRequest, pk: UUID, replica: UUID) -> HttpResponse:
+    gateway = gateway_to_change(request, pk)
+    found = get_object_or_404(gateway.replicas, pk=replica)
+    try:
+        change.forget_replica(request.user, found)  # type: ignore[arg-type]
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    else:
+        messages.success(request, f'"{found}" is forgotten.')
+    return redirect(gateway)
 
 
 def delete(request: HttpRequest, pk: UUID) -> HttpResponse:

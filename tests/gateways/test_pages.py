@@ -10,9 +10,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from apis.status import status_of
 from console.models import AuditEntry, Environment, Role, User
 from gateways import change
-from gateways.models import Gateway, RegistrationToken
+from gateways.models import Gateway, RegistrationToken, ResourceStatus
 from tests.factories import make_api, make_environment, make_gateway, make_replica, make_role, make_user
 
 pytestmark = pytest.mark.django_db
@@ -137,6 +138,7 @@ def test_token_of_others_is_not_found(manager: Client) -> None:
 def test_viewer_changes_nothing(environment: Environment) -> None:
     viewer = logged_in(environment, Role.Name.VIEWER)
     gateway = make_gateway(environment)
+    silent = make_replica(gateway, last_heartbeat_at=timezone.now() - timedelta(minutes=1))
     address = gateway.get_absolute_url()
 
     codes = [
@@ -144,9 +146,12 @@ def test_viewer_changes_nothing(environment: Environment) -> None:
         viewer.post("/gateways/add", {"name": "edge", "platform": "linux"}).status_code,
         viewer.post(f"{address}/revoke").status_code,
         viewer.post(f"{address}/delete").status_code,
+        viewer.post(f"{address}/replicas/{silent.pk}/forget").status_code,
     ]
 
-    assert codes == [403] * 4
+    assert codes == [403] * 5
+    assert gateway.replicas.get() == silent
+    assert "Forget" not in viewer.get(address).content.decode()
     assert Gateway.objects.filter(is_revoked=False).exists()
     assert not RegistrationToken.objects.exists()
     assert "Add gateway" not in viewer.get("/gateways").content.decode()
@@ -253,6 +258,57 @@ def test_revoking_is_shown_and_audited(manager: Client, environment: Environment
 
     assert "Revoked" in page
     assert AuditEntry.objects.get().diff == {"revoked": [False, True]}
+
+
+def test_silent_replica_is_forgotten_and_apis_no_longer_wait_for_it(
+    manager: Client, environment: Environment
+) -> None:
+    gateway = make_gateway(environment)
+    api = make_api(gateway)
+    live = make_replica(gateway)
+    silent = make_replica(gateway, name="eu-1b", last_heartbeat_at=timezone.now() - timedelta(minutes=1))
+    ResourceStatus.objects.create(
+        replica=live,
+        namespace=str(environment.pk),
+        name=api.resource_name,
+        state="applied",
+        generation=api.changed_generation,
+        running_generation=api.changed_generation,
+        since=timezone.now(),
+    )
+    address = gateway.get_absolute_url()
+    before = status_of(api).state
+
+    offered = manager.get(address).content.decode()
+    page = manager.post(f"{address}/replicas/{silent.pk}/forget", follow=True).content.decode()
+
+    assert offered.count("/forget") == 1
+    assert "is forgotten" in page
+    assert [before, status_of(api).state] == ["Partly applied", "Active"]
+    assert gateway.replicas.get() == live
+    entry = AuditEntry.objects.get()
+    assert (entry.object_id, entry.diff["replica"]) == (str(gateway.pk), [f"eu-1b {silent.pk}", None])
+
+
+def test_connected_replica_is_not_forgotten(manager: Client, environment: Environment) -> None:
+    gateway = make_gateway(environment)
+    replica = make_replica(gateway)
+
+    page = manager.post(f"{gateway.get_absolute_url()}/replicas/{replica.pk}/forget", follow=True)
+
+    assert "is connected" in page.content.decode()
+    assert gateway.replicas.exists()
+    assert not AuditEntry.objects.exists()
+
+
+def test_replica_of_another_gateway_is_not_found(manager: Client, environment: Environment) -> None:
+    gateway, other = make_gateway(environment), make_gateway(environment)
+    silent = make_replica(other, last_heartbeat_at=timezone.now() - timedelta(minutes=1))
+
+    answer = manager.post(f"{gateway.get_absolute_url()}/replicas/{silent.pk}/forget")
+
+    assert answer.status_code == 404
+    assert other.replicas.exists()
 
 
 def test_unknown_gateway_is_not_found(manager: Client) -> None:
