@@ -16,6 +16,7 @@ from gateways.agent.faults import Fault, dotted, explained
 _SUFFIXES = (".yaml", ".yml")
 _VERSIONS = ("gateway.mulesoft.com/v1alpha1", "gateway.mulesoft.com/v1beta1")
 _VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+_LITERAL = re.compile(r"\$(\$+[A-Za-z_][A-Za-z0-9_]*)")
 
 
 @dataclass(frozen=True)
@@ -181,13 +182,17 @@ def _variables(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[t
 
 
 def _resolved(value: Any, environ: Mapping[str, str], in_config: bool = False) -> Any:
-    """The value with the variables inside any `config` replaced by the environment's."""
+    """The value with the variables inside any `config` replaced by the environment's, and `$$` before a
+    name by a `$` that begins no variable.
+    """
     if isinstance(value, dict):
         return {key: _resolved(one, environ, in_config or key == "config") for key, one in value.items()}
     if isinstance(value, list):
         return [_resolved(one, environ, in_config) for one in value]
     if isinstance(value, str) and in_config and (match := _VARIABLE.fullmatch(value)):
         return environ.get(match[1], value)
+    if isinstance(value, str) and in_config and (match := _LITERAL.fullmatch(value)):
+        return match[1]
     return value
 
 

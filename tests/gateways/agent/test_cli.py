@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from gateways.agent.cli import main
+from gateways.agent.resources import ApiInstance
+from gateways.agent.sources import load_text
 
 SOUND = """
 apiVersion: gateway.mulesoft.com/v1alpha1
@@ -242,6 +244,21 @@ def test_variables_come_from_the_environment(
 
     assert (sound, faulty) == (0, 1)
     assert lines[0].startswith("a.yaml:8: ApiInstance orders: spec.policies[0].config.ips")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("$$word", "$word"), ("$$$word", "$$word"), ("$5", "$5"), ("$$", "$$"), ("a$$word", "a$$word")],
+)
+def test_value_that_begins_with_a_dollar_is_written_with_two(written: str, meant: str) -> None:
+    policy = "  policies: [{policyRef: {name: any}, config: {password: VALUE}}]\n".replace("VALUE", written)
+
+    loaded = load_text(SOUND + policy, {"word": "other"})
+
+    (api,) = loaded.resources
+    assert isinstance(api, ApiInstance)
+    assert loaded.problems == ()
+    assert api.spec.policies[0].config == {"password": meant}
 
 
 def test_compile_prints_what_envoy_gets(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
