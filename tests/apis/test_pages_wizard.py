@@ -260,6 +260,18 @@ def test_downstream_faults_stand_at_their_fields(field: str, value: str, message
     assert message in text(answer)
 
 
+def test_https_cannot_be_chosen_and_the_reason_is_told() -> None:
+    place = make_place()
+    api = make_saved_api(place, base_path="/pets")
+    fill(place, upto="downstream")
+
+    for path in ("/apis/add/downstream", f"/apis/{api.pk}/routes"):
+        page = text(place.client.get(path))
+        assert 'value="http" checked' in page
+        assert 'value="https" disabled' in page
+        assert "HTTPS needs a TLS context, and this version has none yet" in page
+
+
 def test_overlapping_base_path_names_the_other_api() -> None:
     place = make_place()
     make_saved_api(place, "Payments", base_path="/orders/old")
