@@ -317,7 +317,10 @@ def test_bundled_upstream_is_offered(settings: object) -> None:
     place = make_place()
     fill(place, upto="upstream")
 
-    assert "http://127.0.0.1:8099/" in text(place.client.get("/apis/add/upstream"))
+    page = text(place.client.get("/apis/add/upstream"))
+    for field in ("f-uri", "f-routes.0.upstreams.0.uri"):
+        assert f'data-fill="{field}" data-value="http://127.0.0.1:8099/"' in page
+        assert f'id="{field}"' in page
 
 
 ROUTES = {
