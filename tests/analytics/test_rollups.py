@@ -101,10 +101,11 @@ def test_rolling_up_twice_is_the_same_as_once() -> None:
 def test_a_period_that_has_not_ended_stays_stale_once() -> None:
     api = make_api()
     shipper = Shipper(api)
+    now = timezone.now()
     for _ in range(5):
-        shipper.ship(count(api))
+        shipper.ship(count(api, at=int(now.timestamp())))
 
-    roll_up(timezone.now())
+    roll_up(now)
 
     assert sorted(Stale.objects.values_list("grain", flat=True)) == ["day", "hour", "minute"]
 
