@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from apis.models import ApiInstance
 from gateways.models import Ack, Replica, ResourceStatus
@@ -42,6 +42,19 @@ class ApiStatus:
         """The colour that goes with the words."""
         tones = {"Active": "ok", "Failed": "bad", "Applying": "busy", "Partly applied": "warn"}
         return tones.get(self.state, "off")
+
+
+def bare(apis: QuerySet[ApiInstance]) -> QuerySet[ApiInstance]:
+    """The same with no more than `statuses_of` reads: for the statuses of thousands."""
+    fields = (
+        "environment_id",
+        "gateway_id",
+        "is_deployed",
+        "deployed_at",
+        "changed_generation",
+        "changed_at",
+    )
+    return apis.select_related(None).only(*fields)
 
 
 def statuses(api: ApiInstance) -> list[ReplicaStatus]:

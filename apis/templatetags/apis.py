@@ -3,10 +3,13 @@
 from typing import Any
 
 from django import template
+from django.core.paginator import Paginator
 from django.template import Context
 
 from apis.models import PolicyBinding
 from policies.contract import Policy
+
+PAGE_SIZE = 25
 
 register = template.Library()
 
@@ -14,10 +17,7 @@ register = template.Library()
 @register.inclusion_tag("apis/_policy_uses.html", takes_context=True)
 def policy_uses(context: Context, policy: Policy[Any]) -> dict[str, Any]:
     """The APIs of the environment the user works in to which the policy is applied."""
-    environment = context["scope"].environment
-    bindings = PolicyBinding.objects.filter(policy=policy.name, api__environment=environment)
-    return {
-        "bindings": bindings.select_related("api__asset", "api__gateway").order_by(
-            "api__asset__name", "order"
-        )
-    }
+    environment, request = context["scope"].environment, context["request"]
+    found = PolicyBinding.objects.filter(policy=policy.name, api__environment=environment)
+    found = found.select_related("api__asset", "api__gateway").order_by("api__asset__name", "order", "pk")
+    return {"page": Paginator(found, PAGE_SIZE).get_page(request.GET.get("page")), "request": request}

@@ -1,7 +1,7 @@
 """The list of APIs: searched, filtered, sorted, and kept fresh while a gateway has not answered."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
@@ -10,7 +10,7 @@ from django.shortcuts import render
 
 from apis import traffic
 from apis.models import ApiInstance
-from apis.status import ApiStatus, statuses_of
+from apis.status import ApiStatus, bare, statuses_of
 from apis.views.access import api_of, environment_of
 
 PAGE_SIZE = 25
@@ -47,7 +47,7 @@ def index(request: HttpRequest) -> HttpResponse:
     if state == "Deprecated":
         found = found.filter(is_deprecated=True)
     page = Paginator(_ordered(found, order, state), PAGE_SIZE).get_page(request.GET.get("page"))
-    page.object_list = _rows([one.api if isinstance(one, Row) else one for one in page.object_list])
+    page.object_list = _rows(_whole(page.object_list, found))
     context = {
         "page": page,
         "states": [*STATES, "Deprecated"],
@@ -79,25 +79,34 @@ def _found(apis: QuerySet[ApiInstance], text: str) -> QuerySet[ApiInstance]:
     return apis.select_related("asset", "gateway")
 
 
-def _ordered(apis: QuerySet[ApiInstance], order: str, state: str) -> Any:
-    """A queryset where the database can sort and filter; rows where the status or the traffic decides."""
-    name = order.removeprefix("-")
+def _ordered(apis: QuerySet[ApiInstance], order: str, state: str) -> QuerySet[ApiInstance] | list[int]:
+    """A queryset where the database can sort and filter; ids where the status or the traffic decides."""
+    name, is_falling = order.removeprefix("-"), order.startswith("-")
     column = COLUMNS.get(name, "asset__name")
-    apis = apis.order_by(f"-{column}" if order.startswith("-") else column, "pk")
+    apis = apis.order_by(f"-{column}" if is_falling else column, "pk")
     if state not in STATES and name not in {"status", "requests", "errors"}:
         return apis
-    rows = [one for one in _rows(list(apis)) if state not in STATES or one.status.state == state]
-    if name in {"status", "requests", "errors"}:
-        rows.sort(key=lambda one: _measure(one, name), reverse=order.startswith("-"))
-    return rows
-
-
-def _measure(one: Row, name: str) -> Any:
+    every = list(bare(apis))
+    statuses = statuses_of(every) if state in STATES or name == "status" else {}
+    ids = [api.pk for api in every if state not in STATES or statuses[api.pk].state == state]
     if name == "status":
-        return STATES.index(one.status.state)
-    if one.traffic is None:
+        ids.sort(key=lambda pk: STATES.index(statuses[pk].state), reverse=is_falling)
+    elif name in {"requests", "errors"}:
+        figures = traffic.last_day(ids)
+        ids.sort(key=lambda pk: _measure(figures.get(pk), name), reverse=is_falling)
+    return ids
+
+
+def _measure(figures: traffic.Traffic | None, name: str) -> float:
+    if figures is None:
         return -1
-    return one.traffic.requests if name == "requests" else one.traffic.error_rate or 0
+    return figures.requests if name == "requests" else figures.error_rate or 0
+
+
+def _whole(some: Sequence[ApiInstance | int], apis: QuerySet[ApiInstance]) -> list[ApiInstance]:
+    """The APIs of a page, of which there may be ids alone."""
+    found = apis.in_bulk([one for one in some if isinstance(one, int)])
+    return [found[one] if isinstance(one, int) else one for one in some]
 
 
 def _rows(apis: list[ApiInstance]) -> list[Row]:

@@ -13,7 +13,7 @@ from analytics import queries
 from analytics.queries import Figures
 from analytics.ranges import last
 from apis.models import ApiInstance, PolicyBinding
-from apis.status import statuses_of
+from apis.status import bare, statuses_of
 from console.models import AuditEntry, Environment, User
 from console.pages.bars import Bars, bars
 from gateways.models import Gateway, Replica
@@ -77,7 +77,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def _overview(environment: Environment) -> Overview:
-    apis = list(ApiInstance.objects.filter(environment=environment).select_related("asset", "gateway"))
+    apis = list(bare(ApiInstance.objects.filter(environment=environment)))
     gateways = Gateway.objects.filter(environment=environment, is_revoked=False)
     numbers = [api.pk for api in apis]
     hour = last(HOUR)
