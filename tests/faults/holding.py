@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 _LONGEST_SECONDS = 60
@@ -47,8 +47,9 @@ class _Holding(BaseHTTPRequestHandler):
     def _answer(self, body: bytes) -> None:
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        with suppress(BrokenPipeError):  # who asked may have gone meanwhile
+            self.end_headers()
+            self.wfile.write(body)
 
     def _echo_frames(self) -> None:
         self.close_connection = True
