@@ -262,7 +262,7 @@ def test_downstream_faults_stand_at_their_fields(field: str, value: str, message
 
 def test_https_cannot_be_chosen_and_the_reason_is_told() -> None:
     place = make_place()
-    api = make_saved_api(place, base_path="/pets")
+    api = make_saved_api(place, "Pets")
     fill(place, upto="downstream")
 
     for path in ("/apis/add/downstream", f"/apis/{api.pk}/routes"):
