@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 
 from apis import specification
 from apis.drafts import ApiDraft
 from apis.forms import parts
+from apis.models import Asset
 from apis.validate import validate, warnings
 from console.models import Environment
 from gateways.models import Gateway
 
 SESSION_KEY = "api_draft"
+DOCUMENT = ("specification", "specification_name")
+REFUSED = "specification_refused"
 DISCONNECTED = "Gateway {} is Disconnected and cannot be deployed to; start it, or decide later."
 
 
@@ -68,9 +72,15 @@ class Draft:
         """The whole draft and everything that is wrong with it, checked once for each content."""
         if self._made is None:
             draft, unread = parts.draft(self.environment, self.values)
-            found = _gateway_errors(draft.gateway) | validate(self.environment, draft)
+            found = _gateway_errors(draft.gateway) | validate(self.environment, draft) | self.refused_file()
             self._made = draft, parts.joined(found, unread)
         return self._made
+
+    def refused_file(self) -> parts.Errors:
+        """Why the file that was chosen last is not taken, as long as the API would have one."""
+        api = self.values.get("api", {})
+        wants_one = api.get("mode") == "new" and api.get("asset", {}).get("type") == Asset.Type.REST
+        return {"asset.specification": [api[REFUSED]]} if wants_one and api.get(REFUSED) else {}
 
     def errors(self, one: Step) -> parts.Errors:
         """What is wrong in one step."""
@@ -92,18 +102,20 @@ def with_specification(
 ) -> dict[str, Any]:
     """The API step's values with the uploaded document, or with the one that was uploaded before.
 
-    A document fills in a name and an API version that were left as they come. Raises ValidationError
-    when the file is not an OpenAPI document; the one before stays.
+    A document fills in a name and an API version that were left as they come. A file that is none leaves
+    the one before, and why it was "refused", until there is another or the user goes on without it.
     """
     upload = request.FILES.get("specification")
+    before = () if "drop_specification" in request.POST else DOCUMENT
     if upload is None:
-        keeps = () if "drop_specification" in request.POST else ("specification", "specification_name")
-        return {**values, **{name: kept[name] for name in keeps if kept.get(name)}}
+        refused = () if "drop_refused" in request.POST else (REFUSED,)
+        return {**values, **{name: kept[name] for name in (*before, *refused) if kept.get(name)}}
     try:
-        text = upload.read().decode()
-    except UnicodeDecodeError as error:
-        raise ValidationError("The file is not an OpenAPI document: it is not text in UTF-8.") from error
-    found = specification.check(text)
+        text = _text_of(upload)
+        found = specification.check(text)
+    except ValidationError as error:
+        reason = f"{upload.name}: {' '.join(error.messages)}"
+        return {**values, **{name: kept[name] for name in before if kept.get(name)}, REFUSED: reason}
     asset = dict(values.get("asset", {}))
     asset["name"] = asset.get("name") or found.title
     if asset.get("version", "1.0.0") in {"", "1.0.0"}:
@@ -111,6 +123,13 @@ def with_specification(
     if asset.get("api_version", "v1") in {"", "v1"}:
         asset["api_version"] = f"v{found.version.split('.')[0].removeprefix('v')}"
     return {**values, "asset": asset, "specification": text, "specification_name": str(upload.name)}
+
+
+def _text_of(upload: UploadedFile) -> str:
+    try:
+        return bytes(upload.read()).decode()
+    except UnicodeDecodeError as error:
+        raise ValidationError("The file is not an OpenAPI document: it is not text in UTF-8.") from error
 
 
 def _gateway_errors(gateway: Gateway | None) -> parts.Errors:

@@ -44,22 +44,16 @@ def start_over(request: HttpRequest) -> HttpResponse:
 def _posted(request: HttpRequest, draft: wizard.Draft, step: wizard.Step) -> HttpResponse:
     """Keep what was typed, then do what the button says: check and go on, go back, or show the form again."""
     data = rows.changed(request.POST) if rows.wanted(request.POST) else request.POST
-    values, errors = parts.read(step.name, data), {}
+    values = parts.read(step.name, data)
     if step.name == "api":
-        kept = draft.values.get("api", {})
-        try:
-            values = wizard.with_specification(values, request, kept)
-        except ValidationError as error:
-            values |= {key: kept[key] for key in ("specification", "specification_name") if key in kept}
-            errors = {"asset.specification": error.messages}
+        values = wizard.with_specification(values, request, draft.values.get("api", {}))
     draft.keep(step.name, values)
     go = request.POST.get("go", "")
     if go == "back":
         return redirect("api_add_step", wizard.beside(step, -1).name)
     if go == "stay" or rows.wanted(request.POST):
-        return _shown(request, draft, step, errors)
-    errors = errors or draft.errors(step)
-    if errors:
+        return _shown(request, draft, step, {})
+    if errors := draft.errors(step):
         return _shown(request, draft, step, errors, status=422)
     return redirect("api_add_step", wizard.beside(step, 1).name)
 
@@ -89,6 +83,8 @@ def _review(request: HttpRequest, draft: wizard.Draft) -> HttpResponse:
 def _shown(
     request: HttpRequest, draft: wizard.Draft, step: wizard.Step, errors: parts.Errors, status: int = 200
 ) -> HttpResponse:
+    if step.name == "api":
+        errors = errors | draft.refused_file()
     context: dict[str, Any] = {
         "draft": draft,
         "steps": wizard.STEPS,

@@ -237,6 +237,53 @@ def test_file_that_is_not_openapi_is_refused_and_nothing_typed_is_lost(content: 
 
 
 @pytest.mark.parametrize(
+    ("then", "status"),
+    [
+        ({}, 422),
+        ({"drop_refused": "on"}, 302),
+        ({"asset__type": "http-api"}, 302),
+        ({"specification": json.dumps(OPENAPI)}, 302),
+        ({"specification": "still none"}, 422),
+    ],
+)
+def test_refused_file_holds_the_step_until_something_else_is_chosen(
+    then: dict[str, str], status: int
+) -> None:
+    place = make_place()
+    fill(place, upto="api")
+    typed = {"mode": "new", "asset__type": "rest-api", "asset__name": "Mine"}
+    typed |= {"asset__api_version": "v1", "asset__version": "1.0.0"}
+    shown = text(send(place, "api", **typed, go="stay", specification=upload("x.yaml", "just words")))
+    if "specification" in then:
+        then = {**then, "specification": upload("y.json", then["specification"])}  # type: ignore[dict-item]
+
+    answer = send(place, "api", **{**typed, **then})
+
+    assert "Continue without a file" in shown
+    assert answer.status_code == status  # type: ignore[attr-defined]
+    next_step = place.client.get("/apis/add/downstream")
+    assert next_step.status_code == (200 if status == 302 else 302)
+
+
+def test_document_before_a_refused_one_stays_when_that_is_chosen() -> None:
+    place = make_place()
+    fill(place, upto="api")
+    typed = {"mode": "new", "asset__type": "rest-api"}
+    send(place, "api", **typed, go="stay", specification=upload("pets.json", json.dumps(OPENAPI)))
+    typed |= {"asset__name": "Pets", "asset__api_version": "v1", "asset__version": "1.0.0"}
+
+    shown = text(send(place, "api", **typed, go="stay", specification=upload("x.yaml", "just words")))
+    send(place, "api", **typed, drop_refused="on")
+    send(place, "downstream", protocol="http", port="8081", base_path="/pets")
+    send(place, "upstream", mode="simple", uri="http://backend")
+    send(place, "review", go="save")
+
+    assert "x.yaml: " in shown
+    assert "Continue with pets.json" in shown
+    assert json.loads(Asset.objects.get().specification) == OPENAPI
+
+
+@pytest.mark.parametrize(
     ("field", "value", "message"),
     [
         ("base_path", "orders", "must start with"),
