@@ -10,12 +10,12 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from analytics import queries
+from analytics.bars import Bars, bars
 from analytics.queries import Figures
 from analytics.ranges import last
 from apis.models import ApiInstance, PolicyBinding
 from apis.status import bare, statuses_of
 from console.models import AuditEntry, Environment, User
-from console.pages.bars import Bars, bars
 from gateways.models import Gateway, Replica
 
 RECENT_CHANGES = 8
