@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
+from django.db.models import Q
 from django.utils.text import slugify
 
 from apis import specification, upstream_uri
@@ -184,25 +185,23 @@ def _base_path(path: str) -> str | None:
 def _overlap(draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
     if draft.gateway is None:
         return
-    neighbours = ApiInstance.objects.filter(gateway=draft.gateway, port=draft.port).select_related("asset")
-    if api is not None:
-        neighbours = neighbours.exclude(pk=api.pk)
     path = normalised(draft.base_path)
-    for other in neighbours:
-        if _overlaps(path, other.base_path):
-            yield Problem(
-                "base_path",
-                f'"{path}" overlaps "{other.base_path}" of {other} on port {draft.port} of gateway '
-                f"{draft.gateway}; choose a path that neither begins, or another port.",
-                "conflict",
-            )
-            return
+    others = ApiInstance.objects.filter(gateway=draft.gateway, port=draft.port).filter(_overlapping(path))
+    other = others.exclude(pk=api.pk if api else None).select_related("asset").first()
+    if other is not None:
+        yield Problem(
+            "base_path",
+            f'"{path}" overlaps "{other.base_path}" of {other} on port {draft.port} of gateway '
+            f"{draft.gateway}; choose a path that neither begins, or another port.",
+            "conflict",
+        )
 
 
-def _overlaps(one: str, other: str) -> bool:
-    """Whether the paths are equal or one begins the other at a segment boundary."""
-    one, other = one.rstrip("/") + "/", other.rstrip("/") + "/"
-    return one.startswith(other) or other.startswith(one)
+def _overlapping(path: str) -> Q:
+    """The base paths that are this one, or begin it or are begun by it at a segment boundary."""
+    parts = path.rstrip("/").split("/")
+    begins = ["/".join(parts[:count]) or "/" for count in range(1, len(parts) + 1)]
+    return Q(base_path__in=begins) | Q(base_path__startswith=f"{path.rstrip('/')}/")
 
 
 def _label(environment: Environment, draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
