@@ -1,16 +1,15 @@
 """What agents ask of API Manager: the snapshot, pulled by a replica that no push reached."""
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from apis import snapshot
 from gateways import push
-from gateways.agent.resources import Snapshot
 from gateways.agent_auth import Caller, agent_endpoint
 
 
 @agent_endpoint("GET")
-def snapshot_of(request: HttpRequest, caller: Caller) -> Snapshot:
+def snapshot_of(request: HttpRequest, caller: Caller) -> HttpResponse:
     """The newest one of the caller's gateway."""
     found = snapshot.build(caller.gateway)
-    push.deployment(caller.gateway, found.generation, found.digest, len(found.resources))
-    return found
+    push.deployment(caller.gateway, found.generation, found.digest, found.count)
+    return HttpResponse(found.body, content_type="application/json")

@@ -48,7 +48,7 @@ def push(gateway_id: UUID | str) -> int:
             "pushed gateway=%s generation=%d resources=%d acks=%d applied=%d",
             gateway.pk,
             wanted.generation,
-            len(wanted.resources),
+            wanted.count,
             len(acks),
             sum(ack.applied for ack in acks),
         )

@@ -1,33 +1,40 @@
 """From rows to the snapshot that a gateway should run."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.db import transaction
 
-from apis import upstream_uri
+from apis import unchanged, upstream_uri
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
 from apis.policy_config import merged
 from gateways.agent import resources as r
 from gateways.models import Gateway
+from gateways.packed import Packed, packed
 
 LABEL = "flex.mulesoft.com/"
 VERSION = "gateway.mulesoft.com/v1alpha1"
+_memory = unchanged.Memory()
 
 
 @transaction.atomic
-def build(gateway: Gateway) -> r.Snapshot:
+def build(gateway: Gateway) -> Packed:
     """The newest snapshot, noted on the gateway with its digest.
 
     Every change locks the gateway's row before it touches another: while we hold it, all rows are of
     one moment. The number of queries does not depend on how many APIs there are.
     """
     row = Gateway.objects.select_for_update(no_key=True).get(pk=gateway.pk)
-    resources = tuple(resource for api in _apis(row) for resource in _resources(api))
-    snapshot = r.Snapshot(
-        gateway=str(row.pk), generation=row.generation, digest=r.digest(resources), resources=resources
-    )
+    digests = unchanged.digests(row)
+    texts = _memory.recall(digests)
+    made = {
+        api.pk: tuple(r.canonical(resource) for resource in _resources(api))
+        for api in _apis(digests.keys() - texts.keys())
+    }
+    _memory.keep(digests, made)
+    texts |= made
+    snapshot = packed(row, [text for pk in digests for text in texts[pk]])
     if (row.digest, row.built_generation) != (snapshot.digest, snapshot.generation):
         Gateway.objects.filter(pk=row.pk).update(digest=snapshot.digest, built_generation=snapshot.generation)
     return snapshot
@@ -39,13 +46,9 @@ def route_label(route: Route) -> str:
     return str(route.position) if label in ("", "none") else label
 
 
-def _apis(gateway: Gateway) -> Iterator[ApiInstance]:
-    deployed = ApiInstance.objects.deployed().filter(gateway=gateway).order_by("pk")
-    return iter(
-        deployed.select_related("asset").prefetch_related(
-            "upstreams", "routes__targets__upstream", "policies"
-        )
-    )
+def _apis(ids: Collection[int]) -> Iterator[ApiInstance]:
+    found = ApiInstance.objects.filter(pk__in=ids).select_related("asset")
+    return iter(found.prefetch_related("upstreams", "routes__targets__upstream", "policies"))
 
 
 def _resources(api: ApiInstance) -> Iterator[r.AnyResource]:

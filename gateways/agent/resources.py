@@ -5,11 +5,11 @@ files work unchanged. Every model is frozen and refuses unknown fields.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.alias_generators import to_camel
 
@@ -212,9 +212,18 @@ RESOURCE: TypeAdapter[AnyResource] = TypeAdapter(AnyResource)
 
 def digest(resources: Iterable[AnyResource]) -> str:
     """SHA-256 of the resources' canonical JSON: equal exactly when they are, order included."""
-    plain = [resource.model_dump(mode="json", by_alias=True) for resource in resources]
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_of(map(canonical, resources))
+
+
+def digest_of(texts: Iterable[bytes]) -> str:
+    """The same from what `canonical` gave."""
+    return hashlib.sha256(b"[%s]" % b",".join(texts)).hexdigest()
+
+
+def canonical(resource: AnyResource) -> bytes:
+    """Its JSON, keys in order."""
+    plain = resource.model_dump(mode="json", by_alias=True)
+    return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
 
 
 class Snapshot(Model):

@@ -19,6 +19,7 @@ from console.models import User
 from gateways.agent import protocol
 from gateways.agent import resources as r
 from gateways.models import Gateway, Replica
+from tests.apis.snapshots import resources_of
 from tests.factories import make_api, make_user
 from tests.gateways.replica import SigningReplica
 
@@ -207,7 +208,7 @@ class TestSnapshot:
         )
         change.apply_policy(actor, api, "rate-limiting", LIMITS)
 
-        found = {one.metadata.name: one for one in snapshot.build(gateway).resources}
+        found = {one.metadata.name: one for one in resources_of(gateway)}
 
         name = f"apii-{api.pk}"
         assert found[name].spec.address == "http://0.0.0.0:8085/orders"
@@ -230,7 +231,7 @@ class TestSnapshot:
         routes = [RouteDraft(label, upstreams=[UpstreamDraft("http://b")]) for label in labels]
         deployed(gateway, make_user(), routes=routes)
 
-        found = [one.metadata.annotations.get(r.ROUTE_LABEL) for one in snapshot.build(gateway).resources]
+        found = [one.metadata.annotations.get(r.ROUTE_LABEL) for one in resources_of(gateway)]
 
         assert [label for label in found if label] == ["canary", "a-b", "2", "3"]
 

@@ -6,11 +6,12 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from apis import change, snapshot
+from apis import change
 from apis.models import ApiInstance, PolicyBinding
 from console import audit
 from console.models import User
 from gateways.models import Gateway
+from tests.apis.snapshots import resources_of
 from tests.factories import make_api, make_user
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +37,7 @@ def generation(api: ApiInstance) -> int:
 
 def pushed(api: ApiInstance, policy: str) -> dict[str, object]:
     """The configuration that the gateway gets."""
-    resources = snapshot.build(api.gateway).resources
+    resources = resources_of(api.gateway)
     return next(
         r.spec.config for r in resources if r.kind == "PolicyBinding" and r.spec.policy_ref.name == policy
     )
@@ -175,9 +176,7 @@ def test_conditions_become_rules(actor: User, api: ApiInstance) -> None:
         conditions=[{"methodRegex": "POST", "uriTemplateRegex": "/a.*"}, {}],
     )
 
-    [binding] = [
-        r for r in snapshot.build(api.gateway).resources if r.metadata.name.startswith("rate-limiting")
-    ]
+    [binding] = [r for r in resources_of(api.gateway) if r.metadata.name.startswith("rate-limiting")]
     [rule] = binding.spec.rules
     assert (rule.methods, rule.path) == ("POST", "/a.*")
 
@@ -226,11 +225,11 @@ def test_a_disabled_policy_is_not_pushed(actor: User, api: ApiInstance) -> None:
     binding = change.apply_policy(actor, api, "rate-limiting", LIMITS)
 
     change.set_policy_disabled(actor, binding, True)
-    without = snapshot.build(api.gateway)
+    without = resources_of(api.gateway)
     change.set_policy_disabled(actor, binding, False)
-    with_it = snapshot.build(api.gateway)
+    with_it = resources_of(api.gateway)
 
-    assert len(with_it.resources) == len(without.resources) + 1
+    assert len(with_it) == len(without) + 1
     assert generation(api) == 3
 
 

@@ -89,7 +89,7 @@ def test_older_snapshot_is_refused(agent: AgentProcess, upstream: EchoServer) ->
     Gateway.objects.update(generation=7)
     deploy.push(agent.gateway.pk)
 
-    answer = put(agent.gateway, older.model_dump_json(by_alias=True).encode())
+    answer = put(agent.gateway, older.body)
 
     assert answer.status_code == 409
     assert "generation 1 is older than 7" in answer.json()["message"]
@@ -107,7 +107,7 @@ def put(gateway: Gateway, body: bytes, headers: dict[str, str] | None = None) ->
 def test_only_the_console_pushes_and_only_once(agent: AgentProcess, upstream: EchoServer) -> None:
     agent.start()
     add_api(agent.gateway, upstream)
-    body = snapshot.build(agent.gateway).model_dump_json(by_alias=True).encode()
+    body = snapshot.build(agent.gateway).body
     key, replica = console_key.signer(), Replica.objects.get()
     signature = key.headers(str(agent.gateway.pk), "PUT", "/v1/snapshot", body, subject=str(replica.pk))
 

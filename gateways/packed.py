@@ -1,0 +1,27 @@
+"""A snapshot in the form in which it travels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from gateways.agent.resources import digest_of
+from gateways.models import Gateway
+
+
+@dataclass(frozen=True)
+class Packed:
+    """`body` is the JSON of a `resources.Snapshot`, `count` how many resources it holds."""
+
+    generation: int
+    digest: str
+    count: int
+    body: bytes
+
+
+def packed(gateway: Gateway, texts: Sequence[bytes]) -> Packed:
+    """The gateway's snapshot of these resources, each as `resources.canonical` gives it."""
+    digest = digest_of(texts)
+    head = {"gateway": str(gateway.pk), "generation": gateway.generation, "digest": digest}
+    body = b'%s,"resources":[%s]}' % (orjson.dumps(head)[:-1], b",".join(texts))
+    return Packed(gateway.generation, digest, len(texts), body)

@@ -1,0 +1,9 @@
+"""What a gateway is sent, as its agent reads it."""
+
+from apis import snapshot
+from gateways.agent.resources import AnyResource, Snapshot
+from gateways.models import Gateway
+
+
+def resources_of(gateway: Gateway) -> tuple[AnyResource, ...]:
+    return Snapshot.model_validate_json(snapshot.build(gateway).body).resources
