@@ -187,7 +187,7 @@ def _overlap(draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
         return
     path = normalised(draft.base_path)
     others = ApiInstance.objects.filter(gateway=draft.gateway, port=draft.port).filter(_overlapping(path))
-    other = others.exclude(pk=api.pk if api else None).select_related("asset").first()
+    other = (others.exclude(pk=api.pk) if api else others).select_related("asset").first()
     if other is not None:
         yield Problem(
             "base_path",
