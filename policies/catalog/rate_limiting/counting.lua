@@ -12,20 +12,23 @@ ffi.cdef([[
   int pthread_mutex_lock(void *mutex);
   int pthread_mutex_unlock(void *mutex);
   int pthread_mutex_consistent(void *mutex);
-  typedef struct { long seconds; long nanoseconds; } gw_time;
-  int clock_gettime(int clock, gw_time *time);
+  typedef struct { long seconds; long nanoseconds; } gw_instant;
+  int clock_gettime(int clock, gw_instant *time);
+]])
+-- A Lua state outlives a change of this file: another layout needs other names.
+ffi.cdef([[
   typedef struct {
     int32_t high, low;
     double period, start;
-    uint32_t requests, length;
-    char text[96];
-  } gw_cell;
-  typedef struct { char lock[128]; gw_cell cells[31]; } gw_bucket;
-  typedef struct { char magic[8]; uint32_t buckets, cells; int32_t seed[2]; char rest[4072]; } gw_header;
+    uint32_t requests, maximum, binding, length;
+    char text[88];
+  } gw_cell_2;
+  typedef struct { char lock[128]; gw_cell_2 cells[31]; } gw_bucket_2;
+  typedef struct { char magic[8]; uint32_t buckets, cells; int32_t seed[2]; char rest[4072]; } gw_header_2;
 ]])
 
 local READ_WRITE, CLOSE_ON_EXEC, MAP_SHARED, MONOTONIC, OWNER_DIED = 2, 0x80000, 1, 1, 130
-local memory, seed_high, seed_low, buckets
+local memory, seed_high, seed_low, buckets, own_binding
 
 -- The mapping goes with this Lua state, when a new configuration replaces it.
 local function map()
@@ -35,9 +38,9 @@ local function map()
   ffi.C.close(descriptor)
   if tonumber(ffi.cast("intptr_t", address)) == -1 then error("the shared memory cannot be mapped", 0) end
   memory = ffi.gc(address, function(mapped) ffi.C.munmap(mapped, settings.size) end)
-  local header = ffi.cast("gw_header *", memory)
+  local header = ffi.cast("gw_header_2 *", memory)
   seed_high, seed_low = header.seed[0], header.seed[1]
-  buckets = ffi.cast("gw_bucket *", ffi.cast("char *", memory) + 4096)
+  buckets = ffi.cast("gw_bucket_2 *", ffi.cast("char *", memory) + 4096)
 end
 
 local function mix(v0, v1, v2, v3)
@@ -72,11 +75,40 @@ local function hash(text)
   return high, bxor(v1, v3)
 end
 
-local time = ffi.new("gw_time")
+local time = ffi.new("gw_instant")
 
 local function now_ms()
   ffi.C.clock_gettime(MONOTONIC, time)
   return tonumber(time.seconds) * 1000 + tonumber(time.nanoseconds) / 1e6
+end
+
+-- Whether one cell is to be forgotten before another: not one that refuses, then the least used, the oldest.
+local function gives_way(one, other)
+  local refuses, other_refuses = one.requests >= one.maximum, other.requests >= other.maximum
+  if refuses ~= other_refuses then return other_refuses end
+  if one.requests ~= other.requests then return one.requests < other.requests end
+  return one.start < other.start
+end
+
+-- The cell to forget when all of a bucket are live: one of the binding that holds the most, if that is more than
+-- ours holds with a new one, else one of ours that has quota left. So no binding takes another's share, and
+-- none frees a key that it refuses.
+local function forgotten(bucket, high, low)
+  local held, most = {}, own_binding
+  held[own_binding] = 1
+  for i = 0, settings.cells - 1 do
+    local binding = bucket.cells[i].binding
+    held[binding] = (held[binding] or 0) + 1
+    if held[binding] > held[most] then most = binding end
+  end
+  if held[most] == held[own_binding] then most = own_binding end
+  local victim
+  for i = 0, settings.cells - 1 do
+    local cell = bucket.cells[i]
+    local is_ours = cell.high == high and cell.low == low
+    if cell.binding == most and not is_ours and (not victim or gives_way(cell, victim)) then victim = cell end
+  end
+  if victim and (most ~= own_binding or victim.requests < victim.maximum) then return victim end
 end
 
 -- The key's cell for this period: its own, or a free one that becomes its own with nothing counted.
@@ -89,9 +121,11 @@ local function cell_of(bucket, high, low, period, text, now)
     -- Our own cells of other periods may have nothing counted yet, and are not free.
     if not free and not is_ours and cell.start + cell.period <= now then free = cell end
   end
+  free = free or forgotten(bucket, high, low)
   if not free then error("too many live counters", 0) end
+  free.binding = own_binding
   free.high, free.low, free.period, free.start, free.requests = high, low, period, now - period, 0
-  free.length = math.min(#text, 96)
+  free.length = math.min(#text, 88)
   ffi.copy(free.text, text, free.length)
   return free
 end
@@ -101,6 +135,7 @@ local function count(bucket, high, low, text, now)
   local cells, used, admitted = {}, {}, true
   for i, limit in ipairs(settings.limits) do
     local cell = cell_of(bucket, high, low, limit.period, text, now)
+    cell.maximum = limit.maximum
     cells[i] = cell
     used[i] = cell.start + cell.period > now and cell.requests or 0
     admitted = admitted and used[i] < limit.maximum
@@ -127,6 +162,7 @@ local function take(key)
   if not memory then map() end
   local text = settings.binding .. "\n" .. key
   local high, low = hash(text)
+  own_binding = own_binding or hash(settings.binding) % 2 ^ 32
   local bucket = buckets[band(low, settings.buckets - 1)]
   local locked = ffi.C.pthread_mutex_lock(bucket.lock)
   if locked == OWNER_DIED then

@@ -4,15 +4,18 @@
     page 1 + n        bucket n: a lock (bytes 0-127), then 31 cells of 128 bytes
 
 A key (binding and key value) hashes to one bucket and to a 64-bit fingerprint; it has one cell for each
-of its limits there. A cell holds fingerprint, period, start of the window, requests counted in it, and
-the first 96 bytes of the key's text, for people. Times are milliseconds of CLOCK_MONOTONIC.
+of its limits there. A cell holds fingerprint, period, start of the window, requests counted in it, how many
+may be, a hash of the binding, and the first 88 bytes of the key's text, for people. Times are milliseconds
+of CLOCK_MONOTONIC.
 
 The lock is a robust process-shared pthread mutex: a decision reads and writes all cells of its key under
 it, so exactly the allowed number of requests passes, whatever the number of threads. A thread that dies
 while it holds the lock leaves it to the next one. Reading needs no lock: a counter may be one behind.
 
-A cell whose window is over is free for any key of its bucket. When all 31 are live, the quota of a new
-key is unknown, and `blockOnUnknownQuota` decides. The file outlives Envoy and the agent, not a reboot.
+A cell whose window is over is free for any key of its bucket. When all 31 are live, a new key takes the
+least used one of the binding that holds most of them, or of its own binding when none holds more; of its
+own none that has no quota left. Where there is no such cell, the quota of the new key is unknown, and
+`blockOnUnknownQuota` decides. The file outlives Envoy and the agent, not a reboot.
 """
 
 import ctypes
@@ -29,14 +32,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-MAGIC = b"GWRATES1"
+MAGIC = b"GWRATES2"
 PAGE = 4096
 BUCKETS = 2048
 CELLS = 31
 CELL_BYTES = 128
 SIZE = PAGE * (1 + BUCKETS)
 HEADER = struct.Struct("=8sII8s40x64s")
-CELL = struct.Struct("=iiddII96s")
+CELL = struct.Struct("=iiddIIII88s")
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own inside is made, and refused when it is another's
 
 
@@ -92,7 +95,7 @@ def counters(state: Path) -> list[Counter]:
 def _live(content: bytes, now: float) -> Iterator[Counter]:
     for bucket in range(PAGE, len(content), PAGE):
         for offset in range(bucket + CELL_BYTES, bucket + PAGE, CELL_BYTES):
-            _, _, period, start, requests, length, text = CELL.unpack_from(content, offset)
+            _, _, period, start, requests, _, _, length, text = CELL.unpack_from(content, offset)
             if start + period > now:
                 binding, _, key = text[:length].decode(errors="replace").partition("\n")
                 yield Counter(binding, key, int(period), int(start + period - now), requests)

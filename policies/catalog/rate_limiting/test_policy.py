@@ -205,37 +205,67 @@ def test_unknown_quota_refuses_or_passes_as_configured(tmp_path: Path) -> None:
         assert envoy.get("/open").status == 200
 
 
-def test_full_memory_leaves_the_quota_of_new_keys_unknown(tmp_path: Path) -> None:
+def test_full_memory_forgets_the_least_used_counter_of_the_same_policy(tmp_path: Path) -> None:
     shared_memory.prepare(tmp_path)
     with running_envoy(chains(tmp_path), tmp_path) as envoy:
-        assert envoy.get("/three").status == 200
-        fill(shared_memory.path(tmp_path))
+        assert statuses(envoy, "/load-by-tenant", 5, {"x-tenant": "busy"}) == [200] * 5
+        fill(tmp_path, like="load-by-tenant", requests=1)
 
-        assert envoy.get("/three").status == 200
+        assert statuses(envoy, "/load-by-tenant", 41, {"x-tenant": "new"}) == [200] * 40 + [429]
+        assert statuses(envoy, "/load-by-tenant", 36, {"x-tenant": "busy"}) == [200] * 35 + [429]
+
+
+def test_full_memory_frees_no_key_whose_quota_is_used_up(tmp_path: Path) -> None:
+    shared_memory.prepare(tmp_path)
+    with running_envoy(chains(tmp_path), tmp_path) as envoy:
+        assert statuses(envoy, "/tenants", 3, {"x-tenant": "refused"}) == [200, 200, 429]
+        fill(tmp_path, like="tenants", requests=2)
+
         assert envoy.get("/tenants", {"x-tenant": "new"}).status == 503
+        assert envoy.get("/tenants", {"x-tenant": "refused"}).status == 429
+
+
+def test_memory_filled_by_one_policy_has_room_for_the_others(tmp_path: Path) -> None:
+    shared_memory.prepare(tmp_path)
+    with running_envoy(chains(tmp_path), tmp_path) as envoy:
+        assert statuses(envoy, "/tenants", 3, {"x-tenant": "refused"}) == [200, 200, 429]
+        fill(tmp_path, like="tenants", requests=2)
+
+        assert statuses(envoy, "/three", 4) == [200, 200, 200, 429]
+        assert statuses(envoy, "/load-by-tenant", 41, {"x-tenant": "a"}) == [200] * 40 + [429]
+        fill(tmp_path, like="tenants", requests=2)
+        assert envoy.get("/tenants", {"x-tenant": "new"}).status == 503
+        assert envoy.get("/three").status == 429
+        assert envoy.get("/load-by-tenant", {"x-tenant": "a"}).status == 429
 
 
 def test_counters_whose_window_is_over_make_room(tmp_path: Path) -> None:
     shared_memory.prepare(tmp_path)
-    fill(shared_memory.path(tmp_path), ago_ms=HOUR)
-
     with running_envoy(chains(tmp_path), tmp_path) as envoy:
-        assert statuses(envoy, "/three", 4) == [200, 200, 200, 429]
+        assert statuses(envoy, "/tenants", 3, {"x-tenant": "refused"}) == [200, 200, 429]
+        fill(tmp_path, like="tenants", requests=2, ago_ms=HOUR)
+
+        assert statuses(envoy, "/tenants", 3, {"x-tenant": "new"}) == [200, 200, 429]
 
 
-def fill(file: Path, ago_ms: int = 0) -> None:
-    """Makes every free cell one of another key, whose window of an hour began so long ago."""
+def fill(state: Path, like: str, requests: int, ago_ms: int = 0) -> None:
+    """Gives every free cell to another key of this policy, used so often; windows began so long ago."""
     start = time.clock_gettime(time.CLOCK_MONOTONIC) * 1000 - ago_ms
-    cell = shared_memory.CELL.pack(1, 2, HOUR, start, 1, 0, b"")
+    file = shared_memory.path(state)
+    content = file.read_bytes()
+    cells = [
+        bucket + offset
+        for bucket in range(shared_memory.PAGE, shared_memory.SIZE, shared_memory.PAGE)
+        for offset in range(shared_memory.CELL_BYTES, shared_memory.PAGE, shared_memory.CELL_BYTES)
+    ]
+    found = [shared_memory.CELL.unpack_from(content, offset) for offset in cells]
+    first = next(cell for cell in found if cell[8].startswith(f"{like}\n".encode()))
+    other = shared_memory.CELL.pack(1, 2, HOUR, start, requests, *first[5:7], 0, b"")
     with file.open("r+b") as opened:
-        for bucket in range(shared_memory.BUCKETS):
-            for number in range(shared_memory.CELLS):
-                opened.seek(
-                    shared_memory.PAGE * (1 + bucket) + shared_memory.CELL_BYTES * (1 + number),
-                )
-                if shared_memory.CELL.unpack(opened.read(128))[2] == 0:
-                    opened.seek(-128, 1)
-                    opened.write(cell)
+        for offset, cell in zip(cells, found, strict=True):
+            if cell[2] == 0:
+                opened.seek(offset)
+                opened.write(other)
 
 
 def test_prepare_keeps_a_usable_file_and_replaces_another(tmp_path: Path) -> None:
