@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
@@ -46,7 +47,7 @@ def index(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("status", "")
     if state == "Deprecated":
         found = found.filter(is_deprecated=True)
-    page = Paginator(_ordered(found, order, state), PAGE_SIZE).get_page(request.GET.get("page"))
+    page: Any = Paginator(_ordered(found, order, state), PAGE_SIZE).get_page(request.GET.get("page"))
     page.object_list = _rows(_whole(page.object_list, found))
     context = {
         "page": page,
