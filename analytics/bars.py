@@ -1,6 +1,6 @@
 """A small bar chart, drawn by the server: requests in each step by status class."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +21,14 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """Something that happened: a line across the chart."""
+
+    x: float
+    title: str
+
+
+@dataclass(frozen=True)
 class Bars:
     """Rectangles in a box of `width` by `height`, one unit of width a step; `top` is the highest sum."""
 
@@ -29,10 +37,12 @@ class Bars:
     top: int
     start: datetime
     end: datetime
+    marks: tuple[Mark, ...] = ()
     height: float = HEIGHT
 
 
-def bars(over: Range, steps: Sequence[Figures]) -> Bars:
+def bars(over: Range, steps: Sequence[Figures], happened: Mapping[datetime, str] | None = None) -> Bars:
+    """`happened` are the marks: what, by when; all of it within the range."""
     top = max((step.requests for step in steps), default=0)
     found: list[Bar] = []
     for x, (time, step) in enumerate(zip(over.times, steps, strict=True)):
@@ -44,4 +54,8 @@ def bars(over: Range, steps: Sequence[Figures]) -> Bars:
             height = max(1.5, HEIGHT * count / top)
             floor -= height
             found.append(Bar(css, x, round(floor, 2), round(height, 2), f"{time:%H:%M}: {count:,}"))
-    return Bars(tuple(found), len(steps), top, over.start, over.end)
+    marks = [
+        Mark(round((time - over.start).total_seconds() / over.step, 2), f"{title}, {time:%H:%M}")
+        for time, title in (happened or {}).items()
+    ]
+    return Bars(tuple(found), len(steps), top, over.start, over.end, tuple(marks))

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from analytics import queries
+from analytics.bars import bars
 from analytics.models import Sample
 from analytics.queries import CLASSES, Figures, ResourceShare
 from analytics.ranges import Range
 from apis.models import ApiInstance
 from apis.snapshot import route_label
-from gateways.models import Deployment, Replica
+from gateways.models import Replica
 from policies import catalog
 
 CLASS_COLOURS = {"2xx": "c1", "3xx": "c2", "4xx": "c3", "5xx": "c4", "other": "c6"}
@@ -81,8 +83,11 @@ def tiles(
     return Tiles(queries.add(points), before, _refusals(refused))
 
 
-def api_tiles(api: ApiInstance, over: Range) -> Tiles:
-    return tiles([api.pk], over, [queries.figures([api.pk], over)], queries.violations([api.pk], over))
+def summary(api: ApiInstance, over: Range) -> dict[str, Any]:
+    """The key metrics and the small chart of an API's overview."""
+    points = queries.series([api.pk], over)
+    found = tiles([api.pk], over, points, queries.violations([api.pk], over))
+    return {"tiles": found, "chart": bars(over, points, _deployed(api, over))}
 
 
 def of_api(api: ApiInstance, over: Range, samples_of: str) -> dict[str, Any]:
@@ -222,14 +227,16 @@ def _resource_rows(resources: Sequence[ResourceShare]) -> list[tuple[ResourceSha
 
 def _marks(api: ApiInstance, over: Range) -> list[dict[str, Any]]:
     """The deployments of the API's gateway, as the charts mark them."""
+    return [{"time": int(time.timestamp()), "label": title} for time, title in _deployed(api, over).items()]
+
+
+def _deployed(api: ApiInstance, over: Range) -> dict[datetime, str]:
+    """The deployments of the API's gateway by their time, the newest first."""
     if api.gateway is None:
-        return []
+        return {}
     found = api.gateway.deployments.filter(created_at__gte=over.start, created_at__lt=over.end)
-    return [_mark(deployment) for deployment in found.order_by("-created_at")[:MOST_MARKS]]
-
-
-def _mark(deployment: Deployment) -> dict[str, Any]:
-    return {"time": int(deployment.created_at.timestamp()), "label": f"Deployment {deployment.generation}"}
+    newest = found.order_by("-created_at")[:MOST_MARKS]
+    return {deployment.created_at: f"Deployment {deployment.generation}" for deployment in newest}
 
 
 def _replica_names(shares: Iterable[queries.Share]) -> dict[str, str]:

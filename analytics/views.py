@@ -44,10 +44,10 @@ def api_dashboard(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def api_tiles(request: HttpRequest, pk: int) -> HttpResponse:
-    """The last hour's key metrics, for the API's overview."""
+    """The last hour's key metrics and traffic, for the API's overview."""
     api = api_of(request, pk)
     over = ranges.of_request({})
-    context = {"tiles": dashboards.api_tiles(api, over), "api": api, "over": over}
+    context = dashboards.summary(api, over) | {"api": api, "over": over}
     return render(request, "analytics/_api_tiles.html", context)
 
 

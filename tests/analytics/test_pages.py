@@ -153,6 +153,19 @@ def test_deployments_are_marked(page: Client, api: ApiInstance) -> None:
     assert [mark["label"] for mark in data["marks"]] == ["Deployment 41"]
 
 
+def test_an_apis_overview_draws_the_last_hour_with_its_deployments(page: Client, api: ApiInstance) -> None:
+    ship(api)
+    Deployment.objects.create(gateway=api.gateway, generation=41, digest="d", resources_count=1)
+
+    html = page.get(f"/apis/{api.pk}/analytics/tiles").content.decode()
+
+    assert "100 requests in the last hour" in html
+    assert [html.count(f'<rect class="{css}"') for css in ("c1", "c3", "c4")] == [1, 1, 1]
+    assert html.count('<line class="mark"') == 1
+    assert "Deployment 41, " in html
+    assert f'href="/apis/{api.pk}/analytics"' in html
+
+
 def test_an_api_without_traffic_says_what_to_do(page: Client, api: ApiInstance) -> None:
     for path in (f"/apis/{api.pk}/analytics", "/analytics"):
         assert "No requests in this time" in page.get(path).content.decode()
