@@ -22,6 +22,7 @@ from gateways.models import Gateway, Replica
 from tests.apis.snapshots import resources_of
 from tests.factories import make_api, make_user
 from tests.gateways.replica import SigningReplica
+from tests.traffic.upstream import serving
 
 LIMITS = {"rateLimits": [{"maximumRequests": 3, "timePeriodInMilliseconds": 60000}]}
 
@@ -80,12 +81,10 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def agent() -> Iterator[Agent]:
     server = Agent(SigningReplica())
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    server.replica.heartbeat(control_url=server.url)
-    yield server
-    server.hold.set()
-    server.shutdown()
-    server.server_close()
+    with serving(server):
+        server.replica.heartbeat(control_url=server.url)
+        yield server
+        server.hold.set()
 
 
 def deployed(gateway: Gateway, actor: User, name: str = "Orders", **fields: Any) -> ApiInstance:

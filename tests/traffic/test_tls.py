@@ -2,7 +2,6 @@
 
 import json
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from tests.traffic.certificates import self_signed
 from tests.traffic.gateway import Gateway
-from tests.traffic.upstream import EchoServer
+from tests.traffic.upstream import EchoServer, serving
 
 pytestmark = pytest.mark.envoy
 
@@ -126,12 +125,8 @@ def tls_echo(certificate: dict[str, str], folder: Path) -> Iterator[EchoServer]:
     context.load_cert_chain(pem)
     server = EchoServer("safe")
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
+    with serving(server):
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_upstream_is_trusted_by_its_ca_alone(gateway: Gateway, tmp_path: Path) -> None:

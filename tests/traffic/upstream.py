@@ -4,7 +4,10 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from typing import TypeVar
+
+Server = TypeVar("Server", bound=HTTPServer)
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -51,11 +54,17 @@ class EchoServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def echo(name: str = "echo") -> Iterator[EchoServer]:
-    server = EchoServer(name)
+def serving(server: Server) -> Iterator[Server]:
+    """The server, in a thread, until the block ends."""
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
         yield server
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def echo(name: str = "echo") -> Iterator[EchoServer]:
+    with serving(EchoServer(name)) as server:
+        yield server
