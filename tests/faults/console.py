@@ -18,7 +18,7 @@ from console.parts import PULSE_KEY
 from console.stack import places, ports
 from console.stack.waiting import wait_for
 from tests.running import Stack
-from tests.stack.test_up import Client
+from tests.stack.client import Client
 
 POLICY = "header-injection"
 HEADER = "x-version"
@@ -35,7 +35,7 @@ class Console:
         self.answered = 0
         self.url = f"http://127.0.0.1:{self.port}/{name}/1"
         self.browser = self._browser()
-        self.api = self._deployed(name)
+        self.api = int(self.rest.deploy(name, self.port, stack.echo_url)["id"])
         self.binding = self.rest.post(
             f"{self.rest.apis}/{self.api}/policies",
             {"policyTemplateId": POLICY, "configurationData": _version("0"), "pointcutData": None},
@@ -141,36 +141,6 @@ class Console:
         }
         assert client.post("/login", data=form).status_code == 200
         return client
-
-    def _deployed(self, name: str) -> int:
-        rest = self.rest
-        made = rest.post(
-            rest.apis,
-            {
-                "technology": "flexGateway",
-                "spec": {"groupId": rest.organization, "assetId": name, "version": "1.0.0"},
-                "endpoint": {
-                    "type": "http-api",
-                    "deploymentType": "HY",
-                    "proxyUri": f"http://0.0.0.0:{self.port}/{name}",
-                    "uri": self.stack.echo_url,
-                },
-            },
-        )
-        targets = rest.get(rest.targets)
-        targets = targets if isinstance(targets, list) else targets["data"]
-        (gateway,) = [target for target in targets if target["name"] == "local"]
-        deployment = {
-            "type": "HY",
-            "gatewayVersion": "1.0.0",
-            "targetId": gateway["id"],
-            "targetName": gateway["name"],
-            "targetType": "server",
-            "environmentId": rest.environment,
-            "environmentName": "Sandbox",
-        }
-        rest.post(f"{rest.deployments}/{made['id']}/deployments", deployment)
-        return int(made["id"])
 
 
 def _version(number: str) -> dict[str, Any]:

@@ -12,38 +12,9 @@ import pytest
 from console.stack import places
 from console.stack.waiting import wait_for
 from tests.running import Stack
+from tests.stack.client import Client
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
-
-
-class Client:
-    """A REST client of one environment of the console."""
-
-    def __init__(self, stack: Stack) -> None:
-        self.http = httpx.Client(base_url=stack.url, timeout=20)
-        login = self.post("/accounts/login", {"username": stack.username, "password": stack.password})
-        self.http.headers["Authorization"] = f"Bearer {login['access_token']}"
-        self.organization = self.get("/accounts/api/me")["user"]["organization"]["id"]
-        environments = self.get(f"/accounts/api/organizations/{self.organization}/environments")["data"]
-        self.environment = next(one["id"] for one in environments if one["name"] == "Sandbox")
-        scope = f"organizations/{self.organization}/environments/{self.environment}"
-        self.apis = f"/apimanager/api/v1/{scope}/apis"
-        self.targets = f"/apimanager/xapi/v1/{scope}/gateway-targets"
-        self.deployments = f"/proxies/xapi/v1/{scope}/apis"
-        self.analytics = f"/analytics/api/v1/{scope}/apis"
-
-    def get(self, path: str) -> Any:
-        return self._checked(self.http.get(path))
-
-    def post(self, path: str, body: dict[str, Any]) -> Any:
-        return self._checked(self.http.post(path, json=body))
-
-    @staticmethod
-    def _checked(answer: httpx.Response) -> Any:
-        assert answer.is_success, (
-            f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
-        )
-        return answer.json()
 
 
 @pytest.fixture(scope="module")
@@ -54,36 +25,7 @@ def client(stack: Stack) -> Client:
 @pytest.fixture(scope="module")
 def api(stack: Stack, client: Client) -> dict[str, Any]:
     """An API in front of the echo upstream, added and deployed by REST."""
-    made = client.post(
-        client.apis,
-        {
-            "technology": "flexGateway",
-            "spec": {"groupId": client.organization, "assetId": "parcels", "version": "1.0.0"},
-            "instanceLabel": "by REST",
-            "endpoint": {
-                "type": "http-api",
-                "deploymentType": "HY",
-                "proxyUri": f"http://0.0.0.0:{stack.api_port}/parcels",
-                "uri": stack.echo_url,
-            },
-        },
-    )
-    (gateway,) = [target for target in _items(client.get(client.targets)) if target["name"] == "local"]
-    deployment = {
-        "type": "HY",
-        "gatewayVersion": "1.0.0",
-        "targetId": gateway["id"],
-        "targetName": gateway["name"],
-        "targetType": "server",
-        "environmentId": client.environment,
-        "environmentName": "Sandbox",
-    }
-    client.post(f"{client.deployments}/{made['id']}/deployments", deployment)
-    return made
-
-
-def _items(answer: Any) -> list[dict[str, Any]]:
-    return answer if isinstance(answer, list) else answer["data"]
+    return client.deploy("parcels", stack.api_port, stack.echo_url, label="by REST")
 
 
 @pytest.fixture
@@ -112,9 +54,7 @@ def test_every_part_is_healthy(stack: Stack) -> None:
 
 
 def test_the_gateway_called_local_is_connected(client: Client) -> None:
-    (gateway,) = [target for target in _items(client.get(client.targets)) if target["name"] == "local"]
-
-    assert gateway["status"] == "CONNECTED"
+    assert client.gateway["status"] == "CONNECTED"
 
 
 def test_a_deployed_api_reaches_its_upstream(api: dict[str, Any], connection: httpx.Client) -> None:
