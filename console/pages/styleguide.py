@@ -12,6 +12,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from analytics.bars import Bars, bars
+from analytics.queries import CLASSES, Figures
+from analytics.ranges import last
 from console.models import AuditEntry
 from console.templatetags.ui import SPRITE
 
@@ -49,6 +52,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
             "bad_form": ExampleForm({"name": "", "port": "70o", "protocol": "http", "platform": "linux"}),
             "page": Paginator(range(120), 20).page(2),
             "entries": _entries(),
+            "chart": _chart(),
             "icons": _icons(),
             "command": "gatewright registration create --token 6bX… --connected=true",
         },
@@ -68,6 +72,15 @@ def _entries() -> list[AuditEntry]:
         AuditEntry(action="update", at=now - timedelta(minutes=4), diff=changed, **common),
         AuditEntry(action="create", at=now - timedelta(days=3), diff={"name": [None, "eu-1"]}, **common),
     ]
+
+
+def _chart() -> Bars:
+    hour = last(timedelta(hours=1))
+    steps = [
+        Figures(20, dict.fromkeys(CLASSES, 0) | {"2xx": 17 - place % 7, "4xx": 2 + place % 7, "5xx": 1})
+        for place in range(len(hour.times))
+    ]
+    return bars(hour, steps, {hour.start + timedelta(minutes=20): "Deployment 41"})
 
 
 @cache
