@@ -129,4 +129,4 @@ def _steps(environment: Environment, overview: Overview) -> list[Step]:
 
 def _had_traffic(environment: Environment) -> bool:
     numbers = ApiInstance.objects.filter(environment=environment).values_list("pk", flat=True)
-    return queries.figures(numbers, last(REMEMBERED)).requests > 0
+    return queries.had_traffic(numbers, last(REMEMBERED))
