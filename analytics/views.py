@@ -3,13 +3,14 @@
 import csv
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 
 from analytics import dashboards, queries, ranges
 from apis.models import ApiInstance
 from apis.views.access import api_of, environment_of
 from apis.views.frame import frame
+from console.scope import Request
 
 SAMPLE_CHOICES = (
     ("", "All"),
@@ -22,7 +23,7 @@ SAMPLE_CHOICES = (
 PERCENTILES = ("p50", "p95", "p99")
 
 
-def index(request: HttpRequest) -> HttpResponse:
+def index(request: Request) -> HttpResponse:
     """All APIs of the environment."""
     environment = environment_of(request)
     apis = list(ApiInstance.objects.filter(environment=environment).select_related("asset"))
@@ -31,7 +32,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, _template(request, "analytics/environment"), context)
 
 
-def api_dashboard(request: HttpRequest, pk: int) -> HttpResponse:
+def api_dashboard(request: Request, pk: int) -> HttpResponse:
     """One API, as a tab of its page."""
     api = api_of(request, pk)
     over = ranges.of_request(request.GET)
@@ -43,7 +44,7 @@ def api_dashboard(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "analytics/api_analytics.html", frame(request, api, "analytics") | context)
 
 
-def api_tiles(request: HttpRequest, pk: int) -> HttpResponse:
+def api_tiles(request: Request, pk: int) -> HttpResponse:
     """The last hour's key metrics and traffic, for the API's overview."""
     api = api_of(request, pk)
     over = ranges.of_request({})
@@ -51,7 +52,7 @@ def api_tiles(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "analytics/_api_tiles.html", context)
 
 
-def api_export(request: HttpRequest, pk: int) -> HttpResponse:
+def api_export(request: Request, pk: int) -> HttpResponse:
     """The charts' numbers as CSV; times are UTC, latencies milliseconds."""
     api = api_of(request, pk)
     over = ranges.of_request(request.GET)
@@ -69,7 +70,7 @@ def api_export(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
-def _toolbar(request: HttpRequest, over: ranges.Range) -> dict[str, Any]:
+def _toolbar(request: Request, over: ranges.Range) -> dict[str, Any]:
     """`is_live`: the page asks again by itself, the more often the finer its steps."""
     is_live = not over.is_custom and request.GET.get("live") != "0"
     return {
@@ -80,11 +81,11 @@ def _toolbar(request: HttpRequest, over: ranges.Range) -> dict[str, Any]:
     }
 
 
-def _is_poll(request: HttpRequest) -> bool:
+def _is_poll(request: Request) -> bool:
     """Whether htmx asks for the figures alone, to put them in the place of the old ones."""
-    return bool(request.htmx) and request.htmx.target == "figures"  # type: ignore[attr-defined]
+    return bool(request.htmx) and request.htmx.target == "figures"
 
 
-def _template(request: HttpRequest, name: str) -> str:
+def _template(request: Request, name: str) -> str:
     folder, _, page = name.rpartition("/")
     return f"{folder}/_{page}.html" if _is_poll(request) else f"{name}.html"

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
+from django_htmx.middleware import HtmxDetails
 
 from console.models import Environment, Organization, Role, User
 
@@ -22,6 +23,19 @@ class Scope:
     can_administer: bool
 
 
+class AnyRequest(HttpRequest):
+    """What the middleware hands on, whoever asks."""
+
+    scope: Scope
+    htmx: HtmxDetails
+
+
+class Request(AnyRequest):
+    """Of somebody who is logged in: every view gets this but those marked `login_not_required`."""
+
+    user: User
+
+
 class ScopeMiddleware:
     """Sets `request.scope`, computed on first use."""
 
@@ -29,7 +43,7 @@ class ScopeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.scope = SimpleLazyObject(lambda: current(request))  # type: ignore[attr-defined]
+        request.scope = SimpleLazyObject(lambda: current(request))  # type: ignore[attr-defined]  # so an AnyRequest is made
         return self.get_response(request)
 
 
@@ -53,11 +67,11 @@ def current(request: HttpRequest) -> Scope:
     )
 
 
-def enter(request: HttpRequest, environment: Environment) -> None:
+def enter(request: AnyRequest, environment: Environment) -> None:
     """Make this the environment the user works in: called by the switcher and by an object's own page."""
     if request.session.get(SESSION_KEY) != str(environment.pk):
         request.session[SESSION_KEY] = str(environment.pk)
-        request.scope = SimpleLazyObject(lambda: current(request))  # type: ignore[attr-defined]
+        request.scope = cast(Scope, SimpleLazyObject(lambda: current(request)))
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Prefetch, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
@@ -16,29 +16,30 @@ from apis.drafts import draft_of
 from apis.forms import parts
 from apis.models import ApiInstance
 from apis.status import statuses
-from apis.views.access import actor, api_of, api_to_change, messages_of
+from apis.views.access import api_of, api_to_change, messages_of
 from apis.views.frame import frame, run
 from apis.views.lane import lane
 from console.models import AuditEntry
+from console.scope import Request
 from gateways.models import Ack, Deployment, Gateway
 
 PAGE_SIZE = 20
 
 
-def overview(request: HttpRequest, pk: int) -> HttpResponse:
+def overview(request: Request, pk: int) -> HttpResponse:
     api = api_of(request, pk)
     context = {"with_where": True, "steps": lane(api), "routes": draft_of(api).routes}
     return render(request, "apis/api_overview.html", frame(request, api, "overview") | context)
 
 
-def status(request: HttpRequest, pk: int) -> HttpResponse:
+def status(request: Request, pk: int) -> HttpResponse:
     """The line under the heading and, for the overview, its table of replicas: fresh, and of one moment."""
     api = api_of(request, pk)
     context = {"api": api, "run": run(api), "with_where": "where" in request.GET}
     return render(request, "apis/_state.html", context)
 
 
-def deployments(request: HttpRequest, pk: int) -> HttpResponse:
+def deployments(request: Request, pk: int) -> HttpResponse:
     """Every snapshot of the gateway since the API came to it, with each replica's answer."""
     api = api_of(request, pk)
     page = Paginator(_deployments(api), PAGE_SIZE).get_page(request.GET.get("page"))
@@ -46,13 +47,13 @@ def deployments(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "apis/api_deployments.html", frame(request, api, "deployments") | context)
 
 
-def history(request: HttpRequest, pk: int) -> HttpResponse:
+def history(request: Request, pk: int) -> HttpResponse:
     api = api_of(request, pk)
     page = Paginator(_history(api), PAGE_SIZE).get_page(request.GET.get("page"))
     return render(request, "apis/api_history.html", frame(request, api, "history") | {"page": page})
 
 
-def settings(request: HttpRequest, pk: int) -> HttpResponse:
+def settings(request: Request, pk: int) -> HttpResponse:
     """Label, consumer endpoint, tags and description; what else can be done stands below."""
     api = api_to_change(request, pk) if request.method == "POST" else api_of(request, pk)
     errors: parts.Errors = {}
@@ -60,7 +61,7 @@ def settings(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         values = parts.read("details", request.POST)
         try:
-            change.edit_api(actor(request), api, _with_details(api, values))
+            change.edit_api(request.user, api, _with_details(api, values))
         except ValidationError as error:
             errors = messages_of(error)
             api.refresh_from_db()
@@ -73,10 +74,10 @@ def settings(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def deploy(request: HttpRequest, pk: int) -> HttpResponse:
+def deploy(request: Request, pk: int) -> HttpResponse:
     api = api_to_change(request, pk)
     try:
-        change.deploy_api(actor(request), api, _chosen(api, request.POST.get("gateway", "")))
+        change.deploy_api(request.user, api, _chosen(api, request.POST.get("gateway", "")))
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return redirect("api_gateway", api.pk) if api.gateway is None else redirect(api)
@@ -84,7 +85,7 @@ def deploy(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect(api)
 
 
-def gateway(request: HttpRequest, pk: int) -> HttpResponse:
+def gateway(request: Request, pk: int) -> HttpResponse:
     """Choose where to deploy: for an API without a gateway, or to move one."""
     api = api_to_change(request, pk)
     gateways = api.environment.gateways.filter(is_revoked=False).prefetch_related("replicas")
@@ -92,21 +93,21 @@ def gateway(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def undeploy(request: HttpRequest, pk: int) -> HttpResponse:
-    api = change.undeploy_api(actor(request), api_to_change(request, pk))
+def undeploy(request: Request, pk: int) -> HttpResponse:
+    api = change.undeploy_api(request.user, api_to_change(request, pk))
     messages.success(request, f"Undeploying {api}; its port and base path stay its own.")
     return redirect(api)
 
 
 @require_POST
-def deprecate(request: HttpRequest, pk: int) -> HttpResponse:
+def deprecate(request: Request, pk: int) -> HttpResponse:
     api = api_to_change(request, pk)
-    change.set_deprecated(actor(request), api, request.POST.get("deprecated") == "true")
+    change.set_deprecated(request.user, api, request.POST.get("deprecated") == "true")
     messages.success(request, f"{api} is {'deprecated' if api.is_deprecated else 'no longer deprecated'}.")
     return redirect("api_settings", api.pk)
 
 
-def delete(request: HttpRequest, pk: int) -> HttpResponse:
+def delete(request: Request, pk: int) -> HttpResponse:
     """Asks first; the name must be typed when the API is deployed."""
     api = api_to_change(request, pk)
     if request.method != "POST":
@@ -116,7 +117,7 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
         page = frame(request, api, "settings") | {"error": error}
         return render(request, "apis/api_delete.html", page, status=422)
     name = str(api)
-    change.delete_api(actor(request), api)
+    change.delete_api(request.user, api)
     messages.success(request, f"Deleted {name}.")
     return redirect("apis")
 

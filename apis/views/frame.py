@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from apis.addresses import consumer_address
 from apis.models import ApiInstance
 from apis.status import ApiStatus, ReplicaStatus, runs_of
-from apis.views.access import scope_of
+from console.scope import Request
 
 TABS = (
     ("overview", "Overview", "api"),
@@ -57,14 +56,14 @@ def run(api: ApiInstance) -> Run:
     return Run(*runs_of([api])[api.pk])
 
 
-def frame(request: HttpRequest, api: ApiInstance, tab: str) -> dict[str, Any]:
+def frame(request: Request, api: ApiInstance, tab: str) -> dict[str, Any]:
     """`tab` is the one that is shown."""
     first = api.upstreams.first()
     return {
         "api": api,
         "run": run(api),
         "tabs": _tabs(api, tab),
-        "can_edit": scope_of(request).can_edit,
+        "can_edit": request.scope.can_edit,
         "address": consumer_address(api),
         "upstream": first.uri if first else "",
         "upstream_count": api.upstreams.count(),

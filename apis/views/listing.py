@@ -6,13 +6,14 @@ from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 
 from apis import traffic
 from apis.models import ApiInstance
 from apis.status import ApiStatus, bare, statuses_of
 from apis.views.access import api_of, environment_of
+from console.scope import Request
 
 PAGE_SIZE = 25
 STATES = ("Active", "Failed", "Applying", "Partly applied", "Inactive", "Not deployed", "Unregistered")
@@ -40,7 +41,7 @@ class Row:
         return self.status.state not in UNSETTLED
 
 
-def index(request: HttpRequest) -> HttpResponse:
+def index(request: Request) -> HttpResponse:
     everything = ApiInstance.objects.filter(environment=environment_of(request))
     found = _found(everything, request.GET.get("q", "").strip())
     order = request.GET.get("sort", "name")
@@ -60,7 +61,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "apis/api_list.html", context)
 
 
-def row(request: HttpRequest, pk: int) -> HttpResponse:
+def row(request: Request, pk: int) -> HttpResponse:
     """One row again, for the list that waits for a gateway's answer."""
     return render(request, "apis/_api_row.html", {"row": _rows([api_of(request, pk)])[0]})
 

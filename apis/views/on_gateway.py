@@ -5,11 +5,12 @@ from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 
 from apis.models import ApiInstance
 from apis.status import ApiStatus, ReplicaStatus, runs_of
+from console.scope import Request
 from gateways.views.access import gateway_of
 from gateways.views.detail import frame
 
@@ -26,7 +27,7 @@ class Row:
     replicas: list[ReplicaStatus]
 
 
-def index(request: HttpRequest, pk: UUID) -> HttpResponse:
+def index(request: Request, pk: UUID) -> HttpResponse:
     """The page, or, for htmx, its table."""
     gateway = gateway_of(request, pk)
     query = request.GET.get("q", "").strip()
@@ -37,5 +38,5 @@ def index(request: HttpRequest, pk: UUID) -> HttpResponse:
     runs = runs_of(page.object_list)
     rows = [Row(api, *runs[api.pk]) for api in page.object_list]
     context = frame(gateway, "apis") | {"page": page, "rows": rows, "query": query}
-    is_table = request.htmx and request.htmx.target == TABLE  # type: ignore[attr-defined]
+    is_table = request.htmx and request.htmx.target == TABLE
     return render(request, f"gateways/{'_gateway_apis' if is_table else 'gateway_apis'}.html", context)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -12,20 +12,21 @@ from django.views.decorators.http import require_POST
 from apis import change, removed
 from apis.forms import advanced
 from apis.models import ApiInstance, PolicyBinding
-from apis.views.access import actor, api_of, api_to_change, binding_to_change, messages_of
+from apis.views.access import api_of, api_to_change, binding_to_change, messages_of
 from apis.views.frame import frame
 from apis.views.lane import Step, lane
 from console.models import User
+from console.scope import Request
 from policies import browse, catalog, rows, schema_data, schema_form
 from policies.contract import Policy
 
 
-def index(request: HttpRequest, pk: int) -> HttpResponse:
+def index(request: Request, pk: int) -> HttpResponse:
     api = api_of(request, pk)
     return _lane(request, api, lane(api))
 
 
-def reorder(request: HttpRequest, pk: int) -> HttpResponse:
+def reorder(request: Request, pk: int) -> HttpResponse:
     """A row button shows the lane in its new order; "Apply order" saves it."""
     api = api_to_change(request, pk)
     if request.method != "POST":
@@ -39,7 +40,7 @@ def reorder(request: HttpRequest, pk: int) -> HttpResponse:
     if rows.wanted(request.POST) and sorted(wanted) == sorted(steps):
         return _lane(request, api, [steps[key] for key in wanted], is_moved=True)
     try:
-        change.reorder_policies(actor(request), api, [int(key) for key in wanted if key.isdecimal()])
+        change.reorder_policies(request.user, api, [int(key) for key in wanted if key.isdecimal()])
     except ValidationError:
         messages.error(
             request, "The policies changed meanwhile; here they are as they are now. Order them again."
@@ -49,7 +50,7 @@ def reorder(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("api_policies", api.pk)
 
 
-def add(request: HttpRequest, pk: int) -> HttpResponse:
+def add(request: Request, pk: int) -> HttpResponse:
     """The catalog, to choose from."""
     api = api_to_change(request, pk)
     context = browse.context(request, lambda policy: reverse("api_policy_new", args=[api.pk, policy.name]))
@@ -57,40 +58,40 @@ def add(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "apis/policy_add.html", frame(request, api, "policies") | context)
 
 
-def new(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+def new(request: Request, pk: int, name: str) -> HttpResponse:
     api = api_to_change(request, pk)
     return _form(request, api, _found(name), None)
 
 
-def edit(request: HttpRequest, pk: int, binding: int) -> HttpResponse:
+def edit(request: Request, pk: int, binding: int) -> HttpResponse:
     row = binding_to_change(request, pk, binding)
     return _form(request, row.api, _found(row.policy), row)
 
 
 @require_POST
-def disable(request: HttpRequest, pk: int, binding: int) -> HttpResponse:
+def disable(request: Request, pk: int, binding: int) -> HttpResponse:
     return _switch(request, binding_to_change(request, pk, binding), True)
 
 
 @require_POST
-def enable(request: HttpRequest, pk: int, binding: int) -> HttpResponse:
+def enable(request: Request, pk: int, binding: int) -> HttpResponse:
     return _switch(request, binding_to_change(request, pk, binding), False)
 
 
 @require_POST
-def remove(request: HttpRequest, pk: int, binding: int) -> HttpResponse:
+def remove(request: Request, pk: int, binding: int) -> HttpResponse:
     row = binding_to_change(request, pk, binding)
     removed.keep(request.session, row)
-    change.remove_policy(actor(request), row)
+    change.remove_policy(request.user, row)
     return redirect("api_policies", row.api_id)
 
 
 @require_POST
-def restore(request: HttpRequest, pk: int) -> HttpResponse:
+def restore(request: Request, pk: int) -> HttpResponse:
     """Undo the removal that was made last."""
     api = api_to_change(request, pk)
     try:
-        row = removed.restore(actor(request), request.session, api)
+        row = removed.restore(request.user, request.session, api)
     except LookupError:
         messages.error(request, "There is nothing to undo any more; add the policy again.")
     else:
@@ -105,19 +106,19 @@ def _found(name: str) -> Policy[Any]:
         raise Http404(str(error)) from error
 
 
-def _lane(request: HttpRequest, api: ApiInstance, steps: list[Step], is_moved: bool = False) -> HttpResponse:
+def _lane(request: Request, api: ApiInstance, steps: list[Step], is_moved: bool = False) -> HttpResponse:
     context = {"steps": steps, "is_moved": is_moved, "removed": removed.title(request.session, api)}
     return render(request, "apis/api_policies.html", frame(request, api, "policies") | context)
 
 
-def _switch(request: HttpRequest, binding: PolicyBinding, is_disabled: bool) -> HttpResponse:
-    change.set_policy_disabled(actor(request), binding, is_disabled)
+def _switch(request: Request, binding: PolicyBinding, is_disabled: bool) -> HttpResponse:
+    change.set_policy_disabled(request.user, binding, is_disabled)
     messages.success(request, f"{'Disabled' if is_disabled else 'Enabled'} {binding.title}.")
     return redirect("api_policies", binding.api_id)
 
 
 def _form(
-    request: HttpRequest, api: ApiInstance, policy: Policy[Any], binding: PolicyBinding | None
+    request: Request, api: ApiInstance, policy: Policy[Any], binding: PolicyBinding | None
 ) -> HttpResponse:
     schema = policy.config.model_json_schema(by_alias=True)
     config: dict[str, Any] = binding.config if binding else {}
@@ -127,7 +128,7 @@ def _form(
         data = rows.changed(request.POST) if rows.wanted(request.POST) else request.POST
         config, more = schema_data.read(schema, data), advanced.read(data)
         if not rows.wanted(request.POST):
-            errors = advanced.unread(more) or _saved(actor(request), api, binding or policy, config, more)
+            errors = advanced.unread(more) or _saved(request.user, api, binding or policy, config, more)
             if not errors:
                 messages.success(request, f"{'Saved' if binding else 'Applied'} {policy.title}.")
                 return redirect("api_policies", api.pk)

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from apis.addresses import host_of
@@ -15,15 +15,16 @@ from apis.drafts import ApiDraft, draft_of
 from apis.forms import parts
 from apis.forms import routes as form
 from apis.models import ApiInstance
-from apis.views.access import actor, api_of, messages_of, scope_of
+from apis.views.access import api_of, messages_of
 from apis.views.frame import frame
+from console.scope import Request
 from policies import rows
 
 
-def edit(request: HttpRequest, pk: int) -> HttpResponse:
+def edit(request: Request, pk: int) -> HttpResponse:
     """A viewer sees what is; who may edit gets the form."""
     api = api_of(request, pk)
-    may_edit = scope_of(request).can_edit
+    may_edit = request.scope.can_edit
     if request.method == "POST" and may_edit:
         return _posted(request, api)
     current = draft_of(api)
@@ -33,7 +34,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
     return _shown(request, api, _downstream_of(api), form.values_of(current.routes), {})
 
 
-def _posted(request: HttpRequest, api: ApiInstance) -> HttpResponse:
+def _posted(request: Request, api: ApiInstance) -> HttpResponse:
     data = rows.changed(request.POST) if rows.wanted(request.POST) else request.POST
     downstream, upstream = parts.read("downstream", data), parts.read("upstream", data)
     if rows.wanted(request.POST):
@@ -42,7 +43,7 @@ def _posted(request: HttpRequest, api: ApiInstance) -> HttpResponse:
     errors = parts.joined(validate(api.environment, draft, api), unread)
     if not errors:
         try:
-            edit_api(actor(request), api, draft)
+            edit_api(request.user, api, draft)
         except ValidationError as error:
             errors = messages_of(error)
             api.refresh_from_db()
@@ -75,7 +76,7 @@ def _downstream_of(api: ApiInstance) -> parts.Values:
 
 
 def _shown(
-    request: HttpRequest,
+    request: Request,
     api: ApiInstance,
     downstream: parts.Values,
     upstream: parts.Values,

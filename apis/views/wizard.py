@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
@@ -15,14 +15,15 @@ from apis.change import create_api
 from apis.forms import parts, wizard
 from apis.forms.routes import weight_sums
 from apis.models import Asset
-from apis.views.access import actor, environment_to_change, messages_of
+from apis.views.access import environment_to_change, messages_of
+from console.scope import Request
 from policies import rows
 
 ASSETS_SHOWN = 12
 REVIEW = "review"
 
 
-def add(request: HttpRequest, name: str = "gateway") -> HttpResponse:
+def add(request: Request, name: str = "gateway") -> HttpResponse:
     draft = wizard.Draft(request, environment_to_change(request))
     step = wizard.step(name)
     if step is None:
@@ -36,12 +37,12 @@ def add(request: HttpRequest, name: str = "gateway") -> HttpResponse:
 
 
 @require_POST
-def start_over(request: HttpRequest) -> HttpResponse:
+def start_over(request: Request) -> HttpResponse:
     wizard.Draft(request, environment_to_change(request)).forget()
     return redirect("api_add")
 
 
-def _posted(request: HttpRequest, draft: wizard.Draft, step: wizard.Step) -> HttpResponse:
+def _posted(request: Request, draft: wizard.Draft, step: wizard.Step) -> HttpResponse:
     """Keep what was typed, then do what the button says: check and go on, go back, or show the form again."""
     data = rows.changed(request.POST) if rows.wanted(request.POST) else request.POST
     values = parts.read(step.name, data)
@@ -58,7 +59,7 @@ def _posted(request: HttpRequest, draft: wizard.Draft, step: wizard.Step) -> Htt
     return redirect("api_add_step", wizard.beside(step, 1).name)
 
 
-def _review(request: HttpRequest, draft: wizard.Draft) -> HttpResponse:
+def _review(request: Request, draft: wizard.Draft) -> HttpResponse:
     step = wizard.STEPS[-1]
     if request.POST.get("go") == "back":
         return redirect("api_add_step", wizard.beside(step, -1).name)
@@ -67,7 +68,7 @@ def _review(request: HttpRequest, draft: wizard.Draft) -> HttpResponse:
     try:
         if errors:
             raise ValidationError(errors)
-        api = create_api(actor(request), draft.environment, made, deploy=deploy)
+        api = create_api(request.user, draft.environment, made, deploy=deploy)
     except ValidationError as error:
         return _shown(request, draft, step, messages_of(error), status=422)
     draft.forget()
@@ -81,7 +82,7 @@ def _review(request: HttpRequest, draft: wizard.Draft) -> HttpResponse:
 
 
 def _shown(
-    request: HttpRequest, draft: wizard.Draft, step: wizard.Step, errors: parts.Errors, status: int = 200
+    request: Request, draft: wizard.Draft, step: wizard.Step, errors: parts.Errors, status: int = 200
 ) -> HttpResponse:
     if step.name == "api":
         errors = errors | draft.refused_file()
@@ -101,7 +102,7 @@ def _shown(
     return render(request, f"apis/wizard_{step.name}.html", context, status=status)
 
 
-def _gateway_extras(request: HttpRequest, draft: wizard.Draft, values: dict[str, Any]) -> dict[str, Any]:
+def _gateway_extras(request: Request, draft: wizard.Draft, values: dict[str, Any]) -> dict[str, Any]:
     gateways = list(draft.environment.gateways.filter(is_revoked=False).prefetch_related("replicas"))
     connected = [one for one in gateways if one.status == one.Status.CONNECTED]
     chosen = values.get("gateway")
@@ -110,7 +111,7 @@ def _gateway_extras(request: HttpRequest, draft: wizard.Draft, values: dict[str,
     return {"gateways": gateways, "chosen": chosen or "", "connected": connected}
 
 
-def _api_extras(request: HttpRequest, draft: wizard.Draft, values: dict[str, Any]) -> dict[str, Any]:
+def _api_extras(request: Request, draft: wizard.Draft, values: dict[str, Any]) -> dict[str, Any]:
     known = parts.assets(draft.environment)
     text = request.POST.get("asset_q", request.GET.get("asset_q", "")).strip()
     found = known
@@ -132,12 +133,12 @@ def _api_extras(request: HttpRequest, draft: wizard.Draft, values: dict[str, Any
     }
 
 
-def _downstream_extras(request: HttpRequest, draft: wizard.Draft, values: dict[str, Any]) -> dict[str, Any]:
+def _downstream_extras(request: Request, draft: wizard.Draft, values: dict[str, Any]) -> dict[str, Any]:
     made, _ = draft.made()
     return {"host": host_of(made.gateway), "warnings": draft.warnings()}
 
 
-def _upstream_extras(request: HttpRequest, draft: wizard.Draft, values: dict[str, Any]) -> dict[str, Any]:
+def _upstream_extras(request: Request, draft: wizard.Draft, values: dict[str, Any]) -> dict[str, Any]:
     return {
         "echo_url": getattr(settings, "ECHO_URL", None),
         "warnings": draft.warnings() if values else {},
@@ -145,7 +146,7 @@ def _upstream_extras(request: HttpRequest, draft: wizard.Draft, values: dict[str
     }
 
 
-def _review_extras(request: HttpRequest, draft: wizard.Draft, values: dict[str, Any]) -> dict[str, Any]:
+def _review_extras(request: Request, draft: wizard.Draft, values: dict[str, Any]) -> dict[str, Any]:
     made, _ = draft.made()
     return {
         "made": made,

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from celery import current_app
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from kombu.exceptions import OperationalError
 
 from console import parts
-from console.models import User
 from console.parts import Part
+from console.scope import Request
 from gateways.models import Gateway, Replica
 
 PING_SECONDS = 1
@@ -80,16 +80,15 @@ def troubles() -> list[Told]:
     return _told([part for part in parts.background() if not part.is_up][:1])
 
 
-def system(request: HttpRequest) -> HttpResponse:
+def system(request: Request) -> HttpResponse:
     """The page; for htmx, its table alone."""
-    assert isinstance(request.user, User)
     gateways = Gateway.objects.visible_to(request.user).filter(is_revoked=False)
     context = {
         "told": _told(_closely(parts.look())),
         "gateways": gateways.count(),
         "connected": gateways.filter(pk__in=Replica.objects.connected().values("gateway")).count(),
     }
-    name = "_system" if request.htmx else "system"  # type: ignore[attr-defined]
+    name = "_system" if request.htmx else "system"
     return render(request, f"console/administration/{name}.html", context)
 
 

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from apis.models import ApiInstance
 from console.models import Environment, Organization, User
 from console.pages import condition
+from console.scope import AnyRequest
 from gateways.models import Gateway
 from policies import catalog
 
@@ -37,7 +37,7 @@ class ScopeGroup:
     environments: list[Environment]
 
 
-def frame(request: HttpRequest) -> dict[str, Any]:
+def frame(request: AnyRequest) -> dict[str, Any]:
     """Context processor. All of it is lazy: a fragment that shows no frame pays for none of it."""
     theme = request.COOKIES.get("theme")
     return {
@@ -48,7 +48,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def scope_groups(request: HttpRequest) -> list[ScopeGroup]:
+def scope_groups(request: AnyRequest) -> list[ScopeGroup]:
     """The visible environments by organization, parents before children."""
     if not isinstance(request.user, User):
         return []
@@ -68,8 +68,8 @@ def _name_path(organization: Organization, names: dict[Any, str]) -> list[str]:
     return [by_text.get(part, "").casefold() + part for part in ids]
 
 
-def _places(request: HttpRequest) -> list[Place]:
-    environment = request.scope.environment  # type: ignore[attr-defined]
+def _places(request: AnyRequest) -> list[Place]:
+    environment = request.scope.environment
     gateways = Gateway.objects.filter(environment=environment)
     apis = ApiInstance.objects.filter(environment=environment)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
@@ -15,7 +15,8 @@ from analytics.queries import Figures
 from analytics.ranges import last
 from apis.models import ApiInstance, PolicyBinding
 from apis.status import bare, statuses_of
-from console.models import AuditEntry, Environment, User
+from console.models import AuditEntry, Environment
+from console.scope import Request
 from gateways.models import Gateway, Replica
 
 RECENT_CHANGES = 8
@@ -56,15 +57,14 @@ class Overview:
         return 100 * self.hour.violations / self.hour.requests if self.hour.requests else None
 
 
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: Request) -> HttpResponse:
     """The page; for htmx, its figures alone."""
-    environment = request.scope.environment  # type: ignore[attr-defined]
+    environment = request.scope.environment
     if environment is None:
         return render(request, "console/home_without_role.html")
     overview = _overview(environment)
-    if request.htmx:  # type: ignore[attr-defined]
+    if request.htmx:
         return render(request, "console/_overview.html", {"overview": overview})
-    assert isinstance(request.user, User)
     entries = AuditEntry.objects.visible_to(request.user).filter(environment=environment)
     steps = _steps(environment, overview)
     context = {

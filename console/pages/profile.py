@@ -8,8 +8,12 @@ from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpResponse
 from django.urls import reverse_lazy
 
+from console.scope import Request
+
 
 class ProfilePage(PasswordChangeView):
+    request: Request
+
     template_name = "console/profile.html"
     success_url = reverse_lazy("profile")
 
@@ -18,5 +22,5 @@ class ProfilePage(PasswordChangeView):
         return super().form_valid(form)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        roles = self.request.user.roles.select_related("organization", "environment")  # type: ignore[union-attr]
+        roles = self.request.user.roles.select_related("organization", "environment")
         return super().get_context_data(roles=roles, **kwargs)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from django.db.models import Case, CharField, Q, QuerySet, When
 from django.db.models.functions import Cast
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
 from apis.models import ApiInstance
 from console.models import User
+from console.scope import Request
 from gateways.models import Gateway
 from policies import catalog
 
@@ -29,12 +30,12 @@ class Hit:
     url: str
 
 
-def search(request: HttpRequest) -> HttpResponse:
+def search(request: Request) -> HttpResponse:
     """The page of results, or, for htmx, the panel below the search field."""
     query = request.GET.get("q", "").strip()[:100]
-    limit = PANEL_LIMIT if request.htmx else PAGE_LIMIT  # type: ignore[attr-defined]
-    hits = list(_hits(request.user, query, limit)) if query else []  # type: ignore[arg-type]
-    template = "console/_search_panel.html" if request.htmx else "console/search.html"  # type: ignore[attr-defined]
+    limit = PANEL_LIMIT if request.htmx else PAGE_LIMIT
+    hits = list(_hits(request.user, query, limit)) if query else []
+    template = "console/_search_panel.html" if request.htmx else "console/search.html"
     return render(request, template, {"query": query, "hits": hits})
 
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from console import login_attempts, scope
 from console.models import Environment
 from console.pages.frame import THEMES
+from console.scope import Request
 
 YEAR_SECONDS = 365 * 24 * 3600
 
@@ -53,9 +54,9 @@ class LoginPage(LoginView):
 
 
 @require_POST
-def switch_scope(request: HttpRequest) -> HttpResponse:
+def switch_scope(request: Request) -> HttpResponse:
     """Work in another environment from now on, starting at the place one is at."""
-    visible = Environment.objects.visible_to(request.user)  # type: ignore[arg-type]
+    visible = Environment.objects.visible_to(request.user)
     environment = get_object_or_404(visible, pk=_uuid(request.POST.get("environment", "")))
     scope.enter(request, environment)
     return redirect(_same_place(request))

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from console.scope import Request
 from gateways import change, commands
 from gateways.forms import AddGatewayForm
 from gateways.models import Gateway, RegistrationToken
@@ -21,7 +22,7 @@ PLATFORMS = (
 )
 
 
-def add(request: HttpRequest) -> HttpResponse:
+def add(request: Request) -> HttpResponse:
     """The form. Posted, the token is shown in this answer and nowhere again: it is stored hashed."""
     environment = environment_of(request)
     must_edit(request)
@@ -30,7 +31,7 @@ def add(request: HttpRequest) -> HttpResponse:
         return _ask(request, form)
     try:
         token, text = change.issue_token(
-            request.user,  # type: ignore[arg-type]
+            request.user,
             environment,
             form.cleaned_data["name"],
             form.cleaned_data["platform"],
@@ -42,7 +43,7 @@ def add(request: HttpRequest) -> HttpResponse:
     return render(request, "gateways/gateway_commands.html", context | _progress(token))
 
 
-def name(request: HttpRequest) -> HttpResponse:
+def name(request: Request) -> HttpResponse:
     """What is to be said of a name while it is typed."""
     environment = environment_of(request)
     text, messages = request.GET.get("name", "").strip(), []
@@ -53,16 +54,16 @@ def name(request: HttpRequest) -> HttpResponse:
     return render(request, "gateways/_name_check.html", {"name": text, "messages": messages})
 
 
-def token(request: HttpRequest, pk: UUID) -> HttpResponse:
+def token(request: Request, pk: UUID) -> HttpResponse:
     """How far the registration with this token has come; for htmx, the panel that waits for it."""
-    rows = RegistrationToken.objects.visible_to(request.user)  # type: ignore[arg-type]
+    rows = RegistrationToken.objects.visible_to(request.user)
     found = get_object_or_404(rows.select_related("environment__organization", "gateway"), pk=pk)
     context = {"token": found, **_progress(found)}
-    template = "_registration" if request.htmx else "gateway_token"  # type: ignore[attr-defined]
+    template = "_registration" if request.htmx else "gateway_token"
     return render(request, f"gateways/{template}.html", context)
 
 
-def _ask(request: HttpRequest, form: AddGatewayForm) -> HttpResponse:
+def _ask(request: Request, form: AddGatewayForm) -> HttpResponse:
     context = {"form": form, "platforms": PLATFORMS}
     return render(request, "gateways/gateway_add.html", context, status=422 if form.errors else 200)
 
@@ -80,7 +81,7 @@ def _progress(token: RegistrationToken) -> dict[str, object]:
     }
 
 
-def _console_url(request: HttpRequest) -> str:
+def _console_url(request: Request) -> str:
     """The address a gateway should use: the one set, else the one this browser uses."""
     if os.environ.get("GATEWRIGHT_CONSOLE_URL"):
         return str(settings.CONSOLE_URL)

@@ -6,11 +6,12 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from console import audit
+from console.scope import Request
 from gateways import change
 from gateways.models import Gateway
 from gateways.views import state
@@ -24,41 +25,41 @@ def frame(gateway: Gateway, tab: str) -> dict[str, Any]:
     return {"gateway": gateway, "state": state.of_gateway(gateway), "tab": tab}
 
 
-def replicas(request: HttpRequest, pk: UUID) -> HttpResponse:
+def replicas(request: Request, pk: UUID) -> HttpResponse:
     return render(request, "gateways/gateway_replicas.html", _with_replicas(gateway_of(request, pk)))
 
 
-def status(request: HttpRequest, pk: UUID) -> HttpResponse:
+def status(request: Request, pk: UUID) -> HttpResponse:
     """The line under the heading and, for the page that shows it, the table of replicas: fresh together."""
     gateway = gateway_of(request, pk)
     context = _with_replicas(gateway) if "replicas" in request.GET else frame(gateway, "")
     return render(request, "gateways/_state.html", context)
 
 
-def history(request: HttpRequest, pk: UUID) -> HttpResponse:
+def history(request: Request, pk: UUID) -> HttpResponse:
     gateway = gateway_of(request, pk)
     page = Paginator(audit.history(gateway), PAGE_SIZE).get_page(request.GET.get("page"))
     return render(request, "gateways/gateway_history.html", frame(gateway, "history") | {"page": page})
 
 
-def settings(request: HttpRequest, pk: UUID) -> HttpResponse:
+def settings(request: Request, pk: UUID) -> HttpResponse:
     return render(request, "gateways/gateway_settings.html", frame(gateway_of(request, pk), "settings"))
 
 
 @require_POST
-def revoke(request: HttpRequest, pk: UUID) -> HttpResponse:
+def revoke(request: Request, pk: UUID) -> HttpResponse:
     gateway = gateway_to_change(request, pk)
-    change.revoke(request.user, gateway)  # type: ignore[arg-type]
+    change.revoke(request.user, gateway)
     messages.success(request, f'The registration of "{gateway}" is revoked.')
     return redirect("gateway_settings", gateway.pk)
 
 
 @require_POST
-def forget(request: HttpRequest, pk: UUID, replica: UUID) -> HttpResponse:
+def forget(request: Request, pk: UUID, replica: UUID) -> HttpResponse:
     gateway = gateway_to_change(request, pk)
     found = get_object_or_404(gateway.replicas, pk=replica)
     try:
-        change.forget_replica(request.user, found)  # type: ignore[arg-type]
+        change.forget_replica(request.user, found)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     else:
@@ -66,13 +67,13 @@ def forget(request: HttpRequest, pk: UUID, replica: UUID) -> HttpResponse:
     return redirect(gateway)
 
 
-def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+def delete(request: Request, pk: UUID) -> HttpResponse:
     """The question on a page of its own, for those without the dialog; POST is the answer."""
     gateway = gateway_to_change(request, pk)
     if request.method != "POST":
         return render(request, "gateways/gateway_delete.html", frame(gateway, "settings"))
     try:
-        change.delete(request.user, gateway)  # type: ignore[arg-type]
+        change.delete(request.user, gateway)
     except ValidationError as error:
         for message in error.messages:
             messages.error(request, message)

@@ -3,9 +3,10 @@
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 
+from console.scope import Request
 from gateways.models import Gateway, GatewayQuerySet
 from gateways.views import state
 from gateways.views.access import environment_of
@@ -22,7 +23,7 @@ COLUMNS = {
 STATES = ("Connected", "Disconnected", "Revoked")
 
 
-def index(request: HttpRequest) -> HttpResponse:
+def index(request: Request) -> HttpResponse:
     environment = environment_of(request)
     query, chosen = request.GET.get("q", "").strip(), request.GET.get("status", "")
     order = request.GET.get("sort", "name")
@@ -37,7 +38,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "sort": order,
         "is_filtered": bool(query or chosen),
     }
-    is_table = request.htmx and request.htmx.target == TABLE  # type: ignore[attr-defined]
+    is_table = request.htmx and request.htmx.target == TABLE
     return render(request, f"gateways/{'_gateway_table' if is_table else 'gateway_list'}.html", context)
 
 

@@ -6,30 +6,25 @@ from typing import TypeVar
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
-from console.models import Organization, OrganizationQuerySet, Role, User
+from console.models import Organization, OrganizationQuerySet, Role
+from console.scope import Request
 
 T = TypeVar("T")
 
 
-def who(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user
-
-
-def administered(request: HttpRequest) -> OrganizationQuerySet:
+def administered(request: Request) -> OrganizationQuerySet:
     """The organizations one administers. 403 for who administers none."""
-    found = Organization.objects.where(who(request), Role.Name.ADMINISTRATOR)
+    found = Organization.objects.where(request.user, Role.Name.ADMINISTRATOR)
     if not found.exists():
         raise PermissionDenied("Only administrators of an organization may open this page.")
     return found
 
 
-def administered_organization(request: HttpRequest, pk: object) -> Organization:
+def administered_organization(request: Request, pk: object) -> Organization:
     """404 for one that is not visible, 403 for one that is and is another's to administer."""
-    organization = get_object_or_404(Organization.objects.visible_to(who(request)), pk=pk)
+    organization = get_object_or_404(Organization.objects.visible_to(request.user), pk=pk)
     if not administered(request).filter(pk=organization.pk).exists():
         raise PermissionDenied(f"Only an administrator of {organization} may do this.")
     return organization
@@ -45,7 +40,7 @@ def attempt(form: forms.Form, change: Callable[[], T]) -> T | None:
         return None
 
 
-def attempt_or_say(request: HttpRequest, change: Callable[[], object]) -> bool:
+def attempt_or_say(request: Request, change: Callable[[], object]) -> bool:
     """Whether the change was made; a refusal becomes a message."""
     try:
         change()

@@ -2,23 +2,23 @@
 
 from django.core.paginator import Paginator
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from console.models import NOUNS, AuditEntry, Organization, Role
-from console.pages.administration.access import who
+from console.scope import Request
 
 PAGE_SIZE = 50
 
 
-def index(request: HttpRequest) -> HttpResponse:
+def index(request: Request) -> HttpResponse:
     """Administration starts with the users for who may manage them, with the audit log for others."""
-    administers = Organization.objects.where(who(request), Role.Name.ADMINISTRATOR).exists()
+    administers = Organization.objects.where(request.user, Role.Name.ADMINISTRATOR).exists()
     return redirect("users" if administers else "audit")
 
 
-def audit(request: HttpRequest) -> HttpResponse:
-    visible = AuditEntry.objects.visible_to(who(request))
+def audit(request: Request) -> HttpResponse:
+    visible = AuditEntry.objects.visible_to(request.user)
     types = sorted(visible.order_by().values_list("object_type", flat=True).distinct())
     query = request.GET.get("q", "").strip()
     kind, action = request.GET.get("type", ""), request.GET.get("action", "")

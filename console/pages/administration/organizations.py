@@ -1,31 +1,32 @@
 """The tree of organizations, and their environments."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from console import audit, change
 from console.models import Environment, Organization, Role
-from console.pages.administration.access import administered_organization, attempt, attempt_or_say, who
+from console.pages.administration.access import administered_organization, attempt, attempt_or_say
 from console.pages.administration.forms import EnvironmentForm, NameForm
 from console.pages.administration.tree import tree
+from console.scope import Request
 
 
-def organizations(request: HttpRequest) -> HttpResponse:
+def organizations(request: Request) -> HttpResponse:
     """Everyone sees where they work; the buttons are for administrators."""
-    editable = Organization.objects.where(who(request), Role.Name.ADMINISTRATOR)
-    context = {"tree": tree(who(request)), "editable": set(editable.values_list("pk", flat=True))}
+    editable = Organization.objects.where(request.user, Role.Name.ADMINISTRATOR)
+    context = {"tree": tree(request.user), "editable": set(editable.values_list("pk", flat=True))}
     return render(request, "console/administration/organizations.html", context)
 
 
-def organization(request: HttpRequest, pk: object) -> HttpResponse:
+def organization(request: Request, pk: object) -> HttpResponse:
     """An organization's own page: POST renames it."""
     found = administered_organization(request, pk)
     form = NameForm(request.POST or None, initial={"name": found.name})
     if form.is_valid():
         before = found.name
-        attempt(form, lambda: change.rename_organization(who(request), found, form.cleaned_data["name"]))
+        attempt(form, lambda: change.rename_organization(request.user, found, form.cleaned_data["name"]))
         if not form.errors:
             messages.success(request, f"{before} is called {found.name} now.")
             return redirect("organizations")
@@ -33,35 +34,35 @@ def organization(request: HttpRequest, pk: object) -> HttpResponse:
     return render(request, "console/administration/organization.html", context, status=_status(form))
 
 
-def add_group(request: HttpRequest, pk: object) -> HttpResponse:
+def add_group(request: Request, pk: object) -> HttpResponse:
     parent = administered_organization(request, pk)
     form = NameForm(request.POST or None)
     if form.is_valid():
         name = form.cleaned_data["name"]
-        if attempt(form, lambda: change.create_organization(who(request), parent, name)):
+        if attempt(form, lambda: change.create_organization(request.user, parent, name)):
             messages.success(request, f"The business group {name} was created.")
             return redirect("organizations")
     return _small_form(request, form, f"Create business group in {parent}", "Create business group")
 
 
-def add_environment(request: HttpRequest, pk: object) -> HttpResponse:
+def add_environment(request: Request, pk: object) -> HttpResponse:
     parent = administered_organization(request, pk)
     form = EnvironmentForm(request.POST or None)
     if form.is_valid():
         facts = form.cleaned_data
-        if attempt(form, lambda: change.create_environment(who(request), parent, **facts)):
+        if attempt(form, lambda: change.create_environment(request.user, parent, **facts)):
             messages.success(request, f"The environment {facts['name']} was created.")
             return redirect("organizations")
     return _small_form(request, form, f"Create environment in {parent}", "Create environment")
 
 
-def environment(request: HttpRequest, pk: object) -> HttpResponse:
+def environment(request: Request, pk: object) -> HttpResponse:
     """An environment's own page: POST renames it."""
     found = _environment(request, pk)
     form = NameForm(request.POST or None, initial={"name": found.name})
     if form.is_valid():
         before = found.name
-        attempt(form, lambda: change.rename_environment(who(request), found, form.cleaned_data["name"]))
+        attempt(form, lambda: change.rename_environment(request.user, found, form.cleaned_data["name"]))
         if not form.errors:
             messages.success(request, f"{before} is called {found.name} now.")
             return redirect("organizations")
@@ -70,22 +71,22 @@ def environment(request: HttpRequest, pk: object) -> HttpResponse:
 
 
 @require_POST
-def delete_environment(request: HttpRequest, pk: object) -> HttpResponse:
+def delete_environment(request: Request, pk: object) -> HttpResponse:
     found = _environment(request, pk)
-    if attempt_or_say(request, lambda: change.delete_environment(who(request), found)):
+    if attempt_or_say(request, lambda: change.delete_environment(request.user, found)):
         messages.success(request, f"The environment {found.name} was deleted.")
         return redirect("organizations")
     return redirect("environment", pk)
 
 
-def _environment(request: HttpRequest, pk: object) -> Environment:
-    visible = Environment.objects.visible_to(who(request)).select_related("organization")
+def _environment(request: Request, pk: object) -> Environment:
+    visible = Environment.objects.visible_to(request.user).select_related("organization")
     found = get_object_or_404(visible, pk=pk)
     administered_organization(request, found.organization_id)
     return found
 
 
-def _small_form(request: HttpRequest, form: NameForm, title: str, action: str) -> HttpResponse:
+def _small_form(request: Request, form: NameForm, title: str, action: str) -> HttpResponse:
     context = {"form": form, "title": title, "action": action}
     return render(request, "console/administration/small_form.html", context, status=_status(form))
 

@@ -5,20 +5,21 @@ from functools import partial
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Prefetch, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from console import audit, change
 from console.models import Organization, Role, User
-from console.pages.administration.access import administered, attempt, attempt_or_say, who
+from console.pages.administration.access import administered, attempt, attempt_or_say
 from console.pages.administration.forms import RoleForm, UserForm
+from console.scope import Request
 
 PAGE_SIZE = 50
 ORDERS = {"username": "username", "email": "email", "last_login": "last_login", "active": "-is_active"}
 
 
-def users(request: HttpRequest) -> HttpResponse:
+def users(request: Request) -> HttpResponse:
     query = request.GET.get("q", "").strip()
     sort = request.GET.get("sort", "username")
     order = ORDERS.get(sort.lstrip("-"), "username")
@@ -31,26 +32,26 @@ def users(request: HttpRequest) -> HttpResponse:
     )
 
 
-def add(request: HttpRequest) -> HttpResponse:
+def add(request: Request) -> HttpResponse:
     """The password is generated, and shown in the answer to the form and never again."""
     form = UserForm(administered(request), request.POST or None)
     if form.is_valid():
         facts = form.cleaned_data
-        made = attempt(form, lambda: change.create_user(who(request), **facts))
+        made = attempt(form, lambda: change.create_user(request.user, **facts))
         if made:
             person, password = made
             return render(request, "console/administration/user_password.html", _once(person, password))
     return render(request, "console/administration/user_add.html", {"form": form}, status=_status(form))
 
 
-def user(request: HttpRequest, pk: object) -> HttpResponse:
+def user(request: Request, pk: object) -> HttpResponse:
     """A user's page; POST grants a role."""
     organizations = administered(request)
     person = get_object_or_404(_known(request, organizations), pk=pk)
     form = RoleForm(organizations, request.POST or None)
     if form.is_valid():
         facts = form.cleaned_data
-        grant = partial(change.grant_role, who(request), person, facts["organization"], facts["role"])
+        grant = partial(change.grant_role, request.user, person, facts["organization"], facts["role"])
         if attempt(form, lambda: grant(facts["environment"])):
             messages.success(request, f"{person} has the role now.")
             return redirect("user", pk)
@@ -59,10 +60,10 @@ def user(request: HttpRequest, pk: object) -> HttpResponse:
 
 
 @require_POST
-def set_active(request: HttpRequest, pk: object) -> HttpResponse:
+def set_active(request: Request, pk: object) -> HttpResponse:
     person = get_object_or_404(_known(request, administered(request)), pk=pk)
     is_active = request.POST.get("active") == "1"
-    if attempt_or_say(request, lambda: change.set_active(who(request), person, is_active)):
+    if attempt_or_say(request, lambda: change.set_active(request.user, person, is_active)):
         messages.success(
             request, f"{person} may log in again." if is_active else f"{person} can no longer log in."
         )
@@ -70,27 +71,27 @@ def set_active(request: HttpRequest, pk: object) -> HttpResponse:
 
 
 @require_POST
-def reset_password(request: HttpRequest, pk: object) -> HttpResponse:
+def reset_password(request: Request, pk: object) -> HttpResponse:
     person = get_object_or_404(_known(request, administered(request)), pk=pk)
-    password = change.reset_password(who(request), person)
+    password = change.reset_password(request.user, person)
     return render(request, "console/administration/user_password.html", _once(person, password))
 
 
 @require_POST
-def revoke(request: HttpRequest, pk: int) -> HttpResponse:
+def revoke(request: Request, pk: int) -> HttpResponse:
     roles = Role.objects.select_related("organization", "environment", "user")
     role = get_object_or_404(roles.filter(organization__in=administered(request)), pk=pk)
-    if attempt_or_say(request, lambda: change.revoke_role(who(request), role)):
+    if attempt_or_say(request, lambda: change.revoke_role(request.user, role)):
         messages.success(request, f"{role.user} lost the role.")
     known = _known(request, administered(request)).filter(pk=role.user_id).exists()
     return redirect("user", role.user_id) if known else redirect("users")
 
 
-def _known(request: HttpRequest, organizations: QuerySet[Organization]) -> QuerySet[User]:
+def _known(request: Request, organizations: QuerySet[Organization]) -> QuerySet[User]:
     """Users with a role in what one administers, with those roles; all users for a superuser."""
     shown = Role.objects.filter(organization__in=organizations).select_related("organization", "environment")
     people = User.objects.prefetch_related(Prefetch("roles", shown.order_by("organization__path")))
-    if who(request).is_superuser:
+    if request.user.is_superuser:
         return people
     return people.filter(pk__in=shown.values("user"))
 
