@@ -11,6 +11,7 @@ from django.db import models
 from django.http import HttpRequest
 
 from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, Upstream
+from console.audited_admin import AuditedAdmin
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -53,7 +54,7 @@ class TargetInline(ReadOnly, TabularInline):
 
 
 @admin.register(Asset)
-class AssetAdmin(ModelAdmin):
+class AssetAdmin(AuditedAdmin):
     list_display = ("name", "asset_id", "version", "api_version", "type", "organization", "created_at")
     list_filter = ("type", "organization")
     list_select_related = ("organization",)

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from console.audited_admin import AuditedAdmin
 from console.models import AccessToken, AuditEntry, ConnectedApp, Environment, Organization, Role, User
 
 admin.site.site_header = "Gatewright"
@@ -23,7 +24,7 @@ class RoleInline(admin.TabularInline):
 
 
 @admin.register(User)
-class ConsoleUserAdmin(UserAdmin):
+class ConsoleUserAdmin(AuditedAdmin, UserAdmin):
     """The password's hash is left out; the user's page in Administration gives a new password."""
 
     fieldsets = (
@@ -46,7 +47,7 @@ class EnvironmentInline(admin.TabularInline):
 
 
 @admin.register(Organization)
-class OrganizationAdmin(admin.ModelAdmin):
+class OrganizationAdmin(AuditedAdmin):
     list_display = ("name", "parent", "created_at")
     list_filter = ("created_at",)
     list_select_related = ("parent",)
@@ -57,7 +58,7 @@ class OrganizationAdmin(admin.ModelAdmin):
 
 
 @admin.register(Environment)
-class EnvironmentAdmin(admin.ModelAdmin):
+class EnvironmentAdmin(AuditedAdmin):
     list_display = ("name", "organization", "type", "created_at")
     list_filter = ("type", "organization")
     list_select_related = ("organization",)
@@ -67,7 +68,7 @@ class EnvironmentAdmin(admin.ModelAdmin):
 
 
 @admin.register(Role)
-class RoleAdmin(admin.ModelAdmin):
+class RoleAdmin(AuditedAdmin):
     list_display = ("user", "name", "organization", "environment")
     list_filter = ("name", "organization")
     list_select_related = ("user", "organization", "environment")
@@ -76,7 +77,7 @@ class RoleAdmin(admin.ModelAdmin):
 
 
 @admin.register(ConnectedApp)
-class ConnectedAppAdmin(admin.ModelAdmin):
+class ConnectedAppAdmin(AuditedAdmin):
     """Made under Administration, where the secret can be shown once."""
 
     list_display = ("name", "client_id", "organization", "owner", "created_at")
@@ -91,7 +92,7 @@ class ConnectedAppAdmin(admin.ModelAdmin):
 
 
 @admin.register(AccessToken)
-class AccessTokenAdmin(admin.ModelAdmin):
+class AccessTokenAdmin(AuditedAdmin):
     """Deleting one ends that session of the REST interface."""
 
     list_display = ("id", "user", "connected_app", "created_at", "expires_at", "is_live")

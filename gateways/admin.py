@@ -26,6 +26,9 @@ class ReadOnly(admin.ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
 
 @admin.register(Gateway)
 class GatewayAdmin(ReadOnly):
@@ -109,11 +112,6 @@ class SeenTokenAdmin(ReadOnly):
 
 @admin.register(ConsoleKey)
 class ConsoleKeyAdmin(ReadOnly):
-    """Deleting it would cut the console off from every replica."""
-
     list_display = ["__str__", "created_at"]
     search_fields = ["public_key"]
     exclude = ["private_key"]
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -8,7 +8,8 @@ from django.contrib import admin
 from django.db import models
 from django.test import Client
 
-from console.models import AccessToken, ConnectedApp, digest
+from console.models import AccessToken, AuditEntry, ConnectedApp, Environment, Organization, digest
+from gateways.models import Gateway
 from tests.factories import make_api, make_environment, make_gateway, make_replica, make_role, make_user
 
 pytestmark = pytest.mark.django_db
@@ -68,3 +69,40 @@ def test_a_models_pages_render_and_hide_secrets(model: type[models.Model], root:
 
 def test_who_is_not_staff_does_not_get_in(viewer: Client) -> None:
     assert viewer.get("/admin/console/user/").status_code == 302
+
+
+def test_a_change_in_the_admin_is_audited_with_what_it_was(root: Client) -> None:
+    environment = Environment.objects.get()
+    fields = {"name": "Renamed", "type": "sandbox", "organization": environment.organization_id}
+
+    root.post(f"/admin/console/environment/{environment.pk}/change/", fields)
+
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.actor_name, entry.action, entry.object_id) == ("root", "update", str(environment.pk))
+    assert entry.diff == {"name": [environment.name, "Renamed"]}
+
+
+def test_a_role_given_inline_and_an_app_deleted_are_audited(root: Client) -> None:
+    user, organization = make_user("ann"), Organization.objects.get()
+    app = ConnectedApp.objects.get()
+    management = {"roles-TOTAL_FORMS": 1, "roles-INITIAL_FORMS": 0}
+    role = {"roles-0-organization": organization.pk, "roles-0-name": "viewer", "roles-0-user": user.pk}
+    dates = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
+
+    root.post(
+        f"/admin/console/user/{user.pk}/change/",
+        {"username": "ann", "is_active": "on", **dates, **management, **role},
+    )
+    root.post(f"/admin/console/connectedapp/{app.pk}/delete/", {"post": "yes"})
+
+    told = [(one.action, one.object_type) for one in AuditEntry.objects.order_by("pk")]
+    assert told[-2:] == [("create", "role"), ("delete", "connectedapp")]
+    assert "secret" not in str(AuditEntry.objects.latest("pk").diff)
+
+
+def test_gateways_are_deleted_by_their_rules_alone(root: Client) -> None:
+    gateway = Gateway.objects.get()
+
+    answer = root.post(f"/admin/gateways/gateway/{gateway.pk}/delete/", {"post": "yes"})
+
+    assert answer.status_code == 403
