@@ -210,7 +210,7 @@ class Ack(models.Model):
 
 
 class ResourceStatus(models.Model):
-    """What one replica last said of one ApiInstance: design 5.3, never more than the ack told."""
+    """What one replica last said of one ApiInstance, never more than its ack told."""
 
     class State(models.TextChoices):
         APPLIED = "applied", "Applied"

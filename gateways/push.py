@@ -1,4 +1,4 @@
-"""Brings snapshots to replicas, and keeps what each of them answered: design 5.1 and 5.3."""
+"""Brings snapshots to replicas, and keeps what each of them answered."""
 
 import logging
 import ssl
