@@ -22,8 +22,8 @@ def bootstrap(folder: Path, node: str, limits: Limits) -> dict[str, Any]:
             "ignore_global_conn_limit": True,
         },
         "dynamic_resources": {
-            "cds_config": watched(folder, folder / "cds.json"),
-            "lds_config": watched(folder, folder / "lds.json"),
+            "cds_config": watched(folder / "cds.json"),
+            "lds_config": watched(folder / "lds.json"),
         },
         "stats_config": {
             "use_all_default_tags": False,
@@ -35,9 +35,9 @@ def bootstrap(folder: Path, node: str, limits: Limits) -> dict[str, Any]:
     }
 
 
-def watched(folder: Path, path: Path) -> dict[str, Any]:
-    """A configuration source: the file, taken anew when one is renamed into the folder."""
-    return {
-        "resource_api_version": "V3",
-        "path_config_source": {"path": str(path), "watched_directory": {"path": str(folder)}},
-    }
+def watched(path: Path) -> dict[str, Any]:
+    """A configuration source: the file, taken anew when one is renamed onto it.
+
+    Were its folder watched, as one can say too, each file would be read again when any of them is.
+    """
+    return {"resource_api_version": "V3", "path_config_source": {"path": str(path)}}

@@ -36,7 +36,7 @@ def listener(given: ir.Listener, gateway: ir.Gateway, proxying: Proxying, state:
     routes = {
         "rds": {
             "route_config_name": route_config_name(given.port),
-            "config_source": watched(state / "envoy", state / "envoy" / f"rds-{given.port}.json"),
+            "config_source": watched(state / "envoy" / f"rds-{given.port}.json"),
         }
     }
     filters = [PATH_FILTER, *slots(), _router(proxying)]
