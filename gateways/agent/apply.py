@@ -4,6 +4,7 @@ Nothing bad goes live, and the unit of failure is one API with all of its polici
 refused keeps its last good version, or stays out if it had none, and its neighbours go on.
 """
 
+import gc
 import logging
 import threading
 import time
@@ -22,6 +23,7 @@ from gateways.agent.settings import Proxying
 from gateways.agent.store import Store, Stored
 from gateways.agent.taken import Taken
 from gateways.agent.translate import Key, Memory, Translation, translate
+from gateways.agent.verdict import Judge
 from gateways.agent.xds import CompiledApi, Compiler
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ class Applier:
         self._lock = threading.RLock()
         self._serving: dict[Key, Serving] = {}
         self._memory = Memory()
+        self._judge = Judge(envoy.state)
         self._checked: set[str] = set()
         self._snapshot: Stored | None = None
         self._ack: Ack | None = None
@@ -97,6 +100,14 @@ class Applier:
             if runs and not self._blocked(one.compiled for one in self._serving.values()):
                 return ack
             return self.apply(snapshot.resources, snapshot.generation, snapshot.digest)
+
+    def settle(self) -> None:
+        """What can wait until a change is live, and makes the next one quicker."""
+        with self._lock:
+            self._judge.stand_by()
+            # Nothing that stays is looked at again by later collections: with 1,000 APIs each took 0.2 s.
+            gc.collect()
+            gc.freeze()
 
     def apply(self, resources: Sequence[AnyResource], generation: int, digest: str) -> Ack:
         """Raises StaleSnapshot. Repeating a snapshot is harmless and retries what was refused."""
@@ -159,7 +170,7 @@ class Applier:
             del self._serving[key]
         _move(refused, good, self._blocked(good.values()))
         unchecked = [one for one in good.values() if one.digest not in self._checked]
-        _move(refused, good, candidate.faulty(self.envoy.state, compiler, unchecked))
+        _move(refused, good, candidate.faulty(self._judge.verdict, compiler, unchecked))
         self._checked = {one.digest for one in good.values()}
         return good
 

@@ -1,12 +1,11 @@
 """Compiles APIs and asks Envoy about them, so that a faulty one is known before anything is written."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 
 from gateways.agent import ir
 from gateways.agent.translate import Key
-from gateways.agent.verdict import verdict
+from gateways.agent.verdict import Verdict
 from gateways.agent.xds import CompiledApi, Compiler
 
 
@@ -24,13 +23,13 @@ def compiled(
     return good, refused
 
 
-def faulty(state: Path, compiler: Compiler, apis: Sequence[CompiledApi]) -> dict[Key, str]:
+def faulty(verdict: Verdict, compiler: Compiler, apis: Sequence[CompiledApi]) -> dict[Key, str]:
     """The APIs that Envoy itself would refuse, found by halving, with its words."""
-    reason = verdict(state, compiler.candidate(apis)) if apis else None
+    reason = verdict(compiler.candidate(apis)) if apis else None
     if reason is None:
         return {}
     if len(apis) == 1:
         return {apis[0].api.key: reason}
     middle = len(apis) // 2
-    found = faulty(state, compiler, apis[:middle]) | faulty(state, compiler, apis[middle:])
+    found = faulty(verdict, compiler, apis[:middle]) | faulty(verdict, compiler, apis[middle:])
     return found or {one.api.key: reason for one in apis}

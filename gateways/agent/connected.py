@@ -1,5 +1,6 @@
 """A gateway process in Connected Mode: Envoy, the control interface, heartbeats and the traffic uplink."""
 
+import gc
 import importlib.metadata
 import ipaddress
 import logging
@@ -28,6 +29,9 @@ from gateways.agent.uplink import Uplink
 LAST_SECONDS = 4.0
 DRAINING_BEAT_SECONDS = 5.0
 
+COLLECT_AFTER = (50_000, 20, 100)
+"""Objects made: a first snapshot of 1,000 APIs is hundreds of thousands, and all of them stay."""
+
 log = logging.getLogger(__name__)
 
 
@@ -37,6 +41,7 @@ def run(settings: RunSettings) -> None:
     Raises BadRegistration, ControlUnavailable, StateInUse, StateUnusable, EnvoyFailed.
     """
     registered = _registration(settings)
+    gc.set_threshold(*COLLECT_AFTER)
     with state.locked(settings.state):
         _claim(settings.state, registered.gateway_id)
         replica = ConnectedReplica(settings, registered)

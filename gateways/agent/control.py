@@ -8,6 +8,7 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -95,7 +96,11 @@ class Control:
             ack = await run_in_threadpool(self._intake.push, body)
         except StaleSnapshot as stale:
             raise _Refused(409, str(stale)) from stale
-        return Response(ack.model_dump_json(by_alias=True), media_type="application/json")
+        return Response(
+            ack.model_dump_json(by_alias=True),
+            media_type="application/json",
+            background=BackgroundTask(self._intake.settle),
+        )
 
     async def _get_status(self, request: Request) -> Response:
         self._check(request, b"")

@@ -30,6 +30,7 @@ class Intake:
         """Bring into force what ran last."""
         with self._lock:
             self.unsent = self.applier.restore()
+        self.settle()
 
     def push(self, body: bytes) -> Ack:
         """Apply a snapshot; the answer goes back on the same connection. Raises StaleSnapshot.
@@ -48,7 +49,13 @@ class Intake:
             except StaleSnapshot as stale:
                 log.info("generation=%d running=%d taken=false", stale.offered, stale.running)
                 return False
-            return self.unsent.applied
+            applied = self.unsent.applied
+        self.settle()
+        return applied
+
+    def settle(self) -> None:
+        """To be called once a push is answered; the others do so by themselves."""
+        self.applier.settle()
 
     def retry(self) -> None:
         """Try again what was refused: a port may be free now. A changed answer waits in `unsent`."""

@@ -11,6 +11,7 @@ from gateways.agent import candidate, sources
 from gateways.agent import state as files
 from gateways.agent.settings import Proxying
 from gateways.agent.translate import Key, translate
+from gateways.agent.verdict import Judge
 from gateways.agent.xds import Compiler
 
 
@@ -48,7 +49,7 @@ def check(folder: Path, state: Path, proxying: Proxying) -> Checked:
         files.prepare(Path(scratch))
         compiler = Compiler(Path(scratch), translation.gateway, proxying)
         good, refused = candidate.compiled(compiler, translation.gateway.apis)
-        refused |= candidate.faulty(Path(scratch), compiler, list(good.values()))
+        refused |= candidate.faulty(Judge(Path(scratch)).verdict, compiler, list(good.values()))
         config = compiler.candidate([one for key, one in good.items() if key not in refused])
         text = json.dumps(config).replace(scratch, str(state))
     problems = [*loaded.problems, *loaded.located(translation.faults), *_unserved(loaded, refused)]

@@ -306,4 +306,4 @@ def test_files_are_the_owners_alone(gateway: Gateway) -> None:
     state = gateway.envoy.state
     files = [state / "snapshot.json", state / "snapshot.previous.json", *state.glob("envoy/*.json")]
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
-    assert not list(state.glob("envoy/candidate.json"))
+    assert not list(state.rglob("candidate.json"))
