@@ -35,8 +35,8 @@ def _row(stack: MeasuredStack, upstream: str, size: int, changes: int) -> dict[s
     rest = Rest.of(stack, made["organization"], made["environment"])
     watch = Watch(stack.api_port, "/bench-0/", CALLER, rivals.BODY, is_versioned=True)
     neighbour = Watch(stack.api_port, f"/bench-{size - 1}/", CALLER, rivals.BODY, is_versioned=False)
-    watch.start(connections=2, pause_seconds=0.002)
-    neighbour.start(connections=2, pause_seconds=0.01)
+    watch.start(connections=2, pause_seconds=0.004)
+    neighbour.start(connections=2, pause_seconds=0.02)
     answered, live = [], []
     for version in range(1, changes + 1):
         # As people do, not at once after the last one, and in no rhythm with any timer of ours.
