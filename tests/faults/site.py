@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import Sum
 from django.test import override_settings
 from django.test.utils import setup_databases, teardown_databases
+from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -110,6 +111,16 @@ class Site:
     def shed(self) -> int:
         """The lines that the replica says were not counted, since it started."""
         return sum(self.replica.envoy.get("shed", {}).values())
+
+    def wait_until_heard(self) -> None:
+        """Until a heartbeat says anew that it runs what is wanted: what the console knows may be old."""
+        now = timezone.now()
+        wait_until(
+            lambda: (
+                self.replica.last_heartbeat_at > now and self.replica.generation == self.gateway.generation
+            ),
+            40,
+        )
 
     def wait_until_shipped(self) -> None:
         """Until the console committed each byte of each access log."""

@@ -29,7 +29,7 @@ def test_replica_serves_from_its_store_and_ships_afterwards(site: Site) -> None:
 
 @pytest.mark.parametrize("damage", ["cut off", "flipped"])
 def test_damaged_snapshot_is_refused_and_the_one_before_used(site: Site, damage: str) -> None:
-    wait_until(lambda: site.replica.is_connected and site.replica.generation == site.gateway.generation, 40)
+    site.wait_until_heard()
     before = site.gateway.generation
     site.deploy(site.add_api(f"newer-{before}"))
     site.wire.cut()
@@ -47,7 +47,7 @@ def test_damaged_snapshot_is_refused_and_the_one_before_used(site: Site, damage:
     assert why in refusal
     assert f"snapshot.previous.json used=true generation={before}" in site.agent.log[told:]
     assert load.failed == {}
-    wait_until(lambda: site.replica.generation == before + 1, 40)
+    site.wait_until_heard()
     site.wait_until_shipped()
     assert site.counted() == site.answered
 
