@@ -24,6 +24,8 @@ MOST_LEAVES = 64
 _CHAIN = TYPE_URL + "envoy.extensions.filters.http.filter_chain.v3.FilterChainConfig"
 _LUA = TYPE_URL + "envoy.extensions.filters.http.lua.v3.Lua"
 _SCRIPTS = Path(__file__).with_name("scripts.lua").read_text()
+_BOTH_WAYS = _SCRIPTS + Path(__file__).with_name("scripts_response.lua").read_text()
+_ON_RESPONSE = "envoy_on_response"
 _SETTINGS = re.compile("^local settings = .*$", re.MULTILINE)
 _PLACE = "--[[settings]]"
 _COMPOSITE = TYPE_URL + "envoy.extensions.filters.http.composite.v3."
@@ -39,6 +41,10 @@ class Script:
     @property
     def frame_id(self) -> str:
         return _digest(self.frame)
+
+    @property
+    def sees_response(self) -> bool:
+        return _ON_RESPONSE in self.frame
 
 
 class TooManyConditions(ValueError):
@@ -59,13 +65,14 @@ class Step:
 
 
 def slots() -> list[dict[str, Any]]:
-    """The empty slots, as they stand in every listener."""
+    """The empty slots, as they stand in every listener; a request passes those that its route fills."""
+    sources = {"requests": {"inline_string": _SCRIPTS}, "both-ways": {"inline_string": _BOTH_WAYS}}
     empty = {
         "p": {"@type": _CHAIN},
-        "l": {"@type": _LUA, "source_codes": {"scripts": {"inline_string": _SCRIPTS}}},
+        "l": {"@type": _LUA, "source_codes": sources},
         "c": {"@type": _COMPOSITE + "Composite"},
     }
-    return [{"name": slot, "typed_config": empty[slot[0]]} for slot in SLOTS]
+    return [{"name": slot, "disabled": True, "typed_config": empty[slot[0]]} for slot in SLOTS]
 
 
 def filled(base_path: str, steps: Sequence[Step]) -> dict[str, Mapping[str, Any]]:
@@ -128,7 +135,8 @@ def _scripts(steps: Sequence[Step]) -> dict[str, Any]:
     keys = [f"{script.frame_id}.{_digest(script.settings)}" for script in scripts]
     texts = {key: script.settings for key, script in zip(keys, scripts, strict=True)}
     context = {"order": " ".join(keys), **texts}
-    return {"@type": _LUA + "PerRoute", "name": "scripts", "filter_context": context}
+    source = "both-ways" if any(script.sees_response for script in scripts) else "requests"
+    return {"@type": _LUA + "PerRoute", "name": source, "filter_context": context}
 
 
 def _chain(steps: Sequence[Step]) -> dict[str, Any]:

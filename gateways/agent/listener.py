@@ -154,7 +154,12 @@ def _json_replies() -> dict[str, Any]:
 
 
 def _router(proxying: Proxying) -> dict[str, Any]:
-    typed = {"@type": _HTTP + "router.v3.Router", "suppress_envoy_headers": not proxying.emits_envoy_headers}
+    """Without counts by status and host, which nobody reads: the access log is what is counted from."""
+    typed = {
+        "@type": _HTTP + "router.v3.Router",
+        "dynamic_stats": False,
+        "suppress_envoy_headers": not proxying.emits_envoy_headers,
+    }
     return {"name": "envoy.filters.http.router", "typed_config": typed}
 
 

@@ -70,11 +70,3 @@ function envoy_on_request(handle)
     if found[i].request then found[i].request(handle) end
   end
 end
-
-function envoy_on_response(handle)
-  local known, found = pcall(scripts, handle)
-  if not known then return handle:logErr("policies: " .. tostring(found)) end
-  for i = #found, 1, -1 do
-    if found[i].response then found[i].response(handle) end
-  end
-end

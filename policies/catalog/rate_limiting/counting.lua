@@ -130,39 +130,71 @@ local function cell_of(bucket, high, low, period, text, now)
   return free
 end
 
--- Whether all limits have quota, and the state of the most restrictive: maximum, remaining, ms to its end.
-local function count(bucket, high, low, text, now)
-  local cells, used, admitted = {}, {}, true
+-- What is used of a cell's window, and the ms to its end. Never start + period - now: rounded, that is more than
+-- the period.
+local function used_of(cell, now)
+  local age = now - cell.start
+  if cell.requests == 0 or age >= cell.period then return 0, cell.period end
+  return cell.requests, cell.period - age
+end
+
+local function take_one(cell, used, now)
+  if used == 0 then cell.start = now end
+  cell.requests = used + 1
+end
+
+-- One limit, as most have: without a table.
+local function count_one(bucket, high, low, text, now)
+  local limit = settings.limits[1]
+  local maximum = limit.maximum
+  local cell = cell_of(bucket, high, low, limit.period, text, now)
+  cell.maximum = maximum
+  local used, ends = used_of(cell, now)
+  if used >= maximum then return false, maximum, 0, ends end
+  take_one(cell, used, now)
+  return true, maximum, maximum - used - 1, ends
+end
+
+-- All limits have quota, or none is used; the answer tells of the most restrictive.
+local function count_all(bucket, high, low, text, now)
+  local cells, admitted = {}, true
   for i, limit in ipairs(settings.limits) do
     local cell = cell_of(bucket, high, low, limit.period, text, now)
     cell.maximum = limit.maximum
     cells[i] = cell
-    used[i] = cell.start + cell.period > now and cell.requests or 0
-    admitted = admitted and used[i] < limit.maximum
+    admitted = admitted and used_of(cell, now) < limit.maximum
   end
   local maximum, remaining, ends_in
   for i, limit in ipairs(settings.limits) do
-    local cell = cells[i]
+    local used, ends = used_of(cells[i], now)
     if admitted then
-      if used[i] == 0 then cell.start = now end
-      used[i] = used[i] + 1
-      cell.requests = used[i]
+      take_one(cells[i], used, now)
+      used = used + 1
+    elseif used == 0 then
+      ends = 0
     end
-    local left = math.max(limit.maximum - used[i], 0)
-    local ends = used[i] == 0 and 0 or cell.start + cell.period - now
+    local left = math.max(limit.maximum - used, 0)
     if not remaining or left < remaining or (left == remaining and ends > ends_in) then
       maximum, remaining, ends_in = limit.maximum, left, ends
     end
   end
-  return admitted, maximum, remaining, math.ceil(ends_in)
+  return admitted, maximum, remaining, ends_in
 end
 
--- Takes one request of the key's quota. Raises an error when the quota cannot be known.
-local function take(key)
-  if not memory then map() end
-  local text = settings.binding .. "\n" .. key
-  local high, low = hash(text)
-  own_binding = own_binding or hash(settings.binding) % 2 ^ 32
+local count = #settings.limits == 1 and count_one or count_all
+local own_text = settings.binding .. "\n"
+local last_text, high, low, held
+
+local function take_locked(key)
+  if not memory then
+    map()
+    own_binding = hash(settings.binding) % 2 ^ 32
+  end
+  local text = key == "" and own_text or own_text .. key
+  if text ~= last_text then
+    high, low = hash(text)
+    last_text = text
+  end
   local bucket = buckets[band(low, settings.buckets - 1)]
   local locked = ffi.C.pthread_mutex_lock(bucket.lock)
   if locked == OWNER_DIED then
@@ -170,8 +202,18 @@ local function take(key)
   elseif locked ~= 0 then
     error("lock error " .. locked, 0)
   end
-  local ok, admitted, maximum, remaining, ends_in = pcall(count, bucket, high, low, text, now_ms())
-  ffi.C.pthread_mutex_unlock(bucket.lock)
-  if not ok then error(admitted, 0) end
-  return admitted, maximum, remaining, ends_in
+  held = bucket
+  return count(bucket, high, low, text, now_ms())
+end
+
+-- Takes one request of the key's quota: whether it is admitted, and of the most restrictive limit the maximum,
+-- what remains, and the ms to its end. nil and the reason when the quota cannot be known.
+local function take(key)
+  local ok, admitted, maximum, remaining, ends_in = pcall(take_locked, key)
+  if held then
+    ffi.C.pthread_mutex_unlock(held.lock)
+    held = nil
+  end
+  if not ok then return nil, tostring(admitted) end
+  return admitted, maximum, remaining, math.ceil(ends_in)
 end

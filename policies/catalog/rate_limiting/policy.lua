@@ -13,9 +13,9 @@ end
 
 local function decide(handle)
   local key = settings.key and dw.text(settings.key(handle)) or ""
-  local known, admitted, maximum, remaining, ends_in = pcall(take, key)
-  if not known then
-    handle:logErr(policy_name .. ": " .. settings.binding .. ": " .. tostring(admitted))
+  local admitted, maximum, remaining, ends_in = take(key)
+  if admitted == nil then
+    handle:logErr(policy_name .. ": " .. settings.binding .. ": " .. maximum)
     if not settings.block_on_unknown_quota then return nil end
     return { status = "503", error = "The quota of this request is not known." }
   end
@@ -27,12 +27,3 @@ local function decide(handle)
 end
 
 envoy_on_request = guarded(decide)
-
-if settings.expose_headers then
-  envoy_on_response = guarded_response(function(handle)
-    local counted = handle:streamInfo():dynamicMetadata():get(METADATA)
-    for name, value in pairs(counted and counted[settings.binding] or {}) do
-      handle:headers():replace(name, value)
-    end
-  end)
-end

@@ -13,7 +13,7 @@ from policies.expression.field import RequestExpression
 from policies.expression.lua import Value
 
 NAME = "rate-limiting"
-FILES = [Path(__file__).with_name(name) for name in ("counting.lua", "policy.lua")]
+FILES = [Path(__file__).with_name(name) for name in ("counting.lua", "policy.lua", "quota_headers.lua")]
 YEAR_MS = 366 * 24 * 3600 * 1000
 
 
@@ -87,7 +87,8 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "expose_headers": config.expose_headers,
         "block_on_unknown_quota": config.block_on_unknown_quota,
     }
-    return Compiled((lua_filter(scope, NAME, FILES, settings),))
+    files = FILES if config.expose_headers else FILES[:-1]
+    return Compiled((lua_filter(scope, NAME, files, settings),))
 
 
 POLICY = Policy(

@@ -17,6 +17,9 @@ from policies.contract import Compiled
 from tests.policies.envoy import Envoy, compiled, running_envoy
 
 HOUR = 3_600_000
+UPTIME = int(time.monotonic() * 1000)
+CROSSING = 2 ** UPTIME.bit_length() - UPTIME + 60_000
+"""A period that ends beyond the next power of two, where a number has fewer digits after the point."""
 BY_TENANT = "#[attributes.headers['x-tenant']]"
 pytestmark = pytest.mark.envoy
 
@@ -36,6 +39,7 @@ CONFIGS = {
     "tenants": limits((2, HOUR), keySelector=BY_TENANT),
     "window": limits((2, 300), exposeHeaders=True),
     "several": limits((5, HOUR), (2, 400), exposeHeaders=True),
+    "crossing": limits((3, CROSSING), keySelector=BY_TENANT, exposeHeaders=True),
     "load": limits((500, HOUR)),
     "load-by-tenant": limits((40, HOUR), (100, HOUR * 2), keySelector=BY_TENANT),
     "broken": limits((3, HOUR), keySelector="#[lower([1])]"),
@@ -77,6 +81,12 @@ def test_exposed_headers_tell_the_quota(envoy: Envoy) -> None:
     told = [(a.status, a.headers["x-ratelimit-limit"], a.headers["x-ratelimit-remaining"]) for a in answers]
     assert told == [(200, "3", "2"), (200, "3", "1"), (200, "3", "0"), (429, "3", "0")]
     assert all(HOUR - 60_000 < int(answer.headers["x-ratelimit-reset"]) <= HOUR for answer in answers)
+
+
+def test_window_is_never_told_longer_than_it_is(envoy: Envoy) -> None:
+    answers = [envoy.get("/crossing", {"x-tenant": str(number)}) for number in range(30)]
+
+    assert {answer.headers["x-ratelimit-reset"] for answer in answers} == {str(CROSSING)}
 
 
 def test_each_key_has_its_own_count_and_missing_keys_share_one(envoy: Envoy) -> None:
