@@ -52,6 +52,7 @@ def _envoy(folder: Path, ports: dict[int, bool], upstream_port: int) -> dict[str
 def _listener(folder: Path, port: int, logs: bool) -> dict[str, Any]:
     router = {
         "@type": TYPE_URL + "envoy.extensions.filters.http.router.v3.Router",
+        "dynamic_stats": False,
         "suppress_envoy_headers": True,
     }
     manager: dict[str, Any] = {

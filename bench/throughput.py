@@ -43,14 +43,11 @@ POLICIES = f"""
 
 @dataclass(frozen=True)
 class Contender:
-    """`costs` is processor time for each request, in microseconds: steadier than speed on a busy machine."""
+    """One proxy of one round."""
 
     name: str
     place: Place
     path: str = "/"
-    loads: list[Load] = field(default_factory=list)
-    alone: list[Load] = field(default_factory=list)
-    costs: list[float] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -64,55 +61,65 @@ class Contender:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Basic {CREDENTIALS}"} if self.is_guarded else {}
 
-    def run(self, seconds: float, cores: frozenset[int]) -> None:
+    def load(self, seconds: float, connections: int, cores: frozenset[int]) -> Load:
+        return load.wrk(self.url, seconds=seconds, connections=connections, cores=cores, headers=self.headers)
+
+
+@dataclass
+class Found:
+    """Of one proxy in all rounds. `costs` is processor time for each request, in microseconds."""
+
+    loads: list[Load] = field(default_factory=list)
+    alone: list[Load] = field(default_factory=list)
+    costs: list[float] = field(default_factory=list)
+
+    def add(self, one: Contender, seconds: float, cores: frozenset[int]) -> None:
         """A round: all connections, then one alone."""
-        used = family_cpu_seconds(self.place.pid)
-        whole = load.wrk(
-            self.url, seconds=seconds, connections=CONNECTIONS, cores=cores, headers=self.headers
-        )
-        used = family_cpu_seconds(self.place.pid) - used
+        used = family_cpu_seconds(one.place.pid)
+        whole = one.load(seconds, CONNECTIONS, cores)
+        used = family_cpu_seconds(one.place.pid) - used
         self.loads.append(whole)
         self.costs.append(1e6 * used / max(1, whole.requests))
-        alone = load.wrk(
-            self.url, seconds=max(1, seconds / 4), connections=1, cores=cores, headers=self.headers
-        )
-        self.alone.append(alone)
+        self.alone.append(one.load(max(1, seconds / 4), 1, cores))
 
 
 def measure(folder: Path, *, quick: bool, rounds: int) -> None:
     cores = Cores.of_this_machine()
-    seconds = 2 if quick else 8
-    with _contenders(folder, cores) as contenders:
-        for one in contenders:
-            _check(one)
-            load.wrk(one.url, seconds=1, connections=CONNECTIONS, cores=cores.rest, headers=one.headers)
-        for number in range(rounds):
+    seconds = 2 if quick else 6
+    found: dict[str, Found] = {}
+    for number in range(rounds):
+        # Each round with new processes: one that lies badly in memory is slower by a tenth all its life.
+        with _contenders(folder / str(number), cores) as contenders:
+            for one in contenders:
+                _check(one)
+                one.load(1, CONNECTIONS, cores.rest)
+                found.setdefault(one.name, Found())
             # Every other round backwards, so that nobody always follows the same neighbour.
             for one in contenders if number % 2 == 0 else reversed(contenders):
                 report.progress(f"round {number + 1} of {rounds}: {one.name}")
-                one.run(seconds, cores.rest)
+                found[one.name].add(one, seconds, cores.rest)
     title = f"Throughput, one proxy thread, {CONNECTIONS} connections, medians of {rounds} rounds"
-    report.tell("throughput", title, _rows(contenders), quick=quick, rounds=rounds, seconds=seconds)
+    report.tell("throughput", title, _rows(found), quick=quick, rounds=rounds, seconds=seconds)
 
 
-def _rows(contenders: list[Contender]) -> list[Mapping[str, Any]]:
-    middle = {one.name: load.middle(one.loads) for one in contenders}
+def _rows(found: Mapping[str, Found]) -> list[Mapping[str, Any]]:
+    middle = {name: load.middle(one.loads) for name, one in found.items()}
     bare = middle["Envoy"].requests_per_second
     logging = middle["Envoy, our access log"].requests_per_second
     return [
         {
-            "proxy": one.name,
-            "requests/s": round(middle[one.name].requests_per_second),
-            "p50 ms": middle[one.name].p50_ms,
-            "p99 ms": middle[one.name].p99_ms,
+            "proxy": name,
+            "requests/s": round(middle[name].requests_per_second),
+            "p50 ms": middle[name].p50_ms,
+            "p99 ms": middle[name].p99_ms,
             "p50 ms, 1 connection": load.middle(one.alone).p50_ms,
             "CPU µs/request": median(one.costs),
-            "of Envoy": middle[one.name].requests_per_second / bare,
-            "of Envoy with log": middle[one.name].requests_per_second / logging,
+            "of Envoy": middle[name].requests_per_second / bare,
+            "of Envoy with log": middle[name].requests_per_second / logging,
             "errors": sum(run.errors for run in (*one.loads, *one.alone)),
             "spread": _spread(one.loads),
         }
-        for one in contenders
+        for name, one in found.items()
     ]
 
 
