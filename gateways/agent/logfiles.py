@@ -41,6 +41,15 @@ def lines(path: Path, start: int, end: int) -> int:
     return found
 
 
+def is_torn(path: Path) -> bool:
+    """Whether the file ends within a line: one that was not wholly written."""
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
+
+
 def end_torn_line(path: Path) -> None:
     """The line that a killed Envoy was writing must not swallow the first one of the next."""
     with contextlib.suppress(OSError), path.open("rb+") as file:

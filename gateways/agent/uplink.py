@@ -14,7 +14,7 @@ from typing import Any
 
 from gateways.agent.admin import AdminUnreachable
 from gateways.agent.console import Refused, Unreachable
-from gateways.agent.logfiles import LogFile, LogFiles, lines
+from gateways.agent.logfiles import LogFile, LogFiles, is_torn, lines
 from gateways.agent.lostlines import LostLines
 from gateways.agent.protocol import TrafficAnswer, TrafficBatch
 from gateways.agent.windows import Labels, Tally, catalog_refusals
@@ -192,7 +192,8 @@ class Uplink:
         while file := self._files.oldest_over_limit():
             if self._send is not None and file.id not in self._shipped:
                 start, size = self._committed.get(file.id, 0), file.path.stat().st_size
-                self._add_shed([("disk", lines(file.path, start, size))])
+                torn = start < size and is_torn(file.path)
+                self._add_shed([("disk", lines(file.path, start, size) + torn)])
             if self._lost:
                 self._lost.count()
             self._files.drop(file)

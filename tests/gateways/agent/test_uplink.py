@@ -170,6 +170,22 @@ def test_the_disk_stays_bounded_and_what_is_lost_is_said(envoy: Envoy, console: 
     assert uplink.shed["disk"] + console.requests == 100
 
 
+def test_the_torn_line_of_a_deleted_file_is_lost_as_well(envoy: Envoy, console: OffsetConsole) -> None:
+    size = len(line())
+    uplink = make_uplink(envoy, console, file_bytes=10 * size, total_bytes=15 * size)
+    console.is_away = True
+
+    for lines in ([*[line()] * 10, line()[:50]], [line()] * 10):
+        append(envoy.folder, *lines)
+        with pytest.raises(Unreachable):
+            uplink.ship()
+    console.is_away = False
+    ship_all(uplink)
+
+    assert uplink.shed == {"disk": 11}
+    assert console.requests == 10
+
+
 def test_what_the_console_cannot_read_is_given_up_and_said(envoy: Envoy, console: OffsetConsole) -> None:
     taken = console.send
 
