@@ -41,10 +41,15 @@ def fault(field: str, reason: str) -> ValidationError:
 
 @dataclass(frozen=True)
 class Filter:
-    """One HTTP filter of a route's chain: `typed_config` holds its "@type" and its fields."""
+    """One HTTP filter of a route's chain: `typed_config` holds its "@type" and its fields.
+
+    `tells` names the word of the expression language that it gives a value to, where it does nothing
+    else: it is left out of an API whose policies do not have that word.
+    """
 
     name: str
     typed_config: Mapping[str, Any]
+    tells: str = ""
 
 
 @dataclass(frozen=True)

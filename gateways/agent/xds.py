@@ -129,7 +129,8 @@ class Compiler:
                 compiled = find(use.policy).compile(use.config, scope)
             except ValueError as error:
                 raise ValueError(f"policy {use.policy} ({use.binding}): {error}") from error
-            steps.append(Step(compiled.filters, use.conditions))
+            heard = tuple(one for one in compiled.filters if not one.tells or _is_heard(one.tells, api))
+            steps.append(Step(heard, use.conditions))
             route_config |= compiled.route_config
         return steps, route_config
 
@@ -160,6 +161,11 @@ class Compiler:
         if self.proxying.rewrites_host:
             to["host_rewrite_literal"] = target.upstream.authority
         return to
+
+
+def _is_heard(word: str, api: ir.Api) -> bool:
+    """Whether a policy's settings, where every expression stands, have this word."""
+    return any(word in repr(use.config) for use in api.policies)
 
 
 def _nothing_here() -> dict[str, Any]:

@@ -59,7 +59,8 @@ def compile(config: Config, scope: Scope) -> Compiled:
             }
         ],
     }
-    return Compiled((Filter(scope.binding, check), Filter(f"{scope.binding}/principal", principal)))
+    told = Filter(f"{scope.binding}/principal", principal, tells="authentication")
+    return Compiled((Filter(scope.binding, check), told))
 
 
 POLICY = Policy(
