@@ -60,6 +60,23 @@ class ResourceAdmin(ReadOnlyAdmin):
     date_hierarchy = "time"
 
 
+@admin.register(models.EnvironmentMinute, models.EnvironmentHour, models.EnvironmentDay)
+class EnvironmentTrafficAdmin(ReadOnlyAdmin):
+    list_display = ("time", "environment_id", "status", "policy", "requests")
+    list_filter = ("time", StatusClassFilter)
+    ordering = ("-time",)
+    date_hierarchy = "time"
+
+
+@admin.register(models.ApiMinute, models.ApiHour, models.ApiDay)
+class ApiCountAdmin(ReadOnlyAdmin):
+    list_display = ("time", "api_id", "requests", "errors")
+    list_filter = ("time",)
+    search_fields = ("=api__id",)
+    ordering = ("-time",)
+    date_hierarchy = "time"
+
+
 @admin.register(models.Sample)
 class SampleAdmin(ReadOnlyAdmin):
     list_display = ("time", "api_id", "method", "path", "status", "policy", "total_us", "remote_address")

@@ -8,10 +8,11 @@ from typing import Any
 from analytics import queries
 from analytics.bars import bars
 from analytics.models import Sample
-from analytics.queries import CLASSES, Figures, ResourceShare
+from analytics.queries import CLASSES, Figures, ResourceShare, Whose
 from analytics.ranges import Range
 from apis.models import ApiInstance
 from apis.snapshot import route_label
+from console.models import Environment
 from gateways.models import Replica
 from policies import catalog
 
@@ -77,9 +78,9 @@ class ApiRow:
 
 
 def tiles(
-    apis: Sequence[int], over: Range, points: Sequence[Figures], refused: Mapping[str, Sequence[int]]
+    whose: Whose, over: Range, points: Sequence[Figures], refused: Mapping[str, Sequence[int]]
 ) -> Tiles:
-    before = queries.requests(apis, over.before)
+    before = queries.requests(whose, over.before)
     return Tiles(queries.add(points), before, _refusals(refused))
 
 
@@ -112,11 +113,10 @@ def of_api(api: ApiInstance, over: Range, samples_of: str) -> dict[str, Any]:
     }
 
 
-def of_environment(apis: Sequence[ApiInstance], over: Range) -> dict[str, Any]:
-    """The overview of an environment's APIs."""
-    ids = [api.pk for api in apis]
-    points, refused = queries.series(ids, over), queries.violations(ids, over)
-    counts = queries.errors_by_api(ids, over)
+def of_environment(environment: Environment, apis: Sequence[ApiInstance], over: Range) -> dict[str, Any]:
+    """The overview of an environment and its APIs."""
+    points, refused = queries.series(environment, over), queries.violations(environment, over)
+    counts = queries.errors_by_api([api.pk for api in apis], over)
     busiest = sorted(counts, key=lambda api: -counts[api][0])[:LEADERS]
     failing = sorted(
         (api for api, (_, errors) in counts.items() if errors),
@@ -125,7 +125,7 @@ def of_environment(apis: Sequence[ApiInstance], over: Range) -> dict[str, Any]:
     leaders = _api_rows([api for api in apis if api.pk in {*busiest, *failing}], over)
     return {
         "over": over,
-        "tiles": tiles(ids, over, points, refused),
+        "tiles": tiles(environment, over, points, refused),
         "chart_data": chart_data(over, points, refused, []),
         "numbers": numbers(over, points),
         "busiest": [leaders[api] for api in busiest],

@@ -7,6 +7,12 @@ from typing import Literal
 from django.db import models
 
 from analytics.models import (
+    ApiDay,
+    ApiHour,
+    ApiMinute,
+    EnvironmentDay,
+    EnvironmentHour,
+    EnvironmentMinute,
     ResourceDay,
     ResourceHour,
     ResourceMinute,
@@ -57,18 +63,26 @@ GRAINS = (WINDOW, *ROLLED_UP)
 
 @dataclass(frozen=True)
 class Family:
-    """The tables that hold the same facts at each grain."""
+    """The tables that hold the same facts at each grain.
+
+    `windows` is SQL for rows like theirs, where those ten seconds long are in no table of their own; `mine`
+    is the condition for the rows that are asked for.
+    """
 
     tables: dict[GrainName, type[models.Model]]
     labels: tuple[str, ...]
     sums: tuple[str, ...]
-    histograms: tuple[str, ...]
+    histograms: tuple[str, ...] = ()
+    windows: str = ""
+    mine: str = "api_id = ANY(%(apis)s)"
 
     @property
     def columns(self) -> str:
         return ", ".join(("time", *self.labels, *self.sums, *self.histograms))
 
     def table(self, grain: Grain) -> str:
+        if grain.name not in self.tables:
+            return f"({self.windows}) AS windows"
         return self.tables[grain.name]._meta.db_table
 
 
@@ -84,4 +98,20 @@ RESOURCES = Family(
     sums=("requests", "client_errors", "server_errors"),
     histograms=("total",),
 )
-FAMILIES = (TRAFFIC, RESOURCES)
+ENVIRONMENTS = Family(
+    {"minute": EnvironmentMinute, "hour": EnvironmentHour, "day": EnvironmentDay},
+    labels=("environment_id", "status", "policy"),
+    sums=("requests", "received_bytes", "sent_bytes"),
+    histograms=("total", "upstream"),
+    windows="SELECT traffic.*, environment_id FROM analytics_trafficwindow AS traffic"
+    " JOIN apis_apiinstance AS api ON api.id = traffic.api_id",
+    mine="environment_id = %(environment)s",
+)
+COUNTS = Family(
+    {"minute": ApiMinute, "hour": ApiHour, "day": ApiDay},
+    labels=("api_id",),
+    sums=("requests", "errors"),
+    windows="SELECT time, api_id, requests, CASE WHEN status >= 400 THEN requests ELSE 0 END AS errors"
+    " FROM analytics_trafficwindow",
+)
+FAMILIES = (TRAFFIC, RESOURCES, ENVIRONMENTS, COUNTS)

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import models
 
 from apis.models import ApiInstance
+from console.models import Environment
 from gateways.models import Gateway, Replica
 
 
@@ -102,6 +103,73 @@ class ResourceHour(Resource):
 
 
 class ResourceDay(Resource):
+    """Rolled up from hours."""
+
+
+class EnvironmentTraffic(models.Model):
+    """Requests to all APIs of an environment: what its pages add up would be thousands of rows otherwise.
+
+    Those of an API that was deleted since are still among them.
+    """
+
+    time = models.DateTimeField()
+    environment = _loose(Environment)
+    status = models.PositiveSmallIntegerField()
+    policy = models.CharField(max_length=255, blank=True)
+    requests = models.BigIntegerField()
+    received_bytes = models.BigIntegerField()
+    sent_bytes = models.BigIntegerField()
+    total = models.JSONField()
+    upstream = models.JSONField()
+
+    class Meta:
+        abstract = True
+        indexes = [
+            models.Index(fields=["environment", "time"], name="%(class)s_by_env"),
+            models.Index(fields=["time"], name="%(class)s_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.time:%Y-%m-%d %H:%M:%S}: {self.requests}"
+
+
+class EnvironmentMinute(EnvironmentTraffic):
+    """Added up from the windows of its APIs."""
+
+
+class EnvironmentHour(EnvironmentTraffic):
+    """Rolled up from minutes."""
+
+
+class EnvironmentDay(EnvironmentTraffic):
+    """Rolled up from hours."""
+
+
+class ApiCount(models.Model):
+    """How many requests an API had, and how many were answered with 400 and above: for lists of APIs."""
+
+    time = models.DateTimeField()
+    api = _loose(ApiInstance)
+    requests = models.BigIntegerField()
+    errors = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+        indexes = _indexes()
+
+    def __str__(self) -> str:
+        return f"{self.api_id} {self.time:%Y-%m-%d %H:%M:%S}: {self.requests}"
+
+
+class ApiMinute(ApiCount):
+    """Added up from windows."""
+
+
+class ApiHour(ApiCount):
+    """Rolled up from minutes."""
+
+
+class ApiDay(ApiCount):
     """Rolled up from hours."""
 
 

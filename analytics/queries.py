@@ -1,7 +1,7 @@
 """What is asked of traffic. Each function is one statement, whatever the number of APIs or the range."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,12 +9,16 @@ import orjson
 from django.db import connection
 
 from analytics import ranges, sources
-from analytics.grains import HOUR, RESOURCES, TRAFFIC, bin_of
+from analytics.grains import COUNTS, ENVIRONMENTS, HOUR, RESOURCES, TRAFFIC, Family, bin_of
 from analytics.ranges import Range
+from console.models import Environment
 from gateways.agent.histogram import Histogram, merge, percentile
 
 CLASSES = ("2xx", "3xx", "4xx", "5xx", "other")
 """Status classes as they are charted; "other" is 1xx, and 0 when the client left before an answer."""
+
+Whose = Iterable[int] | Environment
+"""The ids of APIs, or all that an environment had, those of APIs that were deleted since among it."""
 
 _BY_CLASS = """
     sum(requests), sum(requests) FILTER (WHERE status BETWEEN 200 AND 299),
@@ -115,36 +119,33 @@ def add(parts: Iterable[Figures]) -> Figures:
     )
 
 
-def figures(apis: Iterable[int], over: Range) -> Figures:
+def figures(whose: Whose, over: Range) -> Figures:
     """Everything together."""
-    (row,) = _ask(f"SELECT {_BY_CLASS} FROM {sources.rows(TRAFFIC, over.grain)}", apis, over)
+    (row,) = _ask(f"SELECT {_BY_CLASS} FROM {_traffic(whose, over)}", whose, over)
     return _figures(row)
 
 
-def had_traffic(apis: Iterable[int], over: Range) -> bool:
+def had_traffic(whose: Whose, over: Range) -> bool:
     """Whether there was any request, at the cost of finding one."""
-    return bool(_ask(f"SELECT 1 FROM {sources.rows(TRAFFIC, over.grain)} LIMIT 1", apis, over))
+    return bool(_ask(f"SELECT 1 FROM {_traffic(whose, over)} LIMIT 1", whose, over))
 
 
-def requests(apis: Iterable[int], over: Range) -> int:
+def requests(whose: Whose, over: Range) -> int:
     """How many, at less cost than all figures."""
-    ((count,),) = _ask(f"SELECT sum(requests) FROM {sources.rows(TRAFFIC, over.grain)}", apis, over)
+    ((count,),) = _ask(f"SELECT sum(requests) FROM {_traffic(whose, over)}", whose, over)
     return int(count or 0)
 
 
-def series(apis: Iterable[int], over: Range) -> list[Figures]:
+def series(whose: Whose, over: Range) -> list[Figures]:
     """One for every step of the range, empty ones too."""
-    sql = f"SELECT {bin_of(over.step)}, {_BY_CLASS} FROM {sources.rows(TRAFFIC, over.grain)} GROUP BY 1"
-    found = {time: _figures(row) for time, *row in _ask(sql, apis, over)}
+    sql = f"SELECT {bin_of(over.step)}, {_BY_CLASS} FROM {_traffic(whose, over)} GROUP BY 1"
+    found = {time: _figures(row) for time, *row in _ask(sql, whose, over)}
     return [found.get(time, Figures()) for time in over.times]
 
 
 def errors_by_api(apis: Iterable[int], over: Range) -> dict[int, tuple[int, int]]:
     """{API: (requests, answers of 400 and above)} of every API that had requests; cheap for thousands."""
-    sql = f"""
-        SELECT api_id, sum(requests), coalesce(sum(requests) FILTER (WHERE status >= 400), 0)
-        FROM {sources.rows(TRAFFIC, over.grain)} GROUP BY 1
-    """
+    sql = f"SELECT api_id, sum(requests), sum(errors) FROM {sources.rows(COUNTS, over.grain)} GROUP BY 1"
     return {api: (int(requests), int(errors)) for api, requests, errors in _ask(sql, apis, over)}
 
 
@@ -165,14 +166,14 @@ def requests_by_api(apis: Iterable[int], over: Range) -> dict[int, list[int]]:
     return {api: [counts.get(time, 0) for time in over.times] for api, counts in found.items()}
 
 
-def violations(apis: Iterable[int], over: Range) -> dict[str, list[int]]:
+def violations(whose: Whose, over: Range) -> dict[str, list[int]]:
     """{policy: refused requests in each step}, the policy that refused most first."""
     sql = f"""
-        SELECT policy, {bin_of(over.step)}, sum(requests) FROM {sources.rows(TRAFFIC, over.grain)}
+        SELECT policy, {bin_of(over.step)}, sum(requests) FROM {_traffic(whose, over)}
         WHERE policy <> '' GROUP BY 1, 2
     """
     found: dict[str, dict[datetime, int]] = {}
-    for policy, time, requests in _ask(sql, apis, over):
+    for policy, time, requests in _ask(sql, whose, over):
         found.setdefault(policy, {})[time] = int(requests)
     ordered = sorted(found, key=lambda policy: -sum(found[policy].values()))
     return {policy: [found[policy].get(time, 0) for time in over.times] for policy in ordered}
@@ -214,17 +215,18 @@ def summary(api: int, minutes: int) -> Figures:
 
 def last_day(apis: Iterable[int]) -> dict[int, tuple[int, int]]:
     """{API: (requests, answers of 400 and above)} of the last 24 hours, started hours as a whole."""
-    sql = f"""
-        SELECT api_id, sum(requests), coalesce(sum(requests) FILTER (WHERE status >= 400), 0)
-        FROM {sources.rows(TRAFFIC, HOUR)} GROUP BY 1
-    """
-    over = ranges.last(timedelta(days=1))
-    return {api: (int(requests), int(errors)) for api, requests, errors in _ask(sql, apis, over)}
+    return errors_by_api(apis, replace(ranges.last(timedelta(days=1)), grain=HOUR))
 
 
-def _ask(sql: str, apis: Iterable[int], over: Range, **more: Any) -> list[tuple[Any, ...]]:
+def _traffic(whose: Whose, over: Range) -> str:
+    family: Family = ENVIRONMENTS if isinstance(whose, Environment) else TRAFFIC
+    return sources.rows(family, over.grain)
+
+
+def _ask(sql: str, whose: Whose, over: Range, **more: Any) -> list[tuple[Any, ...]]:
+    mine = {"environment": whose.pk} if isinstance(whose, Environment) else {"apis": list(whose)}
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"apis": list(apis), "start": over.start, "end": over.end, **more})
+        cursor.execute(sql, {**mine, "start": over.start, "end": over.end, **more})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 

@@ -59,14 +59,15 @@ def _make_anew(family: Family, grain: Grain, start: datetime, end: datetime) -> 
     assert grain.finer
     table, finer = family.table(grain), family.table(grain.finer)
     labels = ", ".join(family.labels)
-    sums = ", ".join(f"sum({name})" for name in family.sums)
-    histograms = ", ".join(f"histogram_sum({name})" for name in family.histograms)
+    added = [f"sum({name})" for name in family.sums] + [
+        f"histogram_sum({name})" for name in family.histograms
+    ]
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {table} WHERE time >= %s AND time < %s", [start, end])
         cursor.execute(
             f"""
             INSERT INTO {table} ({family.columns})
-            SELECT {grain.bin}, {labels}, {sums}, {histograms}
+            SELECT {grain.bin}, {labels}, {", ".join(added)}
             FROM {finer} WHERE time >= %s AND time < %s
             GROUP BY 1, {labels}
             """,

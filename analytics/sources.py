@@ -2,16 +2,19 @@
 
 from analytics.grains import WINDOW, Family, Grain
 
-_MINE = "api_id = ANY(%(apis)s) AND time >= %(start)s AND time < %(end)s"
+_IN_RANGE = "time >= %(start)s AND time < %(end)s"
 
 
 def rows(family: Family, grain: Grain) -> str:
-    """A subquery over `family.columns`, with the parameters apis, start and end.
+    """A subquery over `family.columns`, with the parameters of `family.mine`, start and end.
 
     One statement reads one snapshot, so a request that moves from a finer table to a coarser one
     meanwhile is counted once.
     """
-    parts = [f"SELECT {family.columns} FROM {family.table(grain)} WHERE {_MINE}{_fresh(grain)}"]
+    parts = [
+        f"SELECT {family.columns} FROM {family.table(grain)}"
+        f" WHERE {family.mine} AND {_IN_RANGE}{_fresh(grain)}"
+    ]
     below = grain
     while below.finer:
         parts.append(_finer(family, below))
@@ -28,7 +31,7 @@ def _finer(family: Family, stale: Grain) -> str:
         f" AND time > %(start)s - interval '{stale.seconds} seconds' AND time < %(end)s"
         f") AS stale JOIN {family.table(stale.finer)} ON time >= period"
         f" AND time < period + interval '{stale.seconds} seconds'"
-        f" WHERE {_MINE}{_fresh(stale.finer)}"
+        f" WHERE {family.mine} AND {_IN_RANGE}{_fresh(stale.finer)}"
     )
 
 

@@ -28,7 +28,7 @@ def index(request: Request) -> HttpResponse:
     environment = environment_of(request)
     apis = list(ApiInstance.objects.filter(environment=environment).select_related("asset"))
     over = ranges.of_request(request.GET, ranges.FEW_STEPS)
-    context = dashboards.of_environment(apis, over) | _toolbar(request, over)
+    context = dashboards.of_environment(environment, apis, over) | _toolbar(request, over)
     return render(request, _template(request, "analytics/environment"), context)
 
 

@@ -12,6 +12,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from analytics import partitions
+from analytics.grains import DAY, FAMILIES, HOUR
 from analytics.models import ResourceDay, ResourceHour, TrafficDay, TrafficHour
 from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, Upstream
 from console.models import Environment
@@ -51,9 +52,10 @@ def fill(*, apis: int, gateways: int, days: int) -> Made:
     made = _apis(environment, made_gateways, apis)
     _deployments(made_gateways, made)
     with connection.cursor() as cursor:
-        for model in (TrafficHour, TrafficDay, ResourceHour, ResourceDay):
-            cursor.execute(f"TRUNCATE {model._meta.db_table}")
+        for family in FAMILIES:
+            cursor.execute(f"TRUNCATE {family.table(HOUR)}, {family.table(DAY)}")
     rollups = _traffic(days)
+    _totals()
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     return Made(
@@ -191,6 +193,30 @@ def _insert_resources(model: type[Model], grain: str, days: int, which: str) -> 
         """,
         [],
     )
+
+
+def _totals() -> None:
+    """What rolling up leaves of that traffic for environments and lists."""
+    for grain in ("hour", "day"):
+        _run(
+            f"""
+            INSERT INTO analytics_environment{grain} (time, environment_id, status, policy, requests,
+                received_bytes, sent_bytes, total, upstream)
+            SELECT time, environment_id, status, policy, sum(requests), sum(received_bytes),
+                   sum(sent_bytes), histogram_sum(total), histogram_sum(upstream)
+            FROM analytics_traffic{grain} JOIN apis_apiinstance AS api ON api.id = api_id
+            GROUP BY 1, 2, 3, 4
+            """,
+            [],
+        )
+        _run(
+            f"""
+            INSERT INTO analytics_api{grain} (time, api_id, requests, errors)
+            SELECT time, api_id, sum(requests), coalesce(sum(requests) FILTER (WHERE status >= 400), 0)
+            FROM analytics_traffic{grain} GROUP BY 1, 2
+            """,
+            [],
+        )
 
 
 def _times(grain: str, days: int) -> str:

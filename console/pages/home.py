@@ -79,16 +79,15 @@ def home(request: Request) -> HttpResponse:
 def _overview(environment: Environment) -> Overview:
     apis = list(bare(ApiInstance.objects.filter(environment=environment)))
     gateways = Gateway.objects.filter(environment=environment, is_revoked=False)
-    numbers = [api.pk for api in apis]
     hour = last(HOUR)
-    steps = queries.series(numbers, hour)
+    steps = queries.series(environment, hour)
     return Overview(
         gateways=gateways.count(),
         connected=gateways.filter(replicas__in=Replica.objects.connected()).distinct().count(),
         apis=len(apis),
         states=Counter(status.state.replace(" ", "_") for status in statuses_of(apis).values()),
         hour=queries.add(steps),
-        hour_before=queries.figures(numbers, hour.before),
+        hour_before=queries.figures(environment, hour.before),
         chart=bars(hour, steps),
     )
 
@@ -122,11 +121,6 @@ def _steps(environment: Environment, overview: Overview) -> list[Step]:
             "Send a request through the gateway; it is on the chart within seconds.",
             reverse("analytics"),
             "Open Analytics",
-            overview.hour.requests > 0 or _had_traffic(environment),
+            overview.hour.requests > 0 or queries.had_traffic(environment, last(REMEMBERED)),
         ),
     ]
-
-
-def _had_traffic(environment: Environment) -> bool:
-    numbers = ApiInstance.objects.filter(environment=environment).values_list("pk", flat=True)
-    return queries.had_traffic(numbers, last(REMEMBERED))

@@ -1,6 +1,7 @@
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
 from django.db import connection
@@ -8,7 +9,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from analytics import partitions, queries, ranges
-from analytics.grains import DAY, HOUR, MINUTE, WINDOW
+from analytics.grains import COUNTS, DAY, ENVIRONMENTS, HOUR, MINUTE, ROLLED_UP, WINDOW
 from analytics.models import (
     ResourceHour,
     Sample,
@@ -23,6 +24,7 @@ from apis.models import ApiInstance
 from tests.analytics.traffic import Shipper, count, resource, sample
 from tests.factories import make_api
 
+totals = import_module("analytics.migrations.0004_totals_partitioned")
 pytestmark = pytest.mark.django_db(transaction=True)
 
 YESTERDAY = int((timezone.now() - timedelta(days=1)).timestamp())
@@ -65,7 +67,8 @@ def test_every_grain_adds_up_to_the_windows() -> None:
     assert done["minute"] > 100
     assert Stale.objects.count() == 0
     for over in over_all():
-        assert queries.figures([api.pk], over) == raw
+        assert queries.figures([api.pk], over) == queries.figures(api.environment, over) == raw
+        assert queries.errors_by_api([api.pk], over) == {api.pk: (raw.requests, raw.errors)}
     for model in (TrafficMinute, TrafficHour, TrafficDay):
         assert sum(model.objects.values_list("requests", flat=True)) == raw.requests
     assert sum(ResourceHour.objects.values_list("requests", flat=True)) == raw.requests
@@ -82,7 +85,43 @@ def test_readers_see_everything_before_between_and_after_rollups() -> None:
         expected += 7
         for over in over_all():
             assert queries.figures([api.pk], over).requests == expected
-            assert sum(point.requests for point in queries.series([api.pk], over)) == expected
+            for whose in ([api.pk], api.environment):
+                assert sum(point.requests for point in queries.series(whose, over)) == expected
+            assert queries.errors_by_api([api.pk], over)[api.pk][0] == expected
+
+
+def test_an_environment_adds_up_its_own_apis_and_keeps_those_that_were_deleted() -> None:
+    api, foreign = make_api(), make_api()
+    neighbour = make_api(api.gateway, name="neighbour")
+    for one, requests in ((api, 3), (neighbour, 4), (foreign, 50)):
+        Shipper(one).ship(count(one, requests, at=YESTERDAY, policy="rate-limiting"))
+    roll_up(timezone.now() + timedelta(days=2))
+    environment = api.environment
+
+    neighbour.delete()
+
+    for over in over_all():
+        assert queries.requests(environment, over) == 7
+        assert [sum(steps) for steps in queries.violations(environment, over).values()] == [7]
+        assert queries.errors_by_api([api.pk], over).keys() == {api.pk}
+
+
+def test_totals_of_older_traffic_are_made_when_their_tables_are() -> None:
+    api = make_api()
+    ship_a_day(api)
+    roll_up(timezone.now() + timedelta(days=2))
+    over = over_all()
+    before = [queries.series(api.environment, one) for one in over]
+    tables = [family.table(grain) for family in (ENVIRONMENTS, COUNTS) for grain in ROLLED_UP]
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {', '.join(tables)}")
+        assert [queries.requests(api.environment, one) for one in over] == [0, 0, 0]
+        for grain in ROLLED_UP:
+            for fill in totals.FILL.values():
+                cursor.execute(fill.format(grain=grain.name))
+
+    assert [queries.series(api.environment, one) for one in over] == before
 
 
 def test_rolling_up_twice_is_the_same_as_once() -> None:
