@@ -113,16 +113,17 @@ def of_api(api: ApiInstance, over: Range, samples_of: str) -> dict[str, Any]:
     }
 
 
-def of_environment(environment: Environment, apis: Sequence[ApiInstance], over: Range) -> dict[str, Any]:
+def of_environment(environment: Environment, over: Range) -> dict[str, Any]:
     """The overview of an environment and its APIs."""
+    apis = ApiInstance.objects.filter(environment=environment)
     points, refused = queries.series(environment, over), queries.violations(environment, over)
-    counts = queries.errors_by_api([api.pk for api in apis], over)
+    counts = queries.errors_by_api(environment, over)
     busiest = sorted(counts, key=lambda api: -counts[api][0])[:LEADERS]
     failing = sorted(
         (api for api, (_, errors) in counts.items() if errors),
         key=lambda api: -counts[api][1] / counts[api][0],
     )[:LEADERS]
-    leaders = _api_rows([api for api in apis if api.pk in {*busiest, *failing}], over)
+    leaders = _api_rows(list(apis.filter(pk__in={*busiest, *failing}).select_related("asset")), over)
     return {
         "over": over,
         "tiles": tiles(environment, over, points, refused),
@@ -130,7 +131,7 @@ def of_environment(environment: Environment, apis: Sequence[ApiInstance], over: 
         "numbers": numbers(over, points),
         "busiest": [leaders[api] for api in busiest],
         "failing": [leaders[api] for api in failing],
-        "apis_count": len(apis),
+        "apis_count": apis.count(),
     }
 
 

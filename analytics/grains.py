@@ -65,8 +65,7 @@ GRAINS = (WINDOW, *ROLLED_UP)
 class Family:
     """The tables that hold the same facts at each grain.
 
-    `windows` is SQL for rows like theirs, where those ten seconds long are in no table of their own; `mine`
-    is the condition for the rows that are asked for.
+    `windows` is SQL for rows like theirs, where those ten seconds long are in no table of their own.
     """
 
     tables: dict[GrainName, type[models.Model]]
@@ -74,7 +73,6 @@ class Family:
     sums: tuple[str, ...]
     histograms: tuple[str, ...] = ()
     windows: str = ""
-    mine: str = "api_id = ANY(%(apis)s)"
 
     @property
     def columns(self) -> str:
@@ -105,7 +103,6 @@ ENVIRONMENTS = Family(
     histograms=("total", "upstream"),
     windows="SELECT traffic.*, environment_id FROM analytics_trafficwindow AS traffic"
     " JOIN apis_apiinstance AS api ON api.id = traffic.api_id",
-    mine="environment_id = %(environment)s",
 )
 COUNTS = Family(
     {"minute": ApiMinute, "hour": ApiHour, "day": ApiDay},

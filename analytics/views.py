@@ -7,7 +7,6 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from analytics import dashboards, queries, ranges
-from apis.models import ApiInstance
 from apis.views.access import api_of, environment_of
 from apis.views.frame import frame
 from console.scope import Request
@@ -26,9 +25,8 @@ PERCENTILES = ("p50", "p95", "p99")
 def index(request: Request) -> HttpResponse:
     """All APIs of the environment."""
     environment = environment_of(request)
-    apis = list(ApiInstance.objects.filter(environment=environment).select_related("asset"))
     over = ranges.of_request(request.GET, ranges.FEW_STEPS)
-    context = dashboards.of_environment(environment, apis, over) | _toolbar(request, over)
+    context = dashboards.of_environment(environment, over) | _toolbar(request, over)
     return render(request, _template(request, "analytics/environment"), context)
 
 

@@ -52,6 +52,11 @@ class ApiInstanceQuerySet(models.QuerySet["ApiInstance"]):
         return self.filter(is_deployed=True).exclude(gateway=None)
 
 
+def resource_name(pk: int) -> str:
+    """As in `ApiInstance.resource_name`."""
+    return f"apii-{pk}"
+
+
 class ApiInstance(models.Model):
     """An API on a gateway: listener address, routes, upstreams and policies.
 
@@ -109,7 +114,7 @@ class ApiInstance(models.Model):
     @property
     def resource_name(self) -> str:
         """Its name in the snapshot, in acks and in the access log; its namespace is the environment's id."""
-        return f"apii-{self.pk}"
+        return resource_name(self.pk)
 
     @property
     def address(self) -> str:

@@ -4,15 +4,19 @@ A replica that said goodbye no longer counts. One that went silent does: nobody 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
+from uuid import UUID
 
 from django.db.models import F, QuerySet
 
-from apis.models import ApiInstance
+from apis.models import ApiInstance, resource_name
 from gateways.models import Ack, Replica, ResourceStatus
+
+FEW = 200
+"""Up to so many APIs are asked for by name; of more, all that their gateways run is read."""
 
 State = Literal["Active", "Failed", "Applying", "Partly applied", "Unregistered", "Inactive", "Not deployed"]
 
@@ -44,17 +48,40 @@ class ApiStatus:
         return tones.get(self.state, "off")
 
 
-def bare(apis: QuerySet[ApiInstance]) -> QuerySet[ApiInstance]:
-    """The same with no more than `statuses_of` reads: for the statuses of thousands."""
-    fields = (
-        "environment_id",
-        "gateway_id",
-        "is_deployed",
-        "deployed_at",
-        "changed_generation",
-        "changed_at",
-    )
-    return apis.select_related(None).only(*fields)
+class BareApi(NamedTuple):
+    """No more of an API than its status needs: for the statuses of thousands."""
+
+    pk: int
+    environment_id: UUID
+    gateway_id: UUID | None
+    is_deployed: bool
+    deployed_at: datetime | None
+    changed_generation: int
+    changed_at: datetime
+
+    @property
+    def resource_name(self) -> str:
+        return resource_name(self.pk)
+
+
+class Answer(NamedTuple):
+    """What a replica last said of an API, as in ResourceStatus."""
+
+    replica_id: object
+    namespace: str
+    name: str
+    state: str
+    reason: str
+    generation: int
+    running_generation: int | None
+    since: datetime
+
+
+AnyApi = ApiInstance | BareApi
+
+
+def bare(apis: QuerySet[ApiInstance]) -> list[BareApi]:
+    return [BareApi(*row) for row in apis.select_related(None).values_list(*BareApi._fields)]
 
 
 def statuses(api: ApiInstance) -> list[ReplicaStatus]:
@@ -69,7 +96,7 @@ def status_of(api: ApiInstance) -> ApiStatus:
     return _Known([api]).status_of(api)
 
 
-def statuses_of(apis: Iterable[ApiInstance]) -> dict[int, ApiStatus]:
+def statuses_of(apis: Iterable[AnyApi]) -> dict[int, ApiStatus]:
     """The status of each by its id, in three queries however many there are."""
     apis = list(apis)
     known = _Known(apis)
@@ -86,14 +113,15 @@ def runs_of(apis: Iterable[ApiInstance]) -> dict[int, tuple[ApiStatus, list[Repl
 class _Known:
     """The replicas of some APIs' gateways, and what every replica last said of those APIs.
 
-    `present` are those that did not say goodbye, `live` those of them that report; `refused` holds the
-    acks by which a replica refused the newest snapshot as a whole.
+    `present` are those that did not say goodbye, `live` and `heard` (their ids) those of them that
+    report; `refused` holds the acks by which a replica refused the newest snapshot as a whole.
     """
 
-    def __init__(self, apis: list[ApiInstance]) -> None:
+    def __init__(self, apis: Sequence[AnyApi]) -> None:
         self.present: dict[object, list[Replica]] = defaultdict(list)
         self.live: dict[object, list[Replica]] = defaultdict(list)
-        self.said: dict[tuple[str, str], dict[object, ResourceStatus]] = defaultdict(dict)
+        self.heard: set[UUID] = set()
+        self.said: dict[tuple[str, str], dict[object, Answer]] = defaultdict(dict)
         self.refused: dict[object, Ack] = {}
         gateways = {api.gateway_id for api in apis if api.gateway_id}
         if not gateways:
@@ -102,10 +130,12 @@ class _Known:
             self.present[replica.gateway_id].append(replica)
             if replica.is_connected:
                 self.live[replica.gateway_id].append(replica)
-        answers = ResourceStatus.objects.filter(
-            replica__gateway__in=gateways, name__in=[api.resource_name for api in apis]
-        )
-        for answer in answers:
+                self.heard.add(replica.pk)
+        answers = ResourceStatus.objects.filter(replica__gateway__in=gateways)
+        if len(apis) <= FEW:
+            answers = answers.filter(name__in=[api.resource_name for api in apis])
+        for row in answers.values_list(*Answer._fields):
+            answer = Answer(*row)
             self.said[answer.namespace, answer.name][answer.replica_id] = answer
         refusals = Ack.objects.filter(
             replica__gateway__in=gateways,
@@ -115,16 +145,34 @@ class _Known:
         for ack in refusals.select_related("deployment"):
             self.refused[ack.replica_id] = ack
 
-    def statuses(self, api: ApiInstance) -> list[ReplicaStatus]:
+    def statuses(self, api: AnyApi) -> list[ReplicaStatus]:
         if not api.is_deployed or not self.live[api.gateway_id]:
             return []
         answers = self.said[_key(api)]
         return [
-            _replica_status(api, replica, answers.get(replica.pk), self.refused.get(replica.pk))
+            self._replica_status(api, replica, answers.get(replica.pk), self.refused.get(replica.pk))
             for replica in self.present[api.gateway_id]
         ]
 
-    def status_of(self, api: ApiInstance) -> ApiStatus:
+    def _replica_status(
+        self, api: AnyApi, replica: Replica, answer: Answer | None, refusal: Ack | None
+    ) -> ReplicaStatus:
+        """An answer about an older version of this API says nothing of the wanted one: that is waited for."""
+        running = answer.running_generation if answer else None
+        wanted = api.changed_generation
+        if replica.pk not in self.heard:
+            reason, since = f"{replica} is silent", replica.last_heartbeat_at
+            return ReplicaStatus(replica, "silent", reason, wanted, running, since)
+        if answer is not None and answer.generation >= wanted:
+            state: Literal["applied", "refused"] = "applied"
+            if answer.state == ResourceStatus.State.REFUSED:
+                state = "refused"
+            return ReplicaStatus(replica, state, answer.reason, wanted, running, answer.since)
+        if refusal is not None and refusal.deployment.generation >= wanted:
+            return ReplicaStatus(replica, "refused", refusal.reason, wanted, running, refusal.at)
+        return ReplicaStatus(replica, "waiting", "No answer yet", wanted, running, api.changed_at)
+
+    def status_of(self, api: AnyApi) -> ApiStatus:
         if not api.is_deployed or api.gateway_id is None:
             return self._not_deployed(api)
         found = self.statuses(api)
@@ -142,7 +190,7 @@ class _Known:
             return ApiStatus("Failed", _refusal(refused[0]))
         return ApiStatus("Applying", _waiting([one for one in found if one.state == "waiting"]))
 
-    def _not_deployed(self, api: ApiInstance) -> ApiStatus:
+    def _not_deployed(self, api: AnyApi) -> ApiStatus:
         """The API is gone from a replica when that one's newest answer no longer names it."""
         answers = self.said[_key(api)]
         still = [replica for replica in self.live[api.gateway_id] if _serves(answers.get(replica.pk))]
@@ -152,36 +200,17 @@ class _Known:
             return ApiStatus("Unregistered", "Never deployed")
         return ApiStatus("Not deployed", "Not deployed")
 
-    def _without_replica(self, api: ApiInstance) -> ApiStatus:
+    def _without_replica(self, api: AnyApi) -> ApiStatus:
         words = "Waiting for a replica: the gateway is Disconnected"
         return ApiStatus("Inactive" if self.said[_key(api)] else "Applying", words)
 
 
-def _key(api: ApiInstance) -> tuple[str, str]:
+def _key(api: AnyApi) -> tuple[str, str]:
     return str(api.environment_id), api.resource_name
 
 
-def _serves(answer: ResourceStatus | None) -> bool:
+def _serves(answer: Answer | None) -> bool:
     return answer is not None and answer.running_generation is not None
-
-
-def _replica_status(
-    api: ApiInstance, replica: Replica, answer: ResourceStatus | None, refusal: Ack | None
-) -> ReplicaStatus:
-    """An answer about an older version of this API says nothing of the wanted one: that is waited for."""
-    running = answer.running_generation if answer else None
-    wanted = api.changed_generation
-    if not replica.is_connected:
-        reason, since = f"{replica} is silent", replica.last_heartbeat_at
-        return ReplicaStatus(replica, "silent", reason, wanted, running, since)
-    if answer is not None and answer.generation >= wanted:
-        state: Literal["applied", "refused"] = "applied"
-        if answer.state == ResourceStatus.State.REFUSED:
-            state = "refused"
-        return ReplicaStatus(replica, state, answer.reason, wanted, running, answer.since)
-    if refusal is not None and refusal.deployment.generation >= wanted:
-        return ReplicaStatus(replica, "refused", refusal.reason, wanted, running, refusal.at)
-    return ReplicaStatus(replica, "waiting", "No answer yet", wanted, running, api.changed_at)
 
 
 def _refusal(status: ReplicaStatus) -> str:

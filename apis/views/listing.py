@@ -88,7 +88,7 @@ def _ordered(apis: QuerySet[ApiInstance], order: str, state: str) -> QuerySet[Ap
     apis = apis.order_by(f"-{column}" if is_falling else column, "pk")
     if state not in STATES and name not in {"status", "requests", "errors"}:
         return apis
-    every = list(bare(apis))
+    every = bare(apis)
     statuses = statuses_of(every) if state in STATES or name == "status" else {}
     ids = [api.pk for api in every if state not in STATES or statuses[api.pk].state == state]
     if name == "status":

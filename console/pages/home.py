@@ -77,7 +77,7 @@ def home(request: Request) -> HttpResponse:
 
 
 def _overview(environment: Environment) -> Overview:
-    apis = list(bare(ApiInstance.objects.filter(environment=environment)))
+    apis = bare(ApiInstance.objects.filter(environment=environment))
     gateways = Gateway.objects.filter(environment=environment, is_revoked=False)
     hour = last(HOUR)
     steps = queries.series(environment, hour)
