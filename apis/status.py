@@ -16,16 +16,16 @@ from apis.models import ApiInstance, resource_name
 from gateways.models import Ack, Replica, ResourceStatus
 
 FEW = 200
-"""Up to so many APIs are asked for by name; of more, all that their gateways run is read."""
+"""Up to so many APIs are asked for by name and time; of more, all that their gateways run is read."""
 
 State = Literal["Active", "Failed", "Applying", "Partly applied", "Unregistered", "Inactive", "Not deployed"]
 
 
-@dataclass(frozen=True)
-class ReplicaStatus:
+class ReplicaStatus(NamedTuple):
     """`running_generation` is the generation of the version that serves; None when none does.
 
-    A "silent" replica's is what it ran when it was last heard, at `since`.
+    A "silent" replica's is what it ran when it was last heard, at `since`, which only the statuses of few
+    APIs have.
     """
 
     replica: Replica
@@ -33,7 +33,7 @@ class ReplicaStatus:
     reason: str
     wanted_generation: int
     running_generation: int | None
-    since: datetime
+    since: datetime | None
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,10 @@ class BareApi(NamedTuple):
     is_deployed: bool
     deployed_at: datetime | None
     changed_generation: int
-    changed_at: datetime
+
+    @property
+    def changed_at(self) -> None:
+        """Reading times takes longer than all the rest."""
 
     @property
     def resource_name(self) -> str:
@@ -74,7 +77,7 @@ class Answer(NamedTuple):
     reason: str
     generation: int
     running_generation: int | None
-    since: datetime
+    since: datetime | None = None
 
 
 AnyApi = ApiInstance | BareApi
@@ -132,9 +135,11 @@ class _Known:
                 self.live[replica.gateway_id].append(replica)
                 self.heard.add(replica.pk)
         answers = ResourceStatus.objects.filter(replica__gateway__in=gateways)
+        columns: tuple[str, ...] = Answer._fields[:-1]
         if len(apis) <= FEW:
+            columns = Answer._fields
             answers = answers.filter(name__in=[api.resource_name for api in apis])
-        for row in answers.values_list(*Answer._fields):
+        for row in answers.values_list(*columns):
             answer = Answer(*row)
             self.said[answer.namespace, answer.name][answer.replica_id] = answer
         refusals = Ack.objects.filter(

@@ -1,11 +1,13 @@
 """The console as gunicorn serves it."""
 
+import gc
 import os
 from collections.abc import Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
@@ -34,4 +36,15 @@ def _drain(body: Any) -> None:
         left -= len(chunk)
 
 
+def _settle() -> None:
+    """Load every page's code, and take what stays out of later collections: one took 0.1 s of a request.
+
+    gunicorn loads this before it starts its workers, which then share it.
+    """
+    _ = get_resolver().url_patterns
+    gc.collect()
+    gc.freeze()
+
+
 application = drained(get_wsgi_application())
+_settle()
