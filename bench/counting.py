@@ -20,11 +20,12 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
     counted: list[Load] = []
     uncounted: list[Load] = []
     shares: list[float] = []
+    costs: list[float] = []
     with ExitStack() as started:
         upstream = started.enter_context(rivals.upstream(folder / "upstream", cores)).port
         local = started.enter_context(gatewright(folder / "local", upstream, cores)).port
         stack = started.enter_context(running(folder / "stack"))
-        made = stack.django("bench.seed", "1", str(stack.api_port), f"http://127.0.0.1:{upstream}")
+        made = stack.django("bench.seed", "2", str(stack.api_port), f"http://127.0.0.1:{upstream}")
         wait_for(lambda: made["generation"] in stack.applied_ms(), 60, "the API", every=0.05)
         _pin(stack, cores)
         how: dict[str, Any] = {
@@ -36,9 +37,12 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
         for number in range(rounds):
             report.progress(f"round {number + 1} of {rounds}")
             uncounted.append(load.wrk(f"http://127.0.0.1:{local}/guarded/", **how))
-            used, began = cpu_seconds(stack.agent_pid), time.monotonic()
-            counted.append(load.wrk(f"http://127.0.0.1:{stack.api_port}/bench-0/", **how))
+            used, envoy = cpu_seconds(stack.agent_pid), cpu_seconds(stack.envoy_pid)
+            began = time.monotonic()
+            # The second one has the same three policies as `guarded`; the first has one more.
+            counted.append(load.wrk(f"http://127.0.0.1:{stack.api_port}/bench-1/", **how))
             shares.append((cpu_seconds(stack.agent_pid) - used) / (time.monotonic() - began))
+            costs.append(1e6 * (cpu_seconds(stack.envoy_pid) - envoy) / counted[-1].requests)
             _wait_until_quiet(stack)
     with_, without = load.middle(counted), load.middle(uncounted)
     ratio = with_.requests_per_second / without.requests_per_second
@@ -57,6 +61,7 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
             "ratio": ratio,
             "aim": 0.9,
             "agent's share of the core": report.percentile(shares, 0.5),
+            "Envoy's CPU µs/request": report.percentile(costs, 0.5),
         },
     ]
     report.tell(
