@@ -45,11 +45,15 @@ class Filter:
 
     `tells` names the word of the expression language that it gives a value to, where it does nothing
     else: it is left out of an API whose policies do not have that word.
+
+    `only_if` is a predicate of Envoy's matchers: for a request that does not meet it the filter does
+    nothing, so it need not be made at all.
     """
 
     name: str
     typed_config: Mapping[str, Any]
     tells: str = ""
+    only_if: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

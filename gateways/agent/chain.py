@@ -2,8 +2,8 @@
 
 Every listener has the same slots, filled per route: filter chains (p) and scripts (l) for policies that
 always run, and composites (c), whose matcher picks a chain for each request, for policies with
-conditions. All of it is route configuration, so routes and policies change in one step, on open
-connections too.
+conditions, or with a predicate that is cheaper to ask than their filter is to make. All of it is route
+configuration, so routes and policies change in one step, on open connections too.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ from gateways.agent import ir
 from gateways.agent.match import predicate
 from policies.contract import TYPE_URL, Filter
 
-SLOTS = ("p0", "l0", "p1", "l1", "p2", "c0", "p3", "l2", "p4", "c1", "p5", "l3", "p6")
-LAST_COMPOSITE = "c1"
+SLOTS = ("c0", "p0", "l0", "p1", "l1", "p2", "c1", "p3", "l2", "p4", "c2", "p5", "l3")
+LAST_COMPOSITE = "c2"
 MOST_LEAVES = 64
 _CHAIN = TYPE_URL + "envoy.extensions.filters.http.filter_chain.v3.FilterChainConfig"
 _LUA = TYPE_URL + "envoy.extensions.filters.http.lua.v3.Lua"
@@ -47,6 +47,10 @@ class Script:
         return _ON_RESPONSE in self.frame
 
 
+Needs = Sequence[tuple["Step", Sequence[Mapping[str, Any]]]]
+"""Policies, each with the predicates that must hold for it."""
+
+
 class TooManyConditions(ValueError):
     """The policies' conditions have more combinations than one slot may hold."""
 
@@ -62,6 +66,20 @@ class Step:
     def is_scripted(self) -> bool:
         """Whether all it does is Lua."""
         return bool(self.filters) and all("default_source_code" in one.typed_config for one in self.filters)
+
+    @property
+    def only_if(self) -> Mapping[str, Any] | None:
+        """The predicate without which none of its filters does anything; None where one always may."""
+        return self.filters[0].only_if if len(self.filters) == 1 else None
+
+    def predicates(self, base_path: str) -> list[Mapping[str, Any]]:
+        """All of them hold for a request that its filters are made for."""
+        own = [self.only_if] if self.only_if else []
+        return [*self.conditional(base_path), *own]
+
+    def conditional(self, base_path: str) -> list[Mapping[str, Any]]:
+        """The same without the predicate of its own, which its filter can do without."""
+        return [predicate(base_path, self.conditions)] if self.conditions else []
 
 
 def slots() -> list[dict[str, Any]]:
@@ -116,9 +134,12 @@ def _runs(steps: Sequence[Step]) -> dict[str, list[Step]]:
 
 
 def _slot(at: int, step: Step) -> int | None:
-    """The first slot from here on that takes the step; one without conditions skips no composite."""
+    """The first slot from here on that takes the step; one without conditions skips no composite.
+
+    One with a predicate of its own may stand in the first slot, where it takes no other's place.
+    """
     rest = range(at, len(SLOTS))
-    if step.conditions:
+    if step.conditions or (step.only_if and at == 0):
         return next((slot for slot in rest if SLOTS[slot].startswith("c")), None)
     start = at + 1 if SLOTS[at].startswith("c") else at
     near = list(takewhile(lambda slot: not SLOTS[slot].startswith("c"), range(start, len(SLOTS))))
@@ -144,34 +165,37 @@ def _chain(steps: Sequence[Step]) -> dict[str, Any]:
 
 
 def _composite(base_path: str, steps: Sequence[Step]) -> dict[str, Any]:
-    conditions = list(dict.fromkeys(step.conditions for step in steps if step.conditions))
-    if 2 ** len(conditions) > MOST_LEAVES:
+    needs = [(step, step.predicates(base_path)) for step in steps]
+    if 2 ** len(_each_once(needs)) > MOST_LEAVES:
+        needs = [(step, step.conditional(base_path)) for step in steps]
+    predicates = _each_once(needs)
+    if 2 ** len(predicates) > MOST_LEAVES:
         raise TooManyConditions(
-            f"{len(conditions)} different conditions on neighbouring policies are more than"
+            f"{len(predicates)} different conditions on neighbouring policies are more than"
             f" {MOST_LEAVES.bit_length() - 1}; give policies the same conditions, or none"
         )
-    return {
-        "@type": _COMPOSITE + "CompositePerRoute",
-        "matcher": _tree(base_path, steps, conditions, frozenset())["matcher"],
-    }
+    return {"@type": _COMPOSITE + "CompositePerRoute", "matcher": _tree(needs, predicates, [])["matcher"]}
+
+
+def _each_once(needs: Needs) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = []
+    for _, predicates in needs:
+        found += [one for one in predicates if one not in found]
+    return found
 
 
 def _tree(
-    base_path: str,
-    steps: Sequence[Step],
-    undecided: Sequence[tuple[ir.Rule, ...]],
-    holding: frozenset[tuple[ir.Rule, ...]],
+    needs: Needs, undecided: Sequence[Mapping[str, Any]], holding: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """One OnMatch: a matcher on the next condition, or the chain of the policies whose conditions hold."""
+    """One OnMatch: a matcher on the next predicate, or the chain of the policies whose predicates hold."""
     if not undecided:
-        chosen = [step for step in steps if not step.conditions or step.conditions in holding]
+        chosen = [step for step, predicates in needs if all(one in holding for one in predicates)]
         return _action(chosen) if chosen else {}
-    condition, *rest = undecided
+    next_one, *rest = undecided
     matcher: dict[str, Any] = {}
-    if met := _tree(base_path, steps, rest, holding | {condition}):
-        one = {"predicate": predicate(base_path, condition), "on_match": met}
-        matcher["matcher_list"] = {"matchers": [one]}
-    if unmet := _tree(base_path, steps, rest, holding):
+    if met := _tree(needs, rest, [*holding, next_one]):
+        matcher["matcher_list"] = {"matchers": [{"predicate": next_one, "on_match": met}]}
+    if unmet := _tree(needs, rest, holding):
         matcher["on_no_match"] = unmet
     return {"matcher": matcher} if matcher else {}
 

@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from policies.catalog import FOLDER, find, policies
-from policies.contract import Compiled, Scope
+from policies.contract import Compiled, Filter, Scope
 
 CASES = sorted(FOLDER.glob("*/cases/*.yaml"))
 (SPRITE,) = FOLDER.parent.parent.glob("static/icons/lucide-*.svg")
@@ -35,12 +35,15 @@ def _outcome(policy: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(compiled: Compiled) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "filters": [{"name": f.name, **_without_script(dict(f.typed_config))} for f in compiled.filters]
-    }
+    shown: dict[str, Any] = {"filters": [_filter(one) for one in compiled.filters]}
     if compiled.route_config:
         shown["route_config"] = compiled.route_config
     return json.loads(json.dumps(shown))
+
+
+def _filter(one: Filter) -> dict[str, Any]:
+    only_if = {"only_if": one.only_if} if one.only_if else {}
+    return {"name": one.name, **_without_script(dict(one.typed_config)), **only_if}
 
 
 def _without_script(config: dict[str, Any]) -> dict[str, Any]:

@@ -66,6 +66,41 @@ def test_one_request_passes_and_one_is_refused(
         assert gateway.request("PUT", f"/{label}/x", headers=refused).status_code == 200
 
 
+@pytest.mark.parametrize("rule", [{}, {"methods": "GET"}], ids=["always", "on a condition"])
+@pytest.mark.parametrize("before", [[], ["header-removal"]], ids=["first", "behind another"])
+@pytest.mark.parametrize(
+    ("name", "ips", "status"),
+    [
+        ("ip-allowlist", ["127.0.0.0/8"], 200),
+        ("ip-allowlist", ["10.0.0.0/8", "::1"], 403),
+        ("ip-blocklist", ["127.0.0.0/8"], 403),
+        ("ip-blocklist", ["10.0.0.0/8", "::1"], 200),
+    ],
+)
+def test_the_peer_itself_is_looked_up_wherever_the_policy_stands(
+    gateway: Gateway, before: list[str], rule: dict[str, str], name: str, ips: list[str], status: int
+) -> None:
+    lookup = policy(name, {"ips": ips, "ipExpression": "#[attributes.remoteAddress]"}, **rule)
+    earlier = [policy(one, {"inboundHeaders": ["x-none"]}) for one in before]
+    gateway.apply(api(*earlier, lookup, name="peer"))
+
+    answer = gateway.get("/peer/x", headers=ELSEWHERE)
+
+    assert answer.status_code == status
+    if rule:
+        assert gateway.request("PUT", "/peer/x").status_code == 200
+
+
+def test_more_conditions_than_an_ip_rule_leaves_room_for(gateway: Gateway) -> None:
+    peer = policy("ip-allowlist", {"ips": ["10.0.0.0/8"], "ipExpression": "#[attributes.remoteAddress]"})
+    removals = [policy("header-removal", {"inboundHeaders": ["x-a"]}, path=f"/{n}") for n in range(6)]
+
+    ack = gateway.apply(api(peer, *removals, name="crowded"))
+
+    assert [one.reason for one in ack.resources if one.name == "crowded"] == [""]
+    assert gateway.get("/crowded/x").status_code == 403
+
+
 def test_access_log_names_the_policy_that_refused(tmp_path: Path) -> None:
     denied = {"ips": ["127.0.0.1"]}
     with running_gateway(api(policy("ip-blocklist", denied)), tmp_path) as gateway:
@@ -73,6 +108,15 @@ def test_access_log_names_the_policy_that_refused(tmp_path: Path) -> None:
 
         (entry,) = gateway.log()
         assert (entry["s"], entry["y"]) == (403, "ip-blocklist")
+
+
+def test_access_log_names_the_native_policy_that_refused(tmp_path: Path) -> None:
+    denied = {"ips": ["127.0.0.1"], "ipExpression": "#[attributes.remoteAddress]"}
+    with running_gateway(api(policy("ip-blocklist", denied)), tmp_path) as gateway:
+        gateway.get("/orders/x")
+
+        (entry,) = gateway.log()
+        assert (entry["s"], entry["e"]) == (403, "rbac_access_denied_matched_policy[ip-blocklist]")
 
 
 def test_counters_survive_a_push(gateway: Gateway) -> None:
