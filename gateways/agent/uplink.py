@@ -155,7 +155,7 @@ class Uplink:
         """A batch that the console refuses for its size is cut; one that it cannot read is given up."""
         end = start + len(lines)
         tally = Tally(self._labels, self._samples_allowed())
-        for line in lines.splitlines():
+        for line in lines.split(b"\n")[:-1]:
             tally.add(line)
         batch = tally.batch(self._replica_id, str(file.id), start, end)
         try:

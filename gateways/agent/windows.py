@@ -4,13 +4,14 @@ Every label is bounded: APIs, routes, policies and applications by configuration
 by the limits here. Lines without a route belong to no API and are passed over.
 """
 
+import contextlib
 import random
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
 
-import orjson
-
+from gateways.agent import accesslog
 from gateways.agent.histogram import Histogram, bucket
 from gateways.agent.protocol import RequestSample, ResourceCount, TrafficBatch, TrafficCount
 from policies import catalog
@@ -24,7 +25,8 @@ ID = "{id}"
 _REMEMBERED = 4096
 _BUCKETS = bytes(bucket(microseconds) for microseconds in range(65536))
 
-Key = tuple[str, str, str, int, str, str]
+K = TypeVar("K")
+T = TypeVar("T")
 Refusals = Iterable[tuple[str, re.Pattern[str]]]
 
 
@@ -33,25 +35,60 @@ def catalog_refusals() -> list[tuple[str, re.Pattern[str]]]:
     return [(policy.name, re.compile(text)) for policy in catalog.policies() for text in policy.refusals]
 
 
+@dataclass(frozen=True)
+class Group:
+    """What requests are counted by in a window."""
+
+    route: accesslog.RouteName
+    method: str
+    status: int
+    policy: str
+    application: str
+
+    @property
+    def api(self) -> str:
+        return f"{self.route.namespace}/{self.route.api}"
+
+    @property
+    def has_failed(self) -> bool:
+        return bool(self.policy) or not 100 <= self.status < 400
+
+    @property
+    def is_known_to_api(self) -> bool:
+        """Whether the API has what was asked for, as far as the answer tells."""
+        return self.status != 404 and self.route.label != "none" and not self.policy
+
+
+ResourceKey = tuple[bytes, str, str, str, str]
+"""Window, namespace, API, method and resource."""
+Keyed = tuple[Group, accesslog.Key]
+"""What lines with one key are counted by, and the key."""
+
+
 class Labels:
     """Names what a line shows, with a bounded memory of what it named before; outlives the tallies."""
 
     def __init__(self, refusals: Refusals = ()) -> None:
         self._refusals = list(refusals)
-        self._policies: dict[str, str] = {}
+        self._groups: dict[bytes, Keyed | None] = {}
         self._templates: dict[str, str] = {}
         self._resources: dict[str, set[str]] = {}
-        self._period = ""
+        self._period = b""
 
-    def policy(self, details: str) -> str:
-        """The policy whose native filter refused, from %RESPONSE_CODE_DETAILS%; "" when none did."""
-        name = self._policies.get(details)
-        if name is None:
-            found = (name for name, expression in self._refusals if expression.search(details))
-            name = _remember(self._policies, details, next(found, ""))
-        return name
+    def group(self, text: bytes) -> Keyed | None:
+        """What a line's key stands for; None for a request of no API. Raises ValueError."""
+        if text not in self._groups:
+            key = accesslog.key(text)
+            _remember(self._groups, text, None if key is None else (self._group(key), key))
+        return self._groups[text]
 
-    def resource(self, period: str, api: str, path: str, is_known_to_api: bool) -> str:
+    def _group(self, key: accesslog.Key) -> Group:
+        """The policy that refused is told from the response code details where it is a native filter."""
+        method = key.method if key.method in METHODS else OTHER_METHOD
+        refusing = (name for name, expression in self._refusals if expression.search(key.details))
+        return Group(key.route, method, key.status, key.policy or next(refusing, ""), key.application)
+
+    def resource(self, period: bytes, api: str, path: str, is_known_to_api: bool) -> str:
         """The path with its ids replaced; OTHER_RESOURCE past RESOURCES_PER_API different ones a period.
 
         What the API does not know (404) makes no new resource, so that a scanner cannot use them up.
@@ -69,53 +106,69 @@ class Labels:
 
 
 class Tally:
-    """What some lines of the access log add up to."""
+    """What some lines of the access log add up to.
+
+    A line's key and path are looked up as they stand in the log; they are taken apart when they are met
+    first in a window.
+    """
 
     def __init__(self, labels: Labels, samples: int) -> None:
         """At most `samples` requests are kept as they were, failed ones first."""
         self.shed: dict[str, int] = {}
         self._labels = labels
-        self._counts: dict[Key, _Count] = {}
-        self._resources: dict[tuple[str, str, str, str], _Resource] = {}
+        self._counts: dict[tuple[bytes, Group], _Count] = {}
+        self._resources: dict[ResourceKey, _Resource] = {}
         self._failed = _Reservoir(samples)
         self._fine = _Reservoir(samples)
+        self._window = b""
+        self._of_window: dict[bytes, _Alike | None] = {}
 
     def add(self, line: bytes) -> None:
         """Count one line. One that is not of our format is shed as "malformed"."""
         try:
-            self._add(orjson.loads(line))
-        except (ValueError, TypeError, KeyError):
+            self._add(line)
+        except ValueError:
             self.shed["malformed"] = self.shed.get("malformed", 0) + 1
 
-    def _add(self, entry: dict[str, Any]) -> None:
-        name = entry["r"]
-        if name is None:
-            return
-        window, status, took = entry["t"][:9], entry["s"], _bucket(entry["d"] or 0)
-        method = entry["m"]
-        if method not in METHODS:
-            method = entry["m"] = OTHER_METHOD
-        policy = entry["y"] or self._labels.policy(entry["e"] or "")
-        key = (window, name, method, status, policy, entry["x"] or "")
-        count = self._counts.get(key)
-        if count is None:
+    def _add(self, line: bytes) -> None:
+        time, text, total, upstream, received, sent, path, noted, _ = accesslog.fields(line)
+        window = time[:9]
+        if window != self._window:
             int(window)
-            count = self._counts[key] = _Count()
-        count.add(took, entry["u"], entry["i"], entry["o"])
-        entry["y"] = policy
-        self._add_resource(entry, window, took)
-        (self._failed if policy or not 100 <= status < 400 else self._fine).add(entry)
+            self._window, self._of_window = window, {}
+        alike = self._of_window[text] if text in self._of_window else self._alike(text)
+        if alike is None:
+            return
+        resource = alike.resources.get(path) if noted == b"-" else None
+        if resource is None:
+            resource = self._resource(alike, path, noted)
+        took = 0 if total == b"-" else _bucket(int(total))
+        alike.count.add(took, upstream, int(received), int(sent))
+        resource.add(alike.group.status, took)
+        alike.reservoir.add(line, alike)
 
-    def _add_resource(self, entry: dict[str, Any], window: str, took: int) -> None:
-        api, _, route = entry["r"].rpartition("/")
-        status = entry["s"]
-        is_known = status != 404 and route != "none" and not entry["y"]
-        resource = self._labels.resource(window[:6], api, entry["p"] or "/", is_known)
-        key = (window, api, entry["m"], resource)
-        count = self._resources.get(key)
-        if count is None:
-            count = self._resources[key] = _Resource()
-        count.add(status, took)
+    def _alike(self, text: bytes) -> "_Alike | None":
+        """What the lines of this window with this key share; None for those of no API."""
+        known = self._labels.group(text)
+        alike = None
+        if known is not None:
+            group, key = known
+            count = self._counts.setdefault((self._window, group), _Count())
+            alike = _Alike(group, key, count, self._failed if group.has_failed else self._fine)
+        self._of_window[text] = alike
+        return alike
+
+    def _resource(self, alike: "_Alike", path: bytes, noted: bytes) -> "_Resource":
+        group = alike.group
+        asked = accesslog.client_path(alike.key, path, noted)
+        window = self._window
+        name = self._labels.resource(window[:6], group.api, asked, group.is_known_to_api)
+        key = (window, group.route.namespace, group.route.api, group.method, name)
+        resource = self._resources.setdefault(key, _Resource())
+        # What no answer vouched for may become a resource of its own when another one does.
+        if group.is_known_to_api and noted == b"-":
+            alike.resources[path] = resource
+        return resource
 
     def batch(self, replica: str, file: str, start: int, end: int) -> TrafficBatch:
         """All of it, as the console takes it."""
@@ -125,9 +178,15 @@ class Tally:
             file=file,
             start=start,
             end=end,
-            counts=tuple(_traffic_count(key, count) for key, count in self._counts.items()),
-            resources=tuple(_resource_count(key, count) for key, count in self._resources.items()),
-            samples=tuple(_sample(entry) for entry in samples),
+            counts=tuple(
+                _traffic_count(window, group, count)
+                for (window, group), count in self._counts.items()
+                if count.requests
+            ),
+            resources=tuple(
+                _resource_count(key, count) for key, count in self._resources.items() if count.requests
+            ),
+            samples=tuple(_samples(samples)),
             shed=self.shed,
         )
 
@@ -145,13 +204,14 @@ class _Count:
         self.total: Histogram = {}
         self.upstream: Histogram = {}
 
-    def add(self, took: int, upstream: int | None, received: int, sent: int) -> None:
-        self.requests += 1
+    def add(self, took: int, upstream: bytes, received: int, sent: int) -> None:
+        """`took` is a bucket. All or nothing: raises ValueError before anything is counted."""
+        index = None if upstream == b"-" else _bucket(int(upstream))
         self.received += received
         self.sent += sent
+        self.requests += 1
         self.total[took] = self.total.get(took, 0) + 1
-        if upstream is not None:
-            index = _bucket(upstream)
+        if index is not None:
             self.upstream[index] = self.upstream.get(index, 0) + 1
 
 
@@ -172,33 +232,44 @@ class _Resource:
 
 
 class _Reservoir:
-    """A fair choice of `size` of all that was added."""
+    """A fair choice of `size` of all lines that were added."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.kept: list[dict[str, Any]] = []
+        self.kept: list[tuple[bytes, _Alike]] = []
         self._seen = 0
 
-    def add(self, entry: dict[str, Any]) -> None:
+    def add(self, line: bytes, alike: "_Alike") -> None:
         self._seen += 1
         if len(self.kept) < self.size:
-            self.kept.append(entry)
+            self.kept.append((line, alike))
         elif (place := int(random.random() * self._seen)) < self.size:  # noqa: S311  (a sample, no secret)
-            self.kept[place] = entry
+            self.kept[place] = line, alike
 
 
-def _traffic_count(key: Key, count: _Count) -> TrafficCount:
-    window, name, method, status, policy, application = key
-    namespace, api, route = _names(name)
+class _Alike:
+    """What lines of one window and one key share: where they are counted. `resources` by path as logged."""
+
+    __slots__ = ("count", "group", "key", "reservoir", "resources")
+
+    def __init__(self, group: Group, key: accesslog.Key, count: _Count, reservoir: _Reservoir) -> None:
+        self.group = group
+        self.key = key
+        self.count = count
+        self.reservoir = reservoir
+        self.resources: dict[bytes, _Resource] = {}
+
+
+def _traffic_count(window: bytes, group: Group, count: _Count) -> TrafficCount:
     return TrafficCount(
         time=int(window) * 10,
-        namespace=namespace,
-        api=api,
-        route=route,
-        method=method,
-        status=status,
-        policy=_text(policy),
-        application=_text(application),
+        namespace=_text(group.route.namespace),
+        api=_text(group.route.api),
+        route=_text(group.route.label),
+        method=group.method,
+        status=group.status,
+        policy=_text(group.policy),
+        application=_text(group.application),
         requests=count.requests,
         received_bytes=count.received,
         sent_bytes=count.sent,
@@ -207,13 +278,12 @@ def _traffic_count(key: Key, count: _Count) -> TrafficCount:
     )
 
 
-def _resource_count(key: tuple[str, str, str, str], count: _Resource) -> ResourceCount:
-    window, name, method, resource = key
-    namespace, api, _ = _names(name)
+def _resource_count(key: ResourceKey, count: _Resource) -> ResourceCount:
+    window, namespace, api, method, resource = key
     return ResourceCount(
         time=int(window) * 10,
-        namespace=namespace,
-        api=api,
+        namespace=_text(namespace),
+        api=_text(api),
         method=method,
         resource=_text(resource),
         requests=count.requests,
@@ -223,35 +293,35 @@ def _resource_count(key: tuple[str, str, str, str], count: _Resource) -> Resourc
     )
 
 
-def _sample(entry: dict[str, Any]) -> RequestSample:
-    namespace, api, route = _names(entry["r"])
+def _samples(kept: Iterable[tuple[bytes, _Alike]]) -> Iterator[RequestSample]:
+    """A line that was counted but is no whole one gives none."""
+    for line, alike in kept:
+        with contextlib.suppress(ValueError):
+            yield _sample(line, alike)
+
+
+def _sample(line: bytes, alike: _Alike) -> RequestSample:
+    group, entry = alike.group, accesslog.entry(line, alike.key)
     return RequestSample(
-        at=float(entry["t"]),
-        namespace=namespace,
-        api=api,
-        route=route,
-        method=entry["m"],
-        path=_text(entry["p"] or "/", 400),
-        status=entry["s"],
-        policy=_text(entry["y"]),
-        application=_text(entry["x"]),
-        protocol=_text(entry["h"]),
-        total_us=entry["d"] or 0,
-        upstream_us=entry["u"],
-        received_bytes=entry["i"],
-        sent_bytes=entry["o"],
-        remote_address=_text(entry["c"]),
-        user_agent=_text(entry["g"]),
-        details=_text(entry["e"]),
-        flags=_text(entry["f"]).strip("-"),
+        at=entry.at,
+        namespace=_text(group.route.namespace),
+        api=_text(group.route.api),
+        route=_text(group.route.label),
+        method=group.method,
+        path=_text(entry.path, 400),
+        status=group.status,
+        policy=_text(group.policy),
+        application=_text(group.application),
+        protocol=_text(entry.protocol),
+        total_us=entry.total_us,
+        upstream_us=entry.upstream_us,
+        received_bytes=entry.received_bytes,
+        sent_bytes=entry.sent_bytes,
+        remote_address=_text(entry.remote_address),
+        user_agent=_text(entry.user_agent),
+        details=_text(alike.key.details),
+        flags=_text(entry.flags),
     )
-
-
-def _names(route_name: str) -> tuple[str, str, str]:
-    """(namespace, API, route) of an Envoy route name."""
-    namespace, _, rest = _text(route_name, 600).partition("/")
-    api, _, route = rest.partition("/")
-    return namespace[:255], api[:255], route[:255]
 
 
 def _text(value: str | None, length: int = 255) -> str:
@@ -270,7 +340,7 @@ def _bucket(microseconds: int) -> int:
     return bucket(microseconds)
 
 
-def _remember(memory: dict[str, str], key: str, value: str) -> str:
+def _remember(memory: dict[K, T], key: K, value: T) -> T:
     if len(memory) >= _REMEMBERED:
         memory.clear()
     memory[key] = value

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from gateways.agent import ir
-from gateways.agent.chain import Step, filled, frames
+from gateways.agent.accesslog import RouteName
+from gateways.agent.chain import PATH_NOTED, Step, filled, frames, scripts_id
 from gateways.agent.cluster import cluster, cluster_name
 from gateways.agent.listener import listener, probe_listener, route_config_name
 from gateways.agent.match import Match, matches
@@ -68,7 +69,7 @@ class Compiler:
         return CompiledApi(
             api,
             self.settings,
-            tuple(self._routes(api, {"typed_per_filter_config": slots} if slots else {})),
+            tuple(self._routes(api, slots)),
             {cluster_name(one): cluster(one, self.proxying, idle) for one in api.upstreams},
             frames(steps),
         )
@@ -105,19 +106,20 @@ class Compiler:
         clusters = {name: made for one in apis for name, made in one.clusters.items()}
         return {"static_resources": {"listeners": listeners, "clusters": list(clusters.values())}}
 
-    def _routes(self, api: ir.Api, chain: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        takes_everything = False
+    def _routes(self, api: ir.Api, slots: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        takes_everything, scripts = False, scripts_id(slots)
         for route in api.routes:
-            name = f"{api.namespace}/{api.name}/{route.label}"
+            name = RouteName(api.namespace, api.name, route.label, scripts=scripts)
             for rule in route.rules or (ir.Rule(),):
                 for match in matches(api.base_path, rule):
                     takes_everything = takes_everything or match.is_everything
-                    for made in self._to_targets(match, route.targets):
-                        yield {"name": name, **made, **chain}
+                    for made, put in self._to_targets(match, route.targets):
+                        yield {**_named(name, match.removed, put, slots), **made}
         if not takes_everything:
             (match,) = matches(api.base_path, ir.Rule())
+            name = RouteName(api.namespace, api.name, "none", scripts=scripts)
             answer = _answer(404, "No route of this API matches the request.")
-            yield {"name": f"{api.namespace}/{api.name}/none", "match": match.match, **answer, **chain}
+            yield {**_named(name, "", "", slots), "match": match.match, **answer}
 
     def _steps(self, api: ir.Api) -> tuple[list[Step], dict[str, Any]]:
         """The policies in order, and what they add to the routes' settings."""
@@ -134,17 +136,24 @@ class Compiler:
             route_config |= compiled.route_config
         return steps, route_config
 
-    def _to_targets(self, match: Match, targets: Sequence[ir.WeightedTarget]) -> Iterator[dict[str, Any]]:
-        """One route; one for each target where they differ in path, which Envoy cannot weigh in one."""
+    def _to_targets(
+        self, match: Match, targets: Sequence[ir.WeightedTarget]
+    ) -> Iterator[tuple[dict[str, Any], str]]:
+        """One route; one for each target where they differ in path, which Envoy cannot weigh in one.
+
+        With each, the path that it puts before those sent on.
+        """
         if len({target.destination_path for target in targets}) == 1:
-            yield {"match": match.match, "route": self._action(match, targets)}
+            made = {"match": match.match, "route": self._action(match, targets)}
+            yield made, targets[0].destination_path
             return
         total, so_far = sum(target.weight for target in targets), 0
         for target in targets:
             so_far += target.weight
             share = {"numerator": round(_FRACTION * so_far / total), "denominator": "MILLION"}
             fraction = {"runtime_fraction": {"default_value": share}} if so_far < total else {}
-            yield {"match": {**match.match, **fraction}, "route": self._action(match, [target])}
+            made = {"match": {**match.match, **fraction}, "route": self._action(match, [target])}
+            yield made, target.destination_path
 
     def _action(self, match: Match, targets: Sequence[ir.WeightedTarget]) -> dict[str, Any]:
         response = self.gateway.upstream_response_seconds or self.proxying.upstream_response_seconds
@@ -166,6 +175,15 @@ class Compiler:
 def _is_heard(word: str, api: ir.Api) -> bool:
     """Whether a policy's settings, where every expression stands, have this word."""
     return any(word in repr(use.config) for use in api.policies)
+
+
+def _named(name: RouteName, removed: str | None, put: str, slots: Mapping[str, Any]) -> dict[str, Any]:
+    """A route's name, and its slots: with the note of the client's path where the name cannot tell of it."""
+    if removed is None or not (removed + put).isprintable() or " " in removed + put:
+        slots = {**PATH_NOTED, **slots}
+    else:
+        name = replace(name, removed=removed, put=put)
+    return {"name": str(name), **({"typed_per_filter_config": slots} if slots else {})}
 
 
 def _nothing_here() -> dict[str, Any]:

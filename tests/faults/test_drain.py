@@ -1,6 +1,5 @@
 """SIGTERM: what was begun is finished, what is idle goes, and no more time is taken than that needs."""
 
-import json
 import signal
 import socket
 from collections.abc import Iterator
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateways.agent import accesslog
 from tests.faults import http2
 from tests.faults.holding import HoldingServer, holding
 from tests.faults.local_process import LocalProcess
@@ -154,5 +154,6 @@ def upgrade(connection: socket.socket) -> None:
 
 
 def statuses(gateway: LocalProcess) -> list[int]:
-    lines = (gateway.state / "access.log").read_text().splitlines()
-    return sorted(int(json.loads(line)["s"]) for line in lines)
+    lines = (gateway.state / "access.log").read_bytes().splitlines()
+    keys = [accesslog.key(accesslog.fields(line)[1]) for line in lines]
+    return sorted(key.status for key in keys if key)

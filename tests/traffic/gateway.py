@@ -7,7 +7,6 @@
 address of an echo upstream that answers with JSON of what it was asked (see `upstream.Echo`).
 """
 
-import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from gateways.agent import accesslog
 from gateways.agent.apply import Applier
 from gateways.agent.envoy import Envoy
 from gateways.agent.protocol import Ack
@@ -57,17 +57,17 @@ class Gateway:
     def post(self, path: str, **options: Any) -> httpx.Response:
         return self.client.post(path, **options)
 
-    def log(self, entries: int = 1) -> list[dict[str, Any]]:
-        """The access log, once it holds so many entries."""
+    def log(self, entries: int = 1) -> list[accesslog.Key | None]:
+        """What the access log's lines are counted by, once it holds so many."""
         path = self.envoy.state / "access.log"
-        lines: list[str] = []
+        lines: list[bytes] = []
 
         def is_written() -> bool:
-            lines[:] = path.read_text().splitlines() if path.exists() else []
+            lines[:] = path.read_bytes().splitlines() if path.exists() else []
             return len(lines) >= entries
 
         wait_until(is_written)
-        return [json.loads(line) for line in lines]
+        return [accesslog.key(accesslog.fields(line)[1]) for line in lines]
 
 
 @contextmanager

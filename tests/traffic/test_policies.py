@@ -106,8 +106,8 @@ def test_access_log_names_the_policy_that_refused(tmp_path: Path) -> None:
     with running_gateway(api(policy("ip-blocklist", denied)), tmp_path) as gateway:
         gateway.get("/orders/x")
 
-        (entry,) = gateway.log()
-        assert (entry["s"], entry["y"]) == (403, "ip-blocklist")
+        (key,) = gateway.log()
+        assert key and (key.status, key.policy) == (403, "ip-blocklist")
 
 
 def test_access_log_names_the_native_policy_that_refused(tmp_path: Path) -> None:
@@ -115,8 +115,8 @@ def test_access_log_names_the_native_policy_that_refused(tmp_path: Path) -> None
     with running_gateway(api(policy("ip-blocklist", denied)), tmp_path) as gateway:
         gateway.get("/orders/x")
 
-        (entry,) = gateway.log()
-        assert (entry["s"], entry["e"]) == (403, "rbac_access_denied_matched_policy[ip-blocklist]")
+        (key,) = gateway.log()
+        assert key and (key.status, key.details) == (403, "rbac_access_denied_matched_policy[ip-blocklist]")
 
 
 def test_counters_survive_a_push(gateway: Gateway) -> None:

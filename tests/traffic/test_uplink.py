@@ -9,6 +9,7 @@ from gateways.agent.uplink import Uplink
 from tests.gateways.agent.log_lines import OffsetConsole
 from tests.traffic.gateway import Gateway, wait_until
 from tests.traffic.test_policies import BASIC, api, policy
+from tests.traffic.test_routes import api as table
 
 pytestmark = pytest.mark.envoy
 
@@ -58,6 +59,33 @@ def test_every_request_is_counted_with_its_path_status_and_policy(gateway: Gatew
     assert {sample.path for sample in samples} == {f"/orders/items/{number}" for number in range(101, 106)}
     assert all(count.upstream for count in counts if count.status == 200)
     assert console.shed == 0
+
+
+@pytest.mark.parametrize("path", ["/told/x", "/told/v1/x", "/told/told/x", "/told/", "/told/a%20b/x"])
+@pytest.mark.parametrize(
+    ("rule", "destination"),
+    [
+        (None, ""),
+        (None, "/v1"),
+        (None, "/told"),
+        ({"path": "/.*"}, "/v1"),
+        ({"path": "/(.*)"}, "/v1"),
+        ({"path": "/([^/]*)(.*)"}, ""),
+    ],
+)
+def test_the_clients_path_is_told_whatever_the_route_makes_of_it(
+    gateway: Gateway, rule: dict[str, object] | None, destination: str, path: str
+) -> None:
+    console = OffsetConsole()
+    uplink = Uplink(gateway.envoy.state, console.send, "replica", reopen=gateway.envoy.reopen_logs)
+    gateway.apply(table("/told", rule, destination))
+    before = len(gateway.log(0))
+
+    assert gateway.get(f"{path}?key=secret").status_code == 200
+    gateway.log(before + 1)
+    shipped(uplink, console, before + 1)
+
+    assert console.batches[-1].samples[-1].path == path
 
 
 def test_rotation_under_traffic_loses_nothing(gateway: Gateway) -> None:

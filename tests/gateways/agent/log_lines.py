@@ -1,35 +1,42 @@
 """Access-log lines as Envoy writes them, and a console that keeps offsets as the real one does."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from gateways.agent.accesslog import FIELD, PART
 from gateways.agent.console import Unreachable
 from gateways.agent.protocol import TrafficBatch
 
 START = 1_795_418_180
 
 
-def line(at: float = START, **fields: Any) -> bytes:
-    entry = {
-        "t": f"{at:.6f}",
-        "r": "sandbox/apii-1/main",
-        "m": "GET",
-        "p": "/orders",
-        "s": 200,
-        "e": "via_upstream",
-        "y": None,
-        "x": None,
-        "f": "-",
-        "h": "HTTP/1.1",
-        "d": 1500,
-        "u": 1000,
-        "i": 0,
-        "o": 10,
-        "c": "127.0.0.1",
-        "g": "curl/8",
-    }
-    return json.dumps(entry | fields).encode() + b"\n"
+ROUTE = "sandbox/apii-1/main"
+
+
+def line(
+    at: float | str = START,
+    *,
+    route: str | None = ROUTE,
+    removed: str = "",
+    put: str = "",
+    method: str = "GET",
+    status: int = 200,
+    details: str = "via_upstream",
+    policy: str = "-",
+    total: object = 1500,
+    upstream: object = 1000,
+    received: object = 0,
+    sent: object = 10,
+    path: str = "/orders",
+    noted: str = "-",
+    agent: str = "curl/8",
+) -> bytes:
+    time = at if isinstance(at, str) else f"{at:.6f}"
+    name = "-" if route is None else f"{route} {removed} {put} "
+    key = PART.join([name, method, str(status), details, policy, "-"])
+    rest = PART.join(["-", "HTTP/1.1", "127.0.0.1", agent])
+    fields = [time, key, total, upstream, received, sent, path, noted, rest]
+    return FIELD.join(map(str, fields)).encode() + b"\n"
 
 
 def append(folder: Path, *lines: bytes) -> None:

@@ -196,7 +196,7 @@ def test_what_the_console_cannot_read_is_given_up_and_said(envoy: Envoy, console
 
     console.send = picky  # type: ignore[method-assign]
     uplink = make_uplink(envoy, console)
-    append(envoy.folder, line(), line(p="/poison"))
+    append(envoy.folder, line(), line(path="/poison"))
     ship_all(uplink)
     append(envoy.folder, line())
     ship_all(uplink)
@@ -215,7 +215,7 @@ def test_a_batch_over_the_limit_is_cut(envoy: Envoy, console: OffsetConsole) -> 
 
     console.send = small  # type: ignore[method-assign]
     uplink = make_uplink(envoy, console)
-    append(envoy.folder, *(line(p=f"/orders/{number}") for number in range(40)))
+    append(envoy.folder, *(line(path=f"/orders/{number}") for number in range(40)))
     ship_all(uplink)
 
     assert console.requests == 40

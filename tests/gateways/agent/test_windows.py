@@ -1,6 +1,7 @@
 import re
 
 import orjson
+import pytest
 
 from gateways.agent.protocol import TrafficBatch
 from gateways.agent.windows import OTHER_RESOURCE, RESOURCES_PER_API, Labels, Tally, template
@@ -15,7 +16,7 @@ def tallied(*lines: bytes, labels: Labels | None = None, samples: int = 100) -> 
 
 
 def test_lines_are_counted_by_window_and_labels() -> None:
-    batch = tallied(line(), line(START + 9.9), line(START + 10), line(s=500))
+    batch = tallied(line(), line(START + 9.9), line(START + 10), line(status=500))
 
     counts = {(count.time, count.status): count.requests for count in batch.counts}
     assert counts == {(START, 200): 2, (START + 10, 200): 1, (START, 500): 1}
@@ -25,13 +26,13 @@ def test_lines_are_counted_by_window_and_labels() -> None:
 
 
 def test_a_route_label_may_hold_slashes() -> None:
-    batch = tallied(line(r="sandbox/apii-1/a/b"))
+    batch = tallied(line(route="sandbox/apii-1/a/b"))
 
     assert (batch.counts[0].api, batch.counts[0].route) == ("apii-1", "a/b")
 
 
 def test_lines_of_no_api_are_passed_over() -> None:
-    batch = tallied(line(r=None, s=400))
+    batch = tallied(line(route=None, status=400))
 
     assert batch.counts == ()
     assert batch.shed == {}
@@ -40,14 +41,14 @@ def test_lines_of_no_api_are_passed_over() -> None:
 def test_malformed_lines_are_shed_and_counted() -> None:
     half = line()[: len(line()) // 2] + line()
 
-    batch = tallied(b"nonsense\n", b"{}\n", b"[1]\n", half, line(t="never"), line(t=None), line())
+    batch = tallied(b"nonsense\n", b"\n", b"\x1f" * 8 + b"\n", half, line("never"), line("-"), line())
 
     assert batch.shed == {"malformed": 6}
     assert sum(count.requests for count in batch.counts) == 1
 
 
 def test_a_method_of_the_callers_own_making_is_other() -> None:
-    batch = tallied(*(line(m=f"BREW{number}") for number in range(20)))
+    batch = tallied(*(line(method=f"BREW{number}") for number in range(20)))
 
     assert {count.method for count in batch.counts} == {"OTHER"}
 
@@ -56,9 +57,9 @@ def test_the_refusing_policy_comes_from_the_metadata_or_the_details() -> None:
     labels = Labels([("ip-allowlist", re.compile(r"^rbac_access_denied"))])
 
     batch = tallied(
-        line(s=429, y="rate-limiting", e="lua_response"),
-        line(s=403, e="rbac_access_denied_matched_policy[none]"),
-        line(s=403, e="via_upstream"),
+        line(status=429, policy="rate-limiting", details="lua_response"),
+        line(status=403, details="rbac_access_denied_matched_policy[none]"),
+        line(status=403),
         labels=labels,
     )
 
@@ -71,10 +72,49 @@ def test_ids_in_paths_become_one_resource() -> None:
     assert template("/") == "/"
 
 
+@pytest.mark.parametrize(
+    ("logged", "details", "path"),
+    [
+        ("/v1/items", "via_upstream", "/orders/items"),
+        ("/v1/", "upstream_reset_before_response_started{connection_failure}", "/orders/"),
+        ("/v1/orders/7", "downstream_remote_disconnect", "/orders/orders/7"),
+        ("/orders/items", "lua_response", "/orders/items"),
+        ("/orders", "rbac_access_denied", "/orders"),
+        ("/elsewhere", "via_upstream", "/elsewhere"),
+    ],
+)
+def test_the_clients_path_is_told_from_the_one_sent_on(logged: str, details: str, path: str) -> None:
+    batch = tallied(line(removed="/orders", put="/v1", path=logged, details=details))
+
+    assert [sample.path for sample in batch.samples] == [path]
+    assert [count.resource for count in batch.resources] == [template(path)]
+
+
+def test_a_path_that_was_sent_on_is_rewritten_even_if_it_looks_like_a_clients() -> None:
+    batch = tallied(
+        line(removed="/orders", path="/orders/x"), line(removed="/orders", path="/orders/x", details="-")
+    )
+
+    assert [sample.path for sample in batch.samples] == ["/orders/orders/x", "/orders/x"]
+
+
+def test_a_noted_path_is_the_clients() -> None:
+    batch = tallied(line(path="/sent/on", noted="/as/asked"), line(path="/sent/on", noted="/otherwise"))
+
+    assert {count.resource for count in batch.resources} == {"/as/asked", "/otherwise"}
+    assert [sample.path for sample in batch.samples] == ["/as/asked", "/otherwise"]
+
+
+def test_a_line_with_a_wrong_number_is_counted_nowhere() -> None:
+    batch = tallied(line(received="many"), line(total="long"), line(upstream="late"))
+
+    assert (batch.counts, batch.resources, batch.shed) == ((), (), {"malformed": 3})
+
+
 def test_resources_are_bounded_for_each_api() -> None:
     letters = [f"/{chr(97 + number // 26)}{chr(97 + number % 26)}" for number in range(200)]
 
-    batch = tallied(*(line(p=path) for path in letters), line(r="sandbox/apii-2/main", p="/zz"))
+    batch = tallied(*(line(path=path) for path in letters), line(route="sandbox/apii-2/main", path="/zz"))
 
     mine = {count.resource for count in batch.resources if count.api == "apii-1"}
     assert len(mine) == RESOURCES_PER_API + 1
@@ -83,29 +123,33 @@ def test_resources_are_bounded_for_each_api() -> None:
 
 
 def test_a_scanner_makes_no_resources() -> None:
-    batch = tallied(line(p="/.env", s=404), line(p="/wp-admin", s=404, r="sandbox/apii-1/none"))
+    batch = tallied(
+        line(path="/.env", status=404), line(path="/wp-admin", status=404, route="sandbox/apii-1/none")
+    )
 
     assert {count.resource for count in batch.resources} == {OTHER_RESOURCE}
 
 
 def test_failed_requests_are_sampled_first() -> None:
-    fine = [line(p="/fine") for _ in range(50)]
+    fine = [line(path="/fine") for _ in range(50)]
 
-    batch = tallied(*fine, line(p="/bad", s=503), line(p="/refused", s=401, y="basic"), samples=5)
+    batch = tallied(
+        *fine, line(path="/bad", status=503), line(path="/refused", status=401, policy="basic"), samples=5
+    )
 
     assert [sample.path for sample in batch.samples][:2] == ["/bad", "/refused"]
     assert len(batch.samples) == 5
 
 
 def test_text_that_the_console_cannot_hold_is_taken_out() -> None:
-    batch = tallied(line(g="a\\u0000b", p="/\0x"))
+    batch = tallied(line(agent="a\\u0000b", path="/\0x"))
 
     assert b"\\u0000" not in batch.model_dump_json().encode()
     assert batch.samples[0].user_agent == "ab"
 
 
 def test_a_batch_is_read_back_as_it_was() -> None:
-    batch = tallied(line(), line(u=None, s=0, d=None, p=None), line(o=2**40))
+    batch = tallied(line(), line(upstream="-", status=0, total="-", path="-"), line(sent=2**40))
 
     raw = batch.model_dump_json(by_alias=True)
 
