@@ -40,8 +40,9 @@ def listener(given: ir.Listener, gateway: ir.Gateway, proxying: Proxying, state:
         }
     }
     filters = [*slots(), _router(proxying)]
-    manager = _manager(given.port, gateway, proxying) | {"access_log": [_access_log(state)]}
-    made = _listener(given, manager | routes | {"http_filters": filters})
+    shared = manager(given.port, gateway, proxying)
+    log = {"access_log": [_access_log(state)]}
+    made = _listener(given, {**shared, **routes, **log, "http_filters": filters})
     made["per_connection_buffer_limit_bytes"] = proxying.buffer_limit_bytes
     if gateway.uses_proxy_protocol:
         typed = {"@type": TYPE_URL + "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol"}
@@ -60,14 +61,14 @@ def probe_listener(port: int, is_ready: bool) -> dict[str, Any]:
         },
     }
     not_ready = {"match": {"prefix": "/"}, "direct_response": {"status": 503}}
-    manager = {
+    probed = {
         "@type": _MANAGER,
         "stat_prefix": "probe",
         "generate_request_id": False,
         "route_config": {"virtual_hosts": [{"name": "probe", "domains": ["*"], "routes": [not_ready]}]},
         "http_filters": [*([check] if is_ready else []), _router(Proxying())],
     }
-    return _listener(ir.Listener(port, PROBE_HOST), manager) | {"ignore_global_conn_limit": True}
+    return _listener(ir.Listener(port, PROBE_HOST), probed) | {"ignore_global_conn_limit": True}
 
 
 def layout() -> str:
@@ -84,8 +85,8 @@ def route_config_name(port: int) -> str:
     return f"p{port}"
 
 
-def _listener(given: ir.Listener, manager: dict[str, Any]) -> dict[str, Any]:
-    network = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
+def _listener(given: ir.Listener, managed: dict[str, Any]) -> dict[str, Any]:
+    network = {"name": "envoy.filters.network.http_connection_manager", "typed_config": managed}
     chain: dict[str, Any] = {"filters": [network]}
     if given.tls is not None:
         chain["transport_socket"] = {
@@ -100,8 +101,10 @@ def _listener(given: ir.Listener, manager: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _manager(port: int, gateway: ir.Gateway, proxying: Proxying) -> dict[str, Any]:
-    """Paths are made plain before anything looks at them, so routes, policies and upstreams see the same.
+def manager(port: int, gateway: ir.Gateway, proxying: Proxying) -> dict[str, Any]:
+    """What holds for every connection, without routes, filters and log.
+
+    Paths are made plain before anything looks at them, so routes, policies and upstreams see the same.
 
     `%2F` and `%5C` are answered with a redirect to the plain path, as Envoy advises for edges: kept, a
     condition on `/admin/.*` would not see what an upstream that decodes them sees; decoded silently,

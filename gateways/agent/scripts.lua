@@ -3,6 +3,9 @@
 -- the state folder, where Envoy runs. One Lua state serves every route, so a route costs no state of its
 -- own, and routes change without any being made; a script is compiled when its first request comes.
 
+-- A collection walks all that lives, 0.2 MB, through the caches that requests need: let there be fewer.
+collectgarbage("setpause", 800)
+
 local MOST = 2000
 local young, old, count = {}, {}, 0
 local of_route, routes = {}, 0
