@@ -68,7 +68,7 @@ class InstanceViews(ViewSet):
     ) -> Response:
         """Change what the body names; a deployed instance changes on its gateway too."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
-        body = reach.valid(serializers.InstancePatch, request.data, partial=True)
+        body = reach.valid(serializers.InstancePatch, request.data)
         with bodies.client_names(body):
             _edit(access.caller(request), api, body)
         return _answer(api)
@@ -106,7 +106,7 @@ def _edit(actor: User, api: ApiInstance, body: dict[str, Any]) -> None:
     if "deprecated" in body:
         change.set_deprecated(actor, api, body["deprecated"])
     if body.get("deployment"):
-        deploy = body["deployment"].get("expectedStatus", "deployed") == "deployed"
+        deploy = body["deployment"]["expectedStatus"] == "deployed"
         if deploy and not api.is_deployed:
             change.deploy_api(actor, api)
         elif not deploy:

@@ -90,7 +90,7 @@ class PolicyViews(ViewSet):
         """Change configuration, conditions, label, place or whether it is disabled."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
         binding = reach.policy(api, policy_id)
-        body = reach.valid(serializers.PolicyPatch, request.data, partial=True)
+        body = reach.valid(serializers.PolicyPatch, request.data)
         with bodies.client_names():
             _edit(access.caller(request), binding, body)
         return Response(_shape(reach.policy(api, policy_id)))

@@ -32,7 +32,10 @@ def policy(api: ApiInstance, policy_id: int) -> PolicyBinding:
 
 
 def valid(shape: type[Serializer[Any]], data: Any, **options: Any) -> Any:
-    """The body or query as the serializer understands it. Raises DRF's ValidationError."""
+    """The body or query as the serializer understands it. Raises DRF's ValidationError.
+
+    `partial` holds for every part of a body too: only flat ones may be read so.
+    """
     body = shape(data=data, **options)
     body.is_valid(raise_exception=True)
     return body.validated_data

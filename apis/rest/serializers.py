@@ -76,6 +76,8 @@ class DeploymentBody(s.Serializer[Any]):
 
 
 class InstancePatch(s.Serializer[Any]):
+    """Every field may be left out; one that is named is whole."""
+
     technology = s.CharField(required=False, allow_null=True, help_text="Only flexGateway.")
     endpoint = EndpointBody(required=False)
     routing = RouteBody(many=True, required=False, allow_null=True)
@@ -236,6 +238,8 @@ class ConditionBody(s.Serializer[Any]):
 
 
 class PolicyPatch(s.Serializer[Any]):
+    """Every field may be left out."""
+
     configurationData = s.DictField(required=False, allow_null=True)
     pointcutData = ConditionBody(many=True, required=False, allow_null=True)
     disabled = s.BooleanField(required=False)

@@ -198,6 +198,32 @@ class TestInstances:
         assert (found["deprecated"], found["instanceLabel"]) == (True, "prod-orders")
         assert found["endpoint"]["uri"] == "http://backend.test/"
 
+    @pytest.mark.parametrize(
+        ("body", "words"),
+        [
+            ({"deployment": {"expectedStatus": "deployed"}}, "deployment.targetId"),
+            ({"routing": [{"label": "all"}]}, "routing.0.upstreams"),
+            ({"routing": [{"upstreams": [{"weight": 100}]}]}, "routing.0.upstreams.0.uri"),
+        ],
+    )
+    def test_what_a_patch_names_must_be_whole(
+        self, rest: Rest, gateway: Gateway, body: dict[str, Any], words: str
+    ) -> None:
+        made = rest("POST", "AMX/apis", terraform(gateway)).data
+
+        refused(rest("PATCH", f"AM/{made['id']}", body), 400, words)
+
+        assert rest("GET", f"AM/{made['id']}").data["routing"] == made["routing"]
+
+    def test_a_patched_upstream_without_a_weight_gets_every_request(
+        self, rest: Rest, gateway: Gateway
+    ) -> None:
+        made = rest("POST", "AMX/apis", terraform(gateway)).data
+
+        found = rest("PATCH", f"AM/{made['id']}", {"routing": [{"upstreams": [{"uri": "http://a"}]}]}).data
+
+        assert [one["weight"] for one in found["routing"][0]["upstreams"]] == [100]
+
     def test_the_description_can_be_sent_back_whole(self, rest: Rest, gateway: Gateway) -> None:
         made = rest("POST", "AMX/apis", terraform(gateway)).data
 
