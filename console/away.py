@@ -22,6 +22,7 @@ LONGEST_SECONDS = 10
 """How long a request waits for one answer of the database."""
 RETRY_SECONDS = 5
 MESSAGE = "The console's database does not answer. Try again in a few seconds."
+BUG = "Something broke in the console, and nothing was changed. Its log says what; tell whoever runs it."
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: an error of the database, when that is away, is not the console's bug."""
     error = sys.exc_info()[1]
     if not isinstance(error, OperationalError | InterfaceError) or database.answers():
-        return page_of_bug(request)
+        return page_of_bug(request) if _is_browser(request) else _told(500, BUG, "bug")
     since = _Fault.since
     if since is None:
         since = _Fault.since = timezone.now()
@@ -65,18 +66,27 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _away(request: HttpRequest, since: datetime) -> HttpResponse:
     """503, as a page for browsers and as JSON for programs. Asks the database nothing."""
-    from console.rest import errors  # not earlier: our REST modules and DRF import each other
-
     answer: HttpResponse
-    if "text/html" in request.headers.get("Accept", ""):
+    if _is_browser(request):
         context = {"since": since, "is_read": request.method in ("GET", "HEAD"), "seconds": RETRY_SECONDS}
         answer = HttpResponse(render_to_string("503.html", context), status=503)
     else:
-        answer = JsonResponse(errors.body(503, [("", MESSAGE, "database_away")]), status=503)
+        answer = _told(503, MESSAGE, "database_away")
     answer["Retry-After"] = str(RETRY_SECONDS)
     answer["Cache-Control"] = "no-store"
     answer._has_been_logged = True  # type: ignore[attr-defined]  # the fault is one line, not one each request
     return answer
+
+
+def _is_browser(request: HttpRequest) -> bool:
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def _told(status: int, message: str, kind: str) -> HttpResponse:
+    """As the REST interface tells every error."""
+    from console.rest import errors  # not earlier: our REST modules and DRF import each other
+
+    return JsonResponse(errors.body(status, [("", message, kind)]), status=status)
 
 
 def _is_back() -> bool:

@@ -4,7 +4,7 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import NON_FIELD_ERRORS, RequestDataTooBig
+from django.core.exceptions import NON_FIELD_ERRORS, RequestDataTooBig, TooManyFieldsSent
 from django.core.exceptions import ValidationError as RuleBroken
 from rest_framework import status
 from rest_framework.exceptions import APIException, ValidationError
@@ -35,6 +35,8 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return _response(409 if any(kind == "conflict" for *_, kind in faults) else 400, faults)
     if isinstance(error, RequestDataTooBig):
         error = TooLarge("The body is larger than this address takes.")
+    if isinstance(error, TooManyFieldsSent):
+        error = TooLarge("The body has more fields than this address takes.")
     response = exception_handler(error, context)
     if response is None:
         return None

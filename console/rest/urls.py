@@ -27,7 +27,7 @@ urlpatterns = [
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", schema.Docs.as_view(url_name="schema"), name="docs"),
     re_path(
-        r"^(?:accounts|apimanager|proxies|exchange|gatewaymanager|graph|cli|analytics/api|standalone|api)/(?P<rest>.*)$",
+        r"^(?:accounts|apimanager|proxies|exchange|gatewaymanager|graph|cli|analytics/api|standalone|api)/(?P<rest>[\s\S]*)$",
         schema.unknown,
     ),
 ]

@@ -58,11 +58,36 @@ def test_a_form_over_the_limit_is_413() -> None:
     assert answer.status_code == 413
 
 
-def test_an_unknown_address_is_404_in_json(rest: Rest) -> None:
-    answer = rest("GET", "/apimanager/api/v1/nothing")
+def test_a_form_of_too_many_fields_is_413() -> None:
+    fields = "&".join(f"a{number}=1" for number in range(10_001))
+
+    answer = Client().post(
+        "/accounts/api/v2/oauth2/token", fields, content_type="application/x-www-form-urlencoded"
+    )
+
+    assert answer.status_code == 413
+    assert "fields" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("address", ["nothing", "organizations/zz/environments", "a%0Ab", "a%00b"])
+def test_an_unknown_address_is_404_in_json(rest: Rest, address: str) -> None:
+    answer = rest("GET", f"/apimanager/api/v1/{address}")
 
     assert answer.status_code == 404
     assert "is not an address" in answer.data["message"]
+
+
+@pytest.mark.urls("tests.console.rest.broken_urls")
+def test_a_bug_is_told_in_json_to_programs_and_on_a_page_to_people(rest: Rest) -> None:
+    for accept in ("*/*", "application/json, text/plain, */*"):
+        answer = rest("GET", "/apimanager/broken", Accept=accept)
+        assert answer.status_code == 500
+        assert "Its log says" in answer.data["message"]
+        assert answer.data["errors"][0]["type"] == "bug"
+
+    page = Client(raise_request_exception=False).get("/apimanager/broken", headers={"Accept": "text/html"})
+    assert page.status_code == 500
+    assert "Something broke" in page.content.decode()
 
 
 def test_a_wrong_method_is_405_with_a_message(rest: Rest) -> None:
