@@ -165,6 +165,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": VERSION,
     "DESCRIPTION": "The addresses and bodies that clients of Anypoint Platform use, and our own analytics.",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "console.rest.schema.with_refusals",
+    ],
     "ENUM_NAME_OVERRIDES": {"EnvironmentTypeEnum": "console.models.Environment.Type"},
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

@@ -1,5 +1,7 @@
 """The OpenAPI document of the REST interface, and the page that shows it."""
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -19,6 +21,18 @@ class BearerScheme(OpenApiAuthenticationExtension):
             "scheme": "bearer",
             "description": "A token from /accounts/login or /accounts/api/v2/oauth2/token.",
         }
+
+
+def with_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Give every operation the answers that it does not name itself: whatever is refused has one shape."""
+    refusal = {
+        "description": "Refused; the message says why and what to do.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}},
+    }
+    for path in result["paths"].values():
+        for operation in path.values():
+            operation["responses"] |= {"4XX": refusal, "5XX": refusal}
+    return result
 
 
 class Docs(SpectacularSwaggerSplitView):

@@ -108,6 +108,17 @@ def test_the_schema_has_no_warnings() -> None:
     assert "bearer" in out.getvalue()
 
 
+def test_every_operation_tells_how_it_refuses() -> None:
+    found = json.loads(Client().get("/api/schema", headers={"Accept": "application/json"}).content)
+
+    operations = [operation for path in found["paths"].values() for operation in path.values()]
+    assert len(operations) > 30
+    for operation in operations:
+        for status in ("4XX", "5XX"):
+            schema = operation["responses"][status]["content"]["application/json"]["schema"]
+            assert schema == {"$ref": "#/components/schemas/ErrorAnswer"}
+
+
 def test_the_docs_need_no_inline_script_and_no_other_host() -> None:
     page = Client().get("/api/docs")
 
