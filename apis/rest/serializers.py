@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers as s
 
 from apis.models import Asset
+from console.rest.fields import OneOf
 
 ASSET_TYPES = {
     "http": Asset.Type.HTTP,
@@ -20,12 +21,15 @@ ASSET_TYPES = {
 
 class SpecBody(s.Serializer[Any]):
     groupId = s.UUIDField(required=False, allow_null=True, help_text="The organization, unless given.")
-    assetId = s.RegexField(r"^[A-Za-z0-9_.-]{1,120}$")
+    assetId = s.RegexField(
+        r"^[A-Za-z0-9_.-]{1,120}$",
+        error_messages={"invalid": "Use 1 to 120 letters, digits, hyphens, dots and underscores."},
+    )
     version = s.CharField(max_length=40)
 
 
 class EndpointBody(s.Serializer[Any]):
-    type = s.ChoiceField(list(ASSET_TYPES), required=False, allow_null=True)
+    type = OneOf(list(ASSET_TYPES), required=False, allow_null=True)
     uri = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=1024)
     proxyUri = s.CharField(
         required=False,
@@ -34,7 +38,7 @@ class EndpointBody(s.Serializer[Any]):
         help_text="http://0.0.0.0:PORT/BASE-PATH; null means port 8081 and the asset's id as base path.",
     )
     isCloudHub = s.BooleanField(required=False, allow_null=True)
-    deploymentType = s.ChoiceField(["HY", "CH", "CH2", "RF", "SM"], required=False, allow_null=True)
+    deploymentType = OneOf(["HY", "CH", "CH2", "RF", "SM"], required=False, allow_null=True)
     referencesUserDomain = s.BooleanField(required=False, allow_null=True)
     responseTimeout = s.IntegerField(required=False, allow_null=True, min_value=0)
     muleVersion4OrAbove = s.BooleanField(required=False, allow_null=True)
@@ -68,7 +72,7 @@ class DeploymentBody(s.Serializer[Any]):
     targetName = s.CharField(required=False, allow_null=True)
     targetType = s.CharField(required=False, allow_null=True)
     type = s.CharField(default="HY")
-    expectedStatus = s.ChoiceField(["deployed", "undeployed"], default="deployed")
+    expectedStatus = OneOf(["deployed", "undeployed"], default="deployed")
     gatewayVersion = s.CharField(required=False, allow_null=True)
     environmentId = s.UUIDField(required=False, allow_null=True)
     environmentName = s.CharField(required=False, allow_null=True)
@@ -107,7 +111,7 @@ class ListQuery(s.Serializer[Any]):
     query = s.CharField(required=False)
     limit = s.IntegerField(default=20, min_value=1, max_value=100)
     offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
-    sort = s.ChoiceField(["id", "name", "createdDate", "updatedDate"], default="createdDate")
+    sort = OneOf(["id", "name", "createdDate", "updatedDate"], default="createdDate")
     ascending = s.BooleanField(default=False)
 
 

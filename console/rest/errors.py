@@ -1,5 +1,6 @@
 """How the REST interface answers when it refuses: `{"name", "message", "errors": [{"type", "message"}]}`."""
 
+import json
 import logging
 from http import HTTPStatus
 from typing import Any
@@ -8,6 +9,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, RequestDataTooBig, TooManyF
 from django.core.exceptions import ValidationError as RuleBroken
 from rest_framework import status
 from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
@@ -15,6 +17,12 @@ logger = logging.getLogger(__name__)
 
 Fault = tuple[str, str, str]
 """(field, message, type); the field is "" when none is to blame."""
+
+
+VALUED = ("invalid", "min_value", "max_value", "max_length")
+"""Codes of DRF's faults that are about a value and do not repeat it."""
+LONGEST_VALUE = 80
+SECRETS = ("password", "client_secret")
 
 
 class Conflict(APIException):
@@ -40,7 +48,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     response = exception_handler(error, context)
     if response is None:
         return None
-    faults = _faults(error, response)
+    faults = _faults(error, response, context["request"])
     return _response(response.status_code, faults, dict(response.items()))
 
 
@@ -72,25 +80,50 @@ def _rule_faults(error: RuleBroken) -> list[Fault]:
     ]
 
 
-def _faults(error: Exception, response: Response) -> list[Fault]:
+def _sent(request: Request) -> Any:
+    """What a serializer found fault with: the query of a request that has no body, else the body."""
+    return request.query_params if request.method in ("GET", "HEAD", "DELETE") else request.data
+
+
+def _faults(error: Exception, response: Response, request: Request) -> list[Fault]:
     if isinstance(error, ValidationError):
-        return _flat(error.detail, "")
+        return _flat(error.detail, "", _sent(request))
     detail = getattr(error, "detail", None) or response.data.get("detail", "Not found.")
     kind = getattr(detail, "code", None) or getattr(error, "default_code", "not_found")
     return [("", str(detail), str(kind))]
 
 
-def _flat(detail: Any, place: str) -> list[Fault]:
+def _flat(detail: Any, place: str, sent: Any) -> list[Fault]:
     """Serializer errors, nested as the body is, as a flat list with dotted places."""
     if isinstance(detail, dict):
-        items = [(str(key), value) for key, value in detail.items()]
+        items = list(detail.items())
     elif isinstance(detail, list) and any(isinstance(value, dict | list) for value in detail):
-        items = [(str(index), value) for index, value in enumerate(detail)]
+        items = list(enumerate(detail))
     else:
         found = detail if isinstance(detail, list) else [detail]
-        return [(place, str(fault), getattr(fault, "code", "invalid")) for fault in found]
+        return [(place, _told(place, fault, sent), getattr(fault, "code", "invalid")) for fault in found]
     return [
         fault
         for key, value in items
-        for fault in _flat(value, place if key == "non_field_errors" else f"{place}.{key}".lstrip("."))
+        for fault in (
+            _flat(value, place, sent)
+            if key == "non_field_errors"
+            else _flat(value, f"{place}.{key}".lstrip("."), _part(sent, key))
+        )
     ]
+
+
+def _part(sent: Any, key: Any) -> Any:
+    try:
+        return sent[key]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _told(place: str, fault: Any, sent: Any) -> str:
+    """DRF's words, with the value they are about: most of them leave it out."""
+    is_plain = isinstance(sent, str | int | float) and sent != "" and place not in SECRETS
+    value = json.dumps(sent, ensure_ascii=False) if is_plain else ""
+    if getattr(fault, "code", "") not in VALUED or not 0 < len(value) <= LONGEST_VALUE:
+        return str(fault)
+    return f"{str(fault).rstrip('.')}, not {value}."

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from console.models import Environment
+from console.rest.fields import OneOf
 
 
 class LoginBody(serializers.Serializer[Any]):
@@ -19,7 +20,7 @@ class LoginAnswer(serializers.Serializer[Any]):
 
 
 class TokenBody(serializers.Serializer[Any]):
-    grant_type = serializers.ChoiceField(["client_credentials", "password"])
+    grant_type = OneOf(["client_credentials", "password"])
     client_id = serializers.CharField(required=False)
     client_secret = serializers.CharField(required=False, trim_whitespace=False)
     username = serializers.CharField(required=False)
@@ -60,7 +61,7 @@ class EnvironmentList(serializers.Serializer[Any]):
 
 class EnvironmentBody(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=120)
-    type = serializers.ChoiceField(Environment.Type.choices, default=Environment.Type.SANDBOX)
+    type = OneOf(Environment.Type.choices, default=Environment.Type.SANDBOX)
     organizationId = serializers.UUIDField(required=False)
 
 

@@ -90,6 +90,42 @@ def test_a_bug_is_told_in_json_to_programs_and_on_a_page_to_people(rest: Rest) -
     assert "Something broke" in page.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("limit=1000", 'limit: Ensure this value is less than or equal to 100, not "1000".'),
+        ("limit=ten", 'limit: A valid integer is required, not "ten".'),
+        ("ascending=up", 'ascending: Must be a valid boolean, not "up".'),
+        ("sort=size", 'sort: "size" is none of id, name, createdDate, updatedDate.'),
+        ("groupId=7", 'groupId: Must be a valid UUID, not "7".'),
+        ("query=%00", "query: Null characters are not allowed."),
+    ],
+)
+def test_a_wrong_value_is_repeated_with_what_would_be_right(rest: Rest, query: str, message: str) -> None:
+    answer = rest("GET", f"AM?{query}")
+
+    assert (answer.status_code, answer.data["message"]) == (400, message)
+
+
+def test_a_wrong_value_deep_in_a_body_is_repeated(rest: Rest) -> None:
+    upstreams = [{"uri": "http://a", "weight": 100}, {"uri": "http://b", "weight": 101}]
+    body = {"spec": {"assetId": "a/b", "version": "1"}, "routing": [{"upstreams": upstreams}]}
+
+    answer = rest("POST", "AM", body)
+
+    told = {error["field"]: error["message"] for error in answer.data["errors"]}
+    weight = "Ensure this value is less than or equal to 100, not 101."
+    assert told["routing.0.upstreams.1.weight"] == weight
+    assert told["spec.assetId"].endswith(', not "a/b".')
+
+
+def test_a_wrong_secret_is_not_repeated(rest: Rest) -> None:
+    answer = rest("POST", "/accounts/login", {"username": 5, "password": True})
+
+    assert answer.status_code == 400
+    assert "true" not in answer.content.decode().lower()
+
+
 def test_a_wrong_method_is_405_with_a_message(rest: Rest) -> None:
     assert rest("PUT", "AM").data["message"]
     assert rest("PUT", "AM").status_code == 405
