@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -12,8 +11,7 @@ from rest_framework.views import APIView
 
 from analytics import queries
 from analytics.queries import Figures
-from apis.models import ApiInstance
-from console.rest import access
+from apis.rest import reach
 
 MOST_MINUTES = 30 * 24 * 60
 
@@ -51,8 +49,7 @@ class SummaryView(APIView):
     )
     def get(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Requests, violations, status classes and latency percentiles of one API instance."""
-        environment = access.environment(request, organization_id, environment_id)
-        api = get_object_or_404(ApiInstance, pk=api_id, environment=environment)
+        api = reach.instance(request, organization_id, environment_id, api_id)
         query = SummaryQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         return Response(_summary(queries.summary(api.pk, query.validated_data["minutes"])))

@@ -37,12 +37,22 @@ _NAMES: Names = (
 )
 _ONE_URI: Names = ((r"routes\.0\.upstreams\.0\.uri", "endpoint.uri"),)
 """Where the only upstream came from when the body has no routing."""
+_NEW_VERSION: Names = ((r"asset(\.version|\.asset_id|\.name)?", "assetVersion"),)
+"""What a patch says of its asset."""
+OF_DEPLOYMENT: Names = ((r"gateway", "targetId"),)
+
+
+def of_instance(body: Mapping[str, Any]) -> Names:
+    """What only the body of an instance, or a patch of one, calls so."""
+    uri = () if body.get("routing") else _ONE_URI
+    version = () if "spec" in body else _NEW_VERSION
+    return (*uri, *version)
 
 
 @contextmanager
-def client_names(body: Mapping[str, Any] | None = None) -> Iterator[None]:
-    """Raise a ValidationError with the names that the sender of the body knows the fields by."""
-    names = _NAMES if body is None or body.get("routing") else (*_ONE_URI, *_NAMES)
+def client_names(own: Names = ()) -> Iterator[None]:
+    """Raise a ValidationError with the names that the sender knows: the body's own, then all's."""
+    names = (*own, *_NAMES)
     try:
         yield
     except ValidationError as error:

@@ -65,7 +65,7 @@ class DeploymentViews(ViewSet):
         if api.is_deployed and not body["overwrite"]:
             message = f"API {api.pk} is deployed to {api.gateway}; redeploy it (PATCH), or send overwrite."
             raise Conflict(message)
-        with bodies.client_names():
+        with bodies.client_names(bodies.OF_DEPLOYMENT):
             _deploy(access.caller(request), api, body)
         return Response(_shape(api), status=201)
 
@@ -83,7 +83,7 @@ class DeploymentViews(ViewSet):
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
         _check(api, deployment_id)
         body = reach.valid(serializers.DeploymentBody, request.data, partial=True)
-        with bodies.client_names():
+        with bodies.client_names(bodies.OF_DEPLOYMENT):
             _deploy(access.caller(request), api, body)
         return Response(_shape(api))
 

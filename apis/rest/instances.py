@@ -54,7 +54,7 @@ class InstanceViews(ViewSet):
         """Make an instance, and deploy it when `deployment` says where."""
         environment = access.environment(request, organization_id, environment_id, to_edit=True)
         body = reach.valid(serializers.InstanceBody, request.data)
-        with bodies.client_names(body):
+        with bodies.client_names(bodies.of_instance(body)):
             api = _create(access.caller(request), environment, body)
         return _answer(api, 201)
 
@@ -69,7 +69,7 @@ class InstanceViews(ViewSet):
         """Change what the body names; a deployed instance changes on its gateway too."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
         body = reach.valid(serializers.InstancePatch, request.data)
-        with bodies.client_names(body):
+        with bodies.client_names(bodies.of_instance(body)):
             _edit(access.caller(request), api, body)
         return _answer(api)
 

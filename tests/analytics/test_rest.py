@@ -93,6 +93,7 @@ def test_what_the_caller_may_not_see_is_not_found(viewer: User, api: ApiInstance
 
     assert ask(viewer, other).status_code == 404
     assert ask(viewer, api, api=other.pk).status_code == 404
+    assert ask(viewer, api, api=other.pk).json()["message"] == f"API {other.pk} not found."
     assert ask(viewer, api, environment=other.environment_id).status_code == 404
     assert ask(viewer, api, organization=other.environment.organization_id).status_code == 404
 

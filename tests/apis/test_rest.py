@@ -198,6 +198,15 @@ class TestInstances:
         assert (found["deprecated"], found["instanceLabel"]) == (True, "prod-orders")
         assert found["endpoint"]["uri"] == "http://backend.test/"
 
+    def test_a_refusal_names_the_field_as_the_body_does(self, rest: Rest, environment: Environment) -> None:
+        api = rest("POST", "AM", manage(environment)).data["id"]
+        nowhere = {"targetId": "11111111-1111-1111-1111-111111111111"}
+
+        refused(rest("PATCH", f"AM/{api}", {"assetVersion": "a b"}), 400, 'assetVersion: "a b"')
+        refused(rest("POST", f"PX/{api}/deployments", nowhere), 400, "targetId: Deployment target")
+        assert rest("POST", f"PX/{api}/deployments", nowhere).data["errors"][0]["field"] == "targetId"
+        refused(rest("PATCH", f"AM/{api}", {"deployment": nowhere}), 400, "deployment.targetId: Deployment")
+
     @pytest.mark.parametrize(
         ("body", "words"),
         [
