@@ -63,8 +63,9 @@ def edit_policy(
     *,
     conditions: Sequence[Mapping[str, Any]] | None = None,
     label: str | None = None,
+    version: str | None = None,
 ) -> PolicyBinding:
-    """A secret left out or "" keeps the stored one; `conditions` and `label` left None stay."""
+    """A secret left out or "" keeps the stored one; `conditions`, `label` and `version` left None stay."""
     template = template_of(binding.policy)
     ledger.lock(binding.api.gateway)
     before, secrets = _facts(binding), binding.secrets
@@ -73,6 +74,8 @@ def edit_policy(
         binding.conditions = _conditions(template, conditions)
     if label is not None:
         binding.label = label[:255]
+    if version is not None:
+        binding.policy_version = version
     binding.save()
     after = _facts(binding)
     if binding.secrets != secrets:

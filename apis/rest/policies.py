@@ -151,7 +151,7 @@ def _apply(actor: User, api: ApiInstance, body: dict[str, Any], *, allow_duplica
 
 @transaction.atomic
 def _edit(actor: User, binding: PolicyBinding, body: dict[str, Any]) -> None:
-    if {"configurationData", "pointcutData", "label"} & set(body):
+    if {"configurationData", "pointcutData", "label", "assetVersion"} & set(body):
         config = body.get("configurationData")
         change.edit_policy(
             actor,
@@ -159,6 +159,7 @@ def _edit(actor: User, binding: PolicyBinding, body: dict[str, Any]) -> None:
             binding.config if config is None else config,
             conditions=body["pointcutData"] or () if "pointcutData" in body else None,
             label=body["label"] or "" if "label" in body else None,
+            version=body.get("assetVersion"),
         )
     if "disabled" in body:
         change.set_policy_disabled(actor, binding, body["disabled"])

@@ -249,13 +249,13 @@ class PolicyPatch(s.Serializer[Any]):
     disabled = s.BooleanField(required=False)
     label = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=255)
     order = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=32767)
+    assetVersion = s.CharField(required=False, allow_null=True, max_length=40)
 
 
 class PolicyBody(PolicyPatch):
     policyTemplateId = s.CharField(required=False, allow_null=True, help_text="Instead of assetId.")
     groupId = s.UUIDField(required=False, allow_null=True)
     assetId = s.CharField(required=False, allow_null=True)
-    assetVersion = s.CharField(required=False, allow_null=True, max_length=40)
     upstreamId = s.CharField(required=False, allow_null=True)
     upstreamIds = s.ListField(child=s.CharField(), required=False, allow_null=True)
 

@@ -432,6 +432,14 @@ class TestPolicies:
         assert changed.status_code == 200, changed.data
         assert rest("GET", f"{path}/{made['id']}").data["configurationData"] == config
 
+    def test_edited_to_another_version_as_terraform_does(self, rest: Rest, path: str) -> None:
+        made = rest("POST", path, policy()).data
+
+        changed = rest("PATCH", f"{path}/{made['id']}", {"assetVersion": "1.4.1"}).data
+
+        assert (changed["assetVersion"], changed["configurationData"]) == ("1.4.1", LIMITS)
+        assert rest("PATCH", f"{path}/{made['id']}", {"label": "a"}).data["assetVersion"] == "1.4.1"
+
     def test_disabled_enabled_and_removed(self, rest: Rest, path: str) -> None:
         one = f"{path}/{rest('POST', path, policy()).data['id']}"
 
