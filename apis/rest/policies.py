@@ -15,6 +15,7 @@ from rest_framework.viewsets import ViewSet
 from apis import change
 from apis.models import ApiInstance, PolicyBinding
 from apis.rest import bodies, reach, serializers, shapes
+from apis.rest.templates import template
 from console.models import User
 from console.rest import access
 from console.rest.serializers import ErrorAnswer
@@ -112,7 +113,7 @@ class TemplateViews(ViewSet):
     def list(self, request: Request, organization_id: UUID) -> Response:
         """The catalog."""
         access.organization(request, organization_id)
-        found = [shapes.template(entry) for entry in catalog.policies()]
+        found = [template(entry) for entry in catalog.policies()]
         return Response(serializers.TemplateShape(found, many=True).data)
 
     @extend_schema(parameters=[OpenApiParameter("name", OpenApiTypes.STR, OpenApiParameter.PATH)])
@@ -122,7 +123,7 @@ class TemplateViews(ViewSet):
             entry = catalog.find(name)
         except catalog.UnknownPolicy as error:
             raise NotFound(str(error)) from error
-        return Response(serializers.TemplateShape(shapes.template(entry)).data)
+        return Response(serializers.TemplateShape(template(entry)).data)
 
 
 def _apply(actor: User, api: ApiInstance, body: dict[str, Any], *, allow_duplicated: bool) -> PolicyBinding:

@@ -11,8 +11,7 @@ from apis.status import ApiStatus
 from console.models import Environment
 from console.rest.shapes import date
 from gateways.models import Gateway
-from policies import catalog
-from policies.contract import CATALOG_GROUP, Policy
+from policies.contract import CATALOG_GROUP
 
 Shape = dict[str, Any]
 
@@ -206,38 +205,6 @@ def _implementation(binding: PolicyBinding) -> Shape:
         "version": binding.policy_version,
         "technology": "flexGateway",
         "minRuntimeVersion": "1.0.0",
-    }
-
-
-def template(entry: Policy[Any]) -> Shape:
-    """An entry of the catalog, its parameters at the first level."""
-    schema = entry.config.model_json_schema()
-    needed = schema.get("required", ())
-    return {
-        "id": entry.name,
-        "groupId": CATALOG_GROUP,
-        "assetId": entry.name,
-        "version": entry.version,
-        "name": entry.title,
-        "category": str(entry.category),
-        "description": entry.summary,
-        "type": "system",
-        "isOOTB": True,
-        "resourceLevelSupported": entry.is_resource_level,
-        "documentation": catalog.readme(entry),
-        "configuration": [
-            {
-                "propertyName": name,
-                "name": field.get("title", name),
-                "description": field.get("description", ""),
-                "type": field.get("type", "object"),
-                "optional": name not in needed,
-                "sensitive": bool(field.get("writeOnly")),
-                "allowMultiple": field.get("type") == "array",
-                "defaultValue": field.get("default"),
-            }
-            for name, field in schema.get("properties", {}).items()
-        ],
     }
 
 

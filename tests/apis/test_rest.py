@@ -516,6 +516,10 @@ class TestPolicies:
         assert entry["configuration"][0]["propertyName"] == "rateLimits"
         assert entry["configuration"][0]["optional"] is False
         assert rest("GET", f"{base}/rate-limiting-flex").data == entry
+        limits, selector = entry["configuration"][:2]
+        assert (limits["type"], limits["allowMultiple"]) == ("object", True)
+        assert [one["type"] for one in limits["configuration"]] == ["integer", "integer"]
+        assert (selector["type"], selector["optional"], selector["allowMultiple"]) == ("string", True, False)
         refused(rest("GET", f"{base}/nothing"), 404)
 
 

@@ -1,0 +1,53 @@
+"""The catalog's policies as clients of Anypoint read them: as templates with their parameters."""
+
+from typing import Any
+
+from policies import catalog
+from policies.contract import CATALOG_GROUP, Policy
+from policies.schema import Schema, resolve
+
+Shape = dict[str, Any]
+
+
+def template(entry: Policy[Any]) -> Shape:
+    schema = entry.config.model_json_schema(by_alias=True)
+    return {
+        "id": entry.name,
+        "groupId": CATALOG_GROUP,
+        "assetId": entry.name,
+        "version": entry.version,
+        "name": entry.title,
+        "category": str(entry.category),
+        "description": entry.summary,
+        "type": "system",
+        "isOOTB": True,
+        "resourceLevelSupported": entry.is_resource_level,
+        "documentation": catalog.readme(entry),
+        "configuration": _parameters(schema, schema),
+    }
+
+
+def _parameters(schema: Schema, root: Schema) -> list[Shape]:
+    needed = schema.get("required", ())
+    return [
+        _parameter(name, resolve(part, root), name in needed, root)
+        for name, part in schema.get("properties", {}).items()
+    ]
+
+
+def _parameter(name: str, part: Schema, is_needed: bool, root: Schema) -> Shape:
+    """For a list, `type`, `options` and `configuration` are those of one entry."""
+    is_list = part.get("type") == "array"
+    one = resolve(part.get("items", {}), root) if is_list else part
+    return {
+        "propertyName": name,
+        "name": part.get("title", name),
+        "description": part.get("description", ""),
+        "type": one.get("type", "object"),
+        "optional": not is_needed,
+        "sensitive": bool(one.get("writeOnly")),
+        "allowMultiple": is_list,
+        "defaultValue": part.get("default"),
+        "options": [{"name": str(value), "value": value} for value in one.get("enum", ())],
+        "configuration": _parameters(one, root),
+    }
