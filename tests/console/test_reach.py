@@ -1,0 +1,176 @@
+"""What people reach of another organization's things, and viewers of what they may only look at."""
+
+from dataclasses import dataclass
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from apis.models import ApiInstance, PolicyBinding
+from console.models import AuditEntry, ConnectedApp, Environment, Role, User
+from gateways.models import Gateway, RegistrationToken, Replica
+from tests.console.addresses import Address, addresses
+from tests.console.conftest import LogIn
+from tests.factories import (
+    make_api,
+    make_environment,
+    make_gateway,
+    make_organization,
+    make_replica,
+    make_role,
+    make_user,
+)
+from tests.rest import Rest
+
+KINDS = (
+    ("gateway_token", "token"),
+    ("gateway", "gateway"),
+    ("environment_add", "organization"),
+    ("organization", "organization"),
+    ("environment", "environment"),
+    ("connected_app", "app"),
+    ("role", "role"),
+    ("user", "user"),
+    ("api", "api"),
+    ("policy_add", "api"),
+)
+"""What `pk` is, by how an address's name begins."""
+ABOUT = {
+    "organization_id": "organization",
+    "environment_id": "environment",
+    "api_id": "api",
+    "policy_id": "policy",
+    "gateway_id": "gateway",
+    "deployment_id": "api",
+    "binding": "policy",
+    "replica": "replica",
+}
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+FORM = {
+    "name": "Mine",
+    "type": "sandbox",
+    "role": "viewer",
+    "active": "0",
+    "username": "mallory",
+    "go": "deploy",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """An environment with one of everything in it; `ids` by the kind of thing."""
+
+    environment: Environment
+    ids: dict[str, object]
+
+    def path(self, address: Address) -> str:
+        """The address of a thing of this place."""
+        return address.filled(lambda name, _: self._id(address, name))
+
+    def _id(self, address: Address, argument: str) -> object:
+        if argument == "name":
+            return "rate-limiting"
+        kind = ABOUT.get(argument) or next(kind for start, kind in KINDS if address.name.startswith(start))
+        return self.ids[kind]
+
+
+def make_place(name: str) -> Place:
+    environment = make_environment(make_organization(name))
+    owner, organization = make_user(), environment.organization
+    gateway = make_gateway(environment)
+    api = make_api(gateway)
+    token = RegistrationToken.objects.create(
+        token_hash=name, environment=environment, created_by=owner, expires_at=timezone.now()
+    )
+    ids = {
+        "organization": organization.pk,
+        "environment": environment.pk,
+        "gateway": gateway.pk,
+        "replica": make_replica(gateway).pk,
+        "token": token.pk,
+        "api": api.pk,
+        "policy": PolicyBinding.objects.create(api=api, policy="cors", order=1).pk,
+        "user": owner.pk,
+        "role": make_role(owner, organization).pk,
+        "app": ConnectedApp.objects.create(name="app", organization=organization, owner=owner).pk,
+    }
+    return Place(environment, ids)
+
+
+def is_about_something(address: Address) -> bool:
+    return any(name == "pk" or name in ABOUT for name, _ in address.arguments)
+
+
+ABOUT_SOMETHING = [address for address in addresses() if is_about_something(address)]
+PAGES = [address for address in ABOUT_SOMETHING if not address.name.startswith("rest_")]
+REST = [address for address in ABOUT_SOMETHING if address.name.startswith("rest_")]
+
+
+def named(address: Address) -> str:
+    return address.name
+
+
+@pytest.fixture
+def theirs(db: None) -> Place:
+    return make_place("Rival")
+
+
+@pytest.mark.parametrize("address", PAGES, ids=named)
+def test_no_page_of_another_organizations_thing_is_found(
+    address: Address, theirs: Place, admin: Client
+) -> None:
+    for headers in ({}, {"HX-Request": "true"}):
+        read = admin.get(theirs.path(address), headers=headers)
+        written = admin.post(theirs.path(address), FORM, headers=headers)
+
+        assert read.status_code in (404, 405)
+        assert written.status_code == 404
+    nothing_changed(theirs)
+
+
+@pytest.mark.parametrize("address", REST, ids=named)
+def test_rest_finds_nothing_of_another_organization(
+    address: Address, theirs: Place, administrator: User, environment: Environment
+) -> None:
+    ours = Place(
+        environment,
+        theirs.ids | {"organization": environment.organization_id, "environment": environment.pk},
+    )
+    places = [theirs, ours] if {"api_id", "gateway_id"} & dict(address.arguments).keys() else [theirs]
+    rest = Rest(administrator)
+
+    for place in places:
+        for method in METHODS:
+            assert rest(method, place.path(address), {}).status_code in (404, 405)
+    nothing_changed(theirs)
+
+
+@pytest.mark.parametrize("address", PAGES, ids=named)
+def test_a_viewer_changes_nothing_on_a_page(address: Address, theirs: Place, log_in: LogIn) -> None:
+    viewer = make_user()
+    make_role(viewer, theirs.environment.organization, Role.Name.VIEWER)
+
+    answer = log_in(viewer).post(theirs.path(address), FORM)
+
+    assert answer.status_code in (200, 302, 403, 404, 405)
+    nothing_changed(theirs)
+
+
+@pytest.mark.parametrize("address", REST, ids=named)
+def test_a_viewer_changes_nothing_by_rest(address: Address, theirs: Place) -> None:
+    viewer = make_user()
+    make_role(viewer, theirs.environment.organization, Role.Name.VIEWER)
+    rest = Rest(viewer)
+
+    for method in METHODS[1:]:
+        assert rest(method, theirs.path(address), {}).status_code in (403, 404, 405)
+    nothing_changed(theirs)
+
+
+def nothing_changed(place: Place) -> None:
+    gateway = Gateway.objects.get(pk=place.ids["gateway"])
+    assert (gateway.generation, gateway.is_revoked) == (0, False)
+    for model, kind in ((ApiInstance, "api"), (Replica, "replica"), (Role, "role"), (ConnectedApp, "app")):
+        assert model.objects.filter(pk=place.ids[kind]).exists()
+    assert User.objects.get(pk=place.ids["user"]).is_active
+    assert not AuditEntry.objects.exists()
