@@ -16,4 +16,5 @@ urlpatterns = [
     path("", include("console.rest.urls")),
 ]
 
+handler400 = "console.refused.bad_request"
 handler500 = "console.away.server_error"

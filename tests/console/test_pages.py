@@ -166,6 +166,16 @@ def test_an_unknown_address_gets_a_designed_page(admin: Client) -> None:
     assert "There is nothing at this address." in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    "form", [{"name": "x" * 6_000_000}, {f"field{number}": "" for number in range(10_001)}]
+)
+def test_a_form_over_the_limits_is_told_them(admin: Client, form: dict[str, str]) -> None:
+    answer = admin.post("/gateways/add", form)
+
+    assert answer.status_code == 413
+    assert "5.0\xa0MB of text and 10,000 fields. Nothing was saved." in answer.content.decode()
+
+
 def test_a_refusal_tells_why(viewer: Client) -> None:
     answer = viewer.get("/administration/users")
 
