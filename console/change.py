@@ -57,6 +57,18 @@ def reset_password(actor: User, user: User) -> str:
 
 
 @transaction.atomic
+def set_own_password(user: User, password: str) -> None:
+    """What was logged in with the old one ends: REST tokens at once, sessions with their next request."""
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    user.access_tokens.all().delete()
+    if organization := user.organizations().first():
+        _record(
+            user, Action.UPDATE, user, organization, before={"password": "old"}, after={"password": "new"}
+        )
+
+
+@transaction.atomic
 def set_active(actor: User, user: User, is_active: bool) -> None:
     """A deactivated user cannot log in, and their tokens stop working."""
     if user == actor:

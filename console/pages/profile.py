@@ -3,11 +3,14 @@
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse_lazy
 
+from console import change
 from console.scope import Request
 
 
@@ -18,8 +21,11 @@ class ProfilePage(PasswordChangeView):
     success_url = reverse_lazy("profile")
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        """This browser's session goes on; every other one ends."""
+        change.set_own_password(self.request.user, form.cleaned_data["new_password1"])
+        update_session_auth_hash(self.request, self.request.user)
         messages.success(self.request, "Your password was changed.")
-        return super().form_valid(form)
+        return redirect(self.get_success_url())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         roles = self.request.user.roles.select_related("organization", "environment")

@@ -3,8 +3,10 @@
 import pytest
 from django.test import Client
 
-from console.models import Environment, Role, User
+from console.models import AuditEntry, Environment, Role, User
+from tests.console.conftest import LogIn
 from tests.factories import make_environment, make_gateway, make_organization, make_role, make_user
+from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
 
@@ -141,3 +143,20 @@ def test_a_password_is_changed_by_its_owner(admin: Client, administrator: User) 
     administrator.refresh_from_db()
     assert answer.status_code == 302
     assert administrator.check_password("tall-fine-oak-7")
+    assert admin.get("/profile").status_code == 200
+    assert AuditEntry.objects.get().diff == {"password": ["old", "new"]}
+
+
+def test_what_was_logged_in_with_the_old_password_ends(
+    admin: Client, administrator: User, log_in: LogIn
+) -> None:
+    elsewhere, rest = log_in(administrator), Rest(administrator)
+    assert rest("GET", "/accounts/api/me").status_code == 200
+
+    admin.post(
+        "/profile",
+        {"old_password": "secret", "new_password1": "tall-fine-oak-7", "new_password2": "tall-fine-oak-7"},
+    )
+
+    assert rest("GET", "/accounts/api/me").status_code == 401
+    assert elsewhere.get("/profile").status_code == 302
