@@ -60,7 +60,7 @@ class ReplicaFacts(Model):
     name: str
     version: str
     envoy_version: str = ""
-    control_url: str = Field("", max_length=200, pattern=r"^(https?://\S+)?$")
+    control_url: str = Field("", max_length=200, pattern=r"^(https?://[^\s/?#@]+(/[^\s?#]*)?)?$")
     started_at: datetime
 
 

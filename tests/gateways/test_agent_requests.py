@@ -75,6 +75,19 @@ def test_malformed_heartbeat_is_refused_by_field(fields: dict[str, object]) -> N
     assert answer.json()["message"]
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["http://inside/secrets?", "http://inside/#", "http://user:word@inside", "ftp://inside", "http://a b"],
+)
+def test_a_control_url_says_host_port_and_prefix_alone(url: str) -> None:
+    replica = SigningReplica()
+
+    answer = replica.heartbeat(control_url=url)
+
+    assert answer.status_code == 400
+    assert "control" in answer.json()["message"]
+
+
 def test_token_of_another_algorithm_is_refused() -> None:
     replica = SigningReplica()
     unsigned = "Bearer eyJhbGciOiJub25lIn0.eyJpc3MiOiIifQ."
