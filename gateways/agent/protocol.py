@@ -106,7 +106,8 @@ class HeartbeatAnswer(Model):
     heartbeat_seconds: int
 
 
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""What a column of the console's database holds."""
 Label = Annotated[str, Field(max_length=255)]
 Buckets = dict[Annotated[int, Field(ge=0, le=LARGEST)], Count]
 
@@ -122,7 +123,7 @@ class TrafficCount(Model):
     status: Annotated[int, Field(ge=0, le=999)]
     policy: Label = ""
     application: Label = ""
-    requests: Annotated[int, Field(ge=1)]
+    requests: Annotated[Count, Field(ge=1)]
     received_bytes: Count = 0
     sent_bytes: Count = 0
     total: Buckets
@@ -137,7 +138,7 @@ class ResourceCount(Model):
     api: Label
     method: Label
     resource: Label
-    requests: Annotated[int, Field(ge=1)]
+    requests: Annotated[Count, Field(ge=1)]
     client_errors: Count = 0
     server_errors: Count = 0
     total: Buckets

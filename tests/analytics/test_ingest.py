@@ -158,6 +158,7 @@ def test_the_endpoint_refuses_what_it_should() -> None:
 
     assert post(replica, batch, surprise=1).status_code == 400
     assert post(replica, batch, start=-1).status_code == 400
+    assert post(replica, batch, end=2**63).status_code == 400
     assert post(replica, batch, replica="another").status_code == 403
     assert replica.post(TRAFFIC, {}, authorization="Bearer nonsense").status_code == 401
     assert replica.post(TRAFFIC, {"file": "x" * 5_000_000}).status_code == 413
