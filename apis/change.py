@@ -2,6 +2,7 @@
 
 Each is atomic, takes who does it, raises ValidationError with `{field: [messages]}`, writes the audit
 entry, raises the gateway's generation when what runs there changes, and pushes after the commit.
+Locks are taken in one order: gateways, the API, its organization, whose catalog may get an asset.
 """
 
 from dataclasses import replace
@@ -40,12 +41,23 @@ __all__ = [
     "warnings",
 ]
 
+FROM_DRAFT = (
+    "gateway",
+    "protocol",
+    "port",
+    "base_path",
+    "label",
+    "consumer_endpoint",
+    "description",
+    "tags",
+)
 NO_GATEWAY = "Choose the gateway to deploy to."
 
 
 @transaction.atomic
 def create_api(actor: User, environment: Environment, draft: ApiDraft, deploy: bool = False) -> ApiInstance:
     ledger.lock(draft.gateway)
+    environment.organization.lock()
     check(environment, draft)
     if deploy and draft.gateway is None:
         raise ValidationError({"gateway": [NO_GATEWAY]})
@@ -66,7 +78,8 @@ def create_api(actor: User, environment: Environment, draft: ApiDraft, deploy: b
 def edit_api(actor: User, api: ApiInstance, draft: ApiDraft) -> ApiInstance:
     """Make the API what the draft says; when it is deployed, on the gateway too, or on both of a move."""
     before_gateway = api.gateway
-    ledger.lock(before_gateway, draft.gateway)
+    ledger.lock(before_gateway, draft.gateway, api=api)
+    api.environment.organization.lock()
     check(api.environment, draft, api)
     if api.is_deployed and draft.gateway is None:
         raise ValidationError(
@@ -77,7 +90,7 @@ def edit_api(actor: User, api: ApiInstance, draft: ApiDraft) -> ApiInstance:
     api.asset = (
         draft.asset if isinstance(draft.asset, Asset) else _new_asset(actor, api.environment, draft.asset)
     )
-    api.save()
+    api.save(update_fields=[*FROM_DRAFT, "asset", "updated_at"])
     _save_routes(api, draft)
     after = ledger.facts(api)
     if api.is_deployed and after != before:
@@ -88,7 +101,7 @@ def edit_api(actor: User, api: ApiInstance, draft: ApiDraft) -> ApiInstance:
 
 @transaction.atomic
 def delete_api(actor: User, api: ApiInstance) -> None:
-    ledger.lock(api.gateway)
+    ledger.lock(api.gateway, api=api)
     ledger.record(actor, AuditEntry.Action.DELETE, api, before=ledger.facts(api))
     if api.is_deployed:
         ledger.bump(api, api.gateway)
@@ -101,12 +114,12 @@ def deploy_api(actor: User, api: ApiInstance, gateway: Gateway | None = None) ->
     before_gateway, goal = api.gateway, gateway or api.gateway
     if goal is None:
         raise ValidationError({"gateway": [NO_GATEWAY]})
-    ledger.lock(before_gateway, goal)
+    ledger.lock(before_gateway, goal, api=api)
     before = ledger.facts(api)
     left = before_gateway if api.is_deployed else None
     check(api.environment, replace(draft_of(api), gateway=goal), api)
     api.gateway, api.is_deployed, api.deployed_at = goal, True, timezone.now()
-    api.save()
+    api.save(update_fields=["gateway", "is_deployed", "deployed_at", "updated_at"])
     ledger.bump(api, left, goal)
     ledger.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=ledger.facts(api))
     return api
@@ -115,12 +128,12 @@ def deploy_api(actor: User, api: ApiInstance, gateway: Gateway | None = None) ->
 @transaction.atomic
 def undeploy_api(actor: User, api: ApiInstance) -> ApiInstance:
     """Take the API off its gateway, which stays its gateway: its port and base path remain its own."""
+    ledger.lock(api.gateway, api=api)
     if not api.is_deployed:
         return api
-    ledger.lock(api.gateway)
     before = ledger.facts(api)
     api.is_deployed = False
-    api.save()
+    api.save(update_fields=["is_deployed", "updated_at"])
     ledger.bump(api, api.gateway)
     ledger.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=ledger.facts(api))
     return api
@@ -129,21 +142,18 @@ def undeploy_api(actor: User, api: ApiInstance) -> ApiInstance:
 @transaction.atomic
 def set_deprecated(actor: User, api: ApiInstance, is_deprecated: bool) -> ApiInstance:
     """A mark for consumers; nothing changes on the gateway."""
+    ledger.lock(api=api)
     before = ledger.facts(api)
     api.is_deprecated = is_deprecated
-    api.save()
+    api.save(update_fields=["is_deprecated", "updated_at"])
     ledger.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=ledger.facts(api))
     return api
 
 
 def _fill(api: ApiInstance, draft: ApiDraft) -> None:
-    api.gateway = draft.gateway
-    api.protocol = draft.protocol
-    api.port = draft.port
+    for name in FROM_DRAFT:
+        setattr(api, name, getattr(draft, name))
     api.base_path = normalised(draft.base_path)
-    api.label = draft.label
-    api.consumer_endpoint = draft.consumer_endpoint
-    api.description = draft.description
     api.tags = list(draft.tags)
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models import F
+from django.http import Http404
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -19,10 +20,19 @@ from gateways.models import Gateway
 logger = logging.getLogger(__name__)
 
 
-def lock(*gateways: Gateway | None) -> None:
-    """Let one change at a time at these gateways, so that two cannot take one base path together."""
+def lock(*gateways: Gateway | None, api: ApiInstance | None = None) -> None:
+    """Let one change at a time at these gateways, so that two cannot take one base path together, and at
+    this API, which may have no gateway; whether it is deployed is read anew, since others change that.
+    Raises Http404 when it was deleted meanwhile: saving it would bring it back.
+    """
     ids = {gateway.pk for gateway in gateways if gateway is not None}
     list(Gateway.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk"))
+    if api is None:
+        return
+    row = ApiInstance.objects.select_for_update(no_key=True).filter(pk=api.pk).first()
+    if row is None:
+        raise Http404(f"API {api.pk} not found.")
+    api.is_deployed = row.is_deployed
 
 
 def bump(api: ApiInstance, *gateways: Gateway | None) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.http import Http404
 
 from apis import ledger
 from apis.models import ApiInstance, PolicyBinding
@@ -33,7 +34,7 @@ def apply_policy(
 ) -> PolicyBinding:
     """`policy` is a name or alias of the catalog; `order` counts from 1, None puts it last."""
     template = template_of(policy)
-    ledger.lock(api.gateway)
+    ledger.lock(api.gateway, api=api)
     public, secrets = checked(template, config)
     if not allow_duplicated and api.policies.filter(policy=template.name).exists():
         message = f"{template.title} is applied to {api} already; edit it instead."
@@ -67,7 +68,7 @@ def edit_policy(
 ) -> PolicyBinding:
     """A secret left out or "" keeps the stored one; `conditions`, `label` and `version` left None stay."""
     template = template_of(binding.policy)
-    ledger.lock(binding.api.gateway)
+    _lock(binding)
     before, secrets = _facts(binding), binding.secrets
     binding.config, binding.secrets = checked(template, merged(config, secrets))
     if conditions is not None:
@@ -91,7 +92,7 @@ def set_policy_disabled(actor: User, binding: PolicyBinding, is_disabled: bool) 
     """A disabled policy keeps its place and its configuration, and does nothing."""
     if binding.is_disabled == is_disabled:
         return binding
-    ledger.lock(binding.api.gateway)
+    _lock(binding)
     before = _facts(binding)
     binding.is_disabled = is_disabled
     binding.save()
@@ -105,7 +106,7 @@ def set_policy_disabled(actor: User, binding: PolicyBinding, is_disabled: bool) 
 @transaction.atomic
 def reorder_policies(actor: User, api: ApiInstance, ids: Sequence[int]) -> list[PolicyBinding]:
     """Run the API's policies in this order; `ids` names each of them once."""
-    ledger.lock(api.gateway)
+    ledger.lock(api.gateway, api=api)
     rows = {row.pk: row for row in api.policies.all()}
     if sorted(ids) != sorted(rows):
         named = ", ".join(map(str, rows)) or "none"
@@ -124,7 +125,7 @@ def reorder_policies(actor: User, api: ApiInstance, ids: Sequence[int]) -> list[
 @transaction.atomic
 def remove_policy(actor: User, binding: PolicyBinding) -> None:
     api = binding.api
-    ledger.lock(api.gateway)
+    _lock(binding)
     ledger.record(actor, AuditEntry.Action.DELETE, api, target=binding, before=_facts(binding))
     binding.delete()
     _save_order(list(api.policies.all()))
@@ -137,6 +138,17 @@ def template_of(policy: str) -> Policy[Any]:
         return catalog.find(policy)
     except catalog.UnknownPolicy as error:
         raise ValidationError({"policy": [str(error)]}) from error
+
+
+def _lock(binding: PolicyBinding) -> None:
+    """The binding as it is now. Raises Http404 when it was removed: saving it would bring it back."""
+    api = binding.api
+    ledger.lock(api.gateway, api=api)
+    try:
+        binding.refresh_from_db()
+    except PolicyBinding.DoesNotExist as gone:
+        raise Http404(f"Policy {binding.pk} of API {api.pk} not found.") from gone
+    binding.api = api
 
 
 def _conditions(policy: Policy[Any], given: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

@@ -115,6 +115,7 @@ def revoke_role(actor: User, role: Role) -> None:
 def create_organization(actor: User, parent: Organization, name: str) -> Organization:
     """A business group below `parent`."""
     require_administrator(actor, parent)
+    parent.lock()
     if parent.children.filter(name__iexact=name).exists():
         raise ValidationError({"name": [f"{parent} already has a business group called {name}."]})
     organization = Organization(name=name, parent=parent)
@@ -137,6 +138,7 @@ def rename_organization(actor: User, organization: Organization, name: str) -> N
 @transaction.atomic
 def create_environment(actor: User, organization: Organization, name: str, type: str) -> Environment:  # noqa: A002 — the REST field's name
     require_administrator(actor, organization)
+    organization.lock()
     environment = Environment(organization=organization, name=name, type=type)
     _clean_environment(environment)
     environment.save()
@@ -147,6 +149,7 @@ def create_environment(actor: User, organization: Organization, name: str, type:
 @transaction.atomic
 def rename_environment(actor: User, environment: Environment, name: str) -> None:
     require_administrator(actor, environment.organization)
+    environment.organization.lock()
     before = environment.name
     environment.name = name
     _clean_environment(environment)

@@ -72,6 +72,10 @@ class Organization(models.Model):
         self.path = f"{self.parent.path if self.parent else ''}{self.pk}/"
         super().save(*args, **kwargs)
 
+    def lock(self) -> None:
+        """Let one change at a time of what has its names in here, until the transaction ends."""
+        list(Organization.objects.select_for_update(no_key=True).filter(pk=self.pk))
+
     @property
     def root_id(self) -> uuid.UUID:
         return uuid.UUID(self.path.split("/")[0])

@@ -1,0 +1,132 @@
+"""Changes that are made at the same moment: each answer is one that some order of them gives."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.http import Http404
+
+from apis import change
+from apis.models import ApiInstance, Asset, PolicyBinding
+from console.models import Environment, User
+from tests.factories import make_api, make_environment, make_role, make_user
+from tests.rest import Rest
+
+AT_ONCE = 6
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    return make_user()
+
+
+@pytest.fixture
+def environment(user: User) -> Environment:
+    environment = make_environment()
+    make_role(user, environment.organization)
+    return environment
+
+
+def together(user: User, environment: Environment, ask: Callable[[Rest, int], Any]) -> list[int]:
+    """The status codes, sorted, of requests that begin at the same moment."""
+    clients, codes = [Rest(user, environment) for _ in range(AT_ONCE)], []
+    start = threading.Barrier(AT_ONCE)
+
+    def send(number: int) -> None:
+        start.wait()
+        codes.append(ask(clients[number], number).status_code)
+        connection.close()
+
+    threads = [threading.Thread(target=send, args=[number]) for number in range(AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sorted(codes)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTogether:
+    def test_one_of_several_makes_the_asset_and_the_environment(
+        self, user: User, environment: Environment
+    ) -> None:
+        body = {"spec": {"assetId": "orders", "version": "1"}, "endpoint": {"uri": "http://a"}}
+        places = f"/accounts/api/organizations/{environment.organization_id}/environments"
+
+        apis = together(user, environment, lambda rest, _: rest("POST", "AM", body))
+        environments = together(user, environment, lambda rest, _: rest("POST", places, {"name": "Test"}))
+
+        assert apis == environments == [201] + [409] * (AT_ONCE - 1)
+        assert (ApiInstance.objects.count(), Asset.objects.count()) == (1, 1)
+
+    def test_policies_get_a_place_each(self, user: User, environment: Environment) -> None:
+        body = {"spec": {"assetId": "orders", "version": "1"}, "endpoint": {"uri": "http://a"}}
+        api = Rest(user, environment)("POST", "AM", body).data["id"]
+        allowlist = {"assetId": "ip-allowlist", "configurationData": {"ips": ["10.0.0.1"]}}
+        path = f"AM/{api}/policies"
+
+        many = together(
+            user, environment, lambda rest, _: rest("POST", f"{path}?allowDuplicated=true", allowlist)
+        )
+        once = together(
+            user,
+            environment,
+            lambda rest, _: rest("POST", path, {"assetId": "cors", "configurationData": {}}),
+        )
+
+        assert many == [201] * AT_ONCE
+        assert once == [201] + [409] * (AT_ONCE - 1)
+        orders = PolicyBinding.objects.values_list("order", flat=True)
+        assert sorted(orders) == list(range(1, AT_ONCE + 2))
+
+    def test_what_several_delete_is_deleted_once(self, user: User, environment: Environment) -> None:
+        body = {"spec": {"assetId": "orders", "version": "1"}, "endpoint": {"uri": "http://a"}}
+        api = Rest(user, environment)("POST", "AM", body).data["id"]
+
+        codes = together(user, environment, lambda rest, _: rest("DELETE", f"AM/{api}"))
+
+        assert codes == [204] + [404] * (AT_ONCE - 1)
+
+
+@pytest.mark.django_db
+class TestMeanwhile:
+    def test_a_policy_removed_meanwhile_does_not_come_back(self) -> None:
+        actor, api = make_user(), make_api()
+        seen = change.apply_policy(actor, api, "cors", {})
+        change.remove_policy(actor, PolicyBinding.objects.get())
+
+        for late in (
+            lambda: change.set_policy_disabled(actor, seen, True),
+            lambda: change.edit_policy(actor, seen, {}),
+            lambda: change.remove_policy(actor, seen),
+        ):
+            with pytest.raises(Http404):
+                late()
+
+        assert not PolicyBinding.objects.exists()
+
+    def test_an_api_deleted_meanwhile_does_not_come_back(self) -> None:
+        actor, seen = make_user(), make_api(is_deployed=False)
+        change.delete_api(actor, ApiInstance.objects.get())
+
+        for late in (
+            lambda: change.set_deprecated(actor, seen, True),
+            lambda: change.deploy_api(actor, seen),
+            lambda: change.apply_policy(actor, seen, "cors", {}),
+            lambda: change.delete_api(actor, seen),
+        ):
+            with pytest.raises(Http404):
+                late()
+
+        assert not ApiInstance.objects.exists()
+
+    def test_an_api_undeployed_meanwhile_stays_so_when_it_is_edited(self) -> None:
+        actor, seen = make_user(), make_api()
+        change.undeploy_api(actor, ApiInstance.objects.get())
+
+        change.set_deprecated(actor, seen, True)
+
+        api = ApiInstance.objects.get()
+        assert (api.is_deployed, api.is_deprecated) == (False, True)
