@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -44,7 +44,7 @@ class SummaryView(APIView):
     @extend_schema(
         operation_id="apiSummary",
         tags=["analytics"],
-        parameters=[OpenApiParameter("minutes", int, description="How far back from now; 60 by default.")],
+        parameters=[SummaryQuery],
         responses=Summary,
     )
     def get(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:

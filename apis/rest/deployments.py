@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -18,6 +19,7 @@ from console.rest.errors import Conflict
 from console.rest.serializers import ErrorAnswer
 from gateways.models import Gateway
 
+NOT_DEPLOYED = 'A new one is "deployed"; PATCH or DELETE a deployment to undeploy it.'
 REFUSALS = {400: ErrorAnswer, 403: ErrorAnswer, 404: ErrorAnswer, 409: ErrorAnswer}
 
 
@@ -62,6 +64,8 @@ class DeploymentViews(ViewSet):
     def create(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
         body = reach.valid(serializers.DeploymentBody, request.data)
+        if body["expectedStatus"] != "deployed":
+            raise ValidationError({"expectedStatus": [NOT_DEPLOYED]})
         if api.is_deployed and not body["overwrite"]:
             message = f"API {api.pk} is deployed to {api.gateway}; redeploy it (PATCH), or send overwrite."
             raise Conflict(message)
@@ -113,11 +117,11 @@ def _check(api: ApiInstance, deployment_id: int) -> None:
 
 
 def _deploy(actor: User, api: ApiInstance, body: dict[str, Any]) -> None:
+    gateway = bodies.gateway_of(api.environment, body) if "targetId" in body else None
     if body.get("expectedStatus") == "undeployed":
         change.undeploy_api(actor, api)
-        return
-    gateway = bodies.gateway_of(api.environment, body) if "targetId" in body else None
-    change.deploy_api(actor, api, gateway)
+    else:
+        change.deploy_api(actor, api, gateway)
 
 
 def _shape(api: ApiInstance) -> dict[str, Any]:

@@ -6,7 +6,12 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -27,17 +32,16 @@ REFUSALS = {400: ErrorAnswer, 403: ErrorAnswer, 404: ErrorAnswer, 409: ErrorAnsw
 
 @extend_schema_view(
     list=extend_schema(
-        parameters=[
-            OpenApiParameter(
-                "fullInfo",
-                bool,
-                description="false: all, as an array; true (default): the enabled ones, in an object.",
-            )
-        ],
-        responses=serializers.PolicyShape(many=True),
+        parameters=[serializers.PolicyListQuery],
+        responses=PolymorphicProxySerializer(
+            "PolicyList",
+            [serializers.PolicyShape(many=True), serializers.ActivePolicies],
+            resource_type_field_name=None,
+            many=False,
+        ),
     ),
     create=extend_schema(
-        parameters=[OpenApiParameter("allowDuplicated", bool)],
+        parameters=[serializers.ApplyQuery],
         request=serializers.PolicyBody,
         responses={201: serializers.PolicyShape, **REFUSALS},
     ),
@@ -52,7 +56,7 @@ class PolicyViews(ViewSet):
     def list(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """The policies of an instance in the order in which they run."""
         api = reach.instance(request, organization_id, environment_id, api_id)
-        if request.query_params.get("fullInfo", "true").lower() == "false":
+        if not reach.valid(serializers.PolicyListQuery, request.query_params)["fullInfo"]:
             return Response(_list(api))
         active = [shapes.active_policy(row) for row in api.policies.all() if not row.is_disabled]
         return Response({"policies": active, "tiers": {"values": [], "version": 0}})
@@ -61,9 +65,9 @@ class PolicyViews(ViewSet):
         """Apply a policy of the catalog."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
         body = reach.valid(serializers.PolicyBody, request.data)
-        is_allowed = request.query_params.get("allowDuplicated", "").lower() == "true"
+        query = reach.valid(serializers.ApplyQuery, request.query_params)
         with bodies.client_names():
-            made = _apply(access.caller(request), api, body, allow_duplicated=is_allowed)
+            made = _apply(access.caller(request), api, body, allow_duplicated=query["allowDuplicated"])
         return Response(_shape(made), status=201)
 
     @extend_schema(

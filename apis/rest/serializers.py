@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers as s
 
 from apis.models import Asset
@@ -213,6 +214,7 @@ class AssetShape(s.Serializer[Any]):
     autodiscoveryApiName = s.CharField()
 
 
+@extend_schema_serializer(many=False)
 class AssetList(s.Serializer[Any]):
     total = s.IntegerField(help_text="Of instances.")
     assets = AssetShape(many=True)
@@ -285,6 +287,40 @@ class PolicyShape(s.Serializer[Any]):
     upstreamIds = s.ListField(child=s.CharField())
 
 
+class ActivePolicyShape(s.Serializer[Any]):
+    policyId = s.IntegerField()
+    policyTemplateId = s.CharField()
+    type = s.CharField()
+    version = s.FloatField()
+    order = s.IntegerField()
+    pointcutData = ConditionBody(many=True, allow_null=True)
+    configuration = s.DictField()
+    template = s.DictField()
+    implementationAsset = s.DictField()
+    upstreamIds = s.ListField(child=s.CharField())
+
+
+class TiersShape(s.Serializer[Any]):
+    values = s.ListField(child=s.DictField())
+    version = s.IntegerField()
+
+
+@extend_schema_serializer(many=False)
+class ActivePolicies(s.Serializer[Any]):
+    policies = ActivePolicyShape(many=True)
+    tiers = TiersShape()
+
+
+class PolicyListQuery(s.Serializer[Any]):
+    fullInfo = s.BooleanField(
+        default=True, help_text="false: all, as an array; true: the enabled ones, in an object."
+    )
+
+
+class ApplyQuery(s.Serializer[Any]):
+    allowDuplicated = s.BooleanField(default=False, help_text="Apply a policy that the API has already.")
+
+
 class TemplateShape(s.Serializer[Any]):
     id = s.CharField()
     groupId = s.CharField()
@@ -317,6 +353,7 @@ class TargetShape(s.Serializer[Any]):
     replicas = s.ListField(child=s.DictField())
 
 
+@extend_schema_serializer(many=False)
 class TargetList(s.Serializer[Any]):
     total = s.IntegerField()
     data = TargetShape(many=True)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from console.models import Environment
@@ -54,6 +55,7 @@ class EnvironmentShape(serializers.Serializer[Any]):
     clientId = serializers.CharField(allow_null=True)
 
 
+@extend_schema_serializer(many=False)
 class EnvironmentList(serializers.Serializer[Any]):
     data = EnvironmentShape(many=True)
     total = serializers.IntegerField()
@@ -94,9 +96,9 @@ class OrganizationShape(MemberShape):
 class UserShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     username = serializers.CharField()
-    firstName = serializers.CharField()
-    lastName = serializers.CharField()
-    email = serializers.CharField()
+    firstName = serializers.CharField(allow_blank=True)
+    lastName = serializers.CharField(allow_blank=True)
+    email = serializers.CharField(allow_blank=True)
     createdAt = serializers.DateTimeField()
     lastLogin = serializers.DateTimeField(allow_null=True)
     enabled = serializers.BooleanField()

@@ -422,6 +422,9 @@ class TestPolicies:
         assert active["policies"][0]["configuration"] == LIMITS
         assert active["tiers"]["values"] == []
 
+    def test_a_shape_that_does_not_exist_is_refused(self, rest: Rest, path: str) -> None:
+        refused(rest("GET", f"{path}?fullInfo=half"), 400, "fullInfo", '"half"')
+
     def test_edited_as_the_command_line_does(self, rest: Rest, path: str) -> None:
         made = rest("POST", path, policy()).data
         config = {"rateLimits": [{"maximumRequests": 9, "timePeriodInMilliseconds": 1000}]}
@@ -547,6 +550,14 @@ class TestDeployments:
         assert isinstance(made.data["id"], int)
         assert rest("GET", f"AM/{api}").data["deployment"]["targetName"] == "edge-1"
         refused(rest("POST", f"PX/{api}/deployments", body), 409, "redeploy")
+
+    def test_a_new_deployment_is_deployed(
+        self, rest: Rest, environment: Environment, gateway: Gateway
+    ) -> None:
+        api = rest("POST", "AM", manage(environment)).data["id"]
+        body = {"targetId": str(gateway.pk), "expectedStatus": "undeployed"}
+
+        refused(rest("POST", f"PX/{api}/deployments", body), 400, "expectedStatus", "PATCH or DELETE")
 
     def test_redeployed_and_undeployed(self, rest: Rest, gateway: Gateway) -> None:
         api = rest("POST", "AMX/apis", terraform(gateway)).data["id"]

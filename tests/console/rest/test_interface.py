@@ -2,6 +2,7 @@
 
 import json
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -142,6 +143,28 @@ def test_the_schema_has_no_warnings() -> None:
 
     assert "openapi: 3" in out.getvalue()
     assert "bearer" in out.getvalue()
+
+
+def test_lists_are_documented_in_the_shapes_they_have() -> None:
+    found = json.loads(Client().get("/api/schema", headers={"Accept": "application/json"}).content)
+
+    def shape(end: str) -> dict[str, Any]:
+        [path] = [path for path in found["paths"] if path.endswith(end)]
+        return found["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+
+    def ref(name: str) -> dict[str, str]:
+        return {"$ref": f"#/components/schemas/{name}"}
+
+    assert shape("/apimanager/api/v1/organizations/{organization_id}/environments/{environment_id}/apis") == (
+        ref("AssetList")
+    )
+    assert shape("/organizations/{organization_id}/environments") == ref("EnvironmentList")
+    assert shape("/gateway-targets") == ref("TargetList")
+    assert shape("/deployments") == {"type": "array", "items": ref("DeploymentShape")}
+    assert found["components"]["schemas"]["PolicyList"]["oneOf"] == [
+        {"type": "array", "items": ref("PolicyShape")},
+        ref("ActivePolicies"),
+    ]
 
 
 def test_every_operation_tells_how_it_refuses() -> None:
