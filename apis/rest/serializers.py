@@ -20,6 +20,11 @@ ASSET_TYPES = {
 }
 
 
+def _list_or_null(child: s.Serializer[Any], **options: Any) -> s.ListSerializer[Any]:
+    """`many=True, allow_null=True` would let entries be null too."""
+    return s.ListSerializer(child=child, allow_null=True, **options)
+
+
 class SpecBody(s.Serializer[Any]):
     groupId = s.UUIDField(required=False, allow_null=True, help_text="The organization, unless given.")
     assetId = s.RegexField(
@@ -85,7 +90,7 @@ class InstancePatch(s.Serializer[Any]):
 
     technology = s.CharField(required=False, allow_null=True, help_text="Only flexGateway.")
     endpoint = EndpointBody(required=False)
-    routing = RouteBody(many=True, required=False, allow_null=True)
+    routing = _list_or_null(RouteBody(), required=False)
     instanceLabel = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=255)
     endpointUri = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=200)
     description = s.CharField(required=False, allow_null=True, allow_blank=True)
@@ -247,7 +252,7 @@ class PolicyPatch(s.Serializer[Any]):
     """Every field may be left out."""
 
     configurationData = s.DictField(required=False, allow_null=True)
-    pointcutData = ConditionBody(many=True, required=False, allow_null=True)
+    pointcutData = _list_or_null(ConditionBody(), required=False)
     disabled = s.BooleanField(required=False)
     label = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=255)
     order = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=32767)
@@ -276,7 +281,7 @@ class PolicyShape(s.Serializer[Any]):
     configurationData = s.DictField()
     order = s.IntegerField()
     disabled = s.BooleanField()
-    pointcutData = ConditionBody(many=True, allow_null=True)
+    pointcutData = _list_or_null(ConditionBody())
     groupId = s.CharField()
     assetId = s.CharField()
     assetVersion = s.CharField()
@@ -293,7 +298,7 @@ class ActivePolicyShape(s.Serializer[Any]):
     type = s.CharField()
     version = s.FloatField()
     order = s.IntegerField()
-    pointcutData = ConditionBody(many=True, allow_null=True)
+    pointcutData = _list_or_null(ConditionBody())
     configuration = s.DictField()
     template = s.DictField()
     implementationAsset = s.DictField()

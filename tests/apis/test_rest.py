@@ -272,6 +272,7 @@ class TestInstances:
             ({"routing": [{"upstreams": [{"uri": "http://a", "weight": 60}]}]}, "sum to 60"),
             ({"routing": [{"upstreams": [{"uri": "http://a", "weight": "much"}]}]}, "weight"),
             ({"routing": [{"upstreams": []}]}, "upstream"),
+            ({"routing": [None]}, "routing.0: This field may not be null."),
             (
                 {"routing": [{"rules": {"path": "("}, "upstreams": [{"uri": "http://a"}]}]},
                 "routing.0.rules.path",
@@ -501,6 +502,7 @@ class TestPolicies:
                 "configurationData.keySelector",
             ),
             ({"pointcutData": [{"methodRegex": "("}]}, "pointcutData.0.methodRegex"),
+            ({"pointcutData": [None]}, "pointcutData.0: This field may not be null."),
             ({"groupId": "11111111-1111-1111-1111-111111111111"}, "holds no policies"),
             ({"upstreamIds": ["a"]}, "Outbound"),
         ],
