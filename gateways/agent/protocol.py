@@ -6,10 +6,10 @@ URL: PUT /v1/snapshot, GET /v1/status. Signed requests carry `Authorization: Bea
 of the claims in `Claims`; the two ends are told apart by `iss` and `aud`.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from gateways.agent.histogram import LARGEST
 from gateways.agent.resources import Model
@@ -20,6 +20,7 @@ CLOCK_SKEW_SECONDS = 30
 SNAPSHOT_LIMIT = 64 * 1024 * 1024
 
 Generation = Annotated[int, Field(ge=0, le=2**53)]
+Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
 Digest = Annotated[str, Field(max_length=64)]
 
 
@@ -61,7 +62,7 @@ class ReplicaFacts(Model):
     version: str
     envoy_version: str = ""
     control_url: str = Field("", max_length=200, pattern=r"^(https?://[^\s/?#@]+(/[^\s?#]*)?)?$")
-    started_at: datetime
+    started_at: Moment
 
 
 class ResourceAck(Model):
@@ -83,7 +84,7 @@ class Ack(Model):
     applied: bool
     reason: str = ""
     duration_ms: int = Field(0, ge=0, le=2**31 - 1)
-    at: datetime
+    at: Moment
     resources: tuple[ResourceAck, ...] = ()
 
 

@@ -88,6 +88,19 @@ def test_a_control_url_says_host_port_and_prefix_alone(url: str) -> None:
     assert "control" in answer.json()["message"]
 
 
+@pytest.mark.parametrize("at", ["2026-01-02T03:04:05", "0001-01-01T00:00:00+14:00"])
+def test_a_time_without_a_zone_or_before_all_clocks_is_refused(at: str) -> None:
+    replica = SigningReplica()
+    assert replica.heartbeat().status_code == 200
+    body = replica.heartbeat_body()
+
+    heartbeat = replica.post(HEARTBEATS, body | {"replica": body["replica"] | {"startedAt": at}})
+    ack = replica.ack(0, at=at)
+
+    assert (heartbeat.status_code, ack.status_code) == (400, 400)
+    assert "startedAt" in heartbeat.json()["message"]
+
+
 def test_token_of_another_algorithm_is_refused() -> None:
     replica = SigningReplica()
     unsigned = "Bearer eyJhbGciOiJub25lIn0.eyJpc3MiOiIifQ."
