@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import models
 
-from console.models import AuditEntry, Environment, Organization, User
+from console.models import AuditEntry, AuditEntryQuerySet, Environment, Organization, User
 
 HIDDEN = "••••••"
 
@@ -41,7 +41,7 @@ def record(
     )
 
 
-def history(target: models.Model) -> models.QuerySet[AuditEntry]:
+def history(target: models.Model) -> AuditEntryQuerySet:
     """The entries of one object, newest first."""
     return AuditEntry.objects.filter(object_type=target._meta.model_name, object_id=str(target.pk))
 

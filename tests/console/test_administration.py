@@ -5,6 +5,7 @@ import re
 import pytest
 from django.test import Client
 
+from console import audit
 from console.models import AccessToken, AuditEntry, ConnectedApp, Environment, Organization, Role, User
 from tests.factories import (
     make_environment,
@@ -204,6 +205,24 @@ def test_a_renewed_secret_ends_the_old_ones_tokens(
     app.refresh_from_db()
     assert app.secret_hash != before
     assert not AccessToken.objects.exists()
+
+
+def test_a_persons_page_tells_nothing_of_what_another_organization_did(
+    admin: Client, environment: Environment
+) -> None:
+    person, rival = make_user("both"), make_organization("Rival")
+    make_role(person, environment.organization, Role.Name.VIEWER)
+    make_role(person, rival, Role.Name.VIEWER)
+    audit.record(
+        make_user("rivals-admin"),
+        AuditEntry.Action.UPDATE,
+        person,
+        organization=rival,
+        before={"password": "old"},
+        after={"password": "new"},
+    )
+
+    assert "rivals-admin" not in admin.get(f"/administration/users/{person.pk}").content.decode()
 
 
 def test_the_audit_log_tells_before_and_after(admin: Client, environment: Environment) -> None:

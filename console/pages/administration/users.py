@@ -55,7 +55,7 @@ def user(request: Request, pk: object) -> HttpResponse:
         if attempt(form, lambda: grant(facts["environment"])):
             messages.success(request, f"{person} has the role now.")
             return redirect("user", pk)
-    context = {"person": person, "form": form, "entries": audit.history(person)[:20]}
+    context = {"person": person, "form": form, "entries": audit.history(person).visible_to(request.user)[:20]}
     return render(request, "console/administration/user.html", context, status=_status(form))
 
 
