@@ -192,12 +192,18 @@ def create_connected_app(actor: User, organization: Organization, name: str) -> 
 
 @transaction.atomic
 def renew_secret(actor: User, app: ConnectedApp) -> str:
-    """A new secret, to be shown once; the old one and every token got with it stop working."""
+    """A new secret, to be shown once; the old one and every token got with it stop working.
+
+    The app acts with the roles of who renewed it from now on: else whoever administers its organization
+    could take on its owner's roles everywhere.
+    """
     require_administrator(actor, app.organization)
-    secret = app.renew_secret()
-    app.save(update_fields=["secret_hash"])
+    before = {"secret": "old", "owner": app.owner.get_username()}
+    secret, app.owner = app.renew_secret(), actor
+    app.save(update_fields=["secret_hash", "owner"])
     app.accesstoken_set.all().delete()
-    _record(actor, Action.UPDATE, app, app.organization, before={"secret": "old"}, after={"secret": "new"})
+    after = {"secret": "new", "owner": actor.get_username()}
+    _record(actor, Action.UPDATE, app, app.organization, before=before, after=after)
     return secret
 
 

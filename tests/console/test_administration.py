@@ -207,6 +207,20 @@ def test_a_renewed_secret_ends_the_old_ones_tokens(
     assert not AccessToken.objects.exists()
 
 
+def test_a_renewed_app_acts_with_the_roles_of_who_renewed_it(
+    admin: Client, administrator: User, environment: Environment
+) -> None:
+    everything = make_user("root", is_superuser=True)
+    app = ConnectedApp.objects.create(name="ci", organization=environment.organization, owner=everything)
+
+    page = admin.post(f"/administration/apps/{app.pk}/renew").content.decode()
+
+    app.refresh_from_db()
+    assert app.owner == administrator
+    assert "shown once" in page
+    assert AuditEntry.objects.get().diff["owner"] == ["root", "ada"]
+
+
 def test_a_persons_page_tells_nothing_of_what_another_organization_did(
     admin: Client, environment: Environment
 ) -> None:
