@@ -71,6 +71,12 @@ def test_who_is_not_staff_does_not_get_in(viewer: Client) -> None:
     assert viewer.get("/admin/console/user/").status_code == 302
 
 
+def test_a_password_is_changed_where_that_is_audited(root: Client) -> None:
+    answer = root.get("/admin/password_change/")
+
+    assert (answer.status_code, answer["Location"]) == (302, "/profile")
+
+
 def test_a_change_in_the_admin_is_audited_with_what_it_was(root: Client) -> None:
     environment = Environment.objects.get()
     fields = {"name": "Renamed", "type": "sandbox", "organization": environment.organization_id}
