@@ -10,6 +10,18 @@ from gateways.agent.resources import AnyResource
 
 Path = tuple[str | int, ...]
 
+_WANTED = {
+    "string": "text; put it in quotes",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "tuple": "a list",
+    "list": "a list",
+    "dict": "a mapping of names to values",
+    "model": "a mapping of names to values",
+}
+"""By how the types of pydantic's mistakes begin: "int_parsing", "tuple_type" and so on."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -68,8 +80,10 @@ def _message(kind: str, message: str) -> str:
         return "there is no such field; check its spelling"
     if kind in ("missing", "union_tag_not_found"):
         return "is missing"
-    if kind == "string_type":
-        return "must be text; put it in quotes"
+    if kind.endswith(("_type", "_parsing", "_from_float")) and (
+        wanted := _WANTED.get(kind.partition("_")[0])
+    ):
+        return f"must be {wanted}"
     if kind == "union_tag_invalid":
         return f"is not one of {message.rpartition(': ')[2]}"
     message = message.removeprefix("Value error, ")

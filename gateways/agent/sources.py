@@ -11,12 +11,17 @@ import yaml
 from pydantic import ValidationError
 
 from gateways.agent import resources as r
+from gateways.agent.documents import BadYaml, documents
 from gateways.agent.faults import Fault, dotted, explained
 
 _SUFFIXES = (".yaml", ".yml")
 _VERSIONS = ("gateway.mulesoft.com/v1alpha1", "gateway.mulesoft.com/v1beta1")
 _VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _LITERAL = re.compile(r"\$(\$+[A-Za-z_][A-Za-z0-9_]*)")
+_MAY_BE_EMPTY = frozenset(("annotations", "config", "policies", "routes", "rules", "services"))
+"""Fields that count as left out when nothing stands behind the name. None of them chooses what is meant."""
+
+Key = tuple[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,7 @@ class Loaded:
 
     def located(self, faults: Iterable[Fault]) -> Iterator[Problem]:
         """The faults of these resources, with file and line."""
-        known: dict[tuple[str, tuple[str, str]], Document]
-        known = {(one.resource.kind, one.resource.key): one for one in self.documents}
+        known = {_key(one.resource): one for one in self.documents}
         for fault in faults:
             yield known[fault.kind, (fault.namespace, fault.name)].problem(fault)
 
@@ -76,7 +80,7 @@ class Loaded:
 @dataclass
 class _Reading:
     environ: Mapping[str, str]
-    documents: list[Document] = field(default_factory=list)
+    documents: dict[Key, Document] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -85,14 +89,14 @@ def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
     reading = _Reading(environ)
     for path in sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES and path.is_file()):
         _read(reading, path, path.read_bytes())
-    return Loaded(tuple(reading.documents), tuple(reading.problems))
+    return Loaded(tuple(reading.documents.values()), tuple(reading.problems))
 
 
 def load_text(text: str, environ: Mapping[str, str] = os.environ, file: Path = Path("-")) -> Loaded:
     """The documents of one text."""
     reading = _Reading(environ)
     _read(reading, file, text.encode())
-    return Loaded(tuple(reading.documents), tuple(reading.problems))
+    return Loaded(tuple(reading.documents.values()), tuple(reading.problems))
 
 
 def line_of(node: yaml.Node, path: Iterable[str | int]) -> int:
@@ -113,19 +117,11 @@ def line_of(node: yaml.Node, path: Iterable[str | int]) -> int:
 
 
 def _read(reading: _Reading, file: Path, content: bytes) -> None:
-    loader: yaml.SafeLoader | None = None
     try:
-        loader = yaml.SafeLoader(content)
-        while loader.check_node():
-            node = loader.get_node()
-            if node is not None:
-                _check_keys(node)
-                _document(reading, file, node, loader.construct_document(node))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reading.problems.append(_broken(file, error))
-    finally:
-        if loader is not None:
-            loader.dispose()
+        for node, data in documents(content):
+            _document(reading, file, node, data)
+    except BadYaml as error:
+        reading.problems.append(Problem(file, error.line, str(error)))
 
 
 def _document(reading: _Reading, file: Path, node: yaml.Node, data: Any) -> None:
@@ -153,16 +149,14 @@ def _document(reading: _Reading, file: Path, node: yaml.Node, data: Any) -> None
             path = where[1:] if where and where[0] == data.get("kind") else where
             reading.problems.append(_at(file, node, data, path, message))
         return
-    first = next((one for one in reading.documents if _same(one.resource, resource)), None)
-    if first is not None:
+    first = reading.documents.setdefault(_key(resource), made := Document(resource, file, node))
+    if first is not made:
         text = f"is already defined at {first.file}:{first.line}; choose another name"
         reading.problems.append(_at(file, node, data, ("metadata", "name"), text))
-        return
-    reading.documents.append(Document(resource, file, node))
 
 
-def _same(one: r.AnyResource, other: r.AnyResource) -> bool:
-    return (one.kind, one.key) == (other.kind, other.key)
+def _key(resource: r.AnyResource) -> Key:
+    return resource.kind, resource.key
 
 
 def _at(file: Path, node: yaml.Node, data: dict[str, Any], path: tuple[str | int, ...], text: str) -> Problem:
@@ -183,10 +177,14 @@ def _variables(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[t
 
 def _resolved(value: Any, environ: Mapping[str, str], in_config: bool = False) -> Any:
     """The value with the variables inside any `config` replaced by the environment's, and `$$` before a
-    name by a `$` that begins no variable.
+    name by a `$` that begins no variable; without what is empty, outside of them.
     """
     if isinstance(value, dict):
-        return {key: _resolved(one, environ, in_config or key == "config") for key, one in value.items()}
+        return {
+            key: _resolved(one, environ, in_config or key == "config")
+            for key, one in value.items()
+            if one is not None or in_config or key not in _MAY_BE_EMPTY
+        }
     if isinstance(value, list):
         return [_resolved(one, environ, in_config) for one in value]
     if isinstance(value, str) and in_config and (match := _VARIABLE.fullmatch(value)):
@@ -194,26 +192,3 @@ def _resolved(value: Any, environ: Mapping[str, str], in_config: bool = False) -
     if isinstance(value, str) and in_config and (match := _LITERAL.fullmatch(value)):
         return match[1]
     return value
-
-
-def _check_keys(node: yaml.Node) -> None:
-    """YAML readers keep the last of two equal keys without a word. Raises MarkedYAMLError."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[Any] = set()
-        for key, value in node.value:
-            if key.value in seen and isinstance(key, yaml.ScalarNode):
-                raise yaml.MarkedYAMLError(
-                    problem=f'"{key.value}" is given twice', problem_mark=key.start_mark
-                )
-            if isinstance(key, yaml.ScalarNode):
-                seen.add(key.value)
-            _check_keys(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for one in node.value:
-            _check_keys(one)
-
-
-def _broken(file: Path, error: yaml.YAMLError | UnicodeDecodeError) -> Problem:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return Problem(file, error.problem_mark.line + 1, f"the YAML is broken: {error.problem}")
-    return Problem(file, 1, f"the file is not YAML: {' '.join(str(error).split())}")

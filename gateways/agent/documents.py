@@ -1,0 +1,161 @@
+"""The documents of a YAML file, refused where reading them would harm the gateway that reads."""
+
+import codecs
+from collections.abc import Iterator
+from contextlib import suppress
+from math import isfinite
+from typing import Any
+
+import yaml
+
+# The parser in C takes an eighth of the time of the one in Python.
+if yaml.__with_libyaml__:
+    from yaml import CSafeLoader as _SafeLoader
+else:
+    from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]  # the two share no base
+
+MOST_LEVELS = 100
+"""Of nesting; what comes after parsing calls itself for each."""
+
+MOST_VALUES = 250_000
+"""In one document, with what an alias stands for counted each time: nine lines can stand for 10^9."""
+
+_TAG = "tag:yaml.org,2002:"
+_PLAIN = tuple(_TAG + name for name in ("null", "bool", "int", "float", "str", "seq", "map"))
+_KEYS = (f"{_TAG}str", f"{_TAG}merge")
+
+
+class BadYaml(ValueError):
+    """The text says what is wrong; `line` counts from 1."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(reason)
+        self.line = line
+
+
+def documents(content: bytes) -> Iterator[tuple[yaml.Node, Any]]:
+    """Each document's node, and its value of what JSON knows alone. Raises BadYaml where reading ends."""
+    _check_encoding(content)
+    deep = _line_too_deep(content)
+    if deep is not None:
+        raise BadYaml(deep, f"the YAML is broken: it is more than {MOST_LEVELS} levels deep")
+    loader = _Loader(content)
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            assert node is not None
+            _weigh(node, {})
+            yield node, loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        raise BadYaml(_line(error.problem_mark), f"the YAML is broken: {error.problem}") from None
+    except yaml.reader.ReaderError as error:
+        line = _line_at(content, error.position)
+        raise BadYaml(line, f"the file is not YAML: {error.reason}") from None
+    finally:
+        loader.dispose()
+
+
+class _Loader(_SafeLoader):
+    """Knows no dates: they are text, as they are to Flex Gateway."""
+
+
+def _plain(loader: Any, node: yaml.Node) -> Any:
+    """Raises MarkedYAMLError for what its tag does not fit, and for what JSON cannot hold."""
+    try:
+        value = _SafeLoader.yaml_constructors[node.tag](loader, node)
+    except (ValueError, KeyError):
+        kind = node.tag.removeprefix(_TAG)
+        raise _error(f"this is no value of type {kind}; put text in quotes", node) from None
+    if isinstance(value, float) and not isfinite(value):
+        raise _error("this is not a number that can be counted with; put text in quotes", node)
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise _error("the number has more than 64 bits; put text in quotes", node)
+    return value
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag != f"{_TAG}timestamp"]
+    for first, known in _SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.yaml_constructors = {
+    None: _SafeLoader.yaml_constructors[None],
+    **{tag: _SafeLoader.yaml_constructors[tag] for tag in _PLAIN},
+    **{f"{_TAG}{name}": _plain for name in ("bool", "int", "float")},
+}
+
+
+def _check_encoding(content: bytes) -> None:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        line = _line_at(content, error.start)
+        raise BadYaml(line, "the file is not UTF-8 text; save it in that encoding") from None
+
+
+def _line_too_deep(content: bytes) -> int | None:
+    """Asked of the parser's events, as the parser in C dies of what is nested too deeply."""
+    depth = 0
+    # What else is wrong is told when the documents before it have been read.
+    with suppress(yaml.YAMLError):
+        for event in yaml.parse(content, Loader=_Loader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > MOST_LEVELS:
+                    return _line(event.start_mark)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+    return None
+
+
+def _weigh(node: yaml.Node, known: dict[int, tuple[int, int] | None]) -> tuple[int, int]:
+    """How many values and levels it holds, aliases followed. Looks at a node once. Raises MarkedYAMLError."""
+    if id(node) in known:
+        found = known[id(node)]
+        if found is None:
+            raise _error("an alias stands inside of what it stands for", node)
+        return found
+    known[id(node)] = None
+    values, levels = 1, 0
+    for child in _children(node):
+        below = _weigh(child, known)
+        values, levels = values + below[0], max(levels, below[1])
+    if values > MOST_VALUES:
+        raise _error(f"it holds more than {MOST_VALUES} values, aliases followed", node)
+    if levels >= MOST_LEVELS:
+        raise _error(f"it is more than {MOST_LEVELS} levels deep, aliases followed", node)
+    known[id(node)] = values, levels + 1
+    return values, levels + 1
+
+
+def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.SequenceNode):
+        yield from node.value
+    elif isinstance(node, yaml.MappingNode):
+        _check_keys(node)
+        yield from (value for _, value in node.value)
+
+
+def _check_keys(node: yaml.MappingNode) -> None:
+    """YAML readers keep the last of two equal keys without a word. Raises MarkedYAMLError."""
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if key.tag not in _KEYS:
+            name = key.value if isinstance(key, yaml.ScalarNode) else "?"
+            raise _error(f'the key "{name}" is not text; put it in quotes', key)
+        if key.value in seen:
+            raise _error(f'"{key.value}" is given twice', key)
+        seen.add(key.value)
+
+
+def _line(mark: Any) -> int:
+    return mark.line + 1 if mark else 1
+
+
+def _line_at(content: bytes, position: int) -> int:
+    return content.count(b"\n", 0, position) + 1
+
+
+def _error(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)

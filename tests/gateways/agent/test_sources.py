@@ -1,0 +1,136 @@
+"""Files as people write, copy and damage them."""
+
+from pathlib import Path
+
+import pytest
+
+from gateways.agent import sources
+from gateways.agent.resources import ApiInstance
+
+HEAD = b"apiVersion: gateway.mulesoft.com/v1alpha1\nkind: ApiInstance\nmetadata: {name: orders}\n"
+SOUND = HEAD + b"spec:\n  address: http://0.0.0.0:8081/orders\n"
+
+
+def load(folder: Path, content: bytes) -> tuple[int, list[str]]:
+    """How many documents were read, and the problems without the folder."""
+    (folder / "a.yaml").write_bytes(content)
+    loaded = sources.load(folder)
+    return len(loaded.documents), [str(one).removeprefix(f"{folder}/") for one in loaded.problems]
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "said"),
+    [
+        (SOUND.replace(b"orders}", b"ord\xe9}"), 3, "the file is not UTF-8 text; save it in that encoding"),
+        (SOUND.replace(b"orders}", b"ord\x00}"), 3, "the file is not YAML: "),
+        (HEAD + b"spec: " + b"[" * 200_000, 4, "the YAML is broken: it is more than 100 levels deep"),
+        (
+            HEAD + b"spec: &a\n  b: *a\n",
+            4,
+            "the YAML is broken: an alias stands inside of what it stands for",
+        ),
+        (HEAD + b"spec: {a: *b}\n", 4, "the YAML is broken: found undefined alias"),
+        (HEAD + b"spec: {? [a] : b}\n", 4, 'the YAML is broken: the key "?" is not text; put it in quotes'),
+        (HEAD + b"spec: {8081: a}\n", 4, 'the YAML is broken: the key "8081" is not text; put it in quotes'),
+        (
+            HEAD + b"spec: !!python/object:a.B {}\n",
+            4,
+            "the YAML is broken: could not determine a constructor",
+        ),
+        (HEAD + b"spec: {a: !!binary aGk=}\n", 4, "the YAML is broken: could not determine a constructor"),
+        (HEAD + b"spec: {a: !!int b}\n", 4, "the YAML is broken: this is no value of type int"),
+        (HEAD + b"spec: {a: .inf}\n", 4, "the YAML is broken: this is not a number that can be counted with"),
+        (
+            HEAD + b"spec: {a: 99999999999999999999}\n",
+            4,
+            "the YAML is broken: the number has more than 64 bits",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_its_line(
+    tmp_path: Path, content: bytes, line: int, said: str
+) -> None:
+    documents, problems = load(tmp_path, content)
+
+    assert documents == 0
+    assert len(problems) == 1
+    assert problems[0].startswith(f"a.yaml:{line}: {said}")
+
+
+def test_few_lines_that_stand_for_very_many_values_are_refused(tmp_path: Path) -> None:
+    lines = [b"  a0: &a0 [x]"]
+    lines += [b"  a%d: &a%d [%s]" % (n, n, b",".join([b"*a%d" % (n - 1)] * 10)) for n in range(1, 10)]
+
+    _, problems = load(tmp_path, HEAD + b"spec:\n" + b"\n".join(lines))
+
+    assert problems == ["a.yaml:11: the YAML is broken: it holds more than 250000 values, aliases followed"]
+
+
+def test_aliases_that_nest_too_deeply_are_refused(tmp_path: Path) -> None:
+    lines = [b"  a0: &a0 [x]", *(b"  a%d: &a%d [*a%d]" % (n, n, n - 1) for n in range(1, 2000))]
+
+    _, problems = load(tmp_path, HEAD + b"spec:\n" + b"\n".join(lines))
+
+    assert problems == ["a.yaml:104: the YAML is broken: it is more than 100 levels deep, aliases followed"]
+
+
+def test_documents_before_a_broken_one_are_read(tmp_path: Path) -> None:
+    documents, problems = load(tmp_path, SOUND + b"---\nkind: [\n")
+
+    assert documents == 1
+    assert [problem.partition(": ")[0] for problem in problems] == ["a.yaml:8"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf" + SOUND,
+        SOUND.replace(b"\n", b"\r\n"),
+        SOUND.decode().encode("utf-16"),
+        b"---\n---\nnull\n---\n" + SOUND + b"...\n# the end\n",
+        SOUND + b"  services:\n  policies:\n",
+    ],
+    ids=["byte order mark", "carriage returns", "UTF-16", "empty documents", "empty fields"],
+)
+def test_other_ways_to_write_a_file_are_read(tmp_path: Path, content: bytes) -> None:
+    assert load(tmp_path, content) == (1, [])
+
+
+def test_date_is_text(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(
+        SOUND.replace(b"{name: orders}", b"{name: orders, labels: {a: 2026-01-31}}")
+    )
+
+    (api,) = sources.load(tmp_path).resources
+
+    assert isinstance(api, ApiInstance)
+    assert api.metadata.labels == {"a": "2026-01-31"}
+
+
+def test_merged_fields_and_aliases_are_followed(tmp_path: Path) -> None:
+    services = b"""  services:
+    a: &a {address: "http://a:1", routes: [{rules: [{path: /a}]}]}
+    b: {<<: *a, routes: [{rules: [{path: /b}]}]}
+"""
+    (tmp_path / "a.yaml").write_bytes(SOUND + services)
+
+    (api,) = sources.load(tmp_path).resources
+
+    assert isinstance(api, ApiInstance)
+    assert [one.address for one in api.spec.services.values()] == ["http://a:1"] * 2
+    assert [one.routes[0].rules[0].path for one in api.spec.services.values()] == ["/a", "/b"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (b"{address: [], policies: 5}", ["spec.address: must be text; put it in quotes"]),
+        (b"{address: a, policies: 5}", ["spec.policies: must be a list"]),
+        (b"{address: a, services: [b]}", ["spec.services: must be a mapping of names to values"]),
+        (b"[]", ["spec: must be a mapping of names to values"]),
+    ],
+)
+def test_wrong_type_is_told_in_plain_words(tmp_path: Path, spec: bytes, said: list[str]) -> None:
+    _, problems = load(tmp_path, HEAD + b"spec: " + spec)
+
+    assert [one.removeprefix("a.yaml:4: ApiInstance orders: ") for one in problems][:1] == said
