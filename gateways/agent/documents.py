@@ -47,7 +47,7 @@ def documents(content: bytes) -> Iterator[tuple[yaml.Node, Any]]:
             _weigh(node, {})
             yield node, loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
-        raise BadYaml(_line(error.problem_mark), f"the YAML is broken: {error.problem}") from None
+        raise _broken(content, error) from None
     except yaml.reader.ReaderError as error:
         line = _line_at(content, error.position)
         raise BadYaml(line, f"the file is not YAML: {error.reason}") from None
@@ -147,6 +147,15 @@ def _check_keys(node: yaml.MappingNode) -> None:
         if key.value in seen:
             raise _error(f'"{key.value}" is given twice', key)
         seen.add(key.value)
+
+
+def _broken(content: bytes, error: yaml.MarkedYAMLError) -> BadYaml:
+    reason = f"the YAML is broken: {error.problem}"
+    line = _line(error.problem_mark)
+    if error.context and _line(error.context_mark) < line:
+        reason += f", {error.context} that begins at line {_line(error.context_mark)}"
+    # The end of the file is to the parser a line of its own.
+    return BadYaml(min(line, len(content.splitlines()) or 1), reason)
 
 
 def _line(mark: Any) -> int:

@@ -21,6 +21,16 @@ def load(folder: Path, content: bytes) -> tuple[int, list[str]]:
 @pytest.mark.parametrize(
     ("content", "line", "said"),
     [
+        (
+            HEAD + b"spec: {\n  a: b",
+            5,
+            "the YAML is broken: did not find expected ',' or '}', while parsing a",
+        ),
+        (
+            HEAD + b"spec: {a: 'b\n\n\n",
+            6,
+            "the YAML is broken: found unexpected end of stream, while scanning",
+        ),
         (SOUND.replace(b"orders}", b"ord\xe9}"), 3, "the file is not UTF-8 text; save it in that encoding"),
         (SOUND.replace(b"orders}", b"ord\x00}"), 3, "the file is not YAML: "),
         (HEAD + b"spec: " + b"[" * 200_000, 4, "the YAML is broken: it is more than 100 levels deep"),
@@ -78,7 +88,7 @@ def test_documents_before_a_broken_one_are_read(tmp_path: Path) -> None:
     documents, problems = load(tmp_path, SOUND + b"---\nkind: [\n")
 
     assert documents == 1
-    assert [problem.partition(": ")[0] for problem in problems] == ["a.yaml:8"]
+    assert [problem.partition(": ")[0] for problem in problems] == ["a.yaml:7"]
 
 
 @pytest.mark.parametrize(
