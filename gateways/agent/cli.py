@@ -160,7 +160,13 @@ def _checked(folder: Path) -> "Checked":
 
     if not folder.is_dir():
         raise UserMistake(f"{folder} is not a folder; give one that holds .yaml files")
-    return check(folder, settings.state_folder(None), settings.proxying())
+    try:
+        checked = check(folder, settings.state_folder(None), settings.proxying())
+    except OSError as error:
+        raise UserMistake(f"{error.filename}: {error.strerror}") from error
+    if not checked.loaded.files:
+        sys.stderr.write(f"gatewright: {folder} holds no .yaml or .yml file\n")
+    return checked
 
 
 def _version(_: argparse.Namespace) -> int:

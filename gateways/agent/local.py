@@ -1,7 +1,6 @@
 """Local Mode: serves a folder of YAML files and takes every change of it into force."""
 
 import logging
-import os
 import sys
 import threading
 from contextlib import suppress
@@ -23,7 +22,7 @@ IDLE_SECONDS = 1
 
 log = logging.getLogger(__name__)
 
-Stamps = dict[str, tuple[int, int]]
+Stamps = dict[Path, tuple[int, int]]
 
 
 class NoFolder(RuntimeError):
@@ -76,13 +75,14 @@ class LocalReplica:
             step=quiet,
             debounce=max(1600, 10 * quiet),
             stop_event=stopping,
-            recursive=False,
+            watch_filter=None,
             yield_on_timeout=True,
             rust_timeout=IDLE_SECONDS * 1000,
             raise_interrupt=False,
         ):
             # The stamps show what changed before the watch began, and where a file system tells nothing.
-            if changes or _stamps(self._folder) != self._seen:
+            is_news = any(sources.is_read(Path(path).name) for _, path in changes)
+            if is_news or _stamps(self._folder) != self._seen:
                 self.refresh()
             else:
                 self._tell(self._applier.retry())
@@ -93,7 +93,7 @@ class LocalReplica:
         try:
             loaded = sources.load(self._folder)
         except OSError as error:
-            log.error("folder=%s error=%s; what runs goes on", self._folder, error.strerror)
+            log.error("folder=%s error=%s; what runs goes on", error.filename, error.strerror)
             return
         faults = translate(loaded.resources).faults
         for problem in (*loaded.problems, *loaded.located(faults)):
@@ -121,10 +121,14 @@ class LocalReplica:
 
 
 def _stamps(folder: Path) -> Stamps:
-    """What tells one state of the folder from another; a folder that cannot be read has none."""
+    """What tells one state of the folder's files from another; a folder that cannot be read has none."""
+    stamps: Stamps = {}
     with suppress(OSError):
-        return {entry.name: (entry.stat().st_mtime_ns, entry.stat().st_ino) for entry in os.scandir(folder)}
-    return {}
+        for path in sources.files(folder):
+            # A link that leads nowhere has no file to look at.
+            found = path.stat() if path.exists() else path.lstat()
+            stamps[path] = found.st_mtime_ns, found.st_ino
+    return stamps
 
 
 def _line(ack: ResourceAck) -> str:

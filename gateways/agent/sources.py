@@ -59,6 +59,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Loaded:
+    files: tuple[Path, ...] = ()
     documents: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
 
@@ -84,19 +85,41 @@ class _Reading:
     problems: list[Problem] = field(default_factory=list)
 
 
+def files(folder: Path) -> list[Path]:
+    """The YAML files of the folder and of those in it, by name. Raises OSError for an unreadable folder.
+
+    Hidden ones are left out: editors keep drafts there, and Kubernetes what its mounted files lead to.
+    """
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=_raise):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place, name) for name in names if is_read(name)]
+    return sorted(path for path in found if path.is_file() or path.is_symlink())
+
+
+def is_read(name: str) -> bool:
+    return name.endswith(_SUFFIXES) and not name.startswith(".")
+
+
 def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
-    """Every document of the folder's YAML files, by file name. Raises OSError for an unreadable folder."""
+    """Every document of the folder's YAML files, in their order. Raises OSError for an unreadable folder."""
     reading = _Reading(environ)
-    for path in sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES and path.is_file()):
-        _read(reading, path, path.read_bytes())
-    return Loaded(tuple(reading.documents.values()), tuple(reading.problems))
+    found = files(folder)
+    for path in found:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            reading.problems.append(Problem(path, 1, f"the file cannot be read: {error.strerror}"))
+        else:
+            _read(reading, path, content)
+    return Loaded(tuple(found), tuple(reading.documents.values()), tuple(reading.problems))
 
 
 def load_text(text: str, environ: Mapping[str, str] = os.environ, file: Path = Path("-")) -> Loaded:
     """The documents of one text."""
     reading = _Reading(environ)
     _read(reading, file, text.encode())
-    return Loaded(tuple(reading.documents.values()), tuple(reading.problems))
+    return Loaded((file,), tuple(reading.documents.values()), tuple(reading.problems))
 
 
 def line_of(node: yaml.Node, path: Iterable[str | int]) -> int:
@@ -114,6 +137,10 @@ def line_of(node: yaml.Node, path: Iterable[str | int]) -> int:
         else:
             return line
     return line
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _read(reading: _Reading, file: Path, content: bytes) -> None:

@@ -290,6 +290,12 @@ def test_mistakes_are_one_line(
     assert all(errors[0].startswith("gatewright: ") for _, _, errors in answers)
 
 
+def test_folder_without_files_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = run(capsys, "validate", str(folder))
+
+    assert answer == (0, [], [f"gatewright: {folder} holds no .yaml or .yml file"])
+
+
 def test_bad_environment_is_one_line(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

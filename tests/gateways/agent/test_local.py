@@ -96,6 +96,20 @@ def test_change_that_no_event_tells_is_found(local: Local, tmp_path: Path) -> No
     wait_until(lambda: local.status("/moved") == 200)
 
 
+def test_changes_of_folders_in_the_folder_come_into_force(local: Local) -> None:
+    local.write("a")
+    local.start()
+    wait_until(lambda: local.status("/a") == 200)
+
+    (local.folder / "custom").mkdir()
+    local.write("custom/b", API.replace("NAME", "b"))
+    wait_until(lambda: local.status("/b") == 200)
+    (local.folder / "custom/b.yaml").unlink()
+    wait_until(lambda: local.status("/b") == 404)
+
+    assert local.status("/a") == 200
+
+
 def test_broken_file_keeps_the_last_good_configuration(local: Local) -> None:
     local.write("a")
     local.start()

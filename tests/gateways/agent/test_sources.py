@@ -144,3 +144,44 @@ def test_wrong_type_is_told_in_plain_words(tmp_path: Path, spec: bytes, said: li
     _, problems = load(tmp_path, HEAD + b"spec: " + spec)
 
     assert [one.removeprefix("a.yaml:4: ApiInstance orders: ") for one in problems][:1] == said
+
+
+def test_folders_in_the_folder_are_read_too_and_hidden_files_are_not(tmp_path: Path) -> None:
+    places = [
+        "a.yaml",
+        "custom/b.yml",
+        "custom/deep/c.yaml",
+        ".git/d.yaml",
+        ".e.yaml",
+        "f.yaml.swp",
+        "g.json",
+    ]
+    for number, place in enumerate(places):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes(SOUND.replace(b"orders", b"orders%d" % number))
+
+    loaded = sources.load(tmp_path)
+
+    assert [str(one.file.relative_to(tmp_path)) for one in loaded.documents] == places[:3]
+    assert loaded.problems == ()
+
+
+def test_files_mounted_by_kubernetes_are_read_once(tmp_path: Path) -> None:
+    (tmp_path / "..2026").mkdir()
+    (tmp_path / "..2026/a.yaml").write_bytes(SOUND)
+    (tmp_path / "..data").symlink_to("..2026")
+    (tmp_path / "a.yaml").symlink_to("..data/a.yaml")
+
+    loaded = sources.load(tmp_path)
+
+    assert [one.file for one in loaded.documents] == [tmp_path / "a.yaml"]
+    assert loaded.problems == ()
+
+
+def test_link_that_leads_nowhere_is_a_fault_and_not_a_file_less(tmp_path: Path) -> None:
+    (tmp_path / "guards.yaml").symlink_to("away.yaml")
+
+    (problem,) = sources.load(tmp_path).problems
+
+    assert str(problem) == f"{tmp_path}/guards.yaml:1: the file cannot be read: No such file or directory"
+    assert not problem.is_warning
