@@ -125,14 +125,15 @@ class _Builder:
     def infix(self, tree: Tree[Token], tokens: list[Token], parts: list[Tree[Token]]) -> Node:
         word = {"concatenation": "++", "default": "default"}.get(tree.data) or str(tokens[0])
         if tree.data == "named" and FUNCTIONS.get(word) != 2:
-            raise self.unknown_function(tokens[0], "an infix function")
+            infix = [name for name, arguments in FUNCTIONS.items() if arguments == 2]
+            raise self.unknown_function(tokens[0], "an infix function", infix)
         self.refuse_loose(parts, word, LOOSE)
         left, right = (self.build(part) for part in parts)
         return Binary("default", left, right) if word == "default" else Call(word, (left, right))
 
     def call(self, name: Token, parts: list[Tree[Token]]) -> Node:
         if name not in FUNCTIONS:
-            raise self.unknown_function(name, "a function")
+            raise self.unknown_function(name, "a function", list(FUNCTIONS))
         if len(parts) != FUNCTIONS[name]:
             takes = f"{FUNCTIONS[name]} argument{'' if FUNCTIONS[name] == 1 else 's'}"
             raise self.error(f"{name} takes {takes}, not {len(parts)}", name)
@@ -175,9 +176,12 @@ class _Builder:
             return Variable("authentication"), 0
         self.check_member(chain[0], name, key.value, self.context.attributes)
         full = f"{name}.{key.value}"
-        if full in KEYED and len(chain) == 1:
+        if full in KEYED and (len(chain) == 1 or not self.may_be_text(self.key(chain[1]))):
             raise self.error(f"{full} must be followed by a key, such as {full}['name']", name)
         return Variable(full), 1
+
+    def may_be_text(self, key: Node) -> bool:
+        return not isinstance(key, Array) and (not isinstance(key, Literal) or isinstance(key.value, str))
 
     def check_member(self, selector: Tree[Token], name: str, member: str, known: frozenset[str]) -> None:
         if member not in known:
@@ -222,9 +226,9 @@ class _Builder:
             if part.data in loose:
                 raise self.error(f'write what stands beside "{word}" in parentheses', part)
 
-    def unknown_function(self, name: Token, kind: str) -> ExpressionError:
-        close = get_close_matches(name, FUNCTIONS, n=1)
-        hint = f'; did you mean "{close[0]}"?' if close else f"; one of {', '.join(FUNCTIONS)}."
+    def unknown_function(self, name: Token, kind: str, known: list[str]) -> ExpressionError:
+        close = get_close_matches(name, known, n=1)
+        hint = f'; did you mean "{close[0]}"?' if close else f"; one of {', '.join(known)}."
         return self.error(f'"{name}" is not {kind}{hint}', name)
 
     def header_hint(self, name: Token) -> str:

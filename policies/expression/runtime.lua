@@ -65,8 +65,23 @@ function dw.vars(handle) return metadata(handle, "vars") end
 
 -- Selectors and operators --
 
+-- Characters, not bytes: every byte that does not continue a UTF-8 sequence starts one.
+local CHARACTER = "[^\128-\191][\128-\191]*"
+
+local function size(text)
+  return select(2, text:gsub("[^\128-\191]", ""))
+end
+
 local function offset(key, length)
   return key < 0 and length + key + 1 or key + 1
+end
+
+local function character(text, key)
+  local at = offset(key, size(text))
+  for found in text:gmatch(CHARACTER) do
+    at = at - 1
+    if at == 0 then return found end
+  end
 end
 
 function dw.select(value, key)
@@ -75,10 +90,7 @@ function dw.select(value, key)
   if of == "Array" and by == "number" then return value[offset(key, value[LENGTH] or #value)] end
   if of == "Array" and by == "string" then return nil end
   if of == "Object" and by == "string" then return value[key] end
-  if of == "String" and by == "number" then
-    local at = offset(key, #value)
-    return at >= 1 and at <= #value and value:sub(at, at) or nil
-  end
+  if of == "String" and by == "number" then return character(value, key) end
   return wrong("a selector", value, key)
 end
 
@@ -87,8 +99,16 @@ function dw.boolean(value)
   return value
 end
 
-function dw.equal(left, right) return left == right end
-function dw.unequal(left, right) return left ~= right end
+function dw.equal(left, right)
+  if left == right then return true end
+  if kind(left) ~= "Array" or kind(right) ~= "Array" or dw.sizeOf(left) ~= dw.sizeOf(right) then return false end
+  for i = 1, dw.sizeOf(left) do
+    if not dw.equal(left[i], right[i]) then return false end
+  end
+  return true
+end
+
+function dw.unequal(left, right) return not dw.equal(left, right) end
 
 local function numbers(name, left, right)
   local a, b = tonumber(left), tonumber(right)
@@ -146,7 +166,7 @@ function dw.contains(value, part)
   if value == nil then return false end
   if kind(value) == "Array" then
     for i = 1, value[LENGTH] or #value do
-      if value[i] == part then return true end
+      if dw.equal(value[i], part) then return true end
     end
     return false
   end
@@ -165,8 +185,7 @@ function dw.sizeOf(value)
     for _ in pairs(value) do size = size + 1 end
     return size
   end
-  -- Characters, not bytes: every byte that does not continue a UTF-8 sequence starts one.
-  return select(2, text("sizeOf", value):gsub("[^\128-\191]", ""))
+  return size(text("sizeOf", value))
 end
 
 function dw.splitBy(value, separator)
