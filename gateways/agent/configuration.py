@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
 from gateways.agent import ir
 from gateways.agent import resources as r
 from gateways.agent.faults import Fault, explained, fault
+from gateways.agent.settings import LONGEST_SECONDS, SHORTEST_SECONDS
 
 
 class Probe(r.Model):
@@ -27,10 +28,13 @@ class ProxyProtocol(r.Model):
         return {"uses_proxy_protocol": self.enabled}
 
 
+Seconds = Annotated[float, Field(ge=SHORTEST_SECONDS, le=LONGEST_SECONDS)]
+
+
 class Timeouts(r.Model):
-    upstream_connection_idle_seconds: float | None = Field(None, gt=0)
-    upstream_response_seconds: float | None = Field(None, gt=0)
-    stream_idle_seconds: float | None = Field(None, gt=0)
+    upstream_connection_idle_seconds: Seconds | None = None
+    upstream_response_seconds: Seconds | None = None
+    stream_idle_seconds: Seconds | None = None
 
     def to_ir(self) -> dict[str, Any]:
         return {

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.001, 864_000
+"""Of a timeout. Beyond these Envoy would be given an exponent, and refuse every API because of it."""
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
@@ -101,14 +104,16 @@ def proxying(environ: Mapping[str, str] = os.environ) -> Proxying:
     """Raises BadSetting."""
     default = Proxying()
     return Proxying(
-        connection_idle_seconds=_number(
+        connection_idle_seconds=_timeout(
             environ, "FLEX_CONNECTION_IDLE_TIMEOUT_SECONDS", default.connection_idle_seconds
         ),
-        stream_idle_seconds=_number(environ, "FLEX_STREAM_IDLE_TIMEOUT_SECONDS", default.stream_idle_seconds),
-        upstream_idle_seconds=_number(
+        stream_idle_seconds=_timeout(
+            environ, "FLEX_STREAM_IDLE_TIMEOUT_SECONDS", default.stream_idle_seconds
+        ),
+        upstream_idle_seconds=_timeout(
             environ, "FLEX_UPSTREAM_CONNECTION_IDLE_TIMEOUT_SECONDS", default.upstream_idle_seconds
         ),
-        upstream_response_seconds=_number(
+        upstream_response_seconds=_timeout(
             environ, "FLEX_UPSTREAM_RESPONSE_TIMEOUT_SECONDS", default.upstream_response_seconds
         ),
         buffer_limit_bytes=_count(
@@ -122,10 +127,10 @@ def proxying(environ: Mapping[str, str] = os.environ) -> Proxying:
             "FLEX_FORWARD_CLIENT_CERT_DETAILS",
             ("SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY"),
         ),
-        request_headers_seconds=_number(
+        request_headers_seconds=_timeout(
             environ, "GATEWRIGHT_REQUEST_HEADERS_TIMEOUT_SECONDS", default.request_headers_seconds
         ),
-        request_seconds=_number(environ, "GATEWRIGHT_REQUEST_TIMEOUT_SECONDS", default.request_seconds),
+        request_seconds=_timeout(environ, "GATEWRIGHT_REQUEST_TIMEOUT_SECONDS", default.request_seconds),
         most_headers=_count(environ, "GATEWRIGHT_MAX_HEADERS", default.most_headers),
         most_streams=_count(environ, "GATEWRIGHT_MAX_STREAMS", default.most_streams),
     )
@@ -162,6 +167,16 @@ def _number(environ: Mapping[str, str], name: str, default: float, least: float 
     if not least <= number < math.inf:
         raise BadSetting(f'{name}: "{text}" is not {least:g} or more')
     return number
+
+
+def _timeout(environ: Mapping[str, str], name: str, default: float) -> float:
+    """0 is no timeout."""
+    seconds = _number(environ, name, default)
+    if seconds and not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
+        raise BadSetting(
+            f'{name}: "{environ[name].strip()}" is neither 0 nor {SHORTEST_SECONDS:g} to {LONGEST_SECONDS}'
+        )
+    return seconds
 
 
 def _count(environ: Mapping[str, str], name: str, default: int, least: int = 1) -> int:

@@ -63,6 +63,8 @@ def test_durations(text: str, seconds: float) -> None:
         ("FLEX_FORWARD_CLIENT_CERT_DETAILS", "SOME"),
         ("FLEX_CONNECTION_IDLE_TIMEOUT_SECONDS", "-1"),
         ("GATEWRIGHT_REQUEST_TIMEOUT_SECONDS", "inf"),
+        ("FLEX_STREAM_IDLE_TIMEOUT_SECONDS", "1000000"),
+        ("FLEX_UPSTREAM_RESPONSE_TIMEOUT_SECONDS", "0.00001"),
         ("GATEWRIGHT_MAX_HEADERS", "0"),
         ("GATEWRIGHT_MAX_STREAMS", "1.5"),
     ],
