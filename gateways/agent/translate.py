@@ -160,7 +160,13 @@ def _bind(index: _Index, binding: r.PolicyBinding) -> None:
         if not found:
             index.warn(binding, ("spec", "targetRef"), "no ApiInstance has these labels; applied to nothing")
         return
-    key = ref.namespace or binding.metadata.namespace, ref.name or ""
+    if not ref.name:
+        hint = ", or write kind: Selector" if ref.selector else ""
+        index.faults.append(
+            fault(binding, ("spec", "targetRef", "name"), f"is missing; name the {ref.kind}{hint}")
+        )
+        return
+    key = ref.namespace or binding.metadata.namespace, ref.name
     known = index.services if ref.kind == "Service" else index.apis
     if key not in known:
         index.miss(binding, ("spec", "targetRef", "name"), ref.kind, key)

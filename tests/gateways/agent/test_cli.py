@@ -139,6 +139,30 @@ def test_overlapping_base_paths_name_each_other(folder: Path, capsys: pytest.Cap
     assert lines[1:] == ["a.yaml:2: ApiInstance orders: ok", "a.yaml:9: ApiInstance old: would not be served"]
 
 
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("{}", "is missing; name the ApiInstance"),
+        ("{kind: Service}", "is missing; name the Service"),
+        ("{selector: {labels: {a: b}}}", "is missing; name the ApiInstance, or write kind: Selector"),
+    ],
+)
+def test_binding_without_a_target_is_a_fault(
+    folder: Path, capsys: pytest.CaptureFixture[str], target: str, said: str
+) -> None:
+    binding = f"""---
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: PolicyBinding
+metadata: {{name: lost}}
+spec: {{targetRef: {target}, policyRef: {{name: cors}}}}
+"""
+
+    code, lines = validate(capsys, folder, SOUND + binding)
+
+    assert code == 1
+    assert lines[0] == f"a.yaml:12: PolicyBinding lost: spec.targetRef.name: {said}"
+
+
 def test_binding_to_nothing_is_a_fault(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     orphan = """---
 apiVersion: gateway.mulesoft.com/v1alpha1
