@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -15,7 +15,7 @@ from gateways.agent.settings import LONGEST_SECONDS, SHORTEST_SECONDS
 class Probe(r.Model):
     enabled: bool = False
     port: int = Field(3000, ge=1, le=65535)
-    path: str = "/probes/readiness"
+    path: Literal["/probes/readiness"] = "/probes/readiness"
 
     def to_ir(self) -> dict[str, Any]:
         return {"probe_port": self.port if self.enabled else None}

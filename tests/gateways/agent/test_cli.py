@@ -191,6 +191,7 @@ spec:
         ("{tracing: {}}", "tracing needs gateway.mulesoft.com/v1beta1"),
         ("{timeouts: {streamIdleSeconds: 1000000}}", "timeouts.streamIdleSeconds: input should be less than"),
         ("{timeouts: {upstreamResponseSeconds: 0.00001}}", "Seconds: input should be greater than"),
+        ("{probe: {path: ready}}", "spec.probe.path: input should be '/probes/readiness'"),
         ("{probe: {port: 99999}}", "spec.probe.port: input should be less than or equal to 65535"),
     ],
 )
