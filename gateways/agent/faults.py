@@ -63,7 +63,7 @@ def dotted(path: Path) -> str:
 def explained(error: ValidationError) -> Iterator[tuple[Path, str]]:
     """Each mistake as (path, message), without the input, which may be a secret."""
     for mistake in error.errors(include_input=False, include_url=False):
-        path = mistake["loc"]
+        path = tuple(part for part in mistake["loc"] if part != "[key]")
         if mistake["type"] in ("union_tag_invalid", "union_tag_not_found"):
             path = (*path, "kind")
         yield path, _message(mistake["type"], mistake["msg"])

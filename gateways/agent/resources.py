@@ -79,7 +79,7 @@ class InlinePolicy(Model):
 
 class ApiInstanceSpec(Model):
     address: str
-    services: dict[str, InlineService] = {}
+    services: dict[Name, InlineService] = {}
     policies: tuple[InlinePolicy, ...] = ()
 
 

@@ -64,6 +64,7 @@ def test_sound_resources_are_a_line_each(folder: Path, capsys: pytest.CaptureFix
         ("apiVersion: gateway.mulesoft.com/v1alpha1", "", 3, "ApiInstance orders: apiVersion: is missing"),
         ("services: {", "services: [", 7, "the YAML is broken"),
         ("name: orders", "name: a/b", 4, '"a/b" is not a name; use letters, digits, ".", "-" and "_"'),
+        ("{backend: ", '{"a/b": ', 7, 'spec.services.a/b: "a/b" is not a name; use letters'),
         ("name: orders", "name: \0", 4, "the file is not YAML: "),
         ("  services:", "  address: http://0.0.0.0:1\n  services:", 7, '"address" is given twice'),
     ],
