@@ -59,9 +59,13 @@ end)
 
 envoy_on_response = guarded_response(function(handle)
   local seen = handle:streamInfo():dynamicMetadata():get(METADATA)
-  if not seen then return nil end
-  seen = seen.request
   local headers = handle:headers()
+  if not seen then
+    -- A cache that keeps this answer must not give it to a site, which would find itself not allowed.
+    headers:add("vary", "Origin")
+    return nil
+  end
+  seen = seen.request
   -- What the upstream thinks about origins does not count.
   for _, name in ipairs(OWN) do headers:remove(name) end
   headers:add("vary", "Origin")

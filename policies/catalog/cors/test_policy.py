@@ -85,6 +85,18 @@ def test_request_without_origin_is_left_alone(envoy: Envoy) -> None:
     assert told(envoy.get("/groups")) == {"allow-origin": "backend"}
 
 
+def test_every_answer_tells_caches_that_it_varies_by_origin(envoy: Envoy) -> None:
+    answers = [
+        envoy.get("/groups"),
+        envoy.get("/groups", {"origin": SHOP}),
+        envoy.get("/closed", {"origin": "https://other.example"}),
+        envoy.get("/guarded"),
+    ]
+
+    assert [answer.headers.get_all("vary") for answer in answers] == [["Origin"]] * 4
+    assert len(preflight(envoy, "/groups", SHOP, "GET").headers.get_all("vary") or []) == 1
+
+
 @pytest.mark.parametrize("path", ["/public", "/guarded"])
 def test_options_never_reaches_the_upstream(envoy: Envoy, path: str) -> None:
     answer = envoy.request("OPTIONS", path)
