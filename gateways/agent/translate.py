@@ -185,6 +185,7 @@ def _api(
     listener, base_path = ir.Listener(0, ""), ""
     routes: list[ir.Route] = []
     policies: list[ir.PolicyUse] = []
+    automated: list[ir.PolicyUse] = []
     ordered = sorted(bindings, key=lambda binding: binding.spec.order)
     with _collecting(faults):
         listener, base_path = _listener(resource, ordered, tls_of_ports)
@@ -200,11 +201,13 @@ def _api(
                 _check_style(resource, binding)
                 routes.append(bound_route(binding, services))
             elif binding.spec.policy_ref.name not in tls.INBOUND:
-                policies.append(_bound_policy(resource, binding))
+                of_many = binding.spec.target_ref.kind == "Selector"
+                (automated if of_many else policies).append(_bound_policy(resource, binding))
     if faults:
         raise Faulty(*faults)
-    policies.sort(key=lambda use: (not find(use.policy).runs_first, use.order))
-    return ir.Api(*resource.key, listener, base_path, tuple(routes), tuple(policies))
+    # Of equal order, what holds for many APIs comes before an API's own.
+    uses = sorted((*automated, *policies), key=lambda use: (not find(use.policy).runs_first, use.order))
+    return ir.Api(*resource.key, listener, base_path, tuple(routes), tuple(uses))
 
 
 @contextmanager

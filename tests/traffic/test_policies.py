@@ -145,6 +145,37 @@ def test_inline_policy_shares_no_counter_with_a_binding_of_like_name(gateway: Ga
     assert statuses == [200, 200, 429, 429]
 
 
+def binding(name: str, target: dict[str, Any], order: int | None) -> str:
+    """An injection of a response header, so that the order can be told from the answer."""
+    header = {"outboundHeaders": [{"key": "x-order", "value": name}]}
+    spec = {"targetRef": target, "policyRef": {"name": "header-injection"}, "config": header}
+    return yaml.safe_dump(
+        {
+            "apiVersion": "gateway.mulesoft.com/v1alpha1",
+            "kind": "PolicyBinding",
+            "metadata": {"name": name},
+            "spec": {**spec, **({} if order is None else {"order": order})},
+        }
+    )
+
+
+def test_responses_pass_policies_last_to_first(gateway: Gateway) -> None:
+    """By order; of equal order those by selector, then inline ones, then the API's other bindings."""
+    inline = policy("header-injection", {"outboundHeaders": [{"key": "x-order", "value": "inline"}]})
+    every = {"kind": "Selector", "selector": {"kind": "ApiInstance"}}
+    bindings = [
+        binding("late", {"name": "ordered"}, 60),
+        binding("own", {"name": "ordered"}, None),
+        binding("every", every, None),
+        binding("early", {"name": "ordered"}, 5),
+    ]
+    gateway.apply("---\n".join([api(inline, name="ordered"), *bindings]))
+
+    answer = gateway.get("/ordered/x")
+
+    assert answer.headers.get_list("x-order") == ["late", "own", "inline", "every", "early"]
+
+
 def test_cors_comes_before_authentication(gateway: Gateway) -> None:
     basic = policy("http-basic-authentication", {"username": "ada", "password": "secret"})
     gateway.apply(api(basic, policy("cors", {}), name="sites"))
