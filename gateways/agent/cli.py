@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=text)
         command.set_defaults(run=run)
-        command.add_argument("folder", type=Path, metavar="DIR")
+        command.add_argument("folder", type=Path, metavar="DIR", help="it and its folders are read")
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(run=_version)
     return parser
@@ -63,7 +63,13 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     run.add_argument("--conf", type=Path, metavar="DIR", help="folder to look for registration.yaml in")
     run.add_argument("--state", metavar="DIR", help="state folder (GATEWRIGHT_STATE)")
     run.add_argument("--name", help="the replica's name (FLEX_NAME; the host's name)")
-    run.add_argument("--concurrency", type=_positive, default=os.cpu_count() or 1, metavar="N")
+    run.add_argument(
+        "--concurrency",
+        type=_positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="Envoy's worker threads (one for each core: %(default)s)",
+    )
     run.add_argument(
         "--control-host",
         default=os.environ.get("GATEWRIGHT_CONTROL_HOST", "127.0.0.1"),
@@ -80,7 +86,11 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         default=os.environ.get("GATEWRIGHT_CONTROL_URL", ""),
         help="how the console reaches it, if not by host and port (GATEWRIGHT_CONTROL_URL)",
     )
-    run.add_argument("--log-level", choices=("debug", "info", "warning", "error", "critical"))
+    run.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error", "critical"),
+        help="of the agent (FLEX_LOG_LEVEL; info)",
+    )
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -34,15 +34,28 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     create.add_argument("--organization", help="id of the organization")
     create.add_argument("--environment", help="id of the environment; not needed with --token")
     create.add_argument(
-        "--connected", nargs="?", const=True, default=False, type=_boolean, metavar="true|false"
+        "--connected",
+        nargs="?",
+        const=True,
+        default=False,
+        type=_boolean,
+        metavar="true|false",
+        help="whether the console configures it; without, it serves files (Local Mode)",
     )
-    create.add_argument("--output-directory", type=Path, default=Path(), metavar="DIR")
+    create.add_argument(
+        "--output-directory",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="where registration.yaml is written (the working directory)",
+    )
     create.add_argument(
         "--split",
         nargs="?",
         const=True,
         default=False,
         type=_boolean,
+        metavar="true|false",
         help="keep the keys in certificate.yaml",
     )
     create.add_argument(
@@ -52,14 +65,16 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         help="the console's address (GATEWRIGHT_CONSOLE_URL; %(default)s)",
     )
     create.add_argument("--client-id", help="of a connected app, instead of a token")
-    create.add_argument("--client-secret")
+    create.add_argument("--client-secret", help="goes with --client-id")
     create.add_argument("--username", help="of a user, instead of a token")
-    create.add_argument("--password")
-    create.add_argument("--https-proxy", metavar="URL")
+    create.add_argument("--password", help="goes with --username")
+    create.add_argument("--https-proxy", metavar="URL", help="a proxy between this machine and the console")
 
     inspect = actions.add_parser("inspect", help="show what a registration file says")
     inspect.set_defaults(run=_inspect)
-    inspect.add_argument("--file", type=Path, default=Path(registration.FILE_NAME))
+    inspect.add_argument(
+        "--file", type=Path, default=Path(registration.FILE_NAME), metavar="FILE", help="(%(default)s)"
+    )
 
 
 def create(arguments: argparse.Namespace) -> Registration:
