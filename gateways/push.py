@@ -205,7 +205,8 @@ def _put(http: httpx.Client, signer: Signer, gateway_id: str, replica: Replica, 
         if response.status_code != 200:
             return NoAnswer(": ".join(filter(None, (f"answered {response.status_code}", refusal(response)))))
         ack = protocol.Ack.model_validate_json(response.content)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        # The address is the replica's own word: one that cannot be a host's must not cost its neighbours.
         return NoAnswer(str(error) or type(error).__name__)
     except ValidationError:
         return NoAnswer("what answered is not a replica of Gatewright")

@@ -116,6 +116,24 @@ class TestPush:
 
         assert len(agent.snapshots) == 1
 
+    @pytest.mark.parametrize("host", ["\u00e9\u00df..x", "a" * 64])
+    def test_a_replica_at_an_impossible_address_does_not_hold_up_its_neighbour(
+        self, agent: Agent, host: str
+    ) -> None:
+        gateway = agent.replica.gateway
+        lost = SigningReplica(agent.replica.keys, gateway)
+        lost.heartbeat(control_url=f"http://{host}:1")
+        deployed(gateway, make_user())
+
+        deploy.push(gateway.pk)
+
+        reached = Replica.objects.values_list("pk", "is_reachable").order_by("is_reachable")
+        assert [(str(pk), is_reachable) for pk, is_reachable in reached] == [
+            (lost.id, False),
+            (agent.replica.id, True),
+        ]
+        assert Replica.objects.get(pk=agent.replica.id).generation == 1
+
     def test_ten_quick_saves_make_one_push(self, agent: Agent) -> None:
         actor = make_user()
         for number in range(10):
