@@ -83,7 +83,8 @@ def deployment(gateway: Gateway, generation: int, digest: str, resources_count: 
 def record_ack(gateway: Gateway, replica: Replica, ack: protocol.Ack) -> Ack:
     """Keep a replica's answer, whether it came with the push or after a pull.
 
-    What it says of single APIs counts only if no answer about a later snapshot was kept before.
+    What it says of single APIs counts only if no answer about a later snapshot was kept before, and
+    nothing does if the replica has told otherwise of the same one since.
     """
     replica = Replica.objects.select_for_update().get(pk=replica.pk)
     at = min(ack.at, timezone.now())
@@ -92,6 +93,8 @@ def record_ack(gateway: Gateway, replica: Replica, ack: protocol.Ack) -> Ack:
         generation=ack.generation,
         defaults={"digest": ack.digest, "resources_count": len(ack.resources)},
     )
+    if later := Ack.objects.filter(deployment=row, replica=replica, at__gt=at).first():
+        return later
     kept, _ = Ack.objects.update_or_create(
         deployment=row,
         replica=replica,

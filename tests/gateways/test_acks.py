@@ -55,6 +55,17 @@ def test_late_answer_about_an_older_snapshot_changes_no_status(replica: SigningR
     assert Replica.objects.get().generation == 5
 
 
+def test_answer_that_was_held_up_does_not_undo_a_later_one(replica: SigningReplica) -> None:
+    """A worker that was frozen writes down what it heard after the replica's heartbeat told better."""
+    earlier = timezone.now() - timedelta(seconds=5)
+    replica.ack(5, resource("a"))
+
+    replica.ack(5, resource("a", state="refused"), applied=False, at=earlier.isoformat())
+
+    assert ResourceStatus.objects.get().state == "applied"
+    assert Ack.objects.get().applied
+
+
 def test_resource_that_is_gone_has_no_status(replica: SigningReplica) -> None:
     replica.ack(4, resource("a"), resource("b"))
 
