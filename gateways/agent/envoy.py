@@ -278,6 +278,7 @@ class Envoy:
         """Whether the process lives, as an Envoy started from this folder's bootstrap.
 
         Our own child is not asked for its command line: for an instant after its start it has none.
+        Somebody who reads that file has its name on the command line, too.
         """
         if self._child is not None and self._child.pid == pid:
             return self._child.poll() is None
@@ -285,7 +286,7 @@ class Envoy:
             command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
             return False
-        return str(self.folder / "bootstrap.json").encode() in command
+        return command[1:3] == [b"-c", os.fsencode(self.folder / "bootstrap.json")]
 
 
 def _raise_file_limit(pid: int) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import subprocess
 import uuid
 from pathlib import Path
 
@@ -157,3 +158,17 @@ def test_running_envoy_is_adopted_without_its_pid_file(tmp_path: Path, damage: b
 
         assert successor.pid == pid
         successor.leave()
+
+
+@pytest.mark.envoy
+def test_reader_of_envoys_configuration_is_not_taken_for_envoy(tmp_path: Path) -> None:
+    configuration = tmp_path / "state" / "envoy" / "bootstrap.json"
+    configuration.parent.mkdir(parents=True)
+    configuration.touch()
+    with subprocess.Popen(["tail", "-f", configuration]) as reader:
+        try:
+            with running_gateway(API, tmp_path) as gateway:
+                assert gateway.envoy.pid != reader.pid
+            assert reader.poll() is None
+        finally:
+            reader.kill()
