@@ -20,6 +20,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from analytics.models import LogOffset, TrafficWindow
 from apis import deploy, status
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
+from gateways.agent.admin import Admin
 from gateways.agent.logfiles import LogFiles
 from gateways.models import Gateway, Replica, ResourceStatus
 from tests.factories import make_api
@@ -28,6 +29,9 @@ from tests.faults.wire import Wire
 from tests.gateways.agent_process import AgentProcess
 from tests.traffic.gateway import free_port, wait_until
 from tests.traffic.upstream import Echo, EchoServer, echo
+
+UNFINISHED = r"^(filesystem\.write_total_buffered|http\.p[0-9]+\.downstream_rq_active)$"
+"""Envoy's figures for what it has not logged yet, and for what it has logged but not written."""
 
 
 class Site:
@@ -131,6 +135,8 @@ class Site:
         wait_until(lambda: self.counted() > 0, 20)
 
     def _is_shipped(self) -> bool:
+        if any(Admin(self.agent.state / "admin.sock").stats(UNFINISHED).values()):
+            return False
         files = LogFiles(self.agent.state, reopen=lambda: None).files()
         committed = dict(LogOffset.objects.filter(gateway=self.gateway).values_list("file", "committed"))
         return all(committed.get(str(file.id), 0) == file.path.stat().st_size for file in files)
@@ -142,6 +148,12 @@ class Site:
     @property
     def failed(self) -> int:
         return sum(len(load.failed) for load in self.loads)
+
+    def check_account(self) -> None:
+        """What was sent was answered, came to the upstream once and is in analytics once."""
+        self.wait_until_shipped()
+        assert self.counted() == self.answered
+        self.check_upstream()
 
     def check_upstream(self) -> None:
         """Each request that was answered came to the upstream once, each other one once at most."""

@@ -71,6 +71,7 @@ def test_one_of_fifty_is_refused_alone_and_heals(site: Site, fifty: list[ApiInst
     assert "Failed" in told
     assert "Active" in page(bad)
     assert load.failed == {}
+    site.check_account()
 
 
 def page(api: ApiInstance) -> str:
@@ -88,15 +89,20 @@ def test_change_behind_nat_arrives_with_the_next_heartbeat(site: Site) -> None:
     wait_until(lambda: site.replica.last_heartbeat_at > heard)
     api = site.add_api("behind-nat")
 
-    site.deploy(api)
     heartbeats = set()
 
     def is_there() -> bool:
         heartbeats.add(site.replica.last_heartbeat_at)
         return site.is_applied(api)
 
-    wait_until(is_there, 20)
+    with site.load() as load:
+        site.deploy(api)
+        wait_until(is_there, 20)
+        load.answer(20)
+
     the_last_before, the_next, on_the_way = 1, 1, 1
     assert len(heartbeats) <= the_last_before + the_next + on_the_way
     assert not site.replica.is_reachable
     assert site.gateway.status == Gateway.Status.CONNECTED
+    assert load.failed == {}
+    site.check_account()

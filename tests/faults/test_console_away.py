@@ -22,9 +22,7 @@ def test_replica_serves_from_its_store_and_ships_afterwards(site: Site) -> None:
 
     assert load.failed == {}
     assert alone == 0
-    site.wait_until_shipped()
-    assert site.counted() == site.answered
-    site.check_upstream()
+    site.check_account()
 
 
 @pytest.mark.parametrize("damage", ["cut off", "flipped"])
@@ -48,8 +46,7 @@ def test_damaged_snapshot_is_refused_and_the_one_before_used(site: Site, damage:
     assert f"snapshot.previous.json used=true generation={before}" in site.agent.log[told:]
     assert load.failed == {}
     site.wait_until_heard()
-    site.wait_until_shipped()
-    assert site.counted() == site.answered
+    site.check_account()
 
 
 def spoil(path: Path) -> None:

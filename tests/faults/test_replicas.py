@@ -69,6 +69,7 @@ def test_with_one_of_two_replicas_down_the_api_is_not_active(site: Site, second:
     assert down == ("Partly applied", "Applied on 1 of 2 replicas; box-2 is silent")
     assert "Applied on 1 of 2 replicas; box-2 is silent" in page
     assert load.failed == {}
+    site.check_account()
     assert Replica.objects.filter(gateway=site.gateway).count() == 2
     second.stop()
     assert is_active_on(site, 1)
