@@ -44,6 +44,23 @@ def test_stopped_agent_costs_no_request(site: Site) -> None:
     site.check_account()
 
 
+def test_agent_that_is_asked_to_end_cuts_no_request_and_ships_its_counts(site: Site) -> None:
+    with site.load() as load:
+        load.answer(30)
+        site.agent.send(signal.SIGTERM)
+        wait_until(lambda: "draining_seconds=" in site.agent.log, 20)
+        load.answer(50)
+    code = site.agent.wait()
+
+    assert code == 0
+    assert load.failed == {}
+    assert site.gateway.status == Gateway.Status.DISCONNECTED
+    assert site.counted() == site.answered
+    site.check_upstream()
+    site.agent.start()
+    wait_until(lambda: site.is_serving, 20)
+
+
 def test_killed_envoy_costs_what_failed_in_the_gap(site: Site) -> None:
     """Envoy writes its log every 10 ms: what it answered in the last of them may go uncounted with it."""
     before = site.answered - site.counted()

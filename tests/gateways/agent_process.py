@@ -69,8 +69,12 @@ class AgentProcess:
         self._process.send_signal(number)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.send(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Until it has ended; its exit code."""
         assert self._process is not None
-        self._process.send_signal(number)
         code = self._process.wait(35)
         self._process = None
         return code
