@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gateways.agent.store import Store
 from tests.faults.site import Site
 from tests.traffic.gateway import wait_until
 
@@ -46,6 +47,27 @@ def test_damaged_snapshot_is_refused_and_the_one_before_used(site: Site, damage:
     assert f"snapshot.previous.json used=true generation={before}" in site.agent.log[told:]
     assert load.failed == {}
     site.wait_until_heard()
+    site.check_account()
+
+
+def test_without_a_sound_snapshot_what_envoy_has_is_served_until_the_console_is_back(site: Site) -> None:
+    site.wait_until_heard()
+    site.wire.cut()
+    for name in ("snapshot.json", "snapshot.previous.json"):
+        spoil(site.agent.state / name)
+    told = len(site.agent.log)
+
+    site.restart()
+    with site.load() as load:
+        load.answer(20)
+        site.wire.mend()
+        site.wait_until_heard()
+        load.answer(20)
+
+    assert site.agent.log[told:].count("used=false") == 2
+    assert f"generation={site.gateway.generation} applied=true" in site.agent.log[told:]
+    assert Store(site.agent.state).load() is not None
+    assert load.failed == {}
     site.check_account()
 
 
