@@ -23,7 +23,7 @@ from gateways.agent import state as files
 from gateways.agent.admin import Admin, AdminUnreachable
 from gateways.agent.bootstrap import bootstrap
 from gateways.agent.listener import layout
-from gateways.agent.logfiles import end_torn_line
+from gateways.agent.logfiles import cut_short, end_torn_line
 from gateways.agent.overload import LEAVING_FILE
 from gateways.agent.settings import Limits
 from gateways.agent.verdict import without_dumps
@@ -38,6 +38,7 @@ POLL_SECONDS = 0.02
 FLUSH_MS = 10
 """What Envoy answered since it last wrote its log goes uncounted when it is killed; at most this long."""
 LASTING_SECONDS = 5
+LOG_BYTES = 16 * 1024 * 1024
 EMPTY: dict[str, Any] = {"version_info": "", "resources": []}
 
 
@@ -255,6 +256,7 @@ class Envoy:
         """Starts Envoy again when it is gone: at once, and with growing pauses while it does not last."""
         pause, launched = 0.0, 0.0
         while not self._stopping.wait(WATCH_SECONDS):
+            cut_short(self.state / "envoy.log", LOG_BYTES)
             if self.pid is not None:
                 self._note_pid()
                 continue

@@ -58,6 +58,19 @@ def end_torn_line(path: Path) -> None:
             file.write(b"\n")
 
 
+def cut_short(path: Path, most_bytes: int) -> None:
+    """Begin a log anew that has grown so large; what it held is in `<name>.1`, unless the disk is full.
+
+    For one that is written by appending: the writer goes on at the new beginning.
+    """
+    with contextlib.suppress(OSError):
+        if path.stat().st_size <= most_bytes:
+            return
+        with contextlib.suppress(OSError):
+            shutil.copy(path, path.with_name(f"{path.name}.1"))
+        os.truncate(path, 0)
+
+
 class LogFiles:
     """The access log in one folder. For one thread."""
 

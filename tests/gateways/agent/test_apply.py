@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from gateways.agent.apply import Applier, StaleSnapshot
-from gateways.agent.envoy import Envoy
+from gateways.agent.envoy import LOG_BYTES, Envoy
 from gateways.agent.protocol import Ack
 from tests.traffic.certificates import self_signed
 from tests.traffic.gateway import Gateway, running_gateway, wait_until
@@ -263,6 +263,20 @@ def test_killed_envoy_is_back_with_what_ran(gateway: Gateway) -> None:
     wait_until(lambda: gateway.envoy.facts()["state"] == "LIVE")
     assert httpx.get(f"http://127.0.0.1:{gateway.port}/a").status_code == 200
     assert gateway.envoy.restarts == 1
+
+
+def test_log_of_envoy_itself_stays_bounded(gateway: Gateway) -> None:
+    """Envoy goes on in the same file: what comes next stands at its beginning."""
+    log = gateway.envoy.state / "envoy.log"
+    with log.open("ab") as file:
+        file.write(b"x" * LOG_BYTES + b"\nlast words\n")
+        file.flush()
+
+        wait_until(lambda: log.stat().st_size == 0)
+        file.write(b"news\n")
+
+    assert log.read_bytes() == b"news\n"
+    assert (gateway.envoy.state / "envoy.log.1").read_bytes().endswith(b"\nlast words\n")
 
 
 def test_what_envoy_alone_would_refuse_costs_its_api_alone(gateway: Gateway) -> None:
