@@ -12,6 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from console.stack.problem import Problem
@@ -67,22 +68,19 @@ class Supervisor:
 
     def end_leftovers(self) -> None:
         """End what a killed run left behind, known by its pid and start time."""
-        if not self._ledger.exists():
-            return
-        entries = [
-            (entry["name"], entry["pid"], entry["born"]) for entry in json.loads(self._ledger.read_text())
-        ]
-        left = [(name, pid, born) for name, pid, born in entries if _born(pid) == born]
+        left = [(name, pid, born) for name, pid, born in self._read_ledger() if _born(pid) == born]
         for name, pid, _ in left:
             self._say(f"{name} (pid {pid}) is left from a run that was killed; stopping it")
-            os.kill(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
+            with suppress(ProcessLookupError):  # they end by themselves, too, and may just have done so
+                os.kill(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
         limit = time.monotonic() + 15
         while any(_born(pid) == born for _, pid, born in left) and time.monotonic() < limit:
             time.sleep(0.05)
         for _, pid, born in left:
             if _born(pid) == born:
-                os.killpg(pid, signal.SIGKILL)
-        self._ledger.unlink()
+                with suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
+        self._ledger.unlink(missing_ok=True)
 
     def _stop_together(self, children: list[Child]) -> None:
         for child in children:
@@ -94,6 +92,14 @@ class Supervisor:
                     self._say(f"{child.program.name} did not stop in time and was killed")
                     child.kill()
             time.sleep(0.02)
+
+    def _read_ledger(self) -> list[tuple[str, int, int]]:
+        """(name, pid, born) of each; none when the file was lost with the machine, as all that ran was."""
+        try:
+            entries = json.loads(self._ledger.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return []
+        return [(entry["name"], entry["pid"], entry["born"]) for entry in entries]
 
     def _write_ledger(self) -> None:
         entries = [

@@ -116,6 +116,23 @@ def test_a_pid_that_another_program_has_by_now_is_left_alone(
     assert said == []
 
 
+def test_what_was_left_behind_may_end_by_itself_meanwhile(tmp_path: Path, supervisor: Supervisor) -> None:
+    child = started(supervisor, python("clock", STAYS))
+
+    Supervisor(tmp_path, lambda line: child.kill()).end_leftovers()
+
+    assert child.exit_code == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0\0", b'[{"na'])
+def test_record_that_was_lost_with_the_machine_hinders_no_start(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / "processes.json").write_bytes(damage)
+
+    Supervisor(tmp_path, print).end_leftovers()
+
+    assert not (tmp_path / "processes.json").exists()
+
+
 def test_programs_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     code = f"""
 import sys, os, signal
