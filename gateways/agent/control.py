@@ -3,7 +3,7 @@
 import logging
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import uvicorn
@@ -17,7 +17,7 @@ from starlette.routing import Route
 from gateways.agent import trust
 from gateways.agent.apply import StaleSnapshot
 from gateways.agent.intake import Intake
-from gateways.agent.protocol import CONSOLE, SNAPSHOT_LIMIT
+from gateways.agent.protocol import CONSOLE, SNAPSHOT_LIMIT, Claims
 from gateways.agent.registration import Registration
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,11 @@ class Control:
         )
 
     async def _put_snapshot(self, request: Request) -> Response:
+        try:
+            self._verify(request, body=None)
+        except _Refused:
+            await _pass_over_body(request)
+            raise
         body = await _body(request)
         self._check(request, body)
         try:
@@ -108,6 +113,11 @@ class Control:
 
     def _check(self, request: Request, body: bytes) -> None:
         """Let only the console through, and each of its requests once."""
+        if self._seen.is_replay(self._verify(request, body)):
+            raise _Refused(401, "the request was answered before")
+
+    def _verify(self, request: Request, body: bytes | None) -> Claims:
+        """What the console signed for this replica. The body may not be read yet."""
         try:
             claims = trust.verify(
                 request.headers.get("Authorization", ""),
@@ -122,26 +132,33 @@ class Control:
             raise _Refused(401, str(error)) from error
         if claims.sub != self._replica_id:
             raise _Refused(401, "the request was signed for another replica")
-        if self._seen.is_replay(claims):
-            raise _Refused(401, "the request was answered before")
+        return claims
 
 
 async def _body(request: Request) -> bytes:
-    """The whole body, read no further than the limit."""
+    return b"".join([chunk async for chunk in _chunks(request)])
+
+
+async def _pass_over_body(request: Request) -> None:
+    """Who still sends does not hear why it is refused. None of it is kept: anyone may send."""
+    async for _ in _chunks(request):
+        pass
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    """The body, read no further than the limit."""
     too_large = _Refused(413, f"the body is larger than {SNAPSHOT_LIMIT} bytes")
     if int(request.headers.get("Content-Length") or 0) > SNAPSHOT_LIMIT:
         raise too_large
-    chunks: list[bytes] = []
     size = 0
     try:
         async for chunk in request.stream():
             size += len(chunk)
             if size > SNAPSHOT_LIMIT:
                 raise too_large
-            chunks.append(chunk)
+            yield chunk
     except ClientDisconnect as error:
         raise _Refused(400, "the body ended early") from error
-    return b"".join(chunks)
 
 
 async def _refuse(request: Request, refused: Exception) -> Response:

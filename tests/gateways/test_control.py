@@ -2,6 +2,7 @@
 
 import http.client
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -109,6 +110,18 @@ def test_push_that_is_not_the_consoles_or_not_of_now_is_refused_and_logged(
     assert "refused=control-request" in caplog.text
     assert words in caplog.text
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_body_of_a_stranger_is_not_kept(asker: Asker) -> None:
+    block = b"x" * 65536
+    tracemalloc.start()
+
+    answer = asker.client.put("/v1/snapshot", content=iter([block] * 400))
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert answer.status_code == 401
+    assert peak < 100 * len(block)
 
 
 def test_body_over_the_limit_is_refused(asker: Asker) -> None:
