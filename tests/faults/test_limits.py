@@ -133,6 +133,24 @@ def test_upstream_that_does_not_read_holds_the_client_up(tmp_path: Path) -> None
                 assert memory(gateway) - before < 16 * MIB
 
 
+def test_client_that_does_not_read_holds_the_upstream_up(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with running_gateway(API.replace("UPSTREAM", address), tmp_path) as gateway:
+            before = memory(gateway)
+            with connected(gateway) as client:
+                client.sendall(b"GET /a HTTP/1.1\r\nhost: x\r\n\r\n")
+                upstream, _ = server.accept()
+                with upstream:
+                    upstream.recv(4096)
+                    upstream.settimeout(1)
+                    upstream.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n")
+                    with pytest.raises(TimeoutError):
+                        upstream.sendall(b"x" * 200 * MIB)
+
+                assert memory(gateway) - before < 16 * MIB
+
+
 def test_connections_beyond_the_limit_are_closed(tmp_path: Path, upstream: HoldingServer) -> None:
     with running_gateway(api(upstream), tmp_path, limits=FEW) as gateway, ExitStack() as stack:
         assert gateway.get("/a").status_code == 200
