@@ -17,6 +17,7 @@ from django.core.cache.backends.redis import RedisCache
 from console.parts import PULSE_KEY
 from console.stack import places, ports
 from console.stack.waiting import wait_for
+from tests.faults.steady import SteadyCalls
 from tests.running import Stack
 from tests.stack.client import Client
 
@@ -80,6 +81,16 @@ class Console:
     def status(self) -> str:
         return str(self.rest.get(f"{self.rest.apis}/{self.api}")["status"])
 
+    def account(self, calls: SteadyCalls) -> None:
+        """Each of the calls was answered well; `check_account` looks for it in the figures."""
+        assert set(calls.answers) == {200}
+        self.answered += calls.answers.total()
+
+    def check_account(self) -> None:
+        """Every request of the module so far is in the figures once."""
+        wait_for(lambda: self.requests() >= self.answered, 40, "every request in the figures")
+        assert self.requests() == self.answered
+
     def requests(self) -> int:
         """How many were counted, of the last hour."""
         summary = self.rest.get(f"{self.rest.analytics}/{self.api}/summary?minutes=60")
@@ -110,8 +121,12 @@ class Console:
 
     @contextmanager
     def frozen(self, program: str) -> Iterator[None]:
-        """Stopped with all its children: it holds its sockets open and answers nothing."""
-        pids = _family(self.pid(program))
+        """Stopped with all its children: it holds its sockets open and answers nothing.
+
+        Of the gateway only the agent stops: Envoy serves on.
+        """
+        pid = self.pid(program)
+        pids = [pid] if program == "gateway" else _family(pid)
         _signal(pids, signal.SIGSTOP)
         try:
             yield
