@@ -27,6 +27,8 @@ from gateways.agent.settings import RunSettings
 from gateways.agent.uplink import Uplink
 
 LAST_SECONDS = 4.0
+LAST_WORDS_SECONDS = 6.0
+"""Long enough for what the uplink still ships; a console that hangs hears nothing however long one waits."""
 DRAINING_BEAT_SECONDS = 5.0
 
 COLLECT_AFTER = (50_000, 20, 100)
@@ -107,9 +109,22 @@ class ConnectedReplica:
         )
 
     def beat_until(self, stopping: threading.Event) -> None:
-        pause = 0.0
-        while not stopping.wait(pause):
-            pause = self._pulse.beat()
+        """Returns at once when it is set: a console that hangs keeps a heartbeat for longer than a drain."""
+        failures: list[Exception] = []
+
+        def beat() -> None:
+            pause = 0.0
+            try:
+                while not stopping.wait(pause):
+                    pause = self._pulse.beat()
+            except Exception as error:
+                failures.append(error)
+                stopping.set()
+
+        _background(beat)
+        stopping.wait()
+        if failures:
+            raise failures[0]
 
     def stop(self) -> None:
         """Drain, ship the last counts, say goodbye, soon after the drain. What is not shipped stays."""
@@ -121,8 +136,11 @@ class ConnectedReplica:
             _background(self._pulse.tell)
             draining.join(min(DRAINING_BEAT_SECONDS, max(0, until - time.monotonic())))
         self._phase = "stopped"
-        last_words = _background(self._end)
-        last_words.join(max(0.5, until - time.monotonic()))
+        last_words = [_background(self._pulse.tell), _background(self._uplink.stop)]
+        self._control.stop()
+        until = min(until, time.monotonic() + LAST_WORDS_SECONDS)
+        for one in last_words:
+            one.join(max(0.5, until - time.monotonic()))
         log.info("replica=%s stopped=true", self._id)
 
     def hurry(self) -> None:
@@ -168,11 +186,6 @@ class ConnectedReplica:
             return list(self._envoy.admin.listeners())
         except AdminUnreachable:
             return []
-
-    def _end(self) -> None:
-        self._pulse.tell()
-        self._control.stop()
-        self._uplink.stop()
 
 
 def _registration(settings: RunSettings) -> Registration:

@@ -33,7 +33,8 @@ class Pulse:
         """Send one heartbeat and do what the answer asks; after how many seconds to send the next."""
         self._intake.retry()
         try:
-            answer = self._console.heartbeat(self._describe())
+            with self._telling:
+                answer = self._console.heartbeat(self._describe())
             self._seconds = float(answer.heartbeat_seconds)
             if self._failures:
                 log.info("console=%s reachable=true", self._console.url)
@@ -47,7 +48,7 @@ class Pulse:
     def tell(self) -> None:
         """Send one heartbeat on the way out, at best: without it the console finds out by silence.
 
-        One after the other, so that none that was held up says "draining" after the goodbye.
+        One after the other, so that none that was held up says "running" or "draining" after the goodbye.
         """
         try:
             with self._telling:

@@ -1,5 +1,6 @@
 """A replica restarts while its console is away: it serves what it stored, and ships its counts afterwards."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,24 @@ def test_replica_serves_from_its_store_and_ships_afterwards(site: Site) -> None:
 
     assert load.failed == {}
     assert alone == 0
+    site.check_account()
+
+
+def test_console_that_hangs_does_not_hold_up_the_end(site: Site) -> None:
+    with site.load() as load:
+        site.wire.hang()
+        heartbeat, counts = 1, 1
+        wait_until(lambda: site.wire.held == heartbeat + counts, 20)
+        site.agent.send(signal.SIGTERM)
+        wait_until(lambda: "draining_seconds=" in site.agent.log, 10)
+        load.answer(20)
+    code = site.agent.wait()
+    site.wire.mend()
+    site.agent.start()
+    wait_until(lambda: site.is_serving, 20)
+
+    assert code == 0
+    assert load.failed == {}
     site.check_account()
 
 

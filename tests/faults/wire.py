@@ -33,7 +33,18 @@ class Wire:
             _close(one)
         self._open.clear()
 
+    def hang(self) -> None:
+        """Take connections from now on and let nothing through; `held` counts them."""
+        self.cut()
+        self._listener = _listening(self._address)
+        threading.Thread(target=self._hold, args=(self._listener,), daemon=True).start()
+
+    @property
+    def held(self) -> int:
+        return len(self._open)
+
     def mend(self) -> None:
+        self.cut()
         self._listener = _listening(self._address)
         self._accept()
 
@@ -48,6 +59,11 @@ class Wire:
                 self._open |= {near, far}
                 for source, sink in ((near, far), (far, near)):
                     threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
+
+    def _hold(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self._open.add(listener.accept()[0])
 
     def _copy(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
