@@ -50,6 +50,7 @@ def second_worker(stack: Stack) -> Iterator[None]:
 
 def test_a_push_whose_worker_is_killed_arrives_once(console: Console) -> None:
     before = console.generation
+    wait_for(lambda: console.acks(before) == 1, 20, "the end of the push before")
 
     with SteadyCalls(console.url) as calls:
         with console.frozen("gateway"):
