@@ -10,22 +10,23 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import F
 
-from apis.models import ApiInstance, resource_name
+from apis.models import ApiInstance
 from gateways.models import Ack, Replica, ResourceStatus
 
-FEW = 200
-"""Up to so many APIs are asked for by name and time; of more, all that their gateways run is read."""
-
 State = Literal["Active", "Failed", "Applying", "Partly applied", "Unregistered", "Inactive", "Not deployed"]
+_PLAIN: dict[State, str] = {
+    "Active": "Active",
+    "Not deployed": "Not deployed",
+    "Unregistered": "Never deployed",
+}
 
 
 class ReplicaStatus(NamedTuple):
     """`running_generation` is the generation of the version that serves; None when none does.
 
-    A "silent" replica's is what it ran when it was last heard, at `since`, which only the statuses of few
-    APIs have.
+    A "silent" replica's is what it ran when it was last heard, at `since`.
     """
 
     replica: Replica
@@ -33,7 +34,7 @@ class ReplicaStatus(NamedTuple):
     reason: str
     wanted_generation: int
     running_generation: int | None
-    since: datetime | None
+    since: datetime
 
 
 @dataclass(frozen=True)
@@ -48,43 +49,48 @@ class ApiStatus:
         return tones.get(self.state, "off")
 
 
-class BareApi(NamedTuple):
-    """No more of an API than its status needs: for the statuses of thousands."""
+class Facts(NamedTuple):
+    """All that decides an API's state, for one here and for those of an environment in `states`.
 
-    pk: int
-    environment_id: UUID
-    gateway_id: UUID | None
+    `replicas` are its gateway's that did not say goodbye. Of them `live` report, `serving` live ones
+    serve some version of the API, and `applied` and `refused` are what live ones made of the wanted one.
+    """
+
     is_deployed: bool
-    deployed_at: datetime | None
-    changed_generation: int
+    was_deployed: bool
+    is_answered: bool
+    replicas: int
+    live: int
+    serving: int
+    applied: int
+    refused: int
 
     @property
-    def changed_at(self) -> None:
-        """Reading times takes longer than all the rest."""
-
-    @property
-    def resource_name(self) -> str:
-        return resource_name(self.pk)
+    def state(self) -> State:
+        if not self.is_deployed:
+            never: State = "Not deployed" if self.was_deployed else "Unregistered"
+            return "Applying" if self.serving else never
+        if not self.live:
+            return "Inactive" if self.is_answered else "Applying"
+        if self.applied == self.replicas:
+            return "Active"
+        if self.applied:
+            return "Partly applied"
+        return "Failed" if self.refused else "Applying"
 
 
 class Answer(NamedTuple):
     """What a replica last said of an API, as in ResourceStatus."""
 
-    replica_id: object
+    replica__gateway_id: UUID
+    replica_id: UUID
     namespace: str
     name: str
     state: str
     reason: str
     generation: int
     running_generation: int | None
-    since: datetime | None = None
-
-
-AnyApi = ApiInstance | BareApi
-
-
-def bare(apis: QuerySet[ApiInstance]) -> list[BareApi]:
-    return [BareApi(*row) for row in apis.select_related(None).values_list(*BareApi._fields)]
+    since: datetime
 
 
 def statuses(api: ApiInstance) -> list[ReplicaStatus]:
@@ -99,7 +105,7 @@ def status_of(api: ApiInstance) -> ApiStatus:
     return _Known([api]).status_of(api)
 
 
-def statuses_of(apis: Iterable[AnyApi]) -> dict[int, ApiStatus]:
+def statuses_of(apis: Iterable[ApiInstance]) -> dict[int, ApiStatus]:
     """The status of each by its id, in three queries however many there are."""
     apis = list(apis)
     known = _Known(apis)
@@ -120,11 +126,11 @@ class _Known:
     report; `refused` holds the acks by which a replica refused the newest snapshot as a whole.
     """
 
-    def __init__(self, apis: Sequence[AnyApi]) -> None:
+    def __init__(self, apis: Sequence[ApiInstance]) -> None:
         self.present: dict[object, list[Replica]] = defaultdict(list)
         self.live: dict[object, list[Replica]] = defaultdict(list)
         self.heard: set[UUID] = set()
-        self.said: dict[tuple[str, str], dict[object, Answer]] = defaultdict(dict)
+        self.said: dict[tuple[UUID | None, str, str], dict[UUID, Answer]] = defaultdict(dict)
         self.refused: dict[object, Ack] = {}
         gateways = {api.gateway_id for api in apis if api.gateway_id}
         if not gateways:
@@ -134,14 +140,13 @@ class _Known:
             if replica.is_connected:
                 self.live[replica.gateway_id].append(replica)
                 self.heard.add(replica.pk)
-        answers = ResourceStatus.objects.filter(replica__gateway__in=gateways)
-        columns: tuple[str, ...] = Answer._fields[:-1]
-        if len(apis) <= FEW:
-            columns = Answer._fields
-            answers = answers.filter(name__in=[api.resource_name for api in apis])
-        for row in answers.values_list(*columns):
+        answers = ResourceStatus.objects.filter(
+            replica__gateway__in=gateways, name__in=[api.resource_name for api in apis]
+        )
+        for row in answers.values_list(*Answer._fields):
             answer = Answer(*row)
-            self.said[answer.namespace, answer.name][answer.replica_id] = answer
+            key = answer.replica__gateway_id, answer.namespace, answer.name
+            self.said[key][answer.replica_id] = answer
         refusals = Ack.objects.filter(
             replica__gateway__in=gateways,
             applied=False,
@@ -150,7 +155,7 @@ class _Known:
         for ack in refusals.select_related("deployment"):
             self.refused[ack.replica_id] = ack
 
-    def statuses(self, api: AnyApi) -> list[ReplicaStatus]:
+    def statuses(self, api: ApiInstance) -> list[ReplicaStatus]:
         if not api.is_deployed or not self.live[api.gateway_id]:
             return []
         answers = self.said[_key(api)]
@@ -160,7 +165,7 @@ class _Known:
         ]
 
     def _replica_status(
-        self, api: AnyApi, replica: Replica, answer: Answer | None, refusal: Ack | None
+        self, api: ApiInstance, replica: Replica, answer: Answer | None, refusal: Ack | None
     ) -> ReplicaStatus:
         """An answer about an older version of this API says nothing of the wanted one: that is waited for."""
         running = answer.running_generation if answer else None
@@ -177,41 +182,48 @@ class _Known:
             return ReplicaStatus(replica, "refused", refusal.reason, wanted, running, refusal.at)
         return ReplicaStatus(replica, "waiting", "No answer yet", wanted, running, api.changed_at)
 
-    def status_of(self, api: AnyApi) -> ApiStatus:
-        if not api.is_deployed or api.gateway_id is None:
-            return self._not_deployed(api)
+    def status_of(self, api: ApiInstance) -> ApiStatus:
         found = self.statuses(api)
-        if not found:
-            return self._without_replica(api)
-        applied = [status for status in found if status.state == "applied"]
-        refused = [status for status in found if status.state == "refused"]
-        if len(applied) == len(found):
-            return ApiStatus("Active", "Active")
-        if applied:
-            words = f"Applied on {len(applied)} of {len(found)} replicas"
-            silent = [status.reason for status in found if status.state == "silent"]
-            return ApiStatus("Partly applied", "; ".join([words, *map(_refusal, refused), *silent]))
-        if refused:
-            return ApiStatus("Failed", _refusal(refused[0]))
-        return ApiStatus("Applying", _waiting([one for one in found if one.state == "waiting"]))
+        state = self._facts(api, found).state
+        return ApiStatus(state, self._words(api, state, found))
 
-    def _not_deployed(self, api: AnyApi) -> ApiStatus:
+    def _facts(self, api: ApiInstance, found: list[ReplicaStatus]) -> Facts:
+        states = [status.state for status in found]
+        return Facts(
+            is_deployed=api.is_deployed and api.gateway_id is not None,
+            was_deployed=api.deployed_at is not None,
+            is_answered=bool(self.said[_key(api)]),
+            replicas=len(self.present[api.gateway_id]),
+            live=len(self.live[api.gateway_id]),
+            serving=len(self._serving(api)),
+            applied=states.count("applied"),
+            refused=states.count("refused"),
+        )
+
+    def _serving(self, api: ApiInstance) -> list[Replica]:
         """The API is gone from a replica when that one's newest answer no longer names it."""
         answers = self.said[_key(api)]
-        still = [replica for replica in self.live[api.gateway_id] if _serves(answers.get(replica.pk))]
-        if still:
-            return ApiStatus("Applying", f"Being removed from {', '.join(map(str, still))}")
-        if api.deployed_at is None:
-            return ApiStatus("Unregistered", "Never deployed")
-        return ApiStatus("Not deployed", "Not deployed")
+        return [replica for replica in self.live[api.gateway_id] if _serves(answers.get(replica.pk))]
 
-    def _without_replica(self, api: AnyApi) -> ApiStatus:
-        words = "Waiting for a replica: the gateway is Disconnected"
-        return ApiStatus("Inactive" if self.said[_key(api)] else "Applying", words)
+    def _words(self, api: ApiInstance, state: State, found: list[ReplicaStatus]) -> str:
+        refused = [_refusal(status) for status in found if status.state == "refused"]
+        if state == "Partly applied":
+            applied = sum(status.state == "applied" for status in found)
+            silent = [status.reason for status in found if status.state == "silent"]
+            return "; ".join([f"Applied on {applied} of {len(found)} replicas", *refused, *silent])
+        if state == "Failed":
+            return refused[0]
+        if state in _PLAIN:
+            return _PLAIN[state]
+        if found:
+            return _waiting([one for one in found if one.state == "waiting"])
+        if api.is_deployed and api.gateway_id:
+            return "Waiting for a replica: the gateway is Disconnected"
+        return f"Being removed from {', '.join(map(str, self._serving(api)))}"
 
 
-def _key(api: AnyApi) -> tuple[str, str]:
-    return str(api.environment_id), api.resource_name
+def _key(api: ApiInstance) -> tuple[UUID | None, str, str]:
+    return api.gateway_id, str(api.environment_id), api.resource_name
 
 
 def _serves(answer: Answer | None) -> bool:

@@ -2,14 +2,14 @@
 
 import re
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
@@ -128,7 +128,7 @@ class RegistrationToken(models.Model):
 
 class ReplicaQuerySet(models.QuerySet["Replica"]):
     def connected(self) -> "ReplicaQuerySet":
-        return self.filter(stopped_at=None, last_heartbeat_at__gte=timezone.now() - _silence())
+        return self.filter(stopped_at=None, last_heartbeat_at__gte=heard_since())
 
 
 class Replica(models.Model):
@@ -161,7 +161,7 @@ class Replica(models.Model):
 
     @property
     def is_connected(self) -> bool:
-        return self.stopped_at is None and self.last_heartbeat_at >= timezone.now() - _silence()
+        return self.stopped_at is None and self.last_heartbeat_at >= heard_since()
 
     @property
     def envoy_state(self) -> str:
@@ -265,11 +265,6 @@ def _count(rows: models.QuerySet[Any]) -> Coalesce:
     return Coalesce(Subquery(counted), 0)
 
 
-def _silence() -> timedelta:
-    """After how long without a heartbeat a replica counts as Disconnected."""
-    return timedelta(seconds=3 * settings.HEARTBEAT_SECONDS)
-
-
-def is_live(**_: Any) -> Q:
-    """Replicas that count as connected, for filters across relations."""
-    return Q(replicas__stopped_at=None, replicas__last_heartbeat_at__gte=timezone.now() - _silence())
+def heard_since() -> datetime:
+    """A replica that was last heard before this counts as Disconnected."""
+    return timezone.now() - timedelta(seconds=3 * settings.HEARTBEAT_SECONDS)

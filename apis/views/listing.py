@@ -9,10 +9,11 @@ from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from apis import traffic
+from apis import states, traffic
 from apis.models import ApiInstance
-from apis.status import ApiStatus, bare, statuses_of
+from apis.status import ApiStatus, statuses_of
 from apis.views.access import api_of, environment_of
+from console.models import Environment
 from console.scope import Request
 
 PAGE_SIZE = 25
@@ -42,13 +43,15 @@ class Row:
 
 
 def index(request: Request) -> HttpResponse:
-    everything = ApiInstance.objects.filter(environment=environment_of(request))
+    environment = environment_of(request)
+    everything = ApiInstance.objects.filter(environment=environment)
     found = _found(everything, request.GET.get("q", "").strip())
     order = request.GET.get("sort", "name")
     state = request.GET.get("status", "")
     if state == "Deprecated":
         found = found.filter(is_deprecated=True)
-    page: Any = Paginator(_ordered(found, order, state), PAGE_SIZE).get_page(request.GET.get("page"))
+    ordered = _ordered(environment, found, order, state)
+    page: Any = Paginator(ordered, PAGE_SIZE).get_page(request.GET.get("page"))
     page.object_list = _rows(_whole(page.object_list, found))
     context = {
         "page": page,
@@ -81,18 +84,21 @@ def _found(apis: QuerySet[ApiInstance], text: str) -> QuerySet[ApiInstance]:
     return apis.select_related("asset", "gateway")
 
 
-def _ordered(apis: QuerySet[ApiInstance], order: str, state: str) -> QuerySet[ApiInstance] | list[int]:
+def _ordered(
+    environment: Environment, apis: QuerySet[ApiInstance], order: str, state: str
+) -> QuerySet[ApiInstance] | list[int]:
     """A queryset where the database can sort and filter; ids where the status or the traffic decides."""
     name, is_falling = order.removeprefix("-"), order.startswith("-")
     column = COLUMNS.get(name, "asset__name")
     apis = apis.order_by(f"-{column}" if is_falling else column, "pk")
     if state not in STATES and name not in {"status", "requests", "errors"}:
         return apis
-    every = bare(apis)
-    statuses = statuses_of(every) if state in STATES or name == "status" else {}
-    ids = [api.pk for api in every if state not in STATES or statuses[api.pk].state == state]
+    ids = list(apis.values_list("pk", flat=True))
+    if state in STATES or name == "status":
+        known = states.by_api(environment)
+        ids = [pk for pk in ids if pk in known and (state not in STATES or known[pk] == state)]
     if name == "status":
-        ids.sort(key=lambda pk: STATES.index(statuses[pk].state), reverse=is_falling)
+        ids.sort(key=lambda pk: STATES.index(known[pk]), reverse=is_falling)
     elif name in {"requests", "errors"}:
         figures = traffic.last_day(ids)
         ids.sort(key=lambda pk: _measure(figures.get(pk), name), reverse=is_falling)

@@ -1,6 +1,5 @@
 """The overview of an environment: its state in four figures, what to do next, what changed last."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,11 +12,11 @@ from analytics import queries
 from analytics.bars import Bars, bars
 from analytics.queries import Figures
 from analytics.ranges import last
-from apis.models import ApiInstance, PolicyBinding
-from apis.status import bare, statuses_of
+from apis import states
+from apis.models import PolicyBinding
 from console.models import AuditEntry, Environment
 from console.scope import Request
-from gateways.models import Gateway, Replica
+from gateways.models import Gateway
 
 RECENT_CHANGES = 8
 HOUR = timedelta(hours=1)
@@ -77,15 +76,15 @@ def home(request: Request) -> HttpResponse:
 
 
 def _overview(environment: Environment) -> Overview:
-    apis = bare(ApiInstance.objects.filter(environment=environment))
+    found = states.counts(environment)
     gateways = Gateway.objects.filter(environment=environment, is_revoked=False)
     hour = last(HOUR)
     steps = queries.series(environment, hour)
     return Overview(
         gateways=gateways.count(),
-        connected=gateways.filter(replicas__in=Replica.objects.connected()).distinct().count(),
-        apis=len(apis),
-        states=Counter(status.state.replace(" ", "_") for status in statuses_of(apis).values()),
+        connected=gateways.connected().count(),
+        apis=found.total(),
+        states={state.replace(" ", "_"): count for state, count in found.items()},
         hour=queries.add(steps),
         hour_before=queries.figures(environment, hour.before),
         chart=bars(hour, steps),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from apis import ledger, status
+from apis import ledger, states, status
 from apis.models import ApiInstance
 from gateways.models import Gateway
 from tests.factories import make_api, make_gateway
@@ -33,7 +33,9 @@ def told(api: ApiInstance, state: str = "applied", **fields: Any) -> dict[str, A
 
 
 def state(api: ApiInstance) -> tuple[str, str]:
+    """As the API's page tells it; lists and the overview, which ask for all at once, must agree."""
     found = status.status_of(ApiInstance.objects.get(pk=api.pk))
+    assert states.by_api(api.environment)[api.pk] == found.state
     return found.state, found.words
 
 
@@ -174,3 +176,46 @@ def test_a_list_of_statuses_takes_three_queries(
         found = status.statuses_of(apis)
 
     assert len(found) == 10
+
+
+def test_what_another_gateway_said_does_not_count(api: ApiInstance, replica: SigningReplica) -> None:
+    replica.heartbeat()
+    replica.ack(1, told(api))
+
+    api.gateway = make_gateway(environment=api.environment)
+    api.save()
+
+    waiting = ("Applying", "Waiting for a replica: the gateway is Disconnected")
+    assert state(api) == waiting
+    neighbour = make_api(replica.gateway)
+    assert status.statuses_of([api, neighbour])[api.pk].state == waiting[0]
+
+
+def test_a_refused_answer_of_a_replica_that_went_silent_is_not_a_refusal(
+    api: ApiInstance, replica: SigningReplica
+) -> None:
+    second = other_replica(replica)
+    for one in (replica, second):
+        one.heartbeat()
+    second.ack(1, told(api, "refused", reason="no such policy"))
+
+    replica.gateway.replicas.filter(pk=second.id).update(
+        last_heartbeat_at=timezone.now() - timedelta(minutes=5)
+    )
+
+    assert state(api)[0] == "Applying"
+
+
+def test_states_are_counted_in_one_query(
+    api: ApiInstance, replica: SigningReplica, django_assert_num_queries: Any
+) -> None:
+    make_api(make_gateway(environment=api.environment), is_deployed=False)
+    elsewhere = make_gateway()
+    make_api(elsewhere)
+    replica.heartbeat()
+    replica.ack(1, told(api))
+
+    with django_assert_num_queries(1):
+        found = states.counts(api.environment)
+
+    assert found == {"Active": 1, "Unregistered": 1}

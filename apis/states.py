@@ -1,0 +1,83 @@
+"""The state of every API of an environment, where a page counts or sorts thousands of them."""
+
+from collections import Counter
+from typing import Any
+
+from django.db import connection
+
+from apis.status import Facts, State
+from console.models import Environment
+from gateways.models import ResourceStatus, heard_since
+
+# The facts of an API are counted where the rows are; what follows from them, `Facts` says. An answer
+# about an older version than the wanted one says nothing of that, as in `status`.
+_FACTS = """
+    WITH replica AS (
+        SELECT id, gateway_id, last_heartbeat_at >= %(heard_since)s AS is_live
+        FROM gateways_replica WHERE stopped_at IS NULL
+    ), refusal AS (
+        SELECT replica_id, max(deployment.generation) AS generation
+        FROM gateways_ack JOIN gateways_deployment AS deployment ON deployment.id = deployment_id
+            JOIN gateways_gateway AS gateway ON gateway.id = deployment.gateway_id
+        WHERE NOT applied AND deployment.generation = gateway.generation
+        GROUP BY replica_id
+    ), api AS (
+        SELECT *, environment_id::text AS namespace, 'apii-' || id AS name
+        FROM apis_apiinstance WHERE environment_id = %(environment)s
+    ), told AS (
+        SELECT api.id AS api_id, replica.id AS replica_id, is_live, running_generation,
+            coalesce(answer.generation >= changed_generation, false) AS is_about_wanted,
+            answer.state = %(refused)s AS is_refused,
+            coalesce(refusal.generation >= changed_generation, false) AS is_refused_whole
+        FROM api LEFT JOIN replica ON replica.gateway_id = api.gateway_id
+            LEFT JOIN gateways_resourcestatus AS answer ON answer.replica_id = replica.id
+                AND answer.namespace = api.namespace AND answer.name = api.name
+            LEFT JOIN refusal ON refusal.replica_id = replica.id
+    ), counted AS (
+        SELECT api_id, count(replica_id) AS replicas, count(*) FILTER (WHERE is_live) AS live,
+            count(*) FILTER (WHERE is_live AND running_generation IS NOT NULL) AS serving,
+            count(*) FILTER (WHERE is_live AND is_about_wanted AND NOT is_refused) AS applied,
+            count(*) FILTER (WHERE is_live AND CASE WHEN is_about_wanted THEN is_refused
+                ELSE is_refused_whole END) AS refused
+        FROM told GROUP BY api_id
+    )
+    SELECT api.id, is_deployed AND gateway_id IS NOT NULL AS is_deployed,
+        deployed_at IS NOT NULL AS was_deployed,
+        EXISTS (
+            SELECT FROM gateways_resourcestatus AS answer
+                JOIN gateways_replica AS any_replica ON any_replica.id = answer.replica_id
+            WHERE any_replica.gateway_id = api.gateway_id AND answer.namespace = api.namespace
+                AND answer.name = api.name
+        ) AS is_answered,
+        replicas, live, serving, applied, refused
+    FROM api JOIN counted ON api_id = api.id
+"""
+_COLUMNS = ", ".join(Facts._fields)
+
+
+def counts(environment: Environment) -> Counter[State]:
+    """How many APIs are in each state."""
+    found: Counter[State] = Counter()
+    for *facts, apis in _ask(
+        f"SELECT {_COLUMNS}, count(*) FROM ({_FACTS}) AS api GROUP BY {_COLUMNS}", environment
+    ):
+        found[Facts(*facts).state] += apis
+    return found
+
+
+def by_api(environment: Environment) -> dict[int, State]:
+    """The state of each by its id."""
+    rows = _ask(f"SELECT id, {_COLUMNS} FROM ({_FACTS}) AS api", environment)
+    return {api: Facts(*facts).state for api, *facts in rows}
+
+
+def _ask(sql: str, environment: Environment) -> list[tuple[Any, ...]]:
+    values: dict[str, Any] = {
+        "environment": environment.pk,
+        "heard_since": heard_since(),
+        "refused": ResourceStatus.State.REFUSED,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
