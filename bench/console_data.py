@@ -12,16 +12,26 @@ from django.db.models import Model
 from django.utils import timezone
 
 from analytics import partitions
-from analytics.grains import DAY, FAMILIES, HOUR
-from analytics.models import ResourceDay, ResourceHour, TrafficDay, TrafficHour
+from analytics.grains import FAMILIES, ROLLED_UP
+from analytics.models import (
+    ResourceDay,
+    ResourceHour,
+    ResourceMinute,
+    TrafficDay,
+    TrafficHour,
+    TrafficMinute,
+)
 from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, Upstream
 from console.models import Environment
 from console.stack import first_start
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
 
 POLICIES = ("ip-allowlist", "http-basic-authentication", "rate-limiting")
+FIRST = "api.id = (SELECT min(id) FROM apis_apiinstance)"
 BUSY = "api.id %% 50 = (SELECT min(id) FROM apis_apiinstance) %% 50"
 """One API in fifty, the first among them, has four kinds of answers an hour; the others have one."""
+MINUTES_DAYS = 2
+"""Minutes, of which there are too many, are those of the first API alone, whose pages are measured."""
 LABELS = """(VALUES ('GET', 200, '', 900), ('POST', 201, '', 80), ('GET', 503, '', 5),
     ('GET', 401, 'http-basic-authentication', 15)) AS label (method, status, policy, share)"""
 
@@ -53,14 +63,13 @@ def fill(*, apis: int, gateways: int, days: int) -> Made:
     _deployments(made_gateways, made)
     with connection.cursor() as cursor:
         for family in FAMILIES:
-            cursor.execute(f"TRUNCATE {family.table(HOUR)}, {family.table(DAY)}")
+            cursor.execute(f"TRUNCATE {', '.join(family.table(grain) for grain in ROLLED_UP)}")
     rollups = _traffic(days)
     _totals()
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    return Made(
-        ApiInstance.objects.count(), Gateway.objects.count(), rollups, made[0].pk, made_gateways[0].pk
-    )
+    first = ApiInstance.objects.earliest("pk").pk
+    return Made(ApiInstance.objects.count(), Gateway.objects.count(), rollups, first, made_gateways[0].pk)
 
 
 def _gateways(environment: Environment, count: int) -> list[Gateway]:
@@ -153,13 +162,16 @@ def _deployments(gateways: list[Gateway], apis: list[ApiInstance]) -> None:
 
 
 def _traffic(days: int) -> int:
-    """Hours of so many days, and days of twice as many; how many rows that is."""
+    """Hours of so many days, and days of twice as many, and some minutes; how many rows that is."""
     now = timezone.now()
     partitions.ensure([now - timedelta(days=back) for back in range(2 * days + 1)], ("hour", "day"))
+    partitions.ensure([now - timedelta(days=back) for back in range(MINUTES_DAYS + 1)], ("minute",))
     replica = Replica.objects.earliest("name").pk
     return (
-        _insert(TrafficHour, "hour", days, replica, f"{BUSY} OR status = 200", buckets=8)
+        _insert(TrafficMinute, "minute", MINUTES_DAYS, replica, FIRST, buckets=8)
+        + _insert(TrafficHour, "hour", days, replica, f"{BUSY} OR status = 200", buckets=8)
         + _insert(TrafficDay, "day", 2 * days, replica, f"{BUSY} OR status = 200", buckets=25)
+        + _insert_resources(ResourceMinute, "minute", MINUTES_DAYS, FIRST)
         + _insert_resources(ResourceHour, "hour", days, BUSY)
         + _insert_resources(ResourceDay, "day", 2 * days, "true")
     )
@@ -175,7 +187,7 @@ def _insert(
         SELECT time, api.id, %s, '0', method, status, policy, '', share, share * 300, share * 900,
                histogram.value, histogram.value
         FROM {_times(grain, days)}, apis_apiinstance AS api, {LABELS}, {_histogram(buckets)}
-        WHERE {which}
+        WHERE {which} ORDER BY time
         """,
         [replica],
     )
@@ -189,15 +201,15 @@ def _insert_resources(model: type[Model], grain: str, days: int, which: str) -> 
         SELECT time, api.id, 'GET', '/orders/' || number, 100, 3, 1, histogram.value
         FROM {_times(grain, days)}, apis_apiinstance AS api, generate_series(1, 5) AS number,
              {_histogram(20)}
-        WHERE {which}
+        WHERE {which} ORDER BY time
         """,
         [],
     )
 
 
 def _totals() -> None:
-    """What rolling up leaves of that traffic for environments and lists."""
-    for grain in ("hour", "day"):
+    """What rolling up leaves of that traffic for environments and lists, and in that order on the disk."""
+    for grain in ("minute", "hour", "day"):
         _run(
             f"""
             INSERT INTO analytics_environment{grain} (time, environment_id, status, policy, requests,
@@ -205,7 +217,7 @@ def _totals() -> None:
             SELECT time, environment_id, status, policy, sum(requests), sum(received_bytes),
                    sum(sent_bytes), histogram_sum(total), histogram_sum(upstream)
             FROM analytics_traffic{grain} JOIN apis_apiinstance AS api ON api.id = api_id
-            GROUP BY 1, 2, 3, 4
+            GROUP BY 1, 2, 3, 4 ORDER BY 1
             """,
             [],
         )
@@ -213,7 +225,7 @@ def _totals() -> None:
             f"""
             INSERT INTO analytics_api{grain} (time, api_id, requests, errors)
             SELECT time, api_id, sum(requests), coalesce(sum(requests) FILTER (WHERE status >= 400), 0)
-            FROM analytics_traffic{grain} GROUP BY 1, 2
+            FROM analytics_traffic{grain} GROUP BY 1, 2 ORDER BY 1
             """,
             [],
         )
