@@ -117,12 +117,7 @@ def of_environment(environment: Environment, over: Range) -> dict[str, Any]:
     """The overview of an environment and its APIs."""
     apis = ApiInstance.objects.filter(environment=environment)
     points, refused = queries.series(environment, over), queries.violations(environment, over)
-    counts = queries.errors_by_api(environment, over)
-    busiest = sorted(counts, key=lambda api: -counts[api][0])[:LEADERS]
-    failing = sorted(
-        (api for api, (_, errors) in counts.items() if errors),
-        key=lambda api: -counts[api][1] / counts[api][0],
-    )[:LEADERS]
+    busiest, failing = queries.leaders(environment, over, LEADERS)
     leaders = _api_rows(list(apis.filter(pk__in={*busiest, *failing}).select_related("asset")), over)
     return {
         "over": over,

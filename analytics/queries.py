@@ -1,6 +1,7 @@
 """What is asked of traffic. Each function is one statement, whatever the number of APIs or the range."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,16 +21,16 @@ CLASSES = ("2xx", "3xx", "4xx", "5xx", "other")
 Whose = Iterable[int] | Environment
 """The ids of APIs, or all that an environment had, those of APIs that were deleted since among it."""
 
-_OF_APIS = "api_id = ANY(%(apis)s)"
-_OF_ENVIRONMENT = "api_id IN (SELECT id FROM apis_apiinstance WHERE environment_id = %(environment)s)"
-
 _BY_CLASS = """
     sum(requests), sum(requests) FILTER (WHERE status BETWEEN 200 AND 299),
     sum(requests) FILTER (WHERE status BETWEEN 300 AND 399),
     sum(requests) FILTER (WHERE status BETWEEN 400 AND 499),
     sum(requests) FILTER (WHERE status >= 500), sum(requests) FILTER (WHERE policy <> ''),
-    sum(received_bytes), sum(sent_bytes), histogram_sum(total), histogram_sum(upstream)
+    sum(received_bytes), sum(sent_bytes)
 """
+# histogram_sum takes 40 µs before its first bucket: too long where every step of a range has its own.
+_LISTED = "string_agg(total::text, ','), string_agg(upstream::text, ',')"
+_WITHOUT = "NULL, NULL"
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,9 @@ def add(parts: Iterable[Figures]) -> Figures:
 
 def figures(whose: Whose, over: Range) -> Figures:
     """Everything together."""
-    (row,) = _ask(f"SELECT {_BY_CLASS} FROM {_traffic(whose, over)}", whose, over)
+    merged = "histogram_sum(total), histogram_sum(upstream)"
+    source = _traffic(whose, over, sources.whole)
+    (row,) = _ask(f"SELECT {_BY_CLASS}, {merged} FROM {source}", whose, over)
     return _figures(row)
 
 
@@ -135,34 +138,59 @@ def had_traffic(whose: Whose, over: Range) -> bool:
 
 def requests(whose: Whose, over: Range) -> int:
     """How many, at less cost than all figures."""
-    ((count,),) = _ask(f"SELECT sum(requests) FROM {_traffic(whose, over)}", whose, over)
+    source = _traffic(whose, over) if isinstance(whose, Environment) else sources.rows(COUNTS, over)
+    ((count,),) = _ask(f"SELECT sum(requests) FROM {source}", whose, over)
     return int(count or 0)
 
 
-def series(whose: Whose, over: Range) -> list[Figures]:
+def series(whose: Whose, over: Range, *, with_latencies: bool = True) -> list[Figures]:
     """One for every step of the range, empty ones too."""
-    sql = f"SELECT {bin_of(over.step)}, {_BY_CLASS} FROM {_traffic(whose, over)} GROUP BY 1"
+    histograms = _LISTED if with_latencies else _WITHOUT
+    sql = f"SELECT {bin_of(over.step)}, {_BY_CLASS}, {histograms} FROM {_traffic(whose, over)} GROUP BY 1"
     found = {time: _figures(row) for time, *row in _ask(sql, whose, over)}
     return [found.get(time, Figures()) for time in over.times]
 
 
-def errors_by_api(whose: Whose, over: Range) -> dict[int, tuple[int, int]]:
+def errors_by_api(apis: Iterable[int], over: Range) -> dict[int, tuple[int, int]]:
     """{API: (requests, answers of 400 and above)} of every API that had requests; cheap for thousands."""
-    mine = _OF_ENVIRONMENT if isinstance(whose, Environment) else _OF_APIS
-    source = sources.rows(COUNTS, over.grain, mine)
-    found = _ask(f"SELECT api_id, sum(requests), sum(errors) FROM {source} GROUP BY 1", whose, over)
+    source = sources.rows(COUNTS, over)
+    found = _ask(f"SELECT api_id, sum(requests), sum(errors) FROM {source} GROUP BY 1", apis, over)
     return {api: (int(requests), int(errors)) for api, requests, errors in found}
 
 
+def leaders(environment: Environment, over: Range, limit: int) -> tuple[list[int], list[int]]:
+    """The APIs with the most requests, and those with the largest share of answers of 400 and above.
+
+    Rows are added up before it is asked whose they are: they are many, and APIs are few.
+    """
+    sql = f"""
+        WITH counted AS (
+            SELECT api_id, sum(requests) AS requests, sum(errors) AS errors
+            FROM {sources.rows(COUNTS, over, "true")} GROUP BY 1
+        ), mine AS (
+            SELECT counted.* FROM counted JOIN apis_apiinstance AS api ON api.id = api_id
+            WHERE environment_id = %(environment)s
+        )
+        (SELECT true, api_id FROM mine ORDER BY requests DESC, api_id LIMIT %(limit)s)
+        UNION ALL
+        (SELECT false, api_id FROM mine WHERE errors > 0
+            ORDER BY errors / requests DESC, api_id LIMIT %(limit)s)
+    """
+    found = _ask(sql, environment, over, limit=limit)
+    return [api for is_busy, api in found if is_busy], [api for is_busy, api in found if not is_busy]
+
+
 def by_api(apis: Iterable[int], over: Range) -> dict[int, Figures]:
-    """Of every API that had requests."""
-    sql = f"SELECT api_id, {_BY_CLASS} FROM {sources.rows(TRAFFIC, over.grain)} GROUP BY 1"
+    """Of every API that had requests, without the upstream's latencies."""
+    histograms = "histogram_sum(total), NULL"
+    source = sources.whole(TRAFFIC, over)
+    sql = f"SELECT api_id, {_BY_CLASS}, {histograms} FROM {source} GROUP BY 1"
     return {api: _figures(row) for api, *row in _ask(sql, apis, over)}
 
 
 def requests_by_api(apis: Iterable[int], over: Range) -> dict[int, list[int]]:
     """How many requests in each step, of every API that had some."""
-    source = sources.rows(TRAFFIC, over.grain)
+    source = sources.rows(TRAFFIC, over)
     found: dict[int, dict[datetime, int]] = {}
     for api, time, requests in _ask(
         f"SELECT api_id, {bin_of(over.step)}, sum(requests) FROM {source} GROUP BY 1, 2", apis, over
@@ -185,11 +213,17 @@ def violations(whose: Whose, over: Range) -> dict[str, list[int]]:
 
 
 def breakdowns(apis: Iterable[int], over: Range) -> dict[str, list[Share]]:
-    """{"method" | "status" | "replica_id" | "route": parts, largest first}."""
+    """{"method" | "status" | "replica_id" | "route": parts, largest first}.
+
+    Each histogram is added up once, in what has all labels in common, before it counts for each of them.
+    """
     labels = ("method", "status", "replica_id", "route")
     sql = f"""
         SELECT {", ".join(f"{label}::text" for label in labels)}, sum(requests), histogram_sum(total)
-        FROM {sources.rows(TRAFFIC, over.grain)}
+        FROM (
+            SELECT {", ".join(labels)}, sum(requests) AS requests, histogram_sum(total) AS total
+            FROM {sources.whole(TRAFFIC, over)} GROUP BY {", ".join(labels)}
+        ) AS whole
         GROUP BY GROUPING SETS ({", ".join(f"({label})" for label in labels)})
         ORDER BY sum(requests) DESC
     """
@@ -204,7 +238,7 @@ def top_resources(apis: Iterable[int], over: Range, limit: int = 10) -> list[Res
     """The resources with the most requests."""
     sql = f"""
         SELECT method, resource, sum(requests), sum(client_errors), sum(server_errors), histogram_sum(total)
-        FROM {sources.rows(RESOURCES, over.grain)}
+        FROM {sources.whole(RESOURCES, over)}
         GROUP BY 1, 2 ORDER BY 3 DESC, 2, 1 LIMIT %(limit)s
     """
     return [
@@ -223,16 +257,16 @@ def last_day(apis: Iterable[int]) -> dict[int, tuple[int, int]]:
     return errors_by_api(apis, replace(ranges.last(timedelta(days=1)), grain=HOUR))
 
 
-def _traffic(whose: Whose, over: Range) -> str:
+def _traffic(whose: Whose, over: Range, source: Callable[..., str] = sources.rows) -> str:
     if isinstance(whose, Environment):
-        return sources.rows(ENVIRONMENTS, over.grain, "environment_id = %(environment)s")
-    return sources.rows(TRAFFIC, over.grain)
+        return source(ENVIRONMENTS, over, "environment_id = %(environment)s")
+    return source(TRAFFIC, over)
 
 
 def _ask(sql: str, whose: Whose, over: Range, **more: Any) -> list[tuple[Any, ...]]:
     mine = {"environment": whose.pk} if isinstance(whose, Environment) else {"apis": list(whose)}
     with connection.cursor() as cursor:
-        cursor.execute(sql, {**mine, "start": over.start, "end": over.end, **more})
+        cursor.execute(sql, {**mine, **sources.times(over), **more})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
@@ -252,6 +286,12 @@ def _figures(row: Iterable[Any]) -> Figures:
     )
 
 
-def _histogram(value: str | None) -> Histogram:
-    """Django's cursors give jsonb as text."""
-    return {int(bucket): count for bucket, count in orjson.loads(value or "{}").items()}
+def _histogram(listed: str | None) -> Histogram:
+    """The sum of one histogram, or of several with commas between them, as text: Django's cursors give
+    jsonb as text.
+    """
+    whole: dict[str, int] = defaultdict(int)
+    for histogram in orjson.loads(f"[{listed or ''}]"):
+        for bucket, count in histogram.items():
+            whole[bucket] += count
+    return {int(bucket): count for bucket, count in whole.items()}

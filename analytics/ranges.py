@@ -40,6 +40,16 @@ class Range:
         return replace(self, start=self.start - (self.end - self.start), end=self.start)
 
     @property
+    def inside(self) -> "Range | None":
+        """The periods of the next coarser grain that lie in it, if there are any and they are kept."""
+        coarser = next((one for one in GRAINS if one.finer is self.grain), None)
+        if coarser is None or not _is_kept(coarser, self.start):
+            return None
+        start = coarser.floor(self.start + coarser.length - self.grain.length)
+        end = coarser.floor(self.end)
+        return replace(self, start=start, end=end, grain=coarser) if start < end else None
+
+    @property
     def times(self) -> list[datetime]:
         """The start of every step."""
         return [self.start + timedelta(seconds=at) for at in range(0, self.seconds, self.step)]
@@ -97,9 +107,12 @@ def _step(length: timedelta, most_steps: int) -> int:
 
 def _grain(step: int, start: datetime) -> Grain:
     """The coarsest grain that a step is made of, or the finest one still kept from then."""
-    age_days = (timezone.now() - start).days
-    kept = [grain for grain in GRAINS if age_days < settings.ANALYTICS_KEEP_DAYS[grain.name]] or [DAY]
+    kept = [grain for grain in GRAINS if _is_kept(grain, start)] or [DAY]
     return next((grain for grain in reversed(kept) if grain.seconds <= step), kept[0])
+
+
+def _is_kept(grain: Grain, start: datetime) -> bool:
+    return (timezone.now() - start).days < settings.ANALYTICS_KEEP_DAYS[grain.name]
 
 
 def _floor(time: datetime, step: int) -> datetime:

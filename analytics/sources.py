@@ -1,36 +1,74 @@
 """The rows that a question is asked of: the grain's own, and finer ones where its rollup is stale."""
 
+from datetime import datetime
+
 from analytics.grains import WINDOW, Family, Grain
+from analytics.ranges import Range
 
-_IN_RANGE = "time >= %(start)s AND time < %(end)s"
+OF_APIS = "api_id = ANY(%(apis)s)"
 
 
-def rows(family: Family, grain: Grain, mine: str = "api_id = ANY(%(apis)s)") -> str:
-    """A subquery over `family.columns`, with the parameters of the condition `mine`, start and end.
+def rows(family: Family, over: Range, mine: str = OF_APIS) -> str:
+    """A subquery over `family.columns`, with the parameters of the condition `mine` and of `times`.
 
     One statement reads one snapshot, so a request that moves from a finer table to a coarser one
     meanwhile is counted once.
     """
-    parts = [
-        f"SELECT {family.columns} FROM {family.table(grain)} WHERE {mine} AND {_IN_RANGE}{_fresh(grain)}"
-    ]
-    below = grain
-    while below.finer:
-        parts.append(_finer(family, below, mine))
-        below = below.finer
+    return _source(_parts(family, over.grain, mine, "start", "end"))
+
+
+def whole(family: Family, over: Range, mine: str = OF_APIS) -> str:
+    """`rows` for questions that do not tell the steps of the range apart: of its inside, coarser ones.
+
+    A month of hours is two days of hours at most, and days.
+    """
+    inside = over.inside
+    if inside is None:
+        return rows(family, over, mine)
+    return _source(
+        [
+            *_parts(family, over.grain, mine, "start", "inside_start"),
+            *_parts(family, inside.grain, mine, "inside_start", "inside_end"),
+            *_parts(family, over.grain, mine, "inside_end", "end"),
+        ]
+    )
+
+
+def times(over: Range) -> dict[str, datetime]:
+    """The parameters of both."""
+    inside = over.inside or over
+    return {
+        "start": over.start,
+        "end": over.end,
+        "inside_start": inside.start,
+        "inside_end": inside.end,
+    }
+
+
+def _source(parts: list[str]) -> str:
     return "(" + " UNION ALL ".join(parts) + ") AS source"
 
 
-def _finer(family: Family, stale: Grain, mine: str) -> str:
+def _parts(family: Family, grain: Grain, mine: str, start: str, end: str) -> list[str]:
+    """`start` and `end` are names of parameters."""
+    in_range = f"time >= %({start})s AND time < %({end})s"
+    parts = [f"SELECT {family.columns} FROM {family.table(grain)} WHERE {mine} AND {in_range}{_fresh(grain)}"]
+    below = grain
+    while below.finer:
+        parts.append(f"{_finer(family, below, start, end)} WHERE {mine} AND {in_range}{_fresh(below.finer)}")
+        below = below.finer
+    return parts
+
+
+def _finer(family: Family, stale: Grain, start: str, end: str) -> str:
     """The finer rows of the periods that are stale at grain `stale`, driven from those few periods."""
     assert stale.finer
     return (
         f"SELECT {family.columns} FROM ("
         f"SELECT DISTINCT time AS period FROM analytics_stale WHERE grain = '{stale.name}'"
-        f" AND time > %(start)s - interval '{stale.seconds} seconds' AND time < %(end)s"
+        f" AND time > %({start})s - interval '{stale.seconds} seconds' AND time < %({end})s"
         f") AS stale JOIN {family.table(stale.finer)} ON time >= period"
         f" AND time < period + interval '{stale.seconds} seconds'"
-        f" WHERE {mine} AND {_IN_RANGE}{_fresh(stale.finer)}"
     )
 
 

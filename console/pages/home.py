@@ -43,12 +43,12 @@ class Overview:
     apis: int
     states: Mapping[str, int]
     hour: Figures
-    hour_before: Figures
+    requests_before: int
     chart: Bars
 
     @property
     def change_percent(self) -> float | None:
-        before = self.hour_before.requests
+        before = self.requests_before
         return 100 * (self.hour.requests - before) / before if before else None
 
     @property
@@ -79,14 +79,14 @@ def _overview(environment: Environment) -> Overview:
     found = states.counts(environment)
     gateways = Gateway.objects.filter(environment=environment, is_revoked=False)
     hour = last(HOUR)
-    steps = queries.series(environment, hour)
+    steps = queries.series(environment, hour, with_latencies=False)
     return Overview(
         gateways=gateways.count(),
         connected=gateways.connected().count(),
         apis=found.total(),
         states={state.replace(" ", "_"): count for state, count in found.items()},
         hour=queries.add(steps),
-        hour_before=queries.figures(environment, hour.before),
+        requests_before=queries.requests(environment, hour.before),
         chart=bars(hour, steps),
     )
 

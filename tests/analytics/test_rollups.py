@@ -21,6 +21,7 @@ from analytics.models import (
 )
 from analytics.rollups import roll_up
 from apis.models import ApiInstance
+from gateways.agent.histogram import merge
 from tests.analytics.traffic import Shipper, count, resource, sample
 from tests.factories import make_api
 
@@ -88,6 +89,51 @@ def test_readers_see_everything_before_between_and_after_rollups() -> None:
             for whose in ([api.pk], api.environment):
                 assert sum(point.requests for point in queries.series(whose, over)) == expected
             assert queries.errors_by_api([api.pk], over)[api.pk][0] == expected
+
+
+def test_a_range_as_a_whole_is_the_sum_of_its_steps_wherever_it_begins_and_ends() -> None:
+    api = make_api()
+    ship_a_day(api)
+    start = DAY.floor(datetime.fromtimestamp(YESTERDAY, UTC))
+    day = timedelta(hours=24)
+    minutes = timedelta(minutes=37)
+    cut = [
+        ranges.Range(start - 2 * day + timedelta(hours=5), start + timedelta(hours=20), 3600, HOUR),
+        ranges.Range(start - timedelta(hours=3), start + 2 * day + timedelta(hours=1), 3600, HOUR),
+        ranges.Range(start - minutes, start + day + minutes, 60, MINUTE),
+        ranges.Range(start + timedelta(hours=9) + minutes, start + timedelta(hours=10), 60, MINUTE),
+    ]
+
+    for later in (0, 1, 24, 48):
+        roll_up(timezone.now() + timedelta(hours=later))
+
+        for over in cut:
+            steps = queries.add(queries.series([api.pk], over))
+            assert queries.figures([api.pk], over) == queries.figures(api.environment, over) == steps
+            assert queries.requests([api.pk], over) == steps.requests
+            for parts in queries.breakdowns([api.pk], over).values():
+                assert merge(part.total for part in parts) == steps.total
+            assert sum(one.requests for one in queries.top_resources([api.pk], over)) == steps.requests
+
+
+def test_leaders_are_those_of_the_environment_that_still_exist() -> None:
+    quiet, foreign, gone = make_api(), make_api(), make_api()
+    busy = make_api(quiet.gateway)
+    ApiInstance.objects.filter(pk=gone.pk).update(environment=quiet.environment)
+    for one, requests, status in (
+        (quiet, 3, 500),
+        (busy, 40, 200),
+        (busy, 2, 404),
+        (foreign, 90, 500),
+        (gone, 80, 500),
+    ):
+        Shipper(one).ship(count(one, requests, at=YESTERDAY, status=status))
+    gone.delete()
+
+    found = queries.leaders(quiet.environment, over_all()[0], 10)
+
+    assert found == ([busy.pk, quiet.pk], [quiet.pk, busy.pk])
+    assert queries.leaders(quiet.environment, over_all()[0], 1) == ([busy.pk], [quiet.pk])
 
 
 def test_an_environment_adds_up_its_own_apis_and_keeps_those_that_were_deleted() -> None:
