@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from analytics import queries
 from analytics.bars import bars
@@ -77,6 +77,17 @@ class ApiRow:
         return self.figures.latency_ms(0.95)
 
 
+class Numbers(NamedTuple):
+    """What the charts show of one step."""
+
+    time: datetime
+    figures: Figures
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    upstream_p95_ms: float | None
+
+
 def tiles(
     whose: Whose, over: Range, points: Sequence[Figures], refused: Mapping[str, Sequence[int]]
 ) -> Tiles:
@@ -97,11 +108,12 @@ def of_api(api: ApiInstance, over: Range, samples_of: str) -> dict[str, Any]:
     points, refused = queries.series(ids, over), queries.violations(ids, over)
     parts = queries.breakdowns(ids, over)
     marks = _marks(api, over)
+    data = chart_data(over, points, refused, marks)
     return {
         "over": over,
         "tiles": tiles(ids, over, points, refused),
-        "chart_data": chart_data(over, points, refused, marks),
-        "numbers": numbers(over, points),
+        "chart_data": data,
+        "numbers": numbers(over, points, data["charts"]),
         "marks": marks,
         "resources": _resource_rows(queries.top_resources(ids, over)),
         "methods": rows(parts["method"]),
@@ -119,11 +131,12 @@ def of_environment(environment: Environment, over: Range) -> dict[str, Any]:
     points, refused = queries.series(environment, over), queries.violations(environment, over)
     busiest, failing = queries.leaders(environment, over, LEADERS)
     leaders = _api_rows(list(apis.filter(pk__in={*busiest, *failing}).select_related("asset")), over)
+    data = chart_data(over, points, refused, [])
     return {
         "over": over,
         "tiles": tiles(environment, over, points, refused),
-        "chart_data": chart_data(over, points, refused, []),
-        "numbers": numbers(over, points),
+        "chart_data": data,
+        "numbers": numbers(over, points, data["charts"]),
         "busiest": [leaders[api] for api in busiest],
         "failing": [leaders[api] for api in failing],
         "apis_count": apis.count(),
@@ -172,15 +185,11 @@ def chart_data(
     }
 
 
-def numbers(over: Range, points: Sequence[Figures]) -> list[dict[str, Any]]:
+def numbers(over: Range, points: Sequence[Figures], charts: Mapping[str, Any]) -> list[Numbers]:
     """The charts as a table, the newest first; steps without requests are left out."""
-    found = [
-        {"time": time, "figures": point, "p50": point.latency_ms(0.5), "p95": point.latency_ms(0.95)}
-        | {"p99": point.latency_ms(0.99), "upstream_p95": point.upstream_ms(0.95)}
-        for time, point in zip(over.times, points, strict=True)
-        if point.requests
-    ]
-    return found[::-1]
+    latencies = [one["values"] for one in charts["total"]] + [charts["upstream"][1]["values"]]
+    steps = zip(over.times, points, *latencies, strict=True)
+    return [Numbers(*step) for step in steps if step[1].requests][::-1]
 
 
 def samples(api: ApiInstance, over: Range, samples_of: str) -> list[Sample]:
