@@ -48,7 +48,12 @@ def route_label(route: Route) -> str:
 
 def _apis(ids: Collection[int]) -> Iterator[ApiInstance]:
     found = ApiInstance.objects.filter(pk__in=ids).select_related("asset")
-    return iter(found.prefetch_related("upstreams", "routes__targets__upstream", "policies"))
+    for api in found.prefetch_related("upstreams", "routes__targets", "policies"):
+        upstreams = {upstream.pk: upstream for upstream in api.upstreams.all()}
+        for route in api.routes.all():
+            for target in route.targets.all():
+                target.upstream = upstreams[target.upstream_id]
+        yield api
 
 
 def _resources(api: ApiInstance) -> Iterator[r.AnyResource]:

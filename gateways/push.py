@@ -71,10 +71,13 @@ def push(gateway: Gateway, snapshot: Packed) -> list[Ack]:
 
 def deployment(gateway: Gateway, generation: int, digest: str, resources_count: int) -> Deployment:
     """The row of this attempt. Asking again for the same generation gives the same row."""
-    row, _ = Deployment.objects.update_or_create(
-        gateway=gateway,
-        generation=generation,
-        defaults={"digest": digest, "resources_count": resources_count},
+    row = Deployment(gateway=gateway, generation=generation, digest=digest, resources_count=resources_count)
+    # One statement: replicas wait for it.
+    [row] = Deployment.objects.bulk_create(
+        [row],
+        update_conflicts=True,
+        unique_fields=["gateway", "generation"],
+        update_fields=["digest", "resources_count"],
     )
     return row
 
@@ -95,15 +98,12 @@ def record_ack(gateway: Gateway, replica: Replica, ack: protocol.Ack) -> Ack:
     )
     if later := Ack.objects.filter(deployment=row, replica=replica, at__gt=at).first():
         return later
-    kept, _ = Ack.objects.update_or_create(
-        deployment=row,
-        replica=replica,
-        defaults={
-            "applied": ack.applied,
-            "reason": ack.reason,
-            "duration_ms": ack.duration_ms,
-            "at": at,
-        },
+    said = {"applied": ack.applied, "reason": ack.reason, "duration_ms": ack.duration_ms, "at": at}
+    [kept] = Ack.objects.bulk_create(
+        [Ack(deployment=row, replica=replica, **said)],
+        update_conflicts=True,
+        unique_fields=["deployment", "replica"],
+        update_fields=list(said),
     )
     if ack.applied and ack.generation >= replica.generation:
         replica.generation, replica.digest = ack.generation, ack.digest
