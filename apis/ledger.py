@@ -6,8 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import models, transaction
-from django.db.models import F
+from django.db import connection, models, transaction
 from django.http import Http404
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -18,6 +17,11 @@ from console.models import AuditEntry, Environment, User
 from gateways.models import Gateway
 
 logger = logging.getLogger(__name__)
+
+_RAISE = """
+    UPDATE gateways_gateway SET generation = generation + 1, updated_at = %s WHERE id = ANY(%s)
+    RETURNING id, generation
+"""
 
 
 def lock(*gateways: Gateway | None, api: ApiInstance | None = None) -> None:
@@ -42,9 +46,11 @@ def bump(api: ApiInstance, *gateways: Gateway | None) -> None:
     its own gateway: an acknowledgement of that one or a later one speaks of what was saved.
     """
     ids = {gateway.pk for gateway in gateways if gateway is not None}
-    Gateway.objects.filter(pk__in=ids).update(generation=F("generation") + 1, updated_at=timezone.now())
-    if api.gateway_id in ids and api.pk:
-        api.changed_generation = Gateway.objects.values_list("generation", flat=True).get(pk=api.gateway_id)
+    with connection.cursor() as cursor:
+        cursor.execute(_RAISE, [timezone.now(), list(ids)])
+        generations = dict(cursor.fetchall())
+    if api.gateway_id in generations and api.pk:
+        api.changed_generation = generations[api.gateway_id]
         api.changed_at = timezone.now()
         api.save(update_fields=["changed_generation", "changed_at"])
     for gateway_id in ids:

@@ -132,6 +132,8 @@ class Environment(models.Model):
 
     def permits(self, user: User, *names: str) -> bool:
         """Whether the user holds one of these roles here."""
+        if user.is_superuser:
+            return True
         return Environment.objects.filter(pk=self.pk).permitting(user, names).exists()
 
     def roles_of(self, user: User) -> set[str]:

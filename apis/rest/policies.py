@@ -98,7 +98,9 @@ class PolicyViews(ViewSet):
         body = reach.valid(serializers.PolicyPatch, request.data)
         with bodies.client_names():
             _edit(access.caller(request), binding, body)
-        return Response(_shape(reach.policy(api, policy_id)))
+        if body.get("order"):
+            binding = reach.policy(api, policy_id)
+        return Response(_shape(binding))
 
     def destroy(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int
