@@ -1,16 +1,19 @@
-"""Logging in, choosing the environment to work in, and the theme."""
+"""Logging in, now and when a session ends, choosing the environment to work in, and the theme."""
 
 from http import HTTPStatus
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import LoginView, redirect_to_login
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
+from django_htmx.http import HttpResponseClientRefresh
 
 from console import login_attempts, scope
 from console.models import Environment
@@ -18,6 +21,23 @@ from console.pages.frame import THEMES
 from console.scope import Request
 
 YEAR_SECONDS = 365 * 24 * 3600
+SESSION_ENDED = "Your session has ended, so nothing was changed. Log in and do it again."
+
+
+class LoginMiddleware(LoginRequiredMiddleware):
+    """Sends whoever is not logged in to the login page, and from there to a page that can be opened.
+
+    Who asks for a fragment is told to load the whole page anew: a redirect would put the login page into
+    the fragment's place. What was posted leads back to where its button was.
+    """
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:  # type: ignore[override]
+        if request.htmx:  # type: ignore[attr-defined]
+            return HttpResponseClientRefresh()
+        if request.method in ("GET", "HEAD"):
+            return super().handle_no_permission(request, view_func)
+        messages.warning(request, SESSION_ENDED)
+        return redirect_to_login(_safe(request, request.headers.get("referer", "")))
 
 
 class LoginForm(AuthenticationForm):

@@ -125,9 +125,8 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 });
 document.addEventListener("htmx:responseError", (event) => {
   const { status } = event.detail.xhr;
-  if (status === 401) location.reload();
-  else if (isPoll(event)) return;
-  else if (status === 503) toast("The console's database does not answer. Wait a little; then look whether this was done.", "bad");
+  if (isPoll(event)) return;
+  if (status === 503) toast("The console's database does not answer. Wait a little; then look whether this was done.", "bad");
   else toast(`The console answered ${status}. Nothing was changed; reload the page and try again.`, "bad");
 });
 document.addEventListener("htmx:sendError", (event) => {

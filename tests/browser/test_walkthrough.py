@@ -164,3 +164,11 @@ def test_every_model_is_in_the_admin(page: Page, album: Album) -> None:
         answer = page.goto(address)
         assert answer is not None
         assert answer.status == 200
+
+
+def test_a_page_that_polls_leads_to_the_login_when_its_session_has_ended(page: Page) -> None:
+    page.goto("/gateways")
+
+    page.context.clear_cookies(name="sessionid")
+
+    expect(page).to_have_url(re.compile("/login.next=/gateways$"), timeout=SOON_MS)

@@ -54,6 +54,27 @@ def test_logging_out_ends_the_session(admin: Client) -> None:
     assert admin.get("/profile")["Location"] == "/login?next=/profile"
 
 
+def test_a_fragment_asked_for_without_a_session_is_no_login_page(client: Client) -> None:
+    answer = client.get("/gateways", headers={"hx-request": "true"})
+
+    assert (answer["HX-Refresh"], answer.content) == ("true", b"")
+
+
+def test_what_is_posted_without_a_session_leads_back_to_the_page_of_its_button(client: Client) -> None:
+    page = "http://testserver/apis/7?tab=1"
+
+    answer = client.post("/apis/7/deploy", headers={"referer": page}, follow=True)
+
+    assert answer.redirect_chain == [("/login?next=/apis/7%3Ftab%3D1", 302)]
+    assert "nothing was changed" in answer.content.decode()
+
+
+def test_what_is_posted_from_elsewhere_without_a_session_leads_to_the_overview(client: Client) -> None:
+    answer = client.post("/apis/7/deploy", headers={"referer": "https://evil.test/apis/7"})
+
+    assert answer["Location"] == "/login?next=/"
+
+
 def test_the_switcher_changes_where_one_works(admin: Client, environment: Environment) -> None:
     other = make_environment(environment.organization, name="Production")
 
