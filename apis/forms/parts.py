@@ -100,7 +100,9 @@ SCHEMAS: Mapping[str, Mapping[str, Any]] = {
 
 def read(part: str, data: QueryDict) -> Values:
     """The values of a part as they were posted."""
-    return schema_data.read(SCHEMAS[part], data, prefix="")
+    values = schema_data.read(SCHEMAS[part], data, prefix="")
+    added = data.get("rows", "").removeprefix("add:")
+    return routes.shared_out(values, added) if part == "upstream" else values
 
 
 def fields(part: str, values: Values, errors: Errors) -> dict[str, schema_form.Field]:

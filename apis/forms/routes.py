@@ -143,11 +143,19 @@ def _id(text: str) -> UUID | None:
         return None
 
 
+def shared_out(values: dict[str, Any], added: str) -> dict[str, Any]:
+    """The values with what is left of 100 as the weight of the upstream just added to the list `added`."""
+    for at, row in enumerate(values.get("routes", [])):
+        upstreams = row.get("upstreams")
+        if upstreams and added == f"routes.{at}.upstreams":
+            upstreams[-1]["weight"] = max(0, 100 - _sum(upstreams[:-1]))
+    return values
+
+
 def weight_sums(values: dict[str, Any]) -> dict[str, int]:
     """The sum of each route's weights by the route's name, for what can be summed."""
-    return {
-        f"routes.{at}": sum(
-            one["weight"] for one in row.get("upstreams", []) if isinstance(one.get("weight"), int)
-        )
-        for at, row in enumerate(values.get("routes", []))
-    }
+    return {f"routes.{at}": _sum(row.get("upstreams", [])) for at, row in enumerate(values.get("routes", []))}
+
+
+def _sum(upstreams: list[dict[str, Any]]) -> int:
+    return sum(one["weight"] for one in upstreams if isinstance(one.get("weight"), int))

@@ -1,6 +1,7 @@
 """The Add API wizard: five steps, nothing lost on the way, messages at their fields."""
 
 import json
+import re
 from uuid import uuid4
 
 import pytest
@@ -415,6 +416,17 @@ def test_weights_must_sum_to_100() -> None:
     assert answer.status_code == 422  # type: ignore[attr-defined]
     assert "90 + 20 sum to 110" in text(answer)
     assert "Weights: 110 of 100 %" in text(answer)
+
+
+def test_added_upstream_gets_the_weight_that_is_left() -> None:
+    place = make_place()
+    fill(place, upto="upstream")
+
+    typed = {**ROUTES, "routes.0.upstreams.1.weight": "3", "rows": "add:routes.0.upstreams"}
+    page = text(send(place, "upstream", **typed))
+
+    assert "Weights: 100 of 100 %" in page
+    assert re.search(r'value="7"[^>]*name="routes.0.upstreams.2.weight"', page)
 
 
 def test_mistyped_weight_is_named_alone() -> None:
