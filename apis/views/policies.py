@@ -38,7 +38,7 @@ def reorder(request: Request, pk: int) -> HttpResponse:
         else request.POST.getlist("ids")
     )
     if rows.wanted(request.POST) and sorted(wanted) == sorted(steps):
-        return _lane(request, api, [steps[key] for key in wanted], is_moved=True)
+        return _lane(request, api, [steps[key] for key in wanted], is_moved=wanted != list(steps))
     try:
         change.reorder_policies(request.user, api, [int(key) for key in wanted if key.isdecimal()])
     except ValidationError:

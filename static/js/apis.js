@@ -54,6 +54,10 @@
     list.addEventListener("dragend", () => {
       held?.classList.remove("is-held");
       held = null;
+      const ends = { up: list.firstElementChild, down: list.lastElementChild };
+      for (const [way, end] of Object.entries(ends)) {
+        for (const button of list.querySelectorAll(`[value^="${way}:"]`)) button.ariaDisabled = String(end.contains(button));
+      }
     });
   }
 

@@ -254,6 +254,20 @@ def test_arrows_show_a_new_order_and_apply_saves_it(place: Place) -> None:
     assert order_of(text(place.client.get(f"/apis/{api.pk}/policies"))) == [second, first]
 
 
+def test_move_past_the_end_leaves_the_order_and_asks_for_nothing(place: Place) -> None:
+    api = make_saved_api(place)
+    first, second = allow(place, api).pk, allow(place, api).pk
+
+    page = text(
+        place.client.post(
+            f"/apis/{api.pk}/policies/order", {"ids": [first, second], "rows": f"up:ids:{first}"}
+        )
+    )
+
+    assert order_of(page) == [first, second]
+    assert "data-sort-bar hidden" in page
+
+
 def test_order_of_a_lane_that_changed_meanwhile_is_refused(place: Place) -> None:
     api = make_saved_api(place)
     first = allow(place, api).pk

@@ -144,6 +144,25 @@ def _wait_for_status(caller: httpx.Client, status: int) -> None:
     wait_for(lambda: caller.get("/orders/1").status_code == status, SOON_MS / 1000, f"status {status}")
 
 
+def test_policies_are_reordered_from_the_keyboard_alone(page: Page) -> None:
+    page.get_by_role("link", name="Add policy").first.click()
+    page.get_by_role("link", name=re.compile("Rate Limiting")).click()
+    page.get_by_label("Requests", exact=True).fill("100")
+    page.get_by_label("Time period (ms)").fill("1000")
+    page.get_by_role("button", name="Apply").last.click()
+    steps = page.locator("[data-sort-item]")
+    expect(steps.first).to_contain_text("Basic Authentication")
+
+    down = page.get_by_role("button", name="Move Basic Authentication: Simple down")
+    down.focus()
+    page.keyboard.press("Enter")
+
+    expect(steps.last).to_contain_text("Basic Authentication")
+    expect(down).to_be_focused()
+    page.get_by_role("button", name="Apply order").click()
+    expect(page.locator("#toasts")).to_contain_text("The policies run in the new order.")
+
+
 def test_analytics_shows_the_requests_and_the_violations(page: Page, album: Album) -> None:
     page.get_by_role("link", name="API Manager").first.click()
     page.get_by_role("link", name="Orders").first.click()
