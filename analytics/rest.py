@@ -43,7 +43,7 @@ class Summary(serializers.Serializer[Any]):
 class SummaryView(APIView):
     @extend_schema(
         operation_id="apiSummary",
-        tags=["analytics"],
+        tags=["Analytics"],
         parameters=[SummaryQuery],
         responses=Summary,
     )
