@@ -13,6 +13,7 @@ from console.models import AccessToken, AuditEntry, ConnectedApp, Environment, O
 
 admin.site.site_header = "Gatewright"
 admin.site.site_title = "Gatewright"
+admin.site.site_url = None  # templates/admin/base_site.html links to the console by name
 admin.site.index_title = "Every row"
 admin.site.unregister(Group)  # roles say who may do what; groups say nothing
 
