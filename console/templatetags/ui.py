@@ -144,10 +144,10 @@ def ago(moment: datetime | None) -> SafeString | str:
 
 @register.filter
 def moment(value: datetime | None) -> SafeString | str:
-    """A `<time>` with the exact date and time."""
+    """A `<time>` with the exact date and time, which are UTC as everything in the console."""
     if value is None:
         return "–"
-    return format_html('<time datetime="{}">{}</time>', value.isoformat(), f"{value:%Y-%m-%d %H:%M:%S}")
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), f"{value:%Y-%m-%d %H:%M:%S} UTC")
 
 
 @register.filter
