@@ -125,13 +125,23 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 });
 document.addEventListener("htmx:responseError", (event) => {
   const { status } = event.detail.xhr;
-  if (isPoll(event)) return;
-  if (status === 503) toast("The console's database does not answer. Wait a little; then look whether this was done.", "bad");
+  if (isPoll(event)) sayLate(true);
+  else if (status === 503) toast("The console's database does not answer. Wait a little; then look whether this was done.", "bad");
   else toast(`The console answered ${status}. Nothing was changed; reload the page and try again.`, "bad");
 });
 document.addEventListener("htmx:sendError", (event) => {
-  if (!isPoll(event)) toast("The console cannot be reached. Check the connection and try again.", "bad");
+  if (isPoll(event)) sayLate(true);
+  else toast("The console cannot be reached. Check the connection and try again.", "bad");
 });
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.successful) sayLate(false);
+});
+
+// A page that follows by itself says when it does not.
+function sayLate(isLate) {
+  document.getElementById("late").hidden = !isLate;
+}
+
 // A wide table that is fetched anew stays scrolled to where it was.
 const scrolled = {};
 document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {

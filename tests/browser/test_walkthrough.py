@@ -185,6 +185,19 @@ def test_every_model_is_in_the_admin(page: Page, album: Album) -> None:
         assert answer.status == 200
 
 
+def test_a_page_that_cannot_poll_says_so_until_it_can(page: Page) -> None:
+    other = page.context.new_page()
+    other.goto("/gateways")
+    words = other.get_by_text("Not updating.")
+
+    page.context.set_offline(True)
+    expect(words).to_be_visible(timeout=SOON_MS)
+    page.context.set_offline(False)
+
+    expect(words).to_be_hidden(timeout=SOON_MS)
+    other.close()
+
+
 def test_a_page_that_polls_leads_to_the_login_when_its_session_has_ended(page: Page) -> None:
     page.goto("/gateways")
 
