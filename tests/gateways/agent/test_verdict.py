@@ -37,7 +37,9 @@ def envoys(folder: Path) -> list[int]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            is_one = str(folder / "standby.json").encode() in (process / "cmdline").read_bytes().split(b"\0")
+            is_one = (process / "cwd").readlink() == folder and b"validate" in (
+                process / "cmdline"
+            ).read_bytes()
         except OSError:
             continue
         found += [int(process.name)] * is_one
@@ -91,24 +93,18 @@ def test_one_that_died_standing_by_is_replaced(tmp_path: Path) -> None:
 
 
 def test_the_one_standing_by_ends_with_its_agent(tmp_path: Path) -> None:
+    """Also when it has only just begun to start."""
     state.prepare(tmp_path)
     lines = (
         f"from pathlib import Path; from gateways.agent.verdict import Judge; j = Judge(Path('{tmp_path}'))"
     )
     agent = subprocess.Popen([sys.executable, "-c", f"{lines}; j.stand_by(); input()"], stdin=subprocess.PIPE)
-    wait_until(lambda: any(_has_opened(pid, tmp_path / "standby.json") for pid in envoys(tmp_path)))
+    wait_until(lambda: bool(envoys(tmp_path)))
 
     agent.kill()
     agent.wait()
 
     wait_until(lambda: not envoys(tmp_path))
-
-
-def _has_opened(pid: int, path: Path) -> bool:
-    try:
-        return path in [link.readlink() for link in Path(f"/proc/{pid}/fd").iterdir()]
-    except OSError:
-        return False
 
 
 def test_log_is_told_without_what_envoy_dumps_into_it() -> None:
