@@ -239,11 +239,11 @@ def test_memory_filled_by_one_policy_has_room_for_the_others(tmp_path: Path) -> 
     shared_memory.prepare(tmp_path)
     with running_envoy(chains(tmp_path), tmp_path) as envoy:
         assert statuses(envoy, "/tenants", 3, {"x-tenant": "refused"}) == [200, 200, 429]
-        fill(tmp_path, like="tenants", requests=2)
+        filled = fill(tmp_path, like="tenants", requests=2)
 
         assert statuses(envoy, "/three", 4) == [200, 200, 200, 429]
         assert statuses(envoy, "/load-by-tenant", 41, {"x-tenant": "a"}) == [200] * 40 + [429]
-        fill(tmp_path, like="tenants", requests=2)
+        fill_with(tmp_path, filled)
         assert envoy.get("/tenants", {"x-tenant": "new"}).status == 503
         assert envoy.get("/three").status == 429
         assert envoy.get("/load-by-tenant", {"x-tenant": "a"}).status == 429
@@ -258,24 +258,33 @@ def test_counters_whose_window_is_over_make_room(tmp_path: Path) -> None:
         assert statuses(envoy, "/tenants", 3, {"x-tenant": "new"}) == [200, 200, 429]
 
 
-def fill(state: Path, like: str, requests: int, ago_ms: int = 0) -> None:
+def fill(state: Path, like: str, requests: int, ago_ms: int = 0) -> bytes:
     """Gives every free cell to another key of this policy, used so often; windows began so long ago."""
     start = time.clock_gettime(time.CLOCK_MONOTONIC) * 1000 - ago_ms
-    file = shared_memory.path(state)
-    content = file.read_bytes()
-    cells = [
+    found = [cell for _, cell in cells(state)]
+    first = next(cell for cell in found if cell[8].startswith(f"{like}\n".encode()))
+    other = shared_memory.CELL.pack(1, 2, HOUR, start, requests, *first[5:7], 0, b"")
+    fill_with(state, other)
+    return other
+
+
+def fill_with(state: Path, other: bytes) -> None:
+    free = [offset for offset, cell in cells(state) if cell[2] == 0]
+    with shared_memory.path(state).open("r+b") as opened:
+        for offset in free:
+            opened.seek(offset)
+            opened.write(other)
+
+
+def cells(state: Path) -> list[tuple[int, tuple[Any, ...]]]:
+    """(offset, what is there) of every cell."""
+    content = shared_memory.path(state).read_bytes()
+    offsets = [
         bucket + offset
         for bucket in range(shared_memory.PAGE, shared_memory.SIZE, shared_memory.PAGE)
         for offset in range(shared_memory.CELL_BYTES, shared_memory.PAGE, shared_memory.CELL_BYTES)
     ]
-    found = [shared_memory.CELL.unpack_from(content, offset) for offset in cells]
-    first = next(cell for cell in found if cell[8].startswith(f"{like}\n".encode()))
-    other = shared_memory.CELL.pack(1, 2, HOUR, start, requests, *first[5:7], 0, b"")
-    with file.open("r+b") as opened:
-        for offset, cell in zip(cells, found, strict=True):
-            if cell[2] == 0:
-                opened.seek(offset)
-                opened.write(other)
+    return [(offset, shared_memory.CELL.unpack_from(content, offset)) for offset in offsets]
 
 
 def test_prepare_keeps_a_usable_file_and_replaces_another(tmp_path: Path) -> None:
