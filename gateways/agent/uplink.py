@@ -14,10 +14,11 @@ from typing import Any
 
 from gateways.agent.admin import AdminUnreachable
 from gateways.agent.console import Refused, Unreachable
+from gateways.agent.labels import Labels, catalog_refusals
 from gateways.agent.logfiles import LogFile, LogFiles, is_torn, lines
 from gateways.agent.lostlines import LostLines
 from gateways.agent.protocol import TrafficAnswer, TrafficBatch
-from gateways.agent.windows import Labels, Tally, catalog_refusals
+from gateways.agent.windows import Tally
 
 INTERVAL_SECONDS = 2.0
 LAST_SECONDS = 5.0

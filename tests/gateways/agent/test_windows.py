@@ -3,8 +3,9 @@ import re
 import orjson
 import pytest
 
+from gateways.agent.labels import OTHER_RESOURCE, RESOURCES_PER_API, Labels, template
 from gateways.agent.protocol import TrafficBatch
-from gateways.agent.windows import OTHER_RESOURCE, RESOURCES_PER_API, Labels, Tally, template
+from gateways.agent.windows import Tally
 from tests.gateways.agent.log_lines import START, line
 
 
