@@ -1,6 +1,7 @@
 """Steady calls of one address in the background, each of them accounted for."""
 
 import threading
+import time
 from collections import Counter
 
 import httpx
@@ -16,6 +17,7 @@ class SteadyCalls:
 
     def __init__(self, url: str) -> None:
         self.answers: Counter[int | str] = Counter()
+        self.began = time.monotonic()
         self._url = url
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._call, daemon=True)
@@ -27,6 +29,10 @@ class SteadyCalls:
     def __exit__(self, *_: object) -> None:
         self._ending.set()
         self._thread.join(30)
+
+    def go_on_for(self, seconds: float) -> None:
+        """Return when the calls have gone on for so long since they began."""
+        self._ending.wait(max(0.0, self.began + seconds - time.monotonic()))
 
     def _call(self) -> None:
         with httpx.Client(trust_env=False, timeout=10) as client:
