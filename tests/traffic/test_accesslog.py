@@ -1,0 +1,66 @@
+"""What callers write cannot divide a line of the access log, or end it: each request is counted as one."""
+
+import socket
+
+import pytest
+
+from gateways.agent import accesslog
+from tests.faults import http2
+from tests.traffic.gateway import Gateway, wait_until
+from tests.traffic.test_policies import api
+
+pytestmark = pytest.mark.envoy
+
+MARKS = [b"\x1f", b"\t", b"\n", b"\r", b"\x00", b"\x7f"]
+
+
+@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize("place", ["path", "user-agent", "method"])
+def test_http1(gateway: Gateway, place: str, mark: bytes) -> None:
+    said = {"path": b"/log/a", "user-agent": b"a", "method": b"GET"}
+    said[place] = said[place][:1] + mark + said[place][1:]
+    before = begun(gateway)
+
+    with socket.create_connection(("127.0.0.1", gateway.port)) as connection:
+        connection.sendall(
+            b"%s %s HTTP/1.1\r\nhost: x\r\nuser-agent: %s\r\nconnection: close\r\n\r\n"
+            % (said["method"], said["path"], said["user-agent"])
+        )
+        assert connection.recv(4096)
+
+    assert_lines_are_whole(gateway, before)
+
+
+@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize("place", [b":path", b"user-agent", b":method"])
+def test_http2(gateway: Gateway, place: bytes, mark: bytes) -> None:
+    said = {**dict(http2.get("/log/a")), b"user-agent": b"a"}
+    said[place] = said[place][:1] + mark + said[place][1:]
+    before = begun(gateway)
+
+    with http2.Connection(gateway.port) as connection:
+        flags = http2.END_STREAM | http2.END_HEADERS
+        connection.socket.sendall(http2.frame(http2.HEADERS, flags, 1, http2.block(list(said.items()))))
+        connection.body()
+
+    assert_lines_are_whole(gateway, before)
+
+
+def begun(gateway: Gateway) -> int:
+    gateway.apply(api(name="log"))
+    return len(gateway.log(0))
+
+
+def assert_lines_are_whole(gateway: Gateway, before: int) -> None:
+    """At least one is of a request that came afterwards, so what came before it is written too."""
+    assert gateway.get("/log/end").status_code == 200
+
+    def has_end() -> bool:
+        return b"\x1f/end\x1f" in lines()[-1]
+
+    def lines() -> list[bytes]:
+        return (gateway.envoy.state / "access.log").read_bytes().split(b"\n")[before:-1] or [b""]
+
+    wait_until(has_end)
+    for line in lines():
+        accesslog.key(accesslog.fields(line)[1])
