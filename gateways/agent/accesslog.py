@@ -14,10 +14,10 @@ from typing import Any
 
 FIELD, PART = "\x1f", "\t"
 """Between the fields of a line, and between the parts of its first and its last text."""
-NOTHING = "-"
+NOTHING = b"-"
 """What stands for a value that there is not."""
 
-_FIELD = FIELD.encode()
+_FIELD, _NOTHING = FIELD.encode(), NOTHING.decode()
 _KEY = (
     "%ROUTE_NAME%",
     "%REQ(:METHOD):16%",
@@ -128,7 +128,7 @@ class Key:
 def key(text: bytes) -> Key | None:
     """None for a request of no route. Raises ValueError."""
     route, method, status, *others = text.decode(errors="replace").split(PART)
-    if route == NOTHING:
+    if route == _NOTHING:
         return None
     details, policy, application = map(_value, others)
     return Key(RouteName.read(route), method, int(status), details, policy, application)
@@ -171,7 +171,7 @@ def entry(line: bytes, key: Key) -> Entry:
 
 def client_path(key: Key, path: bytes, noted: bytes) -> str:
     """From the fields of a line with this key."""
-    if noted != b"-":
+    if noted != NOTHING:
         return noted.decode(errors="replace")
     sent = _value(path.decode(errors="replace"))
     return key.route.client_path(sent or "/", key.details)
@@ -179,8 +179,8 @@ def client_path(key: Key, path: bytes, noted: bytes) -> str:
 
 def microseconds(text: bytes) -> int | None:
     """A duration's field; None for one that there was not."""
-    return None if text == b"-" else int(text)
+    return None if text == NOTHING else int(text)
 
 
 def _value(text: str) -> str:
-    return "" if text == NOTHING else text
+    return "" if text == _NOTHING else text

@@ -18,7 +18,6 @@ OTHER_RESOURCE = "(other)"
 RESOURCES_PER_API = 50
 ID = "{id}"
 
-
 _REMEMBERED = 4096
 
 K = TypeVar("K")

@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterable, Iterator
 
 from gateways.agent import accesslog
+from gateways.agent.accesslog import NOTHING
 from gateways.agent.histogram import Histogram, bucket
 from gateways.agent.labels import Group, Labels
 from gateways.agent.protocol import RequestSample, ResourceCount, TrafficBatch, TrafficCount
@@ -52,10 +53,10 @@ class Tally:
         alike = self._of_window[text] if text in self._of_window else self._alike(text)
         if alike is None:
             return
-        resource = alike.resources.get(path) if noted == b"-" else None
+        resource = alike.resources.get(path) if noted == NOTHING else None
         if resource is None:
             resource = self._resource(alike, path, noted)
-        took = 0 if total == b"-" else _bucket(int(total))
+        took = 0 if total == NOTHING else _bucket(int(total))
         alike.count.add(took, upstream, int(received), int(sent))
         resource.add(alike.group.status, took)
         alike.reservoir.add(line, alike)
@@ -79,7 +80,7 @@ class Tally:
         key = (window, group.route.namespace, group.route.api, group.method, name)
         resource = self._resources.setdefault(key, _Resource())
         # What no answer vouched for may become a resource of its own when another one does.
-        if group.is_known_to_api and noted == b"-":
+        if group.is_known_to_api and noted == NOTHING:
             alike.resources[path] = resource
         return resource
 
@@ -114,7 +115,7 @@ class _Count:
 
     def add(self, took: int, upstream: bytes, received: int, sent: int) -> None:
         """`took` is a bucket. All or nothing: raises ValueError before anything is counted."""
-        index = None if upstream == b"-" else _bucket(int(upstream))
+        index = None if upstream == NOTHING else _bucket(int(upstream))
         self.received += received
         self.sent += sent
         self.requests += 1
@@ -232,9 +233,9 @@ def _sample(line: bytes, alike: _Alike) -> RequestSample:
     )
 
 
-def _text(value: str | None, length: int = 255) -> str:
+def _text(value: str, length: int = 255) -> str:
     """Short enough, and without the NUL (written out, too) that the console's database cannot hold."""
-    return (value or "")[:length].replace("\0", "").replace("\\u0000", "")
+    return value[:length].replace("\0", "").replace("\\u0000", "")
 
 
 def _bucket(microseconds: int) -> int:
