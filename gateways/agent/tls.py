@@ -1,18 +1,51 @@
 """The configuration of `tls` and `tls-outbound` bindings, with certificates that fit their keys."""
 
+from functools import lru_cache
 from typing import Literal, Self
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, field_validator, model_validator
 
 from gateways.agent import ir
+from gateways.agent.faults import did_you_mean
 from gateways.agent.resources import Model
 
 INBOUND = ("tls", "tls-inbound")
 OUTBOUND = ("tls-outbound",)
 TLS_1_3_CIPHERS = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
+DEFAULT_CIPHERS = (
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+)
+"""Those of TLS 1.2 where none is listed."""
+WEAK_CIPHERS = (
+    "TLS_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
+    "TLS_RSA_WITH_AES_128_CBC_SHA",
+    "TLS_RSA_WITH_AES_256_CBC_SHA",
+    "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
+    "TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256",
+    "TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_PSK_WITH_AES_256_CBC_SHA",
+    "TLS_PSK_WITH_AES_128_CBC_SHA",
+    "TLS_PSK_WITH_AES_256_CBC_SHA",
+)
+"""What Envoy takes besides, for clients that know no better; TLS 1.0 and 1.1 have no others."""
+CIPHERS = (*TLS_1_3_CIPHERS, *DEFAULT_CIPHERS, *WEAK_CIPHERS)
+CURVES = ("secp256r1", "secp384r1", "secp521r1")
 
 Version = Literal["1.0", "1.1", "1.2", "1.3"]
 
@@ -23,19 +56,50 @@ class Certificate(Model):
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
-        try:
-            certificate = x509.load_pem_x509_certificates(self.crt.encode())[0]
-        except ValueError:
-            raise ValueError("crt is not a PEM certificate") from None
-        try:
-            key = load_pem_private_key(self.key.encode(), None)
-        except (ValueError, TypeError):
-            raise ValueError("key is not a PEM private key without a passphrase") from None
-        if isinstance(key, rsa.RSAPrivateKey) and key.key_size < 2048:
-            raise ValueError(f"key has {key.key_size} bits; use 2048 or more")
-        if key.public_key() != certificate.public_key():
-            raise ValueError("crt and key do not belong together")
+        if found := mismatch(self.crt, self.key):
+            raise ValueError(" ".join(found))
         return self
+
+
+@lru_cache(maxsize=256)
+def mismatch(crt: str, key: str) -> tuple[Literal["crt", "key"], str] | None:
+    """Why Envoy would not serve with these: which of them, and what is wrong with it.
+
+    Remembered, since every API of a port brings the same, and reading an RSA key takes a millisecond.
+    """
+    try:
+        chain = x509.load_pem_x509_certificates(crt.encode())
+    except ValueError:
+        return "crt", "is not a PEM certificate"
+    try:
+        private = load_pem_private_key(key.encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return "key", "is not a PEM private key without a passphrase"
+    if reason := _weakness(private):
+        return "key", reason
+    own = next((at for at, one in enumerate(chain, 1) if _has_key(one, private)), None)
+    if own is None:
+        return "key", "belongs to another certificate"
+    if own > 1:
+        return "crt", f"has the one of the key at place {own}; put it first, its issuers after it"
+    return None
+
+
+def _weakness(key: PrivateKeyTypes) -> str | None:
+    if isinstance(key, rsa.RSAPrivateKey):
+        return f"has {key.key_size} bits; use 2048 or more" if key.key_size < 2048 else None
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        name = key.curve.name
+        return None if name in CURVES else f"is on the curve {name}; use P-256, P-384 or P-521"
+    is_known = isinstance(key, ed25519.Ed25519PrivateKey)
+    return None if is_known else "is of a kind that gateways do not serve with; use RSA, ECDSA or Ed25519"
+
+
+def _has_key(certificate: x509.Certificate, key: PrivateKeyTypes) -> bool:
+    try:
+        return certificate.public_key() == key.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return False
 
 
 class TlsConfig(Model):
@@ -54,6 +118,19 @@ class TlsConfig(Model):
         except ValueError:
             raise ValueError("is not a PEM certificate, or several one after the other") from None
         return value
+
+    @field_validator("ciphers")
+    @classmethod
+    def _are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := next((cipher for cipher in value if cipher not in CIPHERS), None):
+            raise ValueError(f'"{unknown}" is not a cipher suite{did_you_mean(unknown, CIPHERS)}')
+        return value
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.maxversion is not None and self.maxversion < self.minversion:
+            raise ValueError(f"maxversion {self.maxversion} is below minversion {self.minversion}")
+        return self
 
     @property
     def older_ciphers(self) -> tuple[str, ...]:
