@@ -21,3 +21,10 @@ def host_of(gateway: Gateway | None) -> str:
 def consumer_address(api: ApiInstance) -> str:
     """The address that consumers call: what was told as such, else the gateway's own."""
     return api.consumer_endpoint or f"{api.protocol}://{host_of(api.gateway)}:{api.port}{api.base_path}"
+
+
+def curl_command(api: ApiInstance) -> str:
+    """A request to try it with; nobody trusts a certificate that is signed by itself."""
+    context = None if api.consumer_endpoint else api.tls_context
+    trust = " --insecure" if context and context.facts.is_self_signed else ""
+    return f"curl -i{trust} {consumer_address(api)}"

@@ -4,13 +4,14 @@ Rows that decide what a gateway runs are read-only here: a change past `apis.cha
 checked nor reach the gateway.
 """
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
-from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from console.audited_admin import AuditedAdmin
 
 if TYPE_CHECKING:
@@ -69,6 +70,24 @@ class ApiInstanceAdmin(ReadOnly, ModelAdmin):
     search_fields = ("asset__name", "asset__asset_id", "label", "base_path")
     date_hierarchy = "created_at"
     inlines = (RouteInline, UpstreamInline, PolicyInline)
+
+
+@admin.register(TlsContext)
+class TlsContextAdmin(ReadOnly, ModelAdmin):
+    list_display = ("name", "environment", "certificate_for", "expires_at", "requires_client_certificate")
+    list_filter = ("environment", "requires_client_certificate")
+    list_select_related = ("environment",)
+    search_fields = ("name",)
+    exclude = ("key",)
+    readonly_fields = ("certificate_for", "expires_at")
+
+    @admin.display
+    def certificate_for(self, context: TlsContext) -> str:
+        return ", ".join(context.facts.names) or context.facts.subject
+
+    @admin.display
+    def expires_at(self, context: TlsContext) -> datetime:
+        return context.facts.expires_at
 
 
 @admin.register(Upstream)

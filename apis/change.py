@@ -46,6 +46,7 @@ FROM_DRAFT = (
     "protocol",
     "port",
     "base_path",
+    "tls_context",
     "label",
     "consumer_endpoint",
     "description",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from apis.models import ApiInstance, Asset
+from apis.models import ApiInstance, Asset, TlsContext
 from gateways.models import Gateway
 
 
@@ -49,6 +49,7 @@ class ApiDraft:
     protocol: str = ApiInstance.Protocol.HTTP
     port: int = 8081
     base_path: str = "/"
+    tls_context: TlsContext | None = None
     label: str = ""
     consumer_endpoint: str = ""
     description: str = ""
@@ -65,6 +66,7 @@ def draft_of(api: ApiInstance) -> ApiDraft:
         protocol=api.protocol,
         port=api.port,
         base_path=api.base_path,
+        tls_context=api.tls_context,
         label=api.label,
         consumer_endpoint=api.consumer_endpoint,
         description=api.description,

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, models, transaction
+from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -45,16 +46,28 @@ def bump(api: ApiInstance, *gateways: Gateway | None) -> None:
     Call it inside the change's transaction, with the gateways locked. The API keeps the generation of
     its own gateway: an acknowledgement of that one or a later one speaks of what was saved.
     """
-    ids = {gateway.pk for gateway in gateways if gateway is not None}
-    with connection.cursor() as cursor:
-        cursor.execute(_RAISE, [timezone.now(), list(ids)])
-        generations = dict(cursor.fetchall())
+    generations = _raised({gateway.pk for gateway in gateways if gateway is not None})
     if api.gateway_id in generations and api.pk:
         api.changed_generation = generations[api.gateway_id]
         api.changed_at = timezone.now()
         api.save(update_fields=["changed_generation", "changed_at"])
+
+
+def bump_all(apis: QuerySet[ApiInstance]) -> None:
+    """The same for a change of what these deployed APIs share, each on its own gateway."""
+    ids = set(apis.order_by().values_list("gateway_id", flat=True).distinct())
+    for gateway_id, generation in _raised(ids).items():
+        apis.filter(gateway_id=gateway_id).update(changed_generation=generation, changed_at=timezone.now())
+
+
+def _raised(ids: set[UUID]) -> dict[UUID, int]:
+    """The gateways' new generations, each pushed when the change is committed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RAISE, [timezone.now(), list(ids)])
+        generations: dict[UUID, int] = dict(cursor.fetchall())
     for gateway_id in ids:
         transaction.on_commit(partial(enqueue, gateway_id))
+    return generations
 
 
 def enqueue(gateway_id: UUID) -> None:
@@ -109,6 +122,7 @@ def facts(api: ApiInstance) -> dict[str, Any]:
         "asset": str(api.asset),
         "gateway": str(api.gateway) if api.gateway else None,
         "address": api.address,
+        "tls_context": str(api.tls_context) if api.tls_context else None,
         "label": api.label,
         "consumer_endpoint": api.consumer_endpoint,
         "description": api.description,

@@ -9,6 +9,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from apis import certificates
 from console.fields import EncryptedJSONField
 from console.models import Environment, Organization, User
 from gateways.models import Gateway
@@ -77,6 +78,15 @@ class ApiInstance(models.Model):
         default=8081, validators=[MinValueValidator(1), MaxValueValidator(65535)]
     )
     base_path = models.CharField(max_length=255, default="/")
+    tls_context = models.ForeignKey(
+        "TlsContext",
+        models.RESTRICT,
+        null=True,
+        blank=True,
+        related_name="api_instances",
+        verbose_name="TLS context",
+        help_text="Of HTTPS, and of nothing else.",
+    )
     consumer_endpoint = models.URLField(blank=True)
     tags = ArrayField(models.CharField(max_length=60), default=list, blank=True)
     is_deployed = models.BooleanField(default=False)
@@ -119,6 +129,74 @@ class ApiInstance(models.Model):
     @property
     def address(self) -> str:
         return f"{self.protocol}://0.0.0.0:{self.port}{self.base_path}"
+
+
+class TlsContextQuerySet(models.QuerySet["TlsContext"]):
+    def visible_to(self, user: User) -> "TlsContextQuerySet":
+        return self.filter(environment__in=Environment.objects.visible_to(user))
+
+    def serving(self, gateway: Gateway) -> "TlsContextQuerySet":
+        """With which deployed APIs of the gateway serve."""
+        deployed = ApiInstance.objects.deployed().filter(gateway=gateway)
+        return self.filter(pk__in=deployed.exclude(tls_context=None).values("tls_context")).order_by("pk")
+
+
+class TlsContext(models.Model):
+    """What APIs of an environment serve HTTPS with: a certificate, its key, and what clients may speak."""
+
+    class Version(models.TextChoices):
+        TLS_1_0 = "1.0", "TLS 1.0"
+        TLS_1_1 = "1.1", "TLS 1.1"
+        TLS_1_2 = "1.2", "TLS 1.2"
+        TLS_1_3 = "1.3", "TLS 1.3"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    environment = models.ForeignKey(Environment, models.CASCADE, related_name="tls_contexts")
+    name = models.CharField(max_length=120)
+    certificate = models.TextField(help_text="PEM: the server's own, then those of its issuers.")
+    key = EncryptedJSONField(help_text="PEM.")
+    trusted_ca = models.TextField("trusted CA", blank=True, help_text="PEM: who signs clients' certificates.")
+    requires_client_certificate = models.BooleanField(default=False)
+    min_version = models.CharField(max_length=3, choices=Version, default=Version.TLS_1_2)
+    max_version = models.CharField(max_length=3, choices=Version, default=Version.TLS_1_3)
+    alpn = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    ciphers = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = TlsContextQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = "TLS context"
+        constraints = [
+            models.UniqueConstraint(fields=["environment", "name"], name="tls_context_name_is_unique")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("tls_context", args=[self.pk])
+
+    @property
+    def facts(self) -> certificates.Facts:
+        """Of its certificate."""
+        return certificates.read(self.certificate)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration of a `tls` binding, key and all."""
+        return {
+            "certificate": {"crt": self.certificate, "key": self.key},
+            "trustedCA": self.trusted_ca,
+            "requireClientCertificate": self.requires_client_certificate,
+            "minversion": self.min_version,
+            "maxversion": self.max_version,
+            "alpn": list(self.alpn),
+            "ciphers": list(self.ciphers),
+        }
 
 
 class Upstream(models.Model):

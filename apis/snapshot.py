@@ -7,13 +7,14 @@ from typing import Any
 from django.db import transaction
 
 from apis import unchanged, upstream_uri
-from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from apis.policy_config import merged
 from gateways.agent import resources as r
 from gateways.models import Gateway
 from gateways.packed import Packed, packed
 
 LABEL = "flex.mulesoft.com/"
+TLS_LABEL = "gatewright/tls-context"
 VERSION = "gateway.mulesoft.com/v1alpha1"
 _memory = unchanged.Memory()
 
@@ -34,7 +35,8 @@ def build(gateway: Gateway) -> Packed:
     }
     _memory.keep(digests, made)
     texts |= made
-    snapshot = packed(row, [text for pk in digests for text in texts[pk]])
+    shared = [r.canonical(_tls(context)) for context in TlsContext.objects.serving(row)]
+    snapshot = packed(row, [*(text for pk in digests for text in texts[pk]), *shared])
     if (row.digest, row.built_generation) != (snapshot.digest, snapshot.generation):
         Gateway.objects.filter(pk=row.pk).update(digest=snapshot.digest, built_generation=snapshot.generation)
     return snapshot
@@ -78,11 +80,27 @@ def _metadata(api: ApiInstance, name: str, labels: dict[str, str] | None = None)
 
 
 def _labels(api: ApiInstance) -> dict[str, str]:
-    return {
+    tls = {TLS_LABEL: str(api.tls_context_id)} if api.tls_context_id else {}
+    return tls | {
         f"{LABEL}apiinstance-id": str(api.pk),
         f"{LABEL}apiinstance-name": api.label or api.asset.asset_id,
         f"{LABEL}deployment-desired-status": "STARTED",
     }
+
+
+def _tls(context: TlsContext) -> r.PolicyBinding:
+    """One binding for all APIs that serve with the context."""
+    labels = {TLS_LABEL: str(context.pk)}
+    return r.PolicyBinding(
+        api_version=VERSION,
+        kind="PolicyBinding",
+        metadata=r.Metadata(name=f"tls-{context.pk}", namespace=str(context.environment_id)),
+        spec=r.PolicyBindingSpec(
+            target_ref=r.TargetRef(kind="Selector", selector=r.Selector(labels=labels)),
+            policy_ref=r.PolicyRef(name="tls"),
+            config=context.config,
+        ),
+    )
 
 
 def _service(api: ApiInstance, upstream: Upstream) -> r.Service:

@@ -3,13 +3,18 @@
 from django.urls import include, path
 
 from apis import agent_views
-from apis.views import detail, listing, on_gateway, policies, routes, wizard
+from apis.views import detail, listing, on_gateway, policies, routes, tls_contexts, wizard
 
 urlpatterns = [
     path("apis", listing.index, name="apis"),
     path("apis/add", wizard.add, name="api_add"),
     path("apis/add/start-over", wizard.start_over, name="api_start_over"),
     path("apis/add/<slug:name>", wizard.add, name="api_add_step"),
+    path("apis/tls-contexts", tls_contexts.index, name="tls_contexts"),
+    path("apis/tls-contexts/add", tls_contexts.add, name="tls_context_add"),
+    path("apis/tls-contexts/<uuid:pk>", tls_contexts.detail, name="tls_context"),
+    path("apis/tls-contexts/<uuid:pk>/edit", tls_contexts.edit, name="tls_context_edit"),
+    path("apis/tls-contexts/<uuid:pk>/delete", tls_contexts.delete, name="tls_context_delete"),
     path("apis/<int:pk>", detail.overview, name="api"),
     path("apis/<int:pk>/row", listing.row, name="api_row"),
     path("apis/<int:pk>/status", detail.status, name="api_status"),

@@ -11,7 +11,7 @@ from django.utils.text import slugify
 
 from apis import specification, upstream_uri
 from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
-from apis.models import ApiInstance, Asset, Upstream
+from apis.models import ApiInstance, Asset, TlsContext, Upstream
 from console.models import Environment
 from gateways.agent import regex
 
@@ -27,10 +27,7 @@ RESERVED_PORTS = {
     30001: "distributed storage",
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "CONNECT")
-NEEDS_TLS = (
-    'Protocol "https" needs a TLS context, and this version has none yet; choose "http" '
-    "and end TLS in front of the gateway."
-)
+NEEDS_TLS = "HTTPS needs a TLS context, which holds certificate and key; choose one, or make one."
 
 _BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
@@ -87,7 +84,8 @@ def normalised(base_path: str) -> str:
 def problems(environment: Environment, draft: ApiDraft, api: ApiInstance | None = None) -> Iterator[Problem]:
     yield from _asset(environment, draft)
     yield from _gateway(environment, draft)
-    yield from _listener(draft)
+    yield from _listener(environment, draft)
+    yield from _port(draft, api)
     yield from _overlap(draft, api)
     yield from _label(environment, draft, api)
     yield from _details(draft)
@@ -156,15 +154,45 @@ def _gateway(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:
         yield Problem("gateway", f"Gateway {draft.gateway} was revoked; choose another.")
 
 
-def _listener(draft: ApiDraft) -> Iterator[Problem]:
-    if draft.protocol == ApiInstance.Protocol.HTTPS:
-        yield Problem("protocol", NEEDS_TLS)
-    elif draft.protocol != ApiInstance.Protocol.HTTP:
-        yield Problem("protocol", f'"{draft.protocol}" is not a protocol; write "http".')
+def _listener(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:
+    if draft.protocol not in ApiInstance.Protocol.values:
+        yield Problem("protocol", f'"{draft.protocol}" is not a protocol; write "http" or "https".')
+    elif draft.protocol == ApiInstance.Protocol.HTTP and draft.tls_context:
+        yield Problem("tls_context", "HTTP has no TLS context; leave it out, or choose HTTPS.")
+    elif draft.protocol == ApiInstance.Protocol.HTTPS:
+        yield from _tls(environment, draft.tls_context)
     if not 1 <= draft.port <= 65535:
         yield Problem("port", f"{draft.port} is not a port; write a number from 1 to 65535.")
     if message := _base_path(normalised(draft.base_path)):
         yield Problem("base_path", message)
+
+
+def _tls(environment: Environment, context: TlsContext | None) -> Iterator[Problem]:
+    if context is None:
+        yield Problem("tls_context", NEEDS_TLS)
+    elif not environment.tls_contexts.filter(pk=context.pk).exists():
+        message = f"TLS context {context} is not in environment {environment}; choose one that is."
+        yield Problem("tls_context", message)
+
+
+def _port(draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
+    """APIs that share a port share how it is spoken there."""
+    others = ApiInstance.objects.filter(gateway=draft.gateway, port=draft.port)
+    found = (others.exclude(pk=api.pk) if api else others).select_related("asset", "tls_context")
+    if draft.gateway is None or (other := found.first()) is None:
+        return
+    where = f"Port {draft.port} of gateway {draft.gateway}"
+    if other.protocol != draft.protocol:
+        spoken = other.get_protocol_display()
+        yield Problem(
+            "port", f"{where} speaks {spoken} for {other}; choose {spoken}, or another port.", "conflict"
+        )
+    elif draft.tls_context and other.tls_context != draft.tls_context:
+        message = (
+            f'{where} serves {other} with TLS context "{other.tls_context}"; choose that one, or another '
+            "port. For another certificate on the whole port, edit the context."
+        )
+        yield Problem("tls_context", message, "conflict")
 
 
 def _base_path(path: str) -> str | None:

@@ -16,6 +16,7 @@ NOUNS = {
     "policybinding": "policy",
     "connectedapp": "connected app",
     "registrationtoken": "registration token",
+    "tlscontext": "TLS context",
 }
 """Words for the audit log's object types where the model's name is not the word."""
 

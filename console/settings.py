@@ -174,7 +174,10 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "console.rest.schema.with_refusals",
     ],
-    "ENUM_NAME_OVERRIDES": {"EnvironmentTypeEnum": "console.models.Environment.Type"},
+    "ENUM_NAME_OVERRIDES": {
+        "EnvironmentTypeEnum": "console.models.Environment.Type",
+        "TlsVersionEnum": "apis.rest.tls_serializers.VERSION_CHOICES",
+    },
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from apis.models import ApiInstance, Asset
+from apis.certificates import self_signed
+from apis.models import ApiInstance, Asset, TlsContext
 from console.models import Environment, Organization, Role, User
 from gateways.models import Gateway, Replica
 
@@ -50,6 +51,13 @@ def make_api(gateway: Gateway | None = None, **fields: Any) -> ApiInstance:
     fields.setdefault("base_path", f"/{name}")
     fields.setdefault("is_deployed", True)
     return ApiInstance.objects.create(environment=gateway.environment, gateway=gateway, asset=asset, **fields)
+
+
+def make_tls_context(environment: Environment | None = None, **fields: Any) -> TlsContext:
+    """With a certificate for localhost and 127.0.0.1."""
+    certificate, key = self_signed(["localhost", "127.0.0.1"])
+    given = {"name": f"tls-{next(numbers)}", "certificate": certificate, "key": key, **fields}
+    return TlsContext.objects.create(environment=environment or make_environment(), **given)
 
 
 def make_replica(gateway: Gateway, **fields: Any) -> Replica:

@@ -1,6 +1,7 @@
 """The parts of an API as forms, and the draft that their values together make."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from apis.drafts import ApiDraft, NewAsset
 from apis.forms import routes
-from apis.models import Asset
+from apis.models import ApiInstance, Asset, TlsContext
 from console.models import Environment
 from gateways.models import Gateway
 from policies import schema_data, schema_form
@@ -62,6 +63,11 @@ class DownstreamForm(BaseModel):
         title="Base path",
         description='Starts with "/". It is taken off before the request goes upstream.',
     )
+    tls_context: str = Field(
+        "",
+        title="TLS context",
+        description="The certificate and key that it serves with. APIs of one port share their TLS context.",
+    )
     label: str = Field(
         "",
         title="Instance label",
@@ -105,11 +111,31 @@ def read(part: str, data: QueryDict) -> Values:
     return routes.shared_out(values, added) if part == "upstream" else values
 
 
-def fields(part: str, values: Values, errors: Errors) -> dict[str, schema_form.Field]:
+def fields(
+    part: str, values: Values, errors: Errors, environment: Environment
+) -> dict[str, schema_form.Field]:
     """The controls of a part, by key."""
     if part == "upstream":
         errors = routes.placed(errors, values)
-    return {one.name: one for one in schema_form.fields(SCHEMAS[part], values, errors, prefix="")}
+    found = {one.name: one for one in schema_form.fields(SCHEMAS[part], values, errors, prefix="")}
+    if part == "downstream":
+        found["tls_context"] = _choosing(found["tls_context"], environment)
+    return found
+
+
+def _choosing(field: schema_form.Field, environment: Environment) -> schema_form.Field:
+    """With the environment's TLS contexts to choose from; the only one is chosen."""
+    contexts = list(environment.tls_contexts.all())
+    chosen = field.value or (str(contexts[0].pk) if len(contexts) == 1 else "")
+    choices = [
+        schema_form.Choice(str(one.pk), f"{one} ({_until(one)})", str(one.pk) == chosen) for one in contexts
+    ]
+    return replace(field, choices=tuple(choices), value=chosen)
+
+
+def _until(context: TlsContext) -> str:
+    ends = context.facts.expires_at
+    return f"expired on {ends:%-d %B %Y}" if context.facts.is_expired else f"until {ends:%-d %B %Y}"
 
 
 def draft(environment: Environment, values: Mapping[str, Values]) -> tuple[ApiDraft, Errors]:
@@ -123,6 +149,7 @@ def draft(environment: Environment, values: Mapping[str, Values]) -> tuple[ApiDr
         protocol=downstream.get("protocol", "http"),
         port=_port(downstream, errors),
         base_path=downstream.get("base_path", ""),
+        tls_context=_tls_context(environment, downstream, errors),
         label=downstream.get("label", ""),
         consumer_endpoint=downstream.get("consumer_endpoint", ""),
         routes=tuple(listed),
@@ -143,6 +170,17 @@ def _gateway(environment: Environment, values: Values, errors: Errors) -> Gatewa
     found = next((one for one in environment.gateways.all() if str(one.pk) == key), None)
     if found is None:
         errors["gateway"] = ["That gateway is not in this environment; choose one from the list."]
+    return found
+
+
+def _tls_context(environment: Environment, values: Values, errors: Errors) -> TlsContext | None:
+    """Of HTTPS; what is chosen there is not meant for HTTP."""
+    key = values.get("tls_context", "")
+    if values.get("protocol") != ApiInstance.Protocol.HTTPS or not key:
+        return None
+    found = next((one for one in environment.tls_contexts.all() if str(one.pk) == key), None)
+    if found is None:
+        errors["tls_context"] = ["That TLS context is not in this environment; choose one from the list."]
     return found
 
 

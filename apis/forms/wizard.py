@@ -34,7 +34,11 @@ class Step:
 STEPS = (
     Step("gateway", "Runtime & gateway", ("gateway",)),
     Step("api", "API", ("asset",)),
-    Step("downstream", "Downstream", ("protocol", "port", "base_path", "label", "consumer_endpoint")),
+    Step(
+        "downstream",
+        "Downstream",
+        ("protocol", "port", "base_path", "tls_context", "label", "consumer_endpoint"),
+    ),
     Step("upstream", "Upstream", ("routes",)),
     Step("review", "Review", ()),
 )

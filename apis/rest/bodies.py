@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 
 from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
-from apis.models import ApiInstance, Asset
+from apis.models import ApiInstance, Asset, TlsContext
 from apis.rest.serializers import ASSET_TYPES
 from console.models import Environment
 from gateways.models import Gateway
 
-NO_TLS = "TLS contexts do not exist in this version yet; leave it null."
+NO_OUTBOUND_TLS = "TLS contexts of upstreams do not exist in this version yet; leave it null."
 KEPT = ("type", "isCloudHub", "referencesUserDomain", "responseTimeout", "muleVersion4OrAbove", "wsdlConfig")
 """Fields of `endpoint` that are given back as sent and not acted upon."""
 
@@ -23,6 +23,7 @@ Names = tuple[tuple[str, str], ...]
 
 _NAMES: Names = (
     (r"(base_path|port|protocol)", "endpoint.proxyUri"),
+    (r"tls_context", "endpoint.tlsContexts.inbound"),
     (r"label", "instanceLabel"),
     (r"gateway", "deployment.targetId"),
     (r"consumer_endpoint", "endpointUri"),
@@ -108,10 +109,9 @@ def _changed(
     environment: Environment, draft: ApiDraft, body: Mapping[str, Any], api: ApiInstance | None = None
 ) -> ApiDraft:
     endpoint = body.get("endpoint", {})
-    if any((endpoint.get("tlsContexts") or {}).values()):
-        raise ValidationError({"endpoint.tlsContexts": [NO_TLS]})
     if endpoint.get("proxyUri"):
         draft = replace(draft, **_listener(endpoint["proxyUri"]))
+    draft = replace(draft, tls_context=_tls_context(environment, draft, endpoint))
     if body.get("routing"):
         draft = replace(draft, routes=_routes(body["routing"], api))
     elif endpoint.get("uri"):
@@ -142,6 +142,21 @@ def _listener(uri: str) -> dict[str, Any]:
     }
 
 
+def _tls_context(environment: Environment, draft: ApiDraft, endpoint: Mapping[str, Any]) -> TlsContext | None:
+    """What the body names; when it says nothing the stored one, as long as the listener is HTTPS."""
+    told = endpoint.get("tlsContexts") or {}
+    if told.get("outbound"):
+        raise ValidationError({"endpoint.tlsContexts.outbound": [NO_OUTBOUND_TLS]})
+    if "inbound" not in told:
+        return draft.tls_context if draft.protocol == ApiInstance.Protocol.HTTPS else None
+    if told["inbound"] is None:
+        return None
+    wanted = told["inbound"]["tlsContextId"]
+    if found := environment.tls_contexts.filter(pk=wanted).first():
+        return found
+    raise ValidationError({"tls_context": [f"{environment} has no TLS context {wanted}."]})
+
+
 def _with_uri(draft: ApiDraft, uri: str) -> ApiDraft:
     """One upstream for all: an API that has several keeps them, since one URI cannot say which it means."""
     if len(draft.routes) == 1 and len(draft.routes[0].upstreams) == 1:
@@ -170,7 +185,7 @@ def _routes(routing: list[dict[str, Any]], api: ApiInstance | None) -> list[Rout
 def _upstream(body: dict[str, Any], known: Mapping[Any, Any]) -> UpstreamDraft:
     """An upstream named by its id alone keeps its URI and label."""
     if body.get("tlsContext"):
-        raise ValidationError({"routing": [f"tlsContext: {NO_TLS}"]})
+        raise ValidationError({"routing": [f"tlsContext: {NO_OUTBOUND_TLS}"]})
     row = known.get(body.get("id"))
     label = body.get("label", row.label if row else "")
     uri = body.get("uri") or (row.uri if row else "")

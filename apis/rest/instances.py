@@ -137,9 +137,9 @@ def _page(environment: Environment, request: Request) -> tuple[list[ApiInstance]
         )
     sign = "" if query["ascending"] else "-"
     ordered = rows.order_by(f"{sign}{SORT[query['sort']]}", f"{sign}pk")
-    page = ordered.select_related("asset", "gateway", "environment__organization").prefetch_related(
-        "routes__targets__upstream"
-    )
+    page = ordered.select_related(
+        "asset", "gateway", "tls_context", "environment__organization"
+    ).prefetch_related("routes__targets__upstream")
     start = query["offset"]
     return list(page[start : start + query["limit"]]), rows.count()
 

@@ -15,7 +15,7 @@ def instance(
     request: Request, organization_id: UUID, environment_id: UUID, api_id: int, *, to_edit: bool = False
 ) -> ApiInstance:
     environment = access.environment(request, organization_id, environment_id, to_edit=to_edit)
-    rows = ApiInstance.objects.select_related("asset__organization", "gateway")
+    rows = ApiInstance.objects.select_related("asset__organization", "gateway", "tls_context")
     found = rows.filter(environment=environment, pk=api_id).first() if api_id < 2**63 else None
     if found is None:
         raise NotFound(f"API {api_id} not found.")

@@ -34,6 +34,21 @@ class SpecBody(s.Serializer[Any]):
     version = s.CharField(max_length=40)
 
 
+class TlsContextRef(s.Serializer[Any]):
+    """In an answer it has the context's `name` too."""
+
+    tlsContextId = s.UUIDField()
+    secretGroupId = s.UUIDField(required=False, allow_null=True)
+    name = s.CharField(required=False, allow_null=True)
+
+
+class TlsContextsBody(s.Serializer[Any]):
+    inbound = TlsContextRef(
+        required=False, allow_null=True, help_text="What an https:// proxyUri serves with, and only that."
+    )
+    outbound = s.JSONField(required=False, allow_null=True, help_text="Only null in this version.")
+
+
 class EndpointBody(s.Serializer[Any]):
     type = OneOf(list(ASSET_TYPES), required=False, allow_null=True)
     uri = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=1024)
@@ -41,7 +56,7 @@ class EndpointBody(s.Serializer[Any]):
         required=False,
         allow_null=True,
         max_length=512,
-        help_text="http://0.0.0.0:PORT/BASE-PATH; null means port 8081 and the asset's id as base path.",
+        help_text="http(s)://0.0.0.0:PORT/BASE-PATH; null means port 8081 and the asset's id as base path.",
     )
     isCloudHub = s.BooleanField(required=False, allow_null=True)
     deploymentType = OneOf(["HY", "CH", "CH2", "RF", "SM"], required=False, allow_null=True)
@@ -49,7 +64,7 @@ class EndpointBody(s.Serializer[Any]):
     responseTimeout = s.IntegerField(required=False, allow_null=True, min_value=0)
     muleVersion4OrAbove = s.BooleanField(required=False, allow_null=True)
     wsdlConfig = s.JSONField(required=False, allow_null=True)
-    tlsContexts = s.JSONField(required=False, allow_null=True)
+    tlsContexts = TlsContextsBody(required=False, allow_null=True)
 
 
 class RulesBody(s.Serializer[Any]):

@@ -75,8 +75,16 @@ def _endpoint(api: ApiInstance) -> Shape:
         "wsdlConfig": kept.get("wsdlConfig"),
         "muleVersion4OrAbove": kept.get("muleVersion4OrAbove"),
         "validation": "NOT_APPLICABLE",
-        "tlsContexts": {"inbound": None, "outbound": None},
+        "tlsContexts": {"inbound": _tls_context(api), "outbound": None},
     }
+
+
+def _tls_context(api: ApiInstance) -> Shape | None:
+    """An environment is one secret group."""
+    if (context := api.tls_context) is None:
+        return None
+    group = str(context.environment_id)
+    return {"secretGroupId": group, "tlsContextId": str(context.pk), "name": context.name}
 
 
 def _route(route: Route) -> Shape:

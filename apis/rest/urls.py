@@ -5,9 +5,11 @@ from django.urls import path
 from apis.rest.deployments import DeploymentViews, TargetViews
 from apis.rest.instances import InstanceViews
 from apis.rest.policies import PolicyViews, TemplateViews
+from apis.rest.tls_contexts import TlsContextViews
 
 SCOPE = "organizations/<uuid:organization_id>/environments/<uuid:environment_id>"
 AM = f"apimanager/api/v1/{SCOPE}/apis"
+TLS = f"apimanager/api/v1/{SCOPE}/tls-contexts"
 AMX = f"apimanager/xapi/v1/{SCOPE}"
 PX = f"proxies/xapi/v1/{SCOPE}/apis/<int:api_id>/deployments"
 TEMPLATES = "apimanager/api/v1/organizations/<uuid:organization_id>/policy-templates"
@@ -29,6 +31,12 @@ urlpatterns = [
         f"{AM}/<int:api_id>/policies/<int:policy_id>",
         PolicyViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         name="rest_policy",
+    ),
+    path(TLS, TlsContextViews.as_view({"get": "list", "post": "create"}), name="rest_tls_contexts"),
+    path(
+        f"{TLS}/<uuid:context_id>",
+        TlsContextViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="rest_tls_context",
     ),
     path(f"{AMX}/gateway-targets", TargetViews.as_view({"get": "list"}), name="rest_targets"),
     path(

@@ -1,10 +1,12 @@
 """Which API a page is about, and whether the user may change it."""
 
+from uuid import UUID
+
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
-from apis.models import ApiInstance, PolicyBinding
+from apis.models import ApiInstance, PolicyBinding, TlsContext
 from console import scope
 from console.models import Environment
 from console.scope import Request
@@ -13,7 +15,7 @@ from console.scope import Request
 def api_of(request: Request, pk: int) -> ApiInstance:
     """The API, if the user may see it; its environment becomes the one the user works in."""
     rows = ApiInstance.objects.visible_to(request.user).select_related(
-        "asset", "gateway", "environment__organization"
+        "asset", "gateway", "tls_context", "environment__organization"
     )
     api = get_object_or_404(rows, pk=pk)
     scope.enter(request, api.environment)
@@ -30,6 +32,20 @@ def api_to_change(request: Request, pk: int) -> ApiInstance:
 def binding_to_change(request: Request, pk: int, binding: int) -> PolicyBinding:
     api = api_to_change(request, pk)
     return get_object_or_404(api.policies.select_related("api__asset", "api__gateway"), pk=binding)
+
+
+def tls_context_of(request: Request, pk: UUID) -> TlsContext:
+    """The TLS context, if the user may see it; its environment becomes the one the user works in."""
+    rows = TlsContext.objects.visible_to(request.user).select_related("environment__organization")
+    context = get_object_or_404(rows, pk=pk)
+    scope.enter(request, context.environment)
+    return context
+
+
+def tls_context_to_change(request: Request, pk: UUID) -> TlsContext:
+    context = tls_context_of(request, pk)
+    must_edit(request)
+    return context
 
 
 def must_edit(request: Request) -> None:

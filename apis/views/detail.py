@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from apis import change
+from apis.addresses import curl_command
 from apis.drafts import draft_of
 from apis.forms import parts
 from apis.models import ApiInstance
@@ -28,7 +29,12 @@ PAGE_SIZE = 20
 
 def overview(request: Request, pk: int) -> HttpResponse:
     api = api_of(request, pk)
-    context = {"with_where": True, "steps": lane(api), "routes": draft_of(api).routes}
+    context = {
+        "with_where": True,
+        "steps": lane(api),
+        "routes": draft_of(api).routes,
+        "command": curl_command(api),
+    }
     return render(request, "apis/api_overview.html", frame(request, api, "overview") | context)
 
 
@@ -68,7 +74,7 @@ def settings(request: Request, pk: int) -> HttpResponse:
         else:
             messages.success(request, "Saved.")
             return redirect("api_settings", api.pk)
-    context = {"form": parts.fields("details", values, errors), "errors": errors}
+    context = {"form": parts.fields("details", values, errors, api.environment), "errors": errors}
     page = frame(request, api, "settings") | context
     return render(request, "apis/api_settings.html", page, status=422 if errors else 200)
 

@@ -60,7 +60,7 @@ def _draft(
 ) -> tuple[ApiDraft, parts.Errors]:
     """The API as it is, with what the form changes."""
     read, errors = parts.draft(api.environment, {"downstream": downstream, "upstream": upstream})
-    changed = {"protocol", "port", "base_path", "label", "consumer_endpoint", "routes"}
+    changed = {"protocol", "port", "base_path", "tls_context", "label", "consumer_endpoint", "routes"}
     errors.pop("asset", None)
     return replace(draft_of(api), **{name: getattr(read, name) for name in changed}), errors
 
@@ -70,6 +70,7 @@ def _downstream_of(api: ApiInstance) -> parts.Values:
         "protocol": api.protocol,
         "port": api.port,
         "base_path": api.base_path,
+        "tls_context": str(api.tls_context_id or ""),
         "label": api.label,
         "consumer_endpoint": api.consumer_endpoint,
     }
@@ -84,7 +85,10 @@ def _shown(
 ) -> HttpResponse:
     draft, _ = _draft(api, downstream, upstream)
     context: dict[str, Any] = {
-        "form": parts.fields("downstream", downstream, errors) | parts.fields("upstream", upstream, errors),
+        "form": {
+            **parts.fields("downstream", downstream, errors, api.environment),
+            **parts.fields("upstream", upstream, errors, api.environment),
+        },
         "errors": errors,
         "host": host_of(api.gateway),
         "warnings": warnings(draft),

@@ -97,7 +97,7 @@ def _shown(
     }
     values = draft.values.get(step.name, {})
     if step.name != REVIEW:
-        context["form"] = parts.fields(step.name, values, errors)
+        context["form"] = parts.fields(step.name, values, errors, draft.environment)
     context |= _EXTRAS[step.name](request, draft, values)
     return render(request, f"apis/wizard_{step.name}.html", context, status=status)
 

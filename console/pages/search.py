@@ -1,4 +1,4 @@
-"""Finds gateways, APIs and policies by name, in what the user may see."""
+"""Finds gateways, APIs, TLS contexts and policies by name, in what the user may see."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from apis.models import ApiInstance
+from apis.models import ApiInstance, TlsContext
 from console.models import User
 from console.scope import Request
 from gateways.models import Gateway
@@ -49,6 +49,11 @@ def _hits(user: User, query: str, limit: int) -> Iterator[Hit]:
     for gateway in gateways.select_related("environment__organization")[:limit]:
         where = f"{gateway.environment.organization} / {gateway.environment}"
         yield Hit("Gateway", icon="server", name=gateway.name, detail=where, url=gateway.get_absolute_url())
+    contexts = TlsContext.objects.visible_to(user).filter(name__icontains=query)
+    contexts = contexts.order_by(*_nearest_first("name", query))
+    for context in contexts.select_related("environment__organization")[:limit]:
+        where = f"{context.environment.organization} / {context.environment}"
+        yield Hit("TLS context", icon="lock", name=context.name, detail=where, url=context.get_absolute_url())
     words = query.casefold()
     found = [p for p in catalog.policies() if words in f"{p.title} {p.name} {p.category}".casefold()]
     for policy in found[:limit]:

@@ -22,7 +22,7 @@ Fault = tuple[str, str, str]
 VALUED = ("invalid", "min_value", "max_value", "max_length")
 """Codes of DRF's faults that are about a value and do not repeat it."""
 LONGEST_VALUE = 80
-SECRETS = ("password", "client_secret")
+SECRETS = ("password", "client_secret", "key")
 
 
 class Conflict(APIException):

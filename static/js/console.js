@@ -162,7 +162,8 @@ document.addEventListener("htmx:load", (event) => {
   const root = event.detail.elt;
   const wrap = root.querySelector(".table-wrap");
   if (wrap && scrolled[root.id]) wrap.scrollLeft = scrolled[root.id];
-  for (const dialog of root.querySelectorAll("dialog[data-shown]")) if (!dialog.open) dialog.showModal();
+  const dialogs = root.matches("dialog[data-shown]") ? [root] : root.querySelectorAll("dialog[data-shown]");
+  for (const dialog of dialogs) if (!dialog.open) dialog.showModal();
   for (const shown of root.querySelectorAll("#toasts > [data-toast]")) expire(shown);
   for (const current of root.querySelectorAll(".tabs [aria-current], .stepper [aria-current]")) {
     const strip = current.parentElement;

@@ -129,7 +129,7 @@ def test_moving_onto_anothers_base_path_is_refused(actor: User, gateway: Gateway
     [
         ({"port": 0}, "port", "from 1 to 65535"),
         ({"port": 65536}, "port", "from 1 to 65535"),
-        ({"protocol": "https"}, "protocol", "TLS context"),
+        ({"protocol": "https"}, "tls_context", "needs a TLS context"),
         ({"protocol": "ftp"}, "protocol", "not a protocol"),
         ({"consumer_endpoint": "api.example"}, "consumer_endpoint", "not a URL"),
         ({"routes": []}, "routes", "at least one route"),

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from apis.models import ApiInstance, Asset
 from console.models import Role
 from tests.apis.pages import Place, make_place, make_saved_api
-from tests.factories import make_gateway
+from tests.factories import make_gateway, make_tls_context
 
 pytestmark = pytest.mark.django_db
 
@@ -308,16 +308,49 @@ def test_downstream_faults_stand_at_their_fields(field: str, value: str, message
     assert message in text(answer)
 
 
-def test_https_cannot_be_chosen_and_the_reason_is_told() -> None:
+def test_https_serves_with_the_tls_context_that_is_chosen() -> None:
     place = make_place()
-    api = make_saved_api(place, "Pets")
+    context = make_tls_context(place.environment, name="edge")
+    fill(place, upto="downstream")
+    page = text(place.client.get("/apis/add/downstream"))
+    assert f'<option value="{context.pk}" selected>edge (until ' in page
+
+    listener = {"protocol": "https", "port": "8443", "base_path": "/orders"}
+    send(place, "downstream", **listener, tls_context=str(context.pk))
+    send(place, "upstream", mode="simple", uri="http://backend:8080/")
+    assert "<dt>TLS context</dt><dd>edge</dd>" in text(place.client.get("/apis/add/review"))
+    send(place, "review", go="deploy")
+
+    api = ApiInstance.objects.get()
+    assert (api.protocol, api.tls_context) == ("https", context)
+    shown = text(place.client.get(f"/apis/{api.pk}"))
+    assert "curl -i --insecure https://" in shown
+
+
+def test_a_context_that_was_chosen_before_http_is_left_out() -> None:
+    place = make_place()
+    context = make_tls_context(place.environment)
     fill(place, upto="downstream")
 
-    for path in ("/apis/add/downstream", f"/apis/{api.pk}/routes"):
-        page = text(place.client.get(path))
-        assert 'value="http" checked' in page
-        assert 'value="https" disabled' in page
-        assert "HTTPS needs a TLS context, and this version has none yet" in page
+    listener = {"protocol": "http", "port": "8081", "base_path": "/orders"}
+    send(place, "downstream", **listener, tls_context=str(context.pk))
+    send(place, "upstream", mode="simple", uri="http://backend:8080/")
+    send(place, "review", go="save")
+
+    assert ApiInstance.objects.get().tls_context is None
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_context_that_is_not_here_cannot_be_chosen(elsewhere: bool) -> None:
+    place = make_place()
+    key = str(make_tls_context().pk) if elsewhere else "none"
+    fill(place, upto="downstream")
+
+    listener = {"protocol": "https", "port": "8443", "base_path": "/orders"}
+    answer = send(place, "downstream", **listener, tls_context=key)
+
+    assert answer.status_code == 422  # type: ignore[attr-defined]
+    assert "That TLS context is not in this environment" in text(answer)
 
 
 def test_overlapping_base_path_names_the_other_api() -> None:

@@ -264,7 +264,11 @@ class TestInstances:
             ({"endpoint": {}}, "at least one route"),
             (
                 {"endpoint": {"uri": "http://b", "tlsContexts": {"inbound": {"secretGroupId": "x"}}}},
-                "TLS contexts",
+                "endpoint.tlsContexts.inbound.tlsContextId",
+            ),
+            (
+                {"endpoint": {"uri": "http://b", "tlsContexts": {"outbound": {"tlsContextId": "x"}}}},
+                "endpoint.tlsContexts.outbound",
             ),
             ({"technology": "mule4"}, 'write "flexGateway"'),
             ({"spec": {"version": "1.0.0"}}, "spec.assetId"),

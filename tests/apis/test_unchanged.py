@@ -58,7 +58,7 @@ def test_what_is_known_needs_no_rows(django_assert_num_queries: Any) -> None:
     api = an_api()
     snapshot.build(api.gateway)
 
-    with django_assert_num_queries(4):  # savepoint, the gateway's row, the digests, savepoint
+    with django_assert_num_queries(5):  # savepoint, the gateway's row, the digests, TLS contexts, savepoint
         snapshot.build(api.gateway)
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from console.stack import ports
 from console.stack.waiting import wait_for
 from tests.browser.conftest import Album
 from tests.running import Stack
@@ -161,6 +163,38 @@ def test_policies_are_reordered_from_the_keyboard_alone(page: Page) -> None:
     expect(down).to_be_focused()
     page.get_by_role("button", name="Apply order").click()
     expect(page.locator("#toasts")).to_contain_text("The policies run in the new order.")
+
+
+def test_an_api_turns_to_https_with_a_certificate_made_in_a_dialog(
+    page: Page, stack: Stack, album: Album
+) -> None:
+    page.get_by_role("link", name="API Manager").first.click()
+    page.get_by_role("link", name="Orders").first.click()
+    page.get_by_role("link", name="Routes", exact=True).click()
+    page.locator("label.choice", has_text="HTTPS").click()
+    port = ports.free("127.0.0.1")
+    page.get_by_label("Port", exact=True).fill(str(port))
+    page.get_by_role("link", name="New TLS context").click()
+    dialog = page.get_by_role("dialog", name="New TLS context")
+    dialog.get_by_role("button", name="Save and choose it").click()
+    expect(dialog).to_contain_text("Give the TLS context a name.")
+    dialog.get_by_label("Name").fill("edge")
+    dialog.locator("label.choice", has_text="Self-signed").click()
+    album.take(page, "tls-context-dialog")
+    dialog.get_by_role("button", name="Save and choose it").click()
+
+    expect(page.locator("#f-tls_context option:checked")).to_contain_text("edge")
+    expect(page.get_by_label("Port", exact=True)).to_have_value(str(port))
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#api-status")).to_contain_text("Active", timeout=SOON_MS)
+    page.get_by_role("link", name="Overview", exact=True).last.click()
+    expect(page.locator("main")).to_contain_text(f"curl -i --insecure https://localhost:{port}/orders")
+    page.get_by_role("link", name="edge").click()
+    page.get_by_text("PEM", exact=True).click()
+    album.take(page, "tls-context")
+    trust = ssl.create_default_context(cadata=page.locator("code[data-copied]").inner_text())
+    url = f"https://localhost:{port}/orders/1"
+    assert httpx.get(url, verify=trust, auth=("ann", "secret-1")).status_code == 200
 
 
 def test_analytics_shows_the_requests_and_the_violations(page: Page, album: Album) -> None:

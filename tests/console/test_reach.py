@@ -18,11 +18,13 @@ from tests.factories import (
     make_organization,
     make_replica,
     make_role,
+    make_tls_context,
     make_user,
 )
 from tests.rest import Rest
 
 KINDS = (
+    ("tls_context", "tls_context"),
     ("gateway_token", "token"),
     ("gateway", "gateway"),
     ("environment_add", "organization"),
@@ -41,6 +43,7 @@ ABOUT = {
     "api_id": "api",
     "policy_id": "policy",
     "gateway_id": "gateway",
+    "context_id": "tls_context",
     "deployment_id": "api",
     "binding": "policy",
     "replica": "replica",
@@ -90,6 +93,7 @@ def make_place(name: str) -> Place:
         "token": token.pk,
         "api": api.pk,
         "policy": PolicyBinding.objects.create(api=api, policy="cors", order=1).pk,
+        "tls_context": make_tls_context(environment).pk,
         "user": owner.pk,
         "role": make_role(owner, organization).pk,
         "app": ConnectedApp.objects.create(name="app", organization=organization, owner=owner).pk,
@@ -136,7 +140,11 @@ def test_rest_finds_nothing_of_another_organization(
         environment,
         theirs.ids | {"organization": environment.organization_id, "environment": environment.pk},
     )
-    places = [theirs, ours] if {"api_id", "gateway_id"} & dict(address.arguments).keys() else [theirs]
+    places = (
+        [theirs, ours]
+        if {"api_id", "gateway_id", "context_id"} & dict(address.arguments).keys()
+        else [theirs]
+    )
     rest = Rest(administrator)
 
     for place in places:

@@ -1,5 +1,6 @@
 """Steady calls of one address in the background, each of them accounted for."""
 
+import ssl
 import threading
 import time
 from collections import Counter
@@ -15,10 +16,10 @@ class SteadyCalls:
     A call without an answer counts under the name of what went wrong.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, trust: ssl.SSLContext | bool = True) -> None:
         self.answers: Counter[int | str] = Counter()
         self.began = time.monotonic()
-        self._url = url
+        self._url, self._trust = url, trust
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._call, daemon=True)
 
@@ -35,7 +36,7 @@ class SteadyCalls:
         self._ending.wait(max(0.0, self.began + seconds - time.monotonic()))
 
     def _call(self) -> None:
-        with httpx.Client(trust_env=False, timeout=10) as client:
+        with httpx.Client(trust_env=False, timeout=10, verify=self._trust) as client:
             while not self._ending.wait(PAUSE_SECONDS):
                 try:
                     self.answers[client.get(self._url).status_code] += 1

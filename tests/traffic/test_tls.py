@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from console.stack.waiting import wait_for
+from tests.faults.steady import SteadyCalls
 from tests.traffic.certificates import self_signed
 from tests.traffic.gateway import Gateway
 from tests.traffic.upstream import EchoServer, serving
@@ -103,6 +105,23 @@ def test_what_changes_in_the_context_alone_comes_into_force(gateway: Gateway) ->
         http.get("/a")
 
 
+def test_requests_go_on_while_certificates_are_renewed(gateway: Gateway) -> None:
+    pairs = [self_signed("127.0.0.1") for _ in range(4)]
+    trust = ssl.create_default_context(cadata="".join(pair["crt"] for pair in pairs))
+    api = API.replace("NAME", "a")
+    gateway.apply(api + tls("{name: a}", certificate=pairs[0]))
+
+    with SteadyCalls(f"https://127.0.0.1:{gateway.port}/a", trust=trust) as calls:
+        for pair in pairs[1:]:
+            seen = calls.answers.total()
+            wait_for(lambda seen=seen: calls.answers.total() > seen + 10, 20, "ten answers")
+            gateway.apply(api + tls("{name: a}", certificate=pair))
+            with client(gateway, pair) as http:
+                assert http.get("/a").status_code == 200
+
+    assert set(calls.answers) == {200}
+
+
 def test_https_without_tls_is_refused(gateway: Gateway) -> None:
     ack = gateway.apply(API.replace("NAME", "a"))
 
@@ -114,7 +133,7 @@ def test_key_of_another_certificate_is_refused(gateway: Gateway) -> None:
 
     ack = gateway.apply(API.replace("NAME", "a") + tls("{name: a}", certificate=mixed))
 
-    assert "edge-tls: spec.config.certificate: crt and key do not belong together" in ack.resources[0].reason
+    assert "edge-tls: spec.config.certificate: key belongs to another certificate" in ack.resources[0].reason
 
 
 @contextmanager

@@ -1,0 +1,147 @@
+"""Certificates as people know them: for whom, by whom, until when; and one made on the spot to try with."""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from django.utils import timezone
+
+SOON = timedelta(days=30)
+SELF_SIGNED_DAYS = 90
+
+_KEY = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)*{_LABEL}")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Of the first certificate of a chain; `names` are the hosts and addresses that it is good for."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    starts_at: datetime
+    expires_at: datetime
+    fingerprint: str
+    is_self_signed: bool
+
+    @property
+    def is_expired(self) -> bool:
+        return self.expires_at <= timezone.now()
+
+    @property
+    def is_early(self) -> bool:
+        return self.starts_at > timezone.now()
+
+    @property
+    def expires_soon(self) -> bool:
+        return not self.is_expired and self.expires_at <= timezone.now() + SOON
+
+
+@lru_cache(maxsize=1024)
+def read(pem: str) -> Facts:
+    """`fingerprint` is the SHA-256 of the certificate, in hex. Raises ValueError for what is none."""
+    certificate = x509.load_pem_x509_certificates(pem.encode())[0]
+    return Facts(
+        subject=_named(certificate.subject),
+        issuer=_named(certificate.issuer),
+        names=tuple(_names(certificate)),
+        starts_at=certificate.not_valid_before_utc,
+        expires_at=certificate.not_valid_after_utc,
+        fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
+        is_self_signed=certificate.issuer == certificate.subject,
+    )
+
+
+def chain(text: str) -> str:
+    """Its certificates alone, as PEM: what stands beside them, which may be a key, is left behind.
+
+    Text without a sound certificate stays as it is, for whoever checks it.
+    """
+    try:
+        found = x509.load_pem_x509_certificates(text.encode())
+    except ValueError:
+        return text.strip()
+    return "".join(one.public_bytes(Encoding.PEM).decode() for one in found)
+
+
+def private_key(text: str) -> str:
+    """Its private key alone, as PEM of PKCS #8; text with none that can be read stays as it is."""
+    block = _KEY.search(text)
+    try:
+        key = load_pem_private_key(block[0].encode() if block else b"", None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return text.strip()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def holds_key(text: str) -> bool:
+    return _KEY.search(text) is not None
+
+
+def self_signed(names: Iterable[str]) -> tuple[str, str]:
+    """(certificate, key) as PEM, for these hosts and addresses; nobody trusts it who is not told to.
+
+    Raises ValueError with the name that is none.
+    """
+    listed = [_general_name(name) for name in names]
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, str(listed[0].value)[:64])])
+    # By its key's identifier a client that trusts several of one name tells them apart.
+    own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=SELF_SIGNED_DAYS))
+        .add_extension(x509.SubjectAlternativeName(listed), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(own, critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return certificate.public_bytes(Encoding.PEM).decode(), private.decode()
+
+
+def _named(name: x509.Name) -> str:
+    """Its common name, else all of it."""
+    common = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return str(common[0].value) if common else name.rfc4514_string()
+
+
+def _names(certificate: x509.Certificate) -> Iterator[str]:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return
+    yield from found.get_values_for_type(x509.DNSName)
+    yield from map(str, found.get_values_for_type(x509.IPAddress))
+
+
+def _general_name(name: str) -> x509.DNSName | x509.IPAddress:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        pass
+    try:
+        encoded = name.encode("idna" if not name.startswith("*.") else "ascii").decode()
+    except UnicodeError:
+        raise ValueError(name) from None
+    if not _HOST.fullmatch(encoded):
+        raise ValueError(name)
+    return x509.DNSName(encoded)

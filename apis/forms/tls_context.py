@@ -1,0 +1,171 @@
+"""What a person fills in for a TLS context."""
+
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+
+from apis import certificates
+from apis.models import TlsContext
+from apis.tls_contexts import ALPN, MOST_PEM, TlsContextDraft
+from gateways.agent import tls
+
+FILES = {"certificate_file": "certificate", "key_file": "key", "trusted_ca_file": "trusted_ca"}
+"""A file that was chosen stands for the text beside it."""
+NOT_TEXT = (
+    '"{}" is not PEM, which is text. Convert it first: openssl pkcs12 -in FILE -nodes -out pair.pem '
+    "for a .p12 or .pfx, openssl x509 -inform der -in FILE for a .der."
+)
+
+
+def _pem(label: str, about: str, **options: Any) -> forms.CharField:
+    attributes = {"class": "mono pem", "rows": 5, "spellcheck": "false", "autocomplete": "off"}
+    attributes["placeholder"] = options.pop("placeholder")
+    return forms.CharField(
+        label=label, help_text=about, required=False, widget=forms.Textarea(attributes), **options
+    )
+
+
+class TlsContextForm(forms.Form):
+    """Reads what was typed and chosen; whether it is sound is asked of `apis.tls_contexts`."""
+
+    name = forms.CharField(
+        required=False,
+        help_text="How APIs choose it, for example api.example.com.",
+        widget=forms.TextInput({"autocomplete": "off", "maxlength": 120}),
+    )
+    source = forms.ChoiceField(
+        choices=[("own", "A certificate of yours"), ("self-signed", "A self-signed one, to try with")],
+        initial="own",
+    )
+    certificate = _pem(
+        "Certificate",
+        "PEM: the server's own first, then those of its issuers.",
+        placeholder="-----BEGIN CERTIFICATE-----",
+    )
+    certificate_file = forms.FileField(label="Certificate file", required=False)
+    key = _pem("Private key", "", placeholder="-----BEGIN PRIVATE KEY-----")
+    key_file = forms.FileField(label="Private key file", required=False)
+    hosts = forms.CharField(
+        label="Hosts",
+        required=False,
+        help_text="Names and addresses that consumers call, divided by spaces or commas.",
+        widget=forms.TextInput({"class": "mono", "spellcheck": "false", "autocapitalize": "none"}),
+    )
+    min_version = forms.ChoiceField(
+        label="Oldest version", choices=TlsContext.Version, initial=TlsContext.Version.TLS_1_2
+    )
+    max_version = forms.ChoiceField(
+        label="Newest version", choices=TlsContext.Version, initial=TlsContext.Version.TLS_1_3
+    )
+    http2 = forms.BooleanField(
+        label="Offer HTTP/2", required=False, initial=True, help_text="Beside HTTP/1.1, by ALPN."
+    )
+    requires_client_certificate = forms.BooleanField(
+        label="Ask clients for a certificate",
+        required=False,
+        help_text="Mutual TLS: a client without a certificate of the trusted CA is not let in.",
+    )
+    trusted_ca = _pem(
+        "Trusted CA", "PEM: who signs clients' certificates.", placeholder="-----BEGIN CERTIFICATE-----"
+    )
+    trusted_ca_file = forms.FileField(label="Trusted CA file", required=False)
+    ciphers = forms.MultipleChoiceField(
+        label="Cipher suites of TLS 1.2 and older",
+        required=False,
+        choices=[(one, one) for one in (*tls.DEFAULT_CIPHERS, *tls.WEAK_CIPHERS)],
+        help_text="None chosen means the first six, which are the strong ones. Those of TLS 1.3 are fixed.",
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(self, *args: Any, is_new: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        stored = "" if is_new else " Leave it empty to keep the one that is stored."
+        self.fields[
+            "key"
+        ].help_text = f"PEM, without a passphrase. It is stored encrypted and never shown.{stored}"
+
+    @property
+    def advanced_is_open(self) -> bool:
+        """Whether anything below "Advanced" is not as it comes, or wrong."""
+        names = (
+            "min_version",
+            "max_version",
+            "http2",
+            "requires_client_certificate",
+            "trusted_ca",
+            "ciphers",
+        )
+        plain = {"http2": True, "min_version": "1.2", "max_version": "1.3"}
+        return any(
+            self[name].errors or self[name].value() not in (plain.get(name), None, "", False, [])
+            for name in names
+        )
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        if given.get("source") == "self-signed":
+            self._sign(given)
+        return given
+
+    def draft(self) -> TlsContextDraft:
+        """Of a form that is valid."""
+        given = self.cleaned_data
+        return TlsContextDraft(
+            name=given["name"],
+            certificate=given["certificate"],
+            key=given["key"],
+            trusted_ca=given["trusted_ca"],
+            requires_client_certificate=given["requires_client_certificate"],
+            min_version=given["min_version"],
+            max_version=given["max_version"],
+            alpn=ALPN if given["http2"] else ("http/1.1",),
+            ciphers=tuple(given["ciphers"]),
+        )
+
+    def _sign(self, given: dict[str, Any]) -> None:
+        hosts = given.get("hosts", "").replace(",", " ").split()
+        if not hosts:
+            self.add_error("hosts", "Write at least one name or address, for example localhost.")
+            return
+        try:
+            given["certificate"], given["key"] = certificates.self_signed(hosts)
+        except ValueError as error:
+            self.add_error("hosts", f'"{error}" is neither a host name nor an IP address.')
+
+
+def initial(context: TlsContext) -> dict[str, Any]:
+    """The form of a context as it is; its key never comes back."""
+    return {
+        "name": context.name,
+        "certificate": context.certificate,
+        "hosts": " ".join(context.facts.names),
+        "min_version": context.min_version,
+        "max_version": context.max_version,
+        "http2": "h2" in context.alpn or not context.alpn,
+        "requires_client_certificate": context.requires_client_certificate,
+        "trusted_ca": context.trusted_ca,
+        "ciphers": context.ciphers,
+    }
+
+
+def with_files(data: Any, files: Any) -> tuple[Any, dict[str, str]]:
+    """What was posted with each file's text in its field, so that a mistake elsewhere does not lose it, and
+    why a file was not taken, by field."""
+    merged, refused = data.copy(), {}
+    for name, field in FILES.items():
+        if upload := files.get(name):
+            try:
+                merged[field] = _text(upload)
+            except ValueError as error:
+                refused[field] = str(error)
+    return merged, refused
+
+
+def _text(upload: UploadedFile) -> str:
+    if (upload.size or 0) > MOST_PEM:
+        raise ValueError(f'"{upload.name}" is longer than {MOST_PEM} bytes; choose the PEM file.')
+    try:
+        return bytes(upload.read()).decode()
+    except UnicodeDecodeError:
+        raise ValueError(NOT_TEXT.format(upload.name)) from None

@@ -1,0 +1,133 @@
+"""REST: TLS contexts, named as in Anypoint's Secrets Manager, with certificate and key in one body."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from apis import tls_contexts as change
+from apis.models import TlsContext
+from apis.rest import bodies, reach, shapes
+from apis.rest.tls_serializers import (
+    VERSIONS,
+    TlsContextBody,
+    TlsContextList,
+    TlsContextPatch,
+    TlsContextShape,
+)
+from apis.tls_contexts import TlsContextDraft
+from console.rest import access
+from console.rest.serializers import ErrorAnswer
+from console.rest.shapes import date
+
+WORDS = {value: word for word, value in VERSIONS.items()}
+REFUSALS = {400: ErrorAnswer, 403: ErrorAnswer, 404: ErrorAnswer, 409: ErrorAnswer}
+NAMES: bodies.Names = (
+    (r"min_version", "minTlsVersion"),
+    (r"max_version", "maxTlsVersion"),
+    (r"alpn", "alpnProtocols"),
+    (r"ciphers", "cipherSuites"),
+    (r"trusted_ca", "trustedCA"),
+    (r"requires_client_certificate", "inboundSettings.enableClientCertValidation"),
+)
+
+
+@extend_schema_view(
+    list=extend_schema(responses=TlsContextList),
+    create=extend_schema(request=TlsContextBody, responses={201: TlsContextShape, **REFUSALS}),
+    retrieve=extend_schema(responses={200: TlsContextShape, 404: ErrorAnswer}),
+    partial_update=extend_schema(request=TlsContextPatch, responses={200: TlsContextShape, **REFUSALS}),
+    destroy=extend_schema(responses={204: None, 404: ErrorAnswer, 409: ErrorAnswer}),
+)
+@extend_schema(tags=["TLS contexts"])
+class TlsContextViews(ViewSet):
+    def list(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
+        environment = access.environment(request, organization_id, environment_id)
+        found = [_shape(row) for row in environment.tls_contexts.all()]
+        return Response({"total": len(found), "tlsContexts": found})
+
+    def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
+        environment = access.environment(request, organization_id, environment_id, to_edit=True)
+        body = reach.valid(TlsContextBody, request.data)
+        with bodies.client_names(NAMES):
+            draft = _draft(TlsContextDraft(body["name"], body["certificate"]), body)
+            context = change.create_tls_context(access.caller(request), environment, draft)
+        return Response(_shape(context), 201)
+
+    def retrieve(
+        self, request: Request, organization_id: UUID, environment_id: UUID, context_id: UUID
+    ) -> Response:
+        return Response(_shape(_found(request, organization_id, environment_id, context_id)))
+
+    def partial_update(
+        self, request: Request, organization_id: UUID, environment_id: UUID, context_id: UUID
+    ) -> Response:
+        """Change what the body names, on every gateway where an API serves with it."""
+        context = _found(request, organization_id, environment_id, context_id, to_edit=True)
+        body = reach.valid(TlsContextPatch, request.data)
+        with bodies.client_names(NAMES):
+            draft = _draft(change.draft_of(context), body)
+            change.edit_tls_context(access.caller(request), context, draft)
+        return Response(_shape(context))
+
+    def destroy(
+        self, request: Request, organization_id: UUID, environment_id: UUID, context_id: UUID
+    ) -> Response:
+        """409 while an instance has it."""
+        context = _found(request, organization_id, environment_id, context_id, to_edit=True)
+        change.delete_tls_context(access.caller(request), context)
+        return Response(status=204)
+
+
+def _found(
+    request: Request, organization_id: UUID, environment_id: UUID, context_id: UUID, *, to_edit: bool = False
+) -> TlsContext:
+    environment = access.environment(request, organization_id, environment_id, to_edit=to_edit)
+    found = environment.tls_contexts.filter(pk=context_id).first()
+    if found is None:
+        raise NotFound(f"TLS context {context_id} not found.")
+    found.environment = environment
+    return found
+
+
+def _draft(draft: TlsContextDraft, body: dict[str, Any]) -> TlsContextDraft:
+    """The draft with what the body names."""
+    sent = {
+        "name": body.get("name"),
+        "certificate": body.get("certificate"),
+        "key": body.get("key"),
+        "trusted_ca": body.get("trustedCA"),
+        "requires_client_certificate": body.get("inboundSettings", {}).get("enableClientCertValidation"),
+        "min_version": VERSIONS.get(body.get("minTlsVersion", "")),
+        "max_version": VERSIONS.get(body.get("maxTlsVersion", "")),
+        "alpn": tuple(body["alpnProtocols"]) if "alpnProtocols" in body else None,
+        "ciphers": tuple(body["cipherSuites"]) if "cipherSuites" in body else None,
+    }
+    return replace(draft, **{name: value for name, value in sent.items() if value is not None})
+
+
+def _shape(context: TlsContext) -> shapes.Shape:
+    facts = context.facts
+    return {
+        "id": str(context.pk),
+        "secretGroupId": str(context.environment_id),
+        "name": context.name,
+        "target": "FlexGateway",
+        "certificate": context.certificate,
+        "trustedCA": context.trusted_ca,
+        "subject": facts.subject,
+        "names": list(facts.names),
+        "fingerprint": facts.fingerprint,
+        "expirationDate": date(facts.expires_at),
+        "minTlsVersion": WORDS[context.min_version],
+        "maxTlsVersion": WORDS[context.max_version],
+        "alpnProtocols": list(context.alpn),
+        "cipherSuites": list(context.ciphers),
+        "inboundSettings": {"enableClientCertValidation": context.requires_client_certificate},
+        "audit": shapes.audit(context.created_at, context.updated_at),
+    }

@@ -1,0 +1,67 @@
+"""Bodies that the TLS context part of the REST interface takes and gives."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers as s
+
+from apis.models import TlsContext
+from apis.tls_contexts import ALPN
+from console.rest.fields import OneOf
+
+VERSIONS = {f"TLSv{value}".removesuffix(".0"): value for value in TlsContext.Version.values}
+"""As clients write them: TLSv1, TLSv1.1, TLSv1.2, TLSv1.3."""
+VERSION_CHOICES = [(word, word) for word in VERSIONS]
+
+
+class InboundSettings(s.Serializer[Any]):
+    enableClientCertValidation = s.BooleanField(required=False)
+
+
+class TlsContextPatch(s.Serializer[Any]):
+    """Every field may be left out; what is left out stays."""
+
+    name = s.CharField(max_length=120, required=False)
+    target = OneOf(["FlexGateway"], required=False)
+    certificate = s.CharField(
+        required=False, help_text="PEM: the server's own certificate, then those of its issuers."
+    )
+    key = s.CharField(required=False, write_only=True, help_text="PEM. It is never given back.")
+    trustedCA = s.CharField(
+        required=False, allow_blank=True, help_text="PEM: who signs clients' certificates."
+    )
+    minTlsVersion = OneOf(VERSION_CHOICES, required=False)
+    maxTlsVersion = OneOf(VERSION_CHOICES, required=False)
+    alpnProtocols = s.ListField(child=OneOf(list(ALPN)), required=False)
+    cipherSuites = s.ListField(child=s.CharField(), required=False)
+    inboundSettings = InboundSettings(required=False)
+
+
+class TlsContextBody(TlsContextPatch):
+    name = s.CharField(max_length=120)
+    certificate = s.CharField(help_text="PEM: the server's own certificate, then those of its issuers.")
+
+
+class TlsContextShape(s.Serializer[Any]):
+    id = s.UUIDField()
+    secretGroupId = s.UUIDField(help_text="The environment's id: each has one group.")
+    name = s.CharField()
+    target = s.CharField()
+    certificate = s.CharField()
+    trustedCA = s.CharField()
+    subject = s.CharField()
+    names = s.ListField(child=s.CharField(), help_text="Hosts and addresses that the certificate is for.")
+    fingerprint = s.CharField(help_text="SHA-256, hex.")
+    expirationDate = s.DateTimeField()
+    minTlsVersion = s.CharField()
+    maxTlsVersion = s.CharField()
+    alpnProtocols = s.ListField(child=s.CharField())
+    cipherSuites = s.ListField(child=s.CharField())
+    inboundSettings = InboundSettings()
+    audit = s.DictField()
+
+
+@extend_schema_serializer(many=False)
+class TlsContextList(s.Serializer[Any]):
+    total = s.IntegerField()
+    tlsContexts = TlsContextShape(many=True)

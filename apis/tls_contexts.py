@@ -1,0 +1,224 @@
+"""Every change of a TLS context: the same functions serve pages and REST.
+
+Each is atomic, takes who does it, raises ValidationError with `{field: [messages]}`, and writes the
+audit entry. What runs with the context is pushed anew.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import Http404
+
+from apis import certificates, ledger
+from apis.models import TlsContext
+from apis.validate import Problem
+from console import audit
+from console.models import AuditEntry, Environment, User
+from gateways.agent import tls
+from gateways.agent.faults import did_you_mean
+
+ALPN = ("h2", "http/1.1")
+MOST_PEM = 100_000
+"""Characters: room for a long chain."""
+
+
+@dataclass(frozen=True)
+class TlsContextDraft:
+    """Certificates and key are PEM; an empty `key` means the one that `certificate` holds beside itself, else
+    the stored one."""
+
+    name: str
+    certificate: str
+    key: str = ""
+    trusted_ca: str = ""
+    requires_client_certificate: bool = False
+    min_version: str = TlsContext.Version.TLS_1_2
+    max_version: str = TlsContext.Version.TLS_1_3
+    alpn: tuple[str, ...] = ALPN
+    ciphers: tuple[str, ...] = ()
+
+
+FIELDS = (
+    "name",
+    "certificate",
+    "trusted_ca",
+    "requires_client_certificate",
+    "min_version",
+    "max_version",
+    "alpn",
+    "ciphers",
+)
+
+
+def draft_of(context: TlsContext) -> TlsContextDraft:
+    """What would save the context as it is, but for the key, which never comes back."""
+    given = {name: getattr(context, name) for name in FIELDS}
+    return TlsContextDraft(**given | {"alpn": tuple(context.alpn), "ciphers": tuple(context.ciphers)})
+
+
+@transaction.atomic
+def create_tls_context(actor: User, environment: Environment, draft: TlsContextDraft) -> TlsContext:
+    environment.organization.lock()
+    context = TlsContext(environment=environment, created_by=actor)
+    _fill(context, draft)
+    context.save()
+    _record(actor, AuditEntry.Action.CREATE, context, after=_facts(context))
+    return context
+
+
+@transaction.atomic
+def edit_tls_context(actor: User, context: TlsContext, draft: TlsContextDraft) -> TlsContext:
+    """Make the context what the draft says, on every gateway where an API serves with it."""
+    _lock(context)
+    before = _facts(context)
+    _fill(context, draft)
+    context.save()
+    after = _facts(context)
+    if {**after, "name": ""} != {**before, "name": ""}:
+        ledger.bump_all(context.api_instances.deployed())
+    _record(actor, AuditEntry.Action.UPDATE, context, before=before, after=after)
+    return context
+
+
+@transaction.atomic
+def delete_tls_context(actor: User, context: TlsContext) -> None:
+    """Refused while an API has it, deployed or not."""
+    _lock(context)
+    users = list(context.api_instances.select_related("asset")[:4])
+    if users:
+        named = ", ".join(map(str, users[:3])) + (" and others" if len(users) > 3 else "")
+        message = f"TLS context {context} is used by {named}; give them another one, or HTTP, first."
+        raise ValidationError({"": [ValidationError(message, code="conflict")]})
+    _record(actor, AuditEntry.Action.DELETE, context, before=_facts(context))
+    context.delete()
+
+
+def _lock(context: TlsContext) -> None:
+    """The context as it is now, while no API of its environment can begin or cease to use it.
+
+    Raises Http404 when it was deleted meanwhile: saving it would bring it back.
+    """
+    ledger.lock(*context.environment.gateways.all())
+    context.environment.organization.lock()
+    try:
+        context.refresh_from_db()
+    except TlsContext.DoesNotExist as gone:
+        raise Http404(f"TLS context {context.pk} not found.") from gone
+
+
+def _fill(context: TlsContext, draft: TlsContextDraft) -> None:
+    """Raises ValidationError with all that is wrong."""
+    tidy = _tidied(draft, str(context.key or ""))
+    errors: dict[str, list[ValidationError]] = {}
+    for problem in _problems(context, tidy):
+        errors.setdefault(problem.field, []).append(ValidationError(problem.message, code=problem.code))
+    if errors:
+        raise ValidationError(errors)
+    for name in (*FIELDS, "key"):
+        setattr(context, name, getattr(tidy, name))
+    context.alpn, context.ciphers = list(tidy.alpn), list(tidy.ciphers)
+
+
+def _tidied(draft: TlsContextDraft, stored: str) -> TlsContextDraft:
+    """With PEM that is nothing but certificates, or a key, which may come in one text with them."""
+    given = draft.key.strip() or (draft.certificate if certificates.holds_key(draft.certificate) else "")
+    return replace(
+        draft,
+        name=draft.name.strip(),
+        certificate=certificates.chain(draft.certificate),
+        key=certificates.private_key(given) or stored,
+        trusted_ca=certificates.chain(draft.trusted_ca),
+    )
+
+
+def _problems(context: TlsContext, draft: TlsContextDraft) -> Iterator[Problem]:
+    yield from _name(context, draft.name)
+    yield from _pair(context, draft)
+    yield from _clients(draft)
+    for field in ("min_version", "max_version"):
+        if (version := getattr(draft, field)) not in TlsContext.Version.values:
+            known = ", ".join(TlsContext.Version.values)
+            yield Problem(field, f'"{version}" is not a version of TLS; one of {known}.')
+    if draft.max_version < draft.min_version:
+        yield Problem(
+            "max_version", f"TLS {draft.max_version} is older than the oldest, {draft.min_version}."
+        )
+    if unknown := next((name for name in draft.alpn if name not in ALPN), None):
+        yield Problem("alpn", f'"{unknown}" is not a protocol of the gateway; use {" and ".join(ALPN)}.')
+    if unknown := next((name for name in draft.ciphers if name not in tls.CIPHERS), None):
+        yield Problem("ciphers", f'"{unknown}" is not a cipher suite{did_you_mean(unknown, tls.CIPHERS)}.')
+
+
+def _name(context: TlsContext, name: str) -> Iterator[Problem]:
+    if not name:
+        yield Problem("name", "Give the TLS context a name.")
+    elif len(name) > 120:
+        yield Problem("name", "The name is longer than 120 characters.")
+    elif context.environment.tls_contexts.filter(name=name).exclude(pk=context.pk).exists():
+        message = f'"{name}" is the name of another TLS context of {context.environment}; choose another.'
+        yield Problem("name", message, "conflict")
+
+
+def _pair(context: TlsContext, draft: TlsContextDraft) -> Iterator[Problem]:
+    missing = False
+    for field, words in (("certificate", "certificate"), ("key", "private key")):
+        if not (text := getattr(draft, field)):
+            missing = True
+            yield Problem(field, f"Paste the {words} as PEM, or choose its file.")
+        elif len(text) > MOST_PEM:
+            missing = True
+            yield Problem(field, f"The {words} is longer than {MOST_PEM} characters.")
+    if missing or not (found := tls.mismatch(draft.certificate, draft.key)):
+        return
+    part, reason = found
+    if part == "crt":
+        yield Problem("certificate", f"The certificate {reason}.")
+    elif draft.key == context.key:
+        yield Problem("key", "The stored key belongs to another certificate; give the key of this one.")
+    else:
+        yield Problem("key", f"The key {reason}.")
+
+
+def _clients(draft: TlsContextDraft) -> Iterator[Problem]:
+    if not draft.trusted_ca:
+        if draft.requires_client_certificate:
+            yield Problem("trusted_ca", "Say who signs the clients' certificates: paste the CA's as PEM.")
+    elif len(draft.trusted_ca) > MOST_PEM:
+        yield Problem("trusted_ca", f"The trusted CA is longer than {MOST_PEM} characters.")
+    else:
+        try:
+            certificates.read(draft.trusted_ca)
+        except ValueError:
+            message = "The trusted CA is not a PEM certificate, or several one after the other."
+            yield Problem("trusted_ca", message)
+
+
+def _facts(context: TlsContext) -> dict[str, Any]:
+    """What the audit compares: of the certificate what tells it, of the key nothing."""
+    shown = {name: getattr(context, name) for name in FIELDS if name not in ("certificate", "trusted_ca")}
+    found = context.facts
+    certificate = f"{found.subject}, until {found.expires_at:%Y-%m-%d}, SHA-256 {found.fingerprint}"
+    trusted = certificates.read(context.trusted_ca).subject if context.trusted_ca else ""
+    return shown | {"certificate": certificate, "trusted_ca": trusted}
+
+
+def _record(
+    actor: User,
+    action: AuditEntry.Action,
+    context: TlsContext,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    where = context.environment
+    audit.record(
+        actor,
+        action,
+        context,
+        organization=where.organization,
+        environment=where,
+        before=before,
+        after=after,
+    )

@@ -1,0 +1,139 @@
+"""TLS contexts: the list, one with the APIs that serve with it, and the form, as a page or as a dialog."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Count
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+from django_htmx.http import trigger_client_event
+
+from apis import tls_contexts as change
+from apis.addresses import UNKNOWN, host_of
+from apis.forms import parts
+from apis.forms.tls_context import TlsContextForm, initial, with_files
+from apis.models import TlsContext
+from apis.tls_contexts import TlsContextDraft
+from apis.views.access import (
+    environment_of,
+    environment_to_change,
+    messages_of,
+    tls_context_of,
+    tls_context_to_change,
+)
+from console import audit
+from console.models import Environment
+from console.scope import Request
+
+HISTORY_SHOWN = 20
+
+
+def index(request: Request) -> HttpResponse:
+    found = environment_of(request).tls_contexts.annotate(api_count=Count("api_instances"))
+    return render(request, "apis/tls_context_list.html", {"contexts": found})
+
+
+def detail(request: Request, pk: UUID) -> HttpResponse:
+    context = tls_context_of(request, pk)
+    page = {
+        "context": context,
+        "apis": context.api_instances.select_related("asset", "gateway"),
+        "entries": audit.history(context)[:HISTORY_SHOWN],
+    }
+    return render(request, "apis/tls_context_detail.html", page)
+
+
+def add(request: Request) -> HttpResponse:
+    """A page of its own, or, for htmx, a dialog over an API's form, which then has the new one chosen."""
+    environment = environment_to_change(request)
+    if request.method != "POST":
+        return _form(request, TlsContextForm(initial={"hosts": _hosts(environment)}))
+    form = _read(request)
+    made = _saved(form, lambda draft: change.create_tls_context(request.user, environment, draft))
+    if made is None:
+        return _form(request, form)
+    if request.htmx:
+        return _chosen(request, made)
+    messages.success(request, f"Saved TLS context {made}.")
+    return redirect(_back(request) or made)
+
+
+def edit(request: Request, pk: UUID) -> HttpResponse:
+    context = tls_context_to_change(request, pk)
+    if request.method != "POST":
+        return _form(request, TlsContextForm(initial=initial(context), is_new=False), context)
+    form = _read(request, is_new=False)
+    if _saved(form, lambda draft: change.edit_tls_context(request.user, context, draft)) is None:
+        context.refresh_from_db()
+        return _form(request, form, context)
+    count = context.api_instances.deployed().count()
+    served = f"; it is taken into force for {count} API{'' if count == 1 else 's'}" if count else ""
+    messages.success(request, f"Saved TLS context {context}{served}.")
+    return redirect(context)
+
+
+@require_POST
+def delete(request: Request, pk: UUID) -> HttpResponse:
+    context = tls_context_to_change(request, pk)
+    try:
+        change.delete_tls_context(request.user, context)
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+        return redirect(context)
+    messages.success(request, f"Deleted TLS context {context}.")
+    return redirect("tls_contexts")
+
+
+def _read(request: Request, *, is_new: bool = True) -> TlsContextForm:
+    data, refused = with_files(request.POST, request.FILES)
+    form = TlsContextForm(data, is_new=is_new)
+    form.full_clean()
+    for field, reason in refused.items():
+        form.add_error(field, reason)
+    return form
+
+
+def _saved(form: TlsContextForm, save: Callable[[TlsContextDraft], TlsContext]) -> TlsContext | None:
+    """None when the form, or a rule, refuses it: the form tells why, at the field that is to be mended."""
+    if not form.is_valid():
+        return None
+    try:
+        return save(form.draft())
+    except ValidationError as error:
+        shown = {"alpn": "http2"}
+        if form.cleaned_data["source"] == "self-signed":
+            shown |= {"certificate": "hosts", "key": "hosts"}
+        for field, texts in messages_of(error).items():
+            form.add_error(shown.get(field, field) or None, texts)
+        return None
+
+
+def _chosen(request: Request, context: TlsContext) -> HttpResponse:
+    """The field of an API's form with this one in it, and the dialog's end."""
+    values = {"tls_context": str(context.pk)}
+    field = parts.fields("downstream", values, {}, context.environment)["tls_context"]
+    answer = render(request, "apis/_tls_context_field.html", {"field": field, "is_swap": True})
+    return trigger_client_event(answer, "close-dialog", {})
+
+
+def _form(request: Request, form: TlsContextForm, context: TlsContext | None = None) -> HttpResponse:
+    template = "apis/_tls_context_dialog.html" if request.htmx else "apis/tls_context_form.html"
+    page: dict[str, Any] = {"form": form, "context": context, "next": _back(request)}
+    return render(request, template, page, status=422 if form.errors else 200)
+
+
+def _back(request: Request) -> str:
+    """Where the person came from, when that is a page of ours."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    return wanted if url_has_allowed_host_and_scheme(wanted, None) and wanted.startswith("/") else ""
+
+
+def _hosts(environment: Environment) -> str:
+    """Where the environment's gateways are, as far as it is known: what a certificate to try with is for."""
+    found = {host_of(one) for one in environment.gateways.prefetch_related("replicas")} - {UNKNOWN}
+    return " ".join([*sorted(found | {"localhost"}), "127.0.0.1"])

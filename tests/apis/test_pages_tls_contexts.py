@@ -1,0 +1,185 @@
+"""The pages of TLS contexts: nothing typed is lost, no stored key comes back, the dialog gives its choice."""
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from apis.certificates import self_signed
+from apis.models import TlsContext
+from console.models import Role
+from tests.apis.pages import Place, make_place, make_saved_api
+from tests.factories import make_tls_context
+
+pytestmark = pytest.mark.django_db
+
+ADD = "/apis/tls-contexts/add"
+CERTIFICATE, KEY = self_signed(["api.example.com"])
+PLAIN = {"source": "own", "min_version": "1.2", "max_version": "1.3", "http2": "on"}
+
+
+def lines(pem: str) -> list[str]:
+    return pem.splitlines()[1:-1]
+
+
+def text(response: object) -> str:
+    return response.content.decode()  # type: ignore[attr-defined]
+
+
+def post(place: Place, path: str = ADD, **fields: object) -> object:
+    return place.client.post(path, PLAIN | fields)
+
+
+@pytest.fixture
+def place() -> Place:
+    return make_place()
+
+
+def test_pasted_certificate_and_key_are_saved(place: Place) -> None:
+    answer = post(place, name="edge", certificate=CERTIFICATE, key=KEY)
+
+    context = TlsContext.objects.get()
+    assert answer.url == f"/apis/tls-contexts/{context.pk}"  # type: ignore[attr-defined]
+    assert (context.certificate, context.key, context.alpn) == (CERTIFICATE, KEY, ["h2", "http/1.1"])
+    page = text(place.client.get(answer.url))  # type: ignore[attr-defined]
+    assert "api.example.com" in page
+    assert context.facts.fingerprint in page
+
+
+def test_files_that_were_chosen_survive_a_mistake_elsewhere(place: Place) -> None:
+    files = {
+        "certificate_file": SimpleUploadedFile("edge.crt", CERTIFICATE.encode()),
+        "key_file": SimpleUploadedFile("edge.key", KEY.encode()),
+    }
+
+    answer = post(place, name="", **files)
+
+    assert answer.status_code == 422  # type: ignore[attr-defined]
+    page = text(answer)
+    assert "Give the TLS context a name." in page
+    assert lines(CERTIFICATE)[0] in page
+    assert lines(KEY)[0] in page
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"\x30\x82\xff\xfe", "is not PEM, which is text"), (b"-" * 100_001, "is longer than 100000 bytes")],
+)
+def test_a_file_that_is_no_pem_says_how_to_make_it_one(place: Place, content: bytes, words: str) -> None:
+    answer = post(place, name="edge", key=KEY, certificate_file=SimpleUploadedFile("edge.p12", content))
+
+    assert answer.status_code == 422  # type: ignore[attr-defined]
+    assert f"&quot;edge.p12&quot; {words}" in text(answer)
+
+
+def test_a_self_signed_one_is_made_for_the_hosts(place: Place) -> None:
+    assert 'value="localhost 127.0.0.1"' in text(place.client.get(ADD))
+
+    post(place, name="edge", source="self-signed", hosts="localhost, 10.0.0.7 *.example.com")
+
+    facts = TlsContext.objects.get().facts
+    assert facts.names == ("localhost", "*.example.com", "10.0.0.7")
+    assert facts.is_self_signed
+
+
+@pytest.mark.parametrize("hosts", ["", "not/a/host", "-x.example", "a..b"])
+def test_hosts_that_are_none_are_refused(place: Place, hosts: str) -> None:
+    answer = post(place, name="edge", source="self-signed", hosts=hosts)
+
+    assert answer.status_code == 422  # type: ignore[attr-defined]
+    assert "at least one name" in text(answer) or "neither a host name nor an IP address" in text(answer)
+    assert not TlsContext.objects.exists()
+
+
+def test_a_stored_key_never_comes_back(place: Place) -> None:
+    context = make_tls_context(place.environment, certificate=CERTIFICATE, key=KEY)
+
+    for path in ("", "/edit"):
+        page = text(place.client.get(f"/apis/tls-contexts/{context.pk}{path}"))
+        assert lines(CERTIFICATE)[0] in page
+        assert not any(line in page for line in lines(KEY))
+
+
+def test_an_edit_without_a_key_keeps_it(place: Place) -> None:
+    context = make_tls_context(place.environment, certificate=CERTIFICATE, key=KEY)
+
+    post(
+        place,
+        f"/apis/tls-contexts/{context.pk}/edit",
+        name="front",
+        certificate=CERTIFICATE,
+        min_version="1.3",
+    )
+
+    saved = TlsContext.objects.get()
+    assert (saved.name, saved.key, saved.min_version) == ("front", KEY, "1.3")
+
+
+def test_the_dialog_answers_with_the_field_in_which_it_is_chosen(place: Place) -> None:
+    htmx = {"HX-Request": "true"}
+    assert "<dialog" in text(place.client.get(ADD, headers=htmx))
+    refused = place.client.post(ADD, PLAIN | {"name": ""}, headers=htmx)
+    assert refused.status_code == 422
+    assert "<dialog" in text(refused)
+
+    answer = place.client.post(
+        ADD, PLAIN | {"name": "edge", "certificate": CERTIFICATE, "key": KEY}, headers=htmx
+    )
+
+    context = TlsContext.objects.get()
+    assert answer["HX-Trigger"] == '{"close-dialog": {}}'
+    assert 'hx-swap-oob="true"' in text(answer)
+    assert f'<option value="{context.pk}" selected>' in text(answer)
+
+
+@pytest.mark.parametrize("away", ["//evil.example/x", "https://evil.example", "javascript:alert(1)"])
+def test_it_leads_back_to_pages_of_ours_alone(place: Place, away: str) -> None:
+    back = post(place, name="one", certificate=CERTIFICATE, key=KEY, next="/apis/add/downstream")
+    elsewhere = post(place, name="two", certificate=CERTIFICATE, key=KEY, next=away)
+
+    assert back.url == "/apis/add/downstream"  # type: ignore[attr-defined]
+    assert elsewhere.url.startswith("/apis/tls-contexts/")  # type: ignore[attr-defined]
+
+
+def test_one_in_use_is_not_deleted(place: Place) -> None:
+    context = make_tls_context(place.environment)
+    api = make_saved_api(place, protocol="https", port=8443, tls_context=context)
+
+    page = place.client.post(f"/apis/tls-contexts/{context.pk}/delete", follow=True)
+
+    assert f"is used by {api}" in text(page)
+    assert TlsContext.objects.exists()
+
+
+def test_the_list_tells_which_certificates_end(place: Place, django_assert_max_num_queries: object) -> None:
+    for name in ("one", "two", "three"):
+        make_tls_context(place.environment, name=name)
+
+    with django_assert_max_num_queries(14):  # type: ignore[operator]
+        page = text(place.client.get("/apis/tls-contexts"))
+
+    assert page.count("Valid") >= 3
+    assert "New TLS context" in page
+
+
+def test_a_viewer_sees_and_changes_nothing() -> None:
+    place = make_place(Role.Name.VIEWER)
+    context = make_tls_context(place.environment)
+
+    assert "New TLS context" not in text(place.client.get("/apis/tls-contexts"))
+    assert "Edit or renew" not in text(place.client.get(f"/apis/tls-contexts/{context.pk}"))
+    assert place.client.get(ADD).status_code == 403
+    assert post(place, name="edge").status_code == 403  # type: ignore[attr-defined]
+
+
+def test_an_api_changes_to_https_under_routes(place: Place) -> None:
+    api = make_saved_api(place)
+    context = make_tls_context(place.environment)
+    form = {"base_path": "/orders", "mode": "simple", "uri": "http://backend:8080/", "port": "8443"}
+
+    place.client.post(f"/apis/{api.pk}/routes", form | {"protocol": "https", "tls_context": str(context.pk)})
+    api.refresh_from_db()
+    assert (api.address, api.tls_context) == ("https://0.0.0.0:8443/orders", context)
+    assert f'<option value="{context.pk}" selected>' in text(place.client.get(f"/apis/{api.pk}/routes"))
+
+    place.client.post(f"/apis/{api.pk}/routes", form | {"protocol": "http", "tls_context": str(context.pk)})
+    api.refresh_from_db()
+    assert (api.protocol, api.tls_context) == ("http", None)
