@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from apis import ledger
 from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
+from apis.listener import normalised
 from apis.models import ApiInstance, Asset, Route, RouteUpstream, Upstream
 from apis.policies import (
     apply_policy,
@@ -21,7 +22,7 @@ from apis.policies import (
     reorder_policies,
     set_policy_disabled,
 )
-from apis.validate import asset_id_of, check, normalised, validate, warnings
+from apis.validate import asset_id_of, check, validate, warnings
 from console.models import AuditEntry, Environment, User
 from gateways.models import Gateway
 

@@ -14,7 +14,7 @@ from django.http import Http404
 
 from apis import certificates, ledger
 from apis.models import TlsContext
-from apis.validate import Problem
+from apis.problem import Problem, refuse
 from console import audit
 from console.models import AuditEntry, Environment, User
 from gateways.agent import tls
@@ -112,11 +112,7 @@ def _lock(context: TlsContext) -> None:
 def _fill(context: TlsContext, draft: TlsContextDraft) -> None:
     """Raises ValidationError with all that is wrong."""
     tidy = _tidied(draft, str(context.key or ""))
-    errors: dict[str, list[ValidationError]] = {}
-    for problem in _problems(context, tidy):
-        errors.setdefault(problem.field, []).append(ValidationError(problem.message, code=problem.code))
-    if errors:
-        raise ValidationError(errors)
+    refuse(_problems(context, tidy))
     for name in (*FIELDS, "key"):
         setattr(context, name, getattr(tidy, name))
     context.alpn, context.ciphers = list(tidy.alpn), list(tidy.ciphers)

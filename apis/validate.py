@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
-from django.db.models import Q
 from django.utils.text import slugify
 
-from apis import specification, upstream_uri
+from apis import listener, specification, upstream_uri
 from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
-from apis.models import ApiInstance, Asset, TlsContext, Upstream
+from apis.models import ApiInstance, Asset, Upstream
+from apis.problem import Problem, refuse
 from console.models import Environment
 from gateways.agent import regex
 
@@ -19,28 +18,10 @@ MAX_ROUTES = 100
 MAX_UPSTREAMS_PER_ROUTE = 10
 MAX_HEADERS_PER_ROUTE = 10
 MAX_REGEX = 1024
-RESERVED_PORTS = {
-    4000: "the shared storage service",
-    9881: "the monitoring service",
-    9998: "the gateway itself",
-    9999: "the gateway itself",
-    30001: "distributed storage",
-}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "CONNECT")
-NEEDS_TLS = "HTTPS needs a TLS context, which holds certificate and key; choose one, or make one."
 
-_BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """`code` is "conflict" when the value would be right if something else did not hold it already."""
-
-    field: str
-    message: str
-    code: str = "invalid"
 
 
 def validate(
@@ -55,38 +36,24 @@ def validate(
 
 def check(environment: Environment, draft: ApiDraft, api: ApiInstance | None = None) -> None:
     """Raise ValidationError with every problem; each keeps its code."""
-    found: dict[str, list[ValidationError]] = {}
-    for problem in problems(environment, draft, api):
-        found.setdefault(problem.field, []).append(ValidationError(problem.message, code=problem.code))
-    if found:
-        raise ValidationError(found)
+    refuse(problems(environment, draft, api))
 
 
 def warnings(draft: ApiDraft) -> dict[str, list[str]]:
     """What may be saved but is probably not meant, by field."""
     found: dict[str, list[str]] = {}
-    if draft.port in RESERVED_PORTS:
-        found["port"] = [
-            f"Flex Gateway keeps port {draft.port} for {RESERVED_PORTS[draft.port]}; "
-            "choose another if this API may run there."
-        ]
+    if hint := listener.hint(draft.port):
+        found["port"] = [hint]
     for field, upstream in _upstreams(draft):
         if hint := upstream_uri.hint(upstream.uri):
             found[f"{field}.uri"] = [hint]
     return found
 
 
-def normalised(base_path: str) -> str:
-    """Without spaces around it and without a slash at its end: "/orders/" is "/orders"."""
-    return base_path.strip().rstrip("/") or ("/" if base_path.strip() else "")
-
-
 def problems(environment: Environment, draft: ApiDraft, api: ApiInstance | None = None) -> Iterator[Problem]:
     yield from _asset(environment, draft)
     yield from _gateway(environment, draft)
-    yield from _listener(environment, draft)
-    yield from _port(draft, api)
-    yield from _overlap(draft, api)
+    yield from listener.problems(environment, draft, api)
     yield from _label(environment, draft, api)
     yield from _details(draft)
     yield from _routes(draft, api)
@@ -152,84 +119,6 @@ def _gateway(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:
         )
     elif draft.gateway.is_revoked:
         yield Problem("gateway", f"Gateway {draft.gateway} was revoked; choose another.")
-
-
-def _listener(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:
-    if draft.protocol not in ApiInstance.Protocol.values:
-        yield Problem("protocol", f'"{draft.protocol}" is not a protocol; write "http" or "https".')
-    elif draft.protocol == ApiInstance.Protocol.HTTP and draft.tls_context:
-        yield Problem("tls_context", "HTTP has no TLS context; leave it out, or choose HTTPS.")
-    elif draft.protocol == ApiInstance.Protocol.HTTPS:
-        yield from _tls(environment, draft.tls_context)
-    if not 1 <= draft.port <= 65535:
-        yield Problem("port", f"{draft.port} is not a port; write a number from 1 to 65535.")
-    if message := _base_path(normalised(draft.base_path)):
-        yield Problem("base_path", message)
-
-
-def _tls(environment: Environment, context: TlsContext | None) -> Iterator[Problem]:
-    if context is None:
-        yield Problem("tls_context", NEEDS_TLS)
-    elif not environment.tls_contexts.filter(pk=context.pk).exists():
-        message = f"TLS context {context} is not in environment {environment}; choose one that is."
-        yield Problem("tls_context", message)
-
-
-def _port(draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
-    """APIs that share a port share how it is spoken there."""
-    others = ApiInstance.objects.filter(gateway=draft.gateway, port=draft.port)
-    found = (others.exclude(pk=api.pk) if api else others).select_related("asset", "tls_context")
-    if draft.gateway is None or (other := found.first()) is None:
-        return
-    where = f"Port {draft.port} of gateway {draft.gateway}"
-    if other.protocol != draft.protocol:
-        spoken = other.get_protocol_display()
-        yield Problem(
-            "port", f"{where} speaks {spoken} for {other}; choose {spoken}, or another port.", "conflict"
-        )
-    elif draft.tls_context and other.tls_context != draft.tls_context:
-        message = (
-            f'{where} serves {other} with TLS context "{other.tls_context}"; choose that one, or another '
-            "port. For another certificate on the whole port, edit the context."
-        )
-        yield Problem("tls_context", message, "conflict")
-
-
-def _base_path(path: str) -> str | None:
-    if not path:
-        return 'Write a base path; "/" when the API has the whole port.'
-    if not path.startswith("/"):
-        return f'"{path}" must start with "/"; write "/{path}".'
-    if len(path) > 255:
-        return "The base path is longer than 255 characters."
-    if "//" in path or "/." in path:
-        return f'"{path}" has a segment that is empty or starts with "."; write each by its name.'
-    if path != "/" and not _BASE_PATH.fullmatch(path):
-        bad = next(c for c in path if not _BASE_PATH.fullmatch(f"/a{c}a") and c != "/")
-        return f'"{path}" holds "{bad}", which a base path may not; use letters, digits, "-", "." and "_".'
-    return None
-
-
-def _overlap(draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
-    if draft.gateway is None:
-        return
-    path = normalised(draft.base_path)
-    others = ApiInstance.objects.filter(gateway=draft.gateway, port=draft.port).filter(_overlapping(path))
-    other = (others.exclude(pk=api.pk) if api else others).select_related("asset").first()
-    if other is not None:
-        yield Problem(
-            "base_path",
-            f'"{path}" overlaps "{other.base_path}" of {other} on port {draft.port} of gateway '
-            f"{draft.gateway}; choose a path that neither begins, or another port.",
-            "conflict",
-        )
-
-
-def _overlapping(path: str) -> Q:
-    """The base paths that are this one, or begin it or are begun by it at a segment boundary."""
-    parts = path.rstrip("/").split("/")
-    begins = ["/".join(parts[:count]) or "/" for count in range(1, len(parts) + 1)]
-    return Q(base_path__in=begins) | Q(base_path__startswith=f"{path.rstrip('/')}/")
 
 
 def _label(environment: Environment, draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:

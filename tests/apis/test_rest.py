@@ -18,23 +18,6 @@ pytestmark = pytest.mark.django_db
 LIMITS = {"rateLimits": [{"maximumRequests": 3, "timePeriodInMilliseconds": 60000}]}
 
 
-@pytest.fixture
-def environment() -> Environment:
-    return make_environment(name="Sandbox")
-
-
-@pytest.fixture
-def rest(environment: Environment) -> Rest:
-    user = make_user()
-    make_role(user, environment.organization)
-    return Rest(user, environment)
-
-
-@pytest.fixture
-def gateway(environment: Environment) -> Gateway:
-    return make_gateway(environment, name="edge-1")
-
-
 def manage(environment: Environment, **fields: Any) -> dict[str, Any]:
     """What the command line client sends for `api:manage --isFlex`."""
     body = {

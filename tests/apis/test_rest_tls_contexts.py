@@ -8,7 +8,7 @@ from apis.certificates import self_signed
 from apis.models import ApiInstance, TlsContext
 from console.models import AuditEntry, Environment
 from gateways.models import Gateway
-from tests.factories import make_environment, make_gateway, make_role, make_tls_context, make_user
+from tests.factories import make_tls_context
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -16,23 +16,6 @@ pytestmark = pytest.mark.django_db
 CERTIFICATE, KEY = self_signed(["api.example.com"])
 RENEWED, RENEWED_KEY = self_signed(["api.example.com"])
 BODY = {"name": "edge", "certificate": CERTIFICATE, "key": KEY}
-
-
-@pytest.fixture
-def environment() -> Environment:
-    return make_environment(name="Sandbox")
-
-
-@pytest.fixture
-def rest(environment: Environment) -> Rest:
-    user = make_user()
-    make_role(user, environment.organization)
-    return Rest(user, environment)
-
-
-@pytest.fixture
-def gateway(environment: Environment) -> Gateway:
-    return make_gateway(environment, name="edge-1")
 
 
 def path(environment: Environment, context: object = "") -> str:
