@@ -1,5 +1,6 @@
 // API Manager's pages: the address as it is typed, sums of weights, values offered, and an order by dragging.
 (() => {
+  const usual = { http: "8081", https: "8443" };
   const shown = (field, fallback) => (field && field.value) || fallback;
 
   function address(form) {
@@ -10,7 +11,12 @@
       const path = shown(form.querySelector("[name=base_path]"), "").replace(/^\/?/, "/");
       output.value = `${protocol}://${output.dataset.address}:${port}${path}`;
     };
-    form.addEventListener("input", draw);
+    const port = form.querySelector("[data-follows-protocol]");
+    form.addEventListener("input", ({ target }) => {
+      // A port that was not touched is the usual one of what is spoken there.
+      if (port && target.name === "protocol" && Object.values(usual).includes(port.value)) port.value = usual[target.value];
+      draw();
+    });
     draw();
   }
 
