@@ -240,7 +240,7 @@ def _clean_environment(environment: Environment) -> None:
 
 def _held_by(environment: Environment) -> str:
     """ "2 gateways and 1 API", or nothing. Read through the relations: console knows no other app."""
-    counted = (("gateways", "gateway"), ("api_instances", "API"))
+    counted = (("gateways", "gateway"), ("api_instances", "API"), ("tls_contexts", "TLS context"))
     found = [(getattr(environment, relation).count(), noun) for relation, noun in counted]
     return " and ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in found if count)
 

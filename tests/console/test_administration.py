@@ -12,6 +12,7 @@ from tests.factories import (
     make_gateway,
     make_organization,
     make_role,
+    make_tls_context,
     make_user,
 )
 
@@ -166,13 +167,14 @@ def test_a_taken_environment_name_is_said_at_its_field(admin: Client, environmen
     assert "already has an environment called sandbox" in answer.content.decode()
 
 
-def test_an_environment_that_holds_a_gateway_stays(admin: Client, environment: Environment) -> None:
+def test_an_environment_that_holds_something_stays(admin: Client, environment: Environment) -> None:
     make_gateway(environment)
+    make_tls_context(environment)
 
     answer = admin.post(f"/administration/environments/{environment.pk}/delete", follow=True)
 
     assert Environment.objects.filter(pk=environment.pk).exists()
-    assert "still holds 1 gateway; delete or move those first" in answer.content.decode()
+    assert "still holds 1 gateway and 1 TLS context; delete or move those first" in answer.content.decode()
 
 
 def test_a_connected_apps_secret_is_shown_once(admin: Client, environment: Environment) -> None:
