@@ -22,6 +22,8 @@ CONSOLE_URL = os.environ.get("GATEWRIGHT_CONSOLE_URL", f"http://localhost:{CONSO
 ECHO_URL = os.environ.get("GATEWRIGHT_ECHO_URL", "")
 """Of the bundled echo upstream, which the wizard offers; empty where none runs."""
 CSRF_TRUSTED_ORIGINS = [CONSOLE_URL]
+TRUSTED_PROXIES = environment.networks("GATEWRIGHT_TRUSTED_PROXIES")
+"""Whose X-Forwarded-For and X-Forwarded-Proto are believed. Of loopback, gunicorn believes the latter too."""
 
 DATABASE_URL = os.environ.get("DATABASE_URL") or places.database_url(HOME)
 REDIS_URL = os.environ.get("REDIS_URL") or places.redis_url(HOME)
@@ -71,6 +73,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "console.proxies.ProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -45,9 +45,15 @@ def test_a_state_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("CONSOLE_PORT", "eight"), ("CONSOLE_PORT", "70000"), ("ECHO_PORT", "-1")]
+    ("variable", "value"),
+    [
+        ("CONSOLE_PORT", "eight"),
+        ("CONSOLE_PORT", "70000"),
+        ("ECHO_PORT", "-1"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+    ],
 )
-def test_a_port_that_is_none_is_named(
+def test_a_setting_that_makes_no_sense_is_named(
     tmp_path: Path, variable: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack = Stack(tmp_path)
