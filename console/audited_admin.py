@@ -3,9 +3,9 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from console.audit import record
 from console.fields import EncryptedJSONField
@@ -17,6 +17,19 @@ Action = AuditEntry.Action
 
 class AuditedAdmin(admin.ModelAdmin):
     """Writes an entry for each row saved or deleted, in the same transaction; rows of inlines too."""
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        """A name that another transaction took after the check: checked again, the form says so."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except IntegrityError:
+            return super().changeform_view(request, object_id, form_url, extra_context)
 
     def save_model(self, request: HttpRequest, obj: models.Model, form: ModelForm, change: bool) -> None:
         before = _stored(obj) if change else {}

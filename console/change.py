@@ -5,10 +5,12 @@ organization it is about, and ValidationError with `{field: [messages]}` for wha
 """
 
 import secrets
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 
 from console.audit import record
 from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User
@@ -37,8 +39,7 @@ def create_user(
     password = secrets.token_urlsafe(12)
     user = User(username=username, email=email)
     user.set_password(password)
-    user.full_clean()
-    user.save()
+    _save(user, user.full_clean)
     _record(actor, Action.CREATE, user, organization, after={"username": username, "email": email})
     grant_role(actor, user, organization, role, environment)
     return user, password
@@ -140,8 +141,7 @@ def create_environment(actor: User, organization: Organization, name: str, type:
     require_administrator(actor, organization)
     organization.lock()
     environment = Environment(organization=organization, name=name, type=type)
-    _clean_environment(environment)
-    environment.save()
+    _save(environment, partial(_clean_environment, environment))
     _record(actor, Action.CREATE, environment, organization, environment, after={"name": name, "type": type})
     return environment
 
@@ -152,8 +152,7 @@ def rename_environment(actor: User, environment: Environment, name: str) -> None
     environment.organization.lock()
     before = environment.name
     environment.name = name
-    _clean_environment(environment)
-    environment.save(update_fields=["name"])
+    _save(environment, partial(_clean_environment, environment), update_fields=["name"])
     _record(
         actor,
         Action.UPDATE,
@@ -225,6 +224,17 @@ def _require_whole_user(actor: User, user: User) -> Organization:
     if found is None or not (held or actor.is_superuser):
         raise PermissionDenied(f"{user} belongs to no organization that you administer.")
     return found
+
+
+def _save(row: models.Model, check: Callable[[], None], **options: Any) -> None:
+    """A name that another transaction took after the check is refused in the check's own words."""
+    check()
+    try:
+        with transaction.atomic():
+            row.save(**options)
+    except IntegrityError:
+        check()
+        raise
 
 
 def _clean_environment(environment: Environment) -> None:

@@ -1,0 +1,126 @@
+"""Names that somebody else takes between the check and the save: the answer says so."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+
+from console.models import Environment, Organization, Role, User
+from console.stack.waiting import wait_for
+from gateways import change as gateway_change
+from gateways.agent import trust
+from tests.factories import make_environment, make_gateway, make_organization, make_role, make_user
+from tests.rest import Rest
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@contextmanager
+def meanwhile(take: Callable[[], Any]) -> Iterator[None]:
+    """What `take` saves in another transaction is committed once the block waits for it."""
+    taken = threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            take()
+            taken.set()
+            wait_for(_somebody_waits, 20, "the second save")
+        connection.close()
+
+    other = threading.Thread(target=hold)
+    other.start()
+    assert taken.wait(20)
+    yield
+    other.join()
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone() is not None
+
+
+@pytest.fixture
+def organization() -> Organization:
+    return make_organization("Acme")
+
+
+@pytest.fixture
+def root(organization: Organization) -> User:
+    root = make_user("root", is_superuser=True, is_staff=True)
+    make_role(root, organization)
+    return root
+
+
+@pytest.fixture
+def browser(root: User) -> Client:
+    browser = Client()
+    browser.force_login(root)
+    return browser
+
+
+def test_a_username_taken_meanwhile_is_said_at_its_field(browser: Client, organization: Organization) -> None:
+    fields = {"username": "grace", "organization": organization.pk, "role": "viewer"}
+
+    with meanwhile(lambda: make_user("grace")):
+        answer = browser.post("/administration/users/add", fields)
+
+    assert answer.status_code == 422
+    assert "A user with that username already exists." in answer.content.decode()
+    assert not User.objects.get(username="grace").roles.exists()
+
+
+def test_an_environments_name_taken_meanwhile_is_said_by_page_and_rest(
+    browser: Client, root: User, organization: Organization
+) -> None:
+    path = f"/administration/organizations/{organization.pk}/environments/add"
+    with meanwhile(lambda: make_environment(organization, name="Test")):
+        page = browser.post(path, {"name": "Test", "type": "sandbox"})
+    other = make_environment(organization, name="Other")
+    with meanwhile(lambda: make_environment(organization, name="Stage")):
+        renamed = browser.post(f"/administration/environments/{other.pk}", {"name": "Stage"})
+    path = f"/accounts/api/organizations/{organization.pk}/environments"
+    with meanwhile(lambda: make_environment(organization, name="Live")):
+        rest = Rest(root)("POST", path, {"name": "Live"})
+
+    assert (page.status_code, renamed.status_code, rest.status_code) == (422, 422, 409)
+    for answer, name in ((page.content.decode(), "Test"), (rest.data["message"], "Live")):
+        assert f"Acme already has an environment called {name}" in answer
+
+
+def test_a_gateways_name_taken_meanwhile_is_said_to_who_registers(
+    root: User, organization: Organization
+) -> None:
+    environment = make_environment(organization)
+    token = gateway_change.issue_token(root, environment, "edge")[1]
+    body = {"token": token, "name": "edge", "publicKey": trust.key_pair().public}
+
+    with meanwhile(lambda: make_gateway(environment, name="edge")):
+        answer = Client().post("/agent/v1/registrations", body, content_type="application/json")
+
+    assert answer.status_code == 400
+    assert answer.json()["message"].startswith('A gateway "edge" exists in')
+
+
+def test_what_is_taken_meanwhile_is_said_in_the_admin(browser: Client, organization: Organization) -> None:
+    grace, password = make_user(), "a long pass phrase"
+    user = {"username": "ada", "password1": password, "password2": password, "usable_password": "true"}
+    environment = {"name": "Test", "type": "sandbox", "organization": organization.pk}
+    role = {"user": grace.pk, "organization": organization.pk, "name": Role.Name.VIEWER}
+
+    with meanwhile(lambda: make_user("ada")):
+        answers = [browser.post("/admin/console/user/add/", user)]
+    with meanwhile(lambda: make_environment(organization, name="Test")):
+        answers.append(browser.post("/admin/console/environment/add/", environment))
+    with meanwhile(lambda: make_role(grace, organization, Role.Name.VIEWER)):
+        answers.append(browser.post("/admin/console/role/add/", role))
+
+    assert [answer.status_code for answer in answers] == [200] * 3
+    for answer in answers:
+        assert "already exists" in answer.content.decode()
+    counts = User.objects.filter(username="ada"), Environment.objects.all(), grace.roles.all()
+    assert [rows.count() for rows in counts] == [1, 1, 1]
