@@ -116,10 +116,8 @@ def revoke_role(actor: User, role: Role) -> None:
 def create_organization(actor: User, parent: Organization, name: str) -> Organization:
     """A business group below `parent`."""
     require_administrator(actor, parent)
-    parent.lock()
-    if parent.children.filter(name__iexact=name).exists():
-        raise ValidationError({"name": [f"{parent} already has a business group called {name}."]})
     organization = Organization(name=name, parent=parent)
+    _check_group(organization)
     organization.full_clean()
     organization.save()
     _record(actor, Action.CREATE, organization, organization, after={"name": name, "parent": parent.name})
@@ -131,6 +129,7 @@ def rename_organization(actor: User, organization: Organization, name: str) -> N
     require_administrator(actor, organization)
     before = organization.name
     organization.name = name
+    _check_group(organization)
     organization.full_clean()
     organization.save(update_fields=["name"])
     _record(actor, Action.UPDATE, organization, organization, before={"name": before}, after={"name": name})
@@ -235,6 +234,21 @@ def _save(row: models.Model, check: Callable[[], None], **options: Any) -> None:
     except IntegrityError:
         check()
         raise
+
+
+def _check_group(organization: Organization) -> None:
+    """One name stands for one business group of its parent."""
+    if not (parent := organization.parent):
+        return
+    parent.lock()
+    if parent.children.filter(name__iexact=organization.name).exclude(pk=organization.pk).exists():
+        raise ValidationError(
+            {
+                "name": [
+                    f"{parent} already has a business group called {organization.name}; choose another name."
+                ]
+            }
+        )
 
 
 def _clean_environment(environment: Environment) -> None:

@@ -146,6 +146,22 @@ def test_a_business_group_is_created_below(admin: Client, environment: Environme
     assert entries() == [("ada", "create", "organization")]
 
 
+def test_no_business_group_gets_the_name_of_one_beside_it(admin: Client, environment: Environment) -> None:
+    top = environment.organization
+    make_organization("Retail", parent=top)
+    group = make_organization("Wholesale", parent=top)
+
+    created = admin.post(f"/administration/organizations/{top.pk}/groups/add", {"name": "retail"})
+    renamed = admin.post(f"/administration/organizations/{group.pk}", {"name": "retail"})
+    same = admin.post(f"/administration/organizations/{group.pk}", {"name": "WHOLESALE"})
+
+    for answer in (created, renamed):
+        assert answer.status_code == 422
+        assert "Acme already has a business group called retail" in answer.content.decode()
+    assert same.status_code == 302
+    assert set(top.children.values_list("name", flat=True)) == {"Retail", "WHOLESALE"}
+
+
 def test_an_environment_is_created_renamed_and_deleted(admin: Client, environment: Environment) -> None:
     organization = environment.organization
     add = f"/administration/organizations/{organization.pk}/environments/add"
