@@ -162,6 +162,19 @@ def test_no_business_group_gets_the_name_of_one_beside_it(admin: Client, environ
     assert set(top.children.values_list("name", flat=True)) == {"Retail", "WHOLESALE"}
 
 
+def test_a_refused_rename_leaves_the_old_name_in_the_heading(admin: Client, environment: Environment) -> None:
+    top = environment.organization
+    make_organization("Retail", parent=top)
+    make_environment(top, name="Test")
+    group = make_organization("Wholesale", parent=top)
+
+    for path, name in ((f"organizations/{group.pk}", "Retail"), (f"environments/{environment.pk}", "Test")):
+        page = admin.post(f"/administration/{path}", {"name": name}).content.decode()
+
+        assert f"<h1>{name}</h1>" not in page
+        assert "already has" in page
+
+
 def test_an_environment_is_created_renamed_and_deleted(admin: Client, environment: Environment) -> None:
     organization = environment.organization
     add = f"/administration/organizations/{organization.pk}/environments/add"

@@ -30,6 +30,7 @@ def organization(request: Request, pk: object) -> HttpResponse:
         if not form.errors:
             messages.success(request, f"{before} is called {found.name} now.")
             return redirect("organizations")
+        found.name = before
     context = {"organization": found, "form": form, "entries": audit.history(found)[:20]}
     return render(request, "console/administration/organization.html", context, status=_status(form))
 
@@ -66,6 +67,7 @@ def environment(request: Request, pk: object) -> HttpResponse:
         if not form.errors:
             messages.success(request, f"{before} is called {found.name} now.")
             return redirect("organizations")
+        found.name = before
     context = {"environment": found, "form": form, "entries": audit.history(found)[:20]}
     return render(request, "console/administration/environment.html", context, status=_status(form))
 
