@@ -9,6 +9,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from gateways.agent.documents import BadYaml
+from gateways.agent.documents import documents as documents_in
+from gateways.agent.faults import dotted, explained
 from gateways.agent.resources import API_VERSION, Configuration
 
 FILE_NAME = "registration.yaml"
@@ -132,16 +135,22 @@ class NewFiles:
 
 def _connection(file: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(file.read_text())
-        connection = Configuration.model_validate(document).spec.platform_connection
+        found = [value for _, value in documents_in(file.read_bytes())]
+        connection = Configuration.model_validate(found[0] if found else None).spec.platform_connection
     except FileNotFoundError as error:
         raise BadRegistration(
             f"{file} does not exist; make it with `gatewright registration create`"
         ) from error
     except OSError as error:
         raise BadRegistration(f"{file} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, ValidationError) as error:
-        raise BadRegistration(f"{file} is not a registration: {str(error).splitlines()[0]}") from error
+    except BadYaml as error:
+        raise BadRegistration(f"{file} is not a registration: line {error.line}: {error}") from error
+    except ValidationError as error:
+        path, message = next(explained(error))
+        place = f"{dotted(path)}:" if path else "it"
+        raise BadRegistration(f"{file} is not a registration: {place} {message}") from error
+    if len(found) > 1:
+        raise BadRegistration(f"{file} is not a registration: it holds {len(found)} documents, not one")
     if connection is None:
         raise BadRegistration(f"{file} is not a registration: it has no spec.platformConnection")
     return dict(connection)

@@ -137,6 +137,31 @@ def test_inspect_shows_no_key(live_server: LiveServer, tmp_path: Path, token: st
     assert "KEY" not in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 20_000 + "]" * 20_000, "line 1: the YAML is broken: it is more than 100 levels deep"),
+        ("- " * 20_000 + "x", "line 1: the YAML is broken: it is more than 100 levels deep"),
+        ("a: &a [*a]", "line 1: the YAML is broken: an alias stands inside of what it stands for"),
+        ("a: 1\n\tb: 2", "line 2: the YAML is broken"),
+        ("", "it must be a mapping of names to values"),
+        ("kind: Configuration", "apiVersion: "),
+        ("{a: 1}\n---\n{b: 2}", "is not a registration"),
+    ],
+)
+def test_inspect_says_in_one_line_why_a_file_is_none(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "registration.yaml"
+    file.write_text(text)
+
+    done = run("registration", "inspect", "--file", file)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"gatewright: {file} is not a registration: ")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
 def test_altered_file_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "registration.yaml").write_text("apiVersion: [")
 
