@@ -1,8 +1,11 @@
 """What people read when a request is refused before any view has seen it."""
 
+from collections.abc import Callable
+
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.defaults import bad_request as page_of_bad_request
 
@@ -18,3 +21,20 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         "fields": settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,
     }
     return HttpResponse(render_to_string("413.html", limits), status=413)
+
+
+class MethodMiddleware:
+    """Shows a page to whoever opens, in a browser, an address that only takes what a button sends."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_opened = request.method in ("GET", "HEAD") and "text/html" in request.headers.get("Accept", "")
+        if not is_opened or not isinstance(response, HttpResponseNotAllowed) or request.htmx:  # type: ignore[attr-defined]
+            return response
+        page = render(request, "405.html", status=response.status_code)
+        page["Allow"] = response["Allow"]
+        page._has_been_logged = True  # type: ignore[attr-defined]  # Django's decorator did
+        return page

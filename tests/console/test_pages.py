@@ -22,6 +22,7 @@ TEMPLATES = sorted(Path(settings.BASE_DIR, "templates").rglob("*.html"))
 INLINE = re.compile(
     r"<style|\sstyle=|\son[a-z]+=|javascript:|<script(?![^>]*\ssrc=)(?![^>]*application/json)"
 )
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PLAIN_NAMES = re.compile(r"^[a-z_]+$")
 
 
@@ -58,11 +59,9 @@ def full(admin: Client, environment: Environment) -> Client:
 
 @pytest.mark.parametrize("name", page_names())
 def test_every_page_obeys_the_content_policy(name: str, full: Client) -> None:
-    answer = full.get(reverse(name), follow=True)
+    answer = full.get(reverse(name), follow=True, headers=BROWSER)
 
-    if answer.status_code == 405:
-        pytest.skip("takes POST alone")
-    assert answer.status_code == 200
+    assert answer.status_code in (200, 405)
     assert INLINE.search(answer.content.decode()) is None
     assert set(re.findall(r'lucide-[\d.]+svg#([^"]+)"', answer.content.decode())) <= set(_icons())
     assert "unsafe" not in answer["Content-Security-Policy"]
@@ -164,6 +163,33 @@ def test_an_unknown_address_gets_a_designed_page(admin: Client) -> None:
 
     assert answer.status_code == 404
     assert "There is nothing at this address." in answer.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/logout", "/theme", "/scope"])
+def test_what_takes_a_button_alone_says_so_when_it_is_opened(path: str, admin: Client) -> None:
+    answer = admin.get(path, headers=BROWSER)
+
+    assert answer.status_code == 405
+    assert "POST" in answer["Allow"]
+    assert "This address has no page of its own." in answer.content.decode()
+    assert "Opening it changed nothing." in answer.content.decode()
+
+
+def test_only_who_reads_pages_gets_a_page_for_a_wrong_method(admin: Client) -> None:
+    fragment = admin.get("/scope", headers={**BROWSER, "HX-Request": "true"})
+    program = admin.get("/scope", headers={"Accept": "*/*"})
+    rest = admin.get("/accounts/login", headers=BROWSER)
+    agent = admin.get("/agent/v1/heartbeats", headers=BROWSER)
+
+    assert {answer.status_code for answer in (fragment, program, rest, agent)} == {405}
+    assert (fragment["Allow"], program["Allow"], fragment.content, program.content) == (
+        "POST",
+        "POST",
+        b"",
+        b"",
+    )
+    assert rest.json()["name"] == "MethodNotAllowedError"
+    assert agent.json() == {"message": "use POST"}
 
 
 @pytest.mark.parametrize(
