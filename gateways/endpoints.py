@@ -6,6 +6,7 @@ from django.http import HttpRequest
 
 from gateways import change, heartbeats, push
 from gateways.agent.protocol import (
+    ACK_LIMIT,
     Ack,
     Heartbeat,
     HeartbeatAnswer,
@@ -44,7 +45,7 @@ def heartbeat(request: HttpRequest, caller: Caller, body: Heartbeat) -> Heartbea
         raise Refused(403, str(error)) from error
 
 
-@agent_endpoint("POST", Ack, limit=4 * 1024 * 1024)
+@agent_endpoint("POST", Ack, limit=ACK_LIMIT)
 def acks(request: HttpRequest, caller: Caller, body: Ack) -> dict[str, int]:
     _check_replica(caller, body.replica)
     replica = Replica.objects.filter(pk=caller.replica_id, gateway=caller.gateway).first()

@@ -23,6 +23,8 @@ from gateways.packed import Packed
 SNAPSHOT_PATH = "/v1/snapshot"
 TIMEOUT = httpx.Timeout(30, connect=3)
 AT_ONCE = 16
+MOST_CHARACTERS = 500
+"""Of what a replica says of its failure."""
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,10 @@ class NoAnswer:
     """The replica could not be reached, or what answered is not it."""
 
     reason: str
+
+
+class _TooLarge(Exception):
+    """No replica's answer has so many bytes."""
 
 
 @dataclass(frozen=True)
@@ -198,19 +204,34 @@ def _trusted() -> ssl.SSLContext:
 def _put(http: httpx.Client, signer: Signer, gateway_id: str, replica: Replica, body: bytes) -> Answer:
     signature = signer.headers(gateway_id, "PUT", SNAPSHOT_PATH, body, subject=str(replica.pk))
     try:
-        response = http.put(
+        with http.stream(
+            "PUT",
             replica.control_url.rstrip("/") + SNAPSHOT_PATH,
             content=body,
-            headers={"Content-Type": "application/json", **signature},
-        )
-        if response.status_code == 409:
+            headers={"Content-Type": "application/json", "Accept-Encoding": "identity", **signature},
+        ) as response:
+            code, answer = response.status_code, _bounded(response)
+        if code == 409:
             return RunsLater()
-        if response.status_code != 200:
-            return NoAnswer(": ".join(filter(None, (f"answered {response.status_code}", refusal(response)))))
-        ack = protocol.Ack.model_validate_json(response.content)
+        if code != 200:
+            reason = refusal(httpx.Response(code, content=answer))[:MOST_CHARACTERS]
+            return NoAnswer(": ".join(filter(None, (f"answered {code}", reason))))
+        ack = protocol.Ack.model_validate_json(answer)
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         # The address is the replica's own word: one that cannot be a host's must not cost its neighbours.
         return NoAnswer(str(error) or type(error).__name__)
+    except _TooLarge:
+        return NoAnswer(f"its answer is larger than {protocol.ACK_LIMIT // 1024 // 1024} MB")
     except ValidationError:
         return NoAnswer("what answered is not a replica of Gatewright")
     return ack if ack.replica == str(replica.pk) else NoAnswer("another replica answered at its address")
+
+
+def _bounded(response: httpx.Response) -> bytes:
+    """The body as it was sent: what is packed would have any size. Raises _TooLarge."""
+    content = bytearray()
+    for chunk in response.iter_raw():
+        content += chunk
+        if len(content) > protocol.ACK_LIMIT:
+            raise _TooLarge
+    return bytes(content)

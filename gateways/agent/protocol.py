@@ -18,6 +18,8 @@ CONSOLE = "gatewright-console"
 MAX_AGE_SECONDS = 60
 CLOCK_SKEW_SECONDS = 30
 SNAPSHOT_LIMIT = 64 * 1024 * 1024
+ACK_LIMIT = 4 * 1024 * 1024
+"""Of 1,000 APIs it has 0.14 MB, and 0.8 MB where Envoy refuses each of them in as many words as are kept."""
 
 Generation = Annotated[int, Field(ge=0, le=2**53)]
 Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]

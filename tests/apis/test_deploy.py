@@ -1,7 +1,9 @@
 """From a saved change to the replica: what is pushed, how often, and what is told of it."""
 
+import json
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -18,7 +20,8 @@ from console.celery import app
 from console.models import User
 from gateways.agent import protocol
 from gateways.agent import resources as r
-from gateways.models import Gateway, Replica
+from gateways.agent.verdict import MOST_CHARACTERS
+from gateways.models import Ack, Gateway, Replica, ResourceStatus
 from tests.apis.snapshots import resources_of
 from tests.factories import make_api, make_user
 from tests.gateways.replica import SigningReplica
@@ -34,6 +37,9 @@ class Agent(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.replica = replica
         self.snapshots: list[r.Snapshot] = []
+        self.refused: list[str] = []
+        """Reasons, each of one more API that it says it refused."""
+        self.failure = ""
         self.hold = threading.Event()
         self.hold.set()
 
@@ -59,6 +65,9 @@ class _Handler(BaseHTTPRequestHandler):
             )
             for one in found.resources
             if one.kind == "ApiInstance"
+        ] + [
+            protocol.ResourceAck(namespace="n" * 36, name=f"apii-{number}", state="refused", reason=reason)
+            for number, reason in enumerate(self.server.refused)
         ]
         ack = protocol.Ack(
             replica=self.server.replica.id,
@@ -68,11 +77,15 @@ class _Handler(BaseHTTPRequestHandler):
             at=datetime.now(UTC),
             resources=tuple(told),
         )
-        answer = ack.model_dump_json(by_alias=True).encode()
-        self.send_response(200)
+        failure = self.server.failure
+        answer = (
+            json.dumps({"message": failure}) if failure else ack.model_dump_json(by_alias=True)
+        ).encode()
+        self.send_response(500 if failure else 200)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
-        self.wfile.write(answer)
+        with suppress(ConnectionError):
+            self.wfile.write(answer)
 
     def log_message(self, *_: Any) -> None:
         """Silence."""
@@ -133,6 +146,37 @@ class TestPush:
             (agent.replica.id, True),
         ]
         assert Replica.objects.get(pk=agent.replica.id).generation == 1
+
+    def test_an_answer_about_a_thousand_refused_apis_is_kept(self, agent: Agent) -> None:
+        deployed(agent.replica.gateway, make_user())
+        agent.refused = ["\u00e9" * MOST_CHARACTERS] * 1000
+
+        deploy.push(agent.replica.gateway.pk)
+
+        assert Replica.objects.get().generation == 1
+        assert ResourceStatus.objects.filter(reason=agent.refused[0]).count() == 1000
+
+    def test_an_answer_without_an_end_is_a_push_that_failed(
+        self, agent: Agent, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        deployed(agent.replica.gateway, make_user())
+        agent.refused = ["x" * protocol.ACK_LIMIT]
+
+        deploy.push(agent.replica.gateway.pk)
+
+        assert not Ack.objects.exists()
+        assert not Replica.objects.get().is_reachable
+        assert "generation=1 acked=false reason='its answer is larger than 4 MB'" in caplog.text
+
+    def test_a_long_reason_is_not_logged_whole(self, agent: Agent, caplog: pytest.LogCaptureFixture) -> None:
+        deployed(agent.replica.gateway, make_user())
+        agent.failure = "x" * 10_000
+
+        deploy.push(agent.replica.gateway.pk)
+
+        [line] = [line for line in caplog.messages if "acked=false" in line]
+        assert "reason='answered 500: xxx" in line
+        assert len(line) < 1000
 
     def test_ten_quick_saves_make_one_push(self, agent: Agent) -> None:
         actor = make_user()
@@ -207,6 +251,37 @@ def test_a_broker_that_is_away_costs_no_save(caplog: pytest.LogCaptureFixture) -
 
     assert ApiInstance.objects.filter(pk=api.pk).exists()
     assert f"push was not enqueued gateway={gateway.pk}" in caplog.text
+
+    def test_an_answer_about_a_thousand_refused_apis_is_kept(self, agent: Agent) -> None:
+        deployed(agent.replica.gateway, make_user())
+        agent.refused = ["\u00e9" * MOST_CHARACTERS] * 1000
+
+        deploy.push(agent.replica.gateway.pk)
+
+        assert Replica.objects.get().generation == 1
+        assert ResourceStatus.objects.filter(reason=agent.refused[0]).count() == 1000
+
+    def test_an_answer_without_an_end_is_a_push_that_failed(
+        self, agent: Agent, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        deployed(agent.replica.gateway, make_user())
+        agent.refused = ["x" * protocol.ACK_LIMIT]
+
+        deploy.push(agent.replica.gateway.pk)
+
+        assert not Ack.objects.exists()
+        assert not Replica.objects.get().is_reachable
+        assert "generation=1 acked=false reason='its answer is larger than 4 MB'" in caplog.text
+
+    def test_a_long_reason_is_not_logged_whole(self, agent: Agent, caplog: pytest.LogCaptureFixture) -> None:
+        deployed(agent.replica.gateway, make_user())
+        agent.failure = "x" * 10_000
+
+        deploy.push(agent.replica.gateway.pk)
+
+        [line] = [line for line in caplog.messages if "acked=false" in line]
+        assert "reason='answered 500: xxx" in line
+        assert len(line) < 1000
 
 
 @pytest.mark.django_db
