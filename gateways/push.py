@@ -210,19 +210,26 @@ def _put(http: httpx.Client, signer: Signer, gateway_id: str, replica: Replica, 
             content=body,
             headers={"Content-Type": "application/json", "Accept-Encoding": "identity", **signature},
         ) as response:
-            code, answer = response.status_code, _bounded(response)
-        if code == 409:
-            return RunsLater()
-        if code != 200:
-            reason = refusal(httpx.Response(code, content=answer))[:MOST_CHARACTERS]
-            return NoAnswer(": ".join(filter(None, (f"answered {code}", reason))))
-        ack = protocol.Ack.model_validate_json(answer)
+            return _told(replica, response.status_code, _bounded(response))
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         # The address is the replica's own word: one that cannot be a host's must not cost its neighbours.
         return NoAnswer(str(error) or type(error).__name__)
     except _TooLarge:
         return NoAnswer(f"its answer is larger than {protocol.ACK_LIMIT // 1024 // 1024} MB")
+
+
+def _told(replica: Replica, code: int, body: bytes) -> Answer:
+    if code == 409:
+        return RunsLater()
+    if code != 200:
+        reason = refusal(httpx.Response(code, content=body))[:MOST_CHARACTERS]
+        return NoAnswer(": ".join(filter(None, (f"answered {code}", reason))))
+    try:
+        ack = protocol.Ack.model_validate_json(body)
     except ValidationError:
+        ack = None
+    # No text of the database's holds a NUL character.
+    if ack is None or b"\\u0000" in body:
         return NoAnswer("what answered is not a replica of Gatewright")
     return ack if ack.replica == str(replica.pk) else NoAnswer("another replica answered at its address")
 

@@ -168,6 +168,17 @@ class TestPush:
         assert not Replica.objects.get().is_reachable
         assert "generation=1 acked=false reason='its answer is larger than 4 MB'" in caplog.text
 
+    def test_an_answer_that_cannot_be_kept_does_not_hold_up_a_neighbours(
+        self, agent: Agent, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        deployed(agent.replica.gateway, make_user())
+        agent.refused = ["a\0b"]
+
+        assert deploy.push(agent.replica.gateway.pk) == 1
+
+        assert not Ack.objects.exists()
+        assert "acked=false reason='what answered is not a replica of Gatewright'" in caplog.text
+
     def test_a_long_reason_is_not_logged_whole(self, agent: Agent, caplog: pytest.LogCaptureFixture) -> None:
         deployed(agent.replica.gateway, make_user())
         agent.failure = "x" * 10_000
@@ -272,6 +283,17 @@ def test_a_broker_that_is_away_costs_no_save(caplog: pytest.LogCaptureFixture) -
         assert not Ack.objects.exists()
         assert not Replica.objects.get().is_reachable
         assert "generation=1 acked=false reason='its answer is larger than 4 MB'" in caplog.text
+
+    def test_an_answer_that_cannot_be_kept_does_not_hold_up_a_neighbours(
+        self, agent: Agent, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        deployed(agent.replica.gateway, make_user())
+        agent.refused = ["a\0b"]
+
+        assert deploy.push(agent.replica.gateway.pk) == 1
+
+        assert not Ack.objects.exists()
+        assert "acked=false reason='what answered is not a replica of Gatewright'" in caplog.text
 
     def test_a_long_reason_is_not_logged_whole(self, agent: Agent, caplog: pytest.LogCaptureFixture) -> None:
         deployed(agent.replica.gateway, make_user())
