@@ -57,17 +57,33 @@ class Traffic(models.Model):
 class TrafficWindow(Traffic):
     """Ten seconds. Several rows may share every label: a window arrives in parts."""
 
+    class Meta(Traffic.Meta):
+        verbose_name = "traffic in ten seconds"
+        verbose_name_plural = "traffic by ten seconds"
+
 
 class TrafficMinute(Traffic):
     """Rolled up from windows."""
+
+    class Meta(Traffic.Meta):
+        verbose_name = "traffic in a minute"
+        verbose_name_plural = "traffic by minute"
 
 
 class TrafficHour(Traffic):
     """Rolled up from minutes."""
 
+    class Meta(Traffic.Meta):
+        verbose_name = "traffic in an hour"
+        verbose_name_plural = "traffic by hour"
+
 
 class TrafficDay(Traffic):
     """Rolled up from hours; a day is UTC's."""
+
+    class Meta(Traffic.Meta):
+        verbose_name = "traffic in a day"
+        verbose_name_plural = "traffic by day"
 
 
 class Resource(models.Model):
@@ -93,17 +109,33 @@ class Resource(models.Model):
 class ResourceWindow(Resource):
     """Ten seconds, in parts."""
 
+    class Meta(Resource.Meta):
+        verbose_name = "traffic of a path in ten seconds"
+        verbose_name_plural = "traffic of paths by ten seconds"
+
 
 class ResourceMinute(Resource):
     """Rolled up from windows."""
+
+    class Meta(Resource.Meta):
+        verbose_name = "traffic of a path in a minute"
+        verbose_name_plural = "traffic of paths by minute"
 
 
 class ResourceHour(Resource):
     """Rolled up from minutes."""
 
+    class Meta(Resource.Meta):
+        verbose_name = "traffic of a path in an hour"
+        verbose_name_plural = "traffic of paths by hour"
+
 
 class ResourceDay(Resource):
     """Rolled up from hours."""
+
+    class Meta(Resource.Meta):
+        verbose_name = "traffic of a path in a day"
+        verbose_name_plural = "traffic of paths by day"
 
 
 class EnvironmentTraffic(models.Model):
@@ -136,13 +168,25 @@ class EnvironmentTraffic(models.Model):
 class EnvironmentMinute(EnvironmentTraffic):
     """Added up from the windows of its APIs."""
 
+    class Meta(EnvironmentTraffic.Meta):
+        verbose_name = "traffic of an environment in a minute"
+        verbose_name_plural = "traffic of environments by minute"
+
 
 class EnvironmentHour(EnvironmentTraffic):
     """Rolled up from minutes."""
 
+    class Meta(EnvironmentTraffic.Meta):
+        verbose_name = "traffic of an environment in an hour"
+        verbose_name_plural = "traffic of environments by hour"
+
 
 class EnvironmentDay(EnvironmentTraffic):
     """Rolled up from hours."""
+
+    class Meta(EnvironmentTraffic.Meta):
+        verbose_name = "traffic of an environment in a day"
+        verbose_name_plural = "traffic of environments by day"
 
 
 class ApiCount(models.Model):
@@ -164,13 +208,25 @@ class ApiCount(models.Model):
 class ApiMinute(ApiCount):
     """Added up from windows."""
 
+    class Meta(ApiCount.Meta):
+        verbose_name = "requests of an API in a minute"
+        verbose_name_plural = "requests of APIs by minute"
+
 
 class ApiHour(ApiCount):
     """Rolled up from minutes."""
 
+    class Meta(ApiCount.Meta):
+        verbose_name = "requests of an API in an hour"
+        verbose_name_plural = "requests of APIs by hour"
+
 
 class ApiDay(ApiCount):
     """Rolled up from hours."""
+
+    class Meta(ApiCount.Meta):
+        verbose_name = "requests of an API in a day"
+        verbose_name_plural = "requests of APIs by day"
 
 
 class Sample(models.Model):
@@ -196,6 +252,7 @@ class Sample(models.Model):
     flags = models.CharField(max_length=255, blank=True, help_text="Envoy's response flags.")
 
     class Meta:
+        verbose_name = "request sample"
         ordering = ["-time"]
         indexes = [
             models.Index(fields=["api", "time"], name="sample_by_api"),
@@ -242,7 +299,7 @@ class Stale(models.Model):
     time = models.DateTimeField()
 
     class Meta:
-        verbose_name_plural = "stale periods"
+        verbose_name = "stale period"
         indexes = [models.Index(fields=["grain", "time"])]
 
     def __str__(self) -> str:

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from django.apps import apps
 from django.test import Client
@@ -29,3 +31,14 @@ def test_samples_are_filtered_by_status_class(client: Client) -> None:
 
     assert "/missing" in html
     assert "/fine" not in html
+
+
+def test_models_are_named_as_one_says_them(client: Client) -> None:
+    client.force_login(make_user(is_staff=True, is_superuser=True))
+
+    html = client.get("/admin/").content.decode()
+
+    assert "Requests of APIs by day" in html
+    assert "Traffic of paths by minute" in html
+    assert "Stale periods" in html
+    assert not re.search(r">\s*Api ", html)
