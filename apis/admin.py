@@ -68,6 +68,7 @@ class ApiInstanceAdmin(ReadOnly, ModelAdmin):
     list_filter = ("is_deployed", "is_deprecated", "environment", "gateway")
     list_select_related = ("asset", "environment", "gateway")
     search_fields = ("asset__name", "asset__asset_id", "label", "base_path")
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     date_hierarchy = "created_at"
     inlines = (RouteInline, UpstreamInline, PolicyInline)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db import models
 from django.http import HttpRequest
 
 from gateways.models import (
@@ -19,6 +20,8 @@ from gateways.models import (
 
 class ReadOnly(admin.ModelAdmin):
     """For what gateways report and what changes only by the product's own rules."""
+
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
