@@ -4,7 +4,8 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from gateways.agent.console import Console, Refused, Unreachable
 from gateways.agent.intake import Intake
@@ -31,7 +32,8 @@ class Pulse:
 
     def beat(self) -> float:
         """Send one heartbeat and do what the answer asks; after how many seconds to send the next."""
-        self._intake.retry()
+        with self._going_on():
+            self._intake.retry()
         try:
             with self._telling:
                 answer = self._console.heartbeat(self._describe())
@@ -46,7 +48,8 @@ class Pulse:
         return self._seconds
 
     def tell(self) -> None:
-        """Send one heartbeat on the way out, at best: without it the console finds out by silence.
+        """Send one heartbeat and leave what the answer asks, at best: without it the console finds out by
+        silence.
 
         One after the other, so that none that was held up says "running" or "draining" after the goodbye.
         """
@@ -62,12 +65,31 @@ class Pulse:
         is_same = wanted == self._refused
         if not answer.pull or (is_same and time.monotonic() < self._retry_at):
             return
-        is_taken = self._intake.pull(self._console.snapshot())
+        snapshot = self._console.snapshot()
+        with self._going_on():
+            is_taken = self._intake.pull(snapshot)
         self._refused = None if is_taken else wanted
         self._retry_seconds = min(
             REFUSED_RETRY_SECONDS, 2 * self._retry_seconds if is_same else self._seconds
         )
         self._retry_at = time.monotonic() + self._retry_seconds
+
+    @contextmanager
+    def _going_on(self) -> Iterator[None]:
+        """Tell the console on, from another thread, should the block take longer than a heartbeat: applying
+        a snapshot may, one that was pushed too, and three that are missed count as gone.
+        """
+        is_over = threading.Event()
+
+        def tell() -> None:
+            while not is_over.wait(self._seconds):
+                self.tell()
+
+        threading.Thread(target=tell, name="heartbeats", daemon=True).start()
+        try:
+            yield
+        finally:
+            is_over.set()
 
     def _send_ack(self) -> None:
         ack = self._intake.unsent

@@ -1,0 +1,98 @@
+"""What the console hears of a replica that has much to do."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from gateways.agent.console import Unreachable
+from gateways.agent.heartbeat import Pulse
+from gateways.agent.protocol import Heartbeat, HeartbeatAnswer, ReplicaFacts
+from tests.traffic.gateway import wait_until
+
+
+class HearingConsole:
+    """Wants what `pull` says, and heartbeats at once."""
+
+    url = "http://console"
+
+    def __init__(self) -> None:
+        self.heard = 0
+        self.pull = False
+        self.is_away = False
+
+    def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
+        self.heard += 1
+        if self.is_away:
+            raise Unreachable("it does not answer")
+        return HeartbeatAnswer.model_construct(
+            generation=1, digest="", pull=self.pull, heartbeat_seconds=0.01
+        )
+
+    def snapshot(self) -> bytes:
+        return b""
+
+
+class BusyIntake:
+    """What is `slow` takes until `free` is set."""
+
+    unsent = None
+
+    def __init__(self) -> None:
+        self.slow = ""
+        self.free = threading.Event()
+
+    def retry(self) -> None:
+        assert self.slow != "retry" or self.free.wait(10)
+
+    def pull(self, body: bytes) -> bool:
+        assert self.slow != "pull" or self.free.wait(10)
+        return True
+
+
+@pytest.fixture
+def console() -> HearingConsole:
+    return HearingConsole()
+
+
+@pytest.fixture
+def intake() -> Iterator[BusyIntake]:
+    intake = BusyIntake()
+    yield intake
+    intake.free.set()
+
+
+@pytest.fixture
+def pulse(console: HearingConsole, intake: BusyIntake) -> Pulse:
+    """One that has been heard once, and knows how often the console wants to hear."""
+    facts = ReplicaFacts(id="r", name="r", version="1", started_at=datetime.now(UTC))
+    pulse = Pulse(console, intake, lambda: Heartbeat(replica=facts))  # type: ignore[arg-type]
+    pulse.beat()
+    return pulse
+
+
+@pytest.mark.parametrize("slow", ["retry", "pull"])
+def test_heartbeats_go_on_while_a_snapshot_is_applied(
+    pulse: Pulse, console: HearingConsole, intake: BusyIntake, slow: str
+) -> None:
+    """One that was pushed, which trying again waits for, or one that was pulled."""
+    console.pull, intake.slow, before = True, slow, console.heard
+    beating = threading.Thread(target=pulse.beat)
+
+    beating.start()
+
+    wait_until(lambda: console.heard > before + 3)
+    assert beating.is_alive()
+    intake.free.set()
+    beating.join(10)
+    assert not beating.is_alive()
+
+
+def test_a_console_that_is_away_is_asked_no_more_often(pulse: Pulse, console: HearingConsole) -> None:
+    console.is_away = True
+    before = console.heard
+
+    pulse.beat()
+
+    assert console.heard == before + 1
