@@ -26,5 +26,5 @@ def consumer_address(api: ApiInstance) -> str:
 def curl_command(api: ApiInstance) -> str:
     """A request to try it with; nobody trusts a certificate that is signed by itself."""
     context = None if api.consumer_endpoint else api.tls_context
-    trust = " --insecure" if context and context.facts.is_self_signed else ""
+    trust = " --insecure" if context and context.facts and context.facts.is_self_signed else ""
     return f"curl -i{trust} {consumer_address(api)}"

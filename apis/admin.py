@@ -36,7 +36,7 @@ class ReadOnly:
 
 class UpstreamInline(ReadOnly, TabularInline):
     model = Upstream
-    fields = ("uri", "label")
+    fields = ("uri", "label", "tls_context")
 
 
 class RouteInline(ReadOnly, TabularInline):
@@ -84,18 +84,18 @@ class TlsContextAdmin(ReadOnly, ModelAdmin):
 
     @admin.display
     def certificate_for(self, context: TlsContext) -> str:
-        return ", ".join(context.facts.names) or context.facts.subject
+        return ", ".join(context.facts.names) or context.facts.subject if context.facts else ""
 
     @admin.display
-    def expires_at(self, context: TlsContext) -> datetime:
-        return context.facts.expires_at
+    def expires_at(self, context: TlsContext) -> datetime | None:
+        return context.facts.expires_at if context.facts else None
 
 
 @admin.register(Upstream)
 class UpstreamAdmin(ReadOnly, ModelAdmin):
-    list_display = ("uri", "label", "api", "created_at")
+    list_display = ("uri", "label", "api", "tls_context", "created_at")
     list_filter = ("api__environment",)
-    list_select_related = ("api__asset",)
+    list_select_related = ("api__asset", "tls_context")
     search_fields = ("uri", "label", "api__asset__name")
 
 

@@ -177,7 +177,7 @@ def _new_asset(actor: User, environment: Environment, draft: NewAsset) -> Asset:
 def _save_routes(api: ApiInstance, draft: ApiDraft) -> None:
     """Replace the routes; keep the upstreams that stay, since their ids name services on the gateway."""
     api.routes.all().delete()
-    known = list(api.upstreams.all())
+    known = list(api.upstreams.select_related("tls_context"))
     used: dict[object, Upstream] = {}
     for position, route in enumerate(draft.routes):
         row = _route(api, position, route)
@@ -201,16 +201,18 @@ def _route(api: ApiInstance, position: int, draft: RouteDraft) -> Route:
 
 
 def _identity(draft: UpstreamDraft) -> object:
-    return draft.id or (draft.uri, draft.label)
+    return draft.id or (draft.uri, draft.label, draft.tls_context)
 
 
 def _upstream(api: ApiInstance, wanted: UpstreamDraft, known: list[Upstream]) -> Upstream:
-    """The API's upstream of this id, else one of the same URI and label, else a new one."""
+    """The API's upstream of this id, else one that is the same, else a new one."""
     for upstream in known:
-        same = upstream.pk == wanted.id if wanted.id else (upstream.uri, upstream.label) == _identity(wanted)
-        if same:
+        told = upstream.uri, upstream.label, upstream.tls_context
+        if upstream.pk == wanted.id if wanted.id else told == _identity(wanted):
             known.remove(upstream)
-            upstream.uri, upstream.label = wanted.uri, wanted.label
-            upstream.save()
-            return upstream
-    return Upstream.objects.create(api=api, uri=wanted.uri, label=wanted.label)
+            break
+    else:
+        upstream = Upstream(api=api)
+    upstream.uri, upstream.label, upstream.tls_context = wanted.uri, wanted.label, wanted.tls_context
+    upstream.save()
+    return upstream

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from apis.models import ApiInstance, Asset, TlsContext
+from apis.models import ApiInstance, Asset, RouteUpstream, TlsContext
 from gateways.models import Gateway
 
 
@@ -15,6 +15,7 @@ class UpstreamDraft:
     label: str = ""
     weight: int = 100
     id: UUID | None = None
+    tls_context: TlsContext | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class ApiDraft:
 
 def draft_of(api: ApiInstance) -> ApiDraft:
     """The draft that would save the API as it is: what an edit starts from."""
-    routes = api.routes.prefetch_related("targets__upstream")
+    routes = api.routes.prefetch_related("targets__upstream__tls_context")
     return ApiDraft(
         asset=api.asset,
         gateway=api.gateway,
@@ -78,13 +79,13 @@ def draft_of(api: ApiInstance) -> ApiDraft:
                 path=route.path,
                 host=route.host,
                 headers=dict(route.headers),
-                upstreams=tuple(
-                    UpstreamDraft(
-                        target.upstream.uri, target.upstream.label, target.weight, target.upstream_id
-                    )
-                    for target in route.targets.all()
-                ),
+                upstreams=tuple(_upstream(target) for target in route.targets.all()),
             )
             for route in routes
         ),
     )
+
+
+def _upstream(target: RouteUpstream) -> UpstreamDraft:
+    row = target.upstream
+    return UpstreamDraft(row.uri, row.label, target.weight, row.pk, row.tls_context)

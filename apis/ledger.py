@@ -12,7 +12,7 @@ from django.http import Http404
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from apis.models import ApiInstance, Asset, Route
+from apis.models import ApiInstance, Asset, Route, RouteUpstream
 from console import audit, parts
 from console.models import AuditEntry, Environment, User
 from gateways.models import Gateway
@@ -129,15 +129,18 @@ def facts(api: ApiInstance) -> dict[str, Any]:
         "tags": list(api.tags),
         "deployed": api.is_deployed,
         "deprecated": api.is_deprecated,
-        "routes": [_route(route) for route in api.routes.prefetch_related("targets__upstream")],
+        "routes": [_route(route) for route in api.routes.prefetch_related("targets__upstream__tls_context")],
     }
 
 
 def _route(route: Route) -> dict[str, Any]:
     rules: Iterable[str] = ("label", "methods", "path", "host", "headers")
     return {name: value for name in rules if (value := getattr(route, name))} | {
-        "upstreams": [
-            {"uri": target.upstream.uri, "label": target.upstream.label, "weight": target.weight}
-            for target in route.targets.all()
-        ]
+        "upstreams": [_upstream(target) for target in route.targets.all()]
     }
+
+
+def _upstream(target: RouteUpstream) -> dict[str, Any]:
+    row = target.upstream
+    tls = {"tls_context": str(row.tls_context)} if row.tls_context else {}
+    return {"uri": row.uri, "label": row.label, "weight": target.weight} | tls

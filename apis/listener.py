@@ -55,11 +55,14 @@ def _spoken(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:
         yield Problem("base_path", message)
 
 
-def _tls(environment: Environment, context: TlsContext | None) -> Iterator[Problem]:
-    if context is None:
+def _tls(environment: Environment, chosen: TlsContext | None) -> Iterator[Problem]:
+    if chosen is None:
         yield Problem("tls_context", NEEDS_TLS)
-    elif not environment.tls_contexts.filter(pk=context.pk).exists():
-        message = f"TLS context {context} is not in environment {environment}; choose one that is."
+    elif (context := environment.tls_contexts.filter(pk=chosen.pk).first()) is None:
+        message = f"TLS context {chosen} is not in environment {environment}; choose one that is."
+        yield Problem("tls_context", message)
+    elif not context.certificate:
+        message = f"TLS context {context} has no certificate to serve with; choose another, or add one to it."
         yield Problem("tls_context", message)
 
 

@@ -49,6 +49,11 @@ class ApiInstanceQuerySet(models.QuerySet["ApiInstance"]):
     def visible_to(self, user: User) -> "ApiInstanceQuerySet":
         return self.filter(environment__in=Environment.objects.visible_to(user))
 
+    def with_tls(self, context: "TlsContext") -> "ApiInstanceQuerySet":
+        """Which serve with the context, or reach an upstream with it."""
+        upstreams = Upstream.objects.filter(tls_context=context)
+        return self.filter(models.Q(tls_context=context) | models.Q(pk__in=upstreams.values("api")))
+
     def deployed(self) -> "ApiInstanceQuerySet":
         return self.filter(is_deployed=True).exclude(gateway=None)
 
@@ -135,6 +140,12 @@ class TlsContextQuerySet(models.QuerySet["TlsContext"]):
     def visible_to(self, user: User) -> "TlsContextQuerySet":
         return self.filter(environment__in=Environment.objects.visible_to(user))
 
+    def for_listeners(self) -> "TlsContextQuerySet":
+        return self.exclude(certificate="")
+
+    def for_upstreams(self) -> "TlsContextQuerySet":
+        return self.filter(~models.Q(trusted_ca="") | models.Q(skips_validation=True))
+
     def serving(self, gateway: Gateway) -> "TlsContextQuerySet":
         """With which deployed APIs of the gateway serve."""
         deployed = ApiInstance.objects.deployed().filter(gateway=gateway)
@@ -142,7 +153,10 @@ class TlsContextQuerySet(models.QuerySet["TlsContext"]):
 
 
 class TlsContext(models.Model):
-    """What APIs of an environment serve HTTPS with: a certificate, its key, and what clients may speak."""
+    """How APIs of an environment speak TLS: with a certificate and its key to clients, trusting to upstreams.
+
+    Either may be missing: a context without a certificate serves no API, one that trusts nobody no upstream.
+    """
 
     class Version(models.TextChoices):
         TLS_1_0 = "1.0", "TLS 1.0"
@@ -153,9 +167,14 @@ class TlsContext(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     environment = models.ForeignKey(Environment, models.CASCADE, related_name="tls_contexts")
     name = models.CharField(max_length=120)
-    certificate = models.TextField(help_text="PEM: the server's own, then those of its issuers.")
-    key = EncryptedJSONField(help_text="PEM.")
-    trusted_ca = models.TextField("trusted CA", blank=True, help_text="PEM: who signs clients' certificates.")
+    certificate = models.TextField(blank=True, help_text="PEM: its own, then those of its issuers.")
+    key = EncryptedJSONField(default="", help_text="PEM.")
+    trusted_ca = models.TextField(
+        "trusted CA", blank=True, help_text="PEM: who signs the certificates of clients and upstreams."
+    )
+    skips_validation = models.BooleanField(
+        default=False, help_text="Upstreams are taken whatever their certificate says."
+    )
     requires_client_certificate = models.BooleanField(default=False)
     min_version = models.CharField(max_length=3, choices=Version, default=Version.TLS_1_2)
     max_version = models.CharField(max_length=3, choices=Version, default=Version.TLS_1_3)
@@ -181,17 +200,47 @@ class TlsContext(models.Model):
         return reverse("tls_context", args=[self.pk])
 
     @property
-    def facts(self) -> certificates.Facts:
-        """Of its certificate."""
-        return certificates.read(self.certificate)
+    def facts(self) -> certificates.Facts | None:
+        """Of its certificate, if it has one."""
+        return certificates.read(self.certificate) if self.certificate else None
 
     @property
-    def config(self) -> dict[str, Any]:
-        """The configuration of a `tls` binding, key and all."""
-        return {
-            "certificate": {"crt": self.certificate, "key": self.key},
-            "trustedCA": self.trusted_ca,
-            "requireClientCertificate": self.requires_client_certificate,
+    def trusted_facts(self) -> certificates.Facts | None:
+        """Of the first CA that it trusts."""
+        return certificates.read(self.trusted_ca) if self.trusted_ca else None
+
+    @property
+    def api_count(self) -> int:
+        """How many APIs serve with it, or reach an upstream with it."""
+        serving = {api.pk for api in self.api_instances.all()}
+        return len(serving | {upstream.api_id for upstream in self.upstreams.all()})
+
+    @property
+    def is_trusting(self) -> bool:
+        """Whether upstreams can be reached with it."""
+        return bool(self.trusted_ca or self.skips_validation)
+
+    @property
+    def inbound_config(self) -> dict[str, Any]:
+        """The configuration of a `tls` binding, key and all.
+
+        With a trusted CA Envoy asks every client for a certificate: it is there only if one is wanted.
+        """
+        asks = self.requires_client_certificate
+        return self._config | {
+            "trustedCA": self.trusted_ca if asks else "",
+            "requireClientCertificate": asks,
+        }
+
+    @property
+    def outbound_config(self) -> dict[str, Any]:
+        """The configuration of a `tls-outbound` binding, key and all."""
+        return self._config | {"trustedCA": self.trusted_ca, "skipValidation": self.skips_validation}
+
+    @property
+    def _config(self) -> dict[str, Any]:
+        certificate = {"certificate": {"crt": self.certificate, "key": self.key}} if self.certificate else {}
+        return certificate | {
             "minversion": self.min_version,
             "maxversion": self.max_version,
             "alpn": list(self.alpn),
@@ -206,6 +255,15 @@ class Upstream(models.Model):
     api = models.ForeignKey(ApiInstance, models.CASCADE, related_name="upstreams")
     uri = models.CharField(max_length=1024)
     label = models.CharField(max_length=255, blank=True)
+    tls_context = models.ForeignKey(
+        TlsContext,
+        models.RESTRICT,
+        null=True,
+        blank=True,
+        related_name="upstreams",
+        verbose_name="TLS context",
+        help_text="How an https:// URI is trusted; without one, by the CAs of the gateway's machine.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

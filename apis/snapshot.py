@@ -50,7 +50,7 @@ def route_label(route: Route) -> str:
 
 def _apis(ids: Collection[int]) -> Iterator[ApiInstance]:
     found = ApiInstance.objects.filter(pk__in=ids).select_related("asset")
-    for api in found.prefetch_related("upstreams", "routes__targets", "policies"):
+    for api in found.prefetch_related("upstreams__tls_context", "routes__targets", "policies"):
         upstreams = {upstream.pk: upstream for upstream in api.upstreams.all()}
         for route in api.routes.all():
             for target in route.targets.all():
@@ -68,6 +68,8 @@ def _resources(api: ApiInstance) -> Iterator[r.AnyResource]:
     )
     for upstream in api.upstreams.all():
         yield _service(api, upstream)
+        if upstream.tls_context:
+            yield _trust(api, upstream, upstream.tls_context)
     for route in api.routes.all():
         yield _route(api, route)
     for binding in api.policies.all():
@@ -98,7 +100,7 @@ def _tls(context: TlsContext) -> r.PolicyBinding:
         spec=r.PolicyBindingSpec(
             target_ref=r.TargetRef(kind="Selector", selector=r.Selector(labels=labels)),
             policy_ref=r.PolicyRef(name="tls"),
-            config=context.config,
+            config=context.inbound_config,
         ),
     )
 
@@ -109,6 +111,20 @@ def _service(api: ApiInstance, upstream: Upstream) -> r.Service:
         kind="Service",
         metadata=_metadata(api, _service_name(upstream)),
         spec=r.ServiceSpec(address=upstream_uri.read(upstream.uri).address),
+    )
+
+
+def _trust(api: ApiInstance, upstream: Upstream, context: TlsContext) -> r.PolicyBinding:
+    service = _service_name(upstream)
+    return r.PolicyBinding(
+        api_version=VERSION,
+        kind="PolicyBinding",
+        metadata=_metadata(api, f"{service}-tls"),
+        spec=r.PolicyBindingSpec(
+            target_ref=r.TargetRef(kind="Service", name=service),
+            policy_ref=r.PolicyRef(name="tls-outbound"),
+            config=context.outbound_config,
+        ),
     )
 
 

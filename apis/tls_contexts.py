@@ -13,7 +13,7 @@ from django.db import transaction
 from django.http import Http404
 
 from apis import certificates, ledger
-from apis.models import TlsContext
+from apis.models import ApiInstance, TlsContext
 from apis.problem import Problem, refuse
 from console import audit
 from console.models import AuditEntry, Environment, User
@@ -28,12 +28,13 @@ MOST_PEM = 100_000
 @dataclass(frozen=True)
 class TlsContextDraft:
     """Certificates and key are PEM; an empty `key` means the one that `certificate` holds beside itself, else
-    the stored one."""
+    the stored one. Without a certificate a context can only trust."""
 
     name: str
-    certificate: str
+    certificate: str = ""
     key: str = ""
     trusted_ca: str = ""
+    skips_validation: bool = False
     requires_client_certificate: bool = False
     min_version: str = TlsContext.Version.TLS_1_2
     max_version: str = TlsContext.Version.TLS_1_3
@@ -45,6 +46,7 @@ FIELDS = (
     "name",
     "certificate",
     "trusted_ca",
+    "skips_validation",
     "requires_client_certificate",
     "min_version",
     "max_version",
@@ -71,14 +73,14 @@ def create_tls_context(actor: User, environment: Environment, draft: TlsContextD
 
 @transaction.atomic
 def edit_tls_context(actor: User, context: TlsContext, draft: TlsContextDraft) -> TlsContext:
-    """Make the context what the draft says, on every gateway where an API serves with it."""
+    """Make the context what the draft says, on every gateway where an API uses it."""
     _lock(context)
     before = _facts(context)
     _fill(context, draft)
     context.save()
     after = _facts(context)
     if {**after, "name": ""} != {**before, "name": ""}:
-        ledger.bump_all(context.api_instances.deployed())
+        ledger.bump_all(ApiInstance.objects.with_tls(context).deployed())
     _record(actor, AuditEntry.Action.UPDATE, context, before=before, after=after)
     return context
 
@@ -87,10 +89,10 @@ def edit_tls_context(actor: User, context: TlsContext, draft: TlsContextDraft) -
 def delete_tls_context(actor: User, context: TlsContext) -> None:
     """Refused while an API has it, deployed or not."""
     _lock(context)
-    users = list(context.api_instances.select_related("asset")[:4])
+    users = list(ApiInstance.objects.with_tls(context).select_related("asset")[:4])
     if users:
         named = ", ".join(map(str, users[:3])) + (" and others" if len(users) > 3 else "")
-        message = f"TLS context {context} is used by {named}; give them another one, or HTTP, first."
+        message = f"TLS context {context} is used by {named}; give them another one first."
         raise ValidationError({"": [ValidationError(message, code="conflict")]})
     _record(actor, AuditEntry.Action.DELETE, context, before=_facts(context))
     context.delete()
@@ -125,15 +127,17 @@ def _tidied(draft: TlsContextDraft, stored: str) -> TlsContextDraft:
         draft,
         name=draft.name.strip(),
         certificate=certificates.chain(draft.certificate),
-        key=certificates.private_key(given) or stored,
+        key=certificates.private_key(given) or (stored if draft.certificate.strip() else ""),
         trusted_ca=certificates.chain(draft.trusted_ca),
     )
 
 
 def _problems(context: TlsContext, draft: TlsContextDraft) -> Iterator[Problem]:
     yield from _name(context, draft.name)
-    yield from _pair(context, draft)
-    yield from _clients(draft)
+    if draft.certificate or draft.key or not (draft.trusted_ca or draft.skips_validation):
+        yield from _pair(context, draft)
+    yield from _trusted(draft)
+    yield from _in_use(context, draft)
     for field in ("min_version", "max_version"):
         if (version := getattr(draft, field)) not in TlsContext.Version.values:
             known = ", ".join(TlsContext.Version.values)
@@ -178,7 +182,17 @@ def _pair(context: TlsContext, draft: TlsContextDraft) -> Iterator[Problem]:
         yield Problem("key", f"The key {reason}.")
 
 
-def _clients(draft: TlsContextDraft) -> Iterator[Problem]:
+def _in_use(context: TlsContext, draft: TlsContextDraft) -> Iterator[Problem]:
+    """What the APIs that have it cannot do without."""
+    if not draft.certificate and (api := context.api_instances.first()):
+        yield Problem("certificate", f"{api} serves with it and needs its certificate.", "conflict")
+    is_trusting = draft.trusted_ca or draft.skips_validation
+    if not is_trusting and (upstream := context.upstreams.select_related("api__asset").first()):
+        message = f"Upstream {upstream} of {upstream.api} is trusted by it and needs its trusted CA."
+        yield Problem("trusted_ca", message, "conflict")
+
+
+def _trusted(draft: TlsContextDraft) -> Iterator[Problem]:
     if not draft.trusted_ca:
         if draft.requires_client_certificate:
             yield Problem("trusted_ca", "Say who signs the clients' certificates: paste the CA's as PEM.")
@@ -195,10 +209,14 @@ def _clients(draft: TlsContextDraft) -> Iterator[Problem]:
 def _facts(context: TlsContext) -> dict[str, Any]:
     """What the audit compares: of the certificate what tells it, of the key nothing."""
     shown = {name: getattr(context, name) for name in FIELDS if name not in ("certificate", "trusted_ca")}
-    found = context.facts
-    certificate = f"{found.subject}, until {found.expires_at:%Y-%m-%d}, SHA-256 {found.fingerprint}"
-    trusted = certificates.read(context.trusted_ca).subject if context.trusted_ca else ""
-    return shown | {"certificate": certificate, "trusted_ca": trusted}
+    return shown | {name: _told(getattr(context, name)) for name in ("certificate", "trusted_ca")}
+
+
+def _told(pem: str) -> str:
+    if not pem:
+        return ""
+    found = certificates.read(pem)
+    return f"{found.subject}, until {found.expires_at:%Y-%m-%d}, SHA-256 {found.fingerprint}"
 
 
 def _record(

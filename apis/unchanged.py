@@ -10,7 +10,7 @@ from threading import Lock
 
 from django.db import connection, models
 
-from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from gateways.models import Gateway
 
 MOST = 20_000
@@ -28,6 +28,9 @@ _ROWS = (
     # Of the asset no more than resources are made of: its specification may be megabytes.
     f"(SELECT asset_id FROM {Asset._meta.db_table} AS one WHERE one.id = api.asset_id)",
     _all(Upstream, "one.api_id = api.id"),
+    _all(
+        TlsContext, f"one.id IN (SELECT tls_context_id FROM {Upstream._meta.db_table} WHERE api_id = api.id)"
+    ),
     _all(Route, "one.api_id = api.id"),
     _all(RouteUpstream, f"one.route_id IN (SELECT id FROM {Route._meta.db_table} WHERE api_id = api.id)"),
     _all(PolicyBinding, "one.api_id = api.id"),

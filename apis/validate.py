@@ -57,6 +57,7 @@ def problems(environment: Environment, draft: ApiDraft, api: ApiInstance | None 
     yield from _label(environment, draft, api)
     yield from _details(draft)
     yield from _routes(draft, api)
+    yield from _trust(environment, draft)
 
 
 def regex_fault(expression: str) -> str | None:
@@ -166,6 +167,24 @@ def _routes(draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
             yield Problem(f"{field}.uri", message)
         if upstream.id is not None and upstream.id not in owned:
             yield Problem(f"{field}.id", f"{upstream.id} is not an upstream of this API; leave the id out.")
+
+
+def _trust(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:
+    """Of upstreams that are reached with a TLS context."""
+    chosen = [(f"{field}.tls_context", one) for field, one in _upstreams(draft) if one.tls_context]
+    here = {context.pk: context for context in environment.tls_contexts.all()} if chosen else {}
+    for name, upstream in chosen:
+        wanted = upstream.tls_context
+        context = here.get(wanted.pk) if wanted else None
+        if context is None:
+            message = f"TLS context {wanted} is not in environment {environment}; choose one that is."
+            yield Problem(name, message)
+        elif not context.is_trusting:
+            message = f"TLS context {context} trusts nobody; choose another, or add a trusted CA to it."
+            yield Problem(name, message)
+        if not upstream.uri.lower().startswith("https://"):
+            message = f'"{upstream.uri}" is reached without TLS; write https://, or choose no context.'
+            yield Problem(name, message)
 
 
 def _rules(field: str, route: RouteDraft) -> Iterator[Problem]:

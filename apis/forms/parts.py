@@ -1,7 +1,6 @@
 """The parts of an API as forms, and the draft that their values together make."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -111,45 +110,26 @@ def read(part: str, data: QueryDict) -> Values:
     return routes.shared_out(values, added) if part == "upstream" else values
 
 
-def fields(
-    part: str, values: Values, errors: Errors, environment: Environment
-) -> dict[str, schema_form.Field]:
+def fields(part: str, values: Values, errors: Errors) -> dict[str, schema_form.Field]:
     """The controls of a part, by key."""
     if part == "upstream":
         errors = routes.placed(errors, values)
-    found = {one.name: one for one in schema_form.fields(SCHEMAS[part], values, errors, prefix="")}
-    if part == "downstream":
-        found["tls_context"] = _choosing(found["tls_context"], environment)
-    return found
-
-
-def _choosing(field: schema_form.Field, environment: Environment) -> schema_form.Field:
-    """With the environment's TLS contexts to choose from; the only one is chosen."""
-    contexts = list(environment.tls_contexts.all())
-    chosen = field.value or (str(contexts[0].pk) if len(contexts) == 1 else "")
-    choices = [
-        schema_form.Choice(str(one.pk), f"{one} ({_until(one)})", str(one.pk) == chosen) for one in contexts
-    ]
-    return replace(field, choices=tuple(choices), value=chosen)
-
-
-def _until(context: TlsContext) -> str:
-    ends = context.facts.expires_at
-    return f"expired on {ends:%-d %B %Y}" if context.facts.is_expired else f"until {ends:%-d %B %Y}"
+    return {one.name: one for one in schema_form.fields(SCHEMAS[part], values, errors, prefix="")}
 
 
 def draft(environment: Environment, values: Mapping[str, Values]) -> tuple[ApiDraft, Errors]:
     """What the parts say together, and what in them could not be read. A part not filled in yet is empty."""
     errors: Errors = {}
     downstream = values.get("downstream", {})
-    listed, unread = routes.drafts(values.get("upstream", {}))
+    contexts = {str(one.pk): one for one in environment.tls_contexts.all()}
+    listed, unread = routes.drafts(values.get("upstream", {}), contexts)
     made = ApiDraft(
         asset=_asset(environment, values.get("api", {}), errors),
         gateway=_gateway(environment, values.get("gateway", {}), errors),
         protocol=downstream.get("protocol", "http"),
         port=_port(downstream, errors),
         base_path=downstream.get("base_path", ""),
-        tls_context=_tls_context(environment, downstream, errors),
+        tls_context=_tls_context(contexts, downstream, errors),
         label=downstream.get("label", ""),
         consumer_endpoint=downstream.get("consumer_endpoint", ""),
         routes=tuple(listed),
@@ -173,15 +153,14 @@ def _gateway(environment: Environment, values: Values, errors: Errors) -> Gatewa
     return found
 
 
-def _tls_context(environment: Environment, values: Values, errors: Errors) -> TlsContext | None:
+def _tls_context(contexts: routes.Contexts, values: Values, errors: Errors) -> TlsContext | None:
     """Of HTTPS; what is chosen there is not meant for HTTP."""
     key = values.get("tls_context", "")
     if values.get("protocol") != ApiInstance.Protocol.HTTPS or not key:
         return None
-    found = next((one for one in environment.tls_contexts.all() if str(one.pk) == key), None)
-    if found is None:
-        errors["tls_context"] = ["That TLS context is not in this environment; choose one from the list."]
-    return found
+    if key not in contexts:
+        errors["tls_context"] = [routes.NOT_HERE]
+    return contexts.get(key)
 
 
 def _asset(environment: Environment, values: Values, errors: Errors) -> Asset | NewAsset:

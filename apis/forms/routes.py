@@ -1,19 +1,26 @@
 """The routes of an API as a form: fields from drafts, and drafts from what was posted."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from apis.drafts import RouteDraft, UpstreamDraft
+from apis.models import TlsContext
 from apis.validate import METHODS
 
 Errors = dict[str, list[str]]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "CONNECT"]
+NOT_HERE = "That TLS context is not in this environment; choose one from the list."
 BASE_PATH_ONLY = (
     "Base path only, not a resource: the path of each request, "
     "without the API's own base path, is put after it."
 )
+TRUST = "How the gateway knows the upstream: by the CAs that its machine trusts, or by a CA of yours."
+
+Contexts = Mapping[str, TlsContext]
+"""By id: those that an upstream may have."""
 
 
 class HeaderRow(BaseModel):
@@ -25,6 +32,7 @@ class UpstreamRow(BaseModel):
     uri: str = Field("", title="Upstream URL", examples=["https://backend.example.com/"])
     label: str = Field("", title="Label", examples=["stable"])
     weight: int = Field(100, title="Weight, %", ge=0, le=100)
+    tls_context: str = Field("", title="TLS context")
     id: str = Field("")
 
 
@@ -50,11 +58,14 @@ class RoutesForm(BaseModel):
         "", title="Upstream URL", description=BASE_PATH_ONLY, examples=["https://backend.example.com/"]
     )
     uri_id: str = Field("")
+    uri_tls: str = Field("", title="TLS context", description=TRUST)
     routes: list[RouteRow] = Field([], title="Routes", min_length=1)
 
 
 SCHEMA = RoutesForm.model_json_schema()
-ONLY_UPSTREAM = "routes.0.upstreams.0.uri"
+_ONLY = "routes.0.upstreams.0"
+_PLACES = {f"{_ONLY}.uri": "uri", f"{_ONLY}.tls_context": "uri_tls"}
+"""Where the simple form shows what is said of the only upstream."""
 
 
 def values_of(routes: tuple[RouteDraft, ...] | list[RouteDraft]) -> dict[str, Any]:
@@ -62,24 +73,26 @@ def values_of(routes: tuple[RouteDraft, ...] | list[RouteDraft]) -> dict[str, An
     values: dict[str, Any] = {"mode": "routes", "routes": [_row_of(route) for route in routes]}
     if len(routes) == 1 and _is_simple(routes[0]):
         only = routes[0].upstreams[0]
-        values |= {"mode": "simple", "uri": only.uri, "uri_id": str(only.id or "")}
+        values |= {"mode": "simple", "uri": only.uri, "uri_id": str(only.id or ""), "uri_tls": _key(only)}
     return values
 
 
-def drafts(values: dict[str, Any]) -> tuple[list[RouteDraft], Errors]:
+def drafts(values: dict[str, Any], contexts: Contexts) -> tuple[list[RouteDraft], Errors]:
     """The routes that were posted, and what in them could not be read."""
     errors: Errors = {}
     if values.get("mode", "simple") == "simple":
-        only = UpstreamDraft(values.get("uri", ""), id=_id(values.get("uri_id", "")))
-        return [RouteDraft(upstreams=[only])], errors
-    return [_route(row, f"routes.{at}", errors) for at, row in enumerate(values.get("routes", []))], errors
+        row = {"uri": values.get("uri", ""), "id": values.get("uri_id", ""), "weight": 100}
+        row["tls_context"] = values.get("uri_tls", "")
+        return [RouteDraft(upstreams=[_upstream(row, _ONLY, contexts, errors)])], errors
+    rows = enumerate(values.get("routes", []))
+    return [_route(row, f"routes.{at}", contexts, errors) for at, row in rows], errors
 
 
 def placed(errors: Errors, values: dict[str, Any]) -> Errors:
     """The errors under the names of the form that is shown."""
     if values.get("mode", "simple") == "routes":
         return errors
-    return {"uri" if name == ONLY_UPSTREAM else name: messages for name, messages in errors.items()}
+    return {_PLACES.get(name, name): messages for name, messages in errors.items()}
 
 
 def _is_simple(route: RouteDraft) -> bool:
@@ -96,15 +109,26 @@ def _row_of(route: RouteDraft) -> dict[str, Any]:
         "host": route.host,
         "headers": [{"name": name, "pattern": pattern} for name, pattern in route.headers.items()],
         "upstreams": [
-            {"uri": one.uri, "label": one.label, "weight": one.weight, "id": str(one.id or "")}
+            {
+                "uri": one.uri,
+                "label": one.label,
+                "weight": one.weight,
+                "id": str(one.id or ""),
+                "tls_context": _key(one),
+            }
             for one in route.upstreams
         ],
     }
 
 
-def _route(row: dict[str, Any], name: str, errors: Errors) -> RouteDraft:
+def _key(upstream: UpstreamDraft) -> str:
+    return str(upstream.tls_context.pk) if upstream.tls_context else ""
+
+
+def _route(row: dict[str, Any], name: str, contexts: Contexts, errors: Errors) -> RouteDraft:
     upstreams = [
-        _upstream(part, f"{name}.upstreams.{at}", errors) for at, part in enumerate(row.get("upstreams", []))
+        _upstream(part, f"{name}.upstreams.{at}", contexts, errors)
+        for at, part in enumerate(row.get("upstreams", []))
     ]
     return RouteDraft(
         label=row.get("label", ""),
@@ -127,12 +151,17 @@ def _headers(rows: list[dict[str, Any]], name: str, errors: Errors) -> dict[str,
     return found
 
 
-def _upstream(row: dict[str, Any], name: str, errors: Errors) -> UpstreamDraft:
+def _upstream(row: dict[str, Any], name: str, contexts: Contexts, errors: Errors) -> UpstreamDraft:
     weight = row.get("weight", 0)
     if not isinstance(weight, int):
         errors[f"{name}.weight"] = [f'"{weight}" is not a whole number; write one from 0 to 100.']
         weight = 0
-    return UpstreamDraft(row.get("uri", ""), row.get("label", ""), weight, _id(row.get("id", "")))
+    key = row.get("tls_context", "")
+    if key and key not in contexts:
+        errors[f"{name}.tls_context"] = [NOT_HERE]
+    return UpstreamDraft(
+        row.get("uri", ""), row.get("label", ""), weight, _id(row.get("id", "")), contexts.get(key)
+    )
 
 
 def _id(text: str) -> UUID | None:

@@ -35,7 +35,7 @@ class TlsContextForm(forms.Form):
         widget=forms.TextInput({"autocomplete": "off", "maxlength": 120}),
     )
     source = forms.ChoiceField(
-        choices=[("own", "A certificate of yours"), ("self-signed", "A self-signed one, to try with")],
+        choices=[("own", "A certificate of yours"), ("self-signed", "Self-signed"), ("none", "None")],
         initial="own",
     )
     certificate = _pem(
@@ -67,9 +67,16 @@ class TlsContextForm(forms.Form):
         help_text="Mutual TLS: a client without a certificate of the trusted CA is not let in.",
     )
     trusted_ca = _pem(
-        "Trusted CA", "PEM: who signs clients' certificates.", placeholder="-----BEGIN CERTIFICATE-----"
+        "Trusted CA",
+        "PEM: who signs the certificates of upstreams, and of clients that are asked for one.",
+        placeholder="-----BEGIN CERTIFICATE-----",
     )
     trusted_ca_file = forms.FileField(label="Trusted CA file", required=False)
+    skips_validation = forms.BooleanField(
+        label="Take any certificate of an upstream",
+        required=False,
+        help_text="Encrypted, but with whoever answers: for trials alone.",
+    )
     ciphers = forms.MultipleChoiceField(
         label="Cipher suites of TLS 1.2 and older",
         required=False,
@@ -86,26 +93,30 @@ class TlsContextForm(forms.Form):
         ].help_text = f"PEM, without a passphrase. It is stored encrypted and never shown.{stored}"
 
     @property
+    def trust_is_open(self) -> bool:
+        """Whether whom it trusts is told already, or is all that it has."""
+        names = ("trusted_ca", "skips_validation", "requires_client_certificate")
+        told = any(self[name].value() or self[name].errors for name in names)
+        return told or self["source"].value() == "none"
+
+    @property
     def advanced_is_open(self) -> bool:
         """Whether anything below "Advanced" is not as it comes, or wrong."""
-        names = (
-            "min_version",
-            "max_version",
-            "http2",
-            "requires_client_certificate",
-            "trusted_ca",
-            "ciphers",
-        )
-        plain = {"http2": True, "min_version": "1.2", "max_version": "1.3"}
+        usual = {"min_version": "1.2", "max_version": "1.3", "http2": True, "ciphers": []}
         return any(
-            self[name].errors or self[name].value() not in (plain.get(name), None, "", False, [])
-            for name in names
+            self[name].errors or (self[name].value() or []) != (value or []) for name, value in usual.items()
         )
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
         if given.get("source") == "self-signed":
             self._sign(given)
+        elif given.get("source") == "none":
+            given["certificate"] = given["key"] = ""
+            if not (given.get("trusted_ca") or given.get("skips_validation")):
+                self.add_error(
+                    "trusted_ca", "Paste the CA as PEM, or choose its file: trust is all it would have."
+                )
         return given
 
     def draft(self) -> TlsContextDraft:
@@ -116,6 +127,7 @@ class TlsContextForm(forms.Form):
             certificate=given["certificate"],
             key=given["key"],
             trusted_ca=given["trusted_ca"],
+            skips_validation=given["skips_validation"],
             requires_client_certificate=given["requires_client_certificate"],
             min_version=given["min_version"],
             max_version=given["max_version"],
@@ -139,12 +151,14 @@ def initial(context: TlsContext) -> dict[str, Any]:
     return {
         "name": context.name,
         "certificate": context.certificate,
-        "hosts": " ".join(context.facts.names),
+        "hosts": " ".join(context.facts.names) if context.facts else "",
+        "source": "own" if context.certificate else "none",
         "min_version": context.min_version,
         "max_version": context.max_version,
         "http2": "h2" in context.alpn or not context.alpn,
         "requires_client_certificate": context.requires_client_certificate,
         "trusted_ca": context.trusted_ca,
+        "skips_validation": context.skips_validation,
         "ciphers": context.ciphers,
     }
 

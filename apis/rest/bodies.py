@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 
 from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
-from apis.models import ApiInstance, Asset, TlsContext
+from apis.models import ApiInstance, Asset, TlsContext, Upstream
 from apis.rest.serializers import ASSET_TYPES
 from console.models import Environment
 from gateways.models import Gateway
 
-NO_OUTBOUND_TLS = "TLS contexts of upstreams do not exist in this version yet; leave it null."
+EACH_ITS_OWN = "Each upstream has its own: name it as tlsContext of an upstream in routing."
 KEPT = ("type", "isCloudHub", "referencesUserDomain", "responseTimeout", "muleVersion4OrAbove", "wsdlConfig")
 """Fields of `endpoint` that are given back as sent and not acted upon."""
 
@@ -31,6 +31,7 @@ _NAMES: Names = (
     (r"asset\.version", "spec.version"),
     (r"routes\.(\d+)\.(path|methods|host|headers)", r"routing.\1.rules.\2"),
     (r"routes\.(\d+)\.weights", r"routing.\1.upstreams"),
+    (r"routes\.(\d+)\.upstreams\.(\d+)\.tls_context", r"routing.\1.upstreams.\2.tlsContext"),
     (r"routes(.*)", r"routing\1"),
     (r"policy", "assetId"),
     (r"config(.*)", r"configurationData\1"),
@@ -113,7 +114,7 @@ def _changed(
         draft = replace(draft, **_listener(endpoint["proxyUri"]))
     draft = replace(draft, tls_context=_tls_context(environment, draft, endpoint))
     if body.get("routing"):
-        draft = replace(draft, routes=_routes(body["routing"], api))
+        draft = replace(draft, routes=_routes(environment, body["routing"], api))
     elif endpoint.get("uri"):
         draft = _with_uri(draft, endpoint["uri"])
     if deployment := body.get("deployment"):
@@ -146,22 +147,28 @@ def _tls_context(environment: Environment, draft: ApiDraft, endpoint: Mapping[st
     """What the body names; when it says nothing the stored one, as long as the listener is HTTPS."""
     told = endpoint.get("tlsContexts") or {}
     if told.get("outbound"):
-        raise ValidationError({"endpoint.tlsContexts.outbound": [NO_OUTBOUND_TLS]})
+        raise ValidationError({"endpoint.tlsContexts.outbound": [EACH_ITS_OWN]})
     if "inbound" not in told:
         return draft.tls_context if draft.protocol == ApiInstance.Protocol.HTTPS else None
     if told["inbound"] is None:
         return None
-    wanted = told["inbound"]["tlsContextId"]
+    return _context(environment, told["inbound"], "tls_context")
+
+
+def _context(environment: Environment, told: Mapping[str, Any], field: str) -> TlsContext:
+    wanted = told["tlsContextId"]
     if found := environment.tls_contexts.filter(pk=wanted).first():
         return found
-    raise ValidationError({"tls_context": [f"{environment} has no TLS context {wanted}."]})
+    raise ValidationError({field: [f"{environment} has no TLS context {wanted}."]})
 
 
 def _with_uri(draft: ApiDraft, uri: str) -> ApiDraft:
     """One upstream for all: an API that has several keeps them, since one URI cannot say which it means."""
     if len(draft.routes) == 1 and len(draft.routes[0].upstreams) == 1:
         only = draft.routes[0]
-        return replace(draft, routes=[replace(only, upstreams=[replace(only.upstreams[0], uri=uri)])])
+        context = only.upstreams[0].tls_context if uri.startswith("https:") else None
+        upstream = replace(only.upstreams[0], uri=uri, tls_context=context)
+        return replace(draft, routes=[replace(only, upstreams=[upstream])])
     if draft.routes:
         if uri == draft.routes[0].upstreams[0].uri:
             return draft
@@ -170,26 +177,35 @@ def _with_uri(draft: ApiDraft, uri: str) -> ApiDraft:
     return replace(draft, routes=[RouteDraft(upstreams=[UpstreamDraft(uri)])])
 
 
-def _routes(routing: list[dict[str, Any]], api: ApiInstance | None) -> list[RouteDraft]:
-    known = {row.pk: row for row in api.upstreams.all()} if api else {}
+def _routes(
+    environment: Environment, routing: list[dict[str, Any]], api: ApiInstance | None
+) -> list[RouteDraft]:
+    known = {row.pk: row for row in api.upstreams.select_related("tls_context")} if api else {}
     return [
         RouteDraft(
             label=route.get("label") or "",
-            upstreams=[_upstream(upstream, known) for upstream in route["upstreams"]],
+            upstreams=[
+                _upstream(environment, body, known, f"routes.{at}.upstreams.{place}")
+                for place, body in enumerate(route["upstreams"])
+            ],
             **{name: value for name, value in (route.get("rules") or {}).items() if value},
         )
-        for route in routing
+        for at, route in enumerate(routing)
     ]
 
 
-def _upstream(body: dict[str, Any], known: Mapping[Any, Any]) -> UpstreamDraft:
-    """An upstream named by its id alone keeps its URI and label."""
-    if body.get("tlsContext"):
-        raise ValidationError({"routing": [f"tlsContext: {NO_OUTBOUND_TLS}"]})
+def _upstream(
+    environment: Environment, body: dict[str, Any], known: Mapping[Any, Upstream], name: str
+) -> UpstreamDraft:
+    """An upstream named by its id keeps what the body leaves out; its TLS context only while it has TLS."""
     row = known.get(body.get("id"))
-    label = body.get("label", row.label if row else "")
     uri = body.get("uri") or (row.uri if row else "")
-    return UpstreamDraft(uri, label or "", body["weight"], body.get("id"))
+    told = body.get("tlsContext")
+    context = _context(environment, told, f"{name}.tls_context") if told else None
+    if "tlsContext" not in body and row and uri.startswith("https:"):
+        context = row.tls_context
+    label = body.get("label", row.label if row else "")
+    return UpstreamDraft(uri, label or "", body["weight"], body.get("id"), context)
 
 
 def _asset(environment: Environment, spec: Mapping[str, Any], body: Mapping[str, Any]) -> Asset | NewAsset:

@@ -83,7 +83,7 @@ class InstanceViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
     ) -> Response:
         api = reach.instance(request, organization_id, environment_id, api_id)
-        found = [shapes.upstream(row) for row in api.upstreams.all()]
+        found = [shapes.upstream(row) for row in api.upstreams.select_related("tls_context")]
         return Response({"total": len(found), "upstreams": found})
 
 
@@ -139,7 +139,7 @@ def _page(environment: Environment, request: Request) -> tuple[list[ApiInstance]
     ordered = rows.order_by(f"{sign}{SORT[query['sort']]}", f"{sign}pk")
     page = ordered.select_related(
         "asset", "gateway", "tls_context", "environment__organization"
-    ).prefetch_related("routes__targets__upstream")
+    ).prefetch_related("routes__targets__upstream__tls_context")
     start = query["offset"]
     return list(page[start : start + query["limit"]]), rows.count()
 

@@ -46,7 +46,9 @@ class TlsContextsBody(s.Serializer[Any]):
     inbound = TlsContextRef(
         required=False, allow_null=True, help_text="What an https:// proxyUri serves with, and only that."
     )
-    outbound = s.JSONField(required=False, allow_null=True, help_text="Only null in this version.")
+    outbound = s.JSONField(
+        required=False, allow_null=True, help_text="Only null: each upstream has a tlsContext of its own."
+    )
 
 
 class EndpointBody(s.Serializer[Any]):
@@ -79,7 +81,11 @@ class UpstreamBody(s.Serializer[Any]):
     uri = s.CharField(required=False, max_length=1024)
     label = s.CharField(required=False, allow_blank=True, allow_null=True, max_length=255)
     weight = s.IntegerField(default=100, min_value=0, max_value=100)
-    tlsContext = s.JSONField(required=False, allow_null=True)
+    tlsContext = TlsContextRef(
+        required=False,
+        allow_null=True,
+        help_text="How an https:// URI is trusted; null: by the system's CAs.",
+    )
 
 
 class RouteBody(s.Serializer[Any]):

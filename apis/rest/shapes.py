@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from apis.models import ApiInstance, Asset, PolicyBinding, Route, Upstream
+from apis.models import ApiInstance, Asset, PolicyBinding, Route, TlsContext, Upstream
 from apis.status import ApiStatus
 from console.models import Environment
 from console.rest.shapes import date
@@ -75,13 +75,13 @@ def _endpoint(api: ApiInstance) -> Shape:
         "wsdlConfig": kept.get("wsdlConfig"),
         "muleVersion4OrAbove": kept.get("muleVersion4OrAbove"),
         "validation": "NOT_APPLICABLE",
-        "tlsContexts": {"inbound": _tls_context(api), "outbound": None},
+        "tlsContexts": {"inbound": _tls_context(api.tls_context), "outbound": None},
     }
 
 
-def _tls_context(api: ApiInstance) -> Shape | None:
+def _tls_context(context: TlsContext | None) -> Shape | None:
     """An environment is one secret group."""
-    if (context := api.tls_context) is None:
+    if context is None:
         return None
     group = str(context.environment_id)
     return {"secretGroupId": group, "tlsContextId": str(context.pk), "name": context.name}
@@ -100,7 +100,7 @@ def _route(route: Route) -> Shape:
                 "weight": target.weight,
                 "uri": target.upstream.uri,
                 "label": target.upstream.label or None,
-                "tlsContext": None,
+                "tlsContext": _tls_context(target.upstream.tls_context),
             }
             for target in route.targets.all()
         ],
@@ -159,7 +159,7 @@ def upstream(row: Upstream) -> Shape:
         "id": str(row.pk),
         "label": row.label or None,
         "uri": row.uri,
-        "tlsContext": None,
+        "tlsContext": _tls_context(row.tls_context),
         "audit": audit(row.created_at, None),
     }
 

@@ -33,6 +33,7 @@ NAMES: bodies.Names = (
     (r"alpn", "alpnProtocols"),
     (r"ciphers", "cipherSuites"),
     (r"trusted_ca", "trustedCA"),
+    (r"skips_validation", "outboundSettings.skipServerCertValidation"),
     (r"requires_client_certificate", "inboundSettings.enableClientCertValidation"),
 )
 
@@ -55,7 +56,7 @@ class TlsContextViews(ViewSet):
         environment = access.environment(request, organization_id, environment_id, to_edit=True)
         body = reach.valid(TlsContextBody, request.data)
         with bodies.client_names(NAMES):
-            draft = _draft(TlsContextDraft(body["name"], body["certificate"]), body)
+            draft = _draft(TlsContextDraft(body["name"]), body)
             context = change.create_tls_context(access.caller(request), environment, draft)
         return Response(_shape(context), 201)
 
@@ -67,7 +68,7 @@ class TlsContextViews(ViewSet):
     def partial_update(
         self, request: Request, organization_id: UUID, environment_id: UUID, context_id: UUID
     ) -> Response:
-        """Change what the body names, on every gateway where an API serves with it."""
+        """Change what the body names, on every gateway where an API uses it."""
         context = _found(request, organization_id, environment_id, context_id, to_edit=True)
         body = reach.valid(TlsContextPatch, request.data)
         with bodies.client_names(NAMES):
@@ -102,6 +103,7 @@ def _draft(draft: TlsContextDraft, body: dict[str, Any]) -> TlsContextDraft:
         "certificate": body.get("certificate"),
         "key": body.get("key"),
         "trusted_ca": body.get("trustedCA"),
+        "skips_validation": body.get("outboundSettings", {}).get("skipServerCertValidation"),
         "requires_client_certificate": body.get("inboundSettings", {}).get("enableClientCertValidation"),
         "min_version": VERSIONS.get(body.get("minTlsVersion", "")),
         "max_version": VERSIONS.get(body.get("maxTlsVersion", "")),
@@ -120,14 +122,15 @@ def _shape(context: TlsContext) -> shapes.Shape:
         "target": "FlexGateway",
         "certificate": context.certificate,
         "trustedCA": context.trusted_ca,
-        "subject": facts.subject,
-        "names": list(facts.names),
-        "fingerprint": facts.fingerprint,
-        "expirationDate": date(facts.expires_at),
+        "subject": facts.subject if facts else None,
+        "names": list(facts.names) if facts else [],
+        "fingerprint": facts.fingerprint if facts else None,
+        "expirationDate": date(facts.expires_at) if facts else None,
         "minTlsVersion": WORDS[context.min_version],
         "maxTlsVersion": WORDS[context.max_version],
         "alpnProtocols": list(context.alpn),
         "cipherSuites": list(context.ciphers),
         "inboundSettings": {"enableClientCertValidation": context.requires_client_certificate},
+        "outboundSettings": {"skipServerCertValidation": context.skips_validation},
         "audit": shapes.audit(context.created_at, context.updated_at),
     }

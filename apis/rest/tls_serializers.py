@@ -18,28 +18,36 @@ class InboundSettings(s.Serializer[Any]):
     enableClientCertValidation = s.BooleanField(required=False)
 
 
+class OutboundSettings(s.Serializer[Any]):
+    skipServerCertValidation = s.BooleanField(
+        required=False, help_text="Take upstreams whatever their certificate says."
+    )
+
+
 class TlsContextPatch(s.Serializer[Any]):
     """Every field may be left out; what is left out stays."""
 
     name = s.CharField(max_length=120, required=False)
     target = OneOf(["FlexGateway"], required=False)
     certificate = s.CharField(
-        required=False, help_text="PEM: the server's own certificate, then those of its issuers."
+        required=False,
+        allow_blank=True,
+        help_text="PEM: its own, then those of its issuers; needed to serve, empty to trust alone.",
     )
     key = s.CharField(required=False, write_only=True, help_text="PEM. It is never given back.")
     trustedCA = s.CharField(
-        required=False, allow_blank=True, help_text="PEM: who signs clients' certificates."
+        required=False, allow_blank=True, help_text="PEM: who signs clients' and upstreams' certificates."
     )
     minTlsVersion = OneOf(VERSION_CHOICES, required=False)
     maxTlsVersion = OneOf(VERSION_CHOICES, required=False)
     alpnProtocols = s.ListField(child=OneOf(list(ALPN)), required=False)
     cipherSuites = s.ListField(child=s.CharField(), required=False)
     inboundSettings = InboundSettings(required=False)
+    outboundSettings = OutboundSettings(required=False)
 
 
 class TlsContextBody(TlsContextPatch):
     name = s.CharField(max_length=120)
-    certificate = s.CharField(help_text="PEM: the server's own certificate, then those of its issuers.")
 
 
 class TlsContextShape(s.Serializer[Any]):
@@ -49,15 +57,16 @@ class TlsContextShape(s.Serializer[Any]):
     target = s.CharField()
     certificate = s.CharField()
     trustedCA = s.CharField()
-    subject = s.CharField()
+    subject = s.CharField(allow_null=True)
     names = s.ListField(child=s.CharField(), help_text="Hosts and addresses that the certificate is for.")
-    fingerprint = s.CharField(help_text="SHA-256, hex.")
-    expirationDate = s.DateTimeField()
+    fingerprint = s.CharField(allow_null=True, help_text="SHA-256, hex.")
+    expirationDate = s.DateTimeField(allow_null=True)
     minTlsVersion = s.CharField()
     maxTlsVersion = s.CharField()
     alpnProtocols = s.ListField(child=s.CharField())
     cipherSuites = s.ListField(child=s.CharField())
     inboundSettings = InboundSettings()
+    outboundSettings = OutboundSettings()
     audit = s.DictField()
 
 

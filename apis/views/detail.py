@@ -74,7 +74,7 @@ def settings(request: Request, pk: int) -> HttpResponse:
         else:
             messages.success(request, "Saved.")
             return redirect("api_settings", api.pk)
-    context = {"form": parts.fields("details", values, errors, api.environment), "errors": errors}
+    context = {"form": parts.fields("details", values, errors), "errors": errors}
     page = frame(request, api, "settings") | context
     return render(request, "apis/api_settings.html", page, status=422 if errors else 200)
 

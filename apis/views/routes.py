@@ -17,6 +17,7 @@ from apis.forms import routes as form
 from apis.models import ApiInstance
 from apis.views.access import api_of, messages_of
 from apis.views.frame import frame
+from apis.views.tls_contexts import choices
 from console.scope import Request
 from policies import rows
 
@@ -85,15 +86,12 @@ def _shown(
 ) -> HttpResponse:
     draft, _ = _draft(api, downstream, upstream)
     context: dict[str, Any] = {
-        "form": {
-            **parts.fields("downstream", downstream, errors, api.environment),
-            **parts.fields("upstream", upstream, errors, api.environment),
-        },
+        "form": parts.fields("downstream", downstream, errors) | parts.fields("upstream", upstream, errors),
         "errors": errors,
         "host": host_of(api.gateway),
         "warnings": warnings(draft),
         "weight_sums": form.weight_sums(upstream),
         "echo_url": settings.ECHO_URL,
     }
-    page = frame(request, api, "routes") | context
+    page = frame(request, api, "routes") | choices(api.environment) | context
     return render(request, "apis/api_routes.html", page, status=422 if errors else 200)

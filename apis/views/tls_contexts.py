@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -15,9 +14,8 @@ from django_htmx.http import trigger_client_event
 
 from apis import tls_contexts as change
 from apis.addresses import UNKNOWN, host_of
-from apis.forms import parts
 from apis.forms.tls_context import TlsContextForm, initial, with_files
-from apis.models import TlsContext
+from apis.models import ApiInstance, TlsContext
 from apis.tls_contexts import TlsContextDraft
 from apis.views.access import (
     environment_of,
@@ -33,8 +31,17 @@ from console.scope import Request
 HISTORY_SHOWN = 20
 
 
+def choices(environment: Environment) -> dict[str, list[TlsContext]]:
+    """Those that an API's form offers, to serve with and to reach upstreams with."""
+    found = list(environment.tls_contexts.all())
+    return {
+        "listener_contexts": [one for one in found if one.certificate],
+        "upstream_contexts": [one for one in found if one.is_trusting],
+    }
+
+
 def index(request: Request) -> HttpResponse:
-    found = environment_of(request).tls_contexts.annotate(api_count=Count("api_instances"))
+    found = environment_of(request).tls_contexts.prefetch_related("api_instances", "upstreams")
     return render(request, "apis/tls_context_list.html", {"contexts": found})
 
 
@@ -42,7 +49,7 @@ def detail(request: Request, pk: UUID) -> HttpResponse:
     context = tls_context_of(request, pk)
     page = {
         "context": context,
-        "apis": context.api_instances.select_related("asset", "gateway"),
+        "apis": ApiInstance.objects.with_tls(context).select_related("asset", "gateway"),
         "entries": audit.history(context)[:HISTORY_SHOWN],
     }
     return render(request, "apis/tls_context_detail.html", page)
@@ -52,13 +59,14 @@ def add(request: Request) -> HttpResponse:
     """A page of its own, or, for htmx, a dialog over an API's form, which then has the new one chosen."""
     environment = environment_to_change(request)
     if request.method != "POST":
-        return _form(request, TlsContextForm(initial={"hosts": _hosts(environment)}))
+        source = "none" if request.GET.get("purpose") == "upstream" else "own"
+        return _form(request, TlsContextForm(initial={"hosts": _hosts(environment), "source": source}))
     form = _read(request)
     made = _saved(form, lambda draft: change.create_tls_context(request.user, environment, draft))
     if made is None:
         return _form(request, form)
     if request.htmx:
-        return _chosen(request, made)
+        return _chosen(made, request.POST.get("field", ""))
     messages.success(request, f"Saved TLS context {made}.")
     return redirect(_back(request) or made)
 
@@ -71,7 +79,7 @@ def edit(request: Request, pk: UUID) -> HttpResponse:
     if _saved(form, lambda draft: change.edit_tls_context(request.user, context, draft)) is None:
         context.refresh_from_db()
         return _form(request, form, context)
-    count = context.api_instances.deployed().count()
+    count = ApiInstance.objects.with_tls(context).deployed().count()
     served = f"; it is taken into force for {count} API{'' if count == 1 else 's'}" if count else ""
     messages.success(request, f"Saved TLS context {context}{served}.")
     return redirect(context)
@@ -108,22 +116,25 @@ def _saved(form: TlsContextForm, save: Callable[[TlsContextDraft], TlsContext]) 
         shown = {"alpn": "http2"}
         if form.cleaned_data["source"] == "self-signed":
             shown |= {"certificate": "hosts", "key": "hosts"}
+        if form.cleaned_data["source"] == "none":
+            shown |= {"certificate": "source", "key": "source"}
         for field, texts in messages_of(error).items():
             form.add_error(shown.get(field, field) or None, texts)
         return None
 
 
-def _chosen(request: Request, context: TlsContext) -> HttpResponse:
-    """The field of an API's form with this one in it, and the dialog's end."""
-    values = {"tls_context": str(context.pk)}
-    field = parts.fields("downstream", values, {}, context.environment)["tls_context"]
-    answer = render(request, "apis/_tls_context_field.html", {"field": field, "is_swap": True})
-    return trigger_client_event(answer, "close-dialog", {})
+def _chosen(context: TlsContext, field: str) -> HttpResponse:
+    """Nothing to show: the dialog ends, and the field has the new one to choose, chosen."""
+    answer = HttpResponse()
+    trigger_client_event(answer, "close-dialog", {})
+    chosen = {"field": field, "value": str(context.pk), "text": f"{context}"}
+    return trigger_client_event(answer, "choose", chosen)
 
 
 def _form(request: Request, form: TlsContextForm, context: TlsContext | None = None) -> HttpResponse:
     template = "apis/_tls_context_dialog.html" if request.htmx else "apis/tls_context_form.html"
     page: dict[str, Any] = {"form": form, "context": context, "next": _back(request)}
+    page |= {name: request.POST.get(name) or request.GET.get(name) or "" for name in ("field", "purpose")}
     return render(request, template, page, status=422 if form.errors else 200)
 
 

@@ -16,6 +16,7 @@ from apis.forms import parts, wizard
 from apis.forms.routes import weight_sums
 from apis.models import Asset
 from apis.views.access import environment_to_change, messages_of
+from apis.views.tls_contexts import choices
 from console.scope import Request
 from policies import rows
 
@@ -97,7 +98,7 @@ def _shown(
     }
     values = draft.values.get(step.name, {})
     if step.name != REVIEW:
-        context["form"] = parts.fields(step.name, values, errors, draft.environment)
+        context["form"] = parts.fields(step.name, values, errors)
     context |= _EXTRAS[step.name](request, draft, values)
     return render(request, f"apis/wizard_{step.name}.html", context, status=status)
 
@@ -135,11 +136,11 @@ def _api_extras(request: Request, draft: wizard.Draft, values: dict[str, Any]) -
 
 def _downstream_extras(request: Request, draft: wizard.Draft, values: dict[str, Any]) -> dict[str, Any]:
     made, _ = draft.made()
-    return {"host": host_of(made.gateway), "warnings": draft.warnings()}
+    return choices(draft.environment) | {"host": host_of(made.gateway), "warnings": draft.warnings()}
 
 
 def _upstream_extras(request: Request, draft: wizard.Draft, values: dict[str, Any]) -> dict[str, Any]:
-    return {
+    return choices(draft.environment) | {
         "echo_url": getattr(settings, "ECHO_URL", None),
         "warnings": draft.warnings() if values else {},
         "weight_sums": weight_sums(values),

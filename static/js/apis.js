@@ -67,6 +67,15 @@
     });
   }
 
+  // A TLS context that was made in the dialog: to choose in every field for it, chosen in the one that asked.
+  document.addEventListener("choose", ({ detail: { field, value, text } }) => {
+    const asking = document.getElementById(field);
+    if (!asking) return;
+    for (const select of document.querySelectorAll(`[data-tls="${asking.dataset.tls}"]`)) select.add(new Option(text, value));
+    asking.value = value;
+    asking.focus();
+  });
+
   const behaviours = { "[data-address-form]": address, "[data-sum]": sum, "[data-fill]": fill, "[data-sortable]": sortable };
   document.addEventListener("htmx:load", (event) => {
     const root = event.detail.elt;

@@ -1,5 +1,7 @@
 """The pages of TLS contexts: nothing typed is lost, no stored key comes back, the dialog gives its choice."""
 
+import json
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -120,14 +122,12 @@ def test_the_dialog_answers_with_the_field_in_which_it_is_chosen(place: Place) -
     assert refused.status_code == 422
     assert "<dialog" in text(refused)
 
-    answer = place.client.post(
-        ADD, PLAIN | {"name": "edge", "certificate": CERTIFICATE, "key": KEY}, headers=htmx
-    )
+    fields = {"name": "edge", "certificate": CERTIFICATE, "key": KEY, "field": "f-tls_context"}
+    answer = place.client.post(ADD, PLAIN | fields, headers=htmx)
 
-    context = TlsContext.objects.get()
-    assert answer["HX-Trigger"] == '{"close-dialog": {}}'
-    assert 'hx-swap-oob="true"' in text(answer)
-    assert f'<option value="{context.pk}" selected>' in text(answer)
+    chosen = {"field": "f-tls_context", "value": str(TlsContext.objects.get().pk), "text": "edge"}
+    assert json.loads(answer["HX-Trigger"]) == {"close-dialog": {}, "choose": chosen}
+    assert text(answer) == ""
 
 
 @pytest.mark.parametrize("away", ["//evil.example/x", "https://evil.example", "javascript:alert(1)"])
@@ -183,3 +183,53 @@ def test_an_api_changes_to_https_under_routes(place: Place) -> None:
     place.client.post(f"/apis/{api.pk}/routes", form | {"protocol": "http", "tls_context": str(context.pk)})
     api.refresh_from_db()
     assert (api.protocol, api.tls_context) == ("http", None)
+
+
+def test_one_that_only_trusts_is_made_for_an_upstream(place: Place) -> None:
+    page = text(place.client.get(f"{ADD}?purpose=upstream&field=f-uri_tls", headers={"HX-Request": "true"}))
+    assert 'value="none" checked' in page
+    assert 'value="none"' not in text(place.client.get(f"{ADD}?purpose=listener"))
+
+    refused = post(place, name="trust", source="none")
+    assert "Paste the CA as PEM" in text(refused)
+    post(place, name="trust", source="none", trusted_ca=CERTIFICATE)
+
+    context = TlsContext.objects.get()
+    assert (context.certificate, context.key, context.trusted_ca) == ("", "", CERTIFICATE)
+    assert "no API can serve with it" in text(place.client.get(f"/apis/tls-contexts/{context.pk}"))
+    assert "api.example.com" in text(place.client.get("/apis/tls-contexts"))
+
+
+def test_an_upstream_is_given_one_under_routes(place: Place) -> None:
+    api = make_saved_api(place)
+    context = make_tls_context(place.environment, name="trust", trusted_ca=CERTIFICATE)
+    form = {"protocol": "http", "port": "8081", "base_path": "/orders", "mode": "simple"}
+
+    place.client.post(f"/apis/{api.pk}/routes", form | {"uri": "https://backend", "uri_tls": str(context.pk)})
+
+    assert api.upstreams.get().tls_context == context
+    assert f'<option value="{context.pk}" selected>trust' in text(place.client.get(f"/apis/{api.pk}/routes"))
+    assert "TLS: trust" in text(place.client.get(f"/apis/{api.pk}"))
+    for uri, key, words in (
+        ("http://backend", str(context.pk), "is reached without TLS"),
+        ("https://backend", "nothing", "That TLS context is not in this environment"),
+    ):
+        answer = place.client.post(f"/apis/{api.pk}/routes", form | {"uri": uri, "uri_tls": key})
+        assert answer.status_code == 422
+        assert words in text(answer)
+
+
+def test_each_upstream_of_a_route_may_have_its_own(place: Place) -> None:
+    api = make_saved_api(place)
+    context = make_tls_context(place.environment, trusted_ca=CERTIFICATE)
+    row = "routes.0.upstreams."
+    form = {"protocol": "http", "port": "8081", "base_path": "/orders", "mode": "routes", "routes": "0"}
+    form |= {f"{row}0.uri": "https://one", f"{row}0.weight": "40", f"{row}0.tls_context": str(context.pk)}
+    form |= {f"{row}1.uri": "https://two", f"{row}1.weight": "60", f"{row}1.tls_context": ""}
+
+    place.client.post(f"/apis/{api.pk}/routes", form | {"routes.0.upstreams": ["0", "1"]})
+
+    assert {one.uri: one.tls_context for one in api.upstreams.all()} == {
+        "https://one": context,
+        "https://two": None,
+    }

@@ -148,3 +148,33 @@ def test_a_certificate_that_is_renewed_is_pushed(
     rest("PATCH", path(environment, made.data["id"]), {"certificate": RENEWED, "key": RENEWED_KEY})
 
     assert Gateway.objects.get().generation == before + 1
+
+
+def test_an_upstream_is_trusted_by_one(rest: Rest, environment: Environment) -> None:
+    made = rest("POST", path(environment), {"name": "trust", "trustedCA": CERTIFICATE})
+    assert (made.status_code, made.data["subject"], made.data["expirationDate"]) == (201, None, None)
+    named = {"secretGroupId": str(environment.pk), "tlsContextId": made.data["id"]}
+    routing = [{"upstreams": [{"uri": "https://backend.test/", "tlsContext": named}]}]
+    plain = instance(proxyUri="http://0.0.0.0:8081/orders")
+
+    api = rest("POST", "AM", plain | {"routing": routing})
+
+    assert api.status_code == 201
+    upstream = api.data["routing"][0]["upstreams"][0]
+    assert upstream["tlsContext"] == named | {"name": "trust"}
+    one = f"AM/{api.data['id']}"
+    assert rest("GET", f"{one}/upstreams").data["upstreams"][0]["tlsContext"] == upstream["tlsContext"]
+    by_id = [{"upstreams": [{"id": upstream["id"], "weight": 100}]}]
+    assert rest("PATCH", one, {"routing": by_id}).data["routing"][0]["upstreams"][0]["tlsContext"] is not None
+    cleared = [{"upstreams": [{"id": upstream["id"], "tlsContext": None}]}]
+    assert rest("PATCH", one, {"routing": cleared}).data["routing"][0]["upstreams"][0]["tlsContext"] is None
+
+
+def test_an_upstreams_context_that_is_not_here_is_refused(rest: Rest, environment: Environment) -> None:
+    foreign = {"tlsContextId": str(make_tls_context(trusted_ca=CERTIFICATE).pk)}
+    routing = [{"upstreams": [{"uri": "https://backend.test/", "tlsContext": foreign}]}]
+
+    answer = rest("POST", "AM", instance(proxyUri="http://0.0.0.0:8081/orders") | {"routing": routing})
+
+    assert answer.status_code == 400
+    assert "routing.0.upstreams.0.tlsContext: Sandbox has no TLS context" in answer.data["message"]

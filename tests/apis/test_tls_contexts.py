@@ -143,9 +143,23 @@ def test_what_is_saved_is_what_the_gateway_takes(actor: User, environment: Envir
 
     context = create_tls_context(actor, environment, given)
 
-    served = tls.InboundConfig.model_validate(context.config).to_ir()
+    served = tls.InboundConfig.model_validate(context.inbound_config).to_ir()
     assert (served.certificate, served.key, served.trusted_ca) == (CERTIFICATE, KEY, RENEWED)
     assert (served.requires_client_certificate, served.ciphers) == (True, tls.DEFAULT_CIPHERS[:1])
+    reached = tls.OutboundConfig.model_validate(context.outbound_config).to_ir()
+    assert (reached.certificate, reached.trusted_ca, reached.skips_validation) == (
+        CERTIFICATE,
+        RENEWED,
+        False,
+    )
+
+
+def test_clients_are_asked_for_a_certificate_only_where_one_is_required(
+    actor: User, environment: Environment
+) -> None:
+    context = create_tls_context(actor, environment, draft(trusted_ca=RENEWED))
+
+    assert tls.InboundConfig.model_validate(context.inbound_config).to_ir().trusted_ca == ""
 
 
 def test_every_api_of_the_port_serves_with_it_on_the_gateway(actor: User, gateway: Gateway) -> None:
@@ -231,3 +245,92 @@ def test_http_has_none(actor: User, gateway: Gateway) -> None:
     found = change.validate(gateway.environment, https(gateway, context, protocol="http"))
 
     assert "HTTP has no TLS context" in found["tls_context"][0]
+
+
+def trusting(context: TlsContext, uri: str = "https://backend:9443") -> list[RouteDraft]:
+    return [RouteDraft(upstreams=[UpstreamDraft(uri, tls_context=context)])]
+
+
+def test_one_without_a_certificate_trusts_upstreams_and_serves_nobody(actor: User, gateway: Gateway) -> None:
+    environment = gateway.environment
+    context = create_tls_context(actor, environment, TlsContextDraft("trust", trusted_ca=CERTIFICATE))
+    assert "has no certificate" in change.validate(environment, https(gateway, context))["tls_context"][0]
+
+    plain = https(gateway, None, protocol="http", routes=trusting(context))
+    change.create_api(actor, environment, plain, deploy=True)
+
+    (api,) = translate(resources_of(gateway)).gateway.apis
+    upstream = api.routes[0].targets[0].upstream
+    assert upstream.tls is not None
+    assert (upstream.tls.trusted_ca, upstream.tls.certificate) == (CERTIFICATE, "")
+
+
+def test_a_trusted_ca_that_changes_is_pushed_with_the_upstreams_it_is_for(
+    actor: User, gateway: Gateway
+) -> None:
+    context = make_tls_context(gateway.environment, trusted_ca=CERTIFICATE)
+    plain = https(gateway, None, protocol="http", routes=trusting(context))
+    change.create_api(actor, gateway.environment, plain, deploy=True)
+    before = generation(gateway)
+    resources_of(gateway)
+
+    edit_tls_context(actor, context, replace(context_draft_of(context), trusted_ca=RENEWED))
+
+    assert generation(gateway) == before + 1
+    (api,) = translate(resources_of(gateway)).gateway.apis
+    assert api.routes[0].targets[0].upstream.tls.trusted_ca == RENEWED
+
+
+@pytest.mark.parametrize(
+    ("fields", "uri", "words"),
+    [
+        ({}, "https://backend", "trusts nobody"),
+        ({"trusted_ca": CERTIFICATE}, "http://backend", "is reached without TLS; write https://"),
+    ],
+)
+def test_an_upstream_needs_tls_and_a_context_that_trusts(
+    gateway: Gateway, fields: dict[str, object], uri: str, words: str
+) -> None:
+    context = make_tls_context(gateway.environment, **fields)
+
+    plain = https(gateway, None, protocol="http", routes=trusting(context, uri))
+    found = change.validate(gateway.environment, plain)
+
+    assert words in found["routes.0.upstreams.0.tls_context"][0]
+
+
+def test_an_upstream_cannot_have_one_of_another_environment(gateway: Gateway) -> None:
+    context = make_tls_context(trusted_ca=CERTIFICATE)
+
+    plain = https(gateway, None, protocol="http", routes=trusting(context))
+    found = change.validate(gateway.environment, plain)
+
+    assert "is not in environment" in found["routes.0.upstreams.0.tls_context"][0]
+
+
+def test_what_is_in_use_stays_usable(actor: User, gateway: Gateway) -> None:
+    environment = gateway.environment
+    context = create_tls_context(actor, environment, draft(trusted_ca=RENEWED))
+    change.create_api(actor, environment, https(gateway, context, routes=trusting(context)))
+
+    with pytest.raises(ValidationError) as refused:
+        edit_tls_context(actor, context, TlsContextDraft("edge", trusted_ca=RENEWED))
+    assert "serves with it" in refused.value.message_dict["certificate"][0]
+    with pytest.raises(ValidationError) as refused:
+        edit_tls_context(actor, context, draft())
+    assert "is trusted by it" in refused.value.message_dict["trusted_ca"][0]
+
+
+def test_two_upstreams_of_one_uri_may_be_trusted_in_two_ways(actor: User, gateway: Gateway) -> None:
+    environment = gateway.environment
+    context = make_tls_context(environment, trusted_ca=CERTIFICATE)
+    halves = [
+        UpstreamDraft("https://b", weight=50),
+        UpstreamDraft("https://b", weight=50, tls_context=context),
+    ]
+    draft_ = https(gateway, None, protocol="http", routes=[RouteDraft(upstreams=halves)])
+
+    api = change.create_api(actor, environment, draft_)
+    change.edit_api(actor, api, draft_of(api))
+
+    assert sorted(str(one.tls_context) for one in api.upstreams.all()) == sorted(["None", str(context)])
