@@ -107,7 +107,9 @@ def test_what_is_not_of_the_gateways_environment_is_dropped() -> None:
     assert LogOffset.objects.get().shed == {"foreign": 6}
 
 
-@pytest.mark.parametrize("at", [0, NOW - 86400 * 30, NOW + 86400, 2**60])
+@pytest.mark.parametrize(
+    "at", [0, NOW - 86400 * 30, NOW + 86400, 2**60], ids=["the beginning", "a month ago", "tomorrow", "never"]
+)
 def test_what_is_far_from_now_is_shed(at: int) -> None:
     api = make_api()
 

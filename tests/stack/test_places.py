@@ -12,8 +12,8 @@ from console.stack import places
 from console.stack.problem import Problem
 
 
-def test_addresses_lead_into_the_state_folder(tmp_path: Path) -> None:
-    home = tmp_path / "with a space"
+def test_addresses_lead_into_the_state_folder() -> None:
+    home = Path("/short/with a space")
 
     database = dj_database_url.parse(places.database_url(home))
 
