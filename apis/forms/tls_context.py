@@ -32,7 +32,7 @@ class TlsContextForm(forms.Form):
     name = forms.CharField(
         required=False,
         help_text="How APIs choose it, for example api.example.com.",
-        widget=forms.TextInput({"autocomplete": "off", "maxlength": 120}),
+        widget=forms.TextInput({"autocomplete": "off", "maxlength": 120, "autofocus": True}),
     )
     source = forms.ChoiceField(
         choices=[("own", "A certificate of yours"), ("self-signed", "Self-signed"), ("none", "None")],

@@ -158,12 +158,14 @@ function isPoll(event) {
   return Boolean(event.detail.elt.getAttribute("hx-trigger")?.includes("every "));
 }
 
+// What came into the page: its dialogs open, its first field to be mended takes the focus.
 document.addEventListener("htmx:load", (event) => {
   const root = event.detail.elt;
   const wrap = root.querySelector(".table-wrap");
   if (wrap && scrolled[root.id]) wrap.scrollLeft = scrolled[root.id];
   const dialogs = root.matches("dialog[data-shown]") ? [root] : root.querySelectorAll("dialog[data-shown]");
   for (const dialog of dialogs) if (!dialog.open) dialog.showModal();
+  [...root.querySelectorAll("[aria-invalid=true]")].find((field) => field.offsetParent)?.focus();
   for (const shown of root.querySelectorAll("#toasts > [data-toast]")) expire(shown);
   for (const current of root.querySelectorAll(".tabs [aria-current], .stepper [aria-current]")) {
     const strip = current.parentElement;
