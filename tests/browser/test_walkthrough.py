@@ -212,6 +212,30 @@ def test_analytics_shows_the_requests_and_the_violations(page: Page, album: Albu
     album.take(page, "analytics")
 
 
+def test_no_name_makes_a_page_wider_than_its_window(page: Page) -> None:
+    page.goto("/apis/tls-contexts/add")
+    page.get_by_label("Name").fill("w" * 120)
+    page.locator("label.choice", has_text="Self-signed").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("h1")).to_contain_text("www")
+    addresses = ("/", page.url, "/apis/tls-contexts", "/apis/tls-contexts/add", "/search?q=www", "/apis")
+    size = page.viewport_size
+
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        for address in (*addresses, "/administration/audit"):
+            page.goto(address)
+            page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+            for part in ("html", "main", ".table-wrap"):
+                too_wide = [
+                    one.evaluate("(part) => part.scrollWidth > part.clientWidth")
+                    for one in page.locator(part).all()
+                ]
+                assert True not in too_wide, f"{part} of {address} at {width} pixels"
+    assert size is not None
+    page.set_viewport_size(size)
+
+
 def test_every_model_is_in_the_admin(page: Page, album: Album) -> None:
     page.goto("/admin/")
     album.take(page, "admin")
