@@ -48,6 +48,16 @@ def test_another_organizations_things_are_not_found(admin: Client) -> None:
     assert f"/apis/{api.pk}" not in found
 
 
+def test_the_field_of_every_page_holds_what_was_searched_there_alone(
+    admin: Client, environment: Environment
+) -> None:
+    held = 'value="north" placeholder="Search or jump'
+
+    assert held in admin.get("/search", {"q": "north"}).content.decode()
+    for other in ("/apis", "/gateways", "/policies"):
+        assert held not in admin.get(other, {"q": "north"}).content.decode()
+
+
 def test_what_htmx_gets_is_the_panel_alone(admin: Client, environment: Environment) -> None:
     make_gateway(environment, name="north-wind")
 
