@@ -18,6 +18,7 @@ from apis.models import ApiInstance, Asset, Route, RouteUpstream, Upstream
 from apis.policies import (
     apply_policy,
     edit_policy,
+    policy_faults,
     remove_policy,
     reorder_policies,
     set_policy_disabled,
@@ -33,6 +34,7 @@ __all__ = [
     "deploy_api",
     "edit_api",
     "edit_policy",
+    "policy_faults",
     "remove_policy",
     "reorder_policies",
     "set_deprecated",

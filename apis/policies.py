@@ -35,6 +35,7 @@ def apply_policy(
     """`policy` is a name or alias of the catalog; `order` counts from 1, None puts it last."""
     template = template_of(policy)
     ledger.lock(api.gateway, api=api)
+    _refuse(policy_faults(template, config, conditions))
     public, secrets = checked(template, config)
     if not allow_duplicated and api.policies.filter(policy=template.name).exists():
         message = f"{template.title} is applied to {api} already; edit it instead."
@@ -70,7 +71,9 @@ def edit_policy(
     template = template_of(binding.policy)
     _lock(binding)
     before, secrets = _facts(binding), binding.secrets
-    binding.config, binding.secrets = checked(template, merged(config, secrets))
+    whole = merged(config, secrets)
+    _refuse(policy_faults(template, whole, conditions or ()))
+    binding.config, binding.secrets = checked(template, whole)
     if conditions is not None:
         binding.conditions = _conditions(template, conditions)
     if label is not None:
@@ -132,12 +135,31 @@ def remove_policy(actor: User, binding: PolicyBinding) -> None:
     _bump(api)
 
 
+def policy_faults(
+    policy: Policy[Any], config: Mapping[str, Any], conditions: Sequence[Mapping[str, Any]]
+) -> dict[str, list[str]]:
+    """What is wrong with both, by field, so that a form need not be sent once for each."""
+    found: dict[str, list[str]] = {}
+    checks = (lambda: checked(policy, config), lambda: _conditions(policy, conditions))
+    for check in checks:
+        try:
+            check()
+        except ValidationError as error:
+            found |= error.message_dict
+    return found
+
+
 def template_of(policy: str) -> Policy[Any]:
     """The catalog's entry. Raises ValidationError naming the closest one when there is none."""
     try:
         return catalog.find(policy)
     except catalog.UnknownPolicy as error:
         raise ValidationError({"policy": [str(error)]}) from error
+
+
+def _refuse(faults: dict[str, list[str]]) -> None:
+    if faults:
+        raise ValidationError(faults)
 
 
 def _lock(binding: PolicyBinding) -> None:

@@ -128,7 +128,7 @@ def _form(
         data = rows.changed(request.POST) if rows.wanted(request.POST) else request.POST
         config, more = schema_data.read(schema, data), advanced.read(data)
         if not rows.wanted(request.POST):
-            errors = advanced.unread(more) or _saved(request.user, api, binding or policy, config, more)
+            errors = _saved(request.user, api, binding or policy, config, more)
             if not errors:
                 messages.success(request, f"{'Saved' if binding else 'Applied'} {policy.title}.")
                 return redirect("api_policies", api.pk)
@@ -157,12 +157,14 @@ def _saved(
 ) -> dict[str, list[str]]:
     """Edit the binding, or apply the policy; what is wrong, by field."""
     label, order = more.get("label", ""), more.get("order")
+    template = target.template if isinstance(target, PolicyBinding) else target
+    rows_of = advanced.conditions(template, more)
+    if unread := advanced.unread(more):
+        return change.policy_faults(template, config, rows_of) | unread
     try:
         if isinstance(target, PolicyBinding):
-            rows_of = advanced.conditions(target.template, more)
             change.edit_policy(user, target, config, conditions=rows_of, label=label)
         else:
-            rows_of = advanced.conditions(target, more)
             change.apply_policy(user, api, target.name, config, conditions=rows_of, label=label, order=order)
     except ValidationError as error:
         return messages_of(error)

@@ -191,6 +191,26 @@ def test_place_in_the_order_is_taken(place: Place) -> None:
     assert 'id="e-order"' in text(bad)
 
 
+def test_everything_that_is_wrong_is_said_at_once(place: Place) -> None:
+    api = make_saved_api(place)
+    wrong = {
+        **LIMIT,
+        "config.rateLimits.0.maximumRequests": "-3",
+        "applies": "some",
+        "conditions": ["0"],
+        "conditions.0.methodRegex": "GET|[",
+        "order": "first",
+    }
+
+    for order in ("first", ""):
+        page = text(place.client.post(f"/apis/{api.pk}/policies/add/rate-limiting", wrong | {"order": order}))
+
+        for field in ("config.rateLimits.0.maximumRequests", "conditions.0.methodRegex"):
+            assert f'id="e-{field}"' in page
+        assert ('id="e-order"' in page) == bool(order)
+    assert not api.policies.exists()
+
+
 def test_disable_and_enable(place: Place) -> None:
     api = make_saved_api(place)
     binding = allow(place, api)
