@@ -80,8 +80,11 @@ class TlsContextForm(forms.Form):
     ciphers = forms.MultipleChoiceField(
         label="Cipher suites of TLS 1.2 and older",
         required=False,
-        choices=[(one, one) for one in (*tls.DEFAULT_CIPHERS, *tls.WEAK_CIPHERS)],
-        help_text="None chosen means the first six, which are the strong ones. Those of TLS 1.3 are fixed.",
+        choices=[
+            ("Strong", [(one, one) for one in tls.DEFAULT_CIPHERS]),
+            ("Weak, for old clients alone", [(one, one) for one in tls.WEAK_CIPHERS]),
+        ],
+        help_text="None chosen means the strong ones. Those of TLS 1.3 are fixed.",
         widget=forms.CheckboxSelectMultiple,
     )
 
