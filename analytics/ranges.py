@@ -55,6 +55,14 @@ class Range:
         return [self.start + timedelta(seconds=at) for at in range(0, self.seconds, self.step)]
 
     @property
+    def words(self) -> str:
+        """Like 26 Nov 09:00 – 10:00: with the second day if it is another, and years if not this one."""
+        is_this_year = self.start.year == self.end.year == timezone.now().year
+        day = "%-d %b" if is_this_year else "%-d %b %Y"
+        end = "%H:%M" if self.start.date() == self.end.date() else f"{day} %H:%M"
+        return f"{self.start:{day} %H:%M} – {self.end:{end}}"
+
+    @property
     def query(self) -> str:
         """As a page's address holds it."""
         if not self.is_custom:
@@ -69,11 +77,25 @@ def of_request(query: Mapping[str, str], most_steps: int = MOST_STEPS) -> Range:
     preset = query.get("range", DEFAULT)
     preset = preset if preset in PRESETS else DEFAULT
     start, end = _time(query.get("from", "")), _time(query.get("to", ""))
-    if start and end and start < end and start < now:
+    if start and end and not fault(query):
         kept_since = now - timedelta(days=settings.ANALYTICS_KEEP_DAYS["day"])
         end = min(max(end, kept_since), now + timedelta(days=1))
         return between(max(start, kept_since), end, preset, is_custom=True, most_steps=most_steps)
     return last(timedelta(seconds=PRESETS[preset]), preset, most_steps)
+
+
+def fault(query: Mapping[str, str]) -> str:
+    """Why ?from=…&to=… is not what is shown; "" when it is, or when the query has none."""
+    if not (query.get("from") or query.get("to")):
+        return ""
+    start, end = _time(query.get("from", "")), _time(query.get("to", ""))
+    if start is None or end is None:
+        return "The range that was asked for is not two times."
+    if start >= end:
+        return "The range that was asked for ends before it starts."
+    if start >= timezone.now():
+        return "The range that was asked for has not begun."
+    return ""
 
 
 def last(length: timedelta, preset: str = "", most_steps: int = MOST_STEPS) -> Range:

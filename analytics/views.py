@@ -74,6 +74,7 @@ def _toolbar(request: Request, over: ranges.Range) -> dict[str, Any]:
     return {
         "presets": list(ranges.PRESETS),
         "is_live": is_live,
+        "range_fault": ranges.fault(request.GET),
         "live_seconds": 5 if over.step <= 60 else 30,
         "full_path": request.get_full_path(),
     }

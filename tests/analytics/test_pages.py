@@ -2,13 +2,16 @@ import csv
 import io
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from analytics import ranges
 from apis.models import ApiInstance
 from gateways.models import Deployment
 from tests.analytics.traffic import NOW, Shipper, count, resource, sample
@@ -119,6 +122,36 @@ def test_a_custom_range_is_not_live_and_can_be_reset(page: Client, api: ApiInsta
 def test_what_cannot_be_read_of_an_address_is_no_error(page: Client, api: ApiInstance, query: str) -> None:
     assert page.get(f"/apis/{api.pk}/analytics?{query}").status_code == 200
     assert page.get(f"/analytics?{query}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ({"from": "2026-02-02T10:00", "to": "2026-02-02T09:00"}, "ends before it starts"),
+        ({"from": "2999-01-01T10:00", "to": "2999-01-01T11:00"}, "has not begun"),
+        ({"from": "yesterday", "to": "2026-02-02T09:00"}, "is not two times"),
+    ],
+)
+def test_a_range_that_cannot_be_shown_is_said(
+    page: Client, api: ApiInstance, query: dict[str, str], why: str
+) -> None:
+    for address in ("/analytics", f"/apis/{api.pk}/analytics"):
+        html = page.get(address, query | {"range": "6h"}).content.decode()
+
+        assert f"The range that was asked for {why}. Here is the last 6h instead." in html
+        assert "The range that was asked for" not in page.get(address, {"range": "6h"}).content.decode()
+
+
+def test_the_year_is_said_where_it_is_not_this_one() -> None:
+    start = timezone.now().replace(month=1, day=2, hour=0, minute=0, second=0, microsecond=0)
+    before = start.replace(year=start.year - 1)
+    two_days = timedelta(days=2)
+
+    assert ranges.between(start, start + two_days).words == "2 Jan 00:00 – 4 Jan 00:00"
+    assert (
+        ranges.between(before, before + two_days).words
+        == f"2 Jan {before.year} 00:00 – 4 Jan {before.year} 00:00"
+    )
 
 
 def test_samples_are_filtered_by_class(page: Client, api: ApiInstance) -> None:
