@@ -33,6 +33,8 @@ def add(request: Request, name: str = "gateway") -> HttpResponse:
         return _review(request, draft) if name == REVIEW else _posted(request, draft, step)
     open_step = draft.first_open(step)
     if open_step != step:
+        for texts in draft.errors(open_step).values() if open_step.name in draft.values else ():
+            messages.error(request, " ".join(texts))
         return redirect("api_add_step", open_step.name)
     return _shown(request, draft, step, {})
 

@@ -352,6 +352,23 @@ def test_a_context_that_is_not_here_cannot_be_chosen(elsewhere: bool) -> None:
     assert "That TLS context is not in this environment" in text(answer)
 
 
+def test_no_other_context_stands_in_for_one_that_is_gone() -> None:
+    place = make_place()
+    chosen = make_tls_context(place.environment)
+    make_tls_context(place.environment)
+    fill(place, "downstream")
+    send(place, "downstream", protocol="https", port="8443", base_path="/", tls_context=str(chosen.pk))
+    chosen.delete()
+
+    response = place.client.get("/apis/add/upstream", follow=True)
+
+    page = text(response)
+    assert response.redirect_chain == [("/apis/add/downstream", 302)]
+    assert "That TLS context is not in this environment; choose one from the list." in page
+    assert '<option value="">Choose a TLS context…</option>' in page
+    assert re.search(r"<option [^>]*selected", page) is None
+
+
 def test_overlapping_base_path_names_the_other_api() -> None:
     place = make_place()
     make_saved_api(place, "Payments", base_path="/orders/old")
