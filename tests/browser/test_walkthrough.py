@@ -213,17 +213,22 @@ def test_analytics_shows_the_requests_and_the_violations(page: Page, album: Albu
 
 
 def test_no_name_makes_a_page_wider_than_its_window(page: Page) -> None:
+    page.goto("/administration/apps/add")
+    page.get_by_label("Name").fill("pipeline")
+    page.get_by_role("button", name="Create connected app").click()
     page.goto("/apis/tls-contexts/add")
     page.get_by_label("Name").fill("w" * 120)
     page.locator("label.choice", has_text="Self-signed").click()
     page.get_by_role("button", name="Save").click()
     expect(page.locator("h1")).to_contain_text("www")
-    addresses = ("/", page.url, "/apis/tls-contexts", "/apis/tls-contexts/add", "/search?q=www", "/apis")
+    addresses = ["/", page.url, "/apis/tls-contexts", "/apis/tls-contexts/add", "/search?q=www", "/apis"]
+    page.goto("/apis")
+    addresses.append(page.get_by_role("link", name="Orders").get_attribute("href") or "")
     size = page.viewport_size
 
-    for width in (1440, 390):
+    for width in (1440, 1280, 390):
         page.set_viewport_size({"width": width, "height": 844})
-        for address in (*addresses, "/administration/audit"):
+        for address in (*addresses, "/administration/audit", "/administration/apps"):
             page.goto(address)
             page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
             for part in ("html", "main", ".table-wrap"):
