@@ -24,7 +24,8 @@ def consumer_address(api: ApiInstance) -> str:
 
 
 def curl_command(api: ApiInstance) -> str:
-    """A request to try it with; nobody trusts a certificate that is signed by itself."""
+    """A request to try it with: how its certificate is trusted, and that it asks for the caller's own."""
     context = None if api.consumer_endpoint else api.tls_context
     trust = " --insecure" if context and context.facts and context.facts.is_self_signed else ""
-    return f"curl -i{trust} {consumer_address(api)}"
+    own = " --cert client.pem --key client-key.pem" if context and context.requires_client_certificate else ""
+    return f"curl -i{trust}{own} {consumer_address(api)}"

@@ -160,6 +160,15 @@ def test_the_list_tells_which_certificates_end(place: Place, django_assert_max_n
     assert "New TLS context" in page
 
 
+def test_the_command_to_try_it_shows_the_callers_certificate_where_it_is_asked_for(place: Place) -> None:
+    context = make_tls_context(place.environment, requires_client_certificate=True)
+    api = make_saved_api(place, protocol="https", port=8443, tls_context=context)
+
+    page = text(place.client.get(f"/apis/{api.pk}"))
+
+    assert "curl -i --insecure --cert client.pem --key client-key.pem https://" in page
+
+
 def test_a_viewer_sees_and_changes_nothing() -> None:
     place = make_place(Role.Name.VIEWER)
     context = make_tls_context(place.environment)
