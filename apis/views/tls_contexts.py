@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -29,6 +30,7 @@ from console.models import Environment
 from console.scope import Request
 
 HISTORY_SHOWN = 20
+PAGE_SIZE = 25
 
 
 def choices(environment: Environment) -> dict[str, list[TlsContext]]:
@@ -41,8 +43,11 @@ def choices(environment: Environment) -> dict[str, list[TlsContext]]:
 
 
 def index(request: Request) -> HttpResponse:
-    found = environment_of(request).tls_contexts.prefetch_related("api_instances", "upstreams")
-    return render(request, "apis/tls_context_list.html", {"contexts": found})
+    query = request.GET.get("q", "").strip()
+    found = environment_of(request).tls_contexts.filter(name__icontains=query)
+    page = Paginator(found.prefetch_related("api_instances", "upstreams"), PAGE_SIZE)
+    context = {"page": page.get_page(request.GET.get("page")), "query": query}
+    return render(request, "apis/tls_context_list.html", context)
 
 
 def detail(request: Request, pk: UUID) -> HttpResponse:

@@ -153,11 +153,27 @@ def test_the_list_tells_which_certificates_end(place: Place, django_assert_max_n
     for name in ("one", "two", "three"):
         make_tls_context(place.environment, name=name)
 
-    with django_assert_max_num_queries(14):  # type: ignore[operator]
+    with django_assert_max_num_queries(15):  # type: ignore[operator]
         page = text(place.client.get("/apis/tls-contexts"))
 
     assert page.count("Valid") >= 3
     assert "New TLS context" in page
+
+
+def test_the_list_is_searched_by_name_and_paged(place: Place) -> None:
+    for number in range(26):
+        make_tls_context(place.environment, name=f"edge-{number:02}")
+    make_tls_context(place.environment, name="partners")
+
+    first = text(place.client.get("/apis/tls-contexts"))
+    second = text(place.client.get("/apis/tls-contexts", {"page": 2}))
+    found = text(place.client.get("/apis/tls-contexts", {"q": "PART"}))
+    nothing = text(place.client.get("/apis/tls-contexts", {"q": "zzz"}))
+
+    assert ("edge-24" in first, "edge-25" in first, "27 TLS contexts" in first) == (True, False, True)
+    assert ("edge-25" in second, "edge-24" in second) == (True, False)
+    assert ("partners" in found, "edge-00" in found) == (True, False)
+    assert "No TLS context matches" in nothing
 
 
 def test_the_command_to_try_it_shows_the_callers_certificate_where_it_is_asked_for(place: Place) -> None:
