@@ -49,7 +49,12 @@ class Facts:
 
     @property
     def expires_soon(self) -> bool:
-        return not self.is_expired and self.expires_at <= timezone.now() + SOON
+        return not self.is_expired and not self.lasts
+
+    @property
+    def lasts(self) -> bool:
+        """Whether nobody need think of renewing it yet."""
+        return self.expires_at > timezone.now() + SOON
 
 
 @lru_cache(maxsize=1024)
@@ -93,7 +98,7 @@ def holds_key(text: str) -> bool:
     return _KEY.search(text) is not None
 
 
-def self_signed(names: Iterable[str]) -> tuple[str, str]:
+def self_signed(names: Iterable[str], days: int = SELF_SIGNED_DAYS) -> tuple[str, str]:
     """(certificate, key) as PEM, for these hosts and addresses; nobody trusts it who is not told to.
 
     Raises ValueError with the name that is none.
@@ -107,7 +112,7 @@ def self_signed(names: Iterable[str]) -> tuple[str, str]:
     certificate = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=SELF_SIGNED_DAYS))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName(listed), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(own, critical=False)

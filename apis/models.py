@@ -151,6 +151,15 @@ class TlsContextQuerySet(models.QuerySet["TlsContext"]):
         deployed = ApiInstance.objects.deployed().filter(gateway=gateway)
         return self.filter(pk__in=deployed.exclude(tls_context=None).values("tls_context")).order_by("pk")
 
+    def in_use(self) -> "TlsContextQuerySet":
+        """With which deployed APIs serve, or reach an upstream."""
+        deployed = ApiInstance.objects.deployed()
+        upstreams = Upstream.objects.filter(api__in=deployed).exclude(tls_context=None)
+        return self.filter(
+            models.Q(pk__in=deployed.exclude(tls_context=None).values("tls_context"))
+            | models.Q(pk__in=upstreams.values("tls_context"))
+        )
+
 
 class TlsContext(models.Model):
     """How APIs of an environment speak TLS: with a certificate and its key to clients, trusting to upstreams.

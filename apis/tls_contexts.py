@@ -98,6 +98,13 @@ def delete_tls_context(actor: User, context: TlsContext) -> None:
     context.delete()
 
 
+def ending(environment: Environment) -> list[TlsContext]:
+    """Those that deployed APIs use and whose certificates must be renewed, the most urgent first."""
+    found = [(one.facts, one) for one in environment.tls_contexts.in_use()]
+    due = [(facts.expires_at, one) for facts, one in found if facts and not facts.lasts]
+    return [one for _, one in sorted(due, key=lambda pair: pair[0])]
+
+
 def _lock(context: TlsContext) -> None:
     """The context as it is now, while no API of its environment can begin or cease to use it.
 

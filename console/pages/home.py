@@ -12,7 +12,7 @@ from analytics import queries
 from analytics.bars import Bars, bars
 from analytics.queries import Figures
 from analytics.ranges import last
-from apis import states
+from apis import states, tls_contexts
 from apis.models import PolicyBinding
 from console.models import AuditEntry, Environment
 from console.scope import Request
@@ -69,6 +69,7 @@ def home(request: Request) -> HttpResponse:
     context = {
         "overview": overview,
         "entries": entries[:RECENT_CHANGES],
+        "ending": tls_contexts.ending(environment),
         "steps": steps,
         "done": sum(step.is_done for step in steps),
     }

@@ -6,6 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from apis.certificates import self_signed
+from apis.drafts import RouteDraft, UpstreamDraft
 from apis.models import TlsContext
 from console.models import Role
 from tests.apis.pages import Place, make_place, make_saved_api
@@ -174,6 +175,26 @@ def test_the_list_is_searched_by_name_and_paged(place: Place) -> None:
     assert ("edge-25" in second, "edge-24" in second) == (True, False)
     assert ("partners" in found, "edge-00" in found) == (True, False)
     assert "No TLS context matches" in nothing
+
+
+def test_the_overview_names_certificates_in_use_that_end_soon(place: Place) -> None:
+    certificate, key = self_signed(["localhost"], days=20)
+    ending = {"certificate": certificate, "key": key}
+    used = make_tls_context(place.environment, name="ending-used", **ending)
+    make_tls_context(place.environment, name="ending-unused", **ending)
+    lasting = make_tls_context(place.environment, name="lasting")
+    make_saved_api(place, "A", protocol="https", port=8443, tls_context=used, deploy=True)
+    make_saved_api(place, "B", protocol="https", port=9443, tls_context=lasting, deploy=True)
+    shown = make_tls_context(place.environment, name="ending-upstream", skips_validation=True, **ending)
+    upstream = UpstreamDraft("https://backend/", tls_context=shown)
+    make_saved_api(place, "C", port=8082, routes=[RouteDraft(upstreams=[upstream])], deploy=True)
+
+    page = text(place.client.get("/")).partition("Recent changes")[0]
+
+    assert "ending-used</a> expires on" in page
+    assert "ending-upstream</a> expires on" in page
+    assert "ending-unused" not in page
+    assert "lasting" not in page
 
 
 def test_the_command_to_try_it_shows_the_callers_certificate_where_it_is_asked_for(place: Place) -> None:
