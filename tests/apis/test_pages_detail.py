@@ -131,6 +131,15 @@ def test_deploy_undeploy_and_back(place: Place) -> None:
     assert not api.is_deployed
 
 
+def test_undeploying_is_asked_about_first_with_what_callers_will_get(place: Place) -> None:
+    api = make_saved_api(place, deploy=True)
+
+    page = text(place.client.get(f"/apis/{api.pk}"))
+
+    assert f'data-confirm="Undeploy {api}? Requests to ' in page
+    assert "get 404 at once." in page
+
+
 def test_api_without_a_gateway_is_asked_for_one(place: Place) -> None:
     api = make_saved_api(place, gateway=None)
 

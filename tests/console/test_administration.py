@@ -89,6 +89,16 @@ def test_a_role_is_taken_away(admin: Client, environment: Environment) -> None:
     assert entries(object_type="role") == [("ada", "delete", "role")]
 
 
+def test_what_takes_access_away_is_asked_about_first(admin: Client, environment: Environment) -> None:
+    user = make_user("grace")
+    make_role(user, environment.organization, Role.Name.VIEWER)
+
+    page = admin.get(f"/administration/users/{user.pk}").content.decode()
+
+    assert f'data-confirm="Take the role Viewer in {environment.organization} away from grace?"' in page
+    assert 'data-confirm="Deactivate grace?' in page
+
+
 def test_an_administrator_keeps_their_own_role(admin: Client, administrator: User) -> None:
     admin.post(f"/administration/roles/{administrator.roles.get().pk}/revoke")
 
