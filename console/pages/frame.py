@@ -40,10 +40,12 @@ class ScopeGroup:
 def frame(request: AnyRequest) -> dict[str, Any]:
     """Context processor. All of it is lazy: a fragment that shows no frame pays for none of it."""
     theme = request.COOKIES.get("theme")
+    groups = SimpleLazyObject(lambda: scope_groups(request))
     return {
         "theme": theme if theme in THEMES else "",
         "places": SimpleLazyObject(lambda: _places(request)),
-        "scope_groups": SimpleLazyObject(lambda: scope_groups(request)),
+        "scope_groups": groups,
+        "scope_count": SimpleLazyObject(lambda: sum(len(one.environments) for one in groups)),
         "troubles": SimpleLazyObject(condition.troubles),
     }
 

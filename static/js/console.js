@@ -73,13 +73,14 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
 });
 
-// A field that narrows a list without asking the server: data-find="selector of the entries".
+// A field that narrows a list without asking the server: data-find="selector of the entries". An entry is found
+// by its text, or by what its data-found says; Enter takes the first.
 document.addEventListener("input", (event) => {
   const selector = event.target.dataset.find;
   if (!selector) return;
   const wanted = event.target.value.trim().toLowerCase();
   for (const entry of document.querySelectorAll(selector)) {
-    entry.hidden = !entry.textContent.toLowerCase().includes(wanted);
+    entry.hidden = !(entry.dataset.found || entry.textContent).toLowerCase().includes(wanted);
   }
 });
 
@@ -92,6 +93,12 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     search.focus();
     search.select();
+    return;
+  }
+  if (event.key === "Enter" && event.target.dataset.find) {
+    event.preventDefault();
+    const entries = [...document.querySelectorAll(event.target.dataset.find)];
+    entries.find((entry) => entry.matches("a, button") && entry.offsetParent)?.click();
     return;
   }
   const panel = event.target.closest(".search, .menu");

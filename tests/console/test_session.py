@@ -138,6 +138,18 @@ def test_a_business_group_stands_below_its_parent(admin: Client, environment: En
     assert [(str(one.organization), one.depth) for one in groups] == [("Acme", 0), ("Aardvarks", 1)]
 
 
+def test_one_of_many_environments_is_found_by_typing(admin: Client, environment: Environment) -> None:
+    few = admin.get("/").content.decode()
+    for number in range(8):
+        make_environment(environment.organization, name=f"Store {number}")
+
+    many = admin.get("/").content.decode()
+
+    assert "Find an environment" not in few
+    assert "Find an environment" in many
+    assert 'data-found="Acme Store 7"' in many
+
+
 def test_the_theme_is_kept_by_the_browser_and_drawn_by_the_server(admin: Client) -> None:
     admin.post("/theme", {"theme": "dark", "next": "/profile"})
 
