@@ -165,7 +165,9 @@ def test_policies_are_reordered_from_the_keyboard_alone(page: Page) -> None:
 
     expect(steps.last).to_contain_text("Basic Authentication")
     expect(down).to_be_focused()
+    expect(page.get_by_role("button", name=re.compile("^(Disable|Remove) "))).to_have_count(0)
     page.get_by_role("button", name="Apply order").click()
+    expect(page.get_by_role("button", name=re.compile("^(Disable|Remove) "))).to_have_count(4)
     expect(page.locator("#toasts")).to_contain_text("The policies run in the new order.")
 
 
