@@ -114,6 +114,10 @@ class TlsContextForm(forms.Form):
         given = super().clean() or self.cleaned_data
         if given.get("source") == "self-signed":
             self._sign(given)
+        elif given.get("source") == "own" and not (given.get("certificate") or given.get("key")):
+            # Trust alone is sound, yet not what was asked for: no API could serve with it.
+            if given.get("trusted_ca") or given.get("skips_validation"):
+                self.add_error("certificate", "Paste the certificate as PEM, or choose its file.")
         elif given.get("source") == "none":
             given["certificate"] = given["key"] = ""
             if not (given.get("trusted_ca") or given.get("skips_validation")):

@@ -161,6 +161,14 @@ def test_the_list_tells_which_certificates_end(place: Place, django_assert_max_n
     assert "New TLS context" in page
 
 
+def test_a_certificate_that_was_announced_is_asked_for_though_trust_would_do(place: Place) -> None:
+    answer = post(place, name="edge", source="own", trusted_ca=CERTIFICATE)
+
+    assert answer.status_code == 422  # type: ignore[attr-defined]
+    assert "Paste the certificate as PEM, or choose its file." in text(answer)
+    assert not TlsContext.objects.exists()
+
+
 def test_the_list_is_searched_by_name_and_paged(place: Place) -> None:
     for number in range(26):
         make_tls_context(place.environment, name=f"edge-{number:02}")
