@@ -17,11 +17,12 @@ class Rest:
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """The response; `.data` is its JSON. "AM/…", "AMX/…" and "PX/…" are in the environment."""
-        text = body if isinstance(body, str) else json.dumps(body)
+        text = body if isinstance(body, str | bytes) else json.dumps(body)
+        raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
         response = self.client.generic(
             method,
             self.address(path),
-            b"" if body is None else text.encode("utf-8", "surrogatepass"),
+            b"" if body is None else raw,
             content_type="application/json",
             headers=self.headers | headers,
         )

@@ -1,7 +1,7 @@
 """Reads JSON bodies within limits, refusing what no column of ours can hold."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from django.conf import settings
@@ -9,6 +9,9 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
 from console.rest.errors import TooLarge
+
+MOST_LEVELS = 100
+TOO_DEEP = f"The body is nested more than {MOST_LEVELS} levels deep."
 
 
 class BoundedJSONParser(JSONParser):
@@ -26,14 +29,39 @@ class BoundedJSONParser(JSONParser):
             raise TooLarge(f"The body has more than {limit} bytes.")
         try:
             found = json.loads(raw, parse_constant=_refuse)
-            json.dumps(found, ensure_ascii=False).encode()
+        except RecursionError as error:
+            raise ParseError(TOO_DEEP) from error
+        except ValueError as error:
+            raise ParseError(f"The body is not JSON: {error}") from error
+        try:
+            if any("\0" in text for text in _texts(found)):
+                raise ParseError("The body holds a NUL character.")
         except UnicodeEncodeError as error:
             raise ParseError("The body holds half of a surrogate pair.") from error
-        except (ValueError, RecursionError) as error:
-            raise ParseError(f"The body is not JSON: {error}") from error
-        if b"\\u0000" in raw:
-            raise ParseError("The body holds a NUL character.")
         return found
+
+
+def _texts(body: Any) -> Iterator[str]:
+    """Every key and every text of the body.
+
+    Raises ParseError where it is nested too deeply, UnicodeEncodeError for half of a surrogate pair.
+    """
+    level = [body]
+    for _ in range(MOST_LEVELS + 1):
+        for value in level:
+            if isinstance(value, str):
+                value.encode()
+                yield value
+        level = [part for value in level for part in _parts(value)]
+        if not level:
+            return
+    raise ParseError(TOO_DEEP)
+
+
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    return value if isinstance(value, list) else []
 
 
 def _refuse(constant: str) -> None:

@@ -42,6 +42,33 @@ def test_a_broken_body_is_400(rest: Rest, body: str) -> None:
     assert answer.data["errors"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+def test_a_nul_is_400_in_every_encoding(rest: Rest, encoding: str) -> None:
+    body = {"spec": {"assetId": "a", "version": "1"}, "endpoint": {"wsdlConfig": {"name": "a\u0000b"}}}
+
+    answer = rest("POST", "AM", json.dumps(body).encode(encoding))
+
+    assert (answer.status_code, answer.data["message"]) == (400, "The body holds a NUL character.")
+
+
+def test_a_backslash_before_u0000_is_no_nul(rest: Rest) -> None:
+    answer = rest("POST", "AM", {"description": "\\u0000"})
+
+    assert answer.data["message"] == "spec: This field is required."
+
+
+@pytest.mark.parametrize(("levels", "status"), [(40, 201), (200, 400), (920, 400), (930, 400)])
+def test_a_body_is_nested_so_far_and_no_further(rest: Rest, levels: int, status: int) -> None:
+    endpoint = '{"uri": "http://backend.test", "wsdlConfig": ' + "[" * levels + "]" * levels + "}"
+    body = f'{{"spec": {{"assetId": "a", "version": "1"}}, "endpoint": {endpoint}}}'
+
+    answer = rest("POST", "AM", body)
+
+    assert answer.status_code == status, answer.data
+    if status == 400:
+        assert answer.data["message"] == "The body is nested more than 100 levels deep."
+
+
 def test_a_body_over_the_limit_is_413(rest: Rest) -> None:
     answer = rest("POST", "AM", json.dumps({"description": "x" * 6_000_000}))
 
