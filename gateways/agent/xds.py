@@ -13,6 +13,7 @@ from typing import Any
 
 from gateways.agent import ir
 from gateways.agent.accesslog import RouteName
+from gateways.agent.bootstrap import RUNTIME
 from gateways.agent.chain import PATH_NOTED, Step, filled, frames, scripts_id
 from gateways.agent.cluster import cluster, cluster_name
 from gateways.agent.listener import listener, probe_listener, route_config_name
@@ -104,7 +105,8 @@ class Compiler:
                 port = one["address"]["socket_address"]["port_value"]
                 manager["route_config"] = self.route_config(port, apis)
         clusters = {name: made for one in apis for name, made in one.clusters.items()}
-        return {"static_resources": {"listeners": listeners, "clusters": list(clusters.values())}}
+        resources = {"listeners": listeners, "clusters": list(clusters.values())}
+        return {"static_resources": resources, "layered_runtime": RUNTIME}
 
     def _routes(self, api: ir.Api, slots: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         takes_everything, scripts = False, scripts_id(slots)

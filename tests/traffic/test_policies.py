@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import yaml
@@ -99,6 +100,17 @@ def test_more_conditions_than_an_ip_rule_leaves_room_for(gateway: Gateway) -> No
 
     assert [one.reason for one in ack.resources if one.name == "crowded"] == [""]
     assert gateway.get("/crowded/x").status_code == 403
+
+
+def test_a_condition_may_be_a_long_expression(gateway: Gateway) -> None:
+    uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    refusing = policy("ip-allowlist", {"ips": ["192.0.2.1"]}, path=f"/customers/{uuid}/orders")
+
+    ack = gateway.apply(api(refusing, name="long"))
+
+    assert [one.reason for one in ack.resources if one.name == "long"] == [""]
+    assert gateway.get(f"/long/customers/{uuid4()}/orders").status_code == 403
+    assert gateway.get("/long/customers/7/orders").status_code == 200
 
 
 def test_access_log_names_the_policy_that_refused(tmp_path: Path) -> None:

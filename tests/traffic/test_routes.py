@@ -1,11 +1,15 @@
 """The path table and the rules of routes, each row through a real Envoy."""
 
+from uuid import uuid4
+
 import pytest
 import yaml
 
 from tests.traffic.gateway import Gateway
 
 pytestmark = pytest.mark.envoy
+
+UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 def api(base: str = "", rule: dict[str, object] | None = None, destination: str = "") -> str:
@@ -126,6 +130,16 @@ def test_attributes_of_a_rule_all_hold(
     gateway.apply(api("/api", rule))
 
     assert gateway.request(method, "/api/a", headers=headers).status_code == status
+
+
+@pytest.mark.parametrize("path", [f"/orders/{UUID}/items/{UUID}", r"/\p{L}+", "/" + "a" * 900])
+def test_a_long_expression_is_served(gateway: Gateway, path: str) -> None:
+    ack = gateway.apply(api(rule={"path": path}))
+
+    assert [one.reason for one in ack.resources] == [""]
+    assert gateway.get("/nothing/of/the/kind").status_code == 404
+    if path.startswith("/orders"):
+        assert gateway.get(f"/orders/{uuid4()}/items/{uuid4()}").status_code == 200
 
 
 def test_any_rule_is_enough(gateway: Gateway) -> None:

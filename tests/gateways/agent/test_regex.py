@@ -9,6 +9,11 @@ def test_what_re2_refuses_is_refused(expression: str) -> None:
         regex.check(expression)
 
 
+def test_what_becomes_too_large_is_refused() -> None:
+    with pytest.raises(regex.BadRegex, match="too large"):
+        regex.check(r"(\p{L}{50})+")
+
+
 @pytest.mark.parametrize(
     ("expression", "matching", "other"),
     [
