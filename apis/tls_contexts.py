@@ -178,7 +178,11 @@ def _pair(context: TlsContext, draft: TlsContextDraft) -> Iterator[Problem]:
         elif len(text) > MOST_PEM:
             missing = True
             yield Problem(field, f"The {words} is longer than {MOST_PEM} characters.")
-    if missing or not (found := tls.mismatch(draft.certificate, draft.key)):
+    if missing:
+        return
+    if (found := tls.mismatch(draft.certificate, draft.key)) is None:
+        if reason := tls.unusable(draft.key, draft.ciphers, draft.max_version):
+            yield Problem("ciphers", f"{reason[0].upper()}{reason[1:]}.")
         return
     part, reason = found
     if part == "crt":

@@ -44,6 +44,7 @@ WEAK_CIPHERS = (
     "TLS_PSK_WITH_AES_256_CBC_SHA",
 )
 """What Envoy takes besides, for clients that know no better; TLS 1.0 and 1.1 have no others."""
+_OF_TLS_1_0 = frozenset(cipher for cipher in WEAK_CIPHERS if cipher.endswith("_CBC_SHA"))
 CIPHERS = (*TLS_1_3_CIPHERS, *DEFAULT_CIPHERS, *WEAK_CIPHERS)
 CURVES = ("secp256r1", "secp384r1", "secp521r1")
 
@@ -83,6 +84,26 @@ def mismatch(crt: str, key: str) -> tuple[Literal["crt", "key"], str] | None:
     if own > 1:
         return "crt", f"has the one of the key at place {own}; put it first, its issuers after it"
     return None
+
+
+def unusable(key: str, ciphers: tuple[str, ...], max_version: str) -> str | None:
+    """Why no client could connect: TLS 1.3 has suites for every key, older versions have those that are
+    made for a key of its kind. The key is a sound one.
+    """
+    if max_version >= "1.3":
+        return None
+    kind = "RSA" if isinstance(load_pem_private_key(key.encode(), None), rsa.RSAPrivateKey) else "ECDSA"
+    prefixes = ("TLS_RSA_", "TLS_ECDHE_RSA_") if kind == "RSA" else ("TLS_ECDHE_ECDSA_",)
+    is_old = max_version < "1.2"
+
+    def fits(cipher: str) -> bool:
+        return cipher.startswith(prefixes) and not (is_old and cipher not in _OF_TLS_1_0)
+
+    chosen = [cipher for cipher in ciphers if cipher not in TLS_1_3_CIPHERS] or DEFAULT_CIPHERS
+    if any(map(fits, chosen)):
+        return None
+    remedy = f"TLS_ECDHE_{kind}_WITH_AES_128_{'CBC_SHA' if is_old else 'GCM_SHA256'}"
+    return f"none of the cipher suites fits an {kind} key up to TLS {max_version}; use {remedy}"
 
 
 def _weakness(key: PrivateKeyTypes) -> str | None:
@@ -147,6 +168,9 @@ class InboundConfig(TlsConfig):
             raise ValueError("certificate is missing; give its key and crt as PEM")
         if self.require_client_certificate and not self.trusted_ca:
             raise ValueError("requireClientCertificate needs trustedCA")
+        maximum = self.maxversion or ir.InboundTls.max_version
+        if reason := unusable(self.certificate.key, self.ciphers, maximum):
+            raise ValueError(reason)
         return self
 
     def to_ir(self) -> ir.InboundTls:

@@ -102,6 +102,11 @@ def test_one_text_may_hold_both_and_keeps_the_key_apart(actor: User, environment
         ({"min_version": "2"}, "min_version", '"2" is not a version of TLS'),
         ({"alpn": ("h3",)}, "alpn", '"h3" is not a protocol'),
         ({"ciphers": ("TLS_AES",)}, "ciphers", '"TLS_AES" is not a cipher suite'),
+        (
+            {"ciphers": ("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",), "max_version": "1.2"},
+            "ciphers",
+            "None of the cipher suites fits an ECDSA key up to TLS 1.2",
+        ),
     ],
 )
 def test_bad_fields_are_refused_with_the_remedy(

@@ -54,6 +54,22 @@ def test_what_envoy_would_not_serve_with_is_named(crt: str, key: str, part: str,
         ({"ciphers": ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA257"]}, "did you mean"),
         ({"requireClientCertificate": True}, "needs trustedCA"),
         ({"trustedCA": "hello"}, "is not a PEM certificate"),
+        (
+            {"maxversion": "1.2", "ciphers": ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]},
+            "fits an ECDSA key up to TLS 1.2; use TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        ),
+        (
+            {"minversion": "1.0", "maxversion": "1.1"},
+            "fits an ECDSA key up to TLS 1.1; use TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+        ),
+        (
+            {
+                "minversion": "1.1",
+                "maxversion": "1.1",
+                "ciphers": ["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"],
+            },
+            "up to TLS 1.1",
+        ),
     ],
 )
 def test_a_configuration_that_lets_nobody_in_is_refused(fields: dict[str, object], words: str) -> None:
@@ -61,3 +77,26 @@ def test_a_configuration_that_lets_nobody_in_is_refused(fields: dict[str, object
         tls.InboundConfig.model_validate({"certificate": PAIR, **fields})
 
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"maxversion": "1.2"},
+        {"maxversion": "1.2", "ciphers": ["TLS_AES_128_GCM_SHA256"]},
+        {"maxversion": "1.2", "ciphers": ["TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA"]},
+        {"minversion": "1.0", "maxversion": "1.1", "ciphers": ["TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA"]},
+        {"ciphers": ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]},
+    ],
+)
+def test_a_configuration_that_some_client_can_use_is_taken(fields: dict[str, object]) -> None:
+    tls.InboundConfig.model_validate({"certificate": PAIR, **fields})
+
+
+def test_cipher_suites_fit_an_rsa_key_by_its_name() -> None:
+    key = pem(rsa.generate_private_key(65537, 2048))
+
+    assert tls.unusable(key, ("TLS_RSA_WITH_AES_128_CBC_SHA",), "1.1") is None
+    assert tls.unusable(key, ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",), "1.2") == (
+        "none of the cipher suites fits an RSA key up to TLS 1.2; use TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+    )
