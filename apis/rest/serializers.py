@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers as s
 
 from apis.models import Asset
+from apis.rest.strict import StrictSerializer
 from console.rest.fields import OneOf
 
 ASSET_TYPES = {
@@ -69,7 +70,7 @@ class EndpointBody(s.Serializer[Any]):
     tlsContexts = TlsContextsBody(required=False, allow_null=True)
 
 
-class RulesBody(s.Serializer[Any]):
+class RulesBody(StrictSerializer):
     path = s.CharField(required=False, allow_blank=True, allow_null=True)
     methods = s.CharField(required=False, allow_blank=True, allow_null=True)
     host = s.CharField(required=False, allow_blank=True, allow_null=True)
@@ -264,7 +265,7 @@ class UpstreamList(s.Serializer[Any]):
     upstreams = UpstreamShape(many=True)
 
 
-class ConditionBody(s.Serializer[Any]):
+class ConditionBody(StrictSerializer):
     methodRegex = s.CharField(required=False, allow_blank=True, allow_null=True)
     uriTemplateRegex = s.CharField(required=False, allow_blank=True, allow_null=True)
 

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers as s
 
 from apis.models import TlsContext
+from apis.rest.strict import StrictSerializer
 from apis.tls_contexts import ALPN
 from console.rest.fields import OneOf
 
@@ -14,19 +15,20 @@ VERSIONS = {f"TLSv{value}".removesuffix(".0"): value for value in TlsContext.Ver
 VERSION_CHOICES = [(word, word) for word in VERSIONS]
 
 
-class InboundSettings(s.Serializer[Any]):
+class InboundSettings(StrictSerializer):
     enableClientCertValidation = s.BooleanField(required=False)
 
 
-class OutboundSettings(s.Serializer[Any]):
+class OutboundSettings(StrictSerializer):
     skipServerCertValidation = s.BooleanField(
         required=False, help_text="Take upstreams whatever their certificate says."
     )
 
 
-class TlsContextPatch(s.Serializer[Any]):
+class TlsContextPatch(StrictSerializer):
     """Every field may be left out; what is left out stays."""
 
+    also_known = ("id", "secretGroupId", "subject", "names", "fingerprint", "expirationDate", "audit")
     name = s.CharField(max_length=120, required=False)
     target = OneOf(["FlexGateway"], required=False)
     certificate = s.CharField(
@@ -41,7 +43,9 @@ class TlsContextPatch(s.Serializer[Any]):
     minTlsVersion = OneOf(VERSION_CHOICES, required=False)
     maxTlsVersion = OneOf(VERSION_CHOICES, required=False)
     alpnProtocols = s.ListField(child=OneOf(list(ALPN)), required=False)
-    cipherSuites = s.ListField(child=s.CharField(), required=False)
+    cipherSuites = s.ListField(
+        child=s.CharField(max_length=60), required=False, help_text="Empty: those that are safe today."
+    )
     inboundSettings = InboundSettings(required=False)
     outboundSettings = OutboundSettings(required=False)
 

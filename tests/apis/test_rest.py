@@ -195,6 +195,10 @@ class TestInstances:
         [
             ({"deployment": {"expectedStatus": "deployed"}}, "deployment.targetId"),
             ({"routing": [{"label": "all"}]}, "routing.0.upstreams"),
+            (
+                {"routing": [{"rules": {"method": "GET"}, "upstreams": [{"uri": "http://a"}]}]},
+                'routing.0.rules.method: There is no such field; did you mean "methods"?',
+            ),
             ({"routing": [{"upstreams": [{"weight": 100}]}]}, "routing.0.upstreams.0.uri"),
         ],
     )
@@ -490,6 +494,10 @@ class TestPolicies:
             ),
             ({"pointcutData": [{"methodRegex": "("}]}, "pointcutData.0.methodRegex"),
             ({"pointcutData": [None]}, "pointcutData.0: This field may not be null."),
+            (
+                {"pointcutData": [{"uriTemplate": "/a"}]},
+                'pointcutData.0.uriTemplate: There is no such field; did you mean "uriTemplateRegex"?',
+            ),
             ({"groupId": "11111111-1111-1111-1111-111111111111"}, "holds no policies"),
             ({"upstreamIds": ["a"]}, "Outbound"),
         ],

@@ -178,3 +178,38 @@ def test_an_upstreams_context_that_is_not_here_is_refused(rest: Rest, environmen
 
     assert answer.status_code == 400
     assert "routing.0.upstreams.0.tlsContext: Sandbox has no TLS context" in answer.data["message"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"trustedCa": "x"}, 'trustedCa: There is no such field; did you mean "trustedCA"?'),
+        (
+            {"inboundSettings": {"enableClientCertificateValidation": True}},
+            "inboundSettings.enableClientCertificateValidation: There is no such field; "
+            'did you mean "enableClientCertValidation"?',
+        ),
+    ],
+)
+def test_a_misspelt_field_is_refused(
+    rest: Rest, environment: Environment, fields: dict[str, Any], message: str
+) -> None:
+    answer = rest("POST", path(environment), {**BODY, **fields})
+
+    assert (answer.status_code, answer.data["message"]) == (400, message)
+    assert not TlsContext.objects.exists()
+
+
+def test_an_answer_may_be_sent_back(rest: Rest, environment: Environment) -> None:
+    made = rest("POST", path(environment), BODY)
+
+    answer = rest("PATCH", path(environment, made.data["id"]), {**made.data, "name": "other"})
+
+    assert (answer.status_code, answer.data["name"]) == (200, "other")
+
+
+def test_a_key_in_another_field_is_not_repeated(rest: Rest, environment: Environment) -> None:
+    answer = rest("POST", path(environment), {**BODY, "cipherSuites": [KEY]})
+
+    assert answer.status_code == 400
+    assert KEY.splitlines()[1] not in answer.content.decode()
