@@ -125,6 +125,8 @@ class InstancePatch(s.Serializer[Any]):
 
 
 class InstanceBody(InstancePatch):
+    """It needs `spec`, and an upstream in `endpoint.uri` or `routing`."""
+
     spec = SpecBody(
         help_text="An asset that does not exist yet is made, since there is no Exchange to take it from."
     )
@@ -282,6 +284,8 @@ class PolicyPatch(s.Serializer[Any]):
 
 
 class PolicyBody(PolicyPatch):
+    """`assetId` or `policyTemplateId` names the policy, `configurationData` is what its template asks for."""
+
     policyTemplateId = s.CharField(required=False, allow_null=True, help_text="Instead of assetId.")
     groupId = s.UUIDField(required=False, allow_null=True)
     assetId = s.CharField(required=False, allow_null=True)

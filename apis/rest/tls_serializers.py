@@ -51,6 +51,8 @@ class TlsContextPatch(StrictSerializer):
 
 
 class TlsContextBody(TlsContextPatch):
+    """The key may stand in `certificate` too; the answer shows what else is left out."""
+
     name = s.CharField(max_length=120)
 
 
@@ -59,8 +61,8 @@ class TlsContextShape(s.Serializer[Any]):
     secretGroupId = s.UUIDField(help_text="The environment's id: each has one group.")
     name = s.CharField()
     target = s.CharField()
-    certificate = s.CharField()
-    trustedCA = s.CharField()
+    certificate = s.CharField(allow_blank=True)
+    trustedCA = s.CharField(allow_blank=True, help_text='"" when none is trusted.')
     subject = s.CharField(allow_null=True)
     names = s.ListField(child=s.CharField(), help_text="Hosts and addresses that the certificate is for.")
     fingerprint = s.CharField(allow_null=True, help_text="SHA-256, hex.")

@@ -1,8 +1,11 @@
 """TLS contexts over REST, and instances that serve with them."""
 
+import json
 from typing import Any
 
+import jsonschema
 import pytest
+from django.test import Client
 
 from apis.certificates import self_signed
 from apis.models import ApiInstance, TlsContext
@@ -206,6 +209,17 @@ def test_an_answer_may_be_sent_back(rest: Rest, environment: Environment) -> Non
     answer = rest("PATCH", path(environment, made.data["id"]), {**made.data, "name": "other"})
 
     assert (answer.status_code, answer.data["name"]) == (200, "other")
+
+
+def test_the_schema_describes_the_answer(rest: Rest, environment: Environment) -> None:
+    made = rest("POST", path(environment), BODY)
+    found = json.loads(Client().get("/api/schema", headers={"Accept": "application/json"}).content)
+    schemas = found["components"]["schemas"]
+
+    jsonschema.validate(made.data, schemas["TlsContextShape"] | {"components": {"schemas": schemas}})
+
+    assert schemas["TlsContextBody"]["required"] == ["name"]
+    assert "left out" not in schemas["InstanceBody"].get("description", "")
 
 
 def test_a_key_in_another_field_is_not_repeated(rest: Rest, environment: Environment) -> None:
