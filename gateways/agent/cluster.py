@@ -2,27 +2,17 @@
 
 import hashlib
 import ipaddress
-import ssl
-from functools import cache
-from pathlib import Path
 from typing import Any
-
-import certifi
 
 from gateways.agent import ir
 from gateways.agent.settings import Proxying
+from gateways.agent.trusted_cas import system_ca
 from policies.contract import TYPE_URL
 
 CONNECT_SECONDS = 5
 MOST_REQUESTS = 65_536
 """Envoy's own limit of 1024 pending requests would answer 503 where the upstream is only slow."""
 
-_BUNDLES = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-)
 _TLS = TYPE_URL + "envoy.extensions.transport_sockets.tls.v3."
 
 
@@ -95,13 +85,6 @@ def is_ip(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-@cache
-def system_ca() -> str:
-    """The file of the CAs that this machine trusts, certifi's where it has none."""
-    known = (ssl.get_default_verify_paths().cafile, *_BUNDLES)
-    return next((path for path in known if path and Path(path).is_file()), certifi.where())
 
 
 def _protocol(upstream: ir.Upstream, idle_seconds: float) -> dict[str, Any]:

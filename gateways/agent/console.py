@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from gateways.agent.protocol import CONSOLE, Ack, Heartbeat, HeartbeatAnswer
 from gateways.agent.registration import Registration
 from gateways.agent.trust import Signer
+from gateways.agent.trusted_cas import client_context
 
 TIMEOUT = httpx.Timeout(30, connect=5)
 M = TypeVar("M", bound=BaseModel)
@@ -60,7 +61,7 @@ class Console:
         try:
             response = self._http.request(method, self.url + path, content=body, headers=headers)
         except httpx.HTTPError as error:
-            raise Unreachable(f"{self.url} does not answer: {error or type(error).__name__}") from error
+            raise Unreachable(f"{self.url} does not answer: {reason(error)}") from error
         if response.is_success:
             return response
         message = refusal(response)
@@ -70,8 +71,19 @@ class Console:
 
 
 def http_client(url: str, proxy: str | None = None) -> httpx.Client:
-    """A client for this address; proxies from the environment are not asked for this machine's own."""
-    return httpx.Client(timeout=TIMEOUT, proxy=proxy, trust_env=not is_loopback(url))
+    """A client for this address; proxies from the environment are not asked for this machine's own.
+
+    Raises ValueError for a proxy's address that is none.
+    """
+    return httpx.Client(timeout=TIMEOUT, proxy=proxy, trust_env=not is_loopback(url), verify=client_context())
+
+
+def reason(error: Exception) -> str:
+    """Why a request got no answer, and what to do where that is not plain."""
+    said = str(error) or type(error).__name__
+    if "CERTIFICATE_VERIFY_FAILED" not in said or "mismatch" in said:
+        return said
+    return f"{said}; name the PEM file of the CA that signed its certificate in SSL_CERT_FILE"
 
 
 def is_loopback(url: str) -> bool:

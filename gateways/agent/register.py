@@ -11,7 +11,7 @@ import httpx
 from pydantic import ValidationError
 
 from gateways.agent import registration, trust
-from gateways.agent.console import http_client, refusal
+from gateways.agent.console import http_client, reason, refusal
 from gateways.agent.protocol import RegistrationAnswer, RegistrationRequest
 from gateways.agent.registration import BadRegistration, Registration
 
@@ -180,8 +180,8 @@ def _post(
         response = http.post(url, json=body, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Failed(
-            f"the console at {url} does not answer ({error}). Check --anypoint-url, and that this machine "
-            "can reach it"
+            f"the console at {url} does not answer ({reason(error)}). Check --anypoint-url, and that this "
+            "machine can reach it"
         ) from error
     if response.is_redirect:
         raise Failed(f"{url} redirects to {response.headers['Location']}: use that address as --anypoint-url")

@@ -1,6 +1,9 @@
 """`gatewright registration`: what it writes, and what it says when it cannot."""
 
 import json
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +18,9 @@ from gateways.agent import registration
 from gateways.models import Gateway, RegistrationToken
 from tests.factories import make_environment, make_role, make_user
 from tests.gateways.agent_process import run
+from tests.traffic.certificates import self_signed
 from tests.traffic.gateway import free_port
+from tests.traffic.upstream import EchoServer, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -101,6 +106,32 @@ def test_console_that_is_away_is_named(tmp_path: Path) -> None:
     assert url in done.stderr
     assert "does not answer" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@contextmanager
+def encrypted_echo(folder: Path) -> Iterator[str]:
+    """Its address; its certificate is in the folder's ca.pem."""
+    pair = self_signed("127.0.0.1")
+    (folder / "ca.pem").write_text(pair["crt"])
+    (folder / "both.pem").write_text(pair["crt"] + pair["key"])
+    server, context = EchoServer("secure"), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "both.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with serving(server):
+        yield server.url.replace("http:", "https:")
+
+
+def test_a_console_of_an_unknown_ca_is_told_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with encrypted_echo(tmp_path) as url:
+        create = ["registration", "create", "--token=t", f"--anypoint-url={url}"]
+        unknown = run(*create, f"--output-directory={tmp_path}", "edge")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        known = run(*create, f"--output-directory={tmp_path}", "edge")
+
+    assert "SSL_CERT_FILE" in unknown.stderr
+    assert "the console answered what this version cannot read" in known.stderr
 
 
 def test_split_keeps_the_keys_apart(live_server: LiveServer, tmp_path: Path, token: str) -> None:
