@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
 
 import httpx
 from pydantic import ValidationError
@@ -16,6 +18,8 @@ from gateways.agent.protocol import RegistrationAnswer, RegistrationRequest
 from gateways.agent.registration import BadRegistration, Registration
 
 DEFAULT_CONSOLE_URL = "http://localhost:8000"
+
+EXAMPLE_ID = "9d8e6b7a-5c4d-4e3f-8a2b-1c0d9e8f7a6b"
 
 
 class Failed(Exception):
@@ -79,12 +83,12 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 def create(arguments: argparse.Namespace) -> Registration:
     """Register a gateway and write its file. Raises Failed or BadRegistration; then nothing is written."""
-    url = arguments.anypoint_url.rstrip("/")
+    url = _console_url(arguments.anypoint_url)
     names = [registration.FILE_NAME] + ([registration.KEYS_FILE_NAME] if arguments.split else [])
     pair = trust.key_pair()
     with (
         registration.NewFiles(arguments.output_directory, names) as files,
-        http_client(url, arguments.https_proxy) as http,
+        _client(url, arguments.https_proxy) as http,
     ):
         request = RegistrationRequest(
             token=arguments.token or _token(http, url, arguments),
@@ -116,9 +120,11 @@ def _create(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"gatewright: {error}\n")
         return 1
     file = arguments.output_directory / registration.FILE_NAME
+    keys = arguments.output_directory / registration.KEYS_FILE_NAME
+    wrote, it, both = (f"{file} and {keys}", keys, "both") if arguments.split else (file, "it", "it")
     sys.stdout.write(
         f"Registered the gateway {made.name} ({made.gateway_id}).\n"
-        f"Wrote {file}: it holds the gateway's key. Keep it safe; copy it to start more replicas.\n"
+        f"Wrote {wrote}: {it} holds the gateway's key. Keep it safe; copy {both} to start more replicas.\n"
         f"Start it: gatewright run --registration {file}\n"
     )
     return 0
@@ -142,6 +148,24 @@ def _inspect(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _console_url(text: str) -> str:
+    try:
+        is_one = urlsplit(text).scheme in ("http", "https") and urlsplit(text).hostname
+    except ValueError:
+        is_one = None
+    if not is_one:
+        raise Failed(f'"{text}" is not a console\'s address: write --anypoint-url with http:// or https://')
+    return text.rstrip("/")
+
+
+def _client(url: str, proxy: str | None) -> httpx.Client:
+    try:
+        return http_client(url, proxy)
+    except ValueError as error:
+        text = f"--https-proxy or HTTPS_PROXY names no proxy ({error}); write http://host:port"
+        raise Failed(text) from error
+
+
 def _answer(body: dict[str, Any]) -> RegistrationAnswer:
     try:
         return RegistrationAnswer.model_validate(body)
@@ -153,10 +177,13 @@ def _token(http: httpx.Client, url: str, arguments: argparse.Namespace) -> str:
     """A registration token asked for with a user's or an app's credentials."""
     if not (arguments.organization and arguments.environment):
         raise Failed("give --token, or credentials with both --organization and --environment")
+    for flag in ("organization", "environment"):
+        if not _is_id(found := getattr(arguments, flag)):
+            raise Failed(f'--{flag} "{found}" is not an id, such as {EXAMPLE_ID}')
     bearer = _bearer(http, url, arguments)
     path = f"organizations/{arguments.organization}/environments/{arguments.environment}/gatewaytokens"
     headers = {"Authorization": f"Bearer {bearer}"}
-    return str(_post(http, f"{url}/standalone/api/v1/{path}", {}, headers)["registrationToken"])
+    return _field(_post(http, f"{url}/standalone/api/v1/{path}", {}, headers), "registrationToken", url)
 
 
 def _bearer(http: httpx.Client, url: str, arguments: argparse.Namespace) -> str:
@@ -166,11 +193,25 @@ def _bearer(http: httpx.Client, url: str, arguments: argparse.Namespace) -> str:
             "client_id": arguments.client_id,
             "client_secret": arguments.client_secret,
         }
-        return str(_post(http, f"{url}/accounts/api/v2/oauth2/token", grant)["access_token"])
+        return _field(_post(http, f"{url}/accounts/api/v2/oauth2/token", grant), "access_token", url)
     if arguments.username and arguments.password:
         login = {"username": arguments.username, "password": arguments.password}
-        return str(_post(http, f"{url}/accounts/login", login)["access_token"])
+        return _field(_post(http, f"{url}/accounts/login", login), "access_token", url)
     raise Failed("give --token, or --client-id and --client-secret, or --username and --password")
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _field(answer: dict[str, Any], name: str, url: str) -> str:
+    if not isinstance(found := answer.get(name), str):
+        raise Failed(f"{url} did not answer as a Gatewright console does")
+    return found
 
 
 def _post(
@@ -180,8 +221,8 @@ def _post(
         response = http.post(url, json=body, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Failed(
-            f"the console at {url} does not answer ({reason(error)}). Check --anypoint-url, and that this "
-            "machine can reach it"
+            f"the console at {url} does not answer ({reason(error)}). Check --anypoint-url, --https-proxy, "
+            "and that this machine can reach it"
         ) from error
     if response.is_redirect:
         raise Failed(f"{url} redirects to {response.headers['Location']}: use that address as --anypoint-url")

@@ -103,6 +103,8 @@ class NewFiles:
     def __enter__(self) -> "NewFiles":
         try:
             for path in self._paths:
+                if path.parent.exists() and not path.parent.is_dir():
+                    raise BadRegistration(f"{path.parent} is not a folder. Name another --output-directory")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
                 self._made.append(path)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import yaml
@@ -20,7 +21,7 @@ from tests.factories import make_environment, make_role, make_user
 from tests.gateways.agent_process import run
 from tests.traffic.certificates import self_signed
 from tests.traffic.gateway import free_port
-from tests.traffic.upstream import EchoServer, serving
+from tests.traffic.upstream import EchoServer, echo, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -108,6 +109,44 @@ def test_console_that_is_away_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--anypoint-url=http://[::1", "--anypoint-url"),
+        ("--anypoint-url=localhost:8000", "http:// or https://"),
+        ("--anypoint-url=", "http:// or https://"),
+        ("--https-proxy=nonsense", "--https-proxy"),
+    ],
+)
+def test_an_address_that_is_none_is_named(tmp_path: Path, flag: str, words: str) -> None:
+    done = run("registration", "create", "--token=t", flag, f"--output-directory={tmp_path}", "edge")
+
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_instead_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    done = run("registration", "create", "--token=t", f"--output-directory={tmp_path / 'file'}", "edge")
+
+    assert f"{tmp_path / 'file'} is not a folder" in done.stderr
+
+
+def test_another_server_is_no_console(tmp_path: Path) -> None:
+    with echo() as server:
+        scope = [f"--{name}={uuid4()}" for name in ("organization", "environment")]
+        flags = ["--username=a", "--password=b", *scope]
+        url = f"--anypoint-url={server.url}"
+        done = run("registration", "create", url, *flags, f"--output-directory={tmp_path}", "edge")
+
+    assert done.returncode == 1
+    assert "did not answer as a Gatewright console does" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @contextmanager
 def encrypted_echo(folder: Path) -> Iterator[str]:
     """Its address; its certificate is in the folder's ca.pem."""
@@ -134,6 +173,12 @@ def test_a_console_of_an_unknown_ca_is_told_with_the_remedy(
     assert "the console answered what this version cannot read" in known.stderr
 
 
+def test_split_names_both_files(live_server: LiveServer, tmp_path: Path, token: str) -> None:
+    _, said = create(live_server, tmp_path, f"--token={token}", "--split=true")
+
+    assert f"{tmp_path / 'certificate.yaml'} holds the gateway's key" in " ".join(said.split())
+
+
 def test_split_keeps_the_keys_apart(live_server: LiveServer, tmp_path: Path, token: str) -> None:
     create(live_server, tmp_path, f"--token={token}", "--split=true")
 
@@ -157,6 +202,15 @@ def test_missing_credentials_are_asked_for(live_server: LiveServer, tmp_path: Pa
 
     assert code == 1
     assert "give --token" in said
+
+
+def test_an_environments_name_is_no_id(live_server: LiveServer, tmp_path: Path) -> None:
+    scope = [f"--organization={uuid4()}", "--environment=Sandbox"]
+
+    code, said = create(live_server, tmp_path, "--username=ada", "--password=x", *scope, "edge")
+
+    assert code == 1
+    assert '--environment "Sandbox" is not an id' in said
 
 
 def test_inspect_shows_no_key(live_server: LiveServer, tmp_path: Path, token: str) -> None:
