@@ -1,6 +1,6 @@
 """From an API's inline services or its `route` bindings to its routes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import Field, ValidationError, field_validator
@@ -67,10 +67,10 @@ class Services:
 
     def _tls(self, service: r.Service) -> ir.OutboundTls:
         found = ir.OutboundTls()
-        for binding in self.bindings.get(service.key, ()):
-            if binding.spec.policy_ref.name not in tls.OUTBOUND:
-                message = f'policy "{binding.spec.policy_ref.name}" cannot be applied to a Service yet'
-                raise Faulty(fault(binding, ("spec", "policyRef", "name"), message))
+        bindings = self.bindings.get(service.key, ())
+        if faults := unfit_for_service(bindings):
+            raise Faulty(*faults)
+        for binding in bindings:
             if not service.spec.address.startswith("https:"):
                 message = f"Service {service.metadata.name} is not https; change its address"
                 raise Faulty(fault(binding, ("spec", "targetRef", "name"), message))
@@ -79,6 +79,19 @@ class Services:
             except ValidationError as error:
                 raise Faulty(*config_faults(binding, ("spec", "config"), error)) from None
         return found
+
+
+def unfit_for_service(bindings: Iterable[r.PolicyBinding]) -> list[Fault]:
+    """What says that these bindings, of one Service, do not work there."""
+    return [
+        fault(
+            binding,
+            ("spec", "policyRef", "name"),
+            f'policy "{binding.spec.policy_ref.name}" cannot be applied to a Service yet',
+        )
+        for binding in bindings
+        if binding.spec.policy_ref.name not in tls.OUTBOUND
+    ]
 
 
 def inline_routes(api: r.ApiInstance) -> Iterator[ir.Route]:

@@ -15,7 +15,16 @@ from gateways.agent import advice, configuration, ir, tls
 from gateways.agent import resources as r
 from gateways.agent.addresses import BadAddress, listener_address
 from gateways.agent.faults import Fault, Faulty, Path, did_you_mean, fault
-from gateways.agent.routing import ROUTE, Answer, Services, bound_route, config_faults, inline_routes, rules
+from gateways.agent.routing import (
+    ROUTE,
+    Answer,
+    Services,
+    bound_route,
+    config_faults,
+    inline_routes,
+    rules,
+    unfit_for_service,
+)
 from gateways.agent.taken import Taken
 from policies.catalog import UnknownPolicy, find
 
@@ -112,7 +121,8 @@ def translate(resources: Sequence[r.AnyResource], memory: Memory | None = None) 
     memory.known = known
     settings, faults = configuration.read(resources)
     faults += advice.warnings(resources)
-    return Translation(replace(settings, apis=tuple(apis)), refused, (*index.faults, *faults))
+    told = dict.fromkeys((*index.faults, *faults))
+    return Translation(replace(settings, apis=tuple(apis)), refused, tuple(told))
 
 
 def _learned(key: Key, index: _Index, tls_of_ports: Mapping[int, ir.InboundTls]) -> _Known:
@@ -168,6 +178,8 @@ def _bind(index: _Index, binding: r.PolicyBinding) -> None:
         return
     key = ref.namespace or binding.metadata.namespace, ref.name
     known = index.services if ref.kind == "Service" else index.apis
+    if ref.kind == "Service":
+        index.faults += unfit_for_service([binding])
     if key not in known:
         index.miss(binding, ("spec", "targetRef", "name"), ref.kind, key)
     else:

@@ -207,6 +207,38 @@ def test_faulty_configuration(folder: Path, capsys: pytest.CaptureFixture[str], 
     assert said in lines[0]
 
 
+@pytest.mark.parametrize("is_used", [False, True])
+def test_every_policy_on_a_service_is_told_once(
+    folder: Path, capsys: pytest.CaptureFixture[str], is_used: bool
+) -> None:
+    version = "apiVersion: gateway.mulesoft.com/v1alpha1"
+    target = "targetRef: {kind: Service, name: erp}"
+    documents = [
+        f"{version}\nkind: Service\nmetadata: {{name: erp}}\nspec: {{address: http://10.0.0.1}}",
+        *(
+            f"{version}\nkind: PolicyBinding\nmetadata: {{name: {name}}}\n"
+            f"spec: {{{target}, policyRef: {{name: {name}-flex}}}}"
+            for name in ("idle-timeout", "circuit-breaker")
+        ),
+    ]
+    if is_used:
+        ref = "targetRef: {name: a}, policyRef: {name: route}, config: {destinationRef: {name: erp}}"
+        documents += [
+            f"{version}\nkind: ApiInstance\nmetadata: {{name: a}}\nspec: {{address: http://0.0.0.0:8081}}",
+            f"{version}\nkind: PolicyBinding\nmetadata: {{name: to-erp}}\nspec: {{{ref}}}",
+        ]
+
+    code, lines = validate(capsys, folder, "\n---\n".join(documents))
+
+    told = [line for line in lines if "cannot be applied to a Service yet" in line]
+    assert code == 1
+    assert [line.split(": ")[1] for line in told] == [
+        "PolicyBinding idle-timeout",
+        "PolicyBinding circuit-breaker",
+    ]
+    assert ("ApiInstance a: would not be served" in "".join(lines)) == is_used
+
+
 def test_warnings_do_not_fail(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     others = "---\napiVersion: v1\nkind: ConfigMap\n"
     text = SOUND.replace("0.0.0.0", "127.0.0.1").replace("http://127.0.0.1:9000", "https://a.example/v1")
