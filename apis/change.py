@@ -18,6 +18,8 @@ from apis.models import ApiInstance, Asset, Route, RouteUpstream, Upstream
 from apis.policies import (
     apply_policy,
     edit_policy,
+    lock_policy,
+    move_policy,
     policy_faults,
     remove_policy,
     reorder_policies,
@@ -34,6 +36,8 @@ __all__ = [
     "deploy_api",
     "edit_api",
     "edit_policy",
+    "lock_policy",
+    "move_policy",
     "policy_faults",
     "remove_policy",
     "reorder_policies",
@@ -81,8 +85,8 @@ def create_api(actor: User, environment: Environment, draft: ApiDraft, deploy: b
 @transaction.atomic
 def edit_api(actor: User, api: ApiInstance, draft: ApiDraft) -> ApiInstance:
     """Make the API what the draft says; when it is deployed, on the gateway too, or on both of a move."""
+    ledger.lock(api.gateway, draft.gateway, api=api)
     before_gateway = api.gateway
-    ledger.lock(before_gateway, draft.gateway, api=api)
     api.environment.organization.lock()
     check(api.environment, draft, api)
     if api.is_deployed and draft.gateway is None:
@@ -115,10 +119,10 @@ def delete_api(actor: User, api: ApiInstance) -> None:
 @transaction.atomic
 def deploy_api(actor: User, api: ApiInstance, gateway: Gateway | None = None) -> ApiInstance:
     """Run the API on this gateway, or on the one it has; on repeat it is pushed again."""
+    ledger.lock(api.gateway, gateway, api=api)
     before_gateway, goal = api.gateway, gateway or api.gateway
     if goal is None:
         raise ValidationError({"gateway": [NO_GATEWAY]})
-    ledger.lock(before_gateway, goal, api=api)
     before = ledger.facts(api)
     left = before_gateway if api.is_deployed else None
     check(api.environment, replace(draft_of(api), gateway=goal), api)

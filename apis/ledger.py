@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
 from django.db.models import QuerySet
 from django.http import Http404
@@ -27,7 +28,8 @@ _RAISE = """
 
 def lock(*gateways: Gateway | None, api: ApiInstance | None = None) -> None:
     """Let one change at a time at these gateways, so that two cannot take one base path together, and at
-    this API, which may have no gateway; whether it is deployed is read anew, since others change that.
+    this API, which may have no gateway. Its row is read anew, since others change it.
+
     Raises Http404 when it was deleted meanwhile: saving it would bring it back.
     """
     ids = {gateway.pk for gateway in gateways if gateway is not None}
@@ -37,7 +39,20 @@ def lock(*gateways: Gateway | None, api: ApiInstance | None = None) -> None:
     row = ApiInstance.objects.select_for_update(no_key=True).filter(pk=api.pk).first()
     if row is None:
         raise Http404(f"API {api.pk} not found.")
-    api.is_deployed = row.is_deployed
+    if gateways and row.gateway_id and row.gateway_id not in ids:
+        _lock_new_gateway(row, row.gateway_id)
+    for field in ApiInstance._meta.concrete_fields:
+        setattr(api, field.attname, getattr(row, field.attname))
+
+
+def _lock_new_gateway(api: ApiInstance, gateway_id: UUID) -> None:
+    """To which the API was moved meanwhile. It should have been locked before the API: to wait for whoever
+    holds it could be to wait for each other. Raises ValidationError when someone does.
+    """
+    rows = Gateway.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=gateway_id)
+    if not list(rows):
+        message = f"{api} was moved to another gateway meanwhile; try again."
+        raise ValidationError({"": [ValidationError(message, code="conflict")]})
 
 
 def bump(api: ApiInstance, *gateways: Gateway | None) -> None:

@@ -69,7 +69,7 @@ def edit_policy(
 ) -> PolicyBinding:
     """A secret left out or "" keeps the stored one; `conditions`, `label` and `version` left None stay."""
     template = template_of(binding.policy)
-    _lock(binding)
+    lock_policy(binding)
     before, secrets = _facts(binding), binding.secrets
     whole = merged(config, secrets)
     _refuse(policy_faults(template, whole, conditions or ()))
@@ -95,7 +95,7 @@ def set_policy_disabled(actor: User, binding: PolicyBinding, is_disabled: bool) 
     """A disabled policy keeps its place and its configuration, and does nothing."""
     if binding.is_disabled == is_disabled:
         return binding
-    _lock(binding)
+    lock_policy(binding)
     before = _facts(binding)
     binding.is_disabled = is_disabled
     binding.save()
@@ -126,9 +126,19 @@ def reorder_policies(actor: User, api: ApiInstance, ids: Sequence[int]) -> list[
 
 
 @transaction.atomic
+def move_policy(actor: User, binding: PolicyBinding, order: int) -> None:
+    """Give the policy this place, counted from 1, among those that the API has now."""
+    lock_policy(binding)
+    ids = [pk for pk in binding.api.policies.values_list("pk", flat=True) if pk != binding.pk]
+    ids.insert(order - 1, binding.pk)
+    reorder_policies(actor, binding.api, ids)
+    binding.refresh_from_db(fields=["order"])
+
+
+@transaction.atomic
 def remove_policy(actor: User, binding: PolicyBinding) -> None:
     api = binding.api
-    _lock(binding)
+    lock_policy(binding)
     ledger.record(actor, AuditEntry.Action.DELETE, api, target=binding, before=_facts(binding))
     binding.delete()
     _save_order(list(api.policies.all()))
@@ -149,6 +159,17 @@ def policy_faults(
     return found
 
 
+def lock_policy(binding: PolicyBinding) -> None:
+    """The binding as it is now. Raises Http404 when it was removed: saving it would bring it back."""
+    api = binding.api
+    ledger.lock(api.gateway, api=api)
+    try:
+        binding.refresh_from_db()
+    except PolicyBinding.DoesNotExist as gone:
+        raise Http404(f"Policy {binding.pk} of API {api.pk} not found.") from gone
+    binding.api = api
+
+
 def template_of(policy: str) -> Policy[Any]:
     """The catalog's entry. Raises ValidationError naming the closest one when there is none."""
     try:
@@ -160,17 +181,6 @@ def template_of(policy: str) -> Policy[Any]:
 def _refuse(faults: dict[str, list[str]]) -> None:
     if faults:
         raise ValidationError(faults)
-
-
-def _lock(binding: PolicyBinding) -> None:
-    """The binding as it is now. Raises Http404 when it was removed: saving it would bring it back."""
-    api = binding.api
-    ledger.lock(api.gateway, api=api)
-    try:
-        binding.refresh_from_db()
-    except PolicyBinding.DoesNotExist as gone:
-        raise Http404(f"Policy {binding.pk} of API {api.pk} not found.") from gone
-    binding.api = api
 
 
 def _conditions(policy: Policy[Any], given: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

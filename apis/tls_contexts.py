@@ -74,7 +74,7 @@ def create_tls_context(actor: User, environment: Environment, draft: TlsContextD
 @transaction.atomic
 def edit_tls_context(actor: User, context: TlsContext, draft: TlsContextDraft) -> TlsContext:
     """Make the context what the draft says, on every gateway where an API uses it."""
-    _lock(context)
+    lock_tls_context(context)
     before = _facts(context)
     _fill(context, draft)
     context.save()
@@ -88,7 +88,7 @@ def edit_tls_context(actor: User, context: TlsContext, draft: TlsContextDraft) -
 @transaction.atomic
 def delete_tls_context(actor: User, context: TlsContext) -> None:
     """Refused while an API has it, deployed or not."""
-    _lock(context)
+    lock_tls_context(context)
     users = list(ApiInstance.objects.with_tls(context).select_related("asset")[:4])
     if users:
         named = ", ".join(map(str, users[:3])) + (" and others" if len(users) > 3 else "")
@@ -105,7 +105,7 @@ def ending(environment: Environment) -> list[TlsContext]:
     return [one for _, one in sorted(due, key=lambda pair: pair[0])]
 
 
-def _lock(context: TlsContext) -> None:
+def lock_tls_context(context: TlsContext) -> None:
     """The context as it is now, while no API of its environment can begin or cease to use it.
 
     Raises Http404 when it was deleted meanwhile: saving it would bring it back.

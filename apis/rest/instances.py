@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis import change, status
+from apis import change, ledger, status
 from apis.models import ApiInstance
 from apis.rest import bodies, reach, serializers, shapes
 from console.models import Environment, User
@@ -101,6 +101,8 @@ def _create(actor: User, environment: Environment, body: dict[str, Any]) -> ApiI
 
 @transaction.atomic
 def _edit(actor: User, api: ApiInstance, body: dict[str, Any]) -> None:
+    wanted = body.get("deployment")
+    ledger.lock(api.gateway, bodies.gateway_of(api.environment, wanted) if wanted else None, api=api)
     change.edit_api(actor, api, bodies.patched(api, body))
     _keep(api, body)
     if "deprecated" in body:

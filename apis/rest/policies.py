@@ -98,8 +98,6 @@ class PolicyViews(ViewSet):
         body = reach.valid(serializers.PolicyPatch, request.data)
         with bodies.client_names():
             _edit(access.caller(request), binding, body)
-        if body.get("order"):
-            binding = reach.policy(api, policy_id)
         return Response(_shape(binding))
 
     def destroy(
@@ -158,6 +156,7 @@ def _apply(actor: User, api: ApiInstance, body: dict[str, Any], *, allow_duplica
 
 @transaction.atomic
 def _edit(actor: User, binding: PolicyBinding, body: dict[str, Any]) -> None:
+    change.lock_policy(binding)
     if {"configurationData", "pointcutData", "label", "assetVersion"} & set(body):
         config = body.get("configurationData")
         change.edit_policy(
@@ -171,9 +170,7 @@ def _edit(actor: User, binding: PolicyBinding, body: dict[str, Any]) -> None:
     if "disabled" in body:
         change.set_policy_disabled(actor, binding, body["disabled"])
     if body.get("order"):
-        ids = [pk for pk in binding.api.policies.values_list("pk", flat=True) if pk != binding.pk]
-        ids.insert(body["order"] - 1, binding.pk)
-        change.reorder_policies(actor, binding.api, ids)
+        change.move_policy(actor, binding, body["order"])
 
 
 def _list(api: ApiInstance) -> list[dict[str, Any]]:

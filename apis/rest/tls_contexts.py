@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -71,7 +72,8 @@ class TlsContextViews(ViewSet):
         """Change what the body names, on every gateway where an API uses it."""
         context = _found(request, organization_id, environment_id, context_id, to_edit=True)
         body = reach.valid(TlsContextPatch, request.data)
-        with bodies.client_names(NAMES):
+        with bodies.client_names(NAMES), transaction.atomic():
+            change.lock_tls_context(context)
             draft = _draft(change.draft_of(context), body)
             change.edit_tls_context(access.caller(request), context, draft)
         return Response(_shape(context))

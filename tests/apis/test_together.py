@@ -11,7 +11,15 @@ from django.http import Http404
 from apis import change
 from apis.models import ApiInstance, Asset, PolicyBinding
 from console.models import Environment, User
-from tests.factories import make_api, make_environment, make_role, make_user
+from gateways.models import Gateway
+from tests.factories import (
+    make_api,
+    make_environment,
+    make_gateway,
+    make_role,
+    make_tls_context,
+    make_user,
+)
 from tests.rest import Rest
 
 AT_ONCE = 6
@@ -89,9 +97,104 @@ class TestTogether:
 
         assert codes == [204] + [404] * (AT_ONCE - 1)
 
+    def test_what_each_patch_says_is_kept(self, user: User, environment: Environment) -> None:
+        rest = Rest(user, environment)
+        body = {"spec": {"assetId": "orders", "version": "1"}, "endpoint": {"uri": "http://a"}}
+        one = f"AM/{rest('POST', 'AM', body).data['id']}"
+        patches: list[dict[str, Any]] = [
+            {"instanceLabel": "label"},
+            {"description": "words"},
+            {"tags": ["tag"]},
+            {"endpointUri": "http://edge.test"},
+            {"providerId": "provider"},
+            {"approvalMethod": "manual"},
+        ]
+
+        codes = together(user, environment, lambda rest, number: rest("PATCH", one, patches[number]))
+
+        found = rest("GET", one).data
+        assert codes == [200] * AT_ONCE
+        assert found | {name: value for patch in patches for name, value in patch.items()} == found
+
+    def test_what_each_patch_of_a_policy_says_is_kept(self, user: User, environment: Environment) -> None:
+        rest = Rest(user, environment)
+        body = {"spec": {"assetId": "orders", "version": "1"}, "endpoint": {"uri": "http://a"}}
+        path = f"AM/{rest('POST', 'AM', body).data['id']}/policies"
+        rest("POST", path, {"assetId": "ip-blocklist", "configurationData": {"ips": ["10.0.0.1"]}})
+        made = rest("POST", path, {"assetId": "ip-allowlist", "configurationData": {"ips": ["10.0.0.1"]}})
+        patches: list[dict[str, Any]] = [
+            {"label": "label"},
+            {"configurationData": {"ips": ["10.0.0.2"]}},
+            {"pointcutData": [{"methodRegex": "GET", "uriTemplateRegex": "/a"}]},
+            {"disabled": True},
+            {"order": 1},
+            {"assetVersion": "9.9.9"},
+        ]
+        one = f"{path}/{made.data['id']}"
+
+        codes = together(user, environment, lambda rest, number: rest("PATCH", one, patches[number]))
+
+        found = rest("GET", one).data
+        assert codes == [200] * AT_ONCE
+        assert found | {name: value for patch in patches for name, value in patch.items()} == found
+
+    def test_a_policys_place_is_taken_while_others_go(self, user: User, environment: Environment) -> None:
+        rest = Rest(user, environment)
+        body = {"spec": {"assetId": "orders", "version": "1"}, "endpoint": {"uri": "http://a"}}
+        path = f"AM/{rest('POST', 'AM', body).data['id']}/policies"
+        allowlist = {"assetId": "ip-allowlist", "configurationData": {"ips": ["10.0.0.1"]}}
+        first, *others = [
+            rest("POST", f"{path}?allowDuplicated=true", allowlist).data["id"] for _ in range(AT_ONCE)
+        ]
+
+        def ask(rest: Rest, number: int) -> Any:
+            if number < AT_ONCE - 2:
+                return rest("DELETE", f"{path}/{others[number]}")
+            return rest("PATCH", f"{path}/{first}", {"order": number})
+
+        assert together(user, environment, ask) == [200] * 2 + [204] * (AT_ONCE - 2)
+
+    def test_what_each_patch_of_a_context_says_is_kept(self, user: User, environment: Environment) -> None:
+        rest, context = Rest(user, environment), make_tls_context(environment)
+        scope = f"organizations/{environment.organization_id}/environments/{environment.pk}"
+        one = f"/apimanager/api/v1/{scope}/tls-contexts/{context.pk}"
+        patches: list[dict[str, Any]] = [
+            {"name": "other"},
+            {"minTlsVersion": "TLSv1.3"},
+            {"alpnProtocols": ["h2"]},
+            {"trustedCA": context.certificate},
+            {"cipherSuites": ["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"]},
+            {"target": "FlexGateway"},
+        ]
+
+        codes = together(user, environment, lambda rest, number: rest("PATCH", one, patches[number]))
+
+        found = rest("GET", one).data
+        assert codes == [200] * AT_ONCE
+        assert found | {name: value for patch in patches for name, value in patch.items()} == found
+
 
 @pytest.mark.django_db
 class TestMeanwhile:
+    @pytest.mark.parametrize(
+        "late",
+        [
+            lambda actor, seen: change.apply_policy(actor, seen, "cors", {}),
+            change.undeploy_api,
+            change.delete_api,
+        ],
+    )
+    def test_the_gateway_that_an_api_was_moved_to_meanwhile_is_told(
+        self, late: Callable[[User, ApiInstance], Any]
+    ) -> None:
+        actor, seen = make_user(), make_api()
+        other = make_gateway(seen.environment, name="other")
+        ApiInstance.objects.update(gateway=other)
+
+        late(actor, seen)
+
+        assert Gateway.objects.get(pk=other.pk).generation == 1
+
     def test_a_policy_removed_meanwhile_does_not_come_back(self) -> None:
         actor, api = make_user(), make_api()
         seen = change.apply_policy(actor, api, "cors", {})
