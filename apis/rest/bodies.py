@@ -26,6 +26,7 @@ _NAMES: Names = (
     (r"tls_context", "endpoint.tlsContexts.inbound"),
     (r"label", "instanceLabel"),
     (r"gateway", "deployment.targetId"),
+    (r"deployed_to", "deployment.environmentId"),
     (r"consumer_endpoint", "endpointUri"),
     (r"asset(\.name|\.asset_id)?", "spec.assetId"),
     (r"asset\.version", "spec.version"),
@@ -41,7 +42,7 @@ _ONE_URI: Names = ((r"routes\.0\.upstreams\.0\.uri", "endpoint.uri"),)
 """Where the only upstream came from when the body has no routing."""
 _NEW_VERSION: Names = ((r"asset(\.version|\.asset_id|\.name)?", "assetVersion"),)
 """What a patch says of its asset."""
-OF_DEPLOYMENT: Names = ((r"gateway", "targetId"),)
+OF_DEPLOYMENT: Names = ((r"gateway", "targetId"), (r"deployed_to", "environmentId"))
 
 
 def of_instance(body: Mapping[str, Any]) -> Names:
@@ -92,11 +93,15 @@ def kept(extra: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def gateway_of(environment: Environment, deployment: Mapping[str, Any]) -> Gateway:
-    target = deployment["targetId"]
-    if found := Gateway.objects.filter(environment=environment, pk=target).first():
-        return found
-    message = f"Deployment target with ID {target} not found in {environment}."
-    raise ValidationError({"gateway": [message]})
+    target, told = deployment["targetId"], deployment.get("environmentId")
+    found = Gateway.objects.filter(environment=environment, pk=target).first()
+    if found is None:
+        message = f"Deployment target with ID {target} not found in {environment}."
+        raise ValidationError({"gateway": [message]})
+    if told not in (None, environment.pk):
+        message = f"{told} is not {environment}, as the address is; write {environment.pk}, or leave it out."
+        raise ValidationError({"deployed_to": [message]})
+    return found
 
 
 def check_technology(body: Mapping[str, Any]) -> None:
@@ -156,7 +161,12 @@ def _tls_context(environment: Environment, draft: ApiDraft, endpoint: Mapping[st
 
 
 def _context(environment: Environment, told: Mapping[str, Any], field: str) -> TlsContext:
-    wanted = told["tlsContextId"]
+    wanted, group = told["tlsContextId"], told.get("secretGroupId")
+    if group not in (None, environment.pk):
+        message = (
+            f"secretGroupId: write {environment.pk}, {environment} itself, or leave it out; not {group}."
+        )
+        raise ValidationError({field: [message]})
     if found := environment.tls_contexts.filter(pk=wanted).first():
         return found
     raise ValidationError({field: [f"{environment} has no TLS context {wanted}."]})

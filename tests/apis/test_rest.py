@@ -548,6 +548,19 @@ class TestDeployments:
         assert rest("GET", f"AM/{api}").data["deployment"]["targetName"] == "edge-1"
         refused(rest("POST", f"PX/{api}/deployments", body), 409, "redeploy")
 
+    def test_another_environment_than_the_addresss_is_refused(
+        self, rest: Rest, environment: Environment, gateway: Gateway
+    ) -> None:
+        body = {"targetId": str(gateway.pk), "environmentId": str(make_environment().pk)}
+        whole = rest("POST", "AM", manage(environment) | {"deployment": body})
+        api = rest("POST", "AM", manage(environment)).data["id"]
+
+        made = rest("POST", f"PX/{api}/deployments", body)
+
+        refused(whole, 400, "deployment.environmentId: ", f"write {environment.pk}, or leave it out")
+        refused(made, 400, f"write {environment.pk}, or leave it out")
+        assert made.data["errors"][0]["field"] == "environmentId"
+
     def test_a_new_deployment_is_deployed(
         self, rest: Rest, environment: Environment, gateway: Gateway
     ) -> None:

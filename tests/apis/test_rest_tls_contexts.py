@@ -11,7 +11,7 @@ from apis.certificates import self_signed
 from apis.models import ApiInstance, TlsContext
 from console.models import AuditEntry, Environment
 from gateways.models import Gateway
-from tests.factories import make_tls_context
+from tests.factories import make_environment, make_tls_context
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -127,11 +127,14 @@ def test_an_https_listener_without_one_is_refused(rest: Rest, environment: Envir
 
     bare = rest("POST", "AM", instance())
     other = rest("POST", "AM", instance(tlsContexts=foreign))
+    grouped = {"inbound": own["inbound"] | {"secretGroupId": str(make_environment().pk)}}
+    elsewhere = rest("POST", "AM", instance(tlsContexts=grouped))
     plain = rest("POST", "AM", instance(tlsContexts=own, proxyUri="http://0.0.0.0:8081/orders"))
 
     for answer, words in (
         (bare, "needs a TLS context"),
         (other, "has no TLS context"),
+        (elsewhere, f"secretGroupId: write {environment.pk}"),
         (plain, "HTTP has no"),
     ):
         assert answer.status_code == 400
