@@ -1,5 +1,6 @@
 """From an API's inline services or its `route` bindings to its routes."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from gateways.agent.faults import Fault, Faulty, Path, did_you_mean, explained, 
 from policies.catalog.headers import TOKEN
 
 ROUTE = ("route", "route-weighted")
+_PATH = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@%{}-]*")
 _EVERY_PATH = (None, "", ".*", "/.*", "(.*)", "(/.*)")
 
 
@@ -210,4 +212,7 @@ def _destination(resource: r.AnyResource, path: Path, text: str) -> str:
         raise Faulty(fault(resource, path, f'"{text}" does not start with "/"; write /{text}'))
     if "?" in text or "#" in text:
         raise Faulty(fault(resource, path, f'"{text}" is more than a path; leave out what follows ? or #'))
+    if not _PATH.fullmatch(text):
+        message = f"{text!r} holds a character that a path may not; write it percent-encoded"
+        raise Faulty(fault(resource, path, message))
     return text.rstrip("/")

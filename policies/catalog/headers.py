@@ -7,6 +7,8 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+MOST_BYTES = 16384
+"""Envoy takes no longer value."""
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -32,5 +34,11 @@ def checked_value(value: str) -> str:
     if CONTROL.search(value):
         raise PydanticCustomError(
             "header_value", "a header's value cannot hold line breaks or control characters; remove them"
+        )
+    if (count := len(value.encode())) > MOST_BYTES:
+        raise PydanticCustomError(
+            "header_value",
+            "a header's value has at most {most} bytes, this one {count}",
+            {"most": MOST_BYTES, "count": count},
         )
     return value

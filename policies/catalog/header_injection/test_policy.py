@@ -1,9 +1,11 @@
 """Header Injection through a real Envoy."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from tests.policies.envoy import Envoy, compiled, running_envoy
 
@@ -83,3 +85,8 @@ def test_failing_value_keeps_the_upstream_s_headers_back(envoy: Envoy) -> None:
 
     assert answer.status == 500
     assert "x-backend" not in answer.headers
+
+
+def test_a_value_that_envoy_would_not_take_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="at most 16384 bytes, this one 16386"):
+        compiled("header-injection", {"inboundHeaders": headers(x_long="é" * 8193)}, tmp_path)

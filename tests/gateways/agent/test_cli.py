@@ -117,6 +117,19 @@ def test_fault_of_a_policy_names_its_field(
     assert said in lines[0]
 
 
+@pytest.mark.parametrize("path", ["/a b", "/é", "/a\\0"])
+def test_a_destination_that_no_request_could_hold_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], path: str
+) -> None:
+    service = f'{{address: "http://10.0.0.1", routes: [{{config: {{destinationPath: "{path}"}}}}]}}'
+
+    code, lines = validate(capsys, folder, SOUND.replace('{address: "http://127.0.0.1:9000"}', service))
+
+    assert code == 1
+    assert "spec.services.backend.routes[0].config.destinationPath: " in lines[0]
+    assert "write it percent-encoded" in lines[0]
+
+
 def test_second_resource_of_a_name_is_told_where_the_first_is(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
