@@ -66,6 +66,7 @@ NO_GATEWAY = "Choose the gateway to deploy to."
 def create_api(actor: User, environment: Environment, draft: ApiDraft, deploy: bool = False) -> ApiInstance:
     ledger.lock(draft.gateway)
     environment.organization.lock()
+    environment.lock()
     check(environment, draft)
     if deploy and draft.gateway is None:
         raise ValidationError({"gateway": [NO_GATEWAY]})

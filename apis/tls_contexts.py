@@ -64,6 +64,7 @@ def draft_of(context: TlsContext) -> TlsContextDraft:
 @transaction.atomic
 def create_tls_context(actor: User, environment: Environment, draft: TlsContextDraft) -> TlsContext:
     environment.organization.lock()
+    environment.lock()
     context = TlsContext(environment=environment, created_by=actor)
     _fill(context, draft)
     context.save()

@@ -167,6 +167,7 @@ def rename_environment(actor: User, environment: Environment, name: str) -> None
 def delete_environment(actor: User, environment: Environment) -> None:
     """Refused while it holds gateways or APIs: deleting those is a decision of its own."""
     require_administrator(actor, environment.organization)
+    environment.lock()
     held = _held_by(environment)
     if held:
         message = f"{environment} still holds {held}; delete or move those first."

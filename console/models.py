@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
+from django.http import Http404
 from django.utils import timezone
 
 NOUNS = {
@@ -130,6 +131,11 @@ class Environment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def lock(self) -> None:
+        """Keep it from being deleted until the transaction ends. Raises Http404 when it was meanwhile."""
+        if not list(Environment.objects.select_for_update(no_key=True).filter(pk=self.pk)):
+            raise Http404(f"Environment {self.pk} of organization {self.organization_id} not found.")
 
     def permits(self, user: User, *names: str) -> bool:
         """Whether the user holds one of these roles here."""

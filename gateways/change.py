@@ -4,10 +4,12 @@ Each function is atomic and writes its audit entry. A user's mistake raises Vali
 """
 
 import secrets
+from contextlib import suppress
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.http import Http404
 from django.utils import timezone
 
 from console import audit
@@ -44,6 +46,7 @@ def issue_token(
     actor: User, environment: Environment, name: str = "", platform: str = Gateway.Platform.LINUX
 ) -> tuple[RegistrationToken, str]:
     """A one-time registration token: its row, and the text that is shown once and stored nowhere."""
+    environment.lock()
     if name:
         check_name(environment, name)
     text = secrets.token_urlsafe(32)
@@ -145,10 +148,14 @@ def forget_replica(actor: User, replica: Replica) -> None:
 
 
 def _usable(text: str) -> RegistrationToken:
+    """Locks the environment before its token: in that order they are deleted."""
+    known = RegistrationToken.objects.filter(token_hash=digest(text))
+    for environment in Environment.objects.filter(registration_tokens__in=known):
+        with suppress(Http404):
+            environment.lock()
     token = (
-        RegistrationToken.objects.select_for_update(of=("self",))
+        known.select_for_update(of=("self",))
         .select_related("environment__organization", "created_by")
-        .filter(token_hash=digest(text))
         .first()
     )
     if token is None:

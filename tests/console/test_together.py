@@ -9,6 +9,10 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
+from apis.certificates import self_signed
+from apis.change import create_api
+from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
+from console import change
 from console.models import Environment, Organization, Role, User
 from console.stack.waiting import wait_for
 from gateways import change as gateway_change
@@ -104,6 +108,60 @@ def test_a_gateways_name_taken_meanwhile_is_said_to_who_registers(
 
     assert answer.status_code == 400
     assert answer.json()["message"].startswith('A gateway "edge" exists in')
+
+
+@pytest.mark.parametrize("kind", ["api", "tls context", "token"])
+def test_nothing_is_made_in_an_environment_that_is_deleted_meanwhile(
+    root: User, organization: Organization, kind: str
+) -> None:
+    environment = make_environment(organization)
+    certificate, key = self_signed(["a.test"])
+    scope = f"organizations/{organization.pk}/environments/{environment.pk}"
+    path, body = {
+        "api": ("AM", {"spec": {"assetId": "a", "version": "1"}, "endpoint": {"uri": "http://a"}}),
+        "tls context": (
+            f"/apimanager/api/v1/{scope}/tls-contexts",
+            {"name": "edge", "certificate": certificate, "key": key},
+        ),
+        "token": (f"/standalone/api/v1/{scope}/gatewaytokens", {}),
+    }[kind]
+    rest, gone = Rest(root, environment), Environment.objects.get(pk=environment.pk)
+
+    with meanwhile(lambda: change.delete_environment(root, gone)):
+        answer = rest("POST", path, body)
+
+    assert answer.status_code == 404, answer.data
+    assert f"Environment {environment.pk}" in answer.data["message"]
+
+
+def test_an_environment_in_which_something_is_made_meanwhile_stays(
+    root: User, organization: Organization
+) -> None:
+    environment = make_environment(organization)
+    rest = Rest(root, environment)
+    draft = ApiDraft(NewAsset("A", "a"), routes=[RouteDraft(upstreams=[UpstreamDraft("http://a")])])
+
+    with meanwhile(lambda: create_api(root, environment, draft)):
+        answer = rest(
+            "DELETE", f"/accounts/api/organizations/{organization.pk}/environments/{environment.pk}"
+        )
+
+    assert answer.status_code == 409
+    assert Environment.objects.filter(pk=environment.pk).exists()
+
+
+def test_a_token_of_an_environment_that_is_deleted_meanwhile_registers_nothing(
+    root: User, organization: Organization
+) -> None:
+    environment = make_environment(organization)
+    token = gateway_change.issue_token(root, environment, "edge")[1]
+    body = {"token": token, "name": "edge", "publicKey": trust.key_pair().public}
+
+    with meanwhile(lambda: change.delete_environment(root, environment)):
+        answer = Client().post("/agent/v1/registrations", body, content_type="application/json")
+
+    assert answer.status_code == 401
+    assert "token is unknown" in answer.json()["message"]
 
 
 def test_what_is_taken_meanwhile_is_said_in_the_admin(browser: Client, organization: Organization) -> None:
