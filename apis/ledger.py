@@ -30,10 +30,14 @@ def lock(*gateways: Gateway | None, api: ApiInstance | None = None) -> None:
     """Let one change at a time at these gateways, so that two cannot take one base path together, and at
     this API, which may have no gateway. Its row is read anew, since others change it.
 
-    Raises Http404 when it was deleted meanwhile: saving it would bring it back.
+    Raises Http404 when it was deleted meanwhile: saving it would bring it back. Raises ValidationError
+    when a gateway was.
     """
-    ids = {gateway.pk for gateway in gateways if gateway is not None}
-    list(Gateway.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk"))
+    known = {gateway.pk: gateway for gateway in gateways if gateway is not None}
+    rows = Gateway.objects.select_for_update(no_key=True).filter(pk__in=known).order_by("pk")
+    ids = {row.pk for row in rows}
+    if gone := ", ".join(str(gateway) for pk, gateway in known.items() if pk not in ids):
+        raise ValidationError({"gateway": [f"Gateway {gone} was deleted meanwhile; choose another."]})
     if api is None:
         return
     row = ApiInstance.objects.select_for_update(no_key=True).filter(pk=api.pk).first()

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.http import Http404
 
 from apis import change
 from apis.models import ApiInstance, Asset, PolicyBinding
 from console.models import Environment, User
+from gateways import change as gateway_change
 from gateways.models import Gateway
 from tests.factories import (
     make_api,
@@ -224,6 +226,18 @@ class TestMeanwhile:
                 late()
 
         assert not ApiInstance.objects.exists()
+
+    def test_a_gateway_deleted_meanwhile_is_told(self) -> None:
+        actor, api = make_user(), make_api(is_deployed=False)
+        seen = make_gateway(api.environment, name="other")
+        gateway_change.delete(actor, Gateway.objects.get(pk=seen.pk))
+
+        with pytest.raises(ValidationError) as refused:
+            change.deploy_api(actor, api, seen)
+
+        assert refused.value.message_dict["gateway"] == [
+            "Gateway other was deleted meanwhile; choose another."
+        ]
 
     def test_an_api_undeployed_meanwhile_stays_so_when_it_is_edited(self) -> None:
         actor, seen = make_user(), make_api()
