@@ -19,7 +19,7 @@ from rest_framework.viewsets import ViewSet
 
 from apis import change
 from apis.models import ApiInstance, PolicyBinding
-from apis.rest import bodies, reach, serializers, shapes
+from apis.rest import bodies, policy_serializers, reach, shapes
 from apis.rest.templates import template
 from console.models import User
 from console.rest import access
@@ -32,22 +32,22 @@ REFUSALS = {400: ErrorAnswer, 403: ErrorAnswer, 404: ErrorAnswer, 409: ErrorAnsw
 
 @extend_schema_view(
     list=extend_schema(
-        parameters=[serializers.PolicyListQuery],
+        parameters=[policy_serializers.PolicyListQuery],
         responses=PolymorphicProxySerializer(
             "PolicyList",
-            [serializers.PolicyShape(many=True), serializers.ActivePolicies],
+            [policy_serializers.PolicyShape(many=True), policy_serializers.ActivePolicies],
             resource_type_field_name=None,
             many=False,
         ),
     ),
     create=extend_schema(
-        parameters=[serializers.ApplyQuery],
-        request=serializers.PolicyBody,
-        responses={201: serializers.PolicyShape, **REFUSALS},
+        parameters=[policy_serializers.ApplyQuery],
+        request=policy_serializers.PolicyBody,
+        responses={201: policy_serializers.PolicyShape, **REFUSALS},
     ),
-    retrieve=extend_schema(responses={200: serializers.PolicyShape, 404: ErrorAnswer}),
+    retrieve=extend_schema(responses={200: policy_serializers.PolicyShape, 404: ErrorAnswer}),
     partial_update=extend_schema(
-        request=serializers.PolicyPatch, responses={200: serializers.PolicyShape, **REFUSALS}
+        request=policy_serializers.PolicyPatch, responses={200: policy_serializers.PolicyShape, **REFUSALS}
     ),
     destroy=extend_schema(responses={204: None, 404: ErrorAnswer}),
 )
@@ -56,7 +56,7 @@ class PolicyViews(ViewSet):
     def list(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """The policies of an instance in the order in which they run."""
         api = reach.instance(request, organization_id, environment_id, api_id)
-        if not reach.valid(serializers.PolicyListQuery, request.query_params)["fullInfo"]:
+        if not reach.valid(policy_serializers.PolicyListQuery, request.query_params)["fullInfo"]:
             return Response(_list(api))
         active = [shapes.active_policy(row) for row in api.policies.all() if not row.is_disabled]
         return Response({"policies": active, "tiers": {"values": [], "version": 0}})
@@ -64,21 +64,21 @@ class PolicyViews(ViewSet):
     def create(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Apply a policy of the catalog."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
-        body = reach.valid(serializers.PolicyBody, request.data)
-        query = reach.valid(serializers.ApplyQuery, request.query_params)
+        body = reach.valid(policy_serializers.PolicyBody, request.data)
+        query = reach.valid(policy_serializers.ApplyQuery, request.query_params)
         with bodies.client_names():
             made = _apply(access.caller(request), api, body, allow_duplicated=query["allowDuplicated"])
         return Response(_shape(made), status=201)
 
     @extend_schema(
         operation_id="reorderPolicies",
-        request=serializers.OrderEntry(many=True),
-        responses={200: serializers.PolicyShape(many=True), **REFUSALS},
+        request=policy_serializers.OrderEntry(many=True),
+        responses={200: policy_serializers.PolicyShape(many=True), **REFUSALS},
     )
     def reorder(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Set the order: `[{"id", "order"}]`, naming each policy once."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
-        given = reach.valid(serializers.OrderEntry, request.data, many=True)
+        given = reach.valid(policy_serializers.OrderEntry, request.data, many=True)
         ids = [entry["id"] for entry in sorted(given, key=lambda entry: entry["order"])]
         change.reorder_policies(access.caller(request), api, ids)
         return Response(_list(api))
@@ -95,7 +95,7 @@ class PolicyViews(ViewSet):
         """Change configuration, conditions, label, place or whether it is disabled."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
         binding = reach.policy(api, policy_id)
-        body = reach.valid(serializers.PolicyPatch, request.data)
+        body = reach.valid(policy_serializers.PolicyPatch, request.data)
         with bodies.client_names():
             _edit(access.caller(request), binding, body)
         return Response(_shape(binding))
@@ -109,8 +109,8 @@ class PolicyViews(ViewSet):
 
 
 @extend_schema_view(
-    list=extend_schema(responses=serializers.TemplateShape(many=True)),
-    retrieve=extend_schema(responses={200: serializers.TemplateShape, 404: ErrorAnswer}),
+    list=extend_schema(responses=policy_serializers.TemplateShape(many=True)),
+    retrieve=extend_schema(responses={200: policy_serializers.TemplateShape, 404: ErrorAnswer}),
 )
 @extend_schema(tags=["Policies"])
 class TemplateViews(ViewSet):
@@ -118,7 +118,7 @@ class TemplateViews(ViewSet):
         """The catalog."""
         access.organization(request, organization_id)
         found = [template(entry) for entry in catalog.policies()]
-        return Response(serializers.TemplateShape(found, many=True).data)
+        return Response(policy_serializers.TemplateShape(found, many=True).data)
 
     @extend_schema(parameters=[OpenApiParameter("name", OpenApiTypes.STR, OpenApiParameter.PATH)])
     def retrieve(self, request: Request, organization_id: UUID, name: str) -> Response:
@@ -127,7 +127,7 @@ class TemplateViews(ViewSet):
             entry = catalog.find(name)
         except catalog.UnknownPolicy as error:
             raise NotFound(str(error)) from error
-        return Response(serializers.TemplateShape(template(entry)).data)
+        return Response(policy_serializers.TemplateShape(template(entry)).data)
 
 
 def _apply(actor: User, api: ApiInstance, body: dict[str, Any], *, allow_duplicated: bool) -> PolicyBinding:
@@ -181,4 +181,4 @@ def _list(api: ApiInstance) -> list[dict[str, Any]]:
 
 
 def _shape(binding: PolicyBinding) -> dict[str, Any]:
-    return dict(serializers.PolicyShape(shapes.policy(binding)).data)
+    return dict(policy_serializers.PolicyShape(shapes.policy(binding)).data)

@@ -1,4 +1,4 @@
-"""Bodies that the API Manager part of the REST interface takes and gives."""
+"""Bodies of API instances, their deployments and gateways that the REST interface takes and gives."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from rest_framework import serializers as s
 
 from apis.models import Asset
 from apis.rest.strict import StrictSerializer
-from console.rest.fields import OneOf
+from console.rest.fields import OneOf, list_or_null
 
 ASSET_TYPES = {
     "http": Asset.Type.HTTP,
@@ -19,11 +19,6 @@ ASSET_TYPES = {
     "wsdl": Asset.Type.HTTP,
     "soap-api": Asset.Type.HTTP,
 }
-
-
-def _list_or_null(child: s.Serializer[Any], **options: Any) -> s.ListSerializer[Any]:
-    """`many=True, allow_null=True` would let entries be null too."""
-    return s.ListSerializer(child=child, allow_null=True, **options)
 
 
 class SpecBody(s.Serializer[Any]):
@@ -112,7 +107,7 @@ class InstancePatch(s.Serializer[Any]):
 
     technology = s.CharField(required=False, allow_null=True, help_text="Only flexGateway.")
     endpoint = EndpointBody(required=False)
-    routing = _list_or_null(RouteBody(), required=False)
+    routing = list_or_null(RouteBody(), required=False)
     instanceLabel = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=255)
     endpointUri = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=200)
     description = s.CharField(required=False, allow_null=True, allow_blank=True)
@@ -265,106 +260,6 @@ class UpstreamShape(s.Serializer[Any]):
 class UpstreamList(s.Serializer[Any]):
     total = s.IntegerField()
     upstreams = UpstreamShape(many=True)
-
-
-class ConditionBody(StrictSerializer):
-    methodRegex = s.CharField(required=False, allow_blank=True, allow_null=True)
-    uriTemplateRegex = s.CharField(required=False, allow_blank=True, allow_null=True)
-
-
-class PolicyPatch(s.Serializer[Any]):
-    """Every field may be left out."""
-
-    configurationData = s.DictField(required=False, allow_null=True)
-    pointcutData = _list_or_null(ConditionBody(), required=False)
-    disabled = s.BooleanField(required=False)
-    label = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=255)
-    order = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=32767)
-    assetVersion = s.CharField(required=False, allow_null=True, max_length=40)
-
-
-class PolicyBody(PolicyPatch):
-    """`assetId` or `policyTemplateId` names the policy, `configurationData` is what its template asks for."""
-
-    policyTemplateId = s.CharField(required=False, allow_null=True, help_text="Instead of assetId.")
-    groupId = s.UUIDField(required=False, allow_null=True)
-    assetId = s.CharField(required=False, allow_null=True)
-    upstreamId = s.CharField(required=False, allow_null=True)
-    upstreamIds = s.ListField(child=s.CharField(), required=False, allow_null=True)
-
-
-class OrderEntry(s.Serializer[Any]):
-    id = s.IntegerField()
-    order = s.IntegerField()
-
-
-class PolicyShape(s.Serializer[Any]):
-    audit = s.DictField()
-    masterOrganizationId = s.UUIDField()
-    organizationId = s.UUIDField()
-    id = s.IntegerField()
-    policyTemplateId = s.CharField()
-    configurationData = s.DictField()
-    order = s.IntegerField()
-    disabled = s.BooleanField()
-    pointcutData = _list_or_null(ConditionBody())
-    groupId = s.CharField()
-    assetId = s.CharField()
-    assetVersion = s.CharField()
-    implementationAsset = s.DictField()
-    type = s.CharField()
-    apiId = s.IntegerField()
-    label = s.CharField(allow_null=True)
-    upstreamIds = s.ListField(child=s.CharField())
-
-
-class ActivePolicyShape(s.Serializer[Any]):
-    policyId = s.IntegerField()
-    policyTemplateId = s.CharField()
-    type = s.CharField()
-    version = s.FloatField()
-    order = s.IntegerField()
-    pointcutData = _list_or_null(ConditionBody())
-    configuration = s.DictField()
-    template = s.DictField()
-    implementationAsset = s.DictField()
-    upstreamIds = s.ListField(child=s.CharField())
-
-
-class TiersShape(s.Serializer[Any]):
-    values = s.ListField(child=s.DictField())
-    version = s.IntegerField()
-
-
-@extend_schema_serializer(many=False)
-class ActivePolicies(s.Serializer[Any]):
-    policies = ActivePolicyShape(many=True)
-    tiers = TiersShape()
-
-
-class PolicyListQuery(s.Serializer[Any]):
-    fullInfo = s.BooleanField(
-        default=True, help_text="false: all, as an array; true: the enabled ones, in an object."
-    )
-
-
-class ApplyQuery(s.Serializer[Any]):
-    allowDuplicated = s.BooleanField(default=False, help_text="Apply a policy that the API has already.")
-
-
-class TemplateShape(s.Serializer[Any]):
-    id = s.CharField()
-    groupId = s.CharField()
-    assetId = s.CharField()
-    version = s.CharField()
-    name = s.CharField()
-    category = s.CharField()
-    description = s.CharField()
-    type = s.CharField()
-    isOOTB = s.BooleanField()
-    resourceLevelSupported = s.BooleanField()
-    documentation = s.CharField(help_text="Markdown.")
-    configuration = s.ListField(child=s.DictField())
 
 
 class TargetShape(s.Serializer[Any]):

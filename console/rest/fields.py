@@ -2,7 +2,7 @@
 
 from typing import Any, NoReturn
 
-from rest_framework.serializers import ChoiceField
+from rest_framework.serializers import ChoiceField, ListSerializer, Serializer
 
 
 class OneOf(ChoiceField):
@@ -12,3 +12,8 @@ class OneOf(ChoiceField):
 
     def fail(self, key: str, **words: Any) -> NoReturn:
         super().fail(key, choices=", ".join(map(str, self.choices)), **words)
+
+
+def list_or_null(child: Serializer[Any], **options: Any) -> ListSerializer[Any]:
+    """`many=True, allow_null=True` would let entries be null too."""
+    return ListSerializer(child=child, allow_null=True, **options)
