@@ -12,6 +12,7 @@ import pytest
 from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from kombu import pools
 
 from apis import change, deploy, snapshot, status
 from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
@@ -263,48 +264,6 @@ def test_a_broker_that_is_away_costs_no_save(caplog: pytest.LogCaptureFixture) -
     assert ApiInstance.objects.filter(pk=api.pk).exists()
     assert f"push was not enqueued gateway={gateway.pk}" in caplog.text
 
-    def test_an_answer_about_a_thousand_refused_apis_is_kept(self, agent: Agent) -> None:
-        deployed(agent.replica.gateway, make_user())
-        agent.refused = ["\u00e9" * MOST_CHARACTERS] * 1000
-
-        deploy.push(agent.replica.gateway.pk)
-
-        assert Replica.objects.get().generation == 1
-        assert ResourceStatus.objects.filter(reason=agent.refused[0]).count() == 1000
-
-    def test_an_answer_without_an_end_is_a_push_that_failed(
-        self, agent: Agent, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        deployed(agent.replica.gateway, make_user())
-        agent.refused = ["x" * protocol.ACK_LIMIT]
-
-        deploy.push(agent.replica.gateway.pk)
-
-        assert not Ack.objects.exists()
-        assert not Replica.objects.get().is_reachable
-        assert "generation=1 acked=false reason='its answer is larger than 4 MB'" in caplog.text
-
-    def test_an_answer_that_cannot_be_kept_does_not_hold_up_a_neighbours(
-        self, agent: Agent, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        deployed(agent.replica.gateway, make_user())
-        agent.refused = ["a\0b"]
-
-        assert deploy.push(agent.replica.gateway.pk) == 1
-
-        assert not Ack.objects.exists()
-        assert "acked=false reason='what answered is not a replica of Gatewright'" in caplog.text
-
-    def test_a_long_reason_is_not_logged_whole(self, agent: Agent, caplog: pytest.LogCaptureFixture) -> None:
-        deployed(agent.replica.gateway, make_user())
-        agent.failure = "x" * 10_000
-
-        deploy.push(agent.replica.gateway.pk)
-
-        [line] = [line for line in caplog.messages if "acked=false" in line]
-        assert "reason='answered 500: xxx" in line
-        assert len(line) < 1000
-
 
 @pytest.mark.django_db
 class TestSnapshot:
@@ -405,10 +364,8 @@ def _signed(replica: SigningReplica) -> dict[str, str]:
 
 def _use_broker(url: str) -> None:
     app.conf.broker_url = app.conf.broker_write_url = url
-    app.amqp.producer_pool.force_close_all()
-    app.amqp._producer_pool = None
-    app.pool.force_close_all()
-    app._pool = None
+    pools.reset()
+    app._pool = app.amqp._producer_pool = None
 
 
 def _until(is_so: Any, seconds: float = 10) -> None:
