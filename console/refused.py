@@ -1,9 +1,10 @@
 """What people read when a request is refused before any view has seen it."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.core.exceptions import BadRequest, RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -21,6 +22,26 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         "fields": settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,
     }
     return HttpResponse(render_to_string("413.html", limits), status=413)
+
+
+class NulMiddleware:
+    """Refuses a query or a form that holds a NUL character, which no text of the database's may.
+
+    What programs send is read by its own rules: the REST interface says so by field.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], *_: Any) -> None:
+        if getattr(view, "csrf_exempt", False):
+            return
+        texts = (text for sent in (request.GET, request.POST) for _, found in sent.lists() for text in found)
+        if any("\0" in str(text) for text in texts):
+            raise BadRequest("The request holds a NUL character.")
 
 
 class MethodMiddleware:

@@ -87,6 +87,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "console.refused.NulMiddleware",
     "console.refused.MethodMiddleware",
     "console.toasts.ToastMiddleware",
 ]

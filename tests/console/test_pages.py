@@ -11,6 +11,7 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import get_resolver, reverse
 
+from apis.models import ApiInstance
 from console.models import AuditEntry, Environment
 from console.pages.styleguide import _icons
 from console.toasts import ToastMiddleware
@@ -241,3 +242,20 @@ def through(request, view):
     from django_htmx.middleware import HtmxMiddleware
 
     return SessionMiddleware(MessageMiddleware(HtmxMiddleware(ToastMiddleware(view))))(request)
+
+
+@pytest.mark.parametrize("path", ["/apis", "/apis/tls-contexts", "/gateways", "/search", "/policies"])
+def test_a_nul_character_in_a_query_is_told_and_no_fault_of_the_console(path: str, full: Client) -> None:
+    answer = full.get(path, {"q": "a\0b"}, headers=BROWSER)
+
+    assert answer.status_code == 400
+    assert "could not be understood" in answer.content.decode()
+
+
+def test_a_nul_character_in_a_form_saves_nothing(full: Client) -> None:
+    api = ApiInstance.objects.get()
+
+    answer = full.post(f"/apis/{api.pk}/settings", {"label": "a\0b"})
+
+    assert answer.status_code == 400
+    assert ApiInstance.objects.get().label == api.label
