@@ -9,7 +9,7 @@ from django.http import Http404
 
 from apis import ledger
 from apis.models import ApiInstance, PolicyBinding
-from apis.policy_config import checked, hidden, merged
+from apis.policy_config import Config, checked, hidden, merged
 from apis.validate import regex_fault
 from console.models import AuditEntry, User
 from policies import catalog
@@ -35,8 +35,7 @@ def apply_policy(
     """`policy` is a name or alias of the catalog; `order` counts from 1, None puts it last."""
     template = template_of(policy)
     ledger.lock(api.gateway, api=api)
-    _refuse(policy_faults(template, config, conditions))
-    public, secrets = checked(template, config)
+    public, secrets, rows = _checked(template, config, conditions)
     if not allow_duplicated and api.policies.filter(policy=template.name).exists():
         message = f"{template.title} is applied to {api} already; edit it instead."
         raise ValidationError({"policy": [ValidationError(message, code="conflict")]})
@@ -47,7 +46,7 @@ def apply_policy(
         label=label[:255],
         config=public,
         secrets=secrets,
-        conditions=_conditions(template, conditions),
+        conditions=rows,
         order=api.policies.count() + 1,
         is_disabled=is_disabled,
     )
@@ -71,11 +70,9 @@ def edit_policy(
     template = template_of(binding.policy)
     lock_policy(binding)
     before, secrets = _facts(binding), binding.secrets
-    whole = merged(config, secrets)
-    _refuse(policy_faults(template, whole, conditions or ()))
-    binding.config, binding.secrets = checked(template, whole)
+    binding.config, binding.secrets, rows = _checked(template, merged(config, secrets), conditions or ())
     if conditions is not None:
-        binding.conditions = _conditions(template, conditions)
+        binding.conditions = rows
     if label is not None:
         binding.label = label[:255]
     if version is not None:
@@ -148,15 +145,12 @@ def remove_policy(actor: User, binding: PolicyBinding) -> None:
 def policy_faults(
     policy: Policy[Any], config: Mapping[str, Any], conditions: Sequence[Mapping[str, Any]]
 ) -> dict[str, list[str]]:
-    """What is wrong with both, by field, so that a form need not be sent once for each."""
-    found: dict[str, list[str]] = {}
-    checks = (lambda: checked(policy, config), lambda: _conditions(policy, conditions))
-    for check in checks:
-        try:
-            check()
-        except ValidationError as error:
-            found |= error.message_dict
-    return found
+    """What is wrong with both, by field."""
+    try:
+        _checked(policy, config, conditions)
+    except ValidationError as error:
+        return error.message_dict
+    return {}
 
 
 def lock_policy(binding: PolicyBinding) -> None:
@@ -178,9 +172,27 @@ def template_of(policy: str) -> Policy[Any]:
         raise ValidationError({"policy": [str(error)]}) from error
 
 
-def _refuse(faults: dict[str, list[str]]) -> None:
+def _checked(
+    policy: Policy[Any], config: Mapping[str, Any], conditions: Sequence[Mapping[str, Any]]
+) -> tuple[Config, dict[str, str], list[dict[str, str]]]:
+    """(configuration without secrets, secrets, conditions). Raises ValidationError with what is wrong in
+    any of them, so that a form need not be sent once for each.
+    """
+    public: Config = {}
+    secrets: dict[str, str] = {}
+    rows: list[dict[str, str]] = []
+    faults: dict[str, list[str]] = {}
+    try:
+        public, secrets = checked(policy, config)
+    except ValidationError as error:
+        faults |= error.message_dict
+    try:
+        rows = _conditions(policy, conditions)
+    except ValidationError as error:
+        faults |= error.message_dict
     if faults:
         raise ValidationError(faults)
+    return public, secrets, rows
 
 
 def _conditions(policy: Policy[Any], given: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
