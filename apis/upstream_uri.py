@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from gateways.agent.addresses import PATH
+
 DEFAULT_PORTS = {"http": 80, "https": 443, "h2": 80}
 MAX_LENGTH = 1024
 BASE_PATH_ONLY = "Give the base path only, not a resource: the request's own path is put after it."
@@ -14,7 +16,6 @@ _EXTENSION = re.compile(
     r"\.(?:json|xml|html?|php|aspx?|jsp|do|csv|txt|ya?ml|pdf|png|jpe?g|gif|svg|js|css)$", re.I
 )
 _ID = re.compile(r"\d+|\{[^}]*\}|[0-9a-f]{24}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.I)
-_PATH = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@%{}-]*")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,11 @@ class UpstreamUri:
 
     address: str
     path: str
+
+
+def has_tls(uri: str) -> bool:
+    """Whether it is reached with TLS; the URI need not be a sound one."""
+    return uri.lower().startswith("https://")
 
 
 def read(uri: str) -> UpstreamUri:
@@ -59,7 +65,7 @@ def _fault(uri: str, parts: SplitResult, port: int | None) -> str | None:
         return f'Take the credentials out of the URL of "{parts.hostname}"; they would not be sent.'
     if not parts.hostname or not _is_host(parts.hostname):
         return f'"{uri}" has no host name that can be looked up; write for example "http://backend:8080".'
-    if not _PATH.fullmatch(parts.path):
+    if not PATH.fullmatch(parts.path):
         return f'The path of "{uri}" holds a character that a path may not; write it percent-encoded.'
     return None
 

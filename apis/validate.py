@@ -182,7 +182,7 @@ def _trust(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:
         elif not context.is_trusting:
             message = f"TLS context {context} trusts nobody; choose another, or add a trusted CA to it."
             yield Problem(name, message)
-        if not upstream.uri.lower().startswith("https://"):
+        if not upstream_uri.has_tls(upstream.uri):
             message = f'"{upstream.uri}" is reached without TLS; write https://, or choose no context.'
             yield Problem(name, message)
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 
+from apis import upstream_uri
 from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
 from apis.models import ApiInstance, Asset, TlsContext, Upstream
 from apis.rest.serializers import ASSET_TYPES
@@ -176,7 +177,7 @@ def _with_uri(draft: ApiDraft, uri: str) -> ApiDraft:
     """One upstream for all: an API that has several keeps them, since one URI cannot say which it means."""
     if len(draft.routes) == 1 and len(draft.routes[0].upstreams) == 1:
         only = draft.routes[0]
-        context = only.upstreams[0].tls_context if uri.startswith("https:") else None
+        context = only.upstreams[0].tls_context if upstream_uri.has_tls(uri) else None
         upstream = replace(only.upstreams[0], uri=uri, tls_context=context)
         return replace(draft, routes=[replace(only, upstreams=[upstream])])
     if draft.routes:
@@ -212,7 +213,7 @@ def _upstream(
     uri = body.get("uri") or (row.uri if row else "")
     told = body.get("tlsContext")
     context = _context(environment, told, f"{name}.tls_context") if told else None
-    if "tlsContext" not in body and row and uri.startswith("https:"):
+    if "tlsContext" not in body and row and upstream_uri.has_tls(uri):
         context = row.tls_context
     label = body.get("label", row.label if row else "")
     return UpstreamDraft(uri, label or "", body["weight"], body.get("id"), context)

@@ -13,6 +13,8 @@ _LISTENER_EXAMPLE = "write http://0.0.0.0:8081/base"
 _UPSTREAM_EXAMPLE = "write https://host:443"
 _UPSTREAM_PORTS = {"http": 80, "https": 443, "h2": 80}
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+PATH = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@%{}-]*")
+"""What may stand before the request's own path upstream."""
 _BASE_PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*")
 
 

@@ -1,6 +1,5 @@
 """From an API's inline services or its `route` bindings to its routes."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -8,12 +7,11 @@ from pydantic import Field, ValidationError, field_validator
 
 from gateways.agent import ir, regex, tls
 from gateways.agent import resources as r
-from gateways.agent.addresses import BadAddress, upstream_address
+from gateways.agent.addresses import PATH, BadAddress, upstream_address
 from gateways.agent.faults import Fault, Faulty, Path, did_you_mean, explained, fault
 from policies.catalog.headers import TOKEN
 
 ROUTE = ("route", "route-weighted")
-_PATH = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@%{}-]*")
 _EVERY_PATH = (None, "", ".*", "/.*", "(.*)", "(/.*)")
 
 
@@ -212,7 +210,7 @@ def _destination(resource: r.AnyResource, path: Path, text: str) -> str:
         raise Faulty(fault(resource, path, f'"{text}" does not start with "/"; write /{text}'))
     if "?" in text or "#" in text:
         raise Faulty(fault(resource, path, f'"{text}" is more than a path; leave out what follows ? or #'))
-    if not _PATH.fullmatch(text):
+    if not PATH.fullmatch(text):
         message = f"{text!r} holds a character that a path may not; write it percent-encoded"
         raise Faulty(fault(resource, path, message))
     return text.rstrip("/")
