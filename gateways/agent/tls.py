@@ -86,6 +86,7 @@ def mismatch(crt: str, key: str) -> tuple[Literal["crt", "key"], str] | None:
     return None
 
 
+@lru_cache(maxsize=256)
 def unusable(key: str, ciphers: tuple[str, ...], max_version: str) -> str | None:
     """Why no client could connect: TLS 1.3 has suites for every key, older versions have those that are
     made for a key of its kind. The key is a sound one.
