@@ -16,11 +16,10 @@ from apis.rest import bodies, reach, serializers, shapes
 from console.models import User
 from console.rest import access
 from console.rest.errors import Conflict
-from console.rest.serializers import ErrorAnswer
+from console.rest.serializers import REFUSALS, ErrorAnswer
 from gateways.models import Gateway
 
 NOT_DEPLOYED = 'A new one is "deployed"; PATCH or DELETE a deployment to undeploy it.'
-REFUSALS = {400: ErrorAnswer, 403: ErrorAnswer, 404: ErrorAnswer, 409: ErrorAnswer}
 
 
 @extend_schema_view(

@@ -15,10 +15,9 @@ from apis.models import ApiInstance
 from apis.rest import bodies, reach, serializers, shapes
 from console.models import Environment, User
 from console.rest import access
-from console.rest.serializers import ErrorAnswer
+from console.rest.serializers import REFUSALS, ErrorAnswer
 
 SORT = {"id": "pk", "name": "asset__name", "createdDate": "created_at", "updatedDate": "updated_at"}
-REFUSALS = {400: ErrorAnswer, 403: ErrorAnswer, 404: ErrorAnswer, 409: ErrorAnswer}
 
 
 @extend_schema_view(

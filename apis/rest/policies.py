@@ -23,11 +23,9 @@ from apis.rest import bodies, policy_serializers, reach, shapes
 from apis.rest.templates import template
 from console.models import User
 from console.rest import access
-from console.rest.serializers import ErrorAnswer
+from console.rest.serializers import REFUSALS, ErrorAnswer
 from policies import catalog
 from policies.contract import CATALOG_GROUP
-
-REFUSALS = {400: ErrorAnswer, 403: ErrorAnswer, 404: ErrorAnswer, 409: ErrorAnswer}
 
 
 @extend_schema_view(

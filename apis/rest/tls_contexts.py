@@ -23,11 +23,10 @@ from apis.rest.tls_serializers import (
 )
 from apis.tls_contexts import TlsContextDraft
 from console.rest import access
-from console.rest.serializers import ErrorAnswer
+from console.rest.serializers import REFUSALS, ErrorAnswer
 from console.rest.shapes import date
 
 WORDS = {value: word for word, value in VERSIONS.items()}
-REFUSALS = {400: ErrorAnswer, 403: ErrorAnswer, 404: ErrorAnswer, 409: ErrorAnswer}
 NAMES: bodies.Names = (
     (r"min_version", "minTlsVersion"),
     (r"max_version", "maxTlsVersion"),

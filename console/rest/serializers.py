@@ -46,6 +46,10 @@ class ErrorAnswer(serializers.Serializer[Any]):
     errors = ErrorEntry(many=True)
 
 
+REFUSALS = {400: ErrorAnswer, 403: ErrorAnswer, 404: ErrorAnswer, 409: ErrorAnswer}
+"""The answers of an address that changes something, when it refuses to."""
+
+
 class EnvironmentShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     name = serializers.CharField()
