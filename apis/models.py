@@ -140,12 +140,6 @@ class TlsContextQuerySet(models.QuerySet["TlsContext"]):
     def visible_to(self, user: User) -> "TlsContextQuerySet":
         return self.filter(environment__in=Environment.objects.visible_to(user))
 
-    def for_listeners(self) -> "TlsContextQuerySet":
-        return self.exclude(certificate="")
-
-    def for_upstreams(self) -> "TlsContextQuerySet":
-        return self.filter(~models.Q(trusted_ca="") | models.Q(skips_validation=True))
-
     def serving(self, gateway: Gateway) -> "TlsContextQuerySet":
         """With which deployed APIs of the gateway serve."""
         deployed = ApiInstance.objects.deployed().filter(gateway=gateway)

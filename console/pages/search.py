@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from apis.models import ApiInstance, TlsContext
-from console.models import User
+from console.models import Environment, User
 from console.scope import Request
 from gateways.models import Gateway
 from policies import catalog
@@ -41,19 +41,14 @@ def search(request: Request) -> HttpResponse:
 
 def _hits(user: User, query: str, limit: int) -> Iterator[Hit]:
     for api in _apis(user, query)[:limit]:
-        where = f"{api.environment.organization} / {api.environment}"
-        detail = f"{api.autodiscovery_name} · :{api.port}{api.base_path} · {where}"
+        detail = f"{api.autodiscovery_name} · :{api.port}{api.base_path} · {_where(api.environment)}"
         yield Hit("API", icon="waypoints", name=api.asset.name, detail=detail, url=api.get_absolute_url())
-    gateways = Gateway.objects.visible_to(user).filter(name__icontains=query)
-    gateways = gateways.order_by(*_nearest_first("name", query))
-    for gateway in gateways.select_related("environment__organization")[:limit]:
-        where = f"{gateway.environment.organization} / {gateway.environment}"
-        yield Hit("Gateway", icon="server", name=gateway.name, detail=where, url=gateway.get_absolute_url())
-    contexts = TlsContext.objects.visible_to(user).filter(name__icontains=query)
-    contexts = contexts.order_by(*_nearest_first("name", query))
-    for context in contexts.select_related("environment__organization")[:limit]:
-        where = f"{context.environment.organization} / {context.environment}"
-        yield Hit("TLS context", icon="lock", name=context.name, detail=where, url=context.get_absolute_url())
+    gateways, contexts = Gateway.objects.visible_to(user), TlsContext.objects.visible_to(user)
+    for kind, icon, visible in (("Gateway", "server", gateways), ("TLS context", "lock", contexts)):
+        named = visible.filter(name__icontains=query).order_by(*_nearest_first("name", query))
+        for row in named.select_related("environment__organization")[:limit]:
+            where = _where(row.environment)
+            yield Hit(kind, icon=icon, name=row.name, detail=where, url=row.get_absolute_url())
     words = query.casefold()
     found = [p for p in catalog.policies() if words in f"{p.title} {p.name} {p.category}".casefold()]
     for policy in found[:limit]:
@@ -64,6 +59,10 @@ def _hits(user: User, query: str, limit: int) -> Iterator[Hit]:
             detail=policy.summary,
             url=reverse("policy", args=[policy.name]),
         )
+
+
+def _where(environment: Environment) -> str:
+    return f"{environment.organization} / {environment}"
 
 
 def _apis(user: User, query: str) -> QuerySet[ApiInstance]:
