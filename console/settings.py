@@ -137,6 +137,8 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = True
+UPLOAD_MAX_BYTES = 20 * 1024 * 1024
+"""Of a file that a form sends; what stands before the console must let as much through, and a little more."""
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 """A form of a hundred routes has thousands of fields."""
