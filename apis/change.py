@@ -5,13 +5,14 @@ entry, raises the gateway's generation when what runs there changes, and pushes 
 Locks are taken in one order: gateways, the API, its organization, whose catalog may get an asset.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from apis import ledger
+from apis import ledger, versions
 from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
 from apis.listener import normalised
 from apis.models import ApiInstance, Asset, Route, RouteUpstream, Upstream
@@ -27,6 +28,7 @@ from apis.policies import (
 )
 from apis.validate import asset_id_of, check, validate, warnings
 from console.models import AuditEntry, Environment, User
+from console.versions import check as check_version
 from gateways.models import Gateway
 
 __all__ = [
@@ -59,6 +61,8 @@ FROM_DRAFT = (
     "description",
     "tags",
 )
+Edit = Callable[[ApiDraft], ApiDraft]
+"""What an API becomes, from what it is; its gateway stays."""
 NO_GATEWAY = "Choose the gateway to deploy to."
 
 
@@ -84,9 +88,23 @@ def create_api(actor: User, environment: Environment, draft: ApiDraft, deploy: b
 
 
 @transaction.atomic
-def edit_api(actor: User, api: ApiInstance, draft: ApiDraft) -> ApiInstance:
-    """Make the API what the draft says; when it is deployed, on the gateway too, or on both of a move."""
-    ledger.lock(api.gateway, draft.gateway, api=api)
+def edit_api(
+    actor: User,
+    api: ApiInstance,
+    draft: ApiDraft | Edit,
+    *,
+    seen: str = "",
+    part: Sequence[str] = versions.WHOLE,
+) -> ApiInstance:
+    """Make the API what the draft says; when it is deployed, on the gateway too, or on both of a move.
+
+    A function says it of the API as it is then: what it leaves alone stays as others have saved it
+    meanwhile. Raises Changed when the part that it edits is not as it was `seen`.
+    """
+    ledger.lock(api.gateway, None if callable(draft) else draft.gateway, api=api)
+    if seen:
+        check_version(seen, versions.of_api(api, part))
+    draft = draft(draft_of(api)) if callable(draft) else draft
     before_gateway = api.gateway
     api.environment.organization.lock()
     check(api.environment, draft, api)

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import pydantic
 from pydantic_core.core_schema import ErrorType
 
+from policies import durations
 from policies.contract import Policy
 from policies.schema import Schema, resolve
 
@@ -50,8 +51,12 @@ def _message(policy: Policy[Any], fault: Fault) -> str:
         return f'"{_title(policy, fault["loc"])}" is required.'
     if kind == "extra_forbidden":
         return _unknown(policy, fault["loc"])
+    kept = durations.base(_schema(policy, fault["loc"]))
     if kind in _BOUNDS:
-        return _BOUNDS[kind].format(value=_value(policy, fault), **fault["ctx"])
+        bounds = {name: durations.words(one, kept) if kept else one for name, one in fault["ctx"].items()}
+        return _BOUNDS[kind].format(value=_value(policy, fault), **bounds)
+    if kept and kind == "int_parsing":
+        return f"{_value(policy, fault)} is not a whole number of {durations.LABELS[kept]}."
     if kind.endswith(("_type", "_parsing", "_from_float")) and (wanted := _NOT_A.get(kind.split("_")[0])):
         return f"{_value(policy, fault)} is not {wanted}."
     if kind in ("value_error", "assertion_error"):
@@ -61,6 +66,11 @@ def _message(policy: Policy[Any], fault: Fault) -> str:
 
 def _title(policy: Policy[Any], loc: Sequence[int | str]) -> str:
     """What the form calls the parameter."""
+    return str(_schema(policy, loc).get("title") or (loc[-1] if loc else policy.title))
+
+
+def _schema(policy: Policy[Any], loc: Sequence[int | str]) -> Schema:
+    """Of the parameter at this place."""
     root = policy.config.model_json_schema(by_alias=True)
     schema: Schema = root
     for part in loc:
@@ -68,7 +78,7 @@ def _title(policy: Policy[Any], loc: Sequence[int | str]) -> str:
             schema.get("items", {}) if isinstance(part, int) else schema.get("properties", {}).get(part, {})
         )
         schema = resolve(inside, root)
-    return str(schema.get("title") or (loc[-1] if loc else policy.title))
+    return schema
 
 
 def _unknown(policy: Policy[Any], loc: Sequence[int | str]) -> str:

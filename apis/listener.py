@@ -1,15 +1,19 @@
 """Where an API listens: protocol, TLS context, port and base path, each sound and free on its gateway."""
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 
 from django.db.models import Q
+from django.utils.text import slugify
 
 from apis.drafts import ApiDraft
 from apis.models import ApiInstance, TlsContext
 from apis.problem import Problem
 from console.models import Environment
+from gateways.models import Gateway
 
+USUAL_PORTS = {"http": 8081, "https": 8443}
 RESERVED_PORTS = {
     4000: "the shared storage service",
     9881: "the monitoring service",
@@ -40,6 +44,43 @@ def hint(port: int) -> str | None:
 def normalised(base_path: str) -> str:
     """Without spaces around it and without a slash at its end: "/orders/" is "/orders"."""
     return base_path.strip().rstrip("/") or ("/" if base_path.strip() else "")
+
+
+def with_slash(base_path: str) -> str:
+    """What a person types for a path: "orders" means "/orders". What is no path stays, to be refused."""
+    path = base_path.strip()
+    return path if not path or path.startswith("/") or "://" in path else f"/{path}"
+
+
+def proposed(gateway: Gateway | None, protocol: str, name: str) -> tuple[int, str]:
+    """(port, base path) that nothing is in the way of: on the port where the gateway speaks this for most of
+    its APIs already, else on the usual one or the next that is free; the path is of the API's name.
+    """
+    rows = ApiInstance.objects.filter(gateway=gateway) if gateway else ApiInstance.objects.none()
+    taken = list(rows.values_list("port", "protocol", "base_path"))
+    shared = Counter(port for port, spoken, _ in taken if spoken == protocol)
+    free = _first_free({port for port, _, _ in taken} | RESERVED_PORTS.keys(), protocol)
+    for port in [*sorted(shared, key=lambda one: (-shared[one], one)), free]:
+        paths = [path for used, _, path in taken if used == port]
+        if path := _free_path(paths, slugify(name)[:200]):
+            return port, path
+    return free, "/"
+
+
+def _first_free(ports: set[int], protocol: str) -> int:
+    return next(port for port in range(USUAL_PORTS[protocol], 65536) if port not in ports)
+
+
+def _free_path(paths: list[str], word: str) -> str:
+    """A path of this word that is none of these, begins none and is begun by none; "" when there is none."""
+    tried = (f"/{word}" if count == 1 else f"/{word}-{count}" for count in range(1, len(paths) + 2))
+    ours = ((path, path.rstrip("/") + "/") for path in tried)
+    theirs = [path.rstrip("/") + "/" for path in paths]
+    return next((path for path, one in ours if not any(map(_nested(one), theirs))), "")
+
+
+def _nested(one: str) -> Callable[[str], bool]:
+    return lambda other: one.startswith(other) or other.startswith(one)
 
 
 def _spoken(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:

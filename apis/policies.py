@@ -7,11 +7,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404
 
-from apis import ledger
+from apis import ledger, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.policy_config import Config, checked, hidden, merged
 from apis.validate import regex_fault
 from console.models import AuditEntry, User
+from console.versions import check as check_version
 from policies import catalog
 from policies.contract import Policy
 
@@ -65,10 +66,15 @@ def edit_policy(
     conditions: Sequence[Mapping[str, Any]] | None = None,
     label: str | None = None,
     version: str | None = None,
+    seen: str = "",
 ) -> PolicyBinding:
-    """A secret left out or "" keeps the stored one; `conditions`, `label` and `version` left None stay."""
+    """A secret left out or "" keeps the stored one; `conditions`, `label` and `version` left None stay.
+
+    Raises Changed when the policy is not as it was `seen`.
+    """
     template = template_of(binding.policy)
     lock_policy(binding)
+    check_version(seen, versions.of_policy(binding))
     before, secrets = _facts(binding), binding.secrets
     binding.config, binding.secrets, rows = _checked(template, merged(config, secrets), conditions or ())
     if conditions is not None:
@@ -104,9 +110,14 @@ def set_policy_disabled(actor: User, binding: PolicyBinding, is_disabled: bool) 
 
 
 @transaction.atomic
-def reorder_policies(actor: User, api: ApiInstance, ids: Sequence[int]) -> list[PolicyBinding]:
-    """Run the API's policies in this order; `ids` names each of them once."""
+def reorder_policies(
+    actor: User, api: ApiInstance, ids: Sequence[int], *, seen: str = ""
+) -> list[PolicyBinding]:
+    """Run the API's policies in this order; `ids` names each of them once. Raises Changed when the order is
+    not as it was `seen`.
+    """
     ledger.lock(api.gateway, api=api)
+    check_version(seen, versions.of_order(api))
     rows = {row.pk: row for row in api.policies.all()}
     if sorted(ids) != sorted(rows):
         named = ", ".join(map(str, rows)) or "none"

@@ -12,11 +12,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404
 
-from apis import certificates, ledger
+from apis import certificates, ledger, versions
 from apis.models import ApiInstance, TlsContext
 from apis.problem import Problem, refuse
 from console import audit
 from console.models import AuditEntry, Environment, User
+from console.versions import check as check_version
 from gateways.agent import tls
 from gateways.agent.faults import did_you_mean
 
@@ -73,9 +74,14 @@ def create_tls_context(actor: User, environment: Environment, draft: TlsContextD
 
 
 @transaction.atomic
-def edit_tls_context(actor: User, context: TlsContext, draft: TlsContextDraft) -> TlsContext:
-    """Make the context what the draft says, on every gateway where an API uses it."""
+def edit_tls_context(
+    actor: User, context: TlsContext, draft: TlsContextDraft, *, seen: str = ""
+) -> TlsContext:
+    """Make the context what the draft says, on every gateway where an API uses it. Raises Changed when it is
+    not as it was `seen`.
+    """
     lock_tls_context(context)
+    check_version(seen, versions.of_tls_context(context))
     before = _facts(context)
     _fill(context, draft)
     context.save()

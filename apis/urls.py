@@ -8,8 +8,8 @@ from apis.views import detail, listing, on_gateway, policies, routes, tls_contex
 urlpatterns = [
     path("apis", listing.index, name="apis"),
     path("apis/add", wizard.add, name="api_add"),
-    path("apis/add/start-over", wizard.start_over, name="api_start_over"),
-    path("apis/add/<slug:name>", wizard.add, name="api_add_step"),
+    path("apis/add/<uuid:pk>/discard", wizard.discard, name="api_draft_discard"),
+    path("apis/add/<uuid:pk>/<slug:name>", wizard.step, name="api_add_step"),
     path("apis/tls-contexts", tls_contexts.index, name="tls_contexts"),
     path("apis/tls-contexts/add", tls_contexts.add, name="tls_context_add"),
     path("apis/tls-contexts/<uuid:pk>", tls_contexts.detail, name="tls_context"),

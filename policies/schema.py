@@ -31,13 +31,15 @@ def resolve(schema: Schema, root: Schema) -> dict[str, Any]:
 
 
 def kind(schema: Schema, root: Schema) -> str:
-    """choice, switch, number, text, secret, expression, area, lines, choices, rows, group or json."""
+    """choice, switch, number, duration, text, secret, expression, area, lines, choices, rows, group, json."""
     shape = schema.get("type", "")
     if "enum" in schema or "const" in schema:
         return "choice"
     if shape == "string":
         form = "password" if schema.get("writeOnly") else schema.get("format", "")
         return _STRINGS.get(form, "text")
+    if shape == "integer" and str(schema.get("format", "")).startswith("duration-"):
+        return "duration"
     if shape == "array":
         return _list_kind(resolve(schema.get("items", {}), root))
     if shape == "object" and "properties" in schema:

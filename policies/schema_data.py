@@ -10,7 +10,7 @@ from typing import Any
 
 from django.http import QueryDict
 
-from policies import rows
+from policies import durations, rows
 from policies.schema import PREFIX, Schema, kind, named, resolve
 
 
@@ -45,14 +45,15 @@ def _read_one(schema: Schema, root: Schema, data: QueryDict, name: str) -> Any:
             lines = [line.strip() for line in data.get(name, "").splitlines() if line.strip()]
             return lines if item.get("type") == "string" else [_number(line) for line in lines]
         case shape:
-            return _read_text(shape, schema, str(data[name])) if name in data else None
+            unit = data.get(f"{name}.unit") or durations.base(schema)
+            return _read_text(shape, schema, str(data[name]), unit) if name in data else None
 
 
 def _read_row(item: Schema, root: Schema, data: QueryDict, name: str, key: str) -> dict[str, Any]:
     return {} if key == rows.NEW else _read_members(item, root, data, f"{name}.{key}")
 
 
-def _read_text(shape: str, schema: Schema, typed: str) -> Any:
+def _read_text(shape: str, schema: Schema, typed: str, unit: str) -> Any:
     text = typed if shape in {"secret", "area"} else typed.strip()
     if not text:
         clears = (
@@ -61,6 +62,8 @@ def _read_text(shape: str, schema: Schema, typed: str) -> Any:
         return "" if clears else None
     if shape == "number":
         return _number(text)
+    if shape == "duration":
+        return durations.joined(text, unit, durations.base(schema))
     if shape == "choice":
         return next((one for one in schema.get("enum", ()) if str(one) == text), text)
     return _json(text) if shape == "json" else text

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from policies import durations
 from policies.schema import PREFIX, Schema, kind, named, resolve
 
 Errors = Mapping[str, list[str]]
@@ -108,7 +109,7 @@ class _Form:
             is_stored=name in self.stored,
             value=shown,
             errors=self._errors(name, deep=not inner),
-            choices=_choices(schema, value, self.root),
+            choices=_units(schema, value) if shape == "duration" else _choices(schema, value, self.root),
             attributes=_attributes(schema),
             fields=inner,
         )
@@ -120,6 +121,8 @@ class _Form:
                 return None, self.members(schema, value if isinstance(value, Mapping) else {}, name)
             case "rows":
                 return None, self._rows(schema, value, name)
+            case "duration":
+                return durations.split(value, durations.base(schema))[0], ()
             case "lines" if isinstance(value, list | tuple):
                 return "\n".join(map(str, value)), ()
             case "json" if value is not None and not isinstance(value, str):
@@ -166,8 +169,18 @@ def _choices(schema: Schema, value: Any, root: Schema) -> tuple[Choice, ...]:
     return tuple(Choice(str(one), labels.get(str(one), str(one)), one in chosen) for one in values)
 
 
+def _units(schema: Schema, value: Any) -> tuple[Choice, ...]:
+    """Those of a time, the value's own chosen."""
+    kept = durations.base(schema)
+    chosen = durations.split(value, kept)[1]
+    return tuple(Choice(one, durations.LABELS[one], one == chosen) for one in durations.units(kept))
+
+
 def _attributes(schema: Schema) -> dict[str, Any]:
     """The HTML attributes that let a browser check what the schema will."""
+    if durations.base(schema):
+        # Its bounds and examples are of another unit than the one that is typed.
+        return {"min": 0, "step": "any"}
     found: dict[str, Any] = {}
     whole = schema.get("type") == "integer"
     low = schema.get("minimum", _next(schema.get("exclusiveMinimum"), 1 if whole else 0))

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from policies import durations
 from policies.schema import Schema, resolve
 
 MAX_ITEMS = 3
 MAX_LENGTH = 160
 LIMIT = {"maximumRequests", "timePeriodInMilliseconds"}
-PERIODS = ((86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute"), (1000, "second"), (1, "ms"))
 
 
 def summary(schema: Schema, config: Mapping[str, Any]) -> str:
@@ -31,6 +31,8 @@ def _parts(schema: Schema, root: Schema, config: Mapping[str, Any]) -> list[str]
 def _one(shape: Schema, root: Schema, title: str, value: Any) -> str:
     if isinstance(value, bool):
         return title if value else f"not {title[:1].lower()}{title[1:]}"
+    if isinstance(value, int) and (kept := durations.base(shape)):
+        return f"{title} {durations.words(value, kept)}"
     if isinstance(value, Mapping):
         return f"{title}: {', '.join(_parts(shape, root, value))}"
     if not isinstance(value, list):
@@ -55,6 +57,8 @@ def _is_pair(value: Mapping[str, Any]) -> bool:
 
 
 def _period(milliseconds: int) -> str:
-    size, unit = next(((size, unit) for size, unit in PERIODS if milliseconds % size == 0), PERIODS[-1])
-    count = milliseconds // size
-    return unit if count == 1 else f"{count} {unit}{'' if unit == 'ms' else 's'}"
+    """ "minute", "2 hours", "1500 ms"."""
+    number, unit = durations.split(milliseconds, "ms")
+    if unit == "ms":
+        return f"{number} ms"
+    return durations.words(milliseconds, "ms").removeprefix("1 ")

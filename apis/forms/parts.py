@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from pydantic import BaseModel, Field
 
+from apis import listener
 from apis.drafts import ApiDraft, NewAsset
 from apis.forms import routes
 from apis.models import ApiInstance, Asset, TlsContext
@@ -60,7 +61,7 @@ class DownstreamForm(BaseModel):
     base_path: str = Field(
         "/",
         title="Base path",
-        description='Starts with "/". It is taken off before the request goes upstream.',
+        description="It is taken off before the request goes upstream.",
     )
     tls_context: str = Field(
         "",
@@ -128,7 +129,7 @@ def draft(environment: Environment, values: Mapping[str, Values]) -> tuple[ApiDr
         gateway=_gateway(environment, values.get("gateway", {}), errors),
         protocol=downstream.get("protocol", "http"),
         port=_port(downstream, errors),
-        base_path=downstream.get("base_path", ""),
+        base_path=listener.with_slash(downstream.get("base_path", "")),
         tls_context=_tls_context(contexts, downstream, errors),
         label=downstream.get("label", ""),
         consumer_endpoint=downstream.get("consumer_endpoint", ""),

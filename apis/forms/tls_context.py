@@ -9,6 +9,7 @@ from apis import certificates
 from apis.models import TlsContext
 from apis.tls_contexts import ALPN, MOST_PEM, TlsContextDraft
 from gateways.agent import tls
+from policies.differences import HIDDEN, NOTHING, Difference
 
 FILES = {"certificate_file": "certificate", "key_file": "key", "trusted_ca_file": "trusted_ca"}
 """A file that was chosen stands for the text beside it."""
@@ -168,6 +169,36 @@ def initial(context: TlsContext) -> dict[str, Any]:
         "skips_validation": context.skips_validation,
         "ciphers": context.ciphers,
     }
+
+
+def differences(form: TlsContextForm, context: TlsContext) -> list[Difference]:
+    """Where what was typed is not what is stored. A key is not shown, and a certificate by what it says."""
+    stored = TlsContextForm(initial=initial(context), is_new=False)
+    names = [name for name in form.fields if name not in {*FILES, "hosts"}]
+    rows = [Difference(str(form[name].label), _shown(form, name), _shown(stored, name)) for name in names]
+    return [row for row in rows if row.mine != row.saved]
+
+
+def _shown(form: TlsContextForm, name: str) -> str:
+    value = form[name].value()
+    if name == "key":
+        return HIDDEN if value else "as stored"
+    if name in ("certificate", "trusted_ca") and value:
+        return _certificate(str(value))
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or NOTHING
+    choices = dict(getattr(form.fields[name], "choices", ()))
+    return str(choices.get(value, value or NOTHING))
+
+
+def _certificate(pem: str) -> str:
+    try:
+        facts = certificates.read(pem)
+    except ValueError:
+        return f"{len(pem)} characters that are no certificate"
+    return f"{facts.subject} until {facts.expires_at:%Y-%m-%d}, SHA-256 {facts.fingerprint[:11]}…"
 
 
 def with_files(data: Any, files: Any) -> tuple[Any, dict[str, str]]:

@@ -7,16 +7,15 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
+from django.utils import timezone
 
 from apis import specification
 from apis.drafts import ApiDraft
 from apis.forms import parts
-from apis.models import Asset
+from apis.models import Asset, WizardDraft
 from apis.validate import validate, warnings
-from console.models import Environment
 from gateways.models import Gateway
 
-SESSION_KEY = "api_draft"
 DOCUMENT = ("specification", "specification_name")
 REFUSED = "specification_refused"
 DISCONNECTED = "Gateway {} is Disconnected and cannot be deployed to; start it, or decide later."
@@ -55,22 +54,40 @@ def beside(one: Step, by: int) -> Step:
 
 
 class Draft:
-    """What was filled in so far, kept in the session for each environment."""
+    """What was filled in so far, and what is wrong with it; `row` keeps it, once anything was said."""
 
-    def __init__(self, request: HttpRequest, environment: Environment) -> None:
-        self.session, self.environment = request.session, environment
-        self.key = f"{SESSION_KEY}:{environment.pk}"
-        self.values: dict[str, dict[str, Any]] = self.session.get(self.key, {})
+    def __init__(self, row: WizardDraft) -> None:
+        self.row, self.environment = row, row.environment
+        self.values: dict[str, dict[str, Any]] = row.values
         self._made: tuple[ApiDraft, parts.Errors] | None = None
 
-    def keep(self, name: str, values: Mapping[str, Any]) -> None:
-        self.values = {**self.values, name: dict(values)}
-        self.session[self.key] = self.values
-        self._made = None
+    @property
+    def is_kept(self) -> bool:
+        return not self.row._state.adding
 
-    def forget(self) -> None:
-        self.values = {}
-        self.session.pop(self.key, None)
+    def keep(self, one: Step, values: Mapping[str, Any], seen: str = "") -> bool:
+        """Keep what a step was told. False when another page of this draft was first: `seen` is the version
+        that the form showed. The draft then says what was typed here, and nothing is kept.
+        """
+        self.values = {**self.values, one.name: dict(values)}
+        self._made = None
+        self.row.values, self.row.step = self.values, one.name
+        self.row.title = self.made()[0].asset.name[:255]
+        if not self.is_kept:
+            self.row.save()
+            self._drop_oldest()
+            return True
+        known = int(seen) if seen.isdecimal() else self.row.version
+        told = {name: getattr(self.row, name) for name in ("values", "step", "title")}
+        row = WizardDraft.objects.filter(pk=self.row.pk, version=known, api=None)
+        if row.update(**told, version=known + 1, updated_at=timezone.now()):
+            self.row.version = known + 1
+            return True
+        return False
+
+    def _drop_oldest(self) -> None:
+        mine = WizardDraft.objects.filter(user=self.row.user, environment=self.environment)
+        mine.exclude(pk__in=list(mine.values_list("pk", flat=True)[: WizardDraft.MOST])).delete()
 
     def made(self) -> tuple[ApiDraft, parts.Errors]:
         """The whole draft and everything that is wrong with it, checked once for each content."""

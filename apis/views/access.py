@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
-from apis.models import ApiInstance, PolicyBinding, TlsContext
+from apis.models import ApiInstance, PolicyBinding, TlsContext, WizardDraft
 from console import scope
 from console.models import Environment
 from console.scope import Request
@@ -46,6 +46,17 @@ def tls_context_to_change(request: Request, pk: UUID) -> TlsContext:
     context = tls_context_of(request, pk)
     must_edit(request)
     return context
+
+
+def draft_to_change(request: Request, pk: UUID) -> WizardDraft:
+    """The user's own draft, where the user may still add an API."""
+    rows = WizardDraft.objects.fresh().filter(
+        user=request.user, environment__in=Environment.objects.visible_to(request.user)
+    )
+    draft = get_object_or_404(rows.select_related("environment__organization", "api__asset"), pk=pk)
+    scope.enter(request, draft.environment)
+    must_edit(request)
+    return draft
 
 
 def must_edit(request: Request) -> None:

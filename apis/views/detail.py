@@ -11,17 +11,19 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from apis import change
+from apis import change, versions
 from apis.addresses import curl_command
 from apis.drafts import draft_of
 from apis.forms import parts
 from apis.models import ApiInstance
 from apis.status import statuses
 from apis.views.access import api_of, api_to_change, messages_of
+from apis.views.conflict import Conflict, conflict
 from apis.views.frame import frame, run
 from apis.views.lane import lane
 from console.models import AuditEntry
 from console.scope import Request
+from console.versions import Changed
 from gateways.models import Ack, Deployment, Gateway
 
 PAGE_SIZE = 20
@@ -63,20 +65,26 @@ def settings(request: Request, pk: int) -> HttpResponse:
     """Label, consumer endpoint, tags and description; what else can be done stands below."""
     api = api_to_change(request, pk) if request.method == "POST" else api_of(request, pk)
     errors: parts.Errors = {}
-    values = _details_of(api)
+    late: Conflict | None = None
+    values, seen = _details_of(api), request.POST.get("seen", "")
     if request.method == "POST":
         values = parts.read("details", request.POST)
         try:
-            change.edit_api(request.user, api, _with_details(api, values))
+            change.edit_api(request.user, api, _edit(values), seen=seen, part=versions.DETAILS)
         except ValidationError as error:
             errors = messages_of(error)
             api.refresh_from_db()
+        except Changed:
+            mine, saved = (parts.fields("details", one, {}).values() for one in (values, _details_of(api)))
+            late, seen = conflict(api, mine, saved, api.environment), ""
         else:
             messages.success(request, "Saved.")
             return redirect("api_settings", api.pk)
-    context = {"form": parts.fields("details", values, errors), "errors": errors}
+    context = {"form": parts.fields("details", values, errors), "errors": errors, "conflict": late}
+    context["seen"] = seen or versions.of_api(api, versions.DETAILS)
     page = frame(request, api, "settings") | context
-    return render(request, "apis/api_settings.html", page, status=422 if errors else 200)
+    code = 409 if late else 422 if errors else 200
+    return render(request, "apis/api_settings.html", page, status=code)
 
 
 @require_POST
@@ -168,9 +176,9 @@ def _details_of(api: ApiInstance) -> parts.Values:
     }
 
 
-def _with_details(api: ApiInstance, values: parts.Values) -> Any:
-    return replace(
-        draft_of(api),
+def _edit(values: parts.Values) -> change.Edit:
+    return lambda current: replace(
+        current,
         label=values.get("label", ""),
         consumer_endpoint=values.get("consumer_endpoint", ""),
         tags=tuple(values.get("tags", ())),

@@ -5,19 +5,19 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from apis import change, removed
-from apis.forms import advanced
+from apis import change, removed, versions
 from apis.models import ApiInstance, PolicyBinding
-from apis.views.access import api_of, api_to_change, binding_to_change, messages_of
+from apis.views.access import api_of, api_to_change, binding_to_change
 from apis.views.frame import frame
 from apis.views.lane import Step, lane
-from console.models import User
+from apis.views.policy_form import PolicyForm
 from console.scope import Request
-from policies import browse, catalog, rows, schema_data, schema_form
+from console.versions import Changed
+from policies import browse, catalog, rows
 from policies.contract import Policy
 
 
@@ -38,10 +38,12 @@ def reorder(request: Request, pk: int) -> HttpResponse:
         else request.POST.getlist("ids")
     )
     if rows.wanted(request.POST) and sorted(wanted) == sorted(steps):
-        return _lane(request, api, [steps[key] for key in wanted], is_moved=wanted != list(steps))
+        moved = [steps[key] for key in wanted]
+        return _lane(request, api, moved, is_moved=wanted != list(steps), seen=request.POST.get("seen", ""))
     try:
-        change.reorder_policies(request.user, api, [int(key) for key in wanted if key.isdecimal()])
-    except ValidationError:
+        ids = [int(key) for key in wanted if key.isdecimal()]
+        change.reorder_policies(request.user, api, ids, seen=request.POST.get("seen", ""))
+    except (ValidationError, Changed):
         messages.error(
             request, "The policies changed meanwhile; here they are as they are now. Order them again."
         )
@@ -64,7 +66,13 @@ def new(request: Request, pk: int, name: str) -> HttpResponse:
 
 
 def edit(request: Request, pk: int, binding: int) -> HttpResponse:
-    row = binding_to_change(request, pk, binding)
+    """Who may not edit reads the same form, with secrets left out."""
+    if request.method == "POST":
+        row = binding_to_change(request, pk, binding)
+    else:
+        row = get_object_or_404(
+            api_of(request, pk).policies.select_related("api__asset", "api__gateway"), pk=binding
+        )
     return _form(request, row.api, _found(row.policy), row)
 
 
@@ -106,8 +114,11 @@ def _found(name: str) -> Policy[Any]:
         raise Http404(str(error)) from error
 
 
-def _lane(request: Request, api: ApiInstance, steps: list[Step], is_moved: bool = False) -> HttpResponse:
+def _lane(
+    request: Request, api: ApiInstance, steps: list[Step], is_moved: bool = False, seen: str = ""
+) -> HttpResponse:
     context = {"steps": steps, "is_moved": is_moved, "removed": removed.title(request.session, api)}
+    context["seen"] = seen or versions.of_order(api)
     return render(request, "apis/api_policies.html", frame(request, api, "policies") | context)
 
 
@@ -120,52 +131,14 @@ def _switch(request: Request, binding: PolicyBinding, is_disabled: bool) -> Http
 def _form(
     request: Request, api: ApiInstance, policy: Policy[Any], binding: PolicyBinding | None
 ) -> HttpResponse:
-    schema = policy.config.model_json_schema(by_alias=True)
-    config: dict[str, Any] = binding.config if binding else {}
-    more = advanced.values_of(binding.conditions, binding.label) if binding else {}
-    errors: dict[str, list[str]] = {}
+    form = PolicyForm(api, policy, binding, request.POST.get("seen", ""))
     if request.method == "POST":
         data = rows.changed(request.POST) if rows.wanted(request.POST) else request.POST
-        config, more = schema_data.read(schema, data), advanced.read(data)
-        if not rows.wanted(request.POST):
-            errors = _saved(request.user, api, binding or policy, config, more)
-            if not errors:
-                messages.success(request, f"{'Saved' if binding else 'Applied'} {policy.title}.")
-                return redirect("api_policies", api.pk)
-    stored = binding.secrets if binding else {}
-    context = {
-        "policy": policy,
-        "binding": binding,
-        "fields": schema_form.fields(schema, config, errors, stored),
-        "advanced": advanced.fields(more, errors),
-        "errors": errors,
-        "general": errors.get("", []) + errors.get("policy", []) + errors.get("config", []),
-        "introduction": browse.introduction(policy),
-    }
-    page = frame(request, api, "policies") | context
-    response = render(request, "apis/policy_form.html", page, status=422 if errors else 200)
+        form.read(data)
+        if not rows.wanted(request.POST) and form.save(request.user):
+            messages.success(request, f"{'Saved' if binding else 'Applied'} {policy.title}.")
+            return redirect("api_policies", api.pk)
+    page = frame(request, api, "policies") | form.context()
+    response = render(request, "apis/policy_form.html", page, status=form.status)
     response["Cache-Control"] = "no-store"
     return response
-
-
-def _saved(
-    user: User,
-    api: ApiInstance,
-    target: PolicyBinding | Policy[Any],
-    config: dict[str, Any],
-    more: advanced.Values,
-) -> dict[str, list[str]]:
-    """Edit the binding, or apply the policy; what is wrong, by field."""
-    label, order = more.get("label", ""), more.get("order")
-    template = target.template if isinstance(target, PolicyBinding) else target
-    rows_of = advanced.conditions(template, more)
-    if unread := advanced.unread(more):
-        return change.policy_faults(template, config, rows_of) | unread
-    try:
-        if isinstance(target, PolicyBinding):
-            change.edit_policy(user, target, config, conditions=rows_of, label=label)
-        else:
-            change.apply_policy(user, api, target.name, config, conditions=rows_of, label=label, order=order)
-    except ValidationError as error:
-        return messages_of(error)
-    return {}

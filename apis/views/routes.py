@@ -9,17 +9,21 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
+from apis import versions
 from apis.addresses import host_of
-from apis.change import edit_api, validate, warnings
-from apis.drafts import ApiDraft, draft_of
+from apis.change import Edit, edit_api, validate, warnings
+from apis.drafts import draft_of
 from apis.forms import parts
 from apis.forms import routes as form
 from apis.models import ApiInstance
 from apis.views.access import api_of, messages_of
+from apis.views.conflict import Conflict, conflict
 from apis.views.frame import frame
 from apis.views.tls_contexts import choices
 from console.scope import Request
+from console.versions import Changed
 from policies import rows
+from policies.schema_form import Field
 
 
 def edit(request: Request, pk: int) -> HttpResponse:
@@ -40,14 +44,16 @@ def _posted(request: Request, api: ApiInstance) -> HttpResponse:
     downstream, upstream = parts.read("downstream", data), parts.read("upstream", data)
     if rows.wanted(request.POST):
         return _shown(request, api, downstream, upstream, {})
-    draft, unread = _draft(api, downstream, upstream)
-    errors = parts.joined(validate(api.environment, draft, api), unread)
+    draft, errors = _draft(api, downstream, upstream)
+    errors = parts.joined(validate(api.environment, draft(draft_of(api)), api), errors)
     if not errors:
         try:
-            edit_api(request.user, api, draft)
+            edit_api(request.user, api, draft, seen=request.POST.get("seen", ""), part=versions.ROUTES)
         except ValidationError as error:
             errors = messages_of(error)
             api.refresh_from_db()
+        except Changed:
+            return _shown(request, api, downstream, upstream, {}, is_late=True)
     if errors:
         return _shown(request, api, downstream, upstream, errors)
     messages.success(
@@ -56,14 +62,12 @@ def _posted(request: Request, api: ApiInstance) -> HttpResponse:
     return redirect("api_routes", api.pk)
 
 
-def _draft(
-    api: ApiInstance, downstream: parts.Values, upstream: parts.Values
-) -> tuple[ApiDraft, parts.Errors]:
-    """The API as it is, with what the form changes."""
+def _draft(api: ApiInstance, downstream: parts.Values, upstream: parts.Values) -> tuple[Edit, parts.Errors]:
+    """What the form changes of the API as it is, and what in the form could not be read."""
     read, errors = parts.draft(api.environment, {"downstream": downstream, "upstream": upstream})
-    changed = {"protocol", "port", "base_path", "tls_context", "label", "consumer_endpoint", "routes"}
     errors.pop("asset", None)
-    return replace(draft_of(api), **{name: getattr(read, name) for name in changed}), errors
+    changed = {name: getattr(read, name) for name in versions.ROUTES}
+    return lambda current: replace(current, **changed), errors
 
 
 def _downstream_of(api: ApiInstance) -> parts.Values:
@@ -83,15 +87,35 @@ def _shown(
     downstream: parts.Values,
     upstream: parts.Values,
     errors: parts.Errors,
+    *,
+    is_late: bool = False,
 ) -> HttpResponse:
     draft, _ = _draft(api, downstream, upstream)
+    fields = parts.fields("downstream", downstream, errors) | parts.fields("upstream", upstream, errors)
+    seen = "" if is_late else request.POST.get("seen", "")
     context: dict[str, Any] = {
-        "form": parts.fields("downstream", downstream, errors) | parts.fields("upstream", upstream, errors),
+        "form": fields,
+        "seen": seen or versions.of_api(api, versions.ROUTES),
+        "conflict": _conflict(api, fields) if is_late else None,
         "errors": errors,
         "host": host_of(api.gateway),
-        "warnings": warnings(draft),
+        "warnings": warnings(draft(draft_of(api))),
         "weight_sums": form.weight_sums(upstream),
         "echo_url": settings.ECHO_URL,
     }
     page = frame(request, api, "routes") | choices(api.environment) | context
-    return render(request, "apis/api_routes.html", page, status=422 if errors else 200)
+    status = 409 if is_late else 422 if errors else 200
+    return render(request, "apis/api_routes.html", page, status=status)
+
+
+def _conflict(api: ApiInstance, mine: dict[str, Field]) -> Conflict:
+    """The routes as they are written here and there: as one URL, or as rows."""
+    saved = parts.fields("downstream", _downstream_of(api), {})
+    saved |= parts.fields("upstream", form.values_of(draft_of(api).routes), {})
+    return conflict(api, _as_written(mine), _as_written(saved), api.environment)
+
+
+def _as_written(fields: dict[str, Field]) -> list[Field]:
+    is_simple = fields["mode"].value == "simple"
+    unused = {"routes"} if is_simple else {"uri", "uri_id", "uri_tls"}
+    return [field for name, field in fields.items() if name not in unused]

@@ -14,8 +14,9 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import trigger_client_event
 
 from apis import tls_contexts as change
+from apis import versions
 from apis.addresses import UNKNOWN, host_of
-from apis.forms.tls_context import TlsContextForm, initial, with_files
+from apis.forms.tls_context import TlsContextForm, differences, initial, with_files
 from apis.models import ApiInstance, TlsContext
 from apis.tls_contexts import TlsContextDraft
 from apis.views.access import (
@@ -25,9 +26,11 @@ from apis.views.access import (
     tls_context_of,
     tls_context_to_change,
 )
+from apis.views.conflict import Conflict, of_rows
 from console import audit
 from console.models import Environment
 from console.scope import Request
+from console.versions import Changed
 
 HISTORY_SHOWN = 20
 PAGE_SIZE = 25
@@ -80,8 +83,12 @@ def edit(request: Request, pk: UUID) -> HttpResponse:
     context = tls_context_to_change(request, pk)
     if request.method != "POST":
         return _form(request, TlsContextForm(initial=initial(context), is_new=False), context)
-    form = _read(request, is_new=False)
-    if _saved(form, lambda draft: change.edit_tls_context(request.user, context, draft)) is None:
+    form, seen = _read(request, is_new=False), request.POST.get("seen", "")
+    try:
+        saved = _saved(form, lambda draft: change.edit_tls_context(request.user, context, draft, seen=seen))
+    except Changed:
+        return _form(request, form, context, of_rows(context, differences(form, context)))
+    if saved is None:
         context.refresh_from_db()
         return _form(request, form, context)
     count = ApiInstance.objects.with_tls(context).deployed().count()
@@ -136,11 +143,15 @@ def _chosen(context: TlsContext, field: str) -> HttpResponse:
     return trigger_client_event(answer, "choose", chosen)
 
 
-def _form(request: Request, form: TlsContextForm, context: TlsContext | None = None) -> HttpResponse:
+def _form(
+    request: Request, form: TlsContextForm, context: TlsContext | None = None, late: Conflict | None = None
+) -> HttpResponse:
     template = "apis/_tls_context_dialog.html" if request.htmx else "apis/tls_context_form.html"
-    page: dict[str, Any] = {"form": form, "context": context, "next": _back(request)}
+    page: dict[str, Any] = {"form": form, "context": context, "next": _back(request), "conflict": late}
     page |= {name: request.POST.get(name) or request.GET.get(name) or "" for name in ("field", "purpose")}
-    return render(request, template, page, status=422 if form.errors else 200)
+    if context:
+        page["seen"] = (not late and request.POST.get("seen")) or versions.of_tls_context(context)
+    return render(request, template, page, status=409 if late else 422 if form.errors else 200)
 
 
 def _back(request: Request) -> str:

@@ -1,21 +1,24 @@
 """The Add API wizard: one address a step, each checked before the next; what is typed survives them all."""
 
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from apis import specification
+from apis import listener, specification
 from apis.addresses import host_of
 from apis.change import create_api
 from apis.forms import parts, wizard
 from apis.forms.routes import weight_sums
-from apis.models import Asset
-from apis.views.access import environment_to_change, messages_of
+from apis.models import ApiInstance, Asset, WizardDraft
+from apis.views.access import draft_to_change, environment_to_change, messages_of
 from apis.views.tls_contexts import choices
 from console.scope import Request
 from policies import rows
@@ -24,24 +27,37 @@ ASSETS_SHOWN = 12
 REVIEW = "review"
 
 
-def add(request: Request, name: str = "gateway") -> HttpResponse:
-    draft = wizard.Draft(request, environment_to_change(request))
-    step = wizard.step(name)
-    if step is None:
+def add(request: Request) -> HttpResponse:
+    """A draft of its own for each start: it is kept, with a key in its address, once something is said."""
+    environment = environment_to_change(request)
+    draft = wizard.Draft(WizardDraft(user=request.user, environment=environment, step="gateway"))
+    step = wizard.STEPS[0]
+    return _posted(request, draft, step) if request.method == "POST" else _shown(request, draft, step, {})
+
+
+def step(request: Request, pk: UUID, name: str) -> HttpResponse:
+    row = draft_to_change(request, pk)
+    one = wizard.step(name)
+    if one is None:
         raise Http404(f'The wizard has no step "{name}".')
+    if row.api:
+        return _saved_before(request, row.api)
+    draft = wizard.Draft(row)
     if request.method == "POST":
-        return _review(request, draft) if name == REVIEW else _posted(request, draft, step)
-    open_step = draft.first_open(step)
-    if open_step != step:
+        return _review(request, draft) if name == REVIEW else _posted(request, draft, one)
+    open_step = draft.first_open(one)
+    if open_step != one:
         for texts in draft.errors(open_step).values() if open_step.name in draft.values else ():
             messages.error(request, " ".join(texts))
-        return redirect("api_add_step", open_step.name)
-    return _shown(request, draft, step, {})
+        return _to(draft, open_step)
+    return _shown(request, draft, one, {})
 
 
 @require_POST
-def start_over(request: Request) -> HttpResponse:
-    wizard.Draft(request, environment_to_change(request)).forget()
+def discard(request: Request, pk: UUID) -> HttpResponse:
+    row = draft_to_change(request, pk)
+    row.delete()
+    messages.success(request, f"Discarded the draft of {row}.")
     return redirect("api_add")
 
 
@@ -51,21 +67,47 @@ def _posted(request: Request, draft: wizard.Draft, step: wizard.Step) -> HttpRes
     values = parts.read(step.name, data)
     if step.name == "api":
         values = wizard.with_specification(values, request, draft.values.get("api", {}))
-    draft.keep(step.name, values)
+    if not draft.keep(step, values, request.POST.get("seen", "")):
+        return _changed_elsewhere(request, draft, step)
     go = request.POST.get("go", "")
     if go == "back":
-        return redirect("api_add_step", wizard.beside(step, -1).name)
+        return _to(draft, wizard.beside(step, -1))
     if go == "stay" or rows.wanted(request.POST):
         return _shown(request, draft, step, {})
     if errors := draft.errors(step):
         return _shown(request, draft, step, errors, status=422)
-    return redirect("api_add_step", wizard.beside(step, 1).name)
+    return _to(draft, wizard.beside(step, 1))
 
 
+def _changed_elsewhere(request: Request, draft: wizard.Draft, step: wizard.Step) -> HttpResponse:
+    """Another page of the same draft was first. What was typed here stays in the form, to be sent again."""
+    draft.row.refresh_from_db()
+    if draft.row.api:
+        return _saved_before(request, draft.row.api)
+    draft.values = {**draft.row.values, step.name: draft.values[step.name]}
+    return _shown(request, draft, step, {}, status=409, is_late=True)
+
+
+def _to(draft: wizard.Draft, step: wizard.Step) -> HttpResponse:
+    return redirect("api_add_step", draft.row.pk, step.name)
+
+
+def _saved_before(request: Request, api: ApiInstance) -> HttpResponse:
+    messages.info(request, f"This draft was saved already, as {api}.")
+    return redirect(api)
+
+
+@transaction.atomic
 def _review(request: Request, draft: wizard.Draft) -> HttpResponse:
+    """One draft becomes one API, however often its button is pressed."""
+    row = (
+        WizardDraft.objects.select_for_update(of=("self",)).select_related("api__asset").get(pk=draft.row.pk)
+    )
+    if row.api:
+        return _saved_before(request, row.api)
     step = wizard.STEPS[-1]
     if request.POST.get("go") == "back":
-        return redirect("api_add_step", wizard.beside(step, -1).name)
+        return _to(draft, wizard.beside(step, -1))
     made, errors = draft.made()
     deploy = request.POST.get("go") == "deploy"
     try:
@@ -74,7 +116,8 @@ def _review(request: Request, draft: wizard.Draft) -> HttpResponse:
         api = create_api(request.user, draft.environment, made, deploy=deploy)
     except ValidationError as error:
         return _shown(request, draft, step, messages_of(error), status=422)
-    draft.forget()
+    row.api, row.values = api, {}
+    row.save()
     done = (
         f"Saved {api}; it is being deployed to {api.gateway}."
         if deploy
@@ -85,7 +128,13 @@ def _review(request: Request, draft: wizard.Draft) -> HttpResponse:
 
 
 def _shown(
-    request: Request, draft: wizard.Draft, step: wizard.Step, errors: parts.Errors, status: int = 200
+    request: Request,
+    draft: wizard.Draft,
+    step: wizard.Step,
+    errors: parts.Errors,
+    *,
+    status: int = 200,
+    is_late: bool = False,
 ) -> HttpResponse:
     if step.name == "api":
         errors = errors | draft.refused_file()
@@ -96,9 +145,15 @@ def _shown(
         "position": wizard.STEPS.index(step),
         "errors": errors,
         "all_errors": [text for texts in errors.values() for text in texts],
-        "has_draft": bool(draft.values),
+        "is_late": is_late,
+        "address": reverse("api_add_step", args=[draft.row.pk, step.name])
+        if draft.is_kept
+        else reverse("api_add"),
+        "unfinished": []
+        if draft.is_kept
+        else WizardDraft.objects.unfinished(request.user, draft.environment),
     }
-    values = draft.values.get(step.name, {})
+    values = draft.values.get(step.name) or _PROPOSED.get(step.name, _nothing)(draft)
     if step.name != REVIEW:
         context["form"] = parts.fields(step.name, values, errors)
     context |= _EXTRAS[step.name](request, draft, values)
@@ -136,9 +191,27 @@ def _api_extras(request: Request, draft: wizard.Draft, values: dict[str, Any]) -
     }
 
 
+def _nothing(draft: wizard.Draft) -> parts.Values:
+    return {}
+
+
+def _proposed_downstream(draft: wizard.Draft) -> parts.Values:
+    made, _ = draft.made()
+    port, base_path = listener.proposed(made.gateway, "http", made.asset.name)
+    return {"port": port, "base_path": base_path}
+
+
+_PROPOSED = {"downstream": _proposed_downstream}
+"""What a step that was not filled in yet begins with."""
+
+
 def _downstream_extras(request: Request, draft: wizard.Draft, values: dict[str, Any]) -> dict[str, Any]:
     made, _ = draft.made()
-    return choices(draft.environment) | {"host": host_of(made.gateway), "warnings": draft.warnings()}
+    ports = {
+        spoken: listener.proposed(made.gateway, spoken, made.asset.name)[0] for spoken in listener.USUAL_PORTS
+    }
+    shown = {"host": host_of(made.gateway), "warnings": draft.warnings(), "ports": ports}
+    return choices(draft.environment) | shown
 
 
 def _upstream_extras(request: Request, draft: wizard.Draft, values: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 // API Manager's pages: the address as it is typed, sums of weights, values offered, and an order by dragging.
 (() => {
-  const usual = { http: "8081", https: "8443" };
   const shown = (field, fallback) => (field && field.value) || fallback;
 
   function address(form) {
@@ -11,10 +10,11 @@
       const path = shown(form.querySelector("[name=base_path]"), "").replace(/^\/?/, "/");
       output.value = `${protocol}://${output.dataset.address}:${port}${path}`;
     };
-    const port = form.querySelector("[data-follows-protocol]");
+    const port = form.querySelector("[data-port-http]");
     form.addEventListener("input", ({ target }) => {
-      // A port that was not touched is the usual one of what is spoken there.
-      if (port && target.name === "protocol" && Object.values(usual).includes(port.value)) port.value = usual[target.value];
+      // A port that was not touched is the one proposed for what is spoken there.
+      const proposed = port && { http: port.dataset.portHttp, https: port.dataset.portHttps };
+      if (proposed && target.name === "protocol" && Object.values(proposed).includes(port.value)) port.value = proposed[target.value];
       draw();
     });
     draw();

@@ -227,7 +227,7 @@ def test_route_faults_stand_at_their_fields(place: Place) -> None:
     api = make_saved_api(place)
 
     page = place.client.post(
-        f"/apis/{api.pk}/routes", {**DOWNSTREAM, "base_path": "x", "mode": "simple", "uri": "y"}
+        f"/apis/{api.pk}/routes", {**DOWNSTREAM, "base_path": "x y", "mode": "simple", "uri": "y"}
     )
 
     assert page.status_code == 422

@@ -80,7 +80,8 @@ def test_fault_stands_at_its_field_and_nothing_is_saved(place: Place) -> None:
 
     assert answer.status_code == 422
     assert 'id="e-config.rateLimits.0.maximumRequests"' in text(answer)
-    assert 'value="60000"' in text(answer)
+    assert re.search(r'value="1" id="f-config.rateLimits.0.timePeriodInMilliseconds"', text(answer))
+    assert '<option value="min" selected>minutes</option>' in text(answer)
     assert not PolicyBinding.objects.exists()
 
 

@@ -5,8 +5,10 @@ import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
-from apis.models import ApiInstance, Asset
+from apis.models import ApiInstance, Asset, WizardDraft
+from apis.tasks import forget_drafts
 from console.models import Role
 from tests.apis.pages import Place, make_place, make_saved_api
 from tests.factories import make_gateway, make_tls_context
@@ -20,10 +22,25 @@ def text(response: object) -> str:
     return response.content.decode()  # type: ignore[attr-defined]
 
 
+def draft_of(place: Place) -> WizardDraft | None:
+    """The one that was begun last."""
+    return WizardDraft.objects.filter(user=place.user).order_by("created_at").last()
+
+
+def address(place: Place, step: str) -> str:
+    """Of a step of the draft that was begun last; of the first step, when there is none."""
+    draft = draft_of(place)
+    return f"/apis/add/{draft.pk}/{step}" if draft else "/apis/add"
+
+
 def send(place: Place, step: str, **data: object) -> object:
     """Post a step; a double underscore stands for the dot of a field's name."""
     fields = {name.replace("__", "."): value for name, value in data.items()}
-    return place.client.post(f"/apis/add/{step}", {"go": "next", **fields})
+    return place.client.post(address(place, step), {"go": "next", **fields})
+
+
+def show(place: Place, step: str, **options: object) -> object:
+    return place.client.get(address(place, step), **options)
 
 
 def fill(place: Place, upto: str = "review") -> None:
@@ -81,14 +98,15 @@ def test_a_saved_draft_is_forgotten() -> None:
     fill(place)
     send(place, "review", go="save")
 
-    assert 'value="Orders"' not in text(place.client.get("/apis/add/api", follow=True))
+    assert 'value="Orders"' not in text(place.client.get("/apis/add"))
+    assert WizardDraft.objects.get().values == {}
 
 
 def test_a_later_step_leads_to_the_first_open_one() -> None:
     place = make_place()
     fill(place, upto="downstream")
 
-    assert place.client.get("/apis/add/review").url == "/apis/add/downstream"
+    assert show(place, "review").url == address(place, "downstream")
 
 
 def test_going_back_keeps_what_is_half_typed() -> None:
@@ -97,20 +115,149 @@ def test_going_back_keeps_what_is_half_typed() -> None:
 
     back = send(place, "downstream", port="80a", base_path="orders", label="half", go="back")
 
-    assert back.url == "/apis/add/api"  # type: ignore[attr-defined]
-    page = text(place.client.get("/apis/add/downstream"))
+    assert back.url == address(place, "api")  # type: ignore[attr-defined]
+    page = text(show(place, "downstream"))
     assert 'value="half"' in page
     assert 'value="orders"' in page
-    assert "Orders" in text(place.client.get("/apis/add/api"))
+    assert "Orders" in text(show(place, "api"))
 
 
-def test_start_over_forgets_the_draft() -> None:
+def test_a_discarded_draft_is_gone() -> None:
     place = make_place()
     fill(place, upto="downstream")
+    gone = address(place, "downstream")
 
-    place.client.post("/apis/add/start-over")
+    place.client.post(f"/apis/add/{draft_of(place).pk}/discard")  # type: ignore[union-attr]
 
-    assert place.client.get("/apis/add/downstream").url == "/apis/add/gateway"
+    assert place.client.get(gone).status_code == 404
+    assert not WizardDraft.objects.exists()
+
+
+def test_two_tabs_have_a_draft_each() -> None:
+    place = make_place()
+    fill(place)
+    first = draft_of(place)
+    second = place.client.post("/apis/add", {"gateway": str(place.gateway.pk), "go": "next"}).url
+    send(place, "api", mode="new", asset__name="Payments", asset__api_version="v1", asset__version="1.0.0")
+
+    place.client.post(f"/apis/add/{first.pk}/review", {"go": "save"})  # type: ignore[union-attr]
+
+    assert second == address(place, "api")
+    assert ApiInstance.objects.get().asset.name == "Orders"
+    assert 'value="Payments"' in text(show(place, "api"))
+
+
+def test_a_second_page_of_one_draft_overwrites_nothing_unseen() -> None:
+    place = make_place()
+    fill(place, upto="downstream")
+    shown = text(show(place, "api"))
+    seen = re.search(r'name="seen" value="(\d+)"', shown)
+    assert seen is not None
+    typed = {"mode": "new", "asset__api_version": "v1", "asset__version": "1.0.0", "seen": seen[1]}
+    send(place, "api", asset__name="First", **typed)
+
+    late = send(place, "api", asset__name="Second", **typed)
+
+    assert late.status_code == 409  # type: ignore[attr-defined]
+    assert "changed in another tab" in text(late)
+    assert 'value="Second"' in text(late)
+    assert str(draft_of(place)) == "First"
+    typed["seen"] = re.search(r'name="seen" value="(\d+)"', text(late))[1]  # type: ignore[index]
+    assert send(place, "api", asset__name="Second", **typed).status_code == 302  # type: ignore[attr-defined]
+    assert str(draft_of(place)) == "Second"
+
+
+def test_an_unfinished_draft_is_offered_until_it_is_finished() -> None:
+    place = make_place()
+    fill(place)
+
+    assert f'href="{address(place, "upstream")}">Orders</a>' in text(place.client.get("/apis/add"))
+    send(place, "review", go="save")
+    assert "Unfinished drafts" not in text(place.client.get("/apis/add"))
+
+
+def test_saving_twice_makes_one_api() -> None:
+    place = make_place()
+    fill(place)
+
+    first, second = send(place, "review", go="deploy"), send(place, "review", go="deploy")
+
+    assert ApiInstance.objects.count() == 1
+    assert second.url == first.url  # type: ignore[attr-defined]
+    assert show(place, "gateway").url == first.url  # type: ignore[attr-defined]
+
+
+def test_nobody_else_sees_a_draft() -> None:
+    place = make_place()
+    fill(place, upto="downstream")
+    other = make_place(environment=place.environment)
+
+    assert other.client.get(address(place, "api")).status_code == 404
+    assert other.client.post(address(place, "api"), {"go": "next"}).status_code == 404
+    assert "Unfinished drafts" not in text(other.client.get("/apis/add"))
+
+
+def test_drafts_are_bounded_and_expire() -> None:
+    place = make_place()
+    for _ in range(WizardDraft.MOST + 2):
+        place.client.post("/apis/add", {"gateway": "", "go": "next"})
+    kept = list(WizardDraft.objects.all())
+    old = kept[0]
+    WizardDraft.objects.filter(pk=old.pk).update(updated_at=timezone.now() - WizardDraft.LIFETIME)
+
+    assert len(kept) == WizardDraft.MOST
+    assert place.client.get(f"/apis/add/{old.pk}/gateway").status_code == 404
+    forget_drafts()
+    assert not WizardDraft.objects.filter(pk=old.pk).exists()
+
+
+def test_a_draft_survives_the_session() -> None:
+    place = make_place()
+    fill(place, upto="downstream")
+    send(place, "downstream", protocol="http", port="80a", base_path="/half", go="stay")
+
+    place.client.logout()
+    place.client.force_login(place.user)
+
+    assert 'value="/half"' in text(show(place, "downstream"))
+
+
+@pytest.mark.parametrize(
+    ("name", "others", "port", "path"),
+    [
+        ("Orders", [], "8081", "/orders"),
+        ("Orders", [("/orders", 8081)], "8081", "/orders-2"),
+        ("Orders", [("/orders/old", 8081), ("/orders-2", 8081)], "8081", "/orders-3"),
+        ("Orders", [("/payments", 9000)], "9000", "/orders"),
+        ("Orders", [("/", 8081)], "8082", "/orders"),
+        ("Überweisung & mehr", [], "8081", "/uberweisung-mehr"),
+    ],
+)
+def test_port_and_path_that_are_proposed_are_free(
+    name: str, others: list[tuple[str, int]], port: str, path: str
+) -> None:
+    place = make_place()
+    for count, (base_path, taken) in enumerate(others):
+        make_saved_api(place, f"Other {count}", base_path=base_path, port=taken)
+    send(place, "gateway", gateway=str(place.gateway.pk))
+    send(place, "api", mode="new", asset__name=name, asset__api_version="v1", asset__version="1.0.0")
+
+    page = text(show(place, "downstream"))
+    answer = send(place, "downstream", protocol="http", port=port, base_path=path)
+
+    assert re.search(rf'value="{port}" id="f-port"', page)
+    assert re.search(rf'value="{path}" id="f-base_path"', page)
+    assert answer.status_code == 302  # type: ignore[attr-defined]
+
+
+def test_a_base_path_gets_the_slash_that_was_not_typed() -> None:
+    place = make_place()
+    fill(place, upto="downstream")
+    send(place, "downstream", protocol="http", port="8081", base_path="orders")
+    send(place, "upstream", mode="simple", uri="http://backend")
+    send(place, "review", go="save")
+
+    assert ApiInstance.objects.get().base_path == "/orders"
 
 
 def test_disconnected_gateway_is_shown_and_refused() -> None:
@@ -136,7 +283,7 @@ def test_gateway_may_be_decided_later() -> None:
     fill(place)
     send(place, "gateway", gateway="")
 
-    page = text(place.client.get("/apis/add/review"))
+    page = text(show(place, "review"))
 
     assert "Decided later" in page
     assert 'value="deploy"' not in page
@@ -148,7 +295,7 @@ def test_existing_asset_is_found_and_used_again() -> None:
     make_saved_api(place, "Payments")
     fill(place, upto="api")
 
-    found = text(place.client.get("/apis/add/api", {"asset_q": "pets"}))
+    found = text(show(place, "api", data={"asset_q": "pets"}))
     send(place, "api", mode="existing", key=str(asset.pk))
     send(place, "downstream", protocol="http", port="8081", base_path="/again", label="second")
     send(place, "upstream", mode="simple", uri="http://backend")
@@ -261,7 +408,7 @@ def test_refused_file_holds_the_step_until_something_else_is_chosen(
 
     assert "Continue without a file" in shown
     assert answer.status_code == status  # type: ignore[attr-defined]
-    next_step = place.client.get("/apis/add/downstream")
+    next_step = show(place, "downstream")
     assert next_step.status_code == (200 if status == 302 else 302)
 
 
@@ -286,7 +433,7 @@ def test_document_before_a_refused_one_stays_when_that_is_chosen() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("base_path", "orders", "must start with"),
+        ("base_path", "http://x/orders", "must start with"),
         ("base_path", "", "Write a base path"),
         ("port", "70000", "70000 is not a port"),
         ("port", "abc", "is not a port"),
@@ -311,13 +458,13 @@ def test_https_serves_with_the_tls_context_that_is_chosen() -> None:
     place = make_place()
     context = make_tls_context(place.environment, name="edge")
     fill(place, upto="downstream")
-    page = text(place.client.get("/apis/add/downstream"))
+    page = text(show(place, "downstream"))
     assert f'<option value="{context.pk}">edge, until ' in page
 
     listener = {"protocol": "https", "port": "8443", "base_path": "/orders"}
     send(place, "downstream", **listener, tls_context=str(context.pk))
     send(place, "upstream", mode="simple", uri="http://backend:8080/")
-    assert "<dt>TLS context</dt><dd>edge</dd>" in text(place.client.get("/apis/add/review"))
+    assert "<dt>TLS context</dt><dd>edge</dd>" in text(show(place, "review"))
     send(place, "review", go="deploy")
 
     api = ApiInstance.objects.get()
@@ -360,10 +507,10 @@ def test_no_other_context_stands_in_for_one_that_is_gone() -> None:
     send(place, "downstream", protocol="https", port="8443", base_path="/", tls_context=str(chosen.pk))
     chosen.delete()
 
-    response = place.client.get("/apis/add/upstream", follow=True)
+    response = show(place, "upstream", follow=True)
 
     page = text(response)
-    assert response.redirect_chain == [("/apis/add/downstream", 302)]
+    assert response.redirect_chain == [(address(place, "downstream"), 302)]
     assert "That TLS context is not in this environment; choose one from the list." in page
     assert '<option value="">Choose a TLS context…</option>' in page
     assert re.search(r"<option [^>]*selected", page) is None
@@ -406,7 +553,7 @@ def test_full_resource_is_warned_about_and_may_go_on() -> None:
     answer = send(place, "upstream", mode="simple", uri="http://backend/orders/17")
 
     assert answer.status_code == 302  # type: ignore[attr-defined]
-    assert "looks like the id of a resource" in text(place.client.get("/apis/add/review"))
+    assert "looks like the id of a resource" in text(show(place, "review"))
 
 
 def test_bundled_upstream_is_offered(settings: object) -> None:
@@ -414,7 +561,7 @@ def test_bundled_upstream_is_offered(settings: object) -> None:
     place = make_place()
     fill(place, upto="upstream")
 
-    page = text(place.client.get("/apis/add/upstream"))
+    page = text(show(place, "upstream"))
     for field in ("f-uri", "f-routes.0.upstreams.0.uri"):
         assert f'data-fill="{field}" data-value="http://127.0.0.1:8099/"' in page
         assert f'id="{field}"' in page
@@ -521,12 +668,15 @@ def test_routes_are_moved_and_removed() -> None:
 def test_viewer_may_neither_see_nor_post_the_wizard() -> None:
     place = make_place(Role.Name.VIEWER)
 
-    assert place.client.get("/apis/add/upstream").status_code == 403
+    assert place.client.get("/apis/add").status_code == 403
     assert send(place, "gateway", gateway="").status_code == 403  # type: ignore[attr-defined]
 
 
 def test_unknown_step_is_not_found() -> None:
-    assert make_place().client.get("/apis/add/nowhere").status_code == 404
+    place = make_place()
+    fill(place, upto="api")
+
+    assert show(place, "nowhere").status_code == 404  # type: ignore[attr-defined]
 
 
 def test_what_became_wrong_meanwhile_is_said_on_review() -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from apis.models import ApiInstance, PolicyBinding
+from apis.models import ApiInstance, PolicyBinding, WizardDraft
 from console.models import AuditEntry, ConnectedApp, Environment, Role, User
 from gateways.models import Gateway, RegistrationToken, Replica
 from tests.console.addresses import Address, addresses
@@ -24,6 +24,8 @@ from tests.factories import (
 from tests.rest import Rest
 
 KINDS = (
+    ("api_add_step", "draft"),
+    ("api_draft", "draft"),
     ("tls_context", "tls_context"),
     ("gateway_token", "token"),
     ("gateway", "gateway"),
@@ -72,7 +74,7 @@ class Place:
 
     def _id(self, address: Address, argument: str) -> object:
         if argument == "name":
-            return "rate-limiting"
+            return "gateway" if address.name == "api_add_step" else "rate-limiting"
         kind = ABOUT.get(argument) or next(kind for start, kind in KINDS if address.name.startswith(start))
         return self.ids[kind]
 
@@ -85,7 +87,9 @@ def make_place(name: str) -> Place:
     token = RegistrationToken.objects.create(
         token_hash=name, environment=environment, created_by=owner, expires_at=timezone.now()
     )
+    draft = WizardDraft.objects.create(user=owner, environment=environment, step="gateway")
     ids = {
+        "draft": draft.pk,
         "organization": organization.pk,
         "environment": environment.pk,
         "gateway": gateway.pk,

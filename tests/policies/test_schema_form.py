@@ -36,6 +36,8 @@ class Config(Part):
     rate_limits: Annotated[tuple[Limit, ...], Field(title="Limits", min_length=1)]
     groups: tuple[Group, ...] = Field((), title="Groups")
     first: Group = Field(Group(), title="First")
+    period: int | None = Field(None, title="Period", le=10**9, json_schema_extra={"format": "duration-ms"})
+    age: int = Field(600, title="Age", json_schema_extra={"format": "duration-s"})
 
 
 SCHEMA = Config.model_json_schema(by_alias=True)
@@ -75,6 +77,7 @@ def posted(text: str) -> dict[str, Any]:
         ("rateLimits", "rows"),
         ("first", "group"),
         ("first.origins", "lines"),
+        ("period", "duration"),
     ],
 )
 def test_each_type_has_its_control(name: str, kind: str) -> None:
@@ -203,3 +206,50 @@ def test_rows_nest() -> None:
         {"isSoft": False},
         {},
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "number", "unit"),
+    [
+        (1500, "1500", "ms"),
+        (90_000, "90", "s"),
+        (60_000, "1", "min"),
+        (7_200_000, "2", "h"),
+        (86_400_000, "1", "d"),
+        (0, "0", "ms"),
+        ("soon h", "soon", "h"),
+        (None, "", "min"),
+    ],
+)
+def test_a_time_is_shown_as_number_and_unit(value: object, number: str, unit: str) -> None:
+    field = shown({"period": value})["config.period"]
+
+    assert (field.value, [one.value for one in field.choices if one.is_chosen]) == (number, [unit])
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "kept"),
+    [
+        ("2", "h", 7_200_000),
+        ("1.5", "min", 90_000),
+        ("1.5", "ms", "1.5 ms"),
+        ("soon", "h", "soon h"),
+        ("2", "weeks", "2 weeks"),
+        ("1e999", "d", "1e999 d"),
+        ("nan", "s", "nan s"),
+    ],
+)
+def test_a_time_is_read_in_its_unit(number: str, unit: str, kept: object) -> None:
+    assert posted(f"config.period={number}&config.period.unit={unit}")["period"] == kept
+
+
+def test_a_time_without_a_unit_is_in_the_one_that_is_kept() -> None:
+    config = posted("config.period=60000&config.age=600")
+
+    assert (config["period"], config["age"]) == (60_000, 600)
+
+
+def test_a_time_in_seconds_offers_no_milliseconds() -> None:
+    field = shown()["config.age"]
+
+    assert (field.value, [one.value for one in field.choices]) == ("10", ["s", "min", "h", "d"])

@@ -24,9 +24,9 @@ class RateLimit(PolicyConfig):
     time_period_in_milliseconds: int = Field(
         ge=1,
         le=YEAR_MS,
-        title="Time period (ms)",
+        title="Time period",
         description="The window's length. A window starts with its first request.",
-        json_schema_extra={"examples": [1000, 60000, 3600000]},
+        json_schema_extra={"format": "duration-ms", "examples": [1000, 60000, 3600000]},
     )
 
 

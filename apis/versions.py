@@ -1,0 +1,51 @@
+"""The versions of what two people may edit at once: an API, a part of it, its policies, a TLS context."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from apis.drafts import ApiDraft, draft_of
+from apis.models import ApiInstance, PolicyBinding, TlsContext
+from console.versions import version
+
+ROUTES = ("protocol", "port", "base_path", "tls_context", "label", "consumer_endpoint", "routes")
+DETAILS = ("label", "consumer_endpoint", "tags", "description")
+WHOLE = (*ROUTES, *DETAILS, "asset", "gateway")
+
+
+def of_api(api: ApiInstance, part: Sequence[str] = WHOLE) -> str:
+    """Of what these fields of its draft hold, as the database has it."""
+    draft = draft_of(api)
+    return version({name: _content(draft, name) for name in part})
+
+
+def of_policy(binding: PolicyBinding) -> str:
+    """Of what its form holds."""
+    kept = ("config", "secrets", "conditions", "label", "policy_version")
+    return version({name: getattr(binding, name) for name in kept})
+
+
+def of_order(api: ApiInstance) -> str:
+    return version(list(api.policies.values_list("pk", flat=True)))
+
+
+def of_tls_context(context: TlsContext) -> str:
+    kept = ("certificate", "key", "trusted_ca", "skips_validation", "requires_client_certificate")
+    spoken = ("name", "min_version", "max_version", "alpn", "ciphers")
+    return version({name: getattr(context, name) for name in (*kept, *spoken)})
+
+
+def _content(draft: ApiDraft, name: str) -> Any:
+    value = getattr(draft, name)
+    if name == "routes":
+        return [_route(route) for route in value]
+    return str(value.pk) if hasattr(value, "pk") else value
+
+
+def _route(route: Any) -> dict[str, Any]:
+    """With the upstreams' TLS contexts by their ids."""
+    upstreams = [
+        (one.uri, one.label, one.weight, str(one.tls_context.pk) if one.tls_context else "")
+        for one in route.upstreams
+    ]
+    rules = {name: getattr(route, name) for name in ("label", "methods", "path", "host", "headers")}
+    return rules | {"upstreams": upstreams}

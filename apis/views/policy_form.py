@@ -1,0 +1,98 @@
+"""The form of one policy on an API: filled in, saved, compared with what another saved meanwhile."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+
+from apis import change, versions
+from apis.forms import advanced
+from apis.models import ApiInstance, PolicyBinding
+from apis.views.access import messages_of
+from apis.views.conflict import Conflict, conflict
+from console.models import User
+from console.versions import Changed
+from policies import browse, schema_data, schema_form
+from policies.contract import Policy
+from policies.schema_form import Field
+
+
+class PolicyForm:
+    """`binding` is None for a policy that is to be applied; `seen` is the version that the form showed."""
+
+    def __init__(
+        self, api: ApiInstance, policy: Policy[Any], binding: PolicyBinding | None, seen: str = ""
+    ) -> None:
+        self.api, self.policy, self.binding = api, policy, binding
+        self.schema = policy.config.model_json_schema(by_alias=True)
+        self.seen = seen or (versions.of_policy(binding) if binding else "")
+        self.config: dict[str, Any] = binding.config if binding else {}
+        self.more: advanced.Values = _more(binding) if binding else {}
+        self.errors: dict[str, list[str]] = {}
+        self.conflict: Conflict | None = None
+
+    @property
+    def status(self) -> int:
+        if self.conflict:
+            return 409
+        return 422 if self.errors else 200
+
+    def read(self, data: QueryDict) -> None:
+        self.config, self.more = schema_data.read(self.schema, data), advanced.read(data)
+
+    def save(self, user: User) -> bool:
+        """Whether it was saved; else `errors` or `conflict` tell why not."""
+        rows_of = advanced.conditions(self.policy, self.more)
+        label, order = self.more.get("label", ""), self.more.get("order")
+        if unread := advanced.unread(self.more):
+            self.errors = change.policy_faults(self.policy, self.config, rows_of) | unread
+            return False
+        try:
+            if self.binding:
+                change.edit_policy(
+                    user, self.binding, self.config, conditions=rows_of, label=label, seen=self.seen
+                )
+            else:
+                name = self.policy.name
+                change.apply_policy(
+                    user, self.api, name, self.config, conditions=rows_of, label=label, order=order
+                )
+        except ValidationError as error:
+            self.errors = messages_of(error)
+        except Changed:
+            self._compare()
+        return not self.errors and not self.conflict
+
+    def context(self) -> dict[str, Any]:
+        return {
+            "policy": self.policy,
+            "binding": self.binding,
+            "fields": self._fields(self.config),
+            "advanced": advanced.fields(self.more, self.errors),
+            "errors": self.errors,
+            "general": [text for name in ("", "policy", "config") for text in self.errors.get(name, [])],
+            "introduction": browse.introduction(self.policy),
+            "seen": self.seen,
+            "conflict": self.conflict,
+        }
+
+    def _compare(self) -> None:
+        """Theirs beside what is saved now; sent once more, it is overwritten knowingly."""
+        binding = self.binding
+        if binding is None:
+            return
+        self.seen = versions.of_policy(binding)
+        self.conflict = conflict(
+            binding,
+            [*self._fields(self.config), *advanced.fields(self.more, {}).values()],
+            [*self._fields(binding.config), *advanced.fields(_more(binding), {}).values()],
+            self.api.environment,
+        )
+
+    def _fields(self, config: dict[str, Any]) -> tuple[Field, ...]:
+        stored = self.binding.secrets if self.binding else {}
+        return schema_form.fields(self.schema, config, self.errors, stored)
+
+
+def _more(binding: PolicyBinding) -> advanced.Values:
+    return advanced.values_of(binding.conditions, binding.label)

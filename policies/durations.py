@@ -1,0 +1,50 @@
+"""Times as people write them, a number and a unit, and as configurations keep them.
+
+A whole number of the schema's format "duration-ms" or "duration-s" is one, kept in that unit.
+"""
+
+from typing import Any
+
+from policies.schema import Schema
+
+UNITS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+"""Milliseconds."""
+LABELS = {"ms": "milliseconds", "s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
+BASES = {"duration-ms": "ms", "duration-s": "s"}
+"""The unit in which a format is kept."""
+
+
+def base(schema: Schema) -> str:
+    """The unit in which the value is kept, "" for what is no time."""
+    return BASES.get(str(schema.get("format", "")), "")
+
+
+def units(kept: str) -> list[str]:
+    """Those in which a value that is kept in this unit may be written."""
+    return [unit for unit, size in UNITS.items() if size >= UNITS[kept]]
+
+
+def split(value: Any, kept: str) -> tuple[str, str]:
+    """(number, unit) for the form: 90000 ms is 90 s. Of what was mistyped, what was typed."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        size = value * UNITS[kept]
+        unit = next((one for one in reversed(units(kept)) if size and size % UNITS[one] == 0), kept)
+        return str(size // UNITS[unit]), unit
+    text, _, unit = str("" if value is None else value).rpartition(" ")
+    return (text, unit) if unit in UNITS else (str(value or ""), "min")
+
+
+def joined(number: str, unit: str, kept: str) -> int | str:
+    """The value to keep; what is no whole number of `kept` stays text, for the schema to refuse."""
+    try:
+        size = float(number) * UNITS[unit] / UNITS[kept]
+        return int(size) if size.is_integer() else f"{number} {unit}"
+    except (KeyError, ValueError, OverflowError):
+        return f"{number} {unit}"
+
+
+def words(value: int, kept: str) -> str:
+    """ "90 seconds", "1 day"."""
+    number, unit = split(value, kept)
+    label = LABELS[unit]
+    return f"{number} {label.removesuffix('s') if number == '1' else label}"
