@@ -7,7 +7,7 @@ class AnalyticsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from analytics.last_day import last_day
+        from analytics import for_api_manager
         from apis import traffic
 
-        traffic.provide(last_day)
+        traffic.provide(for_api_manager)

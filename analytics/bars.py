@@ -8,7 +8,7 @@ from analytics.queries import Figures
 from analytics.ranges import Range
 
 HEIGHT = 120.0
-LAYERS = (("c1", ("2xx", "3xx", "other")), ("c3", ("4xx",)), ("c4", ("5xx",)))
+LAYERS = (("c1", ("2xx", "3xx", "1xx", "left")), ("c3", ("4xx",)), ("c4", ("5xx", "cut")))
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,15 @@ from analytics.bars import bars
 from analytics.models import Sample
 from analytics.queries import CLASSES, Figures, ResourceShare, Whose
 from analytics.ranges import Range
+from apis.failing import Failed
 from apis.models import ApiInstance
 from apis.snapshot import route_label
 from console.models import Environment
 from gateways.models import Replica
 from policies import catalog
 
-CLASS_COLOURS = {"2xx": "c1", "3xx": "c2", "4xx": "c3", "5xx": "c4", "other": "c6"}
+CLASS_COLOURS = {"2xx": "c1", "3xx": "c2", "4xx": "c3", "5xx": "c4", "1xx": "c6", "cut": "c5", "left": "c6"}
+CLASS_NAMES = {"cut": "cut in the middle", "left": "client left"}
 COLOURS = ("c4", "c3", "c5", "c2", "c1")
 PERCENTILES = (("p50", 0.5, "c1"), ("p95", 0.95, "c3"), ("p99", 0.99, "c5"))
 SAMPLES = 30
@@ -103,7 +105,7 @@ def summary(api: ApiInstance, over: Range) -> dict[str, Any]:
 
 
 def of_api(api: ApiInstance, over: Range, samples_of: str) -> dict[str, Any]:
-    """The dashboard of one API. `samples_of` is a status class, "violations", or "" for all."""
+    """The dashboard of one API. `samples_of` is a status class, "violations", "failed", or "" for all."""
     ids = [api.pk]
     points, refused = queries.series(ids, over), queries.violations(ids, over)
     parts = queries.breakdowns(ids, over)
@@ -120,6 +122,7 @@ def of_api(api: ApiInstance, over: Range, samples_of: str) -> dict[str, Any]:
         "statuses": rows(parts["status"], {"0": "none, client left"}),
         "replicas": rows(parts["replica_id"], _replica_names(parts["replica_id"])),
         "routes": rows(parts["route"], _route_titles(api, parts["route"])),
+        "failures": failure_rows(queries.failures(ids, over)),
         "samples": samples(api, over, samples_of),
         "samples_of": samples_of,
     }
@@ -157,7 +160,10 @@ def chart_data(
     marks: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """As charts.js draws it: every series has one value a step, null where there is none."""
-    classes = [name for name in CLASSES if name != "other" or any(point.classes[name] for point in points)]
+    classes = [
+        name for name in CLASSES if name in CLASSES[:4] or any(point.classes[name] for point in points)
+    ]
+    titles = {name: CLASS_NAMES.get(name, name) for name in classes}
     policies = [_title(name) for name in refused]
     return {
         "start": int(over.start.timestamp()),
@@ -166,7 +172,7 @@ def chart_data(
         "marks": list(marks),
         "charts": {
             "requests": [
-                _series(name, CLASS_COLOURS[name], [point.classes[name] for point in points])
+                _series(titles[name], CLASS_COLOURS[name], [point.classes[name] for point in points])
                 for name in classes
             ],
             "total": [
@@ -197,6 +203,8 @@ def samples(api: ApiInstance, over: Range, samples_of: str) -> list[Sample]:
     found = Sample.objects.filter(api=api, time__gte=over.start, time__lt=over.end).order_by("-time")
     if samples_of == "violations":
         found = found.exclude(policy="")
+    elif samples_of == "failed":
+        found = found.exclude(failure="")
     elif samples_of in CLASSES[:4]:
         lowest = int(samples_of[0]) * 100
         found = found.filter(status__range=(lowest, lowest + 99))
@@ -218,6 +226,12 @@ def rows(shares: Iterable[queries.Share], names: Mapping[str, str] | None = None
         )
         for share in shares
     ]
+
+
+def failure_rows(parts: Sequence[Failed]) -> list[tuple[Failed, float]]:
+    """With each, its share of all that failed, in percent."""
+    whole = sum(part.requests for part in parts) or 1
+    return [(part, 100 * part.requests / whole) for part in parts]
 
 
 def spark(counts: Sequence[int], width: int = 100, height: int = 24) -> str:

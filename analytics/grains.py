@@ -22,6 +22,7 @@ from analytics.models import (
     TrafficMinute,
     TrafficWindow,
 )
+from gateways.agent.failures import CUT
 
 GrainName = Literal["window", "minute", "hour", "day"]
 
@@ -86,7 +87,10 @@ class Family:
 
 TRAFFIC = Family(
     {"window": TrafficWindow, "minute": TrafficMinute, "hour": TrafficHour, "day": TrafficDay},
-    labels=("api_id", "replica_id", "route", "method", "status", "policy", "application"),
+    labels=(
+        *("api_id", "replica_id", "route", "method", "status", "policy", "application"),
+        *("failure", "failure_detail", "upstream_host"),
+    ),
     sums=("requests", "received_bytes", "sent_bytes"),
     histograms=("total", "upstream"),
 )
@@ -98,7 +102,7 @@ RESOURCES = Family(
 )
 ENVIRONMENTS = Family(
     {"minute": EnvironmentMinute, "hour": EnvironmentHour, "day": EnvironmentDay},
-    labels=("environment_id", "status", "policy"),
+    labels=("environment_id", "status", "policy", "failure"),
     sums=("requests", "received_bytes", "sent_bytes"),
     histograms=("total", "upstream"),
     windows="SELECT traffic.*, environment_id FROM analytics_trafficwindow AS traffic"
@@ -108,7 +112,7 @@ COUNTS = Family(
     {"minute": ApiMinute, "hour": ApiHour, "day": ApiDay},
     labels=("api_id",),
     sums=("requests", "errors"),
-    windows="SELECT time, api_id, requests, CASE WHEN status >= 400 THEN requests ELSE 0 END AS errors"
-    " FROM analytics_trafficwindow",
+    windows=f"SELECT time, api_id, requests, CASE WHEN status >= 400 OR failure = '{CUT}' THEN requests"
+    " ELSE 0 END AS errors FROM analytics_trafficwindow",
 )
 FAMILIES = (TRAFFIC, RESOURCES, ENVIRONMENTS, COUNTS)

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import models
 
+from apis.failing import Failed
 from apis.models import ApiInstance
 from console.models import Environment
 from gateways.models import Gateway, Replica
@@ -16,6 +17,11 @@ from gateways.models import Gateway, Replica
 
 def _loose(model: type[models.Model]) -> "models.ForeignKey[Any, Any]":
     return models.ForeignKey(model, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+
+
+def _late_label(help_text: str = "") -> "models.CharField[str, str]":
+    """One that came later: who writes rows without it, as a worker of the release before, writes ""."""
+    return models.CharField(max_length=255, blank=True, default="", db_default="", help_text=help_text)
 
 
 def _indexes() -> list[models.Index]:
@@ -40,6 +46,13 @@ class Traffic(models.Model):
     status = models.PositiveSmallIntegerField(help_text="0 when the client left before an answer.")
     policy = models.CharField(max_length=255, blank=True, help_text="The policy that refused.")
     application = models.CharField(max_length=255, blank=True)
+    failure = models.CharField(
+        max_length=255, blank=True, default="", db_default="", help_text="Why the upstream failed."
+    )
+    failure_detail = _late_label()
+    upstream_host = models.CharField(
+        max_length=255, blank=True, default="", db_default="", help_text="The upstream that failed."
+    )
     requests = models.BigIntegerField()
     received_bytes = models.BigIntegerField()
     sent_bytes = models.BigIntegerField()
@@ -58,6 +71,11 @@ class TrafficWindow(Traffic):
     """Ten seconds. Several rows may share every label: a window arrives in parts."""
 
     class Meta(Traffic.Meta):
+        indexes = [
+            *_indexes(),
+            # What the state of every API is asked of again and again: of failures there are few.
+            models.Index(fields=["time"], name="trafficwindow_failed", condition=~models.Q(failure="")),
+        ]
         verbose_name = "traffic in ten seconds"
         verbose_name_plural = "traffic by ten seconds"
 
@@ -148,6 +166,7 @@ class EnvironmentTraffic(models.Model):
     environment = _loose(Environment)
     status = models.PositiveSmallIntegerField()
     policy = models.CharField(max_length=255, blank=True)
+    failure = _late_label()
     requests = models.BigIntegerField()
     received_bytes = models.BigIntegerField()
     sent_bytes = models.BigIntegerField()
@@ -190,7 +209,7 @@ class EnvironmentDay(EnvironmentTraffic):
 
 
 class ApiCount(models.Model):
-    """How many requests an API had, and how many were answered with 400 and above: for lists of APIs."""
+    """How many requests an API had, and how many were answered with 400 and above or cut: for lists."""
 
     time = models.DateTimeField()
     api = _loose(ApiInstance)
@@ -250,6 +269,10 @@ class Sample(models.Model):
     user_agent = models.CharField(max_length=255, blank=True)
     details = models.CharField(max_length=255, help_text="Envoy's response code details.")
     flags = models.CharField(max_length=255, blank=True, help_text="Envoy's response flags.")
+    failure = _late_label()
+    failure_detail = _late_label()
+    upstream_host = _late_label()
+    upstream_address = _late_label()
 
     class Meta:
         verbose_name = "request sample"
@@ -261,6 +284,11 @@ class Sample(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} {self.status}"
+
+    @property
+    def failed(self) -> Failed | None:
+        """Why its upstream failed; None where it did not."""
+        return Failed(self.failure, self.failure_detail, self.upstream_host) if self.failure else None
 
 
 class LogOffset(models.Model):

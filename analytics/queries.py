@@ -12,21 +12,27 @@ from django.db import connection
 from analytics import ranges, sources
 from analytics.grains import COUNTS, ENVIRONMENTS, HOUR, RESOURCES, TRAFFIC, bin_of
 from analytics.ranges import Range
+from apis.failing import Failed, Failing
 from console.models import Environment
+from gateways.agent.failures import CUT
 from gateways.agent.histogram import Histogram, merge, percentile
 
-CLASSES = ("2xx", "3xx", "4xx", "5xx", "other")
-"""Status classes as they are charted; "other" is 1xx, and 0 when the client left before an answer."""
+CLASSES = ("2xx", "3xx", "4xx", "5xx", "1xx", "cut", "left")
+"""Status classes as they are charted, which add up to all requests. "cut" are answers that began well and
+were not brought to their end; "left", requests whose client left before an answer.
+"""
 
 Whose = Iterable[int] | Environment
 """The ids of APIs, or all that an environment had, those of APIs that were deleted since among it."""
 
-_BY_CLASS = """
-    sum(requests), sum(requests) FILTER (WHERE status BETWEEN 200 AND 299),
-    sum(requests) FILTER (WHERE status BETWEEN 300 AND 399),
+_BY_CLASS = f"""
+    sum(requests), sum(requests) FILTER (WHERE status BETWEEN 200 AND 299 AND failure <> '{CUT}'),
+    sum(requests) FILTER (WHERE status BETWEEN 300 AND 399 AND failure <> '{CUT}'),
     sum(requests) FILTER (WHERE status BETWEEN 400 AND 499),
-    sum(requests) FILTER (WHERE status >= 500), sum(requests) FILTER (WHERE policy <> ''),
-    sum(received_bytes), sum(sent_bytes)
+    sum(requests) FILTER (WHERE status >= 500),
+    sum(requests) FILTER (WHERE status BETWEEN 100 AND 199 AND failure <> '{CUT}'),
+    sum(requests) FILTER (WHERE status BETWEEN 100 AND 399 AND failure = '{CUT}'),
+    sum(requests) FILTER (WHERE policy <> ''), sum(received_bytes), sum(sent_bytes)
 """
 # histogram_sum takes 40 µs before its first bucket: too long where every step of a range has its own.
 _LISTED = "string_agg(total::text, ','), string_agg(upstream::text, ',')"
@@ -47,7 +53,11 @@ class Figures:
 
     @property
     def errors(self) -> int:
-        return self.classes["4xx"] + self.classes["5xx"]
+        return self.classes["4xx"] + self.server_errors
+
+    @property
+    def server_errors(self) -> int:
+        return self.classes["5xx"] + self.classes["cut"]
 
     @property
     def error_rate(self) -> float | None:
@@ -56,7 +66,7 @@ class Figures:
 
     @property
     def is_failing(self) -> bool:
-        return is_failing(self.classes["5xx"], self.requests)
+        return is_failing(self.server_errors, self.requests)
 
     def latency_ms(self, q: float) -> float | None:
         return milliseconds(self.total, q)
@@ -101,7 +111,7 @@ class ResourceShare:
 
 
 def is_failing(server_errors: int, requests: int) -> bool:
-    """Whether so many answers of 500 and above ask for a look: one in a hundred or more."""
+    """Whether so many answers of 500 and above, or cut ones, ask for a look: one in a hundred or more."""
     return server_errors * 100 >= requests > 0
 
 
@@ -234,6 +244,44 @@ def breakdowns(apis: Iterable[int], over: Range) -> dict[str, list[Share]]:
     return found
 
 
+def failures(apis: Iterable[int], over: Range) -> list[Failed]:
+    """Why requests failed at their upstreams, by reason and upstream, the most frequent first."""
+    sql = f"""
+        SELECT failure, failure_detail, upstream_host, sum(requests) FROM {sources.whole(TRAFFIC, over)}
+        WHERE failure <> '' GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3
+    """
+    found = _ask(sql, apis, over)
+    return [Failed(reason, detail, host, int(requests)) for reason, detail, host, requests in found]
+
+
+def failing(whose: Whose) -> dict[int, Failing]:
+    """What failed at upstreams in the last minutes, by API, of those whose upstreams ask for a look.
+
+    Two statements over windows, which hold everything; an index leads to the failed ones, of which there
+    are few.
+    """
+    over = ranges.recent(Failing.SECONDS)
+    mine = sources.OF_APIS
+    if isinstance(whose, Environment):
+        mine = "api_id IN (SELECT id FROM apis_apiinstance WHERE environment_id = %(environment)s)"
+    parts: dict[int, list[Failed]] = defaultdict(list)
+    sql = f"""
+        SELECT api_id, failure, failure_detail, upstream_host, sum(requests) FROM analytics_trafficwindow
+        WHERE failure <> '' AND time >= %(start)s AND {mine} GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 2, 3, 4
+    """
+    for api, reason, detail, host, requests in _ask(sql, whose, over):
+        parts[api].append(Failed(reason, detail, host, int(requests)))
+    if not parts:
+        return {}
+    sql = f"""
+        SELECT api_id, sum(requests) FROM analytics_trafficwindow
+        WHERE policy = '' AND time >= %(start)s AND {sources.OF_APIS} GROUP BY 1
+    """
+    passed = dict(_ask(sql, parts, over))
+    found = {api: Failing(tuple(some), int(passed[api])) for api, some in parts.items() if api in passed}
+    return {api: one for api, one in found.items() if one.asks_for_a_look}
+
+
 def top_resources(apis: Iterable[int], over: Range, limit: int = 10) -> list[ResourceShare]:
     """The resources with the most requests."""
     sql = f"""
@@ -273,8 +321,7 @@ def _ask(sql: str, whose: Whose, over: Range, **more: Any) -> list[tuple[Any, ..
 
 def _figures(row: Iterable[Any]) -> Figures:
     *sums, total, upstream = row
-    requests, ok, redirects, client, server, refused, received, sent = (int(value or 0) for value in sums)
-    known = [ok, redirects, client, server]
+    requests, *known, refused, received, sent = (int(value or 0) for value in sums)
     return Figures(
         requests,
         dict(zip(CLASSES, [*known, requests - sum(known)], strict=True)),

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from analytics.grains import DAY, GRAINS, Grain
+from analytics.grains import DAY, GRAINS, WINDOW, Grain
 
 PRESETS = {"15m": 900, "1h": 3600, "6h": 21600, "24h": 86400, "7d": 604800, "30d": 2592000}
 DEFAULT = "1h"
@@ -103,6 +103,12 @@ def last(length: timedelta, preset: str = "", most_steps: int = MOST_STEPS) -> R
     step = _step(length, most_steps)
     end = _floor(timezone.now(), step) + timedelta(seconds=step)
     return between(end - length, end, preset, most_steps=most_steps)
+
+
+def recent(seconds: int) -> Range:
+    """The windows of the last so many seconds: what is true now, and no chart's steps."""
+    end = _floor(timezone.now(), WINDOW.seconds) + WINDOW.length
+    return Range(end - timedelta(seconds=seconds), end, WINDOW.seconds, WINDOW)
 
 
 def between(

@@ -1,5 +1,6 @@
 """REST: an API's traffic in figures."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analytics import queries
+from analytics import queries, ranges
 from analytics.queries import Figures
+from apis.failing import Failed
 from apis.rest import reach
 
 MOST_MINUTES = 30 * 24 * 60
@@ -23,8 +25,23 @@ class SummaryQuery(serializers.Serializer[Any]):
 
 
 class StatusClasses(serializers.Serializer[Any]):
+    """They add up to `requests`."""
+
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        return {name: serializers.IntegerField() for name in queries.CLASSES[:4]}
+        told = {
+            "1xx": "Upgraded connections, such as WebSockets.",
+            "cut": "Answers that began with 1xx to 3xx and were cut in the middle.",
+            "left": "The client left before an answer.",
+        }
+        return {name: serializers.IntegerField(help_text=told.get(name)) for name in queries.CLASSES}
+
+
+class FailureSerializer(serializers.Serializer[Any]):
+    reason = serializers.CharField(help_text="Such as connection_refused, dns_failure, tls_failure, cut.")
+    detail = serializers.CharField(allow_blank=True)
+    upstream = serializers.CharField(allow_blank=True, help_text="Its configured address.")
+    words = serializers.CharField()
+    requests = serializers.IntegerField()
 
 
 class Latencies(serializers.Serializer[Any]):
@@ -38,6 +55,10 @@ class Summary(serializers.Serializer[Any]):
     violations = serializers.IntegerField(help_text="Requests that a policy refused.")
     status = StatusClasses()
     latency_ms = Latencies(help_text="Null when there were no requests.")
+    failures = FailureSerializer(many=True, help_text="Why requests failed at their upstreams.")
+    failing = serializers.CharField(
+        allow_null=True, help_text="What fails in the last five minutes, where it asks for a look."
+    )
 
 
 class SummaryView(APIView):
@@ -52,14 +73,32 @@ class SummaryView(APIView):
         api = reach.instance(request, organization_id, environment_id, api_id)
         query = SummaryQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        return Response(_summary(queries.summary(api.pk, query.validated_data["minutes"])))
+        over = ranges.last(timedelta(minutes=query.validated_data["minutes"]))
+        failing = queries.failing([api.pk]).get(api.pk)
+        return Response(
+            {
+                **_summary(queries.figures([api.pk], over)),
+                "failures": [_failure(one) for one in queries.failures([api.pk], over)],
+                "failing": failing.sentence if failing else None,
+            }
+        )
+
+
+def _failure(failed: Failed) -> dict[str, Any]:
+    return {
+        "reason": failed.reason,
+        "detail": failed.detail,
+        "upstream": failed.host,
+        "words": failed.sentence,
+        "requests": failed.requests,
+    }
 
 
 def _summary(figures: Figures) -> dict[str, Any]:
     return {
         "requests": figures.requests,
         "violations": figures.violations,
-        "status": {name: figures.classes[name] for name in queries.CLASSES[:4]},
+        "status": {name: figures.classes[name] for name in queries.CLASSES},
         "latency_ms": {
             name: figures.latency_ms(q) for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
         },

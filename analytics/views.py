@@ -17,6 +17,7 @@ SAMPLE_CHOICES = (
     ("3xx", "3xx"),
     ("4xx", "4xx"),
     ("5xx", "5xx"),
+    ("failed", "Upstream failed"),
     ("violations", "Refused"),
 )
 PERCENTILES = ("p50", "p95", "p99")

@@ -1,12 +1,16 @@
-"""The figures of an API's traffic that API Manager shows; analytics, which lies above it, gives them."""
+"""The figures of APIs' traffic that API Manager shows; analytics, which lies above it, gives them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
+
+from apis.failing import Failing
+from console.models import Environment
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """Of the last 24 hours. `errors` are answers of 400 and above."""
+    """Of the last 24 hours. `errors` are answers of 400 and above, and those that were cut."""
 
     requests: int
     errors: int
@@ -17,7 +21,16 @@ class Traffic:
         return 100 * self.errors / self.requests if self.requests else None
 
 
-Source = Callable[[Iterable[int]], Mapping[int, Traffic]]
+class Source(Protocol):
+    """Each function is asked once a page, whatever the number of APIs."""
+
+    def last_day(self, apis: Iterable[int], /) -> Mapping[int, Traffic]: ...
+
+    def failing(self, apis: Iterable[int], /) -> Mapping[int, Failing]: ...
+
+    def failing_in(self, environment: Environment, /) -> Mapping[int, Failing]: ...
+
+
 _sources: list[Source] = []
 
 
@@ -29,4 +42,15 @@ def provide(source: Source) -> None:
 def last_day(api_ids: Iterable[int]) -> dict[int, Traffic]:
     """By API id; an API without figures is left out."""
     ids = list(api_ids)
-    return {pk: figures for source in _sources for pk, figures in source(ids).items()}
+    return {pk: figures for source in _sources for pk, figures in source.last_day(ids).items()}
+
+
+def failing(api_ids: Iterable[int]) -> dict[int, Failing]:
+    """Those of these APIs whose upstreams fail, by id."""
+    ids = list(api_ids)
+    return {pk: found for source in _sources for pk, found in source.failing(ids).items()}
+
+
+def failing_in(environment: Environment) -> dict[int, Failing]:
+    """The same of all APIs of an environment."""
+    return {pk: found for source in _sources for pk, found in source.failing_in(environment).items()}

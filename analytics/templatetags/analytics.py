@@ -58,7 +58,7 @@ def _cells(one: Numbers) -> tuple[str | int, ...]:
         classes["2xx"],
         classes["3xx"],
         classes["4xx"],
-        classes["5xx"],
+        one.figures.server_errors,
         one.figures.violations,
         ms(one.p50_ms),
         ms(one.p95_ms),

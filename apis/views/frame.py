@@ -5,7 +5,9 @@ from typing import Any
 
 from django.urls import NoReverseMatch, reverse
 
+from apis import traffic
 from apis.addresses import consumer_address
+from apis.failing import Failing
 from apis.models import ApiInstance
 from apis.status import ApiStatus, ReplicaStatus, runs_of
 from console.scope import Request
@@ -27,10 +29,20 @@ class Run:
 
     status: ApiStatus
     replicas: list[ReplicaStatus]
+    failing: Failing | None = None
 
     @property
-    def applied(self) -> int:
-        return sum(one.state == "applied" for one in self.replicas)
+    def where(self) -> str:
+        """On which replicas the wanted version is in force, and what serves on the others meanwhile."""
+        applied = sum(one.state == "applied" for one in self.replicas)
+        others = [one for one in self.replicas if one.state != "applied"]
+        before = sum(one.running_generation is not None for one in others)
+        count = len(self.replicas)
+        if applied:
+            return f"in force on {applied} of {count} replica{'' if count == 1 else 's'}"
+        if before == count:
+            return "the version before goes on serving"
+        return f"the version before goes on serving on {before} of {count} replicas" if before else ""
 
     @property
     def ask_seconds(self) -> int:
@@ -41,7 +53,7 @@ class Run:
             return 0
         if any(one.state == "waiting" for one in self.replicas):
             return 1
-        return 15 if self.status.state == "Active" else 5
+        return 15 if self.status.state == "Active" and not self.failing else 5
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,7 @@ class Tab:
 
 def run(api: ApiInstance) -> Run:
     """Read at once, so that what is said of the API and of its replicas agrees."""
-    return Run(*runs_of([api])[api.pk])
+    return Run(*runs_of([api])[api.pk], traffic.failing([api.pk]).get(api.pk))
 
 
 def frame(request: Request, api: ApiInstance, tab: str) -> dict[str, Any]:

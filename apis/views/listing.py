@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from apis import states, traffic
+from apis.failing import Failing
 from apis.models import ApiInstance
 from apis.status import ApiStatus, statuses_of
 from apis.views.access import api_of, environment_of
@@ -18,6 +19,7 @@ from console.scope import Request
 
 PAGE_SIZE = 25
 STATES = ("Active", "Failed", "Applying", "Partly applied", "Inactive", "Not deployed", "Unregistered")
+FAILING = "Upstream failing"
 UNSETTLED = ("Applying", "Partly applied", "Failed")
 COLUMNS = {
     "name": "asset__name",
@@ -36,10 +38,11 @@ class Row:
     api: ApiInstance
     status: ApiStatus
     traffic: traffic.Traffic | None
+    failing: Failing | None = None
 
     @property
     def is_settled(self) -> bool:
-        return self.status.state not in UNSETTLED
+        return self.status.state not in UNSETTLED and not self.failing
 
 
 def index(request: Request) -> HttpResponse:
@@ -50,12 +53,14 @@ def index(request: Request) -> HttpResponse:
     state = request.GET.get("status", "")
     if state == "Deprecated":
         found = found.filter(is_deprecated=True)
+    elif state == FAILING:
+        found = found.filter(pk__in=traffic.failing_in(environment))
     ordered = _ordered(environment, found, order, state)
     page: Any = Paginator(ordered, PAGE_SIZE).get_page(request.GET.get("page"))
     page.object_list = _rows(_whole(page.object_list, found))
     context = {
         "page": page,
-        "states": [*STATES, "Deprecated"],
+        "states": [*STATES, FAILING, "Deprecated"],
         "sort": order,
         "chosen": state,
         "query": request.GET.get("q", ""),
@@ -118,7 +123,7 @@ def _whole(some: Sequence[ApiInstance | int], apis: QuerySet[ApiInstance]) -> li
 
 
 def _rows(apis: list[ApiInstance]) -> list[Row]:
-    """Two queries for the statuses and one for the traffic, however many APIs there are."""
+    """As many queries for one API as for all."""
     statuses = statuses_of(apis)
-    figures = traffic.last_day(api.pk for api in apis)
-    return [Row(api, statuses[api.pk], figures.get(api.pk)) for api in apis]
+    figures, failing = traffic.last_day(statuses), traffic.failing(statuses)
+    return [Row(api, statuses[api.pk], figures.get(api.pk), failing.get(api.pk)) for api in apis]

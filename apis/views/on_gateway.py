@@ -8,6 +8,8 @@ from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import render
 
+from apis import traffic
+from apis.failing import Failing
 from apis.models import ApiInstance
 from apis.status import ApiStatus, ReplicaStatus, runs_of
 from console.scope import Request
@@ -25,6 +27,7 @@ class Row:
     api: ApiInstance
     status: ApiStatus
     replicas: list[ReplicaStatus]
+    failing: Failing | None
 
 
 def index(request: Request, pk: UUID) -> HttpResponse:
@@ -36,7 +39,8 @@ def index(request: Request, pk: UUID) -> HttpResponse:
         found = found.filter(Q(asset__name__icontains=query) | Q(label__icontains=query))
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     runs = runs_of(page.object_list)
-    rows = [Row(api, *runs[api.pk]) for api in page.object_list]
+    failing = traffic.failing(runs)
+    rows = [Row(api, *runs[api.pk], failing.get(api.pk)) for api in page.object_list]
     context = frame(gateway, "apis") | {"page": page, "rows": rows, "query": query}
     is_table = request.htmx and request.htmx.target == TABLE
     return render(request, f"gateways/{'_gateway_apis' if is_table else 'gateway_apis'}.html", context)

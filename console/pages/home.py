@@ -1,6 +1,6 @@
 """The overview of an environment: its state in four figures, what to do next, what changed last."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,7 +13,8 @@ from analytics.bars import Bars, bars
 from analytics.queries import Figures
 from analytics.ranges import last
 from apis import states, tls_contexts
-from apis.models import PolicyBinding
+from apis.failing import Failing
+from apis.models import ApiInstance, PolicyBinding
 from console.models import AuditEntry, Environment
 from console.scope import Request
 from gateways.models import Gateway
@@ -36,12 +37,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Overview:
-    """What the tiles say; `states` counts the APIs by their state."""
+    """What the tiles say; `states` counts the APIs by their state, `failing`: whose upstreams fail."""
 
     gateways: int
     connected: int
     apis: int
     states: Mapping[str, int]
+    failing: Sequence[tuple[ApiInstance, Failing]]
     hour: Figures
     requests_before: int
     chart: Bars
@@ -86,10 +88,19 @@ def _overview(environment: Environment) -> Overview:
         connected=gateways.connected().count(),
         apis=found.total(),
         states={state.replace(" ", "_"): count for state, count in found.items()},
+        failing=_failing(environment),
         hour=queries.add(steps),
         requests_before=queries.requests(environment, hour.before),
         chart=bars(hour, steps),
     )
+
+
+def _failing(environment: Environment) -> list[tuple[ApiInstance, Failing]]:
+    """Those with the most failed requests first."""
+    found = queries.failing(environment)
+    apis = ApiInstance.objects.select_related("asset").in_bulk(found)
+    ordered = sorted(found, key=lambda api: (-found[api].failed, api))
+    return [(apis[api], found[api]) for api in ordered if api in apis]
 
 
 def _steps(environment: Environment, overview: Overview) -> list[Step]:

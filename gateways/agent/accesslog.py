@@ -7,6 +7,9 @@ No caller can write a field separator or the end of a line: no header may hold e
 The path is logged as the client sent it and without its query, which may hold secrets. A route rewrites
 it before the log is written; what its name says of that is enough to tell the client's path from the one
 sent on. Where a route puts a path together from groups, PATH_FILTER notes the client's beforehand.
+
+Clusters are logged by the address that was configured (their `alt_stat_name`, see `cluster`): it is there
+where no connection came about, and no name resolved.
 """
 
 from dataclasses import dataclass
@@ -17,7 +20,7 @@ FIELD, PART = "\x1f", "\t"
 NOTHING = b"-"
 """What stands for a value that there is not."""
 
-_FIELD, _NOTHING = FIELD.encode(), NOTHING.decode()
+_FIELD, _PART, _NOTHING = FIELD.encode(), PART.encode(), NOTHING.decode()
 _KEY = (
     "%ROUTE_NAME%",
     "%REQ(:METHOD):16%",
@@ -25,9 +28,11 @@ _KEY = (
     "%RESPONSE_CODE_DETAILS%",
     "%DYNAMIC_METADATA(gatewright:policy)%",
     "%DYNAMIC_METADATA(gatewright:application)%",
+    "%RESPONSE_FLAGS%",
 )
 _REST = (
-    "%RESPONSE_FLAGS%",
+    "%UPSTREAM_CLUSTER%",
+    "%UPSTREAM_HOST%",
     "%PROTOCOL%",
     "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
     "%REQ(USER-AGENT):120%",
@@ -123,6 +128,7 @@ class Key:
     details: str
     policy: str
     application: str
+    flags: str
 
 
 def key(text: bytes) -> Key | None:
@@ -130,13 +136,16 @@ def key(text: bytes) -> Key | None:
     route, method, status, *others = text.decode(errors="replace").split(PART)
     if route == _NOTHING:
         return None
-    details, policy, application = map(_value, others)
-    return Key(RouteName.read(route), method, int(status), details, policy, application)
+    details, policy, application, flags = map(_value, others)
+    return Key(RouteName.read(route), method, int(status), details, policy, application, flags)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The other values of a line; "" for what there is not."""
+    """The other values of a line; "" for what there is not.
+
+    `upstream` is where the request was sent by configuration, `upstream_address` by its connection.
+    """
 
     at: float
     path: str
@@ -144,7 +153,8 @@ class Entry:
     upstream_us: int | None
     received_bytes: int
     sent_bytes: int
-    flags: str
+    upstream: str
+    upstream_address: str
     protocol: str
     remote_address: str
     user_agent: str
@@ -154,7 +164,9 @@ def entry(line: bytes, key: Key) -> Entry:
     """The rest of a line with this key. Raises ValueError for what is no such line."""
     time, _, total, upstream, received, sent, *texts = fields(line.rstrip(b"\n"))
     path, noted, rest = texts
-    flags, protocol, address, agent = map(_value, rest.decode(errors="replace").split(PART, 3))
+    upstream_name, upstream_address, protocol, address, agent = map(
+        _value, rest.decode(errors="replace").split(PART, 4)
+    )
     return Entry(
         at=float(time),
         path=client_path(key, path, noted),
@@ -162,11 +174,17 @@ def entry(line: bytes, key: Key) -> Entry:
         upstream_us=microseconds(upstream),
         received_bytes=int(received),
         sent_bytes=int(sent),
-        flags=flags,
+        upstream=upstream_name,
+        upstream_address=upstream_address,
         protocol=protocol,
         remote_address=address,
         user_agent=agent,
     )
+
+
+def upstream(rest: bytes) -> str:
+    """Where a request was sent, from the last field of its line; "" when it was sent nowhere."""
+    return _value(rest[: rest.find(_PART)].decode(errors="replace"))
 
 
 def client_path(key: Key, path: bytes, noted: bytes) -> str:

@@ -30,6 +30,7 @@ def cluster(upstream: ir.Upstream, proxying: Proxying, idle_seconds: float) -> d
     address = {"socket_address": {"address": upstream.host, "port_value": upstream.port}}
     made: dict[str, Any] = {
         "name": name,
+        "alt_stat_name": _shown(upstream),
         "type": "STATIC" if is_ip(upstream.host) else "STRICT_DNS",
         "dns_lookup_family": "V4_PREFERRED",
         "connect_timeout": f"{CONNECT_SECONDS}s",
@@ -57,6 +58,12 @@ def cluster(upstream: ir.Upstream, proxying: Proxying, idle_seconds: float) -> d
             "typed_config": _outbound_tls(upstream.host, upstream.tls),
         }
     return made
+
+
+def _shown(upstream: ir.Upstream) -> str:
+    """What the access log calls it: Envoy's statistics of clusters are not kept."""
+    host = f"[{upstream.host}]" if ":" in upstream.host else upstream.host
+    return f"{host}:{upstream.port}"
 
 
 def tls_parameters(tls: ir.InboundTls | ir.OutboundTls) -> dict[str, Any]:

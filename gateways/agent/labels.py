@@ -1,7 +1,7 @@
 """What requests are counted by, from what the access log shows of them.
 
-Every label is bounded: APIs, routes, policies and applications by configuration, methods and resources
-by the limits here.
+Every label is bounded: APIs, routes, policies, applications and upstreams by configuration, failures by
+their vocabulary, methods and resources by the limits here.
 """
 
 import re
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gateways.agent import accesslog
+from gateways.agent.failures import CUT, NONE, Failure, failure
 from policies import catalog
 
 METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"])
@@ -32,13 +33,15 @@ def catalog_refusals() -> list[tuple[str, re.Pattern[str]]]:
 
 @dataclass(frozen=True)
 class Group:
-    """What requests are counted by in a window."""
+    """What requests are counted by in a window; `upstream` only where the request failed there."""
 
     route: accesslog.RouteName
     method: str
     status: int
     policy: str
     application: str
+    failure: Failure = NONE
+    upstream: str = ""
 
     @property
     def api(self) -> str:
@@ -46,7 +49,11 @@ class Group:
 
     @property
     def has_failed(self) -> bool:
-        return bool(self.policy) or not 100 <= self.status < 400
+        return bool(self.policy or self.failure.reason) or not 100 <= self.status < 400
+
+    @property
+    def is_server_error(self) -> bool:
+        return self.status >= 500 or self.failure.reason == CUT
 
     @property
     def is_known_to_api(self) -> bool:
@@ -79,7 +86,9 @@ class Labels:
         """The policy that refused is told from the response code details where it is a native filter."""
         method = key.method if key.method in METHODS else OTHER_METHOD
         refusing = (name for name, expression in self._refusals if expression.search(key.details))
-        return Group(key.route, method, key.status, key.policy or next(refusing, ""), key.application)
+        policy = key.policy or next(refusing, "")
+        failed = NONE if policy else failure(key.status, key.flags, key.details)
+        return Group(key.route, method, key.status, policy, key.application, failed)
 
     def resource(self, period: bytes, api: str, path: str, is_known_to_api: bool) -> str:
         """The path with its ids replaced; OTHER_RESOURCE past RESOURCES_PER_API different ones a period.

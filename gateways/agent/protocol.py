@@ -126,6 +126,9 @@ class TrafficCount(Model):
     status: Annotated[int, Field(ge=0, le=999)]
     policy: Label = ""
     application: Label = ""
+    failure: Label = Field("", description="Why its upstream failed, in the words of `failures`.")
+    failure_detail: Label = ""
+    upstream_host: Label = Field("", description="Which upstream failed, by its configured address.")
     requests: Annotated[Count, Field(ge=1)]
     received_bytes: Count = 0
     sent_bytes: Count = 0
@@ -168,6 +171,10 @@ class RequestSample(Model):
     user_agent: Label = ""
     details: Label = ""
     flags: Label = ""
+    failure: Label = ""
+    failure_detail: Label = ""
+    upstream_host: Label = ""
+    upstream_address: Label = ""
 
 
 class TrafficBatch(Model):

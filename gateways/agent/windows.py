@@ -6,9 +6,11 @@ Lines without a route belong to no API and are passed over.
 import contextlib
 import random
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from gateways.agent import accesslog
 from gateways.agent.accesslog import NOTHING
+from gateways.agent.failures import at_upstream
 from gateways.agent.histogram import Histogram, bucket
 from gateways.agent.labels import Group, Labels
 from gateways.agent.protocol import RequestSample, ResourceCount, TrafficBatch, TrafficCount
@@ -45,7 +47,7 @@ class Tally:
             self.shed["malformed"] = self.shed.get("malformed", 0) + 1
 
     def _add(self, line: bytes) -> None:
-        time, text, total, upstream, received, sent, path, noted, _ = accesslog.fields(line)
+        time, text, total, upstream, received, sent, path, noted, rest = accesslog.fields(line)
         window = time[:9]
         if window != self._window:
             int(window)
@@ -57,8 +59,9 @@ class Tally:
         if resource is None:
             resource = self._resource(alike, path, noted)
         took = 0 if total == NOTHING else _bucket(int(total))
-        alike.count.add(took, upstream, int(received), int(sent))
-        resource.add(alike.group.status, took)
+        count = self._failed_count(alike, rest) if alike.group.failure.reason else alike.count
+        count.add(took, upstream, int(received), int(sent))
+        resource.add(alike.group, took)
         alike.reservoir.add(line, alike)
 
     def _alike(self, text: bytes) -> "_Alike | None":
@@ -71,6 +74,15 @@ class Tally:
             alike = _Alike(group, key, count, self._failed if group.has_failed else self._fine)
         self._of_window[text] = alike
         return alike
+
+    def _failed_count(self, alike: "_Alike", rest: bytes) -> "_Count":
+        """Failed requests are counted by their upstream too."""
+        upstream = accesslog.upstream(rest)
+        count = alike.by_upstream.get(upstream)
+        if count is None:
+            group = _at_upstream(alike.group, upstream)
+            count = alike.by_upstream[upstream] = self._counts.setdefault((self._window, group), _Count())
+        return count
 
     def _resource(self, alike: "_Alike", path: bytes, noted: bytes) -> "_Resource":
         group = alike.group
@@ -131,11 +143,11 @@ class _Resource:
         self.requests = self.client_errors = self.server_errors = 0
         self.total: Histogram = {}
 
-    def add(self, status: int, took: int) -> None:
+    def add(self, group: Group, took: int) -> None:
         self.requests += 1
-        if status >= 500:
+        if group.is_server_error:
             self.server_errors += 1
-        elif status >= 400:
+        elif group.status >= 400:
             self.client_errors += 1
         self.total[took] = self.total.get(took, 0) + 1
 
@@ -159,7 +171,7 @@ class _Reservoir:
 class _Alike:
     """What lines of one window and one key share: where they are counted. `resources` by path as logged."""
 
-    __slots__ = ("count", "group", "key", "reservoir", "resources")
+    __slots__ = ("by_upstream", "count", "group", "key", "reservoir", "resources")
 
     def __init__(self, group: Group, key: accesslog.Key, count: _Count, reservoir: _Reservoir) -> None:
         self.group = group
@@ -167,6 +179,11 @@ class _Alike:
         self.count = count
         self.reservoir = reservoir
         self.resources: dict[bytes, _Resource] = {}
+        self.by_upstream: dict[str, _Count] = {}
+
+
+def _at_upstream(group: Group, upstream: str) -> Group:
+    return replace(group, failure=at_upstream(group.failure, upstream), upstream=upstream)
 
 
 def _traffic_count(window: bytes, group: Group, count: _Count) -> TrafficCount:
@@ -179,6 +196,9 @@ def _traffic_count(window: bytes, group: Group, count: _Count) -> TrafficCount:
         status=group.status,
         policy=_text(group.policy),
         application=_text(group.application),
+        failure=group.failure.reason,
+        failure_detail=group.failure.detail,
+        upstream_host=_text(group.upstream),
         requests=count.requests,
         received_bytes=count.received,
         sent_bytes=count.sent,
@@ -210,7 +230,8 @@ def _samples(kept: Iterable[tuple[bytes, _Alike]]) -> Iterator[RequestSample]:
 
 
 def _sample(line: bytes, alike: _Alike) -> RequestSample:
-    group, entry = alike.group, accesslog.entry(line, alike.key)
+    entry = accesslog.entry(line, alike.key)
+    group = _at_upstream(alike.group, entry.upstream)
     return RequestSample(
         at=entry.at,
         namespace=_text(group.route.namespace),
@@ -229,7 +250,11 @@ def _sample(line: bytes, alike: _Alike) -> RequestSample:
         remote_address=_text(entry.remote_address),
         user_agent=_text(entry.user_agent),
         details=_text(alike.key.details),
-        flags=_text(entry.flags),
+        flags=_text(alike.key.flags),
+        failure=group.failure.reason,
+        failure_detail=group.failure.detail,
+        upstream_host=_text(entry.upstream),
+        upstream_address=_text(entry.upstream_address),
     )
 
 

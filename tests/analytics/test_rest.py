@@ -44,6 +44,9 @@ def test_the_summary_has_exactly_its_fields(viewer: User, api: ApiInstance) -> N
         count(api, 96, us=10_000),
         count(api, 4, us=200_000, status=502),
         count(api, 10, us=500, status=429, policy="rate-limiting"),
+        count(api, 3, failure="cut", failure_detail="closed", upstream_host="10.0.0.7:80"),
+        count(api, 2, status=0, upstream={}),
+        count(api, 1, status=101),
     )
 
     response = ask(viewer, api, "?minutes=60")
@@ -51,10 +54,21 @@ def test_the_summary_has_exactly_its_fields(viewer: User, api: ApiInstance) -> N
     body = response.json()
     latency = body.pop("latency_ms")
     assert body == {
-        "requests": 110,
+        "requests": 116,
         "violations": 10,
-        "status": {"2xx": 96, "3xx": 0, "4xx": 10, "5xx": 4},
+        "status": {"2xx": 96, "3xx": 0, "4xx": 10, "5xx": 4, "1xx": 1, "cut": 3, "left": 2},
+        "failures": [
+            {
+                "reason": "cut",
+                "detail": "closed",
+                "upstream": "10.0.0.7:80",
+                "words": "answers of 10.0.0.7:80 are cut in the middle (the connection was closed)",
+                "requests": 3,
+            }
+        ],
+        "failing": None,
     }
+    assert sum(body["status"].values()) == body["requests"]
     assert latency["p50"] == pytest.approx(10, rel=0.05)
     assert latency["p95"] == pytest.approx(10, rel=0.05)
     assert latency["p99"] == pytest.approx(200, rel=0.05)
@@ -66,7 +80,9 @@ def test_without_traffic_the_latencies_are_null(viewer: User, api: ApiInstance) 
     assert body == {
         "requests": 0,
         "violations": 0,
-        "status": {"2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0},
+        "status": dict.fromkeys(["2xx", "3xx", "4xx", "5xx", "1xx", "cut", "left"], 0),
+        "failures": [],
+        "failing": None,
         "latency_ms": {"p50": None, "p95": None, "p99": None},
     }
 

@@ -30,11 +30,13 @@ def line(
     path: str = "/orders",
     noted: str = "-",
     agent: str = "curl/8",
+    flags: str = "-",
+    host: str = "10.0.0.7:80",
 ) -> bytes:
     time = at if isinstance(at, str) else f"{at:.6f}"
     name = "-" if route is None else f"{route} {removed} {put} "
-    key = PART.join([name, method, str(status), details, policy, "-"])
-    rest = PART.join(["-", "HTTP/1.1", "127.0.0.1", agent])
+    key = PART.join([name, method, str(status), details, policy, "-", flags])
+    rest = PART.join([host, host, "HTTP/1.1", "127.0.0.1", agent])
     fields = [time, key, total, upstream, received, sent, path, noted, rest]
     return FIELD.join(map(str, fields)).encode() + b"\n"
 

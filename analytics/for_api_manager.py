@@ -1,0 +1,20 @@
+"""Gives API Manager, which lies below, the figures that its pages show: an `apis.traffic.Source`."""
+
+from collections.abc import Iterable
+
+from analytics import queries
+from apis.failing import Failing
+from apis.traffic import Traffic
+from console.models import Environment
+
+
+def last_day(apis: Iterable[int]) -> dict[int, Traffic]:
+    return {api: Traffic(*counts) for api, counts in queries.last_day(apis).items()}
+
+
+def failing(apis: Iterable[int]) -> dict[int, Failing]:
+    return queries.failing(list(apis))
+
+
+def failing_in(environment: Environment) -> dict[int, Failing]:
+    return queries.failing(environment)

@@ -1,0 +1,123 @@
+"""Why a request failed at its upstream, told from what Envoy logs of it, in a closed vocabulary.
+
+Envoy's response flags say who failed, its response code details how. Neither holds what a caller or an
+upstream wrote, and what is taken from them is one of the words here or a name of OpenSSL's, so that what
+requests are counted by stays bounded.
+"""
+
+import ipaddress
+import re
+from typing import NamedTuple
+
+CONNECTION_REFUSED = "connection_refused"
+CONNECTION_TIMEOUT = "connection_timeout"
+CONNECTION_FAILED = "connection_failed"
+DNS_FAILURE = "dns_failure"
+TLS_FAILURE = "tls_failure"
+NO_HEALTHY_HOST = "no_healthy_host"
+RESPONSE_TIMEOUT = "response_timeout"
+RESET = "reset"
+PROTOCOL_ERROR = "protocol_error"
+OVERFLOW = "overflow"
+CUT = "cut"
+"""The answer had begun and was not brought to its end."""
+SERVER_ERROR = "server_error"
+"""The upstream itself answered with 500 or above; the detail is the status."""
+
+UPGRADED = 101
+"""A WebSocket's connection is no answer that has an end."""
+
+_AFTER_START = "upstream_reset_after_response_started"
+_IN_THE_ANSWER = frozenset(["UC", "UR", "UT", "UPE", "SI", "UMSDR", "LR"])
+_BY_FLAG = {
+    "UH": NO_HEALTHY_HOST,
+    "DF": DNS_FAILURE,
+    "UO": OVERFLOW,
+    "UT": RESPONSE_TIMEOUT,
+    "UMSDR": RESPONSE_TIMEOUT,
+    "UPE": PROTOCOL_ERROR,
+    "UC": RESET,
+    "UR": RESET,
+}
+_CUT_BY = {"UT": "timeout", "UMSDR": "timeout", "SI": "idle", "UPE": "closed", "UC": "closed", "UR": "closed"}
+_SYSTEM_ERROR = re.compile(r"connect_error:_([A-Za-z_]{1,60})")
+_OPENSSL = re.compile(r"OPENSSL_internal:([A-Z0-9_]{1,60})")
+_SYSTEM_ERRORS = {
+    "Connection_refused": (CONNECTION_REFUSED, ""),
+    "Connection_timed_out": (CONNECTION_TIMEOUT, ""),
+    "No_route_to_host": (CONNECTION_FAILED, "no_route"),
+    "Network_is_unreachable": (CONNECTION_FAILED, "network_unreachable"),
+}
+_TLS = (
+    ("certificate_has_expired", "expired"),
+    ("certificate_is_not_yet_valid", "not_yet_valid"),
+    ("verify_SAN_list", "other_name"),
+    ("self_signed", "self_signed"),
+    ("self-signed", "self_signed"),
+    ("CERTIFICATE_VERIFY_FAILED", "untrusted"),
+    ("WRONG_VERSION_NUMBER", "no_tls"),
+    ("HTTP_REQUEST", "no_tls"),
+    ("CERTIFICATE_REQUIRED", "certificate_required"),
+    ("BAD_CERTIFICATE", "certificate_refused"),
+    ("UNKNOWN_CA", "certificate_refused"),
+    ("PROTOCOL_VERSION", "no_common_version"),
+    ("UNSUPPORTED_PROTOCOL", "no_common_version"),
+    ("HANDSHAKE_FAILURE", "no_common_cipher"),
+)
+
+
+class Failure(NamedTuple):
+    """`reason` is one of the words above, "" where nothing failed; `detail` says more where that is known."""
+
+    reason: str = ""
+    detail: str = ""
+
+
+NONE = Failure()
+
+
+def failure(status: int, flags: str, details: str) -> Failure:
+    """Of a request that no policy refused. `flags` and `details` as Envoy logs them, "" for none."""
+    found = set(flags.split(","))
+    if status == UPGRADED:
+        return NONE
+    if details.startswith(_AFTER_START) or (0 < status < 400 and found & _IN_THE_ANSWER):
+        return Failure(CUT, next((word for flag, word in _CUT_BY.items() if flag in found), "closed"))
+    if details == "via_upstream":
+        return Failure(SERVER_ERROR, str(status)) if status >= 500 else NONE
+    if "UF" in found:
+        return _connection(details)
+    if "SI" in found and status == 504:
+        return Failure(RESPONSE_TIMEOUT)
+    return Failure(next((reason for flag, reason in _BY_FLAG.items() if flag in found), ""))
+
+
+def at_upstream(found: Failure, address: str) -> Failure:
+    """The same, known where it was sent: no host at all stands behind a name that does not resolve."""
+    if found.reason == NO_HEALTHY_HOST and address and not _is_ip(address.rpartition(":")[0].strip("[]")):
+        return Failure(DNS_FAILURE)
+    return found
+
+
+def _connection(details: str) -> Failure:
+    if "TLS_error" in details:
+        return Failure(TLS_FAILURE, _tls(details))
+    if "connection_timeout" in details:
+        return Failure(CONNECTION_TIMEOUT)
+    system = _SYSTEM_ERROR.search(details)
+    return Failure(*_SYSTEM_ERRORS.get(system[1] if system else "", (CONNECTION_FAILED, "")))
+
+
+def _tls(details: str) -> str:
+    """What it is in our words; else the name that OpenSSL gives it."""
+    known = next((word for text, word in _TLS if text in details), "")
+    name = _OPENSSL.search(details)
+    return known or (name[1].lower() if name else "")
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
