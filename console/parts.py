@@ -14,6 +14,8 @@ from console import database
 from gateways.models import Replica
 
 PULSE_KEY = "worker-pulse"
+LINK_PULSE_KEY = "link-pulse"
+"""Written by every link process; the newest counts."""
 PULSE_SECONDS = 5
 """How often beat has a worker write the time; three missed and the workers count as down."""
 LOCAL_GATEWAY: Path = settings.HOME / "local-gateway" / "id"

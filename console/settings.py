@@ -19,6 +19,10 @@ SECRET_KEY = KEYS.secret_key
 ALLOWED_HOSTS = os.environ.get("GATEWRIGHT_ALLOWED_HOSTS", "*").split(",")
 CONSOLE_PORT = environment.port("GATEWRIGHT_CONSOLE_PORT", 8000)
 CONSOLE_URL = os.environ.get("GATEWRIGHT_CONSOLE_URL", f"http://localhost:{CONSOLE_PORT}").rstrip("/")
+LINK_URL = os.environ.get("GATEWRIGHT_LINK_URL", "").rstrip("/")
+"""Where agents find /agent/v1/stream, if that path of CONSOLE_URL does not lead to `manage.py link`."""
+STREAM_MAX_BYTES = environment.number("GATEWRIGHT_STREAM_MAX_KB", 8192) * 1024
+"""The largest snapshot that goes down a stream, lying in Valkey for seconds; larger ones are fetched."""
 ECHO_URL = os.environ.get("GATEWRIGHT_ECHO_URL", "")
 """Of the bundled echo upstream, which the wizard offers; empty where none runs."""
 CSRF_TRUSTED_ORIGINS = [CONSOLE_URL]

@@ -52,6 +52,11 @@ class Caller:
 def authenticate(request: HttpRequest) -> Caller:
     """Verify the request's signature and use it up. Raises Refused with 401, or 403 when revoked."""
     authorization = request.headers.get("Authorization", "")
+    return verify(authorization, request.method or "", _path(request), request.body)
+
+
+def verify(authorization: str, method: str, path: str, body: bytes = b"") -> Caller:
+    """The same for a request that is not one of Django's."""
     try:
         gateway = _gateway(trust.claimed_issuer(authorization))
         claims = trust.verify(
@@ -59,9 +64,9 @@ def authenticate(request: HttpRequest) -> Caller:
             gateway.public_key,
             issuer=str(gateway.pk),
             audience=CONSOLE,
-            method=request.method or "",
-            path=_path(request),
-            body=request.body,
+            method=method,
+            path=path,
+            body=body,
         )
         replica_id = uuid.UUID(claims.sub)
     except trust.Untrusted as error:

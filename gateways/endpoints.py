@@ -1,10 +1,13 @@
 """What agents call, under /agent/v1/: registrations, heartbeats, acks."""
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
 
 from gateways import change, heartbeats, push
+from gateways.agent.frames import STREAM_PATH
 from gateways.agent.protocol import (
     ACK_LIMIT,
     Ack,
@@ -55,6 +58,16 @@ def acks(request: HttpRequest, caller: Caller, body: Ack) -> dict[str, int]:
         raise Refused(400, f"generation {body.generation} was never sent")
     push.record_ack(caller.gateway, replica, body)
     return {"generation": body.generation}
+
+
+@login_not_required
+@require_safe
+def stream(request: HttpRequest) -> HttpResponse:
+    """Not answered here: a stream would hold a thread. Where no front passes it on, say where it is."""
+    if not settings.LINK_URL:
+        message = f"{STREAM_PATH} has to lead to `manage.py link`: see README; until then gateways ask"
+        return JsonResponse({"message": message}, status=501)
+    return HttpResponse(status=307, headers={"Location": settings.LINK_URL + STREAM_PATH})
 
 
 def _check_replica(caller: Caller, replica_id: str) -> None:

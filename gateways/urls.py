@@ -19,6 +19,7 @@ urlpatterns = [
     path("gateways/<uuid:pk>/delete", detail.delete, name="gateway_delete"),
     path("agent/v1/registrations", endpoints.registrations, name="agent_registrations"),
     path("agent/v1/heartbeats", endpoints.heartbeat, name="agent_heartbeats"),
+    path("agent/v1/stream", endpoints.stream, name="agent_stream"),
     path("agent/v1/acks", endpoints.acks, name="agent_acks"),
     path(
         "standalone/api/v1/organizations/<uuid:organization_id>/environments/<uuid:environment_id>/gatewaytokens",

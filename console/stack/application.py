@@ -20,12 +20,18 @@ class Addresses:
     host: str
     port: int
     echo_port: int
+    link_port: int
 
     @property
     def console(self) -> str:
         """Where programs of this machine reach the console."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 compared, not bound
         return f"http://{host}:{self.port}"
+
+    @property
+    def link(self) -> str:
+        """Of the process that answers /agent/v1/stream; on loopback alone."""
+        return f"http://127.0.0.1:{self.link_port}"
 
     @property
     def echo(self) -> str:
@@ -41,6 +47,11 @@ def web(addresses: Addresses, environment: dict[str, str]) -> Program:
         environment,
         stage=WEB,
     )
+
+
+def link(addresses: Addresses, environment: dict[str, str]) -> Program:
+    """Holds the agents' streams: long answers, which must be neither buffered nor cut."""
+    return _python("link", f"manage link --port {addresses.link_port}", environment, stage=WEB)
 
 
 def worker(environment: dict[str, str]) -> Program:

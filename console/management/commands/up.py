@@ -70,11 +70,16 @@ class Command(BaseCommand):
         login = first_start.ensure_data(home)
         self.say("The database is up to date")
 
-        variables = {"GATEWRIGHT_HOME": str(home), "GATEWRIGHT_ECHO_URL": addresses.echo}
+        variables = {
+            "GATEWRIGHT_HOME": str(home),
+            "GATEWRIGHT_ECHO_URL": addresses.echo,
+            "GATEWRIGHT_LINK_URL": addresses.link,
+        }
         folder = local_gateway.LOCAL_GATEWAY.parent
         local_gateway.forget()
         supervisor.start(
             application.web(addresses, variables),
+            application.link(addresses, variables),
             application.worker(variables),
             application.beat(variables),
             application.echo(addresses, variables),
@@ -129,7 +134,7 @@ def _addresses() -> Addresses:
     """Where to listen. Raises Problem when the console's port is taken."""
     host = os.environ.get("GATEWRIGHT_CONSOLE_HOST") or "127.0.0.1"
     ports.demand(host, settings.CONSOLE_PORT, "GATEWRIGHT_CONSOLE_PORT")
-    return Addresses(host, settings.CONSOLE_PORT, _echo_port())
+    return Addresses(host, settings.CONSOLE_PORT, _echo_port(), link_port=ports.free("127.0.0.1"))
 
 
 def _echo_port() -> int:

@@ -1,0 +1,120 @@
+"""Hears from Valkey what changed, and brings it to the streams that wait for it."""
+
+import asyncio
+import json
+import logging
+import random
+from uuid import UUID
+
+import redis.asyncio
+from django.conf import settings
+
+from gateways import outbox
+from gateways.agent.frames import Frame
+from gateways.link.streams import Stream, Streams
+
+SILENT_SECONDS = 5.0
+RETRY_SECONDS = (0.5, 2.0)
+REVOKED = "the gateway was revoked in the console, or deleted; register it anew"
+
+log = logging.getLogger(__name__)
+
+
+class Wakes:
+    """`listen` runs for as long as the process does."""
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+        self._valkey = redis.asyncio.Redis.from_url(
+            settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=SILENT_SECONDS
+        )
+        self._fetching: dict[UUID, bool] = {}
+        """Gateways whose snapshot is being fetched: whether it has to be once more."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def listen(self) -> None:
+        """Streams stay open while Valkey is away, and say so; heartbeats bring what they miss."""
+        while True:
+            try:
+                await self._hear()
+            except (redis.RedisError, OSError, TimeoutError) as error:
+                if self._streams.is_woken:
+                    log.warning("valkey=away reason=%r", str(error) or type(error).__name__)
+                self._streams.is_woken = False
+            await asyncio.sleep(random.uniform(*RETRY_SECONDS))  # noqa: S311 - spreads load, guards nothing
+
+    async def tell_opened(self, stream: Stream) -> None:
+        """An older stream of this replica may be another process's; without Valkey its pings find out."""
+        told = outbox.message("opened", stream.gateway_id, replica=str(stream.replica_id), stream=stream.id)
+        try:
+            await self._valkey.publish(outbox.CHANNEL, told)
+        except (redis.RedisError, OSError, TimeoutError) as error:
+            log.warning("stream=%s told=false reason=%r", stream.id, str(error))
+
+    async def _hear(self) -> None:
+        async with self._valkey.pubsub() as heard:
+            await heard.subscribe(outbox.CHANNEL)
+            is_asked = False
+            while True:
+                message = await heard.get_message(timeout=SILENT_SECONDS)
+                if message is None and is_asked:
+                    raise TimeoutError("Valkey does not answer")
+                if message is None:
+                    await heard.ping()
+                    is_asked = True
+                    continue
+                is_asked = False
+                if message["type"] == "subscribe":
+                    log.info("valkey=heard")
+                    self._streams.is_woken = True
+                elif message["type"] == "message":
+                    self._take(message["data"])
+
+    def _take(self, text: bytes) -> None:
+        try:
+            told = json.loads(text)
+            kind, gateway_id = told["kind"], UUID(told["gateway"])
+            if kind == "snapshot":
+                self._fetch(gateway_id)
+            elif kind == "revoked":
+                self._streams.end(gateway_id, REVOKED)
+            elif kind == "opened":
+                self._streams.replaced(gateway_id, UUID(told["replica"]), str(told["stream"]))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            log.warning("message=unreadable text=%r", text[:200])
+
+    def _fetch(self, gateway_id: UUID) -> None:
+        """One gateway waits for no other; what comes meanwhile is fetched after it, once."""
+        if not self._streams.of(gateway_id):
+            return
+        is_running = gateway_id in self._fetching
+        self._fetching[gateway_id] = is_running
+        if not is_running:
+            task = asyncio.create_task(self._bring(gateway_id))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _bring(self, gateway_id: UUID) -> None:
+        try:
+            while True:
+                frame = await self._newest(gateway_id)
+                for stream in self._streams.of(gateway_id):
+                    stream.offer(frame)
+                if not self._fetching[gateway_id]:
+                    return
+                self._fetching[gateway_id] = False
+        finally:
+            del self._fetching[gateway_id]
+
+    async def _newest(self, gateway_id: UUID) -> bytes:
+        """The snapshot's frame; where there is none, one that has the agent fetch it."""
+        try:
+            found = await self._valkey.get(outbox.key(gateway_id))
+            sealed = found if isinstance(found, bytes) else None
+        except (redis.RedisError, OSError, TimeoutError) as error:
+            log.warning("gateway=%s snapshot=unfetched reason=%r", gateway_id, str(error))
+            sealed = None
+        frame = outbox.opened(gateway_id, sealed) if sealed else None
+        if sealed and frame is None:
+            log.error("gateway=%s snapshot=unreadable reason='sealed with another key'", gateway_id)
+        return frame or Frame(kind="pull").line

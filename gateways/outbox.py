@@ -1,0 +1,96 @@
+"""What workers hand to the link processes: a gateway's newest snapshot in Valkey, and a call to fetch it.
+
+The snapshot is signed with the console's key, which the agents check, so nobody who can write to Valkey
+can configure a gateway; and it is encrypted, since it holds the secrets of policies.
+"""
+
+import base64
+import json
+import os
+from functools import cache
+from uuid import UUID
+
+import redis
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+from gateways import console_key
+from gateways.agent.frames import SNAPSHOT_PATH, Frame
+from gateways.models import Gateway
+from gateways.packed import Packed
+
+CHANNEL = "gatewright:streams"
+"""Heard by every link process. Its messages say where to look and carry nothing to be believed."""
+KEEP_SECONDS = 10
+"""A link process fetches at once; an agent that comes later asks with its heartbeat."""
+NONCE_BYTES = 12
+
+
+def send(gateway: Gateway, snapshot: Packed) -> None:
+    """Have the snapshot sent down every stream of the gateway. Raises redis.RedisError.
+
+    One that is larger than may lie in Valkey is announced only: the agents fetch it.
+    """
+    with _client().pipeline(transaction=True) as pipeline:
+        if len(snapshot.body) <= settings.STREAM_MAX_BYTES:
+            sealed = _sealed(gateway.pk, _framed(gateway, snapshot.body))
+            pipeline.set(key(gateway.pk), sealed, ex=KEEP_SECONDS)
+        else:
+            pipeline.delete(key(gateway.pk))
+        pipeline.publish(CHANNEL, message("snapshot", gateway.pk))
+        pipeline.execute()
+
+
+def tell_revoked(gateway_id: UUID) -> None:
+    """Have the gateway's streams ended now. Raises redis.RedisError; they end soon without it."""
+    _client().publish(CHANNEL, message("revoked", gateway_id))
+
+
+def message(kind: str, gateway_id: UUID, **fields: str) -> bytes:
+    return json.dumps({"kind": kind, "gateway": str(gateway_id), **fields}).encode()
+
+
+def key(gateway_id: UUID) -> str:
+    return f"gatewright:snapshot:{gateway_id}"
+
+
+def opened(gateway_id: UUID, sealed: bytes) -> bytes | None:
+    """The frame that was sealed for this gateway; None when it was not, or was altered."""
+    nonce, text = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+    for cipher in _ciphers():
+        try:
+            return cipher.decrypt(nonce, text, gateway_id.bytes)
+        except (InvalidTag, ValueError):
+            continue
+    return None
+
+
+def _framed(gateway: Gateway, body: bytes) -> bytes:
+    headers = console_key.signer().headers(str(gateway.pk), "PUT", SNAPSHOT_PATH, body)
+    return Frame(kind="snapshot", size=len(body), signature=headers["Authorization"]).line + body
+
+
+def _sealed(gateway_id: UUID, text: bytes) -> bytes:
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + _ciphers()[0].encrypt(nonce, text, gateway_id.bytes)
+
+
+@cache
+def _ciphers() -> list[AESGCM]:
+    """One for each of GATEWRIGHT_ENCRYPTION_KEYS, whose newest seals. A megabyte takes a millisecond."""
+    return [
+        AESGCM(
+            HKDF(hashes.SHA256(), 32, salt=None, info=b"gatewright streams").derive(
+                base64.urlsafe_b64decode(one)
+            )
+        )
+        for one in settings.KEYS.encryption
+    ]
+
+
+@cache
+def _client() -> "redis.Redis":
+    return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=3)
