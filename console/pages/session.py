@@ -37,7 +37,7 @@ class LoginMiddleware(LoginRequiredMiddleware):
         if request.method in ("GET", "HEAD"):
             return super().handle_no_permission(request, view_func)
         messages.warning(request, SESSION_ENDED)
-        return redirect_to_login(_safe(request, request.headers.get("referer", "")))
+        return redirect_to_login(on_this_site(request, request.headers.get("referer", "")))
 
 
 class LoginForm(AuthenticationForm):
@@ -89,7 +89,7 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
     theme = request.POST.get("theme", "")
     if theme not in (*THEMES, ""):
         return HttpResponseBadRequest("The theme is light, dark or empty.")
-    response = redirect(_safe(request, request.POST.get("next", "")))
+    response = redirect(on_this_site(request, request.POST.get("next", "")))
     if theme:
         response.set_cookie("theme", theme, max_age=YEAR_SECONDS, samesite="Lax", httponly=True)
     else:
@@ -99,17 +99,18 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
 
 def _same_place(request: HttpRequest) -> str:
     """The list of the area one was in: an object of the old environment would switch back at once."""
-    before = _safe(request, request.POST.get("next", "") or request.headers.get("referer", ""))
+    before = on_this_site(request, request.POST.get("next", "") or request.headers.get("referer", ""))
     area = before.split("?")[0].split("/")[1:2] if before.startswith("/") else []
     return f"/{area[0]}" if area and area[0] in ("gateways", "apis", "policies", "analytics") else "/"
 
 
-def _safe(request: HttpRequest, address: str) -> str:
+def on_this_site(request: HttpRequest, address: str) -> str:
     """The path of an address on this site; "/" for any other."""
     if not url_has_allowed_host_and_scheme(address, {request.get_host()}, request.is_secure()):
         return "/"
-    prefix = f"{request.scheme}://{request.get_host()}"
-    return address.removeprefix(prefix) or "/"
+    path = address.removeprefix(f"{request.scheme}://{request.get_host()}")
+    # What is left may be another site's address by itself: //evil.
+    return path if path.startswith("/") and url_has_allowed_host_and_scheme(path, None) else "/"
 
 
 def _uuid(text: str) -> str | None:

@@ -32,6 +32,33 @@ def test_login_never_leads_to_another_site() -> None:
     assert answer["Location"] == "/"
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://testserver//evil.test/",
+        "http://testserver/\\evil.test/",
+        "http://testserver///evil.test",
+        "//testserver//evil.test/",
+        "http://testserver",
+        "https://testserver/gateways",
+        "http://testserver@evil.test/",
+        "javascript:alert(1)",
+    ],
+)
+def test_no_spelling_of_next_leads_to_another_site(client: Client, address: str) -> None:
+    themed = client.post("/theme", {"theme": "dark", "next": address})
+    ended = client.post("/apis/7/deploy", headers={"referer": address})
+
+    assert themed["Location"] == "/"
+    assert ended["Location"] == "/login?next=/"
+
+
+def test_a_page_of_ours_is_gone_back_to(client: Client) -> None:
+    themed = client.post("/theme", {"theme": "dark", "next": "http://testserver/gateways?q=//x"})
+
+    assert themed["Location"] == "/gateways?q=//x"
+
+
 def test_a_wrong_password_is_said_at_the_form() -> None:
     make_user("grace", password="correct horse")
 
