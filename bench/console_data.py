@@ -22,8 +22,8 @@ from analytics.models import (
     TrafficMinute,
 )
 from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, Upstream
+from console import first_start
 from console.models import Environment
-from console.stack import first_start
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
 
 POLICIES = ("ip-allowlist", "http-basic-authentication", "rate-limiting")

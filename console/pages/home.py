@@ -4,9 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.views.decorators.http import require_POST
 
 from analytics import queries
 from analytics.bars import Bars, bars
@@ -15,7 +19,8 @@ from analytics.ranges import last
 from apis import states, tls_contexts
 from apis.failing import Failing
 from apis.models import ApiInstance, PolicyBinding
-from console.models import AuditEntry, Environment
+from console import change, first_start
+from console.models import AuditEntry, Environment, Organization, Role
 from console.scope import Request
 from gateways.models import Gateway
 
@@ -62,7 +67,8 @@ def home(request: Request) -> HttpResponse:
     """The page; for htmx, its figures alone."""
     environment = request.scope.environment
     if environment is None:
-        return render(request, "console/home_without_role.html")
+        may_begin = request.user.is_superuser and not Organization.objects.exists()
+        return render(request, "console/home_without_role.html", {"may_begin": may_begin})
     overview = _overview(environment)
     if request.htmx:
         return render(request, "console/_overview.html", {"overview": overview})
@@ -76,6 +82,18 @@ def home(request: Request) -> HttpResponse:
         "done": sum(step.is_done for step in steps),
     }
     return render(request, "console/home.html", context)
+
+
+@require_POST
+def begin(request: Request) -> HttpResponse:
+    """The first organization and its environments, for an administrator whom nothing else made."""
+    if not request.user.is_superuser:
+        raise PermissionDenied("Only an administrator of everything may begin.")
+    with transaction.atomic():
+        organization = first_start.ensure_organization()
+        change.grant_role(request.user, request.user, organization, Role.Name.ADMINISTRATOR)
+    messages.success(request, f"{organization} is ready, with an environment to try in and one to serve.")
+    return redirect("home")
 
 
 def _overview(environment: Environment) -> Overview:

@@ -3,12 +3,14 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from console.pages import home, profile, search, session, styleguide
+from console.pages import home, own_password, profile, search, session, styleguide
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("begin", home.begin, name="begin"),
     path("login", session.LoginPage.as_view(), name="login"),
     path("logout", LogoutView.as_view(), name="logout"),
+    path("password", own_password.OwnPasswordPage.as_view(), name="own_password"),
     path("scope", session.switch_scope, name="scope"),
     path("theme", session.choose_theme, name="theme"),
     path("search", search.search, name="search"),

@@ -12,10 +12,9 @@ import httpx
 from django.conf import settings
 from django.core.management import BaseCommand, call_command
 
-from console import environment
-from console.stack import application, first_start, local_gateway, places, ports, preflight, servers
+from console import environment, first_start
+from console.stack import application, local_gateway, places, ports, preflight, servers
 from console.stack.application import Addresses
-from console.stack.first_start import Login
 from console.stack.problem import Problem
 from console.stack.supervisor import Supervisor
 from console.stack.waiting import TimedOut, wait_for
@@ -66,8 +65,9 @@ class Command(BaseCommand):
         self.say(f"Starting Gatewright {settings.VERSION}, state folder {home}")
         servers.start(home, supervisor)
         self.say("PostgreSQL and Valkey are ready")
-        call_command("migrate", verbosity=0, interactive=False)
-        login = first_start.ensure_data(home)
+        with first_start.alone():
+            call_command("migrate", verbosity=0, interactive=False)
+            login = first_start.ensure_data(home)
         self.say("The database is up to date")
 
         variables = {
@@ -111,8 +111,8 @@ class Command(BaseCommand):
             parts = ", ".join(f"{part}: {state}" for part, state in (_health(addresses) or {}).items())
             raise Problem(f"{problem} {parts or 'The console does not answer'}.") from problem
 
-    def welcome(self, login: Login, addresses: Addresses, home: Path) -> None:
-        password = login.password or "the one you chose"
+    def welcome(self, login: first_start.Login, addresses: Addresses, home: Path) -> None:
+        password = f"{login.password} (you then choose your own)" if login.password else "the one you chose"
         self.say("Ready")
         self.stdout.write(
             f"\n  Console    {settings.CONSOLE_URL}\n  Log in as  {login.username}, password: {password}\n"
