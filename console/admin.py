@@ -30,7 +30,7 @@ class ConsoleUserAdmin(AuditedAdmin, UserAdmin):
 
     fieldsets = (
         (None, {"fields": ("username", "email", "first_name", "last_name")}),
-        ("May", {"fields": ("is_active", "is_staff", "is_superuser")}),
+        ("May", {"fields": ("is_active", "is_staff", "is_superuser", "must_change_password")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     list_display = ("username", "email", "is_active", "is_superuser", "last_login")
@@ -79,13 +79,13 @@ class RoleAdmin(AuditedAdmin):
 
 @admin.register(ConnectedApp)
 class ConnectedAppAdmin(AuditedAdmin):
-    """Made under Administration, where the secret can be shown once."""
+    """Made under Administration, where the secret can be shown once, and its environments chosen."""
 
-    list_display = ("name", "client_id", "organization", "owner", "created_at")
-    list_filter = ("organization",)
+    list_display = ("name", "client_id", "organization", "owner", "role", "expires_at", "created_at")
+    list_filter = ("organization", "role", "expires_at")
     list_select_related = ("organization", "owner")
     search_fields = ("name", "client_id", "owner__username")
-    readonly_fields = ("client_id", "created_at")
+    readonly_fields = ("client_id", "environments", "last_used_at", "created_at")
     autocomplete_fields = ("organization", "owner")
 
     def has_add_permission(self, request: HttpRequest) -> bool:

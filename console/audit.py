@@ -30,7 +30,7 @@ def record(
         return None
     return AuditEntry.objects.create(
         actor=actor,
-        actor_name=actor_name or (actor.get_username() if actor else "system"),
+        actor_name=(actor_name or _name(actor))[:160],
         organization=organization,
         environment=environment,
         action=action,
@@ -44,6 +44,12 @@ def record(
 def history(target: models.Model) -> AuditEntryQuerySet:
     """The entries of one object, newest first."""
     return AuditEntry.objects.filter(object_type=target._meta.model_name, object_id=str(target.pk))
+
+
+def _name(actor: User | None) -> str:
+    if actor is None:
+        return "system"
+    return f"{actor.get_username()} by {actor.through}" if actor.through else actor.get_username()
 
 
 def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:

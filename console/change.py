@@ -6,16 +6,29 @@ organization it is about, and ValidationError with `{field: [messages]}` for wha
 
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, models, transaction
+from django.utils import timezone
 
 from console.audit import record
 from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User
 
 Action = AuditEntry.Action
+
+
+@dataclass(frozen=True)
+class AppAccess:
+    """What a connected app may do: a role, where, and until when (None: without end)."""
+
+    role: str
+    environments: tuple[Environment, ...] = ()
+    in_every_environment: bool = False
+    expires_at: datetime | None = None
 
 
 def require_administrator(actor: User, organization: Organization) -> None:
@@ -37,7 +50,7 @@ def create_user(
     """The user and a generated password, to be shown once."""
     require_administrator(actor, organization)
     password = secrets.token_urlsafe(12)
-    user = User(username=username, email=email)
+    user = User(username=username, email=email, must_change_password=True)
     user.set_password(password)
     _save(user, user.full_clean)
     _record(actor, Action.CREATE, user, organization, after={"username": username, "email": email})
@@ -51,7 +64,8 @@ def reset_password(actor: User, user: User) -> str:
     organization = _require_whole_user(actor, user)
     password = secrets.token_urlsafe(12)
     user.set_password(password)
-    user.save(update_fields=["password"])
+    user.must_change_password = True
+    user.save(update_fields=["password", "must_change_password"])
     user.access_tokens.all().delete()
     _record(actor, Action.UPDATE, user, organization, before={"password": "old"}, after={"password": "new"})
     return password
@@ -61,7 +75,8 @@ def reset_password(actor: User, user: User) -> str:
 def set_own_password(user: User, password: str) -> None:
     """What was logged in with the old one ends: REST tokens at once, sessions with their next request."""
     user.set_password(password)
-    user.save(update_fields=["password"])
+    user.must_change_password = False
+    user.save(update_fields=["password", "must_change_password"])
     user.access_tokens.all().delete()
     if organization := user.organizations().first():
         _record(
@@ -178,23 +193,38 @@ def delete_environment(actor: User, environment: Environment) -> None:
 
 
 @transaction.atomic
-def create_connected_app(actor: User, organization: Organization, name: str) -> tuple[ConnectedApp, str]:
-    """The app and its secret, to be shown once. It acts with the actor's roles."""
+def create_connected_app(
+    actor: User, organization: Organization, name: str, access: AppAccess
+) -> tuple[ConnectedApp, str]:
+    """The app and its secret, to be shown once. It acts for the actor, within `access`."""
     require_administrator(actor, organization)
+    _check_access(organization, access)
     app = ConnectedApp(name=name, organization=organization, owner=actor)
     secret = app.renew_secret()
     app.full_clean()
     app.save()
-    _record(actor, Action.CREATE, app, organization, after={"name": name, "owner": actor.get_username()})
+    _set_access(app, access)
+    facts = {"name": name, "owner": actor.get_username(), **_access_facts(app)}
+    _record(actor, Action.CREATE, app, organization, after=facts)
     return app, secret
+
+
+@transaction.atomic
+def change_app_access(actor: User, app: ConnectedApp, access: AppAccess) -> None:
+    """In force with the next request: tokens got before are judged anew each time."""
+    require_administrator(actor, app.organization)
+    _check_access(app.organization, access)
+    before = _access_facts(app)
+    _set_access(app, access)
+    _record(actor, Action.UPDATE, app, app.organization, before=before, after=_access_facts(app))
 
 
 @transaction.atomic
 def renew_secret(actor: User, app: ConnectedApp) -> str:
     """A new secret, to be shown once; the old one and every token got with it stop working.
 
-    The app acts with the roles of who renewed it from now on: else whoever administers its organization
-    could take on its owner's roles everywhere.
+    The app acts for who renewed it from now on: else it would stop with an owner who leaves, and whoever
+    administers its organization could use what its owner alone may do.
     """
     require_administrator(actor, app.organization)
     before = {"secret": "old", "owner": app.owner.get_username()}
@@ -215,13 +245,13 @@ def delete_connected_app(actor: User, app: ConnectedApp) -> None:
 
 def _require_whole_user(actor: User, user: User) -> Organization:
     """The organization to audit under; the actor must administer every one in which the user has a role."""
-    if user.is_superuser and not actor.is_superuser:
+    if user.is_superuser and not actor.reaches_everything:
         raise PermissionDenied(f"Only an administrator of everything may change {user}.")
     held = list(Organization.objects.filter(roles__user=user).distinct())
     for organization in held:
         require_administrator(actor, organization)
     found = held[0] if held else Organization.objects.where(actor, Role.Name.ADMINISTRATOR).first()
-    if found is None or not (held or actor.is_superuser):
+    if found is None or not (held or actor.reaches_everything):
         raise PermissionDenied(f"{user} belongs to no organization that you administer.")
     return found
 
@@ -268,6 +298,37 @@ def _held_by(environment: Environment) -> str:
     counted = (("gateways", "gateway"), ("api_instances", "API"), ("tls_contexts", "TLS context"))
     found = [(getattr(environment, relation).count(), noun) for relation, noun in counted]
     return " and ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in found if count)
+
+
+def _check_access(organization: Organization, access: AppAccess) -> None:
+    if not access.environments and not access.in_every_environment:
+        raise ValidationError({"environments": ["Choose at least one, or every environment."]})
+    foreign = [one for one in access.environments if not one.organization.path.startswith(organization.path)]
+    if foreign:
+        raise ValidationError({"environments": [f"{foreign[0]} is not an environment of {organization}."]})
+    if access.role == Role.Name.ADMINISTRATOR and not access.in_every_environment:
+        raise ValidationError(
+            {"role": ["An administrator is one of the whole organization: choose every environment."]}
+        )
+    if access.expires_at and access.expires_at <= timezone.now():
+        raise ValidationError({"expires_at": ["This is over already; choose a later date."]})
+
+
+def _set_access(app: ConnectedApp, access: AppAccess) -> None:
+    app.role, app.expires_at = access.role, access.expires_at
+    app.in_every_environment = access.in_every_environment
+    app.full_clean()
+    app.save(update_fields=["role", "expires_at", "in_every_environment"])
+    app.environments.set([] if access.in_every_environment else access.environments)
+
+
+def _access_facts(app: ConnectedApp) -> dict[str, Any]:
+    places = sorted(f"{one.organization} / {one}" for one in app.environments.select_related("organization"))
+    return {
+        "role": app.role,
+        "environments": "every one" if app.in_every_environment else ", ".join(places),
+        "expires": f"{app.expires_at:%Y-%m-%d}" if app.expires_at else "never",
+    }
 
 
 def _facts(role: Role) -> dict[str, Any]:

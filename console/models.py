@@ -4,6 +4,7 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
@@ -22,8 +23,51 @@ NOUNS = {
 """Words for the audit log's object types where the model's name is not the word."""
 
 
+@dataclass(frozen=True)
+class Grant:
+    """A role that holds in an organization and all below it or, with an environment, there alone."""
+
+    name: str
+    path: str
+    organization_id: uuid.UUID
+    environment_id: uuid.UUID | None = None
+
+    def covers(self, other: "Grant") -> bool:
+        """Whether who has this one may do all that the other one permits."""
+        if Role.RANKS[self.name] < Role.RANKS[other.name]:
+            return False
+        if self.environment_id:
+            return self.environment_id == other.environment_id
+        return other.path.startswith(self.path)
+
+
 class User(AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    must_change_password = models.BooleanField(
+        default=False,
+        help_text="The password was generated or given by somebody else: the next login asks for a new one.",
+    )
+
+    through: "ConnectedApp | None" = None
+    """The connected app by which this request came, whose grants limit what the user may do."""
+
+    @property
+    def reaches_everything(self) -> bool:
+        """Whether no grant limits this user: a superuser in person."""
+        return self.is_superuser and self.through is None
+
+    def grants(self) -> list[Grant]:
+        """What the user may do where. Through a connected app, what both it and the user were granted."""
+        own = [
+            Grant(role.name, role.organization.path, role.organization_id, role.environment_id)
+            for role in self.roles.select_related("organization")
+        ]
+        if self.through is None:
+            return own
+        asked = self.through.grants()
+        if self.is_superuser:
+            return asked
+        return [grant for grant in asked if any(one.covers(grant) for one in own)]
 
     def organizations(self) -> "OrganizationQuerySet":
         """The organizations in which this user may see anything."""
@@ -33,23 +77,23 @@ class User(AbstractUser):
 class OrganizationQuerySet(models.QuerySet["Organization"]):
     def visible_to(self, user: User) -> "OrganizationQuerySet":
         """Organizations where the user holds a role, and below; for a role in an environment, its own."""
-        if user.is_superuser:
+        if user.reaches_everything:
             return self
-        held = user.roles.select_related("organization")
         reach = [
-            Q(pk=role.organization_id) if role.environment_id else Q(path__startswith=role.organization.path)
-            for role in held
+            Q(pk=grant.organization_id) if grant.environment_id else Q(path__startswith=grant.path)
+            for grant in user.grants()
         ]
         return self.filter(_any(reach)) if reach else self.none()
 
     def where(self, user: User, *names: str) -> "OrganizationQuerySet":
         """Organizations in all of which the user holds one of these roles, here or above."""
-        if user.is_superuser:
+        if user.reaches_everything:
             return self
-        held = user.roles.filter(name__in=names, environment=None).values_list(
-            "organization__path", flat=True
-        )
-        below = [Q(path__startswith=path) for path in held]
+        below = [
+            Q(path__startswith=grant.path)
+            for grant in user.grants()
+            if grant.name in names and grant.environment_id is None
+        ]
         return self.filter(_any(below)) if below else self.none()
 
 
@@ -95,14 +139,15 @@ class EnvironmentQuerySet(models.QuerySet["Environment"]):
 
     def permitting(self, user: User, names: Iterable[str]) -> "EnvironmentQuerySet":
         """Environments in which the user holds one of these roles."""
-        if user.is_superuser:
+        if user.reaches_everything:
             return self
-        held = list(user.roles.filter(name__in=list(names)).select_related("organization"))
+        wanted = set(names)
         reach = [
-            Q(pk=role.environment_id)
-            if role.environment_id
-            else Q(organization__path__startswith=role.organization.path)
-            for role in held
+            Q(pk=grant.environment_id)
+            if grant.environment_id
+            else Q(organization__path__startswith=grant.path)
+            for grant in user.grants()
+            if grant.name in wanted
         ]
         return self.filter(_any(reach)) if reach else self.none()
 
@@ -139,19 +184,20 @@ class Environment(models.Model):
 
     def permits(self, user: User, *names: str) -> bool:
         """Whether the user holds one of these roles here."""
-        if user.is_superuser:
+        if user.reaches_everything:
             return True
         return Environment.objects.filter(pk=self.pk).permitting(user, names).exists()
 
     def roles_of(self, user: User) -> set[str]:
         """Every role the user holds here, directly or through an organization above."""
-        if user.is_superuser:
+        if user.reaches_everything:
             return set(Role.Name.values)
-        held = user.roles.values_list("name", "environment", "organization__path")
+        here = self.organization.path
         return {
-            name
-            for name, environment, path in held
-            if environment == self.pk or (environment is None and self.organization.path.startswith(path))
+            grant.name
+            for grant in user.grants()
+            if grant.environment_id == self.pk
+            or (grant.environment_id is None and here.startswith(grant.path))
         }
 
 
@@ -164,6 +210,7 @@ class Role(models.Model):
         VIEWER = "viewer", "Viewer"
 
     EDITORS = (Name.ADMINISTRATOR, Name.MANAGER)
+    RANKS: dict[str, int] = {Name.VIEWER: 1, Name.MANAGER: 2, Name.ADMINISTRATOR: 3}
 
     user = models.ForeignKey(User, models.CASCADE, related_name="roles")
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="roles")
@@ -184,13 +231,24 @@ class Role(models.Model):
 
 
 class ConnectedApp(models.Model):
-    """A machine's credentials for the REST interface; it acts with its owner's roles."""
+    """A machine's credentials for the REST interface.
+
+    It acts for its owner, but may do no more than its own role permits, in the environments chosen for it,
+    until it expires; and nothing that its owner may not do.
+    """
 
     client_id = models.CharField(primary_key=True, max_length=64, default=secrets.token_hex, editable=False)
     name = models.CharField(max_length=120)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="connected_apps")
     owner = models.ForeignKey(User, models.CASCADE, related_name="connected_apps")
+    role = models.CharField(max_length=16, choices=Role.Name, default=Role.Name.VIEWER)
+    in_every_environment = models.BooleanField(
+        default=False, help_text="Of the organization and of the business groups below, new ones too."
+    )
+    environments = models.ManyToManyField(Environment, blank=True, related_name="+")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: it never expires.")
     secret_hash = models.CharField(max_length=64, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -198,6 +256,21 @@ class ConnectedApp(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    def grants(self) -> list[Grant]:
+        """What it was granted; none once it has expired, or when its last environment is gone."""
+        if self.has_expired:
+            return []
+        if self.in_every_environment:
+            return [Grant(self.role, self.organization.path, self.organization_id)]
+        return [
+            Grant(self.role, one.organization.path, one.organization_id, one.pk)
+            for one in self.environments.select_related("organization")
+        ]
 
     def renew_secret(self) -> str:
         """A new secret, to be shown once; the one before stops working."""
@@ -222,7 +295,9 @@ class AccessToken(models.Model):
 
     @property
     def is_live(self) -> bool:
-        return self.expires_at > timezone.now()
+        return self.expires_at > timezone.now() and not (
+            self.connected_app and self.connected_app.has_expired
+        )
 
 
 class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):

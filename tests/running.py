@@ -9,11 +9,20 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
 from console.stack import ports
 from console.stack.waiting import wait_for
 
 PROJECT = Path(__file__).parent.parent
+GIVEN = "given-at-first-1"
 PASSWORD = "walk-through-1"
+"""What the administrator chooses at the first login."""
+
+
+def _sent(browser: httpx.Client, path: str, **fields: str) -> httpx.Response:
+    browser.get(path)
+    return browser.post(path, data={**fields, "csrfmiddlewaretoken": browser.cookies["csrftoken"]})
 
 
 @dataclass
@@ -46,7 +55,7 @@ class Stack:
             "GATEWRIGHT_CONSOLE_PORT": str(self.port),
             "GATEWRIGHT_ECHO_PORT": str(self.echo_port),
             "GATEWRIGHT_ADMIN_USERNAME": self.username,
-            "GATEWRIGHT_ADMIN_PASSWORD": self.password,
+            "GATEWRIGHT_ADMIN_PASSWORD": GIVEN,
             "GATEWRIGHT_HEARTBEAT_SECONDS": "1",
         }
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -68,6 +77,16 @@ class Stack:
         wait_for(
             lambda: any(line.endswith(until) for line in self.lines), 90, f"up: {until}", self._is_running
         )
+
+        if until == "Ready":
+            self.choose_password()
+
+    def choose_password(self) -> None:
+        """Log in as the administrator does the first time; later there is nothing to choose."""
+        with httpx.Client(base_url=self.url, timeout=20, follow_redirects=True) as browser:
+            if _sent(browser, "/login", username=self.username, password=GIVEN).url.path == "/password":
+                new = {"new_password1": self.password, "new_password2": self.password}
+                assert _sent(browser, "/password", **new).url.path == "/"
 
     def run(self, *options: str) -> int:
         """Run it to its end; its exit code."""

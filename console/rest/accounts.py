@@ -86,7 +86,7 @@ class Token(OpenView):
 class UsersMe(APIView):
     @extend_schema(operation_id="usersMe", tags=["Accounts"], responses=serializers.UserShape)
     def get(self, request: Request) -> Response:
-        """The caller; for a connected app, the user it acts as."""
+        """The caller; for a connected app, the user it acts for."""
         return Response(serializers.UserShape(shapes.user(access.caller(request))).data)
 
 
@@ -119,6 +119,10 @@ def _user(request: Request, username: str, password: str) -> User:
     user = authenticate(request._request, username=username, password=password)
     if not isinstance(user, User):
         raise AuthenticationFailed("The user name or the password is wrong.")
+    if user.must_change_password:
+        raise AuthenticationFailed(
+            "This password was generated or given: log in at the console once and choose your own."
+        )
     return user
 
 
@@ -129,6 +133,11 @@ def _app(request: Request, given: dict[str, str]) -> ConnectedApp:
     login_attempts.record(request._request, client_id, is_right=app is not None)
     if app is None:
         raise AuthenticationFailed("The client id or the client secret is wrong.")
+    if app.has_expired:
+        raise AuthenticationFailed(
+            f"The connected app {app.name} expired on {app.expires_at:%Y-%m-%d}; an administrator can give "
+            "it a later date under Administration > Connected apps."
+        )
     return app
 
 

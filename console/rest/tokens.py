@@ -13,6 +13,8 @@ def issue(user: User, app: ConnectedApp | None = None) -> str:
     now = timezone.now()
     user.access_tokens.filter(expires_at__lt=now).delete()
     token = secrets.token_urlsafe(32)
+    if app:
+        ConnectedApp.objects.filter(pk=app.pk).update(last_used_at=now)
     AccessToken.objects.create(
         token_hash=digest(token),
         user=user,

@@ -179,3 +179,16 @@ document.addEventListener("htmx:load", (event) => {
     strip.scrollLeft = current.offsetLeft - strip.offsetLeft - (strip.clientWidth - current.clientWidth) / 2;
   }
 });
+
+// Fields that belong to a choice: data-when names the field, data-is the values with which they are shown.
+function reveal(form) {
+  for (const part of form.querySelectorAll("[data-when]")) {
+    const chosen = form.elements[part.dataset.when];
+    part.hidden = !part.dataset.is.split(" ").includes(chosen?.value);
+  }
+}
+document.addEventListener("change", (event) => event.target.form && reveal(event.target.form));
+document.addEventListener("htmx:load", (event) => {
+  const root = event.detail.elt;
+  for (const form of root.matches("form") ? [root] : root.querySelectorAll("form")) reveal(form);
+});

@@ -218,7 +218,14 @@ def test_an_environment_that_holds_something_stays(admin: Client, environment: E
 
 def test_a_connected_apps_secret_is_shown_once(admin: Client, environment: Environment) -> None:
     answer = admin.post(
-        "/administration/apps/add", {"name": "pipeline", "organization": environment.organization.pk}
+        "/administration/apps/add",
+        {
+            "name": "pipeline",
+            "organization": environment.organization.pk,
+            "role": "viewer",
+            "where": "all",
+            "expires": "never",
+        },
     )
 
     app = ConnectedApp.objects.get()

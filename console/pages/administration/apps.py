@@ -1,22 +1,30 @@
 """Connected apps: credentials for tools that use the REST interface."""
 
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from console import change
 from console.models import ConnectedApp
 from console.pages.administration.access import administered, attempt
-from console.pages.administration.forms import AppForm
+from console.pages.administration.forms import AppAccessForm, AppForm
 from console.scope import Request
+
+SOON = timedelta(days=14)
+"""Before its end, an app is marked."""
 
 
 def apps(request: Request) -> HttpResponse:
     found = ConnectedApp.objects.filter(organization__in=administered(request))
-    return render(
-        request, "console/administration/apps.html", {"apps": found.select_related("organization", "owner")}
-    )
+    found = found.select_related("organization", "owner").prefetch_related("environments__organization")
+    context = {"apps": found, "soon": timezone.now() + SOON}
+    return render(request, "console/administration/apps.html", context)
 
 
 def add(request: Request) -> HttpResponse:
@@ -24,14 +32,21 @@ def add(request: Request) -> HttpResponse:
     form = AppForm(administered(request), request.POST or None)
     if form.is_valid():
         facts = form.cleaned_data
-        made = attempt(
-            form, lambda: change.create_connected_app(request.user, facts["organization"], facts["name"])
-        )
-        if made:
+        create = partial(change.create_connected_app, request.user, facts["organization"], facts["name"])
+        if made := attempt(form, lambda: create(form.access())):
             return _secret(request, *made)
-    context = {"form": form, "title": "Create connected app", "action": "Create connected app"}
-    status = 422 if form.errors else 200
-    return render(request, "console/administration/small_form.html", context, status=status)
+    return _form(request, form, "Create connected app", "Create connected app")
+
+
+def access(request: Request, pk: str) -> HttpResponse:
+    """What an app may do, changed without a new secret."""
+    app = _app(request, pk)
+    below = administered(request).filter(path__startswith=app.organization.path)
+    form = AppAccessForm(below, request.POST or None, initial=_shown(app))
+    if form.is_valid() and attempt(form, lambda: _changed(request, app, form.access())):
+        messages.success(request, f"{app.name} may do from now on what you chose.")
+        return redirect("connected_apps")
+    return _form(request, form, f"Access of {app.name}", "Save access")
 
 
 @require_POST
@@ -46,6 +61,28 @@ def delete(request: Request, pk: str) -> HttpResponse:
     change.delete_connected_app(request.user, app)
     messages.success(request, f"The connected app {app.name} was deleted; its tokens no longer work.")
     return redirect("connected_apps")
+
+
+def _changed(request: Request, app: ConnectedApp, access: change.AppAccess) -> bool:
+    change.change_app_access(request.user, app, access)
+    return True
+
+
+def _shown(app: ConnectedApp) -> dict[str, Any]:
+    """The form's fields as they are now."""
+    return {
+        "role": app.role,
+        "where": AppAccessForm.EVERYWHERE if app.in_every_environment else AppAccessForm.CHOSEN,
+        "environments": list(app.environments.all()),
+        "expires": AppAccessForm.ON_A_DATE if app.expires_at else AppAccessForm.NEVER,
+        "expires_at": app.expires_at.date() if app.expires_at else None,
+    }
+
+
+def _form(request: Request, form: AppAccessForm, title: str, action: str) -> HttpResponse:
+    context = {"form": form, "title": title, "action": action}
+    status = 422 if form.errors else 200
+    return render(request, "console/administration/app_form.html", context, status=status)
 
 
 def _app(request: Request, pk: str) -> ConnectedApp:

@@ -1,9 +1,12 @@
 """The forms of administration."""
 
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 
+from console.change import AppAccess
 from console.models import Environment, Organization, OrganizationQuerySet, Role, User
 
 ROLE_HELP = (
@@ -64,10 +67,77 @@ class EnvironmentForm(NameForm):
     )
 
 
-class AppForm(NameForm):
-    organization = PlaceField(queryset=Organization.objects.none(), empty_label=None)
+class AppAccessForm(forms.Form):
+    """What a connected app may do, where, and until when."""
+
+    EVERYWHERE, CHOSEN = "all", "chosen"
+    NEVER, ON_A_DATE = "never", "date"
+    DAYS = {"30": "In 30 days", "90": "In 90 days", "365": "In a year"}
+
+    role = forms.ChoiceField(
+        choices=Role.Name.choices,
+        initial=Role.Name.VIEWER,
+        help_text=f"{ROLE_HELP} It may never do more than its owner.",
+    )
+    where = forms.ChoiceField(
+        choices=[(CHOSEN, "Chosen environments"), (EVERYWHERE, "Every environment of the organization")],
+        initial=CHOSEN,
+        widget=forms.RadioSelect,
+    )
+    environments = forms.ModelMultipleChoiceField(
+        queryset=Environment.objects.none(), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    expires = forms.ChoiceField(
+        choices=[*DAYS.items(), (ON_A_DATE, "On a date"), (NEVER, "Never")],
+        initial="90",
+        help_text="From then on its secret and its tokens no longer work; you can give it more time later.",
+    )
+    expires_at = forms.DateField(
+        label="Date", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
 
     def __init__(self, organizations: OrganizationQuerySet, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["name"].help_text = "What will use it: a pipeline, a script, a tool."
+        choice: Any = self.fields["environments"]
+        environments = Environment.objects.filter(organization__in=organizations)
+        choice.queryset = environments.select_related("organization").order_by("organization__path", "name")
+        choice.label_from_instance = lambda one: f"{one.organization} / {one}"
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean() or {}
+        if found.get("where") == self.CHOSEN and not found.get("environments"):
+            self.add_error("environments", "Choose at least one environment, or every one.")
+        if found.get("expires") == self.ON_A_DATE and not found.get("expires_at"):
+            self.add_error("expires_at", "Choose the date, or another end.")
+        return found
+
+    def access(self) -> AppAccess:
+        """What was chosen, of a form that is valid."""
+        facts = self.cleaned_data
+        is_everywhere = facts["where"] == self.EVERYWHERE
+        return AppAccess(
+            role=facts["role"],
+            environments=() if is_everywhere else tuple(facts["environments"]),
+            in_every_environment=is_everywhere,
+            expires_at=self._end(),
+        )
+
+    def _end(self) -> datetime | None:
+        """The end of the chosen day, in UTC."""
+        chosen = self.cleaned_data["expires"]
+        if chosen == self.NEVER:
+            return None
+        if chosen == self.ON_A_DATE:
+            return datetime.combine(self.cleaned_data["expires_at"], time.max, UTC)
+        return timezone.now() + timedelta(days=int(chosen))
+
+
+class AppForm(AppAccessForm):
+    name = forms.CharField(max_length=120, help_text="What will use it: a pipeline, a script, a tool.")
+    organization = PlaceField(queryset=Organization.objects.none(), empty_label=None)
+
+    field_order = ["name", "organization"]
+
+    def __init__(self, organizations: OrganizationQuerySet, *args: Any, **kwargs: Any) -> None:
+        super().__init__(organizations, *args, **kwargs)
         self.fields["organization"].queryset = organizations.order_by("path")  # type: ignore[attr-defined]

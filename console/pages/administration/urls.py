@@ -31,6 +31,7 @@ urlpatterns = [
     ),
     path("administration/apps", apps.apps, name="connected_apps"),
     path("administration/apps/add", apps.add, name="connected_app_add"),
+    path("administration/apps/<str:pk>/access", apps.access, name="connected_app_access"),
     path("administration/apps/<str:pk>/renew", apps.renew, name="connected_app_renew"),
     path("administration/apps/<str:pk>/delete", apps.delete, name="connected_app_delete"),
     path("administration/audit", audit.audit, name="audit"),
