@@ -1,12 +1,12 @@
 """What a policy of the catalog is, and what it compiles to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -31,6 +31,21 @@ class PolicyConfig(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+def at_most(most: int, things: str) -> BeforeValidator:
+    """Annotates a list that is refused when it is longer, before its entries are looked at."""
+
+    def checked(value: Any) -> Any:
+        if isinstance(value, list | tuple) and len(value) > most:
+            raise PydanticCustomError(
+                "too_many",
+                "there are {count} {things} and {most} at most",
+                {"count": len(value), "things": things, "most": most},
+            )
+        return value
+
+    return BeforeValidator(checked)
 
 
 def fault(field: str, reason: str) -> ValidationError:
@@ -83,6 +98,14 @@ class Scope:
     state: Path
 
 
+@dataclass(frozen=True)
+class Advice:
+    """What is allowed and probably not meant; `field` is named as in `alias`, with "." before its parts."""
+
+    field: str
+    message: str
+
+
 C = TypeVar("C", bound=PolicyConfig)
 
 
@@ -94,6 +117,8 @@ class Policy(Generic[C]):
     among them. `refusals` are regular expressions over Envoy's %RESPONSE_CODE_DETAILS% that only a
     refusal by this policy matches; a Lua policy needs none, since it writes its name to the dynamic
     metadata `gatewright: {policy: NAME}` before it answers.
+
+    `advice(config)` warns of what is sound and probably not meant.
 
     `prepare(state)` makes what the policy keeps in the gateway's state folder. The agent calls it of every
     policy before it starts Envoy, and never while one runs; it may be called again at each start.
@@ -111,4 +136,5 @@ class Policy(Generic[C]):
     is_resource_level: bool = True
     refusals: tuple[str, ...] = ()
     prepare: Callable[[Path], None] | None = None
+    advice: Callable[[C], Iterable[Advice]] = lambda config: ()
     icon: str = "shield"

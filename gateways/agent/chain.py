@@ -9,8 +9,8 @@ configuration, so routes and policies change in one step, on open connections to
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import takewhile
+from dataclasses import dataclass, replace
+from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,16 @@ class Step:
     @property
     def only_if(self) -> Mapping[str, Any] | None:
         """The predicate without which none of its filters does anything; None where one always may."""
-        return self.filters[0].only_if if len(self.filters) == 1 else None
+        own = [one.only_if for one in self.filters]
+        return own[0] if own and own.count(own[0]) == len(own) else None
+
+    @property
+    def parts(self) -> list["Step"]:
+        """The same, in order, as steps of which each is needed as a whole."""
+        return [
+            replace(self, filters=tuple(alike))
+            for _, alike in groupby(self.filters, key=lambda one: one.only_if)
+        ]
 
     def predicates(self, base_path: str) -> list[Mapping[str, Any]]:
         """All of them hold for a request that its filters are made for."""
@@ -151,10 +160,11 @@ def _runs(steps: Sequence[Step]) -> dict[str, list[Step]]:
 def _slot(at: int, step: Step) -> int | None:
     """The first slot from here on that takes the step; one without conditions skips no composite.
 
-    One with a predicate of its own may stand in the first slot, where it takes no other's place.
+    One with a predicate of its own may stand in the first slot, where it takes no other's place; one that
+    has it for some of its filters costs no more in a composite than in a chain.
     """
     rest = range(at, len(SLOTS))
-    if step.conditions or (step.only_if and at == 0):
+    if step.conditions or len(step.parts) > 1 or (step.only_if and at == 0):
         return next((slot for slot in rest if SLOTS[slot].startswith("c")), None)
     start = at + 1 if SLOTS[at].startswith("c") else at
     near = list(takewhile(lambda slot: not SLOTS[slot].startswith("c"), range(start, len(SLOTS))))
@@ -180,9 +190,10 @@ def _chain(steps: Sequence[Step]) -> dict[str, Any]:
 
 
 def _composite(base_path: str, steps: Sequence[Step]) -> dict[str, Any]:
-    needs = [(step, step.predicates(base_path)) for step in steps]
+    parts = [part for step in steps for part in step.parts]
+    needs = [(part, part.predicates(base_path)) for part in parts]
     if 2 ** len(_each_once(needs)) > MOST_LEAVES:
-        needs = [(step, step.conditional(base_path)) for step in steps]
+        needs = [(part, part.conditional(base_path)) for part in parts]
     predicates = _each_once(needs)
     if 2 ** len(predicates) > MOST_LEAVES:
         raise TooManyConditions(

@@ -1,5 +1,4 @@
--- Refuses by IP address. settings: refuse_listed, address (an expression), is_forwarded_for (whether that reads
--- X-Forwarded-For), networks (by family and prefix length).
+-- Refuses by IP address. settings: refuse_listed, address (an expression), networks (by family and prefix length).
 
 local function ipv4(text)
   local a, b, c, d = text:match("^(%d%d?%d?)%.(%d%d?%d?)%.(%d%d?%d?)%.(%d%d?%d?)$")
@@ -43,8 +42,12 @@ end
 
 local MAPPED = ("\0"):rep(10) .. "\255\255"
 
+-- An IPv6 address with a dotted tail, in brackets and with a port, has less.
+local LONGEST = 64
+
 -- Family and bytes of an address, which may carry a port; nil when it is not one.
 local function parsed(text)
+  if #text > LONGEST then return nil end
   text = text:match("^%[(.+)%]:?%d*$") or text:match("^(%d+%.%d+%.%d+%.%d+):%d+$") or text
   local bytes = ipv4(text)
   if bytes then return 4, bytes end
@@ -70,9 +73,6 @@ end
 local function decide(handle)
   local value = settings.address(handle)
   if type(value) == "table" then value = dw.select(value, 0) end
-  -- Envoy adds the peer's address to X-Forwarded-For, but for a loopback peer that of the machine. One that
-  -- stands alone was added so: then ask for the peer itself.
-  if settings.is_forwarded_for and value and not value:find(",", 1, true) then value = dw.remoteAddress(handle) end
   -- Of a list, as in X-Forwarded-For, the leftmost is the client.
   local first = type(value) == "string" and value:match("^%s*([^,%s]+)")
   local family, bytes

@@ -1,6 +1,8 @@
 """The parts of an expression: what the parser makes and the compiler reads."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import cast
 
 
 @dataclass(frozen=True)
@@ -54,3 +56,32 @@ class Conditional:
 
 
 Node = Literal | Array | Variable | Select | Call | Binary | Not | Conditional
+
+
+_SAID = ("attributes.headers", "attributes.queryParams", "attributes.queryString", "attributes.requestUri")
+_TOLD_BY_GATEWAY = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host")
+"""Headers in which the gateway writes what it knows itself, unless a trusted proxy said it."""
+
+
+def parts(node: Node) -> Iterator[Node]:
+    """The node and all that it is made of."""
+    yield node
+    for field in fields(node):
+        value = getattr(node, field.name)
+        for part in value if isinstance(value, tuple) else (value,):
+            if is_dataclass(part):
+                yield from parts(cast(Node, part))
+
+
+def said_by_caller(node: Node) -> str:
+    """The first thing in the node whose value callers choose as they like, by its name; "" for none."""
+    keys = {id(part.of): part.key for part in parts(node) if isinstance(part, Select)}
+    for part in parts(node):
+        if not isinstance(part, Variable) or part.name not in _SAID:
+            continue
+        key = keys.get(id(part))
+        name = key.value if isinstance(key, Literal) else ""
+        if part.name == "attributes.headers" and str(name).lower() in _TOLD_BY_GATEWAY:
+            continue
+        return f"{part.name}['{name}']" if name else part.name
+    return ""

@@ -12,6 +12,8 @@ from policies.expression.context import AUTHENTICATION, FUNCTIONS, KEYED, Contex
 from policies.expression.nodes import Array, Binary, Call, Conditional, Literal, Node, Not, Select, Variable
 
 OPEN, CLOSE = "#[", "]"
+MAX_CHARACTERS = 4096
+"""Of an expression with its #[ ]; a longer one is a program, and reading it would take a while."""
 MAX_DEPTH = 60
 """Levels of nesting. Lua's own compiler stops at 200, and a level here can be three there."""
 
@@ -42,6 +44,10 @@ def is_expression(text: str) -> bool:
 def parse(text: str, context: Context) -> Node:
     """The nodes of "#[...]". Raises ExpressionError."""
     start = text.index(OPEN) + len(OPEN)
+    if len(text) > MAX_CHARACTERS:
+        raise ExpressionError(
+            f"the expression has {len(text)} characters and may have {MAX_CHARACTERS}", text, start
+        )
     if not text.rstrip().endswith(CLOSE):
         raise ExpressionError(f'the expression has no end; close it with "{CLOSE}"', text, len(text.rstrip()))
     # Blanks keep every position as it is in the whole text.

@@ -3,6 +3,9 @@
 local dw = {}
 local LENGTH = {}
 
+-- Callers choose how long texts are: what they are joined to, and what is looked for in them, stays short.
+local MOST_BYTES, MOST_SOUGHT = 65536, 1024
+
 local function kind(value)
   if value == nil then return "Null" end
   if type(value) == "table" then return (value[LENGTH] or value[1] ~= nil) and "Array" or "Object" end
@@ -41,7 +44,7 @@ local function address(with_port)
 end
 
 function dw.localAddress(handle) return address(handle:streamInfo():downstreamLocalAddress()) end
-function dw.remoteAddress(handle) return address(handle:streamInfo():downstreamDirectRemoteAddress()) end
+function dw.remoteAddress(handle) return address(handle:streamInfo():downstreamRemoteAddress()) end
 
 local function decoded(text)
   text = text:gsub("+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
@@ -150,16 +153,26 @@ function dw.text(value)
   return text("text", value)
 end
 
+-- A text that is looked for in another.
+local function sought(name, value)
+  value = text(name, value)
+  if #value > MOST_SOUGHT then error(name .. " looks for " .. MOST_SOUGHT .. " bytes at most", 0) end
+  return value
+end
+
 function dw.concat(left, right)
   if kind(left) == "Array" and kind(right) == "Array" then
     local joined, n = {}, left[LENGTH] or #left
+    if n + (right[LENGTH] or #right) > MOST_BYTES then error("++ made more than " .. MOST_BYTES .. " items", 0) end
     for i = 1, n do joined[i] = left[i] end
     for i = 1, right[LENGTH] or #right do joined[n + i] = right[i] end
     joined[LENGTH] = n + (right[LENGTH] or #right)
     return joined
   end
   if left == nil or right == nil then wrong("++", left, right) end
-  return text("++", left) .. text("++", right)
+  left, right = text("++", left), text("++", right)
+  if #left + #right > MOST_BYTES then error("++ made more than " .. MOST_BYTES .. " bytes", 0) end
+  return left .. right
 end
 
 function dw.contains(value, part)
@@ -170,12 +183,21 @@ function dw.contains(value, part)
     end
     return false
   end
-  return text("contains", value):find(text("contains", part), 1, true) ~= nil
+  return text("contains", value):find(sought("contains", part), 1, true) ~= nil
 end
 
 function dw.lower(value) return value ~= nil and text("lower", value):lower() or nil end
 function dw.upper(value) return value ~= nil and text("upper", value):upper() or nil end
-function dw.trim(value) return value ~= nil and text("trim", value):match("^%s*(.-)%s*$") or nil end
+
+-- Not with one pattern: it would try each place inside where blanks begin again and again.
+function dw.trim(value)
+  if value == nil then return nil end
+  value = text("trim", value)
+  local from, to = value:find("%S"), #value
+  if not from then return "" end
+  while value:find("^%s", to) do to = to - 1 end
+  return value:sub(from, to)
+end
 
 function dw.sizeOf(value)
   if value == nil then return 0 end
@@ -190,7 +212,7 @@ end
 
 function dw.splitBy(value, separator)
   if value == nil then return nil end
-  value, separator = text("splitBy", value), text("splitBy", separator)
+  value, separator = text("splitBy", value), sought("splitBy", separator)
   local parts, n, from = {}, 0, 1
   while separator ~= "" do
     local first, last = value:find(separator, from, true)
@@ -219,7 +241,7 @@ local function first(value, part) return (value:find(part, 1, true)) end
 local function cut(name, find, after)
   dw[name] = function(value, part)
     if value == nil then return nil end
-    value, part = text(name, value), text(name, part)
+    value, part = text(name, value), sought(name, part)
     local at = find(value, part)
     if after then return at and value:sub(at + #part) or "" end
     return at and value:sub(1, at - 1) or value

@@ -27,6 +27,8 @@ REQUEST_CASES = [
     ("#['a' ++ 'b' ++ 1]", "ab1"),
     ("#[[1, 2] ++ [3]]", [1, 2, 3]),
     ("#[upper('abc') ++ lower('DEF') ++ trim('  x ')]", "ABCdefx"),
+    ("#[trim(' \\t\\n ') ++ '|' ++ trim('') ++ trim('x') ++ trim(' x  y ') ++ trim('z ')]", "|xx  yz"),
+    ("#[trim(attributes.headers['absent'])]", None),
     ("#[upper(attributes.headers['absent'])]", None),
     ("#['abc' contains 'b']", True),
     ("#[contains('a.c', 'a%a')]", False),
@@ -209,6 +211,7 @@ def test_response_expression_means(envoy: Envoy, i: int, text: str, value: objec
         ("a\ud83d", 1, 2, "half of a character"),
         ("#[1234567890123456]", 1, 3, "15 digits at most"),
         ("#[" + "(" * 2000 + "1" + ")" * 2000 + "]", 1, 3, "nested too deeply"),
+        ("#['" + "a" * 4100 + "']", 1, 3, "has 4105 characters"),
     ],
 )
 def test_outside_the_subset_is_refused_with_its_position(

@@ -1,5 +1,5 @@
 -- Answers preflight requests, and tells browsers on every other answer whether its site may read it.
--- settings: public, credentials, exact (origin to group), patterns ({pattern, group}), groups.
+-- settings: public, credentials, exact (origin to group), patterns ({parts, group}), groups, longest_origin.
 
 local METADATA = "gatewright.cors"
 local OWN = {
@@ -11,18 +11,34 @@ local OWN = {
   "access-control-max-age",
 }
 
+-- Whether the text, from the place after the first part on, holds what a * stands for and then the next part,
+-- until the last part ends it. Each part is taken where it comes first: where that leads nowhere, no later place
+-- would, so nothing is ever tried again.
+local function is_made_of(parts, origin)
+  if origin:sub(1, #parts[1]) ~= parts[1] then return false end
+  local from, last = #parts[1] + 1, parts[#parts]
+  local tail = #origin - #last + 1
+  for i = 2, #parts do
+    local at = i == #parts and tail or origin:find(parts[i], from, true)
+    if not at or at < from or origin:sub(from, at - 1):find("[^%w.-]") then return false end
+    from = at + #parts[i]
+  end
+  return origin:sub(tail) == last
+end
+
 -- The number of the origin's group; 0 when no group has it.
 local function group_of(origin)
+  if #origin > settings.longest_origin then return 0 end
   origin = origin:lower()
   if settings.exact[origin] then return settings.exact[origin] end
   for _, entry in ipairs(settings.patterns) do
-    if origin:find(entry.pattern) then return entry.group end
+    if not entry.parts or is_made_of(entry.parts, origin) then return entry.group end
   end
   return 0
 end
 
-local function is_accepted(number, method)
-  if settings.public then return true end
+local function is_accepted(number, method, origin)
+  if settings.public then return #origin <= settings.longest_origin end
   return number > 0 and settings.groups[number].is_allowed[method] == true
 end
 
@@ -35,7 +51,7 @@ local function preflight(handle, origin)
   local method = asked:get("access-control-request-method") or "OPTIONS"
   local number = origin and group_of(origin)
   local headers = { ["vary"] = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers" }
-  if origin and is_accepted(number, method) then
+  if origin and is_accepted(number, method, origin) then
     local group = settings.groups[number]
     local mirrored = asked:get("access-control-request-headers")
     set(headers, "access-control-allow-origin", origin)
@@ -53,22 +69,28 @@ envoy_on_request = guarded(function(handle)
   if method == "OPTIONS" then return preflight(handle, origin) end
   if not origin then return nil end
   local number = group_of(origin)
-  local seen = { origin = origin, group = number, accepted = is_accepted(number, method) }
+  local seen = { origin = origin, group = number, accepted = is_accepted(number, method, origin) }
   handle:streamInfo():dynamicMetadata():set(METADATA, "request", seen)
 end)
+
+-- A preflight's own answer comes by here too, and upstreams say it themselves.
+local function vary_by_origin(headers)
+  local told = (headers:get("vary") or ""):lower():gsub("%s", "")
+  if not ("," .. told .. ","):find(",origin,", 1, true) then headers:add("vary", "Origin") end
+end
 
 envoy_on_response = guarded_response(function(handle)
   local seen = handle:streamInfo():dynamicMetadata():get(METADATA)
   local headers = handle:headers()
   if not seen then
     -- A cache that keeps this answer must not give it to a site, which would find itself not allowed.
-    headers:add("vary", "Origin")
+    vary_by_origin(headers)
     return nil
   end
   seen = seen.request
   -- What the upstream thinks about origins does not count.
   for _, name in ipairs(OWN) do headers:remove(name) end
-  headers:add("vary", "Origin")
+  vary_by_origin(headers)
   if not seen.accepted then return nil end
   local group = settings.groups[seen.group]
   headers:add("access-control-allow-origin", seen.origin)

@@ -1,6 +1,7 @@
 """CORS: tells browsers which sites may call the API."""
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -9,16 +10,25 @@ from pydantic_core import PydanticCustomError
 
 from policies.catalog.headers import HeaderName
 from policies.catalog.script import lua_filter
-from policies.contract import Category, Compiled, Policy, PolicyConfig, Scope, fault
+from policies.contract import Category, Compiled, Policy, PolicyConfig, Scope, at_most, fault
 from policies.expression.lua import Value
 
 NAME = "cors"
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9*._\-\[\]:]+", re.IGNORECASE)
 HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
+LONGEST_ORIGIN = 512
+"""Bytes of an Origin that is looked at: a host's name has 253."""
+MOST_GROUPS, MOST_ORIGINS, MOST_PATTERNS, MOST_HEADERS, MOST_METHODS = 50, 1000, 100, 100, 20
 METHODS = ("CONNECT", "DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
 
 
 def _checked_origin(origin: str) -> str:
+    if len(origin) > LONGEST_ORIGIN:
+        raise PydanticCustomError(
+            "origin",
+            "an origin has at most {most} characters; browsers send none that is longer",
+            {"most": LONGEST_ORIGIN},
+        )
     if origin != "*" and not ORIGIN.fullmatch(origin):
         host = HOST.search(origin)
         raise PydanticCustomError(
@@ -41,7 +51,7 @@ class AllowedMethod(PolicyConfig):
 
 class OriginGroup(PolicyConfig):
     name: str = Field("", title="Name", description="What this group of sites is called.")
-    origins: tuple[Origin, ...] = Field(
+    origins: Annotated[tuple[Origin, ...], at_most(MOST_ORIGINS, "origins")] = Field(
         title="Origins",
         description="Sites: https://shop.example.com, https://*.example.com, or * for every other site.",
     )
@@ -51,15 +61,15 @@ class OriginGroup(PolicyConfig):
         title="Preflight lifetime (s)",
         description="How long a browser may keep a preflight answer.",
     )
-    allowed_methods: tuple[AllowedMethod, ...] = Field(
+    allowed_methods: Annotated[tuple[AllowedMethod, ...], at_most(MOST_METHODS, "methods")] = Field(
         tuple(AllowedMethod.model_validate({"methodName": method}) for method in METHODS),
         title="Methods",
         description="The methods that these sites may use.",
     )
-    headers: tuple[HeaderName, ...] = Field(
+    headers: Annotated[tuple[HeaderName, ...], at_most(MOST_HEADERS, "headers")] = Field(
         (), title="Request headers", description="Headers that these sites may send; * is every header."
     )
-    exposed_headers: tuple[HeaderName, ...] = Field(
+    exposed_headers: Annotated[tuple[HeaderName, ...], at_most(MOST_HEADERS, "headers")] = Field(
         (), title="Exposed headers", description="Response headers that scripts of these sites may read."
     )
 
@@ -74,7 +84,7 @@ class Config(PolicyConfig):
         description="Browsers may send cookies and authentication. On a public resource every site on the "
         "internet could then act as the signed-in user.",
     )
-    origin_groups: tuple[OriginGroup, ...] = Field(
+    origin_groups: Annotated[tuple[OriginGroup, ...], at_most(MOST_GROUPS, "groups")] = Field(
         (),
         title="Origin groups",
         description="Which sites may do what, when the resource is not public.",
@@ -87,8 +97,13 @@ class Config(PolicyConfig):
         origins = [origin for group in self.origin_groups for origin in group.origins]
         if not origins:
             raise fault("originGroups", "name an origin, or make the resource public")
-        twice = next((origin for origin in origins if origins.count(origin) > 1), None)
-        if twice:
+        if len(origins) > MOST_ORIGINS:
+            raise fault("originGroups", f"there are {len(origins)} origins and {MOST_ORIGINS} at most")
+        patterns = sum("*" in origin for origin in origins)
+        if patterns > MOST_PATTERNS:
+            raise fault("originGroups", f"{patterns} origins have a * and {MOST_PATTERNS} may")
+        twice, count = Counter(origins).most_common(1)[0]
+        if count > 1:
             raise fault("originGroups", f'origin "{twice}" is there twice; remove one')
         return self
 
@@ -109,18 +124,19 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "public": config.public_resource,
         "credentials": config.support_credentials,
         "exact": exact,
-        "patterns": [{"pattern": _pattern(origin), "group": number} for origin, number in patterns],
+        "patterns": [{"parts": _parts(origin), "group": number} for origin, number in patterns],
         "groups": [_group(group) for group in groups],
+        "longest_origin": LONGEST_ORIGIN,
     }
     return Compiled((lua_filter(scope, NAME, [Path(__file__).with_name("policy.lua")], settings),))
 
 
-def _pattern(origin: str) -> str:
-    """The Lua pattern of an origin; its * stands for parts of a host name."""
-    if origin == "*":
-        return "^.*$"
-    escaped = re.sub(r"[^a-z0-9*]", lambda match: "%" + match.group(), origin)
-    return "^" + escaped.replace("*", "[%w%.%-]*") + "$"
+def _parts(origin: str) -> list[str] | None:
+    """What stands before, between and behind the * of an origin, each of which is parts of a host's name.
+
+    None for an origin that is * alone, which everything matches.
+    """
+    return None if origin == "*" else origin.split("*")
 
 
 def _group(group: OriginGroup) -> dict[str, Value]:

@@ -26,11 +26,13 @@ GROUPS = [
     },
     {"name": "partners", "origins": ["https://*.partner.example"], "headers": ["*"]},
 ]
+STARS = ["https://*.eu.*.example.com", "https://shop-*.x:*", "https://a*aab", "https://b**b"]
 CONFIGS: dict[str, dict[str, Any]] = {
     "public": {},
     "public-credentials": {"supportCredentials": True},
     "groups": {"publicResource": False, "supportCredentials": True, "originGroups": GROUPS},
     "closed": {"publicResource": False, "originGroups": GROUPS[1:]},
+    "stars": {"publicResource": False, "originGroups": [{"name": "stars", "origins": STARS}]},
 }
 
 
@@ -168,3 +170,37 @@ def test_refusal_of_a_later_policy_can_be_read_by_the_site(envoy: Envoy) -> None
     assert answer.status == 401
     assert told(answer)["allow-origin"] == SHOP
     assert preflight(envoy, "/guarded", SHOP, "PUT").status == 200
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_allowed"),
+    [
+        ("https://a.eu.b.example.com", True),
+        ("https://a.eu.eu.b.c.example.com", True),
+        ("https://.eu..example.com", True),
+        ("https://a.eu.example.com", False),
+        ("https://a.eu.b.example.com.evil.example", False),
+        ("https://evil.example/a.eu.b.example.com", False),
+        ("https://evil.example:1.eu.b.example.com", False),
+        ("https://shop-1.x:8080", True),
+        ("https://shop-1:2.x:8080", False),
+        ("https://aaab", True),
+        ("https://aaaab", True),
+        ("https://aab", False),
+        ("https://bb", True),
+        ("https://b", False),
+        ("https://bxxb", True),
+    ],
+)
+def test_star_stands_for_parts_of_a_host(envoy: Envoy, origin: str, is_allowed: bool) -> None:
+    assert (told(envoy.get("/stars", {"origin": origin})) != {}) is is_allowed
+
+
+@pytest.mark.parametrize("path", ["/public", "/stars"])
+def test_origin_longer_than_any_host_is_not_allowed(envoy: Envoy, path: str) -> None:
+    longest = "https://a" + "x" * (512 - 12) + "aab"
+
+    assert len(longest) == 512
+    assert told(envoy.get(path, {"origin": longest}))["allow-origin"] == longest
+    assert told(envoy.get(path, {"origin": longest + "b"})) == {}
+    assert told(preflight(envoy, path, "https://ax" + longest[9:], "GET")) == {}

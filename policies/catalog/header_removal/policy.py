@@ -7,9 +7,20 @@ import re2
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from policies.contract import TYPE_URL, Category, Compiled, Filter, Policy, PolicyConfig, Scope, fault
+from policies.contract import (
+    TYPE_URL,
+    Category,
+    Compiled,
+    Filter,
+    Policy,
+    PolicyConfig,
+    Scope,
+    at_most,
+    fault,
+)
 
 NAME = "header-removal"
+MOST_ENTRIES, MOST_CHARACTERS = 50, 256
 KEPT = ("accept", "connection", "content-length", "content-type", "date", "host", "transfer-encoding")
 PSEUDO = (":authority", ":method", ":path", ":scheme", ":status")
 PLAIN = re.compile(r"[A-Za-z0-9_-]+")
@@ -21,6 +32,12 @@ OPTIONS.log_errors = False
 def _checked(entry: str) -> str:
     if not entry.strip():
         raise PydanticCustomError("header", "write a header's name or a regular expression")
+    if len(entry) > MOST_CHARACTERS:
+        raise PydanticCustomError(
+            "header",
+            "an entry has at most {most} characters, this one {count}",
+            {"most": MOST_CHARACTERS, "count": len(entry)},
+        )
     try:
         pattern = re2.compile(entry, OPTIONS)
     except re2.error as error:
@@ -40,7 +57,7 @@ def _error(entry: str, reason: str) -> PydanticCustomError:
     return PydanticCustomError("header", '"{entry}" {reason}', {"entry": entry, "reason": reason})
 
 
-Entries = tuple[Annotated[str, AfterValidator(_checked)], ...]
+Entries = Annotated[tuple[Annotated[str, AfterValidator(_checked)], ...], at_most(MOST_ENTRIES, "entries")]
 
 
 class Config(PolicyConfig):

@@ -46,11 +46,13 @@ def compile(config: Config, scope: Scope) -> Compiled:
     digest = hashlib.sha1(config.password.get_secret_value().encode(), usedforsecurity=False).digest()
     users = f"{config.username}:{{SHA}}{base64.b64encode(digest).decode()}"
     check = {
-        "@type": TYPE_URL + "envoy.extensions.filters.http.basic_auth.v3.BasicAuth",
+        "@type": _HTTP + "basic_auth.v3.BasicAuth",
         "users": {"inline_string": users},
+        # By default Envoy names the URL, so that a browser asks again for each path.
+        "realm": scope.api.rpartition("/")[2],
     }
     principal = {
-        "@type": TYPE_URL + "envoy.extensions.filters.http.set_metadata.v3.Config",
+        "@type": _HTTP + "set_metadata.v3.Config",
         "metadata": [
             {
                 "metadata_namespace": "gatewright",
@@ -60,7 +62,40 @@ def compile(config: Config, scope: Scope) -> Compiled:
         ],
     }
     told = Filter(f"{scope.binding}/principal", principal, tells="authentication")
-    return Compiled((Filter(scope.binding, check), told))
+    return Compiled((*_scheme_as_usual(scope), Filter(scope.binding, check), told))
+
+
+def _scheme_as_usual(scope: Scope) -> tuple[Filter, Filter]:
+    """Write the scheme as Envoy's filter wants it, for requests that have it in another case."""
+    noted = {"metadata_namespace": _NOTE, "key": "credentials", "regex_value_rewrite": _REWRITE}
+    note = {
+        "@type": _HTTP + "header_to_metadata.v3.Config",
+        "request_rules": [{"header": "authorization", "on_header_present": noted}],
+    }
+    header = {"key": "authorization", "value": f"%DYNAMIC_METADATA({_NOTE}:credentials)%"}
+    written = {"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS"}}
+    write = {
+        "@type": _HTTP + "header_mutation.v3.HeaderMutation",
+        "mutations": {"request_mutations": [written]},
+    }
+    is_usual = {"single_predicate": {"input": _AUTHORIZATION, "value_match": {"prefix": "Basic "}}}
+    unusual = {"not_matcher": is_usual}
+    return (
+        Filter(f"{scope.binding}/note", note, only_if=unusual),
+        Filter(f"{scope.binding}/write", write, only_if=unusual),
+    )
+
+
+_HTTP = TYPE_URL + "envoy.extensions.filters.http."
+_NOTE = "gatewright.basic"
+_REWRITE = {"pattern": {"regex": "(?i:basic) +(.*)"}, "substitution": r"Basic \1"}
+_AUTHORIZATION = {
+    "name": "authorization",
+    "typed_config": {
+        "@type": TYPE_URL + "envoy.type.matcher.v3.HttpRequestHeaderMatchInput",
+        "header_name": "authorization",
+    },
+}
 
 
 POLICY = Policy(

@@ -21,7 +21,9 @@ local function decide(handle)
   end
   local exposed = settings.expose_headers and headers(maximum, remaining, ends_in)
   if not admitted then
-    return { status = "429", error = "Quota has been exceeded.", headers = exposed or nil }
+    local told = exposed or {}
+    told["retry-after"] = tostring(math.max(1, math.ceil(ends_in / 1000)))
+    return { status = "429", error = "Quota has been exceeded.", headers = told }
   end
   if exposed then handle:streamInfo():dynamicMetadata():set(METADATA, settings.binding, exposed) end
 end

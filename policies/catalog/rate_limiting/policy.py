@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from policies.catalog.rate_limiting import shared_memory
 from policies.catalog.script import lua_filter
-from policies.contract import Category, Compiled, Policy, PolicyConfig, Scope
+from policies.contract import Category, Compiled, Policy, PolicyConfig, Scope, at_most
 from policies.expression.field import RequestExpression
 from policies.expression.lua import Value
 
@@ -33,13 +33,11 @@ class RateLimit(PolicyConfig):
 def _checked(limits: tuple[RateLimit, ...]) -> tuple[RateLimit, ...]:
     if not limits:
         raise PydanticCustomError("empty", "add at least one limit")
-    if len(limits) > 8:
-        raise PydanticCustomError("limits", "there are {count} limits; 8 at most", {"count": len(limits)})
     return limits
 
 
 class Config(PolicyConfig):
-    rate_limits: Annotated[tuple[RateLimit, ...], AfterValidator(_checked)] = Field(
+    rate_limits: Annotated[tuple[RateLimit, ...], at_most(8, "limits"), AfterValidator(_checked)] = Field(
         title="Limits",
         description="Of several limits all must have quota left; a refused request uses none.",
         json_schema_extra={"minItems": 1, "maxItems": 8},

@@ -72,6 +72,7 @@ def test_requests_over_quota_get_429_and_an_update_resets_nothing(envoy: Envoy) 
     assert refused.headers["content-type"] == "application/json"
     assert refused.headers["x-policy"] == "rate-limiting"
     assert "x-ratelimit-remaining" not in refused.headers
+    assert HOUR / 1000 - 60 < int(refused.headers["retry-after"]) <= HOUR / 1000
     assert statuses(envoy, "/three-updated", 2) == [200, 429]
 
 
@@ -103,7 +104,8 @@ def test_window_starts_with_the_first_request_and_ends(envoy: Envoy) -> None:
     first = until(lambda: envoy.get("/window"), lambda a: a.headers["x-ratelimit-remaining"] == "1")
     assert first.headers["x-ratelimit-reset"] == "300"
 
-    until(lambda: envoy.get("/window"), lambda answer: answer.status == 429)
+    refused = until(lambda: envoy.get("/window"), lambda answer: answer.status == 429)
+    assert refused.headers["retry-after"] == "1"
     again = until(lambda: envoy.get("/window"), lambda answer: answer.status == 200)
     assert again.headers["x-ratelimit-remaining"] == "1"
 
