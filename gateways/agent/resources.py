@@ -139,6 +139,7 @@ class ConfigurationSpec(Model):
     shared_storage: dict[str, Any] | None = None
     probe: dict[str, Any] | None = None
     proxy_protocol: dict[str, Any] | None = None
+    trusted_proxies: dict[str, Any] | None = None
     forward_proxy: dict[str, Any] | None = None
     timeouts: dict[str, Any] | None = None
     circuit_breaker: dict[str, Any] | None = None

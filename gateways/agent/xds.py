@@ -23,6 +23,10 @@ from policies.catalog import find
 from policies.contract import Scope
 
 _FRACTION = 1_000_000
+_SERVER = {
+    "header": {"key": "server", "value": "gatewright"},
+    "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+}
 
 
 @dataclass(frozen=True)
@@ -92,18 +96,22 @@ class Compiler:
         }
         if not self.proxying.emits_envoy_headers:
             config["request_headers_to_remove"] = ["x-envoy-external-address"]
+        # Here and not by the listener, which would have the last word after policies.
         if self.proxying.removes_server_header:
             config["response_headers_to_remove"] = ["server"]
+        else:
+            config["response_headers_to_add"] = [_SERVER]
         return config
 
     def candidate(self, apis: Sequence[CompiledApi]) -> dict[str, Any]:
         """A whole static configuration of these APIs, for `envoy --mode validate`."""
         listeners = self.listeners(apis)
         for one in listeners:
-            manager = one["filter_chains"][0]["filters"][0]["typed_config"]
-            if manager.pop("rds", None):
-                port = one["address"]["socket_address"]["port_value"]
-                manager["route_config"] = self.route_config(port, apis)
+            port = one["address"]["socket_address"]["port_value"]
+            for chain in one["filter_chains"]:
+                manager = chain["filters"][0]["typed_config"]
+                if manager.pop("rds", None):
+                    manager["route_config"] = self.route_config(port, apis)
         clusters = {name: made for one in apis for name, made in one.clusters.items()}
         resources = {"listeners": listeners, "clusters": list(clusters.values())}
         return {"static_resources": resources, "layered_runtime": RUNTIME}
@@ -160,8 +168,6 @@ class Compiler:
     def _action(self, match: Match, targets: Sequence[ir.WeightedTarget]) -> dict[str, Any]:
         response = self.gateway.upstream_response_seconds or self.proxying.upstream_response_seconds
         action = {"timeout": f"{response:g}s", **match.rewrite(targets[0].destination_path)}
-        if self.proxying.rewrites_host:
-            action["append_x_forwarded_host"] = True
         if len(targets) == 1:
             return {**action, **self._to(targets[0], "cluster")}
         weighed = [{**self._to(target, "name"), "weight": target.weight} for target in targets]

@@ -1,6 +1,6 @@
 """Lists of IP addresses and networks: how a person writes them, and how a filter matches them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,10 +9,10 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from policies.catalog.script import lua_filter
-from policies.contract import TYPE_URL, Filter, Scope
+from policies.contract import TYPE_URL, Advice, Filter, Scope, at_most
 from policies.expression.field import Expression, RequestExpression
 from policies.expression.lua import Source, Value, literal
-from policies.expression.nodes import Literal, Select, Variable
+from policies.expression.nodes import Literal, Select, Variable, said_by_caller
 
 Network = IPv4Network | IPv6Network
 
@@ -60,32 +60,39 @@ def _checked(entry: str) -> str:
 def _filled(entries: tuple[str, ...]) -> tuple[str, ...]:
     if not entries:
         raise PydanticCustomError("empty", "list at least one address or network")
-    if len(entries) > MAX_ENTRIES:
-        raise PydanticCustomError(
-            "entries",
-            "there are {count} entries and {most} at most; join neighbours into networks",
-            {"count": len(entries), "most": MAX_ENTRIES},
-        )
     return entries
 
 
 Addresses = Annotated[
     tuple[Annotated[str, AfterValidator(_checked)], ...],
+    at_most(MAX_ENTRIES, "entries"),
     AfterValidator(_filled),
     Field(json_schema_extra={"minItems": 1, "maxItems": MAX_ENTRIES}),
 ]
 
 
-FORWARDED_FOR = "#[attributes.headers['x-forwarded-for']]"
+CALLER = "#[attributes.remoteAddress]"
+FORWARDED_FOR = "x-forwarded-for"
+"""The gateway writes the caller's address into this header before any policy, whatever it held."""
 
 AddressExpression = Annotated[
     RequestExpression,
     Field(
         title="Where the address is read",
-        description="Of several addresses in the value the first one counts. Clients can forge headers: "
-        "where they reach the gateway directly, write #[attributes.remoteAddress].",
+        description="#[attributes.remoteAddress] is the caller as the gateway's trusted proxies tell it, "
+        "else who connects. Of several addresses in the value the first one counts.",
     ),
 ]
+
+
+def advice(field: str, address: Expression) -> Iterator[Advice]:
+    """A warning where the address is read from what anybody can send."""
+    if not _is_caller(address) and (header := said_by_caller(address.node)):
+        yield Advice(
+            field,
+            f"{header} is whatever the caller says; write {CALLER}, and name your proxies as the gateway's"
+            " trusted proxies",
+        )
 
 
 def address_filter(
@@ -93,25 +100,27 @@ def address_filter(
 ) -> Filter:
     """Refuses with 403 the requests whose address is in the list, or those whose address is not.
 
-    The peer's own address is matched by Envoy's RBAC; any other expression by Lua.
+    The caller's own address is matched by Envoy's RBAC; any other expression by Lua.
     """
     networks = [network(entry) for entry in ips]
-    if address.node == Variable("attributes.remoteAddress"):
+    if _is_caller(address):
         return _rbac(scope, policy, networks, refuse_listed=refuse_listed)
     files = [Path(__file__).with_name("addresses.lua")]
     settings: dict[str, Value] = {
         "refuse_listed": refuse_listed,
         "address": address.lua,
-        "is_forwarded_for": _is_forwarded_for(address),
         "networks": _lua(networks),
     }
     return lua_filter(scope, policy, files, settings)
 
 
-def _is_forwarded_for(address: Expression) -> bool:
+def _is_caller(address: Expression) -> bool:
+    """Flex Gateway's own default reads X-Forwarded-For, where the gateway has put the same."""
     match address.node:
+        case Variable("attributes.remoteAddress"):
+            return True
         case Select(Variable("attributes.headers"), Literal(str() as name)):
-            return name.lower() == "x-forwarded-for"
+            return name.lower() == FORWARDED_FOR
     return False
 
 
@@ -120,22 +129,20 @@ def _rbac(scope: Scope, policy: str, networks: list[Network], *, refuse_listed: 
     ranges = [
         {"address_prefix": str(item.network_address), "prefix_len": item.prefixlen} for item in networks
     ]
-    listed = {"or_ids": {"ids": [{"direct_remote_ip": one} for one in ranges]}}
+    listed = {"or_ids": {"ids": [{"remote_ip": one} for one in ranges]}}
     refused = listed if refuse_listed else {"not_id": listed}
     rules = {
         "action": "DENY",
         "policies": {policy: {"permissions": [{"any": True}], "principals": [refused]}},
     }
     typed = {"@type": TYPE_URL + "envoy.extensions.filters.http.rbac.v3.RBAC", "rules": rules}
-    is_listed = {"single_predicate": {"input": _PEER, "custom_match": _in_one_of(ranges)}}
+    is_listed = {"single_predicate": {"input": _CALLER, "custom_match": _in_one_of(ranges)}}
     return Filter(scope.binding, typed, only_if=is_listed if refuse_listed else {"not_matcher": is_listed})
 
 
-_PEER = {
-    "name": "peer",
-    "typed_config": {
-        "@type": TYPE_URL + "envoy.extensions.matching.common_inputs.network.v3.DirectSourceIPInput"
-    },
+_CALLER = {
+    "name": "caller",
+    "typed_config": {"@type": TYPE_URL + "envoy.extensions.matching.common_inputs.network.v3.SourceIPInput"},
 }
 
 

@@ -12,6 +12,56 @@ MOST_BYTES = 16384
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
+CONNECTION = frozenset(
+    (
+        "connection",
+        "content-length",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "trailers",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+"""What says where a message ends, and what holds for one connection alone (RFC 9110, 7.6.1)."""
+SINGLE = frozenset(
+    (
+        "access-control-allow-origin",
+        "age",
+        "authorization",
+        "content-encoding",
+        "content-location",
+        "content-range",
+        "content-type",
+        "date",
+        "etag",
+        "expires",
+        "from",
+        "if-modified-since",
+        "if-range",
+        "if-unmodified-since",
+        "last-modified",
+        "location",
+        "max-forwards",
+        "origin",
+        "referer",
+        "retry-after",
+        "server",
+        "user-agent",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-proto",
+    )
+)
+"""Headers that can stand only once: they are overwritten where others get a second value."""
+
+
 def _checked_name(name: str) -> str:
     if not TOKEN.fullmatch(name):
         raise PydanticCustomError(
@@ -27,6 +77,35 @@ def _checked_name(name: str) -> str:
 
 
 HeaderName = Annotated[str, AfterValidator(_checked_name)]
+
+
+def _checked_own(name: str) -> str:
+    lower = name.lower()
+    if lower in CONNECTION:
+        reason = (
+            "cannot be set: it tells where a message ends or how one connection is used, and a second word on"
+            " that lets requests be smuggled past policies"
+        )
+    elif lower.startswith("x-envoy-"):
+        reason = "cannot be set: the gateway's proxy would take it as an order; use x- and a name of your own"
+    else:
+        return name
+    raise PydanticCustomError("header_name", '"{name}" {reason}', {"name": name, "reason": reason})
+
+
+OwnHeaderName = Annotated[HeaderName, AfterValidator(_checked_own)]
+"""Of a header that a policy may write."""
+
+
+def _checked_asked(name: str) -> str:
+    if name.lower() == "expect":
+        raise PydanticCustomError(
+            "header_name", '"expect" cannot be set: the gateway has answered it before the upstream is asked'
+        )
+    return name
+
+
+RequestHeaderName = Annotated[OwnHeaderName, AfterValidator(_checked_asked)]
 
 
 def checked_value(value: str) -> str:

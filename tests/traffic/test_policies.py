@@ -12,7 +12,8 @@ from tests.traffic.gateway import Gateway, running_gateway
 pytestmark = pytest.mark.envoy
 
 BASIC = {"authorization": "Basic YWRhOnNlY3JldA=="}
-ELSEWHERE = {"x-forwarded-for": "203.0.113.9"}
+ELSEWHERE = {"x-real-ip": "203.0.113.9"}
+REAL_IP = "#[attributes.headers['x-real-ip'] default attributes.remoteAddress]"
 LIMIT = {"rateLimits": [{"maximumRequests": 1, "timePeriodInMilliseconds": 3_600_000}]}
 INVERSE = {"inboundHeaders": [{"key": "x-inverse", "value": "#[1 / attributes.headers['x-divisor']]"}]}
 
@@ -41,8 +42,8 @@ def policy(name: str, config: dict[str, Any], **rule: str) -> dict[str, Any]:
     ("name", "config", "passing", "refused", "status"),
     [
         ("http-basic-authentication-flex", {"username": "ada", "password": "secret"}, BASIC, {}, 401),
-        ("ip-allowlist", {"ips": ["127.0.0.1"]}, {}, ELSEWHERE, 403),
-        ("ip-blocklist-flex", {"ips": ["203.0.113.0/24"]}, {}, ELSEWHERE, 403),
+        ("ip-allowlist", {"ips": ["127.0.0.1"], "ipExpression": REAL_IP}, {}, ELSEWHERE, 403),
+        ("ip-blocklist-flex", {"ips": ["203.0.113.0/24"], "ipExpression": REAL_IP}, {}, ELSEWHERE, 403),
         ("rate-limiting-flex", LIMIT, {}, {}, 429),
         ("header-injection", INVERSE, {"x-divisor": "1"}, {}, 500),
     ],
@@ -114,7 +115,7 @@ def test_a_condition_may_be_a_long_expression(gateway: Gateway) -> None:
 
 
 def test_access_log_names_the_policy_that_refused(tmp_path: Path) -> None:
-    denied = {"ips": ["127.0.0.1"]}
+    denied = {"ips": ["127.0.0.1"], "ipExpression": REAL_IP}
     with running_gateway(api(policy("ip-blocklist", denied)), tmp_path) as gateway:
         gateway.get("/orders/x")
 
@@ -123,7 +124,7 @@ def test_access_log_names_the_policy_that_refused(tmp_path: Path) -> None:
 
 
 def test_access_log_names_the_native_policy_that_refused(tmp_path: Path) -> None:
-    denied = {"ips": ["127.0.0.1"], "ipExpression": "#[attributes.remoteAddress]"}
+    denied = {"ips": ["127.0.0.1"]}
     with running_gateway(api(policy("ip-blocklist", denied)), tmp_path) as gateway:
         gateway.get("/orders/x")
 

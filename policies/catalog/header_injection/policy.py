@@ -5,15 +5,24 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from policies.catalog.headers import HeaderName, checked_value
+from policies.catalog.headers import SINGLE, OwnHeaderName, RequestHeaderName, checked_value
 from policies.catalog.script import lua_filter
-from policies.contract import TYPE_URL, Category, Compiled, Filter, Policy, PolicyConfig, Scope, fault
+from policies.contract import (
+    TYPE_URL,
+    Category,
+    Compiled,
+    Filter,
+    Policy,
+    PolicyConfig,
+    Scope,
+    at_most,
+    fault,
+)
 from policies.expression import lua
 from policies.expression.field import Expression, RequestExpression, ResponseExpression
 
 NAME = "header-injection"
-SINGLE = frozenset(("access-control-allow-origin", "content-length", "content-type", "transfer-encoding"))
-"""Headers that can stand only once: they are overwritten where others get a second value."""
+MOST_HEADERS = 50
 
 
 def _checked(value: Expression) -> Expression:
@@ -22,14 +31,14 @@ def _checked(value: Expression) -> Expression:
 
 
 class RequestHeader(PolicyConfig):
-    key: HeaderName = Field(title="Name", description="The header's name.")
+    key: RequestHeaderName = Field(title="Name", description="The header's name.")
     value: Annotated[RequestExpression, AfterValidator(_checked)] = Field(
         title="Value", description="Text, or an expression over the request such as #[attributes.method]."
     )
 
 
 class ResponseHeader(PolicyConfig):
-    key: HeaderName = Field(title="Name", description="The header's name.")
+    key: OwnHeaderName = Field(title="Name", description="The header's name.")
     value: Annotated[ResponseExpression, AfterValidator(_checked)] = Field(
         title="Value",
         description="Text, or an expression over the response such as #[attributes.statusCode].",
@@ -37,17 +46,17 @@ class ResponseHeader(PolicyConfig):
 
 
 class Config(PolicyConfig):
-    inbound_headers: tuple[RequestHeader, ...] = Field(
+    inbound_headers: Annotated[tuple[RequestHeader, ...], at_most(MOST_HEADERS, "headers")] = Field(
         (),
         title="Request headers",
         description="Added on the way to the upstream. A name that is there gets a second value; "
-        "content-type, content-length and transfer-encoding are overwritten.",
+        "one that can stand only once, such as authorization or content-type, is overwritten.",
     )
-    outbound_headers: tuple[ResponseHeader, ...] = Field(
+    outbound_headers: Annotated[tuple[ResponseHeader, ...], at_most(MOST_HEADERS, "headers")] = Field(
         (),
         title="Response headers",
         description="Added on the way to the caller. A name that is there gets a second value; "
-        "access-control-allow-origin, content-type, content-length and transfer-encoding are overwritten.",
+        "one that can stand only once, such as content-type, location or server, is overwritten.",
     )
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from policies.catalog.addresses import FORWARDED_FOR, Addresses, AddressExpression, address_filter
+from policies.catalog.addresses import CALLER, Addresses, AddressExpression, address_filter, advice
 from policies.contract import Category, Compiled, Policy, PolicyConfig, Scope
 
 NAME = "ip-blocklist"
@@ -13,7 +13,7 @@ class Config(PolicyConfig):
         title="Blocked addresses",
         description="Single addresses, networks (192.0.2.0/24, 2001:db8::/32) or leading octets (192.168).",
     )
-    ip_expression: AddressExpression = Field(FORWARDED_FOR, validate_default=True)
+    ip_expression: AddressExpression = Field(CALLER, validate_default=True)
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
@@ -28,6 +28,7 @@ POLICY = Policy(
     version="1.1.2",
     config=Config,
     compile=compile,
+    advice=lambda config: advice("ipExpression", config.ip_expression),
     aliases=("ip-blocklist-flex",),
     refusals=(rf"rbac_access_denied_matched_policy\[{NAME}\]",),
     icon="shield-ban",
