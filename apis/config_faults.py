@@ -2,16 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 
 import pydantic
 from pydantic_core.core_schema import ErrorType
 
 from policies import durations
-from policies.contract import Policy
 from policies.schema import Schema, resolve
 
 Fault = Mapping[str, Any]
+
+
+class Asked(Protocol):
+    """A policy, or another thing whose configuration a form asks for."""
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def config(self) -> type[pydantic.BaseModel]: ...
+
 
 _PYDANTICS_OWN = frozenset(get_args(ErrorType))
 _NOT_A = {
@@ -36,7 +46,7 @@ _BOUNDS = {
 }
 
 
-def messages(policy: Policy[Any], error: pydantic.ValidationError) -> dict[str, list[str]]:
+def messages(policy: Asked, error: pydantic.ValidationError) -> dict[str, list[str]]:
     """By "config.<path>". A value that may be a secret is not repeated."""
     found: dict[str, list[str]] = {}
     for fault in error.errors(include_url=False):
@@ -45,7 +55,7 @@ def messages(policy: Policy[Any], error: pydantic.ValidationError) -> dict[str, 
     return found
 
 
-def _message(policy: Policy[Any], fault: Fault) -> str:
+def _message(policy: Asked, fault: Fault) -> str:
     kind, text = fault["type"], str(fault["msg"])
     if kind == "missing":
         return f'"{_title(policy, fault["loc"])}" is required.'
@@ -64,12 +74,12 @@ def _message(policy: Policy[Any], fault: Fault) -> str:
     return _sentence(text.replace("Input", "The value") if kind in _PYDANTICS_OWN else text)
 
 
-def _title(policy: Policy[Any], loc: Sequence[int | str]) -> str:
+def _title(policy: Asked, loc: Sequence[int | str]) -> str:
     """What the form calls the parameter."""
     return str(_schema(policy, loc).get("title") or (loc[-1] if loc else policy.title))
 
 
-def _schema(policy: Policy[Any], loc: Sequence[int | str]) -> Schema:
+def _schema(policy: Asked, loc: Sequence[int | str]) -> Schema:
     """Of the parameter at this place."""
     root = policy.config.model_json_schema(by_alias=True)
     schema: Schema = root
@@ -81,14 +91,14 @@ def _schema(policy: Policy[Any], loc: Sequence[int | str]) -> Schema:
     return schema
 
 
-def _unknown(policy: Policy[Any], loc: Sequence[int | str]) -> str:
+def _unknown(policy: Asked, loc: Sequence[int | str]) -> str:
     known = [info.alias or field for field, info in policy.config.model_fields.items()]
     close = get_close_matches(str(loc[-1]), known, n=1) if len(loc) == 1 else []
     remedy = f'did you mean "{close[0]}"?' if close else "take it out."
     return f'"{loc[-1]}" is not a parameter of {policy.title}; {remedy}'
 
 
-def _value(policy: Policy[Any], fault: Fault) -> str:
+def _value(policy: Asked, fault: Fault) -> str:
     value = fault.get("input")
     is_shown = isinstance(value, str | int | float) and not _is_secret(policy, fault)
     return f'"{value}"' if is_shown else "The value"
@@ -99,7 +109,7 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
 
 
-def _is_secret(policy: Policy[Any], fault: Fault) -> bool:
+def _is_secret(policy: Asked, fault: Fault) -> bool:
     """Whether the value at fault may be secret, since a secret of the policy has that name."""
     schema = policy.config.model_json_schema()
     shapes = [schema, *schema.get("$defs", {}).values()]

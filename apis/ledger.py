@@ -72,6 +72,13 @@ def bump(api: ApiInstance, *gateways: Gateway | None) -> None:
         api.save(update_fields=["changed_generation", "changed_at"])
 
 
+def bump_gateway(gateway: Gateway) -> None:
+    """The same for a change of what holds for the whole gateway, which is locked: every API on it changes."""
+    generation = _raised({gateway.pk})[gateway.pk]
+    apis = ApiInstance.objects.filter(gateway=gateway, is_deployed=True)
+    apis.update(changed_generation=generation, changed_at=timezone.now())
+
+
 def bump_all(apis: QuerySet[ApiInstance]) -> None:
     """The same for a change of what these deployed APIs share, each on its own gateway."""
     ids = set(apis.order_by().values_list("gateway_id", flat=True).distinct())

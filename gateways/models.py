@@ -71,6 +71,15 @@ class Gateway(models.Model):
     )
     built_generation = models.BigIntegerField(default=0)
     is_revoked = models.BooleanField(default=False)
+    trusted_networks = models.JSONField(
+        default=list, blank=True, help_text="Of the proxies before it, whose word on the caller it takes."
+    )
+    trusted_hops = models.PositiveSmallIntegerField(
+        default=0, help_text="How many proxies each request passes, where the networks do not tell."
+    )
+    uses_proxy_protocol = models.BooleanField(
+        default=False, help_text="Whether connections begin with the PROXY protocol's header."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

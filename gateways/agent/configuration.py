@@ -31,7 +31,7 @@ class ProxyProtocol(r.Model):
         return {"uses_proxy_protocol": self.enabled}
 
 
-def _checked_network(text: str) -> str:
+def checked_network(text: str) -> str:
     try:
         return str(ip_network(text))
     except ValueError:
@@ -49,7 +49,7 @@ class TrustedProxies(r.Model):
     """Of our own: Flex Gateway believes everybody."""
 
     networks: Annotated[
-        tuple[Annotated[str, AfterValidator(_checked_network)], ...], Field(max_length=MOST_NETWORKS)
+        tuple[Annotated[str, AfterValidator(checked_network)], ...], Field(max_length=MOST_NETWORKS)
     ] = ()
     hops: int = Field(0, ge=0, le=MOST_HOPS)
 

@@ -1,0 +1,45 @@
+"""The proxies that stand before a gateway: a tab of its page, here because APIs stand above gateways."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+
+from apis import proxies
+from apis.views.access import messages_of
+from console.scope import Request
+from console.versions import Changed
+from gateways.views.access import gateway_of, must_edit
+from gateways.views.detail import frame
+from policies import schema_data, schema_form
+
+
+def edit(request: Request, pk: UUID) -> HttpResponse:
+    """What is set, for those who may only look too; what was typed, with what is wrong with it."""
+    gateway = gateway_of(request, pk)
+    schema = proxies.Proxies.model_json_schema(by_alias=True)
+    config, errors, is_late = proxies.of(gateway), dict[str, list[str]](), False
+    if request.method == "POST":
+        must_edit(request)
+        config = schema_data.read(schema, request.POST)
+        try:
+            proxies.change(request.user, gateway, config, seen_version=request.POST.get("seen", ""))
+        except ValidationError as error:
+            errors = messages_of(error)
+        except Changed:
+            is_late = True
+            gateway.refresh_from_db()
+        else:
+            messages.success(request, "Saved. The gateway takes it as it takes a change of an API.")
+            return redirect("gateway_proxies", gateway.pk)
+    context = {
+        "fields": schema_form.fields(schema, config, errors),
+        "errors": errors,
+        "is_late": is_late,
+        "saved": proxies.of(gateway),
+        "seen": proxies.seen(gateway),
+    }
+    page = frame(gateway, "proxies") | context
+    return render(request, "gateways/gateway_proxies.html", page, status=422 if errors or is_late else 200)

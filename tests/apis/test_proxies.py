@@ -1,0 +1,130 @@
+"""The proxies before a gateway: saved by the page, audited, and brought to the gateway."""
+
+from typing import Any
+
+import orjson
+import pytest
+from django.core.exceptions import ValidationError
+from django.test import Client
+
+from apis import proxies, snapshot
+from console.models import AuditEntry, Role
+from console.versions import Changed
+from gateways.agent import ir
+from gateways.agent.resources import Snapshot
+from gateways.agent.translate import translate
+from gateways.models import Gateway
+from tests.factories import make_api, make_gateway, make_role, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return make_gateway()
+
+
+def client_of(gateway: Gateway, role: str = Role.Name.MANAGER) -> Client:
+    user, client = make_user(), Client()
+    make_role(user, gateway.environment.organization, role)
+    client.force_login(user)
+    return client
+
+
+def posted(client: Client, gateway: Gateway, **more: Any) -> Any:
+    return client.post(f"/gateways/{gateway.pk}/proxies", {"config.networks": "", "config.hops": "0", **more})
+
+
+def brought(gateway: Gateway) -> ir.Gateway:
+    built = Snapshot.model_validate(orjson.loads(snapshot.build(gateway).body))
+    translation = translate(built.resources)
+    assert not [one for one in translation.faults if not one.is_warning]
+    return translation.gateway
+
+
+def test_nobody_is_trusted_at_first(gateway: Gateway) -> None:
+    assert brought(gateway).trusted == ir.TrustedProxies()
+    assert "trustedProxies" not in snapshot.build(gateway).body.decode()
+
+
+def test_what_the_page_saves_comes_to_the_gateway_and_into_its_history(gateway: Gateway) -> None:
+    api = make_api(gateway)
+    client = client_of(gateway)
+
+    answer = posted(
+        client,
+        gateway,
+        **{"config.networks": "10.0.0.0/8\n2001:db8::1", "config.usesProxyProtocol": "on"},
+    )
+
+    assert answer.status_code == 302
+    before, gateway = gateway.generation, Gateway.objects.get(pk=gateway.pk)
+    api.refresh_from_db()
+    assert gateway.generation == api.changed_generation == before + 1
+    assert brought(gateway).trusted == ir.TrustedProxies(("10.0.0.0/8", "2001:db8::1/128"))
+    assert brought(gateway).uses_proxy_protocol
+    entry = AuditEntry.objects.get(object_type="gateway", object_id=str(gateway.pk))
+    assert entry.diff["networks"] == [[], ["10.0.0.0/8", "2001:db8::1/128"]]
+    assert "10.0.0.0/8" in client.get(f"/gateways/{gateway.pk}/proxies").content.decode()
+
+
+def test_saving_the_same_changes_nothing(gateway: Gateway) -> None:
+    posted(client_of(gateway), gateway)
+
+    gateway.refresh_from_db()
+    assert gateway.generation == 0
+    assert not AuditEntry.objects.filter(object_type="gateway").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"config.networks": "10.0.0.1/8"}, "write 10.0.0.0/8"),
+        ({"config.networks": "proxy.example"}, "is not a network"),
+        ({"config.networks": "10.0.0.0/8", "config.hops": "-1"}, "Write 0 or more"),
+        ({"config.networks": "10.0.0.0/8", "config.hops": "99"}, "Write 10 or less"),
+        ({"config.networks": "\n".join(f"10.0.{n}.0/24" for n in range(201))}, "200 at most"),
+        ({"config.usesProxyProtocol": "on"}, "Name the trusted networks"),
+    ],
+)
+def test_what_cannot_act_is_said_at_its_field_and_nothing_is_saved(
+    gateway: Gateway, given: dict[str, str], message: str
+) -> None:
+    answer = posted(client_of(gateway), gateway, **given)
+
+    gateway.refresh_from_db()
+    assert answer.status_code == 422
+    assert message in answer.content.decode()
+    assert (gateway.trusted_networks, gateway.generation) == ([], 0)
+
+
+def test_a_viewer_sees_and_changes_nothing(gateway: Gateway) -> None:
+    viewer = client_of(gateway, Role.Name.VIEWER)
+
+    assert viewer.get(f"/gateways/{gateway.pk}/proxies").status_code == 200
+    assert posted(viewer, gateway, **{"config.networks": "10.0.0.0/8"}).status_code == 403
+
+
+def test_a_stranger_finds_no_such_gateway(gateway: Gateway) -> None:
+    stranger = client_of(make_gateway())
+
+    assert stranger.get(f"/gateways/{gateway.pk}/proxies").status_code == 404
+    assert posted(stranger, gateway).status_code == 404
+
+
+def test_the_second_of_two_editors_is_told(gateway: Gateway) -> None:
+    first, seen = make_user(), proxies.seen(gateway)
+    proxies.change(first, gateway, {"networks": ["10.0.0.0/8"]}, seen_version=seen)
+
+    with pytest.raises(Changed):
+        proxies.change(first, gateway, {"networks": []}, seen_version=seen)
+    answer = posted(client_of(gateway), gateway, seen=seen)
+
+    assert answer.status_code == 422
+    assert "changed after you opened it" in answer.content.decode()
+    assert brought(gateway).trusted.networks == ("10.0.0.0/8",)
+
+
+def test_proxy_protocol_of_nobody_is_refused(gateway: Gateway) -> None:
+    with pytest.raises(ValidationError, match="it is taken from"):
+        proxies.change(make_user(), gateway, {"usesProxyProtocol": True})
