@@ -11,7 +11,16 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
-from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
+from apis.models import (
+    ApiInstance,
+    Asset,
+    PolicyBinding,
+    Route,
+    RouteUpstream,
+    TlsContext,
+    Upstream,
+    WizardDraft,
+)
 from console.audited_admin import AuditedAdmin
 
 if TYPE_CHECKING:
@@ -123,3 +132,11 @@ class PolicyBindingAdmin(ReadOnly, ModelAdmin):
     list_select_related = ("api__asset",)
     search_fields = ("policy", "label", "api__asset__name")
     exclude = ("secrets",)
+
+
+@admin.register(WizardDraft)
+class WizardDraftAdmin(ReadOnly, ModelAdmin):
+    list_display = ("__str__", "user", "environment", "step", "api", "updated_at")
+    list_filter = ("environment",)
+    list_select_related = ("user", "environment", "api__asset")
+    search_fields = ("title", "user__username")

@@ -4,12 +4,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from console.audited_admin import AuditedAdmin
 from console.models import AccessToken, AuditEntry, ConnectedApp, Environment, Organization, Role, User
+from console.versioned_form import VersionedForm
 
 admin.site.site_header = "Gatewright"
 admin.site.site_title = "Gatewright"
@@ -24,15 +26,20 @@ class RoleInline(admin.TabularInline):
     autocomplete_fields = ["organization", "environment"]
 
 
+class UserForm(VersionedForm, UserChangeForm):
+    pass
+
+
 @admin.register(User)
 class ConsoleUserAdmin(AuditedAdmin, UserAdmin):
     """The password's hash is left out; the user's page in Administration gives a new password."""
 
     fieldsets = (
-        (None, {"fields": ("username", "email", "first_name", "last_name")}),
+        (None, {"fields": ("username", "email", "first_name", "last_name", "seen")}),
         ("May", {"fields": ("is_active", "is_staff", "is_superuser", "must_change_password")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
+    form = UserForm
     list_display = ("username", "email", "is_active", "is_superuser", "last_login")
     list_filter = ("is_active", "is_superuser", "roles__name", "roles__organization")
     readonly_fields = ("last_login", "date_joined")

@@ -10,13 +10,26 @@ from django.http import HttpRequest, HttpResponse
 from console.audit import record
 from console.fields import EncryptedJSONField
 from console.models import AuditEntry, Environment, Organization, User
+from console.versioned_form import VersionedForm
 
 HIDDEN = {"password", "secret_hash", "token_hash", "public_key", "last_login"}
 Action = AuditEntry.Action
 
 
 class AuditedAdmin(admin.ModelAdmin):
-    """Writes an entry for each row saved or deleted, in the same transaction; rows of inlines too."""
+    """Writes an entry for each row saved or deleted, in the same transaction; rows of inlines too.
+
+    Who saves a row that another changed meanwhile is told so first.
+    """
+
+    form = VersionedForm
+
+    def get_fieldsets(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
+        """Who may only look has nothing to overwrite."""
+        found = super().get_fieldsets(request, obj)
+        if obj is not None and self.has_change_permission(request, obj):
+            return found
+        return [(title, {**one, "fields": [f for f in one["fields"] if f != "seen"]}) for title, one in found]
 
     def changeform_view(
         self,

@@ -13,6 +13,7 @@ from gateways import change
 
 
 @extend_schema(
+    tags=["Gateways"],
     request=None,
     responses={
         201: inline_serializer("RegistrationTokenAnswer", {"registrationToken": serializers.CharField()})

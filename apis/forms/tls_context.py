@@ -20,8 +20,15 @@ NOT_TEXT = (
 
 
 def _pem(label: str, about: str, **options: Any) -> forms.CharField:
-    attributes = {"class": "mono pem", "rows": 5, "spellcheck": "false", "autocomplete": "off"}
+    attributes: dict[str, Any] = {
+        "class": "mono pem",
+        "rows": 5,
+        "spellcheck": "false",
+        "autocomplete": "off",
+    }
     attributes["placeholder"] = options.pop("placeholder")
+    if options.pop("secret", False):
+        attributes["data-secret"] = True
     return forms.CharField(
         label=label, help_text=about, required=False, widget=forms.Textarea(attributes), **options
     )
@@ -45,7 +52,7 @@ class TlsContextForm(forms.Form):
         placeholder="-----BEGIN CERTIFICATE-----",
     )
     certificate_file = forms.FileField(label="Certificate file", required=False)
-    key = _pem("Private key", "", placeholder="-----BEGIN PRIVATE KEY-----")
+    key = _pem("Private key", "", placeholder="-----BEGIN PRIVATE KEY-----", secret=True)
     key_file = forms.FileField(label="Private key file", required=False)
     hosts = forms.CharField(
         label="Hosts",

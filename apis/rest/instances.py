@@ -10,12 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis import change, ledger, status
+from apis import change, ledger, status, versions
 from apis.models import ApiInstance
 from apis.rest import bodies, reach, serializers, shapes
 from console.models import Environment, User
-from console.rest import access
+from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
+from console.versions import check as check_version
 
 SORT = {"id": "pk", "name": "asset__name", "createdDate": "created_at", "updatedDate": "updated_at"}
 
@@ -69,12 +70,12 @@ class InstanceViews(ViewSet):
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
         body = reach.valid(serializers.InstancePatch, request.data)
         with bodies.client_names(bodies.of_instance(body)):
-            _edit(access.caller(request), api, body)
+            _edit(access.caller(request), api, body, preconditions.seen(request))
         return _answer(api)
 
     def destroy(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
-        change.delete_api(access.caller(request), api)
+        _delete(access.caller(request), api, preconditions.seen(request))
         return Response(status=204)
 
     @extend_schema(operation_id="upstreams", responses=serializers.UpstreamList)
@@ -99,10 +100,10 @@ def _create(actor: User, environment: Environment, body: dict[str, Any]) -> ApiI
 
 
 @transaction.atomic
-def _edit(actor: User, api: ApiInstance, body: dict[str, Any]) -> None:
+def _edit(actor: User, api: ApiInstance, body: dict[str, Any], seen: str) -> None:
     wanted = body.get("deployment")
     ledger.lock(api.gateway, bodies.gateway_of(api.environment, wanted) if wanted else None, api=api)
-    change.edit_api(actor, api, bodies.patched(api, body))
+    change.edit_api(actor, api, bodies.patched(api, body), seen=seen)
     _keep(api, body)
     if "deprecated" in body:
         change.set_deprecated(actor, api, body["deprecated"])
@@ -112,6 +113,14 @@ def _edit(actor: User, api: ApiInstance, body: dict[str, Any]) -> None:
             change.deploy_api(actor, api)
         elif not deploy:
             change.undeploy_api(actor, api)
+
+
+@transaction.atomic
+def _delete(actor: User, api: ApiInstance, seen: str) -> None:
+    ledger.lock(api.gateway, api=api)
+    if seen:
+        check_version(seen, versions.of_api(api))
+    change.delete_api(actor, api)
 
 
 def _keep(api: ApiInstance, body: dict[str, Any]) -> None:
@@ -151,4 +160,5 @@ def _shapes(rows: list[ApiInstance]) -> list[shapes.Shape]:
 
 
 def _answer(api: ApiInstance, code: int = 200) -> Response:
-    return Response(serializers.InstanceShape(shapes.instance(api, status.status_of(api))).data, status=code)
+    shape = serializers.InstanceShape(shapes.instance(api, status.status_of(api))).data
+    return preconditions.answer(shape, versions.of_api(api), code)

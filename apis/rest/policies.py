@@ -17,13 +17,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis import change
+from apis import change, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.rest import bodies, policy_serializers, reach, shapes
 from apis.rest.templates import template
 from console.models import User
-from console.rest import access
+from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
+from console.versions import check as check_version
 from policies import catalog
 from policies.contract import CATALOG_GROUP
 
@@ -66,7 +67,7 @@ class PolicyViews(ViewSet):
         query = reach.valid(policy_serializers.ApplyQuery, request.query_params)
         with bodies.client_names():
             made = _apply(access.caller(request), api, body, allow_duplicated=query["allowDuplicated"])
-        return Response(_shape(made), status=201)
+        return _answer(made, 201)
 
     @extend_schema(
         operation_id="reorderPolicies",
@@ -85,7 +86,7 @@ class PolicyViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int
     ) -> Response:
         api = reach.instance(request, organization_id, environment_id, api_id)
-        return Response(_shape(reach.policy(api, policy_id)))
+        return _answer(reach.policy(api, policy_id))
 
     def partial_update(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int
@@ -95,14 +96,14 @@ class PolicyViews(ViewSet):
         binding = reach.policy(api, policy_id)
         body = reach.valid(policy_serializers.PolicyPatch, request.data)
         with bodies.client_names():
-            _edit(access.caller(request), binding, body)
-        return Response(_shape(binding))
+            _edit(access.caller(request), binding, body, preconditions.seen(request))
+        return _answer(binding)
 
     def destroy(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int
     ) -> Response:
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
-        change.remove_policy(access.caller(request), reach.policy(api, policy_id))
+        _remove(access.caller(request), reach.policy(api, policy_id), preconditions.seen(request))
         return Response(status=204)
 
 
@@ -153,8 +154,16 @@ def _apply(actor: User, api: ApiInstance, body: dict[str, Any], *, allow_duplica
 
 
 @transaction.atomic
-def _edit(actor: User, binding: PolicyBinding, body: dict[str, Any]) -> None:
+def _remove(actor: User, binding: PolicyBinding, seen: str) -> None:
     change.lock_policy(binding)
+    check_version(seen, versions.of_policy(binding))
+    change.remove_policy(actor, binding)
+
+
+@transaction.atomic
+def _edit(actor: User, binding: PolicyBinding, body: dict[str, Any], seen: str) -> None:
+    change.lock_policy(binding)
+    check_version(seen, versions.of_policy(binding))
     if {"configurationData", "pointcutData", "label", "assetVersion"} & set(body):
         config = body.get("configurationData")
         change.edit_policy(
@@ -176,6 +185,10 @@ def _list(api: ApiInstance) -> list[dict[str, Any]]:
     for row in rows:
         row.api = api
     return [_shape(row) for row in rows]
+
+
+def _answer(binding: PolicyBinding, code: int = 200) -> Response:
+    return preconditions.answer(_shape(binding), versions.of_policy(binding), code)
 
 
 def _shape(binding: PolicyBinding) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from apis import tls_contexts as change
+from apis import versions
 from apis.models import TlsContext
 from apis.rest import bodies, reach, shapes
 from apis.rest.tls_serializers import (
@@ -22,9 +23,10 @@ from apis.rest.tls_serializers import (
     TlsContextShape,
 )
 from apis.tls_contexts import TlsContextDraft
-from console.rest import access
+from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from console.rest.shapes import date
+from console.versions import check as check_version
 
 WORDS = {value: word for word, value in VERSIONS.items()}
 NAMES: bodies.Names = (
@@ -58,12 +60,12 @@ class TlsContextViews(ViewSet):
         with bodies.client_names(NAMES):
             draft = _draft(TlsContextDraft(body["name"]), body)
             context = change.create_tls_context(access.caller(request), environment, draft)
-        return Response(_shape(context), 201)
+        return _answer(context, 201)
 
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, context_id: UUID
     ) -> Response:
-        return Response(_shape(_found(request, organization_id, environment_id, context_id)))
+        return _answer(_found(request, organization_id, environment_id, context_id))
 
     def partial_update(
         self, request: Request, organization_id: UUID, environment_id: UUID, context_id: UUID
@@ -74,15 +76,19 @@ class TlsContextViews(ViewSet):
         with bodies.client_names(NAMES), transaction.atomic():
             change.lock_tls_context(context)
             draft = _draft(change.draft_of(context), body)
-            change.edit_tls_context(access.caller(request), context, draft)
-        return Response(_shape(context))
+            seen = preconditions.seen(request)
+            change.edit_tls_context(access.caller(request), context, draft, seen=seen)
+        return _answer(context)
 
     def destroy(
         self, request: Request, organization_id: UUID, environment_id: UUID, context_id: UUID
     ) -> Response:
         """409 while an instance has it."""
         context = _found(request, organization_id, environment_id, context_id, to_edit=True)
-        change.delete_tls_context(access.caller(request), context)
+        with transaction.atomic():
+            change.lock_tls_context(context)
+            check_version(preconditions.seen(request), versions.of_tls_context(context))
+            change.delete_tls_context(access.caller(request), context)
         return Response(status=204)
 
 
@@ -112,6 +118,10 @@ def _draft(draft: TlsContextDraft, body: dict[str, Any]) -> TlsContextDraft:
         "ciphers": tuple(body["cipherSuites"]) if "cipherSuites" in body else None,
     }
     return replace(draft, **{name: value for name, value in sent.items() if value is not None})
+
+
+def _answer(context: TlsContext, code: int = 200) -> Response:
+    return preconditions.answer(_shape(context), versions.of_tls_context(context), code)
 
 
 def _shape(context: TlsContext) -> shapes.Shape:

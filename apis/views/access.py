@@ -29,6 +29,12 @@ def api_to_change(request: Request, pk: int) -> ApiInstance:
     return api
 
 
+def binding_of(request: Request, pk: int, binding: int) -> PolicyBinding:
+    """A policy that the user may see."""
+    api = api_of(request, pk)
+    return get_object_or_404(api.policies.select_related("api__asset", "api__gateway"), pk=binding)
+
+
 def binding_to_change(request: Request, pk: int, binding: int) -> PolicyBinding:
     api = api_to_change(request, pk)
     return get_object_or_404(api.policies.select_related("api__asset", "api__gateway"), pk=binding)

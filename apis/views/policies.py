@@ -5,13 +5,13 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from apis import change, removed, versions
 from apis.models import ApiInstance, PolicyBinding
-from apis.views.access import api_of, api_to_change, binding_to_change
+from apis.views.access import api_of, api_to_change, binding_of, binding_to_change
 from apis.views.frame import frame
 from apis.views.lane import Step, lane
 from apis.views.policy_form import PolicyForm
@@ -70,9 +70,7 @@ def edit(request: Request, pk: int, binding: int) -> HttpResponse:
     if request.method == "POST":
         row = binding_to_change(request, pk, binding)
     else:
-        row = get_object_or_404(
-            api_of(request, pk).policies.select_related("api__asset", "api__gateway"), pk=binding
-        )
+        row = binding_of(request, pk, binding)
     return _form(request, row.api, _found(row.policy), row)
 
 

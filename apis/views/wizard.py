@@ -25,6 +25,8 @@ from policies import rows
 
 ASSETS_SHOWN = 12
 REVIEW = "review"
+CHECK = "check"
+"""Asks a step for what is wrong in it, as soon as it is shown."""
 
 
 def add(request: Request) -> HttpResponse:
@@ -47,10 +49,9 @@ def step(request: Request, pk: UUID, name: str) -> HttpResponse:
         return _review(request, draft) if name == REVIEW else _posted(request, draft, one)
     open_step = draft.first_open(one)
     if open_step != one:
-        for texts in draft.errors(open_step).values() if open_step.name in draft.values else ():
-            messages.error(request, " ".join(texts))
-        return _to(draft, open_step)
-    return _shown(request, draft, one, {})
+        return redirect(f"{_address(draft, open_step)}?{CHECK}")
+    is_asked = CHECK in request.GET and one.name in draft.values
+    return _shown(request, draft, one, draft.errors(one) if is_asked else {})
 
 
 @require_POST
@@ -89,7 +90,11 @@ def _changed_elsewhere(request: Request, draft: wizard.Draft, step: wizard.Step)
 
 
 def _to(draft: wizard.Draft, step: wizard.Step) -> HttpResponse:
-    return redirect("api_add_step", draft.row.pk, step.name)
+    return redirect(_address(draft, step))
+
+
+def _address(draft: wizard.Draft, step: wizard.Step) -> str:
+    return reverse("api_add_step", args=[draft.row.pk, step.name])
 
 
 def _saved_before(request: Request, api: ApiInstance) -> HttpResponse:

@@ -13,6 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
+from console.versions import Changed
+
 logger = logging.getLogger(__name__)
 
 Fault = tuple[str, str, str]
@@ -30,6 +32,12 @@ class Conflict(APIException):
     default_code = "conflict"
 
 
+class PreconditionFailed(APIException):
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+    default_code = "changed"
+    default_detail = "It was changed since the version that If-Match names; read it again, then change it."
+
+
 class TooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "too_large"
@@ -41,6 +49,8 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         set_rollback()
         faults = list(_rule_faults(error))
         return _response(409 if any(kind == "conflict" for *_, kind in faults) else 400, faults)
+    if isinstance(error, Changed):
+        error = PreconditionFailed()
     if isinstance(error, RequestDataTooBig):
         error = TooLarge("The body is larger than this address takes.")
     if isinstance(error, TooManyFieldsSent):

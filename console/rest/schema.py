@@ -3,11 +3,12 @@
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from console.rest import reference
 from console.rest.errors import body
 
 
@@ -35,10 +36,10 @@ def with_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
-class Docs(SpectacularSwaggerSplitView):
-    """Swagger UI from installed files; the script comes from an address of its own, as our CSP asks."""
-
-    template_name = "rest/docs.html"
+@login_not_required
+def docs(request: HttpRequest) -> HttpResponse:
+    """A page of the console's own: it can be read with every theme, width and reader, and is small."""
+    return render(request, "rest/docs.html", {"groups": reference.groups()})
 
 
 @csrf_exempt

@@ -25,7 +25,7 @@ urlpatterns = [
     ),
     path("cli/api/v1/analytics/<slug:kind>", accounts.Telemetry.as_view(), name="rest_telemetry"),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs", schema.Docs.as_view(url_name="schema"), name="docs"),
+    path("api/docs", schema.docs, name="docs"),
     re_path(
         r"^(?:accounts|apimanager|proxies|exchange|gatewaymanager|graph|cli|analytics/api|standalone|api)/(?P<rest>[\s\S]*)$",
         schema.unknown,

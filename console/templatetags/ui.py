@@ -95,12 +95,17 @@ def sort(context: Context, field: str, title: str, css: str = "") -> dict[str, A
 
 
 @register.simple_block_tag
-def notice(content: str, tone: str = "info", icon_name: str = "", role: str = "") -> SafeString:
-    """`{% notice tone="warn" %}<b>Two changes</b> …{% endnotice %}`."""
+def notice(
+    content: str, tone: str = "info", icon_name: str = "", role: str = "", focus: bool = False
+) -> SafeString:
+    """`{% notice tone="warn" %}<b>Two changes</b> …{% endnotice %}`. `focus`: reading begins there, unless a
+    field is to be mended.
+    """
     return format_html(
-        '<div class="notice {}"{}>{}<div>{}</div></div>',
+        '<div class="notice {}"{}{}>{}<div>{}</div></div>',
         tone,
         format_html(' role="{}"', role) if role else "",
+        mark_safe(' tabindex="-1" data-focus') if focus else "",
         icon(icon_name or NOTICE_ICONS.get(tone, "info")),
         mark_safe(content),  # noqa: S308 — the block's own, already escaped, output
     )

@@ -56,17 +56,28 @@ document.addEventListener("click", (event) => {
   if (at("[data-copy]")) copy(at("[data-copy]"));
   else if (at("[data-dismiss]")) at("[data-toast]").remove();
   else if (at("[data-open]")) openDialog(at("[data-open]").dataset.open, event);
-  else if (at("[data-close]")) at("dialog")?.close();
+  else if (at("[data-close]")) closeDialog(at("dialog"));
   else if (at("[data-add-row]")) addRow(at("[data-add-row]"));
   else if (at("[data-remove-row]")) at("[data-row]").remove();
-  else if (event.target.tagName === "DIALOG") event.target.close();
+  else if (event.target.tagName === "DIALOG") closeDialog(event.target);
 });
+
+// A dialog may be asked whether it holds something unsaved: by its button, by a click beside it, by Escape.
+function closeDialog(dialog) {
+  if (dialog?.dispatchEvent(new CustomEvent("close-asked", { bubbles: true, cancelable: true }))) dialog.close();
+}
+document.addEventListener("cancel", (event) => {
+  if (event.target.tagName !== "DIALOG") return;
+  if (!event.target.dispatchEvent(new CustomEvent("close-asked", { bubbles: true, cancelable: true }))) event.preventDefault();
+}, true);
 
 // A question before a form is sent: <form data-confirm="Delete it?">.
 document.addEventListener("submit", (event) => {
   const words = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
-  if (words && !event.target.hasAttribute("hx-post") && !confirm(words)) event.preventDefault();
-});
+  const place = document.body.dataset.place;
+  const question = place ? `${words}\n\n${place}` : words;
+  if (words && !event.target.hasAttribute("hx-post") && !confirm(question)) event.preventDefault();
+}, true);
 
 // Selects that send their form: <select data-submit>.
 document.addEventListener("change", (event) => {
@@ -83,47 +94,6 @@ document.addEventListener("input", (event) => {
     entry.hidden = !(entry.dataset.found || entry.textContent).toLowerCase().includes(wanted);
   }
 });
-
-// "/" goes to the search; arrows walk through its results and through menus.
-document.addEventListener("keydown", (event) => {
-  const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
-  if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    const search = document.querySelector("[data-search]");
-    if (!search) return;
-    event.preventDefault();
-    search.focus();
-    search.select();
-    return;
-  }
-  if (event.key === "Enter" && event.target.dataset.find) {
-    event.preventDefault();
-    const entries = [...document.querySelectorAll(event.target.dataset.find)];
-    entries.find((entry) => entry.matches("a, button") && entry.offsetParent)?.click();
-    return;
-  }
-  const panel = event.target.closest(".search, .menu");
-  if (!panel) return;
-  if (event.key === "Escape" && panel.matches(".search")) document.activeElement.blur();
-  if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
-  const stops = [...panel.querySelectorAll("[data-search], a, button")].filter((stop) => stop.offsetParent);
-  const next = stops.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
-  stops[Math.max(0, Math.min(next, stops.length - 1))]?.focus();
-  event.preventDefault();
-});
-
-// Places an opened menu beside its button, inside the window.
-document.addEventListener("toggle", (event) => {
-  const menu = event.target;
-  if (event.newState !== "open" || !menu.matches?.(".menu[popover]")) return;
-  const button = document.querySelector(`[popovertarget="${menu.id}"]`).getBoundingClientRect();
-  const gap = 4;
-  const below = button.bottom + gap;
-  const fits = below + menu.offsetHeight <= innerHeight || button.top < menu.offsetHeight;
-  const left = button.left + menu.offsetWidth + gap > innerWidth ? button.right - menu.offsetWidth : button.left;
-  menu.style.top = `${fits ? below : button.top - menu.offsetHeight - gap}px`;
-  menu.style.left = `${Math.max(gap, left)}px`;
-  menu.querySelector("input[type=search]")?.focus();
-}, true);
 
 // htmx: a hidden page does not poll; what fails is said.
 document.addEventListener("htmx:beforeRequest", (event) => {
@@ -149,6 +119,24 @@ function sayLate(isLate) {
   document.getElementById("late").hidden = !isLate;
 }
 
+// What can be scrolled and holds nothing to stop at is a stop itself, so that the keyboard can scroll it.
+const SCROLLS = ".table-wrap, pre, .prose table, .chart-wrap";
+function makeStops() {
+  for (const area of document.querySelectorAll(SCROLLS)) {
+    const isCut = area.scrollWidth > area.clientWidth || area.scrollHeight > area.clientHeight;
+    const needsStop = isCut && !area.querySelector("a, button, input, select, textarea");
+    if (needsStop === area.hasAttribute("tabindex")) continue;
+    area.toggleAttribute("tabindex", needsStop);
+    if (!needsStop) continue;
+    area.tabIndex = 0;
+    if (area.matches("div") && !area.role) {
+      area.role = "group";
+      area.ariaLabel = area.closest("section, .card")?.querySelector("h2, h3")?.textContent.trim() || "Table";
+    }
+  }
+}
+addEventListener("resize", makeStops);
+
 // A wide table that is fetched anew stays scrolled to where it was.
 const scrolled = {};
 document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
@@ -165,15 +153,19 @@ function isPoll(event) {
   return Boolean(event.detail.elt.getAttribute("hx-trigger")?.includes("every "));
 }
 
-// What came into the page: its dialogs open, its first field to be mended takes the focus.
+// What came into the page: its dialogs open, and the focus goes where one goes on: to the first field to be mended,
+// to what was refused, or to what the page is about (data-focus).
 document.addEventListener("htmx:load", (event) => {
   const root = event.detail.elt;
+  makeStops();
   const wrap = root.querySelector(".table-wrap");
   if (wrap && scrolled[root.id]) wrap.scrollLeft = scrolled[root.id];
   const dialogs = root.matches("dialog[data-shown]") ? [root] : root.querySelectorAll("dialog[data-shown]");
   for (const dialog of dialogs) if (!dialog.open) dialog.showModal();
-  [...root.querySelectorAll("[aria-invalid=true]")].find((field) => field.offsetParent)?.focus();
-  for (const shown of root.querySelectorAll("#toasts > [data-toast]")) expire(shown);
+  const goals = ["[aria-invalid=true]", "[data-focus][role=alert]", "[data-focus]"];
+  const shown = goals.flatMap((goal) => [...root.querySelectorAll(goal)]).find((goal) => goal.offsetParent);
+  if (shown && !(shown.matches("[data-focus]") && location.hash)) shown.focus();
+  for (const one of root.querySelectorAll("#toasts > [data-toast]")) expire(one);
   for (const current of root.querySelectorAll(".tabs [aria-current], .stepper [aria-current]")) {
     const strip = current.parentElement;
     strip.scrollLeft = current.offsetLeft - strip.offsetLeft - (strip.clientWidth - current.clientWidth) / 2;

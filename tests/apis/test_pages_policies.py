@@ -361,3 +361,21 @@ def test_policy_that_left_the_catalog_is_shown_and_can_be_removed(place: Place) 
     assert "No longer in the catalog" in page
     assert form.status_code == 404
     assert not api.policies.exists()
+
+
+def test_a_viewer_reads_a_policys_configuration_without_its_secrets(place: Place) -> None:
+    api = make_saved_api(place)
+    config = {"username": "ann", "password": "never-shown"}
+    binding = apply_policy(place.user, api, "http-basic-authentication", config)
+    viewer = make_place(Role.Name.VIEWER, environment=place.environment)
+    address = f"/apis/{api.pk}/policies/{binding.pk}"
+
+    page = text(viewer.client.get(address))
+
+    assert f'href="{address}"' in text(viewer.client.get(f"/apis/{api.pk}/policies"))
+    assert 'value="ann"' in page
+    assert "never-shown" not in page
+    assert "Stored, not shown" in page
+    assert '<fieldset class="body" disabled>' in page
+    assert "btn primary" not in page.split("<main")[1]
+    assert viewer.client.post(address, {"config.username": "eve"}).status_code == 403

@@ -106,7 +106,7 @@ def test_a_later_step_leads_to_the_first_open_one() -> None:
     place = make_place()
     fill(place, upto="downstream")
 
-    assert show(place, "review").url == address(place, "downstream")
+    assert show(place, "review").url == f"{address(place, 'downstream')}?check"
 
 
 def test_going_back_keeps_what_is_half_typed() -> None:
@@ -510,7 +510,7 @@ def test_no_other_context_stands_in_for_one_that_is_gone() -> None:
     response = show(place, "upstream", follow=True)
 
     page = text(response)
-    assert response.redirect_chain == [(address(place, "downstream"), 302)]
+    assert response.redirect_chain == [(f"{address(place, 'downstream')}?check", 302)]
     assert "That TLS context is not in this environment; choose one from the list." in page
     assert '<option value="">Choose a TLS context…</option>' in page
     assert re.search(r"<option [^>]*selected", page) is None

@@ -112,3 +112,31 @@ def test_gateways_are_deleted_by_their_rules_alone(root: Client) -> None:
     answer = root.post(f"/admin/gateways/gateway/{gateway.pk}/delete/", {"post": "yes"})
 
     assert answer.status_code == 403
+
+
+def test_a_row_that_another_changed_is_not_overwritten_unseen(root: Client) -> None:
+    organization = Organization.objects.get()
+    address = f"/admin/console/organization/{organization.pk}/change/"
+    form = _form(text(root.get(address)))
+    Organization.objects.filter(pk=organization.pk).update(name="Theirs")
+
+    late = root.post(address, {**form, "name": "Mine"})
+
+    assert "after you opened it" in text(late)
+    assert "Theirs" in text(late)
+    organization.refresh_from_db()
+    assert organization.name == "Theirs"
+    assert root.post(address, {**_form(text(late)), "name": "Mine"}).status_code == 302
+    organization.refresh_from_db()
+    assert organization.name == "Mine"
+
+
+def _form(page: str) -> dict[str, str]:
+    """The hidden fields of a page of the admin, and those of its inlines."""
+    fields = re.findall(r'<input type="(?:hidden|text)" name="([^"]+)"(?: value="([^"]*)")?', page)
+    kept = {name: value for name, value in fields if "__prefix__" not in name}
+    return kept | {"environments-0-type": "sandbox"}
+
+
+def text(response: object) -> str:
+    return response.content.decode()  # type: ignore[attr-defined]

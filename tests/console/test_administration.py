@@ -387,3 +387,22 @@ def test_everyone_sees_the_organizations_they_work_in(viewer: Client) -> None:
 
 def test_administration_starts_with_the_audit_log_for_who_administers_nothing(viewer: Client) -> None:
     assert viewer.get("/administration")["Location"] == "/administration/audit"
+
+
+@pytest.mark.parametrize("kind", ["organization", "environment"])
+def test_who_renames_what_was_renamed_meanwhile_is_told_first(
+    kind: str, admin: Client, environment: Environment
+) -> None:
+    row = environment if kind == "environment" else environment.organization
+    address = f"/administration/{kind}s/{row.pk}"
+    opened = row.name
+    type(row).objects.filter(pk=row.pk).update(name="Theirs")
+
+    late = admin.post(address, {"name": "Mine", "seen": opened})
+
+    assert late.status_code == 422
+    assert "It was renamed to &quot;Theirs&quot;" in late.content.decode()
+    assert 'name="seen" value="Theirs"' in late.content.decode()
+    assert admin.post(address, {"name": "Mine", "seen": "Theirs"}).status_code == 302
+    row.refresh_from_db()
+    assert row.name == "Mine"

@@ -259,3 +259,18 @@ def test_a_nul_character_in_a_form_saves_nothing(full: Client) -> None:
 
     assert answer.status_code == 400
     assert ApiInstance.objects.get().label == api.label
+
+
+@pytest.mark.parametrize("kind", ["sandbox", "production", "design"])
+def test_the_header_names_the_kind_of_the_environment(
+    kind: str, admin: Client, environment: Environment
+) -> None:
+    environment.type = kind
+    environment.save()
+
+    page = admin.get("/apis").content.decode()
+
+    assert f'class="place-mark is-{kind}"' in page
+    assert kind.capitalize() in page.split('class="place-mark')[1].split("</span>")[0]
+    question = f"This is Production: {environment.organization} / {environment}."
+    assert (question in page) == (kind == "production")

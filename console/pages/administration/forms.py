@@ -1,9 +1,10 @@
 """The forms of administration."""
 
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
+from django.http import QueryDict
 from django.utils import timezone
 
 from console.change import AppAccess
@@ -58,10 +59,27 @@ class UserForm(RoleForm):
 
 
 class NameForm(forms.Form):
+    """`seen` is the name that the form showed: who renames what was renamed meanwhile is told so first."""
+
     name = forms.CharField(max_length=120)
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def is_late(self, current: str) -> bool:
+        """Whether the name is another one by now. Sent once more, the form overwrites it."""
+        if self.cleaned_data["seen"] in ("", current):
+            return False
+        data = cast(QueryDict, self.data).copy()
+        data["seen"] = current
+        self.data = data
+        mine = self.cleaned_data["name"]
+        self.add_error(
+            "name", f'It was renamed to "{current}" after you opened this; save again to call it "{mine}".'
+        )
+        return True
 
 
 class EnvironmentForm(NameForm):
+    seen = None  # type: ignore[assignment]  # a new one has no name that another could change
     type = forms.ChoiceField(
         choices=Environment.Type.choices, widget=forms.RadioSelect, initial=Environment.Type.SANDBOX
     )

@@ -23,8 +23,8 @@ def organizations(request: Request) -> HttpResponse:
 def organization(request: Request, pk: object) -> HttpResponse:
     """An organization's own page: POST renames it."""
     found = administered_organization(request, pk)
-    form = NameForm(request.POST or None, initial={"name": found.name})
-    if form.is_valid():
+    form = NameForm(request.POST or None, initial={"name": found.name, "seen": found.name})
+    if form.is_valid() and not form.is_late(found.name):
         before = found.name
         attempt(form, lambda: change.rename_organization(request.user, found, form.cleaned_data["name"]))
         if not form.errors:
@@ -60,8 +60,8 @@ def add_environment(request: Request, pk: object) -> HttpResponse:
 def environment(request: Request, pk: object) -> HttpResponse:
     """An environment's own page: POST renames it."""
     found = _environment(request, pk)
-    form = NameForm(request.POST or None, initial={"name": found.name})
-    if form.is_valid():
+    form = NameForm(request.POST or None, initial={"name": found.name, "seen": found.name})
+    if form.is_valid() and not form.is_late(found.name):
         before = found.name
         attempt(form, lambda: change.rename_environment(request.user, found, form.cleaned_data["name"]))
         if not form.errors:

@@ -58,8 +58,9 @@ class OriginGroup(PolicyConfig):
     access_control_max_age: int = Field(
         30,
         ge=0,
-        title="Preflight lifetime (s)",
+        title="Preflight lifetime",
         description="How long a browser may keep a preflight answer.",
+        json_schema_extra={"format": "duration-s"},
     )
     allowed_methods: Annotated[tuple[AllowedMethod, ...], at_most(MOST_METHODS, "methods")] = Field(
         tuple(AllowedMethod.model_validate({"methodName": method}) for method in METHODS),
