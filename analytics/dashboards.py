@@ -10,6 +10,7 @@ from analytics.bars import bars
 from analytics.models import Sample
 from analytics.queries import CLASSES, Figures, ResourceShare, Whose
 from analytics.ranges import Range
+from apis import brought
 from apis.failing import Failed
 from apis.models import ApiInstance
 from apis.snapshot import route_label
@@ -256,17 +257,15 @@ def _resource_rows(resources: Sequence[ResourceShare]) -> list[tuple[ResourceSha
 
 
 def _marks(api: ApiInstance, over: Range) -> list[dict[str, Any]]:
-    """The deployments of the API's gateway, as the charts mark them."""
+    """The deployments that changed the API, as the charts mark them."""
     return [{"time": int(time.timestamp()), "label": title} for time, title in _deployed(api, over).items()]
 
 
 def _deployed(api: ApiInstance, over: Range) -> dict[datetime, str]:
-    """The deployments of the API's gateway by their time, the newest first."""
-    if api.gateway is None:
-        return {}
-    found = api.gateway.deployments.filter(created_at__gte=over.start, created_at__lt=over.end)
-    newest = found.order_by("-created_at")[:MOST_MARKS]
-    return {deployment.created_at: f"Deployment {deployment.generation}" for deployment in newest}
+    """What changed the API with which deployment of its gateway, by time, the newest first."""
+    found = brought.deployments(api).filter(created_at__gte=over.start, created_at__lt=over.end)
+    told = brought.why(api, found[:MOST_MARKS])
+    return {one.deployment.created_at: f"Deployment {one.deployment.generation}: {one.words}" for one in told}
 
 
 def _replica_names(shares: Iterable[queries.Share]) -> dict[str, str]:

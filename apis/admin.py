@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from apis.models import (
     ApiInstance,
     Asset,
+    Brought,
     PolicyBinding,
     Route,
     RouteUpstream,
@@ -140,3 +141,11 @@ class WizardDraftAdmin(ReadOnly, ModelAdmin):
     list_filter = ("environment",)
     list_select_related = ("user", "environment", "api__asset")
     search_fields = ("title", "user__username")
+
+
+@admin.register(Brought)
+class BroughtAdmin(ReadOnly, ModelAdmin):
+    list_display = ("api", "gateway", "generation", "entry", "at")
+    list_filter = ("api__environment",)
+    list_select_related = ("api__asset", "gateway", "entry")
+    search_fields = ("api__asset__name", "gateway__name")

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.functions import TransactionNow
 from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
 from django.db.models import QuerySet
@@ -13,7 +14,7 @@ from django.http import Http404
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from apis.models import ApiInstance, Asset, Route, RouteUpstream
+from apis.models import ApiInstance, Asset, Brought, Route, RouteUpstream
 from console import audit, parts
 from console.models import AuditEntry, Environment, User
 from gateways.models import Gateway
@@ -66,6 +67,7 @@ def bump(api: ApiInstance, *gateways: Gateway | None) -> None:
     its own gateway: an acknowledgement of that one or a later one speaks of what was saved.
     """
     generations = _raised({gateway.pk for gateway in gateways if gateway is not None})
+    _note(generations, {gateway: [api.pk] for gateway in generations} if api.pk else {})
     if api.gateway_id in generations and api.pk:
         api.changed_generation = generations[api.gateway_id]
         api.changed_at = timezone.now()
@@ -82,8 +84,22 @@ def bump_gateway(gateway: Gateway) -> None:
 def bump_all(apis: QuerySet[ApiInstance]) -> None:
     """The same for a change of what these deployed APIs share, each on its own gateway."""
     ids = set(apis.order_by().values_list("gateway_id", flat=True).distinct())
-    for gateway_id, generation in _raised(ids).items():
+    generations = _raised(ids)
+    found: dict[UUID, list[int]] = {}
+    for api, gateway_id in apis.order_by().values_list("pk", "gateway_id"):
+        found.setdefault(gateway_id, []).append(api)
+    _note(generations, found)
+    for gateway_id, generation in generations.items():
         apis.filter(gateway_id=gateway_id).update(changed_generation=generation, changed_at=timezone.now())
+
+
+def _note(generations: Mapping[UUID, int], apis: Mapping[UUID, Iterable[int]]) -> None:
+    """With which generations of their gateways these APIs changed; the entry that tells why comes later."""
+    Brought.objects.bulk_create(
+        Brought(api_id=api, gateway_id=gateway, generation=generation)
+        for gateway, generation in generations.items()
+        for api in apis.get(gateway, ())
+    )
 
 
 def _raised(ids: set[UUID]) -> dict[UUID, int]:
@@ -118,8 +134,10 @@ def record(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """The audit entry of a change of the API, or of `target`, which belongs to it."""
-    audit.record(
+    """The audit entry of a change of the API, or of `target`, which belongs to it; after `bump`, if that is
+    called too.
+    """
+    entry = audit.record(
         actor,
         action,
         target or api,
@@ -127,7 +145,15 @@ def record(
         environment=api.environment,
         before=before,
         after=after,
+        of=api if target else None,
     )
+    if entry and api.pk:
+        explain(Brought.objects.filter(api=api), entry)
+
+
+def explain(brought: QuerySet[Brought], entry: AuditEntry) -> None:
+    """What this transaction brought of these to gateways, it did for what the entry tells."""
+    brought.filter(entry=None, at=TransactionNow()).update(entry=entry)
 
 
 def record_asset(actor: User, environment: Environment, asset: Asset) -> None:

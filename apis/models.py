@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.functions import TransactionNow
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.urls import reverse
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from apis import certificates
 from console.fields import EncryptedJSONField
-from console.models import Environment, Organization, User
+from console.models import AuditEntry, Environment, Organization, User
 from gateways.models import Gateway
 from policies import catalog
 
@@ -407,3 +408,23 @@ class WizardDraft(models.Model):
 
     def __str__(self) -> str:
         return self.title or "API without a name"
+
+
+class Brought(models.Model):
+    """That an API changed with this generation of a gateway, and the entry that tells how.
+
+    No entry means that nothing of it changed, as when it is deployed again. `at` is the transaction's time.
+    """
+
+    api = models.ForeignKey(ApiInstance, models.CASCADE, related_name="brought")
+    gateway = models.ForeignKey(Gateway, models.CASCADE, related_name="+")
+    generation = models.BigIntegerField()
+    entry = models.ForeignKey(AuditEntry, models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta:
+        ordering = ["-generation"]
+        indexes = [models.Index(fields=["api", "gateway", "generation"])]
+
+    def __str__(self) -> str:
+        return f"{self.api_id} with generation {self.generation} of {self.gateway_id}"

@@ -147,10 +147,10 @@ def move_policy(actor: User, binding: PolicyBinding, order: int) -> None:
 def remove_policy(actor: User, binding: PolicyBinding) -> None:
     api = binding.api
     lock_policy(binding)
+    _bump(api)
     ledger.record(actor, AuditEntry.Action.DELETE, api, target=binding, before=_facts(binding))
     binding.delete()
     _save_order(list(api.policies.all()))
-    _bump(api)
 
 
 def policy_faults(
@@ -256,7 +256,6 @@ def _bump(api: ApiInstance) -> None:
 
 def _facts(binding: PolicyBinding) -> dict[str, Any]:
     return {
-        "api": binding.api_id,
         "policy": binding.policy,
         "version": binding.policy_version,
         "label": binding.label,

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.http import Http404
 
 from apis import certificates, ledger, versions
-from apis.models import ApiInstance, TlsContext
+from apis.models import ApiInstance, Brought, TlsContext
 from apis.problem import Problem, refuse
 from console import audit
 from console.models import AuditEntry, Environment, User
@@ -88,7 +88,9 @@ def edit_tls_context(
     after = _facts(context)
     if {**after, "name": ""} != {**before, "name": ""}:
         ledger.bump_all(ApiInstance.objects.with_tls(context).deployed())
-    _record(actor, AuditEntry.Action.UPDATE, context, before=before, after=after)
+    entry = _record(actor, AuditEntry.Action.UPDATE, context, before=before, after=after)
+    if entry:
+        ledger.explain(Brought.objects.filter(api__in=ApiInstance.objects.with_tls(context)), entry)
     return context
 
 
@@ -243,9 +245,9 @@ def _record(
     context: TlsContext,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
-) -> None:
+) -> AuditEntry | None:
     where = context.environment
-    audit.record(
+    return audit.record(
         actor,
         action,
         context,

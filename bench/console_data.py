@@ -21,7 +21,7 @@ from analytics.models import (
     TrafficHour,
     TrafficMinute,
 )
-from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.models import ApiInstance, Asset, Brought, PolicyBinding, Route, RouteUpstream, Upstream
 from console import first_start
 from console.models import Environment
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
@@ -138,6 +138,9 @@ def _deployments(gateways: list[Gateway], apis: list[ApiInstance]) -> None:
     now = timezone.now()
     deployments = Deployment.objects.bulk_create(
         Deployment(gateway=gateway, generation=1, digest="0" * 64, resources_count=1) for gateway in gateways
+    )
+    Brought.objects.bulk_create(
+        Brought(api=api, gateway_id=api.gateway_id, generation=1) for api in apis if api.gateway_id
     )
     of_gateway = {deployment.gateway_id: deployment for deployment in deployments}
     replicas = list(Replica.objects.filter(gateway__in=gateways))

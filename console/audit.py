@@ -20,10 +20,12 @@ def record(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
     actor_name: str = "",
+    of: models.Model | None = None,
 ) -> AuditEntry | None:
     """One entry with `{field: [before, after]}` of what differs; None when an update changes nothing.
 
-    Call it inside `transaction.atomic`. `before` and `after` hold JSON values, secrets already hidden.
+    `of` is what the target belongs to, as a policy to its API. Call it inside `transaction.atomic`.
+    `before` and `after` hold JSON values, secrets already hidden.
     """
     diff = _difference(before or {}, after or {})
     if action == AuditEntry.Action.UPDATE and not diff:
@@ -37,6 +39,9 @@ def record(
         object_type=target._meta.model_name or "",
         object_id=str(target.pk),
         object_name=str(target)[:255],
+        of_type=(of._meta.model_name or "") if of else "",
+        of_id=str(of.pk) if of else "",
+        of_name=str(of)[:255] if of else "",
         diff=diff,
     )
 

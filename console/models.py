@@ -309,6 +309,18 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
             Q(environment__in=environments) | Q(environment=None, organization__in=organizations)
         )
 
+    def about(self, kind: str, ids: Iterable[object]) -> "AuditEntryQuerySet":
+        """Entries of objects of this kind, and of what belongs to them."""
+        texts = [str(one) for one in ids]
+        return self.filter(Q(object_type=kind, object_id__in=texts) | Q(of_type=kind, of_id__in=texts))
+
+    def search(self, text: str) -> "AuditEntryQuerySet":
+        """Those by, about or of something with this in its name, or with this id."""
+        if not text:
+            return self
+        names = Q(object_name__icontains=text) | Q(of_name__icontains=text) | Q(actor_name__icontains=text)
+        return self.filter(names | Q(object_id=text) | Q(of_id=text))
+
 
 class AuditEntry(models.Model):
     """Who changed what, and how; written in the transaction of the change by `console.audit`."""
@@ -327,6 +339,11 @@ class AuditEntry(models.Model):
     object_type = models.CharField(max_length=40)
     object_id = models.CharField(max_length=64)
     object_name = models.CharField(max_length=255)
+    of_type = models.CharField(max_length=40, blank=True, default="", db_default="")
+    of_id = models.CharField(max_length=64, blank=True, default="", db_default="")
+    of_name = models.CharField(
+        max_length=255, blank=True, default="", db_default="", help_text="What the object belongs to."
+    )
     diff = models.JSONField(default=dict)
 
     objects = AuditEntryQuerySet.as_manager()
@@ -334,7 +351,10 @@ class AuditEntry(models.Model):
     class Meta:
         ordering = ["-at", "-id"]
         verbose_name_plural = "audit entries"
-        indexes = [models.Index(fields=["object_type", "object_id", "-at"])]
+        indexes = [
+            models.Index(fields=["object_type", "object_id", "-at"]),
+            models.Index(fields=["of_type", "of_id", "-at"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.action} {self.object_type} {self.object_name}"
@@ -349,8 +369,8 @@ class AuditEntry(models.Model):
         return NOUNS.get(self.object_type, self.object_type)
 
     @property
-    def changed_fields(self) -> str:
-        return ", ".join(self.diff)
+    def of_noun(self) -> str:
+        return NOUNS.get(self.of_type, self.of_type)
 
 
 def digest(token: str) -> str:

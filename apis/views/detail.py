@@ -6,17 +6,16 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from apis import change, versions
+from apis import brought, change, versions
 from apis.addresses import curl_command
 from apis.drafts import draft_of
 from apis.forms import parts
 from apis.models import ApiInstance
-from apis.status import statuses
 from apis.views.access import api_of, api_to_change, messages_of
 from apis.views.conflict import Conflict, conflict
 from apis.views.frame import frame, run
@@ -24,7 +23,7 @@ from apis.views.lane import lane
 from console.models import AuditEntry
 from console.scope import Request
 from console.versions import Changed
-from gateways.models import Ack, Deployment, Gateway
+from gateways.models import Ack, Gateway
 
 PAGE_SIZE = 20
 
@@ -48,17 +47,22 @@ def status(request: Request, pk: int) -> HttpResponse:
 
 
 def deployments(request: Request, pk: int) -> HttpResponse:
-    """Every snapshot of the gateway since the API came to it, with each replica's answer."""
+    """The snapshots of its gateway that brought a change of the API: what, by whom, and each answer."""
     api = api_of(request, pk)
-    page = Paginator(_deployments(api), PAGE_SIZE).get_page(request.GET.get("page"))
-    context = {"page": page, "statuses": statuses(api)}
+    acks = Prefetch("acks", Ack.objects.select_related("replica").order_by("replica__name"))
+    found = brought.deployments(api).prefetch_related(acks)
+    page: Any = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {"page": page, "rows": brought.why(api, page.object_list)}
     return render(request, "apis/api_deployments.html", frame(request, api, "deployments") | context)
 
 
 def history(request: Request, pk: int) -> HttpResponse:
     api = api_of(request, pk)
-    page = Paginator(_history(api), PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(request, "apis/api_history.html", frame(request, api, "history") | {"page": page})
+    query = request.GET.get("q", "").strip()
+    found = AuditEntry.objects.about("apiinstance", [api.pk]).search(query)
+    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {"page": page, "query": query}
+    return render(request, "apis/api_history.html", frame(request, api, "history") | context)
 
 
 def settings(request: Request, pk: int) -> HttpResponse:
@@ -146,25 +150,6 @@ def _chosen(api: ApiInstance, key: str) -> Gateway | None:
             {"gateway": ["That gateway is not in this environment; choose one from the list."]}
         )
     return found
-
-
-def _deployments(api: ApiInstance) -> Any:
-    if api.gateway is None or api.deployed_at is None:
-        return Deployment.objects.none()
-    return (
-        Deployment.objects.filter(gateway=api.gateway, created_at__gte=api.created_at)
-        .prefetch_related(Prefetch("acks", Ack.objects.select_related("replica").order_by("replica__name")))
-        .order_by("-generation")
-    )
-
-
-def _history(api: ApiInstance) -> Any:
-    """The API's own entries and those of every policy it has or had."""
-    bindings = AuditEntry.objects.filter(object_type="policybinding", diff__api__contains=[api.pk])
-    mine = Q(object_type="apiinstance", object_id=str(api.pk))
-    return AuditEntry.objects.filter(
-        mine | Q(object_type="policybinding", object_id__in=bindings.values("object_id"))
-    )
 
 
 def _details_of(api: ApiInstance) -> parts.Values:

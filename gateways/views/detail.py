@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from console import audit
+from console.models import AuditEntry
 from console.scope import Request
 from gateways import change
 from gateways.models import Gateway
@@ -38,8 +38,12 @@ def status(request: Request, pk: UUID) -> HttpResponse:
 
 def history(request: Request, pk: UUID) -> HttpResponse:
     gateway = gateway_of(request, pk)
-    page = Paginator(audit.history(gateway), PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(request, "gateways/gateway_history.html", frame(gateway, "history") | {"page": page})
+    query = request.GET.get("q", "").strip()
+    apis = gateway.api_instances.values_list("pk", flat=True)
+    found = AuditEntry.objects.about("gateway", [gateway.pk]) | AuditEntry.objects.about("apiinstance", apis)
+    page = Paginator(found.search(query), PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {"page": page, "query": query}
+    return render(request, "gateways/gateway_history.html", frame(gateway, "history") | context)
 
 
 def settings(request: Request, pk: UUID) -> HttpResponse:

@@ -13,7 +13,6 @@ from django.utils import timezone
 
 from analytics import ranges
 from apis.models import ApiInstance
-from gateways.models import Deployment
 from tests.analytics.traffic import NOW, Shipper, count, resource, sample
 from tests.factories import make_api, make_gateway, make_role, make_user
 
@@ -177,25 +176,34 @@ def test_a_poll_gets_the_figures_alone(page: Client, api: ApiInstance) -> None:
     assert "<html" not in html
 
 
-def test_deployments_are_marked(page: Client, api: ApiInstance) -> None:
+def deploy(api: ApiInstance, generation: int) -> None:
+    """A deployment of the API's gateway that brought a change of the API."""
+    assert api.gateway
+    api.gateway.deployments.create(generation=generation, digest="d", resources_count=1)
+    api.brought.create(gateway=api.gateway, generation=generation)
+
+
+def test_its_own_deployments_are_marked(page: Client, api: ApiInstance) -> None:
     ship(api)
-    Deployment.objects.create(gateway=api.gateway, generation=41, digest="d", resources_count=1)
+    deploy(api, 41)
+    deploy(make_api(api.gateway), 42)
 
     data = chart_data(page.get(f"/apis/{api.pk}/analytics").content.decode())
 
-    assert [mark["label"] for mark in data["marks"]] == ["Deployment 41"]
+    assert [mark["label"] for mark in data["marks"]] == ["Deployment 41: deployed again"]
 
 
 def test_an_apis_overview_draws_the_last_hour_with_its_deployments(page: Client, api: ApiInstance) -> None:
     ship(api)
-    Deployment.objects.create(gateway=api.gateway, generation=41, digest="d", resources_count=1)
+    deploy(api, 41)
+    deploy(make_api(api.gateway), 42)
 
     html = page.get(f"/apis/{api.pk}/analytics/tiles").content.decode()
 
     assert "100 requests in the last hour" in html
     assert [html.count(f'<rect class="{css}"') for css in ("c1", "c3", "c4")] == [1, 1, 1]
     assert html.count('<line class="mark"') == 1
-    assert "Deployment 41, " in html
+    assert "Deployment 41: deployed again, " in html
     assert f'href="/apis/{api.pk}/analytics"' in html
 
 

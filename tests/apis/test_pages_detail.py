@@ -259,9 +259,16 @@ def test_history_holds_the_api_and_its_policies_even_removed_ones(place: Place) 
     assert "Payments" not in page
 
 
+def brought_by(place: Place, generation: int = 0) -> Deployment:
+    """The deployment of the gateway's newest generation, or of that one."""
+    place.gateway.refresh_from_db()
+    wanted = {"gateway": place.gateway, "generation": generation or place.gateway.generation}
+    return Deployment.objects.get_or_create(**wanted, defaults={"digest": "d", "resources_count": 1})[0]
+
+
 def test_deployments_list_each_replicas_answer(place: Place) -> None:
     api = make_saved_api(place, deploy=True)
-    deployment = Deployment.objects.create(gateway=place.gateway, generation=7, digest="d", resources_count=3)
+    deployment = brought_by(place, generation=7)
     Ack.objects.create(
         deployment=deployment,
         replica=place.gateway.replicas.get(),
@@ -280,19 +287,17 @@ def test_deployments_need_no_query_for_each(place: Place) -> None:
     api = make_saved_api(place, deploy=True)
     replicas = [place.gateway.replicas.get(), make_replica(place.gateway)]
 
-    def deploy(generation: int) -> None:
-        one = Deployment.objects.create(
-            gateway=place.gateway, generation=generation, digest="d", resources_count=1
-        )
+    def deploy() -> None:
+        allow(place, api)
         for replica in replicas:
-            Ack.objects.create(deployment=one, replica=replica, applied=True)
+            Ack.objects.create(deployment=brought_by(place), replica=replica, applied=True)
 
-    deploy(1)
+    deploy()
     place.client.get(f"/apis/{api.pk}/deployments")
     with CaptureQueriesContext(connection) as one:
         place.client.get(f"/apis/{api.pk}/deployments")
-    for generation in range(2, 11):
-        deploy(generation)
+    for _ in range(9):
+        deploy()
     with CaptureQueriesContext(connection) as ten:
         place.client.get(f"/apis/{api.pk}/deployments")
 

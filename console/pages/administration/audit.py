@@ -1,10 +1,10 @@
 """The audit log: who changed what, when, and what it was before."""
 
 from django.core.paginator import Paginator
-from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
+from apis import history
 from console.models import NOUNS, AuditEntry, Organization, Role
 from console.scope import Request
 
@@ -23,10 +23,7 @@ def audit(request: Request) -> HttpResponse:
     query = request.GET.get("q", "").strip()
     kind, action = request.GET.get("type", ""), request.GET.get("action", "")
     found = visible.select_related("organization", "environment")
-    if query:
-        found = found.filter(
-            Q(object_name__icontains=query) | Q(actor_name__icontains=query) | Q(object_id=query)
-        )
+    found = found.search(query)
     if kind:
         found = found.filter(object_type=kind)
     if action:
@@ -34,6 +31,7 @@ def audit(request: Request) -> HttpResponse:
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "page": page,
+        "changes": history.told(page.object_list),
         "query_text": query,
         "kind": kind,
         "action": action,

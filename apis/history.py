@@ -1,0 +1,263 @@
+"""What an audit entry says in words: which fields differ, line by line, and whose they are."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from django.urls import reverse
+
+from apis.models import ApiInstance, TlsContext
+from console.audit import HIDDEN
+from console.models import AuditEntry
+from gateways.models import Gateway
+from policies import catalog, durations
+from policies.schema import Schema, resolve
+
+LONGEST = 120
+MOST_ITEMS = 200
+"""Of a list that is compared in its order, which takes time by the square of it."""
+MOST_LINES = 60
+SECRETS = frozenset({"password", "secret", "secrets"})
+TITLES = {
+    "address": "Listens on",
+    "alpn": "ALPN",
+    "asset_id": "Asset id",
+    "config": "",
+    "methodRegex": "methods",
+    "min_version": "Lowest TLS version",
+    "max_version": "Highest TLS version",
+    "order": "Place",
+    "tls_context": "TLS context",
+    "trusted_ca": "Trusted CA",
+    "uri": "address",
+    "uriTemplateRegex": "path",
+}
+"""Fields whose names are not their words; one without a title has only its parts."""
+
+Titles = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One field: `kind` is "changed", "added", "removed", or "is" where there is only a value to tell."""
+
+    label: str
+    before: str = ""
+    after: str = ""
+    kind: str = "changed"
+
+
+@dataclass(frozen=True)
+class Told:
+    """An entry as a page shows it: `href` and `of_href` lead to what still exists."""
+
+    entry: AuditEntry
+    lines: list[Line]
+    href: str = ""
+    of_href: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Without the person: "changed policy Rate Limiting", or of an API itself "changed routes"."""
+        entry = self.entry
+        if entry.object_type != "apiinstance":
+            return f"{entry.verb} {entry.noun} {entry.object_name}"
+        if entry.action != AuditEntry.Action.UPDATE:
+            return f"{entry.verb} the {entry.noun}"
+        if entry.diff.get("deployed"):
+            return "deployed it" if entry.diff["deployed"][1] else "undeployed it"
+        fields = ", ".join(_title(name).lower() for name in entry.diff)
+        return f"{entry.verb} {fields}"
+
+
+def told(entries: Iterable[AuditEntry]) -> list[Told]:
+    """Each entry in words, in as many queries as there are kinds of things to lead to."""
+    entries = list(entries)
+    links = _links(entries)
+    return [
+        Told(
+            entry,
+            lines(entry),
+            links.get((entry.object_type, entry.object_id), ""),
+            links.get((entry.of_type, entry.of_id), ""),
+        )
+        for entry in entries
+    ]
+
+
+def lines(entry: AuditEntry) -> list[Line]:
+    schema = _schema(entry)
+    found = list(islice(_of_fields(entry.diff, schema), MOST_LINES + 1))
+    if len(found) > MOST_LINES:
+        found[MOST_LINES:] = [Line("More", after="not all of it is shown", kind="is")]
+    if entry.action != AuditEntry.Action.UPDATE:
+        return [Line(one.label, after=one.after or one.before, kind="is") for one in found]
+    return found
+
+
+def _of_fields(diff: Mapping[str, Any], schema: Schema | None) -> Iterator[Line]:
+    for name, (before, after) in diff.items():
+        own = schema if name == "config" else None
+        if name in SECRETS:
+            yield Line(_title(name), after="changed", kind="is")
+        else:
+            yield from _compared(_title(name), before, after, own, own or {})
+
+
+def _compared(label: str, before: Any, after: Any, schema: Schema | None, root: Schema) -> Iterator[Line]:
+    """`schema` is that of the value, where there is one; `root` is where its references lead."""
+    if before == after or (_is_nothing(before) and _is_nothing(after)):
+        return
+    if _is(Mapping, before, after):
+        yield from _mappings(label, before or {}, after or {}, schema, root)
+    elif _is(list, before, after):
+        item = resolve(schema["items"], root) if schema and "items" in schema else None
+        yield from _lists(label, before or [], after or [], item, root)
+    else:
+        yield Line(label, _words(before, schema) or "none", _words(after, schema) or "none")
+
+
+def _mappings(
+    label: str, before: Titles, after: Titles, schema: Schema | None, root: Schema
+) -> Iterator[Line]:
+    parts = {key: resolve(part, root) for key, part in (schema or {}).get("properties", {}).items()}
+    ordered = dict.fromkeys([*parts, *before, *after])
+    for key in ordered:
+        title = str(parts.get(key, {}).get("title") or _title(key))
+        joined = f"{label}, {_lower(title)}" if label and title else label or title
+        yield from _compared(joined, before.get(key), after.get(key), parts.get(key), root)
+
+
+def _lists(
+    label: str, before: Sequence[Any], after: Sequence[Any], item: Schema | None, root: Schema
+) -> Iterator[Line]:
+    """Item by item; those that stay are not told of."""
+    keys = [[json.dumps(one, sort_keys=True) for one in side] for side in (before, after)]
+    if sorted(keys[0]) == sorted(keys[1]):
+        yield Line(f"{label}, in order", _joined(before, item, root), _joined(after, item, root))
+        return
+    singular = label.removesuffix("s") if label.endswith("s") else label
+    for olds, news, number in _replaced(before, after, keys):
+        pairs = min(len(olds), len(news)) if all(isinstance(one, Mapping) for one in (*olds, *news)) else 0
+        for place, (old, new) in enumerate(zip(olds[:pairs], news[:pairs], strict=True), number):
+            yield from _mappings(f"{singular} {place}", old, new, item, root)
+        for old in olds[pairs:]:
+            yield Line(singular, before=_item(old, item, root), kind="removed")
+        for new in news[pairs:]:
+            yield Line(singular, after=_item(new, item, root), kind="added")
+
+
+def _replaced(
+    before: Sequence[Any], after: Sequence[Any], keys: Sequence[list[str]]
+) -> Iterator[tuple[list[Any], list[Any], int]]:
+    """(old items, new ones, the place of the first new one) of each stretch that differs."""
+    if max(map(len, keys)) > MOST_ITEMS:
+        gone, come = Counter(keys[0]) - Counter(keys[1]), Counter(keys[1]) - Counter(keys[0])
+        yield [json.loads(one) for one in gone.elements()], [], 1
+        yield [], [json.loads(one) for one in come.elements()], 1
+        return
+    matcher = SequenceMatcher(a=keys[0], b=keys[1], autojunk=False)
+    for how, start, end, to, until in matcher.get_opcodes():
+        if how != "equal":
+            yield list(before[start:end]), list(after[to:until]), to + 1
+
+
+def _item(value: Any, schema: Schema | None, root: Schema) -> str:
+    if not isinstance(value, Mapping):
+        return _words(value, schema)
+    parts = _mappings("", {}, value, schema, root)
+    return _short("; ".join(f"{_lower(part.label)} {part.after}" for part in parts))
+
+
+def _joined(values: Sequence[Any], item: Schema | None, root: Schema) -> str:
+    return _short(", ".join(_item(one, item, root) for one in values))
+
+
+def _words(value: Any, schema: Schema | None = None) -> str:
+    """A value as a person reads it; "" for none."""
+    match value:
+        case _ if _is_nothing(value):
+            text = ""
+        case bool():
+            text = "yes" if value else "no"
+        case int() if schema and (kept := durations.base(schema)):
+            text = durations.words(value, kept)
+        case Mapping():
+            text = "; ".join(f"{_lower(_title(key))}: {_words(part)}" for key, part in value.items())
+        case list():
+            text = ", ".join(map(_words, value))
+        case _:
+            text = "not shown" if value == HIDDEN else str(value)
+    return _short(text)
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1].rstrip()}…"
+
+
+def _title(name: str) -> str:
+    """ "consumer_endpoint" and "consumerEndpoint" are "Consumer endpoint"."""
+    if name in TITLES:
+        return TITLES[name]
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").strip()
+    return f"{words[:1].upper()}{words[1:].lower()}" if words else name
+
+
+def _lower(title: str) -> str:
+    """Within a line; abbreviations stay."""
+    return title if title[1:2].isupper() else f"{title[:1].lower()}{title[1:]}"
+
+
+def _is(kind: type, *values: Any) -> bool:
+    """Whether all that are something are of this kind."""
+    return all(isinstance(value, kind) for value in values if value not in (None, ""))
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or value in ("", [], {})
+
+
+def _schema(entry: AuditEntry) -> Schema | None:
+    """The schema of the configuration that the entry is about; None where the catalog has it no longer."""
+    if entry.object_type != "policybinding" or "config" not in entry.diff:
+        return None
+    named = [one for one in entry.diff.get("policy", ()) if one]
+    for policy in catalog.policies():
+        if policy.name in named or (not named and policy.title == entry.object_name):
+            schema: Schema = policy.config.model_json_schema()
+            return schema
+    return None
+
+
+def _links(entries: Sequence[AuditEntry]) -> dict[tuple[str, str], str]:
+    """Where the pages of those things are that still exist; a policy's is its API's list of them."""
+    wanted: dict[str, set[str]] = {}
+    for entry in entries:
+        wanted.setdefault(entry.object_type, set()).add(entry.object_id)
+        wanted.setdefault(entry.of_type, set()).add(entry.of_id)
+    apis = [int(pk) for pk in wanted.get("apiinstance", ()) if pk.isdecimal()]
+    found: dict[tuple[str, str], str] = {}
+    for pk in ApiInstance.objects.filter(pk__in=apis).values_list("pk", flat=True) if apis else ():
+        found["apiinstance", str(pk)] = reverse("api", args=[pk])
+    for kind, model, page in (("gateway", Gateway, "gateway"), ("tlscontext", TlsContext, "tls_context")):
+        ids = {one for one in map(_uuid, wanted.get(kind, ())) if one}
+        for key in model._default_manager.filter(pk__in=ids).values_list("pk", flat=True) if ids else ():
+            found[kind, str(key)] = reverse(page, args=[key])
+    for entry in entries:
+        if entry.object_type == "policybinding" and (entry.of_type, entry.of_id) in found:
+            found["policybinding", entry.object_id] = reverse("api_policies", args=[entry.of_id])
+    return found
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,262 @@
+"""Changes in words: on the API's, the gateway's and the audit's pages, and with each deployment."""
+
+import html
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from apis import brought, history
+from apis.change import deploy_api, edit_api
+from apis.drafts import RouteDraft, UpstreamDraft
+from apis.history import Line
+from apis.models import ApiInstance
+from apis.policies import apply_policy, edit_policy, remove_policy, reorder_policies
+from apis.tls_contexts import draft_of as context_draft
+from apis.tls_contexts import edit_tls_context
+from console import audit
+from console.models import AuditEntry
+from gateways.models import Deployment
+from tests.apis.pages import Place, allow, make_place, make_saved_api
+from tests.factories import make_tls_context
+
+pytestmark = pytest.mark.django_db
+
+BASIC = {"username": "ann", "password": "first-secret"}
+LIMIT = {"rateLimits": [{"maximumRequests": 5, "timePeriodInMilliseconds": 60_000}]}
+
+
+@pytest.fixture
+def place() -> Place:
+    return make_place()
+
+
+def text(place: Place, path: str) -> str:
+    answer = place.client.get(path)
+    assert answer.status_code == 200
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
+
+
+def last(target: Any) -> list[Line]:
+    entry = audit.history(target).first()
+    assert entry
+    return history.lines(entry)
+
+
+def entry(diff: dict[str, Any], **fields: Any) -> AuditEntry:
+    given = {"action": "update", "object_type": "apiinstance", "object_id": "1", "object_name": "Orders"}
+    return AuditEntry(**given | fields, diff=diff)
+
+
+def test_a_field_is_told_with_its_label(place: Place) -> None:
+    api = make_saved_api(place)
+    binding = apply_policy(place.user, api, "rate-limiting", LIMIT)
+
+    edit_policy(
+        place.user,
+        binding,
+        {"rateLimits": [{"maximumRequests": 7, "timePeriodInMilliseconds": 3_600_000}]},
+    )
+
+    told = {line.label: (line.before, line.after) for line in last(binding)}
+    assert list(told.values()) == [("5", "7"), ("1 minute", "1 hour")]
+    assert all("maximumRequests" not in label and label.startswith("Limit") for label in told), told
+
+
+def test_lists_are_told_item_by_item(place: Place) -> None:
+    binding = allow(place, make_saved_api(place), "10.0.0.1", "10.0.0.2")
+
+    edit_policy(place.user, binding, {"ips": ["10.0.0.1", "10.0.0.3"]})  # type: ignore[arg-type]
+
+    assert [(line.before, line.after, line.kind) for line in last(binding)] == [
+        ("10.0.0.2", "", "removed"),
+        ("", "10.0.0.3", "added"),
+    ]
+
+
+def test_of_a_secret_it_is_told_that_it_changed(place: Place) -> None:
+    binding = apply_policy(place.user, make_saved_api(place), "http-basic-authentication", BASIC)
+
+    created = last(binding)
+    edit_policy(place.user, binding, {"username": "ann", "password": "second-secret"})
+
+    assert last(binding) == [Line("Secrets", after="changed", kind="is")]
+    shown = text(place, f"/apis/{binding.api_id}/history")
+    assert "first-secret" not in shown and "second-secret" not in shown
+    assert any("not shown" in line.after for line in created)
+
+
+def test_routes_are_told_by_their_parts(place: Place) -> None:
+    api = make_saved_api(place)
+
+    routes = [
+        RouteDraft(path="/v2/.*", upstreams=[UpstreamDraft("http://backend:8080/")]),
+        RouteDraft(label="rest", upstreams=[UpstreamDraft("http://other:9000/")]),
+    ]
+    edit_api(place.user, api, lambda draft: replace(draft, routes=routes))
+
+    assert [(line.label, line.before, line.after) for line in last(api)] == [
+        ("Route 1, path", "none", "/v2/.*"),
+        ("Route", "", "label rest; upstream address http://other:9000/; weight 100"),
+    ]
+
+
+def test_another_order_is_one_line(place: Place) -> None:
+    api = make_saved_api(place)
+    first, second = allow(place, api), apply_policy(place.user, api, "rate-limiting", LIMIT)
+
+    reorder_policies(place.user, api, [second.pk, first.pk])  # type: ignore[attr-defined]
+
+    assert last(api) == [
+        Line("Policies, in order", "IP Allowlist, Rate Limiting", "Rate Limiting, IP Allowlist")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("diff", "line"),
+    [
+        ({"deprecated": [False, True]}, Line("Deprecated", "no", "yes")),
+        ({"consumer_endpoint": ["", "https://a"]}, Line("Consumer endpoint", "none", "https://a")),
+        ({"description": ["a " * 200, None]}, Line("Description", "a " * 59 + "a…", "none")),
+        ({"tls_context": [None, "edge"]}, Line("TLS context", "none", "edge")),
+        ({"password": ["old", "new"]}, Line("Password", after="changed", kind="is")),
+        ({"unheard_of": [{"aB": 1}, {"aB": 2}]}, Line("Unheard of, a b", "1", "2")),
+        ({"mixed": [[1], "x"]}, Line("Mixed", "1", "x")),
+    ],
+)  # fmt: skip
+def test_values_are_told_as_people_read_them(diff: dict[str, Any], line: Line) -> None:
+    assert history.lines(entry(diff)) == [line]
+
+
+def test_large_lists_are_compared_in_time() -> None:
+    before, after = [f"10.0.{n // 250}.{n % 250}" for n in range(20_000)], ["x"] * 20_000
+
+    lines = history.lines(entry({"ips": [before, after]}))
+
+    assert len(lines) == history.MOST_LINES + 1
+
+
+def test_the_audit_names_the_api_of_a_policy_and_leads_to_it(place: Place) -> None:
+    api = make_saved_api(place, "Orders")
+    other = make_saved_api(place, "Payments")
+    apply_policy(place.user, api, "rate-limiting", LIMIT)
+    apply_policy(place.user, other, "rate-limiting", LIMIT)
+
+    whole = place.client.get("/administration/audit?type=policybinding").content.decode()
+    found = text(place, "/administration/audit?type=policybinding&q=payments")
+
+    assert f'<a href="/apis/{api.pk}">Orders' in whole
+    assert "Rate Limiting of API Payments" in found
+    assert "Orders" not in found
+
+
+def test_what_is_gone_is_named_without_a_link(place: Place) -> None:
+    api = make_saved_api(place, "Orders")
+    binding = apply_policy(place.user, api, "rate-limiting", LIMIT)
+    remove_policy(place.user, binding)
+    place.client.post(f"/apis/{api.pk}/delete")
+
+    page = place.client.get("/administration/audit").content.decode()
+
+    assert "Rate Limiting" in page and "Orders" in page
+    assert f'href="/apis/{api.pk}"' not in page
+
+
+def test_histories_are_searched(place: Place) -> None:
+    api = make_saved_api(place, deploy=True)
+    allow(place, api)
+    apply_policy(place.user, api, "rate-limiting", LIMIT)
+
+    for path in (f"/apis/{api.pk}/history", f"/gateways/{place.gateway.pk}/history"):
+        found = text(place, f"{path}?q=rate")
+        assert "Rate Limiting" in found and "IP Allowlist" not in found
+        assert "No change fits" in text(place, f"{path}?q=nothing-like-it")
+
+
+def test_the_questions_of_the_audit_do_not_grow_with_it(place: Place) -> None:
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            place.client.get("/administration/audit")
+        return len(seen)
+
+    apply_policy(place.user, make_saved_api(place, "First"), "rate-limiting", LIMIT)
+    asked()
+    few = asked()
+    for name in ("Second", "Third", "Fourth"):
+        apply_policy(place.user, make_saved_api(place, name), "rate-limiting", LIMIT)
+
+    assert asked() == few
+
+
+def deployed(place: Place) -> Deployment:
+    """What a worker does after a change."""
+    place.gateway.refresh_from_db()
+    return Deployment.objects.create(
+        gateway=place.gateway, generation=place.gateway.generation, digest="d", resources_count=1
+    )
+
+
+def words(api: ApiInstance) -> list[tuple[int, str]]:
+    found = brought.why(api, brought.deployments(api))
+    return [(one.deployment.generation, one.words) for one in found]
+
+
+def test_a_deployment_is_listed_with_the_apis_that_it_changed(place: Place) -> None:
+    api, other = make_saved_api(place, "Orders", deploy=True), make_saved_api(place, "Other", deploy=True)
+    first = deployed(place)
+    allow(place, api)
+    second = deployed(place)
+    apply_policy(place.user, other, "rate-limiting", LIMIT)
+    third = deployed(place)
+
+    who = place.user.get_username()
+    assert words(api) == [
+        (second.generation, f"{who} created policy IP Allowlist"),
+        (first.generation, f"{who} created the API"),
+    ]
+    assert words(other)[0] == (third.generation, f"{who} created policy Rate Limiting")
+    assert "Rate Limiting" not in text(place, f"/apis/{api.pk}/deployments")
+    assert f"{who} created policy IP Allowlist" in text(place, f"/apis/{api.pk}/deployments")
+
+
+def test_quick_changes_go_in_one_deployment(place: Place) -> None:
+    api = make_saved_api(place, deploy=True)
+    deployed(place)
+    binding = allow(place, api)
+    remove_policy(place.user, binding)  # type: ignore[arg-type]
+    together = deployed(place)
+
+    generation, said = words(api)[0]
+
+    assert generation == together.generation
+    assert said.endswith("created policy IP Allowlist and 1 more change")
+
+
+def test_to_deploy_again_is_a_deployment_of_the_api(place: Place) -> None:
+    api = make_saved_api(place, deploy=True)
+    deployed(place)
+    deploy_api(place.user, api)
+    again = deployed(place)
+
+    assert words(api)[0] == (again.generation, "deployed again")
+
+
+def test_a_shared_tls_context_changes_each_of_its_apis(place: Place) -> None:
+    context = make_tls_context(place.environment)
+    secure = {"protocol": "https", "tls_context": context, "deploy": True}
+    api = make_saved_api(place, "Orders", port=8443, **secure)
+    plain = make_saved_api(place, "Plain", deploy=True)
+    deployed(place)
+    draft = context_draft(context)
+
+    edit_tls_context(place.user, context, replace(draft, min_version="1.3"))
+    renewed = deployed(place)
+
+    assert words(api)[0] == (
+        renewed.generation,
+        f"{place.user.get_username()} changed TLS context {context}",
+    )
+    assert renewed.generation not in dict(words(plain))
