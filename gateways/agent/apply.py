@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from gateways.agent import candidate, ir, ports
 from gateways.agent.admin import AdminUnreachable
 from gateways.agent.envoy import Envoy
+from gateways.agent.index import Key
 from gateways.agent.listener import PROBE_HOST
 from gateways.agent.protocol import Ack, ResourceAck
 from gateways.agent.publish import Configuration, Publisher, Rejected
@@ -22,7 +23,7 @@ from gateways.agent.resources import AnyResource
 from gateways.agent.settings import Proxying
 from gateways.agent.store import Store, Stored
 from gateways.agent.taken import Taken
-from gateways.agent.translate import Key, Memory, Translation, translate
+from gateways.agent.translate import Memory, Translation, translate
 from gateways.agent.verdict import Judge
 from gateways.agent.xds import CompiledApi, Compiler
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from gateways.agent import ir
-from gateways.agent.translate import Key
+from gateways.agent.index import Key
 from gateways.agent.verdict import Verdict
 from gateways.agent.xds import CompiledApi, Compiler
 

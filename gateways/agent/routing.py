@@ -66,7 +66,7 @@ class Services:
         return _upstream(service, ("spec", "address"), service.spec.address, ref.name, self._tls(service))
 
     def _tls(self, service: r.Service) -> ir.OutboundTls:
-        found = ir.OutboundTls()
+        found: ir.OutboundTls | None = None
         bindings = self.bindings.get(service.key, ())
         if faults := unfit_for_service(bindings):
             raise Faulty(*faults)
@@ -74,11 +74,18 @@ class Services:
             if not service.spec.address.startswith("https:"):
                 message = f"Service {service.metadata.name} is not https; change its address"
                 raise Faulty(fault(binding, ("spec", "targetRef", "name"), message))
+            if binding.spec.rules:
+                message = "tls-outbound always holds for the whole Service; take them out"
+                raise Faulty(fault(binding, ("spec", "rules"), message))
             try:
-                found = tls.OutboundConfig.model_validate(binding.spec.config).to_ir()
+                own = tls.OutboundConfig.model_validate(binding.spec.config).to_ir()
             except ValidationError as error:
                 raise Faulty(*config_faults(binding, ("spec", "config"), error)) from None
-        return found
+            if found not in (None, own):
+                message = f"another tls-outbound of Service {service.metadata.name} says otherwise; keep one"
+                raise Faulty(fault(binding, ("spec", "config"), message))
+            found = own
+        return found or ir.OutboundTls()
 
 
 def unfit_for_service(bindings: Iterable[r.PolicyBinding]) -> list[Fault]:

@@ -3,18 +3,18 @@
 The unit of failure is one ApiInstance with everything that targets it.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from pydantic import ValidationError
 
 from gateways.agent import advice, configuration, ir, tls
 from gateways.agent import resources as r
 from gateways.agent.addresses import BadAddress, listener_address
-from gateways.agent.faults import Fault, Faulty, Path, did_you_mean, fault
+from gateways.agent.faults import Fault, Faulty, Path, fault
+from gateways.agent.index import Index, Key, indexed
 from gateways.agent.routing import (
     ROUTE,
     Answer,
@@ -23,12 +23,9 @@ from gateways.agent.routing import (
     config_faults,
     inline_routes,
     rules,
-    unfit_for_service,
 )
 from gateways.agent.taken import Taken
 from policies.catalog import UnknownPolicy, find
-
-Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -38,30 +35,6 @@ class Translation:
     gateway: ir.Gateway
     refused: dict[Key, str]
     faults: tuple[Fault, ...]
-
-
-@dataclass
-class _Index:
-    """The resources by what they are and what they target."""
-
-    apis: dict[Key, r.ApiInstance] = field(default_factory=dict)
-    services: dict[Key, r.Service] = field(default_factory=dict)
-    of_api: dict[Key, list[r.PolicyBinding]] = field(default_factory=lambda: defaultdict(list))
-    of_service: dict[Key, list[r.PolicyBinding]] = field(default_factory=lambda: defaultdict(list))
-    faults: list[Fault] = field(default_factory=list)
-
-    def given(self, key: Key) -> tuple[r.ApiInstance, tuple[r.PolicyBinding, ...]]:
-        """The API's own resource and what targets it."""
-        return self.apis[key], tuple(self.of_api.get(key, ()))
-
-    def warn(self, resource: r.AnyResource, path: Path, message: str) -> None:
-        self.faults.append(fault(resource, path, message, is_warning=True))
-
-    def miss(self, resource: r.AnyResource, path: Path, kind: str, key: Key) -> None:
-        known = self.services if kind == "Service" else self.apis
-        hint = did_you_mean(key[1], [name for namespace, name in known if namespace == key[0]])
-        message = f'there is no {kind} "{key[1]}" in namespace "{key[0]}"{hint}; applied to nothing'
-        self.faults.append(fault(resource, path, message))
 
 
 @dataclass(frozen=True)
@@ -80,7 +53,7 @@ class Memory:
 
     known: Mapping[Key, _Known] = field(default_factory=dict)
 
-    def recalled(self, key: Key, index: _Index, tls_of_ports: Mapping[int, ir.InboundTls]) -> _Known | None:
+    def recalled(self, key: Key, index: Index, tls_of_ports: Mapping[int, ir.InboundTls]) -> _Known | None:
         """What is known of an API that would become the same again."""
         found = self.known.get(key)
         if found is None or found.given != index.given(key):
@@ -97,7 +70,7 @@ def translate(resources: Sequence[r.AnyResource], memory: Memory | None = None) 
 
     With a memory, an API of which nothing has changed since the last time is the same object again.
     """
-    index = _indexed(resources)
+    index = indexed(resources)
     tls_of_ports = _tls_of_ports(index)
     taken = Taken()
     apis: list[ir.Api] = []
@@ -106,6 +79,8 @@ def translate(resources: Sequence[r.AnyResource], memory: Memory | None = None) 
     known: dict[Key, _Known] = {}
     for key, resource in index.apis.items():
         try:
+            if unguarded := index.unguarded.get(key):
+                raise Faulty(*unguarded)
             found = memory.recalled(key, index, tls_of_ports) or _learned(key, index, tls_of_ports)
             api = found.api
             if clash := taken.conflict(api):
@@ -125,65 +100,12 @@ def translate(resources: Sequence[r.AnyResource], memory: Memory | None = None) 
     return Translation(replace(settings, apis=tuple(apis)), refused, tuple(told))
 
 
-def _learned(key: Key, index: _Index, tls_of_ports: Mapping[int, ir.InboundTls]) -> _Known:
+def _learned(key: Key, index: Index, tls_of_ports: Mapping[int, ir.InboundTls]) -> _Known:
     """Raises Faulty."""
     services = Services(index.services, index.of_service)
     resource, bindings = index.given(key)
     api = _api(resource, bindings, services, tls_of_ports)
     return _Known((resource, bindings), tls_of_ports.get(api.listener.port), services.asked, api)
-
-
-def _indexed(resources: Sequence[r.AnyResource]) -> _Index:
-    index = _Index()
-    for resource in resources:
-        if isinstance(resource, r.ApiInstance):
-            _add(index, index.apis, resource)
-        elif isinstance(resource, r.Service):
-            _add(index, index.services, resource)
-    for resource in resources:
-        if isinstance(resource, r.PolicyBinding):
-            _bind(index, resource)
-        elif isinstance(resource, r.Contract | r.Secret | r.Extension):
-            index.warn(resource, ("kind",), f"{resource.kind} is not supported yet; ignored")
-        if isinstance(resource, r.Contract):
-            key = resource.metadata.namespace, resource.spec.api_id
-            if key not in index.apis:
-                index.miss(resource, ("spec", "apiId"), "ApiInstance", key)
-    return index
-
-
-def _add(index: _Index, known: dict[Key, Any], resource: r.ApiInstance | r.Service) -> None:
-    if resource.key in known:
-        message = f'there already is a {resource.kind} "{resource.metadata.name}" in its namespace; ignored'
-        index.faults.append(fault(resource, ("metadata", "name"), message))
-        return
-    known[resource.key] = resource
-
-
-def _bind(index: _Index, binding: r.PolicyBinding) -> None:
-    ref = binding.spec.target_ref
-    if ref.kind == "Selector":
-        wanted = ref.selector.labels if ref.selector else {}
-        found = [key for key, api in index.apis.items() if wanted.items() <= api.metadata.labels.items()]
-        for key in found:
-            index.of_api[key].append(binding)
-        if not found:
-            index.warn(binding, ("spec", "targetRef"), "no ApiInstance has these labels; applied to nothing")
-        return
-    if not ref.name:
-        hint = ", or write kind: Selector" if ref.selector else ""
-        index.faults.append(
-            fault(binding, ("spec", "targetRef", "name"), f"is missing; name the {ref.kind}{hint}")
-        )
-        return
-    key = ref.namespace or binding.metadata.namespace, ref.name
-    known = index.services if ref.kind == "Service" else index.apis
-    if ref.kind == "Service":
-        index.faults += unfit_for_service([binding])
-    if key not in known:
-        index.miss(binding, ("spec", "targetRef", "name"), ref.kind, key)
-    else:
-        (index.of_service if ref.kind == "Service" else index.of_api)[key].append(binding)
 
 
 def _api(
@@ -204,8 +126,10 @@ def _api(
     with _collecting(faults):
         routes += inline_routes(resource)
     for number, name in enumerate(_inline_names(resource)):
+        inline = resource.spec.policies[number]
+        if inline.policy_ref.name in tls.INBOUND:
+            continue
         with _collecting(faults):
-            inline = resource.spec.policies[number]
             policies.append(_use(resource, ("spec", "policies", number), inline, name, r.DEFAULT_ORDER))
     for binding in ordered:
         with _collecting(faults):
@@ -244,39 +168,54 @@ def _listener(
         address = listener_address(resource.spec.address)
     except BadAddress as error:
         raise Faulty(fault(resource, path, str(error))) from None
-    own = _own_tls(bindings)
+    own = _own_tls(resource, bindings)
     if address.scheme == "http":
-        if any(binding.spec.target_ref.kind == "ApiInstance" for binding in bindings if _is_tls(binding)):
-            raise Faulty(fault(resource, path, "is http, but a tls binding targets it; write https"))
+        if own is not None:
+            message = (
+                "is http, but a tls policy holds for it; write https, or take it out of the policy's reach"
+            )
+            raise Faulty(fault(resource, path, message))
         return ir.Listener(address.port, address.host), address.base_path
     shared = tls_of_ports.get(address.port)
     if shared is None:
-        raise Faulty(fault(resource, path, "is https, which needs a PolicyBinding with policyRef tls"))
+        raise Faulty(
+            fault(resource, path, "is https, which needs a policy tls, inline or in a PolicyBinding")
+        )
     if own not in (None, shared):
         raise Faulty(fault(resource, path, f"port {address.port} already has another TLS configuration"))
     return ir.Listener(address.port, address.host, shared), address.base_path
 
 
-def _is_tls(binding: r.PolicyBinding) -> bool:
-    return binding.spec.policy_ref.name in tls.INBOUND
+def _own_tls(resource: r.ApiInstance, bindings: Sequence[r.PolicyBinding]) -> ir.InboundTls | None:
+    """What the API's tls policies say, all of them the same. Raises Faulty."""
+    given: list[tuple[r.AnyResource, Path, r.InlinePolicy | r.PolicyBindingSpec]] = [
+        (resource, ("spec", "policies", number), inline)
+        for number, inline in enumerate(resource.spec.policies)
+    ]
+    given += [(binding, ("spec",), binding.spec) for binding in bindings]
+    found: ir.InboundTls | None = None
+    for owner, path, one in given:
+        if one.policy_ref.name not in tls.INBOUND:
+            continue
+        if one.rules:
+            raise Faulty(fault(owner, (*path, "rules"), "tls always holds for the whole port; take them out"))
+        try:
+            own = tls.InboundConfig.model_validate(one.config).to_ir()
+        except ValidationError as error:
+            raise Faulty(*config_faults(owner, (*path, "config"), error)) from None
+        if found not in (None, own):
+            message = f"another tls policy of API {resource.metadata.name} says otherwise; keep one"
+            raise Faulty(fault(owner, (*path, "config"), message))
+        found = own
+    return found
 
 
-def _own_tls(bindings: Sequence[r.PolicyBinding]) -> ir.InboundTls | None:
-    for binding in bindings:
-        if _is_tls(binding):
-            try:
-                return tls.InboundConfig.model_validate(binding.spec.config).to_ir()
-            except ValidationError as error:
-                raise Faulty(*config_faults(binding, ("spec", "config"), error)) from None
-    return None
-
-
-def _tls_of_ports(index: _Index) -> dict[int, ir.InboundTls]:
+def _tls_of_ports(index: Index) -> dict[int, ir.InboundTls]:
     """The TLS context of one API covers every API on its port; the first one that is sound decides."""
     found: dict[int, ir.InboundTls] = {}
     for key, resource in index.apis.items():
         with suppress(BadAddress, Faulty):
-            address, own = listener_address(resource.spec.address), _own_tls(index.of_api[key])
+            address, own = listener_address(resource.spec.address), _own_tls(*index.given(key))
             if own is not None and address.scheme == "https":
                 found.setdefault(address.port, own)
     return found
@@ -320,7 +259,9 @@ def _use(
             faults.append(fault(resource, (*path, "rules"), f"{policy.name} always holds for the whole API"))
         config = policy.config.model_validate(given.config)
     except UnknownPolicy as error:
-        raise Faulty(*faults, fault(resource, (*path, "policyRef", "name"), str(error))) from None
+        is_outbound = given.policy_ref.name in tls.OUTBOUND
+        message = "is for a Service: write targetRef with kind: Service" if is_outbound else str(error)
+        raise Faulty(*faults, fault(resource, (*path, "policyRef", "name"), message)) from None
     except ValidationError as error:
         raise Faulty(*faults, *config_faults(resource, (*path, "config"), error)) from None
     if faults:

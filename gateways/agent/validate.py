@@ -9,8 +9,9 @@ from typing import Any
 
 from gateways.agent import candidate, sources
 from gateways.agent import state as files
+from gateways.agent.index import Key
 from gateways.agent.settings import Proxying
-from gateways.agent.translate import Key, translate
+from gateways.agent.translate import translate
 from gateways.agent.verdict import Judge
 from gateways.agent.xds import Compiler
 

@@ -125,7 +125,7 @@ def test_requests_go_on_while_certificates_are_renewed(gateway: Gateway) -> None
 def test_https_without_tls_is_refused(gateway: Gateway) -> None:
     ack = gateway.apply(API.replace("NAME", "a"))
 
-    assert "needs a PolicyBinding with policyRef tls" in ack.resources[0].reason
+    assert "needs a policy tls" in ack.resources[0].reason
 
 
 def test_key_of_another_certificate_is_refused(gateway: Gateway) -> None:
@@ -163,3 +163,23 @@ def test_upstream_is_trusted_by_its_ca_alone(gateway: Gateway, tmp_path: Path) -
             answers.append(gateway.get("/a").status_code)
 
     assert answers == [503, 200, 503, 200]
+
+
+@pytest.mark.parametrize("where", ["inline", "selector"])
+def test_a_client_certificate_that_is_asked_for_is_never_left_out(gateway: Gateway, where: str) -> None:
+    """By an inline policy it is asked for; an API that serves plain HTTP is not served at all."""
+    certificate = self_signed("127.0.0.1")
+    mutual = {"certificate": certificate, "requireClientCertificate": True, "trustedCA": certificate["crt"]}
+    api = API.replace("NAME", "a")
+    if where == "inline":
+        policy = f"policies: [{{policyRef: {{name: tls}}, config: {json.dumps(mutual)}}}], services"
+        ack = gateway.apply(api.replace("services", policy, 1))
+        assert [one.reason for one in ack.resources] == [""]
+        with client(gateway, certificate) as http, pytest.raises(httpx.TransportError):
+            http.get("/a")
+    else:
+        target = '{kind: Selector, selector: {labels: {edge: "yes"}}}'
+        ack = gateway.apply(api.replace("https", "http", 1) + tls(target, **mutual))
+        assert "is http, but a tls policy holds for it" in ack.resources[0].reason
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"http://127.0.0.1:{gateway.port}/a")

@@ -53,7 +53,7 @@ def test_sound_resources_are_a_line_each(folder: Path, capsys: pytest.CaptureFix
         ("0.0.0.0:8081", "0.0.0.0", 6, "has no port; write http://0.0.0.0:8081"),
         ("0.0.0.0", "orders.example", 6, '"orders.example" is not an IP address to listen on'),
         ("8081/orders", "8081/orders?x=1", 6, "holds more than scheme, host, port and path"),
-        ("http://0.0.0.0", "https://0.0.0.0", 6, "needs a PolicyBinding with policyRef tls"),
+        ("http://0.0.0.0", "https://0.0.0.0", 6, "needs a policy tls, inline or in a PolicyBinding"),
         ("http://127.0.0.1:9000", "127.0.0.1:9000", 7, "has no scheme; write https://host:443"),
         ("http://127.0.0.1:9000", "ftp://127.0.0.1", 7, '"ftp" is not one of http, https, h2'),
         ("address: http", "adress: http", 6, "spec.adress: there is no such field"),
@@ -156,9 +156,12 @@ def test_overlapping_base_paths_name_each_other(folder: Path, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("{}", "is missing; name the ApiInstance"),
-        ("{kind: Service}", "is missing; name the Service"),
-        ("{selector: {labels: {a: b}}}", "is missing; name the ApiInstance, or write kind: Selector"),
+        ("{}", "name: is missing; name the ApiInstance"),
+        ("{kind: Service}", "name: is missing; name the Service"),
+        (
+            "{selector: {labels: {a: b}}}",
+            "kind: is ApiInstance, but there is a selector; write kind: Selector, or take the selector out",
+        ),
     ],
 )
 def test_binding_without_a_target_is_a_fault(
@@ -174,7 +177,7 @@ spec: {{targetRef: {target}, policyRef: {{name: cors}}}}
     code, lines = validate(capsys, folder, SOUND + binding)
 
     assert code == 1
-    assert lines[0] == f"a.yaml:12: PolicyBinding lost: spec.targetRef.name: {said}"
+    assert lines[0] == f"a.yaml:12: PolicyBinding lost: spec.targetRef.{said}"
 
 
 def test_binding_to_nothing_is_a_fault(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
