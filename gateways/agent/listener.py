@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gateways.agent import callers, ir
+from gateways.agent import callers, ir, replies
 from gateways.agent.accesslog import LOG_FORMAT
 from gateways.agent.bootstrap import RUNTIME, watched
 from gateways.agent.chain import slots
@@ -139,21 +139,8 @@ def manager(port: int, gateway: ir.Gateway, proxying: Proxying) -> dict[str, Any
         "server_header_transformation": "PASS_THROUGH",
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "forward_client_cert_details": proxying.forward_client_cert,
-        "local_reply_config": _json_replies(),
+        "local_reply_config": replies.as_json(),
     }
-
-
-def _json_replies() -> dict[str, Any]:
-    """What Envoy itself answers is JSON; a Lua policy's own body stays as it is."""
-    not_lua = {
-        "name": "envoy.access_loggers.extension_filters.cel",
-        "typed_config": {
-            "@type": TYPE_URL + "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-            "expression": "response.code_details != 'lua_response'",
-        },
-    }
-    body = {"json_format": {"error": "%LOCAL_REPLY_BODY%"}, "content_type": "application/json"}
-    return {"mappers": [{"filter": {"extension_filter": not_lua}, "body_format_override": body}]}
 
 
 def _router(proxying: Proxying) -> dict[str, Any]:
