@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 
 from apis import proxies
 from apis.views.access import messages_of
+from apis.views.conflict import conflict
 from console.scope import Request
 from console.versions import Changed
 from gateways.views.access import gateway_of, must_edit
@@ -20,7 +21,8 @@ def edit(request: Request, pk: UUID) -> HttpResponse:
     """What is set, for those who may only look too; what was typed, with what is wrong with it."""
     gateway = gateway_of(request, pk)
     schema = proxies.Proxies.model_json_schema(by_alias=True)
-    config, errors, is_late = proxies.of(gateway), dict[str, list[str]](), False
+    config, errors = proxies.of(gateway), dict[str, list[str]]()
+    seen, late = request.POST.get("seen") or proxies.seen(gateway), None
     if request.method == "POST":
         must_edit(request)
         config = schema_data.read(schema, request.POST)
@@ -29,17 +31,18 @@ def edit(request: Request, pk: UUID) -> HttpResponse:
         except ValidationError as error:
             errors = messages_of(error)
         except Changed:
-            is_late = True
             gateway.refresh_from_db()
+            mine, saved = (schema_form.fields(schema, one) for one in (config, proxies.of(gateway)))
+            seen, late = proxies.seen(gateway), conflict(gateway, mine, saved, gateway.environment)
         else:
             messages.success(request, "Saved. The gateway takes it as it takes a change of an API.")
             return redirect("gateway_proxies", gateway.pk)
     context = {
         "fields": schema_form.fields(schema, config, errors),
         "errors": errors,
-        "is_late": is_late,
-        "saved": proxies.of(gateway),
-        "seen": proxies.seen(gateway),
+        "conflict": late,
+        "seen": seen,
     }
     page = frame(gateway, "proxies") | context
-    return render(request, "gateways/gateway_proxies.html", page, status=422 if errors or is_late else 200)
+    status = 409 if late else 422 if errors else 200
+    return render(request, "gateways/gateway_proxies.html", page, status=status)

@@ -46,6 +46,20 @@
     stopsOf(target)[0]?.focus();
   }, true);
 
+  // What lies beneath a menu, the narrow navigation or a dialog stays where it is: they scroll, it does not.
+  const OVER = ".menu:popover-open, [data-modal]:popover-open, dialog:modal";
+  function stay(event) {
+    const over = event.target.closest?.(OVER);
+    for (let part = over && event.target; part; part = part === over ? null : part.parentElement) {
+      if (part.scrollHeight > part.clientHeight && /auto|scroll/.test(getComputedStyle(part).overflowY)) return;
+    }
+    event.preventDefault();
+  }
+  document.addEventListener("toggle", () => {
+    const listen = document.querySelector(OVER) ? "addEventListener" : "removeEventListener";
+    for (const kind of ["wheel", "touchmove"]) document[listen](kind, stay, { passive: false });
+  }, true);
+
   // A window that grows has no narrow navigation.
   matchMedia("(width >= 54rem)").addEventListener("change", ({ matches }) => {
     if (matches) for (const side of document.querySelectorAll("[data-modal]:popover-open")) side.hidePopover();

@@ -35,7 +35,7 @@ def seen(place: Place, address: str) -> str:
 
 def rows_of(page: str) -> dict[str, tuple[str, str]]:
     """The differences that a page shows: (yours, saved) by field."""
-    cells = re.findall(r'<tr><th scope="row">(.*?)</th><td.*?>(.*?)</td><td.*?>(.*?)</td></tr>', page)
+    cells = re.findall(r'<tr><td class="name"><b>(.*?)</b></td><td.*?>(.*?)</td><td.*?>(.*?)</td></tr>', page)
     return {label: (mine, saved) for label, mine, saved in cells}
 
 

@@ -120,8 +120,8 @@ def test_the_second_of_two_editors_is_told(gateway: Gateway) -> None:
         proxies.change(first, gateway, {"networks": []}, seen_version=seen)
     answer = posted(client_of(gateway), gateway, seen=seen)
 
-    assert answer.status_code == 422
-    assert "changed after you opened it" in answer.content.decode()
+    assert answer.status_code == 409
+    assert "after you opened it" in answer.content.decode()
     assert brought(gateway).trusted.networks == ("10.0.0.0/8",)
 
 
