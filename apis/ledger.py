@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -13,10 +15,12 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 from kombu.exceptions import OperationalError
+from redis import RedisError
 
 from apis.models import ApiInstance, Asset, Brought, Route, RouteUpstream
 from console import audit, parts
 from console.models import AuditEntry, Environment, User
+from gateways import outbox
 from gateways.models import Gateway
 
 logger = logging.getLogger(__name__)
@@ -114,13 +118,25 @@ def _raised(ids: set[UUID]) -> dict[UUID, int]:
 
 def enqueue(gateway_id: UUID) -> None:
     """Ask a worker to push. A broker that is away costs no saved change: heartbeats heal a missed push."""
-    from apis.tasks import push_gateway
-
     if not parts.is_valkey_up():
         logger.warning("push was not enqueued gateway=%s error=%r", gateway_id, "Valkey does not answer")
         return
+    _enqueue(gateway_id)
+
+
+def enqueue_later(gateway_id: UUID | str, pause: timedelta) -> None:
+    """The same after a pause; one task at a time waits for a gateway, however many ask."""
+    with suppress(RedisError):
+        if not outbox.put_off(gateway_id, pause):
+            return
+    _enqueue(gateway_id, pause.total_seconds())
+
+
+def _enqueue(gateway_id: UUID | str, seconds: float = 0) -> None:
+    from apis.tasks import push_gateway
+
     try:
-        push_gateway.apply_async(args=(str(gateway_id),), retry=False)
+        push_gateway.apply_async(args=(str(gateway_id),), countdown=seconds, retry=False)
     except (OperationalError, OSError) as error:
         logger.warning("push was not enqueued gateway=%s error=%r", gateway_id, error)
 

@@ -18,6 +18,12 @@ def main() -> int:
     parser.add_argument("measurement", nargs="?", default="all", choices=(*MEASUREMENTS, "parts", "all"))
     parser.add_argument("--quick", action="store_true", help="small and short: shows that it works")
     parser.add_argument("--rounds", type=int, help="alternating rounds (5; with --quick 1)")
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        metavar="DIR",
+        help="live: another checkout, measured change by change with this",
+    )
     given = parser.parse_args()
     rounds = given.rounds or (1 if given.quick else 5)
     if given.measurement == "all":
@@ -32,7 +38,8 @@ def main() -> int:
         Path(folder).chmod(0o711)
         try:
             measurement = importlib.import_module(f"bench.{given.measurement}")
-            measurement.measure(Path(folder), quick=given.quick, rounds=rounds)
+            more = {"beside": given.beside.resolve()} if given.beside else {}
+            measurement.measure(Path(folder), quick=given.quick, rounds=rounds, **more)
         except Failed as failed:
             print(f"error: {failed}", file=sys.stderr)
             return 1

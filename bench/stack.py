@@ -41,7 +41,7 @@ class MeasuredStack(Stack):
         """What a module of ours prints as JSON when it runs with this stack's database."""
         done = subprocess.run(
             [sys.executable, "-m", module, *arguments],
-            cwd=PROJECT,
+            cwd=self.project,
             env={
                 **self.environment,
                 "DJANGO_SETTINGS_MODULE": "console.settings",
@@ -74,9 +74,9 @@ class MeasuredStack(Stack):
 
 
 @contextmanager
-def running(home: Path) -> Iterator[MeasuredStack]:
+def running(home: Path, project: Path = PROJECT) -> Iterator[MeasuredStack]:
     home.mkdir(mode=0o711)
-    stack = MeasuredStack(home)
+    stack = MeasuredStack(home, project=project)
     try:
         stack.start()
         yield stack

@@ -71,7 +71,7 @@ def look() -> list[Part]:
 
 
 def background() -> list[Part]:
-    """Valkey and the workers: no page needs them, and every page tells when they are away.
+    """Valkey, the workers, the streams: no page needs them, and every page tells when they are away.
 
     Asked anew every few seconds in each process, so that pages stay quick whatever Valkey does.
     """
@@ -87,19 +87,24 @@ def is_valkey_up() -> bool:
 
 def _background() -> list[Part]:
     try:
-        pulse = cache.get(PULSE_KEY)
+        pulses = cache.get_many([PULSE_KEY, LINK_PULSE_KEY])
     except redis.RedisError:
-        return [_part("valkey", NO_ANSWER), _part("worker", f"unknown: Valkey {NO_ANSWER}")]
-    return [_part("valkey", "up"), _worker(pulse)]
+        unknown = f"unknown: Valkey {NO_ANSWER}"
+        return [_part("valkey", NO_ANSWER), _part("worker", unknown), _part("link", unknown)]
+    return [
+        _part("valkey", "up"),
+        _pulsing("worker", pulses.get(PULSE_KEY)),
+        _pulsing("link", pulses.get(LINK_PULSE_KEY)),
+    ]
 
 
-def _worker(pulse: float | None) -> Part:
+def _pulsing(name: str, pulse: float | None) -> Part:
     if pulse is None:
-        return _part("worker", "has not answered yet")
+        return _part(name, "has not answered yet")
     age = time.time() - pulse
     if age < 3 * PULSE_SECONDS:
-        return _part("worker", "up")
-    return Part("worker", f"silent for {age:.0f} s", datetime.fromtimestamp(pulse, UTC))
+        return _part(name, "up")
+    return Part(name, f"silent for {age:.0f} s", datetime.fromtimestamp(pulse, UTC))
 
 
 def _gateway() -> str:

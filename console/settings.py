@@ -214,7 +214,6 @@ CELERY_BEAT_SCHEDULE = {
     "console-pulse": {"task": "console.tasks.pulse", "schedule": 5.0},
     "gateways-forget-old": {"task": "gateways.tasks.forget_old", "schedule": 600.0},
     "apis-forget-drafts": {"task": "apis.tasks.forget_drafts", "schedule": 3600.0},
-    "apis-push-behind": {"task": "apis.tasks.push_behind", "schedule": 30.0},
     "analytics-roll-up": {"task": "analytics.tasks.roll_up", "schedule": 30.0},
     "analytics-tend-partitions": {"task": "analytics.tasks.tend_partitions", "schedule": 3600.0},
 }

@@ -72,7 +72,7 @@ class ReplicaAdmin(ReadOnly):
         "generation",
         "last_heartbeat_at",
     ]
-    list_filter = ["version", "envoy_version", "is_reachable"]
+    list_filter = ["version", "envoy_version", "has_stream"]
     search_fields = ["name", "id", "gateway__name"]
     list_select_related = ["gateway"]
 

@@ -5,15 +5,19 @@ Each function is atomic and writes its audit entry. A user's mistake raises Vali
 
 import secrets
 from contextlib import suppress
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.http import Http404
 from django.utils import timezone
+from redis import RedisError
 
 from console import audit
 from console.models import AuditEntry, Environment, User, digest
+from gateways import outbox
 from gateways.agent.protocol import RegistrationRequest
 from gateways.agent.trust import is_public_key
 from gateways.models import NAME, Gateway, RegistrationToken, Replica
@@ -106,6 +110,7 @@ def revoke(actor: User, gateway: Gateway) -> None:
     gateway.is_revoked = True
     gateway.save(update_fields=["is_revoked", "updated_at"])
     _record(actor, AuditEntry.Action.UPDATE, gateway, before={"revoked": False}, after={"revoked": True})
+    transaction.on_commit(partial(_end_streams, gateway.pk))
 
 
 @transaction.atomic
@@ -128,6 +133,7 @@ def delete(actor: User, gateway: Gateway) -> None:
         gateway,
         before={"name": gateway.name, "platform": gateway.platform},
     )
+    transaction.on_commit(partial(_end_streams, gateway.pk))
     gateway.delete()
 
 
@@ -145,6 +151,12 @@ def forget_replica(actor: User, replica: Replica) -> None:
     known = {"replica": f"{replica} {replica.pk}", "generation": replica.generation}
     _record(actor, AuditEntry.Action.UPDATE, replica.gateway, before=known)
     replica.delete()
+
+
+def _end_streams(gateway_id: UUID) -> None:
+    """Now; without Valkey the link processes find out within seconds."""
+    with suppress(RedisError):
+        outbox.tell_revoked(gateway_id)
 
 
 def _usable(text: str) -> RegistrationToken:

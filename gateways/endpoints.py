@@ -46,6 +46,8 @@ def heartbeat(request: HttpRequest, caller: Caller, body: Heartbeat) -> Heartbea
         return heartbeats.record(caller.gateway, body)
     except heartbeats.ForeignReplica as error:
         raise Refused(403, str(error)) from error
+    except heartbeats.ImpossibleGeneration as error:
+        raise Refused(400, str(error)) from error
 
 
 @agent_endpoint("POST", Ack, limit=ACK_LIMIT)
@@ -56,6 +58,8 @@ def acks(request: HttpRequest, caller: Caller, body: Ack) -> dict[str, int]:
         raise Refused(404, "this replica sent no heartbeat yet")
     if body.generation > caller.gateway.generation:
         raise Refused(400, f"generation {body.generation} was never sent")
+    if any((resource.running_generation or 0) > body.generation for resource in body.resources):
+        raise Refused(400, f"nothing runs a generation after {body.generation}, which this is the answer to")
     push.record_ack(caller.gateway, replica, body)
     return {"generation": body.generation}
 

@@ -8,23 +8,39 @@ from django.utils import timezone
 from gateways.agent.protocol import Heartbeat, HeartbeatAnswer
 from gateways.models import Gateway, Replica
 
+MOST_AHEAD = 100_000
+"""Generations by which a replica may be ahead: changes saved since a backup that was restored. Each claim
+moves the gateway on, and a number near the largest would leave room for no change.
+"""
+
 
 class ForeignReplica(Exception):
     """The replica's id belongs to another gateway."""
 
 
+class ImpossibleGeneration(Exception):
+    """The replica says that it runs what this console cannot have sent."""
+
+
 @transaction.atomic
 def record(gateway: Gateway, heartbeat: Heartbeat) -> HeartbeatAnswer:
-    """Keep what the replica said of itself; say what it should run. Raises ForeignReplica."""
+    """Keep what the replica said of itself; say what it should run.
+
+    Raises ForeignReplica and ImpossibleGeneration, and nothing is kept then.
+    """
+    if heartbeat.generation > gateway.generation + MOST_AHEAD:
+        raise ImpossibleGeneration(
+            f"generation {heartbeat.generation} was never this gateway's, which is at {gateway.generation}; "
+            "stop the replica, remove snapshot*.json from its state folder, and start it again"
+        )
     facts, now = heartbeat.replica, timezone.now()
-    replica, is_new = Replica.objects.select_for_update().get_or_create(
+    replica, _ = Replica.objects.select_for_update().get_or_create(
         pk=facts.id,
         defaults={"gateway": gateway, "started_at": facts.started_at, "last_heartbeat_at": now},
     )
     if replica.gateway_id != gateway.pk:
         raise ForeignReplica(f"the replica {facts.id} belongs to another gateway; remove its replica.json")
-    if is_new or replica.control_url != facts.control_url or replica.started_at != facts.started_at:
-        replica.is_reachable = bool(facts.control_url)
+    replica.has_stream = heartbeat.stream is True and heartbeat.state == "running"
     replica.name = facts.name[:120]
     replica.version = facts.version[:40]
     replica.envoy_version = facts.envoy_version[:40] or replica.envoy_version

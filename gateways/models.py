@@ -149,9 +149,11 @@ class Replica(models.Model):
     version = models.CharField(max_length=40)
     envoy_version = models.CharField(max_length=40, blank=True)
     control_url = models.URLField(
-        blank=True, help_text="Where the console pushes snapshots; empty behind NAT."
+        blank=True, help_text="Where its probes answer, in its own words; the console sends nothing there."
     )
-    is_reachable = models.BooleanField(default=True, help_text="Whether the console's last push got through.")
+    has_stream = models.BooleanField(
+        default=False, help_text="Whether it holds the stream down which changes come at once."
+    )
     started_at = models.DateTimeField()
     first_seen_at = models.DateTimeField(auto_now_add=True)
     last_heartbeat_at = models.DateTimeField()
@@ -186,6 +188,7 @@ class Deployment(models.Model):
     digest = models.CharField(max_length=64)
     resources_count = models.PositiveIntegerField()
     created_at = models.DateTimeField(auto_now_add=True)
+    pushed_at = models.DateTimeField(null=True, help_text="When it was sent down the gateway's streams.")
 
     class Meta:
         ordering = ["-generation"]

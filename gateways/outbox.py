@@ -7,6 +7,7 @@ can configure a gateway; and it is encrypted, since it holds the secrets of poli
 import base64
 import json
 import os
+from datetime import timedelta
 from functools import cache
 from uuid import UUID
 
@@ -42,6 +43,11 @@ def send(gateway: Gateway, snapshot: Packed) -> None:
             pipeline.delete(key(gateway.pk))
         pipeline.publish(CHANNEL, message("snapshot", gateway.pk))
         pipeline.execute()
+
+
+def put_off(gateway_id: UUID | str, pause: timedelta) -> bool:
+    """Whether nobody else put the gateway's next push off meanwhile. Raises redis.RedisError."""
+    return bool(_client().set(f"gatewright:put-off:{gateway_id}", 1, nx=True, px=pause))
 
 
 def tell_revoked(gateway_id: UUID) -> None:

@@ -1,78 +1,33 @@
-"""Brings snapshots to replicas, and keeps what each of them answered."""
+"""Sends snapshots to replicas, and keeps what each of them answers."""
 
 import logging
-import ssl
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 
-import httpx
 from django.db import transaction
 from django.utils import timezone
-from pydantic import ValidationError
+from redis import RedisError
 
-from gateways import console_key
+from gateways import outbox
 from gateways.agent import protocol
-from gateways.agent.console import refusal
-from gateways.agent.trust import Signer
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
 from gateways.packed import Packed
-
-SNAPSHOT_PATH = "/v1/snapshot"
-TIMEOUT = httpx.Timeout(30, connect=3)
-AT_ONCE = 16
-MOST_CHARACTERS = 500
-"""Of what a replica says of its failure."""
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class NoAnswer:
-    """The replica could not be reached, or what answered is not it."""
+def push(gateway: Gateway, snapshot: Packed) -> int:
+    """Send the snapshot down every stream of the gateway, and wait for nobody.
 
-    reason: str
-
-
-class _TooLarge(Exception):
-    """No replica's answer has so many bytes."""
-
-
-@dataclass(frozen=True)
-class RunsLater:
-    """The replica refused the snapshot because it runs a later one (409)."""
-
-    reason: str = "it runs a later generation"
-
-
-Answer = protocol.Ack | NoAnswer | RunsLater
-
-
-def push(gateway: Gateway, snapshot: Packed) -> list[Ack]:
-    """Put the snapshot to every live replica at once; the acks of those that answered.
-
-    One that does not answer is marked unreachable: it pulls by itself after its next heartbeat.
+    How many live replicas said that they have a stream: those that have none fetch it with their next
+    heartbeat, as do all when Valkey is away. Answers come as requests of their own.
     """
-    deployment(gateway, snapshot.generation, snapshot.digest, snapshot.count)
-    replicas = list(gateway.replicas.connected().exclude(control_url=""))
-    if not replicas:
-        return []
-    acks = []
-    for replica, answer in _answers(gateway, snapshot.body, replicas):
-        Replica.objects.filter(pk=replica.pk).update(is_reachable=not isinstance(answer, NoAnswer))
-        if isinstance(answer, protocol.Ack):
-            acks.append(record_ack(gateway, replica, answer))
-        else:
-            log.warning(
-                "gateway=%s replica=%s generation=%d acked=false reason=%r",
-                gateway,
-                replica,
-                snapshot.generation,
-                answer.reason,
-            )
-    return acks
+    row = deployment(gateway, snapshot.generation, snapshot.digest, snapshot.count)
+    try:
+        outbox.send(gateway, snapshot)
+    except RedisError as error:
+        log.warning("gateway=%s generation=%d sent=false reason=%r", gateway, snapshot.generation, str(error))
+    Deployment.objects.filter(pk=row.pk).update(pushed_at=timezone.now())
+    return gateway.replicas.connected().filter(has_stream=True).count()
 
 
 def deployment(gateway: Gateway, generation: int, digest: str, resources_count: int) -> Deployment:
@@ -90,7 +45,7 @@ def deployment(gateway: Gateway, generation: int, digest: str, resources_count: 
 
 @transaction.atomic
 def record_ack(gateway: Gateway, replica: Replica, ack: protocol.Ack) -> Ack:
-    """Keep a replica's answer, whether it came with the push or after a pull.
+    """Keep a replica's answer, whether to what was sent or to what it fetched.
 
     What it says of single APIs counts only if no answer about a later snapshot was kept before, and
     nothing does if the replica has told otherwise of the same one since.
@@ -179,66 +134,3 @@ def _status(
         running_generation=resource.running_generation,
         since=before.since if before and is_same else at,
     )
-
-
-def _answers(gateway: Gateway, body: bytes, replicas: list[Replica]) -> Iterator[tuple[Replica, Answer]]:
-    """Each replica's answer as soon as it is there."""
-    signer = console_key.signer()
-    with (
-        httpx.Client(timeout=TIMEOUT, trust_env=False, verify=_trusted()) as http,
-        ThreadPoolExecutor(min(AT_ONCE, len(replicas))) as pool,
-    ):
-        asked = {
-            pool.submit(_put, http, signer, str(gateway.pk), replica, body): replica for replica in replicas
-        }
-        for future in as_completed(asked):
-            yield asked[future], future.result()
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """The CAs that replicas' https addresses are checked with. Reading them takes longer than a push."""
-    return httpx.create_ssl_context(trust_env=False)
-
-
-def _put(http: httpx.Client, signer: Signer, gateway_id: str, replica: Replica, body: bytes) -> Answer:
-    signature = signer.headers(gateway_id, "PUT", SNAPSHOT_PATH, body, subject=str(replica.pk))
-    try:
-        with http.stream(
-            "PUT",
-            replica.control_url.rstrip("/") + SNAPSHOT_PATH,
-            content=body,
-            headers={"Content-Type": "application/json", "Accept-Encoding": "identity", **signature},
-        ) as response:
-            return _told(replica, response.status_code, _bounded(response))
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-        # The address is the replica's own word: one that cannot be a host's must not cost its neighbours.
-        return NoAnswer(str(error) or type(error).__name__)
-    except _TooLarge:
-        return NoAnswer(f"its answer is larger than {protocol.ACK_LIMIT // 1024 // 1024} MB")
-
-
-def _told(replica: Replica, code: int, body: bytes) -> Answer:
-    if code == 409:
-        return RunsLater()
-    if code != 200:
-        reason = refusal(httpx.Response(code, content=body))[:MOST_CHARACTERS]
-        return NoAnswer(": ".join(filter(None, (f"answered {code}", reason))))
-    try:
-        ack = protocol.Ack.model_validate_json(body)
-    except ValidationError:
-        ack = None
-    # No text of the database's holds a NUL character.
-    if ack is None or b"\\u0000" in body:
-        return NoAnswer("what answered is not a replica of Gatewright")
-    return ack if ack.replica == str(replica.pk) else NoAnswer("another replica answered at its address")
-
-
-def _bounded(response: httpx.Response) -> bytes:
-    """The body as it was sent: what is packed would have any size. Raises _TooLarge."""
-    content = bytearray()
-    for chunk in response.iter_raw():
-        content += chunk
-        if len(content) > protocol.ACK_LIMIT:
-            raise _TooLarge
-    return bytes(content)

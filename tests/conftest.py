@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.gateways import link_process
+from tests.gateways.link_process import LinkProcess
 from tests.running import Stack
 
 
@@ -30,3 +32,17 @@ def stack() -> Iterator[Stack]:
         if stack.process:
             stack.stop()
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def shared_link(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LinkProcess]:
+    """A process that holds agents' streams, for all tests that do it no harm."""
+    with link_process.running(tmp_path_factory.mktemp("link")) as process:
+        yield process
+
+
+@pytest.fixture
+def link(shared_link: LinkProcess, settings: Any) -> LinkProcess:
+    """Where the test's console sends its agents for streams."""
+    settings.LINK_URL = shared_link.url
+    return shared_link

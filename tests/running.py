@@ -38,6 +38,8 @@ class Stack:
     password: str = PASSWORD
     lines: list[str] = field(default_factory=list)
     process: "subprocess.Popen[str] | None" = None
+    project: Path = PROJECT
+    """The checkout whose `manage.py` is run."""
 
     @property
     def url(self) -> str:
@@ -65,7 +67,7 @@ class Stack:
         """Start `manage.py up` and wait until it prints a line that ends with `until`."""
         self.lines = []
         self.process = subprocess.Popen(
-            [sys.executable, PROJECT / "manage.py", "up", *options],
+            [sys.executable, self.project / "manage.py", "up", *options],
             env=self.environment,
             cwd="/",
             stdout=subprocess.PIPE,
@@ -91,7 +93,7 @@ class Stack:
     def run(self, *options: str) -> int:
         """Run it to its end; its exit code."""
         done = subprocess.run(
-            [sys.executable, PROJECT / "manage.py", "up", *options],
+            [sys.executable, self.project / "manage.py", "up", *options],
             env=self.environment,
             cwd="/",
             capture_output=True,

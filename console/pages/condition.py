@@ -17,7 +17,7 @@ from gateways.models import Gateway, Replica
 PING_SECONDS = 1
 PULL = (
     "Changes are saved, and gateways fetch them by themselves "
-    f"within {settings.HEARTBEAT_SECONDS} s instead of being pushed to."
+    f"within {settings.HEARTBEAT_SECONDS} s instead of being sent them."
 )
 
 
@@ -52,9 +52,15 @@ WORDS = {
     ),
     "scheduler": Words(
         "Scheduler",
-        "Has the workers sum up traffic, tidy up and push again what was missed.",
+        "Has the workers sum up traffic and tidy up.",
         "Charts over more than a few hours stay behind, and old data is not removed.",
         "Start one, and only one: celery -A console.celery beat.",
+    ),
+    "link": Words(
+        "Streams",
+        "Holds the connections down which changes come to the gateways at once.",
+        PULL,
+        "Start one: manage.py link. What stands before the console passes /agent/v1/stream on to it.",
     ),
     "gateway": Words(
         "Local gateway",
@@ -108,7 +114,8 @@ def _closely(found: list[Part]) -> list[Part]:
             by_name["worker"] = Part("worker", "none answers", pulse.since)
             scheduler = Part("scheduler", "unknown: no worker answers")
     last = [by_name["gateway"]] if "gateway" in by_name else []
-    return [by_name["database"], by_name["valkey"], by_name["worker"], scheduler, *last]
+    workers = [by_name["worker"], scheduler]
+    return [by_name["database"], by_name["valkey"], *workers, by_name["link"], *last]
 
 
 def _some_worker_answers() -> bool:

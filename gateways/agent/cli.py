@@ -73,18 +73,13 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     run.add_argument(
         "--control-host",
         default=os.environ.get("GATEWRIGHT_CONTROL_HOST", "127.0.0.1"),
-        help="address to take pushes on (GATEWRIGHT_CONTROL_HOST; %(default)s)",
+        help="address that probes are answered on (GATEWRIGHT_CONTROL_HOST; %(default)s)",
     )
     run.add_argument(
         "--control-port",
         type=int,
         default=os.environ.get("GATEWRIGHT_CONTROL_PORT", "0"),
         help="its port; 0 takes a free one (GATEWRIGHT_CONTROL_PORT; %(default)s)",
-    )
-    run.add_argument(
-        "--control-url",
-        default=os.environ.get("GATEWRIGHT_CONTROL_URL", ""),
-        help="how the console reaches it, if not by host and port (GATEWRIGHT_CONTROL_URL)",
     )
     run.add_argument(
         "--log-level",
@@ -132,7 +127,6 @@ def _run_settings(arguments: argparse.Namespace) -> settings.RunSettings:
         concurrency=arguments.concurrency,
         control_host=arguments.control_host,
         control_port=arguments.control_port,
-        control_url=arguments.control_url,
         log_level=arguments.log_level or settings.log_level(),
         drain_seconds=settings.drain_seconds(),
         debounce_seconds=settings.debounce_seconds(),

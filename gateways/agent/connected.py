@@ -1,4 +1,4 @@
-"""A gateway process in Connected Mode: Envoy, the control interface, heartbeats and the traffic uplink."""
+"""A gateway process in Connected Mode: Envoy, the probes, the stream, heartbeats and the traffic uplink."""
 
 import gc
 import importlib.metadata
@@ -24,6 +24,7 @@ from gateways.agent.intake import Intake
 from gateways.agent.protocol import Heartbeat, ReplicaFacts
 from gateways.agent.registration import BadRegistration, Registration
 from gateways.agent.settings import RunSettings
+from gateways.agent.stream import Stream
 from gateways.agent.uplink import Uplink
 
 LAST_SECONDS = 4.0
@@ -81,15 +82,9 @@ class ConnectedReplica:
             reopen=self._envoy.reopen_logs,
             stats=self._envoy.admin.stats,
         )
-        self._control = Control(
-            registered,
-            self._id,
-            self._intake,
-            status=lambda: self.describe().model_dump(mode="json", by_alias=True),
-            is_ready=self.is_ready,
-            is_live=lambda: self._envoy.is_running,
-        )
+        self._control = Control(is_ready=self.is_ready, is_live=lambda: self._envoy.is_running)
         self._pulse = Pulse(self._console, self._intake, self.describe)
+        self._stream = Stream(self._console, registered, self._intake, heartbeat=self._pulse.hurry)
 
     def start(self) -> None:
         """Serve what ran last, whether or not the console is there, and only then listen for news."""
@@ -98,6 +93,7 @@ class ConnectedReplica:
         self._envoy.start()
         self._intake.restore()
         self._uplink.start()
+        self._stream.start()
         log.info(
             "gateway=%s replica=%s name=%s console=%s control=127.0.0.1:%d generation=%d",
             self._registration.name,
@@ -113,16 +109,16 @@ class ConnectedReplica:
         failures: list[Exception] = []
 
         def beat() -> None:
-            pause = 0.0
             try:
-                while not stopping.wait(pause):
-                    pause = self._pulse.beat()
+                while not stopping.is_set():
+                    self._pulse.rest(self._pulse.beat())
             except Exception as error:
                 failures.append(error)
                 stopping.set()
 
         _background(beat)
         stopping.wait()
+        self._pulse.hurry()
         if failures:
             raise failures[0]
 
@@ -130,6 +126,7 @@ class ConnectedReplica:
         """Drain, ship the last counts, say goodbye, soon after the drain. What is not shipped stays."""
         until = time.monotonic() + self._settings.drain_seconds + LAST_SECONDS
         self._phase = "draining"
+        self._stream.stop()
         log.info("replica=%s draining_seconds=%.0f", self._id, self._settings.drain_seconds)
         draining = _background(self._envoy.stop)
         while draining.is_alive() and time.monotonic() < until:
@@ -170,6 +167,7 @@ class ConnectedReplica:
             envoy=facts | {"listeners": self._listeners()},
             shed=self._uplink.shed,
             warnings=tuple(self._warnings()),
+            stream=self._stream.is_open,
         )
 
     def _warnings(self) -> Iterator[str]:
@@ -222,9 +220,7 @@ def _claim(folder: Path, gateway_id: str) -> None:
 
 
 def _control_url(settings: RunSettings, console_url: str, port: int) -> str:
-    """Where the console reaches this replica; empty when it cannot, so that the replica pulls."""
-    if settings.control_url:
-        return settings.control_url
+    """Where the probes answer, for the console to tell of; empty when that is this machine's own affair."""
     host = settings.control_host
     if is_loopback(f"http://[{host}]" if ":" in host else f"http://{host}"):
         return f"http://{_bracketed(host)}:{port}" if is_loopback(console_url) else ""

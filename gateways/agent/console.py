@@ -1,18 +1,22 @@
 """The agent's client of the console: every request signed with the gateway's key."""
 
 import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from gateways.agent.frames import PING_SECONDS, STREAM_PATH
 from gateways.agent.protocol import CONSOLE, Ack, Heartbeat, HeartbeatAnswer
 from gateways.agent.registration import Registration
 from gateways.agent.trust import Signer
 from gateways.agent.trusted_cas import client_context
 
 TIMEOUT = httpx.Timeout(30, connect=5)
+STREAM_TIMEOUT = httpx.Timeout(3 * PING_SECONDS, connect=5)
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -28,6 +32,10 @@ class Refused(Exception):
         self.status = status
 
 
+class NoStreams(Exception):
+    """The console is of a version that sends nothing down a stream."""
+
+
 class Console:
     """Safe to use from several threads. Each method raises Unreachable or Refused."""
 
@@ -39,6 +47,24 @@ class Console:
 
     def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
         return _parse(HeartbeatAnswer, self._send("POST", "/agent/v1/heartbeats", _json(heartbeat)))
+
+    @contextmanager
+    def stream(self) -> Iterator[Iterator[bytes]]:
+        """What the console sends, piece by piece, for as long as it does. Raises NoStreams, httpx's errors.
+
+        The console may name another address for it, a machine's own where it has that itself.
+        """
+        response = self._open(self.url)
+        try:
+            if response.status_code == 307:
+                response.close()
+                response = self._open(self._elsewhere(response.headers.get("Location", "")))
+            if response.status_code != 200:
+                response.read()
+                raise self._no_stream(response)
+            yield response.iter_raw()
+        finally:
+            response.close()
 
     def snapshot(self) -> bytes:
         """What this gateway should run, as it was sent."""
@@ -54,6 +80,31 @@ class Console:
 
     def close(self) -> None:
         self._http.close()
+
+    def _open(self, origin: str) -> httpx.Response:
+        signature = self._signer.headers(CONSOLE, "GET", STREAM_PATH, subject=self._replica_id)
+        headers = {"Accept-Encoding": "identity", **signature}
+        request = self._http.build_request(
+            "GET", origin + STREAM_PATH, headers=headers, timeout=STREAM_TIMEOUT
+        )
+        return self._http.send(request, stream=True)
+
+    def _elsewhere(self, location: str) -> str:
+        origin = location.removesuffix(STREAM_PATH)
+        is_safe = urlsplit(origin).scheme in ("https", urlsplit(self.url).scheme)
+        if not is_safe or is_loopback(origin) > is_loopback(self.url):
+            raise Unreachable(f"{self.url} names {location[:200]!r} for streams, which is not to be trusted")
+        return origin
+
+    def _no_stream(self, response: httpx.Response) -> Exception:
+        message = refusal(response)
+        if message and response.status_code in (401, 403):
+            return Refused(response.status_code, message)
+        if message:
+            return Unreachable(message)
+        if response.status_code < 500:
+            return NoStreams(f"{self.url} has no streams: it is of an older version")
+        return Unreachable(f"{self.url}{STREAM_PATH} answered {response.status_code}")
 
     def _send(self, method: str, path: str, body: bytes = b"") -> httpx.Response:
         signature = self._signer.headers(CONSOLE, method, path, body, subject=self._replica_id)
@@ -105,7 +156,7 @@ def refusal(response: httpx.Response) -> str:
 
 
 def _json(model: BaseModel) -> bytes:
-    return model.model_dump_json(by_alias=True).encode()
+    return model.model_dump_json(by_alias=True, exclude_none=True).encode()
 
 
 def _parse(model: type[M], response: httpx.Response) -> M:

@@ -29,6 +29,16 @@ class Pulse:
         self._refused: tuple[int, str] | None = None
         self._retry_at = self._retry_seconds = 0.0
         self._telling = threading.Lock()
+        self._soon = threading.Event()
+
+    def hurry(self) -> None:
+        """Have the next heartbeat sent now."""
+        self._soon.set()
+
+    def rest(self, seconds: float) -> None:
+        """Wait for so long, or until there is a reason not to."""
+        self._soon.wait(seconds)
+        self._soon.clear()
 
     def beat(self) -> float:
         """Send one heartbeat and do what the answer asks; after how many seconds to send the next."""

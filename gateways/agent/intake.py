@@ -33,9 +33,9 @@ class Intake:
         self.settle()
 
     def push(self, body: bytes) -> Ack:
-        """Apply a snapshot; the answer goes back on the same connection. Raises StaleSnapshot.
+        """Apply a snapshot that was sent. Raises StaleSnapshot.
 
-        It is sent once more with the next heartbeat: the console may have given that connection up.
+        The answer waits in `unsent` until `sent` is called, should it not get through at once.
         """
         with self._lock:
             self.unsent = self._take(body)
@@ -54,7 +54,7 @@ class Intake:
         return applied
 
     def settle(self) -> None:
-        """To be called once a push is answered; the others do so by themselves."""
+        """To be called once a push is answered; the other ways in do so by themselves."""
         self.applier.settle()
 
     def retry(self) -> None:

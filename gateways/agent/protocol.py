@@ -1,15 +1,21 @@
 """What replica and console say to each other, as both sides parse it.
 
 Agent to console, under /agent/v1/: POST registrations (a one-time token instead of a signature),
-POST heartbeats, GET snapshot, POST acks, POST traffic. Console to agent, at the replica's control
-URL: PUT /v1/snapshot, GET /v1/status. Signed requests carry `Authorization: Bearer` with an EdDSA JWT
-of the claims in `Claims`; the two ends are told apart by `iss` and `aud`.
+POST heartbeats, GET snapshot, GET stream (`frames` says what comes down it), POST acks, POST traffic.
+The console opens no connection to an agent. Requests carry `Authorization: Bearer` with an EdDSA JWT of
+the claims in `Claims`, snapshots down a stream another; the two ends are told apart by `iss` and `aud`.
+
+Each release speaks with the one before and after it: fields that the other side may not know are left
+out until it has shown that it does.
 """
 
+import re
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from gateways.agent.histogram import LARGEST
 from gateways.agent.resources import Model
@@ -24,6 +30,9 @@ ACK_LIMIT = 4 * 1024 * 1024
 Generation = Annotated[int, Field(ge=0, le=2**53)]
 Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
 Digest = Annotated[str, Field(max_length=64)]
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""What a column of the console's database holds."""
+Label = Annotated[str, Field(max_length=255)]
 
 
 class Claims(Model):
@@ -58,12 +67,37 @@ class RegistrationAnswer(Model):
     heartbeat_seconds: int
 
 
+def _checked_control_url(url: str) -> str:
+    """Shown to people: what is no address of a machine is not kept."""
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and _is_host(parts.hostname or "")
+        is_plain = not (parts.query or parts.fragment or parts.username is not None or url[-1:] in "?#")
+        _ = parts.port
+    except ValueError:
+        is_address = is_plain = False
+    if url and not (is_address and is_plain):
+        raise ValueError("write http://HOST:PORT, without user, query or fragment")
+    return url
+
+
+def _is_host(name: str) -> bool:
+    try:
+        return bool(ip_address(name))
+    except ValueError:
+        labels = name.removesuffix(".").split(".")
+        return len(name) <= 253 and all(re.fullmatch(r"(?!-)[\w-]{1,63}(?<!-)", label) for label in labels)
+
+
+ControlUrl = Annotated[str, Field(max_length=200), AfterValidator(_checked_control_url)]
+
+
 class ReplicaFacts(Model):
     id: str
     name: str
     version: str
     envoy_version: str = ""
-    control_url: str = Field("", max_length=200, pattern=r"^(https?://[^\s/?#@]+(/[^\s?#]*)?)?$")
+    control_url: ControlUrl = Field("", description="Where its probes answer. Nobody is sent there.")
     started_at: Moment
 
 
@@ -96,8 +130,11 @@ class Heartbeat(Model):
     generation: Generation = 0
     digest: Digest = ""
     envoy: dict[str, Any] = {}
-    shed: dict[str, int] = Field({}, description="Lines dropped, by reason, since the replica started.")
-    warnings: tuple[str, ...] = Field((), max_length=10, description="What its operator should mend.")
+    shed: dict[Label, Count] = Field({}, description="Lines dropped, by reason, since the replica started.")
+    warnings: tuple[Annotated[str, Field(max_length=1000)], ...] = Field(
+        (), max_length=10, description="What its operator should mend."
+    )
+    stream: bool | None = Field(None, description="Whether changes come down a stream; left out without one.")
 
 
 class HeartbeatAnswer(Model):
@@ -109,9 +146,6 @@ class HeartbeatAnswer(Model):
     heartbeat_seconds: int
 
 
-Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
-"""What a column of the console's database holds."""
-Label = Annotated[str, Field(max_length=255)]
 Buckets = dict[Annotated[int, Field(ge=0, le=LARGEST)], Count]
 
 

@@ -54,8 +54,7 @@ class RunSettings:
 
     `registration` are the files or folders to look for a registration in; unused with `local`.
     `concurrency` is Envoy's number of worker threads. `debounce_seconds` is how long Local Mode waits
-    for more changes of its folder. A `control_port` of 0 means any free port. `control_url` is where the
-    console reaches the control interface, when that is not its host and port.
+    for more changes of its folder. A `control_port` of 0 means any free port.
     """
 
     state: Path
@@ -65,7 +64,6 @@ class RunSettings:
     concurrency: int = 1
     control_host: str = "127.0.0.1"
     control_port: int = 0
-    control_url: str = ""
     log_level: str = "info"
     drain_seconds: float = 25
     debounce_seconds: float = 0.1

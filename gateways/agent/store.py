@@ -12,8 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateways.agent import state as files
 from gateways.agent.resources import AnyResource
+from gateways.agent.seal import Damaged, Seal
 
 Key = tuple[str, str]
+PLAIN = b"{"
 log = logging.getLogger(__name__)
 
 _RESOURCES: TypeAdapter[tuple[AnyResource, ...]] = TypeAdapter(tuple[AnyResource, ...])
@@ -29,27 +31,26 @@ class Stored:
     serving: Mapping[Key, int]
 
 
-class Damaged(ValueError):
-    """A stored file is not what was written; the text says in what it differs."""
-
-
 class Store:
     """snapshot.json, the one before it beside it, and in kept/ the older ones that some API still runs on.
 
-    Each file is a line of JSON and a line with its SHA-256. What does not match is not used.
+    Each is sealed, since it holds the secrets of policies. What does not match its seal is not used. A
+    release before wrote a line of JSON and one with its SHA-256: those are read, and sealed at once.
     """
 
     def __init__(self, state: Path) -> None:
         self._current = state / "snapshot.json"
         self._previous = state / "snapshot.previous.json"
         self._kept = state / "kept"
+        self._seal = Seal(state)
         self._newest: tuple[Path, int] | None = None
 
     def load(self) -> Stored | None:
         """The newest that is sound; None when there is none. A damaged one is logged and passed over."""
+        self._seal_plain()
         for path in (self._current, self._previous):
             try:
-                stored = _read(path)
+                stored = self._read(path)
             except FileNotFoundError:
                 continue
             except (Damaged, OSError) as error:
@@ -65,7 +66,7 @@ class Store:
         """Nothing when it is damaged: the APIs that ran on it stay out until the console sends them anew."""
         path = self._kept / f"{generation}.json"
         try:
-            return _read(path).resources
+            return self._read(path).resources
         except FileNotFoundError:
             return ()
         except (Damaged, OSError) as error:
@@ -82,17 +83,34 @@ class Store:
                 self._kept.mkdir(exist_ok=True, mode=0o700)
                 files.write_bytes(self._kept / f"{before}.json", content)
             files.write_bytes(self._previous, content)
-        files.write_bytes(self._current, _sealed(stored))
+        files.write_bytes(self._current, self._seal.close(_text(stored)))
         self._newest = self._current, stored.generation
         for path in self._kept.glob("*.json"):
             if path.stem not in map(str, needed):
                 path.unlink()
 
+    def _seal_plain(self) -> None:
+        """Those of a release before. What is damaged stays as it is, to be told of when it is needed."""
+        for path in (self._current, self._previous, *self._kept.glob("*.json")):
+            try:
+                content = path.read_bytes()
+                if content.startswith(PLAIN):
+                    files.write_bytes(path, self._seal.close(_unsealed(content)))
+                    log.info("snapshot=%s encrypted=true", path)
+            except (FileNotFoundError, Damaged):
+                continue
+            except OSError as error:
+                log.error("snapshot=%s encrypted=false reason=%r", path, str(error))
 
-def _sealed(stored: Stored) -> bytes:
+    def _read(self, path: Path) -> Stored:
+        """Raises Damaged, OSError."""
+        content = path.read_bytes()
+        return _parsed(_unsealed(content) if content.startswith(PLAIN) else self._seal.open(content))
+
+
+def _text(stored: Stored) -> bytes:
     resources = _RESOURCES.dump_json(stored.resources, by_alias=True)
-    text = b'%s,"resources":%s}' % (json.dumps(_head(stored)).encode()[:-1], resources)
-    return text + b"\nsha256 " + hashlib.sha256(text).hexdigest().encode() + b"\n"
+    return b'%s,"resources":%s}' % (json.dumps(_head(stored)).encode()[:-1], resources)
 
 
 def _head(stored: Stored) -> dict[str, Any]:
@@ -103,13 +121,18 @@ def _head(stored: Stored) -> dict[str, Any]:
     }
 
 
-def _read(path: Path) -> Stored:
-    """Raises Damaged, OSError."""
-    text, _, seal = path.read_bytes().partition(b"\n")
+def _unsealed(content: bytes) -> bytes:
+    """The text of a release that did not encrypt. Raises Damaged."""
+    text, _, seal = content.partition(b"\n")
     if not seal.endswith(b"\n"):
         raise Damaged("it is cut off: its end with the checksum is missing")
     if seal != b"sha256 " + hashlib.sha256(text).hexdigest().encode() + b"\n":
         raise Damaged("its checksum does not match its content: some of it was altered")
+    return text
+
+
+def _parsed(text: bytes) -> Stored:
+    """Raises Damaged."""
     plain = json.loads(text)
     try:
         resources = _RESOURCES.validate_python(plain["resources"])

@@ -7,7 +7,6 @@ twice. Both ends use this module.
 
 import hashlib
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -121,26 +120,6 @@ def verify(
             raise Untrusted(f"the request was signed for another {_NAMES[name]}")
     _check_times(claims, now())
     return claims
-
-
-class SeenTokens:
-    """Remembers the ids of verified requests, in memory, for as long as they could be used again."""
-
-    def __init__(self, now: Clock = time.time) -> None:
-        self._now = now
-        self._seen: dict[str, float] = {}
-        self._lock = threading.Lock()
-
-    def is_replay(self, claims: Claims) -> bool:
-        """Whether this request was seen before; it has been after this call."""
-        with self._lock:
-            now = self._now()
-            for jti in [jti for jti, until in self._seen.items() if until < now]:
-                del self._seen[jti]
-            if claims.jti in self._seen:
-                return True
-            self._seen[claims.jti] = claims.exp + CLOCK_SKEW_SECONDS
-            return False
 
 
 _NAMES = {"iss": "sender", "aud": "receiver", "htm": "method", "htu": "path", "bsh": "body"}

@@ -34,6 +34,8 @@ THREADS = 4
 MOST_WAITING = 500
 """Agents whose signature is being checked. More come back by themselves, at moments of their own."""
 CHECK_SECONDS = 10.0
+TRANSPORT = "gatewright.transport"
+"""In the scope: the connection, for when it has to be given up with what was not taken."""
 RESTARTS = "the console's link process is stopping"
 
 T = TypeVar("T")
@@ -127,14 +129,16 @@ class _Held(Response):
                 await send(_START)
                 await self._wakes.tell_opened(stream)
                 log.info("stream=open %s streams=%d", names, len(self._streams))
-                reason = await self._run(receive, send)
+                reason = await self._run(scope, receive, send)
         except Full as full:
             log.warning("refused=stream status=503 %s reason=%r", names, str(full))
             await _refusal(Refused(503, str(full)))(scope, receive, send)
             return
         log.info("stream=closed %s reason=%r", names, reason)
 
-    async def _run(self, receive: Receive, send: Send) -> str:
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> str:
+        """Why it ended."""
+
         async def write(chunk: bytes) -> None:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
@@ -146,17 +150,14 @@ class _Held(Response):
                 return "the agent went away"
             reason = sending.result()
         except TimeoutError:
-            # Raised, it has uvicorn close the connection, on which nothing more can be sent.
-            raise SlowReader(f"{self._stream.replica_id} takes nothing") from None
+            scope[TRANSPORT].abort()
+            await gone
+            return "the agent takes nothing"
         finally:
             sending.cancel()
             gone.cancel()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return reason
-
-
-class SlowReader(Exception):
-    """An agent that does not take what it is sent."""
 
 
 _START: Message = {

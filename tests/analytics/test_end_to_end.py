@@ -9,10 +9,11 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from analytics import queries
-from apis import deploy
 from apis.models import ApiInstance, PolicyBinding
 from gateways.models import Gateway
 from tests.gateways.agent_process import AgentProcess
+from tests.gateways.link_process import LinkProcess
+from tests.gateways.pushing import push
 from tests.gateways.test_connected import add_api, answers
 from tests.traffic.gateway import wait_until
 from tests.traffic.upstream import echo
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.envoy, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def agent(tmp_path: Path, live_server: LiveServer) -> Iterator[AgentProcess]:
+def agent(tmp_path: Path, live_server: LiveServer, link: LinkProcess) -> Iterator[AgentProcess]:
     agent = AgentProcess(tmp_path, live_server.url).register()
     try:
         yield agent.start()
@@ -34,7 +35,7 @@ def api(agent: AgentProcess) -> Iterator[ApiInstance]:
     """Deployed, and called once."""
     with echo() as upstream:
         api = add_api(agent.gateway, upstream)
-        deploy.push(agent.gateway.pk)
+        push(agent.gateway.pk)
         wait_until(lambda: answers(api))
         yield api
 
@@ -68,7 +69,7 @@ def test_each_request_is_counted_once_though_the_agent_is_killed(
 def test_what_a_policy_refuses_is_a_violation(agent: AgentProcess, api: ApiInstance) -> None:
     PolicyBinding.objects.create(api=api, policy="ip-blocklist", config={"ips": ["127.0.0.0/8"]}, order=1)
     Gateway.objects.filter(pk=agent.gateway.pk).update(generation=agent.gateway.generation + 1)
-    deploy.push(agent.gateway.pk)
+    push(agent.gateway.pk)
 
     send(api, 3)
     wait_until(lambda: queries.summary(api.pk, 60).violations >= 3, 20)

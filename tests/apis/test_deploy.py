@@ -1,17 +1,15 @@
 """From a saved change to the replica: what is pushed, how often, and what is told of it."""
 
-import json
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from kombu import pools
 
 from apis import change, deploy, snapshot, status
@@ -19,86 +17,30 @@ from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
 from apis.models import ApiInstance
 from console.celery import app
 from console.models import User
-from gateways.agent import protocol
+from gateways import outbox
 from gateways.agent import resources as r
-from gateways.agent.verdict import MOST_CHARACTERS
-from gateways.models import Ack, Gateway, Replica, ResourceStatus
+from gateways.models import Deployment, Gateway
 from tests.apis.snapshots import resources_of
 from tests.factories import make_api, make_user
+from tests.gateways.heard import Heard, listening
+from tests.gateways.pushing import push
 from tests.gateways.replica import SigningReplica
-from tests.traffic.upstream import serving
 
 LIMITS = {"rateLimits": [{"maximumRequests": 3, "timePeriodInMilliseconds": 60000}]}
 
 
-class Agent(ThreadingHTTPServer):
-    """Takes snapshots at a control URL as an agent does, applies nothing, and says it did."""
-
-    def __init__(self, replica: SigningReplica) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.replica = replica
-        self.snapshots: list[r.Snapshot] = []
-        self.refused: list[str] = []
-        """Reasons, each of one more API that it says it refused."""
-        self.failure = ""
-        self.hold = threading.Event()
-        self.hold.set()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Agent
-
-    def do_PUT(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        found = r.Snapshot.model_validate_json(body)
-        self.server.snapshots.append(found)
-        self.server.hold.wait(10)
-        told = [
-            protocol.ResourceAck(
-                namespace=one.metadata.namespace,
-                name=one.metadata.name,
-                state="applied",
-                running_generation=found.generation,
-            )
-            for one in found.resources
-            if one.kind == "ApiInstance"
-        ] + [
-            protocol.ResourceAck(namespace="n" * 36, name=f"apii-{number}", state="refused", reason=reason)
-            for number, reason in enumerate(self.server.refused)
-        ]
-        ack = protocol.Ack(
-            replica=self.server.replica.id,
-            generation=found.generation,
-            digest=found.digest,
-            applied=True,
-            at=datetime.now(UTC),
-            resources=tuple(told),
-        )
-        failure = self.server.failure
-        answer = (
-            json.dumps({"message": failure}) if failure else ack.model_dump_json(by_alias=True)
-        ).encode()
-        self.send_response(500 if failure else 200)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        with suppress(ConnectionError):
-            self.wfile.write(answer)
-
-    def log_message(self, *_: Any) -> None:
-        """Silence."""
+@pytest.fixture
+def replica() -> SigningReplica:
+    """Live, with a stream."""
+    replica = SigningReplica()
+    replica.heartbeat(stream=True)
+    return replica
 
 
 @pytest.fixture
-def agent() -> Iterator[Agent]:
-    server = Agent(SigningReplica())
-    with serving(server):
-        server.replica.heartbeat(control_url=server.url)
-        yield server
-        server.hold.set()
+def heard(replica: SigningReplica) -> Iterator[Heard]:
+    with listening(replica.gateway) as heard:
+        yield heard
 
 
 def deployed(gateway: Gateway, actor: User, name: str = "Orders", **fields: Any) -> ApiInstance:
@@ -112,143 +54,147 @@ def deployed(gateway: Gateway, actor: User, name: str = "Orders", **fields: Any)
     )
 
 
+def answer(replica: SigningReplica, api: ApiInstance, generation: int) -> None:
+    applied = {"name": api.resource_name, "state": "applied", "runningGeneration": generation}
+    replica.ack(generation, {"namespace": str(api.environment_id), **applied})
+
+
 @pytest.mark.django_db
 class TestPush:
-    def test_a_saved_api_is_pushed_and_acknowledged(self, agent: Agent) -> None:
-        api = deployed(agent.replica.gateway, make_user())
+    def test_a_saved_api_is_sent_and_active_once_it_is_acknowledged(
+        self, replica: SigningReplica, heard: Heard
+    ) -> None:
+        api = deployed(replica.gateway, make_user())
 
-        assert deploy.push(agent.replica.gateway.pk) == 1
+        assert deploy.push(replica.gateway.pk) is None
 
-        [taken] = agent.snapshots
+        taken = heard.newest()
+        assert heard.calls() == 1
         assert taken.digest == r.digest(taken.resources)
+        assert status.status_of(api).state == "Applying"
+        answer(replica, api, taken.generation)
         assert status.status_of(api).state == "Active"
 
-    def test_a_push_repeated_does_nothing(self, agent: Agent) -> None:
-        deployed(agent.replica.gateway, make_user())
-
-        assert [deploy.push(agent.replica.gateway.pk) for _ in range(3)] == [1, 0, 0]
-
-        assert len(agent.snapshots) == 1
-
-    @pytest.mark.parametrize("host", ["\u00e9\u00df..x", "a" * 64])
-    def test_a_replica_at_an_impossible_address_does_not_hold_up_its_neighbour(
-        self, agent: Agent, host: str
+    def test_what_lies_in_valkey_shows_no_secret_and_only_this_gateway_can_be_sent_it(
+        self, replica: SigningReplica, heard: Heard
     ) -> None:
-        gateway = agent.replica.gateway
-        lost = SigningReplica(agent.replica.keys, gateway)
-        lost.heartbeat(control_url=f"http://{host}:1")
-        deployed(gateway, make_user())
+        actor = make_user()
+        api = deployed(replica.gateway, actor)
+        login = {"username": "ann", "password": "hunter-2-hunter"}
+        change.apply_policy(actor, api, "http-basic-authentication", login)
 
-        deploy.push(gateway.pk)
+        deploy.push(replica.gateway.pk)
 
-        reached = Replica.objects.values_list("pk", "is_reachable").order_by("is_reachable")
-        assert [(str(pk), is_reachable) for pk, is_reachable in reached] == [
-            (lost.id, False),
-            (agent.replica.id, True),
-        ]
-        assert Replica.objects.get(pk=agent.replica.id).generation == 1
+        assert b"hunter-2" not in heard.sealed()
+        assert b"hunter-2" in heard.newest().model_dump_json().encode()
+        assert outbox.opened(SigningReplica().gateway.pk, heard.sealed()) is None
+        assert outbox.opened(replica.gateway.pk, heard.sealed()[:-1]) is None
 
-    def test_an_answer_about_a_thousand_refused_apis_is_kept(self, agent: Agent) -> None:
-        deployed(agent.replica.gateway, make_user())
-        agent.refused = ["\u00e9" * MOST_CHARACTERS] * 1000
+    def test_a_push_repeated_does_nothing(self, replica: SigningReplica, heard: Heard) -> None:
+        deployed(replica.gateway, make_user())
 
-        deploy.push(agent.replica.gateway.pk)
+        for _ in range(3):
+            deploy.push(replica.gateway.pk)
 
-        assert Replica.objects.get().generation == 1
-        assert ResourceStatus.objects.filter(reason=agent.refused[0]).count() == 1000
+        assert heard.calls() == 1
 
-    def test_an_answer_without_an_end_is_a_push_that_failed(
-        self, agent: Agent, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        deployed(agent.replica.gateway, make_user())
-        agent.refused = ["x" * protocol.ACK_LIMIT]
-
-        deploy.push(agent.replica.gateway.pk)
-
-        assert not Ack.objects.exists()
-        assert not Replica.objects.get().is_reachable
-        assert "generation=1 acked=false reason='its answer is larger than 4 MB'" in caplog.text
-
-    def test_an_answer_that_cannot_be_kept_does_not_hold_up_a_neighbours(
-        self, agent: Agent, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        deployed(agent.replica.gateway, make_user())
-        agent.refused = ["a\0b"]
-
-        assert deploy.push(agent.replica.gateway.pk) == 1
-
-        assert not Ack.objects.exists()
-        assert "acked=false reason='what answered is not a replica of Gatewright'" in caplog.text
-
-    def test_a_long_reason_is_not_logged_whole(self, agent: Agent, caplog: pytest.LogCaptureFixture) -> None:
-        deployed(agent.replica.gateway, make_user())
-        agent.failure = "x" * 10_000
-
-        deploy.push(agent.replica.gateway.pk)
-
-        [line] = [line for line in caplog.messages if "acked=false" in line]
-        assert "reason='answered 500: xxx" in line
-        assert len(line) < 1000
-
-    def test_ten_quick_saves_make_one_push(self, agent: Agent) -> None:
+    def test_ten_quick_saves_make_one_push(self, replica: SigningReplica, heard: Heard) -> None:
         actor = make_user()
         for number in range(10):
-            deployed(agent.replica.gateway, actor, f"Api{number}")
+            deployed(replica.gateway, actor, f"Api{number}")
 
-        made = [deploy.push(agent.replica.gateway.pk) for _ in range(10)]
+        for _ in range(10):
+            deploy.push(replica.gateway.pk)
 
-        assert sum(made) == 1
-        assert agent.snapshots[0].generation == 10
+        assert heard.calls() == 1
+        assert heard.newest().generation == 10
 
-    def test_a_replica_that_came_later_is_behind_and_gets_it(self, agent: Agent) -> None:
-        gateway = agent.replica.gateway
-        deployed(gateway, make_user())
-        Replica.objects.update(control_url="")
+    def test_a_row_of_saves_after_a_push_makes_one_more_and_nobody_waits_in_a_worker(
+        self, replica: SigningReplica, heard: Heard
+    ) -> None:
+        gateway, actor = replica.gateway, make_user()
+        deployed(gateway, actor)
         deploy.push(gateway.pk)
-        assert deploy.behind() == []
+        for number in range(5):
+            deployed(gateway, actor, f"Api{number}")
+        before, now = heard.calls(), timezone.now()
+        # A push that the future ends, and changes that come until then: no machine is too slow for that.
+        Gateway.objects.update(updated_at=now + timedelta(minutes=1))
+        Deployment.objects.update(pushed_at=now - timedelta(seconds=1))
 
-        Replica.objects.update(control_url=agent.url, is_reachable=True)
+        pause = deploy.push(gateway.pk)
+        put_off = heard.calls()
+        Gateway.objects.update(updated_at=now - timedelta(seconds=1))
+        push(gateway.pk)
 
-        assert deploy.behind() == [gateway.pk]
-        assert deploy.push(gateway.pk) == 1
-        assert deploy.behind() == []
+        assert pause == deploy.QUIET
+        assert (before, put_off, heard.calls()) == (1, 0, 1)
+        assert heard.newest().generation == 6
+
+    def test_a_push_of_a_clock_that_is_ahead_holds_nothing_up(
+        self, replica: SigningReplica, heard: Heard
+    ) -> None:
+        gateway, actor = replica.gateway, make_user()
+        deployed(gateway, actor)
+        deploy.push(gateway.pk)
+        Deployment.objects.update(pushed_at=timezone.now() + timedelta(minutes=1))
+        deployed(gateway, actor, "Cats")
+
+        assert deploy.push(gateway.pk) is None
+
+        assert heard.calls() == 2
+
+    def test_a_large_snapshot_is_announced_and_lies_nowhere(
+        self, replica: SigningReplica, heard: Heard, settings: Any
+    ) -> None:
+        settings.STREAM_MAX_BYTES = 100
+        deployed(replica.gateway, make_user())
+
+        deploy.push(replica.gateway.pk)
+
+        assert heard.calls() == 1
+        assert heard.valkey.get(outbox.key(replica.gateway.pk)) is None
 
     def test_a_gateway_that_is_gone_is_no_error(self) -> None:
-        assert deploy.push("00000000-0000-0000-0000-000000000000") == 0
+        assert deploy.push("00000000-0000-0000-0000-000000000000") is None
 
-    def test_an_undeployed_api_leaves_the_snapshot(self, agent: Agent) -> None:
+    def test_an_undeployed_api_leaves_the_snapshot(self, replica: SigningReplica, heard: Heard) -> None:
         actor = make_user()
-        api = deployed(agent.replica.gateway, actor)
-        deploy.push(agent.replica.gateway.pk)
+        api = deployed(replica.gateway, actor)
+        push(replica.gateway.pk)
+        answer(replica, api, 1)
 
         change.undeploy_api(actor, api)
-        deploy.push(agent.replica.gateway.pk)
+        push(replica.gateway.pk)
+        replica.ack(2)
 
-        assert agent.snapshots[-1].resources == ()
+        assert heard.newest().resources == ()
         assert status.status_of(api).state == "Not deployed"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_save_during_a_push_is_pushed_by_the_one_who_pushes(agent: Agent) -> None:
-    gateway, actor = agent.replica.gateway, make_user()
-    deployed(gateway, actor)
-    agent.hold.clear()
-    made: list[int] = []
+def test_a_save_during_a_push_is_left_to_the_one_who_pushes() -> None:
+    gateway = SigningReplica().gateway
+    deployed(gateway, make_user())
+    is_locked, is_over = threading.Event(), threading.Event()
 
     def worker() -> None:
-        made.append(deploy.push(gateway.pk))
+        with deploy._alone(gateway):
+            is_locked.set()
+            is_over.wait(20)
         connections.close_all()
 
     first = threading.Thread(target=worker)
     first.start()
-    _until(lambda: len(agent.snapshots) == 1)
-    deployed(gateway, actor, "Cats")
-    assert deploy.push(gateway.pk) == 0
-    agent.hold.set()
-    first.join(20)
+    is_locked.wait(20)
+    with listening(gateway) as heard:
+        left = deploy.push(gateway.pk), heard.calls()
+        is_over.set()
+        first.join(20)
+        deploy.push(gateway.pk)
 
-    assert made == [2]
-    assert [one.generation for one in agent.snapshots] == [1, 2]
+        assert left == (None, 0)
+        assert heard.calls() == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -366,13 +312,3 @@ def _use_broker(url: str) -> None:
     app.conf.broker_url = app.conf.broker_write_url = url
     pools.reset()
     app._pool = app.amqp._producer_pool = None
-
-
-def _until(is_so: Any, seconds: float = 10) -> None:
-    """Wait for a condition, looking again whenever the other threads had a turn."""
-    done = threading.Event()
-    for _ in range(int(seconds / 0.02)):
-        if is_so():
-            return
-        done.wait(0.02)
-    raise AssertionError("it did not come about")

@@ -76,7 +76,7 @@ class Console:
 
     def is_pushed_by_worker(self, generation: int) -> bool:
         log = (self.stack.home / "logs" / "worker.log").read_text()
-        return re.search(rf"pushed gateway=\S+ generation={generation} .*applied=1", log) is not None
+        return re.search(rf"pushed gateway=\S+ generation={generation} .*streams=1", log) is not None
 
     def status(self) -> str:
         return str(self.rest.get(f"{self.rest.apis}/{self.api}")["status"])

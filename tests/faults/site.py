@@ -18,7 +18,7 @@ from pytest_django.live_server_helper import LiveServer
 from pytest_django.plugin import DjangoDbBlocker
 
 from analytics.models import LogOffset, TrafficWindow
-from apis import deploy, status
+from apis import status
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
 from gateways.agent.admin import Admin
 from gateways.agent.logfiles import LogFiles
@@ -26,7 +26,9 @@ from gateways.models import Gateway, Replica, ResourceStatus
 from tests.factories import make_api
 from tests.faults.load import Load
 from tests.faults.wire import Wire
+from tests.gateways import link_process
 from tests.gateways.agent_process import AgentProcess
+from tests.gateways.pushing import push
 from tests.traffic.gateway import free_port, wait_until
 from tests.traffic.upstream import Echo, EchoServer, echo
 
@@ -94,7 +96,7 @@ class Site:
 
     def deploy(self, *apis: ApiInstance) -> None:
         self.change(*(apis or [self.api]))
-        deploy.push(self.gateway.pk)
+        push(self.gateway.pk)
 
     def is_applied(self, api: ApiInstance) -> bool:
         return self.state_of(api) == "applied"
@@ -175,13 +177,14 @@ class Noting(Echo):
 @contextmanager
 def running(folder: Path, state: Path | None = None) -> Iterator[Site]:
     """Within `database`. The gateway keeps its state in `state`, in `folder` when none is given."""
-    with override_settings(HEARTBEAT_SECONDS=1), echo() as upstream:
+    with override_settings(HEARTBEAT_SECONDS=1), echo() as upstream, link_process.running(folder) as link:
         upstream.seen, upstream.RequestHandlerClass = [], Noting  # type: ignore[attr-defined]
-        console = LiveServer("127.0.0.1")
+        console, streams = LiveServer("127.0.0.1"), Wire(link.port)
         site = None
         try:
-            site = Site(folder, Wire(console.thread.port), upstream, state)
-            yield site
+            with override_settings(LINK_URL=streams.url):
+                site = Site(folder, Wire(console.thread.port, beside=streams), upstream, state)
+                yield site
         finally:
             if site:
                 site.agent.end()

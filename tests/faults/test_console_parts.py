@@ -8,10 +8,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from apis import deploy
 from console.stack.waiting import wait_for
 from tests.faults.console import Console
 from tests.faults.steady import SteadyCalls
@@ -80,18 +82,22 @@ def is_pushed(console: Console, generation: int) -> bool:
 
 
 @pytest.mark.usefixtures("second_worker")
-def test_twenty_quick_saves_before_two_workers_make_one_or_two_pushes(console: Console) -> None:
-    before = console.generation
+def test_twenty_quick_saves_before_two_workers_make_few_pushes(console: Console) -> None:
+    """Two, where all come within the pause that a push is followed by."""
+    before, began = console.generation, time.monotonic()
 
     with SteadyCalls(console.url) as calls:
         with console.frozen("gateway"):
             for number in range(20):
                 assert console.save(f"quick-{number}").is_success
+        pauses = (time.monotonic() - began) / deploy.QUIET.total_seconds()
         console.wait_for_version("quick-19")
         wait_for(lambda: console.acks(before + 20) == 1, 20, "the answer")
 
     assert console.generation == before + 20
-    assert console.query(f"select count(*) from gateways_deployment where generation > {before}") <= 2
+    assert (
+        console.query(f"select count(*) from gateways_deployment where generation > {before}") <= 2 + pauses
+    )
     console.account(calls)
 
 

@@ -10,12 +10,13 @@ import pytest
 from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
-from apis import deploy
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
 from console.models import User
 from gateways.models import Replica
 from tests.factories import make_api, make_role, make_user
 from tests.gateways.agent_process import AgentProcess
+from tests.gateways.link_process import LinkProcess
+from tests.gateways.pushing import push
 from tests.traffic.gateway import free_port, wait_until
 from tests.traffic.upstream import echo
 
@@ -23,7 +24,9 @@ pytestmark = [pytest.mark.envoy, pytest.mark.faults, pytest.mark.django_db(trans
 
 
 @pytest.fixture
-def agent(tmp_path: Path, live_server: LiveServer, settings: object) -> Iterator[AgentProcess]:
+def agent(
+    tmp_path: Path, live_server: LiveServer, link: LinkProcess, settings: object
+) -> Iterator[AgentProcess]:
     settings.HEARTBEAT_SECONDS = 1  # type: ignore[attr-defined]
     agent = AgentProcess(tmp_path, live_server.url).register().start()
     try:
@@ -35,7 +38,7 @@ def agent(tmp_path: Path, live_server: LiveServer, settings: object) -> Iterator
 def test_killed_envoy_serves_again_and_the_console_knows(agent: AgentProcess, client: Client) -> None:
     with echo() as upstream:
         api = orders(agent, upstream.url)
-        deploy.push(agent.gateway.pk)
+        push(agent.gateway.pk)
         wait_until(lambda: is_served(api), 30)
 
         for times in (1, 2):

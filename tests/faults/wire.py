@@ -10,10 +10,14 @@ Address = int | Path
 
 
 class Wire:
-    """Passes connections on to `target`; cut, it refuses them and drops those it has."""
+    """Passes connections on to `target`; cut, it refuses them and drops those it has.
 
-    def __init__(self, target: Address, listen: Address = 0) -> None:
+    What is done to it is done to the one `beside` it.
+    """
+
+    def __init__(self, target: Address, listen: Address = 0, beside: "Wire | None" = None) -> None:
         self._target = target
+        self._beside = beside
         self._open: set[socket.socket] = set()
         self._listener = _listening(listen)
         self._address = self._listener.getsockname()[1] if listen == 0 else listen
@@ -32,6 +36,8 @@ class Wire:
         for one in (self._listener, *self._open):
             _close(one)
         self._open.clear()
+        if self._beside:
+            self._beside.cut()
 
     def hang(self) -> None:
         """Take connections from now on and let nothing through; `held` counts them."""
@@ -47,6 +53,8 @@ class Wire:
         self.cut()
         self._listener = _listening(self._address)
         self._accept()
+        if self._beside:
+            self._beside.mend()
 
     def _accept(self) -> None:
         threading.Thread(target=self._take, args=(self._listener,), daemon=True).start()

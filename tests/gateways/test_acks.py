@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from gateways.agent.verdict import MOST_CHARACTERS
 from gateways.models import Ack, Gateway, Replica, ResourceStatus
 from tests.gateways.replica import SigningReplica
 
@@ -38,7 +39,7 @@ def test_ack_is_kept_with_a_status_per_resource(replica: SigningReplica) -> None
 
 def test_since_stays_while_the_state_does(replica: SigningReplica) -> None:
     earlier = timezone.now() - timedelta(minutes=5)
-    replica.ack(4, resource("a"), at=earlier.isoformat())
+    replica.ack(4, resource("a", runningGeneration=4), at=earlier.isoformat())
 
     replica.ack(5, resource("a"))
 
@@ -49,7 +50,7 @@ def test_since_stays_while_the_state_does(replica: SigningReplica) -> None:
 def test_late_answer_about_an_older_snapshot_changes_no_status(replica: SigningReplica) -> None:
     replica.ack(5, resource("a"))
 
-    replica.ack(4, resource("a", state="refused"))
+    replica.ack(4, resource("a", state="refused", runningGeneration=4))
 
     assert ResourceStatus.objects.get().state == "applied"
     assert Replica.objects.get().generation == 5
@@ -67,11 +68,27 @@ def test_answer_that_was_held_up_does_not_undo_a_later_one(replica: SigningRepli
 
 
 def test_resource_that_is_gone_has_no_status(replica: SigningReplica) -> None:
-    replica.ack(4, resource("a"), resource("b"))
+    replica.ack(4, resource("a", runningGeneration=4), resource("b", runningGeneration=4))
 
     replica.ack(5, resource("b"))
 
     assert ResourceStatus.objects.get().name == "b"
+
+
+def test_an_answer_about_a_thousand_refused_apis_is_kept(replica: SigningReplica) -> None:
+    reason = "\u00e9" * MOST_CHARACTERS
+    refused = [resource(f"api-{number}", state="refused", reason=reason) for number in range(1000)]
+
+    assert replica.ack(5, *refused).status_code == 200
+
+    assert ResourceStatus.objects.filter(reason=reason).count() == 1000
+
+
+def test_nothing_runs_a_later_generation_than_the_one_answered(replica: SigningReplica) -> None:
+    answer = replica.ack(5, resource("a", runningGeneration=6))
+
+    assert answer.status_code == 400
+    assert not Ack.objects.exists()
 
 
 def test_ack_of_a_generation_that_was_never_sent_is_refused(replica: SigningReplica) -> None:

@@ -66,7 +66,16 @@ def test_body_over_the_limit_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"generation": -1}, {"digest": "x" * 65}, {"unknown": 1}, {"digest": "\0"}]
+    "fields",
+    [
+        {"generation": -1},
+        {"generation": 2**53 + 1},
+        {"digest": "x" * 65},
+        {"digest": "\0"},
+        {"unknown": 1},
+        {"shed": {"disk": 2**63}},
+        {"warnings": ["x" * 1001]},
+    ],
 )
 def test_malformed_heartbeat_is_refused_by_field(fields: dict[str, object]) -> None:
     answer = SigningReplica().heartbeat(**fields)
@@ -77,7 +86,18 @@ def test_malformed_heartbeat_is_refused_by_field(fields: dict[str, object]) -> N
 
 @pytest.mark.parametrize(
     "url",
-    ["http://inside/secrets?", "http://inside/#", "http://user:word@inside", "ftp://inside", "http://a b"],
+    [
+        "http://inside/secrets?",
+        "http://inside/#",
+        "http://user:word@inside",
+        "ftp://inside",
+        "http://a b",
+        "http://",
+        "http://a:99999",
+        f"http://{'a' * 64}",
+        "http://-a",
+        "http://\u00e9\u00df..x",
+    ],
 )
 def test_a_control_url_says_host_port_and_prefix_alone(url: str) -> None:
     replica = SigningReplica()

@@ -9,12 +9,15 @@ import httpx
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
-from apis import deploy, snapshot
+from apis import snapshot
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
-from gateways import console_key
-from gateways.models import Ack, Gateway, Replica, ResourceStatus
+from gateways import outbox
+from gateways.agent import trust
+from gateways.models import Ack, ConsoleKey, Gateway, Replica, ResourceStatus
 from tests.factories import make_api
 from tests.gateways.agent_process import AgentProcess, run
+from tests.gateways.link_process import LinkProcess
+from tests.gateways.pushing import push
 from tests.traffic.gateway import free_port, wait_until
 from tests.traffic.upstream import EchoServer, echo
 
@@ -22,7 +25,9 @@ pytestmark = [pytest.mark.envoy, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def agent(tmp_path: Path, live_server: LiveServer, settings: object) -> Iterator[AgentProcess]:
+def agent(
+    tmp_path: Path, live_server: LiveServer, link: LinkProcess, settings: object
+) -> Iterator[AgentProcess]:
     settings.HEARTBEAT_SECONDS = 1  # type: ignore[attr-defined]
     agent = AgentProcess(tmp_path, live_server.url).register()
     try:
@@ -63,67 +68,85 @@ def test_push_is_in_force_and_acknowledged(agent: AgentProcess, upstream: EchoSe
     agent.start()
     api = add_api(agent.gateway, upstream)
 
-    deploy.push(agent.gateway.pk)
+    push(agent.gateway.pk)
 
+    wait_until(lambda: state_of(api) == "applied")
     assert Ack.objects.get().applied
-    assert state_of(api) == "applied"
+    assert "stream=open" in agent.log
     wait_until(lambda: answers(api))
     assert Replica.objects.get().generation == agent.gateway.generation
 
 
-def test_replica_that_cannot_be_reached_pulls(agent: AgentProcess, upstream: EchoServer) -> None:
-    agent.start("--control-url", f"http://127.0.0.1:{free_port()}")
+def test_a_change_does_not_wait_for_a_heartbeat(
+    agent: AgentProcess, upstream: EchoServer, settings: object
+) -> None:
+    settings.HEARTBEAT_SECONDS = 60  # type: ignore[attr-defined]
+    agent.start()
+    wait_until(has_stream)
+    api = add_api(agent.gateway, upstream)
+    heard = Replica.objects.get().last_heartbeat_at
+
+    push(agent.gateway.pk)
+
+    wait_until(lambda: state_of(api) == "applied", 30)
+    wait_until(lambda: answers(api))
+    assert Replica.objects.get().last_heartbeat_at == heard
+
+
+def has_stream() -> bool:
+    return Replica.objects.filter(has_stream=True).exists()
+
+
+def test_without_a_link_process_a_replica_pulls_and_says_so_once(
+    agent: AgentProcess, upstream: EchoServer, settings: object
+) -> None:
+    settings.LINK_URL = ""  # type: ignore[attr-defined]
+    agent.start()
     api = add_api(agent.gateway, upstream)
 
-    deploy.push(agent.gateway.pk)
+    push(agent.gateway.pk)
 
-    assert not Replica.objects.get().is_reachable
     wait_until(lambda: state_of(api) == "applied", 20)
     wait_until(lambda: answers(api))
+    assert not Replica.objects.get().has_stream
+    assert agent.log.count("changes=with-heartbeats") == 1
+    assert "manage.py link" in agent.log
 
 
-def test_older_snapshot_is_refused(agent: AgentProcess, upstream: EchoServer) -> None:
+def test_older_snapshot_is_not_taken(agent: AgentProcess, upstream: EchoServer) -> None:
     agent.start()
     api = add_api(agent.gateway, upstream)
     older = snapshot.build(agent.gateway)
+    wait_until(has_stream)
     Gateway.objects.update(generation=7)
-    deploy.push(agent.gateway.pk)
+    push(agent.gateway.pk)
+    wait_until(lambda: Ack.objects.filter(deployment__generation=7).exists())
 
-    answer = put(agent.gateway, older.body)
+    outbox.send(agent.gateway, older)
 
-    assert answer.status_code == 409
-    assert "generation 1 is older than 7" in answer.json()["message"]
+    wait_until(lambda: "generation=1 running=7 taken=false" in agent.log)
     wait_until(lambda: answers(api))
 
 
-def put(gateway: Gateway, body: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
-    replica = Replica.objects.get()
-    if headers is None:
-        signer = console_key.signer()
-        headers = signer.headers(str(gateway.pk), "PUT", "/v1/snapshot", body, subject=str(replica.pk))
-    return httpx.put(f"{replica.control_url}/v1/snapshot", content=body, headers=headers, trust_env=False)
-
-
-def test_only_the_console_pushes_and_only_once(agent: AgentProcess, upstream: EchoServer) -> None:
+def test_what_another_key_signed_is_not_taken(agent: AgentProcess, upstream: EchoServer) -> None:
+    """Whoever can write to Valkey, and has its key too, still configures no gateway."""
     agent.start()
-    add_api(agent.gateway, upstream)
-    body = snapshot.build(agent.gateway).body
-    key, replica = console_key.signer(), Replica.objects.get()
-    signature = key.headers(str(agent.gateway.pk), "PUT", "/v1/snapshot", body, subject=str(replica.pk))
+    wait_until(has_stream)
+    before = ConsoleKey.objects.get()
+    pair = trust.key_pair()
+    ConsoleKey.objects.update(public_key=pair.public, private_key=pair.private)
 
-    unsigned = put(agent.gateway, body, {})
-    altered = put(agent.gateway, body + b" ", signature)
-    first = put(agent.gateway, body, signature)
-    replayed = put(agent.gateway, body, signature)
+    outbox.send(agent.gateway, snapshot.build(agent.gateway))
 
-    codes = [answer.status_code for answer in (unsigned, altered, first, replayed)]
-    assert codes == [401, 401, 200, 401]
+    wait_until(lambda: "refused=pushed-snapshot" in agent.log)
+    assert "does not match the key" in agent.log
+    before.save()
 
 
 def test_stopped_agent_says_goodbye(agent: AgentProcess, upstream: EchoServer) -> None:
     agent.start()
     api = add_api(agent.gateway, upstream)
-    deploy.push(agent.gateway.pk)
+    push(agent.gateway.pk)
     wait_until(lambda: answers(api))
 
     code = agent.stop()
@@ -136,7 +159,7 @@ def test_stopped_agent_says_goodbye(agent: AgentProcess, upstream: EchoServer) -
 def test_killed_agent_leaves_envoy_serving_and_adopts_it(agent: AgentProcess, upstream: EchoServer) -> None:
     agent.start()
     api = add_api(agent.gateway, upstream)
-    deploy.push(agent.gateway.pk)
+    push(agent.gateway.pk)
     wait_until(lambda: answers(api))
     envoy = agent.envoy_pid
 
@@ -153,7 +176,8 @@ def test_killed_agent_leaves_envoy_serving_and_adopts_it(agent: AgentProcess, up
 def test_replica_serves_with_the_console_away(agent: AgentProcess, upstream: EchoServer) -> None:
     agent.start()
     api = add_api(agent.gateway, upstream)
-    deploy.push(agent.gateway.pk)
+    push(agent.gateway.pk)
+    wait_until(lambda: answers(api))
     agent.stop()
 
     agent.move_console(f"http://127.0.0.1:{free_port()}")
@@ -167,7 +191,8 @@ def test_port_that_is_taken_is_refused_until_it_is_free(agent: AgentProcess, ups
     agent.start()
     with socket.create_server(("0.0.0.0", 0)) as holder:
         api = add_api(agent.gateway, upstream, holder.getsockname()[1])
-        deploy.push(agent.gateway.pk)
+        push(agent.gateway.pk)
+        wait_until(lambda: state_of(api) == "refused")
         refusal = ResourceStatus.objects.get()
 
     assert refusal.state == "refused"

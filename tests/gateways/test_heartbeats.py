@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from gateways import tasks
+from gateways import heartbeats, tasks
 from gateways.models import Gateway, Replica, SeenToken
 from tests.gateways.replica import SigningReplica
 
@@ -65,12 +65,30 @@ def test_restored_database_continues_after_the_replica() -> None:
     assert (answer["generation"], answer["pull"]) == (10, True)
 
 
-def test_replica_without_control_url_pulls_by_itself() -> None:
+@pytest.mark.parametrize("ahead", [heartbeats.MOST_AHEAD + 1, 2**53])
+def test_a_generation_that_was_never_sent_moves_nothing(ahead: int) -> None:
+    """One with 2**53 left no number for the next change: the gateway took none any more."""
     replica = SigningReplica()
+    Gateway.objects.update(generation=3)
+    claimed = min(3 + ahead, 2**53)
 
-    replica.heartbeat()
+    answer = replica.heartbeat(generation=claimed)
 
-    assert not Replica.objects.get().is_reachable
+    assert answer.status_code == 400
+    assert f"generation {claimed} was never this gateway's" in answer.json()["message"]
+    assert Gateway.objects.get().generation == 3
+    assert not Replica.objects.exists()
+
+
+def test_a_replica_has_a_stream_when_it_says_so_and_runs() -> None:
+    replica = SigningReplica()
+    said = []
+
+    for fields in ({}, {"stream": True}, {"stream": False}, {"stream": True, "state": "draining"}):
+        replica.heartbeat(**fields)
+        said.append(Replica.objects.get().has_stream)
+
+    assert said == [False, True, False, False]
 
 
 def test_old_replicas_and_used_ids_are_forgotten() -> None:

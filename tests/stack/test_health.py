@@ -16,19 +16,22 @@ from tests.factories import make_gateway
 
 pytestmark = pytest.mark.django_db
 
+UP = {"database": "up", "valkey": "up", "worker": "up", "link": "up"}
+
 
 @pytest.fixture
 def pulse() -> Iterator[None]:
     tasks.pulse()
+    cache.set(parts.LINK_PULSE_KEY, time.time())
     yield
-    cache.delete(parts.PULSE_KEY)
+    cache.delete_many([parts.PULSE_KEY, parts.LINK_PULSE_KEY])
 
 
 def test_every_part_up_answers_200(client: Client, pulse: None) -> None:
     answer = client.get("/healthz")
 
     assert answer.status_code == 200
-    assert answer.json() == {"status": "up", "parts": {"database": "up", "valkey": "up", "worker": "up"}}
+    assert answer.json() == {"status": "up", "parts": UP}
 
 
 def test_a_silent_worker_answers_503(client: Client, pulse: None) -> None:
@@ -37,7 +40,16 @@ def test_a_silent_worker_answers_503(client: Client, pulse: None) -> None:
     answer = client.get("/healthz")
 
     assert answer.status_code == 503
-    assert answer.json()["parts"] == {"database": "up", "valkey": "up", "worker": "silent for 60 s"}
+    assert answer.json()["parts"] == UP | {"worker": "silent for 60 s"}
+
+
+def test_without_a_process_for_streams_it_answers_503(client: Client, pulse: None) -> None:
+    cache.delete(parts.LINK_PULSE_KEY)
+
+    answer = client.get("/healthz")
+
+    assert answer.status_code == 503
+    assert answer.json()["parts"] == UP | {"link": "has not answered yet"}
 
 
 def test_the_local_gateway_is_a_part_where_one_runs(

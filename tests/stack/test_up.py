@@ -49,7 +49,7 @@ def test_every_part_is_healthy(stack: Stack) -> None:
 
     assert health == {
         "status": "up",
-        "parts": {"database": "up", "valkey": "up", "worker": "up", "gateway": "up"},
+        "parts": {"database": "up", "valkey": "up", "worker": "up", "link": "up", "gateway": "up"},
     }
 
 

@@ -321,3 +321,4 @@ def test_files_are_the_owners_alone(gateway: Gateway) -> None:
     files = [state / "snapshot.json", state / "snapshot.previous.json", *state.glob("envoy/*.json")]
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert not list(state.rglob("candidate.json"))
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in (state, state / "envoy")} == {0o700}

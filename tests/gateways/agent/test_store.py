@@ -1,5 +1,6 @@
 """What a replica finds again after a restart, and what it makes of a damaged file."""
 
+import hashlib
 import logging
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from gateways.agent.resources import digest
 from gateways.agent.sources import load_text
-from gateways.agent.store import Store, Stored
+from gateways.agent.store import Store, Stored, _text
 
 API = """
 apiVersion: gateway.mulesoft.com/v1alpha1
@@ -92,6 +93,45 @@ def test_a_damaged_one_never_replaces_the_one_before(tmp_path: Path) -> None:
     flip(tmp_path / "snapshot.json", 20)
 
     assert Store(tmp_path).load() == stored(1)
+
+
+def test_a_copied_file_says_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    saved(folder, stored(1), stored(2, orders=1))
+    copied = [folder / "snapshot.json", folder / "snapshot.previous.json", folder / "kept" / "1.json"]
+
+    assert not [path for path in copied if b"orders" in path.read_bytes()]
+    assert (folder / "state.key").stat().st_mode & 0o777 == 0o600
+    assert Store(folder).load() == stored(2, orders=1)
+
+
+def test_what_an_older_release_wrote_is_read_and_encrypted(tmp_path: Path) -> None:
+    text = _text(stored(4))
+    plain = text + b"\nsha256 " + hashlib.sha256(text).hexdigest().encode() + b"\n"
+    (tmp_path / "kept").mkdir()
+    paths = [tmp_path / "snapshot.json", tmp_path / "snapshot.previous.json", tmp_path / "kept" / "4.json"]
+    for path in paths:
+        path.write_bytes(plain)
+
+    assert Store(tmp_path).load() == stored(4)
+    assert not [path for path in paths if b"orders" in path.read_bytes()]
+    assert Store(tmp_path).load() == stored(4)
+    assert Store(tmp_path).load_kept(4) == stored(4).resources
+
+
+@pytest.mark.parametrize("key", [None, "", "zz", "ab" * 32])
+def test_a_lost_key_is_told_and_the_next_snapshot_gets_another(
+    tmp_path: Path, key: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = saved(tmp_path, stored(1))
+    path = tmp_path / "state.key"
+    path.unlink() if key is None else path.write_text(key)
+
+    assert store.load() is None
+    assert f"the key that it was encrypted with is gone: {path}" in caplog.text
+    Store(tmp_path).save(stored(2))
+    assert Store(tmp_path).load() == stored(2)
 
 
 def test_what_an_api_still_runs_on_is_kept(tmp_path: Path) -> None:
