@@ -14,6 +14,20 @@ import pytest
 
 HOME = Path(tempfile.mkdtemp(prefix="gatewright-tests-", dir="/tmp"))
 os.environ["GATEWRIGHT_HOME"] = str(HOME)
+os.environ["GATEWRIGHT_ALLOWED_HOSTS"] = "testserver"
+"""The host of Django's test client; loopback is always allowed."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the tests marked `long`, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--long"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,7 @@
 """`manage.py up` for tests: the whole of Gatewright, started as a person starts it."""
 
 import os
+import pwd
 import re
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -36,6 +38,11 @@ class Stack:
     """A free port for the APIs that a test adds."""
     username: str = "walker"
     password: str = PASSWORD
+    account: str | None = None
+    """Who starts it, where it is not whoever runs the tests."""
+    umask: int = -1
+    python: tuple[str, str] = (sys.executable, "")
+    """The interpreter, and its PYTHONPATH where it is not that of our virtual environment."""
     lines: list[str] = field(default_factory=list)
     process: "subprocess.Popen[str] | None" = None
     project: Path = PROJECT
@@ -61,15 +68,26 @@ class Stack:
             "GATEWRIGHT_HEARTBEAT_SECONDS": "1",
         }
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        return {**inherited, **ours}
+        packages = self.python[1]
+        return {**inherited, **ours, **({"PYTHONPATH": packages} if packages else {})}
+
+    @property
+    def _started_as(self) -> dict[str, Any]:
+        return {
+            "env": self.environment,
+            "cwd": "/",
+            "user": self.account,
+            "group": pwd.getpwnam(self.account).pw_gid if self.account else None,
+            "extra_groups": [] if self.account else None,
+            "umask": self.umask,
+        }
 
     def start(self, *options: str, until: str = "Ready") -> None:
         """Start `manage.py up` and wait until it prints a line that ends with `until`."""
         self.lines = []
         self.process = subprocess.Popen(
-            [sys.executable, self.project / "manage.py", "up", *options],
-            env=self.environment,
-            cwd="/",
+            [self.python[0], self.project / "manage.py", "up", *options],
+            **self._started_as,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -93,9 +111,8 @@ class Stack:
     def run(self, *options: str) -> int:
         """Run it to its end; its exit code."""
         done = subprocess.run(
-            [sys.executable, self.project / "manage.py", "up", *options],
-            env=self.environment,
-            cwd="/",
+            [self.python[0], self.project / "manage.py", "up", *options],
+            **self._started_as,
             capture_output=True,
             text=True,
             timeout=60,

@@ -16,15 +16,18 @@ SHARED = Path("/var/lib/gatewright")
 SOCKET_PATH_BYTES = 107
 DATABASE = "gatewright"
 VALKEY_SOCKET = "valkey.sock"
+CONSOLE_SOCKET = "console.sock"
 LONGEST_SOCKET_NAME = ".s.PGSQL.5432"
 
 
 def sockets(home: Path) -> Path:
     """The folder of the servers' Unix sockets: known from `home` alone, short enough for the kernel."""
-    folder = home / "servers" / "run"
-    if len(os.fsencode(folder / LONGEST_SOCKET_NAME)) <= SOCKET_PATH_BYTES:
-        return folder
-    return Path("/tmp", f"gatewright-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}")  # noqa: S108 private, see _private
+    return _short(home / "servers" / "run")
+
+
+def console_socket(home: Path) -> Path:
+    """Where the console's processes answer the front."""
+    return _short(home / "run") / CONSOLE_SOCKET
 
 
 def database_url(home: Path) -> str:
@@ -44,7 +47,7 @@ def prepare(home: Path, account: Account | None) -> Path:
         servers.unlink()
     if account and not servers.exists() and not account.may_use(home):
         servers.symlink_to(_shared(secrets.token_hex(8)))
-    if account and servers.exists() and servers.stat().st_uid != 0 and not account.may_use(servers):
+    if account and servers.exists() and servers.stat().st_uid != 0 and not account.may_use(servers.resolve()):
         raise Problem(
             f"{servers} belongs to {account.name}, who cannot reach it: "
             "start as that user, or set GATEWRIGHT_HOME to another folder."
@@ -54,11 +57,17 @@ def prepare(home: Path, account: Account | None) -> Path:
     return servers.resolve()
 
 
+def prepare_console(home: Path) -> Path:
+    """Make the folder of the console's socket, private to us; returns the socket."""
+    _private(console_socket(home).parent, None)
+    return console_socket(home)
+
+
 def clear(home: Path) -> None:
-    """Once the servers have stopped: take away a sockets' folder that is not inside `home`."""
-    folder = sockets(home)
-    if not folder.is_relative_to(home):
-        shutil.rmtree(folder, ignore_errors=True)
+    """Once everything has stopped: take away the sockets' folders that are not inside `home`."""
+    for folder in (sockets(home), console_socket(home).parent):
+        if not folder.is_relative_to(home):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def reachable(tree: Path, program: str, name: str, account: Account | None) -> Path:
@@ -77,6 +86,14 @@ def reachable(tree: Path, program: str, name: str, account: Account | None) -> P
         except OSError:
             shutil.rmtree(fresh)
     return copy
+
+
+def _short(folder: Path) -> Path:
+    """The folder, or one below /tmp when the paths of sockets in it would be too long."""
+    if len(os.fsencode(folder / LONGEST_SOCKET_NAME)) <= SOCKET_PATH_BYTES:
+        return folder
+    mark = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    return Path("/tmp", f"gatewright-{mark}")  # noqa: S108 private, see _private
 
 
 def _shared(name: str) -> Path:

@@ -30,9 +30,10 @@ def program(home: Path, servers: Path, account: Account | None, *, durable: bool
     if not data.exists():
         _make_cluster(tree, data, account)
     _check_version(data)
+    folder = str(places.sockets(home).resolve()).replace('"', '""')
     settings = {
         "listen_addresses": "",
-        "unix_socket_directories": f'"{places.sockets(home).resolve()}"',
+        "unix_socket_directories": f'"{folder}"',
         "unix_socket_permissions": "0700",
         "max_connections": "100",
         "log_min_messages": "warning" if durable else "fatal",

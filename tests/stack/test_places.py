@@ -1,6 +1,7 @@
 """Where the embedded servers are found."""
 
 import os
+import shutil
 import stat
 from pathlib import Path
 from urllib.parse import unquote
@@ -8,7 +9,7 @@ from urllib.parse import unquote
 import dj_database_url
 import pytest
 
-from console.stack import places
+from console.stack import account, places
 from console.stack.problem import Problem
 
 
@@ -45,3 +46,20 @@ def test_a_folder_of_somebody_else_is_not_used(tmp_path: Path) -> None:
 
     with pytest.raises(Problem, match="belongs to somebody else"):
         places._private(tmp_path / "servers", None)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts servers under another account")
+def test_the_next_start_finds_the_servers_of_a_state_folder_that_others_cannot_enter(tmp_path: Path) -> None:
+    home = tmp_path / "private"
+    home.mkdir(mode=0o700)
+    who = account.unprivileged(home / "servers")
+    assert who and not who.may_use(home)
+
+    first = places.prepare(home, who)
+    try:
+        again = places.prepare(home, account.unprivileged(home / "servers"))
+    finally:
+        shutil.rmtree(first)
+
+    assert again == first
+    assert first.is_relative_to(places.SHARED)
