@@ -2,8 +2,11 @@
 
 import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+YEAR_SECONDS = 365 * 24 * 3600
 
 
 def number(name: str, default: int) -> int:
@@ -27,6 +30,20 @@ def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
     """IP networks and addresses, separated by commas; none by default."""
     entries = (entry.strip() for entry in os.environ.get(name, "").split(","))
     return tuple(_network(name, entry) for entry in entries if entry)
+
+
+def hsts_seconds(console_url: str) -> int:
+    """For how long browsers are told to use HTTPS alone for the console's host.
+
+    That holds for every port of the host, those of APIs without TLS too. So by default it is said only by
+    a console that has the standard port of a host of its own.
+    """
+    given = os.environ.get("GATEWRIGHT_HSTS_SECONDS", "").strip()
+    if given:
+        return 0 if given == "0" else number("GATEWRIGHT_HSTS_SECONDS", 0)
+    url = urlsplit(console_url)
+    is_own_host = url.scheme == "https" and url.port in (None, 443) and url.hostname != "localhost"
+    return YEAR_SECONDS if is_own_host else 0
 
 
 def _network(name: str, text: str) -> IPv4Network | IPv6Network:

@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from console import database
+from console.front import health
 from gateways.models import Replica
 
 PULSE_KEY = "worker-pulse"
@@ -20,6 +21,8 @@ PULSE_SECONDS = 5
 """How often beat has a worker write the time; three missed and the workers count as down."""
 LOCAL_GATEWAY: Path = settings.HOME / "local-gateway" / "id"
 """Holds the id of the gateway that `manage.py up` runs; where it runs none, there is no such part."""
+FRONT: Path = settings.HOME / "front"
+"""The folder of the front that runs on this machine; elsewhere there is no such part."""
 REMEMBERED_SECONDS = 2
 NO_ANSWER = "does not answer"
 
@@ -67,6 +70,8 @@ def look() -> list[Part]:
     parts = [_part("database", "up" if has_database else NO_ANSWER), *_background()]
     if LOCAL_GATEWAY.exists():
         parts.append(_part("gateway", _gateway() if has_database else f"unknown: the database {NO_ANSWER}"))
+    if (FRONT / health.SOCKET).exists():
+        parts.append(_part("front", health.state(FRONT)))
     return parts
 
 

@@ -1,7 +1,8 @@
 """Tells every part of the console the client's own address and scheme, when trusted proxies stand before it.
 
 X-Forwarded-For is a list to which each proxy adds whom it heard from, after whatever the client itself
-wrote there. So it is read from the right, and only as long as who speaks is trusted.
+wrote there. So it is read from the right, and only as long as who speaks is trusted. Whoever comes through
+the Unix socket is the front: nobody else may open it, and it has no address.
 """
 
 from collections.abc import Callable
@@ -20,15 +21,17 @@ class ProxyMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        peer = _address(request.META.get("REMOTE_ADDR", ""))
-        if peer is not None and _is_trusted(peer):
-            request.META["REMOTE_ADDR"] = str(_client(peer, request.META.get("HTTP_X_FORWARDED_FOR", "")))
+        told = request.META.get("REMOTE_ADDR", "")
+        peer = _address(told)
+        if not told or (peer is not None and _is_trusted(peer)):
+            client = _client(peer, request.META.get("HTTP_X_FORWARDED_FOR", ""))
+            request.META["REMOTE_ADDR"] = str(client or "")
             if request.META.get("HTTP_X_FORWARDED_PROTO", "").strip().lower() == "https":
                 request.META["wsgi.url_scheme"] = "https"
         return self.get_response(request)
 
 
-def _client(peer: Address, forwarded: str) -> Address:
+def _client(peer: Address | None, forwarded: str) -> Address | None:
     """The first address from the right that is not trusted; where the list ends or makes no sense, the last
     one known.
     """

@@ -6,7 +6,7 @@ from pathlib import Path
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from console import environment, keys
+from console import environment, hosts, keys
 from console.stack import places
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -16,9 +16,12 @@ KEYS = keys.load(HOME)
 VERSION = "0.1.0"
 DEBUG = os.environ.get("GATEWRIGHT_DEBUG") == "1"
 SECRET_KEY = KEYS.secret_key
-ALLOWED_HOSTS = os.environ.get("GATEWRIGHT_ALLOWED_HOSTS", "*").split(",")
 CONSOLE_PORT = environment.port("GATEWRIGHT_CONSOLE_PORT", 8000)
-CONSOLE_URL = os.environ.get("GATEWRIGHT_CONSOLE_URL", f"http://localhost:{CONSOLE_PORT}").rstrip("/")
+_SCHEME = "https" if os.environ.get("GATEWRIGHT_TLS_CERT") else "http"
+CONSOLE_URL = os.environ.get("GATEWRIGHT_CONSOLE_URL", f"{_SCHEME}://localhost:{CONSOLE_PORT}").rstrip("/")
+ALLOWED_HOSTS = ["*"]
+CONSOLE_HOSTS = hosts.allowed(CONSOLE_URL)
+"""Which names in a request's Host are answered; see console/hosts.py, which asks in Django's stead."""
 LINK_URL = os.environ.get("GATEWRIGHT_LINK_URL", "").rstrip("/")
 """Where agents find /agent/v1/stream, if that path of CONSOLE_URL does not lead to `manage.py link`."""
 STREAM_MAX_BYTES = environment.number("GATEWRIGHT_STREAM_MAX_KB", 8192) * 1024
@@ -76,10 +79,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "console.hosts.HostMiddleware",
     "console.proxies.ProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.http.ConditionalGetMiddleware",
     "console.away.AwayMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -138,9 +143,10 @@ STATIC_ROOT = HOME / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "console.static_files.Storage"},
 }
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 UPLOAD_MAX_BYTES = 20 * 1024 * 1024
 """Of a file that a form sends; what stands before the console must let as much through, and a little more."""
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
@@ -150,6 +156,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONSOLE_URL.startswith("https://")
+SECURE_HSTS_SECONDS = environment.hsts_seconds(CONSOLE_URL)
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -235,7 +242,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"refusals": {"()": "console.logs.WithoutTraceback"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
     "loggers": {"httpx": {"level": "WARNING"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("GATEWRIGHT_LOG_LEVEL", "INFO")},
 }

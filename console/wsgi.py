@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+import django
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
+
+from console import static_files
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
@@ -46,5 +49,7 @@ def _settle() -> None:
     gc.freeze()
 
 
+django.setup()
+static_files.collect()
 application = drained(get_wsgi_application())
 _settle()

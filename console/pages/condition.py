@@ -62,6 +62,12 @@ WORDS = {
         PULL,
         "Start one: manage.py link. What stands before the console passes /agent/v1/stream on to it.",
     ),
+    "front": Words(
+        "Front",
+        "Takes every request first: reads it within limits, speaks HTTPS, compresses.",
+        "The console cannot be reached through it.",
+        "See front.log in the folder logs of the state folder, or what `python -m console.front` writes.",
+    ),
     "gateway": Words(
         "Local gateway",
         "The gateway that was started together with the console.",

@@ -5,10 +5,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.stack import variables
 from console.stack.programs import Program
 
 PROJECT = Path(__file__).resolve().parents[2]
-WEB, WORKERS, GATEWAY = 1, 2, 3
+WEB, FRONT, WORKERS, GATEWAY = 1, 2, 3, 4
 """Stages: the gateway stops first, so that it can say goodbye and deliver what it counted."""
 
 ROOT_WARNING = "You're running the worker with superuser privileges"
@@ -17,34 +18,49 @@ ROOT_WARNING = "You're running the worker with superuser privileges"
 
 @dataclass(frozen=True)
 class Addresses:
+    """`socket` is where the console's processes answer the front; `local_port` serves programs of this
+    machine with plain HTTP where the front serves all others with TLS, and is 0 where it does not.
+    """
+
     host: str
     port: int
     echo_port: int
     link_port: int
+    socket: Path
+    local_port: int = 0
 
     @property
     def console(self) -> str:
         """Where programs of this machine reach the console."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 compared, not bound
-        return f"http://{host}:{self.port}"
-
-    @property
-    def link(self) -> str:
-        """Of the process that answers /agent/v1/stream; on loopback alone."""
-        return f"http://127.0.0.1:{self.link_port}"
+        if self.local_port:
+            return f"http://127.0.0.1:{self.local_port}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 compared, not bound
+        return f"http://{f'[{host}]' if ':' in host and host[0] != '[' else host}:{self.port}"
 
     @property
     def echo(self) -> str:
         return f"http://127.0.0.1:{self.echo_port}"
 
 
+def front(addresses: Addresses, environment: dict[str, str]) -> Program:
+    """Reads its settings from the environment, as it does where people start it themselves."""
+    where = {
+        "GATEWRIGHT_FRONT_SERVERS": f"unix:{addresses.socket}",
+        "GATEWRIGHT_FRONT_LINKS": f"127.0.0.1:{addresses.link_port}",
+        "GATEWRIGHT_FRONT_LOCAL_PORT": str(addresses.local_port or ""),
+    }
+    return _python("front", "console.front", {**environment, **where}, stage=FRONT, has_secrets=False)
+
+
 def web(addresses: Addresses, environment: dict[str, str]) -> Program:
+    """An idle connection of the front's is kept for longer than the front keeps it: see `console.front`."""
     return _python(
         "console",
-        "gunicorn console.wsgi --worker-class gthread --workers 2 --threads 8 --preload "
-        "--graceful-timeout 5 --no-control-socket --log-level warning "
-        f"--bind {addresses.host}:{addresses.port}",
+        "gunicorn console.wsgi --worker-class gthread --workers 2 --threads 8 --preload --keep-alive 75 "
+        "--graceful-timeout 5 --no-control-socket --log-level warning",
         environment,
+        "--bind",
+        f"unix:{addresses.socket}",
         stage=WEB,
     )
 
@@ -74,7 +90,8 @@ def beat(environment: dict[str, str]) -> Program:
 
 
 def echo(addresses: Addresses, environment: dict[str, str]) -> Program:
-    return _python("echo", f"console.stack.echo --port {addresses.echo_port}", environment, stage=WEB)
+    module = f"console.stack.echo --port {addresses.echo_port}"
+    return _python("echo", module, environment, stage=WEB, has_secrets=False)
 
 
 def gateway(folder: Path, environment: dict[str, str]) -> Program:
@@ -89,6 +106,7 @@ def gateway(folder: Path, environment: dict[str, str]) -> Program:
         str(folder / "registration.yaml"),
         stage=GATEWAY,
         stop_seconds=35,
+        has_secrets=False,
     )
 
 
@@ -97,14 +115,21 @@ def demo(environment: dict[str, str]) -> Program:
 
 
 def _python(
-    name: str, module: str, environment: dict[str, str], *paths: str, stage: int, stop_seconds: float = 10
+    name: str,
+    module: str,
+    environment: dict[str, str],
+    *paths: str,
+    stage: int,
+    stop_seconds: float = 10,
+    has_secrets: bool = True,
 ) -> Program:
     """A module of ours or of a package; `paths` are arguments that may hold spaces."""
+    inherited = variables.of_console() if has_secrets else variables.of_others()
     return Program(
         name,
         (sys.executable, "-m", *module.split(), *paths),
         folder=PROJECT,
-        environment={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+        environment={**inherited, "PYTHONUNBUFFERED": "1", **environment},
         stage=stage,
         stop_seconds=stop_seconds,
     )

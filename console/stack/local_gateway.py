@@ -8,6 +8,7 @@ from uuid import UUID
 
 from console.models import Environment, User
 from console.parts import LOCAL_GATEWAY
+from console.stack import variables
 from console.stack.problem import Problem
 from gateways import change
 from gateways.agent import registration
@@ -69,7 +70,9 @@ def _register(folder: Path, console_url: str) -> UUID:
     token, text = change.issue_token(actor, environment, name)
     command = [sys.executable, "-m", "gateways.agent.cli", "registration", "create", "--connected=true"]
     where = [f"--token={text}", f"--anypoint-url={console_url}", f"--output-directory={folder}", name]
-    done = subprocess.run([*command, *where], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, *where], capture_output=True, text=True, check=False, env=variables.of_others()
+    )
     if done.returncode:
         raise Problem(f"The local gateway could not be registered: {done.stderr.strip()}")
     token.refresh_from_db()

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 from argparse import ArgumentParser
 from pathlib import Path
@@ -12,7 +13,8 @@ import httpx
 from django.conf import settings
 from django.core.management import BaseCommand, call_command
 
-from console import environment, first_start
+from console import environment, first_start, static_files
+from console.front import settings as front_settings
 from console.stack import application, local_gateway, places, ports, preflight, servers
 from console.stack.application import Addresses
 from console.stack.problem import Problem
@@ -45,7 +47,7 @@ class Command(BaseCommand):
         supervisor = Supervisor(home, self.say, self.show if logs else None)
         supervisor.end_leftovers()
         settings.STATIC_ROOT.mkdir(exist_ok=True)
-        addresses = _addresses()
+        addresses = _addresses(home)
         try:
             self.start(home, supervisor, addresses, demo=demo)
             while True:
@@ -63,21 +65,25 @@ class Command(BaseCommand):
     def start(self, home: Path, supervisor: Supervisor, addresses: Addresses, *, demo: bool) -> None:
         """Everything, in the order in which one needs the other; each line says what stands."""
         self.say(f"Starting Gatewright {settings.VERSION}, state folder {home}")
+        # gunicorn would do it too, but here the first start has time for it while PostgreSQL starts.
+        collecting = threading.Thread(target=static_files.collect, daemon=True)
+        collecting.start()
         servers.start(home, supervisor)
         self.say("PostgreSQL and Valkey are ready")
         with first_start.alone():
             call_command("migrate", verbosity=0, interactive=False)
             login = first_start.ensure_data(home)
         self.say("The database is up to date")
+        collecting.join()
 
         variables = {
             "GATEWRIGHT_HOME": str(home),
             "GATEWRIGHT_ECHO_URL": addresses.echo,
-            "GATEWRIGHT_LINK_URL": addresses.link,
         }
         folder = local_gateway.LOCAL_GATEWAY.parent
         local_gateway.forget()
         supervisor.start(
+            application.front(addresses, variables),
             application.web(addresses, variables),
             application.link(addresses, variables),
             application.worker(variables),
@@ -130,22 +136,36 @@ class Command(BaseCommand):
         self.stdout.write(f"{name:>8} | {line}")
 
 
-def _addresses() -> Addresses:
-    """Where to listen. Raises Problem when the console's port is taken."""
+def _addresses(home: Path) -> Addresses:
+    """Where to listen. Raises Problem when a port is taken that somebody chose."""
     host = os.environ.get("GATEWRIGHT_CONSOLE_HOST") or "127.0.0.1"
     ports.demand(host, settings.CONSOLE_PORT, "GATEWRIGHT_CONSOLE_PORT")
-    return Addresses(host, settings.CONSOLE_PORT, _echo_port(), link_port=ports.free("127.0.0.1"))
+    front = front_settings.read()
+    if front.redirect_port:
+        ports.demand(host, front.redirect_port, "GATEWRIGHT_REDIRECT_PORT")
+    return Addresses(
+        host,
+        settings.CONSOLE_PORT,
+        _echo_port(home),
+        link_port=ports.free("127.0.0.1"),
+        socket=places.prepare_console(home),
+        local_port=_kept_port(home / "console-port", 8088) if front.tls else 0,
+    )
 
 
-def _echo_port() -> int:
+def _echo_port(home: Path) -> int:
     """Chosen once, because APIs keep it in their upstreams; a given GATEWRIGHT_ECHO_PORT is demanded."""
     given = os.environ.get("GATEWRIGHT_ECHO_PORT")
     if given:
         port = environment.port("GATEWRIGHT_ECHO_PORT", 0)
         ports.demand("127.0.0.1", port, "GATEWRIGHT_ECHO_PORT")
         return port
-    kept: Path = settings.HOME / "echo-port"
-    port = ports.prefer("127.0.0.1", int(kept.read_text()) if kept.exists() else 8089)
+    return _kept_port(home / "echo-port", 8089)
+
+
+def _kept_port(kept: Path, otherwise: int) -> int:
+    """The port of the last start, if it is free."""
+    port = ports.prefer("127.0.0.1", int(kept.read_text()) if kept.exists() else otherwise)
     kept.write_text(str(port))
     return port
 
