@@ -21,7 +21,9 @@ from console.pages.frame import THEMES
 from console.scope import Request
 
 YEAR_SECONDS = 365 * 24 * 3600
-SESSION_ENDED = "Your session has ended, so nothing was changed. Log in to go on: this tab keeps what you typed."
+SESSION_ENDED = (
+    "Your session has ended, so nothing was changed. Log in to go on: this tab keeps what you typed."
+)
 
 
 class LoginMiddleware(LoginRequiredMiddleware):
