@@ -77,9 +77,28 @@ class ApiCountAdmin(ReadOnlyAdmin):
     date_hierarchy = "time"
 
 
+@admin.register(models.ConditionWindow, models.ConditionMinute, models.ConditionHour, models.ConditionDay)
+class ConditionCountAdmin(ReadOnlyAdmin):
+    list_display = ("time", "api_id", "binding_id", "requests")
+    list_filter = ("time",)
+    search_fields = ("=api__id",)
+    ordering = ("-time",)
+    date_hierarchy = "time"
+
+
 @admin.register(models.Sample)
 class SampleAdmin(ReadOnlyAdmin):
-    list_display = ("time", "api_id", "method", "path", "status", "policy", "total_us", "remote_address")
+    list_display = (
+        "time",
+        "api_id",
+        "method",
+        "path",
+        "status",
+        "policy",
+        "failure",
+        "total_us",
+        "remote_address",
+    )
     list_filter = ("time", StatusClassFilter)
     search_fields = ("=api__id", "path", "remote_address")
     date_hierarchy = "time"

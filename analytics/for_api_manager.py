@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from analytics import queries
 from apis.failing import Failing
-from apis.traffic import Traffic
+from apis.models import PolicyBinding
+from apis.traffic import Held, Traffic
 from console.models import Environment
 
 
@@ -18,3 +19,7 @@ def failing(apis: Iterable[int]) -> dict[int, Failing]:
 
 def failing_in(environment: Environment) -> dict[int, Failing]:
     return queries.failing(environment)
+
+
+def held(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Held]:
+    return queries.held(bindings, api)

@@ -10,6 +10,10 @@ from analytics.models import (
     ApiDay,
     ApiHour,
     ApiMinute,
+    ConditionDay,
+    ConditionHour,
+    ConditionMinute,
+    ConditionWindow,
     EnvironmentDay,
     EnvironmentHour,
     EnvironmentMinute,
@@ -115,4 +119,9 @@ COUNTS = Family(
     windows=f"SELECT time, api_id, requests, CASE WHEN status >= 400 OR failure = '{CUT}' THEN requests"
     " ELSE 0 END AS errors FROM analytics_trafficwindow",
 )
-FAMILIES = (TRAFFIC, RESOURCES, ENVIRONMENTS, COUNTS)
+CONDITIONS = Family(
+    {"window": ConditionWindow, "minute": ConditionMinute, "hour": ConditionHour, "day": ConditionDay},
+    labels=("api_id", "binding_id"),
+    sums=("requests",),
+)
+FAMILIES = (TRAFFIC, RESOURCES, ENVIRONMENTS, COUNTS, CONDITIONS)

@@ -18,11 +18,13 @@ from django.utils import timezone
 
 from analytics import partitions
 from analytics.grains import ROLLED_UP
-from analytics.models import LogOffset, ResourceWindow, Sample, Stale, TrafficWindow
-from apis.models import ApiInstance
-from gateways.agent.protocol import RequestSample, ResourceCount, TrafficBatch, TrafficCount
+from analytics.models import ConditionWindow, LogOffset, ResourceWindow, Sample, Stale, TrafficWindow
+from apis.models import ApiInstance, PolicyBinding
+from gateways.agent.protocol import ConditionCount, RequestSample, ResourceCount, TrafficBatch, TrafficCount
 from gateways.models import Gateway
 
+BINDING = re.compile(r".*-([1-9][0-9]{0,17})")
+"""The name of a policy's binding, as PolicyBinding.resource_name has it."""
 NAME = re.compile(r"apii-([1-9][0-9]{0,17})")
 CLOCK_AHEAD = timedelta(minutes=10)
 ROWS_AT_ONCE = 1000
@@ -30,13 +32,15 @@ ROWS_AT_ONCE = 1000
 log = logging.getLogger(__name__)
 
 Apis = dict[str, int]
-Named = TrafficCount | ResourceCount | RequestSample
+Named = TrafficCount | ResourceCount | ConditionCount | RequestSample
 
 
 def ingest(gateway: Gateway, batch: TrafficBatch) -> int:
     """Commit the batch, if it continues its file. The committed offset."""
     oldest = partitions.oldest_taken()
-    times = _times(batch.counts, batch.resources) | {_time(sample.at) for sample in batch.samples}
+    times = _times(batch.counts, batch.resources, batch.conditions) | {
+        _time(sample.at) for sample in batch.samples
+    }
     partitions.ensure((time for time in times if _is_timely(time, oldest)), ["window"])
     with transaction.atomic():
         offset = _lock(gateway, batch)
@@ -74,30 +78,49 @@ def _commit_rows(gateway: Gateway, batch: TrafficBatch, oldest: datetime) -> dic
     if shed:
         log.warning("gateway=%s replica=%s file=%s shed=%s", gateway, batch.replica, batch.file, shed)
 
-    def is_ours(row: ResourceCount | RequestSample, seconds: float) -> bool:
+    def is_ours(row: ResourceCount | ConditionCount | RequestSample, seconds: float) -> bool:
         ours = row.api in apis and row.namespace == str(gateway.environment_id)
         return ours and _is_timely(_time(seconds), oldest)
 
     resources = [row for row in batch.resources if is_ours(row, row.time)]
+    held = [row for row in batch.conditions if is_ours(row, row.time)]
     samples = [row for row in batch.samples if is_ours(row, row.at)]
     TrafficWindow.objects.bulk_create((_traffic(row, apis, replica) for row in counts), ROWS_AT_ONCE)
     ResourceWindow.objects.bulk_create((_resource(row, apis) for row in resources), ROWS_AT_ONCE)
     Sample.objects.bulk_create((_sample(row, apis, replica) for row in samples), ROWS_AT_ONCE)
-    _mark_stale(_times(counts, resources))
+    ConditionWindow.objects.bulk_create(_conditions(held, apis), ROWS_AT_ONCE)
+    _mark_stale(_times(counts, resources, held))
     return shed
 
 
 def _apis(gateway: Gateway, batch: TrafficBatch) -> Apis:
     """{resource name: id} of the batch's APIs that are of the gateway's own environment."""
-    named: chain[Named] = chain(batch.counts, batch.resources, batch.samples)
+    named: chain[Named] = chain(batch.counts, batch.resources, batch.conditions, batch.samples)
     names = {row.api for row in named}
     ids = {int(found[1]) for name in names if (found := NAME.fullmatch(name))}
     known = ApiInstance.objects.filter(environment=gateway.environment_id, pk__in=ids)
     return {f"apii-{id_}": id_ for id_ in known.values_list("pk", flat=True)}
 
 
-def _times(counts: Iterable[TrafficCount], resources: Iterable[ResourceCount]) -> set[datetime]:
-    return {_time(row.time) for row in counts} | {_time(row.time) for row in resources}
+def _conditions(counts: Iterable[ConditionCount], apis: Apis) -> list[ConditionWindow]:
+    """Those of policies that the APIs still have."""
+    rows = [(int(found[1]), row) for row in counts if (found := BINDING.fullmatch(row.binding))]
+    ids = {pk for pk, _ in rows}
+    known = set(PolicyBinding.objects.filter(pk__in=ids, api__in=apis.values()).values_list("pk", "api_id"))
+    return [
+        ConditionWindow(
+            time=_time(row.time - row.time % 10),
+            api_id=apis[row.api],
+            binding_id=pk,
+            requests=row.requests,
+        )
+        for pk, row in rows
+        if (pk, apis[row.api]) in known
+    ]
+
+
+def _times(*counts: Iterable[TrafficCount | ResourceCount | ConditionCount]) -> set[datetime]:
+    return {_time(row.time) for rows in counts for row in rows}
 
 
 def _mark_stale(times: set[datetime]) -> None:

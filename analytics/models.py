@@ -10,7 +10,7 @@ from typing import Any
 from django.db import models
 
 from apis.failing import Failed
-from apis.models import ApiInstance
+from apis.models import ApiInstance, PolicyBinding
 from console.models import Environment
 from gateways.models import Gateway, Replica
 
@@ -246,6 +246,54 @@ class ApiDay(ApiCount):
     class Meta(ApiCount.Meta):
         verbose_name = "requests of an API in a day"
         verbose_name_plural = "requests of APIs by day"
+
+
+class ConditionCount(models.Model):
+    """For how many requests of an API a policy's conditions held."""
+
+    time = models.DateTimeField()
+    api = _loose(ApiInstance)
+    binding = _loose(PolicyBinding)
+    requests = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+        indexes = _indexes()
+
+    def __str__(self) -> str:
+        return f"{self.binding_id} {self.time:%Y-%m-%d %H:%M:%S}: {self.requests}"
+
+
+class ConditionWindow(ConditionCount):
+    """Ten seconds, in parts."""
+
+    class Meta(ConditionCount.Meta):
+        verbose_name = "requests that met a policy's conditions in ten seconds"
+        verbose_name_plural = "requests that met policies' conditions by ten seconds"
+
+
+class ConditionMinute(ConditionCount):
+    """Rolled up from windows."""
+
+    class Meta(ConditionCount.Meta):
+        verbose_name = "requests that met a policy's conditions in a minute"
+        verbose_name_plural = "requests that met policies' conditions by minute"
+
+
+class ConditionHour(ConditionCount):
+    """Rolled up from minutes."""
+
+    class Meta(ConditionCount.Meta):
+        verbose_name = "requests that met a policy's conditions in an hour"
+        verbose_name_plural = "requests that met policies' conditions by hour"
+
+
+class ConditionDay(ConditionCount):
+    """Rolled up from hours."""
+
+    class Meta(ConditionCount.Meta):
+        verbose_name = "requests that met a policy's conditions in a day"
+        verbose_name_plural = "requests that met policies' conditions by day"
 
 
 class Sample(models.Model):

@@ -10,9 +10,11 @@ import orjson
 from django.db import connection
 
 from analytics import ranges, sources
-from analytics.grains import COUNTS, ENVIRONMENTS, HOUR, RESOURCES, TRAFFIC, bin_of
+from analytics.grains import CONDITIONS, COUNTS, ENVIRONMENTS, HOUR, MINUTE, RESOURCES, TRAFFIC, bin_of
 from analytics.ranges import Range
 from apis.failing import Failed, Failing
+from apis.models import PolicyBinding
+from apis.traffic import Held
 from console.models import Environment
 from gateways.agent.failures import CUT
 from gateways.agent.histogram import Histogram, merge, percentile
@@ -280,6 +282,31 @@ def failing(whose: Whose) -> dict[int, Failing]:
     passed = dict(_ask(sql, parts, over))
     found = {api: Failing(tuple(some), int(passed[api])) for api, some in parts.items() if api in passed}
     return {api: one for api, one in found.items() if one.asks_for_a_look}
+
+
+def held(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Held]:
+    """For how many of the API's requests the conditions of each of these policies of it held: in the last
+    day, or since the policy was changed, where that is later. Two statements.
+    """
+    over = replace(ranges.last(timedelta(days=1)), grain=MINUTE)
+    since = {one.pk: max(MINUTE.floor(one.updated_at), over.start) for one in bindings}
+    if not since:
+        return {}
+    asked = f"SELECT time, sum(requests) FROM {sources.rows(COUNTS, over)} GROUP BY 1"
+    requests = _ask(asked, [api], over)
+    met = f"SELECT binding_id, time, sum(requests) FROM {sources.rows(CONDITIONS, over)} GROUP BY 1, 2"
+    counts: dict[int, int] = defaultdict(int)
+    for binding, time, count in _ask(met, [api], over):
+        if binding in since and time >= since[binding]:
+            counts[binding] += int(count)
+    return {
+        pk: Held(
+            counts[pk],
+            sum(int(count) for time, count in requests if time >= start),
+            start if start > over.start else None,
+        )
+        for pk, start in since.items()
+    }
 
 
 def top_resources(apis: Iterable[int], over: Range, limit: int = 10) -> list[ResourceShare]:

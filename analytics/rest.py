@@ -13,7 +13,9 @@ from rest_framework.views import APIView
 from analytics import queries, ranges
 from analytics.queries import Figures
 from apis.failing import Failed
+from apis.models import PolicyBinding
 from apis.rest import reach
+from apis.traffic import Held
 
 MOST_MINUTES = 30 * 24 * 60
 
@@ -82,6 +84,40 @@ class SummaryView(APIView):
                 "failing": failing.sentence if failing else None,
             }
         )
+
+
+class HeldSerializer(serializers.Serializer[Any]):
+    policy = serializers.IntegerField(help_text="The policy's id on the API.")
+    name = serializers.CharField()
+    conditions = serializers.ListField(child=serializers.DictField(child=serializers.CharField()))
+    fired = serializers.IntegerField(help_text="Requests for which the conditions held.")
+    requests = serializers.IntegerField(help_text="All requests of the API in that time.")
+    since = serializers.DateTimeField(
+        allow_null=True, help_text="When the policy was changed, if that was within the last day."
+    )
+    never_fired = serializers.BooleanField(help_text="Whether that asks for a look at the conditions.")
+
+
+class ConditionsView(APIView):
+    @extend_schema(operation_id="apiConditions", tags=["Analytics"], responses=HeldSerializer(many=True))
+    def get(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
+        """How often the conditions of an API's policies held in the last day."""
+        api = reach.instance(request, organization_id, environment_id, api_id)
+        bindings = [one for one in api.policies.all() if one.conditions and not one.is_disabled]
+        held = queries.held(bindings, api.pk)
+        return Response([_held(one, held[one.pk]) for one in bindings])
+
+
+def _held(binding: PolicyBinding, held: Held) -> dict[str, Any]:
+    return {
+        "policy": binding.pk,
+        "name": binding.policy,
+        "conditions": binding.conditions,
+        "fired": held.requests,
+        "requests": held.of,
+        "since": held.since,
+        "never_fired": held.never,
+    }
 
 
 def _failure(failed: Failed) -> dict[str, Any]:

@@ -16,4 +16,10 @@ urlpatterns = [
         rest.SummaryView.as_view(),
         name="rest_api_summary",
     ),
+    path(
+        "analytics/api/v1/organizations/<uuid:organization_id>/environments/<uuid:environment_id>"
+        "/apis/<int:api_id>/conditions",
+        rest.ConditionsView.as_view(),
+        name="rest_api_conditions",
+    ),
 ]

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from typing import ClassVar, Protocol
 
 from apis.failing import Failing
+from apis.models import PolicyBinding
 from console.models import Environment
 
 
@@ -21,6 +23,22 @@ class Traffic:
         return 100 * self.errors / self.requests if self.requests else None
 
 
+@dataclass(frozen=True)
+class Held:
+    """For how many requests of an API a policy's conditions held: in a day, or since `since`."""
+
+    MANY: ClassVar[int] = 20
+
+    requests: int
+    of: int
+    since: datetime | None = None
+
+    @property
+    def never(self) -> bool:
+        """Whether they held for none of so many requests that they may well be wrong."""
+        return self.of >= self.MANY and not self.requests
+
+
 class Source(Protocol):
     """Each function is asked once a page, whatever the number of APIs."""
 
@@ -29,6 +47,8 @@ class Source(Protocol):
     def failing(self, apis: Iterable[int], /) -> Mapping[int, Failing]: ...
 
     def failing_in(self, environment: Environment, /) -> Mapping[int, Failing]: ...
+
+    def held(self, bindings: Iterable[PolicyBinding], api: int, /) -> Mapping[int, Held]: ...
 
 
 _sources: list[Source] = []
@@ -54,3 +74,9 @@ def failing(api_ids: Iterable[int]) -> dict[int, Failing]:
 def failing_in(environment: Environment) -> dict[int, Failing]:
     """The same of all APIs of an environment."""
     return {pk: found for source in _sources for pk, found in source.failing_in(environment).items()}
+
+
+def held(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Held]:
+    """How often the conditions of these policies of the API held, by the policy's id."""
+    known = list(bindings)
+    return {pk: found for source in _sources for pk, found in source.held(known, api).items()}

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from apis import change, removed, versions
+from apis import change, removed, traffic, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.views.access import api_of, api_to_change, binding_of, binding_to_change
 from apis.views.frame import frame
@@ -117,7 +117,13 @@ def _lane(
 ) -> HttpResponse:
     context = {"steps": steps, "is_moved": is_moved, "removed": removed.title(request.session, api)}
     context["seen"] = seen or versions.of_order(api)
+    context["held"] = traffic.held(_conditional(steps), api.pk)
     return render(request, "apis/api_policies.html", frame(request, api, "policies") | context)
+
+
+def _conditional(steps: list[Step]) -> list[PolicyBinding]:
+    """Those of which it is asked how often their conditions hold."""
+    return [one.binding for one in steps if one.binding.conditions and not one.binding.is_disabled]
 
 
 def _switch(request: Request, binding: PolicyBinding, is_disabled: bool) -> HttpResponse:

@@ -12,6 +12,8 @@ Clusters are logged by the address that was configured (their `alt_stat_name`, s
 where no connection came about, and no name resolved.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +48,7 @@ _FIELDS = (
     "%BYTES_SENT%",
     "%PATH(NQ:PATH):400%",
     "%FILTER_STATE(gatewright.path:PLAIN)%",
+    "%FILTER_STATE(gatewright.held:PLAIN)%",
     PART.join(_REST),
 )
 LOG_FORMAT: dict[str, Any] = {"text_format_source": {"inline_string": FIELD.join(_FIELDS) + "\n"}}
@@ -53,7 +56,8 @@ LOG_FORMAT: dict[str, Any] = {"text_format_source": {"inline_string": FIELD.join
 
 
 def fields(line: bytes) -> list[bytes]:
-    """Time, key, whole and upstream's duration, bytes in and out, path, noted path, and the rest.
+    """Time, key, whole and upstream's duration, bytes in and out, path, noted path, policies whose
+    conditions held, and the rest.
 
     Raises ValueError where there are not as many.
     """
@@ -63,20 +67,39 @@ def fields(line: bytes) -> list[bytes]:
     return found
 
 
-PATH_FILTER: dict[str, Any] = {
-    "name": "gatewright.path",
-    "typed_config": {
-        "@type": "type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config",
-        "on_request_headers": [
-            {
-                "object_key": "gatewright.path",
-                "factory_key": "envoy.string",
-                "format_string": {"text_format_source": {"inline_string": "%PATH(NQ:PATH):400%"}},
-            }
-        ],
-    },
-}
+def _noting(name: str, text: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config",
+            "on_request_headers": [
+                {
+                    "object_key": name,
+                    "factory_key": "envoy.string",
+                    "format_string": {"text_format_source": {"inline_string": text}},
+                }
+            ],
+        },
+    }
+
+
+PATH_FILTER = _noting("gatewright.path", "%PATH(NQ:PATH):400%")
 """The HTTP filter that notes the client's path, for the routes that need it; it runs before any policy."""
+
+HELD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
+"""Names of policy bindings that can be noted; Kubernetes' own are."""
+
+
+def held_filter(bindings: Sequence[str]) -> dict[str, Any]:
+    """The HTTP filter that notes that the conditions of these policies held, behind what was noted before."""
+    noted = "".join(f",{name}" for name in bindings)
+    return _noting("gatewright.held", f"%FILTER_STATE(gatewright.held:PLAIN)%{noted}")
+
+
+def held(noted: bytes) -> list[str]:
+    """The bindings in the field; it starts with what stands for nothing."""
+    return noted.decode(errors="replace").split(",")[1:]
+
 
 SENT_ON = ("via_upstream", "upstream_")
 """How the response code details of a request begin whose path a route has rewritten for certain."""
@@ -163,7 +186,7 @@ class Entry:
 def entry(line: bytes, key: Key) -> Entry:
     """The rest of a line with this key. Raises ValueError for what is no such line."""
     time, _, total, upstream, received, sent, *texts = fields(line.rstrip(b"\n"))
-    path, noted, rest = texts
+    path, noted, _, rest = texts
     upstream_name, upstream_address, protocol, address, agent = map(
         _value, rest.decode(errors="replace").split(PART, 4)
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gateways.agent import ir
-from gateways.agent.accesslog import PATH_FILTER
+from gateways.agent.accesslog import PATH_FILTER, held_filter
 from gateways.agent.match import predicate
 from policies.contract import TYPE_URL, Filter
 
@@ -52,6 +52,8 @@ class Script:
 
 Needs = Sequence[tuple["Step", Sequence[Mapping[str, Any]]]]
 """Policies, each with the predicates that must hold for it."""
+Told = Sequence[tuple[str, Sequence[Mapping[str, Any]]]]
+"""Names of policies with conditions, each with the predicates of these."""
 
 
 class TooManyConditions(ValueError):
@@ -60,10 +62,14 @@ class TooManyConditions(ValueError):
 
 @dataclass(frozen=True)
 class Step:
-    """The filters of one policy. No conditions means that they always run."""
+    """The filters of one policy. No conditions means that they always run.
+
+    By `name` the access log tells that its conditions held.
+    """
 
     filters: tuple[Filter, ...]
     conditions: tuple[ir.Rule, ...] = ()
+    name: str = ""
 
     @property
     def is_scripted(self) -> bool:
@@ -200,7 +206,9 @@ def _composite(base_path: str, steps: Sequence[Step]) -> dict[str, Any]:
             f"{len(predicates)} different conditions on neighbouring policies are more than"
             f" {MOST_LEAVES.bit_length() - 1}; give policies the same conditions, or none"
         )
-    return {"@type": _COMPOSITE + "CompositePerRoute", "matcher": _tree(needs, predicates, [])["matcher"]}
+    told = [(step.name, step.conditional(base_path)) for step in steps if step.conditions and step.name]
+    tree = _tree(needs, told, predicates, [])
+    return {"@type": _COMPOSITE + "CompositePerRoute", "matcher": tree["matcher"]}
 
 
 def _each_once(needs: Needs) -> list[Mapping[str, Any]]:
@@ -211,23 +219,31 @@ def _each_once(needs: Needs) -> list[Mapping[str, Any]]:
 
 
 def _tree(
-    needs: Needs, undecided: Sequence[Mapping[str, Any]], holding: Sequence[Mapping[str, Any]]
+    needs: Needs,
+    told: Told,
+    undecided: Sequence[Mapping[str, Any]],
+    holding: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """One OnMatch: a matcher on the next predicate, or the chain of the policies whose predicates hold."""
+    """One OnMatch: a matcher on the next predicate, or the chain of the policies whose predicates hold.
+
+    The chain begins with the note of those whose conditions hold, whether they have something to do or not.
+    """
     if not undecided:
         chosen = [step for step, predicates in needs if all(one in holding for one in predicates)]
-        return _action(chosen) if chosen else {}
+        held = [name for name, predicates in told if all(one in holding for one in predicates)]
+        filters = [*([held_filter(held)] if held else []), *_filters(chosen)]
+        return _action(filters) if filters else {}
     next_one, *rest = undecided
     matcher: dict[str, Any] = {}
-    if met := _tree(needs, rest, [*holding, next_one]):
+    if met := _tree(needs, told, rest, [*holding, next_one]):
         matcher["matcher_list"] = {"matchers": [{"predicate": next_one, "on_match": met}]}
-    if unmet := _tree(needs, rest, holding):
+    if unmet := _tree(needs, told, rest, holding):
         matcher["on_no_match"] = unmet
     return {"matcher": matcher} if matcher else {}
 
 
-def _action(steps: Sequence[Step]) -> dict[str, Any]:
-    chain = {"typed_config": _filters(steps)}
+def _action(filters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    chain = {"typed_config": list(filters)}
     typed = {"@type": _COMPOSITE + "ExecuteFilterAction", "filter_chain": chain}
     return {"action": {"name": "run", "typed_config": typed}}
 

@@ -184,6 +184,16 @@ class ResourceCount(Model):
     total: Buckets
 
 
+class ConditionCount(Model):
+    """Requests of one API for which a policy's conditions held, in the ten seconds from `time`."""
+
+    time: Count
+    namespace: Label
+    api: Label
+    binding: Label
+    requests: Annotated[Count, Field(ge=1)]
+
+
 class RequestSample(Model):
     """One request as it was. `at` is epoch seconds; the path has no query."""
 
@@ -220,6 +230,7 @@ class TrafficBatch(Model):
     end: Count
     counts: tuple[TrafficCount, ...] = ()
     resources: tuple[ResourceCount, ...] = ()
+    conditions: tuple[ConditionCount, ...] = ()
     samples: tuple[RequestSample, ...] = ()
     shed: dict[Label, Count] = Field({}, description="Lines of these bytes that were not counted, by reason.")
 

@@ -5,7 +5,8 @@ Lines without a route belong to no API and are passed over.
 
 import contextlib
 import random
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from gateways.agent import accesslog
@@ -13,7 +14,7 @@ from gateways.agent.accesslog import NOTHING
 from gateways.agent.failures import at_upstream
 from gateways.agent.histogram import Histogram, bucket
 from gateways.agent.labels import Group, Labels
-from gateways.agent.protocol import RequestSample, ResourceCount, TrafficBatch, TrafficCount
+from gateways.agent.protocol import ConditionCount, RequestSample, ResourceCount, TrafficBatch, TrafficCount
 
 _BUCKETS = bytes(bucket(microseconds) for microseconds in range(65536))
 
@@ -34,6 +35,7 @@ class Tally:
         self._labels = labels
         self._counts: dict[tuple[bytes, Group], _Count] = {}
         self._resources: dict[ResourceKey, _Resource] = {}
+        self._held: dict[tuple[bytes, str, str, bytes], int] = {}
         self._failed = _Reservoir(samples)
         self._fine = _Reservoir(samples)
         self._window = b""
@@ -47,7 +49,7 @@ class Tally:
             self.shed["malformed"] = self.shed.get("malformed", 0) + 1
 
     def _add(self, line: bytes) -> None:
-        time, text, total, upstream, received, sent, path, noted, rest = accesslog.fields(line)
+        time, text, total, upstream, received, sent, path, noted, held, rest = accesslog.fields(line)
         window = time[:9]
         if window != self._window:
             int(window)
@@ -62,6 +64,9 @@ class Tally:
         count = self._failed_count(alike, rest) if alike.group.failure.reason else alike.count
         count.add(took, upstream, int(received), int(sent))
         resource.add(alike.group, took)
+        if held != NOTHING:
+            held_key = window, alike.group.route.namespace, alike.group.route.api, held
+            self._held[held_key] = self._held.get(held_key, 0) + 1
         alike.reservoir.add(line, alike)
 
     def _alike(self, text: bytes) -> "_Alike | None":
@@ -112,6 +117,7 @@ class Tally:
             resources=tuple(
                 _resource_count(key, count) for key, count in self._resources.items() if count.requests
             ),
+            conditions=tuple(_condition_counts(self._held)),
             samples=tuple(_samples(samples)),
             shed=self.shed,
         )
@@ -220,6 +226,22 @@ def _resource_count(key: ResourceKey, count: _Resource) -> ResourceCount:
         server_errors=count.server_errors,
         total=count.total,
     )
+
+
+def _condition_counts(held: Mapping[tuple[bytes, str, str, bytes], int]) -> Iterator[ConditionCount]:
+    """Of each policy by itself; in the log those of one request stand together."""
+    counts: Counter[tuple[bytes, str, str, str]] = Counter()
+    for (window, namespace, api, noted), requests in held.items():
+        for binding in accesslog.held(noted):
+            counts[window, namespace, api, binding] += requests
+    for (window, namespace, api, binding), requests in counts.items():
+        yield ConditionCount(
+            time=int(window) * 10,
+            namespace=_text(namespace),
+            api=_text(api),
+            binding=_text(binding),
+            requests=requests,
+        )
 
 
 def _samples(kept: Iterable[tuple[bytes, _Alike]]) -> Iterator[RequestSample]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gateways.agent import ir
-from gateways.agent.accesslog import RouteName
+from gateways.agent.accesslog import HELD, RouteName
 from gateways.agent.bootstrap import RUNTIME
 from gateways.agent.chain import PATH_NOTED, Step, filled, frames, scripts_id
 from gateways.agent.cluster import cluster, cluster_name
@@ -142,7 +142,7 @@ class Compiler:
             except ValueError as error:
                 raise ValueError(f"policy {use.policy} ({use.binding}): {error}") from error
             heard = tuple(one for one in compiled.filters if not one.tells or _is_heard(one.tells, api))
-            steps.append(Step(heard, use.conditions))
+            steps.append(Step(heard, use.conditions, _noted(use.binding)))
             route_config |= compiled.route_config
         return steps, route_config
 
@@ -178,6 +178,13 @@ class Compiler:
         if self.proxying.rewrites_host:
             to["host_rewrite_literal"] = target.upstream.authority
         return to
+
+
+def _noted(binding: str) -> str:
+    """The binding's own name, as the access log may hold it; "" where it may not."""
+    name = binding.rpartition("@")[0] or binding
+    name = name.rpartition("/")[2]
+    return name if HELD.fullmatch(name) else ""
 
 
 def _is_heard(word: str, api: ir.Api) -> bool:

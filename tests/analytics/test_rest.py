@@ -22,7 +22,7 @@ def ask(user: User, api: ApiInstance, query: str = "", /, **ids: Any) -> Any:
     environment = ids.get("environment", api.environment_id)
     return Client().get(
         f"/analytics/api/v1/organizations/{organization}/environments/{environment}"
-        f"/apis/{ids.get('api', api.pk)}/summary{query}",
+        f"/apis/{ids.get('api', api.pk)}/{ids.get('end', 'summary')}{query}",
         headers={"Authorization": f"Bearer {token}"},
     )
 

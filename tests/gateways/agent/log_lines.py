@@ -29,6 +29,7 @@ def line(
     sent: object = 10,
     path: str = "/orders",
     noted: str = "-",
+    held: str = "-",
     agent: str = "curl/8",
     flags: str = "-",
     host: str = "10.0.0.7:80",
@@ -37,7 +38,7 @@ def line(
     name = "-" if route is None else f"{route} {removed} {put} "
     key = PART.join([name, method, str(status), details, policy, "-", flags])
     rest = PART.join([host, host, "HTTP/1.1", "127.0.0.1", agent])
-    fields = [time, key, total, upstream, received, sent, path, noted, rest]
+    fields = [time, key, total, upstream, received, sent, path, noted, held, rest]
     return FIELD.join(map(str, fields)).encode() + b"\n"
 
 
