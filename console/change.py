@@ -17,6 +17,8 @@ from django.utils import timezone
 
 from console.audit import record
 from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User
+from console.versions import check as check_version
+from console.versions import version
 
 Action = AuditEntry.Action
 
@@ -204,19 +206,24 @@ def create_connected_app(
     app.full_clean()
     app.save()
     _set_access(app, access)
-    facts = {"name": name, "owner": actor.get_username(), **_access_facts(app)}
+    facts = {"name": name, "owner": actor.get_username(), **access_facts(app)}
     _record(actor, Action.CREATE, app, organization, after=facts)
     return app, secret
 
 
 @transaction.atomic
-def change_app_access(actor: User, app: ConnectedApp, access: AppAccess) -> None:
-    """In force with the next request: tokens got before are judged anew each time."""
+def change_app_access(actor: User, app: ConnectedApp, access: AppAccess, *, seen: str = "") -> None:
+    """In force with the next request: tokens got before are judged anew each time. Raises Changed when the
+    access is not as it was `seen`.
+    """
     require_administrator(actor, app.organization)
     _check_access(app.organization, access)
-    before = _access_facts(app)
+    list(ConnectedApp.objects.select_for_update(no_key=True).filter(pk=app.pk))
+    app.refresh_from_db(fields=["role", "expires_at", "in_every_environment"])
+    check_version(seen, app_version(app))
+    before = access_facts(app)
     _set_access(app, access)
-    _record(actor, Action.UPDATE, app, app.organization, before=before, after=_access_facts(app))
+    _record(actor, Action.UPDATE, app, app.organization, before=before, after=access_facts(app))
 
 
 @transaction.atomic
@@ -322,7 +329,13 @@ def _set_access(app: ConnectedApp, access: AppAccess) -> None:
     app.environments.set([] if access.in_every_environment else access.environments)
 
 
-def _access_facts(app: ConnectedApp) -> dict[str, Any]:
+def app_version(app: ConnectedApp) -> str:
+    """Of what the app may do, where and until when."""
+    return version(access_facts(app))
+
+
+def access_facts(app: ConnectedApp) -> dict[str, Any]:
+    """What the audit compares of what it may do."""
     places = sorted(f"{one.organization} / {one}" for one in app.environments.select_related("organization"))
     return {
         "role": app.role,

@@ -10,11 +10,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from console import change
+from console import audit, change
 from console.models import ConnectedApp
 from console.pages.administration.access import administered, attempt
 from console.pages.administration.forms import AppAccessForm, AppForm
 from console.scope import Request
+from console.versions import Changed
 
 SOON = timedelta(days=14)
 """Before its end, an app is marked."""
@@ -43,10 +44,16 @@ def access(request: Request, pk: str) -> HttpResponse:
     app = _app(request, pk)
     below = administered(request).filter(path__startswith=app.organization.path)
     form = AppAccessForm(below, request.POST or None, initial=_shown(app))
-    if form.is_valid() and attempt(form, lambda: _changed(request, app, form.access())):
-        messages.success(request, f"{app.name} may do from now on what you chose.")
-        return redirect("connected_apps")
-    return _form(request, form, f"Access of {app.name}", "Save access")
+    seen = request.POST.get("seen") or change.app_version(app)
+    try:
+        if form.is_valid() and attempt(form, lambda: _changed(request, app, form.access(), seen)):
+            messages.success(request, f"{app.name} may do from now on what you chose.")
+            return redirect("connected_apps")
+    except Changed:
+        app.refresh_from_db()
+        form.add_error(None, f"{_told(app)} Save again to overwrite it with what you chose here.")
+        seen = change.app_version(app)
+    return _form(request, form, f"Access of {app.name}", "Save access", seen)
 
 
 @require_POST
@@ -63,9 +70,17 @@ def delete(request: Request, pk: str) -> HttpResponse:
     return redirect("connected_apps")
 
 
-def _changed(request: Request, app: ConnectedApp, access: change.AppAccess) -> bool:
-    change.change_app_access(request.user, app, access)
+def _changed(request: Request, app: ConnectedApp, access: change.AppAccess, seen: str) -> bool:
+    change.change_app_access(request.user, app, access, seen=seen)
     return True
+
+
+def _told(app: ConnectedApp) -> str:
+    """What another person saved meanwhile."""
+    entry = audit.history(app).first()
+    who = f"{entry.actor_name} changed this" if entry else "This was changed"
+    facts = [f"{name} {value}" for name, value in change.access_facts(app).items()]
+    return f"{who} after you opened it; saved now: {', '.join(facts)}."
 
 
 def _shown(app: ConnectedApp) -> dict[str, Any]:
@@ -79,8 +94,8 @@ def _shown(app: ConnectedApp) -> dict[str, Any]:
     }
 
 
-def _form(request: Request, form: AppAccessForm, title: str, action: str) -> HttpResponse:
-    context = {"form": form, "title": title, "action": action}
+def _form(request: Request, form: AppAccessForm, title: str, action: str, seen: str = "") -> HttpResponse:
+    context = {"form": form, "title": title, "action": action, "seen": seen}
     status = 422 if form.errors else 200
     return render(request, "console/administration/app_form.html", context, status=status)
 
