@@ -9,6 +9,7 @@ import hashlib
 import importlib.metadata
 import json
 import logging
+import time
 from pathlib import Path
 
 import brotli
@@ -37,6 +38,8 @@ UNUSED = (
 """Of packages: pages that we do not serve, and what only their developers look at."""
 LARGE_BYTES = 40_000
 STAMP = ".collected"
+MANIFEST = "staticfiles.json"
+KEPT_SECONDS = 30 * 24 * 3600
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +81,21 @@ def collect() -> None:
             if stamp.exists() and stamp.read_text() == wanted:
                 return
             call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=[*UNUSED])
+            _remove_old(root)
             stamp.write_text(wanted)
     except OSError as error:
         log.warning("static=uncollected folder=%s reason=%r: pages load more slowly", root, str(error))
+
+
+def _remove_old(root: Path) -> None:
+    """What no page names any more, once the pages that named it can be open no longer."""
+    named = set(json.loads((root / MANIFEST).read_bytes())["paths"].values())
+    oldest = time.time() - KEPT_SECONDS
+    for path in root.rglob("*.*"):
+        name = str(path.relative_to(root)).removesuffix(".gz").removesuffix(".br")
+        is_ours = name == MANIFEST or name.startswith(STAMP) or name in named
+        if not is_ours and path.is_file() and path.stat().st_mtime < oldest:
+            path.unlink()
 
 
 def _signature() -> str:

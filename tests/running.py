@@ -41,6 +41,8 @@ class Stack:
     account: str | None = None
     """Who starts it, where it is not whoever runs the tests."""
     umask: int = -1
+    variables: dict[str, str] = field(default_factory=dict)
+    """More of the environment."""
     python: tuple[str, str] = (sys.executable, "")
     """The interpreter, and its PYTHONPATH where it is not that of our virtual environment."""
     lines: list[str] = field(default_factory=list)
@@ -69,7 +71,7 @@ class Stack:
         }
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         packages = self.python[1]
-        return {**inherited, **ours, **({"PYTHONPATH": packages} if packages else {})}
+        return {**inherited, **ours, **({"PYTHONPATH": packages} if packages else {}), **self.variables}
 
     @property
     def _started_as(self) -> dict[str, Any]:

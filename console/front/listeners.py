@@ -55,9 +55,12 @@ def _public(front: Front) -> dict[str, Any]:
 
 
 def _listener(name: str, host: str, port: int, chains: list[dict[str, Any]]) -> dict[str, Any]:
+    address: dict[str, Any] = {"address": host, "port_value": port}
+    if host == "::":
+        address["ipv4_compat"] = True
     return {
         "name": name,
-        "address": {"socket_address": {"address": host, "port_value": port}},
+        "address": {"socket_address": address},
         # A second front on this port would take half of the connections, were it let in.
         "enable_reuse_port": False,
         "per_connection_buffer_limit_bytes": ANSWER_BYTES,

@@ -1,6 +1,7 @@
 """What the front is told by the environment: where it listens, whom it stands before, its certificate."""
 
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
@@ -79,7 +80,7 @@ def read() -> Front:
         )
     return Front(
         folder=home / "front",
-        host=os.environ.get("GATEWRIGHT_CONSOLE_HOST") or "127.0.0.1",
+        host=_listening_address(os.environ.get("GATEWRIGHT_CONSOLE_HOST") or "127.0.0.1"),
         port=port,
         servers=_servers("GATEWRIGHT_FRONT_SERVERS", "127.0.0.1:8001"),
         links=_servers("GATEWRIGHT_FRONT_LINKS", ""),
@@ -101,6 +102,16 @@ def tls(environ: Mapping[str, str] = os.environ) -> Tls | None:
     if missing:
         raise ImproperlyConfigured(f"GATEWRIGHT_TLS_{missing[0]} is missing: a certificate needs its key.")
     return Tls(Path(given["CERT"]).absolute(), Path(given["KEY"]).absolute())
+
+
+def _listening_address(host: str) -> str:
+    """A name of this machine stands for its first address: Envoy listens at addresses alone."""
+    try:
+        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+    except OSError:
+        raise ImproperlyConfigured(
+            f'GATEWRIGHT_CONSOLE_HOST: "{host}" is neither an address nor a name of this machine.'
+        ) from None
 
 
 def _servers(variable: str, default: str) -> tuple[Server, ...]:

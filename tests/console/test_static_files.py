@@ -1,5 +1,6 @@
 """Static files have names that tell their content, and come compressed."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,20 @@ def test_what_has_not_changed_is_not_collected_again(root: Path, settings: Any) 
     static_files.collect()
 
     assert manifest.stat().st_mtime_ns == before
+
+
+def test_what_no_page_has_named_for_a_month_is_removed(root: Path, settings: Any) -> None:
+    settings.STATIC_ROOT = root
+    old, recent = root / "css" / "pages.000000000000.css", root / "css" / "pages.111111111111.css"
+    for path in (old, recent):
+        path.touch()
+    os.utime(old, (1, 1))
+    (root / static_files.STAMP).unlink()
+
+    static_files.collect()
+
+    assert (old.exists(), recent.exists()) == (False, True)
+    assert (root / url("css/pages.css", root).removeprefix("/static/")).exists()
 
 
 def test_what_only_developers_look_at_is_left_out(root: Path) -> None:

@@ -85,6 +85,7 @@ def test_http_2_is_offered(secured: Secured) -> None:
     assert told.stdout == "2"
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_tls_1_1_is_refused(secured: Secured) -> None:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

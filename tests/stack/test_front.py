@@ -98,3 +98,16 @@ def test_pages_name_files_that_browsers_keep(stack: Stack) -> None:
             assert re.search(r"\.[0-9a-f]{12}\.", address), address
             assert "immutable" in file.headers["Cache-Control"]
             assert again.status_code == 304
+
+
+def test_agents_streams_are_answered_by_the_process_that_holds_them(stack: Stack) -> None:
+    """gunicorn, which would hold a thread for each, says where they are to be had."""
+    assert httpx.get(f"{stack.url}/agent/v1/stream").status_code == 401
+
+
+def test_a_page_that_has_not_changed_is_not_sent_again(stack: Stack) -> None:
+    first = httpx.get(f"{stack.url}/api/docs", headers={"Accept-Encoding": "gzip"})
+    again = httpx.get(f"{stack.url}/api/docs", headers={"If-None-Match": first.headers["ETag"]})
+
+    assert first.headers["Content-Encoding"] == "gzip"
+    assert (again.status_code, again.content) == (304, b"")
