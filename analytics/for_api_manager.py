@@ -1,6 +1,7 @@
 """Gives API Manager, which lies below, the figures that its pages show: an `apis.traffic.Source`."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from analytics import queries
 from apis.failing import Failing
@@ -11,6 +12,10 @@ from console.models import Environment
 
 def last_day(apis: Iterable[int]) -> dict[int, Traffic]:
     return {api: Traffic(*counts) for api, counts in queries.last_day(apis).items()}
+
+
+def last_active(apis: Iterable[int]) -> dict[int, datetime]:
+    return queries.last_active(apis)
 
 
 def failing(apis: Iterable[int]) -> dict[int, Failing]:

@@ -10,7 +10,18 @@ import orjson
 from django.db import connection
 
 from analytics import ranges, sources
-from analytics.grains import CONDITIONS, COUNTS, ENVIRONMENTS, HOUR, MINUTE, RESOURCES, TRAFFIC, bin_of
+from analytics.grains import (
+    CONDITIONS,
+    COUNTS,
+    DAY,
+    ENVIRONMENTS,
+    HOUR,
+    MINUTE,
+    RESOURCES,
+    TRAFFIC,
+    WINDOW,
+    bin_of,
+)
 from analytics.ranges import Range
 from apis.failing import Failed, Failing
 from apis.models import PolicyBinding
@@ -254,6 +265,27 @@ def failures(apis: Iterable[int], over: Range) -> list[Failed]:
     """
     found = _ask(sql, apis, over)
     return [Failed(reason, detail, host, int(requests)) for reason, detail, host, requests in found]
+
+
+def last_active(apis: Iterable[int]) -> dict[int, datetime]:
+    """The start of the last period with requests, by API, in the finest grain that still has one."""
+    found: dict[int, datetime] = {}
+    wanted = list(apis)
+    for grain in (WINDOW, HOUR, DAY):
+        wanted = [api for api in wanted if api not in found]
+        if not wanted:
+            break
+        # Each API's own newest row, by the index, partition after partition from the newest on.
+        sql = f"""
+            SELECT api, (
+                SELECT time FROM {TRAFFIC.table(grain)} WHERE api_id = api ORDER BY time DESC LIMIT 1
+            )
+            FROM unnest(%s::bigint[]) AS wanted (api)
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [wanted])
+            found |= {api: time for api, time in cursor.fetchall() if time}
+    return found
 
 
 def failing(whose: Whose) -> dict[int, Failing]:

@@ -200,7 +200,11 @@ def _new_asset(actor: User, environment: Environment, draft: NewAsset) -> Asset:
 
 
 def _save_routes(api: ApiInstance, draft: ApiDraft) -> None:
-    """Replace the routes; keep the upstreams that stay, since their ids name services on the gateway."""
+    """Replace the routes; keep the upstreams that stay, since their ids name services on the gateway.
+
+    So do those that no route led to before: they are added first, and routed then.
+    """
+    routed = list(RouteUpstream.objects.filter(route__api=api).values_list("upstream", flat=True))
     api.routes.all().delete()
     known = list(api.upstreams.select_related("tls_context"))
     used: dict[object, Upstream] = {}
@@ -210,7 +214,7 @@ def _save_routes(api: ApiInstance, draft: ApiDraft) -> None:
             upstream = used.get(_identity(wanted)) or _upstream(api, wanted, known)
             used[_identity(wanted)] = upstream
             RouteUpstream.objects.create(route=row, upstream=upstream, weight=wanted.weight)
-    api.upstreams.exclude(pk__in=[upstream.pk for upstream in used.values()]).delete()
+    api.upstreams.filter(pk__in=routed).exclude(pk__in=[one.pk for one in used.values()]).delete()
 
 
 def _route(api: ApiInstance, position: int, draft: RouteDraft) -> Route:

@@ -1,5 +1,6 @@
 """Every change of a policy on an API: applied, edited, disabled, ordered, removed."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,9 +37,12 @@ def apply_policy(
     """`policy` is a name or alias of the catalog; `order` counts from 1, None puts it last."""
     template = template_of(policy)
     ledger.lock(api.gateway, api=api)
+    _check_version(template, version)
     public, secrets, rows = _checked(template, config, conditions)
     if not allow_duplicated and api.policies.filter(policy=template.name).exists():
-        message = f"{template.title} is applied to {api} already; edit it instead."
+        message = (
+            f"{template.title} is applied to {api} already; edit it instead, or send allowDuplicated=true."
+        )
         raise ValidationError({"policy": [ValidationError(message, code="conflict")]})
     binding = PolicyBinding.objects.create(
         api=api,
@@ -75,6 +79,8 @@ def edit_policy(
     template = template_of(binding.policy)
     lock_policy(binding)
     check_version(seen, versions.of_policy(binding))
+    if version != binding.policy_version:
+        _check_version(template, version or "")
     before, secrets = _facts(binding), binding.secrets
     binding.config, binding.secrets, rows = _checked(template, merged(config, secrets), conditions or ())
     if conditions is not None:
@@ -181,6 +187,17 @@ def template_of(policy: str) -> Policy[Any]:
         return catalog.find(policy)
     except catalog.UnknownPolicy as error:
         raise ValidationError({"policy": [str(error)]}) from error
+
+
+def _check_version(policy: Policy[Any], asked: str) -> None:
+    """An older release of the same major version is taken: what runs is the catalog's own."""
+    if not asked:
+        return
+    newest = tuple(map(int, policy.version.split(".")))
+    wanted = tuple(map(int, asked.split("."))) if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4}){2}", asked) else ()
+    if not wanted or wanted[0] != newest[0] or wanted > newest:
+        message = f"{policy.title} has no version {asked}; there are {newest[0]}.0.0 to {policy.version}."
+        raise ValidationError({"policy_version": [message]})
 
 
 def _checked(

@@ -67,7 +67,10 @@ def _resources(api: ApiInstance) -> Iterator[r.AnyResource]:
         metadata=_metadata(api, api.resource_name, _labels(api)),
         spec=r.ApiInstanceSpec(address=api.address),
     )
+    routed = {target.upstream_id for route in api.routes.all() for target in route.targets.all()}
     for upstream in api.upstreams.all():
+        if upstream.pk not in routed:
+            continue
         yield _service(api, upstream)
         if upstream.tls_context:
             yield _trust(api, upstream, upstream.tls_context)

@@ -44,6 +44,8 @@ class Source(Protocol):
 
     def last_day(self, apis: Iterable[int], /) -> Mapping[int, Traffic]: ...
 
+    def last_active(self, apis: Iterable[int], /) -> Mapping[int, datetime]: ...
+
     def failing(self, apis: Iterable[int], /) -> Mapping[int, Failing]: ...
 
     def failing_in(self, environment: Environment, /) -> Mapping[int, Failing]: ...
@@ -63,6 +65,12 @@ def last_day(api_ids: Iterable[int]) -> dict[int, Traffic]:
     """By API id; an API without figures is left out."""
     ids = list(api_ids)
     return {pk: figures for source in _sources for pk, figures in source.last_day(ids).items()}
+
+
+def last_active(api_ids: Iterable[int]) -> dict[int, datetime]:
+    """When each was called last, to the ten seconds, as far as traffic is kept; by API id."""
+    ids = list(api_ids)
+    return {pk: time for source in _sources for pk, time in source.last_active(ids).items()}
 
 
 def failing(api_ids: Iterable[int]) -> dict[int, Failing]:

@@ -187,6 +187,15 @@ def _trust(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:
             yield Problem(name, message)
 
 
+def upstream_problems(environment: Environment, upstream: UpstreamDraft) -> Iterator[Problem]:
+    """Of one upstream by itself: its fields are "uri" and "tls_context"."""
+    if message := upstream_uri.fault(upstream.uri):
+        yield Problem("uri", message)
+    alone = ApiDraft(asset=NewAsset(""), routes=[RouteDraft(upstreams=[upstream])])
+    for problem in _trust(environment, alone):
+        yield Problem(problem.field.rpartition(".")[2], problem.message)
+
+
 def _rules(field: str, route: RouteDraft) -> Iterator[Problem]:
     for name in ("methods", "path", "host"):
         if reason := regex_fault(getattr(route, name)):

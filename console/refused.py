@@ -4,11 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import BadRequest, RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.defaults import bad_request as page_of_bad_request
+from django.views.defaults import page_not_found
+
+from console.rest.schema import unknown
 
 TOO_LARGE = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 
@@ -22,6 +26,14 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         "fields": settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,
     }
     return HttpResponse(render_to_string("413.html", limits), status=413)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404: a page for browsers and for who is logged in, JSON for programs."""
+    is_program = "text/html" not in request.headers.get("Accept", "")
+    if not is_program or getattr(request, "user", AnonymousUser()).is_authenticated:
+        return page_not_found(request, exception)
+    return unknown(request)
 
 
 class NulMiddleware:

@@ -18,5 +18,6 @@ urlpatterns = [
     path("", include("console.rest.urls")),
 ]
 
+handler404 = "console.refused.not_found"
 handler400 = "console.refused.bad_request"
 handler500 = "console.away.server_error"

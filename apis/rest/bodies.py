@@ -1,11 +1,12 @@
 """From what a REST client sent to a draft, and from a draft's field names to the client's."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 
@@ -16,7 +17,14 @@ from apis.rest.serializers import ASSET_TYPES
 from console.models import Environment
 from gateways.models import Gateway
 
-EACH_ITS_OWN = "Each upstream has its own: name it as tlsContext of an upstream in routing."
+FOR_FLEX = (
+    "only APIs of Flex Gateways are managed here. Write technology flexGateway and deploymentType HY: with "
+    "anypoint-cli-v4, add --isFlex."
+)
+NO_PROXY = (
+    "An API here always listens somewhere: write its address, such as http://0.0.0.0:8081/orders, or leave "
+    "proxyUri out for port 8081 and the asset's id. With anypoint-cli-v4: --withProxy --scheme --port --path."
+)
 KEPT = ("type", "isCloudHub", "referencesUserDomain", "responseTimeout", "muleVersion4OrAbove", "wsdlConfig")
 """Fields of `endpoint` that are given back as sent and not acted upon."""
 
@@ -35,7 +43,10 @@ _NAMES: Names = (
     (r"routes\.(\d+)\.weights", r"routing.\1.upstreams"),
     (r"routes\.(\d+)\.upstreams\.(\d+)\.tls_context", r"routing.\1.upstreams.\2.tlsContext"),
     (r"routes(.*)", r"routing\1"),
+    (r"outbound", "endpoint.tlsContexts.outbound"),
+    (r"upstreams\.(\d+)\.tls_context", r"upstreams.\1.tlsContext"),
     (r"policy", "assetId"),
+    (r"policy_version", "assetVersion"),
     (r"config(.*)", r"configurationData\1"),
     (r"conditions(.*)", r"pointcutData\1"),
 )
@@ -43,6 +54,7 @@ _ONE_URI: Names = ((r"routes\.0\.upstreams\.0\.uri", "endpoint.uri"),)
 """Where the only upstream came from when the body has no routing."""
 _NEW_VERSION: Names = ((r"asset(\.version|\.asset_id|\.name)?", "assetVersion"),)
 """What a patch says of its asset."""
+OF_UPSTREAM: Names = ((r"tls_context", "tlsContext"),)
 OF_DEPLOYMENT: Names = ((r"gateway", "targetId"), (r"deployed_to", "environmentId"))
 
 
@@ -69,6 +81,8 @@ def client_names(own: Names = ()) -> Iterator[None]:
 def created(environment: Environment, body: Mapping[str, Any]) -> ApiDraft:
     """The draft of a new instance. Its listener defaults to port 8081 and the asset's id as base path."""
     check_technology(body)
+    if "proxyUri" in body.get("endpoint", {}) and body["endpoint"]["proxyUri"] is None:
+        raise ValidationError({"endpoint.proxyUri": [NO_PROXY]})
     spec = body["spec"]
     blank = ApiDraft(asset=_asset(environment, spec, body), base_path=f"/{spec['assetId']}")
     return _changed(environment, blank, body)
@@ -106,10 +120,16 @@ def gateway_of(environment: Environment, deployment: Mapping[str, Any]) -> Gatew
 
 
 def check_technology(body: Mapping[str, Any]) -> None:
+    """Of another technology than ours nothing is made into ours in silence.
+
+    Clients that name none mean Mule where they deploy to CloudHub or Runtime Fabric.
+    """
     technology = body.get("technology")
     if technology not in (None, "flexGateway"):
-        message = f'"{technology}" gateways are not run from here; write "flexGateway".'
-        raise ValidationError({"technology": [message]})
+        raise ValidationError({"technology": [f'"{technology}": {FOR_FLEX}']})
+    kind = body.get("endpoint", {}).get("deploymentType")
+    if kind not in (None, "HY"):
+        raise ValidationError({"endpoint.deploymentType": [f'"{kind}": {FOR_FLEX}']})
 
 
 def _changed(
@@ -123,6 +143,7 @@ def _changed(
         draft = replace(draft, routes=_routes(environment, body["routing"], api))
     elif endpoint.get("uri"):
         draft = _with_uri(draft, endpoint["uri"])
+    draft = _with_trust(environment, draft, endpoint, is_routed=bool(body.get("routing")))
     if deployment := body.get("deployment"):
         draft = replace(draft, gateway=gateway_of(environment, deployment))
     names = {"label": "instanceLabel", "consumer_endpoint": "endpointUri", "description": "description"}
@@ -152,8 +173,6 @@ def _listener(uri: str) -> dict[str, Any]:
 def _tls_context(environment: Environment, draft: ApiDraft, endpoint: Mapping[str, Any]) -> TlsContext | None:
     """What the body names; when it says nothing the stored one, as long as the listener is HTTPS."""
     told = endpoint.get("tlsContexts") or {}
-    if told.get("outbound"):
-        raise ValidationError({"endpoint.tlsContexts.outbound": [EACH_ITS_OWN]})
     if "inbound" not in told:
         return draft.tls_context if draft.protocol == ApiInstance.Protocol.HTTPS else None
     if told["inbound"] is None:
@@ -171,6 +190,58 @@ def _context(environment: Environment, told: Mapping[str, Any], field: str) -> T
     if found := environment.tls_contexts.filter(pk=wanted).first():
         return found
     raise ValidationError({field: [f"{environment} has no TLS context {wanted}."]})
+
+
+def trusted_by_all(upstreams: Iterable[UpstreamDraft | Upstream]) -> TlsContext | None:
+    """The one TLS context that all https upstreams of an API are trusted by; None where they differ."""
+    contexts = {one.tls_context for one in upstreams if upstream_uri.has_tls(one.uri)}
+    return contexts.pop() if len(contexts) == 1 else None
+
+
+def _with_trust(
+    environment: Environment, draft: ApiDraft, endpoint: Mapping[str, Any], *, is_routed: bool
+) -> ApiDraft:
+    """`outbound` holds for every https upstream, beside a routing for those that it gives no context.
+
+    null takes away the context that all have in common: where they differ, an answer says null too.
+    """
+    told = endpoint.get("tlsContexts") or {}
+    if "outbound" not in told:
+        return draft
+    upstreams = [one for route in draft.routes for one in route.upstreams]
+    wanted = told["outbound"] and _context(environment, told["outbound"], "outbound")
+    if wanted is None and (is_routed or trusted_by_all(upstreams) is None):
+        return draft
+    if wanted and not any(upstream_uri.has_tls(one.uri) for one in upstreams):
+        raise ValidationError({"outbound": ["No upstream of the API is reached with TLS; write https://."]})
+
+    def changed(one: UpstreamDraft) -> UpstreamDraft:
+        keeps = not upstream_uri.has_tls(one.uri) or (is_routed and one.tls_context)
+        return one if keeps else replace(one, tls_context=wanted)
+
+    routes = [replace(one, upstreams=[changed(each) for each in one.upstreams]) for one in draft.routes]
+    return replace(draft, routes=routes)
+
+
+def edited(api: ApiInstance, body: Sequence[Mapping[str, Any]]) -> dict[UUID, UpstreamDraft]:
+    """What upstreams, named by their ids, become."""
+    known = {row.pk: row for row in api.upstreams.select_related("tls_context")}
+    found: dict[UUID, UpstreamDraft] = {}
+    for at, told in enumerate(body):
+        if told["id"] not in known:
+            raise ValidationError({f"upstreams.{at}.id": [f"The API has no upstream {told['id']}."]})
+        if told["id"] in found:
+            raise ValidationError({f"upstreams.{at}.id": [f"Upstream {told['id']} is named twice."]})
+        found[told["id"]] = upstream(api, told, known[told["id"]], f"upstreams.{at}.tls_context")
+    return found
+
+
+def upstream(
+    api: ApiInstance, body: Mapping[str, Any], row: Upstream | None = None, field: str = "tls_context"
+) -> UpstreamDraft:
+    """A new upstream, or what the row becomes: what the body leaves out stays."""
+    known = {row.pk: row} if row else {}
+    return _upstream(api.environment, {"weight": 0, **body, "id": row and row.pk}, known, field)
 
 
 def _with_uri(draft: ApiDraft, uri: str) -> ApiDraft:
@@ -196,7 +267,7 @@ def _routes(
         RouteDraft(
             label=route.get("label") or "",
             upstreams=[
-                _upstream(environment, body, known, f"routes.{at}.upstreams.{place}")
+                _upstream(environment, body, known, f"routes.{at}.upstreams.{place}.tls_context")
                 for place, body in enumerate(route["upstreams"])
             ],
             **{name: value for name, value in (route.get("rules") or {}).items() if value},
@@ -206,13 +277,13 @@ def _routes(
 
 
 def _upstream(
-    environment: Environment, body: dict[str, Any], known: Mapping[Any, Upstream], name: str
+    environment: Environment, body: Mapping[str, Any], known: Mapping[Any, Upstream], field: str
 ) -> UpstreamDraft:
     """An upstream named by its id keeps what the body leaves out; its TLS context only while it has TLS."""
     row = known.get(body.get("id"))
     uri = body.get("uri") or (row.uri if row else "")
     told = body.get("tlsContext")
-    context = _context(environment, told, f"{name}.tls_context") if told else None
+    context = _context(environment, told, field) if told else None
     if "tlsContext" not in body and row and upstream_uri.has_tls(uri):
         context = row.tls_context
     label = body.get("label", row.label if row else "")

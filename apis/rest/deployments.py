@@ -15,7 +15,6 @@ from apis.models import ApiInstance
 from apis.rest import bodies, reach, serializers, shapes
 from console.models import User
 from console.rest import access
-from console.rest.errors import Conflict
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from gateways.models import Gateway
 
@@ -66,8 +65,9 @@ class DeploymentViews(ViewSet):
         if body["expectedStatus"] != "deployed":
             raise ValidationError({"expectedStatus": [NOT_DEPLOYED]})
         if api.is_deployed and not body["overwrite"]:
+            # Clients take 400, not 409, for a deployment that is there already.
             message = f"API {api.pk} is deployed to {api.gateway}; redeploy it (PATCH), or send overwrite."
-            raise Conflict(message)
+            raise ValidationError({"deployment": [message]})
         with bodies.client_names(bodies.OF_DEPLOYMENT):
             _deploy(access.caller(request), api, body)
         return Response(_shape(api), status=201)

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis import change, ledger, status, versions
+from apis import change, ledger, status, traffic, upstreams, versions
 from apis.models import ApiInstance
 from apis.rest import bodies, reach, serializers, shapes
 from console.models import Environment, User
@@ -37,18 +37,18 @@ class InstanceViews(ViewSet):
     def list(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """The environment's instances, grouped by asset."""
         environment = access.environment(request, organization_id, environment_id)
-        rows, total = _page(environment, request)
+        rows, counts = _page(environment, request)
         found = shapes.assets(_shapes(rows), rows, environment)
-        return Response({"total": total, "assets": serializers.AssetShape(found, many=True).data})
+        return Response({**counts, "assets": serializers.AssetShape(found, many=True).data})
 
     @extend_schema(
         operation_id="instances", parameters=[serializers.ListQuery], responses=serializers.InstanceList
     )
     def instances(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """The environment's instances, one by one."""
-        rows, total = _page(access.environment(request, organization_id, environment_id), request)
+        rows, counts = _page(access.environment(request, organization_id, environment_id), request)
         found = serializers.InstanceShape(_shapes(rows), many=True).data
-        return Response({"total": total, "instances": found})
+        return Response({**counts, "instances": found})
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """Make an instance, and deploy it when `deployment` says where."""
@@ -78,14 +78,6 @@ class InstanceViews(ViewSet):
         _delete(access.caller(request), api, preconditions.seen(request))
         return Response(status=204)
 
-    @extend_schema(operation_id="upstreams", responses=serializers.UpstreamList)
-    def upstreams(
-        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
-    ) -> Response:
-        api = reach.instance(request, organization_id, environment_id, api_id)
-        found = [shapes.upstream(row) for row in api.upstreams.select_related("tls_context")]
-        return Response({"total": len(found), "upstreams": found})
-
 
 @transaction.atomic
 def _create(actor: User, environment: Environment, body: dict[str, Any]) -> ApiInstance:
@@ -104,6 +96,8 @@ def _edit(actor: User, api: ApiInstance, body: dict[str, Any], seen: str) -> Non
     wanted = body.get("deployment")
     ledger.lock(api.gateway, bodies.gateway_of(api.environment, wanted) if wanted else None, api=api)
     change.edit_api(actor, api, bodies.patched(api, body), seen=seen)
+    if body.get("upstreams"):
+        upstreams.edit(actor, api, bodies.edited(api, body["upstreams"]))
     _keep(api, body)
     if "deprecated" in body:
         change.set_deprecated(actor, api, body["deprecated"])
@@ -128,8 +122,8 @@ def _keep(api: ApiInstance, body: dict[str, Any]) -> None:
     api.save(update_fields=["extra"])
 
 
-def _page(environment: Environment, request: Request) -> tuple[list[ApiInstance], int]:
-    """(the rows of this page, how many there are in all)"""
+def _page(environment: Environment, request: Request) -> tuple[list[ApiInstance], dict[str, int]]:
+    """(the rows of this page, how many there are in all and which page it is)"""
     query = reach.valid(serializers.ListQuery, request.query_params)
     rows = ApiInstance.objects.filter(environment=environment)
     exact = {
@@ -150,15 +144,17 @@ def _page(environment: Environment, request: Request) -> tuple[list[ApiInstance]
     page = ordered.select_related(
         "asset", "gateway", "tls_context", "environment__organization"
     ).prefetch_related("routes__targets__upstream__tls_context")
-    start = query["offset"]
-    return list(page[start : start + query["limit"]]), rows.count()
+    start, limit = query["offset"], query["limit"]
+    counts = {"total": rows.count(), "limit": limit, "offset": start}
+    return list(page[start : start + limit]), counts
 
 
 def _shapes(rows: list[ApiInstance]) -> list[shapes.Shape]:
-    known = status.statuses_of(rows)
-    return [shapes.instance(row, known[row.pk]) for row in rows]
+    known, active = status.statuses_of(rows), traffic.last_active(row.pk for row in rows)
+    return [shapes.instance(row, known[row.pk], active.get(row.pk)) for row in rows]
 
 
 def _answer(api: ApiInstance, code: int = 200) -> Response:
-    shape = serializers.InstanceShape(shapes.instance(api, status.status_of(api))).data
+    active = traffic.last_active([api.pk]).get(api.pk)
+    shape = serializers.InstanceShape(shapes.instance(api, status.status_of(api), active)).data
     return preconditions.answer(shape, versions.of_api(api), code)

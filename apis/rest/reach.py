@@ -7,7 +7,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
-from apis.models import ApiInstance, PolicyBinding
+from apis.models import ApiInstance, PolicyBinding, Upstream
 from console.rest import access
 
 
@@ -28,6 +28,13 @@ def policy(api: ApiInstance, policy_id: int) -> PolicyBinding:
     if found is None:
         raise NotFound(f"Policy {policy_id} of API {api.pk} not found.")
     found.api = api
+    return found
+
+
+def upstream(api: ApiInstance, upstream_id: UUID) -> Upstream:
+    found = api.upstreams.select_related("tls_context").filter(pk=upstream_id).first()
+    if found is None:
+        raise NotFound(f"Upstream {upstream_id} of API {api.pk} not found.")
     return found
 
 

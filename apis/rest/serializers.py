@@ -9,6 +9,8 @@ from apis.models import Asset
 from apis.rest.strict import StrictSerializer
 from console.rest.fields import OneOf, list_or_null
 
+MOST_ROWS = 100
+"""Of a list in one answer."""
 ASSET_TYPES = {
     "http": Asset.Type.HTTP,
     "http-api": Asset.Type.HTTP,
@@ -42,8 +44,10 @@ class TlsContextsBody(s.Serializer[Any]):
     inbound = TlsContextRef(
         required=False, allow_null=True, help_text="What an https:// proxyUri serves with, and only that."
     )
-    outbound = s.JSONField(
-        required=False, allow_null=True, help_text="Only null: each upstream has a tlsContext of its own."
+    outbound = TlsContextRef(
+        required=False,
+        allow_null=True,
+        help_text="For every https:// upstream that names no tlsContext itself.",
     )
 
 
@@ -90,6 +94,31 @@ class RouteBody(s.Serializer[Any]):
     upstreams = UpstreamBody(many=True)
 
 
+class UpstreamEdit(StrictSerializer):
+    """An upstream of the API by its id, and what of it changes."""
+
+    also_known = ("audit", "weight")
+
+    id = s.UUIDField()
+    uri = s.CharField(required=False, max_length=1024)
+    label = s.CharField(required=False, allow_blank=True, allow_null=True, max_length=255)
+    tlsContext = TlsContextRef(required=False, allow_null=True)
+
+
+class UpstreamNew(StrictSerializer):
+    """An upstream that no route leads to yet: name its `id` in `routing`."""
+
+    also_known = ("audit", "id")
+
+    uri = s.CharField(max_length=1024)
+    label = s.CharField(required=False, allow_blank=True, allow_null=True, max_length=255)
+    tlsContext = TlsContextRef(required=False, allow_null=True)
+
+
+class UpstreamPatch(UpstreamNew):
+    uri = s.CharField(required=False, max_length=1024)
+
+
 class DeploymentBody(s.Serializer[Any]):
     targetId = s.UUIDField()
     targetName = s.CharField(required=False, allow_null=True)
@@ -102,12 +131,21 @@ class DeploymentBody(s.Serializer[Any]):
     overwrite = s.BooleanField(default=False)
 
 
-class InstancePatch(s.Serializer[Any]):
-    """Every field may be left out; one that is named is whole."""
+class InstancePatch(StrictSerializer):
+    """Every field may be left out; one that is named is whole. What else an answer holds is passed over."""
+
+    also_known = (
+        *("audit", "masterOrganizationId", "organizationId", "environmentId", "id", "groupId", "assetId"),
+        *("productVersion", "order", "lastActiveDate", "isPublic", "stage", "status", "configurationStatus"),
+        *("autodiscoveryInstanceName", "pinned", "activeContractsCount", "spec"),
+    )
 
     technology = s.CharField(required=False, allow_null=True, help_text="Only flexGateway.")
     endpoint = EndpointBody(required=False)
     routing = list_or_null(RouteBody(), required=False)
+    upstreams = list_or_null(
+        UpstreamEdit(), required=False, help_text="Changes upstreams where they are, on whatever routes."
+    )
     instanceLabel = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=255)
     endpointUri = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=200)
     description = s.CharField(required=False, allow_null=True, allow_blank=True)
@@ -134,10 +172,15 @@ class ListQuery(s.Serializer[Any]):
     productVersion = s.CharField(required=False)
     instanceLabel = s.CharField(required=False)
     query = s.CharField(required=False)
-    limit = s.IntegerField(default=20, min_value=1, max_value=100)
+    limit = s.IntegerField(
+        default=20, min_value=1, help_text="More than 100 is taken as 100; the answer says which it was."
+    )
     offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
     sort = OneOf(["id", "name", "createdDate", "updatedDate"], default="createdDate")
     ascending = s.BooleanField(default=False)
+
+    def validate_limit(self, asked: int) -> int:
+        return min(asked, MOST_ROWS)
 
 
 class StatusShape(s.Serializer[Any]):
@@ -241,11 +284,15 @@ class AssetShape(s.Serializer[Any]):
 @extend_schema_serializer(many=False)
 class AssetList(s.Serializer[Any]):
     total = s.IntegerField(help_text="Of instances.")
+    limit = s.IntegerField()
+    offset = s.IntegerField()
     assets = AssetShape(many=True)
 
 
 class InstanceList(s.Serializer[Any]):
     total = s.IntegerField()
+    limit = s.IntegerField()
+    offset = s.IntegerField()
     instances = InstanceShape(many=True)
 
 

@@ -1,16 +1,19 @@
 """API instances, policies and targets as clients of Anypoint read them."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
 from apis.models import ApiInstance, Asset, PolicyBinding, Route, TlsContext, Upstream
+from apis.rest.bodies import trusted_by_all
 from apis.status import ApiStatus
 from console.models import Environment
 from console.rest.shapes import date
 from gateways.models import Gateway
+from policies import catalog
 from policies.contract import CATALOG_GROUP
 
 Shape = dict[str, Any]
@@ -22,8 +25,8 @@ def audit(created: Any, updated: Any) -> Shape:
     return {"created": {"date": date(created)}, "updated": {"date": date(updated)} if updated else {}}
 
 
-def instance(api: ApiInstance, status: ApiStatus) -> Shape:
-    """The superset object that every client finds its fields in."""
+def instance(api: ApiInstance, status: ApiStatus, active: datetime | None) -> Shape:
+    """The superset object that every client finds its fields in; `active` is when it was called last."""
     organization = api.environment.organization
     return {
         "audit": audit(api.created_at, api.updated_at),
@@ -41,7 +44,7 @@ def instance(api: ApiInstance, status: ApiStatus) -> Shape:
         "order": 1,
         "providerId": api.extra.get("providerId"),
         "deprecated": api.is_deprecated,
-        "lastActiveDate": None,
+        "lastActiveDate": date(active),
         "endpointUri": api.consumer_endpoint or None,
         "isPublic": False,
         "stage": "release",
@@ -60,11 +63,11 @@ def instance(api: ApiInstance, status: ApiStatus) -> Shape:
 
 def _endpoint(api: ApiInstance) -> Shape:
     kept = api.extra.get("endpoint", {})
-    first = next((target.upstream.uri for route in api.routes.all() for target in route.targets.all()), None)
+    upstreams = [target.upstream for route in api.routes.all() for target in route.targets.all()]
     return {
         "id": api.pk,
         "type": kept.get("type") or api.asset.type,
-        "uri": first,
+        "uri": upstreams[0].uri if upstreams else None,
         "proxyUri": api.address,
         "proxyRegistrationUri": None,
         "isCloudHub": kept.get("isCloudHub"),
@@ -75,7 +78,10 @@ def _endpoint(api: ApiInstance) -> Shape:
         "wsdlConfig": kept.get("wsdlConfig"),
         "muleVersion4OrAbove": kept.get("muleVersion4OrAbove"),
         "validation": "NOT_APPLICABLE",
-        "tlsContexts": {"inbound": _tls_context(api.tls_context), "outbound": None},
+        "tlsContexts": {
+            "inbound": _tls_context(api.tls_context),
+            "outbound": _tls_context(trusted_by_all(upstreams)),
+        },
     }
 
 
@@ -210,10 +216,18 @@ def _implementation(binding: PolicyBinding) -> Shape:
     return {
         "assetId": f"{binding.policy}-flex",
         "groupId": CATALOG_GROUP,
-        "version": binding.policy_version,
+        "version": _running_version(binding),
         "technology": "flexGateway",
         "minRuntimeVersion": "1.0.0",
     }
+
+
+def _running_version(binding: PolicyBinding) -> str:
+    """The catalog's own, whichever was asked for."""
+    try:
+        return binding.template.version
+    except catalog.UnknownPolicy:
+        return binding.policy_version
 
 
 def target(row: Gateway) -> Shape:

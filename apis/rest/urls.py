@@ -6,6 +6,7 @@ from apis.rest.deployments import DeploymentViews, TargetViews
 from apis.rest.instances import InstanceViews
 from apis.rest.policies import PolicyViews, TemplateViews
 from apis.rest.tls_contexts import TlsContextViews
+from apis.rest.upstreams import UpstreamViews
 
 SCOPE = "organizations/<uuid:organization_id>/environments/<uuid:environment_id>"
 AM = f"apimanager/api/v1/{SCOPE}/apis"
@@ -19,7 +20,16 @@ one = InstanceViews.as_view({"get": "retrieve", "patch": "partial_update", "dele
 urlpatterns = [
     path(AM, InstanceViews.as_view({"get": "list", "post": "create"}), name="rest_apis"),
     path(f"{AM}/<int:api_id>", one, name="rest_api"),
-    path(f"{AM}/<int:api_id>/upstreams", InstanceViews.as_view({"get": "upstreams"}), name="rest_upstreams"),
+    path(
+        f"{AM}/<int:api_id>/upstreams",
+        UpstreamViews.as_view({"get": "list", "post": "create"}),
+        name="rest_upstreams",
+    ),
+    path(
+        f"{AM}/<int:api_id>/upstreams/<uuid:upstream_id>",
+        UpstreamViews.as_view({"patch": "partial_update", "delete": "destroy"}),
+        name="rest_upstream",
+    ),
     path(f"{AMX}/apis", InstanceViews.as_view({"get": "instances", "post": "create"}), name="rest_instances"),
     path(f"{AMX}/apis/<int:api_id>", one, name="rest_instance"),
     path(

@@ -83,6 +83,8 @@ def policy(**fields: Any) -> dict[str, Any]:
         "assetVersion": "1.4.0",
         "policyTemplateId": "rate-limiting",
     }
+    if fields.get("assetId") in ("cors", "ip-allowlist"):
+        body["assetVersion"] = "1.1.0"
     return body | fields
 
 
@@ -140,7 +142,7 @@ class TestInstances:
         assert (asset["exchangeAssetName"], asset["totalApis"]) == ("Orders api", 2)
         assert [api["instanceLabel"] for api in asset["apis"]] == ["eu", "prod-orders"]
         assert rest("GET", "AM?instanceLabel=eu").data["total"] == 1
-        assert rest("GET", "AM?assetId=cats").data == {"total": 0, "assets": []}
+        assert rest("GET", "AM?assetId=cats").data == {"total": 0, "limit": 20, "offset": 0, "assets": []}
         assert len(rest("GET", "AM?limit=1").data["assets"][0]["apis"]) == 1
         assert rest("GET", "AMX/apis").data["total"] == 2
 
@@ -244,7 +246,7 @@ class TestInstances:
             ({"endpoint": {"uri": "http://b", "proxyUri": "https://0.0.0.0:8443/x"}}, "TLS context"),
             ({"endpoint": {"uri": "http://b", "proxyUri": "http://0.0.0.0:99999/x"}}, "endpoint.proxyUri"),
             (
-                {"endpoint": {"uri": "backend.test", "proxyUri": None}},
+                {"endpoint": {"uri": "backend.test"}},
                 'endpoint.uri: "backend.test" has no scheme',
             ),
             ({"endpoint": {"type": "grpc"}}, "endpoint.type"),
@@ -257,7 +259,7 @@ class TestInstances:
                 {"endpoint": {"uri": "http://b", "tlsContexts": {"outbound": {"tlsContextId": "x"}}}},
                 "endpoint.tlsContexts.outbound",
             ),
-            ({"technology": "mule4"}, 'write "flexGateway"'),
+            ({"technology": "mule4"}, "Write technology flexGateway"),
             ({"spec": {"version": "1.0.0"}}, "spec.assetId"),
             ({"spec": {"assetId": "a/b", "version": "1.0.0"}}, "spec.assetId"),
             ({"routing": [{"upstreams": [{"uri": "http://a", "weight": 60}]}]}, "sum to 60"),
@@ -546,7 +548,7 @@ class TestDeployments:
         assert made.status_code == 201, made.data
         assert isinstance(made.data["id"], int)
         assert rest("GET", f"AM/{api}").data["deployment"]["targetName"] == "edge-1"
-        refused(rest("POST", f"PX/{api}/deployments", body), 409, "redeploy")
+        refused(rest("POST", f"PX/{api}/deployments", body), 400, "redeploy")
 
     def test_another_environment_than_the_addresss_is_refused(
         self, rest: Rest, environment: Environment, gateway: Gateway

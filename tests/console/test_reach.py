@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from apis.models import ApiInstance, PolicyBinding, WizardDraft
+from apis.models import ApiInstance, PolicyBinding, Upstream, WizardDraft
 from console.models import AuditEntry, ConnectedApp, Environment, Role, User
 from gateways.models import Gateway, RegistrationToken, Replica
 from tests.console.addresses import Address, addresses
@@ -47,6 +47,7 @@ ABOUT = {
     "gateway_id": "gateway",
     "context_id": "tls_context",
     "deployment_id": "api",
+    "upstream_id": "upstream",
     "binding": "policy",
     "replica": "replica",
 }
@@ -96,6 +97,7 @@ def make_place(name: str) -> Place:
         "replica": make_replica(gateway).pk,
         "token": token.pk,
         "api": api.pk,
+        "upstream": Upstream.objects.create(api=api, uri="http://spare.test/").pk,
         "policy": PolicyBinding.objects.create(api=api, policy="cors", order=1).pk,
         "tls_context": make_tls_context(environment).pk,
         "user": owner.pk,

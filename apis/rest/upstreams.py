@@ -1,0 +1,59 @@
+"""REST: the upstreams of an API instance, one by one."""
+
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from apis import upstreams
+from apis.rest import bodies, reach, serializers, shapes
+from console.rest import access
+from console.rest.serializers import REFUSALS, ErrorAnswer
+
+
+@extend_schema_view(
+    list=extend_schema(operation_id="upstreams", responses=serializers.UpstreamList),
+    create=extend_schema(
+        request=serializers.UpstreamNew, responses={201: serializers.UpstreamShape, **REFUSALS}
+    ),
+    partial_update=extend_schema(
+        request=serializers.UpstreamPatch, responses={200: serializers.UpstreamShape, **REFUSALS}
+    ),
+    destroy=extend_schema(responses={204: None, 404: ErrorAnswer, 409: ErrorAnswer}),
+)
+@extend_schema(tags=["API instances"])
+class UpstreamViews(ViewSet):
+    def list(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
+        """With those that no route leads to."""
+        api = reach.instance(request, organization_id, environment_id, api_id)
+        found = [shapes.upstream(row) for row in api.upstreams.select_related("tls_context")]
+        return Response({"total": len(found), "upstreams": found})
+
+    def create(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
+        """Add an upstream; it gets requests once `routing` names its id."""
+        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        body = reach.valid(serializers.UpstreamNew, request.data)
+        with bodies.client_names(bodies.OF_UPSTREAM):
+            row = upstreams.add(access.caller(request), api, bodies.upstream(api, body))
+        return Response(shapes.upstream(row), status=201)
+
+    def partial_update(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, upstream_id: UUID
+    ) -> Response:
+        """Change what the body names, on every route that leads to the upstream."""
+        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        row = reach.upstream(api, upstream_id)
+        body = reach.valid(serializers.UpstreamPatch, request.data)
+        with bodies.client_names(bodies.OF_UPSTREAM):
+            upstreams.edit(access.caller(request), api, {row.pk: bodies.upstream(api, body, row)})
+        return Response(shapes.upstream(reach.upstream(api, upstream_id)))
+
+    def destroy(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, upstream_id: UUID
+    ) -> Response:
+        """Refused while a route leads to it."""
+        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        upstreams.remove(access.caller(request), api, reach.upstream(api, upstream_id))
+        return Response(status=204)
