@@ -9,7 +9,9 @@ from gateways.agent.overload import HEAP_SHARE
 from policies.contract import TYPE_URL
 
 MOST_CONNECTIONS = 30_000
-"""Agents' streams, of which each link process takes 20,000, and a good many of browsers beside them."""
+OTHER_DESCRIPTORS = 300
+STREAMS_SHARE = 2 / 3
+"""Of the connections; the rest is for browsers, however many gateways come."""
 MOST_HEAP_BYTES = 512 * 1024 * 1024
 TRACKED_FROM_POWER = 20
 """Requests that hold a megabyte or more are known by size, so that the largest can be given up first."""
@@ -19,14 +21,19 @@ _HEAP = _MONITORS + "fixed_heap"
 
 
 def bootstrap(front: Front, descriptors: int) -> dict[str, Any]:
-    """`descriptors` is how many files and connections the process may have open."""
+    """`descriptors` is how many files and connections the process may have open: two for each caller."""
+    connections = min(MOST_CONNECTIONS, max(50, (descriptors - OTHER_DESCRIPTORS) // 2))
+    streams = int(connections * STREAMS_SHARE)
     return {
         "node": {"id": "front", "cluster": "gatewright-console"},
         "admin": {
             "address": {"pipe": {"path": "admin.sock", "mode": 0o600}},
             "ignore_global_conn_limit": True,
         },
-        "static_resources": {"listeners": listeners.listeners(front), "clusters": servers.clusters(front)},
+        "static_resources": {
+            "listeners": listeners.listeners(front),
+            "clusters": servers.clusters(front, streams),
+        },
         "stats_config": {
             "use_all_default_tags": False,
             "stats_matcher": {
@@ -38,11 +45,11 @@ def bootstrap(front: Front, descriptors: int) -> dict[str, Any]:
                 }
             },
         },
-        "overload_manager": _overload(descriptors),
+        "overload_manager": _overload(connections),
     }
 
 
-def _overload(descriptors: int) -> dict[str, Any]:
+def _overload(connections: int) -> dict[str, Any]:
     """Under pressure idle connections go first, then the requests that hold most, then new ones."""
     return {
         "refresh_interval": "0.25s",
@@ -52,7 +59,7 @@ def _overload(descriptors: int) -> dict[str, Any]:
                 "name": _MONITORS + "global_downstream_max_connections",
                 "typed_config": {
                     "@type": _TYPES + "downstream_connections.v3.DownstreamConnectionsConfig",
-                    "max_active_downstream_connections": min(MOST_CONNECTIONS, max(50, descriptors - 300)),
+                    "max_active_downstream_connections": connections,
                 },
             },
             {

@@ -15,23 +15,25 @@ MOST_CONNECTIONS = 32
 """To each address. A gunicorn has 16 threads as we start it; the rest makes up for an uneven split."""
 MOST_WAITING = 256
 """Requests that wait for a thread; one more is told to come back."""
-MOST_STREAMS = 20_000
 BUFFER_BYTES = 1024 * 1024
 
 
-def clusters(front: Front) -> list[dict[str, Any]]:
-    found = [_cluster(CONSOLE, front.servers, MOST_CONNECTIONS * len(front.servers), MOST_WAITING)]
+def clusters(front: Front, streams: int) -> list[dict[str, Any]]:
+    """`streams` is how many gateways may wait for news at once."""
+    connections = MOST_CONNECTIONS * len(front.servers)
+    found = [_cluster(CONSOLE, front.servers, connections, connections)]
     if front.links:
-        found.append(_cluster(LINK, front.links, MOST_STREAMS * len(front.links), MOST_WAITING))
+        found.append(_cluster(LINK, front.links, streams + MOST_WAITING, streams))
     return found
 
 
-def _cluster(name: str, servers: tuple[Server, ...], connections: int, waiting: int) -> dict[str, Any]:
+def _cluster(name: str, servers: tuple[Server, ...], connections: int, requests: int) -> dict[str, Any]:
+    """A request takes a connection, or waits for one; more than so many that have one are refused."""
     room = {
         "max_connections": connections,
-        "max_pending_requests": waiting,
-        "max_requests": connections + waiting,
-        "max_retries": waiting,
+        "max_pending_requests": MOST_WAITING,
+        "max_requests": requests,
+        "max_retries": MOST_WAITING,
     }
     protocol = {
         "@type": TYPE_URL + "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",

@@ -1,6 +1,7 @@
 """A front as people start it, before an upstream that answers with what it is sent."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -26,6 +27,8 @@ class RunningFront:
     home: Path
     servers: str
     variables: dict[str, str] = field(default_factory=dict)
+    descriptors: int = 4096
+    """How many files and connections it may have open."""
     port: int = field(default_factory=lambda: ports.free(HOST))
     lines: list[str] = field(default_factory=list)
     process: "subprocess.Popen[str] | None" = None
@@ -49,6 +52,8 @@ class RunningFront:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        limits = (self.descriptors, self.descriptors)
+        resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, limits)
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
         wait_for(self._listens, 30, "the front", self._is_running)
         return self

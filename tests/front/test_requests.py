@@ -198,6 +198,27 @@ def test_more_requests_than_can_wait_are_told_to_come_back(stuck: RunningFront) 
     assert b"retry-after: 3" in told[0]
 
 
+@pytest.mark.timeout(180)
+def test_gateways_that_wait_for_news_leave_room_for_browsers(tmp_path: Path, echo: str) -> None:
+    link = Silent()
+    running = RunningFront(tmp_path, echo, {"FRONT_LINKS": link.address}, descriptors=500).start()
+    request = b"GET /agent/v1/stream HTTP/1.1\r\nHost: x\r\n\r\n"
+    try:
+        with held_open(running.port, 90, request) as opened:
+            refused, _, _ = select.select(opened, [], [], 20)
+            page = httpx.get(running.url, timeout=20)
+            told = [connection.recv(1000) for connection in refused]
+            waiting = len(opened) - len(refused)
+    finally:
+        running.stop()
+        link.listener.close()
+
+    assert told
+    assert all(text.startswith(b"HTTP/1.1 503") for text in told)
+    assert waiting > 50
+    assert page.status_code == 200
+
+
 def test_a_bad_setting_is_named(tmp_path: Path, echo: str) -> None:
     running = RunningFront(tmp_path, "nowhere")
 
