@@ -1,13 +1,20 @@
 """The OpenAPI document of the REST interface, and the page that shows it."""
 
+from functools import cache
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.encoding import force_bytes
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.request import Request
 
+from console.pages.frame import THEMES
 from console.rest import reference
 from console.rest.errors import body
 
@@ -36,10 +43,34 @@ def with_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
+class Document(SpectacularAPIView):
+    """Made once for all callers: it takes a second, and nobody needs a login to ask for it."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        media_type = request.accepted_renderer.media_type
+        shown = f'inline; filename="{self._get_filename(request, None)}"'
+        headers = {"Content-Disposition": shown, "Vary": "Accept"}
+        return HttpResponse(_document(media_type), content_type=media_type, headers=headers)
+
+
 @login_not_required
 def docs(request: HttpRequest) -> HttpResponse:
     """A page of the console's own: it can be read with every theme, width and reader, and is small."""
-    return render(request, "rest/docs.html", {"groups": reference.groups()})
+    theme = request.COOKIES.get("theme", "")
+    return HttpResponse(_page(theme if theme in THEMES else ""))
+
+
+@cache
+def _document(media_type: str) -> bytes:
+    (renderer,) = (one for one in Document.renderer_classes if one.media_type == media_type)
+    return force_bytes(renderer().render(SchemaGenerator().get_schema(request=None, public=True)))
+
+
+@cache
+def _page(theme: str) -> str:
+    """The same for everybody, too, and half a megabyte to put together."""
+    return render_to_string("rest/docs.html", {"groups": reference.groups(), "theme": theme})
 
 
 @csrf_exempt

@@ -1,7 +1,6 @@
 """REST addresses of accounts, and the documentation of the whole interface. No trailing slashes."""
 
 from django.urls import path, re_path
-from drf_spectacular.views import SpectacularAPIView
 
 from console.rest import accounts, organizations, schema
 
@@ -24,7 +23,7 @@ urlpatterns = [
         name="rest_environment",
     ),
     path("cli/api/v1/analytics/<slug:kind>", accounts.Telemetry.as_view(), name="rest_telemetry"),
-    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema", schema.Document.as_view(), name="schema"),
     path("api/docs", schema.docs, name="docs"),
     re_path(
         r"^(?:accounts|apimanager|proxies|exchange|gatewaymanager|graph|cli|analytics/api|standalone|api)/(?P<rest>[\s\S]*)$",
