@@ -4,8 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, task_prerun
-from django.conf import settings
+from celery.signals import task_prerun
 from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
@@ -19,9 +18,3 @@ app.autodiscover_tasks()
 def _tend_connection(**_: Any) -> None:
     """Before a task as before a request: a connection that broke, or grew old, is replaced."""
     close_old_connections()
-
-
-@beat_init.connect
-def _make_folder(**_: Any) -> None:
-    """For beat's schedule: on a machine that runs beat alone, nobody else has made the state folder."""
-    settings.HOME.mkdir(parents=True, exist_ok=True)
