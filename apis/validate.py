@@ -12,7 +12,7 @@ from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
 from apis.models import ApiInstance, Asset, Upstream
 from apis.problem import Problem, refuse
 from console.models import Environment
-from gateways.agent import regex
+from gateways.agent import ir, reach, regex
 
 MAX_ROUTES = 100
 MAX_UPSTREAMS_PER_ROUTE = 10
@@ -44,10 +44,29 @@ def warnings(draft: ApiDraft) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     if hint := listener.hint(draft.port):
         found["port"] = [hint]
+    for field, text in _rule_advice(draft):
+        found.setdefault(field, []).append(f"{text[:1].upper()}{text[1:]}.")
     for field, upstream in _upstreams(draft):
         if hint := upstream_uri.hint(upstream.uri):
             found[f"{field}.uri"] = [hint]
     return found
+
+
+def _rule_advice(draft: ApiDraft) -> Iterator[tuple[str, str]]:
+    """Rules that are for no request, and routes that get none."""
+    for index, route in enumerate(draft.routes):
+        given = {"path": route.path, "methods": route.methods, "host": route.host}
+        for name, text in reach.advice(given, draft.base_path.rstrip("/")):
+            yield f"routes.{index}.{name}", text
+    for at, before in reach.never_reached([_taken(route) for route in draft.routes]):
+        yield f"routes.{at}", f"gets no request: route {before + 1} takes them all; put it behind this one"
+
+
+def _taken(route: RouteDraft) -> ir.Route:
+    """Its rule, in the form in which rules are compared."""
+    headers = tuple(sorted(route.headers.items()))
+    path = None if route.path in reach.EVERY_PATH else route.path
+    return ir.Route("", (ir.Rule(path, route.methods or None, route.host or None, headers),), ())
 
 
 def problems(environment: Environment, draft: ApiDraft, api: ApiInstance | None = None) -> Iterator[Problem]:

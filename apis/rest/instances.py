@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from apis import change, ledger, status, traffic, upstreams, versions
+from apis.drafts import draft_of
 from apis.models import ApiInstance
 from apis.rest import bodies, reach, serializers, shapes
 from console.models import Environment, User
@@ -56,7 +57,7 @@ class InstanceViews(ViewSet):
         body = reach.valid(serializers.InstanceBody, request.data)
         with bodies.client_names(bodies.of_instance(body)):
             api = _create(access.caller(request), environment, body)
-        return _answer(api, 201)
+        return _answer(api, 201, is_changed=True)
 
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
@@ -71,7 +72,7 @@ class InstanceViews(ViewSet):
         body = reach.valid(serializers.InstancePatch, request.data)
         with bodies.client_names(bodies.of_instance(body)):
             _edit(access.caller(request), api, body, preconditions.seen(request))
-        return _answer(api)
+        return _answer(api, is_changed=True)
 
     def destroy(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
@@ -154,7 +155,8 @@ def _shapes(rows: list[ApiInstance]) -> list[shapes.Shape]:
     return [shapes.instance(row, known[row.pk], active.get(row.pk)) for row in rows]
 
 
-def _answer(api: ApiInstance, code: int = 200) -> Response:
+def _answer(api: ApiInstance, code: int = 200, *, is_changed: bool = False) -> Response:
     active = traffic.last_active([api.pk]).get(api.pk)
     shape = serializers.InstanceShape(shapes.instance(api, status.status_of(api), active)).data
-    return preconditions.answer(shape, versions.of_api(api), code)
+    said = change.warnings(draft_of(api)) if is_changed else {}
+    return preconditions.answer(shape, versions.of_api(api), code, said)

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis import change, versions
+from apis import change, policy_advice, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.rest import bodies, policy_serializers, reach, shapes
 from apis.rest.templates import template
@@ -188,7 +188,16 @@ def _list(api: ApiInstance) -> list[dict[str, Any]]:
 
 
 def _answer(binding: PolicyBinding, code: int = 200) -> Response:
-    return preconditions.answer(_shape(binding), versions.of_policy(binding), code)
+    said = {
+        _CLIENTS[part] + dot + rest: texts
+        for field, texts in policy_advice.of_binding(binding.api, binding).items()
+        for part, dot, rest in [field.partition(".")]
+    }
+    return preconditions.answer(_shape(binding), versions.of_policy(binding), code, said)
+
+
+_CLIENTS = {"config": "configurationData", "conditions": "pointcutData"}
+"""What clients call the parts of a policy."""
 
 
 def _shape(binding: PolicyBinding) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from apis import policy_advice
 from apis.models import ApiInstance, PolicyBinding
 from policies import catalog
 from policies.contract import Policy
@@ -16,6 +17,7 @@ class Step:
     binding: PolicyBinding
     policy: Policy[Any] | None
     summary: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -43,4 +45,5 @@ def step_of(binding: PolicyBinding) -> Step:
         policy = catalog.find(binding.policy)
     except catalog.UnknownPolicy:
         return Step(binding, None, "No longer in the catalog")
-    return Step(binding, policy, summary(policy.config.model_json_schema(), binding.config))
+    found = [text for texts in policy_advice.of_binding(binding.api, binding).values() for text in texts]
+    return Step(binding, policy, summary(policy.config.model_json_schema(), binding.config), tuple(found))

@@ -141,6 +141,8 @@ def _form(
         form.read(data)
         if not rows.wanted(request.POST) and form.save(request.user):
             messages.success(request, f"{'Saved' if binding else 'Applied'} {policy.title}.")
+            if count := sum(map(len, form.warnings().values())):
+                messages.warning(request, f"{count} of its settings may not do what you mean; see below.")
             return redirect("api_policies", api.pk)
     page = frame(request, api, "policies") | form.context()
     response = render(request, "apis/policy_form.html", page, status=form.status)

@@ -5,9 +5,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from apis import change, versions
+from apis import change, policy_advice, versions
 from apis.forms import advanced
 from apis.models import ApiInstance, PolicyBinding
+from apis.policy_config import merged
 from apis.views.access import messages_of
 from apis.views.conflict import Conflict, conflict
 from console.models import User
@@ -72,9 +73,20 @@ class PolicyForm:
             "errors": self.errors,
             "general": [text for name in ("", "policy", "config") for text in self.errors.get(name, [])],
             "introduction": browse.introduction(self.policy),
+            "warnings": self.warnings(),
             "seen": self.seen,
             "conflict": self.conflict,
         }
+
+    def warnings(self) -> policy_advice.Warnings:
+        """Of what the form holds, where it can be saved."""
+        stored = self.binding.secrets if self.binding else {}
+        rows = advanced.conditions(self.policy, self.more)
+        return (
+            {}
+            if self.errors
+            else policy_advice.warnings(self.api, self.policy, merged(self.config, stored), rows)
+        )
 
     def _compare(self) -> None:
         """Theirs beside what is saved now; sent once more, it is overwritten knowingly."""

@@ -22,6 +22,10 @@ _OUTSIDE = re.compile(_ESCAPE + r"|\[\^?\]?|.", re.DOTALL)
 _IN_CLASS = re.compile(r"\[:\^?\w+:\]|" + _ESCAPE + r"|.", re.DOTALL)
 
 
+_TEMPLATE = re.compile(r"\{[A-Za-z_][\w.-]*\}")
+SEGMENT = "[^/]+"
+
+
 class BadRegex(ValueError):
     """The text names the expression and what RE2 says about it."""
 
@@ -81,6 +85,21 @@ def unanchored(expression: str) -> str:
     Left in, they would keep the expression from matching as a part of a longer one.
     """
     return "".join(piece for _, piece, in_class in _tokens(expression) if in_class or piece not in _ANCHORS)
+
+
+def templated(expression: str) -> str:
+    """With one segment for each {name}, as URI templates have it: as a regular expression it would stand
+    for its own braces, which no path holds.
+    """
+    found: list[str] = []
+    end = 0
+    for position, piece, in_class in _tokens(expression):
+        if position < end:
+            continue
+        template = _TEMPLATE.match(expression, position) if piece == "{" and not in_class else None
+        found.append(SEGMENT if template else piece)
+        end = template.end() if template else end
+    return "".join(found)
 
 
 def over_targets(expression: str) -> str:

@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 
 from pydantic import Field, ValidationError, field_validator
 
-from gateways.agent import ir, regex, tls
+from gateways.agent import ir, reach, regex, tls
 from gateways.agent import resources as r
 from gateways.agent.addresses import PATH, BadAddress, upstream_address
 from gateways.agent.faults import Fault, Faulty, Path, did_you_mean, explained, fault
 from policies.catalog.headers import TOKEN
 
 ROUTE = ("route", "route-weighted")
-_EVERY_PATH = (None, "", ".*", "/.*", "(.*)", "(/.*)")
 
 
 class DestinationRef(r.Model):
@@ -146,12 +145,13 @@ def bound_route(binding: r.PolicyBinding, services: Services) -> ir.Route:
 
 def rules(resource: r.AnyResource, path: Path, given: Sequence[r.Rule]) -> tuple[ir.Rule, ...]:
     """Raises Faulty for expressions that Envoy would refuse."""
+    taken = [rule.model_copy(update={"path": rule.path and regex.templated(rule.path)}) for rule in given]
     faults = [
-        found for index, rule in enumerate(given) for found in _rule_faults(resource, (*path, index), rule)
+        found for index, rule in enumerate(taken) for found in _rule_faults(resource, (*path, index), rule)
     ]
     if faults:
         raise Faulty(*faults)
-    return tuple(map(_rule, given))
+    return tuple(map(_rule, taken))
 
 
 def config_faults(resource: r.AnyResource, path: Path, error: ValidationError) -> Iterator[Fault]:
@@ -162,7 +162,7 @@ def config_faults(resource: r.AnyResource, path: Path, error: ValidationError) -
 def _rule(given: r.Rule) -> ir.Rule:
     path, host = (text and regex.unanchored(text) for text in (given.path, given.host))
     headers = tuple(sorted(given.headers.items()))
-    return ir.Rule(None if path in _EVERY_PATH else path, given.methods or None, host or None, headers)
+    return ir.Rule(None if path in reach.EVERY_PATH else path, given.methods or None, host or None, headers)
 
 
 def _rule_faults(resource: r.AnyResource, path: Path, rule: r.Rule) -> Iterator[Fault]:

@@ -45,6 +45,7 @@ class _Known:
     tls: ir.InboundTls | None
     services: Mapping[Key, Answer]
     api: ir.Api
+    advice: tuple[Fault, ...]
 
 
 @dataclass
@@ -90,6 +91,7 @@ def translate(resources: Sequence[r.AnyResource], memory: Memory | None = None) 
             taken.add(api)
             apis.append(api)
             known[key] = found
+            index.faults += found.advice
         except Faulty as error:
             refused[key] = str(error)
             index.faults += error.faults
@@ -105,7 +107,9 @@ def _learned(key: Key, index: Index, tls_of_ports: Mapping[int, ir.InboundTls]) 
     services = Services(index.services, index.of_service)
     resource, bindings = index.given(key)
     api = _api(resource, bindings, services, tls_of_ports)
-    return _Known((resource, bindings), tls_of_ports.get(api.listener.port), services.asked, api)
+    shared = tls_of_ports.get(api.listener.port)
+    told = tuple(advice.of_api(resource, bindings, api))
+    return _Known((resource, bindings), shared, services.asked, api, told)
 
 
 def _api(

@@ -75,8 +75,20 @@ CALLER = "#[attributes.remoteAddress]"
 FORWARDED_FOR = "x-forwarded-for"
 """The gateway writes the caller's address into this header before any policy, whatever it held."""
 
+
+def _varies(address: Expression) -> Expression:
+    if address.constant is not None:
+        raise PydanticCustomError(
+            "constant",
+            "it is the same text for each request; write an expression, such as {caller}",
+            {"caller": CALLER},
+        )
+    return address
+
+
 AddressExpression = Annotated[
     RequestExpression,
+    AfterValidator(_varies),
     Field(
         title="Where the address is read",
         description="#[attributes.remoteAddress] is the caller as the gateway's trusted proxies tell it, "

@@ -1,6 +1,7 @@
 """The pydantic type of a field that takes text or an expression."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -27,7 +28,7 @@ class Expression:
             text.encode()
         except UnicodeEncodeError as error:
             raise ExpressionError("the text has half of a character", text, error.start) from None
-        return cls(text, parse(text, context) if is_expression(text) else Literal(text))
+        return cls(text, _parsed(text, context) if is_expression(text) else Literal(text))
 
     @property
     def constant(self) -> str | None:
@@ -43,6 +44,12 @@ class Expression:
 
     def __str__(self) -> str:
         return self.text
+
+
+@lru_cache(4096)
+def _parsed(text: str, context: Context) -> Node:
+    """A configuration is read several times on its way, by the console and by each gateway."""
+    return parse(text, context)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Rate Limiting: so many requests in so much time, counted exactly."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -8,9 +9,10 @@ from pydantic_core import PydanticCustomError
 
 from policies.catalog.rate_limiting import shared_memory
 from policies.catalog.script import lua_filter
-from policies.contract import Category, Compiled, Policy, PolicyConfig, Scope, at_most
+from policies.contract import Advice, Category, Compiled, Policy, PolicyConfig, Scope, at_most
 from policies.expression.field import RequestExpression
 from policies.expression.lua import Value
+from policies.expression.nodes import said_by_caller
 
 NAME = "rate-limiting"
 FILES = [Path(__file__).with_name(name) for name in ("counting.lua", "policy.lua", "quota_headers.lua")]
@@ -89,6 +91,24 @@ def compile(config: Config, scope: Scope) -> Compiled:
     return Compiled((lua_filter(scope, NAME, files, settings),))
 
 
+def advice(config: Config) -> Iterator[Advice]:
+    key = config.key_selector
+    if key is None or not key.text.strip():
+        return
+    if key.constant is not None:
+        yield Advice(
+            "keySelector",
+            "is one text for all requests, which share one count; an expression is written"
+            f" #[attributes.headers['{key.constant}']]",
+        )
+    elif name := said_by_caller(key.node):
+        yield Advice(
+            "keySelector",
+            f"{name} is whatever the caller says: another value is counted anew; #[attributes.remoteAddress]"
+            " and #[authentication.principal] are not the caller's to choose",
+        )
+
+
 POLICY = Policy(
     name=NAME,
     title="Rate Limiting",
@@ -97,6 +117,7 @@ POLICY = Policy(
     version="1.4.1",
     config=Config,
     compile=compile,
+    advice=advice,
     aliases=("rate-limiting-flex",),
     prepare=shared_memory.prepare,
     icon="gauge",

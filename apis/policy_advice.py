@@ -1,0 +1,49 @@
+"""What may be saved of a policy on an API and is probably not meant, by the form's field."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pydantic
+
+from apis.models import ApiInstance, PolicyBinding
+from apis.policy_config import merged
+from gateways.agent import reach
+from policies import advice, catalog
+from policies.contract import Policy
+
+Warnings = dict[str, list[str]]
+_RULE = {"path": "uriTemplateRegex", "methods": "methodRegex"}
+
+
+def warnings(
+    api: ApiInstance, policy: Policy[Any], config: Mapping[str, Any], conditions: Sequence[Mapping[str, Any]]
+) -> Warnings:
+    """`config` is whole, with its secrets. What is not sound gets no advice."""
+    found: Warnings = {}
+    for field, text in (*_of_config(policy, config), *_of_conditions(api, conditions)):
+        found.setdefault(field, []).append(f"{text[:1].upper()}{text[1:]}.")
+    return found
+
+
+def of_binding(api: ApiInstance, binding: PolicyBinding) -> Warnings:
+    try:
+        policy = catalog.find(binding.policy)
+    except catalog.UnknownPolicy:
+        return {}
+    return warnings(api, policy, merged(binding.config, binding.secrets), binding.conditions)
+
+
+def _of_config(policy: Policy[Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    try:
+        model = policy.config.model_validate(dict(config))
+    except pydantic.ValidationError:
+        return
+    for one in advice.advice(policy, model):
+        yield f"config.{one.field}", one.message
+
+
+def _of_conditions(api: ApiInstance, conditions: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for index, row in enumerate(conditions):
+        rule = {name: str(row.get(key) or "") for name, key in _RULE.items()}
+        for name, text in reach.advice(rule, api.base_path.rstrip("/")):
+            yield f"conditions.{index}.{_RULE[name]}", text

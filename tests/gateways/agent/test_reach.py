@@ -1,0 +1,163 @@
+"""Rules that are for no request, or for others than it seems, are warned about where they are written."""
+
+from typing import Any
+
+import pytest
+
+from gateways.agent import reach, regex
+from tests.gateways.agent.test_guards import BASIC, KEY, NAMED, api, bound, document, inline, translated
+
+
+@pytest.mark.parametrize(
+    ("expression", "taken"),
+    [
+        ("/orders/{id}", "/orders/[^/]+"),
+        ("/{a}/x/{b-2}.json", "/[^/]+/x/[^/]+.json"),
+        ("/orders/[0-9]{3}", "/orders/[0-9]{3}"),
+        ("/a{2,3}", "/a{2,3}"),
+        (r"/\p{Greek}+/\P{L}", r"/\p{Greek}+/\P{L}"),
+        (r"/\{id}", r"/\{id}"),
+        ("/[{id}]", "/[{id}]"),
+        (r"/\Q{id}\E", r"/\Q{id}\E"),
+        (r"/\x{41}", r"/\x{41}"),
+    ],
+)
+def test_braces_with_a_name_are_one_segment(expression: str, taken: str) -> None:
+    assert regex.templated(expression) == taken
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/orders/{id}", "is taken as /orders/[^/]+"),
+        ("/shop/orders", "write /orders"),
+        ("^/shop", "write /"),
+        (r"/sh\op/x", ""),
+        ("/shopping/x", ""),
+        ("/(shop)/x", ""),
+        ("orders/.*", "write /orders/.*"),
+        ("a|/b", ""),
+        (".*", ""),
+        ("(/a|/b)", ""),
+        (r"/orders\?id=.*", "end it before the ?"),
+        ("/orders?id=1", "end it before the ?"),
+        ("/orders?", ""),
+        ("/orders/*", "write /orders/.*"),
+        ("/orders/[^/]*", ""),
+        ("/admin/.*", ""),
+    ],
+)
+def test_a_path_that_is_not_what_it_looks_like(path: str, words: str) -> None:
+    found = list(reach.path_advice(path, "/shop"))
+
+    assert len(found) == (1 if words else 0), found
+    assert words in "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("methods", "is_sound"),
+    [("GET", True), ("get|POST", True), (".*", True), ("P.*", True), ("GET,POST", False), ("GTE", False)],
+)
+def test_methods_that_nobody_uses(methods: str, is_sound: bool) -> None:
+    assert (list(reach.methods_advice(methods)) == []) is is_sound
+
+
+def warned(*documents: dict[str, Any]) -> list[str]:
+    translation = translated(*documents)
+    assert translation.refused == {}
+    return [f"{one.field}: {one.message}" for one in translation.faults if one.is_warning]
+
+
+def routed(*rules: list[dict[str, str]]) -> dict[str, Any]:
+    services = {f"s{at}": {"address": "http://b", "routes": [{"rules": one}]} for at, one in enumerate(rules)}
+    return document("ApiInstance", "a", {"address": "http://0.0.0.0:8081/shop", "services": services})
+
+
+def test_conditions_and_routes_are_warned_about_at_their_place() -> None:
+    basic = bound("b", NAMED, "http-basic-authentication", BASIC, rules=[{}, {"path": "/shop/x"}])
+    local = inline("http-basic-authentication", BASIC, rules=[{"methods": "GET POST"}])
+    given = routed([{"path": "/orders/{id}"}])
+    given["spec"]["policies"] = [local]
+
+    found = warned(given, basic)
+
+    assert [one.split(":")[0] for one in found] == [
+        "spec.services.s0.routes[0].rules[0].path",
+        "spec.policies[0].rules[0].methods",
+        "spec.rules[1].path",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "never"),
+    [
+        ([[{"path": "/.*"}], [{"path": "/x"}]], [1]),
+        ([[{}], [{"path": "/x", "methods": "GET"}], []], [1, 2]),
+        ([[{"path": "/x"}], [{"path": "/x", "methods": "GET"}], [{"path": "/.*"}]], [1]),
+        ([[{"path": "/x", "methods": "GET"}], [{"path": "/x"}]], []),
+        ([[{"path": "/x"}], [{"path": "/x"}, {"path": "/y"}]], []),
+        ([[{"headers": {"a": "1"}}], [{"headers": {"a": "1", "b": "2"}}]], [1]),
+    ],
+)
+def test_a_route_that_gets_no_request_is_warned_about(rules: list[Any], never: list[int]) -> None:
+    found = [one for one in warned(routed(*rules)) if "gets no request" in one]
+
+    assert [int(one.split("services.s")[1][0]) for one in found] == never
+
+
+@pytest.mark.parametrize(
+    ("policy", "config", "warning"),
+    [
+        ("rate-limiting", {"keySelector": "client_id"}, "spec.policies[0].config.keySelector: is one text"),
+        (
+            "rate-limiting",
+            {"keySelector": "#[attributes.headers['client_id']]"},
+            "config.keySelector: attributes.headers['client_id'] is whatever the caller says",
+        ),
+        ("rate-limiting", {"keySelector": "#[attributes.remoteAddress]"}, ""),
+        ("rate-limiting", {"keySelector": "#[attributes.headers['x-forwarded-for']]"}, ""),
+        ("rate-limiting", {"keySelector": "#[attributes.requestPath]"}, ""),
+        (
+            "ip-allowlist",
+            {"ips": ["10.0.0.0/8"], "ipExpression": "#[attributes.headers['x-real-ip']]"},
+            "config.ipExpression: attributes.headers['x-real-ip'] is whatever the caller says",
+        ),
+        (
+            "ip-blocklist",
+            {
+                "ips": ["10.0.0.0/8"],
+                "ipExpression": "#[attributes.queryParams.ip default attributes.remoteAddress]",
+            },
+            "config.ipExpression: attributes.queryParams['ip'] is whatever",
+        ),
+        ("ip-allowlist", {"ips": ["10.0.0.0/8"]}, ""),
+        (
+            "header-injection",
+            {"inboundHeaders": [{"key": "x-a", "value": "Bearer #[attributes.method]"}]},
+            "inboundHeaders.0.value: is taken as it is, #[ and all; write #['Bearer ' ++ attributes.method]",
+        ),
+        (
+            "header-injection",
+            {"inboundHeaders": [{"key": "x-a", "value": "attributes.method"}]},
+            "is a text; write #[attributes.method]",
+        ),
+        ("header-injection", {"inboundHeaders": [{"key": "x-a", "value": "attributes of ours"}]}, ""),
+    ],
+)
+def test_values_that_are_meant_otherwise_are_warned_about(
+    policy: str, config: dict[str, Any], warning: str
+) -> None:
+    limits = {"rateLimits": [{"maximumRequests": 1, "timePeriodInMilliseconds": 1}]}
+
+    found = warned(api("http", inline(policy, {**(limits if policy == "rate-limiting" else {}), **config})))
+
+    assert len(found) == (1 if warning else 0), found
+    assert warning in "".join(found)
+
+
+def test_an_address_that_is_a_text_is_refused() -> None:
+    config = {"ips": ["10.0.0.0/8"], "ipExpression": "x-real-ip"}
+
+    reason = translated(api("http", inline("ip-allowlist", config))).refused[KEY]
+
+    assert "is the same text for each request; write an expression" in reason
