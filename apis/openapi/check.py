@@ -1,0 +1,72 @@
+"""What an OpenAPI document says of itself, or what is wrong with it and where."""
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from apis.openapi import load, schema
+from apis.openapi.fault import Fault, shortened
+from apis.openapi.limits import MOST_BYTES, MOST_OPERATIONS
+from apis.openapi.operations import Operation, Server, operations, servers
+from apis.openapi.references import References
+
+MOST_REMARKS = 20
+
+
+@dataclass(frozen=True)
+class Read:
+    """`openapi` is the version of the format, `version` the API's own; `remarks` are odd but no fault."""
+
+    title: str
+    version: str
+    openapi: str
+    servers: tuple[Server, ...]
+    operations: tuple[Operation, ...]
+    remarks: tuple[str, ...]
+
+
+def read(text: str) -> Read:
+    """Raises Fault. Takes time and memory: for a process of its own, see `apis.openapi.child`."""
+    if len(text) > MOST_BYTES:
+        raise Fault(f"the file is larger than {MOST_BYTES // 1024 // 1024} MB")
+    document = load.load(text)
+    if not isinstance(document, dict):
+        raise Fault("it holds no fields")
+    try:
+        return _read(document)
+    except Fault as fault:
+        place = load.place_of(text, fault.path) if fault.path and fault.line is None else None
+        line, column = place or (fault.line, fault.column)
+        raise Fault(fault.message, fault.path, line, column) from None
+
+
+def _read(document: dict[str, Any]) -> Read:
+    version = schema.version_of(document)
+    schema.check(document, version)
+    references = References(document, version)
+    references.check()
+    info, remarks = document["info"], _Remarks()
+    listed = tuple(islice(operations(document, references, remarks), MOST_OPERATIONS + 1))
+    if len(listed) > MOST_OPERATIONS:
+        raise Fault(f"it has more than {MOST_OPERATIONS:,} operations; split it")
+    return Read(
+        title=shortened(str(info["title"]), 255),
+        version=shortened(str(info["version"]), 255),
+        openapi=shortened(str(document.get("openapi") or document["swagger"]), 40),
+        servers=tuple(servers(document, version)),
+        operations=listed,
+        remarks=tuple(remarks),
+    )
+
+
+class _Remarks(list[str]):
+    """The first few alone."""
+
+    def append(self, text: str) -> None:
+        if len(self) < MOST_REMARKS:
+            super().append(shortened(text, 300))
+
+    def __iadd__(self, texts: Any) -> "_Remarks":
+        for text in texts:
+            self.append(text)
+        return self

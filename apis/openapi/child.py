@@ -1,0 +1,54 @@
+"""The process that reads one document: text on its standard input, what it found as JSON on its output.
+
+It limits itself before it reads: whatever the text is, the process ends in time and within its memory.
+"""
+
+import json
+import os
+import resource
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from apis.openapi import limits
+
+TOO_MUCH_MEMORY = "reading it takes more than the memory that a document gets; split it"
+
+
+def main() -> None:
+    _limit()
+    # Imported within the limits.
+    from apis.openapi.check import read
+    from apis.openapi.fault import Fault, pointer
+
+    answer: dict[str, Any]
+    try:
+        answer = asdict(read(sys.stdin.buffer.read(limits.MOST_BYTES + 1).decode()))
+    except Fault as fault:
+        place = {"line": fault.line, "column": fault.column, "pointer": pointer(fault.path)[:1000]}
+        answer = {"fault": {"message": str(fault), **place}}
+    except UnicodeDecodeError:
+        answer = {"fault": {"message": "it is not text in UTF-8"}}
+    except MemoryError:
+        answer = {"fault": {"message": TOO_MUCH_MEMORY}}
+    except RecursionError:
+        answer = {"fault": {"message": "it is nested too deeply"}}
+    sys.stdout.write(json.dumps(answer))
+
+
+def _limit() -> None:
+    os.nice(10)
+    for kind, most in (
+        (resource.RLIMIT_CPU, limits.CPU_SECONDS),
+        (resource.RLIMIT_AS, limits.MEMORY_BYTES),
+        (resource.RLIMIT_FSIZE, limits.RESULT_BYTES),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 64),
+    ):
+        _, hard = resource.getrlimit(kind)
+        value = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (value, value))
+
+
+if __name__ == "__main__":
+    main()
