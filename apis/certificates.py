@@ -11,18 +11,18 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.utils import timezone
+
+from gateways.agent import tls
 
 SOON = timedelta(days=30)
 SELF_SIGNED_DAYS = 90
 
-_KEY = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
+MOST_CHARACTERS = 100_000
+"""Of certificates as PEM."""
+
+_KEY = re.compile(r"-----BEGIN ([A-Z ]{0,40}PRIVATE KEY)-----")
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)*{_LABEL}")
 
@@ -75,8 +75,10 @@ def read(pem: str) -> Facts:
 def chain(text: str) -> str:
     """Its certificates alone, as PEM: what stands beside them, which may be a key, is left behind.
 
-    Text without a sound certificate stays as it is, for whoever checks it.
+    Text without a sound certificate, or with too much, stays as it is, for whoever checks it.
     """
+    if len(text) > MOST_CHARACTERS:
+        return text
     try:
         found = x509.load_pem_x509_certificates(text.encode())
     except ValueError:
@@ -86,16 +88,22 @@ def chain(text: str) -> str:
 
 def private_key(text: str) -> str:
     """Its private key alone, as PEM of PKCS #8; text with none that can be read stays as it is."""
-    block = _KEY.search(text)
     try:
-        key = load_pem_private_key(block[0].encode() if block else b"", None)
+        key = tls.private_key(_block(text) or "")
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return text.strip()
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def holds_key(text: str) -> bool:
-    return _KEY.search(text) is not None
+    return _block(text) is not None
+
+
+def _block(text: str) -> str | None:
+    """The first private key's PEM. Each character is looked at a few times at most."""
+    begin = _KEY.search(text)
+    end = text.find(f"-----END {begin[1]}-----", begin.end()) if begin else -1
+    return text[begin.start() : end + len(f"-----END {begin[1]}-----")] if begin and end >= 0 else None
 
 
 def self_signed(names: Iterable[str], days: int = SELF_SIGNED_DAYS) -> tuple[str, str]:

@@ -10,6 +10,9 @@ from pydantic_core.core_schema import ErrorType
 from policies import durations
 from policies.schema import Schema, resolve
 
+MOST_FAULTS = 50
+"""More are told when these are mended: each costs a millisecond, and a body may have a hundred thousand."""
+
 Fault = Mapping[str, Any]
 
 
@@ -49,7 +52,7 @@ _BOUNDS = {
 def messages(policy: Asked, error: pydantic.ValidationError) -> dict[str, list[str]]:
     """By "config.<path>". A value that may be a secret is not repeated."""
     found: dict[str, list[str]] = {}
-    for fault in error.errors(include_url=False):
+    for fault in error.errors(include_url=False)[:MOST_FAULTS]:
         path = ".".join(("config", *map(str, fault["loc"])))
         found.setdefault(path, []).append(_message(policy, fault))
     return found

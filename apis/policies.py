@@ -17,6 +17,7 @@ from console.versions import check as check_version
 from policies import catalog
 from policies.contract import Policy
 
+MOST_CONDITIONS = 200
 CONDITION_KEYS = ("methodRegex", "uriTemplateRegex")
 
 
@@ -227,6 +228,10 @@ def _conditions(policy: Policy[Any], given: Sequence[Mapping[str, Any]]) -> list
     """Rows without a rule are dropped; several rows mean "or"."""
     found: list[dict[str, str]] = []
     errors: dict[str, list[str]] = {}
+    if len(given) > MOST_CONDITIONS:
+        raise ValidationError(
+            {"conditions": [f"{len(given)} conditions; at most {MOST_CONDITIONS} are allowed."]}
+        )
     for index, row in enumerate(given):
         for key, value in row.items():
             field = f"conditions.{index}.{key}"

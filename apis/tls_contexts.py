@@ -22,7 +22,7 @@ from gateways.agent import tls
 from gateways.agent.faults import did_you_mean
 
 ALPN = ("h2", "http/1.1")
-MOST_PEM = 100_000
+MOST_PEM = certificates.MOST_CHARACTERS
 """Characters: room for a long chain."""
 
 

@@ -72,7 +72,7 @@ def _read_text(shape: str, schema: Schema, typed: str, unit: str) -> Any:
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -7,6 +7,8 @@ from rest_framework import serializers as s
 
 from gateways.agent.faults import did_you_mean
 
+MOST_TOLD = 20
+
 
 class StrictSerializer(s.Serializer[Any]):
     """Other bodies leave out what they do not know, since clients send back all that an answer holds.
@@ -21,7 +23,7 @@ class StrictSerializer(s.Serializer[Any]):
             known = [*self.fields, *self.also_known]
             unknown = [str(name) for name in data if name not in known]
             if unknown:
-                told = {name: [_told(name, list(self.fields))] for name in unknown}
+                told = {name: [_told(name, list(self.fields))] for name in unknown[:MOST_TOLD]}
                 raise s.ValidationError(told, code="unknown")
         return super().to_internal_value(data)
 

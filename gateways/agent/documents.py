@@ -3,6 +3,7 @@
 import codecs
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
@@ -20,6 +21,15 @@ MOST_LEVELS = 100
 MOST_VALUES = 250_000
 """In one document, with what an alias stands for counted each time: nine lines can stand for 10^9."""
 
+MOST_TEXT = 32 * 1024 * 1024
+"""Characters of one document, counted likewise: an alias of a long text is short."""
+
+MOST_BYTES = 32 * 1024 * 1024
+"""Of a file."""
+
+MOST_DIGITS = 400
+"""Of a number: what is written in base 60 takes ever longer to count."""
+
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = tuple(_TAG + name for name in ("null", "bool", "int", "float", "str", "seq", "map"))
 _KEYS = (f"{_TAG}str", f"{_TAG}merge")
@@ -35,10 +45,10 @@ class BadYaml(ValueError):
 
 def documents(content: bytes) -> Iterator[tuple[yaml.Node, Any]]:
     """Each document's node, and its value of what JSON knows alone. Raises BadYaml where reading ends."""
+    if len(content) > MOST_BYTES:
+        raise BadYaml(1, f"the file has more than {MOST_BYTES // 1024 // 1024} MB")
     _check_encoding(content)
-    deep = _line_too_deep(content)
-    if deep is not None:
-        raise BadYaml(deep, f"the YAML is broken: it is more than {MOST_LEVELS} levels deep")
+    _check_size(content)
     loader = _Loader(content)
     try:
         while loader.check_node():
@@ -61,6 +71,8 @@ class _Loader(_SafeLoader):
 
 def _plain(loader: Any, node: yaml.Node) -> Any:
     """Raises MarkedYAMLError for what its tag does not fit, and for what JSON cannot hold."""
+    if len(node.value) > MOST_DIGITS:
+        raise _error("the number is too long; put text in quotes", node)
     try:
         value = _SafeLoader.yaml_constructors[node.tag](loader, node)
     except (ValueError, KeyError):
@@ -94,23 +106,38 @@ def _check_encoding(content: bytes) -> None:
         raise BadYaml(line, "the file is not UTF-8 text; save it in that encoding") from None
 
 
-def _line_too_deep(content: bytes) -> int | None:
-    """Asked of the parser's events, as the parser in C dies of what is nested too deeply."""
-    depth = 0
+def _check_size(content: bytes) -> None:
+    """Asked of the parser's events: the parser in C dies of what is nested too deeply, and nodes of a
+    million values take a gigabyte. Raises BadYaml.
+    """
+    depth = values = 0
     # What else is wrong is told when the documents before it have been read.
     with suppress(yaml.YAMLError):
         for event in yaml.parse(content, Loader=_Loader):
-            if isinstance(event, yaml.CollectionStartEvent):
-                depth += 1
-                if depth > MOST_LEVELS:
-                    return _line(event.start_mark)
+            if isinstance(event, yaml.DocumentStartEvent):
+                values = 0
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
-    return None
+            elif isinstance(event, yaml.NodeEvent):
+                values += 1
+                depth += isinstance(event, yaml.CollectionStartEvent)
+                if depth > MOST_LEVELS:
+                    reason = f"the YAML is broken: it is more than {MOST_LEVELS} levels deep"
+                    raise BadYaml(_line(event.start_mark), reason)
+                # A key is an event, too.
+                if values > 2 * MOST_VALUES:
+                    raise BadYaml(_line(event.start_mark), f"it holds more than {MOST_VALUES} values")
 
 
-def _weigh(node: yaml.Node, known: dict[int, tuple[int, int] | None]) -> tuple[int, int]:
-    """How many values and levels it holds, aliases followed. Looks at a node once. Raises MarkedYAMLError."""
+@dataclass(frozen=True)
+class _Weight:
+    values: int
+    levels: int
+    text: int
+
+
+def _weigh(node: yaml.Node, known: dict[int, _Weight | None]) -> _Weight:
+    """What it holds, aliases followed. Looks at a node once. Raises MarkedYAMLError."""
     if id(node) in known:
         found = known[id(node)]
         if found is None:
@@ -118,15 +145,18 @@ def _weigh(node: yaml.Node, known: dict[int, tuple[int, int] | None]) -> tuple[i
         return found
     known[id(node)] = None
     values, levels = 1, 0
+    text = len(node.value) if isinstance(node, yaml.ScalarNode) else 0
     for child in _children(node):
         below = _weigh(child, known)
-        values, levels = values + below[0], max(levels, below[1])
+        values, levels, text = values + below.values, max(levels, below.levels), text + below.text
     if values > MOST_VALUES:
         raise _error(f"it holds more than {MOST_VALUES} values, aliases followed", node)
+    if text > MOST_TEXT:
+        raise _error(f"it holds more than {MOST_TEXT} characters, aliases followed", node)
     if levels >= MOST_LEVELS:
         raise _error(f"it is more than {MOST_LEVELS} levels deep, aliases followed", node)
-    known[id(node)] = values, levels + 1
-    return values, levels + 1
+    weight = known[id(node)] = _Weight(values, levels + 1, text)
+    return weight
 
 
 def _children(node: yaml.Node) -> Iterator[yaml.Node]:

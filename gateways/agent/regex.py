@@ -9,6 +9,7 @@ import re2
 MOST_GROUPS = 9
 MOST_INSTRUCTIONS = 5000
 """Of what RE2 makes of an expression: the time a match takes grows with them."""
+MOST_CHARACTERS = 16_384
 ENVOYS_MOST_INSTRUCTIONS = 10 * MOST_INSTRUCTIONS
 """An expression becomes a part of longer ones. By itself Envoy refuses more than 100: two UUIDs in a path."""
 _OPTIONS = re2.Options()
@@ -33,16 +34,19 @@ class BadRegex(ValueError):
 @lru_cache(maxsize=4096)
 def check(expression: str) -> None:
     """Raises BadRegex where Envoy's engine would refuse the expression."""
+    shown = expression if len(expression) <= 200 else f"{expression[:199]}…"
+    if len(expression) > MOST_CHARACTERS:
+        raise BadRegex(f'"{shown}" is longer than {MOST_CHARACTERS} characters; split it into several rules')
     try:
         compiled = re2.compile(expression, _OPTIONS)
     except re2.error as error:
         detail = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
         raise BadRegex(
-            f'"{expression}" is not an RE2 regular expression: {detail}'
+            f'"{shown}" is not an RE2 regular expression: {detail[:200]}'
             " (look-around and back-references do not exist there)"
         ) from None
     if compiled.programsize > MOST_INSTRUCTIONS:
-        raise BadRegex(f'"{expression}" becomes too large; repeat less in it, or split it into several rules')
+        raise BadRegex(f'"{shown}" becomes too large; repeat less in it, or split it into several rules')
 
 
 def groups(expression: str) -> int:

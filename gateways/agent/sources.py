@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from errno import EINVAL
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from gateways.agent import resources as r
-from gateways.agent.documents import BadYaml, documents
+from gateways.agent.documents import MOST_BYTES, BadYaml, documents
 from gateways.agent.faults import Fault, dotted, explained
 
 _SUFFIXES = (".yaml", ".yml")
@@ -107,7 +108,7 @@ def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
     found = files(folder)
     for path in found:
         try:
-            content = path.read_bytes()
+            content = _content(path)
         except OSError as error:
             reading.problems.append(Problem(path, 1, f"the file cannot be read: {error.strerror}"))
         else:
@@ -137,6 +138,14 @@ def line_of(node: yaml.Node, path: Iterable[str | int]) -> int:
         else:
             return line
     return line
+
+
+def _content(path: Path) -> bytes:
+    """A little more than may be read, of a file that is larger. Raises OSError; a pipe would never end."""
+    if path.exists() and not path.is_file():
+        raise OSError(EINVAL, "it is no regular file")
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES + 1)
 
 
 def _raise(error: OSError) -> None:
