@@ -22,6 +22,7 @@ from apis.models import (
     Upstream,
     WizardDraft,
 )
+from apis.specification import Operation, Specification
 from console.audited_admin import AuditedAdmin
 
 if TYPE_CHECKING:
@@ -70,6 +71,23 @@ class AssetAdmin(AuditedAdmin):
     list_filter = ("type", "organization")
     list_select_related = ("organization",)
     search_fields = ("name", "asset_id")
+    readonly_fields = ("specification",)
+
+
+@admin.register(Specification)
+class SpecificationAdmin(ReadOnly, ModelAdmin):
+    list_display = ("name", "organization", "state", "title", "version", "operation_count", "created_at")
+    list_filter = ("state", "organization")
+    list_select_related = ("organization",)
+    search_fields = ("name", "title")
+    exclude = ("text",)
+
+
+@admin.register(Operation)
+class OperationAdmin(ReadOnly, ModelAdmin):
+    list_display = ("method", "path", "summary", "specification")
+    list_select_related = ("specification",)
+    search_fields = ("path", "operation_id")
 
 
 @admin.register(ApiInstance)

@@ -26,7 +26,8 @@ from apis.policies import (
     reorder_policies,
     set_policy_disabled,
 )
-from apis.validate import asset_id_of, check, validate, warnings
+from apis.specification import Specification
+from apis.validate import asset_id_of, check, unfit, validate, warnings
 from console.models import AuditEntry, Environment, User
 from console.versions import check as check_version
 from gateways.models import Gateway
@@ -45,6 +46,7 @@ __all__ = [
     "reorder_policies",
     "set_deprecated",
     "set_policy_disabled",
+    "set_specification",
     "undeploy_api",
     "validate",
     "warnings",
@@ -177,6 +179,30 @@ def set_deprecated(actor: User, api: ApiInstance, is_deprecated: bool) -> ApiIns
     return api
 
 
+@transaction.atomic
+def set_specification(actor: User, api: ApiInstance, document: Specification) -> None:
+    """Of the API's asset, and so of all APIs that are made of it; nothing changes on gateways."""
+    ledger.lock(api=api)
+    organization = api.environment.organization
+    organization.lock()
+    asset = Asset.objects.select_for_update(of=("self",)).select_related("specification").get(pk=api.asset_id)
+    if asset.organization_id != organization.pk:
+        raise ValidationError({"": [f"{asset} belongs to {asset.organization}; change it there."]})
+    if fault := unfit(organization, document):
+        raise ValidationError({"": [fault]})
+    before = {"specification": _named(asset.specification)}
+    asset.specification = document
+    asset.save(update_fields=["specification"])
+    after = {"specification": _named(document)}
+    ledger.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
+
+
+def _named(document: Specification | None) -> str | None:
+    if document is None:
+        return None
+    return f"{document}: {document.title} {document.version}, {document.operation_count} operations"
+
+
 def _fill(api: ApiInstance, draft: ApiDraft) -> None:
     for name in FROM_DRAFT:
         setattr(api, name, getattr(draft, name))
@@ -193,7 +219,6 @@ def _new_asset(actor: User, environment: Environment, draft: NewAsset) -> Asset:
         name=draft.name.strip(),
         type=draft.type,
         specification=draft.specification,
-        specification_name=draft.specification_name,
     )
     ledger.record_asset(actor, environment, asset)
     return asset

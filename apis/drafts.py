@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from apis.models import ApiInstance, Asset, RouteUpstream, TlsContext
+from apis.specification import Specification
 from gateways.models import Gateway
 
 
@@ -39,8 +40,7 @@ class NewAsset:
     version: str = "1.0.0"
     api_version: str = "v1"
     type: str = Asset.Type.HTTP
-    specification: str = ""
-    specification_name: str = ""
+    specification: Specification | None = None
 
 
 @dataclass(frozen=True)

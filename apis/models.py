@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apis import certificates
+from apis.specification import Specification
 from console.fields import EncryptedJSONField
 from console.models import AuditEntry, Environment, Organization, User
 from gateways.models import Gateway
@@ -31,8 +32,9 @@ class Asset(models.Model):
     api_version = models.CharField(max_length=40, default="v1", help_text="The version consumers see.")
     name = models.CharField(max_length=255)
     type = models.CharField(max_length=12, choices=Type, default=Type.HTTP)
-    specification = models.TextField(blank=True, help_text="OpenAPI document, as uploaded.")
-    specification_name = models.CharField(max_length=255, blank=True)
+    specification = models.ForeignKey(
+        Specification, models.SET_NULL, null=True, blank=True, related_name="assets"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -1,92 +1,144 @@
-"""Checks an uploaded OpenAPI document without ever following what it refers to."""
+"""OpenAPI documents of organizations, and what was read in them."""
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+import uuid
+from datetime import timedelta
 
-import yaml
-from django.core.exceptions import ValidationError
-from openapi_spec_validator import OpenAPIV2SpecValidator, OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
-from referencing.exceptions import Unresolvable
+from django.db import models
+from django.utils import timezone
 
-MAX_BYTES = 2 * 1024 * 1024
-MAX_NODES = 200_000
-MAX_DEPTH = 100
-NOT_OPENAPI = "The file is not an OpenAPI document"
+from apis.openapi import limits
+from console.models import Organization, User
 
-_VALIDATORS = {
-    "2.0": OpenAPIV2SpecValidator,
-    "3.0": OpenAPIV30SpecValidator,
-    "3.1": OpenAPIV31SpecValidator,
-}
+STALE = timedelta(seconds=limits.WALL_SECONDS + 60)
+"""Whoever began to read so long ago has died of something."""
+PATIENCE = timedelta(seconds=10)
+"""Within it some worker begins to read, where any runs and is free."""
 
 
-@dataclass(frozen=True)
-class Specification:
-    title: str
-    version: str
-    operations: int
+class SpecificationQuerySet(models.QuerySet["Specification"]):
+    def unread(self) -> "SpecificationQuerySet":
+        return self.filter(state__in=(Specification.State.WAITING, Specification.State.READING))
+
+    def being_read(self) -> "SpecificationQuerySet":
+        return self.filter(state=Specification.State.READING, started_at__gt=timezone.now() - STALE)
+
+    def unused(self) -> "SpecificationQuerySet":
+        """Which no asset has."""
+        return self.filter(assets=None)
 
 
-def check(text: str) -> Specification:
-    """What the document says of itself. Raises ValidationError naming the place and the fault."""
-    document = _parse(text)
-    version = str(document.get("openapi") or document.get("swagger") or "")
-    validator = next((v for start, v in _VALIDATORS.items() if version.startswith(start)), None)
-    if validator is None:
-        raise ValidationError(
-            f'{NOT_OPENAPI}: its first level needs "openapi: 3.0.x" or "3.1.x" (or "swagger: 2.0").'
-        )
-    for place, reference in _references(document):
-        if not reference.startswith("#"):
-            raise ValidationError(
-                f'{place}: "{reference}" points outside the file; bundle the document into one file.'
+class SpecificationManager(models.Manager["Specification"]):
+    """Leaves the text in the database: it may have 20 MB, and few ask for it."""
+
+    def get_queryset(self) -> models.QuerySet["Specification"]:
+        return super().get_queryset().defer("text")
+
+
+class Specification(models.Model):
+    """A document as it was uploaded: waiting to be read, then accepted or refused."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        READING = "reading", "Being read"
+        ACCEPTED = "accepted", "Accepted"
+        REFUSED = "refused", "Refused"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="specifications")
+    name = models.CharField(max_length=255, help_text="The file's.")
+    text = models.TextField(help_text="As uploaded.")
+    size = models.PositiveIntegerField(help_text="In bytes.")
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    fault = models.CharField(max_length=600, blank=True, help_text="Why it is refused.")
+    line = models.PositiveIntegerField(null=True, blank=True)
+    column = models.PositiveIntegerField(null=True, blank=True)
+    title = models.CharField(max_length=255, blank=True)
+    version = models.CharField(max_length=255, blank=True, help_text="Of the API.")
+    openapi = models.CharField(max_length=40, blank=True, help_text="The version of the format.")
+    servers = models.JSONField(default=list, help_text="[{url, description}], variables filled in.")
+    remarks = models.JSONField(default=list, help_text="What is odd in it, and no fault.")
+    operation_count = models.PositiveIntegerField(default=0)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SpecificationManager.from_queryset(SpecificationQuerySet)()
+
+    class Meta:
+        ordering = ["created_at"]
+        base_manager_name = "objects"
+        verbose_name = "OpenAPI document"
+        indexes = [
+            models.Index(
+                fields=["organization", "created_at"],
+                name="unread_specifications",
+                condition=models.Q(state__in=("waiting", "reading")),
             )
-    document = json.loads(json.dumps(document, default=str))
-    try:
-        error = next(validator(document).iter_errors(), None)
-    except Unresolvable as lost:
-        raise ValidationError(f'{NOT_OPENAPI}: it refers to "{lost.ref}", which it does not hold.') from lost
-    except RecursionError as endless:
-        raise ValidationError(f"{NOT_OPENAPI}: it is nested too deeply.") from endless
-    if error is not None:
-        place = ".".join(str(part) for part in getattr(error, "absolute_path", ())) or "the document"
-        raise ValidationError(f"{NOT_OPENAPI}: {place}: {str(getattr(error, 'message', error))[:300]}")
-    info = document["info"]
-    paths = document.get("paths") or {}
-    return Specification(str(info["title"]), str(info["version"]), sum(len(item) for item in paths.values()))
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_unread(self) -> bool:
+        return self.state in (self.State.WAITING, self.State.READING)
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.state == self.State.ACCEPTED
+
+    @property
+    def seconds(self) -> int:
+        """Since it was uploaded."""
+        return int((timezone.now() - self.created_at).total_seconds())
+
+    @property
+    def is_kept_waiting(self) -> bool:
+        """Whether it may be that no worker runs."""
+        return self.state == self.State.WAITING and timezone.now() - self.created_at > PATIENCE
+
+    @property
+    def reason(self) -> str:
+        """Why it is refused, and where."""
+        place = f"line {self.line}, column {self.column}: " if self.line and self.column else ""
+        place = place or (f"line {self.line}: " if self.line else "")
+        return f"{self.name}: {place}{self.fault}" if self.fault else ""
 
 
-def _parse(text: str) -> dict[str, Any]:
-    if len(text.encode()) > MAX_BYTES:
-        raise ValidationError(f"The file is larger than {MAX_BYTES // 1024 // 1024} MB.")
-    try:
-        document = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else getattr(error, "lineno", None)
-        where = f" (line {line})" if line else ""
-        raise ValidationError(f"{NOT_OPENAPI}: it is neither JSON nor YAML{where}.") from error
-    if not isinstance(document, dict):
-        raise ValidationError(f"{NOT_OPENAPI}: it holds no fields.")
-    return document
-
-
-def _references(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every `$ref` with its place. Counts nodes, since YAML aliases can make a small file endless."""
-    waiting: list[tuple[str, Any]] = [("", document)]
-    seen = 0
-    while waiting:
-        place, value = waiting.pop()
-        seen += 1
-        if seen > MAX_NODES or place.count(".") > MAX_DEPTH:
-            raise ValidationError(
-                f"The document is more than {MAX_DEPTH} levels deep or {MAX_NODES} values long."
+class OperationQuerySet(models.QuerySet["Operation"]):
+    def matching(self, text: str) -> "OperationQuerySet":
+        """In which each of the words occurs somewhere."""
+        found = self
+        for word in text.split()[:10]:
+            found = found.filter(
+                models.Q(path__icontains=word)
+                | models.Q(method__iexact=word)
+                | models.Q(summary__icontains=word)
+                | models.Q(operation_id__icontains=word)
+                | models.Q(tags__icontains=word)
             )
-        if isinstance(value, dict):
-            if isinstance(value.get("$ref"), str):
-                yield place or "the document", value["$ref"]
-            waiting.extend((f"{place}.{key}".lstrip("."), child) for key, child in value.items())
-        elif isinstance(value, list):
-            waiting.extend((f"{place}.{index}", child) for index, child in enumerate(value))
+        return found
+
+
+class Operation(models.Model):
+    """A method of a path of a document."""
+
+    specification = models.ForeignKey(Specification, models.CASCADE, related_name="operations")
+    position = models.PositiveIntegerField()
+    method = models.CharField(max_length=40)
+    path = models.CharField(max_length=500)
+    summary = models.CharField(max_length=200, blank=True)
+    operation_id = models.CharField(max_length=200, blank=True)
+    tags = models.CharField(max_length=400, blank=True)
+    is_deprecated = models.BooleanField(default=False)
+
+    objects = OperationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["position"]
+        indexes = [models.Index(fields=["specification", "position"], name="operations_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"

@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from apis import deploy, ledger
+from apis import deploy, ledger, reading
+from apis.models import WizardDraft
 
 
 @shared_task
@@ -10,3 +11,21 @@ def push_gateway(gateway_id: str) -> None:
     """Send the gateway's newest generation down its streams; safe to run twice."""
     if pause := deploy.push(gateway_id):
         ledger.enqueue_later(gateway_id, pause)
+
+
+@shared_task
+def forget_drafts() -> None:
+    """Delete what was begun in the wizard and not touched for its lifetime."""
+    WizardDraft.objects.expired().delete()
+
+
+@shared_task
+def read_document(specification_id: str) -> None:
+    """Have the OpenAPI document read, by a process of its own; safe to run twice."""
+    reading.read(specification_id)
+
+
+@shared_task
+def tend_documents() -> None:
+    """Go on with what was left unread, and forget what nobody needs."""
+    reading.tend()

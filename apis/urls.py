@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from apis import agent_views
-from apis.views import detail, listing, on_gateway, policies, proxies, routes, tls_contexts, wizard
+from apis.views import detail, documents, listing, on_gateway, policies, proxies, routes, tls_contexts, wizard
 
 urlpatterns = [
     path("apis", listing.index, name="apis"),
@@ -15,6 +15,8 @@ urlpatterns = [
     path("apis/tls-contexts/<uuid:pk>", tls_contexts.detail, name="tls_context"),
     path("apis/tls-contexts/<uuid:pk>/edit", tls_contexts.edit, name="tls_context_edit"),
     path("apis/tls-contexts/<uuid:pk>/delete", tls_contexts.delete, name="tls_context_delete"),
+    path("apis/documents/<uuid:pk>/operations", documents.operation_choice, name="document_operations"),
+    path("apis/documents/<uuid:pk>/state", documents.state, name="document_state"),
     path("apis/<int:pk>", detail.overview, name="api"),
     path("apis/<int:pk>/row", listing.row, name="api_row"),
     path("apis/<int:pk>/status", detail.status, name="api_status"),
@@ -24,6 +26,10 @@ urlpatterns = [
     path("apis/<int:pk>/deprecate", detail.deprecate, name="api_deprecate"),
     path("apis/<int:pk>/delete", detail.delete, name="api_delete"),
     path("apis/<int:pk>/routes", routes.edit, name="api_routes"),
+    path("apis/<int:pk>/document", documents.index, name="api_document"),
+    path("apis/<int:pk>/document/text", documents.source, name="api_document_source"),
+    path("apis/<int:pk>/document/upload", documents.upload, name="api_document_upload"),
+    path("apis/<int:pk>/document/replace", documents.replace, name="api_document_replace"),
     path("apis/<int:pk>/deployments", detail.deployments, name="api_deployments"),
     path("apis/<int:pk>/history", detail.history, name="api_history"),
     path("apis/<int:pk>/settings", detail.settings, name="api_settings"),

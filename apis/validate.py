@@ -7,17 +7,20 @@ from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.utils.text import slugify
 
-from apis import listener, specification, upstream_uri
+from apis import listener, upstream_uri
 from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
 from apis.models import ApiInstance, Asset, Upstream
 from apis.problem import Problem, refuse
-from console.models import Environment
+from apis.specification import Specification
+from console.models import Environment, Organization
 from gateways.agent import ir, reach, regex
 
 MAX_ROUTES = 100
 MAX_UPSTREAMS_PER_ROUTE = 10
 MAX_HEADERS_PER_ROUTE = 10
 MAX_REGEX = 1024
+MAX_DESCRIPTION = 20_000
+MAX_TAGS = 100
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "CONNECT")
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
@@ -119,11 +122,17 @@ def _asset(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:
             f'Asset "{asset_id}" {asset.version} exists already; select it, or change name or version.',
             "conflict",
         )
-    if asset.specification:
-        try:
-            specification.check(asset.specification)
-        except ValidationError as error:
-            yield from (Problem("asset.specification", message) for message in error.messages)
+    if asset.specification and (fault := unfit(organization, asset.specification)):
+        yield Problem("asset.specification", fault)
+
+
+def unfit(organization: Organization, document: Specification) -> str:
+    """Why an asset of the organization cannot have the document; "" where it can."""
+    if document.organization_id != organization.pk:
+        return f"{document} is not a document of {organization}."
+    if document.is_unread:
+        return f"{document} is still being read; wait until it is."
+    return document.reason
 
 
 def asset_id_of(asset: NewAsset) -> str:
@@ -167,7 +176,11 @@ def _details(draft: ApiDraft) -> Iterator[Problem]:
                 "consumer_endpoint",
                 f'"{draft.consumer_endpoint}" is not a URL; write for example "https://api.example.com/orders".',
             )
-    for tag in draft.tags:
+    if len(draft.description) > MAX_DESCRIPTION:
+        yield Problem("description", f"The description is longer than {MAX_DESCRIPTION} characters.")
+    if len(draft.tags) > MAX_TAGS:
+        yield Problem("tags", f"{len(draft.tags)} tags; at most {MAX_TAGS} are allowed.")
+    for tag in draft.tags[:MAX_TAGS]:
         if not 1 <= len(tag) <= 60:
             yield Problem("tags", f'Tag "{tag[:60]}" must have 1 to 60 characters.')
 

@@ -23,6 +23,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         return page_of_bad_request(request, exception)
     limits = {
         "bytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+        "file_bytes": settings.UPLOAD_MAX_BYTES,
         "fields": settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,
     }
     return HttpResponse(render_to_string("413.html", limits), status=413)
@@ -34,6 +35,20 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not is_program or getattr(request, "user", AnonymousUser()).is_authenticated:
         return page_not_found(request, exception)
     return unknown(request)
+
+
+class SizeMiddleware:
+    """Refuses a form with more than one file may have, before anything of it is written to the disk."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        most = settings.UPLOAD_MAX_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if request.content_type == "multipart/form-data" and length.isdecimal() and int(length) > most:
+            raise RequestDataTooBig(f"The form has {length} bytes; at most {most} are taken.")
+        return self.get_response(request)
 
 
 class NulMiddleware:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dj_database_url
 from csp.constants import NONE, SELF
+from kombu import Queue
 
 from console import environment, hosts, keys
 from console.stack import places
@@ -86,6 +87,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",
     "console.away.AwayMiddleware",
+    "console.refused.SizeMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -211,6 +213,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 """A broker that is away makes a save slower by seconds at most, and never fails it."""
 CELERY_DB_REUSE_MAX = 10**9
 """Tasks keep their thread's connection, which `console.celery` tends; Celery would open one for each task."""
+CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("celery", "documents")]
+"""A worker takes from all of them, unless it is told which with -Q."""
+CELERY_TASK_ROUTES = {"apis.tasks.read_document": {"queue": "documents"}}
+"""Reading takes seconds; pushes never wait behind it where a worker of its own reads."""
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -222,6 +228,7 @@ CELERY_BEAT_SCHEDULE = {
     "console-pulse": {"task": "console.tasks.pulse", "schedule": 5.0},
     "gateways-forget-old": {"task": "gateways.tasks.forget_old", "schedule": 600.0},
     "apis-forget-drafts": {"task": "apis.tasks.forget_drafts", "schedule": 3600.0},
+    "apis-tend-documents": {"task": "apis.tasks.tend_documents", "schedule": 15.0},
     "analytics-roll-up": {"task": "analytics.tasks.roll_up", "schedule": 30.0},
     "analytics-tend-partitions": {"task": "analytics.tasks.tend_partitions", "schedule": 3600.0},
 }

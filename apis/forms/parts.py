@@ -12,6 +12,7 @@ from apis import listener
 from apis.drafts import ApiDraft, NewAsset
 from apis.forms import routes
 from apis.models import ApiInstance, Asset, TlsContext
+from apis.specification import Specification
 from console.models import Environment
 from gateways.models import Gateway
 from policies import schema_data, schema_form
@@ -40,7 +41,7 @@ class NewAssetForm(BaseModel):
 
 
 class AssetForm(BaseModel):
-    """`mode` "existing" names an asset's key; the specification's text travels beside the fields."""
+    """`mode` "existing" names an asset's key; the OpenAPI document travels beside the fields."""
 
     mode: Literal["existing", "new"] = "new"
     key: str = ""
@@ -178,9 +179,16 @@ def _asset(environment: Environment, values: Values, errors: Errors) -> Asset | 
         version=new.get("version", ""),
         api_version=new.get("api_version", ""),
         type=new.get("type", Asset.Type.HTTP),
-        specification=values.get("specification", "") if is_rest else "",
-        specification_name=values.get("specification_name", "") if is_rest else "",
+        specification=document(environment, values.get("specification", "")) if is_rest else None,
     )
+
+
+def document(environment: Environment, key: str) -> Specification | None:
+    """The OpenAPI document of this id, if it is one of the environment's organization."""
+    try:
+        return environment.organization.specifications.filter(pk=UUID(key)).first() if key else None
+    except ValueError:
+        return None
 
 
 def assets(environment: Environment) -> QuerySet[Asset]:

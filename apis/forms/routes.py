@@ -181,6 +181,30 @@ def shared_out(values: dict[str, Any], added: str) -> dict[str, Any]:
     return values
 
 
+def with_operations(values: dict[str, Any], chosen: list[dict[str, Any]]) -> dict[str, Any]:
+    """The values with a route for each of the chosen rules, to where requests go now.
+
+    They come before a route that takes every request, since nothing reaches what is after it.
+    """
+    had = values.get("routes", [])
+    if values.get("mode", "simple") == "simple":
+        only = {"uri": values.get("uri", ""), "id": values.get("uri_id", ""), "weight": 100}
+        had = [{"upstreams": [only | {"tls_context": values.get("uri_tls", "")}]}]
+    known = [(row.get("methods", []), row.get("path", "")) for row in had]
+    at = next((at for at, row in enumerate(had) if _takes_all(row)), len(had))
+    upstreams = had[min(at, len(had) - 1)].get("upstreams", []) if had else []
+    added = [
+        row | {"upstreams": [dict(one) for one in upstreams]}
+        for row in chosen
+        if (row["methods"], row["path"]) not in known
+    ]
+    return values | {"mode": "routes", "routes": [*had[:at], *added, *had[at:]]}
+
+
+def _takes_all(row: dict[str, Any]) -> bool:
+    return not (row.get("methods") or row.get("path") or row.get("host") or row.get("headers"))
+
+
 def weight_sums(values: dict[str, Any]) -> dict[str, int]:
     """The sum of each route's weights by the route's name, for what can be summed."""
     return {f"routes.{at}": _sum(row.get("upstreams", [])) for at, row in enumerate(values.get("routes", []))}

@@ -1,23 +1,26 @@
 """The Add API wizard: its steps, the draft that it keeps between them, and what each step checks."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest
 from django.utils import timezone
 
-from apis import specification
+from apis import reading
 from apis.drafts import ApiDraft
 from apis.forms import parts
 from apis.models import Asset, WizardDraft
+from apis.specification import Specification
 from apis.validate import validate, warnings
+from console.models import Environment
+from console.scope import Request
 from gateways.models import Gateway
 
-DOCUMENT = ("specification", "specification_name")
-REFUSED = "specification_refused"
+DOCUMENT, UPLOADED, REFUSED = "specification", "specification_uploaded", "specification_refused"
+"""Of the API step: the document that the API gets, the one that is being read, why one was not taken."""
+_VERSION = re.compile(r"[^A-Za-z0-9._+-]+")
 DISCONNECTED = "Gateway {} is Disconnected and cannot be deployed to; start it, or decide later."
 
 
@@ -93,15 +96,28 @@ class Draft:
         """The whole draft and everything that is wrong with it, checked once for each content."""
         if self._made is None:
             draft, unread = parts.draft(self.environment, self.values)
-            found = _gateway_errors(draft.gateway) | validate(self.environment, draft) | self.refused_file()
+            found = _gateway_errors(draft.gateway) | validate(self.environment, draft)
+            found |= self.unread_file() | self.refused_file()
             self._made = draft, parts.joined(found, unread)
         return self._made
+
+    def unread_file(self) -> parts.Errors:
+        """What is still being read is waited for."""
+        api = self.values.get("api", {})
+        document = parts.document(self.environment, api.get(UPLOADED, "")) if api.get(UPLOADED) else None
+        if document is None or not self._wants_file():
+            return {}
+        return {"asset.specification": [f"{document} is still being read; wait until it is."]}
+
+    def _wants_file(self) -> bool:
+        api = self.values.get("api", {})
+        return api.get("mode") == "new" and api.get("asset", {}).get("type") == Asset.Type.REST
 
     def refused_file(self) -> parts.Errors:
         """Why the file that was chosen last is not taken, as long as the API would have one."""
         api = self.values.get("api", {})
-        wants_one = api.get("mode") == "new" and api.get("asset", {}).get("type") == Asset.Type.REST
-        return {"asset.specification": [api[REFUSED]]} if wants_one and api.get(REFUSED) else {}
+        refused = api.get(REFUSED) if self._wants_file() else ""
+        return {"asset.specification": [refused]} if refused else {}
 
     def errors(self, one: Step) -> parts.Errors:
         """What is wrong in one step."""
@@ -118,39 +134,52 @@ class Draft:
         return before
 
 
-def with_specification(
-    values: dict[str, Any], request: HttpRequest, kept: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The API step's values with the uploaded document, or with the one that was uploaded before.
-
-    A document fills in a name and an API version that were left as they come. A file that is none leaves
-    the one before, and why it was "refused", until there is another or the user goes on without it.
-    """
+def with_specification(values: dict[str, Any], request: Request, draft: Draft) -> dict[str, Any]:
+    """The API step's values with the document that was just uploaded, or with the one from before."""
+    kept = draft.values.get("api", {})
+    values = values | {name: kept.get(name, "") for name in (DOCUMENT, UPLOADED, REFUSED)}
     upload = request.FILES.get("specification")
-    before = () if "drop_specification" in request.POST else DOCUMENT
-    if upload is None:
-        refused = () if "drop_refused" in request.POST else (REFUSED,)
-        return {**values, **{name: kept[name] for name in (*before, *refused) if kept.get(name)}}
-    try:
-        text = _text_of(upload)
-        found = specification.check(text)
-    except ValidationError as error:
-        reason = f"{upload.name}: {' '.join(error.messages)}"
-        return {**values, **{name: kept[name] for name in before if kept.get(name)}, REFUSED: reason}
-    asset = dict(values.get("asset", {}))
-    asset["name"] = asset.get("name") or found.title
-    if asset.get("version", "1.0.0") in {"", "1.0.0"}:
-        asset["version"] = found.version
-    if asset.get("api_version", "v1") in {"", "v1"}:
-        asset["api_version"] = f"v{found.version.split('.')[0].removeprefix('v')}"
-    return {**values, "asset": asset, "specification": text, "specification_name": str(upload.name)}
+    if upload is not None or "drop_uploaded" in request.POST:
+        if unread := parts.document(draft.environment, values[UPLOADED]):
+            reading.cancel(unread)
+        values[UPLOADED] = ""
+    if "drop_specification" in request.POST:
+        values[DOCUMENT] = ""
+    if upload is not None or "drop_refused" in request.POST:
+        values[REFUSED] = ""
+    if upload is not None:
+        try:
+            values[UPLOADED] = str(reading.upload(request.user, draft.environment.organization, upload).pk)
+        except ValidationError as error:
+            values[REFUSED] = " ".join(error.messages)
+    return settled(draft.environment, values)
 
 
-def _text_of(upload: UploadedFile) -> str:
-    try:
-        return bytes(upload.read()).decode()
-    except UnicodeDecodeError as error:
-        raise ValidationError("The file is not an OpenAPI document: it is not text in UTF-8.") from error
+def settled(environment: Environment, values: dict[str, Any]) -> dict[str, Any]:
+    """The values with what reading the upload has come to meanwhile.
+
+    A document that was read fills in a name and versions that were left as they come. One that is refused
+    leaves the one before, and why, until there is another or the user goes on without it.
+    """
+    document = parts.document(environment, values.get(UPLOADED, ""))
+    if document is None:
+        return {**values, UPLOADED: ""}
+    if document.is_unread:
+        return values
+    if document.reason:
+        return {**values, UPLOADED: "", REFUSED: document.reason}
+    asset = _filled(dict(values.get("asset", {})), document)
+    return {**values, UPLOADED: "", REFUSED: "", DOCUMENT: str(document.pk), "asset": asset}
+
+
+def _filled(asset: dict[str, Any], document: Specification) -> dict[str, Any]:
+    asset["name"] = asset.get("name") or document.title
+    version = _VERSION.sub("-", document.version).strip("-.")[:40]
+    if version and asset.get("version", "1.0.0") in {"", "1.0.0"}:
+        asset["version"] = version
+    if version and asset.get("api_version", "v1") in {"", "v1"}:
+        asset["api_version"] = f"v{version.split('.')[0].removeprefix('v')}"
+    return asset
 
 
 def _gateway_errors(gateway: Gateway | None) -> parts.Errors:

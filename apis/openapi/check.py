@@ -45,8 +45,13 @@ def _read(document: dict[str, Any]) -> Read:
     schema.check(document, version)
     references = References(document, version)
     references.check()
-    info, remarks = document["info"], _Remarks()
-    listed = tuple(islice(operations(document, references, remarks), MOST_OPERATIONS + 1))
+    info, remarks = document["info"], list[str]()
+
+    def remark(text: str) -> None:
+        if len(remarks) < MOST_REMARKS:
+            remarks.append(shortened(text, 300))
+
+    listed = tuple(islice(operations(document, references, remark), MOST_OPERATIONS + 1))
     if len(listed) > MOST_OPERATIONS:
         raise Fault(f"it has more than {MOST_OPERATIONS:,} operations; split it")
     return Read(
@@ -57,16 +62,3 @@ def _read(document: dict[str, Any]) -> Read:
         operations=listed,
         remarks=tuple(remarks),
     )
-
-
-class _Remarks(list[str]):
-    """The first few alone."""
-
-    def append(self, text: str) -> None:
-        if len(self) < MOST_REMARKS:
-            super().append(shortened(text, 300))
-
-    def __iadd__(self, texts: Any) -> "_Remarks":
-        for text in texts:
-            self.append(text)
-        return self

@@ -1,7 +1,7 @@
 """What a document offers: its operations, and the servers that it says serve them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -35,25 +35,28 @@ class Server:
     description: str
 
 
-def operations(document: dict[str, Any], references: References, remarks: list[str]) -> Iterator[Operation]:
-    """In the document's order; what is odd in them is added to the remarks."""
+def operations(
+    document: dict[str, Any], references: References, remark: Callable[[str], None]
+) -> Iterator[Operation]:
+    """In the document's order; what is odd in them is remarked."""
     ids: dict[str, str] = {}
     paths = document.get("paths")
     for path, given in paths.items() if isinstance(paths, dict) else ():
         if not path.startswith("/"):
             continue
         if len(path) > LONGEST_PATH:
-            remarks.append(f"A path longer than {LONGEST_PATH} characters is left out: {shortened(path, 60)}")
+            remark(f"A path longer than {LONGEST_PATH} characters is left out: {shortened(path, 60)}")
             continue
         item = _item(given, references)
         for method, found in _methods(item):
             place = f"{method} {shortened(path, 120)}"
             made = _operation(method, path, found)
             if made.operation_id and ids.setdefault(made.operation_id, place) != place:
-                remarks.append(
+                remark(
                     f'operationId "{made.operation_id}" of {place} is that of {ids[made.operation_id]} too'
                 )
-            remarks += _undeclared(place, path, item, found, references)
+            for text in _undeclared(place, path, item, found, references):
+                remark(text)
             yield made
 
 

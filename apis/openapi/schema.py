@@ -79,5 +79,5 @@ def _path(document: Any, found: list[str | int]) -> Path:
     for part in found:
         key = str(part) if isinstance(value, dict) else part
         path.append(key)
-        value = value[key]  # type: ignore[index]  # an item's place is a number
+        value = value[key]
     return tuple(path)

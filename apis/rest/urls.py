@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apis.rest.deployments import DeploymentViews, TargetViews
+from apis.rest.documents import DocumentViews
 from apis.rest.instances import InstanceViews
 from apis.rest.policies import PolicyViews, TemplateViews
 from apis.rest.tls_contexts import TlsContextViews
@@ -41,6 +42,19 @@ urlpatterns = [
         f"{AM}/<int:api_id>/policies/<int:policy_id>",
         PolicyViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         name="rest_policy",
+    ),
+    path(
+        f"{AM}/<int:api_id>/document",
+        DocumentViews.as_view({"get": "retrieve", "put": "upload", "patch": "take"}),
+        name="rest_document",
+    ),
+    path(
+        f"{AM}/<int:api_id>/document/text", DocumentViews.as_view({"get": "text"}), name="rest_document_text"
+    ),
+    path(
+        f"{AM}/<int:api_id>/documents/<uuid:document_id>",
+        DocumentViews.as_view({"get": "uploaded"}),
+        name="rest_uploaded_document",
     ),
     path(TLS, TlsContextViews.as_view({"get": "list", "post": "create"}), name="rest_tls_contexts"),
     path(

@@ -16,6 +16,7 @@ TABS = (
     ("overview", "Overview", "api"),
     ("policies", "Policies", "api_policies"),
     ("routes", "Routes", "api_routes"),
+    ("document", "OpenAPI", "api_document"),
     ("analytics", "Analytics", "api_analytics"),
     ("deployments", "Deployments", "api_deployments"),
     ("history", "History", "api_history"),

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from apis import change, removed, traffic, versions
+from apis import change, operations, removed, traffic, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.views.access import api_of, api_to_change, binding_of, binding_to_change
 from apis.views.frame import frame
@@ -139,12 +139,15 @@ def _form(
     if request.method == "POST":
         data = rows.changed(request.POST) if rows.wanted(request.POST) else request.POST
         form.read(data)
+        if request.POST.get("rows") == operations.ADD:
+            form.add_operations(request.POST)
         if not rows.wanted(request.POST) and form.save(request.user):
             messages.success(request, f"{'Saved' if binding else 'Applied'} {policy.title}.")
             if count := sum(map(len, form.warnings().values())):
                 messages.warning(request, f"{count} of its settings may not do what you mean; see below.")
             return redirect("api_policies", api.pk)
-    page = frame(request, api, "policies") | form.context()
+    offered = operations.choice(form.document, request.POST) if policy.is_resource_level else {}
+    page = frame(request, api, "policies") | form.context() | offered
     response = render(request, "apis/policy_form.html", page, status=form.status)
     response["Cache-Control"] = "no-store"
     return response

@@ -1,14 +1,16 @@
 """The form of one policy on an API: filled in, saved, compared with what another saved meanwhile."""
 
+from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from apis import change, policy_advice, versions
+from apis import change, operations, policy_advice, versions
 from apis.forms import advanced
 from apis.models import ApiInstance, PolicyBinding
 from apis.policy_config import merged
+from apis.specification import Specification
 from apis.views.access import messages_of
 from apis.views.conflict import Conflict, conflict
 from console.models import User
@@ -40,6 +42,18 @@ class PolicyForm:
 
     def read(self, data: QueryDict) -> None:
         self.config, self.more = schema_data.read(self.schema, data), advanced.read(data)
+
+    @cached_property
+    def document(self) -> Specification | None:
+        return operations.document_of(self.api)
+
+    def add_operations(self, data: QueryDict) -> None:
+        """The chosen operations as further conditions, whatever the policy was for."""
+        found = operations.conditions(operations.chosen(self.document, data))
+        had = self.more.get("conditions", [])
+        rows = [one for one in had if one.get("methodRegex") or one.get("uriTemplateRegex")]
+        added = [one for one in found if one not in rows]
+        self.more = self.more | {"applies": advanced.SOME, "conditions": [*rows, *added]}
 
     def save(self, user: User) -> bool:
         """Whether it was saved; else `errors` or `conflict` tell why not."""

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from apis import versions
+from apis import operations, versions
 from apis.addresses import host_of
 from apis.change import Edit, edit_api, validate, warnings
 from apis.drafts import draft_of
@@ -42,6 +42,9 @@ def edit(request: Request, pk: int) -> HttpResponse:
 def _posted(request: Request, api: ApiInstance) -> HttpResponse:
     data = rows.changed(request.POST) if rows.wanted(request.POST) else request.POST
     downstream, upstream = parts.read("downstream", data), parts.read("upstream", data)
+    if request.POST.get("rows") == operations.ADD:
+        found = operations.chosen(operations.document_of(api), request.POST)
+        upstream = form.with_operations(upstream, operations.routes(found))
     if rows.wanted(request.POST):
         return _shown(request, api, downstream, upstream, {})
     draft, errors = _draft(api, downstream, upstream)
@@ -103,6 +106,7 @@ def _shown(
         "weight_sums": form.weight_sums(upstream),
         "echo_url": settings.ECHO_URL,
     }
+    context |= operations.choice(operations.document_of(api), request.POST)
     page = frame(request, api, "routes") | choices(api.environment) | context
     status = 409 if is_late else 422 if errors else 200
     return render(request, "apis/api_routes.html", page, status=status)

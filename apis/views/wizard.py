@@ -12,12 +12,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from apis import listener, specification
+from apis import listener, operations, upstream_uri
 from apis.addresses import host_of
 from apis.change import create_api
 from apis.forms import parts, wizard
-from apis.forms.routes import weight_sums
+from apis.forms.routes import weight_sums, with_operations
 from apis.models import ApiInstance, Asset, WizardDraft
+from apis.specification import Specification
 from apis.views.access import draft_to_change, environment_to_change, messages_of
 from apis.views.tls_contexts import choices
 from console.scope import Request
@@ -67,13 +68,16 @@ def _posted(request: Request, draft: wizard.Draft, step: wizard.Step) -> HttpRes
     data = rows.changed(request.POST) if rows.wanted(request.POST) else request.POST
     values = parts.read(step.name, data)
     if step.name == "api":
-        values = wizard.with_specification(values, request, draft.values.get("api", {}))
+        values = wizard.with_specification(values, request, draft)
+    if step.name == "upstream" and request.POST.get("rows") == operations.ADD:
+        found = operations.chosen(_document(draft), request.POST)
+        values = with_operations(values, operations.routes(found))
     if not draft.keep(step, values, request.POST.get("seen", "")):
         return _changed_elsewhere(request, draft, step)
     go = request.POST.get("go", "")
     if go == "back":
         return _to(draft, wizard.beside(step, -1))
-    if go == "stay" or rows.wanted(request.POST):
+    if go == "stay" or "drop_uploaded" in request.POST or rows.wanted(request.POST):
         return _shown(request, draft, step, {})
     if errors := draft.errors(step):
         return _shown(request, draft, step, errors, status=422)
@@ -159,6 +163,8 @@ def _shown(
         else WizardDraft.objects.unfinished(request.user, draft.environment),
     }
     values = draft.values.get(step.name) or _PROPOSED.get(step.name, _nothing)(draft)
+    if step.name == "api":
+        values = wizard.settled(draft.environment, values)
     if step.name != REVIEW:
         context["form"] = parts.fields(step.name, values, errors)
     context |= _EXTRAS[step.name](request, draft, values)
@@ -184,15 +190,16 @@ def _api_extras(request: Request, draft: wizard.Draft, values: dict[str, Any]) -
     shown = list(found[:ASSETS_SHOWN])
     if key.isdecimal() and key not in {str(one.pk) for one in shown}:
         shown = [*known.filter(pk=key), *shown]
-    text_of = values.get("specification", "")
     return {
         "assets": shown,
         "more": max(0, found.count() - ASSETS_SHOWN),
         "asset_q": text,
         "has_assets": known.exists(),
         "key": key,
-        "document": specification.check(text_of) if text_of else None,
-        "document_name": values.get("specification_name", ""),
+        "document": parts.document(draft.environment, values.get(wizard.DOCUMENT, "")),
+        "unread": parts.document(draft.environment, values.get(wizard.UPLOADED, "")),
+        "refused": values.get(wizard.REFUSED, ""),
+        "most_bytes": settings.UPLOAD_MAX_BYTES,
     }
 
 
@@ -206,7 +213,23 @@ def _proposed_downstream(draft: wizard.Draft) -> parts.Values:
     return {"port": port, "base_path": base_path}
 
 
-_PROPOSED = {"downstream": _proposed_downstream}
+def _proposed_upstream(draft: wizard.Draft) -> parts.Values:
+    """The first server of the API's document that says at which host it is."""
+    urls = [one["url"] for one in _servers(draft)]
+    first = next((url for url in urls if upstream_uri.fault(url) is None), "")
+    return {"mode": "simple", "uri": first} if first else {}
+
+
+def _document(draft: wizard.Draft) -> Specification | None:
+    return draft.made()[0].asset.specification
+
+
+def _servers(draft: wizard.Draft) -> list[dict[str, str]]:
+    document = _document(draft)
+    return list(document.servers) if document else []
+
+
+_PROPOSED = {"downstream": _proposed_downstream, "upstream": _proposed_upstream}
 """What a step that was not filled in yet begins with."""
 
 
@@ -220,11 +243,18 @@ def _downstream_extras(request: Request, draft: wizard.Draft, values: dict[str, 
 
 
 def _upstream_extras(request: Request, draft: wizard.Draft, values: dict[str, Any]) -> dict[str, Any]:
-    return choices(draft.environment) | {
-        "echo_url": getattr(settings, "ECHO_URL", None),
-        "warnings": draft.warnings() if values else {},
-        "weight_sums": weight_sums(values),
-    }
+    offered = operations.choice(_document(draft), request.POST)
+    return (
+        choices(draft.environment)
+        | offered
+        | {
+            "servers": [one for one in _servers(draft) if upstream_uri.fault(one["url"]) is None],
+            "relative": next((one["url"] for one in _servers(draft) if one["url"].startswith("/")), ""),
+            "echo_url": getattr(settings, "ECHO_URL", None),
+            "warnings": draft.warnings() if values else {},
+            "weight_sums": weight_sums(values),
+        }
+    )
 
 
 def _review_extras(request: Request, draft: wizard.Draft, values: dict[str, Any]) -> dict[str, Any]:

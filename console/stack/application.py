@@ -71,13 +71,12 @@ def link(addresses: Addresses, environment: dict[str, str]) -> Program:
 
 
 def worker(environment: dict[str, str]) -> Program:
-    return _python(
-        "worker",
-        "celery -A console.celery --skip-checks worker --pool threads --concurrency 4 "
-        "--without-gossip --without-mingle --loglevel info",
-        {**environment, "PYTHONWARNINGS": f"ignore:{ROOT_WARNING}"},
-        stage=WORKERS,
-    )
+    return _worker("worker", "celery", 4, environment)
+
+
+def reader(environment: dict[str, str]) -> Program:
+    """The worker that has uploaded documents read, so that no push waits for one."""
+    return _worker("reader", "documents", 2, environment)
 
 
 def beat(environment: dict[str, str]) -> Program:
@@ -112,6 +111,16 @@ def gateway(folder: Path, environment: dict[str, str]) -> Program:
 
 def demo(environment: dict[str, str]) -> Program:
     return _python("demo", "manage demo", environment, stage=GATEWAY)
+
+
+def _worker(name: str, queue: str, threads: int, environment: dict[str, str]) -> Program:
+    return _python(
+        name,
+        f"celery -A console.celery --skip-checks worker --queues {queue} --hostname {name}@%h "
+        f"--pool threads --concurrency {threads} --without-gossip --without-mingle --loglevel info",
+        {**environment, "PYTHONWARNINGS": f"ignore:{ROOT_WARNING}"},
+        stage=WORKERS,
+    )
 
 
 def _python(

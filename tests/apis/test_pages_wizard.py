@@ -1,21 +1,17 @@
 """The Add API wizard: five steps, nothing lost on the way, messages at their fields."""
 
-import json
 import re
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from apis.models import ApiInstance, Asset, WizardDraft
+from apis.models import ApiInstance, WizardDraft
 from apis.tasks import forget_drafts
 from console.models import Role
 from tests.apis.pages import Place, make_place, make_saved_api
 from tests.factories import make_gateway, make_tls_context
 
 pytestmark = pytest.mark.django_db
-
-OPENAPI = {"openapi": "3.0.3", "info": {"title": "Petstore", "version": "2.4.1"}, "paths": {}}
 
 
 def text(response: object) -> str:
@@ -60,10 +56,6 @@ def fill(place: Place, upto: str = "review") -> None:
         if step == upto:
             return
         assert send(place, step, **data).status_code == 302  # type: ignore[attr-defined]
-
-
-def upload(name: str, content: str | bytes) -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, content.encode() if isinstance(content, str) else content)
 
 
 def test_five_steps_save_and_deploy_an_api() -> None:
@@ -325,109 +317,6 @@ def test_name_is_asked_for_at_the_field() -> None:
     assert "Give the API a name." in page
     assert 'id="e-asset.name"' in page
     assert 'value="v7"' in page
-
-
-def test_openapi_file_fills_in_name_and_versions() -> None:
-    place = make_place()
-    fill(place, upto="api")
-    sent = {
-        "mode": "new",
-        "asset__type": "rest-api",
-        "specification": upload("pets.json", json.dumps(OPENAPI)),
-    }
-
-    page = text(send(place, "api", go="stay", **sent))
-
-    for value in ('value="Petstore"', 'value="2.4.1"', 'value="v2"', "pets.json"):
-        assert value in page
-
-
-def test_openapi_file_is_stored_with_the_asset() -> None:
-    place = make_place()
-    fill(place, upto="api")
-    send(
-        place,
-        "api",
-        mode="new",
-        asset__type="rest-api",
-        specification=upload("pets.json", json.dumps(OPENAPI)),
-    )
-    send(place, "downstream", protocol="http", port="8081", base_path="/pets")
-    send(place, "upstream", mode="simple", uri="http://backend")
-    send(place, "review", go="save")
-
-    asset = Asset.objects.get()
-    assert (asset.name, asset.version, asset.type) == ("Petstore", "2.4.1", "rest-api")
-    assert json.loads(asset.specification) == OPENAPI
-
-
-@pytest.mark.parametrize(
-    "content", ["just words", '{"a": 1}', "a: [", b"\xff\xfe\x00", "openapi: 3.0.0\ninfo: {}"]
-)
-def test_file_that_is_not_openapi_is_refused_and_nothing_typed_is_lost(content: str | bytes) -> None:
-    place = make_place()
-    fill(place, upto="api")
-
-    answer = send(
-        place,
-        "api",
-        mode="new",
-        asset__type="rest-api",
-        asset__name="Mine",
-        specification=upload("x.yaml", content),
-    )
-
-    assert answer.status_code == 422  # type: ignore[attr-defined]
-    assert "not an OpenAPI document" in text(answer)
-    assert 'value="Mine"' in text(answer)
-    assert not Asset.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("then", "status"),
-    [
-        ({}, 422),
-        ({"drop_refused": "on"}, 302),
-        ({"asset__type": "http-api"}, 302),
-        ({"specification": json.dumps(OPENAPI)}, 302),
-        ({"specification": "still none"}, 422),
-    ],
-)
-def test_refused_file_holds_the_step_until_something_else_is_chosen(
-    then: dict[str, str], status: int
-) -> None:
-    place = make_place()
-    fill(place, upto="api")
-    typed = {"mode": "new", "asset__type": "rest-api", "asset__name": "Mine"}
-    typed |= {"asset__api_version": "v1", "asset__version": "1.0.0"}
-    shown = text(send(place, "api", **typed, go="stay", specification=upload("x.yaml", "just words")))
-    if "specification" in then:
-        then = {**then, "specification": upload("y.json", then["specification"])}  # type: ignore[dict-item]
-
-    answer = send(place, "api", **{**typed, **then})
-
-    assert "Continue without a file" in shown
-    assert answer.status_code == status  # type: ignore[attr-defined]
-    next_step = show(place, "downstream")
-    assert next_step.status_code == (200 if status == 302 else 302)
-
-
-def test_document_before_a_refused_one_stays_when_that_is_chosen() -> None:
-    place = make_place()
-    fill(place, upto="api")
-    typed = {"mode": "new", "asset__type": "rest-api"}
-    send(place, "api", **typed, go="stay", specification=upload("pets.json", json.dumps(OPENAPI)))
-    typed |= {"asset__name": "Pets", "asset__api_version": "v1", "asset__version": "1.0.0"}
-
-    shown = text(send(place, "api", **typed, go="stay", specification=upload("x.yaml", "just words")))
-    send(place, "api", **typed, drop_refused="on")
-    send(place, "downstream", protocol="http", port="8081", base_path="/pets")
-    send(place, "upstream", mode="simple", uri="http://backend")
-    send(place, "review", go="save")
-
-    assert "x.yaml: " in shown
-    assert "Continue with pets.json" in shown
-    assert json.loads(Asset.objects.get().specification) == OPENAPI
 
 
 @pytest.mark.parametrize(

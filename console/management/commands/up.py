@@ -87,6 +87,7 @@ class Command(BaseCommand):
             application.web(addresses, variables),
             application.link(addresses, variables),
             application.worker(variables),
+            application.reader(variables),
             application.beat(variables),
             application.echo(addresses, variables),
         )

@@ -1,0 +1,181 @@
+"""Takes OpenAPI documents in, and has each read: stored at once, read later by a worker's own process.
+
+No page and no request waits for a document, and what one organization uploads keeps nobody else's waiting:
+one document of each is read at a time, and few may be in line.
+"""
+
+import logging
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from apis.openapi import process
+from apis.openapi.fault import shortened
+from apis.specification import STALE, Operation, Specification
+from console import parts
+from console.models import Organization, User
+
+logger = logging.getLogger(__name__)
+
+MOST_UNREAD = 4
+MOST_UNUSED = 40
+"""Of an organization: documents that are waiting or being read, and documents that no API has."""
+KEEP_UNUSED = timedelta(days=14)
+MOST_ATTEMPTS = 3
+NOT_OPENAPI = "not an OpenAPI document that can be taken"
+
+
+def upload(actor: User, organization: Organization, file: UploadedFile) -> Specification:
+    """Keep the file and have it read. Raises ValidationError for one that is no text, or too much."""
+    megabytes = settings.UPLOAD_MAX_BYTES // 1024 // 1024
+    if (file.size or 0) > settings.UPLOAD_MAX_BYTES:
+        raise ValidationError(f"{file.name}: the file is larger than {megabytes} MB.")
+    try:
+        text = bytes(file.read()).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValidationError(f"{file.name}: {NOT_OPENAPI}: it is not text in UTF-8.") from error
+    if "\0" in text:
+        raise ValidationError(f"{file.name}: {NOT_OPENAPI}: it holds a NUL character.")
+    return keep(actor, organization, shortened(str(file.name), 255), text)
+
+
+@transaction.atomic
+def keep(actor: User, organization: Organization, name: str, text: str) -> Specification:
+    organization.lock()
+    if organization.specifications.unread().count() >= MOST_UNREAD:
+        message = (
+            f"{MOST_UNREAD} documents of {organization} are being read; upload yours when they are done."
+        )
+        raise ValidationError(ValidationError(message, code="busy"))
+    unused = organization.specifications.unused().order_by("-created_at")
+    organization.specifications.filter(
+        pk__in=list(unused.values_list("pk", flat=True)[MOST_UNUSED - 1 :])
+    ).delete()
+    made = Specification.objects.create(
+        organization=organization, name=name, text=text, size=len(text.encode()), created_by=actor
+    )
+    transaction.on_commit(partial(enqueue, made.pk))
+    return made
+
+
+def enqueue(specification_id: UUID) -> None:
+    """A broker that is away loses nothing: `tend` finds what waits."""
+    from apis.tasks import read_document
+
+    if not parts.is_valkey_up():
+        logger.warning(
+            "document was not enqueued document=%s error=%r", specification_id, "Valkey does not answer"
+        )
+        return
+    try:
+        read_document.apply_async(args=(str(specification_id),), retry=False)
+    except (OperationalError, OSError) as error:
+        logger.warning("document was not enqueued document=%s error=%r", specification_id, error)
+
+
+def read(specification_id: UUID | str) -> None:
+    """Read the document if it waits and nobody reads another of its organization; safe to run twice."""
+    claimed = _claimed(specification_id)
+    if claimed is None:
+        return
+    mine = Specification.objects.filter(
+        pk=claimed.pk, state=Specification.State.READING, started_at=claimed.started_at
+    )
+    try:
+        found = process.read(claimed.text, is_wanted=mine.exists)
+    except process.Unwanted:
+        found = None
+    if found is not None:
+        _save(mine, found)
+    _next(claimed.organization_id)
+
+
+def cancel(document: Specification) -> None:
+    """Forget one that is waiting or being read, which ends who reads it."""
+    Specification.objects.unread().unused().filter(pk=document.pk).delete()
+
+
+def tend() -> None:
+    """Have read what waits, also where its reader died; forget what no API has and nobody needs."""
+    now = timezone.now()
+    dead = Specification.objects.filter(state=Specification.State.READING, started_at__lt=now - STALE)
+    dead.filter(attempts__gte=MOST_ATTEMPTS).update(
+        state=Specification.State.REFUSED, fault="whoever reads it ends; it cannot be read", finished_at=now
+    )
+    dead.update(state=Specification.State.WAITING)
+    for organization in set(
+        Specification.objects.filter(state=Specification.State.WAITING).values_list("organization", flat=True)
+    ):
+        _next(organization)
+    Specification.objects.unused().filter(created_at__lt=now - KEEP_UNUSED).delete()
+
+
+@transaction.atomic
+def _claimed(specification_id: UUID | str) -> Specification | None:
+    document = Specification.objects.filter(pk=specification_id, state=Specification.State.WAITING).first()
+    if document is None:
+        return None
+    document.organization.lock()
+    if document.organization.specifications.being_read().exists():
+        return None
+    started_at = timezone.now()
+    waiting = Specification.objects.filter(pk=document.pk, state=Specification.State.WAITING)
+    if not waiting.update(
+        state=Specification.State.READING, started_at=started_at, attempts=document.attempts + 1
+    ):
+        return None
+    document.started_at = started_at
+    return document
+
+
+@transaction.atomic
+def _save(mine: Any, found: dict[str, Any]) -> None:
+    document = mine.select_for_update().first()
+    if document is None:
+        return
+    fault = found.get("fault")
+    document.finished_at = timezone.now()
+    document.operations.all().delete()
+    if fault:
+        document.state, document.fault = (
+            Specification.State.REFUSED,
+            f"{NOT_OPENAPI}: {fault['message']}"[:600],
+        )
+        document.line, document.column = fault.get("line"), fault.get("column")
+    else:
+        document.state, document.fault = Specification.State.ACCEPTED, ""
+        for name in ("title", "version", "openapi", "servers", "remarks"):
+            setattr(document, name, found[name])
+        document.operation_count = len(found["operations"])
+        Operation.objects.bulk_create(
+            (_operation(document, at, one) for at, one in enumerate(found["operations"])), batch_size=1000
+        )
+    document.save()
+
+
+def _operation(document: Specification, position: int, told: dict[str, Any]) -> Operation:
+    return Operation(
+        specification=document,
+        position=position,
+        method=told["method"],
+        path=told["path"],
+        summary=told["summary"],
+        operation_id=told["operation_id"],
+        tags=", ".join(told["tags"])[:400],
+        is_deprecated=told["is_deprecated"],
+    )
+
+
+def _next(organization_id: UUID) -> None:
+    """The one of the organization that has waited for longest."""
+    waiting = Specification.objects.filter(organization=organization_id, state=Specification.State.WAITING)
+    if first := waiting.order_by("created_at").values_list("pk", flat=True).first():
+        enqueue(first)

@@ -1,0 +1,112 @@
+"""REST: the OpenAPI document of an API. Uploaded, read by a worker, then taken: in steps, as on the page."""
+
+from typing import IO, Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema, extend_schema_view
+from rest_framework.exceptions import NotFound
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from apis import change, operations, reading
+from apis.models import ApiInstance
+from apis.rest import reach
+from apis.rest.document_serializers import DocumentChoice, DocumentShape
+from apis.specification import Specification
+from console.rest import access
+from console.rest.errors import TooLarge
+from console.rest.parsers import BoundedJSONParser
+from console.rest.serializers import REFUSALS, ErrorAnswer
+
+
+class FileParser(BaseParser):
+    """The body is a file, whatever its type is called."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
+        raw = stream.read(settings.UPLOAD_MAX_BYTES + 1)
+        if len(raw) > settings.UPLOAD_MAX_BYTES:
+            raise TooLarge(f"The file has more than {settings.UPLOAD_MAX_BYTES} bytes.")
+        return raw
+
+
+NAME = OpenApiParameter("name", str, description="The file's name.")
+
+
+@extend_schema_view(
+    retrieve=extend_schema(responses={200: DocumentShape, 404: ErrorAnswer}),
+    upload=extend_schema(
+        operation_id="document_upload",
+        parameters=[NAME],
+        request={"application/octet-stream": OpenApiTypes.BINARY},
+        responses={202: DocumentShape, **REFUSALS},
+    ),
+    take=extend_schema(
+        operation_id="document_take", request=DocumentChoice, responses={200: DocumentShape, **REFUSALS}
+    ),
+    uploaded=extend_schema(
+        operation_id="document_uploaded", responses={200: DocumentShape, 404: ErrorAnswer}
+    ),
+    text=extend_schema(
+        operation_id="document_text", responses={(200, "text/plain"): OpenApiTypes.STR, 404: ErrorAnswer}
+    ),
+)
+@extend_schema(tags=["OpenAPI documents"])
+class DocumentViews(ViewSet):
+    def get_parsers(self) -> list[BaseParser]:
+        is_file = self.request is not None and self.request.method == "PUT"
+        return [FileParser() if is_file else BoundedJSONParser()]
+
+    def retrieve(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
+    ) -> Response:
+        api = reach.instance(request, organization_id, environment_id, api_id)
+        return Response(DocumentShape(_document_of(api)).data)
+
+    def upload(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
+        """Keep a file and have it read. The API keeps its document until the new one is taken."""
+        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        name = request.query_params.get("name") or "openapi"
+        file = SimpleUploadedFile(name, request.data if isinstance(request.data, bytes) else b"")
+        made = reading.upload(access.caller(request), api.environment.organization, file)
+        return Response(DocumentShape(made).data, status=202)
+
+    def take(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
+        """Make an uploaded document that of the API, and of all that are made of its asset."""
+        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        document = _uploaded(api, reach.valid(DocumentChoice, request.data)["id"])
+        change.set_specification(access.caller(request), api, document)
+        return Response(DocumentShape(document).data)
+
+    def uploaded(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, document_id: UUID
+    ) -> Response:
+        """How reading an uploaded document goes."""
+        api = reach.instance(request, organization_id, environment_id, api_id)
+        return Response(DocumentShape(_uploaded(api, document_id)).data)
+
+    def text(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
+    ) -> HttpResponse:
+        """As it was uploaded."""
+        api = reach.instance(request, organization_id, environment_id, api_id)
+        return HttpResponse(_document_of(api).text, content_type="text/plain; charset=utf-8")
+
+
+def _document_of(api: ApiInstance) -> Specification:
+    if found := operations.document_of(api):
+        return found
+    raise NotFound(f"API {api.pk} has no OpenAPI document.")
+
+
+def _uploaded(api: ApiInstance, document_id: UUID) -> Specification:
+    found = api.environment.organization.specifications.filter(pk=document_id).first()
+    if found is None:
+        raise NotFound(f"Document {document_id} not found.")
+    return found
