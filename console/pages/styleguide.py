@@ -17,6 +17,7 @@ from analytics.queries import CLASSES, Figures
 from analytics.ranges import last
 from console.models import AuditEntry
 from console.templatetags.ui import SPRITE
+from policies.differences import Difference
 
 TONES = ("", "ok", "warn", "bad", "info")
 
@@ -54,6 +55,10 @@ def styleguide(request: HttpRequest) -> HttpResponse:
             "entries": _entries(),
             "chart": _chart(),
             "icons": _icons(),
+            "conflict": {
+                "entry": _entries()[0],
+                "rows": [Difference("Time period", "1 minute", "5 minutes")],
+            },
             "command": "gatewright registration create --token 6bX… --connected=true",
         },
     )
