@@ -9,6 +9,7 @@ from uuid import UUID
 from console.models import Environment, User
 from console.parts import LOCAL_GATEWAY
 from console.stack import variables
+from console.stack.application import PROJECT
 from console.stack.problem import Problem
 from gateways import change
 from gateways.agent import registration
@@ -71,7 +72,12 @@ def _register(folder: Path, console_url: str) -> UUID:
     command = [sys.executable, "-m", "gateways.agent.cli", "registration", "create", "--connected=true"]
     where = [f"--token={text}", f"--anypoint-url={console_url}", f"--output-directory={folder}", name]
     done = subprocess.run(
-        [*command, *where], capture_output=True, text=True, check=False, env=variables.of_others()
+        [*command, *where],
+        cwd=PROJECT,
+        env=variables.of_others(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise Problem(f"The local gateway could not be registered: {done.stderr.strip()}")

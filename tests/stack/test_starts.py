@@ -59,9 +59,21 @@ def someone_else() -> Starter:
         except KeyError:
             continue
         for python in pythons:
-            if who.may_use(PROJECT / "console") and who.may_use(Path(python[0])):
+            if who.may_use(PROJECT / "console") and who.may_use(Path(python[0])) and _loads(who, *python):
                 return Starter(name, python)
-    pytest.skip("no other account can reach this checkout and its Python")
+    pytest.skip("no other account can reach this checkout and a Python with what it needs")
+
+
+def _loads(who: Account, interpreter: str, packages: str) -> bool:
+    """Whether what is installed for our Python suits this one: of another patch level it may not."""
+    tried = subprocess.run(
+        [interpreter, "-c", "import django, psycopg, redis, celery, cryptography"],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": packages},
+        capture_output=True,
+        check=False,
+        **who.popen,
+    )
+    return tried.returncode == 0
 
 
 @pytest.fixture(params=["as whoever runs the tests", "as somebody else"])
