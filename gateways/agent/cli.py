@@ -96,6 +96,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
     chosen = _run_settings(arguments)
     _log(chosen.log_level)
+    if os.environ.get("GATEWRIGHT_CONTROL_URL"):
+        logging.getLogger(__name__).warning(
+            "GATEWRIGHT_CONTROL_URL has no effect: the console connects to no gateway; changes come down the "
+            "stream that the gateway opens"
+        )
     try:
         if chosen.local is not None:
             from gateways.agent import local

@@ -10,7 +10,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from analytics import queries
 from apis.models import ApiInstance, PolicyBinding
-from gateways.models import Gateway
+from gateways.models import Gateway, Replica
 from tests.gateways.agent_process import AgentProcess
 from tests.gateways.link_process import LinkProcess
 from tests.gateways.pushing import push
@@ -70,6 +70,7 @@ def test_what_a_policy_refuses_is_a_violation(agent: AgentProcess, api: ApiInsta
     PolicyBinding.objects.create(api=api, policy="ip-blocklist", config={"ips": ["127.0.0.0/8"]}, order=1)
     Gateway.objects.filter(pk=agent.gateway.pk).update(generation=agent.gateway.generation + 1)
     push(agent.gateway.pk)
+    wait_until(lambda: Replica.objects.get().generation == agent.gateway.generation + 1, 20)
 
     send(api, 3)
     wait_until(lambda: queries.summary(api.pk, 60).violations >= 3, 20)

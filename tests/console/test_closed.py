@@ -11,6 +11,7 @@ OPEN = {
     "theme",  # a cookie of the browser, no data
     "healthz",  # for load balancers; names parts, tells nothing of what they hold
     "agent_registrations",  # its body carries the one-time token
+    "agent_stream",  # says where streams are answered, and that place asks for a signature
     "rest_login",
     "rest_token",
     "rest_telemetry",  # answers every client of the CLI with an empty 200

@@ -18,7 +18,8 @@ from tests.traffic.gateway import wait_until
 class LinkProcess:
     """It works with the test's own database and Valkey."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self._environment = environment
         self.port = ports.free("127.0.0.1")
         self._log = folder / f"link-{self.port}.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -40,7 +41,7 @@ class LinkProcess:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, PROJECT / "manage.py", "link", "--port", str(self.port)],
-                env={**os.environ, "DATABASE_URL": _test_database()},
+                env={**os.environ, "DATABASE_URL": _test_database(), **self._environment},
                 stdout=log,
                 stderr=log,
             )
@@ -68,8 +69,8 @@ class LinkProcess:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[LinkProcess]:
-    link = LinkProcess(folder)
+def running(folder: Path, **environment: str) -> Iterator[LinkProcess]:
+    link = LinkProcess(folder, **environment)
     try:
         link.start()
         yield link

@@ -15,6 +15,7 @@ from gateways import outbox
 from gateways.agent import trust
 from gateways.models import Ack, ConsoleKey, Gateway, Replica, ResourceStatus
 from tests.factories import make_api
+from tests.faults.wire import Wire
 from tests.gateways.agent_process import AgentProcess, run
 from tests.gateways.link_process import LinkProcess
 from tests.gateways.pushing import push
@@ -111,6 +112,23 @@ def test_without_a_link_process_a_replica_pulls_and_says_so_once(
     assert not Replica.objects.get().has_stream
     assert agent.log.count("changes=with-heartbeats") == 1
     assert "manage.py link" in agent.log
+
+
+def test_a_proxy_that_holds_streams_back_is_noticed_and_told_once(
+    agent: AgentProcess, upstream: EchoServer, settings: object
+) -> None:
+    proxy = Wire(free_port())
+    proxy.hang()
+    settings.LINK_URL = proxy.url  # type: ignore[attr-defined]
+    agent.start()
+    api = add_api(agent.gateway, upstream)
+
+    wait_until(lambda: "nothing comes down it" in agent.log, 40)
+    wait_until(lambda: state_of(api) == "applied", 20)
+
+    assert agent.log.count("changes=with-heartbeats") == 1
+    assert not has_stream()
+    proxy.cut()
 
 
 def test_older_snapshot_is_not_taken(agent: AgentProcess, upstream: EchoServer) -> None:

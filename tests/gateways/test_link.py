@@ -33,6 +33,7 @@ class Listener:
     def __init__(self, link: LinkProcess, replica: SigningReplica) -> None:
         self.status = 0
         self.message = ""
+        self.pings: list[Frame] = []
         self._frames: queue.Queue[tuple[Frame, bytes] | None] = queue.Queue()
         self._authorization = replica.sign(b"", STREAM_PATH, "GET")
         self._url = link.url + STREAM_PATH
@@ -41,9 +42,7 @@ class Listener:
 
     def next(self, seconds: float = 20) -> tuple[Frame, bytes] | None:
         """None when the stream has ended."""
-        while (found := self._frames.get(timeout=seconds)) and found[0].kind == "ping":
-            pass
-        return found
+        return self._frames.get(timeout=seconds)
 
     def _read(self) -> None:
         headers = {"Authorization": self._authorization}
@@ -56,8 +55,11 @@ class Listener:
                 if answer.status_code != 200:
                     self.message = answer.read().decode()
                     return
-                for found in frames(answer.iter_raw()):
-                    self._frames.put(found)
+                for frame, body in frames(answer.iter_raw()):
+                    if frame.kind == "ping":
+                        self.pings.append(frame)
+                    else:
+                        self._frames.put((frame, body))
         except httpx.HTTPError as error:
             self.message = str(error)
         finally:
@@ -182,6 +184,25 @@ def test_a_process_that_stops_says_goodbye(tmp_path: Path, transactional_db: Non
 
     assert found is not None
     assert (found[0].kind, found[0].reason) == ("bye", "the console's link process is stopping")
+
+
+def test_without_valkey_streams_stand_and_say_that_nothing_comes_down_them(
+    tmp_path: Path, link: LinkProcess
+) -> None:
+    with link_process.running(tmp_path, REDIS_URL="redis://127.0.0.1:1/0") as deaf:
+        told, hearing = Listener(deaf, SigningReplica()), Listener(link, SigningReplica())
+        wait_until(lambda: bool(told.pings and hearing.pings), 30)
+
+    assert not told.pings[0].is_woken
+    assert hearing.pings[0].is_woken
+
+
+def test_who_begins_no_request_is_let_go(link: LinkProcess) -> None:
+    with socket.create_connection(("127.0.0.1", link.port)) as idle:
+        idle.settimeout(40)
+        idle.sendall(b"GET /agent/v1/stream HTTP/1.1\r\nX-Slow: ")
+
+        assert idle.recv(1) == b""
 
 
 def test_many_wait_without_a_thread_each(link: LinkProcess) -> None:

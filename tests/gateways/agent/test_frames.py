@@ -1,0 +1,51 @@
+"""What comes down a stream, however it is cut into pieces on its way."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from gateways.agent.frames import LINE_LIMIT, BadFrame, Frame, frames
+from gateways.agent.protocol import SNAPSHOT_LIMIT
+
+BODY = b'{"a":\n"b"}\n'
+SENT = Frame(kind="hello").line + Frame(kind="snapshot", size=len(BODY)).line + BODY + Frame(kind="ping").line
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 20, 1000])
+def test_pieces_of_any_length_make_the_same_frames(length: int) -> None:
+    pieces = [SENT[start : start + length] for start in range(0, len(SENT), length)]
+
+    found = [(frame.kind, body) for frame, body in frames(pieces)]
+
+    assert found == [("hello", b""), ("snapshot", BODY), ("ping", b"")]
+
+
+def test_a_frame_is_there_with_its_last_byte() -> None:
+    def pieces() -> Iterator[bytes]:
+        yield Frame(kind="hello").line
+        raise AssertionError("more was asked for")
+
+    assert next(frames(pieces()))[0].kind == "hello"
+
+
+def test_frames_and_fields_of_later_versions_are_passed_over() -> None:
+    later = b'{"kind":"weather","size":3,"sky":"blue"}\nabc'
+
+    found = [frame.kind for frame, _ in frames([later + Frame(kind="ping").line])]
+
+    assert found == ["weather", "ping"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"<html>\n",
+        b"[]\n",
+        b'{"kind":"snapshot","size":-1}\n',
+        b'{"kind":"snapshot","size":%d}\n' % (SNAPSHOT_LIMIT + 1),
+        b"x" * (LINE_LIMIT + 1),
+    ],
+)
+def test_what_is_no_frame_ends_the_reading(sent: bytes) -> None:
+    with pytest.raises(BadFrame):
+        list(frames([sent]))
