@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from apis.openapi import limits
 from console.models import Organization, User
+from console.words import words
 
 STALE = timedelta(seconds=limits.WALL_SECONDS + 60)
 """Whoever began to read so long ago has died of something."""
@@ -111,7 +112,7 @@ class OperationQuerySet(models.QuerySet["Operation"]):
     def matching(self, text: str) -> "OperationQuerySet":
         """In which each of the words occurs somewhere."""
         found = self
-        for word in text.split()[:10]:
+        for word in words(text):
             found = found.filter(
                 models.Q(path__icontains=word)
                 | models.Q(method__iexact=word)

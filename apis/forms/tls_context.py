@@ -13,6 +13,8 @@ from policies.differences import HIDDEN, NOTHING, Difference
 
 FILES = {"certificate_file": "certificate", "key_file": "key", "trusted_ca_file": "trusted_ca"}
 """A file that was chosen stands for the text beside it."""
+MOST_HOSTS = 100
+"""Of a certificate that is made on the spot."""
 NOT_TEXT = (
     '"{}" is not PEM, which is text. Convert it first: openssl pkcs12 -in FILE -nodes -out pair.pem '
     "for a .p12 or .pfx, openssl x509 -inform der -in FILE for a .der."
@@ -154,6 +156,9 @@ class TlsContextForm(forms.Form):
         hosts = given.get("hosts", "").replace(",", " ").split()
         if not hosts:
             self.add_error("hosts", "Write at least one name or address, for example localhost.")
+            return
+        if len(hosts) > MOST_HOSTS:
+            self.add_error("hosts", f"{len(hosts)} names; at most {MOST_HOSTS} fit a certificate.")
             return
         try:
             given["certificate"], given["key"] = certificates.self_signed(hosts)

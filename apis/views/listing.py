@@ -16,6 +16,7 @@ from apis.status import ApiStatus, statuses_of
 from apis.views.access import api_of, environment_of
 from console.models import Environment
 from console.scope import Request
+from console.words import words
 
 PAGE_SIZE = 25
 STATES = ("Active", "Failed", "Applying", "Partly applied", "Inactive", "Not deployed", "Unregistered")
@@ -76,7 +77,7 @@ def row(request: Request, pk: int) -> HttpResponse:
 
 def _found(apis: QuerySet[ApiInstance], text: str) -> QuerySet[ApiInstance]:
     """Name, version, label or instance id contain the text; every word must be found."""
-    for word in text.split():
+    for word in words(text):
         number = Q(pk=int(word)) if word.isdecimal() and len(word) < 10 else Q()
         apis = apis.filter(
             number

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -22,6 +23,7 @@ from apis.specification import Specification
 from apis.views.access import draft_to_change, environment_to_change, messages_of
 from apis.views.tls_contexts import choices
 from console.scope import Request
+from console.words import words
 from policies import rows
 
 ASSETS_SHOWN = 12
@@ -184,8 +186,8 @@ def _api_extras(request: Request, draft: wizard.Draft, values: dict[str, Any]) -
     known = parts.assets(draft.environment)
     text = request.POST.get("asset_q", request.GET.get("asset_q", "")).strip()
     found = known
-    for word in text.split():
-        found = found.filter(name__icontains=word) | found.filter(asset_id__icontains=word)
+    for word in words(text):
+        found = found.filter(Q(name__icontains=word) | Q(asset_id__icontains=word))
     key = str(values.get("key", ""))
     shown = list(found[:ASSETS_SHOWN])
     if key.isdecimal() and key not in {str(one.pk) for one in shown}:

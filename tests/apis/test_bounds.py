@@ -11,6 +11,7 @@ from django.http import QueryDict
 from apis import certificates
 from apis.change import edit_api
 from apis.drafts import draft_of
+from apis.models import WizardDraft
 from apis.policy_config import checked
 from gateways.agent import regex, tls
 from policies import catalog, schema_data
@@ -131,4 +132,19 @@ def test_a_thousand_faults_of_a_configuration_are_told_in_part() -> None:
         )
 
     assert 10 < len(refused.value.message_dict) < 100
+    assert time.process_time() - began < 3
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["/apis?q=", "/apis/add/{draft}/api?asset_q=", "/apis/{api}/document?q="])
+def test_a_search_for_many_words_is_answered_at_once(address: str) -> None:
+    place = make_place()
+    api = make_saved_api(place)
+    place.client.post("/apis/add", {"go": "next", "gateway": str(place.gateway.pk)})
+    draft = WizardDraft.objects.get()
+    began = time.process_time()
+
+    answer = place.client.get(address.format(api=api.pk, draft=draft.pk) + "a+" * 2000)
+
+    assert answer.status_code == 200
     assert time.process_time() - began < 3
