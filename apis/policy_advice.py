@@ -33,6 +33,25 @@ def of_binding(api: ApiInstance, binding: PolicyBinding) -> Warnings:
     return warnings(api, policy, merged(binding.config, binding.secrets), binding.conditions)
 
 
+def sentences(api: ApiInstance, binding: PolicyBinding) -> list[str]:
+    """The same where no field stands beside it: each begins with what the form calls its field."""
+    found = of_binding(api, binding)
+    known = binding.template.config.model_json_schema(by_alias=True)["properties"] if found else {}
+    return [
+        f"{_label(field, known)}: {text[:1].lower()}{text[1:]}"
+        for field, texts in found.items()
+        for text in texts
+    ]
+
+
+def _label(field: str, known: Mapping[str, Any]) -> str:
+    part, _, rest = field.partition(".")
+    if part == "conditions":
+        return "Condition on methods" if rest.endswith(_RULE["methods"]) else "Condition on the path"
+    name = rest.partition(".")[0]
+    return str(known.get(name, {}).get("title") or name)
+
+
 def _of_config(policy: Policy[Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     try:
         model = policy.config.model_validate(dict(config))

@@ -45,5 +45,5 @@ def step_of(binding: PolicyBinding) -> Step:
         policy = catalog.find(binding.policy)
     except catalog.UnknownPolicy:
         return Step(binding, None, "No longer in the catalog")
-    found = [text for texts in policy_advice.of_binding(binding.api, binding).values() for text in texts]
-    return Step(binding, policy, summary(policy.config.model_json_schema(), binding.config), tuple(found))
+    said = tuple(policy_advice.sentences(binding.api, binding))
+    return Step(binding, policy, summary(policy.config.model_json_schema(), binding.config), said)

@@ -49,9 +49,12 @@ def test_a_policy_that_is_not_what_it_looks_like_is_saved_and_said(place: Place)
     page = text(place.client.get(f"/apis/{api.pk}/policies/{binding.pk}"))
 
     assert "2 of its settings may not do what you mean" in text(saved)
-    for shown in (text(saved), page):
-        assert "Is taken as /items/[^/]+: what stands in braces is one segment of the path." in shown
-        assert "Is one text for all requests" in shown
+    assert "Condition on the path: is taken as /items/[^/]+: what stands in braces is one segment" in text(
+        saved
+    )
+    assert "Count separately by: is one text for all requests" in text(saved)
+    assert "Is taken as /items/[^/]+: what stands in braces is one segment of the path." in page
+    assert "Is one text for all requests" in page
     assert binding.conditions == [{"uriTemplateRegex": "/items/{id}"}]
 
 
@@ -77,7 +80,7 @@ def test_the_base_path_repeated_is_said_in_a_condition_and_a_route(place: Place)
     lane = text(place.client.get(f"/apis/{api.pk}/policies"))
     page = text(place.client.get(f"/apis/{api.pk}/routes"))
 
-    assert f"Begins with the base path {api.base_path}, which is taken off before; write /x." in lane
+    assert f"path: begins with the base path {api.base_path}, which is taken off before; write /x." in lane
     assert "which is taken off before; write /y." in page
     assert "Gets no request: route 1 takes them all" in page
 
