@@ -120,11 +120,12 @@ function sayLate(isLate) {
 }
 
 // What can be scrolled and holds nothing to stop at is a stop itself, so that the keyboard can scroll it.
-const SCROLLS = ".table-wrap, pre, .prose table, .chart-wrap";
+const SCROLLS = ".table-wrap, pre, .prose table, .stepper";
 function makeStops() {
   for (const area of document.querySelectorAll(SCROLLS)) {
     const isCut = area.scrollWidth > area.clientWidth || area.scrollHeight > area.clientHeight;
-    const needsStop = isCut && !area.querySelector("a, button, input, select, textarea");
+    const stops = [...area.querySelectorAll("a, button, input, select, textarea")];
+    const needsStop = isCut && !stops.some((stop) => stop.offsetParent);
     if (needsStop === area.hasAttribute("tabindex")) continue;
     area.toggleAttribute("tabindex", needsStop);
     if (!needsStop) continue;
