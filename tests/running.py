@@ -97,7 +97,7 @@ class Stack:
         )
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
         wait_for(
-            lambda: any(line.endswith(until) for line in self.lines), 90, f"up: {until}", self._is_running
+            lambda: any(line.endswith(until) for line in self.lines), 150, f"up: {until}", self._is_running
         )
 
         if until == "Ready":
