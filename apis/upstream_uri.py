@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from gateways.agent.addresses import PATH
+from gateways.agent.spelling import is_ambiguous
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "h2": 80}
 MAX_LENGTH = 1024
@@ -20,7 +21,7 @@ _ID = re.compile(r"\d+|\{[^}]*\}|[0-9a-f]{24}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-
 
 @dataclass(frozen=True)
 class UpstreamUri:
-    """`address` always has a port; `path` is "" or starts with "/" and has none at its end."""
+    """`address` always has a port; `path` is "" or starts with "/"."""
 
     address: str
     path: str
@@ -36,7 +37,7 @@ def read(uri: str) -> UpstreamUri:
     parts = urlsplit(uri)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     port = parts.port or DEFAULT_PORTS[parts.scheme]
-    return UpstreamUri(f"{parts.scheme}://{host}:{port}", parts.path.rstrip("/"))
+    return UpstreamUri(f"{parts.scheme}://{host}:{port}", parts.path)
 
 
 def fault(uri: str) -> str | None:
@@ -65,8 +66,14 @@ def _fault(uri: str, parts: SplitResult, port: int | None) -> str | None:
         return f'Take the credentials out of the URL of "{parts.hostname}"; they would not be sent.'
     if not parts.hostname or not _is_host(parts.hostname):
         return f'"{uri}" has no host name that can be looked up; write for example "http://backend:8080".'
-    if not PATH.fullmatch(parts.path):
+    return _path_fault(uri, parts.path)
+
+
+def _path_fault(uri: str, path: str) -> str | None:
+    if not PATH.fullmatch(path):
         return f'The path of "{uri}" holds a character that a path may not; write it percent-encoded.'
+    if is_ambiguous(path):
+        return f'The path of "{uri}" has a segment that servers read in different ways, such as .. or ;x.'
     return None
 
 

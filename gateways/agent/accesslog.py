@@ -135,6 +135,8 @@ class RouteName:
 
         Where `details` do not tell, a path that begins as clients' do is taken for one of theirs.
         """
+        if path == self.put and details.startswith(SENT_ON):
+            return self.removed or "/"
         is_clients = path == self.removed or path.startswith(f"{self.removed}/")
         if (is_clients and not details.startswith(SENT_ON)) or not path.startswith(f"{self.put}/"):
             return path

@@ -16,6 +16,7 @@ from typing import Any
 
 from gateways.agent import ir
 from gateways.agent.accesslog import PATH_FILTER, held_filter
+from gateways.agent.joined import EMPTY
 from gateways.agent.match import predicate
 from policies.contract import TYPE_URL, Filter
 
@@ -108,7 +109,8 @@ def slots() -> list[dict[str, Any]]:
         "l": {"@type": _LUA, "source_codes": sources},
         "c": {"@type": _COMPOSITE + "Composite"},
     }
-    return [{"name": slot, "disabled": True, "typed_config": empty[slot[0]]} for slot in (PATH_SLOT, *SLOTS)]
+    every = {PATH_SLOT: empty["p"], **EMPTY, **{slot: empty[slot[0]] for slot in SLOTS}}
+    return [{"name": slot, "disabled": True, "typed_config": config} for slot, config in every.items()]
 
 
 PATH_NOTED: dict[str, Mapping[str, Any]] = {

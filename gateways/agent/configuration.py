@@ -11,6 +11,7 @@ from gateways.agent import ir
 from gateways.agent import resources as r
 from gateways.agent.faults import Fault, explained, fault
 from gateways.agent.settings import LONGEST_SECONDS, SHORTEST_SECONDS
+from gateways.agent.spelling import Slashes
 
 MOST_NETWORKS, MOST_HOPS = 200, 10
 
@@ -73,7 +74,15 @@ class Timeouts(r.Model):
         }
 
 
-_PARTS: dict[str, type[Probe] | type[ProxyProtocol] | type[Timeouts] | type[TrustedProxies]] = {
+class Paths(r.Model):
+    slashes: Slashes
+
+    def to_ir(self) -> dict[str, Any]:
+        return {"slashes": self.slashes}
+
+
+_PARTS: dict[str, type[Probe] | type[ProxyProtocol] | type[Timeouts] | type[Paths] | type[TrustedProxies]] = {
+    "paths": Paths,
     "probe": Probe,
     "proxyProtocol": ProxyProtocol,
     "timeouts": Timeouts,

@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from gateways.agent.spelling import Slashes
 from policies.contract import PolicyConfig
 
 
@@ -79,7 +80,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class WeightedTarget:
-    """`weight` is a share of the sum of its route's weights; `destination_path` has no "/" at its end."""
+    """`weight` is a share of the sum of its route's weights; `destination_path` is "" or starts with "/"."""
 
     upstream: Upstream
     weight: int = 1
@@ -148,6 +149,7 @@ class Gateway:
     upstream_idle_seconds: float | None = None
     upstream_response_seconds: float | None = None
     stream_idle_seconds: float | None = None
+    slashes: Slashes | None = None
 
     @cached_property
     def listeners(self) -> tuple[Listener, ...]:

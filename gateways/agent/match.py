@@ -1,46 +1,36 @@
-"""From the rules of a route to what Envoy matches and how it rewrites the path."""
+"""From the rules of a route to what Envoy matches."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateways.agent import ir, regex
+from gateways.agent.pathregex import over_paths, over_targets
+from gateways.agent.rewriting import Bare, Groups, Rest, Rewriting
 
 
 @dataclass(frozen=True)
 class Match:
-    """`match` is Envoy's RouteMatch; the path sent on is `pattern` replaced by destination + `replacement`.
+    """`match` is Envoy's RouteMatch; `path` makes the path that is sent on.
 
-    No pattern means that the path stays as it is but for the destination before it. `removed` is what is
-    taken off the path's front, if nothing else is done to it; None where it is put together anew.
+    `removed` is what is taken off the path's front, if nothing else is done to it; None where it is put
+    together anew. What `is_refused` cannot be rewritten.
     """
 
     match: dict[str, Any]
-    pattern: str = ""
-    replacement: str = ""
+    path: Rewriting
     removed: str | None = None
     is_everything: bool = False
-
-    def rewrite(self, destination: str) -> dict[str, Any]:
-        """The part of Envoy's RouteAction that makes the path, nothing where it stays as it is."""
-        if not self.pattern and not destination:
-            return {}
-        substitution = destination.replace("\\", "\\\\") + (self.replacement or "/")
-        return {"regex_rewrite": {"pattern": {"regex": self.pattern or "^/"}, "substitution": substitution}}
+    is_refused: bool = False
 
 
 def matches(base_path: str, rule: ir.Rule) -> Iterator[Match]:
-    """One or two: a rule that takes "/" takes the bare base path too."""
+    """A rule that takes "/" takes the bare base path too; one with groups refuses what they cannot divide."""
     headers = [_full(name, text) for name, text in _headers(rule)]
     for found in _path(base_path, rule.path):
         every = [*found.match.get("headers", ()), *headers]
-        yield Match(
-            {**found.match, **({"headers": every} if every else {})},
-            found.pattern,
-            found.replacement,
-            found.removed,
-            found.is_everything and not headers,
-        )
+        match = {**found.match, **({"headers": every} if every else {})}
+        yield replace(found, match=match, is_everything=found.is_everything and not headers)
 
 
 def predicate(base_path: str, rules: tuple[ir.Rule, ...]) -> dict[str, Any]:
@@ -58,7 +48,7 @@ def _predicate(base_path: str, rule: ir.Rule) -> dict[str, Any]:
 def _target(base_path: str, expression: str) -> str:
     """An expression over the whole request target, query included."""
     bare = "|" if regex.captures(expression, "/") is not None else ""
-    return regex.escape(base_path) + regex.over_targets(f"(?:{expression}){bare}")
+    return regex.escape(base_path) + over_targets(f"(?:{expression}){bare}")
 
 
 def _headers(rule: ir.Rule) -> list[tuple[str, str]]:
@@ -75,40 +65,25 @@ def _headers(rule: ir.Rule) -> list[tuple[str, str]]:
 def _path(base_path: str, expression: str | None) -> Iterator[Match]:
     base = regex.escape(base_path)
     if expression is None:
-        if not base_path:
-            yield Match({"prefix": "/"}, removed="", is_everything=True)
-        else:
-            match = {"path_separated_prefix": base_path}
-            # Nothing is captured: only what is replaced is looked at, which is cheaper.
-            yield Match(match, f"^{base}/?", "/", base_path, is_everything=True)
+        match = {"path_separated_prefix": base_path} if base_path else {"prefix": "/"}
+        yield Match(match, Rest(base), base_path, is_everything=True)
         return
-    ruled: dict[str, Any] = {"safe_regex": {"regex": f"{base}(?:{expression})"}}
-    if base_path and not _begins_with_slash(expression):
-        ruled["headers"] = [_full(":path", f"{base}/.*")]
-    removed = None if regex.groups(expression) else base_path
-    yield Match(ruled, *_rewriting(base, expression), removed)
+    has_groups = regex.groups(expression) > 0
+    path: Rewriting = Groups(base, expression) if has_groups else Rest(base)
+    yield _ruled(base, expression, path.over(expression), path, None if has_groups else base_path)
     captured = regex.captures(expression, "/")
     if base_path and captured is not None:
-        rest = "".join(captured) if regex.groups(expression) else ""
-        replacement = "/" + rest.lstrip("/").replace("\\", "\\\\")
-        yield Match({"path": base_path}, f"^{base}$", replacement, None if rest else base_path)
+        rest = "".join(captured).strip("/")
+        yield Match({"path": base_path}, Bare(base, rest), None if rest else base_path)
+    if has_groups and path.over(expression) != over_paths(expression):
+        yield replace(_ruled(base, expression, over_paths(expression), path, ""), is_refused=True)
 
 
-def _rewriting(base: str, expression: str) -> tuple[str, str]:
-    """(pattern, replacement) of the path that follows the base path, "" where nothing is rewritten.
-
-    The groups are joined; where they do not bring a "/" in front, or may be empty, it is put there.
-    """
-    count = regex.groups(expression)
-    if not count:
-        return (f"^{base}/", "/") if base else ("", "")
-    groups = "".join(rf"\{number}" for number in range(1, count + 1))
-    before, opening, inside, after = regex.around_first_group(expression)
-    if not inside.startswith("/"):
-        return f"^{base}(?:{before}/?{opening}{inside}){after})$", f"/{groups}"
-    if after.startswith(("?", "*")) and "|" not in inside:
-        return f"^{base}(?:{before}(?:/{opening}{inside[1:]})){after})$", f"/{groups}"
-    return f"^{base}(?:{expression})$", groups
+def _ruled(base: str, rule: str, expression: str, path: Rewriting, removed: str | None) -> Match:
+    match: dict[str, Any] = {"safe_regex": {"regex": f"{base}(?:{expression})"}}
+    if base and not _begins_with_slash(rule):
+        match["headers"] = [_full(":path", f"{base}/.*")]
+    return Match(match, path, removed)
 
 
 def _begins_with_slash(expression: str) -> bool:

@@ -12,14 +12,13 @@ MOST_INSTRUCTIONS = 5000
 MOST_CHARACTERS = 16_384
 ENVOYS_MOST_INSTRUCTIONS = 10 * MOST_INSTRUCTIONS
 """An expression becomes a part of longer ones. By itself Envoy refuses more than 100: two UUIDs in a path."""
-_OPTIONS = re2.Options()
-_OPTIONS.log_errors = False
-_NEGATED = {r"\S": r"[^?\s]", r"\W": r"[^?\w]", r"\D": r"[^?\d]"}
+OPTIONS = re2.Options()
+OPTIONS.log_errors = False
 _ANCHORS = ("^", "$", r"\A", r"\z")
-_PARAMETERS = "(?:;[^/?]*)?"
-_CAPTURING = re.compile(r"\((?!\?)|\(\?P?<\w+>")
-_ESCAPE = r"\\Q.*?(?:\\E|$)|\\[pP]\{[^}]*\}|\\."
-_OUTSIDE = re.compile(_ESCAPE + r"|\[\^?\]?|.", re.DOTALL)
+_CAPTURING = re.compile(r"\(|\(\?P?<\w+>")
+_ESCAPE = r"\\Q.*?(?:\\E|$)|\\[pP](?:\{[^}]*\}|\w)|\\x(?:\{[0-9a-fA-F]+\}|[0-9a-fA-F]{2})|\\[0-7]{2,3}|\\."
+_SYNTAX = r"\(\?P?<\w+>|\(\?[a-zA-Z-]*[:)]|\{[0-9]+(?:,[0-9]*)?\}|%[0-9a-fA-F]{2}"
+_OUTSIDE = re.compile(_ESCAPE + "|" + _SYNTAX + r"|\[\^?\]?|.", re.DOTALL)
 _IN_CLASS = re.compile(r"\[:\^?\w+:\]|" + _ESCAPE + r"|.", re.DOTALL)
 
 
@@ -38,7 +37,7 @@ def check(expression: str) -> None:
     if len(expression) > MOST_CHARACTERS:
         raise BadRegex(f'"{shown}" is longer than {MOST_CHARACTERS} characters; split it into several rules')
     try:
-        compiled = re2.compile(expression, _OPTIONS)
+        compiled = re2.compile(expression, OPTIONS)
     except re2.error as error:
         detail = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
         raise BadRegex(
@@ -50,12 +49,12 @@ def check(expression: str) -> None:
 
 
 def groups(expression: str) -> int:
-    return int(re2.compile(expression, _OPTIONS).groups)
+    return int(re2.compile(expression, OPTIONS).groups)
 
 
 def captures(expression: str, text: str) -> tuple[str, ...] | None:
     """What the groups hold when the whole text matches, None when it does not."""
-    match = re2.compile(expression, _OPTIONS).fullmatch(text)
+    match = re2.compile(expression, OPTIONS).fullmatch(text)
     return None if match is None else tuple(group or "" for group in match.groups())
 
 
@@ -69,14 +68,14 @@ def around_first_group(expression: str) -> tuple[str, str, str, str]:
     Opening is "(" or "(?P<name>"; the closing parenthesis stands between inside and after.
     """
     start, opening, depth = -1, "", 0
-    for position, piece, in_class in _tokens(expression):
-        if in_class or piece not in ("(", ")"):
+    for position, piece, in_class in tokens(expression):
+        if in_class or not (piece == ")" or opens(piece)):
             continue
         if start < 0:
-            if piece == "(" and (opens := _CAPTURING.match(expression, position)):
-                start, opening, depth = position, opens[0], 1
+            if is_capturing(piece):
+                start, opening, depth = position, piece, 1
             continue
-        depth += 1 if piece == "(" else -1
+        depth += -1 if piece == ")" else 1
         if depth == 0:
             inside = expression[start + len(opening) : position]
             return expression[:start], opening, inside, expression[position + 1 :]
@@ -88,7 +87,7 @@ def unanchored(expression: str) -> str:
 
     Left in, they would keep the expression from matching as a part of a longer one.
     """
-    return "".join(piece for _, piece, in_class in _tokens(expression) if in_class or piece not in _ANCHORS)
+    return "".join(piece for _, piece, in_class in tokens(expression) if in_class or piece not in _ANCHORS)
 
 
 def templated(expression: str) -> str:
@@ -97,7 +96,7 @@ def templated(expression: str) -> str:
     """
     found: list[str] = []
     end = 0
-    for position, piece, in_class in _tokens(expression):
+    for position, piece, in_class in tokens(expression):
         if position < end:
             continue
         template = _TEMPLATE.match(expression, position) if piece == "{" and not in_class else None
@@ -106,30 +105,21 @@ def templated(expression: str) -> str:
     return "".join(found)
 
 
-def over_targets(expression: str) -> str:
-    """An expression over paths as one over request targets, for conditions that must not be avoided.
+def is_capturing(piece: str) -> bool:
+    """Whether this piece of an expression opens a group that captures."""
+    return _CAPTURING.fullmatch(piece) is not None
 
-    It cannot match past the "?": a path holds none, so no meaning is lost, and `/a/.*/b` does not take
-    `/a/x?q=/b`. Parameters of segments are passed over: to many upstreams `/a;v=1/b` is `/a/b`.
+
+def opens(piece: str) -> bool:
+    """A group, and not one that holds flags alone, such as (?i)."""
+    return piece.startswith("(") and not piece.endswith(")")
+
+
+def tokens(expression: str) -> Iterator[tuple[int, str, bool]]:
+    """(position, piece, whether in a character class) of a checked expression.
+
+    One piece are escapes, the openings of classes and groups, counts such as {2,3}, and encoded bytes: %2F.
     """
-    path = "".join(_over_targets(piece, in_class) for _, piece, in_class in _tokens(expression))
-    return rf"(?:{path}){_PARAMETERS}(?:\?.*)?"
-
-
-def _over_targets(piece: str, in_class: bool) -> str:
-    if in_class:
-        return f"{piece}?" if piece.startswith("[^") and not piece.endswith(":]") else piece
-    if piece == ".":
-        return r"[^?\n]"
-    if piece in _NEGATED:
-        return _NEGATED[piece]
-    if piece in ("/", r"\/"):
-        return _PARAMETERS + "/"
-    return piece
-
-
-def _tokens(expression: str) -> Iterator[tuple[int, str, bool]]:
-    """(position, piece, whether in a character class); escapes and class openings are one piece."""
     position, in_class = 0, False
     while found := (_IN_CLASS if in_class else _OUTSIDE).match(expression, position):
         piece = found[0]

@@ -142,6 +142,7 @@ class ConfigurationSpec(Model):
     trusted_proxies: dict[str, Any] | None = None
     forward_proxy: dict[str, Any] | None = None
     timeouts: dict[str, Any] | None = None
+    paths: dict[str, Any] | None = None
     circuit_breaker: dict[str, Any] | None = None
     tracing: dict[str, Any] | None = None
     default_tls: dict[str, Any] | None = Field(None, alias="defaultTLS")

@@ -9,6 +9,7 @@ from gateways.agent import ir, reach, regex, tls
 from gateways.agent import resources as r
 from gateways.agent.addresses import PATH, BadAddress, upstream_address
 from gateways.agent.faults import Fault, Faulty, Path, did_you_mean, explained, fault
+from gateways.agent.spelling import is_ambiguous
 from policies.catalog.headers import TOKEN
 
 ROUTE = ("route", "route-weighted")
@@ -212,7 +213,6 @@ def _upstream(
 
 
 def _destination(resource: r.AnyResource, path: Path, text: str) -> str:
-    """Without "/" at its end."""
     if text and not text.startswith("/"):
         raise Faulty(fault(resource, path, f'"{text}" does not start with "/"; write /{text}'))
     if "?" in text or "#" in text:
@@ -220,4 +220,7 @@ def _destination(resource: r.AnyResource, path: Path, text: str) -> str:
     if not PATH.fullmatch(text):
         message = f"{text!r} holds a character that a path may not; write it percent-encoded"
         raise Faulty(fault(resource, path, message))
-    return text.rstrip("/")
+    if is_ambiguous(text):
+        message = f"{text!r} has a segment that servers read in different ways, such as .. or ;x"
+        raise Faulty(fault(resource, path, message))
+    return text

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateways.agent.spelling import CHOICES, Slashes
+
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.001, 864_000
 """Of a timeout. Beyond these Envoy would be given an exponent, and refuse every API because of it."""
 
@@ -22,6 +24,7 @@ class BadSetting(ValueError):
 class Proxying:
     """How Envoy treats connections and streams; the names and defaults are Flex Gateway's FLEX_*.
 
+    `slashes` is what becomes of `%2F`, `%5C` and `//` in paths; see `spelling`.
     `request_seconds` is how long a request may take to arrive, body and all; 0 sets no limit.
     """
 
@@ -38,6 +41,7 @@ class Proxying:
     request_seconds: float = 0
     most_headers: int = 100
     most_streams: int = 100
+    slashes: Slashes = "as-sent"
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,7 @@ def proxying(environ: Mapping[str, str] = os.environ) -> Proxying:
         request_seconds=_timeout(environ, "GATEWRIGHT_REQUEST_TIMEOUT_SECONDS", default.request_seconds),
         most_headers=_count(environ, "GATEWRIGHT_MAX_HEADERS", default.most_headers),
         most_streams=_count(environ, "GATEWRIGHT_MAX_STREAMS", default.most_streams),
+        slashes=_slashes(environ),
     )
 
 
@@ -189,6 +194,15 @@ def _boolean(environ: Mapping[str, str], name: str, default: bool) -> bool:
     if text not in ("", "true", "false", "1", "0"):
         raise BadSetting(f'{name}: "{text}" is neither true nor false')
     return text in ("true", "1") if text else default
+
+
+def _slashes(environ: Mapping[str, str]) -> Slashes:
+    name = "GATEWRIGHT_PATH_SLASHES"
+    text = environ.get(name, "").strip().lower() or "as-sent"
+    for choice in CHOICES:
+        if text == choice:
+            return choice
+    raise BadSetting(f'{name}: "{text}" is not one of {", ".join(CHOICES)}')
 
 
 def _one_of(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:

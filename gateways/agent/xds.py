@@ -16,9 +16,11 @@ from gateways.agent.accesslog import HELD, RouteName
 from gateways.agent.bootstrap import RUNTIME
 from gateways.agent.chain import PATH_NOTED, Step, filled, frames, scripts_id
 from gateways.agent.cluster import cluster, cluster_name
+from gateways.agent.joined import judged
 from gateways.agent.listener import listener, probe_listener, route_config_name
 from gateways.agent.match import Match, matches
 from gateways.agent.settings import Proxying
+from gateways.agent.spelling import INDIVISIBLE, REFUSAL, Slashes, refused
 from policies.catalog import find
 from policies.contract import Scope
 
@@ -79,6 +81,10 @@ class Compiler:
             frames(steps),
         )
 
+    @property
+    def slashes(self) -> Slashes:
+        return self.gateway.slashes or self.proxying.slashes
+
     def listeners(self, apis: Sequence[CompiledApi]) -> list[dict[str, Any]]:
         served = ir.Gateway(tuple(compiled.api for compiled in apis)).listeners
         made = [listener(one, self.gateway, self.proxying, self.state) for one in served]
@@ -90,9 +96,10 @@ class Compiler:
         """The routes of one port; APIs that live on other ports are passed over."""
         here = sorted((one for one in apis if one.api.listener.port == port), key=lambda one: one.api.key)
         routes = [route for compiled in here for route in compiled.routes]
+        routes = [_refused_paths(self.slashes), *routes, _nothing_here()]
         config: dict[str, Any] = {
             "name": route_config_name(port),
-            "virtual_hosts": [{"name": f"p{port}", "domains": ["*"], "routes": [*routes, _nothing_here()]}],
+            "virtual_hosts": [{"name": f"p{port}", "domains": ["*"], "routes": routes}],
         }
         if not self.proxying.emits_envoy_headers:
             config["request_headers_to_remove"] = ["x-envoy-external-address"]
@@ -123,8 +130,10 @@ class Compiler:
             for rule in route.rules or (ir.Rule(),):
                 for match in matches(api.base_path, rule):
                     takes_everything = takes_everything or match.is_everything
-                    for made, put in self._to_targets(match, route.targets):
-                        yield {**_named(name, match.removed, put, slots), **made}
+                    for made, destination in self._to_targets(match, route.targets):
+                        joining = match.path.joining(destination)
+                        own = {**slots, **judged(*joining)} if joining else slots
+                        yield {**_named(name, match.removed, destination.rstrip("/"), own), **made}
         if not takes_everything:
             (match,) = matches(api.base_path, ir.Rule())
             name = RouteName(api.namespace, api.name, "none", scripts=scripts)
@@ -151,8 +160,11 @@ class Compiler:
     ) -> Iterator[tuple[dict[str, Any], str]]:
         """One route; one for each target where they differ in path, which Envoy cannot weigh in one.
 
-        With each, the path that it puts before those sent on.
+        With each, its destination.
         """
+        if match.is_refused:
+            yield {"match": match.match, **_answer(400, INDIVISIBLE)}, ""
+            return
         if len({target.destination_path for target in targets}) == 1:
             made = {"match": match.match, "route": self._action(match, targets)}
             yield made, targets[0].destination_path
@@ -167,7 +179,7 @@ class Compiler:
 
     def _action(self, match: Match, targets: Sequence[ir.WeightedTarget]) -> dict[str, Any]:
         response = self.gateway.upstream_response_seconds or self.proxying.upstream_response_seconds
-        action = {"timeout": f"{response:g}s", **match.rewrite(targets[0].destination_path)}
+        action = {"timeout": f"{response:g}s", **match.path.action(targets[0].destination_path)}
         if len(targets) == 1:
             return {**action, **self._to(targets[0], "cluster")}
         weighed = [{**self._to(target, "name"), "weight": target.weight} for target in targets]
@@ -199,6 +211,11 @@ def _named(name: RouteName, removed: str | None, put: str, slots: Mapping[str, A
     else:
         name = replace(name, removed=removed, put=put)
     return {"name": str(name), **({"typed_per_filter_config": slots} if slots else {})}
+
+
+def _refused_paths(slashes: Slashes) -> dict[str, Any]:
+    """Before all others, and of no API: whose path it is cannot be told."""
+    return {"match": {"safe_regex": {"regex": refused(slashes)}}, **_answer(400, REFUSAL)}
 
 
 def _nothing_here() -> dict[str, Any]:

@@ -35,8 +35,16 @@ function dw.scheme(handle) return handle:headers():get(":scheme") end
 function dw.version(handle) return handle:streamInfo():protocol() end
 function dw.statusCode(handle) return tonumber(handle:headers():get(":status")) end
 
-function dw.requestUri(handle) return handle:headers():get(":path") end
-function dw.requestPath(handle) return (handle:headers():get(":path"):match("^[^?]*")) end
+-- As routes and conditions judge it: what is counted or decided by a path is not avoided with other slashes.
+local function plain(path)
+  return (path:gsub("%%2[fF]", "/"):gsub("%%5[cC]", "/"):gsub("//+", "/"))
+end
+
+function dw.requestUri(handle)
+  local path, query = handle:headers():get(":path"):match("^([^?]*)(.*)$")
+  return plain(path) .. query
+end
+function dw.requestPath(handle) return plain(handle:headers():get(":path"):match("^[^?]*")) end
 function dw.queryString(handle) return handle:headers():get(":path"):match("%?(.*)$") or "" end
 
 local function address(with_port)
