@@ -15,18 +15,15 @@ WORDS = {
     "websocket_handshake_unsuccessful": "The upstream did not accept the upgrade.",
 }
 """By the details of those answers that Envoy gives without a body."""
-_REDIRECT = "Ask for the plain path that Location names."
 
 
 def as_json() -> dict[str, Any]:
     """A `local_reply_config`. The first mapper that fits has the word: the most frequent ones come first."""
     listed = ", ".join(f"'{details}'" for details in WORDS)
-    is_redirect = "response.code_details == 'path_normalization_failed' && response.code == 307"
     return {
         "mappers": [
             {"filter": _where("response.code_details == 'lua_response'")},
             _mapper(f"!(response.code_details in [{listed}])", "%LOCAL_REPLY_BODY%"),
-            _mapper(is_redirect, _REDIRECT),
             *(_mapper(f"response.code_details == '{details}'", text) for details, text in WORDS.items()),
         ]
     }
