@@ -87,7 +87,7 @@ def test_refused_api_keeps_its_last_good_version(gateway: Gateway) -> None:
 
     assert states(ack) == {"a": ("applied", 2), "b": ("refused", 1)}
     paths = [gateway.get(f"/{name}").json()["path"] for name in "ab"]
-    assert paths == ["/two/", "/one"]
+    assert paths == ["/two", "/one"]
 
 
 def test_last_good_version_survives_the_agent(gateway: Gateway) -> None:
