@@ -6,7 +6,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
@@ -39,36 +39,25 @@ class FileParser(BaseParser):
 NAME = OpenApiParameter("name", str, description="The file's name.")
 
 
-@extend_schema_view(
-    retrieve=extend_schema(responses={200: DocumentShape, 404: ErrorAnswer}),
-    upload=extend_schema(
-        operation_id="document_upload",
-        parameters=[NAME],
-        request={"application/octet-stream": OpenApiTypes.BINARY},
-        responses={202: DocumentShape, **REFUSALS},
-    ),
-    take=extend_schema(
-        operation_id="document_take", request=DocumentChoice, responses={200: DocumentShape, **REFUSALS}
-    ),
-    uploaded=extend_schema(
-        operation_id="document_uploaded", responses={200: DocumentShape, 404: ErrorAnswer}
-    ),
-    text=extend_schema(
-        operation_id="document_text", responses={(200, "text/plain"): OpenApiTypes.STR, 404: ErrorAnswer}
-    ),
-)
 @extend_schema(tags=["OpenAPI documents"])
 class DocumentViews(ViewSet):
     def get_parsers(self) -> list[BaseParser]:
         is_file = self.request is not None and self.request.method == "PUT"
         return [FileParser() if is_file else BoundedJSONParser()]
 
+    @extend_schema(responses={200: DocumentShape, 404: ErrorAnswer})
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
     ) -> Response:
         api = reach.instance(request, organization_id, environment_id, api_id)
         return Response(DocumentShape(_document_of(api)).data)
 
+    @extend_schema(
+        operation_id="document_upload",
+        parameters=[NAME],
+        request={"application/octet-stream": OpenApiTypes.BINARY},
+        responses={202: DocumentShape, **REFUSALS},
+    )
     def upload(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Keep a file and have it read. The API keeps its document until the new one is taken."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
@@ -77,6 +66,9 @@ class DocumentViews(ViewSet):
         made = reading.upload(access.caller(request), api.environment.organization, file)
         return Response(DocumentShape(made).data, status=202)
 
+    @extend_schema(
+        operation_id="document_take", request=DocumentChoice, responses={200: DocumentShape, **REFUSALS}
+    )
     def take(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Make an uploaded document that of the API, and of all that are made of its asset."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
@@ -84,6 +76,7 @@ class DocumentViews(ViewSet):
         change.set_specification(access.caller(request), api, document)
         return Response(DocumentShape(document).data)
 
+    @extend_schema(operation_id="document_uploaded", responses={200: DocumentShape, 404: ErrorAnswer})
     def uploaded(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, document_id: UUID
     ) -> Response:
@@ -91,6 +84,9 @@ class DocumentViews(ViewSet):
         api = reach.instance(request, organization_id, environment_id, api_id)
         return Response(DocumentShape(_uploaded(api, document_id)).data)
 
+    @extend_schema(
+        operation_id="document_text", responses={(200, "text/plain"): OpenApiTypes.STR, 404: ErrorAnswer}
+    )
     def text(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
     ) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_POST
 
 from apis import change, differences, operations, reading
 from apis.models import ApiInstance
@@ -36,7 +36,6 @@ def index(request: Request, pk: int) -> HttpResponse:
     return _shown(request, api_of(request, pk), [])
 
 
-@require_safe
 def source(request: Request, pk: int) -> HttpResponse:
     """The text as it was uploaded: the beginning of it as a page, all of it as a file."""
     api = api_of(request, pk)
@@ -55,10 +54,10 @@ def source(request: Request, pk: int) -> HttpResponse:
     return response
 
 
-@require_safe
 def operation_choice(request: Request, pk: UUID) -> HttpResponse:
     """The operations that a form offers, as they are searched."""
-    context = operations.choice(_of_organization(request, pk), request.GET)
+    document = _of_organization(request, pk)
+    context = {"document": document} | operations.choice(document, request.GET)
     return render(request, "apis/_operation_choice.html", context)
 
 

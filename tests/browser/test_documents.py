@@ -41,7 +41,7 @@ def test_a_document_is_read_while_the_page_waits_and_fills_in_the_form(
     page.locator("label.choice", has_text="REST API").click()
 
     page.locator("#specification").set_input_files(file(b"openapi: 3.1.0\npaths: [1"))  # type: ignore[arg-type]
-    expect(page.get_by_role("alert").first).to_contain_text("neither JSON nor YAML", timeout=SOON_MS)
+    expect(page.locator("p.error")).to_contain_text("neither JSON nor YAML", timeout=SOON_MS)
     album.take(page, "document-refused")
     page.locator("#specification").set_input_files(
         file(document(stack.echo_url, "/animals", "/animals/{id}"))

@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apis.models import ApiInstance, PolicyBinding, Upstream, WizardDraft
+from apis.specification import Specification
 from console.models import AuditEntry, ConnectedApp, Environment, Role, User
 from gateways.models import Gateway, RegistrationToken, Replica
 from tests.console.addresses import Address, addresses
@@ -35,6 +36,7 @@ KINDS = (
     ("connected_app", "app"),
     ("role", "role"),
     ("user", "user"),
+    ("document", "document"),
     ("api", "api"),
     ("policy_add", "api"),
 )
@@ -46,6 +48,7 @@ ABOUT = {
     "policy_id": "policy",
     "gateway_id": "gateway",
     "context_id": "tls_context",
+    "document_id": "document",
     "deployment_id": "api",
     "upstream_id": "upstream",
     "binding": "policy",
@@ -99,6 +102,7 @@ def make_place(name: str) -> Place:
         "api": api.pk,
         "upstream": Upstream.objects.create(api=api, uri="http://spare.test/").pk,
         "policy": PolicyBinding.objects.create(api=api, policy="cors", order=1).pk,
+        "document": Specification.objects.create(organization=organization, name="a", text="a", size=1).pk,
         "tls_context": make_tls_context(environment).pk,
         "user": owner.pk,
         "role": make_role(owner, organization).pk,
