@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateways.agent import retries
+
 FIELD, PART = "\x1f", "\t"
 """Between the fields of a line, and between the parts of its first and its last text."""
 NOTHING = b"-"
@@ -101,6 +103,9 @@ def held(noted: bytes) -> list[str]:
     return noted.decode(errors="replace").split(",")[1:]
 
 
+TIMED_OUT = "UT"
+"""The response flag of an answer that did not begin in time."""
+
 SENT_ON = ("via_upstream", "upstream_")
 """How the response code details of a request begin whose path a route has rewritten for certain."""
 
@@ -162,6 +167,8 @@ def key(text: bytes) -> Key | None:
     if route == _NOTHING:
         return None
     details, policy, application, flags = map(_value, others)
+    if details == retries.REFUSED:
+        details, flags = retries.TOO_LATE, TIMED_OUT
     return Key(RouteName.read(route), method, int(status), details, policy, application, flags)
 
 

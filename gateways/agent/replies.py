@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from gateways.agent import retries
 from policies.contract import TYPE_URL
 
 WORDS = {
+    "absolute_path_rejected": "The target of the request is not a path.",
     "cluster_not_found": "The upstream is not known yet.",
     "missing_host_header": "The request has no Host header.",
     "missing_path_rejected": "The request has no path.",
@@ -15,14 +17,17 @@ WORDS = {
     "websocket_handshake_unsuccessful": "The upstream did not accept the upgrade.",
 }
 """By the details of those answers that Envoy gives without a body."""
+_TOO_LATE = "The upstream did not begin to answer in time."
 
 
 def as_json() -> dict[str, Any]:
     """A `local_reply_config`. The first mapper that fits has the word: the most frequent ones come first."""
     listed = ", ".join(f"'{details}'" for details in WORDS)
+    is_late = f"response.code_details in ['{retries.TOO_LATE}', '{retries.REFUSED}']"
     return {
         "mappers": [
             {"filter": _where("response.code_details == 'lua_response'")},
+            {**_mapper(is_late, _TOO_LATE), "status_code": 504},
             _mapper(f"!(response.code_details in [{listed}])", "%LOCAL_REPLY_BODY%"),
             *(_mapper(f"response.code_details == '{details}'", text) for details, text in WORDS.items()),
         ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
-from gateways.agent import advice, configuration, ir, tls
+from gateways.agent import advice, configuration, ir, response_timeout, tls
 from gateways.agent import resources as r
 from gateways.agent.addresses import BadAddress, listener_address
 from gateways.agent.faults import Fault, Faulty, Path, fault
@@ -124,6 +124,7 @@ def _api(
     routes: list[ir.Route] = []
     policies: list[ir.PolicyUse] = []
     automated: list[ir.PolicyUse] = []
+    limits: list[float] = []
     ordered = sorted(bindings, key=lambda binding: binding.spec.order)
     with _collecting(faults):
         listener, base_path = _listener(resource, ordered, tls_of_ports)
@@ -134,12 +135,17 @@ def _api(
         if inline.policy_ref.name in tls.INBOUND:
             continue
         with _collecting(faults):
+            if inline.policy_ref.name in response_timeout.NAMES:
+                limits.append(response_timeout.seconds(resource, ("spec", "policies", number), inline))
+                continue
             policies.append(_use(resource, ("spec", "policies", number), inline, name, r.DEFAULT_ORDER))
     for binding in ordered:
         with _collecting(faults):
             if binding.spec.policy_ref.name in ROUTE:
                 _check_style(resource, binding)
                 routes.append(bound_route(binding, services))
+            elif binding.spec.policy_ref.name in response_timeout.NAMES:
+                limits.append(response_timeout.seconds(binding, ("spec",), binding.spec))
             elif binding.spec.policy_ref.name not in tls.INBOUND:
                 of_many = binding.spec.target_ref.kind == "Selector"
                 (automated if of_many else policies).append(_bound_policy(resource, binding))
@@ -147,7 +153,9 @@ def _api(
         raise Faulty(*faults)
     # Of equal order, what holds for many APIs comes before an API's own.
     uses = sorted((*automated, *policies), key=lambda use: (not find(use.policy).runs_first, use.order))
-    return ir.Api(*resource.key, listener, base_path, tuple(routes), tuple(uses))
+    # The strictest of several holds.
+    limit = min(limits, default=None)
+    return ir.Api(*resource.key, listener, base_path, tuple(routes), tuple(uses), limit)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gateways.agent import ir
+from gateways.agent import ir, retries
 from gateways.agent.accesslog import HELD, RouteName
 from gateways.agent.bootstrap import RUNTIME
 from gateways.agent.chain import PATH_NOTED, Step, filled, frames, scripts_id
@@ -85,6 +85,10 @@ class Compiler:
     def slashes(self) -> Slashes:
         return self.gateway.slashes or self.proxying.slashes
 
+    @property
+    def _response_seconds(self) -> float:
+        return self.gateway.upstream_response_seconds or self.proxying.upstream_response_seconds
+
     def listeners(self, apis: Sequence[CompiledApi]) -> list[dict[str, Any]]:
         served = ir.Gateway(tuple(compiled.api for compiled in apis)).listeners
         made = [listener(one, self.gateway, self.proxying, self.state) for one in served]
@@ -97,12 +101,16 @@ class Compiler:
         here = sorted((one for one in apis if one.api.listener.port == port), key=lambda one: one.api.key)
         routes = [route for compiled in here for route in compiled.routes]
         routes = [_refused_paths(self.slashes), *routes, _nothing_here()]
-        config: dict[str, Any] = {
-            "name": route_config_name(port),
-            "virtual_hosts": [{"name": f"p{port}", "domains": ["*"], "routes": routes}],
+        host = {
+            "name": f"p{port}",
+            "domains": ["*"],
+            "routes": routes,
+            "retry_policy": retries.policy(self._response_seconds),
+            **retries.OF_VIRTUAL_HOST,
         }
-        if not self.proxying.emits_envoy_headers:
-            config["request_headers_to_remove"] = ["x-envoy-external-address"]
+        config: dict[str, Any] = {"name": route_config_name(port), "virtual_hosts": [host]}
+        removed = [] if self.proxying.emits_envoy_headers else ["x-envoy-external-address"]
+        config["request_headers_to_remove"] = [*removed, retries.MARK]
         # Here and not by the listener, which would have the last word after policies.
         if self.proxying.removes_server_header:
             config["response_headers_to_remove"] = ["server"]
@@ -130,7 +138,7 @@ class Compiler:
             for rule in route.rules or (ir.Rule(),):
                 for match in matches(api.base_path, rule):
                     takes_everything = takes_everything or match.is_everything
-                    for made, destination in self._to_targets(match, route.targets):
+                    for made, destination in self._to_targets(api, match, route.targets):
                         joining = match.path.joining(destination)
                         own = {**slots, **judged(*joining)} if joining else slots
                         yield {**_named(name, match.removed, destination.rstrip("/"), own), **made}
@@ -156,7 +164,7 @@ class Compiler:
         return steps, route_config
 
     def _to_targets(
-        self, match: Match, targets: Sequence[ir.WeightedTarget]
+        self, api: ir.Api, match: Match, targets: Sequence[ir.WeightedTarget]
     ) -> Iterator[tuple[dict[str, Any], str]]:
         """One route; one for each target where they differ in path, which Envoy cannot weigh in one.
 
@@ -166,7 +174,7 @@ class Compiler:
             yield {"match": match.match, **_answer(400, INDIVISIBLE)}, ""
             return
         if len({target.destination_path for target in targets}) == 1:
-            made = {"match": match.match, "route": self._action(match, targets)}
+            made = {"match": match.match, "route": self._action(api, match, targets)}
             yield made, targets[0].destination_path
             return
         total, so_far = sum(target.weight for target in targets), 0
@@ -174,12 +182,15 @@ class Compiler:
             so_far += target.weight
             share = {"numerator": round(_FRACTION * so_far / total), "denominator": "MILLION"}
             fraction = {"runtime_fraction": {"default_value": share}} if so_far < total else {}
-            made = {"match": {**match.match, **fraction}, "route": self._action(match, [target])}
+            made = {"match": {**match.match, **fraction}, "route": self._action(api, match, [target])}
             yield made, target.destination_path
 
-    def _action(self, match: Match, targets: Sequence[ir.WeightedTarget]) -> dict[str, Any]:
-        response = self.gateway.upstream_response_seconds or self.proxying.upstream_response_seconds
-        action = {"timeout": f"{response:g}s", **match.path.action(targets[0].destination_path)}
+    def _action(self, api: ir.Api, match: Match, targets: Sequence[ir.WeightedTarget]) -> dict[str, Any]:
+        action = {"timeout": "0s", **match.path.action(targets[0].destination_path)}
+        http2 = any(target.upstream.is_http2 for target in targets)
+        if http2 or api.response_seconds is not None:
+            seconds = self._response_seconds if api.response_seconds is None else api.response_seconds
+            action["retry_policy"] = retries.policy(seconds, http2=http2)
         if len(targets) == 1:
             return {**action, **self._to(targets[0], "cluster")}
         weighed = [{**self._to(target, "name"), "weight": target.weight} for target in targets]

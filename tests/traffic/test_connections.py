@@ -1,5 +1,6 @@
 """Limits, protocols and the end of connections, through a real Envoy."""
 
+import json
 import socket
 import threading
 from pathlib import Path
@@ -26,6 +27,15 @@ kind: Configuration
 metadata: {name: health}
 spec: {probe: {enabled: true, port: PORT}}
 ---
+"""
+GUARD = """
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: PolicyBinding
+metadata: {name: guard}
+spec:
+  targetRef: {name: a}
+  policyRef: {name: http-basic-authentication}
+  config: {username: ann, password: secret}
 """
 ECHO = API.replace("UPSTREAM", "${upstream}")
 
@@ -118,3 +128,65 @@ def test_gateway_without_apis_is_not_ready(tmp_path: Path) -> None:
         answer = httpx.get(f"http://127.0.0.1:{gateway.names['port2']}/probes/readiness")
 
     assert answer.status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("request_head", "connection"),
+    [
+        (b"GET /a HTTP/1.0\r\n\r\n", b"close"),
+        (b"GET /a HTTP/1.0\r\nhost: x\r\n\r\n", b"close"),
+        (b"GET /a HTTP/1.0\r\nhost: x\r\nconnection: keep-alive\r\n\r\n", b"keep-alive"),
+    ],
+)
+def test_http_1_0_is_served(gateway: Gateway, request_head: bytes, connection: bytes) -> None:
+    gateway.apply(ECHO)
+
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as client:
+        client.sendall(request_head)
+        answer = client.recv(65536)
+
+    assert answer.startswith(b"HTTP/1.0 200 ")
+    assert b"\r\nconnection: %b\r\n" % connection in answer
+    assert b"\r\ntransfer-encoding:" not in answer
+
+
+def test_http_1_0_avoids_no_policy(gateway: Gateway) -> None:
+    gateway.apply(ECHO + GUARD)
+
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as client:
+        client.sendall(b"GET /a HTTP/1.0\r\n\r\n")
+
+        assert client.recv(65536).startswith(b"HTTP/1.0 401 ")
+
+
+UPGRADE = (
+    b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+    b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "closes"),
+    [
+        (b"GET /a HTTP/1.1\r\n\r\n", 400, True),
+        (b"GET /a HTTP/1.1\r\nhost: x\r\nx: %b\r\n\r\n" % (b"y" * 70_000), 431, True),
+        (b"POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", 400, True),
+        (b"OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n", 404, False),
+        (b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n", 404, False),
+        (b"CONNECT x:80 HTTP/1.1\r\nhost: x\r\n\r\n", 404, True),
+        (b"GET /a HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n", 403, True),
+        (b"GET /a?status=200 HTTP/1.1\r\nhost: x\r\n%b\r\n" % UPGRADE, 200, True),
+        (b"GET /a?status=302 HTTP/1.1\r\nhost: x\r\n%b\r\n" % UPGRADE, 302, True),
+    ],
+)
+def test_no_error_is_without_words(gateway: Gateway, head: bytes, status: int, closes: bool) -> None:
+    gateway.apply(ECHO)
+
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as client:
+        client.sendall(head)
+        answer = client.recv(65536)
+
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert json.loads(body)["error"].strip()
+    assert (b"\r\nconnection: close" in head) == closes

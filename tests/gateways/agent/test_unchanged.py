@@ -127,10 +127,10 @@ def test_unchanged_api_is_compiled_once_under_the_same_settings() -> None:
     first, _ = compiled(_compiler(gateway), gateway.apis)
 
     again, _ = compiled(_compiler(gateway), gateway.apis, first)
-    slower, _ = compiled(_compiler(gateway, upstream_response_seconds=99), gateway.apis, first)
+    other, _ = compiled(_compiler(gateway, upstream_idle_seconds=99), gateway.apis, first)
 
     assert all(again[key] is first[key] for key in first)
-    assert slower[ORDERS].routes != first[ORDERS].routes
+    assert other[ORDERS].clusters != first[ORDERS].clusters
 
 
 def _compiler(gateway: ir.Gateway, **proxying: Any) -> Compiler:

@@ -1,0 +1,72 @@
+"""When a request is sent to its upstream again, and how long an answer may take to begin.
+
+An upstream may close a connection just as a request is written to it: what is lost with it is sent
+again, over another one, if its method does the same twice as once (RFC 9110, 9.2.2). HTTP/2 upstreams tell
+which requests they did not take before they close: those are sent again whatever their method, gRPC's too.
+(To allow every request what each may have, by its method, is a filter more: measured, it costs a tenth.)
+
+An answer must begin in time; what flows then may flow. That is Envoy's time limit of one try, which counts
+from the end of the request and ends with the first byte of the answer. Envoy takes a try that was too slow
+for a lost one and would make a second; it marks that one with a header (MARK), and before it is sent
+anywhere a filter of the cluster refuses it, which `replies` turns into 504.
+"""
+
+from typing import Any
+
+from policies.contract import TYPE_URL
+
+MOST_RETRIES = 2
+"""An upstream that closes its idle connections closes many at once: one retry met the next stale one in
+16 of 1,000 requests, two in none."""
+
+MOST_BODY_BYTES = 64 * 1024
+"""Kept of a request until its answer begins; one with a larger body streams through and is not repeated."""
+
+MARK = "x-envoy-is-timeout-retry"
+TOO_LATE = "upstream_per_try_timeout"
+"""What Envoy calls an answer that did not begin in time, where no second try is due."""
+
+REFUSED = f"rbac_access_denied_matched_policy[{TOO_LATE}]"
+"""The response code details of a second try that a time limit would have led to."""
+
+_HTTP = TYPE_URL + "envoy.extensions.filters.http."
+_NEVER_SENT = "connect-failure,refused-stream,reset-before-request"
+_IDEMPOTENT = [
+    {"name": ":method", "string_match": {"exact": method}}
+    for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE")
+]
+_LOST = {"retry_on": f"reset,{_NEVER_SENT}", "retriable_request_headers": _IDEMPOTENT}
+_NOTHING_SENT = {"retry_on": _NEVER_SENT}
+
+OF_VIRTUAL_HOST: dict[str, Any] = {
+    "include_is_timeout_retry_header": True,
+    "request_body_buffer_limit": MOST_BODY_BYTES,
+}
+
+
+def policy(response_seconds: float, *, http2: bool = False) -> dict[str, Any]:
+    """Envoy's RetryPolicy of a route to an HTTP/1 upstream, or to one of HTTP/2; 0 seconds set no limit."""
+    limit = {"per_try_timeout": f"{response_seconds:g}s"} if response_seconds else {}
+    return {
+        **(_NOTHING_SENT if http2 else _LOST),
+        "num_retries": MOST_RETRIES,
+        "retry_back_off": {"base_interval": "0.001s"},
+        **limit,
+    }
+
+
+def upstream_filters() -> list[dict[str, Any]]:
+    """The HTTP filters of a cluster: no try that comes of a time limit is sent."""
+    marked = {"header": {"name": MARK, "string_match": {"exact": "true"}}}
+    refusal = {
+        "@type": _HTTP + "rbac.v3.RBAC",
+        "rules": {
+            "action": "DENY",
+            "policies": {TOO_LATE: {"permissions": [marked], "principals": [{"any": True}]}},
+        },
+    }
+    codec = {"@type": _HTTP + "upstream_codec.v3.UpstreamCodec"}
+    return [
+        {"name": "gatewright.too-late", "typed_config": refusal},
+        {"name": "envoy.filters.http.upstream_codec", "typed_config": codec},
+    ]

@@ -1,0 +1,130 @@
+"""What is lost with a stale connection is sent again where that does no harm, and nothing else is."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+
+from tests.traffic.gateway import Gateway
+from tests.traffic.scripted import Scripted, scripted
+from tests.traffic.upstream import serving
+
+pytestmark = pytest.mark.envoy
+
+API = """
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: ApiInstance
+metadata: {name: a}
+spec:
+  address: http://127.0.0.1:${port}/a
+  services: {backend: {address: "UPSTREAM"}}
+"""
+IDLE_SECONDS = 0.05
+CALLERS, REQUESTS = 40, 60
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Scripted]:
+    with scripted() as server:
+        yield server
+
+
+@pytest.mark.parametrize("path", ["/a/stale", "/a/stale-reset"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
+def test_idempotent_request_is_sent_again(
+    gateway: Gateway, upstream: Scripted, method: str, path: str
+) -> None:
+    used(gateway, upstream)
+
+    answer = gateway.request(method, path)
+
+    assert answer.status_code == 200
+    assert len(upstream.asked) == 2
+    # HEAD was answered with a body: that connection is not to be used again.
+    gateway.apply(API.replace("UPSTREAM", "http://127.0.0.1:9"))
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PROPFIND"])
+def test_request_that_may_have_arrived_is_not_sent_again(
+    gateway: Gateway, upstream: Scripted, method: str
+) -> None:
+    used(gateway, upstream)
+
+    answer = gateway.request(method, "/a/stale", content=b"x")
+
+    assert answer.status_code == 503
+    assert "reset" in answer.json()["error"]
+    assert len(upstream.asked) == 1
+
+
+def test_request_is_sent_again_twice_at_most(gateway: Gateway, upstream: Scripted) -> None:
+    used(gateway, upstream)
+
+    answer = gateway.get("/a/lost")
+
+    assert answer.status_code == 503
+    assert len(upstream.asked) == 3
+
+
+def test_large_body_is_not_kept_to_be_sent_again(gateway: Gateway, upstream: Scripted) -> None:
+    used(gateway, upstream)
+
+    answer = gateway.request("PUT", "/a/stale", content=b"x" * 1_000_000)
+
+    assert answer.status_code == 503
+    assert len(upstream.asked) == 1
+
+
+def test_upstream_that_closes_idle_connections_costs_no_request(gateway: Gateway) -> None:
+    async def run() -> Counter[int]:
+        base = f"http://127.0.0.1:{gateway.port}"
+        limits = httpx.Limits(max_connections=CALLERS)
+        async with httpx.AsyncClient(base_url=base, trust_env=False, limits=limits, timeout=60) as client:
+            answers = await asyncio.gather(*(calls(client) for _ in range(CALLERS)))
+        return sum(answers, Counter())
+
+    with serving(HastyServer(("127.0.0.1", 0), Hasty)) as server:
+        gateway.apply(API.replace("UPSTREAM", f"http://127.0.0.1:{server.server_port}"))
+
+        assert asyncio.run(run()) == {200: CALLERS * REQUESTS}
+
+
+def used(gateway: Gateway, upstream: Scripted) -> None:
+    """The gateway has a connection to the upstream, which was used once."""
+    gateway.apply(API.replace("UPSTREAM", upstream.url))
+    assert gateway.get("/a/ok").text == "ok"
+    upstream.asked.clear()
+
+
+async def calls(client: httpx.AsyncClient) -> Counter[int]:
+    """With pauses about as long as the upstream keeps a connection."""
+    found: Counter[int] = Counter()
+    for _ in range(REQUESTS):
+        found[(await client.get("/a/x")).status_code] += 1
+        await asyncio.sleep(random.uniform(0, 2 * IDLE_SECONDS))
+    return found
+
+
+class Hasty(BaseHTTPRequestHandler):
+    """Keeps a connection for an instant, then closes it without a word."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = IDLE_SECONDS
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class HastyServer(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
