@@ -5,6 +5,7 @@ from django.http import HttpRequest
 from analytics.ingest import ingest
 from gateways.agent.protocol import TrafficAnswer, TrafficBatch
 from gateways.agent_auth import Caller, Refused, agent_endpoint
+from gateways.models import Replica
 
 BODY_LIMIT = 4 * 1024 * 1024
 
@@ -13,4 +14,6 @@ BODY_LIMIT = 4 * 1024 * 1024
 def traffic(request: HttpRequest, caller: Caller, body: TrafficBatch) -> TrafficAnswer:
     if body.replica != str(caller.replica_id):
         raise Refused(403, "the body speaks for another replica than the signature")
+    if Replica.objects.filter(pk=caller.replica_id).exclude(gateway=caller.gateway).exists():
+        raise Refused(403, "this replica is another gateway's")
     return TrafficAnswer(committed=ingest(caller.gateway, body))

@@ -19,7 +19,7 @@ from django.utils import timezone
 from analytics import partitions
 from analytics.grains import ROLLED_UP
 from analytics.models import ConditionWindow, LogOffset, ResourceWindow, Sample, Stale, TrafficWindow
-from apis.models import ApiInstance, PolicyBinding
+from apis.models import ApiInstance, LeftGateway, PolicyBinding
 from gateways.agent.protocol import ConditionCount, RequestSample, ResourceCount, TrafficBatch, TrafficCount
 from gateways.models import Gateway
 
@@ -27,11 +27,14 @@ BINDING = re.compile(r".*-([1-9][0-9]{0,17})")
 """The name of a policy's binding, as PolicyBinding.resource_name has it."""
 NAME = re.compile(r"apii-([1-9][0-9]{0,17})")
 CLOCK_AHEAD = timedelta(minutes=10)
+LATE = timedelta(days=1)
+"""How long a gateway that an API was taken from may still serve it: it may not know yet."""
 ROWS_AT_ONCE = 1000
 
 log = logging.getLogger(__name__)
 
 Apis = dict[str, int]
+Until = dict[str, datetime]
 Named = TrafficCount | ResourceCount | ConditionCount | RequestSample
 
 
@@ -64,12 +67,18 @@ def _lock(gateway: Gateway, batch: TrafficBatch) -> LogOffset:
 
 def _commit_rows(gateway: Gateway, batch: TrafficBatch, oldest: datetime) -> dict[str, int]:
     """Insert what is this gateway's and timely; how many requests were not, by reason."""
-    apis = _apis(gateway, batch)
+    apis, until = _apis(gateway, batch)
     replica = uuid.UUID(batch.replica)
     shed: dict[str, int] = {}
+
+    def is_ours(row: Named, time: datetime) -> bool:
+        ends = until.get(row.api)
+        is_known = row.api in apis and row.namespace == str(gateway.environment_id)
+        return is_known and (ends is None or time <= ends)
+
     counts = []
     for row in batch.counts:
-        if row.api not in apis or row.namespace != str(gateway.environment_id):
+        if not is_ours(row, _time(row.time)):
             shed["foreign"] = shed.get("foreign", 0) + row.requests
         elif not _is_timely(_time(row.time), oldest):
             shed["untimely"] = shed.get("untimely", 0) + row.requests
@@ -78,13 +87,12 @@ def _commit_rows(gateway: Gateway, batch: TrafficBatch, oldest: datetime) -> dic
     if shed:
         log.warning("gateway=%s replica=%s file=%s shed=%s", gateway, batch.replica, batch.file, shed)
 
-    def is_ours(row: ResourceCount | ConditionCount | RequestSample, seconds: float) -> bool:
-        ours = row.api in apis and row.namespace == str(gateway.environment_id)
-        return ours and _is_timely(_time(seconds), oldest)
+    def is_taken(row: Named, seconds: float) -> bool:
+        return is_ours(row, _time(seconds)) and _is_timely(_time(seconds), oldest)
 
-    resources = [row for row in batch.resources if is_ours(row, row.time)]
-    held = [row for row in batch.conditions if is_ours(row, row.time)]
-    samples = [row for row in batch.samples if is_ours(row, row.at)]
+    resources = [row for row in batch.resources if is_taken(row, row.time)]
+    held = [row for row in batch.conditions if is_taken(row, row.time)]
+    samples = [row for row in batch.samples if is_taken(row, row.at)]
     TrafficWindow.objects.bulk_create((_traffic(row, apis, replica) for row in counts), ROWS_AT_ONCE)
     ResourceWindow.objects.bulk_create((_resource(row, apis) for row in resources), ROWS_AT_ONCE)
     Sample.objects.bulk_create((_sample(row, apis, replica) for row in samples), ROWS_AT_ONCE)
@@ -93,13 +101,18 @@ def _commit_rows(gateway: Gateway, batch: TrafficBatch, oldest: datetime) -> dic
     return shed
 
 
-def _apis(gateway: Gateway, batch: TrafficBatch) -> Apis:
-    """{resource name: id} of the batch's APIs that are of the gateway's own environment."""
+def _apis(gateway: Gateway, batch: TrafficBatch) -> tuple[Apis, Until]:
+    """{resource name: id} of the batch's APIs that are the gateway's, or were; and until when it may tell
+    of those that were taken from it.
+    """
     named: chain[Named] = chain(batch.counts, batch.resources, batch.conditions, batch.samples)
     names = {row.api for row in named}
     ids = {int(found[1]) for name in names if (found := NAME.fullmatch(name))}
     known = ApiInstance.objects.filter(environment=gateway.environment_id, pk__in=ids)
-    return {f"apii-{id_}": id_ for id_ in known.values_list("pk", flat=True)}
+    own = known.filter(gateway=gateway).values_list("pk", flat=True)
+    left = LeftGateway.objects.filter(gateway=gateway, api__in=known).exclude(api__gateway=gateway)
+    until: Until = {f"apii-{id_}": left_at + LATE for id_, left_at in left.values_list("api", "left_at")}
+    return {f"apii-{id_}": id_ for id_ in own} | {name: int(name[5:]) for name in until}, until
 
 
 def _conditions(counts: Iterable[ConditionCount], apis: Apis) -> list[ConditionWindow]:

@@ -62,6 +62,7 @@ FROM_DRAFT = (
     "consumer_endpoint",
     "description",
     "tags",
+    "response_timeout_ms",
 )
 Edit = Callable[[ApiDraft], ApiDraft]
 """What an API becomes, from what it is; its gateway stays."""
@@ -120,6 +121,7 @@ def edit_api(
         draft.asset if isinstance(draft.asset, Asset) else _new_asset(actor, api.environment, draft.asset)
     )
     api.save(update_fields=[*FROM_DRAFT, "asset", "updated_at"])
+    ledger.note_left(api, before_gateway)
     _save_routes(api, draft)
     after = ledger.facts(api)
     if api.is_deployed and after != before:
@@ -149,6 +151,7 @@ def deploy_api(actor: User, api: ApiInstance, gateway: Gateway | None = None) ->
     check(api.environment, replace(draft_of(api), gateway=goal), api)
     api.gateway, api.is_deployed, api.deployed_at = goal, True, timezone.now()
     api.save(update_fields=["gateway", "is_deployed", "deployed_at", "updated_at"])
+    ledger.note_left(api, before_gateway)
     ledger.bump(api, left, goal)
     ledger.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=ledger.facts(api))
     return api

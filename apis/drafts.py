@@ -55,6 +55,7 @@ class ApiDraft:
     consumer_endpoint: str = ""
     description: str = ""
     tags: tuple[str, ...] | list[str] = ()
+    response_timeout_ms: int | str | None = None
     routes: tuple[RouteDraft, ...] | list[RouteDraft] = ()
 
 
@@ -72,6 +73,7 @@ def draft_of(api: ApiInstance) -> ApiDraft:
         consumer_endpoint=api.consumer_endpoint,
         description=api.description,
         tags=tuple(api.tags),
+        response_timeout_ms=api.response_timeout_ms,
         routes=tuple(
             RouteDraft(
                 label=route.label,

@@ -33,6 +33,7 @@ TITLES = {
     "min_version": "Lowest TLS version",
     "max_version": "Highest TLS version",
     "order": "Place",
+    "response_timeout_ms": "Response timeout (ms)",
     "tls_context": "TLS context",
     "trusted_ca": "Trusted CA",
     "uri": "address",

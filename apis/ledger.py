@@ -17,7 +17,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from apis.models import ApiInstance, Asset, Brought, Route, RouteUpstream
+from apis.models import ApiInstance, Asset, Brought, LeftGateway, Route, RouteUpstream
 from console import audit, parts
 from console.models import AuditEntry, Environment, User
 from gateways import outbox
@@ -83,6 +83,13 @@ def bump_gateway(gateway: Gateway) -> None:
     generation = _raised({gateway.pk})[gateway.pk]
     apis = ApiInstance.objects.filter(gateway=gateway, is_deployed=True)
     apis.update(changed_generation=generation, changed_at=timezone.now())
+
+
+def note_left(api: ApiInstance, before: Gateway | None) -> None:
+    """Note that the API is no longer that gateway's, where it is so."""
+    if before is not None and before.pk != api.gateway_id:
+        now = {"left_at": timezone.now()}
+        LeftGateway.objects.update_or_create(api=api, gateway=before, defaults=now)
 
 
 def bump_all(apis: QuerySet[ApiInstance]) -> None:
@@ -195,6 +202,7 @@ def facts(api: ApiInstance) -> dict[str, Any]:
         "consumer_endpoint": api.consumer_endpoint,
         "description": api.description,
         "tags": list(api.tags),
+        "response_timeout_ms": api.response_timeout_ms,
         "deployed": api.is_deployed,
         "deprecated": api.is_deprecated,
         "routes": [_route(route) for route in api.routes.prefetch_related("targets__upstream__tls_context")],

@@ -98,6 +98,12 @@ class ApiInstance(models.Model):
     )
     consumer_endpoint = models.URLField(blank=True)
     tags = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    response_timeout_ms = models.PositiveIntegerField(
+        "response timeout",
+        null=True,
+        blank=True,
+        help_text="How long, in ms, an upstream may take to begin an answer; empty: what the gateway says.",
+    )
     is_deployed = models.BooleanField(default=False)
     deployed_at = models.DateTimeField(null=True, blank=True)
     changed_generation = models.BigIntegerField(
@@ -138,6 +144,22 @@ class ApiInstance(models.Model):
     @property
     def address(self) -> str:
         return f"{self.protocol}://0.0.0.0:{self.port}{self.base_path}"
+
+
+class LeftGateway(models.Model):
+    """A gateway that an API was taken from: what it still tells of the API's traffic is true for a while."""
+
+    api = models.ForeignKey(ApiInstance, models.CASCADE, related_name="left_gateways")
+    gateway = models.ForeignKey(Gateway, models.CASCADE, related_name="+")
+    left_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["api", "gateway"], name="left_gateway_once_for_each_api")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.api} left {self.gateway}"
 
 
 class TlsContextQuerySet(models.QuerySet["TlsContext"]):

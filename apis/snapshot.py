@@ -10,6 +10,7 @@ from apis import proxies, unchanged, upstream_uri
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from apis.policy_config import merged
 from gateways.agent import resources as r
+from gateways.agent import response_timeout
 from gateways.models import Gateway
 from gateways.packed import Packed, packed
 
@@ -76,6 +77,8 @@ def _resources(api: ApiInstance) -> Iterator[r.AnyResource]:
             yield _trust(api, upstream, upstream.tls_context)
     for route in api.routes.all():
         yield _route(api, route)
+    if api.response_timeout_ms:
+        yield _response_timeout(api, api.response_timeout_ms)
     for binding in api.policies.all():
         if not binding.is_disabled:
             yield _policy(api, binding)
@@ -107,6 +110,12 @@ def _tls(context: TlsContext) -> r.PolicyBinding:
             config=context.inbound_config,
         ),
     )
+
+
+def _response_timeout(api: ApiInstance, timeout_ms: int) -> r.PolicyBinding:
+    metadata = _metadata(api, f"{api.resource_name}-{response_timeout.NAME}")
+    config = {"timeout": timeout_ms / 1000}
+    return _binding(api, metadata, response_timeout.NAME, config, order=r.DEFAULT_ORDER, rules=())
 
 
 def _service(api: ApiInstance, upstream: Upstream) -> r.Service:

@@ -14,6 +14,7 @@ from apis.problem import Problem, refuse
 from apis.specification import Specification
 from console.models import Environment, Organization
 from gateways.agent import ir, reach, regex
+from gateways.agent.settings import LONGEST_SECONDS
 
 MAX_ROUTES = 100
 MAX_UPSTREAMS_PER_ROUTE = 10
@@ -21,6 +22,7 @@ MAX_HEADERS_PER_ROUTE = 10
 MAX_REGEX = 1024
 MAX_DESCRIPTION = 20_000
 MAX_TAGS = 100
+LONGEST_MS = LONGEST_SECONDS * 1000
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "CONNECT")
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
@@ -183,6 +185,12 @@ def _details(draft: ApiDraft) -> Iterator[Problem]:
     for tag in draft.tags[:MAX_TAGS]:
         if not 1 <= len(tag) <= 60:
             yield Problem("tags", f'Tag "{tag[:60]}" must have 1 to 60 characters.')
+    limit = draft.response_timeout_ms
+    if limit is not None and not (isinstance(limit, int) and 1 <= limit <= LONGEST_MS):
+        yield Problem(
+            "response_timeout_ms",
+            f'"{limit}" is not 1 ms to 10 days; leave it out for what the gateway says.',
+        )
 
 
 def _routes(draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:

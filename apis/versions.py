@@ -8,7 +8,7 @@ from apis.models import ApiInstance, PolicyBinding, TlsContext
 from console.versions import version
 
 ROUTES = ("protocol", "port", "base_path", "tls_context", "label", "consumer_endpoint", "routes")
-DETAILS = ("label", "consumer_endpoint", "tags", "description")
+DETAILS = ("label", "consumer_endpoint", "tags", "description", "response_timeout_ms")
 WHOLE = (*ROUTES, *DETAILS, "asset", "gateway")
 
 

@@ -94,6 +94,13 @@ class DetailsForm(BaseModel):
     )
     tags: list[str] = Field([], title="Tags")
     description: str = Field("", title="Description", json_schema_extra={"format": "multiline"})
+    response_timeout_ms: int | None = Field(
+        None,
+        title="Response timeout",
+        description="How long an upstream may take to begin its answer; then callers get 504. "
+        "What has begun may flow on. Empty: what the gateway says, 15 seconds unless it is told otherwise.",
+        json_schema_extra={"format": "duration-ms", "advanced": True},
+    )
 
 
 SCHEMAS: Mapping[str, Mapping[str, Any]] = {

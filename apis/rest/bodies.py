@@ -25,7 +25,7 @@ NO_PROXY = (
     "An API here always listens somewhere: write its address, such as http://0.0.0.0:8081/orders, or leave "
     "proxyUri out for port 8081 and the asset's id. With anypoint-cli-v4: --withProxy --scheme --port --path."
 )
-KEPT = ("type", "isCloudHub", "referencesUserDomain", "responseTimeout", "muleVersion4OrAbove", "wsdlConfig")
+KEPT = ("type", "isCloudHub", "referencesUserDomain", "muleVersion4OrAbove", "wsdlConfig")
 """Fields of `endpoint` that are given back as sent and not acted upon."""
 
 Names = tuple[tuple[str, str], ...]
@@ -37,6 +37,7 @@ _NAMES: Names = (
     (r"gateway", "deployment.targetId"),
     (r"deployed_to", "deployment.environmentId"),
     (r"consumer_endpoint", "endpointUri"),
+    (r"response_timeout_ms", "endpoint.responseTimeout"),
     (r"asset(\.name|\.asset_id)?", "spec.assetId"),
     (r"asset\.version", "spec.version"),
     (r"routes\.(\d+)\.(path|methods|host|headers)", r"routing.\1.rules.\2"),
@@ -138,6 +139,8 @@ def _changed(
     endpoint = body.get("endpoint", {})
     if endpoint.get("proxyUri"):
         draft = replace(draft, **_listener(endpoint["proxyUri"]))
+    if "responseTimeout" in endpoint:
+        draft = replace(draft, response_timeout_ms=endpoint["responseTimeout"])
     draft = replace(draft, tls_context=_tls_context(environment, draft, endpoint))
     if body.get("routing"):
         draft = replace(draft, routes=_routes(environment, body["routing"], api))

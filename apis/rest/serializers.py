@@ -63,7 +63,11 @@ class EndpointBody(s.Serializer[Any]):
     isCloudHub = s.BooleanField(required=False, allow_null=True)
     deploymentType = OneOf(["HY", "CH", "CH2", "RF", "SM"], required=False, allow_null=True)
     referencesUserDomain = s.BooleanField(required=False, allow_null=True)
-    responseTimeout = s.IntegerField(required=False, allow_null=True, min_value=0)
+    responseTimeout = s.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text="Milliseconds in which an upstream must begin to answer; null: what the gateway says.",
+    )
     muleVersion4OrAbove = s.BooleanField(required=False, allow_null=True)
     wsdlConfig = s.JSONField(required=False, allow_null=True)
     tlsContexts = TlsContextsBody(required=False, allow_null=True)

@@ -74,7 +74,7 @@ def _endpoint(api: ApiInstance) -> Shape:
         "deploymentType": "HY",
         "policiesVersion": None,
         "referencesUserDomain": kept.get("referencesUserDomain"),
-        "responseTimeout": kept.get("responseTimeout"),
+        "responseTimeout": api.response_timeout_ms,
         "wsdlConfig": kept.get("wsdlConfig"),
         "muleVersion4OrAbove": kept.get("muleVersion4OrAbove"),
         "validation": "NOT_APPLICABLE",

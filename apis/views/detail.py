@@ -158,6 +158,7 @@ def _details_of(api: ApiInstance) -> parts.Values:
         "consumer_endpoint": api.consumer_endpoint,
         "tags": api.tags,
         "description": api.description,
+        "response_timeout_ms": api.response_timeout_ms,
     }
 
 
@@ -167,5 +168,6 @@ def _edit(values: parts.Values) -> change.Edit:
         label=values.get("label", ""),
         consumer_endpoint=values.get("consumer_endpoint", ""),
         tags=tuple(values.get("tags", ())),
+        response_timeout_ms=values.get("response_timeout_ms"),
         description=values.get("description", ""),
     )

@@ -1,16 +1,21 @@
 import json
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.http import HttpResponse
+from django.utils import timezone
 
 from analytics.ingest import ingest
 from analytics.models import LogOffset, ResourceWindow, Sample, Stale, TrafficWindow
+from apis import change
+from apis.models import LeftGateway
 from gateways.agent.protocol import TrafficBatch
 from tests.analytics.traffic import NOW, Shipper, count, resource, sample
-from tests.factories import make_api
+from tests.apis.pages import make_place, make_saved_api
+from tests.factories import make_api, make_gateway
 from tests.gateways.replica import SigningReplica
 
 pytestmark = pytest.mark.django_db
@@ -198,3 +203,68 @@ def test_copies_of_a_batch_that_arrive_together_count_once() -> None:
 
     assert answers == [100] * 6
     assert requests() == 3
+
+
+def test_what_is_of_another_gateway_of_the_environment_is_dropped() -> None:
+    mine = make_api()
+    neighbour = make_api(make_gateway(environment=mine.environment))
+    shipper = Shipper(mine)
+
+    shipper.ship(
+        count(mine), count(neighbour, 7), resources=(resource(neighbour),), samples=(sample(neighbour),)
+    )
+
+    assert TrafficWindow.objects.get().api_id == mine.pk
+    assert (ResourceWindow.objects.count(), Sample.objects.count()) == (0, 0)
+    assert LogOffset.objects.get().shed == {"foreign": 7}
+
+
+def test_late_traffic_of_an_api_that_moved_is_counted() -> None:
+    place = make_place()
+    api = make_saved_api(place, deploy=True)
+    shipper = Shipper(api)
+
+    change.deploy_api(place.user, api, make_gateway(environment=place.environment))
+    shipper.ship(count(api, 2), count(api, 5, at=NOW - 60))
+
+    assert requests() == 7
+    assert LogOffset.objects.get().shed == {}
+
+
+def test_gateway_that_an_api_left_long_ago_tells_nothing_new_of_it() -> None:
+    place = make_place()
+    api = make_saved_api(place, deploy=True)
+    shipper = Shipper(api)
+    change.deploy_api(place.user, api, make_gateway(environment=place.environment))
+    LeftGateway.objects.update(left_at=timezone.now() - timedelta(days=1, hours=2))
+
+    shipper.ship(count(api, 2), count(api, 5, at=NOW - 4 * 3600))
+
+    assert requests() == 5
+    assert LogOffset.objects.get().shed == {"foreign": 2}
+
+
+def test_deleted_api_has_no_traffic() -> None:
+    api = make_api()
+    shipper = Shipper(api)
+    batch = shipper.batch(count(api, 3))
+    api.delete()
+
+    ingest(shipper.gateway, batch)
+
+    assert requests() == 0
+    assert LogOffset.objects.get().shed == {"foreign": 3}
+
+
+def test_gateway_speaks_for_no_replica_of_another() -> None:
+    other = SigningReplica()
+    other.heartbeat()
+    liar = SigningReplica()
+    liar.id = other.id
+    shipper = Shipper(make_api(liar.gateway))
+    shipper.replica = other.id
+
+    response = post(liar, shipper.batch(count(make_api(liar.gateway))))
+
+    assert response.status_code == 403
+    assert requests() == 0
