@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateways.agent import register, registration, settings
+from gateways.agent import processors, register, registration, settings
 from gateways.agent.registration import BadRegistration
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     run.add_argument(
         "--concurrency",
         type=_positive,
-        default=os.cpu_count() or 1,
+        default=processors.allowed(),
         metavar="N",
-        help="Envoy's worker threads (one for each core: %(default)s)",
+        help="Envoy's worker threads (one for each core, of what this process may use: %(default)s)",
     )
     run.add_argument(
         "--control-host",

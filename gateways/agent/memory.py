@@ -5,8 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-_UNIFIED = ("", "memory.max")
-_LEGACY = ("memory", "memory.limit_in_bytes")
+from gateways.agent import cgroup
 
 
 def allowed_bytes(root: Path = Path("/")) -> int:
@@ -16,25 +15,7 @@ def allowed_bytes(root: Path = Path("/")) -> int:
 
 
 def _limits(root: Path) -> Iterator[int]:
-    """The limits of the control group and of those around it, in both layouts that Linux has."""
-    for mounted, group, name in _groups(root):
-        inside = mounted / group
-        for folder in (inside, *inside.parents):
-            # There may be no such group in this container's view, or no limit in it: "max".
-            with contextlib.suppress(OSError, ValueError):
-                yield int((folder / name).read_text())
-            if folder == mounted:
-                break
-
-
-def _groups(root: Path) -> Iterator[tuple[Path, str, str]]:
-    """(where the hierarchy is mounted, the group within, the name of the file with its limit)."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        for controller, name in (_UNIFIED, _LEGACY):
-            if controller in controllers.split(","):
-                yield root / "sys/fs/cgroup" / controller, path.lstrip("/"), name
+    for text, _ in cgroup.limits(root, "memory", "memory.max", "memory.limit_in_bytes"):
+        # There may be no limit: "max".
+        with contextlib.suppress(ValueError):
+            yield int(text)

@@ -143,6 +143,17 @@ def test_exactly_the_quota_of_each_key_passes_under_load(envoy: Envoy) -> None:
     assert {tenant: counted[tenant, 200] for tenant in tenants} == dict.fromkeys(tenants, 40)
 
 
+@pytest.mark.parametrize("threads", [4, 8])
+def test_more_threads_let_no_more_pass_and_another_envoy_counts_on(tmp_path: Path, threads: int) -> None:
+    shared_memory.prepare(tmp_path)
+    counted: Counter[tuple[str, int]] = Counter()
+    for workers in (threads, 1, threads):
+        with running_envoy(chains(tmp_path), tmp_path, workers=workers) as envoy:
+            counted += load(envoy, "/load", requests=300, tenants=[""])
+
+    assert counted == {("", 200): 500, ("", 429): 400}
+
+
 def load(envoy: Envoy, path: str, *, requests: int, tenants: list[str]) -> Counter[tuple[str, int]]:
     """Statuses by tenant of requests sent over ten connections at once."""
 
