@@ -3,7 +3,7 @@
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 
-from gateways.agent import ir, reach, tls
+from gateways.agent import ir, reach, response_timeout, tls
 from gateways.agent import resources as r
 from gateways.agent.addresses import BadAddress, listener_address, upstream_address
 from gateways.agent.faults import Fault, Path, fault
@@ -34,7 +34,7 @@ def of_api(resource: r.ApiInstance, bindings: Sequence[r.PolicyBinding], api: ir
     ]
     policies += [(binding, ("spec",), binding.spec) for binding in ordered]
     for owner, path, one in policies:
-        if one.policy_ref.name in (*ROUTE, *tls.INBOUND):
+        if one.policy_ref.name in (*ROUTE, *tls.INBOUND, *response_timeout.NAMES):
             continue
         yield from _rules(owner, (*path, "rules"), one.rules, api.base_path)
         policy = find(one.policy_ref.name)

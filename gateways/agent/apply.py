@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from gateways.agent import candidate, ir, ports
 from gateways.agent.admin import AdminUnreachable
@@ -63,6 +64,7 @@ class Applier:
         self._snapshot: Stored | None = None
         self._ack: Ack | None = None
         self._is_stored = True
+        self._told: tuple[int, object] | None = None
 
     @property
     def generation(self) -> int:
@@ -84,7 +86,7 @@ class Applier:
             if stored is None:
                 return None
             self._serving = self._kept(stored)
-            return self.apply(stored.resources, stored.generation, stored.digest)
+            return self.apply(stored.resources, stored.generation, stored.digest, stored.held)
 
     def retry(self) -> Ack | None:
         """Applies the newest snapshot again where some of it does not run: a port may be free by now.
@@ -100,7 +102,7 @@ class Applier:
             runs = ack.applied and all(one.state == "applied" for one in ack.resources)
             if runs and not self._blocked(one.compiled for one in self._serving.values()):
                 return ack
-            return self.apply(snapshot.resources, snapshot.generation, snapshot.digest)
+            return self.apply(snapshot.resources, snapshot.generation, snapshot.digest, snapshot.held)
 
     def settle(self) -> None:
         """What can wait until a change is live, and makes the next one quicker."""
@@ -110,34 +112,47 @@ class Applier:
             gc.collect()
             gc.freeze()
 
-    def apply(self, resources: Sequence[AnyResource], generation: int, digest: str) -> Ack:
-        """Raises StaleSnapshot. Repeating a snapshot is harmless and retries what was refused."""
+    def apply(
+        self,
+        resources: Sequence[AnyResource],
+        generation: int,
+        digest: str,
+        held: Mapping[Key, str] = MappingProxyType({}),
+    ) -> Ack:
+        """Raises StaleSnapshot. Repeating a snapshot is harmless and retries what was refused.
+
+        `held` are APIs that stay as they are, whatever the resources say, each with the reason.
+        """
         with self._lock:
             if generation < self.generation:
                 raise StaleSnapshot(generation, self.generation)
-            began, offered = time.monotonic(), Stored(generation, digest, tuple(resources), {})
-            translation = translate(resources, self._memory)
+            began, offered = time.monotonic(), Stored(generation, digest, tuple(resources), {}, held)
+            translation = _without(translate(resources, self._memory), held)
             compiler = Compiler(self.envoy.state, self._probed(translation.gateway), self._proxying)
             refused = dict(translation.refused)
             try:
                 good = self._compiled(compiler, translation, refused)
                 self._serving = self._take_into_force(compiler, good, refused, generation)
             except (Rejected, AdminUnreachable, OSError) as error:
-                log.error("generation=%s applied=false reason=%s", generation, error)
                 self._ack = self._acknowledged(offered, began, (), reason=self._words(error))
+                if (failed := (generation, self._ack.reason)) != self._told:
+                    self._told = failed
+                    log.error("generation=%s applied=false reason=%s", generation, error)
                 return self._ack
             older = {key: one.generation for key, one in self._serving.items() if key in refused}
             self._snapshot = replace(offered, serving=older)
             self._keep(self._snapshot)
             answers = [self._resource_ack(key, refused.get(key)) for key in sorted({*good, *refused})]
             self._ack = self._acknowledged(offered, began, answers)
-            log.info(
-                "generation=%s applied=true apis=%s refused=%s ms=%s",
-                generation,
-                len(good),
-                len(refused),
-                self._ack.duration_ms,
-            )
+            if (told := (generation, self._ack.resources)) != self._told:
+                self._told = told
+                log.info(
+                    "generation=%s applied=true apis=%s refused=%s ms=%s",
+                    generation,
+                    len(good),
+                    len(refused),
+                    self._ack.duration_ms,
+                )
             return self._ack
 
     @property
@@ -266,6 +281,14 @@ class Applier:
             reason=reason or "",
             running_generation=serving.generation if serving else None,
         )
+
+
+def _without(found: Translation, held: Mapping[Key, str]) -> Translation:
+    """Those APIs are refused, also where they are not among the resources: one that runs goes on."""
+    if not held:
+        return found
+    apis = tuple(api for api in found.gateway.apis if api.key not in held)
+    return replace(found, gateway=replace(found.gateway, apis=apis), refused={**found.refused, **held})
 
 
 def _configuration(compiler: Compiler, serving: Mapping[Key, Serving]) -> Configuration:

@@ -101,7 +101,7 @@ def read(resources: Sequence[r.AnyResource]) -> tuple[ir.Gateway, list[Fault]]:
             continue
         name, value = resource.spec.part
         if name in _V1BETA1 and not resource.api_version.endswith("v1beta1"):
-            faults.append(fault(resource, ("apiVersion",), f"{name} needs gateway.mulesoft.com/v1beta1"))
+            faults.append(fault(resource, ("apiVersion",), f"{name} needs gatewright.dev/v1beta1"))
         elif name in sound:
             message = f"is set by Configuration {sound[name].metadata.name} already; left out"
             faults.append(fault(resource, ("spec", name), message))

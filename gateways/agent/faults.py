@@ -62,11 +62,12 @@ def dotted(path: Path) -> str:
 
 def explained(error: ValidationError) -> Iterator[tuple[Path, str]]:
     """Each mistake as (path, message), without the input, which may be a secret."""
-    for mistake in error.errors(include_input=False, include_url=False):
+    for mistake in error.errors(include_url=False):
         path = tuple(part for part in mistake["loc"] if part != "[key]")
         if mistake["type"] in ("union_tag_invalid", "union_tag_not_found"):
             path = (*path, "kind")
-        yield path, _message(mistake["type"], mistake["msg"])
+        many = isinstance(mistake["input"], list | tuple | dict)
+        yield path, _message(mistake["type"], mistake["msg"], many)
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
@@ -75,7 +76,9 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     return f'; did you mean "{close[0]}"?' if close else ""
 
 
-def _message(kind: str, message: str) -> str:
+def _message(kind: str, message: str, is_of_many: bool) -> str:
+    if kind == "string_type" and is_of_many:
+        return "must be one text, not several values"
     if kind == "extra_forbidden":
         return "there is no such field; check its spelling"
     if kind in ("missing", "union_tag_not_found"):

@@ -12,6 +12,7 @@ from watchfiles import watch
 from gateways.agent import ending, sources, state
 from gateways.agent.apply import Applier
 from gateways.agent.envoy import Envoy
+from gateways.agent.held import Unknown
 from gateways.agent.protocol import Ack, ResourceAck
 from gateways.agent.resources import digest
 from gateways.agent.settings import RunSettings
@@ -96,7 +97,7 @@ class LocalReplica:
                 self._settle()
 
     def refresh(self) -> None:
-        """Applies the folder as it is now. A file that does not read keeps everything as it was."""
+        """Applies the folder as it is now. What a document that does not read may be about stays."""
         self._seen = _stamps(self._folder)
         try:
             loaded = sources.load(self._folder)
@@ -106,14 +107,15 @@ class LocalReplica:
         faults = translate(loaded.resources, self._memory).faults
         for problem in (*loaded.problems, *loaded.located(faults)):
             sys.stderr.write(f"{problem}\n")
-        if not loaded.is_sound:
+        try:
+            waiting = loaded.held()
+        except Unknown:
             sys.stderr.write("gatewright: nothing is changed until these files are mended\n")
             return
         wanted = digest(loaded.resources)
         is_news = wanted != self._applier.digest
-        self._tell(
-            self._applier.apply(loaded.resources, self._applier.generation + (1 if is_news else 0), wanted)
-        )
+        generation = self._applier.generation + (1 if is_news else 0)
+        self._tell(self._applier.apply(loaded.resources, generation, wanted, waiting))
         self._is_settled = False
 
     def _settle(self) -> None:

@@ -63,6 +63,7 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         help="keep the keys in certificate.yaml",
     )
     create.add_argument(
+        "--console-url",
         "--anypoint-url",
         default=os.environ.get("GATEWRIGHT_CONSOLE_URL", DEFAULT_CONSOLE_URL),
         metavar="URL",
@@ -83,7 +84,7 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 def create(arguments: argparse.Namespace) -> Registration:
     """Register a gateway and write its file. Raises Failed or BadRegistration; then nothing is written."""
-    url = _console_url(arguments.anypoint_url)
+    url = _console_url(arguments.console_url)
     names = [registration.FILE_NAME] + ([registration.KEYS_FILE_NAME] if arguments.split else [])
     pair = trust.key_pair()
     with (
@@ -154,7 +155,7 @@ def _console_url(text: str) -> str:
     except ValueError:
         is_one = None
     if not is_one:
-        raise Failed(f'"{text}" is not a console\'s address: write --anypoint-url with http:// or https://')
+        raise Failed(f'"{text}" is not a console\'s address: write --console-url with http:// or https://')
     return text.rstrip("/")
 
 
@@ -221,11 +222,11 @@ def _post(
         response = http.post(url, json=body, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Failed(
-            f"the console at {url} does not answer ({reason(error)}). Check --anypoint-url, --https-proxy, "
+            f"the console at {url} does not answer ({reason(error)}). Check --console-url, --https-proxy, "
             "and that this machine can reach it"
         ) from error
     if response.is_redirect:
-        raise Failed(f"{url} redirects to {response.headers['Location']}: use that address as --anypoint-url")
+        raise Failed(f"{url} redirects to {response.headers['Location']}: use that address as --console-url")
     if not response.is_success:
         raise Failed(
             refusal(response) or f"{url} answered {response.status_code}: is this a Gatewright console?"

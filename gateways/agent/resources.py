@@ -1,24 +1,38 @@
 """The declarative resources: what Local Mode files hold and what a snapshot carries.
 
-Kinds and field names are Flex Gateway's (`apiVersion: gateway.mulesoft.com/v1alpha1`), so that its
-files work unchanged. Every model is frozen and refuses unknown fields.
+Kinds and field names are Flex Gateway's, so that its files (`apiVersion: gateway.mulesoft.com/v1alpha1`)
+work unchanged. Every model is frozen and refuses unknown fields.
 """
 
 import hashlib
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
-API_VERSION = "gateway.mulesoft.com/v1alpha1"
+API_VERSION = "gatewright.dev/v1alpha1"
 DEFAULT_ORDER = 50
 ROUTE_LABEL = "gatewright/route-label"
 """The annotation of a route's binding that names the route in the access log; without it, its own name."""
 
-ApiVersion = Literal["gateway.mulesoft.com/v1alpha1", "gateway.mulesoft.com/v1beta1"]
+ApiVersion = Literal[
+    "gatewright.dev/v1alpha1",
+    "gatewright.dev/v1beta1",
+    "gateway.mulesoft.com/v1alpha1",
+    "gateway.mulesoft.com/v1beta1",
+]
+API_VERSIONS: tuple[str, ...] = get_args(ApiVersion)
 
 
 class Model(BaseModel):
@@ -42,11 +56,28 @@ class Metadata(Model):
     annotations: dict[str, str] = {}
 
 
+def _joined_methods(given: Any) -> Any:
+    """Of a list of methods, the expression that it stands for."""
+    if isinstance(given, list | tuple) and given and all(isinstance(one, str) for one in given):
+        if wrong := next((one for one in given if not re.fullmatch(r"[A-Za-z]+", one)), None):
+            raise ValueError(f'holds "{wrong}", which is no method, such as GET')
+        return "|".join(given)
+    if isinstance(given, str) and re.fullmatch(r"\[[A-Za-z]+(\s*,\s*[A-Za-z]+)+\]", given.strip()):
+        raise ValueError(f'"{given}" stands for one letter; write GET|POST, or the list without quotes')
+    return given
+
+
+Methods = Annotated[str, BeforeValidator(_joined_methods)]
+
+
 class Rule(Model):
-    """Attributes are AND-ed; every value is an RE2 expression that must match in full."""
+    """Attributes are AND-ed; every value is an RE2 expression that must match in full.
+
+    `methods` may be a list of methods too.
+    """
 
     path: str | None = None
-    methods: str | None = None
+    methods: Methods | None = None
     host: str | None = None
     headers: dict[str, str] = {}
 

@@ -14,13 +14,29 @@ from pydantic import ValidationError
 from gateways.agent import resources as r
 from gateways.agent.documents import MOST_BYTES, BadYaml, documents
 from gateways.agent.faults import Fault, dotted, explained
+from gateways.agent.held import Broken, held
 
 _SUFFIXES = (".yaml", ".yml")
-_VERSIONS = ("gateway.mulesoft.com/v1alpha1", "gateway.mulesoft.com/v1beta1")
 _VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _LITERAL = re.compile(r"\$(\$+[A-Za-z_][A-Za-z0-9_]*)")
 _MAY_BE_EMPTY = frozenset(("annotations", "config", "policies", "routes", "rules", "services"))
 """Fields that count as left out when nothing stands behind the name. None of them chooses what is meant."""
+
+_OF_KUBERNETES = frozenset(
+    (
+        "creationTimestamp",
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "finalizers",
+        "generation",
+        "managedFields",
+        "ownerReferences",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    )
+)
+"""What a cluster adds to `metadata`, and kubectl shows: it says nothing of what is meant."""
 
 Key = tuple[str, tuple[str, str]]
 
@@ -63,6 +79,7 @@ class Loaded:
     files: tuple[Path, ...] = ()
     documents: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
+    broken: tuple[Broken, ...] = ()
 
     @property
     def resources(self) -> tuple[r.AnyResource, ...]:
@@ -71,6 +88,10 @@ class Loaded:
     @property
     def is_sound(self) -> bool:
         return all(problem.is_warning for problem in self.problems)
+
+    def held(self) -> dict[tuple[str, str], str]:
+        """The APIs that wait for a broken document to be mended, with the reason. Raises Unknown for all."""
+        return held(self.broken, self.resources)
 
     def located(self, faults: Iterable[Fault]) -> Iterator[Problem]:
         """The faults of these resources, with file and line."""
@@ -84,6 +105,18 @@ class _Reading:
     environ: Mapping[str, str]
     documents: dict[Key, Document] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
+    twice: set[Key] = field(default_factory=set)
+
+    def refuse(self, problem: Problem, data: Any = None) -> None:
+        """A document, or what is left of a file, is not read."""
+        self.problems.append(problem)
+        self.broken.append(Broken(data, str(problem)))
+
+    def loaded(self, files: Iterable[Path]) -> Loaded:
+        """Of two documents of one name neither counts: nobody knows which is meant."""
+        kept = tuple(one for key, one in self.documents.items() if key not in self.twice)
+        return Loaded(tuple(files), kept, tuple(self.problems), tuple(self.broken))
 
 
 def files(folder: Path) -> list[Path]:
@@ -110,17 +143,17 @@ def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
         try:
             content = _content(path)
         except OSError as error:
-            reading.problems.append(Problem(path, 1, f"the file cannot be read: {error.strerror}"))
+            reading.refuse(Problem(path, 1, f"the file cannot be read: {error.strerror}"))
         else:
             _read(reading, path, content)
-    return Loaded(tuple(found), tuple(reading.documents.values()), tuple(reading.problems))
+    return reading.loaded(found)
 
 
 def load_text(text: str, environ: Mapping[str, str] = os.environ, file: Path = Path("-")) -> Loaded:
     """The documents of one text."""
     reading = _Reading(environ)
     _read(reading, file, text.encode())
-    return Loaded((file,), tuple(reading.documents.values()), tuple(reading.problems))
+    return reading.loaded([file])
 
 
 def line_of(node: yaml.Node, path: Iterable[str | int]) -> int:
@@ -157,7 +190,7 @@ def _read(reading: _Reading, file: Path, content: bytes) -> None:
         for node, data in documents(content):
             _document(reading, file, node, data)
     except BadYaml as error:
-        reading.problems.append(Problem(file, error.line, str(error)))
+        reading.refuse(Problem(file, error.line, str(error)))
 
 
 def _document(reading: _Reading, file: Path, node: yaml.Node, data: Any) -> None:
@@ -165,30 +198,59 @@ def _document(reading: _Reading, file: Path, node: yaml.Node, data: Any) -> None
         return
     line = node.start_mark.line + 1
     if not isinstance(data, dict):
-        reading.problems.append(Problem(file, line, "this document is not a mapping of fields"))
+        reading.refuse(Problem(file, line, "this document is not a mapping of fields"))
         return
     version = data.get("apiVersion")
-    if version not in _VERSIONS:
-        text = "is missing" if version is None else f'"{version}" is not {_VERSIONS[0]}'
-        problem = _at(file, node, data, ("apiVersion",), f"{text}; the document is ignored")
-        # What looks like one of ours may be the guard of an API: without it nothing goes on.
-        reading.problems.append(replace(problem, is_warning=data.get("kind") not in r.KINDS))
+    if version == "v1" and data.get("kind") == "List":
+        for item, value in _items(node, data):
+            _document(reading, file, item, value)
         return
-    for path, name in _variables(data):
-        if name not in reading.environ:
-            text = f"the environment has no variable {name}; set it, or write the value"
-            reading.problems.append(_at(file, node, data, path, text))
+    if version not in r.API_VERSIONS:
+        text = "is missing" if version is None else f'"{version}" is not {r.API_VERSION}'
+        problem = _at(file, node, data, ("apiVersion",), f"{text}; the document is ignored")
+        # What looks like one of ours may be the guard of an API: without it that API does not go on.
+        if data.get("kind") in r.KINDS:
+            reading.refuse(problem, data)
+        else:
+            reading.problems.append(replace(problem, is_warning=True))
+        return
+    unset = [(path, name) for path, name in _variables(data) if name not in reading.environ]
+    for path, name in unset:
+        text = f"the environment has no variable {name}; set it, or write the value"
+        reading.refuse(_at(file, node, data, path, text), data)
     try:
-        resource = r.RESOURCE.validate_python(_resolved(data, reading.environ))
+        resource = r.RESOURCE.validate_python(_resolved(_own(data), reading.environ))
     except ValidationError as error:
         for where, message in explained(error):
             path = where[1:] if where and where[0] == data.get("kind") else where
-            reading.problems.append(_at(file, node, data, path, message))
+            reading.refuse(_at(file, node, data, path, message), data)
+        return
+    if unset:
         return
     first = reading.documents.setdefault(_key(resource), made := Document(resource, file, node))
     if first is not made:
         text = f"is already defined at {first.file}:{first.line}; choose another name"
-        reading.problems.append(_at(file, node, data, ("metadata", "name"), text))
+        reading.refuse(_at(file, node, data, ("metadata", "name"), text), data)
+        reading.broken.append(Broken(first.resource.model_dump(by_alias=True), reading.broken[-1].reason))
+        reading.twice.add(_key(resource))
+
+
+def _items(node: yaml.Node, data: dict[str, Any]) -> Iterator[tuple[yaml.Node, Any]]:
+    """What a List holds. One that holds none may have been meant to."""
+    nodes = [value for key, value in node.value if key.value == "items"]
+    items = data.get("items")
+    if not isinstance(items, list) or not isinstance(nodes[0], yaml.SequenceNode):
+        yield node, []
+        return
+    yield from zip(nodes[0].value, items, strict=True)
+
+
+def _own(data: dict[str, Any]) -> dict[str, Any]:
+    """Without what a cluster added."""
+    own = {key: value for key, value in data.items() if key != "status"}
+    if isinstance(metadata := own.get("metadata"), dict):
+        own["metadata"] = {key: value for key, value in metadata.items() if key not in _OF_KUBERNETES}
+    return own
 
 
 def _key(resource: r.AnyResource) -> Key:

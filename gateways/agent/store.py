@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,16 @@ _RESOURCES: TypeAdapter[tuple[AnyResource, ...]] = TypeAdapter(tuple[AnyResource
 
 @dataclass(frozen=True)
 class Stored:
-    """`serving` names the APIs that run on an older generation than this one, because it was refused."""
+    """`serving` names the APIs that run on an older generation than this one, because it was refused.
+
+    `held` are those that wait for a document to be mended, with the reason.
+    """
 
     generation: int
     digest: str
     resources: tuple[AnyResource, ...]
     serving: Mapping[Key, int]
+    held: Mapping[Key, str] = field(default_factory=dict)
 
 
 class Store:
@@ -118,6 +122,7 @@ def _head(stored: Stored) -> dict[str, Any]:
         "generation": stored.generation,
         "digest": stored.digest,
         "serving": [[*key, generation] for key, generation in sorted(stored.serving.items())],
+        "held": [[*key, reason] for key, reason in sorted(stored.held.items())],
     }
 
 
@@ -143,4 +148,5 @@ def _parsed(text: bytes) -> Stored:
         digest=plain["digest"],
         resources=resources,
         serving={(namespace, name): generation for namespace, name, generation in plain["serving"]},
+        held={(namespace, name): reason for namespace, name, reason in plain.get("held", ())},
     )

@@ -9,9 +9,10 @@ from typing import Any
 
 from gateways.agent import candidate, sources
 from gateways.agent import state as files
+from gateways.agent.held import Unknown
 from gateways.agent.index import Key
 from gateways.agent.settings import Proxying
-from gateways.agent.translate import translate
+from gateways.agent.translate import Translation, translate
 from gateways.agent.verdict import Judge
 from gateways.agent.xds import Compiler
 
@@ -53,11 +54,20 @@ def check(folder: Path, state: Path, proxying: Proxying) -> Checked:
         refused |= candidate.faulty(Judge(Path(scratch)).verdict, compiler, list(good.values()))
         config = compiler.candidate([one for key, one in good.items() if key not in refused])
         text = json.dumps(config).replace(scratch, str(state))
+    refused |= _waiting(loaded, translation)
     problems = [*loaded.problems, *loaded.located(translation.faults), *_unserved(loaded, refused)]
     problems.sort(key=lambda problem: (problem.file, problem.line))
     return Checked(
         loaded, tuple(problems), frozenset(translation.refused.keys() | refused.keys()), json.loads(text)
     )
+
+
+def _waiting(loaded: sources.Loaded, translation: Translation) -> dict[Key, str]:
+    """The APIs that a broken document holds back; its own line says why."""
+    try:
+        return dict.fromkeys(loaded.held(), "")
+    except Unknown:
+        return dict.fromkeys((api.key for api in translation.gateway.apis), "")
 
 
 def _unserved(loaded: sources.Loaded, refused: dict[Key, str]) -> Iterator[sources.Problem]:

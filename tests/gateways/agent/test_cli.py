@@ -60,7 +60,7 @@ def test_sound_resources_are_a_line_each(folder: Path, capsys: pytest.CaptureFix
         ("metadata: {name: orders}", "metadata: {}", 4, "metadata.name: is missing"),
         ("kind: ApiInstance", "kind: ApiInstanze", 3, "ApiInstanze orders: kind: is not one of"),
         ("name: orders", "name: 5", 4, "ApiInstance 5: metadata.name: must be text; put it in quotes"),
-        ("v1alpha1", "v1", 2, 'ApiInstance orders: apiVersion: "gateway.mulesoft.com/v1" is not gateway'),
+        ("v1alpha1", "v1", 2, 'ApiInstance orders: apiVersion: "gateway.mulesoft.com/v1" is not gatewright'),
         ("apiVersion: gateway.mulesoft.com/v1alpha1", "", 3, "ApiInstance orders: apiVersion: is missing"),
         ("services: {", "services: [", 7, "the YAML is broken"),
         ("name: orders", "name: a/b", 4, '"a/b" is not a name; use letters, digits, ".", "-" and "_"'),
@@ -139,7 +139,7 @@ def test_second_resource_of_a_name_is_told_where_the_first_is(
 
     assert code == 1
     said = f"ApiInstance orders: metadata.name: is already defined at {folder}/a.yaml:2; choose another name"
-    assert lines == [f"b.yml:4: {said}", "a.yaml:2: ApiInstance orders: ok"]
+    assert lines == [f"b.yml:4: {said}"]
 
 
 def test_overlapping_base_paths_name_each_other(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -205,7 +205,7 @@ spec:
     [
         ("{}", "exactly one setting belongs here, found none"),
         ("{probe: {enabled: true}, timeouts: {}}", "found probe and timeouts"),
-        ("{tracing: {}}", "tracing needs gateway.mulesoft.com/v1beta1"),
+        ("{tracing: {}}", "tracing needs gatewright.dev/v1beta1"),
         ("{timeouts: {streamIdleSeconds: 1000000}}", "timeouts.streamIdleSeconds: input should be less than"),
         ("{timeouts: {upstreamResponseSeconds: 0.00001}}", "Seconds: input should be greater than"),
         ("{probe: {path: ready}}", "spec.probe.path: input should be '/probes/readiness'"),

@@ -4,18 +4,24 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
 from gateways.agent.envoy import Envoy
+from gateways.agent.local import IDLE_SECONDS
 from gateways.agent.state import replica_id
-from tests.traffic.gateway import free_port, wait_until
+from tests.traffic.gateway import free_port
+from tests.traffic.gateway import wait_until as wait_until_within
 from tests.traffic.upstream import echo
 
 pytestmark = pytest.mark.envoy
+
+wait_until = partial(wait_until_within, seconds=60)
 
 API = """
 apiVersion: gateway.mulesoft.com/v1alpha1
@@ -121,6 +127,36 @@ def test_broken_file_keeps_the_last_good_configuration(local: Local) -> None:
 
     local.write("b")
     wait_until(lambda: local.status("/b") == 200)
+
+
+def test_broken_document_holds_back_its_own_api_alone(local: Local) -> None:
+    local.write("a")
+    local.write("b")
+    local.start()
+    wait_until(lambda: local.status("/a") == local.status("/b") == 200)
+
+    local.write("b", API + "  nonsense: 1\n")
+    local.write("c")
+    (local.folder / "a.yaml").unlink()
+
+    wait_until(lambda: local.status("/c") == 200 and local.status("/a") == 404)
+    assert local.status("/b") == 200
+    assert local.says("default/b: refused, generation")
+    assert local.says("b.yaml:8: ApiInstance b: spec.nonsense: there is no such field")
+
+
+def test_what_is_refused_is_said_once(local: Local) -> None:
+    local.write("a")
+    local.write("b", API + "  policies: [{policyRef: {name: nope}}]\n")
+    local.start()
+    wait_until(lambda: local.says("refused=1"))
+
+    time.sleep(2.5 * IDLE_SECONDS)
+    told = local.printed.read_text().count("refused=1")
+    local.write("b", API + "  policies: [{policyRef: {name: nothing}}]\n")
+    wait_until(lambda: local.printed.read_text().count("refused=1") > told)
+
+    assert told == 1
 
 
 def test_refused_api_is_told_and_its_neighbour_serves(local: Local) -> None:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from gateways.agent import resources as r
 from gateways.agent import sources
 from gateways.agent.resources import ApiInstance
+from gateways.agent.sources import load_text
 
 HEAD = b"apiVersion: gateway.mulesoft.com/v1alpha1\nkind: ApiInstance\nmetadata: {name: orders}\n"
 SOUND = HEAD + b"spec:\n  address: http://0.0.0.0:8081/orders\n"
@@ -134,7 +136,8 @@ def test_merged_fields_and_aliases_are_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        (b"{address: [], policies: 5}", ["spec.address: must be text; put it in quotes"]),
+        (b"{address: [], policies: 5}", ["spec.address: must be one text, not several values"]),
+        (b"{address: 7, policies: 5}", ["spec.address: must be text; put it in quotes"]),
         (b"{address: a, policies: 5}", ["spec.policies: must be a list"]),
         (b"{address: a, services: [b]}", ["spec.services: must be a mapping of names to values"]),
         (b"[]", ["spec: must be a mapping of names to values"]),
@@ -185,3 +188,91 @@ def test_link_that_leads_nowhere_is_a_fault_and_not_a_file_less(tmp_path: Path) 
 
     assert str(problem) == f"{tmp_path}/guards.yaml:1: the file cannot be read: No such file or directory"
     assert not problem.is_warning
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("[GET, POST]", "GET|POST"), ("[get]", "get"), ("GET|POST", "GET|POST")]
+)
+def test_methods_may_be_a_list(given: str, meant: str) -> None:
+    text = BOUND.replace("METHODS", given)
+
+    (binding,) = load_text(text, {}).resources
+
+    assert isinstance(binding, r.PolicyBinding)
+    assert binding.spec.rules[0].methods == meant
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ('"[GET, POST]"', '"[GET, POST]" stands for one letter; write GET|POST, or the list without quotes'),
+        ("[GET, 5]", "methods: must be one text, not several values"),
+        ("[GET, 'a b']", 'methods: holds "a b", which is no method, such as GET'),
+        ("[]", "methods: must be one text, not several values"),
+        ("{a: b}", "methods: must be one text, not several values"),
+    ],
+)
+def test_methods_that_are_none_are_told(given: str, said: str) -> None:
+    (problem,) = load_text(BOUND.replace("METHODS", given), {}).problems
+
+    assert said in str(problem)
+
+
+def test_what_a_cluster_adds_is_passed_over() -> None:
+    shown = """
+apiVersion: v1
+kind: List
+metadata: {resourceVersion: ""}
+items:
+- apiVersion: gateway.mulesoft.com/v1alpha1
+  kind: Service
+  metadata:
+    name: store
+    namespace: shop
+    annotations: {kubectl.kubernetes.io/last-applied-configuration: "{}"}
+    creationTimestamp: "2026-01-02T03:04:05Z"
+    deletionTimestamp: null
+    finalizers: [x]
+    generation: 3
+    managedFields: [{manager: kubectl, fieldsV1: {"f:spec": {}}}]
+    ownerReferences: [{uid: x}]
+    resourceVersion: "77"
+    selfLink: /x
+    uid: 0b1f
+  spec: {address: "http://a"}
+  status: {conditions: []}
+- apiVersion: v1
+  kind: ConfigMap
+"""
+
+    loaded = load_text(shown, {})
+
+    assert loaded.is_sound
+    assert [one.key for one in loaded.resources] == [("shop", "store")]
+    assert "ConfigMap" in str(loaded.problems[0])
+
+
+def test_fault_inside_a_list_has_its_line() -> None:
+    loaded = load_text("apiVersion: v1\nkind: List\nitems:\n- apiVersion: x\n- {kind: Service}\n", {})
+
+    assert [(one.line, one.is_warning) for one in loaded.problems] == [(4, True), (5, False)]
+
+
+@pytest.mark.parametrize("items", ["", "items: 7", "items: {a: b}"])
+def test_list_of_nothing_is_a_fault(items: str) -> None:
+    assert not load_text(f"apiVersion: v1\nkind: List\n{items}\n", {}).is_sound
+
+
+@pytest.mark.parametrize("version", r.API_VERSIONS)
+def test_both_names_of_the_version_are_taken(version: str) -> None:
+    text = BOUND.replace("gatewright.dev/v1alpha1", version).replace("METHODS", "GET")
+
+    assert load_text(text, {}).is_sound
+
+
+BOUND = """
+apiVersion: gatewright.dev/v1alpha1
+kind: PolicyBinding
+metadata: {name: x}
+spec: {targetRef: {name: a}, policyRef: {name: cors}, rules: [{methods: METHODS}]}
+"""
