@@ -36,7 +36,7 @@ def _create(token: RegistrationToken, text: str, console_url: str, folder: str) 
         "registration create \\\n"
         f"  --token={text} \\\n"
         f"  --organization={token.environment.organization_id} --connected=true \\\n"
-        f"  --anypoint-url={console_url} --output-directory={folder} {token.gateway_name}"
+        f"  --console-url={console_url} --output-directory={folder} {token.gateway_name}"
     )
 
 
@@ -70,7 +70,7 @@ def _docker(token: RegistrationToken, text: str, console_url: str) -> list[Step]
             "Start",
             start,
             "With the host's network, the ports of your APIs are this machine's. To publish single ports "
-            "instead, replace it by -p, and give --anypoint-url an address that the container reaches.",
+            "instead, replace it by -p, and give --console-url an address that the container reaches.",
         ),
     ]
 

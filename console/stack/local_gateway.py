@@ -70,7 +70,7 @@ def _register(folder: Path, console_url: str) -> UUID:
     name = _free_name(environment)
     token, text = change.issue_token(actor, environment, name)
     command = [sys.executable, "-m", "gateways.agent.cli", "registration", "create", "--connected=true"]
-    where = [f"--token={text}", f"--anypoint-url={console_url}", f"--output-directory={folder}", name]
+    where = [f"--token={text}", f"--console-url={console_url}", f"--output-directory={folder}", name]
     done = subprocess.run(
         [*command, *where],
         cwd=PROJECT,

@@ -102,7 +102,7 @@ def test_a_trusted_proxy_says_whether_the_browser_speaks_tls(peer: str, proto: s
 
     page = browser.post("/gateways/add", {"name": "edge", "platform": "linux"}).content.decode()
 
-    assert f"--anypoint-url={scheme}://testserver" in page
+    assert f"--console-url={scheme}://testserver" in page
 
 
 @pytest.mark.parametrize(

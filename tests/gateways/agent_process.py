@@ -40,7 +40,7 @@ class AgentProcess:
             "create",
             f"--token={text}",
             "--connected=true",
-            f"--anypoint-url={self.console_url}",
+            f"--console-url={self.console_url}",
             f"--output-directory={self.folder}",
             name,
         )

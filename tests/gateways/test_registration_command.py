@@ -112,8 +112,8 @@ def test_console_that_is_away_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flag", "words"),
     [
-        ("--anypoint-url=http://[::1", "--anypoint-url"),
-        ("--anypoint-url=localhost:8000", "http:// or https://"),
+        ("--anypoint-url=http://[::1", "--console-url"),
+        ("--console-url=localhost:8000", "http:// or https://"),
         ("--anypoint-url=", "http:// or https://"),
         ("--https-proxy=nonsense", "--https-proxy"),
     ],
