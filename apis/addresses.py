@@ -6,20 +6,34 @@ from apis.models import ApiInstance
 from gateways.models import Gateway
 
 LOOPBACK = {"127.0.0.1", "::1", "0.0.0.0", "localhost"}  # noqa: S104 — compared with, never listened on
-UNKNOWN = "gateway-host"
+UNKNOWN = "GATEWAY-HOST"
+"""What stands where people must write the host themselves: nobody has told it."""
 
 
 def host_of(gateway: Gateway | None) -> str:
-    """The host at which a live replica can be reached, else a word that stands for it."""
-    for replica in gateway.replicas.all() if gateway else ():
-        if replica.is_connected and replica.control_url:
-            host = urlsplit(replica.control_url).hostname or ""
-            return "localhost" if host in LOOPBACK else host
-    return UNKNOWN
+    """The host that a replica told: of those that report, else of the one that was heard last. UNKNOWN where
+    none did.
+    """
+    told = [one for one in (gateway.replicas.all() if gateway else ()) if one.control_url]
+    newest = max(told, key=lambda one: (one.is_connected, one.last_heartbeat_at), default=None)
+    if newest is None:
+        return UNKNOWN
+    host = urlsplit(newest.control_url).hostname or UNKNOWN
+    return "localhost" if host in LOOPBACK else host
 
 
 def consumer_address(api: ApiInstance) -> str:
-    """The address that consumers call: what was told as such, else the gateway's own."""
+    """The address that consumers call: what was told as such, else the gateway's own; without a host where
+    that is not known.
+    """
+    if api.consumer_endpoint:
+        return api.consumer_endpoint
+    host = host_of(api.gateway)
+    return f"{'' if host == UNKNOWN else f'{api.protocol}://{host}'}:{api.port}{api.base_path}"
+
+
+def curl_address(api: ApiInstance) -> str:
+    """The same for a command: with a word that stands for the host where that is not known."""
     return api.consumer_endpoint or f"{api.protocol}://{host_of(api.gateway)}:{api.port}{api.base_path}"
 
 
@@ -28,4 +42,4 @@ def curl_command(api: ApiInstance) -> str:
     context = None if api.consumer_endpoint else api.tls_context
     trust = " --insecure" if context and context.facts and context.facts.is_self_signed else ""
     own = " --cert client.pem --key client-key.pem" if context and context.requires_client_certificate else ""
-    return f"curl -i{trust}{own} {consumer_address(api)}"
+    return f"curl -i{trust}{own} {curl_address(api)}"

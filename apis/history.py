@@ -97,9 +97,10 @@ def lines(entry: AuditEntry) -> list[Line]:
     found = list(islice(_of_fields(entry.diff, schema), MOST_LINES + 1))
     if len(found) > MOST_LINES:
         found[MOST_LINES:] = [Line("More", after="not all of it is shown", kind="is")]
-    if entry.action != AuditEntry.Action.UPDATE:
-        return [Line(one.label, after=one.after or one.before, kind="is") for one in found]
-    return found
+    if entry.action == AuditEntry.Action.UPDATE:
+        return found
+    is_gone = entry.action == AuditEntry.Action.DELETE
+    return [Line(one.label, after=(is_gone and one.before) or one.after, kind="is") for one in found]
 
 
 def _of_fields(diff: Mapping[str, Any], schema: Schema | None) -> Iterator[Line]:
@@ -143,7 +144,7 @@ def _lists(
     if sorted(keys[0]) == sorted(keys[1]):
         yield Line(f"{label}, in order", _joined(before, item, root), _joined(after, item, root))
         return
-    singular = label.removesuffix("s") if label.endswith("s") else label
+    singular = _singular(label)
     for olds, news, number in _replaced(before, after, keys):
         pairs = min(len(olds), len(news)) if all(isinstance(one, Mapping) for one in (*olds, *news)) else 0
         for place, (old, new) in enumerate(zip(olds[:pairs], news[:pairs], strict=True), number):
@@ -209,6 +210,13 @@ def _title(name: str) -> str:
         return TITLES[name]
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").strip()
     return f"{words[:1].upper()}{words[1:].lower()}" if words else name
+
+
+def _singular(label: str) -> str:
+    for many, one in (("ies", "y"), ("sses", "ss"), ("s", "")):
+        if label.endswith(many):
+            return label.removesuffix(many) + one
+    return label
 
 
 def _lower(title: str) -> str:

@@ -29,7 +29,9 @@ class GatewayQuerySet(models.QuerySet["Gateway"]):
         return self.filter(pk__in=Replica.objects.connected().values("gateway"))
 
     def with_figures(self) -> "GatewayQuerySet":
-        """Adds `live_count`, `replica_count` (without those that said goodbye), `versions`, `api_count`."""
+        """Adds `live_count`, `replica_count` (without those that said goodbye), `versions`, `api_count`,
+        `heard_at` (the newest heartbeat; None before the first).
+        """
         own = Replica.objects.order_by().filter(gateway=OuterRef("pk"))
         live = own.connected()
         apis = Gateway.objects.order_by().filter(pk=OuterRef("pk")).annotate(n=Count("api_instances"))
@@ -38,6 +40,7 @@ class GatewayQuerySet(models.QuerySet["Gateway"]):
             replica_count=_count(own.filter(stopped_at=None)),
             versions=ArraySubquery(live.values("version").distinct().order_by("version")),
             api_count=Subquery(apis.values("n")),
+            heard_at=Subquery(own.order_by("-last_heartbeat_at").values("last_heartbeat_at")[:1]),
         )
 
 

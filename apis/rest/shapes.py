@@ -235,6 +235,7 @@ def target(row: Gateway) -> Shape:
     live = [replica for replica in row.replicas.all() if replica.is_connected]
     versions = sorted({replica.version for replica in live})
     state = "CONNECTED" if live else "DISCONNECTED"
+    heard = max((replica.last_heartbeat_at for replica in row.replicas.all()), default=None)
     return {
         "id": str(row.pk),
         "name": row.name,
@@ -246,8 +247,8 @@ def target(row: Gateway) -> Shape:
         "versions": versions,
         "organizationId": str(row.environment.organization_id),
         "environmentId": str(row.environment_id),
-        "lastUpdate": date(row.updated_at),
-        "lastConnectedDate": date(max((r.last_heartbeat_at for r in row.replicas.all()), default=None)),
+        "lastUpdate": date(heard or row.updated_at),
+        "lastConnectedDate": date(heard),
         "tags": [],
         "replicas": [{"status": state, "count": len(live), "certificateExpirationDates": []}],
     }

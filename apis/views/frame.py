@@ -11,6 +11,7 @@ from apis.failing import Failing
 from apis.models import ApiInstance
 from apis.status import ApiStatus, ReplicaStatus, runs_of
 from console.scope import Request
+from gateways.models import Gateway
 
 TABS = (
     ("overview", "Overview", "api"),
@@ -78,6 +79,7 @@ def frame(request: Request, api: ApiInstance, tab: str) -> dict[str, Any]:
         "tabs": _tabs(api, tab),
         "can_edit": request.scope.can_edit,
         "address": consumer_address(api),
+        "is_gateway_down": bool(api.gateway and api.gateway.status == Gateway.Status.DISCONNECTED),
         "upstream": first.uri if first else "",
         "upstream_count": api.upstreams.count(),
     }

@@ -52,8 +52,11 @@ class Group:
         return bool(self.policy or self.failure.reason) or not 100 <= self.status < 400
 
     @property
-    def is_server_error(self) -> bool:
-        return self.status >= 500 or self.failure.reason == CUT
+    def error(self) -> str:
+        """Whose it is: "server", "client", or "" where the answer is none."""
+        if self.status >= 500 or self.failure.reason == CUT:
+            return "server"
+        return "client" if self.status >= 400 else ""
 
     @property
     def is_known_to_api(self) -> bool:

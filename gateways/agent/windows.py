@@ -61,9 +61,9 @@ class Tally:
         if resource is None:
             resource = self._resource(alike, path, noted)
         took = 0 if total == NOTHING else _bucket(int(total))
-        count = self._failed_count(alike, rest) if alike.group.failure.reason else alike.count
+        count = self._failed_count(alike, rest) if alike.is_failed else alike.count
         count.add(took, upstream, int(received), int(sent))
-        resource.add(alike.group, took)
+        resource.add(alike.error, took)
         if held != NOTHING:
             held_key = window, alike.group.route.namespace, alike.group.route.api, held
             self._held[held_key] = self._held.get(held_key, 0) + 1
@@ -149,11 +149,12 @@ class _Resource:
         self.requests = self.client_errors = self.server_errors = 0
         self.total: Histogram = {}
 
-    def add(self, group: Group, took: int) -> None:
+    def add(self, error: str, took: int) -> None:
+        """`error` is "server", "client" or ""."""
         self.requests += 1
-        if group.is_server_error:
+        if error == "server":
             self.server_errors += 1
-        elif group.status >= 400:
+        elif error:
             self.client_errors += 1
         self.total[took] = self.total.get(took, 0) + 1
 
@@ -177,7 +178,7 @@ class _Reservoir:
 class _Alike:
     """What lines of one window and one key share: where they are counted. `resources` by path as logged."""
 
-    __slots__ = ("by_upstream", "count", "group", "key", "reservoir", "resources")
+    __slots__ = ("by_upstream", "count", "error", "group", "is_failed", "key", "reservoir", "resources")
 
     def __init__(self, group: Group, key: accesslog.Key, count: _Count, reservoir: _Reservoir) -> None:
         self.group = group
@@ -186,6 +187,8 @@ class _Alike:
         self.reservoir = reservoir
         self.resources: dict[bytes, _Resource] = {}
         self.by_upstream: dict[str, _Count] = {}
+        self.is_failed = bool(group.failure.reason)
+        self.error = group.error
 
 
 def _at_upstream(group: Group, upstream: str) -> Group:

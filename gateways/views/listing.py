@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.paginator import Paginator
+from django.db.models import F
 from django.http import HttpResponse
 from django.shortcuts import render
 
@@ -18,7 +19,7 @@ COLUMNS = {
     "status": "live_count",
     "platform": "platform",
     "apis": "api_count",
-    "updated": "updated_at",
+    "heard": "heard_at",
 }
 STATES = ("Connected", "Disconnected", "Revoked")
 
@@ -53,5 +54,6 @@ def _in_state(gateways: GatewayQuerySet, chosen: str) -> GatewayQuerySet:
 
 
 def _ordered(gateways: GatewayQuerySet, order: str) -> GatewayQuerySet:
-    column = COLUMNS.get(order.removeprefix("-"), "name")
-    return gateways.with_figures().order_by(f"-{column}" if order.startswith("-") else column, "name")
+    column = F(COLUMNS.get(order.removeprefix("-"), "name"))
+    by = column.desc(nulls_last=True) if order.startswith("-") else column.asc(nulls_first=True)
+    return gateways.with_figures().order_by(by, "name")

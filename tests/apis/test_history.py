@@ -131,6 +131,15 @@ def test_values_are_told_as_people_read_them(diff: dict[str, Any], line: Line) -
     assert history.lines(entry(diff)) == [line]
 
 
+def test_of_what_is_gone_its_last_values_are_told(place: Place) -> None:
+    binding = allow(place, make_saved_api(place))
+    remove_policy(place.user, binding)  # type: ignore[arg-type]
+    gone = AuditEntry.objects.filter(action="delete").get()
+
+    assert Line("Allowed address", after="10.0.0.1", kind="is") in history.lines(gone)
+    assert all(line.after != "none" for line in history.lines(gone))
+
+
 def test_large_lists_are_compared_in_time() -> None:
     before, after = [f"10.0.{n // 250}.{n % 250}" for n in range(20_000)], ["x"] * 20_000
 
@@ -148,7 +157,7 @@ def test_the_audit_names_the_api_of_a_policy_and_leads_to_it(place: Place) -> No
     whole = place.client.get("/administration/audit?type=policybinding").content.decode()
     found = text(place, "/administration/audit?type=policybinding&q=payments")
 
-    assert f'<a href="/apis/{api.pk}">Orders' in whole
+    assert f'href="/apis/{api.pk}">Orders' in whole
     assert "Rate Limiting of API Payments" in found
     assert "Orders" not in found
 

@@ -1,6 +1,7 @@
 """The pages of one API, and what can be done to it as a whole."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -63,8 +64,28 @@ def test_overview_says_where_it_listens_and_how_to_try_it(place: Place) -> None:
 
     page = text(place.client.get(f"/apis/{api.pk}"))
 
-    assert "curl -i http://gateway-host:8081/orders" in page
+    assert "curl -i http://GATEWAY-HOST:8081/orders" in page
     assert "http://backend:8080/" in page
+
+
+def test_no_host_is_invented(place: Place) -> None:
+    api = make_saved_api(place, deploy=True)
+
+    page = text(place.client.get(f"/apis/{api.pk}"))
+
+    assert ":8081/orders → http://backend:8080/" in page
+    assert "http://GATEWAY-HOST:8081/orders →" not in page
+
+
+def test_of_a_gateway_that_is_down_the_last_host_is_shown_and_that_it_is_down(place: Place) -> None:
+    long_ago = timezone.now() - timedelta(hours=1)
+    place.gateway.replicas.update(control_url="http://10.1.2.3:9443", last_heartbeat_at=long_ago)
+    api = make_saved_api(place, deploy=True)
+
+    page = text(place.client.get(f"/apis/{api.pk}"))
+
+    assert "curl -i http://10.1.2.3:8081/orders" in page
+    assert f"Gateway {place.gateway} is Disconnected" in page
 
 
 def test_address_names_the_host_that_replicas_report(place: Place) -> None:

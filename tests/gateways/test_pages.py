@@ -58,6 +58,20 @@ def test_list_shows_status_and_replicas(manager: Client, environment: Environmen
     assert "1 of 2" in page
 
 
+def test_list_tells_when_a_gateway_was_last_heard(manager: Client, environment: Environment) -> None:
+    """Not when its row was last changed."""
+    early, late = make_gateway(environment, name="early"), make_gateway(environment, name="late")
+    make_gateway(environment, name="never")
+    for gateway, ago in ((early, timedelta(minutes=9)), (late, timedelta(seconds=30))):
+        make_replica(gateway, last_heartbeat_at=timezone.now() - ago)
+    type(early).objects.update(updated_at=timezone.now() - timedelta(days=2))
+
+    page = manager.get("/gateways?sort=-heard").content.decode()
+
+    assert "Last heard" in page and "days ago" not in page
+    assert page.index("30 seconds ago") < page.index("9\xa0minutes ago") < page.index(">never<")
+
+
 def test_list_narrows_by_name_and_status(manager: Client, environment: Environment) -> None:
     make_replica(make_gateway(environment, name="alive"))
     make_gateway(environment, name="asleep")
