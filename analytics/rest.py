@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from analytics import queries, ranges
+from analytics.models import Sample
 from analytics.queries import Figures
 from apis.failing import Failed
 from apis.models import PolicyBinding
@@ -18,6 +19,7 @@ from apis.rest import reach
 from apis.traffic import Held
 
 MOST_MINUTES = 30 * 24 * 60
+MOST_REQUESTS = 200
 
 
 class SummaryQuery(serializers.Serializer[Any]):
@@ -84,6 +86,59 @@ class SummaryView(APIView):
                 "failing": failing.sentence if failing else None,
             }
         )
+
+
+class RequestsQuery(serializers.Serializer[Any]):
+    limit = serializers.IntegerField(min_value=1, max_value=MOST_REQUESTS, default=50)
+    failed = serializers.BooleanField(default=False, help_text="Only those whose upstream failed.")
+
+
+class RequestSerializer(serializers.Serializer[Any]):
+    time = serializers.DateTimeField()
+    method = serializers.CharField()
+    path = serializers.CharField(help_text="As the client sent it, without its query.")
+    status = serializers.IntegerField(help_text="0 when the client left before an answer.")
+    policy = serializers.CharField(allow_blank=True, help_text="The policy that refused it.")
+    failure = serializers.CharField(allow_null=True, help_text="Why its upstream failed, in words.")
+    reason = serializers.CharField(allow_blank=True)
+    upstream = serializers.CharField(allow_blank=True, help_text="The configured address.")
+    upstream_address = serializers.CharField(allow_blank=True, help_text="The connection's address.")
+    total_ms = serializers.FloatField()
+    remote_address = serializers.CharField()
+
+
+class RequestsView(APIView):
+    @extend_schema(
+        operation_id="apiRequests",
+        tags=["Analytics"],
+        parameters=[RequestsQuery],
+        responses=RequestSerializer(many=True),
+    )
+    def get(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
+        """The newest requests that were kept as they were."""
+        api = reach.instance(request, organization_id, environment_id, api_id)
+        query = RequestsQuery(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        found = Sample.objects.filter(api=api).order_by("-time")
+        if query.validated_data["failed"]:
+            found = found.exclude(failure="")
+        return Response([_request(one) for one in found[: query.validated_data["limit"]]])
+
+
+def _request(sample: Sample) -> dict[str, Any]:
+    return {
+        "time": sample.time,
+        "method": sample.method,
+        "path": sample.path,
+        "status": sample.status,
+        "policy": sample.policy,
+        "failure": sample.failed.sentence if sample.failed else None,
+        "reason": sample.failure,
+        "upstream": sample.upstream_host,
+        "upstream_address": sample.upstream_address,
+        "total_ms": sample.total_us / 1000,
+        "remote_address": sample.remote_address,
+    }
 
 
 class HeldSerializer(serializers.Serializer[Any]):

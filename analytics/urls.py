@@ -22,4 +22,10 @@ urlpatterns = [
         rest.ConditionsView.as_view(),
         name="rest_api_conditions",
     ),
+    path(
+        "analytics/api/v1/organizations/<uuid:organization_id>/environments/<uuid:environment_id>"
+        "/apis/<int:api_id>/requests",
+        rest.RequestsView.as_view(),
+        name="rest_api_requests",
+    ),
 ]

@@ -62,7 +62,7 @@ def test_it_is_said_wherever_the_api_is_shown(page: Client, api: ApiInstance) ->
         f"/gateways/{api.gateway_id}/apis",
     ):
         assert SENTENCE in text(page, path), path
-    assert "Active, upstream failing" in text(page, f"/apis/{api.pk}")
+    assert ", upstream failing" in text(page, f"/apis/{api.pk}")
 
 
 def test_an_upstream_that_is_well_is_not_among_the_failing(page: Client, api: ApiInstance) -> None:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from apis.models import ApiInstance
 from console.models import AccessToken, User, digest
-from tests.analytics.traffic import NOW, Shipper, count
+from tests.analytics.traffic import NOW, Shipper, count, sample
 from tests.factories import make_api, make_role, make_user
 
 pytestmark = pytest.mark.django_db
@@ -119,3 +119,18 @@ def test_a_caller_without_a_token_is_refused(api: ApiInstance) -> None:
     path = f"/analytics/api/v1/organizations/{environment.organization_id}/environments/{environment.pk}"
 
     assert Client().get(f"{path}/apis/{api.pk}/summary").status_code == 401
+
+
+def test_single_requests_say_why_they_failed(viewer: User, api: ApiInstance) -> None:
+    failed = {"failure": "dns_failure", "upstream_host": "orders.internal:80", "status": 503}
+    Shipper(api).ship(samples=(sample(api, at=NOW - 2.0), sample(api, path="/why", **failed)))
+
+    every = ask(viewer, api, end="requests").json()
+    (why,) = ask(viewer, api, "?failed=true", end="requests").json()
+
+    assert [one["path"] for one in every] == ["/why", "/orders/1"]
+    assert (every[1]["failure"], every[1]["reason"]) == (None, "")
+    assert (why["reason"], why["status"]) == ("dns_failure", 503)
+    assert why["failure"] == "orders.internal:80 does not resolve to an address"
+    assert ask(viewer, api, "?limit=0", end="requests").status_code == 400
+    assert ask(make_user(), api, end="requests").status_code == 404
