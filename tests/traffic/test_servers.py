@@ -1,0 +1,123 @@
+"""Real servers behind the gateway: none is led to a guarded file by any spelling of its path.
+
+gunicorn comes with the requirements; Node is tried where the machine has it.
+"""
+
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPResponse
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.traffic.gateway import Gateway, free_port, wait_until
+from tests.traffic.test_bypass import OTHER_SPELLINGS, REFUSED, apply, guarded
+
+pytestmark = pytest.mark.envoy
+
+WSGI = """
+import os, posixpath
+def application(environ, start_response):
+    path = posixpath.normpath(environ["PATH_INFO"].encode("latin-1").decode(errors="replace"))
+    try:
+        with open(os.environ["ROOT"] + path) as file:
+            body, status = file.read(), "200 OK"
+    except (OSError, ValueError):
+        body, status = "nothing", "404 Not Found"
+    start_response(status, [("content-type", "text/plain"), ("content-length", str(len(body)))])
+    return [body.encode()]
+"""
+NODE = """
+const fs = require("fs"), http = require("http"), path = require("path");
+http.createServer((request, response) => {
+  let body = "nothing";
+  try {
+    const name = decodeURIComponent(new URL(request.url, "http://host").pathname);
+    body = fs.readFileSync(path.join(process.env.ROOT, path.normalize(name)), "utf8");
+  } catch (error) { response.statusCode = 404; }
+  response.end(body);
+}).listen(Number(process.env.PORT), "127.0.0.1");
+"""
+SERVERS = ("gunicorn", "node")
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
+    """Its port; it serves the files /admin/x, which says "secret", and /public/x."""
+    root = tmp_path / "webapps" / "ROOT"
+    for name, text in (("admin", "secret"), ("public", "public")):
+        (root / name).mkdir(parents=True)
+        (root / name / "x").write_text(text)
+    port = free_port()
+    command = command_of(request.param, tmp_path, port)
+    with running(command, {"ROOT": str(root), "PORT": str(port)}, tmp_path, port):
+        yield port
+
+
+def command_of(name: str, folder: Path, port: int) -> list[str]:
+    """Skips the test where the machine has no such server."""
+    if name == "gunicorn":
+        (folder / "application.py").write_text(WSGI)
+        return [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "application"]
+    (folder / "server.js").write_text(NODE)
+    return [program("node"), "server.js"]
+
+
+def program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"no {name} on this machine")
+    return found
+
+
+@contextmanager
+def running(command: list[str], environ: dict[str, str], folder: Path, port: int) -> Iterator[None]:
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env={"PATH": "/usr/bin:/bin"} | environ, stdout=log, stderr=log
+        )
+    try:
+        wait_until(lambda: is_listening(port), 60)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def answer(port: int, target: str) -> str:
+    """The body of the answer to a target that is sent as it is."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(f"GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+        got = HTTPResponse(connection)
+        got.begin()
+        return got.read().decode(errors="replace")
+
+
+def test_no_spelling_leads_a_real_server_to_what_is_guarded(gateway: Gateway, server: int) -> None:
+    api = yaml.safe_load(guarded({"path": "/admin/.*"}))
+    api["spec"]["services"]["backend"]["address"] = f"http://127.0.0.1:{server}"
+    apply(gateway, yaml.safe_dump(api))
+    targets = [*OTHER_SPELLINGS, *REFUSED]
+
+    reached = [one for one in targets if "secret" in answer(gateway.port, one)]
+
+    assert "secret" in answer(server, "/admin/x")
+    assert answer(gateway.port, "/public/x") == "public"
+    assert reached == []
+
+
+def test_spellings_are_hostile_to_this_server(server: int) -> None:
+    """Else the test above would show nothing: asked directly, each server falls for more than one of them."""
+    reached = [one for one in [*OTHER_SPELLINGS, *REFUSED] if "secret" in answer(server, one)]
+
+    assert len(reached) > 1
