@@ -24,7 +24,7 @@ spec:
   services: {backend: {address: "UPSTREAM"}}
 """
 IDLE_SECONDS = 0.05
-CALLERS, REQUESTS = 40, 60
+CALLERS, REQUESTS = 20, 60
 
 
 @pytest.fixture(scope="module")
