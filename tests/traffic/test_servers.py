@@ -1,6 +1,6 @@
 """Real servers behind the gateway: none is led to a guarded file by any spelling of its path.
 
-gunicorn comes with the requirements; Node is tried where the machine has it.
+gunicorn comes with the requirements; Node and Tomcat are tried where the machine has them.
 """
 
 import shutil
@@ -20,6 +20,7 @@ from tests.traffic.test_bypass import OTHER_SPELLINGS, REFUSED, apply, guarded
 
 pytestmark = pytest.mark.envoy
 
+TOMCAT = Path("/usr/share/tomcat10")
 WSGI = """
 import os, posixpath
 def application(environ, start_response):
@@ -43,7 +44,12 @@ http.createServer((request, response) => {
   response.end(body);
 }).listen(Number(process.env.PORT), "127.0.0.1");
 """
-SERVERS = ("gunicorn", "node")
+TOMCAT_SERVER = """<Server port="-1"><Service name="Catalina">
+<Connector port="%d" address="127.0.0.1" encodedSolidusHandling="%s" allowBackslash="true"/>
+<Engine name="Catalina" defaultHost="localhost">
+<Host name="localhost" appBase="webapps" autoDeploy="false"/></Engine>
+</Service></Server>"""
+SERVERS = ("gunicorn", "node", "tomcat-decode")
 
 
 @pytest.fixture(params=SERVERS)
@@ -54,18 +60,33 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
         (root / name).mkdir(parents=True)
         (root / name / "x").write_text(text)
     port = free_port()
-    command = command_of(request.param, tmp_path, port)
-    with running(command, {"ROOT": str(root), "PORT": str(port)}, tmp_path, port):
+    command, environ = command_of(request.param, tmp_path, port)
+    with running(command, environ | {"ROOT": str(root), "PORT": str(port)}, tmp_path, port):
         yield port
 
 
-def command_of(name: str, folder: Path, port: int) -> list[str]:
+def command_of(name: str, folder: Path, port: int) -> tuple[list[str], dict[str, str]]:
     """Skips the test where the machine has no such server."""
     if name == "gunicorn":
         (folder / "application.py").write_text(WSGI)
-        return [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "application"]
-    (folder / "server.js").write_text(NODE)
-    return [program("node"), "server.js"]
+        return [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "application"], {}
+    if name == "node":
+        (folder / "server.js").write_text(NODE)
+        return [program("node"), "server.js"], {}
+    if not TOMCAT.is_dir():
+        pytest.skip("no tomcat10 on this machine")
+    (folder / "conf").mkdir()
+    for one in ("logs", "temp", "work"):
+        (folder / one).mkdir()
+    (folder / "conf" / "server.xml").write_text(TOMCAT_SERVER % (port, name.removeprefix("tomcat-")))
+    shutil.copy(TOMCAT / "etc" / "web.xml", folder / "conf" / "web.xml")
+    jars = ":".join(str(TOMCAT / "bin" / jar) for jar in ("bootstrap.jar", "tomcat-juli.jar"))
+    options = [
+        f"-Dcatalina.home={TOMCAT}",
+        f"-Dcatalina.base={folder}",
+        f"-Djava.io.tmpdir={folder / 'temp'}",
+    ]
+    return [program("java"), *options, "-cp", jars, "org.apache.catalina.startup.Bootstrap", "start"], {}
 
 
 def program(name: str) -> str:
