@@ -1,0 +1,213 @@
+"""One of everything that a page can show, and every page's address, from the URLconf: none is forgotten."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import yaml
+from django.utils import timezone
+
+from apis.change import apply_policy
+from apis.drafts import RouteDraft, UpstreamDraft
+from apis.models import ApiInstance, WizardDraft
+from console.models import ConnectedApp, Role, User
+from gateways.change import issue_token
+from gateways.models import Ack, Deployment, Gateway, ResourceStatus
+from policies import catalog
+from tests.analytics.traffic import NOW, Shipper, count, resource, sample
+from tests.apis.pages import Place, make_place, make_saved_api
+from tests.console.addresses import Address, addresses
+from tests.factories import make_environment, make_gateway, make_role, make_tls_context, make_user
+
+CASES = Path(catalog.__file__).parent
+SILENT = {
+    "healthz",  # plain JSON, for load balancers
+    "schema",  # a document to download
+    "gateway_name",  # the answer of a field's check, shown inside gateway_add
+    "api_export",  # a file
+    "api_row",
+    "document_operations",
+    "document_state",
+    "api_status",
+    "api_tiles",
+    "gateway_status",  # parts of pages
+    "logout",
+}
+"""Named addresses that answer a GET with no page."""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The rows of one user's environment by the kind of argument that an address takes."""
+
+    place: Place
+    api: ApiInstance
+    bare: ApiInstance
+    ids: dict[str, object]
+
+    def pages(self) -> Iterator[str]:
+        """The path of each page, with every policy where a page is about one."""
+        for address in addresses():
+            if address.name.startswith(("agent_", "rest_")) or address.name in SILENT:
+                continue
+            yield from dict.fromkeys(self._filled(address))
+        yield from ("/apis?q=nothing", "/search?q=orders", "/search?q=nothing-at-all", "/nowhere")
+        yield from (
+            f"/apis/{self.bare.pk}",
+            f"/apis/{self.bare.pk}/policies",
+            f"/apis/{self.bare.pk}/analytics",
+        )
+
+    def seen_by_viewers(self) -> Iterator[str]:
+        """What looks otherwise to those who may change nothing."""
+        yield from (f"/apis/{self.api.pk}/{page}" for page in ("policies", "routes", "settings"))
+        yield f"/apis/{self.api.pk}/policies/{self.api.policies.all()[0].pk}"
+
+    def _filled(self, address: Address) -> Iterator[str]:
+        names = {name for name, _ in address.arguments}
+        if address.name in ("api_policy_new", "policy"):
+            policies = catalog.policies()
+            for policy in policies if address.name == "api_policy_new" else policies[:2]:
+                yield address.filled(
+                    lambda name, _, policy=policy: policy.name if name == "name" else self.api.pk
+                )  # type: ignore[misc]
+        elif address.name == "api_add_step":
+            for step in ("gateway", "api", "downstream", "upstream", "review"):
+                yield address.filled(lambda name, _, step=step: step if name == "name" else self.ids["draft"])  # type: ignore[misc]
+        elif "binding" in names:
+            for pk in self.api.policies.values_list("pk", flat=True)[:1]:
+                yield address.filled(lambda name, _, pk=pk: pk if name == "binding" else self.api.pk)  # type: ignore[misc]
+        else:
+            yield address.filled(lambda name, _: self._id(address.name, name))
+
+    def _id(self, address: str, argument: str) -> object:
+        kinds = sorted(self.ids, key=len, reverse=True)
+        if argument == "pk":
+            argument = next((kind for kind in kinds if address.startswith(kind)), "")
+        assert argument in self.ids, (
+            f"say in make_gallery what {address} is about, or in SILENT that it is no page"
+        )
+        return self.ids[argument]
+
+
+def make_gallery() -> Gallery:
+    """Of an administrator who also works in an empty environment, which is chosen by whoever asks for it."""
+    place = make_place(Role.Name.ADMINISTRATOR)
+    user, environment, gateway = place.user, place.environment, place.gateway
+    context = make_tls_context(environment, name="edge")
+    make_gateway(environment, name="away")
+    gateway.replicas.update(last_heartbeat_at=timezone.now() + timedelta(hours=1))
+    api = make_saved_api(
+        place,
+        deploy=True,
+        routes=[
+            RouteDraft(
+                "canary",
+                "GET|POST",
+                "/v2(/.*)",
+                upstreams=[UpstreamDraft("http://a/", "a", 90), UpstreamDraft("http://b/", "b", 10)],
+            ),
+            RouteDraft(
+                headers={"x-beta": "yes"}, upstreams=[UpstreamDraft("https://c/", "c", 100, tls_context=None)]
+            ),
+        ],
+    )
+    for policy in catalog.policies():
+        apply_policy(
+            user, api, policy.name, example(policy.name), conditions=_conditions(policy.is_resource_level)
+        )
+    bare = make_saved_api(place, "Payments", base_path="/payments")
+    _traffic(api)
+    _deployed(api, gateway)
+    token, _ = issue_token(user, environment, "later")
+    viewer = make_user("vera")
+    role = make_role(viewer, environment.organization, Role.Name.VIEWER)
+    app = ConnectedApp.objects.create(name="pipeline", organization=environment.organization, owner=user)
+    draft = _draft(user, place)
+    ids: dict[str, object] = {
+        "api": api.pk,
+        "policy": api.pk,
+        "policy_add": api.pk,
+        "tls_context": context.pk,
+        "gateway": gateway.pk,
+        "gateway_token": token.pk,
+        "replica": gateway.replicas.get().pk,
+        "organization": environment.organization_id,
+        "environment": environment.pk,
+        "environment_add": environment.organization_id,
+        "user": viewer.pk,
+        "role": role.pk,
+        "connected_app": app.pk,
+        "api_draft": draft.pk,
+        "draft": draft.pk,
+        "api_add_step": draft.pk,
+    }
+    return Gallery(place, api, bare, ids)
+
+
+def make_empty(user: User) -> str:
+    """The key of another environment of the user's, with nothing in it."""
+    environment = make_environment(name="Empty", type="production")
+    make_role(user, environment.organization, Role.Name.ADMINISTRATOR)
+    return str(environment.pk)
+
+
+def example(policy: str) -> dict[str, object]:
+    """A configuration of the policy: the largest of its accepted cases."""
+    folder = CASES / policy.replace("-", "_")
+    cases = [yaml.safe_load(case.read_text()) for case in sorted(folder.glob("cases/*.yaml"))]
+    given = [case["given"] for case in cases if "errors" not in case["expect"]]
+    return dict(max(given, key=lambda one: len(str(one))))
+
+
+def _conditions(is_resource_level: bool) -> list[dict[str, str]]:
+    return [{"methodRegex": "GET", "uriTemplateRegex": "/admin/.*"}] if is_resource_level else []
+
+
+def _draft(user: User, place: Place) -> WizardDraft:
+    values = {
+        "gateway": {"gateway": str(place.gateway.pk)},
+        "api": {
+            "mode": "new",
+            "asset": {"name": "Stock", "type": "rest-api", "api_version": "v1", "version": "1.0.0"},
+        },
+        "downstream": {"protocol": "http", "port": 8081, "base_path": "/stock"},
+        "upstream": {"mode": "simple", "uri": "http://backend:8080/orders/17"},
+    }
+    return WizardDraft.objects.create(
+        user=user, environment=place.environment, title="Stock", step="upstream", values=values
+    )
+
+
+def _traffic(api: ApiInstance) -> None:
+    Shipper(api).ship(
+        count(api, 90, us=2000, route="main"),
+        count(api, 8, status=401, policy="http-basic-authentication", upstream={}),
+        count(api, 2, status=503, method="POST"),
+        resources=(resource(api, 100, server_errors=2),),
+        samples=(
+            sample(api, path="/orders/7", at=NOW - 1.0),
+            sample(api, path="/orders/8", status=503, at=NOW - 2.0),
+        ),
+    )
+
+
+def _deployed(api: ApiInstance, gateway: Gateway) -> None:
+    """Two deployments: one in force, one that a replica refused."""
+    replica = gateway.replicas.get()
+    for generation, applied in ((1, True), (2, False)):
+        deployment = Deployment.objects.create(
+            gateway=gateway, generation=generation, digest="d", resources_count=3
+        )
+        reason = "" if applied else "port 8081 is taken by another program"
+        Ack.objects.create(deployment=deployment, replica=replica, applied=applied, reason=reason)
+    ResourceStatus.objects.create(
+        replica=replica,
+        namespace=str(api.environment_id),
+        name=api.resource_name,
+        state="refused",
+        reason="port 8081 is taken by another program",
+        generation=gateway.generation,
+        since=timezone.now(),
+    )
