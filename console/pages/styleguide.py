@@ -50,7 +50,10 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         {
             "tones": TONES,
             "form": ExampleForm(),
-            "bad_form": ExampleForm({"name": "", "port": "70o", "protocol": "http", "platform": "linux"}),
+            "bad_form": ExampleForm(
+                {"name": "", "port": "70o", "protocol": "http", "platform": "linux"}, auto_id="bad_%s"
+            ),
+            "dialog_form": ExampleForm(auto_id="dialog_%s"),
             "page": Paginator(range(120), 20).page(2),
             "entries": _entries(),
             "chart": _chart(),
