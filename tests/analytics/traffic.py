@@ -10,11 +10,13 @@ from gateways.agent.histogram import bucket
 from gateways.agent.protocol import RequestSample, ResourceCount, TrafficBatch, TrafficCount
 
 NOW = int(time.time())
+"""When the run began, which may be minutes ago; what is built without a time is of this moment."""
 
 
 def count(
-    api: ApiInstance, /, requests: int = 1, *, at: int = NOW, us: int = 1000, **fields: Any
+    api: ApiInstance, /, requests: int = 1, *, at: int | None = None, us: int = 1000, **fields: Any
 ) -> TrafficCount:
+    at = int(time.time()) if at is None else at
     labels: dict[str, Any] = {
         "time": at - at % 10,
         "namespace": str(api.environment_id),
@@ -29,7 +31,10 @@ def count(
     return TrafficCount(**labels | fields)
 
 
-def resource(api: ApiInstance, /, requests: int = 1, *, at: int = NOW, **fields: Any) -> ResourceCount:
+def resource(
+    api: ApiInstance, /, requests: int = 1, *, at: int | None = None, **fields: Any
+) -> ResourceCount:
+    at = int(time.time()) if at is None else at
     labels: dict[str, Any] = {
         "time": at - at % 10,
         "namespace": str(api.environment_id),
@@ -42,9 +47,9 @@ def resource(api: ApiInstance, /, requests: int = 1, *, at: int = NOW, **fields:
     return ResourceCount(**labels | fields)
 
 
-def sample(api: ApiInstance, /, *, at: float = NOW, **fields: Any) -> RequestSample:
+def sample(api: ApiInstance, /, *, at: float | None = None, **fields: Any) -> RequestSample:
     labels: dict[str, Any] = {
-        "at": at,
+        "at": time.time() if at is None else at,
         "namespace": str(api.environment_id),
         "api": api.resource_name,
         "route": "main",

@@ -130,7 +130,7 @@ class TestTogether:
             {"pointcutData": [{"methodRegex": "GET", "uriTemplateRegex": "/a"}]},
             {"disabled": True},
             {"order": 1},
-            {"assetVersion": "9.9.9"},
+            {"assetVersion": "1.1.1"},
         ]
         one = f"{path}/{made.data['id']}"
 
