@@ -15,6 +15,7 @@ from apis.models import (
     ApiInstance,
     Asset,
     Brought,
+    LeftGateway,
     PolicyBinding,
     Route,
     RouteUpstream,
@@ -166,4 +167,12 @@ class BroughtAdmin(ReadOnly, ModelAdmin):
     list_display = ("api", "gateway", "generation", "entry", "at")
     list_filter = ("api__environment",)
     list_select_related = ("api__asset", "gateway", "entry")
+    search_fields = ("api__asset__name", "gateway__name")
+
+
+@admin.register(LeftGateway)
+class LeftGatewayAdmin(ReadOnly, ModelAdmin):
+    list_display = ("api", "gateway", "left_at")
+    list_filter = ("api__environment",)
+    list_select_related = ("api__asset", "gateway")
     search_fields = ("api__asset__name", "gateway__name")

@@ -200,7 +200,8 @@ def test_a_form_over_the_limits_is_told_them(admin: Client, form: dict[str, str]
     answer = admin.post("/gateways/add", form)
 
     assert answer.status_code == 413
-    assert "5.0\xa0MB of text and 10,000 fields. Nothing was saved." in answer.content.decode()
+    told = "5.0\xa0MB of text, 10,000 fields and a file of 20.0\xa0MB. Nothing was saved."
+    assert told in answer.content.decode()
 
 
 def test_a_refusal_tells_why(viewer: Client) -> None:

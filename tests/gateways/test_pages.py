@@ -5,6 +5,7 @@ import sys
 import uuid
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -185,9 +186,10 @@ def test_adding_shows_commands_that_hold_the_token(
 
 
 def test_the_command_runs_as_it_stands_where_only_this_machine_reaches_the_console(
-    manager: Client, monkeypatch: pytest.MonkeyPatch
+    manager: Client, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     monkeypatch.delenv("GATEWRIGHT_CONSOLE_URL", raising=False)
+    settings.CONSOLE_HOSTS = ("localhost", "console.example.com")
     own = str(Path(sys.executable).with_name("gatewright"))
 
     def commands(host: str) -> list[str]:
