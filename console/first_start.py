@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.core.management import call_command
 from django.db import connection, transaction
 
 from console.models import Environment, Organization, Role, User
@@ -33,6 +34,13 @@ def alone() -> Iterator[None]:
     finally:
         with connection.cursor() as cursor:
             cursor.execute("select pg_advisory_unlock(%s)", [LOCK])
+
+
+def prepare(home: Path) -> Login:
+    """Bring the database up to date and make what is missing, one process at a time."""
+    with alone():
+        call_command("migrate", verbosity=0, interactive=False)
+        return ensure_data(home)
 
 
 @transaction.atomic

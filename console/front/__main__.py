@@ -5,7 +5,6 @@ read slowly, compresses, and speaks HTTPS. This process gives Envoy its certific
 when it ends: whoever started this one starts it again.
 """
 
-import ctypes
 import json
 import logging
 import os
@@ -24,13 +23,12 @@ from console.front import certificate, settings
 from console.front.bootstrap import bootstrap
 from console.front.health import SOCKET
 from console.front.settings import Front
+from console.stack.programs import stop_with_parent
 from gateways.agent.admin import Admin, AdminUnreachable
 
 WATCH_SECONDS = 2.0
 GOODBYE_SECONDS = 8.0
 """For requests under way when it is told to stop."""
-PR_SET_PDEATHSIG = 1
-LIBC = ctypes.CDLL(None)
 
 log = logging.getLogger("front")
 
@@ -72,7 +70,7 @@ def start(front: Front) -> "subprocess.Popen[bytes]":
         cwd=front.folder,
         env={"PATH": os.defpath},
         stdin=subprocess.DEVNULL,
-        preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL)),  # noqa: PLW1509 one system call
+        preexec_fn=stop_with_parent(signal.SIGKILL),  # noqa: PLW1509 one system call
     )
 
 

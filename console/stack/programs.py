@@ -49,7 +49,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_stop_with_parent(program.stop_signal),  # noqa: PLW1509 one system call, no lock is taken
+            preexec_fn=stop_with_parent(program.stop_signal),  # noqa: PLW1509 one system call, no lock is taken
             **(program.account.popen if program.account else {}),
         )
         self.pid = self._process.pid
@@ -92,6 +92,6 @@ def _record(line: str) -> logging.LogRecord:
     return logging.LogRecord("stack", logging.INFO, "", 0, line, None, None)
 
 
-def _stop_with_parent(number: signal.Signals) -> Callable[[], None]:
+def stop_with_parent(number: signal.Signals) -> Callable[[], None]:
     """What the child does before it starts: ask the kernel to signal it when we die, however we die."""
     return lambda: LIBC.prctl(PR_SET_PDEATHSIG, int(number))

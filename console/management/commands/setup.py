@@ -5,7 +5,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.core.management import BaseCommand, call_command
+from django.core.management import BaseCommand
 from django.db import OperationalError, connection
 
 from console import first_start
@@ -24,9 +24,7 @@ class Command(BaseCommand):
             connection.ensure_connection()
         except OperationalError as error:
             sys.exit(f"error: The database does not answer: {error}Set DATABASE_URL to your PostgreSQL.")
-        with first_start.alone():
-            call_command("migrate", verbosity=0, interactive=False)
-            login = first_start.ensure_data(settings.HOME)
+        login = first_start.prepare(settings.HOME)
         self.stdout.write("The database is up to date.")
         self.stdout.write(self._account(login))
         self._check_valkey()

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 from django.conf import settings
-from django.core.management import BaseCommand, call_command
+from django.core.management import BaseCommand
 
 from console import environment, first_start, static_files
 from console.front import settings as front_settings
@@ -70,9 +70,7 @@ class Command(BaseCommand):
         collecting.start()
         servers.start(home, supervisor)
         self.say("PostgreSQL and Valkey are ready")
-        with first_start.alone():
-            call_command("migrate", verbosity=0, interactive=False)
-            login = first_start.ensure_data(home)
+        login = first_start.prepare(home)
         self.say("The database is up to date")
         collecting.join()
 
