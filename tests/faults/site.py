@@ -22,7 +22,7 @@ from apis import status
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
 from gateways.agent.admin import Admin
 from gateways.agent.logfiles import LogFiles
-from gateways.models import Gateway, Replica, ResourceStatus
+from gateways.models import Ack, Gateway, Replica, ResourceStatus
 from tests.factories import make_api
 from tests.faults.load import Load
 from tests.faults.wire import Wire
@@ -104,6 +104,12 @@ class Site:
     def state_of(self, api: ApiInstance) -> str:
         said = ResourceStatus.objects.filter(name=api.resource_name, generation__gte=self.gateway.generation)
         return said.values_list("state", flat=True).first() or ""
+
+    def is_answered(self) -> bool:
+        """Whether the replica has said of the wanted generation that it applied it or why not."""
+        return Ack.objects.filter(
+            deployment__gateway=self.gateway, deployment__generation=self.gateway.generation
+        ).exists()
 
     def reason_of(self, api: ApiInstance) -> str:
         """Why it does not run, as the console tells it."""

@@ -64,6 +64,7 @@ def is_refused_for_space(site: Site, added: list[ApiInstance], disk: Path) -> bo
     fill(disk)
     added.append(site.add_api(f"late-{len(added)}"))
     site.deploy(added[-1])
+    wait_until(site.is_answered, 20)
     return "No space left on device" in site.reason_of(added[-1])
 
 
