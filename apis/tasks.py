@@ -2,14 +2,15 @@
 
 from celery import shared_task
 
-from apis import deploy, ledger, reading
+from apis import ledger, reading
+from apis.deployment import push
 from apis.models import WizardDraft
 
 
 @shared_task
 def push_gateway(gateway_id: str) -> None:
     """Send the gateway's newest generation down its streams; safe to run twice."""
-    if pause := deploy.push(gateway_id):
+    if pause := push.push(gateway_id):
         ledger.enqueue_later(gateway_id, pause)
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from apis import agent_views
+from apis.deployment import agent_views
 from apis.views import detail, documents, listing, on_gateway, policies, proxies, routes, tls_contexts, wizard
 
 urlpatterns = [

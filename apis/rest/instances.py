@@ -10,7 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis import change, ledger, status, traffic, upstreams, versions
+from apis import change, ledger, traffic, upstreams, versions
+from apis.deployment import status
 from apis.drafts import draft_of
 from apis.models import ApiInstance
 from apis.rest import bodies, reach, serializers, shapes

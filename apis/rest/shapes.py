@@ -7,9 +7,9 @@ from uuid import UUID
 
 from django.conf import settings
 
+from apis.deployment.status import ApiStatus
 from apis.models import ApiInstance, Asset, PolicyBinding, Route, TlsContext, Upstream
 from apis.rest.bodies import trusted_by_all
-from apis.status import ApiStatus
 from console.models import Environment
 from console.rest.shapes import date
 from gateways.models import Gateway

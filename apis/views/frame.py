@@ -7,9 +7,9 @@ from django.urls import NoReverseMatch, reverse
 
 from apis import traffic
 from apis.addresses import consumer_address
+from apis.deployment.status import ApiStatus, ReplicaStatus, runs_of
 from apis.failing import Failing
 from apis.models import ApiInstance
-from apis.status import ApiStatus, ReplicaStatus, runs_of
 from console.scope import Request
 from gateways.models import Gateway
 

@@ -9,10 +9,11 @@ from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from apis import states, traffic
+from apis import traffic
+from apis.deployment import status_counts
+from apis.deployment.status import ApiStatus, statuses_of
 from apis.failing import Failing
 from apis.models import ApiInstance
-from apis.status import ApiStatus, statuses_of
 from apis.views.access import api_of, environment_of
 from console.models import Environment
 from console.scope import Request
@@ -101,7 +102,7 @@ def _ordered(
         return apis
     ids = list(apis.values_list("pk", flat=True))
     if state in STATES or name == "status":
-        known = states.by_api(environment)
+        known = status_counts.by_api(environment)
         ids = [pk for pk in ids if pk in known and (state not in STATES or known[pk] == state)]
     if name == "status":
         ids.sort(key=lambda pk: STATES.index(known[pk]), reverse=is_falling)

@@ -9,9 +9,9 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from apis import traffic
+from apis.deployment.status import ApiStatus, ReplicaStatus, runs_of
 from apis.failing import Failing
 from apis.models import ApiInstance
-from apis.status import ApiStatus, ReplicaStatus, runs_of
 from console.scope import Request
 from gateways.views.access import gateway_of
 from gateways.views.detail import frame

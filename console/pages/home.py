@@ -16,7 +16,8 @@ from analytics import queries
 from analytics.bars import Bars, bars
 from analytics.queries import Figures
 from analytics.ranges import last
-from apis import states, tls_contexts
+from apis import tls_contexts
+from apis.deployment import status_counts
 from apis.failing import Failing
 from apis.models import ApiInstance, PolicyBinding
 from console import change, first_start
@@ -97,7 +98,7 @@ def begin(request: Request) -> HttpResponse:
 
 
 def _overview(environment: Environment) -> Overview:
-    found = states.counts(environment)
+    found = status_counts.counts(environment)
     gateways = Gateway.objects.filter(environment=environment, is_revoked=False)
     hour = last(HOUR)
     steps = queries.series(environment, hour, with_latencies=False)

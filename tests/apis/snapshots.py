@@ -1,6 +1,6 @@
 """What a gateway is sent, as its agent reads it."""
 
-from apis import snapshot
+from apis.deployment import snapshot
 from gateways.agent.resources import AnyResource, Snapshot
 from gateways.models import Gateway
 

@@ -12,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from kombu import pools
 
-from apis import change, deploy, snapshot, status
+from apis import change
+from apis.deployment import push, snapshot, status
 from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
 from apis.models import ApiInstance
 from console.celery import app
@@ -22,8 +23,8 @@ from gateways.agent import resources as r
 from gateways.models import Deployment, Gateway
 from tests.apis.snapshots import resources_of
 from tests.factories import make_api, make_user
+from tests.gateways import pushing
 from tests.gateways.heard import Heard, listening
-from tests.gateways.pushing import push
 from tests.gateways.replica import SigningReplica
 
 LIMITS = {"rateLimits": [{"maximumRequests": 3, "timePeriodInMilliseconds": 60000}]}
@@ -66,7 +67,7 @@ class TestPush:
     ) -> None:
         api = deployed(replica.gateway, make_user())
 
-        assert deploy.push(replica.gateway.pk) is None
+        assert push.push(replica.gateway.pk) is None
 
         taken = heard.newest()
         assert heard.calls() == 1
@@ -83,7 +84,7 @@ class TestPush:
         login = {"username": "ann", "password": "hunter-2-hunter"}
         change.apply_policy(actor, api, "http-basic-authentication", login)
 
-        deploy.push(replica.gateway.pk)
+        push.push(replica.gateway.pk)
 
         assert b"hunter-2" not in heard.sealed()
         assert b"hunter-2" in heard.newest().model_dump_json().encode()
@@ -94,7 +95,7 @@ class TestPush:
         deployed(replica.gateway, make_user())
 
         for _ in range(3):
-            deploy.push(replica.gateway.pk)
+            push.push(replica.gateway.pk)
 
         assert heard.calls() == 1
 
@@ -104,7 +105,7 @@ class TestPush:
             deployed(replica.gateway, actor, f"Api{number}")
 
         for _ in range(10):
-            deploy.push(replica.gateway.pk)
+            push.push(replica.gateway.pk)
 
         assert heard.calls() == 1
         assert heard.newest().generation == 10
@@ -114,7 +115,7 @@ class TestPush:
     ) -> None:
         gateway, actor = replica.gateway, make_user()
         deployed(gateway, actor)
-        deploy.push(gateway.pk)
+        push.push(gateway.pk)
         for number in range(5):
             deployed(gateway, actor, f"Api{number}")
         before, now = heard.calls(), timezone.now()
@@ -122,12 +123,12 @@ class TestPush:
         Gateway.objects.update(updated_at=now + timedelta(minutes=1))
         Deployment.objects.update(pushed_at=now - timedelta(seconds=1))
 
-        pause = deploy.push(gateway.pk)
+        pause = push.push(gateway.pk)
         put_off = heard.calls()
         Gateway.objects.update(updated_at=now - timedelta(seconds=1))
-        push(gateway.pk)
+        pushing.push(gateway.pk)
 
-        assert pause == deploy.QUIET
+        assert pause == push.QUIET
         assert (before, put_off, heard.calls()) == (1, 0, 1)
         assert heard.newest().generation == 6
 
@@ -136,11 +137,11 @@ class TestPush:
     ) -> None:
         gateway, actor = replica.gateway, make_user()
         deployed(gateway, actor)
-        deploy.push(gateway.pk)
+        push.push(gateway.pk)
         Deployment.objects.update(pushed_at=timezone.now() + timedelta(minutes=1))
         deployed(gateway, actor, "Cats")
 
-        assert deploy.push(gateway.pk) is None
+        assert push.push(gateway.pk) is None
 
         assert heard.calls() == 2
 
@@ -150,22 +151,22 @@ class TestPush:
         settings.STREAM_MAX_BYTES = 100
         deployed(replica.gateway, make_user())
 
-        deploy.push(replica.gateway.pk)
+        push.push(replica.gateway.pk)
 
         assert heard.calls() == 1
         assert heard.valkey.get(outbox.key(replica.gateway.pk)) is None
 
     def test_a_gateway_that_is_gone_is_no_error(self) -> None:
-        assert deploy.push("00000000-0000-0000-0000-000000000000") is None
+        assert push.push("00000000-0000-0000-0000-000000000000") is None
 
     def test_an_undeployed_api_leaves_the_snapshot(self, replica: SigningReplica, heard: Heard) -> None:
         actor = make_user()
         api = deployed(replica.gateway, actor)
-        push(replica.gateway.pk)
+        pushing.push(replica.gateway.pk)
         answer(replica, api, 1)
 
         change.undeploy_api(actor, api)
-        push(replica.gateway.pk)
+        pushing.push(replica.gateway.pk)
         replica.ack(2)
 
         assert heard.newest().resources == ()
@@ -179,7 +180,7 @@ def test_a_save_during_a_push_is_left_to_the_one_who_pushes() -> None:
     is_locked, is_over = threading.Event(), threading.Event()
 
     def worker() -> None:
-        with deploy._alone(gateway):
+        with push._alone(gateway):
             is_locked.set()
             is_over.wait(20)
         connections.close_all()
@@ -188,10 +189,10 @@ def test_a_save_during_a_push_is_left_to_the_one_who_pushes() -> None:
     first.start()
     is_locked.wait(20)
     with listening(gateway) as heard:
-        left = deploy.push(gateway.pk), heard.calls()
+        left = push.push(gateway.pk), heard.calls()
         is_over.set()
         first.join(20)
-        deploy.push(gateway.pk)
+        push.push(gateway.pk)
 
         assert left == (None, 0)
         assert heard.calls() == 1

@@ -7,7 +7,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from apis import proxies, snapshot
+from apis import proxies
+from apis.deployment import snapshot
 from console.models import AuditEntry, Role
 from console.versions import Changed
 from gateways.agent import ir

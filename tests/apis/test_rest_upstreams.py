@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from apis import snapshot
 from apis.certificates import self_signed
+from apis.deployment import snapshot
 from apis.models import ApiInstance, Upstream
 from console.models import AuditEntry, Environment
 from gateways.models import Gateway

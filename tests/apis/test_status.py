@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from apis import ledger, states, status
+from apis import ledger
+from apis.deployment import status, status_counts
 from apis.models import ApiInstance
 from gateways.models import Gateway
 from tests.factories import make_api, make_gateway
@@ -35,7 +36,7 @@ def told(api: ApiInstance, state: str = "applied", **fields: Any) -> dict[str, A
 def state(api: ApiInstance) -> tuple[str, str]:
     """As the API's page tells it; lists and the overview, which ask for all at once, must agree."""
     found = status.status_of(ApiInstance.objects.get(pk=api.pk))
-    assert states.by_api(api.environment)[api.pk] == found.state
+    assert status_counts.by_api(api.environment)[api.pk] == found.state
     return found.state, found.words
 
 
@@ -216,6 +217,6 @@ def test_states_are_counted_in_one_query(
     replica.ack(1, told(api))
 
     with django_assert_num_queries(1):
-        found = states.counts(api.environment)
+        found = status_counts.counts(api.environment)
 
     assert found == {"Active": 1, "Unregistered": 1}

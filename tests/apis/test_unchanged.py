@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from django.db import models
 
-from apis import change, snapshot
+from apis import change
+from apis.deployment import snapshot
+from apis.deployment.snapshot_cache import Memory, digests
 from apis.drafts import RouteDraft, UpstreamDraft
 from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, Upstream
-from apis.unchanged import Memory, digests
 from tests.apis.snapshots import resources_of
 from tests.apis.test_deploy import deployed
 from tests.factories import make_gateway, make_user

@@ -18,7 +18,7 @@ from pytest_django.live_server_helper import LiveServer
 from pytest_django.plugin import DjangoDbBlocker
 
 from analytics.models import LogOffset, TrafficWindow
-from apis import status
+from apis.deployment import status
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
 from gateways.agent.admin import Admin
 from gateways.agent.logfiles import LogFiles

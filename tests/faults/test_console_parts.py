@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from apis import deploy
+from apis.deployment import push
 from console.stack.waiting import wait_for
 from tests.faults.console import Console
 from tests.faults.steady import SteadyCalls
@@ -90,7 +90,7 @@ def test_twenty_quick_saves_before_two_workers_make_few_pushes(console: Console)
         with console.frozen("gateway"):
             for number in range(20):
                 assert console.save(f"quick-{number}").is_success
-        pauses = (time.monotonic() - began) / deploy.QUIET.total_seconds()
+        pauses = (time.monotonic() - began) / push.QUIET.total_seconds()
         console.wait_for_version("quick-19")
         wait_for(lambda: console.acks(before + 20) == 1, 20, "the answer")
 

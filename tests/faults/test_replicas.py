@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from apis import status
+from apis.deployment import status
 from apis.models import ApiInstance
 from gateways.models import Replica
 from tests.factories import make_user

@@ -3,10 +3,10 @@
 import time
 from uuid import UUID
 
-from apis import deploy
+from apis.deployment.push import push as push_once
 
 
 def push(gateway_id: UUID) -> None:
     """Until the gateway's newest generation was sent."""
-    while pause := deploy.push(gateway_id):
+    while pause := push_once(gateway_id):
         time.sleep(pause.total_seconds())

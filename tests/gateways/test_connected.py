@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from apis import snapshot
+from apis.deployment import snapshot
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
 from gateways import outbox
 from gateways.agent import trust

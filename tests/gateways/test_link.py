@@ -12,7 +12,7 @@ import httpx
 import pytest
 from django.db import connections
 
-from apis import deploy, snapshot
+from apis.deployment import push, snapshot
 from console.models import User
 from gateways import change, outbox
 from gateways.agent.frames import STREAM_PATH, Frame, frames
@@ -266,7 +266,7 @@ def test_agents_that_never_read_hold_up_nobody_and_are_dropped(link: LinkProcess
     def change_all(gateway: Gateway) -> None:
         for _ in range(3):
             outbox.send(enemy.gateway, large)
-        deploy.push(bumped(gateway).pk)
+        push.push(bumped(gateway).pk)
         connections.close_all()
 
     with ThreadPoolExecutor(4) as workers:
@@ -285,7 +285,7 @@ def test_the_console_connects_to_nobody_whom_a_heartbeat_names(link: LinkProcess
         replica.heartbeat(control_url=f"http://127.0.0.1:{trap.getsockname()[1]}", stream=True)
         listener = Listener(link, replica)
 
-        deploy.push(bumped(replica.gateway).pk)
+        push.push(bumped(replica.gateway).pk)
 
         assert kind_of(listener.next()) == "snapshot"
         with pytest.raises(TimeoutError):

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from apis.status import status_of
+from apis.deployment.status import status_of
 from console.models import AuditEntry, Environment, Role, User
 from gateways import change
 from gateways.models import Gateway, RegistrationToken, ResourceStatus

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import connection
 
-from apis.status import Facts, State
+from apis.deployment.status import Facts, State
 from console.models import Environment
 from gateways.models import ResourceStatus, heard_since
 

@@ -20,7 +20,7 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
-from apis import snapshot
+from apis.deployment import snapshot
 from gateways import push as replicas
 from gateways.models import Deployment, Gateway
 

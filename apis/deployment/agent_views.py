@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 
-from apis import snapshot
+from apis.deployment import snapshot
 from gateways import push
 from gateways.agent_auth import Caller, agent_endpoint
 

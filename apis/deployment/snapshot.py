@@ -6,7 +6,8 @@ from typing import Any
 
 from django.db import transaction
 
-from apis import proxies, unchanged, upstream_uri
+from apis import proxies, upstream_uri
+from apis.deployment import snapshot_cache
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from apis.policy_config import merged
 from gateways.agent import resources as r
@@ -17,7 +18,7 @@ from gateways.packed import Packed, packed
 LABEL = "flex.mulesoft.com/"
 TLS_LABEL = "gatewright/tls-context"
 VERSION = "gateway.mulesoft.com/v1alpha1"
-_memory = unchanged.Memory()
+_memory = snapshot_cache.Memory()
 
 
 @transaction.atomic
@@ -28,7 +29,7 @@ def build(gateway: Gateway) -> Packed:
     one moment. The number of queries does not depend on how many APIs there are.
     """
     row = Gateway.objects.select_for_update(no_key=True).get(pk=gateway.pk)
-    digests = unchanged.digests(row)
+    digests = snapshot_cache.digests(row)
     texts = _memory.recall(digests)
     made = {
         api.pk: tuple(r.canonical(resource) for resource in _resources(api))
