@@ -3,9 +3,9 @@
 from django.http import HttpRequest
 
 from analytics.ingest import ingest
-from gateways.agent.protocol import TrafficAnswer, TrafficBatch
 from gateways.agent_auth import Caller, Refused, agent_endpoint
 from gateways.models import Replica
+from gateways.protocol.messages import TrafficAnswer, TrafficBatch
 
 BODY_LIMIT = 4 * 1024 * 1024
 

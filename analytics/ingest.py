@@ -20,8 +20,14 @@ from analytics import partitions
 from analytics.grains import ROLLED_UP
 from analytics.models import ConditionWindow, LogOffset, ResourceWindow, Sample, Stale, TrafficWindow
 from apis.models import ApiInstance, LeftGateway, PolicyBinding
-from gateways.agent.protocol import ConditionCount, RequestSample, ResourceCount, TrafficBatch, TrafficCount
 from gateways.models import Gateway
+from gateways.protocol.messages import (
+    ConditionCount,
+    RequestSample,
+    ResourceCount,
+    TrafficBatch,
+    TrafficCount,
+)
 
 BINDING = re.compile(r".*-([1-9][0-9]{0,17})")
 """The name of a policy's binding, as PolicyBinding.resource_name has it."""

@@ -35,7 +35,7 @@ def _indexes() -> list[models.Index]:
 class Traffic(models.Model):
     """Requests of one API that share every label, from `time` on, for as long as the table's grain.
 
-    `total` and `upstream` are `gateways.agent.histogram` histograms of microseconds.
+    `total` and `upstream` are `gateways.protocol.histogram` histograms of microseconds.
     """
 
     time = models.DateTimeField()

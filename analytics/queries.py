@@ -28,7 +28,7 @@ from apis.models import PolicyBinding
 from apis.traffic import Held
 from console.models import Environment
 from gateways.agent.failures import CUT
-from gateways.agent.histogram import Histogram, merge, percentile
+from gateways.protocol.histogram import Histogram, merge, percentile
 
 CLASSES = ("2xx", "3xx", "4xx", "5xx", "1xx", "cut", "left")
 """Status classes as they are charted, which add up to all requests. "cut" are answers that began well and

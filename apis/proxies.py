@@ -17,8 +17,8 @@ from console import audit
 from console.models import AuditEntry, User
 from console.versions import check, version
 from gateways.agent import configuration
-from gateways.agent import resources as r
 from gateways.models import Gateway
+from gateways.protocol import resources as r
 from policies.contract import PolicyConfig, at_most, fault
 
 VERSION = "gateway.mulesoft.com/v1alpha1"

@@ -19,7 +19,7 @@ from console import audit
 from console.models import AuditEntry, Environment, User
 from console.versions import check as check_version
 from gateways.agent import tls
-from gateways.agent.faults import did_you_mean
+from gateways.protocol.faults import did_you_mean
 
 ALPN = ("h2", "http/1.1")
 MOST_PEM = certificates.MOST_CHARACTERS

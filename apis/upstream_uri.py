@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from gateways.agent.addresses import PATH
-from gateways.agent.spelling import is_ambiguous
+from gateways.protocol.addresses import PATH
+from gateways.protocol.spelling import is_ambiguous
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "h2": 80}
 MAX_LENGTH = 1024

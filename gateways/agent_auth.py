@@ -22,9 +22,9 @@ from django.http.request import RawPostDataException
 from django.views.decorators.csrf import csrf_exempt
 from pydantic import BaseModel, ValidationError
 
-from gateways.agent import trust
-from gateways.agent.protocol import CLOCK_SKEW_SECONDS, CONSOLE
 from gateways.models import Gateway, SeenToken
+from gateways.protocol import trust
+from gateways.protocol.messages import CLOCK_SKEW_SECONDS, CONSOLE
 
 BODY_LIMIT = 1024 * 1024
 

@@ -18,9 +18,9 @@ from redis import RedisError
 from console import audit
 from console.models import AuditEntry, Environment, User, digest
 from gateways import outbox
-from gateways.agent.protocol import RegistrationRequest
-from gateways.agent.trust import is_public_key
 from gateways.models import NAME, Gateway, RegistrationToken, Replica
+from gateways.protocol.messages import RegistrationRequest
+from gateways.protocol.trust import is_public_key
 
 NAME_RULE = "Use 3 to 42 lower-case letters, digits and hyphens, starting with a letter and ending with none."
 

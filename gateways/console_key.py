@@ -1,8 +1,8 @@
 """The console's own key pair, made on first use."""
 
-from gateways.agent import trust
-from gateways.agent.protocol import CONSOLE
 from gateways.models import ConsoleKey
+from gateways.protocol import trust
+from gateways.protocol.messages import CONSOLE
 
 
 def console_key() -> ConsoleKey:

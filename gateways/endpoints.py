@@ -7,8 +7,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from gateways import change, heartbeats, push
-from gateways.agent.frames import STREAM_PATH
-from gateways.agent.protocol import (
+from gateways.agent_auth import Caller, Refused, agent_endpoint
+from gateways.console_key import console_key
+from gateways.models import Replica
+from gateways.protocol.frames import STREAM_PATH
+from gateways.protocol.messages import (
     ACK_LIMIT,
     Ack,
     Heartbeat,
@@ -16,9 +19,6 @@ from gateways.agent.protocol import (
     RegistrationAnswer,
     RegistrationRequest,
 )
-from gateways.agent_auth import Caller, Refused, agent_endpoint
-from gateways.console_key import console_key
-from gateways.models import Replica
 
 
 @agent_endpoint("POST", RegistrationRequest, limit=16 * 1024, signed=False)

@@ -5,8 +5,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from gateways.agent.protocol import Heartbeat, HeartbeatAnswer
 from gateways.models import Gateway, Replica
+from gateways.protocol.messages import Heartbeat, HeartbeatAnswer
 
 MOST_AHEAD = 100_000
 """Generations by which a replica may be ahead: changes saved since a backup that was restored. Each claim

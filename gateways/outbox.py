@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
 from gateways import console_key
-from gateways.agent.frames import SNAPSHOT_PATH, Frame
 from gateways.models import Gateway
 from gateways.packed import Packed
+from gateways.protocol.frames import SNAPSHOT_PATH, Frame
 
 CHANNEL = "gatewright:streams"
 """Heard by every link process. Its messages say where to look and carry nothing to be believed."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from gateways.agent.resources import digest_of
 from gateways.models import Gateway
+from gateways.protocol.resources import digest_of
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from django.utils import timezone
 from redis import RedisError
 
 from gateways import outbox
-from gateways.agent import protocol
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
 from gateways.packed import Packed
+from gateways.protocol import messages
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def deployment(gateway: Gateway, generation: int, digest: str, resources_count: 
 
 
 @transaction.atomic
-def record_ack(gateway: Gateway, replica: Replica, ack: protocol.Ack) -> Ack:
+def record_ack(gateway: Gateway, replica: Replica, ack: messages.Ack) -> Ack:
     """Keep a replica's answer, whether to what was sent or to what it fetched.
 
     What it says of single APIs counts only if no answer about a later snapshot was kept before, and
@@ -83,7 +83,7 @@ def record_ack(gateway: Gateway, replica: Replica, ack: protocol.Ack) -> Ack:
     return kept
 
 
-def _keep_statuses(replica: Replica, ack: protocol.Ack, at: datetime) -> None:
+def _keep_statuses(replica: Replica, ack: messages.Ack, at: datetime) -> None:
     """Replace the replica's statuses by those of this ack; `since` stays where the state does."""
     before = {(status.namespace, status.name): status for status in replica.resource_statuses.all()}
     if any(status.generation > ack.generation for status in before.values()):
@@ -106,7 +106,7 @@ def _keep_statuses(replica: Replica, ack: protocol.Ack, at: datetime) -> None:
         ResourceStatus.objects.filter(pk__in=gone).delete()
 
 
-def _goes_on(resource: protocol.ResourceAck, before: ResourceStatus | None, generation: int) -> bool:
+def _goes_on(resource: messages.ResourceAck, before: ResourceStatus | None, generation: int) -> bool:
     """Whether it was and is applied, as part of this generation now."""
     return (
         before is not None
@@ -119,7 +119,7 @@ def _goes_on(resource: protocol.ResourceAck, before: ResourceStatus | None, gene
 def _status(
     replica: Replica,
     generation: int,
-    resource: protocol.ResourceAck,
+    resource: messages.ResourceAck,
     before: ResourceStatus | None,
     at: datetime,
 ) -> ResourceStatus:

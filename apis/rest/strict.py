@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers as s
 
-from gateways.agent.faults import did_you_mean
+from gateways.protocol.faults import did_you_mean
 
 MOST_TOLD = 20
 

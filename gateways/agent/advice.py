@@ -4,10 +4,10 @@ from base64 import b64decode
 from collections.abc import Iterator, Sequence
 
 from gateways.agent import ir, reach, response_timeout, tls
-from gateways.agent import resources as r
-from gateways.agent.addresses import BadAddress, listener_address, upstream_address
-from gateways.agent.faults import Fault, Path, fault
 from gateways.agent.routing import ROUTE
+from gateways.protocol import resources as r
+from gateways.protocol.addresses import BadAddress, listener_address, upstream_address
+from gateways.protocol.faults import Fault, Path, fault
 from policies.advice import advice as policies_advice
 from policies.catalog import find
 

@@ -18,15 +18,15 @@ from gateways.agent.admin import AdminUnreachable
 from gateways.agent.envoy import Envoy
 from gateways.agent.index import Key
 from gateways.agent.listener import PROBE_HOST
-from gateways.agent.protocol import Ack, ResourceAck
 from gateways.agent.publish import Configuration, Publisher, Rejected
-from gateways.agent.resources import AnyResource
 from gateways.agent.settings import Proxying
 from gateways.agent.store import Store, Stored
 from gateways.agent.taken import Taken
 from gateways.agent.translate import Memory, Translation, translate
 from gateways.agent.verdict import Judge
 from gateways.agent.xds import CompiledApi, Compiler
+from gateways.protocol.messages import Ack, ResourceAck
+from gateways.protocol.resources import AnyResource
 
 log = logging.getLogger(__name__)
 

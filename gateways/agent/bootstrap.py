@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from gateways.agent import overload, regex
+from gateways.agent import overload
 from gateways.agent.settings import Limits
+from gateways.protocol import regex
 
 STATS_KEPT = (
     r"(cluster_manager|listener_manager|server|filesystem|overload)\..*",

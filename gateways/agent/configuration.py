@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError
 
 from gateways.agent import ir
-from gateways.agent import resources as r
-from gateways.agent.faults import Fault, explained, fault
 from gateways.agent.settings import LONGEST_SECONDS, SHORTEST_SECONDS
-from gateways.agent.spelling import Slashes
+from gateways.protocol import resources as r
+from gateways.protocol.faults import Fault, explained, fault
+from gateways.protocol.spelling import Slashes
 
 MOST_NETWORKS, MOST_HOPS = 200, 10
 

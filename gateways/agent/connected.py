@@ -21,11 +21,11 @@ from gateways.agent.control import Control
 from gateways.agent.envoy import Envoy
 from gateways.agent.heartbeat import Pulse
 from gateways.agent.intake import Intake
-from gateways.agent.protocol import Heartbeat, ReplicaFacts
 from gateways.agent.registration import BadRegistration, Registration
 from gateways.agent.settings import RunSettings
 from gateways.agent.stream import Stream
 from gateways.agent.uplink import Uplink
+from gateways.protocol.messages import Heartbeat, ReplicaFacts
 
 LAST_SECONDS = 4.0
 LAST_WORDS_SECONDS = 6.0

@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from gateways.agent.frames import PING_SECONDS, STREAM_PATH
-from gateways.agent.protocol import CONSOLE, Ack, Heartbeat, HeartbeatAnswer
 from gateways.agent.registration import Registration
-from gateways.agent.trust import Signer
 from gateways.agent.trusted_cas import client_context
+from gateways.protocol.frames import PING_SECONDS, STREAM_PATH
+from gateways.protocol.messages import CONSOLE, Ack, Heartbeat, HeartbeatAnswer
+from gateways.protocol.trust import Signer
 
 TIMEOUT = httpx.Timeout(30, connect=5)
 STREAM_TIMEOUT = httpx.Timeout(3 * PING_SECONDS, connect=5)

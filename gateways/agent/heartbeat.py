@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from gateways.agent.console import Console, Refused, Unreachable
 from gateways.agent.intake import Intake
-from gateways.agent.protocol import Heartbeat, HeartbeatAnswer
+from gateways.protocol.messages import Heartbeat, HeartbeatAnswer
 
 FIRST_SECONDS = 5
 REFUSED_RETRY_SECONDS = 60.0

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateways.agent import resources as r
 from gateways.agent.index import Key
 from gateways.agent.routing import ROUTE
+from gateways.protocol import resources as r
 
 WITHOUT_EFFECT = ("Secret", "Contract", "Extension")
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateways.agent import resources as r
-from gateways.agent.faults import Fault, Path, did_you_mean, fault
 from gateways.agent.routing import unfit_for_service
+from gateways.protocol import resources as r
+from gateways.protocol.faults import Fault, Path, did_you_mean, fault
 
 Key = tuple[str, str]
 

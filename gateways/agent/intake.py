@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from gateways.agent.apply import Applier, StaleSnapshot
-from gateways.agent.faults import dotted, explained
-from gateways.agent.protocol import Ack
 from gateways.agent.reading import Reader
+from gateways.protocol.faults import dotted, explained
+from gateways.protocol.messages import Ack
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from gateways.agent.spelling import Slashes
+from gateways.protocol.spelling import Slashes
 from policies.contract import PolicyConfig
 
 

@@ -8,7 +8,7 @@ judged, being longer than the filter takes, is refused too.
 from collections.abc import Mapping
 from typing import Any
 
-from gateways.agent.spelling import refused_when_joined
+from gateways.protocol.spelling import refused_when_joined
 from policies.contract import TYPE_URL
 
 _HTTP = TYPE_URL + "envoy.extensions.filters.http."

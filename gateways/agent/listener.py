@@ -13,7 +13,7 @@ from gateways.agent.bootstrap import RUNTIME, watched
 from gateways.agent.chain import slots
 from gateways.agent.cluster import certificates, tls_parameters
 from gateways.agent.settings import Proxying
-from gateways.agent.spelling import CHOICES, handling
+from gateways.protocol.spelling import CHOICES, handling
 from policies.contract import TYPE_URL
 
 MOST_HEADERS_KB = 60

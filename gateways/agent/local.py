@@ -13,11 +13,11 @@ from gateways.agent import ending, sources, state
 from gateways.agent.apply import Applier
 from gateways.agent.envoy import Envoy
 from gateways.agent.held import Unknown
-from gateways.agent.protocol import Ack, ResourceAck
-from gateways.agent.resources import digest
 from gateways.agent.settings import RunSettings
 from gateways.agent.translate import Memory, translate
 from gateways.agent.uplink import Uplink
+from gateways.protocol.messages import Ack, ResourceAck
+from gateways.protocol.resources import digest
 
 COLLECT_AFTER = (50_000, 20, 100)
 """Objects made: the files of 1,000 APIs are hundreds of thousands, looked through while they are read."""

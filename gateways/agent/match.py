@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateways.agent import ir, regex
+from gateways.agent import ir
 from gateways.agent.pathregex import over_paths, over_targets
 from gateways.agent.rewriting import Bare, Groups, Rest, Rewriting
+from gateways.protocol import regex
 
 
 @dataclass(frozen=True)

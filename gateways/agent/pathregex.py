@@ -12,8 +12,8 @@ from functools import lru_cache
 
 import re2
 
-from gateways.agent.regex import OPTIONS, is_capturing, opens, tokens
-from gateways.agent.spelling import BLANK, DOT, ENCODED_SLASH, SEMICOLON, SLASH
+from gateways.protocol.regex import OPTIONS, is_capturing, opens, tokens
+from gateways.protocol.spelling import BLANK, DOT, ENCODED_SLASH, SEMICOLON, SLASH
 
 _RESERVED = " !\"#$&'()*+,:;<=>?@[\\]^`{|}"
 """Characters that Envoy leaves percent-encoded where they came so."""

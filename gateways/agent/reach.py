@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import re2
 
-from gateways.agent import ir, regex
+from gateways.agent import ir
+from gateways.protocol import regex
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 _NAME = re.compile(r"[\w~%-]")

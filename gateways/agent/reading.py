@@ -2,7 +2,7 @@
 
 import orjson
 
-from gateways.agent.resources import RESOURCE, AnyResource, Snapshot
+from gateways.protocol.resources import RESOURCE, AnyResource, Snapshot
 
 
 class Reader:

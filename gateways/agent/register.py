@@ -12,10 +12,11 @@ from uuid import UUID
 import httpx
 from pydantic import ValidationError
 
-from gateways.agent import registration, trust
+from gateways.agent import registration
 from gateways.agent.console import http_client, reason, refusal
-from gateways.agent.protocol import RegistrationAnswer, RegistrationRequest
 from gateways.agent.registration import BadRegistration, Registration
+from gateways.protocol import trust
+from gateways.protocol.messages import RegistrationAnswer, RegistrationRequest
 
 DEFAULT_CONSOLE_URL = "http://localhost:8000"
 

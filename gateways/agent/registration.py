@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from gateways.agent.documents import BadYaml
 from gateways.agent.documents import documents as documents_in
-from gateways.agent.faults import dotted, explained
-from gateways.agent.resources import API_VERSION, Configuration
+from gateways.protocol.faults import dotted, explained
+from gateways.protocol.resources import API_VERSION, Configuration
 
 FILE_NAME = "registration.yaml"
 KEYS_FILE_NAME = "certificate.yaml"

@@ -5,9 +5,9 @@ In Flex Gateway this is the policy `response-timeout`; to us it is a property of
 
 from pydantic import ValidationError
 
-from gateways.agent import resources as r
 from gateways.agent.configuration import Seconds
-from gateways.agent.faults import Faulty, Path, explained, fault
+from gateways.protocol import resources as r
+from gateways.protocol.faults import Faulty, Path, explained, fault
 
 NAME = "response-timeout"
 NAMES = (NAME, f"{NAME}-flex")

@@ -7,9 +7,9 @@ of several that meet there one stays, since "//" in front of a path is a host's 
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from gateways.agent import regex
 from gateways.agent.pathregex import over_paths, over_rewritten, without_query
-from gateways.agent.spelling import ENCODED_SLASH
+from gateways.protocol import regex
+from gateways.protocol.spelling import ENCODED_SLASH
 
 Replacement = tuple[str, str]
 """A pattern, and what stands in the place of what it matches, in RE2's words."""

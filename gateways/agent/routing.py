@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 from pydantic import Field, ValidationError, field_validator
 
-from gateways.agent import ir, reach, regex, tls
-from gateways.agent import resources as r
-from gateways.agent.addresses import PATH, BadAddress, upstream_address
-from gateways.agent.faults import Fault, Faulty, Path, did_you_mean, explained, fault
-from gateways.agent.spelling import is_ambiguous
+from gateways.agent import ir, reach, tls
+from gateways.protocol import regex
+from gateways.protocol import resources as r
+from gateways.protocol.addresses import PATH, BadAddress, upstream_address
+from gateways.protocol.faults import Fault, Faulty, Path, did_you_mean, explained, fault
+from gateways.protocol.spelling import is_ambiguous
 from policies.catalog.headers import TOKEN
 
 ROUTE = ("route", "route-weighted")

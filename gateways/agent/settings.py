@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateways.agent.spelling import CHOICES, Slashes
+from gateways.protocol.spelling import CHOICES, Slashes
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.001, 864_000
 """Of a timeout. Beyond these Envoy would be given an exponent, and refuse every API because of it."""

@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from gateways.agent import resources as r
 from gateways.agent.documents import MOST_BYTES, BadYaml, documents
-from gateways.agent.faults import Fault, dotted, explained
 from gateways.agent.held import Broken, held
+from gateways.protocol import resources as r
+from gateways.protocol.faults import Fault, dotted, explained
 
 _SUFFIXES = (".yaml", ".yml")
 _VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")

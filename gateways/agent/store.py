@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from gateways.agent import state as files
-from gateways.agent.resources import AnyResource
 from gateways.agent.seal import Damaged, Seal
+from gateways.protocol.resources import AnyResource
 
 Key = tuple[str, str]
 PLAIN = b"{"

@@ -12,13 +12,13 @@ from collections.abc import Callable
 
 import httpx
 
-from gateways.agent import trust
 from gateways.agent.apply import StaleSnapshot
 from gateways.agent.console import Console, NoStreams, Refused, Unreachable, reason
-from gateways.agent.frames import SNAPSHOT_PATH, BadFrame, Frame, frames
 from gateways.agent.intake import Intake
-from gateways.agent.protocol import CONSOLE
 from gateways.agent.registration import Registration
+from gateways.protocol import trust
+from gateways.protocol.frames import SNAPSHOT_PATH, BadFrame, Frame, frames
+from gateways.protocol.messages import CONSOLE
 
 FIRST_RETRY_SECONDS = 2.0
 SLOWEST_RETRY_SECONDS = 60.0

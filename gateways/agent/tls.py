@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, field_validator, model_validator
 
 from gateways.agent import ir
-from gateways.agent.faults import did_you_mean
-from gateways.agent.resources import Model
+from gateways.protocol.faults import did_you_mean
+from gateways.protocol.resources import Model
 
 INBOUND = ("tls", "tls-inbound")
 OUTBOUND = ("tls-outbound",)

@@ -11,9 +11,6 @@ from dataclasses import dataclass, field, replace
 from pydantic import ValidationError
 
 from gateways.agent import advice, configuration, ir, response_timeout, tls
-from gateways.agent import resources as r
-from gateways.agent.addresses import BadAddress, listener_address
-from gateways.agent.faults import Fault, Faulty, Path, fault
 from gateways.agent.index import Index, Key, indexed
 from gateways.agent.routing import (
     ROUTE,
@@ -25,6 +22,9 @@ from gateways.agent.routing import (
     rules,
 )
 from gateways.agent.taken import Taken
+from gateways.protocol import resources as r
+from gateways.protocol.addresses import BadAddress, listener_address
+from gateways.protocol.faults import Fault, Faulty, Path, fault
 from policies.catalog import UnknownPolicy, find
 
 

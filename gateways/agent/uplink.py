@@ -17,8 +17,8 @@ from gateways.agent.console import Refused, Unreachable
 from gateways.agent.labels import Labels, catalog_refusals
 from gateways.agent.logfiles import LogFile, LogFiles, is_torn, lines
 from gateways.agent.lostlines import LostLines
-from gateways.agent.protocol import TrafficAnswer, TrafficBatch
 from gateways.agent.windows import Tally
+from gateways.protocol.messages import TrafficAnswer, TrafficBatch
 
 INTERVAL_SECONDS = 2.0
 LAST_SECONDS = 5.0

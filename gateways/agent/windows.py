@@ -12,9 +12,15 @@ from dataclasses import replace
 from gateways.agent import accesslog
 from gateways.agent.accesslog import NOTHING
 from gateways.agent.failures import at_upstream
-from gateways.agent.histogram import Histogram, bucket
 from gateways.agent.labels import Group, Labels
-from gateways.agent.protocol import ConditionCount, RequestSample, ResourceCount, TrafficBatch, TrafficCount
+from gateways.protocol.histogram import Histogram, bucket
+from gateways.protocol.messages import (
+    ConditionCount,
+    RequestSample,
+    ResourceCount,
+    TrafficBatch,
+    TrafficCount,
+)
 
 _BUCKETS = bytes(bucket(microseconds) for microseconds in range(65536))
 

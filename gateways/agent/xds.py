@@ -20,7 +20,7 @@ from gateways.agent.joined import judged
 from gateways.agent.listener import listener, probe_listener, route_config_name
 from gateways.agent.match import Match, matches
 from gateways.agent.settings import Proxying
-from gateways.agent.spelling import INDIVISIBLE, REFUSAL, Slashes, refused
+from gateways.protocol.spelling import INDIVISIBLE, REFUSAL, Slashes, refused
 from policies.catalog import find
 from policies.contract import Scope
 

@@ -24,11 +24,11 @@ from starlette.types import Message, Receive, Scope, Send
 
 from console.parts import LINK_PULSE_KEY, PULSE_SECONDS
 from gateways import agent_auth
-from gateways.agent.frames import STREAM_PATH
 from gateways.agent_auth import Caller, Refused
 from gateways.link.streams import Full, Stream, Streams
 from gateways.link.wakes import REVOKED, Wakes
 from gateways.models import Gateway
+from gateways.protocol.frames import STREAM_PATH
 
 THREADS = 4
 MOST_WAITING = 500

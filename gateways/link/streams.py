@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from gateways.agent.frames import PING_SECONDS, Frame
+from gateways.protocol.frames import PING_SECONDS, Frame
 
 CHUNK_BYTES = 64 * 1024
 CHUNK_SECONDS = 20.0

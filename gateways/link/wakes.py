@@ -10,8 +10,8 @@ import redis.asyncio
 from django.conf import settings
 
 from gateways import outbox
-from gateways.agent.frames import Frame
 from gateways.link.streams import Stream, Streams
+from gateways.protocol.frames import Frame
 
 SILENT_SECONDS = 5.0
 RETRY_SECONDS = (0.5, 2.0)

@@ -14,7 +14,7 @@ from analytics.ingest import ingest
 from analytics.models import ConditionMinute, ConditionWindow
 from analytics.rollups import roll_up
 from apis.models import ApiInstance, PolicyBinding
-from gateways.agent.protocol import ConditionCount
+from gateways.protocol.messages import ConditionCount
 from tests.analytics.test_rest import ask
 from tests.analytics.traffic import Shipper, count
 from tests.factories import make_api, make_role, make_user

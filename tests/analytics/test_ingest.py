@@ -12,7 +12,7 @@ from analytics.ingest import ingest
 from analytics.models import LogOffset, ResourceWindow, Sample, Stale, TrafficWindow
 from apis import change
 from apis.models import LeftGateway
-from gateways.agent.protocol import TrafficBatch
+from gateways.protocol.messages import TrafficBatch
 from tests.analytics.traffic import NOW, Shipper, count, resource, sample
 from tests.apis.pages import make_place, make_saved_api
 from tests.factories import make_api, make_gateway

@@ -21,7 +21,7 @@ from analytics.models import (
 )
 from analytics.rollups import roll_up
 from apis.models import ApiInstance
-from gateways.agent.histogram import merge
+from gateways.protocol.histogram import merge
 from tests.analytics.traffic import Shipper, count, resource, sample
 from tests.factories import make_api
 

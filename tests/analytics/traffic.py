@@ -6,8 +6,8 @@ from typing import Any
 
 from analytics.ingest import ingest
 from apis.models import ApiInstance
-from gateways.agent.histogram import bucket
-from gateways.agent.protocol import RequestSample, ResourceCount, TrafficBatch, TrafficCount
+from gateways.protocol.histogram import bucket
+from gateways.protocol.messages import RequestSample, ResourceCount, TrafficBatch, TrafficCount
 
 NOW = int(time.time())
 """When the run began, which may be minutes ago; what is built without a time is of this moment."""

@@ -1,8 +1,8 @@
 """What a gateway is sent, as its agent reads it."""
 
 from apis.deployment import snapshot
-from gateways.agent.resources import AnyResource, Snapshot
 from gateways.models import Gateway
+from gateways.protocol.resources import AnyResource, Snapshot
 
 
 def resources_of(gateway: Gateway) -> tuple[AnyResource, ...]:

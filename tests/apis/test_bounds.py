@@ -13,7 +13,8 @@ from apis.change import edit_api
 from apis.drafts import draft_of
 from apis.models import WizardDraft
 from apis.policy_config import checked
-from gateways.agent import regex, tls
+from gateways.agent import tls
+from gateways.protocol import regex
 from policies import catalog, schema_data
 from tests.apis.pages import allow, make_place, make_saved_api
 

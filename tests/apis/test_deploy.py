@@ -19,8 +19,8 @@ from apis.models import ApiInstance
 from console.celery import app
 from console.models import User
 from gateways import outbox
-from gateways.agent import resources as r
 from gateways.models import Deployment, Gateway
+from gateways.protocol import resources as r
 from tests.apis.snapshots import resources_of
 from tests.factories import make_api, make_user
 from tests.gateways import pushing

@@ -12,9 +12,9 @@ from apis.deployment import snapshot
 from console.models import AuditEntry, Role
 from console.versions import Changed
 from gateways.agent import ir
-from gateways.agent.resources import Snapshot
 from gateways.agent.translate import translate
 from gateways.models import Gateway
+from gateways.protocol.resources import Snapshot
 from tests.factories import make_api, make_gateway, make_role, make_user
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,7 @@ from console import change
 from console.models import Environment, Organization, Role, User
 from console.stack.waiting import wait_for
 from gateways import change as gateway_change
-from gateways.agent import trust
+from gateways.protocol import trust
 from tests.factories import make_environment, make_gateway, make_organization, make_role, make_user
 from tests.rest import Rest
 

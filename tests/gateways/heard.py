@@ -10,9 +10,9 @@ import redis
 from django.conf import settings
 
 from gateways import outbox
-from gateways.agent.frames import frames
-from gateways.agent.resources import Snapshot
 from gateways.models import Gateway
+from gateways.protocol.frames import frames
+from gateways.protocol.resources import Snapshot
 
 
 @dataclass

@@ -11,9 +11,9 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from gateways.agent import trust
-from gateways.agent.protocol import CONSOLE
 from gateways.models import Gateway
+from gateways.protocol import trust
+from gateways.protocol.messages import CONSOLE
 from tests.factories import make_gateway
 
 HEARTBEATS = "/agent/v1/heartbeats"

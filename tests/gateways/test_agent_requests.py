@@ -5,8 +5,8 @@ import time
 import pytest
 from django.test import Client
 
-from gateways.agent import trust
 from gateways.models import Replica
+from gateways.protocol import trust
 from tests.factories import make_gateway
 from tests.gateways.replica import HEARTBEATS, SigningReplica
 

@@ -14,8 +14,8 @@ from pytest_django.live_server_helper import LiveServer
 from apis.deployment import snapshot
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
 from gateways import outbox
-from gateways.agent import trust
 from gateways.models import Ack, ConsoleKey, Gateway, Replica, ResourceStatus
+from gateways.protocol import trust
 from tests.factories import make_api
 from tests.faults.wire import Wire
 from tests.gateways.agent_process import AgentProcess, run

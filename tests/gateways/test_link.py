@@ -15,9 +15,9 @@ from django.db import connections
 from apis.deployment import push, snapshot
 from console.models import User
 from gateways import change, outbox
-from gateways.agent.frames import STREAM_PATH, Frame, frames
 from gateways.link.streams import MOST_OF_GATEWAY, Full, Stream, Streams
 from gateways.models import Gateway
+from gateways.protocol.frames import STREAM_PATH, Frame, frames
 from tests.factories import make_gateway, make_user
 from tests.gateways import link_process
 from tests.gateways.link_process import LinkProcess

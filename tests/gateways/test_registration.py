@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from console.models import AccessToken, AuditEntry, Environment, Role, digest
 from gateways import change
-from gateways.agent import trust
 from gateways.models import Gateway, RegistrationToken
+from gateways.protocol import trust
 from tests.factories import make_environment, make_role, make_user
 
 pytestmark = pytest.mark.django_db

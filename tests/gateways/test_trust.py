@@ -15,9 +15,9 @@ from django.test import Client
 from django.utils import timezone
 
 from gateways import change
-from gateways.agent import trust
-from gateways.agent.protocol import CONSOLE
 from gateways.models import Gateway, RegistrationToken
+from gateways.protocol import trust
+from gateways.protocol.messages import CONSOLE
 from tests.factories import make_environment, make_user
 from tests.gateways.replica import SigningReplica
 

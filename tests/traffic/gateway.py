@@ -20,10 +20,10 @@ import httpx
 from gateways.agent import accesslog
 from gateways.agent.apply import Applier
 from gateways.agent.envoy import Envoy
-from gateways.agent.protocol import Ack
-from gateways.agent.resources import digest
 from gateways.agent.settings import Limits, Proxying
 from gateways.agent.sources import load_text
+from gateways.protocol.messages import Ack
+from gateways.protocol.resources import digest
 from tests.traffic.upstream import EchoServer, echo
 
 

@@ -10,10 +10,11 @@ import httpx
 import pytest
 import yaml
 
-from gateways.agent import pathregex, regex
+from gateways.agent import pathregex
 from gateways.agent.rewriting import Groups
 from gateways.agent.settings import BadSetting, proxying
-from gateways.agent.spelling import refused
+from gateways.protocol import regex
+from gateways.protocol.spelling import refused
 from tests.traffic.gateway import Gateway, running_gateway
 from tests.traffic.raw import http1
 from tests.traffic.test_bypass import apply, guarded

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateways.agent.accesslog import FIELD, PART
 from gateways.agent.console import Unreachable
-from gateways.agent.protocol import TrafficBatch
+from gateways.protocol.messages import TrafficBatch
 
 START = 1_795_418_180
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from gateways.agent.cli import main
-from gateways.agent.resources import ApiInstance
 from gateways.agent.sources import load_text
+from gateways.protocol.resources import ApiInstance
 
 SOUND = """
 apiVersion: gateway.mulesoft.com/v1alpha1

@@ -13,10 +13,10 @@ from gateways.agent.apply import Applier
 from gateways.agent.connected import run
 from gateways.agent.envoy import Envoy
 from gateways.agent.logfiles import LogFiles
-from gateways.agent.resources import API_VERSION
 from gateways.agent.settings import RunSettings
 from gateways.agent.state import StateUnusable, replica_id
 from gateways.agent.store import Store, Stored
+from gateways.protocol.resources import API_VERSION
 from tests.traffic.gateway import running_gateway
 
 API = """

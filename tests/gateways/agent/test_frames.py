@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateways.agent.frames import LINE_LIMIT, BadFrame, Frame, frames
-from gateways.agent.protocol import SNAPSHOT_LIMIT
+from gateways.protocol.frames import LINE_LIMIT, BadFrame, Frame, frames
+from gateways.protocol.messages import SNAPSHOT_LIMIT
 
 BODY = b'{"a":\n"b"}\n'
 SENT = Frame(kind="hello").line + Frame(kind="snapshot", size=len(BODY)).line + BODY + Frame(kind="ping").line

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateways.agent.resources import RESOURCE
 from gateways.agent.translate import Translation, translate
+from gateways.protocol.resources import RESOURCE
 from tests.traffic.certificates import self_signed
 
 PAIR = self_signed("127.0.0.1")

@@ -8,7 +8,7 @@ import pytest
 
 from gateways.agent.console import Unreachable
 from gateways.agent.heartbeat import Pulse
-from gateways.agent.protocol import Heartbeat, HeartbeatAnswer, ReplicaFacts
+from gateways.protocol.messages import Heartbeat, HeartbeatAnswer, ReplicaFacts
 from tests.traffic.gateway import wait_until
 
 

@@ -7,9 +7,9 @@ import pytest
 from gateways.agent.apply import Applier
 from gateways.agent.envoy import Envoy
 from gateways.agent.held import Unknown
-from gateways.agent.protocol import Ack
-from gateways.agent.resources import digest
 from gateways.agent.sources import Loaded, load_text
+from gateways.protocol.messages import Ack
+from gateways.protocol.resources import digest
 from tests.traffic.gateway import free_port
 
 APIS = """

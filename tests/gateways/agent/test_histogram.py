@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from gateways.agent.histogram import LARGEST, bucket, merge, middle, percentile
+from gateways.protocol.histogram import LARGEST, bucket, merge, middle, percentile
 
 
 def histogram_of(values: list[int]) -> dict[int, int]:

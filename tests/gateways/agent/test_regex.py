@@ -1,6 +1,7 @@
 import pytest
 
-from gateways.agent import pathregex, regex
+from gateways.agent import pathregex
+from gateways.protocol import regex
 
 
 @pytest.mark.parametrize("expression", ["(", "(?=a)", r"(a)\1", "[z-a]", "a**"])

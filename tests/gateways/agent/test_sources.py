@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from gateways.agent import resources as r
 from gateways.agent import sources
-from gateways.agent.resources import ApiInstance
 from gateways.agent.sources import load_text
+from gateways.protocol import resources as r
+from gateways.protocol.resources import ApiInstance
 
 HEAD = b"apiVersion: gateway.mulesoft.com/v1alpha1\nkind: ApiInstance\nmetadata: {name: orders}\n"
 SOUND = HEAD + b"spec:\n  address: http://0.0.0.0:8081/orders\n"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateways.agent.resources import digest
 from gateways.agent.sources import load_text
 from gateways.agent.store import Store, Stored, _text
+from gateways.protocol.resources import digest
 
 API = """
 apiVersion: gateway.mulesoft.com/v1alpha1

@@ -10,11 +10,11 @@ from pydantic import ValidationError
 from gateways.agent import ir
 from gateways.agent.candidate import compiled
 from gateways.agent.reading import Reader
-from gateways.agent.resources import AnyResource, PolicyBinding, Service, Snapshot, digest
 from gateways.agent.settings import Proxying
 from gateways.agent.sources import load_text
 from gateways.agent.translate import Memory, translate
 from gateways.agent.xds import Compiler
+from gateways.protocol.resources import AnyResource, PolicyBinding, Service, Snapshot, digest
 
 APIS = """
 apiVersion: gateway.mulesoft.com/v1alpha1

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gateways.agent.console import _json
-from gateways.agent.protocol import Heartbeat, ReplicaFacts
+from gateways.protocol.messages import Heartbeat, ReplicaFacts
 
 
 @pytest.mark.parametrize(("stream", "is_told"), [(None, False), (True, True), (False, True)])

@@ -4,8 +4,8 @@ import orjson
 import pytest
 
 from gateways.agent.labels import OTHER_RESOURCE, RESOURCES_PER_API, Labels, template
-from gateways.agent.protocol import TrafficBatch
 from gateways.agent.windows import Tally
+from gateways.protocol.messages import TrafficBatch
 from tests.gateways.agent.log_lines import START, line
 
 

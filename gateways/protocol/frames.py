@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from gateways.agent.protocol import SNAPSHOT_LIMIT
+from gateways.protocol.messages import SNAPSHOT_LIMIT
 
 STREAM_PATH = "/agent/v1/stream"
 SNAPSHOT_PATH = "/v1/snapshot"

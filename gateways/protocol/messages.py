@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from gateways.agent.histogram import LARGEST
-from gateways.agent.resources import Model
+from gateways.protocol.histogram import LARGEST
+from gateways.protocol.resources import Model
 
 CONSOLE = "gatewright-console"
 MAX_AGE_SECONDS = 60

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 from pydantic import ValidationError
 
-from gateways.agent.resources import AnyResource
+from gateways.protocol.resources import AnyResource
 
 Path = tuple[str | int, ...]
 

@@ -1,6 +1,6 @@
 """Signs and verifies what console and replica ask of each other.
 
-A signed request carries `Authorization: Bearer` with an EdDSA JWT of `protocol.Claims`, so that one
+A signed request carries `Authorization: Bearer` with an EdDSA JWT of `messages.Claims`, so that one
 that was taken off the wire works for no other receiver, method, path or body, not for long, and not
 twice. Both ends use this module.
 """
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from jwt.types import Options
 from pydantic import ValidationError
 
-from gateways.agent.protocol import CLOCK_SKEW_SECONDS, MAX_AGE_SECONDS, Claims
+from gateways.protocol.messages import CLOCK_SKEW_SECONDS, MAX_AGE_SECONDS, Claims
 
 ALGORITHM = "EdDSA"
 JTI_LENGTH = 64
