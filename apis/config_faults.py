@@ -7,8 +7,8 @@ from typing import Any, Protocol, get_args
 import pydantic
 from pydantic_core.core_schema import ErrorType
 
-from policies import durations
-from policies.schema import Schema, resolve
+from console.forms import durations
+from console.forms.schema import Schema, resolve
 
 MOST_FAULTS = 50
 """More are told when these are mended: each costs a millisecond, and a body may have a hundred thousand."""

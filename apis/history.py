@@ -14,10 +14,11 @@ from django.urls import reverse
 
 from apis.models import ApiInstance, TlsContext
 from console.audit import HIDDEN
+from console.forms import durations
+from console.forms.schema import Schema, resolve
 from console.models import AuditEntry
 from gateways.models import Gateway
-from policies import catalog, durations
-from policies.schema import Schema, resolve
+from policies import catalog
 
 LONGEST = 120
 MOST_ITEMS = 200

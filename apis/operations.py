@@ -11,7 +11,7 @@ from apis.specification import Operation, Specification
 from apis.validate import METHODS
 
 ADD = "operations"
-"""What the button says that adds those that are chosen, see `policies.rows`."""
+"""What the button says that adds those that are chosen, see `console.forms.rows`."""
 SHOWN = 40
 MOST_CHOSEN = 100
 _PARAMETER = re.compile(r"\{[^{}/]*\}")

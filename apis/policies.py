@@ -15,7 +15,7 @@ from apis.validate import regex_fault
 from console.models import AuditEntry, User
 from console.versions import check as check_version
 from policies import catalog
-from policies.contract import Policy
+from policies.policy import Policy
 
 MOST_CONDITIONS = 200
 CONDITION_KEYS = ("methodRegex", "uriTemplateRegex")

@@ -9,7 +9,7 @@ from apis.models import ApiInstance, PolicyBinding
 from apis.policy_config import merged
 from gateways.agent import reach
 from policies import advice, catalog
-from policies.contract import Policy
+from policies.policy import Policy
 
 Warnings = dict[str, list[str]]
 _RULE = {"path": "uriTemplateRegex", "methods": "methodRegex"}

@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr
 
 from apis import config_faults
 from console.audit import HIDDEN
-from policies.contract import Policy
+from policies.policy import Policy
 
 Config = dict[str, Any]
 Path = tuple[str, ...]

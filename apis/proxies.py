@@ -19,7 +19,7 @@ from console.versions import check, version
 from gateways.agent import configuration
 from gateways.models import Gateway
 from gateways.protocol import resources as r
-from policies.contract import PolicyConfig, at_most, fault
+from policies.policy import PolicyConfig, at_most, fault
 
 VERSION = "gateway.mulesoft.com/v1alpha1"
 

@@ -15,7 +15,7 @@ from gateways.agent.bootstrap import STATS_KEPT
 from gateways.agent.envoy import FLUSH_MS
 from gateways.agent.listener import manager
 from gateways.agent.settings import Proxying
-from policies.contract import TYPE_URL
+from policies.policy import TYPE_URL
 
 
 @contextmanager

@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from policies.contract import Advice, Policy, PolicyConfig
-from policies.expression.field import Expression
 from policies.expression.parser import CLOSE, OPEN
+from policies.fields.expressions import Expression
+from policies.policy import Advice, Policy, PolicyConfig
 
 _MEMBER = re.compile(r"\[?\s*(attributes|authentication|vars)\s*[.\[]")
 

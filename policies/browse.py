@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from markdown_it import MarkdownIt
 
 from policies import catalog
-from policies.contract import Category, Policy
+from policies.policy import Category, Policy
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from policies import durations
-from policies.schema import Schema, resolve
+from console.forms import durations
+from console.forms.schema import Schema, resolve
 
 MAX_ITEMS = 3
 MAX_LENGTH = 160

@@ -5,7 +5,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from policies import browse, catalog
-from policies.contract import CATALOG_GROUP
+from policies.policy import CATALOG_GROUP
 
 
 def index(request: HttpRequest) -> HttpResponse:

@@ -5,8 +5,8 @@ from typing import Any, Literal
 from django.http import QueryDict
 from pydantic import BaseModel, Field
 
-from policies import schema_data, schema_form
-from policies.contract import Policy
+from console.forms import schema_data, schema_form
+from policies.policy import Policy
 
 Values = dict[str, Any]
 ALL, SOME = "all", "some"

@@ -13,9 +13,9 @@ from apis.drafts import ApiDraft, NewAsset
 from apis.forms import routes
 from apis.models import ApiInstance, Asset, TlsContext
 from apis.specification import Specification
+from console.forms import schema_data, schema_form
 from console.models import Environment
 from gateways.models import Gateway
-from policies import schema_data, schema_form
 
 Values = dict[str, Any]
 Errors = dict[str, list[str]]

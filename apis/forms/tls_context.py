@@ -8,8 +8,8 @@ from django.core.files.uploadedfile import UploadedFile
 from apis import certificates
 from apis.models import TlsContext
 from apis.tls_contexts import ALPN, MOST_PEM, TlsContextDraft
+from console.forms.differences import HIDDEN, NOTHING, Difference
 from gateways.agent import tls
-from policies.differences import HIDDEN, NOTHING, Difference
 
 FILES = {"certificate_file": "certificate", "key_file": "key", "trusted_ca_file": "trusted_ca"}
 """A file that was chosen stands for the text beside it."""

@@ -26,7 +26,7 @@ from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from console.versions import check as check_version
 from policies import catalog
-from policies.contract import CATALOG_GROUP
+from policies.policy import CATALOG_GROUP
 
 
 @extend_schema_view(

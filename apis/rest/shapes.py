@@ -14,7 +14,7 @@ from console.models import Environment
 from console.rest.shapes import date
 from gateways.models import Gateway
 from policies import catalog
-from policies.contract import CATALOG_GROUP
+from policies.policy import CATALOG_GROUP
 
 Shape = dict[str, Any]
 

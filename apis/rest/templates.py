@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from console.forms.schema import Schema, resolve
 from policies import catalog
-from policies.contract import CATALOG_GROUP, Policy
-from policies.schema import Schema, resolve
+from policies.policy import CATALOG_GROUP, Policy
 
 Shape = dict[str, Any]
 

@@ -7,7 +7,7 @@ from django.core.paginator import Paginator
 from django.template import Context
 
 from apis.models import PolicyBinding
-from policies.contract import Policy
+from policies.policy import Policy
 
 PAGE_SIZE = 25
 

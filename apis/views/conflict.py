@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from django.db import models
 
 from console import audit
+from console.forms.differences import Difference, differences
+from console.forms.schema_form import Field
 from console.models import AuditEntry, Environment
-from policies.differences import Difference, differences
-from policies.schema_form import Field
 
 
 @dataclass(frozen=True)

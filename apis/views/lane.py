@@ -6,7 +6,7 @@ from typing import Any
 from apis import policy_advice
 from apis.models import ApiInstance, PolicyBinding
 from policies import catalog
-from policies.contract import Policy
+from policies.policy import Policy
 from policies.summary import summary
 
 

@@ -15,10 +15,11 @@ from apis.views.access import api_of, api_to_change, binding_of, binding_to_chan
 from apis.views.frame import frame
 from apis.views.lane import Step, lane
 from apis.views.policy_form import PolicyForm
+from console.forms import rows
 from console.scope import Request
 from console.versions import Changed
-from policies import browse, catalog, rows
-from policies.contract import Policy
+from policies import browse, catalog
+from policies.policy import Policy
 
 
 def index(request: Request, pk: int) -> HttpResponse:

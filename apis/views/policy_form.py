@@ -13,11 +13,12 @@ from apis.policy_config import merged
 from apis.specification import Specification
 from apis.views.access import messages_of
 from apis.views.conflict import Conflict, conflict
+from console.forms import schema_data, schema_form
+from console.forms.schema_form import Field
 from console.models import User
 from console.versions import Changed
-from policies import browse, schema_data, schema_form
-from policies.contract import Policy
-from policies.schema_form import Field
+from policies import browse
+from policies.policy import Policy
 
 
 class PolicyForm:

@@ -10,11 +10,11 @@ from django.shortcuts import redirect, render
 from apis import proxies
 from apis.views.access import messages_of
 from apis.views.conflict import conflict
+from console.forms import schema_data, schema_form
 from console.scope import Request
 from console.versions import Changed
 from gateways.views.access import gateway_of, must_edit
 from gateways.views.detail import frame
-from policies import schema_data, schema_form
 
 
 def edit(request: Request, pk: UUID) -> HttpResponse:

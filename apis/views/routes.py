@@ -20,10 +20,10 @@ from apis.views.access import api_of, messages_of
 from apis.views.conflict import Conflict, conflict
 from apis.views.frame import frame
 from apis.views.tls_contexts import choices
+from console.forms import rows
+from console.forms.schema_form import Field
 from console.scope import Request
 from console.versions import Changed
-from policies import rows
-from policies.schema_form import Field
 
 
 def edit(request: Request, pk: int) -> HttpResponse:

@@ -22,9 +22,9 @@ from apis.models import ApiInstance, Asset, WizardDraft
 from apis.specification import Specification
 from apis.views.access import draft_to_change, environment_to_change, messages_of
 from apis.views.tls_contexts import choices
+from console.forms import rows
 from console.scope import Request
 from console.words import words
-from policies import rows
 
 ASSETS_SHOWN = 12
 REVIEW = "review"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from console.front.settings import Front, Server
-from policies.contract import TYPE_URL
+from policies.policy import TYPE_URL
 
 CONSOLE = "console"
 LINK = "link"

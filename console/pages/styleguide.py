@@ -15,9 +15,9 @@ from django.utils import timezone
 from analytics.bars import Bars, bars
 from analytics.queries import CLASSES, Figures
 from analytics.ranges import last
+from console.forms.differences import Difference
 from console.models import AuditEntry
 from console.templatetags.ui import SPRITE
-from policies.differences import Difference
 
 TONES = ("", "ok", "warn", "bad", "info")
 

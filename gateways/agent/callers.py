@@ -11,7 +11,7 @@ from typing import Any
 
 from gateways.agent import ir
 from gateways.agent.settings import Proxying
-from policies.contract import TYPE_URL
+from policies.policy import TYPE_URL
 
 _HTTP = TYPE_URL + "envoy.extensions."
 _ADDRESS = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"

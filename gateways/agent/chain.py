@@ -18,7 +18,7 @@ from gateways.agent import ir
 from gateways.agent.accesslog import PATH_FILTER, held_filter
 from gateways.agent.joined import EMPTY
 from gateways.agent.match import predicate
-from policies.contract import TYPE_URL, Filter
+from policies.policy import TYPE_URL, Filter
 
 SLOTS = ("c0", "p0", "l0", "p1", "l1", "p2", "c1", "p3", "l2", "p4", "c2", "p5", "l3")
 LAST_COMPOSITE = "c2"

@@ -7,7 +7,7 @@ from typing import Any
 from gateways.agent import ir, retries
 from gateways.agent.settings import Proxying
 from gateways.agent.trusted_cas import system_ca
-from policies.contract import TYPE_URL
+from policies.policy import TYPE_URL
 
 CONNECT_SECONDS = 5
 MOST_REQUESTS = 65_536

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gateways.protocol.spelling import Slashes
-from policies.contract import PolicyConfig
+from policies.policy import PolicyConfig
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateways.protocol.spelling import refused_when_joined
-from policies.contract import TYPE_URL
+from policies.policy import TYPE_URL
 
 _HTTP = TYPE_URL + "envoy.extensions.filters.http."
 _NAMESPACE, _KEY = "gatewright.path", "joined"

@@ -14,7 +14,7 @@ from gateways.agent.chain import slots
 from gateways.agent.cluster import certificates, tls_parameters
 from gateways.agent.settings import Proxying
 from gateways.protocol.spelling import CHOICES, handling
-from policies.contract import TYPE_URL
+from policies.policy import TYPE_URL
 
 MOST_HEADERS_KB = 60
 HTTP2_STREAM_BYTES = 256 * 1024

@@ -18,7 +18,7 @@ from gateways.agent import state as files
 from gateways.agent.admin import AdminUnreachable
 from gateways.agent.envoy import Envoy
 from gateways.agent.waiting import until
-from policies.contract import TYPE_URL
+from policies.policy import TYPE_URL
 
 TAKE_SECONDS = 15
 WARM_SECONDS = 2

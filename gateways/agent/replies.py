@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateways.agent import retries
-from policies.contract import TYPE_URL
+from policies.policy import TYPE_URL
 
 WORDS = {
     "absolute_path_rejected": "The target of the request is not a path.",

@@ -13,7 +13,7 @@ anywhere a filter of the cluster refuses it, which `replies` turns into 504.
 
 from typing import Any
 
-from policies.contract import TYPE_URL
+from policies.policy import TYPE_URL
 
 MOST_RETRIES = 2
 """An upstream that closes its idle connections closes many at once: one retry met the next stale one in

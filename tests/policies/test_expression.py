@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from policies.catalog.script import lua_filter
-from policies.contract import TYPE_URL, Compiled, Filter, Scope
 from policies.expression import lua
 from policies.expression.context import REQUEST, RESPONSE
-from policies.expression.field import Expression, RequestExpression
 from policies.expression.parser import ExpressionError
+from policies.fields.expressions import Expression, RequestExpression
+from policies.policy import TYPE_URL, Compiled, Filter, Scope
+from policies.scripting.script import lua_filter
 from tests.policies.envoy import Envoy, running_envoy
 
 REQUEST_CASES = [

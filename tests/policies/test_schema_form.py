@@ -7,7 +7,7 @@ from django.http import QueryDict
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 
-from policies import rows, schema_data, schema_form
+from console.forms import rows, schema_data, schema_form
 
 
 class Part(BaseModel):

@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from policies.catalog import find
-from policies.catalog.headers import SINGLE
+from policies.fields.headers import SINGLE
 from tests.traffic.gateway import Gateway, running_gateway
 from tests.traffic.test_policies import api, policy
 from tests.traffic.upstream import Echo, EchoServer, serving

@@ -8,10 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from policies.catalog.headers import HeaderName
-from policies.catalog.script import lua_filter
-from policies.contract import Category, Compiled, Policy, PolicyConfig, Scope, at_most, fault
 from policies.expression.lua import Value
+from policies.fields.headers import HeaderName
+from policies.policy import Category, Compiled, Policy, PolicyConfig, Scope, at_most, fault
+from policies.scripting.script import lua_filter
 
 NAME = "cors"
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9*._\-\[\]:]+", re.IGNORECASE)

@@ -5,9 +5,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from policies.catalog.headers import SINGLE, OwnHeaderName, RequestHeaderName, checked_value
-from policies.catalog.script import lua_filter
-from policies.contract import (
+from policies.expression import lua
+from policies.fields.expressions import Expression, RequestExpression, ResponseExpression
+from policies.fields.headers import SINGLE, OwnHeaderName, RequestHeaderName, checked_value
+from policies.policy import (
     TYPE_URL,
     Category,
     Compiled,
@@ -18,8 +19,7 @@ from policies.contract import (
     at_most,
     fault,
 )
-from policies.expression import lua
-from policies.expression.field import Expression, RequestExpression, ResponseExpression
+from policies.scripting.script import lua_filter
 
 NAME = "header-injection"
 MOST_HEADERS = 50

@@ -7,7 +7,7 @@ import re2
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from policies.contract import (
+from policies.policy import (
     TYPE_URL,
     Category,
     Compiled,

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
-from policies.contract import TYPE_URL, Category, Compiled, Filter, Policy, PolicyConfig, Scope
+from policies.policy import TYPE_URL, Category, Compiled, Filter, Policy, PolicyConfig, Scope
 
 NAME = "http-basic-authentication"
 

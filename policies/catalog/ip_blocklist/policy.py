@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from policies.catalog.addresses import CALLER, Addresses, AddressExpression, address_filter, advice
-from policies.contract import Category, Compiled, Policy, PolicyConfig, Scope
+from policies.fields.addresses import CALLER, Addresses, AddressExpression, address_filter, advice
+from policies.policy import Category, Compiled, Policy, PolicyConfig, Scope
 
 NAME = "ip-blocklist"
 

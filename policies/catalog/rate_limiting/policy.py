@@ -8,11 +8,11 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from policies.catalog.rate_limiting import shared_memory
-from policies.catalog.script import lua_filter
-from policies.contract import Advice, Category, Compiled, Policy, PolicyConfig, Scope, at_most
-from policies.expression.field import RequestExpression
 from policies.expression.lua import Value
 from policies.expression.nodes import said_by_caller
+from policies.fields.expressions import RequestExpression
+from policies.policy import Advice, Category, Compiled, Policy, PolicyConfig, Scope, at_most
+from policies.scripting.script import lua_filter
 
 NAME = "rate-limiting"
 FILES = [Path(__file__).with_name(name) for name in ("counting.lua", "policy.lua", "quota_headers.lua")]

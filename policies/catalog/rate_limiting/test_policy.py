@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from policies.catalog.rate_limiting import shared_memory
-from policies.contract import Compiled
+from policies.policy import Compiled
 from tests.policies.envoy import Envoy, compiled, running_envoy
 
 HOUR = 3_600_000

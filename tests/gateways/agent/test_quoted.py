@@ -10,7 +10,7 @@ import pytest
 from gateways.agent import state
 from gateways.agent.quoted import MASK, masked, without_messages
 from gateways.agent.verdict import Judge
-from policies.contract import TYPE_URL
+from policies.policy import TYPE_URL
 from tests.traffic.gateway import Gateway, running_gateway, wait_until
 
 SECRET = "s3cret-tok3n"

@@ -1,4 +1,4 @@
-"""A configuration as JSON, read from the form that `policies.schema_form` made.
+"""A configuration as JSON, read from the form that `console.forms.schema_form` made.
 
 Reading is lenient: what cannot be a number stays the text that was typed, so that the schema's own
 validation names it and the form shows it again.
@@ -10,8 +10,8 @@ from typing import Any
 
 from django.http import QueryDict
 
-from policies import durations, rows
-from policies.schema import PREFIX, Schema, kind, named, resolve
+from console.forms import durations, rows
+from console.forms.schema import PREFIX, Schema, kind, named, resolve
 
 
 def read(schema: Schema, data: QueryDict, prefix: str = PREFIX) -> dict[str, Any]:

@@ -5,7 +5,7 @@ A whole number of the schema's format "duration-ms" or "duration-s" is one, kept
 
 from typing import Any
 
-from policies.schema import Schema
+from console.forms.schema import Schema
 
 UNITS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 """Milliseconds."""

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from policies.contract import TYPE_URL, Filter, Scope
 from policies.expression import lua
+from policies.policy import TYPE_URL, Filter, Scope
 
 GUARD = Path(__file__).with_name("guard.lua").read_text()
 

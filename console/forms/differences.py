@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from policies.schema_form import Field
+from console.forms.schema_form import Field
 
 NOTHING = "–"
 HIDDEN = "a new value, not shown"

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from policies.catalog.script import lua_filter
-from policies.contract import TYPE_URL, Advice, Filter, Scope, at_most
-from policies.expression.field import Expression, RequestExpression
 from policies.expression.lua import Source, Value, literal
 from policies.expression.nodes import Literal, Select, Variable, said_by_caller
+from policies.fields.expressions import Expression, RequestExpression
+from policies.policy import TYPE_URL, Advice, Filter, Scope, at_most
+from policies.scripting.script import lua_filter
 
 Network = IPv4Network | IPv6Network
 

@@ -1,7 +1,7 @@
 """The form made from a policy's configuration schema, filled with a configuration and its errors.
 
 A field's name is its path in errors too: `config.rateLimits.0.maximumRequests`. What was posted is
-read back by `policies.schema_data`.
+read back by `console.forms.schema_data`.
 """
 
 import json
@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from policies import durations
-from policies.schema import PREFIX, Schema, kind, named, resolve
+from console.forms import durations
+from console.forms.schema import PREFIX, Schema, kind, named, resolve
 
 Errors = Mapping[str, list[str]]
 LONG = {"area", "choices", "group", "json", "lines", "rows"}
@@ -42,7 +42,7 @@ class Field:
 
     @property
     def template(self) -> str:
-        return f"policies/fields/_{self.kind}.html"
+        return f"console/fields/_{self.kind}.html"
 
     @property
     def key(self) -> str:
