@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gateways.agent import failures as f
+from gateways.agent.traffic import failures as f
 
 TITLES = {
     f.CONNECTION_REFUSED: "Connection refused",

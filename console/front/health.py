@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography.x509 import load_pem_x509_certificates
 
 from console.front import certificate
-from gateways.agent.admin import Admin, AdminUnreachable
+from gateways.agent.envoy.admin import Admin, AdminUnreachable
 
 SOCKET = "admin.sock"
 UP = "up"

@@ -12,9 +12,9 @@ from console.stack import variables
 from console.stack.application import PROJECT
 from console.stack.problem import Problem
 from gateways import change
-from gateways.agent import registration
-from gateways.agent.envoy import Envoy
-from gateways.agent.registration import BadRegistration, Registration
+from gateways.agent.envoy.process import Envoy
+from gateways.agent.link import registration
+from gateways.agent.link.registration import BadRegistration, Registration
 from gateways.models import Gateway
 
 NAME = "local"

@@ -13,18 +13,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from gateways.agent import candidate, ir, ports
-from gateways.agent.admin import AdminUnreachable
-from gateways.agent.envoy import Envoy
-from gateways.agent.index import Key
-from gateways.agent.listener import PROBE_HOST
-from gateways.agent.publish import Configuration, Publisher, Rejected
+from gateways.agent.envoy import candidate
+from gateways.agent.envoy.admin import AdminUnreachable
+from gateways.agent.envoy.process import Envoy
+from gateways.agent.envoy.publish import Configuration, Publisher, Rejected
+from gateways.agent.envoy.validate import Judge
+from gateways.agent.host import ports
 from gateways.agent.settings import Proxying
 from gateways.agent.store import Store, Stored
-from gateways.agent.taken import Taken
-from gateways.agent.translate import Memory, Translation, translate
-from gateways.agent.verdict import Judge
-from gateways.agent.xds import CompiledApi, Compiler
+from gateways.agent.translate import ir
+from gateways.agent.translate.apis import Memory, Translation, translate
+from gateways.agent.translate.conflicts import Taken
+from gateways.agent.translate.index import Key
+from gateways.agent.xds.compiler import CompiledApi, Compiler
+from gateways.agent.xds.listener import PROBE_HOST
 from gateways.protocol.messages import Ack, ResourceAck
 from gateways.protocol.resources import AnyResource
 

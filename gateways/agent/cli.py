@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateways.agent import processors, register, registration, settings
-from gateways.agent.registration import BadRegistration
+from gateways.agent import settings
+from gateways.agent.host import processors
+from gateways.agent.link import register, registration
+from gateways.agent.link.registration import BadRegistration
 
 if TYPE_CHECKING:
-    from gateways.agent.validate import Checked
+    from gateways.agent.check import Checked
 
 
 class UserMistake(Exception):
@@ -89,10 +91,10 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from gateways.agent.control import ControlUnavailable
-    from gateways.agent.envoy import EnvoyFailed
+    from gateways.agent.envoy.process import EnvoyFailed
+    from gateways.agent.host.state_folder import StateInUse, StateUnusable
     from gateways.agent.local import NoFolder
-    from gateways.agent.state import StateInUse, StateUnusable
+    from gateways.agent.probes import ControlUnavailable
 
     chosen = _run_settings(arguments)
     _log(chosen.log_level)
@@ -165,7 +167,7 @@ def _compile(arguments: argparse.Namespace) -> int:
 
 
 def _checked(folder: Path) -> "Checked":
-    from gateways.agent.validate import check
+    from gateways.agent.check import check
 
     if not folder.is_dir():
         raise UserMistake(f"{folder} is not a folder; give one that holds .yaml files")

@@ -13,18 +13,19 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from gateways.agent import ending, registration, state
-from gateways.agent.admin import AdminUnreachable
 from gateways.agent.apply import Applier
-from gateways.agent.console import Console, is_loopback
-from gateways.agent.control import Control
-from gateways.agent.envoy import Envoy
-from gateways.agent.heartbeat import Pulse
-from gateways.agent.intake import Intake
-from gateways.agent.registration import BadRegistration, Registration
+from gateways.agent.envoy.admin import AdminUnreachable
+from gateways.agent.envoy.process import Envoy
+from gateways.agent.host import signals, state_folder
+from gateways.agent.link import registration
+from gateways.agent.link.client import Console, is_loopback
+from gateways.agent.link.heartbeat import Pulse
+from gateways.agent.link.registration import BadRegistration, Registration
+from gateways.agent.link.snapshots import Intake
+from gateways.agent.link.stream import Stream
+from gateways.agent.probes import Control
 from gateways.agent.settings import RunSettings
-from gateways.agent.stream import Stream
-from gateways.agent.uplink import Uplink
+from gateways.agent.traffic.uplink import Uplink
 from gateways.protocol.messages import Heartbeat, ReplicaFacts
 
 LAST_SECONDS = 4.0
@@ -45,11 +46,11 @@ def run(settings: RunSettings) -> None:
     """
     registered = _registration(settings)
     gc.set_threshold(*COLLECT_AFTER)
-    with state.locked(settings.state):
+    with state_folder.locked(settings.state):
         _claim(settings.state, registered.gateway_id)
         replica = ConnectedReplica(settings, registered)
         stopping = threading.Event()
-        ending.on_signals(stopping, replica.hurry)
+        signals.on_signals(stopping, replica.hurry)
         replica.start()
         replica.beat_until(stopping)
         replica.stop()
@@ -61,7 +62,7 @@ class ConnectedReplica:
     def __init__(self, settings: RunSettings, registered: Registration) -> None:
         self._settings = settings
         self._registration = registered
-        self._id = state.replica_id(settings.state)
+        self._id = state_folder.replica_id(settings.state)
         self._started_at = datetime.now(UTC)
         self._phase: Literal["running", "draining", "stopped"] = "running"
         self._control_url = ""
@@ -171,7 +172,7 @@ class ConnectedReplica:
         )
 
     def _warnings(self) -> Iterator[str]:
-        if warning := state.low_space(self._settings.state):
+        if warning := state_folder.low_space(self._settings.state):
             yield warning
         if not self._applier.is_stored:
             yield (
@@ -206,15 +207,15 @@ def _claim(folder: Path, gateway_id: str) -> None:
     """A state folder is one gateway's: another's would start with what the first one ran."""
     path = folder / "gateway.json"
     if not path.exists():
-        state.write_json(path, {"id": gateway_id})
-    owner = state.stored_id(path)
+        state_folder.write_json(path, {"id": gateway_id})
+    owner = state_folder.stored_id(path)
     if not owner:
-        raise state.StateUnusable(
+        raise state_folder.StateUnusable(
             f"{path} is damaged, so whose state folder this is cannot be told; if it is the gateway "
             f"{gateway_id}'s, delete that file, else choose another folder with --state"
         )
     if owner != gateway_id:
-        raise state.StateInUse(
+        raise state_folder.StateInUse(
             f"state folder {folder} belongs to the gateway {owner}; choose another folder with --state"
         )
 

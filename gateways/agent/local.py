@@ -9,13 +9,14 @@ from pathlib import Path
 
 from watchfiles import watch
 
-from gateways.agent import ending, sources, state
 from gateways.agent.apply import Applier
-from gateways.agent.envoy import Envoy
-from gateways.agent.held import Unknown
+from gateways.agent.envoy.process import Envoy
+from gateways.agent.host import signals, state_folder
 from gateways.agent.settings import RunSettings
-from gateways.agent.translate import Memory, translate
-from gateways.agent.uplink import Uplink
+from gateways.agent.sources import files
+from gateways.agent.traffic.uplink import Uplink
+from gateways.agent.translate.apis import Memory, translate
+from gateways.agent.translate.held import Unknown
 from gateways.protocol.messages import Ack, ResourceAck
 from gateways.protocol.resources import digest
 
@@ -42,8 +43,8 @@ def run(settings: RunSettings, folder: Path) -> None:
     if not folder.is_dir():
         raise NoFolder(f"{folder} is not a folder; give one that holds .yaml files")
     gc.set_threshold(*COLLECT_AFTER)
-    with state.locked(settings.state):
-        replica = state.replica_id(settings.state)
+    with state_folder.locked(settings.state):
+        replica = state_folder.replica_id(settings.state)
         envoy = Envoy(
             settings.state,
             replica,
@@ -53,7 +54,7 @@ def run(settings: RunSettings, folder: Path) -> None:
         )
         uplink = Uplink(settings.state, None, replica, reopen=envoy.reopen_logs)
         stopping = threading.Event()
-        ending.on_signals(stopping, envoy.hurry)
+        signals.on_signals(stopping, envoy.hurry)
         envoy.start()
         uplink.start()
         try:
@@ -89,7 +90,7 @@ class LocalReplica:
             raise_interrupt=False,
         ):
             # The stamps show what changed before the watch began, and where a file system tells nothing.
-            is_news = any(sources.is_read(Path(path).name) for _, path in changes)
+            is_news = any(files.is_read(Path(path).name) for _, path in changes)
             if is_news or _stamps(self._folder) != self._seen:
                 self.refresh()
             else:
@@ -100,7 +101,7 @@ class LocalReplica:
         """Applies the folder as it is now. What a document that does not read may be about stays."""
         self._seen = _stamps(self._folder)
         try:
-            loaded = sources.load(self._folder)
+            loaded = files.load(self._folder)
         except OSError as error:
             log.error("folder=%s error=%s; what runs goes on", error.filename, error.strerror)
             return
@@ -140,7 +141,7 @@ def _stamps(folder: Path) -> Stamps:
     """What tells one state of the folder's files from another; a folder that cannot be read has none."""
     stamps: Stamps = {}
     with suppress(OSError):
-        for path in sources.files(folder):
+        for path in files.files(folder):
             # A link that leads nowhere has no file to look at.
             found = path.stat() if path.exists() else path.lstat()
             stamps[path] = found.st_mtime_ns, found.st_ino

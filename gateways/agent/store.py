@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from gateways.agent import state as files
-from gateways.agent.seal import Damaged, Seal
+from gateways.agent.host import state_folder
+from gateways.agent.host.seal import Damaged, Seal
 from gateways.protocol.resources import AnyResource
 
 Key = tuple[str, str]
@@ -85,9 +85,9 @@ class Store:
             content = source.read_bytes()
             if before in needed:
                 self._kept.mkdir(exist_ok=True, mode=0o700)
-                files.write_bytes(self._kept / f"{before}.json", content)
-            files.write_bytes(self._previous, content)
-        files.write_bytes(self._current, self._seal.close(_text(stored)))
+                state_folder.write_bytes(self._kept / f"{before}.json", content)
+            state_folder.write_bytes(self._previous, content)
+        state_folder.write_bytes(self._current, self._seal.close(_text(stored)))
         self._newest = self._current, stored.generation
         for path in self._kept.glob("*.json"):
             if path.stem not in map(str, needed):
@@ -99,7 +99,7 @@ class Store:
             try:
                 content = path.read_bytes()
                 if content.startswith(PLAIN):
-                    files.write_bytes(path, self._seal.close(_unsealed(content)))
+                    state_folder.write_bytes(path, self._seal.close(_unsealed(content)))
                     log.info("snapshot=%s encrypted=true", path)
             except (FileNotFoundError, Damaged):
                 continue

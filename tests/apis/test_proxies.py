@@ -11,8 +11,8 @@ from apis import proxies
 from apis.deployment import snapshot
 from console.models import AuditEntry, Role
 from console.versions import Changed
-from gateways.agent import ir
-from gateways.agent.translate import translate
+from gateways.agent.translate import ir
+from gateways.agent.translate.apis import translate
 from gateways.models import Gateway
 from gateways.protocol.resources import Snapshot
 from tests.factories import make_api, make_gateway, make_role, make_user

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from apis.models import ApiInstance
 from console.models import Environment
-from gateways.agent.translate import translate
+from gateways.agent.translate.apis import translate
 from gateways.models import Gateway
 from tests.apis.pages import Place, make_place, make_saved_api
 from tests.apis.snapshots import resources_of

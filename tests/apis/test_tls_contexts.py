@@ -13,8 +13,8 @@ from apis.models import ApiInstance, TlsContext
 from apis.tls_contexts import TlsContextDraft, create_tls_context, delete_tls_context, edit_tls_context
 from apis.tls_contexts import draft_of as context_draft_of
 from console.models import AuditEntry, Environment, User
-from gateways.agent import tls
-from gateways.agent.translate import translate
+from gateways.agent.translate import tls
+from gateways.agent.translate.apis import translate
 from gateways.models import Gateway
 from tests.apis.snapshots import resources_of
 from tests.factories import make_environment, make_gateway, make_tls_context, make_user

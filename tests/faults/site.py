@@ -20,8 +20,8 @@ from pytest_django.plugin import DjangoDbBlocker
 from analytics.models import LogOffset, TrafficWindow
 from apis.deployment import status
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
-from gateways.agent.admin import Admin
-from gateways.agent.logfiles import LogFiles
+from gateways.agent.envoy.admin import Admin
+from gateways.agent.traffic.log_files import LogFiles
 from gateways.models import Ack, Gateway, Replica, ResourceStatus
 from tests.factories import make_api
 from tests.faults.load import Load

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateways.agent import accesslog
+from gateways.agent.xds import access_log
 from tests.faults import http2
 from tests.faults.holding import HoldingServer, holding
 from tests.faults.local_process import LocalProcess
@@ -155,5 +155,5 @@ def upgrade(connection: socket.socket) -> None:
 
 def statuses(gateway: LocalProcess) -> list[int]:
     lines = (gateway.state / "access.log").read_bytes().splitlines()
-    keys = [accesslog.key(accesslog.fields(line)[1]) for line in lines]
+    keys = [access_log.key(access_log.fields(line)[1]) for line in lines]
     return sorted(key.status for key in keys if key)

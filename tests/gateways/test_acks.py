@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from gateways.agent.verdict import MOST_CHARACTERS
+from gateways.agent.envoy.validate import MOST_CHARACTERS
 from gateways.models import Ack, Gateway, Replica, ResourceStatus
 from tests.gateways.replica import SigningReplica
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from gateways.agent.control import Control
+from gateways.agent.probes import Control
 
 
 @pytest.fixture

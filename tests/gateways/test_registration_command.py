@@ -15,7 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from console.models import Role
 from gateways import change
-from gateways.agent import registration
+from gateways.agent.link import registration
 from gateways.models import Gateway, RegistrationToken
 from tests.factories import make_environment, make_role, make_user
 from tests.gateways.agent_process import run

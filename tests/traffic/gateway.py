@@ -17,11 +17,11 @@ from typing import Any
 
 import httpx
 
-from gateways.agent import accesslog
 from gateways.agent.apply import Applier
-from gateways.agent.envoy import Envoy
+from gateways.agent.envoy.process import Envoy
 from gateways.agent.settings import Limits, Proxying
-from gateways.agent.sources import load_text
+from gateways.agent.sources.files import load_text
+from gateways.agent.xds import access_log
 from gateways.protocol.messages import Ack
 from gateways.protocol.resources import digest
 from tests.traffic.upstream import EchoServer, echo
@@ -57,7 +57,7 @@ class Gateway:
     def post(self, path: str, **options: Any) -> httpx.Response:
         return self.client.post(path, **options)
 
-    def log(self, entries: int = 1) -> list[accesslog.Key | None]:
+    def log(self, entries: int = 1) -> list[access_log.Key | None]:
         """What the access log's lines are counted by, once it holds so many."""
         path = self.envoy.state / "access.log"
         lines: list[bytes] = []
@@ -67,7 +67,7 @@ class Gateway:
             return len(lines) >= entries
 
         wait_until(is_written)
-        return [accesslog.key(accesslog.fields(line)[1]) for line in lines]
+        return [access_log.key(access_log.fields(line)[1]) for line in lines]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from gateways.agent import accesslog
+from gateways.agent.xds import access_log
 from tests.faults import http2
 from tests.traffic.gateway import Gateway, wait_until
 from tests.traffic.test_policies import api
@@ -63,4 +63,4 @@ def assert_lines_are_whole(gateway: Gateway, before: int) -> None:
 
     wait_until(has_end)
     for line in lines():
-        accesslog.key(accesslog.fields(line)[1])
+        access_log.key(access_log.fields(line)[1])

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from gateways.agent.settings import Proxying
-from gateways.agent.sources import load_text
-from gateways.agent.translate import translate
+from gateways.agent.sources.files import load_text
+from gateways.agent.translate.apis import translate
 from tests.traffic.gateway import Gateway, running_gateway, wait_until
 from tests.traffic.scripted import PIECE, Scripted, scripted
 

@@ -7,10 +7,10 @@ import httpx
 import pytest
 import yaml
 
-from gateways.agent import accesslog
 from gateways.agent.settings import Proxying
-from gateways.agent.sources import load_text
-from gateways.agent.translate import translate
+from gateways.agent.sources.files import load_text
+from gateways.agent.translate.apis import translate
+from gateways.agent.xds import access_log
 from tests.traffic.gateway import Gateway, running_gateway, wait_until
 from tests.traffic.test_policies import api, policy
 
@@ -196,7 +196,9 @@ def test_the_log_names_the_same_caller(tmp_path: Any) -> None:
         gateway.log(2)
         lines = (gateway.envoy.state / "access.log").read_bytes().splitlines()
         entries = [
-            accesslog.entry(line, key) for line in lines if (key := accesslog.key(accesslog.fields(line)[1]))
+            access_log.entry(line, key)
+            for line in lines
+            if (key := access_log.key(access_log.fields(line)[1]))
         ]
         assert [one.remote_address for one in entries] == ["7.7.7.7", DIRECT]
 

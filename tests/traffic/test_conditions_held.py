@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateways.agent.labels import Labels
-from gateways.agent.windows import Tally
+from gateways.agent.traffic.labels import Labels
+from gateways.agent.traffic.tally import Tally
 from tests.traffic.gateway import Gateway, wait_until
 
 pytestmark = pytest.mark.envoy

@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateways.agent.labels import Labels
 from gateways.agent.settings import Proxying
-from gateways.agent.windows import Tally
+from gateways.agent.traffic.labels import Labels
+from gateways.agent.traffic.tally import Tally
 from gateways.protocol.messages import RequestSample
 from tests.traffic.certificates import self_signed
 from tests.traffic.gateway import Gateway, free_port, running_gateway, wait_until

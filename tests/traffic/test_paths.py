@@ -10,9 +10,9 @@ import httpx
 import pytest
 import yaml
 
-from gateways.agent import pathregex
-from gateways.agent.rewriting import Groups
 from gateways.agent.settings import BadSetting, proxying
+from gateways.agent.xds import path_regex
+from gateways.agent.xds.rewriting import Groups
 from gateways.protocol import regex
 from gateways.protocol.spelling import refused
 from tests.traffic.gateway import Gateway, running_gateway
@@ -129,7 +129,7 @@ def as_envoy_sees(path: str) -> str:
 
 def test_no_reading_of_a_path_that_passes_is_one_that_a_condition_guards() -> None:
     passes = re.compile(rf"(?!(?:{refused('as-sent')})\Z)")
-    condition = pathregex.over_targets("/admin(/.*)?")
+    condition = path_regex.over_targets("/admin(/.*)?")
 
     missed = [
         (path, reading)

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from gateways.agent.logfiles import LogFiles
-from gateways.agent.uplink import Uplink
+from gateways.agent.traffic.log_files import LogFiles
+from gateways.agent.traffic.uplink import Uplink
 from tests.gateways.agent.log_lines import OffsetConsole
 from tests.traffic.gateway import Gateway, wait_until
 from tests.traffic.test_policies import BASIC, api, policy

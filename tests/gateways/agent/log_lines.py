@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from gateways.agent.accesslog import FIELD, PART
-from gateways.agent.console import Unreachable
+from gateways.agent.link.client import Unreachable
+from gateways.agent.xds.access_log import FIELD, PART
 from gateways.protocol.messages import TrafficBatch
 
 START = 1_795_418_180

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from gateways.agent.apply import Applier, StaleSnapshot
-from gateways.agent.envoy import LOG_BYTES, Envoy
+from gateways.agent.envoy.process import LOG_BYTES, Envoy
 from gateways.protocol.messages import Ack
 from tests.traffic.certificates import self_signed
 from tests.traffic.gateway import Gateway, running_gateway, wait_until

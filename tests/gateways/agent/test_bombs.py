@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateways.agent import sources
+from gateways.agent.sources import files
 
 HEAD = "apiVersion: gateway.mulesoft.com/v1alpha1\nkind: Configuration\nmetadata: {name: c}\n"
 BOMBS = {
@@ -31,7 +31,7 @@ def test_a_bomb_is_one_line_for_its_author(tmp_path: Path, text: str) -> None:
     (tmp_path / "bomb.yaml").write_text(HEAD + "x:\n" + text if text[0] != "#" else text)
     began, memory = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    loaded = sources.load(tmp_path)
+    loaded = files.load(tmp_path)
 
     assert len(loaded.problems) == 1
     assert time.process_time() - began < 10
@@ -43,6 +43,6 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.yaml")
     (tmp_path / "zero.yaml").symlink_to("/dev/zero")
 
-    loaded = sources.load(tmp_path)
+    loaded = files.load(tmp_path)
 
     assert all("no regular file" in str(problem) for problem in loaded.problems)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateways.agent.cli import main
-from gateways.agent.sources import load_text
+from gateways.agent.sources.files import load_text
 from gateways.protocol.resources import ApiInstance
 
 SOUND = """

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from gateways.agent import registration
 from gateways.agent.apply import Applier
 from gateways.agent.connected import run
-from gateways.agent.envoy import Envoy
-from gateways.agent.logfiles import LogFiles
+from gateways.agent.envoy.process import Envoy
+from gateways.agent.host.state_folder import StateUnusable, replica_id
+from gateways.agent.link import registration
 from gateways.agent.settings import RunSettings
-from gateways.agent.state import StateUnusable, replica_id
 from gateways.agent.store import Store, Stored
+from gateways.agent.traffic.log_files import LogFiles
 from gateways.protocol.resources import API_VERSION
 from tests.traffic.gateway import running_gateway
 

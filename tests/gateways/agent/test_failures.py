@@ -1,7 +1,7 @@
 import pytest
 
-from gateways.agent import failures
-from gateways.agent.failures import NONE, Failure, failure
+from gateways.agent.traffic import failures
+from gateways.agent.traffic.failures import NONE, Failure, failure
 from gateways.protocol.messages import TrafficBatch
 from tests.gateways.agent.log_lines import line
 from tests.gateways.agent.test_windows import tallied

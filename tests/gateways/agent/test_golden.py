@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from gateways.agent.candidate import compiled
+from gateways.agent.envoy.candidate import compiled
 from gateways.agent.settings import Proxying
-from gateways.agent.sources import load_text
-from gateways.agent.translate import translate
-from gateways.agent.xds import Compiler
+from gateways.agent.sources.files import load_text
+from gateways.agent.translate.apis import translate
+from gateways.agent.xds.compiler import Compiler
 
 CASES = sorted((Path(__file__).parent / "golden").glob("*.yaml"))
 

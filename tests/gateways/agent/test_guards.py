@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateways.agent.translate import Translation, translate
+from gateways.agent.translate.apis import Translation, translate
 from gateways.protocol.resources import RESOURCE
 from tests.traffic.certificates import self_signed
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateways.agent.console import Unreachable
-from gateways.agent.heartbeat import Pulse
+from gateways.agent.link.client import Unreachable
+from gateways.agent.link.heartbeat import Pulse
 from gateways.protocol.messages import Heartbeat, HeartbeatAnswer, ReplicaFacts
 from tests.traffic.gateway import wait_until
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from gateways.agent.apply import Applier
-from gateways.agent.envoy import Envoy
-from gateways.agent.held import Unknown
-from gateways.agent.sources import Loaded, load_text
+from gateways.agent.envoy.process import Envoy
+from gateways.agent.sources.files import Loaded, load_text
+from gateways.agent.translate.held import Unknown
 from gateways.protocol.messages import Ack
 from gateways.protocol.resources import digest
 from tests.traffic.gateway import free_port

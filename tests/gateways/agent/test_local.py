@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateways.agent.envoy import Envoy
+from gateways.agent.envoy.process import Envoy
+from gateways.agent.host.state_folder import replica_id
 from gateways.agent.local import IDLE_SECONDS
-from gateways.agent.state import replica_id
 from tests.traffic.gateway import free_port
 from tests.traffic.gateway import wait_until as wait_until_within
 from tests.traffic.upstream import echo

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from gateways.agent.memory import allowed_bytes
+from gateways.agent.host.memory import allowed_bytes
 
 MIB = 1024 * 1024
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from gateways.agent import cli
-from gateways.agent.processors import allowed
+from gateways.agent.host.processors import allowed
 from tests.gateways.agent.test_memory import group
 
 HERE = len(os.sched_getaffinity(0))

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
-from gateways.agent import state
-from gateways.agent.quoted import MASK, masked, without_messages
-from gateways.agent.verdict import Judge
+from gateways.agent.envoy.redact import MASK, masked, without_messages
+from gateways.agent.envoy.validate import Judge
+from gateways.agent.host import state_folder
 from policies.policy import TYPE_URL
 from tests.traffic.gateway import Gateway, running_gateway, wait_until
 
@@ -77,7 +77,7 @@ def lua(text: str) -> dict[str, Any]:
     ],
 )
 def test_no_secret_is_in_a_reason(config: dict[str, Any], words: str, tmp_path: Path) -> None:
-    state.prepare(tmp_path)
+    state_folder.prepare(tmp_path)
 
     said = Judge(tmp_path).verdict(config)
 
@@ -88,7 +88,7 @@ def test_no_secret_is_in_a_reason(config: dict[str, Any], words: str, tmp_path: 
 
 @pytest.mark.envoy
 def test_addresses_are_told(tmp_path: Path) -> None:
-    state.prepare(tmp_path)
+    state_folder.prepare(tmp_path)
     address = {"socket_address": {"address": "no.ip.test", "port_value": 80}}
     endpoints = [{"lb_endpoints": [{"endpoint": {"address": address}}]}]
 
@@ -120,7 +120,7 @@ def test_no_secret_is_in_what_is_told_of_the_log(
     known = orjson.loads(file.read_bytes())
     known["resources"][0] |= change
 
-    state.write_bytes(file, orjson.dumps(known))
+    state_folder.write_bytes(file, orjson.dumps(known))
 
     wait_until(lambda: words in gateway.envoy.log_tail())
     assert SECRET in (gateway.envoy.state / "envoy.log").read_text()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateways.agent import reach
+from gateways.agent.translate import reach
 from gateways.protocol import regex
 from tests.gateways.agent.test_guards import BASIC, KEY, NAMED, api, bound, document, inline, translated
 

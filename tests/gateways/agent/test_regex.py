@@ -1,6 +1,6 @@
 import pytest
 
-from gateways.agent import pathregex
+from gateways.agent.xds import path_regex
 from gateways.protocol import regex
 
 
@@ -30,7 +30,7 @@ def test_what_becomes_too_large_is_refused() -> None:
     ],
 )
 def test_expression_over_targets_matches_the_path_alone(expression: str, matching: str, other: str) -> None:
-    over_targets = pathregex.over_targets(expression)
+    over_targets = path_regex.over_targets(expression)
 
     assert regex.captures(over_targets, matching) is not None
     assert regex.captures(over_targets, other) is None

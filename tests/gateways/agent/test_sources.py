@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateways.agent import sources
-from gateways.agent.sources import load_text
+from gateways.agent.sources import files
+from gateways.agent.sources.files import load_text
 from gateways.protocol import resources as r
 from gateways.protocol.resources import ApiInstance
 
@@ -16,7 +16,7 @@ SOUND = HEAD + b"spec:\n  address: http://0.0.0.0:8081/orders\n"
 def load(folder: Path, content: bytes) -> tuple[int, list[str]]:
     """How many documents were read, and the problems without the folder."""
     (folder / "a.yaml").write_bytes(content)
-    loaded = sources.load(folder)
+    loaded = files.load(folder)
     return len(loaded.documents), [str(one).removeprefix(f"{folder}/") for one in loaded.problems]
 
 
@@ -113,7 +113,7 @@ def test_date_is_text(tmp_path: Path) -> None:
         SOUND.replace(b"{name: orders}", b"{name: orders, labels: {a: 2026-01-31}}")
     )
 
-    (api,) = sources.load(tmp_path).resources
+    (api,) = files.load(tmp_path).resources
 
     assert isinstance(api, ApiInstance)
     assert api.metadata.labels == {"a": "2026-01-31"}
@@ -126,7 +126,7 @@ def test_merged_fields_and_aliases_are_followed(tmp_path: Path) -> None:
 """
     (tmp_path / "a.yaml").write_bytes(SOUND + services)
 
-    (api,) = sources.load(tmp_path).resources
+    (api,) = files.load(tmp_path).resources
 
     assert isinstance(api, ApiInstance)
     assert [one.address for one in api.spec.services.values()] == ["http://a:1"] * 2
@@ -163,7 +163,7 @@ def test_folders_in_the_folder_are_read_too_and_hidden_files_are_not(tmp_path: P
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / place).write_bytes(SOUND.replace(b"orders", b"orders%d" % number))
 
-    loaded = sources.load(tmp_path)
+    loaded = files.load(tmp_path)
 
     assert [str(one.file.relative_to(tmp_path)) for one in loaded.documents] == places[:3]
     assert loaded.problems == ()
@@ -175,7 +175,7 @@ def test_files_mounted_by_kubernetes_are_read_once(tmp_path: Path) -> None:
     (tmp_path / "..data").symlink_to("..2026")
     (tmp_path / "a.yaml").symlink_to("..data/a.yaml")
 
-    loaded = sources.load(tmp_path)
+    loaded = files.load(tmp_path)
 
     assert [one.file for one in loaded.documents] == [tmp_path / "a.yaml"]
     assert loaded.problems == ()
@@ -184,7 +184,7 @@ def test_files_mounted_by_kubernetes_are_read_once(tmp_path: Path) -> None:
 def test_link_that_leads_nowhere_is_a_fault_and_not_a_file_less(tmp_path: Path) -> None:
     (tmp_path / "guards.yaml").symlink_to("away.yaml")
 
-    (problem,) = sources.load(tmp_path).problems
+    (problem,) = files.load(tmp_path).problems
 
     assert str(problem) == f"{tmp_path}/guards.yaml:1: the file cannot be read: No such file or directory"
     assert not problem.is_warning

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateways.agent.sources import load_text
+from gateways.agent.sources.files import load_text
 from gateways.agent.store import Store, Stored, _text
 from gateways.protocol.resources import digest
 

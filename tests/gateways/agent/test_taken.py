@@ -1,7 +1,7 @@
 import pytest
 
-from gateways.agent import ir
-from gateways.agent.taken import Taken
+from gateways.agent.translate import ir
+from gateways.agent.translate.conflicts import Taken
 
 
 def api(base_path: str, port: int = 8081, host: str = "0.0.0.0", name: str = "") -> ir.Api:

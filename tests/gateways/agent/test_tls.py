@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import ValidationError
 
-from gateways.agent import tls
+from gateways.agent.translate import tls
 from tests.traffic.certificates import self_signed
 
 PAIR = self_signed("127.0.0.1")

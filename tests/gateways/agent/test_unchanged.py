@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gateways.agent import ir
-from gateways.agent.candidate import compiled
-from gateways.agent.reading import Reader
+from gateways.agent.envoy.candidate import compiled
+from gateways.agent.link.snapshot_reader import Reader
 from gateways.agent.settings import Proxying
-from gateways.agent.sources import load_text
-from gateways.agent.translate import Memory, translate
-from gateways.agent.xds import Compiler
+from gateways.agent.sources.files import load_text
+from gateways.agent.translate import ir
+from gateways.agent.translate.apis import Memory, translate
+from gateways.agent.xds.compiler import Compiler
 from gateways.protocol.resources import AnyResource, PolicyBinding, Service, Snapshot, digest
 
 APIS = """

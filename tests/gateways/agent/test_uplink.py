@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from gateways.agent.console import Refused, Unreachable
-from gateways.agent.logfiles import LogFiles
-from gateways.agent.uplink import Uplink
+from gateways.agent.link.client import Refused, Unreachable
+from gateways.agent.traffic.log_files import LogFiles
+from gateways.agent.traffic.uplink import Uplink
 from tests.gateways.agent.log_lines import OffsetConsole, append, line
 
 

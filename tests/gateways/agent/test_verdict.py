@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from gateways.agent import state
-from gateways.agent.verdict import Judge
+from gateways.agent.envoy.validate import Judge
+from gateways.agent.host import state_folder
 from tests.traffic.gateway import wait_until
 
 pytestmark = pytest.mark.envoy
@@ -25,7 +25,7 @@ SOUND = clusters({"name": "a"})
 
 @pytest.fixture(params=["started when asked", "standing by"])
 def judge(tmp_path: Path, request: pytest.FixtureRequest) -> Judge:
-    state.prepare(tmp_path)
+    state_folder.prepare(tmp_path)
     judge = Judge(tmp_path)
     if request.param == "standing by":
         judge.stand_by()
@@ -81,7 +81,7 @@ def test_verdict_on_an_unknown_field_is_envoy_s_own(judge: Judge) -> None:
 
 
 def test_one_that_died_standing_by_is_replaced(tmp_path: Path) -> None:
-    state.prepare(tmp_path)
+    state_folder.prepare(tmp_path)
     judge = Judge(tmp_path)
     judge.stand_by()
     wait_until(lambda: bool(envoys(tmp_path)))
@@ -94,9 +94,10 @@ def test_one_that_died_standing_by_is_replaced(tmp_path: Path) -> None:
 
 def test_the_one_standing_by_ends_with_its_agent(tmp_path: Path) -> None:
     """Also when it has only just begun to start."""
-    state.prepare(tmp_path)
+    state_folder.prepare(tmp_path)
     lines = (
-        f"from pathlib import Path; from gateways.agent.verdict import Judge; j = Judge(Path('{tmp_path}'))"
+        "from pathlib import Path; from gateways.agent.envoy.validate import Judge; "
+        f"j = Judge(Path('{tmp_path}'))"
     )
     agent = subprocess.Popen([sys.executable, "-c", f"{lines}; j.stand_by(); input()"], stdin=subprocess.PIPE)
     wait_until(lambda: bool(envoys(tmp_path)))

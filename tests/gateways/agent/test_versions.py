@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateways.agent.console import _json
+from gateways.agent.link.client import _json
 from gateways.protocol.messages import Heartbeat, ReplicaFacts
 
 

@@ -3,8 +3,8 @@ import re
 import orjson
 import pytest
 
-from gateways.agent.labels import OTHER_RESOURCE, RESOURCES_PER_API, Labels, template
-from gateways.agent.windows import Tally
+from gateways.agent.traffic.labels import OTHER_RESOURCE, RESOURCES_PER_API, Labels, template
+from gateways.agent.traffic.tally import Tally
 from gateways.protocol.messages import TrafficBatch
 from tests.gateways.agent.log_lines import START, line
 

@@ -1,0 +1,170 @@
+"""The agent's client of the console: every request signed with the gateway's key."""
+
+import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from gateways.agent.host.trusted_cas import client_context
+from gateways.agent.link.registration import Registration
+from gateways.protocol.frames import PING_SECONDS, STREAM_PATH
+from gateways.protocol.messages import CONSOLE, Ack, Heartbeat, HeartbeatAnswer
+from gateways.protocol.trust import Signer
+
+TIMEOUT = httpx.Timeout(30, connect=5)
+STREAM_TIMEOUT = httpx.Timeout(3 * PING_SECONDS, connect=5)
+M = TypeVar("M", bound=BaseModel)
+
+
+class Unreachable(Exception):
+    """The console does not answer, or not as a console does: try again later."""
+
+
+class Refused(Exception):
+    """The console answered that it will not; the text is its own."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"the console refuses: {message}")
+        self.status = status
+
+
+class NoStreams(Exception):
+    """The console is of a version that sends nothing down a stream."""
+
+
+class Console:
+    """Safe to use from several threads. Each method raises Unreachable or Refused."""
+
+    def __init__(self, registration: Registration, replica_id: str) -> None:
+        self.url = registration.console_url
+        self._replica_id = replica_id
+        self._signer = Signer(registration.private_key, registration.gateway_id)
+        self._http = http_client(self.url)
+
+    def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
+        return _parse(HeartbeatAnswer, self._send("POST", "/agent/v1/heartbeats", _json(heartbeat)))
+
+    @contextmanager
+    def stream(self) -> Iterator[Iterator[bytes]]:
+        """What the console sends, piece by piece, for as long as it does. Raises NoStreams, httpx's errors.
+
+        The console may name another address for it, a machine's own where it has that itself.
+        """
+        response = self._open(self.url)
+        try:
+            if response.status_code == 307:
+                response.close()
+                response = self._open(self._elsewhere(response.headers.get("Location", "")))
+            if response.status_code != 200:
+                response.read()
+                raise self._no_stream(response)
+            yield response.iter_raw()
+        finally:
+            response.close()
+
+    def snapshot(self) -> bytes:
+        """What this gateway should run, as it was sent."""
+        return self._send("GET", "/agent/v1/snapshot").content
+
+    def ack(self, ack: Ack) -> None:
+        self._send("POST", "/agent/v1/acks", _json(ack))
+
+    def traffic(self, body: bytes) -> dict[str, Any]:
+        """Post one batch; the console's answer."""
+        answer: dict[str, Any] = self._send("POST", "/agent/v1/traffic", body).json()
+        return answer
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _open(self, origin: str) -> httpx.Response:
+        signature = self._signer.headers(CONSOLE, "GET", STREAM_PATH, subject=self._replica_id)
+        headers = {"Accept-Encoding": "identity", **signature}
+        request = self._http.build_request(
+            "GET", origin + STREAM_PATH, headers=headers, timeout=STREAM_TIMEOUT
+        )
+        return self._http.send(request, stream=True)
+
+    def _elsewhere(self, location: str) -> str:
+        origin = location.removesuffix(STREAM_PATH)
+        is_safe = urlsplit(origin).scheme in ("https", urlsplit(self.url).scheme)
+        if not is_safe or is_loopback(origin) > is_loopback(self.url):
+            raise Unreachable(f"{self.url} names {location[:200]!r} for streams, which is not to be trusted")
+        return origin
+
+    def _no_stream(self, response: httpx.Response) -> Exception:
+        message = refusal(response)
+        if message and response.status_code in (401, 403):
+            return Refused(response.status_code, message)
+        if message:
+            return Unreachable(message)
+        if response.status_code < 500:
+            return NoStreams(f"{self.url} has no streams: it is of an older version")
+        return Unreachable(f"{self.url}{STREAM_PATH} answered {response.status_code}")
+
+    def _send(self, method: str, path: str, body: bytes = b"") -> httpx.Response:
+        signature = self._signer.headers(CONSOLE, method, path, body, subject=self._replica_id)
+        headers = {"Content-Type": "application/json", **signature}
+        try:
+            response = self._http.request(method, self.url + path, content=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise Unreachable(f"{self.url} does not answer: {reason(error)}") from error
+        if response.is_success:
+            return response
+        message = refusal(response)
+        if message and response.status_code < 500:
+            raise Refused(response.status_code, message)
+        raise Unreachable(f"{self.url}{path} answered {response.status_code}")
+
+
+def http_client(url: str, proxy: str | None = None) -> httpx.Client:
+    """A client for this address; proxies from the environment are not asked for this machine's own.
+
+    Raises ValueError for a proxy's address that is none.
+    """
+    return httpx.Client(timeout=TIMEOUT, proxy=proxy, trust_env=not is_loopback(url), verify=client_context())
+
+
+def reason(error: Exception) -> str:
+    """Why a request got no answer, and what to do where that is not plain."""
+    said = str(error) or type(error).__name__
+    if "CERTIFICATE_VERIFY_FAILED" not in said or "mismatch" in said:
+        return said
+    return f"{said}; name the PEM file of the CA that signed its certificate in SSL_CERT_FILE"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address is this machine's own."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def refusal(response: httpx.Response) -> str:
+    """The `message` of a console's refusal; empty when it is none of the console's."""
+    try:
+        body = response.json()
+    except ValueError:
+        return ""
+    return str(body.get("message", "")) if isinstance(body, dict) else ""
+
+
+def _json(model: BaseModel) -> bytes:
+    return model.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+def _parse(model: type[M], response: httpx.Response) -> M:
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise Unreachable(
+            f"{response.url} answered what this version cannot read: {place}: {first['msg']}"
+        ) from error

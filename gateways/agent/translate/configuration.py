@@ -1,0 +1,132 @@
+"""The `Configuration` resources: what holds for the whole gateway."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationError
+
+from gateways.agent.settings import LONGEST_SECONDS, SHORTEST_SECONDS
+from gateways.agent.translate import ir
+from gateways.protocol import resources as r
+from gateways.protocol.faults import Fault, explained, fault
+from gateways.protocol.spelling import Slashes
+
+MOST_NETWORKS, MOST_HOPS = 200, 10
+
+
+class Probe(r.Model):
+    enabled: bool = False
+    port: int = Field(3000, ge=1, le=65535)
+    path: Literal["/probes/readiness"] = "/probes/readiness"
+
+    def to_ir(self) -> dict[str, Any]:
+        return {"probe_port": self.port if self.enabled else None}
+
+
+class ProxyProtocol(r.Model):
+    enabled: bool = False
+
+    def to_ir(self) -> dict[str, Any]:
+        return {"uses_proxy_protocol": self.enabled}
+
+
+def checked_network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        raise ValueError(f'"{text}" is not a network; {_network_hint(text)}') from None
+
+
+def _network_hint(text: str) -> str:
+    try:
+        return f"write {ip_network(text, strict=False)}"
+    except ValueError:
+        return "write an address (10.0.0.7) or a network (10.0.0.0/24, 2001:db8::/32)"
+
+
+class TrustedProxies(r.Model):
+    """Of our own: Flex Gateway believes everybody."""
+
+    networks: Annotated[
+        tuple[Annotated[str, AfterValidator(checked_network)], ...], Field(max_length=MOST_NETWORKS)
+    ] = ()
+    hops: int = Field(0, ge=0, le=MOST_HOPS)
+
+    def to_ir(self) -> dict[str, Any]:
+        return {"trusted": ir.TrustedProxies(self.networks, self.hops)}
+
+
+Seconds = Annotated[float, Field(ge=SHORTEST_SECONDS, le=LONGEST_SECONDS)]
+
+
+class Timeouts(r.Model):
+    upstream_connection_idle_seconds: Seconds | None = None
+    upstream_response_seconds: Seconds | None = None
+    stream_idle_seconds: Seconds | None = None
+
+    def to_ir(self) -> dict[str, Any]:
+        return {
+            "upstream_idle_seconds": self.upstream_connection_idle_seconds,
+            "upstream_response_seconds": self.upstream_response_seconds,
+            "stream_idle_seconds": self.stream_idle_seconds,
+        }
+
+
+class Paths(r.Model):
+    slashes: Slashes
+
+    def to_ir(self) -> dict[str, Any]:
+        return {"slashes": self.slashes}
+
+
+_PARTS: dict[str, type[Probe] | type[ProxyProtocol] | type[Timeouts] | type[Paths] | type[TrustedProxies]] = {
+    "paths": Paths,
+    "probe": Probe,
+    "proxyProtocol": ProxyProtocol,
+    "timeouts": Timeouts,
+    "trustedProxies": TrustedProxies,
+}
+_V1BETA1 = ("circuitBreaker", "tracing")
+_SILENT = ("platformConnection",)
+
+
+def read(resources: Sequence[r.AnyResource]) -> tuple[ir.Gateway, list[Fault]]:
+    """A gateway without APIs, and what is wrong with the settings; a faulty one is left out."""
+    gateway, faults = ir.Gateway(), list[Fault]()
+    sound: dict[str, r.Configuration] = {}
+    for resource in resources:
+        if not isinstance(resource, r.Configuration):
+            continue
+        name, value = resource.spec.part
+        if name in _V1BETA1 and not resource.api_version.endswith("v1beta1"):
+            faults.append(fault(resource, ("apiVersion",), f"{name} needs gatewright.dev/v1beta1"))
+        elif name in sound:
+            message = f"is set by Configuration {sound[name].metadata.name} already; left out"
+            faults.append(fault(resource, ("spec", name), message))
+        elif name in _PARTS:
+            try:
+                gateway = replace(gateway, **_PARTS[name].model_validate(value).to_ir())
+                sound[name] = resource
+            except ValidationError as error:
+                path = ("spec", name)
+                faults += [fault(resource, (*path, *where), text) for where, text in explained(error)]
+        elif name not in _SILENT:
+            message = f"{name} is not supported yet; ignored"
+            faults.append(fault(resource, ("spec", name), message, is_warning=True))
+    return _judged(gateway, sound, faults), faults
+
+
+def _judged(gateway: ir.Gateway, sound: Mapping[str, r.Configuration], faults: list[Fault]) -> ir.Gateway:
+    """What the settings are together: the PROXY protocol is taken from trusted proxies alone."""
+    trusted = gateway.trusted
+    if trusted.hops and not trusted.networks:
+        message = "believes everybody who connects; add networks unless proxies alone reach the gateway"
+        path = ("spec", "trustedProxies", "hops")
+        faults.append(fault(sound["trustedProxies"], path, message, is_warning=True))
+    if gateway.uses_proxy_protocol and not (trusted.networks or trusted.hops):
+        message = "whose word is taken? Name the proxies in a Configuration with trustedProxies; left out"
+        faults.append(fault(sound["proxyProtocol"], ("spec", "proxyProtocol", "enabled"), message))
+        return replace(gateway, uses_proxy_protocol=False)
+    return gateway

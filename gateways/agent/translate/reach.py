@@ -1,0 +1,79 @@
+"""Which requests a rule can ever be for: what is sound and fires for none, or is not what it looks like."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import re2
+
+from gateways.agent.translate import ir
+from gateways.protocol import regex
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+_NAME = re.compile(r"[\w~%-]")
+_ESCAPED = re.compile(r"\\([^\w\s])")
+_BARE = re.compile(r"[A-Za-z0-9_%~]")
+_QUERY = re.compile(r"\\\?|\[\?\]|\?[\w.-]+=")
+_GLOB = re.compile(r"/\*(?=/|$|\))")
+EVERY_PATH = (None, "", ".*", "/.*", "(.*)", "(/.*)")
+EVERYTHING = ir.Rule()
+
+
+def path_advice(path: str, base_path: str) -> Iterator[str]:
+    """Of an expression over what follows the base path, which has no "/" at its end."""
+    taken = regex.templated(path)
+    if taken != path:
+        yield f"is taken as {taken}: what stands in braces is one segment of the path"
+    plain = _ESCAPED.sub(r"\1", taken).removeprefix("^")
+    if base_path and plain.startswith(base_path) and not _NAME.match(plain, len(base_path)):
+        rest = plain[len(base_path) :] or "/"
+        yield f"begins with the base path {base_path}, which is taken off before; write {rest}"
+    elif _BARE.match(plain) and "|" not in plain:
+        yield f'matches no path, since each begins with "/"; write /{path.removeprefix("^")}'
+    if _QUERY.search(taken):
+        yield "looks for a query, which is no part of the path; end it before the ?"
+    if _GLOB.search(taken):
+        yield f"has a * after a slash, which means more slashes; write {_GLOB.sub('/.*', path)}"
+
+
+def methods_advice(methods: str) -> Iterator[str]:
+    try:
+        found = re2.compile(f"(?i:{methods})")
+    except re2.error:
+        return
+    if not any(found.fullmatch(method) for method in METHODS):
+        yield "matches none of the usual methods; write GET, or GET|POST for several"
+
+
+def host_advice(host: str) -> Iterator[str]:
+    if "/" in host:
+        yield "holds a slash; a host has neither scheme nor path: write api.example.com"
+
+
+def advice(rule: Mapping[str, str | None], base_path: str) -> Iterator[tuple[str, str]]:
+    """(field, what to think about) of a rule's path, methods and host."""
+    if path := rule.get("path"):
+        yield from (("path", text) for text in path_advice(path, base_path))
+    if methods := rule.get("methods"):
+        yield from (("methods", text) for text in methods_advice(methods))
+    if host := rule.get("host"):
+        yield from (("host", text) for text in host_advice(host))
+
+
+def never_reached(routes: Sequence[ir.Route]) -> Iterator[tuple[int, int]]:
+    """(place, place of the route before that leaves it nothing) of each route that gets no request."""
+    for at, route in enumerate(routes):
+        wanted = route.rules or (EVERYTHING,)
+        for before, other in enumerate(routes[:at]):
+            if all(any(_covers(one, rule) for one in other.rules or (EVERYTHING,)) for rule in wanted):
+                yield at, before
+                break
+
+
+def _covers(one: ir.Rule, other: ir.Rule) -> bool:
+    """Whether all that the other rule takes is taken by this one, as far as equal texts tell."""
+    return (
+        one.path in (None, other.path)
+        and one.methods in (None, other.methods)
+        and one.host in (None, other.host)
+        and set(one.headers) <= set(other.headers)
+    )

@@ -1,0 +1,227 @@
+"""From an API's inline services or its `route` bindings to its routes."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import Field, ValidationError, field_validator
+
+from gateways.agent.translate import ir, reach, tls
+from gateways.protocol import regex
+from gateways.protocol import resources as r
+from gateways.protocol.addresses import PATH, BadAddress, upstream_address
+from gateways.protocol.faults import Fault, Faulty, Path, did_you_mean, explained, fault
+from gateways.protocol.spelling import is_ambiguous
+from policies.fields.headers import TOKEN
+
+ROUTE = ("route", "route-weighted")
+
+
+class DestinationRef(r.Model):
+    name: str
+    kind: str = "Service"
+    namespace: str = ""
+
+
+class RouteConfig(r.Model):
+    destination_ref: DestinationRef
+    destination_path: str = "/"
+
+
+class WeightedRoute(RouteConfig):
+    weight: int = Field(ge=1, le=100)
+
+
+class RouteWeightedConfig(r.Model):
+    routes: tuple[WeightedRoute, ...]
+
+    @field_validator("routes")
+    @classmethod
+    def _leads_somewhere(cls, routes: tuple[WeightedRoute, ...]) -> tuple[WeightedRoute, ...]:
+        if not routes:
+            raise ValueError("is empty; give at least one destination")
+        return routes
+
+
+Answer = tuple[r.Service | None, tuple[r.PolicyBinding, ...]]
+"""What stands behind a service's key, and what targets it."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """The Service resources, and the bindings that target each; `asked` is what was looked up."""
+
+    by_key: Mapping[tuple[str, str], r.Service]
+    bindings: Mapping[tuple[str, str], Sequence[r.PolicyBinding]]
+    asked: dict[tuple[str, str], Answer] = field(default_factory=dict)
+
+    def answer(self, key: tuple[str, str]) -> Answer:
+        return self.by_key.get(key), tuple(self.bindings.get(key, ()))
+
+    def upstream(self, binding: r.PolicyBinding, path: Path, ref: DestinationRef) -> ir.Upstream:
+        key = ref.namespace or binding.metadata.namespace, ref.name
+        service, _ = self.asked[key] = self.answer(key)
+        if service is None:
+            hint = did_you_mean(ref.name, [name for namespace, name in self.by_key if namespace == key[0]])
+            message = f'there is no Service "{ref.name}" in namespace "{key[0]}"{hint}'
+            raise Faulty(fault(binding, (*path, "destinationRef", "name"), message))
+        return _upstream(service, ("spec", "address"), service.spec.address, ref.name, self._tls(service))
+
+    def _tls(self, service: r.Service) -> ir.OutboundTls:
+        found: ir.OutboundTls | None = None
+        bindings = self.bindings.get(service.key, ())
+        if faults := unfit_for_service(bindings):
+            raise Faulty(*faults)
+        for binding in bindings:
+            if not service.spec.address.startswith("https:"):
+                message = f"Service {service.metadata.name} is not https; change its address"
+                raise Faulty(fault(binding, ("spec", "targetRef", "name"), message))
+            if binding.spec.rules:
+                message = "tls-outbound always holds for the whole Service; take them out"
+                raise Faulty(fault(binding, ("spec", "rules"), message))
+            try:
+                own = tls.OutboundConfig.model_validate(binding.spec.config).to_ir()
+            except ValidationError as error:
+                raise Faulty(*config_faults(binding, ("spec", "config"), error)) from None
+            if found not in (None, own):
+                message = f"another tls-outbound of Service {service.metadata.name} says otherwise; keep one"
+                raise Faulty(fault(binding, ("spec", "config"), message))
+            found = own
+        return found or ir.OutboundTls()
+
+
+def unfit_for_service(bindings: Iterable[r.PolicyBinding]) -> list[Fault]:
+    """What says that these bindings, of one Service, do not work there."""
+    return [
+        fault(
+            binding,
+            ("spec", "policyRef", "name"),
+            f'policy "{binding.spec.policy_ref.name}" cannot be applied to a Service yet',
+        )
+        for binding in bindings
+        if binding.spec.policy_ref.name not in tls.OUTBOUND
+    ]
+
+
+def inline_routes(api: r.ApiInstance) -> Iterator[ir.Route]:
+    """In the order written; a service without routes takes every request. Raises Faulty."""
+    for name, service in api.spec.services.items():
+        path: Path = ("spec", "services", name)
+        upstream = _upstream(
+            api, (*path, "address"), service.address, f"{api.metadata.name}-{name}", ir.OutboundTls()
+        )
+        for number, route in enumerate(service.routes or (r.ServiceRoute(),), 1):
+            at = (*path, "routes", number - 1)
+            destination = _destination(api, (*at, "config", "destinationPath"), route.config.destination_path)
+            yield ir.Route(
+                label=f"{name}-route-{number}",
+                rules=rules(api, (*at, "rules"), route.rules),
+                targets=(ir.WeightedTarget(upstream, destination_path=destination),),
+            )
+
+
+def bound_route(binding: r.PolicyBinding, services: Services) -> ir.Route:
+    """The route of one `route` or `route-weighted` binding. Raises Faulty."""
+    config: Path = ("spec", "config")
+    try:
+        if binding.spec.policy_ref.name == "route":
+            single = RouteConfig.model_validate(binding.spec.config)
+            chosen = [(config, WeightedRoute(weight=1, **dict(single)))]
+        else:
+            weighted = RouteWeightedConfig.model_validate(binding.spec.config)
+            chosen = [((*config, "routes", index), one) for index, one in enumerate(weighted.routes)]
+    except ValidationError as error:
+        raise Faulty(*config_faults(binding, config, error)) from None
+    return ir.Route(
+        label=binding.metadata.annotations.get(r.ROUTE_LABEL) or binding.metadata.name,
+        rules=rules(binding, ("spec", "rules"), binding.spec.rules),
+        targets=tuple(
+            ir.WeightedTarget(
+                upstream=services.upstream(binding, path, route.destination_ref),
+                weight=route.weight,
+                destination_path=_destination(binding, (*path, "destinationPath"), route.destination_path),
+            )
+            for path, route in chosen
+        ),
+    )
+
+
+def rules(resource: r.AnyResource, path: Path, given: Sequence[r.Rule]) -> tuple[ir.Rule, ...]:
+    """Raises Faulty for expressions that Envoy would refuse."""
+    taken = [rule.model_copy(update={"path": rule.path and regex.templated(rule.path)}) for rule in given]
+    faults = [
+        found for index, rule in enumerate(taken) for found in _rule_faults(resource, (*path, index), rule)
+    ]
+    if faults:
+        raise Faulty(*faults)
+    return tuple(map(_rule, taken))
+
+
+def config_faults(resource: r.AnyResource, path: Path, error: ValidationError) -> Iterator[Fault]:
+    for where, message in explained(error):
+        yield fault(resource, (*path, *where), message)
+
+
+def _rule(given: r.Rule) -> ir.Rule:
+    path, host = (text and regex.unanchored(text) for text in (given.path, given.host))
+    headers = tuple(sorted(given.headers.items()))
+    return ir.Rule(None if path in reach.EVERY_PATH else path, given.methods or None, host or None, headers)
+
+
+def _rule_faults(resource: r.AnyResource, path: Path, rule: r.Rule) -> Iterator[Fault]:
+    named = {"path": rule.path, "methods": rule.methods, "host": rule.host}
+    expressions: list[tuple[Path, str | None]] = [((name,), text) for name, text in named.items()]
+    expressions += [(("headers", name), text) for name, text in rule.headers.items()]
+    for where, expression in expressions:
+        if expression is None:
+            continue
+        try:
+            regex.check(expression)
+            regex.check(regex.unanchored(expression))
+        except regex.BadRegex as error:
+            yield fault(resource, (*path, *where), str(error))
+    for name, text in rule.headers.items():
+        if not TOKEN.fullmatch(name):
+            yield fault(resource, (*path, "headers"), f'"{name}" is not a header name, such as x-tenant')
+        elif not text:
+            yield fault(resource, (*path, "headers", name), "is empty; write .* for any value")
+    if rule.path and not _is_rewritable(rule.path):
+        yield fault(resource, (*path, "path"), f"has more than {regex.MOST_GROUPS} capture groups")
+
+
+def _is_rewritable(expression: str) -> bool:
+    try:
+        regex.check(expression)
+    except regex.BadRegex:
+        return True
+    return regex.groups(expression) <= regex.MOST_GROUPS
+
+
+def _upstream(
+    resource: r.AnyResource, path: Path, address: str, name: str, trust: ir.OutboundTls
+) -> ir.Upstream:
+    try:
+        parsed = upstream_address(address)
+    except BadAddress as error:
+        raise Faulty(fault(resource, path, str(error))) from None
+    return ir.Upstream(
+        service=name,
+        namespace=resource.metadata.namespace,
+        host=parsed.host,
+        port=parsed.port,
+        tls=trust if parsed.scheme == "https" else None,
+        is_http2=parsed.scheme == "h2",
+    )
+
+
+def _destination(resource: r.AnyResource, path: Path, text: str) -> str:
+    if text and not text.startswith("/"):
+        raise Faulty(fault(resource, path, f'"{text}" does not start with "/"; write /{text}'))
+    if "?" in text or "#" in text:
+        raise Faulty(fault(resource, path, f'"{text}" is more than a path; leave out what follows ? or #'))
+    if not PATH.fullmatch(text):
+        message = f"{text!r} holds a character that a path may not; write it percent-encoded"
+        raise Faulty(fault(resource, path, message))
+    if is_ambiguous(text):
+        message = f"{text!r} has a segment that servers read in different ways, such as .. or ;x"
+        raise Faulty(fault(resource, path, message))
+    return text

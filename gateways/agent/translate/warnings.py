@@ -1,0 +1,115 @@
+"""What is allowed and probably not meant: warnings about single resources, and about what an API became."""
+
+from base64 import b64decode
+from collections.abc import Iterator, Sequence
+
+from gateways.agent.translate import ir, reach, response_timeout, tls
+from gateways.agent.translate.routes import ROUTE
+from gateways.protocol import resources as r
+from gateways.protocol.addresses import BadAddress, listener_address, upstream_address
+from gateways.protocol.faults import Fault, Path, fault
+from policies.advice import advice as policies_advice
+from policies.catalog import find
+
+Given = tuple[r.AnyResource, Path, Sequence[r.Rule]]
+"""A route as it was written: in which resource, where, for which requests."""
+
+
+def warnings(resources: Sequence[r.AnyResource]) -> list[Fault]:
+    return [warning for resource in resources for warning in _of(resource)]
+
+
+def of_api(resource: r.ApiInstance, bindings: Sequence[r.PolicyBinding], api: ir.Api) -> Iterator[Fault]:
+    """Of a sound API: rules that are for no request, routes that get none, policies' configurations."""
+    ordered = sorted(bindings, key=lambda binding: binding.spec.order)
+    routes = [*_inline_routes(resource), *_bound_routes(ordered)]
+    for owner, path, given in routes:
+        yield from _rules(owner, (*path, "rules"), given, api.base_path)
+    for at, before in reach.never_reached(api.routes):
+        owner, path, _ = routes[at]
+        taker = api.routes[before].label
+        yield _warning(owner, path, f"gets no request: route {taker} before it takes them all")
+    policies: list[tuple[r.AnyResource, Path, r.InlinePolicy | r.PolicyBindingSpec]] = [
+        (resource, ("spec", "policies", at), one) for at, one in enumerate(resource.spec.policies)
+    ]
+    policies += [(binding, ("spec",), binding.spec) for binding in ordered]
+    for owner, path, one in policies:
+        if one.policy_ref.name in (*ROUTE, *tls.INBOUND, *response_timeout.NAMES):
+            continue
+        yield from _rules(owner, (*path, "rules"), one.rules, api.base_path)
+        policy = find(one.policy_ref.name)
+        for found in policies_advice(policy, policy.config.model_validate(one.config)):
+            yield _warning(owner, (*path, "config", *found.field.split(".")), found.message)
+
+
+def _inline_routes(resource: r.ApiInstance) -> Iterator[Given]:
+    for name, service in resource.spec.services.items():
+        for at, route in enumerate(service.routes):
+            yield resource, ("spec", "services", name, "routes", at), route.rules
+        if not service.routes:
+            yield resource, ("spec", "services", name), ()
+
+
+def _bound_routes(ordered: Sequence[r.PolicyBinding]) -> Iterator[Given]:
+    for binding in ordered:
+        if binding.spec.policy_ref.name in ROUTE:
+            yield binding, ("spec",), binding.spec.rules
+
+
+def _rules(owner: r.AnyResource, path: Path, rules: Sequence[r.Rule], base_path: str) -> Iterator[Fault]:
+    for at, rule in enumerate(rules):
+        given = {"path": rule.path, "methods": rule.methods, "host": rule.host}
+        for name, message in reach.advice(given, base_path):
+            yield _warning(owner, (*path, at, name), message)
+
+
+def _of(resource: r.AnyResource) -> Iterator[Fault]:
+    if isinstance(resource, r.ApiInstance):
+        yield from _listener(resource)
+        for name, service in resource.spec.services.items():
+            yield from _upstream(resource, ("spec", "services", name, "address"), service.address)
+    elif isinstance(resource, r.Service):
+        yield from _upstream(resource, ("spec", "address"), resource.spec.address)
+    elif isinstance(resource, r.PolicyBinding):
+        yield from _tls_version(resource)
+    elif isinstance(resource, r.Secret):
+        yield from _base64(resource)
+
+
+def _listener(resource: r.ApiInstance) -> Iterator[Fault]:
+    try:
+        address = listener_address(resource.spec.address)
+    except BadAddress:
+        return
+    if address.is_loopback:
+        yield _warning(resource, ("spec", "address"), f"{address.host} is reached from this machine alone")
+
+
+def _upstream(resource: r.AnyResource, path: Path, text: str) -> Iterator[Fault]:
+    try:
+        address = upstream_address(text)
+    except BadAddress:
+        return
+    if address.path:
+        yield _warning(resource, path, f"the path {address.path} is ignored; write it as destinationPath")
+    if address.scheme == "https" and not address.has_port:
+        yield _warning(resource, path, "has no port, 443 is used; write it to be clear")
+
+
+def _tls_version(resource: r.PolicyBinding) -> Iterator[Fault]:
+    if resource.spec.policy_ref.name not in (*tls.INBOUND, *tls.OUTBOUND):
+        return
+    if resource.spec.config.get("minversion") in ("1.0", "1.1"):
+        yield _warning(resource, ("spec", "config", "minversion"), "below 1.2 is not safe any more")
+
+
+def _base64(resource: r.Secret) -> Iterator[Fault]:
+    for name, text in (("crt", resource.spec.tls.crt), ("key", resource.spec.tls.key)):
+        try:
+            b64decode(text, validate=True)
+        except ValueError:
+            yield _warning(resource, ("spec", "tls", name), "is not base64")
+
+
+def _warning(resource: r.AnyResource, path: Path, message: str) -> Fault:
+    return fault(resource, path, message, is_warning=True)

@@ -1,0 +1,132 @@
+"""Upstreams as Envoy's clusters."""
+
+import hashlib
+import ipaddress
+from typing import Any
+
+from gateways.agent.host.trusted_cas import system_ca
+from gateways.agent.settings import Proxying
+from gateways.agent.translate import ir
+from gateways.agent.xds import retries
+from policies.policy import TYPE_URL
+
+CONNECT_SECONDS = 5
+MOST_REQUESTS = 65_536
+"""Envoy's own limit of 1024 pending requests would answer 503 where the upstream is only slow."""
+
+_TLS = TYPE_URL + "envoy.extensions.transport_sockets.tls.v3."
+
+
+def cluster_name(upstream: ir.Upstream) -> str:
+    """Named after its service and its content: a changed upstream is a new cluster beside the old one.
+
+    So the routes of an API that keeps its last good version keep their upstreams too.
+    """
+    content = hashlib.sha256(repr(upstream).encode()).hexdigest()[:8]
+    return f"{upstream.service}.{upstream.namespace}.svc-{content}"
+
+
+def cluster(upstream: ir.Upstream, proxying: Proxying, idle_seconds: float) -> dict[str, Any]:
+    name = cluster_name(upstream)
+    address = {"socket_address": {"address": upstream.host, "port_value": upstream.port}}
+    made: dict[str, Any] = {
+        "name": name,
+        "alt_stat_name": _shown(upstream),
+        "type": "STATIC" if is_ip(upstream.host) else "STRICT_DNS",
+        "dns_lookup_family": "V4_PREFERRED",
+        "connect_timeout": f"{CONNECT_SECONDS}s",
+        "per_connection_buffer_limit_bytes": proxying.buffer_limit_bytes,
+        "circuit_breakers": {
+            "thresholds": [
+                {
+                    "max_connections": MOST_REQUESTS,
+                    "max_pending_requests": MOST_REQUESTS,
+                    "max_requests": MOST_REQUESTS,
+                    "max_retries": MOST_REQUESTS,
+                }
+            ]
+        },
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _protocol(upstream, idle_seconds)
+        },
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+        },
+    }
+    if upstream.tls is not None:
+        made["transport_socket"] = {
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": _outbound_tls(upstream.host, upstream.tls),
+        }
+    return made
+
+
+def _shown(upstream: ir.Upstream) -> str:
+    """What the access log calls it: Envoy's statistics of clusters are not kept."""
+    host = f"[{upstream.host}]" if ":" in upstream.host else upstream.host
+    return f"{host}:{upstream.port}"
+
+
+def tls_parameters(tls: ir.InboundTls | ir.OutboundTls) -> dict[str, Any]:
+    parameters: dict[str, Any] = {
+        "tls_minimum_protocol_version": f"TLSv{tls.min_version.replace('.', '_')}",
+        "tls_maximum_protocol_version": f"TLSv{tls.max_version.replace('.', '_')}",
+    }
+    if tls.ciphers:
+        parameters["cipher_suites"] = list(tls.ciphers)
+    return parameters
+
+
+def certificates(tls: ir.InboundTls | ir.OutboundTls) -> dict[str, Any]:
+    if not tls.certificate:
+        return {}
+    pair = {
+        "certificate_chain": {"inline_string": tls.certificate},
+        "private_key": {"inline_string": tls.key},
+    }
+    return {"tls_certificates": [pair]}
+
+
+def is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _protocol(upstream: ir.Upstream, idle_seconds: float) -> dict[str, Any]:
+    http1: dict[str, Any] = {"http_protocol_options": {}}
+    http2: dict[str, Any] = {"http2_protocol_options": {}}
+    version: dict[str, Any] = {"explicit_http_config": http2 if upstream.is_http2 else http1}
+    if upstream.tls and "h2" in upstream.tls.alpn:
+        version = {"auto_config": {**http1, **http2}}
+    return {
+        "@type": TYPE_URL + "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "common_http_protocol_options": {"idle_timeout": f"{idle_seconds:g}s"},
+        "http_filters": retries.upstream_filters(),
+        **version,
+    }
+
+
+def _outbound_tls(host: str, tls: ir.OutboundTls) -> dict[str, Any]:
+    trusted = {"inline_string": tls.trusted_ca} if tls.trusted_ca else {"filename": system_ca()}
+    validation: dict[str, Any] = {
+        "trusted_ca": trusted,
+        "match_typed_subject_alt_names": [
+            {"san_type": "IP_ADDRESS" if is_ip(host) else "DNS", "matcher": {"exact": host}}
+        ],
+    }
+    if tls.skips_validation:
+        validation = {"trust_chain_verification": "ACCEPT_UNTRUSTED"}
+    return {
+        "@type": _TLS + "UpstreamTlsContext",
+        **({} if is_ip(host) else {"sni": host}),
+        "common_tls_context": {
+            "tls_params": tls_parameters(tls),
+            "validation_context": validation,
+            **({"alpn_protocols": list(tls.alpn)} if tls.alpn else {}),
+            **certificates(tls),
+        },
+    }

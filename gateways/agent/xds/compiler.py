@@ -1,0 +1,238 @@
+"""From the IR to the files that Envoy reads.
+
+A route carries its API's whole policy chain, so both change in one step (see `filter_chain`).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gateways.agent.settings import Proxying
+from gateways.agent.translate import ir
+from gateways.agent.xds import retries
+from gateways.agent.xds.access_log import HELD, RouteName
+from gateways.agent.xds.bootstrap import RUNTIME
+from gateways.agent.xds.cluster import cluster, cluster_name
+from gateways.agent.xds.filter_chain import PATH_NOTED, Step, filled, frames, scripts_id
+from gateways.agent.xds.joined_paths import judged
+from gateways.agent.xds.listener import listener, probe_listener, route_config_name
+from gateways.agent.xds.route_match import Match, matches
+from gateways.protocol.spelling import INDIVISIBLE, REFUSAL, Slashes, refused
+from policies.catalog import find
+from policies.policy import Scope
+
+_FRACTION = 1_000_000
+_SERVER = {
+    "header": {"key": "server", "value": "gatewright"},
+    "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+}
+
+
+@dataclass(frozen=True)
+class CompiledApi:
+    """One API as Envoy has it; `clusters` by name, `frames` of its policies' scripts by id.
+
+    `settings` are those of the compiler that made it.
+    """
+
+    api: ir.Api
+    settings: tuple[Any, ...]
+    routes: tuple[dict[str, Any], ...]
+    clusters: Mapping[str, dict[str, Any]]
+    frames: Mapping[str, str]
+
+    @cached_property
+    def digest(self) -> str:
+        plain = json.dumps([self.routes, self.clusters, repr(self.api.listener)], sort_keys=True)
+        return hashlib.sha256(plain.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """`state` is the gateway's state folder; the rest holds for every API."""
+
+    state: Path
+    gateway: ir.Gateway
+    proxying: Proxying
+
+    @cached_property
+    def settings(self) -> tuple[Any, ...]:
+        """All that an API is compiled with, beside itself."""
+        return self.state, self.proxying, replace(self.gateway, apis=())
+
+    def api(self, api: ir.Api, before: CompiledApi | None = None) -> CompiledApi:
+        """What it is as Envoy has it; `before` itself where that is the same.
+
+        Raises ValueError where a policy cannot be compiled; the text names its binding.
+        """
+        if before and before.settings == self.settings and (before.api is api or before.api == api):
+            return before
+        idle = self.gateway.upstream_idle_seconds or self.proxying.upstream_idle_seconds
+        steps, route_config = self._steps(api)
+        slots = {**filled(api.base_path, steps), **route_config}
+        return CompiledApi(
+            api,
+            self.settings,
+            tuple(self._routes(api, slots)),
+            {cluster_name(one): cluster(one, self.proxying, idle) for one in api.upstreams},
+            frames(steps),
+        )
+
+    @property
+    def slashes(self) -> Slashes:
+        return self.gateway.slashes or self.proxying.slashes
+
+    @property
+    def _response_seconds(self) -> float:
+        return self.gateway.upstream_response_seconds or self.proxying.upstream_response_seconds
+
+    def listeners(self, apis: Sequence[CompiledApi]) -> list[dict[str, Any]]:
+        served = ir.Gateway(tuple(compiled.api for compiled in apis)).listeners
+        made = [listener(one, self.gateway, self.proxying, self.state) for one in served]
+        if self.gateway.probe_port is not None:
+            made.append(probe_listener(self.gateway.probe_port, is_ready=bool(apis)))
+        return made
+
+    def route_config(self, port: int, apis: Iterable[CompiledApi]) -> dict[str, Any]:
+        """The routes of one port; APIs that live on other ports are passed over."""
+        here = sorted((one for one in apis if one.api.listener.port == port), key=lambda one: one.api.key)
+        routes = [route for compiled in here for route in compiled.routes]
+        routes = [_refused_paths(self.slashes), *routes, _nothing_here()]
+        host = {
+            "name": f"p{port}",
+            "domains": ["*"],
+            "routes": routes,
+            "retry_policy": retries.policy(self._response_seconds),
+            **retries.OF_VIRTUAL_HOST,
+        }
+        config: dict[str, Any] = {"name": route_config_name(port), "virtual_hosts": [host]}
+        removed = [] if self.proxying.emits_envoy_headers else ["x-envoy-external-address"]
+        config["request_headers_to_remove"] = [*removed, retries.MARK]
+        # Here and not by the listener, which would have the last word after policies.
+        if self.proxying.removes_server_header:
+            config["response_headers_to_remove"] = ["server"]
+        else:
+            config["response_headers_to_add"] = [_SERVER]
+        return config
+
+    def candidate(self, apis: Sequence[CompiledApi]) -> dict[str, Any]:
+        """A whole static configuration of these APIs, for `envoy --mode validate`."""
+        listeners = self.listeners(apis)
+        for one in listeners:
+            port = one["address"]["socket_address"]["port_value"]
+            for chain in one["filter_chains"]:
+                manager = chain["filters"][0]["typed_config"]
+                if manager.pop("rds", None):
+                    manager["route_config"] = self.route_config(port, apis)
+        clusters = {name: made for one in apis for name, made in one.clusters.items()}
+        resources = {"listeners": listeners, "clusters": list(clusters.values())}
+        return {"static_resources": resources, "layered_runtime": RUNTIME}
+
+    def _routes(self, api: ir.Api, slots: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        takes_everything, scripts = False, scripts_id(slots)
+        for route in api.routes:
+            name = RouteName(api.namespace, api.name, route.label, scripts=scripts)
+            for rule in route.rules or (ir.Rule(),):
+                for match in matches(api.base_path, rule):
+                    takes_everything = takes_everything or match.is_everything
+                    for made, destination in self._to_targets(api, match, route.targets):
+                        joining = match.path.joining(destination)
+                        own = {**slots, **judged(*joining)} if joining else slots
+                        yield {**_named(name, match.removed, destination.rstrip("/"), own), **made}
+        if not takes_everything:
+            (match,) = matches(api.base_path, ir.Rule())
+            name = RouteName(api.namespace, api.name, "none", scripts=scripts)
+            answer = _answer(404, "No route of this API matches the request.")
+            yield {**_named(name, "", "", slots), "match": match.match, **answer}
+
+    def _steps(self, api: ir.Api) -> tuple[list[Step], dict[str, Any]]:
+        """The policies in order, and what they add to the routes' settings."""
+        steps: list[Step] = []
+        route_config: dict[str, Any] = {}
+        for use in api.policies:
+            scope = Scope(use.binding, f"{api.namespace}/{api.name}", api.base_path, self.state)
+            try:
+                compiled = find(use.policy).compile(use.config, scope)
+            except ValueError as error:
+                raise ValueError(f"policy {use.policy} ({use.binding}): {error}") from error
+            heard = tuple(one for one in compiled.filters if not one.tells or _is_heard(one.tells, api))
+            steps.append(Step(heard, use.conditions, _noted(use.binding)))
+            route_config |= compiled.route_config
+        return steps, route_config
+
+    def _to_targets(
+        self, api: ir.Api, match: Match, targets: Sequence[ir.WeightedTarget]
+    ) -> Iterator[tuple[dict[str, Any], str]]:
+        """One route; one for each target where they differ in path, which Envoy cannot weigh in one.
+
+        With each, its destination.
+        """
+        if match.is_refused:
+            yield {"match": match.match, **_answer(400, INDIVISIBLE)}, ""
+            return
+        if len({target.destination_path for target in targets}) == 1:
+            made = {"match": match.match, "route": self._action(api, match, targets)}
+            yield made, targets[0].destination_path
+            return
+        total, so_far = sum(target.weight for target in targets), 0
+        for target in targets:
+            so_far += target.weight
+            share = {"numerator": round(_FRACTION * so_far / total), "denominator": "MILLION"}
+            fraction = {"runtime_fraction": {"default_value": share}} if so_far < total else {}
+            made = {"match": {**match.match, **fraction}, "route": self._action(api, match, [target])}
+            yield made, target.destination_path
+
+    def _action(self, api: ir.Api, match: Match, targets: Sequence[ir.WeightedTarget]) -> dict[str, Any]:
+        action = {"timeout": "0s", **match.path.action(targets[0].destination_path)}
+        http2 = any(target.upstream.is_http2 for target in targets)
+        if http2 or api.response_seconds is not None:
+            seconds = self._response_seconds if api.response_seconds is None else api.response_seconds
+            action["retry_policy"] = retries.policy(seconds, http2=http2)
+        if len(targets) == 1:
+            return {**action, **self._to(targets[0], "cluster")}
+        weighed = [{**self._to(target, "name"), "weight": target.weight} for target in targets]
+        return {**action, "weighted_clusters": {"clusters": weighed}}
+
+    def _to(self, target: ir.WeightedTarget, field: str) -> dict[str, Any]:
+        to = {field: cluster_name(target.upstream)}
+        if self.proxying.rewrites_host:
+            to["host_rewrite_literal"] = target.upstream.authority
+        return to
+
+
+def _noted(binding: str) -> str:
+    """The binding's own name, as the access log may hold it; "" where it may not."""
+    name = binding.rpartition("@")[0] or binding
+    name = name.rpartition("/")[2]
+    return name if HELD.fullmatch(name) else ""
+
+
+def _is_heard(word: str, api: ir.Api) -> bool:
+    """Whether a policy's settings, where every expression stands, have this word."""
+    return any(word in repr(use.config) for use in api.policies)
+
+
+def _named(name: RouteName, removed: str | None, put: str, slots: Mapping[str, Any]) -> dict[str, Any]:
+    """A route's name, and its slots: with the note of the client's path where the name cannot tell of it."""
+    if removed is None or not (removed + put).isprintable() or " " in removed + put:
+        slots = {**PATH_NOTED, **slots}
+    else:
+        name = replace(name, removed=removed, put=put)
+    return {"name": str(name), **({"typed_per_filter_config": slots} if slots else {})}
+
+
+def _refused_paths(slashes: Slashes) -> dict[str, Any]:
+    """Before all others, and of no API: whose path it is cannot be told."""
+    return {"match": {"safe_regex": {"regex": refused(slashes)}}, **_answer(400, REFUSAL)}
+
+
+def _nothing_here() -> dict[str, Any]:
+    return {"match": {"prefix": "/"}, **_answer(404, "No API is served here.")}
+
+
+def _answer(status: int, text: str) -> dict[str, Any]:
+    return {"direct_response": {"status": status, "body": {"inline_string": text}}}

@@ -1,0 +1,47 @@
+"""What Envoy itself answers, as JSON with words in it; a script's own answer stays as it is."""
+
+from typing import Any
+
+from gateways.agent.xds import retries
+from policies.policy import TYPE_URL
+
+WORDS = {
+    "absolute_path_rejected": "The target of the request is not a path.",
+    "cluster_not_found": "The upstream is not known yet.",
+    "missing_host_header": "The request has no Host header.",
+    "missing_path_rejected": "The request has no path.",
+    "path_normalization_failed": "The path of the request cannot be read.",
+    "route_configuration_not_found": "No API is served here.",
+    "route_not_found": "No API is served here.",
+    "upgrade_failed": "The only upgrade that is taken is websocket.",
+    "websocket_handshake_unsuccessful": "The upstream did not accept the upgrade.",
+}
+"""By the details of those answers that Envoy gives without a body."""
+_TOO_LATE = "The upstream did not begin to answer in time."
+
+
+def as_json() -> dict[str, Any]:
+    """A `local_reply_config`. The first mapper that fits has the word: the most frequent ones come first."""
+    listed = ", ".join(f"'{details}'" for details in WORDS)
+    is_late = f"response.code_details in ['{retries.TOO_LATE}', '{retries.REFUSED}']"
+    return {
+        "mappers": [
+            {"filter": _where("response.code_details == 'lua_response'")},
+            {**_mapper(is_late, _TOO_LATE), "status_code": 504},
+            _mapper(f"!(response.code_details in [{listed}])", "%LOCAL_REPLY_BODY%"),
+            *(_mapper(f"response.code_details == '{details}'", text) for details, text in WORDS.items()),
+        ]
+    }
+
+
+def _mapper(expression: str, text: str) -> dict[str, Any]:
+    body = {"json_format": {"error": text}, "content_type": "application/json"}
+    return {"filter": _where(expression), "body_format_override": body}
+
+
+def _where(expression: str) -> dict[str, Any]:
+    typed = {
+        "@type": TYPE_URL + "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+        "expression": expression,
+    }
+    return {"extension_filter": {"name": "envoy.access_loggers.extension_filters.cel", "typed_config": typed}}
