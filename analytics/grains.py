@@ -26,7 +26,7 @@ from analytics.models import (
     TrafficMinute,
     TrafficWindow,
 )
-from gateways.agent.traffic.failures import CUT
+from gateways.protocol.failures import CUT
 
 GrainName = Literal["window", "minute", "hour", "day"]
 

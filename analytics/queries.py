@@ -27,7 +27,7 @@ from apis.failing import Failed, Failing
 from apis.models import PolicyBinding
 from apis.traffic import Held
 from console.models import Environment
-from gateways.agent.traffic.failures import CUT
+from gateways.protocol.failures import CUT
 from gateways.protocol.histogram import Histogram, merge, percentile
 
 CLASSES = ("2xx", "3xx", "4xx", "5xx", "1xx", "cut", "left")

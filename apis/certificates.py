@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.utils import timezone
 
-from gateways.agent.translate import tls
+from gateways.protocol import tls
 
 SOON = timedelta(days=30)
 SELF_SIGNED_DAYS = 90

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gateways.agent.traffic import failures as f
+from gateways.protocol import failures as f
 
 TITLES = {
     f.CONNECTION_REFUSED: "Connection refused",
@@ -56,7 +56,7 @@ _DETAILS = {
 
 @dataclass(frozen=True)
 class Failed:
-    """Requests that failed for one reason at one upstream; the words are those of the agent's `failures`."""
+    """Requests that failed for one reason at one upstream, in the words of `gateways.protocol.failures`."""
 
     reason: str
     detail: str

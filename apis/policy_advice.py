@@ -7,7 +7,7 @@ import pydantic
 
 from apis.models import ApiInstance, PolicyBinding
 from apis.policy_config import merged
-from gateways.agent.translate import reach
+from gateways.protocol import reach
 from policies import advice, catalog
 from policies.policy import Policy
 

@@ -16,9 +16,9 @@ from apis import config_faults, ledger
 from console import audit
 from console.models import AuditEntry, User
 from console.versions import check, version
-from gateways.agent.translate import configuration
 from gateways.models import Gateway
 from gateways.protocol import resources as r
+from gateways.protocol.networks import MOST_HOPS, MOST_NETWORKS, checked_network
 from policies.policy import PolicyConfig, at_most, fault
 
 VERSION = "gateway.mulesoft.com/v1alpha1"
@@ -28,8 +28,8 @@ class Proxies(PolicyConfig):
     """As the gateway's page asks for it, in the words of its `Configuration` resources."""
 
     networks: Annotated[
-        tuple[Annotated[str, AfterValidator(configuration.checked_network)], ...],
-        at_most(configuration.MOST_NETWORKS, "networks"),
+        tuple[Annotated[str, AfterValidator(checked_network)], ...],
+        at_most(MOST_NETWORKS, "networks"),
     ] = Field(
         (),
         title="Trusted networks",
@@ -39,7 +39,7 @@ class Proxies(PolicyConfig):
     hops: int = Field(
         0,
         ge=0,
-        le=configuration.MOST_HOPS,
+        le=MOST_HOPS,
         title="Number of proxies",
         description="How many proxies each request passes, where their networks do not tell: the caller is"
         " so many places from the end of X-Forwarded-For. 0: the last address that is not of a trusted"

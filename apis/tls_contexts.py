@@ -18,7 +18,7 @@ from apis.problem import Problem, refuse
 from console import audit
 from console.models import AuditEntry, Environment, User
 from console.versions import check as check_version
-from gateways.agent.translate import tls
+from gateways.protocol import tls
 from gateways.protocol.faults import did_you_mean
 
 ALPN = ("h2", "http/1.1")

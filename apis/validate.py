@@ -13,9 +13,9 @@ from apis.models import ApiInstance, Asset, Upstream
 from apis.problem import Problem, refuse
 from apis.specification import Specification
 from console.models import Environment, Organization
-from gateways.agent.settings import LONGEST_SECONDS
-from gateways.agent.translate import ir, reach
-from gateways.protocol import regex
+from gateways.protocol import reach, regex
+from gateways.protocol.rules import EVERY_PATH, Rule
+from gateways.protocol.timeouts import LONGEST_SECONDS
 
 MAX_ROUTES = 100
 MAX_UPSTREAMS_PER_ROUTE = 10
@@ -64,15 +64,15 @@ def _rule_advice(draft: ApiDraft) -> Iterator[tuple[str, str]]:
         given = {"path": route.path, "methods": route.methods, "host": route.host}
         for name, text in reach.advice(given, draft.base_path.rstrip("/")):
             yield f"routes.{index}.{name}", text
-    for at, before in reach.never_reached([_taken(route) for route in draft.routes]):
+    for at, before in reach.never_reached([(_taken(route),) for route in draft.routes]):
         yield f"routes.{at}", f"gets no request: route {before + 1} takes them all; put it behind this one"
 
 
-def _taken(route: RouteDraft) -> ir.Route:
+def _taken(route: RouteDraft) -> Rule:
     """Its rule, in the form in which rules are compared."""
     headers = tuple(sorted(route.headers.items()))
-    path = None if route.path in reach.EVERY_PATH else route.path
-    return ir.Route("", (ir.Rule(path, route.methods or None, route.host or None, headers),), ())
+    path = None if route.path in EVERY_PATH else route.path
+    return Rule(path, route.methods or None, route.host or None, headers)
 
 
 def problems(environment: Environment, draft: ApiDraft, api: ApiInstance | None = None) -> Iterator[Problem]:

@@ -5,8 +5,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateways.agent.link.client import is_loopback
 from gateways.models import Gateway, RegistrationToken
+from gateways.protocol.addresses import is_loopback
 
 IMAGE = "gatewright"
 LOCAL_NOTE = (

@@ -10,10 +10,10 @@ from apis import proxies, upstream_uri
 from apis.deployment import snapshot_cache
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from apis.policy_config import merged
-from gateways.agent.translate import response_timeout
 from gateways.models import Gateway
 from gateways.packed import Packed, packed
 from gateways.protocol import resources as r
+from gateways.protocol.timeouts import RESPONSE_TIMEOUT
 
 LABEL = "flex.mulesoft.com/"
 TLS_LABEL = "gatewright/tls-context"
@@ -114,9 +114,9 @@ def _tls(context: TlsContext) -> r.PolicyBinding:
 
 
 def _response_timeout(api: ApiInstance, timeout_ms: int) -> r.PolicyBinding:
-    metadata = _metadata(api, f"{api.resource_name}-{response_timeout.NAME}")
+    metadata = _metadata(api, f"{api.resource_name}-{RESPONSE_TIMEOUT}")
     config = {"timeout": timeout_ms / 1000}
-    return _binding(api, metadata, response_timeout.NAME, config, order=r.DEFAULT_ORDER, rules=())
+    return _binding(api, metadata, RESPONSE_TIMEOUT, config, order=r.DEFAULT_ORDER, rules=())
 
 
 def _service(api: ApiInstance, upstream: Upstream) -> r.Service:

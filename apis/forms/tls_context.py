@@ -9,7 +9,7 @@ from apis import certificates
 from apis.models import TlsContext
 from apis.tls_contexts import ALPN, MOST_PEM, TlsContextDraft
 from console.forms.differences import HIDDEN, NOTHING, Difference
-from gateways.agent.translate import tls
+from gateways.protocol import tls
 
 FILES = {"certificate_file": "certificate", "key_file": "key", "trusted_ca_file": "trusted_ca"}
 """A file that was chosen stands for the text beside it."""

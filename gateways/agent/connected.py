@@ -18,7 +18,7 @@ from gateways.agent.envoy.admin import AdminUnreachable
 from gateways.agent.envoy.process import Envoy
 from gateways.agent.host import signals, state_folder
 from gateways.agent.link import registration
-from gateways.agent.link.client import Console, is_loopback
+from gateways.agent.link.client import Console
 from gateways.agent.link.heartbeat import Pulse
 from gateways.agent.link.registration import BadRegistration, Registration
 from gateways.agent.link.snapshots import Intake
@@ -26,6 +26,7 @@ from gateways.agent.link.stream import Stream
 from gateways.agent.probes import Control
 from gateways.agent.settings import RunSettings
 from gateways.agent.traffic.uplink import Uplink
+from gateways.protocol.addresses import is_loopback
 from gateways.protocol.messages import Heartbeat, ReplicaFacts
 
 LAST_SECONDS = 4.0

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateways.protocol.spelling import CHOICES, Slashes
-
-SHORTEST_SECONDS, LONGEST_SECONDS = 0.001, 864_000
-"""Of a timeout. Beyond these Envoy would be given an exponent, and refuse every API because of it."""
+from gateways.protocol.timeouts import LONGEST_SECONDS, SHORTEST_SECONDS
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 

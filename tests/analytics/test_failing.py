@@ -15,7 +15,7 @@ from analytics.models import TrafficMinute, TrafficWindow
 from analytics.rollups import roll_up
 from apis.failing import Failed, Failing
 from apis.models import ApiInstance
-from gateways.agent.traffic import failures
+from gateways.protocol import failures
 from gateways.protocol.messages import TrafficCount
 from tests.analytics.traffic import Shipper, count, sample
 from tests.factories import make_api, make_gateway, make_role, make_user

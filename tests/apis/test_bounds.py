@@ -14,8 +14,7 @@ from apis.drafts import draft_of
 from apis.models import WizardDraft
 from apis.policy_config import checked
 from console.forms import schema_data
-from gateways.agent.translate import tls
-from gateways.protocol import regex
+from gateways.protocol import regex, tls
 from policies import catalog
 from tests.apis.pages import allow, make_place, make_saved_api
 

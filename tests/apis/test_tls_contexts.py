@@ -16,6 +16,7 @@ from console.models import AuditEntry, Environment, User
 from gateways.agent.translate import tls
 from gateways.agent.translate.apis import translate
 from gateways.models import Gateway
+from gateways.protocol.tls import DEFAULT_CIPHERS
 from tests.apis.snapshots import resources_of
 from tests.factories import make_environment, make_gateway, make_tls_context, make_user
 
@@ -144,13 +145,13 @@ def test_an_empty_key_keeps_the_stored_one_of_the_same_certificate(
 
 
 def test_what_is_saved_is_what_the_gateway_takes(actor: User, environment: Environment) -> None:
-    given = draft(trusted_ca=RENEWED, requires_client_certificate=True, ciphers=tls.DEFAULT_CIPHERS[:1])
+    given = draft(trusted_ca=RENEWED, requires_client_certificate=True, ciphers=DEFAULT_CIPHERS[:1])
 
     context = create_tls_context(actor, environment, given)
 
     served = tls.InboundConfig.model_validate(context.inbound_config).to_ir()
     assert (served.certificate, served.key, served.trusted_ca) == (CERTIFICATE, KEY, RENEWED)
-    assert (served.requires_client_certificate, served.ciphers) == (True, tls.DEFAULT_CIPHERS[:1])
+    assert (served.requires_client_certificate, served.ciphers) == (True, DEFAULT_CIPHERS[:1])
     reached = tls.OutboundConfig.model_validate(context.outbound_config).to_ir()
     assert (reached.certificate, reached.trusted_ca, reached.skips_validation) == (
         CERTIFICATE,

@@ -23,9 +23,9 @@ from gateways.agent.envoy import drain
 from gateways.agent.envoy.admin import Admin, AdminUnreachable
 from gateways.agent.envoy.redact import masked, without_messages
 from gateways.agent.host import state_folder
+from gateways.agent.host.appended_files import cut_short, end_torn_line
 from gateways.agent.host.waiting import until
 from gateways.agent.settings import Limits
-from gateways.agent.traffic.log_files import cut_short, end_torn_line
 from gateways.agent.xds.bootstrap import bootstrap
 from gateways.agent.xds.listener import layout
 from gateways.agent.xds.overload import LEAVING_FILE

@@ -1,6 +1,5 @@
 """The agent's client of the console: every request signed with the gateway's key."""
 
-import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateways.agent.host.trusted_cas import client_context
 from gateways.agent.link.registration import Registration
+from gateways.protocol.addresses import is_loopback
 from gateways.protocol.frames import PING_SECONDS, STREAM_PATH
 from gateways.protocol.messages import CONSOLE, Ack, Heartbeat, HeartbeatAnswer
 from gateways.protocol.trust import Signer
@@ -135,15 +135,6 @@ def reason(error: Exception) -> str:
     if "CERTIFICATE_VERIFY_FAILED" not in said or "mismatch" in said:
         return said
     return f"{said}; name the PEM file of the CA that signed its certificate in SSL_CERT_FILE"
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the address is this machine's own."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def refusal(response: httpx.Response) -> str:

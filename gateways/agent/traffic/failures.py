@@ -9,20 +9,20 @@ import ipaddress
 import re
 from typing import NamedTuple
 
-CONNECTION_REFUSED = "connection_refused"
-CONNECTION_TIMEOUT = "connection_timeout"
-CONNECTION_FAILED = "connection_failed"
-DNS_FAILURE = "dns_failure"
-TLS_FAILURE = "tls_failure"
-NO_HEALTHY_HOST = "no_healthy_host"
-RESPONSE_TIMEOUT = "response_timeout"
-RESET = "reset"
-PROTOCOL_ERROR = "protocol_error"
-OVERFLOW = "overflow"
-CUT = "cut"
-"""The answer had begun and was not brought to its end."""
-SERVER_ERROR = "server_error"
-"""The upstream itself answered with 500 or above; the detail is the status."""
+from gateways.protocol.failures import (
+    CONNECTION_FAILED,
+    CONNECTION_REFUSED,
+    CONNECTION_TIMEOUT,
+    CUT,
+    DNS_FAILURE,
+    NO_HEALTHY_HOST,
+    OVERFLOW,
+    PROTOCOL_ERROR,
+    RESET,
+    RESPONSE_TIMEOUT,
+    SERVER_ERROR,
+    TLS_FAILURE,
+)
 
 UPGRADED = 101
 """A WebSocket's connection is no answer that has an end."""

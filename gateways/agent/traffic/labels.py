@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from gateways.agent.traffic.failures import CUT, NONE, Failure, failure
+from gateways.agent.traffic.failures import NONE, Failure, failure
 from gateways.agent.xds import access_log
+from gateways.protocol.failures import CUT
 from policies import catalog
 
 METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"])

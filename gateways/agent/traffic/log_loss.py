@@ -7,7 +7,8 @@ is in no file is lost. The figure never says too much, and is exact as soon as t
 import re
 from collections.abc import Callable, Mapping
 
-from gateways.agent.traffic.log_files import LogFiles, is_torn, lines
+from gateways.agent.host.appended_files import is_torn, lines
+from gateways.agent.traffic.log_files import LogFiles
 
 STATS = r"^filesystem\.write_(buffered|failed)$"
 WAITING = "filesystem.write_total_buffered"

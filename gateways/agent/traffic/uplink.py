@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from gateways.agent.envoy.admin import AdminUnreachable
+from gateways.agent.host.appended_files import is_torn, lines
 from gateways.agent.link.client import Refused, Unreachable
 from gateways.agent.traffic.labels import Labels, catalog_refusals
-from gateways.agent.traffic.log_files import LogFile, LogFiles, is_torn, lines
+from gateways.agent.traffic.log_files import LogFile, LogFiles
 from gateways.agent.traffic.log_loss import LostLines
 from gateways.agent.traffic.tally import Tally
 from gateways.protocol.messages import TrafficAnswer, TrafficBatch

@@ -25,6 +25,7 @@ from gateways.agent.translate.routes import (
 from gateways.protocol import resources as r
 from gateways.protocol.addresses import BadAddress, listener_address
 from gateways.protocol.faults import Fault, Faulty, Path, fault
+from gateways.protocol.rules import Rule
 from policies.catalog import UnknownPolicy, find
 
 
@@ -262,7 +263,7 @@ def _use(
     order: int,
 ) -> ir.PolicyUse:
     faults: list[Fault] = []
-    conditions: tuple[ir.Rule, ...] = ()
+    conditions: tuple[Rule, ...] = ()
     with _collecting(faults):
         conditions = rules(resource, (*path, "rules"), given.rules)
     try:
@@ -278,5 +279,5 @@ def _use(
         raise Faulty(*faults, *config_faults(resource, (*path, "config"), error)) from None
     if faults:
         raise Faulty(*faults)
-    is_always = any(condition == ir.Rule() for condition in conditions)
+    is_always = any(condition == Rule() for condition in conditions)
     return ir.PolicyUse(policy.name, binding, config, order, () if is_always else conditions)

@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 
-from gateways.agent.settings import LONGEST_SECONDS, SHORTEST_SECONDS
 from gateways.agent.translate import ir
 from gateways.protocol import resources as r
 from gateways.protocol.faults import Fault, explained, fault
+from gateways.protocol.networks import MOST_HOPS, MOST_NETWORKS, checked_network
 from gateways.protocol.spelling import Slashes
-
-MOST_NETWORKS, MOST_HOPS = 200, 10
+from gateways.protocol.timeouts import LONGEST_SECONDS, SHORTEST_SECONDS
 
 
 class Probe(r.Model):
@@ -30,20 +28,6 @@ class ProxyProtocol(r.Model):
 
     def to_ir(self) -> dict[str, Any]:
         return {"uses_proxy_protocol": self.enabled}
-
-
-def checked_network(text: str) -> str:
-    try:
-        return str(ip_network(text))
-    except ValueError:
-        raise ValueError(f'"{text}" is not a network; {_network_hint(text)}') from None
-
-
-def _network_hint(text: str) -> str:
-    try:
-        return f"write {ip_network(text, strict=False)}"
-    except ValueError:
-        return "write an address (10.0.0.7) or a network (10.0.0.0/24, 2001:db8::/32)"
 
 
 class TrustedProxies(r.Model):

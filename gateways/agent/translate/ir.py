@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from gateways.protocol.rules import Rule
 from gateways.protocol.spelling import Slashes
 from policies.policy import PolicyConfig
 
@@ -63,19 +64,6 @@ class Upstream:
         """What its Host header says: the port only where it is not the scheme's own."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """Every given expression, of which none is empty, must match in full (RE2).
-
-    `path` is what follows the API's base path; None stands for any. It and `host` have no anchors.
-    """
-
-    path: str | None = None
-    methods: str | None = None
-    host: str | None = None
-    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 from gateways.agent.translate.configuration import Seconds
 from gateways.protocol import resources as r
 from gateways.protocol.faults import Faulty, Path, explained, fault
+from gateways.protocol.timeouts import RESPONSE_TIMEOUT
 
-NAME = "response-timeout"
-NAMES = (NAME, f"{NAME}-flex")
+NAMES = (RESPONSE_TIMEOUT, f"{RESPONSE_TIMEOUT}-flex")
 
 
 class Config(r.Model):
@@ -20,7 +20,7 @@ class Config(r.Model):
 def seconds(resource: r.AnyResource, path: Path, given: r.InlinePolicy | r.PolicyBindingSpec) -> float:
     """What one such policy says. Raises Faulty."""
     if given.rules:
-        raise Faulty(fault(resource, (*path, "rules"), f"{NAME} always holds for the whole API"))
+        raise Faulty(fault(resource, (*path, "rules"), f"{RESPONSE_TIMEOUT} always holds for the whole API"))
     try:
         return Config.model_validate(given.config).timeout
     except ValidationError as error:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 from pydantic import Field, ValidationError, field_validator
 
-from gateways.agent.translate import ir, reach, tls
+from gateways.agent.translate import ir, tls
 from gateways.protocol import regex
 from gateways.protocol import resources as r
 from gateways.protocol.addresses import PATH, BadAddress, upstream_address
 from gateways.protocol.faults import Fault, Faulty, Path, did_you_mean, explained, fault
+from gateways.protocol.rules import EVERY_PATH, Rule
 from gateways.protocol.spelling import is_ambiguous
 from policies.fields.headers import TOKEN
 
@@ -145,7 +146,7 @@ def bound_route(binding: r.PolicyBinding, services: Services) -> ir.Route:
     )
 
 
-def rules(resource: r.AnyResource, path: Path, given: Sequence[r.Rule]) -> tuple[ir.Rule, ...]:
+def rules(resource: r.AnyResource, path: Path, given: Sequence[r.Rule]) -> tuple[Rule, ...]:
     """Raises Faulty for expressions that Envoy would refuse."""
     taken = [rule.model_copy(update={"path": rule.path and regex.templated(rule.path)}) for rule in given]
     faults = [
@@ -161,10 +162,10 @@ def config_faults(resource: r.AnyResource, path: Path, error: ValidationError) -
         yield fault(resource, (*path, *where), message)
 
 
-def _rule(given: r.Rule) -> ir.Rule:
+def _rule(given: r.Rule) -> Rule:
     path, host = (text and regex.unanchored(text) for text in (given.path, given.host))
     headers = tuple(sorted(given.headers.items()))
-    return ir.Rule(None if path in reach.EVERY_PATH else path, given.methods or None, host or None, headers)
+    return Rule(None if path in EVERY_PATH else path, given.methods or None, host or None, headers)
 
 
 def _rule_faults(resource: r.AnyResource, path: Path, rule: r.Rule) -> Iterator[Fault]:

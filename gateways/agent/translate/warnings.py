@@ -3,8 +3,9 @@
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 
-from gateways.agent.translate import ir, reach, response_timeout, tls
+from gateways.agent.translate import ir, response_timeout, tls
 from gateways.agent.translate.routes import ROUTE
+from gateways.protocol import reach
 from gateways.protocol import resources as r
 from gateways.protocol.addresses import BadAddress, listener_address, upstream_address
 from gateways.protocol.faults import Fault, Path, fault
@@ -25,7 +26,7 @@ def of_api(resource: r.ApiInstance, bindings: Sequence[r.PolicyBinding], api: ir
     routes = [*_inline_routes(resource), *_bound_routes(ordered)]
     for owner, path, given in routes:
         yield from _rules(owner, (*path, "rules"), given, api.base_path)
-    for at, before in reach.never_reached(api.routes):
+    for at, before in reach.never_reached([route.rules for route in api.routes]):
         owner, path, _ = routes[at]
         taker = api.routes[before].label
         yield _warning(owner, path, f"gets no request: route {taker} before it takes them all")

@@ -21,6 +21,7 @@ from gateways.agent.xds.filter_chain import PATH_NOTED, Step, filled, frames, sc
 from gateways.agent.xds.joined_paths import judged
 from gateways.agent.xds.listener import listener, probe_listener, route_config_name
 from gateways.agent.xds.route_match import Match, matches
+from gateways.protocol.rules import Rule
 from gateways.protocol.spelling import INDIVISIBLE, REFUSAL, Slashes, refused
 from policies.catalog import find
 from policies.policy import Scope
@@ -136,7 +137,7 @@ class Compiler:
         takes_everything, scripts = False, scripts_id(slots)
         for route in api.routes:
             name = RouteName(api.namespace, api.name, route.label, scripts=scripts)
-            for rule in route.rules or (ir.Rule(),):
+            for rule in route.rules or (Rule(),):
                 for match in matches(api.base_path, rule):
                     takes_everything = takes_everything or match.is_everything
                     for made, destination in self._to_targets(api, match, route.targets):
@@ -144,7 +145,7 @@ class Compiler:
                         own = {**slots, **judged(*joining)} if joining else slots
                         yield {**_named(name, match.removed, destination.rstrip("/"), own), **made}
         if not takes_everything:
-            (match,) = matches(api.base_path, ir.Rule())
+            (match,) = matches(api.base_path, Rule())
             name = RouteName(api.namespace, api.name, "none", scripts=scripts)
             answer = _answer(404, "No route of this API matches the request.")
             yield {**_named(name, "", "", slots), "match": match.match, **answer}

@@ -14,10 +14,10 @@ from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Any
 
-from gateways.agent.translate import ir
 from gateways.agent.xds.access_log import PATH_FILTER, held_filter
 from gateways.agent.xds.joined_paths import EMPTY
 from gateways.agent.xds.route_match import predicate
+from gateways.protocol.rules import Rule
 from policies.policy import TYPE_URL, Filter
 
 SLOTS = ("c0", "p0", "l0", "p1", "l1", "p2", "c1", "p3", "l2", "p4", "c2", "p5", "l3")
@@ -69,7 +69,7 @@ class Step:
     """
 
     filters: tuple[Filter, ...]
-    conditions: tuple[ir.Rule, ...] = ()
+    conditions: tuple[Rule, ...] = ()
     name: str = ""
 
     @property

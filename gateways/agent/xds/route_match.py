@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateways.agent.translate import ir
 from gateways.agent.xds.path_regex import over_paths, over_targets
 from gateways.agent.xds.rewriting import Bare, Groups, Rest, Rewriting
 from gateways.protocol import regex
+from gateways.protocol.rules import Rule
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Match:
     is_refused: bool = False
 
 
-def matches(base_path: str, rule: ir.Rule) -> Iterator[Match]:
+def matches(base_path: str, rule: Rule) -> Iterator[Match]:
     """A rule that takes "/" takes the bare base path too; one with groups refuses what they cannot divide."""
     headers = [_full(name, text) for name, text in _headers(rule)]
     for found in _path(base_path, rule.path):
@@ -34,12 +34,12 @@ def matches(base_path: str, rule: ir.Rule) -> Iterator[Match]:
         yield replace(found, match=match, is_everything=found.is_everything and not headers)
 
 
-def predicate(base_path: str, rules: tuple[ir.Rule, ...]) -> dict[str, Any]:
+def predicate(base_path: str, rules: tuple[Rule, ...]) -> dict[str, Any]:
     """A matcher predicate that holds when any of the rules does, for filters inside the API's routes."""
     return _joined("or_matcher", [_predicate(base_path, rule) for rule in rules])
 
 
-def _predicate(base_path: str, rule: ir.Rule) -> dict[str, Any]:
+def _predicate(base_path: str, rule: Rule) -> dict[str, Any]:
     wanted = _headers(rule)
     if rule.path is not None:
         wanted.insert(0, (":path", _target(base_path, rule.path)))
@@ -52,7 +52,7 @@ def _target(base_path: str, expression: str) -> str:
     return regex.escape(base_path) + over_targets(f"(?:{expression}){bare}")
 
 
-def _headers(rule: ir.Rule) -> list[tuple[str, str]]:
+def _headers(rule: Rule) -> list[tuple[str, str]]:
     """(header, expression) of everything but the path. A host matches with or without dot and port behind.
 
     In HTTP/2 a method comes as the caller writes it, and there are upstreams to whom "get" is GET.

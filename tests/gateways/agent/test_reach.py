@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateways.agent.translate import reach
-from gateways.protocol import regex
+from gateways.protocol import reach, regex
 from tests.gateways.agent.test_guards import BASIC, KEY, NAMED, api, bound, document, inline, translated
 
 

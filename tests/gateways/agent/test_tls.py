@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import ValidationError
 
-from gateways.agent.translate import tls
+from gateways.agent.translate.tls import InboundConfig
+from gateways.protocol import tls
 from tests.traffic.certificates import self_signed
 
 PAIR = self_signed("127.0.0.1")
@@ -74,7 +75,7 @@ def test_what_envoy_would_not_serve_with_is_named(crt: str, key: str, part: str,
 )
 def test_a_configuration_that_lets_nobody_in_is_refused(fields: dict[str, object], words: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        tls.InboundConfig.model_validate({"certificate": PAIR, **fields})
+        InboundConfig.model_validate({"certificate": PAIR, **fields})
 
     assert words in str(refused.value)
 
@@ -90,7 +91,7 @@ def test_a_configuration_that_lets_nobody_in_is_refused(fields: dict[str, object
     ],
 )
 def test_a_configuration_that_some_client_can_use_is_taken(fields: dict[str, object]) -> None:
-    tls.InboundConfig.model_validate({"certificate": PAIR, **fields})
+    InboundConfig.model_validate({"certificate": PAIR, **fields})
 
 
 def test_cipher_suites_fit_an_rsa_key_by_its_name() -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import re2
 
-from gateways.agent.translate import ir
 from gateways.protocol import regex
+from gateways.protocol.rules import Rule
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 _NAME = re.compile(r"[\w~%-]")
@@ -14,8 +14,7 @@ _ESCAPED = re.compile(r"\\([^\w\s])")
 _BARE = re.compile(r"[A-Za-z0-9_%~]")
 _QUERY = re.compile(r"\\\?|\[\?\]|\?[\w.-]+=")
 _GLOB = re.compile(r"/\*(?=/|$|\))")
-EVERY_PATH = (None, "", ".*", "/.*", "(.*)", "(/.*)")
-EVERYTHING = ir.Rule()
+EVERYTHING = Rule()
 
 
 def path_advice(path: str, base_path: str) -> Iterator[str]:
@@ -59,17 +58,20 @@ def advice(rule: Mapping[str, str | None], base_path: str) -> Iterator[tuple[str
         yield from (("host", text) for text in host_advice(host))
 
 
-def never_reached(routes: Sequence[ir.Route]) -> Iterator[tuple[int, int]]:
-    """(place, place of the route before that leaves it nothing) of each route that gets no request."""
+def never_reached(routes: Sequence[Sequence[Rule]]) -> Iterator[tuple[int, int]]:
+    """(place, place of the route before that leaves it nothing) of each route that gets no request.
+
+    A route is given by its rules; one without any takes every request.
+    """
     for at, route in enumerate(routes):
-        wanted = route.rules or (EVERYTHING,)
+        wanted = route or (EVERYTHING,)
         for before, other in enumerate(routes[:at]):
-            if all(any(_covers(one, rule) for one in other.rules or (EVERYTHING,)) for rule in wanted):
+            if all(any(_covers(one, rule) for one in other or (EVERYTHING,)) for rule in wanted):
                 yield at, before
                 break
 
 
-def _covers(one: ir.Rule, other: ir.Rule) -> bool:
+def _covers(one: Rule, other: Rule) -> bool:
     """Whether all that the other rule takes is taken by this one, as far as equal texts tell."""
     return (
         one.path in (None, other.path)
