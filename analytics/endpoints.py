@@ -3,7 +3,7 @@
 from django.http import HttpRequest
 
 from analytics.ingest import ingest
-from gateways.agent_auth import Caller, Refused, agent_endpoint
+from gateways.agents.authentication import Caller, Refused, agent_endpoint
 from gateways.models import Replica
 from gateways.protocol.messages import TrafficAnswer, TrafficBatch
 

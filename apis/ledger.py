@@ -20,7 +20,7 @@ from redis import RedisError
 from apis.models import ApiInstance, Asset, Brought, LeftGateway, Route, RouteUpstream
 from console import audit, parts
 from console.models import AuditEntry, Environment, User
-from gateways import outbox
+from gateways.agents import outbox
 from gateways.models import Gateway
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from redis import RedisError
 
 from console import audit
 from console.models import AuditEntry, Environment, User, digest
-from gateways import outbox
+from gateways.agents import outbox
 from gateways.models import NAME, Gateway, RegistrationToken, Replica
 from gateways.protocol.messages import RegistrationRequest
 from gateways.protocol.trust import is_public_key

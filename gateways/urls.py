@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from gateways import endpoints, rest
+from gateways import rest
+from gateways.agents import endpoints
 from gateways.views import adding, detail, listing
 
 urlpatterns = [

@@ -3,8 +3,8 @@
 from django.http import HttpRequest, HttpResponse
 
 from apis.deployment import snapshot
-from gateways import push
-from gateways.agent_auth import Caller, agent_endpoint
+from gateways.agents import push
+from gateways.agents.authentication import Caller, agent_endpoint
 
 
 @agent_endpoint("GET")

@@ -21,7 +21,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apis.deployment import snapshot
-from gateways import push as replicas
+from gateways.agents import push as replicas
 from gateways.models import Deployment, Gateway
 
 logger = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from apis import proxies, upstream_uri
 from apis.deployment import snapshot_cache
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from apis.policy_config import merged
+from gateways.agents.packed import Packed, packed
 from gateways.models import Gateway
-from gateways.packed import Packed, packed
 from gateways.protocol import resources as r
 from gateways.protocol.timeouts import RESPONSE_TIMEOUT
 

@@ -23,8 +23,8 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from console.parts import LINK_PULSE_KEY, PULSE_SECONDS
-from gateways import agent_auth
-from gateways.agent_auth import Caller, Refused
+from gateways.agents import authentication
+from gateways.agents.authentication import Caller, Refused
 from gateways.link.streams import Full, Stream, Streams
 from gateways.link.wakes import REVOKED, Wakes
 from gateways.models import Gateway
@@ -178,7 +178,7 @@ async def _gone(receive: Receive) -> None:
 
 def _verified(request: Request) -> Caller:
     query = f"?{request.url.query}" if request.url.query else ""
-    return agent_auth.verify(request.headers.get("Authorization", ""), "GET", request.url.path + query)
+    return authentication.verify(request.headers.get("Authorization", ""), "GET", request.url.path + query)
 
 
 def _valid(gateway_ids: list[UUID]) -> set[UUID]:

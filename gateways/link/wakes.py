@@ -9,7 +9,7 @@ from uuid import UUID
 import redis.asyncio
 from django.conf import settings
 
-from gateways import outbox
+from gateways.agents import outbox
 from gateways.link.streams import Stream, Streams
 from gateways.protocol.frames import Frame
 

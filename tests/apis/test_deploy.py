@@ -18,7 +18,7 @@ from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
 from apis.models import ApiInstance
 from console.celery import app
 from console.models import User
-from gateways import outbox
+from gateways.agents import outbox
 from gateways.models import Deployment, Gateway
 from gateways.protocol import resources as r
 from tests.apis.snapshots import resources_of

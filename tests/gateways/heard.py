@@ -9,7 +9,7 @@ from typing import Any
 import redis
 from django.conf import settings
 
-from gateways import outbox
+from gateways.agents import outbox
 from gateways.models import Gateway
 from gateways.protocol.frames import frames
 from gateways.protocol.resources import Snapshot

@@ -13,7 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from apis.deployment import snapshot
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
-from gateways import outbox
+from gateways.agents import outbox
 from gateways.models import Ack, ConsoleKey, Gateway, Replica, ResourceStatus
 from gateways.protocol import trust
 from tests.factories import make_api

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from gateways import heartbeats, tasks
+from gateways import tasks
+from gateways.agents import heartbeats
 from gateways.models import Gateway, Replica, SeenToken
 from tests.gateways.replica import SigningReplica
 

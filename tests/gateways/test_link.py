@@ -14,7 +14,8 @@ from django.db import connections
 
 from apis.deployment import push, snapshot
 from console.models import User
-from gateways import change, outbox
+from gateways import change
+from gateways.agents import outbox
 from gateways.link.streams import MOST_OF_GATEWAY, Full, Stream, Streams
 from gateways.models import Gateway
 from gateways.protocol.frames import STREAM_PATH, Frame, frames

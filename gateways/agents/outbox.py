@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
-from gateways import console_key
+from gateways.agents import console_key
+from gateways.agents.packed import Packed
 from gateways.models import Gateway
-from gateways.packed import Packed
 from gateways.protocol.frames import SNAPSHOT_PATH, Frame
 
 CHANNEL = "gatewright:streams"

@@ -7,9 +7,9 @@ from django.db import transaction
 from django.utils import timezone
 from redis import RedisError
 
-from gateways import outbox
+from gateways.agents import outbox
+from gateways.agents.packed import Packed
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
-from gateways.packed import Packed
 from gateways.protocol import messages
 
 log = logging.getLogger(__name__)

@@ -6,9 +6,10 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from gateways import change, heartbeats, push
-from gateways.agent_auth import Caller, Refused, agent_endpoint
-from gateways.console_key import console_key
+from gateways import change
+from gateways.agents import heartbeats, push
+from gateways.agents.authentication import Caller, Refused, agent_endpoint
+from gateways.agents.console_key import console_key
 from gateways.models import Replica
 from gateways.protocol.frames import STREAM_PATH
 from gateways.protocol.messages import (
