@@ -21,7 +21,7 @@ urlpatterns = [
     path("agent/v1/registrations", endpoints.registrations, name="agent_registrations"),
     path("agent/v1/heartbeats", endpoints.heartbeat, name="agent_heartbeats"),
     path("agent/v1/stream", endpoints.stream, name="agent_stream"),
-    path("agent/v1/acks", endpoints.acks, name="agent_acks"),
+    path("agent/v1/acks", endpoints.ack, name="agent_acks"),
     path(
         "standalone/api/v1/organizations/<uuid:organization_id>/environments/<uuid:environment_id>/gatewaytokens",
         rest.gateway_tokens,

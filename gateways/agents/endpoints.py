@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from gateways import change
-from gateways.agents import heartbeats, push
+from gateways.agents import acks, heartbeats
 from gateways.agents.authentication import Caller, Refused, agent_endpoint
 from gateways.agents.console_key import console_key
 from gateways.models import Replica
@@ -52,7 +52,7 @@ def heartbeat(request: HttpRequest, caller: Caller, body: Heartbeat) -> Heartbea
 
 
 @agent_endpoint("POST", Ack, limit=ACK_LIMIT)
-def acks(request: HttpRequest, caller: Caller, body: Ack) -> dict[str, int]:
+def ack(request: HttpRequest, caller: Caller, body: Ack) -> dict[str, int]:
     _check_replica(caller, body.replica)
     replica = Replica.objects.filter(pk=caller.replica_id, gateway=caller.gateway).first()
     if replica is None:
@@ -61,7 +61,7 @@ def acks(request: HttpRequest, caller: Caller, body: Ack) -> dict[str, int]:
         raise Refused(400, f"generation {body.generation} was never sent")
     if any((resource.running_generation or 0) > body.generation for resource in body.resources):
         raise Refused(400, f"nothing runs a generation after {body.generation}, which this is the answer to")
-    push.record_ack(caller.gateway, replica, body)
+    acks.record(caller.gateway, replica, body)
     return {"generation": body.generation}
 
 
