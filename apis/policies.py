@@ -15,7 +15,8 @@ from apis.validate import regex_fault
 from console.models import AuditEntry, User
 from console.versions import check as check_version
 from policies import catalog
-from policies.policy import Policy
+from policies.order import place
+from policies.policy import Phase, Policy
 
 MOST_CONDITIONS = 200
 CONDITION_KEYS = ("methodRegex", "uriTemplateRegex")
@@ -249,6 +250,11 @@ def _conditions(policy: Policy[Any], given: Sequence[Mapping[str, Any]]) -> list
     return found
 
 
+def place_of(api: ApiInstance, policy: Policy[Any]) -> int:
+    """Where among the API's policies one belongs of which nobody says where, counted from 1."""
+    return place([_phase(row) for row in api.policies.all()], policy.phase) + 1
+
+
 def _renumber(api: ApiInstance, new: PolicyBinding, order: int | None) -> None:
     rows = [row for row in api.policies.all() if row.pk != new.pk]
     rows.insert(len(rows) if order is None else max(0, order - 1), new)
@@ -257,18 +263,19 @@ def _renumber(api: ApiInstance, new: PolicyBinding, order: int | None) -> None:
 
 def _save_order(rows: list[PolicyBinding]) -> list[PolicyBinding]:
     """Number the rows from 1, those that always run first before the rest."""
-    rows = sorted(rows, key=lambda row: not _runs_first(row))
+    rows = sorted(rows, key=lambda row: _phase(row) is not Phase.CORS)
     for order, row in enumerate(rows, start=1):
         row.order = order
     PolicyBinding.objects.bulk_update(rows, ["order"])
     return rows
 
 
-def _runs_first(row: PolicyBinding) -> bool:
+def _phase(row: PolicyBinding) -> Phase:
+    """That of what the catalog no longer has is the last: it is where it was put."""
     try:
-        return bool(row.template.runs_first)
+        return row.template.phase
     except catalog.UnknownPolicy:
-        return False
+        return Phase.LOG
 
 
 def _bump(api: ApiInstance) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -54,12 +54,46 @@ def fault(field: str, reason: str) -> ValidationError:
     return ValidationError.from_exception_data("Config", [{"type": error, "loc": (field,), "input": None}])
 
 
+class Phase(IntEnum):
+    """The part of a request's way through its policies in which a policy stands if nobody says otherwise.
+
+    CORS is always first. Beyond that the user's order holds.
+    """
+
+    CORS = 1
+    TLS = 2
+    IDENTIFY = 3
+    AUTHORIZE = 4
+    PROTECT = 5
+    LIMIT = 6
+    CACHE = 7
+    TRANSFORM = 8
+    LOG = 9
+
+    @property
+    def title(self) -> str:
+        return _PHASES[self]
+
+
+_PHASES = {
+    Phase.CORS: "Always first",
+    Phase.TLS: "What TLS tells of the caller",
+    Phase.IDENTIFY: "Identifies the caller",
+    Phase.AUTHORIZE: "Decides who may call",
+    Phase.PROTECT: "Checks what is sent",
+    Phase.LIMIT: "Limits how much",
+    Phase.CACHE: "Answers from a cache",
+    Phase.TRANSFORM: "Changes requests and responses",
+    Phase.LOG: "Logs",
+}
+
+
 @dataclass(frozen=True)
 class Filter:
     """One HTTP filter of a route's chain: `typed_config` holds its "@type" and its fields.
 
-    `tells` names the word of the expression language that it gives a value to, where it does nothing
-    else: it is left out of an API whose policies do not have that word.
+    `needs` and `gives` name variables of the expression language. A filter that gives one does nothing
+    else: it is left out of an API none of whose policies needs it.
 
     `only_if` is a predicate of Envoy's matchers: for a request that does not meet it the filter does
     nothing, so it need not be made at all.
@@ -67,8 +101,39 @@ class Filter:
 
     name: str
     typed_config: Mapping[str, Any]
-    tells: str = ""
+    needs: frozenset[str] = frozenset()
+    gives: str = ""
     only_if: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Script:
+    """A Lua filter in two: `frame`, the code that all uses of a policy have in common, and `settings`.
+
+    `settings` is Lua too and takes the frame's SETTINGS place. `needs` and `gives` are as in Filter.
+    """
+
+    name: str
+    frame: str
+    settings: str
+    sees_response: bool = False
+    needs: frozenset[str] = frozenset()
+    gives: str = ""
+
+    @property
+    def typed_config(self) -> Mapping[str, Any]:
+        """The same as a filter of its own."""
+        source = self.frame.replace(SETTINGS, self.settings, 1)
+        lua = TYPE_URL + "envoy.extensions.filters.http.lua.v3.Lua"
+        return {"@type": lua, "default_source_code": {"inline_string": source}}
+
+    @property
+    def only_if(self) -> None:
+        return None
+
+
+SETTINGS = "--[[settings]]"
+"""Where a frame has its settings; scripts.lua looks for it too."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +144,7 @@ class Compiled:
     route's `typed_per_filter_config`, for filters that read their settings from the route (CORS).
     """
 
-    filters: tuple[Filter, ...] = ()
+    filters: tuple[Filter | Script, ...] = ()
     route_config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -118,6 +183,8 @@ class Policy(Generic[C]):
     refusal by this policy matches; a Lua policy needs none, since it writes its name to the dynamic
     metadata `gatewright: {policy: NAME}` before it answers.
 
+    `gives` are the variables of the expression language that it gives values to.
+
     `advice(config)` warns of what is sound and probably not meant.
 
     `prepare(state)` makes what the policy keeps in the gateway's state folder. The agent calls it of every
@@ -127,14 +194,20 @@ class Policy(Generic[C]):
     name: str
     title: str
     category: Category
+    phase: Phase
     summary: str
     version: str
     config: type[C]
     compile: Callable[[C, Scope], Compiled]
     aliases: tuple[str, ...] = ()
-    runs_first: bool = False
+    gives: frozenset[str] = frozenset()
     is_resource_level: bool = True
     refusals: tuple[str, ...] = ()
     prepare: Callable[[Path], None] | None = None
     advice: Callable[[C], Iterable[Advice]] = lambda config: ()
     icon: str = "shield"
+
+    @property
+    def runs_first(self) -> bool:
+        """Whatever order the user gives."""
+        return self.phase is Phase.CORS

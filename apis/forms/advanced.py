@@ -23,7 +23,13 @@ class AdvancedForm(BaseModel):
     applies: Literal["all", "some"] = Field("all", title="Requests")
     conditions: list[ConditionRow] = Field([], title="Conditions", min_length=1)
     label: str = Field("", title="Label", description="Tells two uses of one policy apart.", max_length=255)
-    order: int | None = Field(None, title="Place", description="1 runs first; empty puts it last.", ge=1)
+    order: int | None = Field(
+        None,
+        title="Place",
+        description="1 runs first. Empty puts it where policies of its kind stand: who the caller is before"
+        " what the caller may do, then limits, then changes.",
+        ge=1,
+    )
 
 
 SCHEMA = AdvancedForm.model_json_schema()

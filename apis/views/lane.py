@@ -1,11 +1,14 @@
 """An API's policies as the lane shows them: in the order in which a request meets them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import pydantic
 
 from apis import policy_advice
 from apis.models import ApiInstance, PolicyBinding
-from policies import catalog
+from apis.policy_config import merged
+from policies import catalog, order
 from policies.policy import Policy
 from policies.summary import summary
 
@@ -37,7 +40,29 @@ class Step:
 
 
 def lane(api: ApiInstance) -> list[Step]:
-    return [step_of(binding) for binding in api.policies.all()]
+    return in_order(list(api.policies.all()))
+
+
+def in_order(bindings: list[PolicyBinding]) -> list[Step]:
+    """With a warning, too, where one does not get what it reads from a policy before it."""
+    steps = [step_of(binding) for binding in bindings]
+    running = [(step, uses) for step in steps if (uses := _use(step))]
+    found = {id(running[at][0]): message for at, message in order.unserved([use for _, use in running])}
+    return [
+        replace(step, warnings=(*step.warnings, f"It {found[id(step)]}.")) if id(step) in found else step
+        for step in steps
+    ]
+
+
+def _use(step: Step) -> order.Use | None:
+    """None for what does not run."""
+    if step.policy is None or step.binding.is_disabled:
+        return None
+    try:
+        config = step.policy.config.model_validate(merged(step.binding.config, step.binding.secrets))
+    except pydantic.ValidationError:
+        return None
+    return step.policy, config
 
 
 def step_of(binding: PolicyBinding) -> Step:

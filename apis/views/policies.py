@@ -13,7 +13,7 @@ from apis import change, operations, removed, traffic, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.views.access import api_of, api_to_change, binding_of, binding_to_change
 from apis.views.frame import frame
-from apis.views.lane import Step, lane
+from apis.views.lane import Step, in_order, lane
 from apis.views.policy_form import PolicyForm
 from console.forms import rows
 from console.scope import Request
@@ -32,15 +32,17 @@ def reorder(request: Request, pk: int) -> HttpResponse:
     api = api_to_change(request, pk)
     if request.method != "POST":
         return redirect("api_policies", api.pk)
-    steps = {str(step.binding.pk): step for step in lane(api)}
+    bindings = {str(one.pk): one for one in api.policies.all()}
     wanted = (
         rows.changed(request.POST).getlist("ids")
         if rows.wanted(request.POST)
         else request.POST.getlist("ids")
     )
-    if rows.wanted(request.POST) and sorted(wanted) == sorted(steps):
-        moved = [steps[key] for key in wanted]
-        return _lane(request, api, moved, is_moved=wanted != list(steps), seen=request.POST.get("seen", ""))
+    if rows.wanted(request.POST) and sorted(wanted) == sorted(bindings):
+        moved = in_order([bindings[key] for key in wanted])
+        return _lane(
+            request, api, moved, is_moved=wanted != list(bindings), seen=request.POST.get("seen", "")
+        )
     try:
         ids = [int(key) for key in wanted if key.isdecimal()]
         change.reorder_policies(request.user, api, ids, seen=request.POST.get("seen", ""))

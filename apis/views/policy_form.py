@@ -9,6 +9,7 @@ from django.http import QueryDict
 from apis import change, operations, policy_advice, versions
 from apis.forms import advanced
 from apis.models import ApiInstance, PolicyBinding
+from apis.policies import place_of
 from apis.policy_config import merged
 from apis.specification import Specification
 from apis.views.access import messages_of
@@ -70,6 +71,7 @@ class PolicyForm:
                 )
             else:
                 name = self.policy.name
+                order = place_of(self.api, self.policy) if order is None else order
                 change.apply_policy(
                     user, self.api, name, self.config, conditions=rows_of, label=label, order=order
                 )

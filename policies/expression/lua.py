@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from policies.expression.nodes import Array, Binary, Call, Conditional, Literal, Node, Not, Select, Variable
+from policies.expression.nodes import (
+    Array,
+    Binary,
+    Call,
+    Conditional,
+    Literal,
+    Node,
+    Not,
+    Select,
+    Variable,
+    needed,
+)
 
 RUNTIME = Path(__file__).with_name("runtime.lua").read_text()
 """The functions that compiled expressions call; it makes the one local `dw`."""
@@ -12,9 +23,10 @@ RUNTIME = Path(__file__).with_name("runtime.lua").read_text()
 
 @dataclass(frozen=True)
 class Source:
-    """Lua that stands as it is."""
+    """Lua that stands as it is. `needs` names the variables it reads that other policies give values to."""
 
     text: str
+    needs: frozenset[str] = frozenset()
 
 
 Value = Source | None | bool | int | float | str | bytes | Sequence["Value"] | Mapping[str, "Value"]
@@ -36,7 +48,7 @@ OPERATORS = {
 def literal(value: Value) -> str:
     """The Lua literal of a value: mappings and sequences become tables, text its UTF-8 bytes."""
     match value:
-        case Source(text):
+        case Source(text=text):
             return text
         case None:
             return "nil"
@@ -56,7 +68,7 @@ def literal(value: Value) -> str:
 
 def function(node: Node) -> Source:
     """A Lua function from the stream's handle to the expression's value; it needs RUNTIME before it."""
-    return Source(f"function(handle) return {_source(node)} end")
+    return Source(f"function(handle) return {_source(node)} end", needed(node))
 
 
 def _escaped(byte: int) -> str:

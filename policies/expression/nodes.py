@@ -58,6 +58,8 @@ class Conditional:
 Node = Literal | Array | Variable | Select | Call | Binary | Not | Conditional
 
 
+GIVEN = frozenset(("authentication", "vars"))
+"""Variables that have a value only where a policy has given them one."""
 _SAID = ("attributes.headers", "attributes.queryParams", "attributes.queryString", "attributes.requestUri")
 _TOLD_BY_GATEWAY = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host")
 """Headers in which the gateway writes what it knows itself, unless a trusted proxy said it."""
@@ -71,6 +73,11 @@ def parts(node: Node) -> Iterator[Node]:
         for part in value if isinstance(value, tuple) else (value,):
             if is_dataclass(part):
                 yield from parts(cast(Node, part))
+
+
+def needed(node: Node) -> frozenset[str]:
+    """The variables in the node that another policy must have given a value."""
+    return frozenset(part.name for part in parts(node) if isinstance(part, Variable) and part.name in GIVEN)
 
 
 def said_by_caller(node: Node) -> str:

@@ -11,8 +11,8 @@ from pydantic_core import PydanticCustomError
 from policies.expression.lua import Source, Value, literal
 from policies.expression.nodes import Literal, Select, Variable, said_by_caller
 from policies.fields.expressions import Expression, RequestExpression
-from policies.policy import TYPE_URL, Advice, Filter, Scope, at_most
-from policies.scripting.script import lua_filter
+from policies.policy import TYPE_URL, Advice, Filter, Scope, Script, at_most
+from policies.scripting.script import script
 
 Network = IPv4Network | IPv6Network
 
@@ -109,7 +109,7 @@ def advice(field: str, address: Expression) -> Iterator[Advice]:
 
 def address_filter(
     scope: Scope, policy: str, ips: Iterable[str], address: Expression, *, refuse_listed: bool
-) -> Filter:
+) -> Filter | Script:
     """Refuses with 403 the requests whose address is in the list, or those whose address is not.
 
     The caller's own address is matched by Envoy's RBAC; any other expression by Lua.
@@ -123,7 +123,7 @@ def address_filter(
         "address": address.lua,
         "networks": _lua(networks),
     }
-    return lua_filter(scope, policy, files, settings)
+    return script(scope, policy, files, settings, evaluates=True)
 
 
 def _is_caller(address: Expression) -> bool:

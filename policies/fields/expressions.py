@@ -20,6 +20,7 @@ class Expression:
 
     text: str
     node: Node
+    is_of_request: bool = True
 
     @classmethod
     def read(cls, text: str, context: Context) -> "Expression":
@@ -28,7 +29,8 @@ class Expression:
             text.encode()
         except UnicodeEncodeError as error:
             raise ExpressionError("the text has half of a character", text, error.start) from None
-        return cls(text, _parsed(text, context) if is_expression(text) else Literal(text))
+        node = _parsed(text, context) if is_expression(text) else Literal(text)
+        return cls(text, node, context is REQUEST)
 
     @property
     def constant(self) -> str | None:

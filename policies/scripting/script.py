@@ -1,25 +1,56 @@
-"""Puts a policy's Lua file, its settings and what it needs into one Envoy filter."""
+"""Puts a policy's Lua files, its settings and what it needs into one script."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from policies.expression import lua
-from policies.policy import TYPE_URL, Filter, Scope
+from policies.policy import SETTINGS, Scope, Script
 
 GUARD = Path(__file__).with_name("guard.lua").read_text()
 
 
-def lua_filter(scope: Scope, policy: str, files: list[Path], settings: dict[str, lua.Value]) -> Filter:
-    """A Lua filter in which `files` follow each other and see the table `settings`.
+def script(
+    scope: Scope,
+    policy: str,
+    files: Iterable[Path],
+    settings: Mapping[str, lua.Value],
+    *,
+    evaluates: bool = False,
+    sees_response: bool = False,
+    gives: str = "",
+) -> Script:
+    """A script in which `files` follow each other and see the table `settings`.
 
-    The last file defines `envoy_on_request` or `envoy_on_response`, made by `guarded(decide)`.
+    The last file defines `envoy_on_request`, made by `guarded(decide)`; with `sees_response` there is
+    `envoy_on_response` too, or instead. With `evaluates` the files may call the functions of expressions.
     """
-    body = [f"local settings = {lua.literal(settings)}", *(file.read_text() for file in files)]
-    runtime = [lua.RUNTIME] if any("dw." in part for part in body) else []
-    parts = [f"local policy_name = {lua.literal(policy)}", GUARD, *runtime, *body]
-    return Filter(
+    return Script(
         name=scope.binding,
-        typed_config={
-            "@type": TYPE_URL + "envoy.extensions.filters.http.lua.v3.Lua",
-            "default_source_code": {"inline_string": "\n".join(parts)},
-        },
+        frame=_frame(policy, tuple(files), evaluates),
+        settings=f"local settings = {lua.literal(settings)}",
+        sees_response=sees_response,
+        needs=_needed(settings),
+        gives=gives,
     )
+
+
+@cache
+def _frame(policy: str, files: tuple[Path, ...], evaluates: bool) -> str:
+    runtime = [lua.RUNTIME] if evaluates else []
+    parts = [f"local policy_name = {lua.literal(policy)}", GUARD, *runtime, SETTINGS]
+    return "\n".join([*parts, *(file.read_text() for file in files)])
+
+
+def _needed(value: lua.Value) -> frozenset[str]:
+    """The variables that the expressions among the settings read."""
+    match value:
+        case lua.Source(needs=needs):
+            return needs
+        case str() | bytes():
+            return frozenset()
+        case Mapping():
+            return frozenset().union(*map(_needed, value.values()))
+        case Sequence():
+            return frozenset().union(*map(_needed, value))
+    return frozenset()

@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from policies.catalog import FOLDER, find, policies
-from policies.policy import Compiled, Filter, Scope
+from policies.policy import Compiled, Filter, Scope, Script
 
 CASES = sorted(FOLDER.glob("*/cases/*.yaml"))
 (SPRITE,) = FOLDER.parent.parent.glob("static/icons/lucide-*.svg")
@@ -41,17 +41,12 @@ def _shown(compiled: Compiled) -> dict[str, Any]:
     return json.loads(json.dumps(shown))
 
 
-def _filter(one: Filter) -> dict[str, Any]:
+def _filter(one: Filter | Script) -> dict[str, Any]:
+    """A script by its settings alone: its code is the policy's, and the same in every case."""
+    if isinstance(one, Script):
+        return {"name": one.name, "@type": one.typed_config["@type"], "settings": one.settings}
     only_if = {"only_if": one.only_if} if one.only_if else {}
-    return {"name": one.name, **_without_script(dict(one.typed_config)), **only_if}
-
-
-def _without_script(config: dict[str, Any]) -> dict[str, Any]:
-    """A Lua filter by its settings alone: its code is the policy's, and the same in every case."""
-    if "default_source_code" in config:
-        script = config.pop("default_source_code")["inline_string"]
-        config["settings"] = next(line for line in script.split("\n") if line.startswith("local settings = "))
-    return config
+    return {"name": one.name, **one.typed_config, **only_if}
 
 
 @pytest.mark.parametrize("path", CASES, ids=_name)

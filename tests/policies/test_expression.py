@@ -12,7 +12,7 @@ from policies.expression.context import REQUEST, RESPONSE
 from policies.expression.parser import ExpressionError
 from policies.fields.expressions import Expression, RequestExpression
 from policies.policy import TYPE_URL, Compiled, Filter, Scope
-from policies.scripting.script import lua_filter
+from policies.scripting.script import script
 from tests.policies.envoy import Envoy, running_envoy
 
 REQUEST_CASES = [
@@ -146,12 +146,12 @@ def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
 
 
 def _chain(text: str, folder: Path, handler: str) -> Compiled:
-    script = folder / "show.lua"
-    script.write_text(SHOW + handler)
+    file = folder / f"show-{'request' if handler is ON_REQUEST else 'response'}.lua"
+    file.write_text(SHOW + handler)
     context = REQUEST if handler is ON_REQUEST else RESPONSE
     settings: dict[str, lua.Value] = {"value": Expression.read(text, context).lua}
     scope = Scope("test/show", "test/api", "", folder)
-    return Compiled((METADATA, lua_filter(scope, "show", [script], settings)))
+    return Compiled((METADATA, script(scope, "show", [file], settings, evaluates=True)))
 
 
 @pytest.mark.envoy

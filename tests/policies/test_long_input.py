@@ -115,7 +115,7 @@ def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
 
 def test_every_policy_that_can_be_a_script_is_here() -> None:
     sources = {one.name: FOLDER / one.name.replace("-", "_") / "policy.py" for one in policies()}
-    makers = ("lua_filter(", "address_filter(")
+    makers = ("script(", "address_filter(")
     scripted = {name for name, path in sources.items() if any(one in path.read_text() for one in makers)}
 
     assert scripted == CONFIGS.keys()

@@ -9,6 +9,7 @@ from gateways.protocol import reach
 from gateways.protocol import resources as r
 from gateways.protocol.addresses import BadAddress, listener_address, upstream_address
 from gateways.protocol.faults import Fault, Path, fault
+from policies import order
 from policies.advice import advice as policies_advice
 from policies.catalog import find
 
@@ -41,6 +42,9 @@ def of_api(resource: r.ApiInstance, bindings: Sequence[r.PolicyBinding], api: ir
         policy = find(one.policy_ref.name)
         for found in policies_advice(policy, policy.config.model_validate(one.config)):
             yield _warning(owner, (*path, "config", *found.field.split(".")), found.message)
+    uses = [(find(use.policy), use.config) for use in api.policies]
+    for at, message in order.unserved(uses):
+        yield _warning(resource, ("spec", "policies"), f"{api.policies[at].policy} {message}")
 
 
 def _inline_routes(resource: r.ApiInstance) -> Iterator[Given]:

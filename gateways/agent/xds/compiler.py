@@ -24,7 +24,7 @@ from gateways.agent.xds.route_match import Match, matches
 from gateways.protocol.rules import Rule
 from gateways.protocol.spelling import INDIVISIBLE, REFUSAL, Slashes, refused
 from policies.catalog import find
-from policies.policy import Scope
+from policies.policy import Compiled, Scope
 
 _FRACTION = 1_000_000
 _SERVER = {
@@ -152,18 +152,24 @@ class Compiler:
 
     def _steps(self, api: ir.Api) -> tuple[list[Step], dict[str, Any]]:
         """The policies in order, and what they add to the routes' settings."""
-        steps: list[Step] = []
-        route_config: dict[str, Any] = {}
+        found: list[tuple[ir.PolicyUse, Compiled]] = []
         for use in api.policies:
             scope = Scope(use.binding, f"{api.namespace}/{api.name}", api.base_path, self.state)
             try:
                 compiled = find(use.policy).compile(use.config, scope)
             except ValueError as error:
                 raise ValueError(f"policy {use.policy} ({use.binding}): {error}") from error
-            heard = tuple(one for one in compiled.filters if not one.tells or _is_heard(one.tells, api))
-            steps.append(Step(heard, use.conditions, _noted(use.binding)))
-            route_config |= compiled.route_config
-        return steps, route_config
+            found.append((use, compiled))
+        needed = frozenset[str]().union(*(one.needs for _, made in found for one in made.filters))
+        steps = [
+            Step(
+                tuple(one for one in made.filters if not one.gives or one.gives in needed),
+                use.conditions,
+                _noted(use.binding),
+            )
+            for use, made in found
+        ]
+        return steps, {name: one for _, made in found for name, one in made.route_config.items()}
 
     def _to_targets(
         self, api: ir.Api, match: Match, targets: Sequence[ir.WeightedTarget]
@@ -210,11 +216,6 @@ def _noted(binding: str) -> str:
     name = binding.rpartition("@")[0] or binding
     name = name.rpartition("/")[2]
     return name if HELD.fullmatch(name) else ""
-
-
-def _is_heard(word: str, api: ir.Api) -> bool:
-    """Whether a policy's settings, where every expression stands, have this word."""
-    return any(word in repr(use.config) for use in api.policies)
 
 
 def _named(name: RouteName, removed: str | None, put: str, slots: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,9 @@ configuration, so routes and policies change in one step, on open connections to
 """
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from gateways.agent.xds.access_log import PATH_FILTER, held_filter
 from gateways.agent.xds.joined_paths import EMPTY
 from gateways.agent.xds.route_match import predicate
 from gateways.protocol.rules import Rule
-from policies.policy import TYPE_URL, Filter
+from policies.policy import TYPE_URL, Filter, Script
 
 SLOTS = ("c0", "p0", "l0", "p1", "l1", "p2", "c1", "p3", "l2", "p4", "c2", "p5", "l3")
 LAST_COMPOSITE = "c2"
@@ -29,26 +29,7 @@ _CHAIN = TYPE_URL + "envoy.extensions.filters.http.filter_chain.v3.FilterChainCo
 _LUA = TYPE_URL + "envoy.extensions.filters.http.lua.v3.Lua"
 _SCRIPTS = Path(__file__).with_name("scripts.lua").read_text()
 _BOTH_WAYS = _SCRIPTS + Path(__file__).with_name("scripts_response.lua").read_text()
-_ON_RESPONSE = "envoy_on_response"
-_SETTINGS = re.compile("^local settings = .*$", re.MULTILINE)
-_PLACE = "--[[settings]]"
 _COMPOSITE = TYPE_URL + "envoy.extensions.filters.http.composite.v3."
-
-
-@dataclass(frozen=True)
-class Script:
-    """A Lua filter in two: `frame`, which all uses of a policy have in common, and the line of settings."""
-
-    frame: str
-    settings: str
-
-    @property
-    def frame_id(self) -> str:
-        return _digest(self.frame)
-
-    @property
-    def sees_response(self) -> bool:
-        return _ON_RESPONSE in self.frame
 
 
 Needs = Sequence[tuple["Step", Sequence[Mapping[str, Any]]]]
@@ -68,14 +49,28 @@ class Step:
     By `name` the access log tells that its conditions held.
     """
 
-    filters: tuple[Filter, ...]
+    filters: tuple[Filter | Script, ...]
     conditions: tuple[Rule, ...] = ()
     name: str = ""
 
     @property
+    def scripts(self) -> list[Script]:
+        return [one for one in self.filters if isinstance(one, Script)]
+
+    @property
     def is_scripted(self) -> bool:
         """Whether all it does is Lua."""
-        return bool(self.filters) and all("default_source_code" in one.typed_config for one in self.filters)
+        return len(self.scripts) == len(self.filters)
+
+    @property
+    def in_slots(self) -> list["Step"]:
+        """The same as steps of which each fits in one slot: what is chosen for each request stays whole."""
+        if self.conditions or len(self.parts) > 1 or self.only_if:
+            return [self]
+        return [
+            replace(self, filters=tuple(alike))
+            for _, alike in groupby(self.filters, key=lambda one: isinstance(one, Script))
+        ]
 
     @property
     def only_if(self) -> Mapping[str, Any] | None:
@@ -122,7 +117,7 @@ PATH_NOTED: dict[str, Mapping[str, Any]] = {
 def filled(base_path: str, steps: Sequence[Step]) -> dict[str, Mapping[str, Any]]:
     """The slots' settings on a route. Raises TooManyConditions."""
     made: dict[str, Mapping[str, Any]] = {}
-    for slot, run in _runs([step for step in steps if step.filters]).items():
+    for slot, run in _runs([one for step in steps if step.filters for one in step.in_slots]).items():
         if slot.startswith("c"):
             made[slot] = _composite(base_path, run)
         else:
@@ -138,15 +133,7 @@ def scripts_id(slots: Mapping[str, Mapping[str, Any]]) -> str:
 
 def frames(steps: Sequence[Step]) -> dict[str, str]:
     """The frames that the steps need in files beside Envoy, by id."""
-    scripts = [script_of(one) for step in steps if step.is_scripted for one in step.filters]
-    return {script.frame_id: script.frame for script in scripts}
-
-
-def script_of(lua: Filter) -> Script:
-    text = lua.typed_config["default_source_code"]["inline_string"]
-    found = _SETTINGS.search(text)
-    start, end = found.span() if found else (0, 0)
-    return Script(f"{text[:start]}{_PLACE}{text[end:]}", text[start:end])
+    return {_digest(script.frame): script.frame for step in steps for script in step.scripts}
 
 
 def _runs(steps: Sequence[Step]) -> dict[str, list[Step]]:
@@ -185,8 +172,8 @@ def _slot(at: int, step: Step) -> int | None:
 
 def _scripts(steps: Sequence[Step]) -> dict[str, Any]:
     """Lua that shares one state with all other routes; see scripts.lua."""
-    scripts = [script_of(one) for one in _each(steps)]
-    keys = [f"{script.frame_id}.{_digest(script.settings)}" for script in scripts]
+    scripts = [script for step in steps for script in step.scripts]
+    keys = [f"{_digest(script.frame)}.{_digest(script.settings)}" for script in scripts]
     texts = {key: script.settings for key, script in zip(keys, scripts, strict=True)}
     context = {"order": " ".join(keys), **texts}
     source = "both-ways" if any(script.sees_response for script in scripts) else "requests"
@@ -254,9 +241,10 @@ def _filters(steps: Sequence[Step]) -> list[dict[str, Any]]:
     return [{"name": one.name, "typed_config": dict(one.typed_config)} for one in _each(steps)]
 
 
-def _each(steps: Sequence[Step]) -> list[Filter]:
+def _each(steps: Sequence[Step]) -> list[Filter | Script]:
     return [one for step in steps for one in step.filters]
 
 
+@lru_cache(4096)
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]

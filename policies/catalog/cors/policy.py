@@ -10,8 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from policies.expression.lua import Value
 from policies.fields.headers import HeaderName
-from policies.policy import Category, Compiled, Policy, PolicyConfig, Scope, at_most, fault
-from policies.scripting.script import lua_filter
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, at_most, fault
+from policies.scripting.script import script
 
 NAME = "cors"
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9*._\-\[\]:]+", re.IGNORECASE)
@@ -129,7 +129,8 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "groups": [_group(group) for group in groups],
         "longest_origin": LONGEST_ORIGIN,
     }
-    return Compiled((lua_filter(scope, NAME, [Path(__file__).with_name("policy.lua")], settings),))
+    files = [Path(__file__).with_name("policy.lua")]
+    return Compiled((script(scope, NAME, files, settings, sees_response=True),))
 
 
 def _parts(origin: str) -> list[str] | None:
@@ -156,12 +157,12 @@ POLICY = Policy(
     name=NAME,
     title="CORS",
     category=Category.COMPLIANCE,
+    phase=Phase.CORS,
     summary="Tells browsers which sites may call the API, and answers their preflight requests.",
     version="1.3.2",
     config=Config,
     compile=compile,
     aliases=("cors-flex",),
-    runs_first=True,
     is_resource_level=False,
     icon="globe",
 )

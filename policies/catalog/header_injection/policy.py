@@ -13,13 +13,14 @@ from policies.policy import (
     Category,
     Compiled,
     Filter,
+    Phase,
     Policy,
     PolicyConfig,
     Scope,
     at_most,
     fault,
 )
-from policies.scripting.script import lua_filter
+from policies.scripting.script import script
 
 NAME = "header-injection"
 MOST_HEADERS = 50
@@ -77,7 +78,9 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "request": [_lua(header) for header in config.inbound_headers],
         "response": [_lua(header) for header in config.outbound_headers],
     }
-    return Compiled((lua_filter(scope, NAME, [Path(__file__).with_name("policy.lua")], settings),))
+    files = [Path(__file__).with_name("policy.lua")]
+    sees_response = bool(config.outbound_headers)
+    return Compiled((script(scope, NAME, files, settings, evaluates=True, sees_response=sees_response),))
 
 
 def _lua(header: RequestHeader | ResponseHeader) -> dict[str, lua.Value]:
@@ -117,6 +120,7 @@ POLICY = Policy(
     name=NAME,
     title="Header Injection",
     category=Category.TRANSFORMATION,
+    phase=Phase.TRANSFORM,
     summary="Adds headers to requests and responses.",
     version="1.3.2",
     config=Config,

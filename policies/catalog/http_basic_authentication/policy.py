@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
-from policies.policy import TYPE_URL, Category, Compiled, Filter, Policy, PolicyConfig, Scope
+from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Scope
 
 NAME = "http-basic-authentication"
 
@@ -61,7 +61,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
             }
         ],
     }
-    told = Filter(f"{scope.binding}/principal", principal, tells="authentication")
+    told = Filter(f"{scope.binding}/principal", principal, gives="authentication")
     return Compiled((*_scheme_as_usual(scope), Filter(scope.binding, check), told))
 
 
@@ -102,11 +102,13 @@ POLICY = Policy(
     name=NAME,
     title="Basic Authentication: Simple",
     category=Category.SECURITY,
+    phase=Phase.IDENTIFY,
     summary="Asks every caller for one username and password.",
     version="1.3.2",
     config=Config,
     compile=compile,
     aliases=("http-basic-authentication-flex",),
+    gives=frozenset(("authentication",)),
     refusals=(r"\w+_for_basic_auth",),
     icon="key-round",
 )

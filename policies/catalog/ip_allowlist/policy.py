@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from policies.fields.addresses import CALLER, Addresses, AddressExpression, address_filter, advice
-from policies.policy import Category, Compiled, Policy, PolicyConfig, Scope
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
 
 NAME = "ip-allowlist"
 
@@ -24,6 +24,7 @@ POLICY = Policy(
     name=NAME,
     title="IP Allowlist",
     category=Category.SECURITY,
+    phase=Phase.AUTHORIZE,
     summary="Lets only the listed IP addresses and networks call the API.",
     version="1.1.2",
     config=Config,

@@ -11,8 +11,8 @@ from policies.catalog.rate_limiting import shared_memory
 from policies.expression.lua import Value
 from policies.expression.nodes import said_by_caller
 from policies.fields.expressions import RequestExpression
-from policies.policy import Advice, Category, Compiled, Policy, PolicyConfig, Scope, at_most
-from policies.scripting.script import lua_filter
+from policies.policy import Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope, at_most
+from policies.scripting.script import script
 
 NAME = "rate-limiting"
 FILES = [Path(__file__).with_name(name) for name in ("counting.lua", "policy.lua", "quota_headers.lua")]
@@ -88,7 +88,8 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "block_on_unknown_quota": config.block_on_unknown_quota,
     }
     files = FILES if config.expose_headers else FILES[:-1]
-    return Compiled((lua_filter(scope, NAME, files, settings),))
+    found = script(scope, NAME, files, settings, evaluates=True, sees_response=config.expose_headers)
+    return Compiled((found,))
 
 
 def advice(config: Config) -> Iterator[Advice]:
@@ -113,6 +114,7 @@ POLICY = Policy(
     name=NAME,
     title="Rate Limiting",
     category=Category.QUALITY_OF_SERVICE,
+    phase=Phase.LIMIT,
     summary="Lets a fixed number of requests pass in each time period, for the API or for each caller.",
     version="1.4.1",
     config=Config,
