@@ -17,6 +17,9 @@ from gateways.models import Replica
 PULSE_KEY = "worker-pulse"
 LINK_PULSE_KEY = "link-pulse"
 """Written by every link process; the newest counts."""
+READER_PULSE_KEY = "reader-pulse"
+"""Written by every worker that takes documents, however long it reads one."""
+PULSE_KEYS = {"worker": PULSE_KEY, "link": LINK_PULSE_KEY, "reader": READER_PULSE_KEY}
 PULSE_SECONDS = 5
 """How often beat has a worker write the time; three missed and the workers count as down."""
 LOCAL_GATEWAY: Path = settings.HOME / "local-gateway" / "id"
@@ -76,7 +79,7 @@ def look() -> list[Part]:
 
 
 def background() -> list[Part]:
-    """Valkey, the workers, the streams: no page needs them, and every page tells when they are away.
+    """Valkey, the workers, streams, readers: no page needs them, and every page tells when they are away.
 
     Asked anew every few seconds in each process, so that pages stay quick whatever Valkey does.
     """
@@ -92,15 +95,11 @@ def is_valkey_up() -> bool:
 
 def _background() -> list[Part]:
     try:
-        pulses = cache.get_many([PULSE_KEY, LINK_PULSE_KEY])
+        pulses = cache.get_many(PULSE_KEYS.values())
     except redis.RedisError:
         unknown = f"unknown: Valkey {NO_ANSWER}"
-        return [_part("valkey", NO_ANSWER), _part("worker", unknown), _part("link", unknown)]
-    return [
-        _part("valkey", "up"),
-        _pulsing("worker", pulses.get(PULSE_KEY)),
-        _pulsing("link", pulses.get(LINK_PULSE_KEY)),
-    ]
+        return [_part("valkey", NO_ANSWER), *(_part(name, unknown) for name in PULSE_KEYS)]
+    return [_part("valkey", "up"), *(_pulsing(name, pulses.get(key)) for name, key in PULSE_KEYS.items())]
 
 
 def _pulsing(name: str, pulse: float | None) -> Part:

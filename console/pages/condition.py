@@ -62,6 +62,12 @@ WORDS = {
         PULL,
         "Start one: manage.py link. What stands before the console passes /agent/v1/stream on to it.",
     ),
+    "reader": Words(
+        "Document readers",
+        "Read the OpenAPI documents that people upload.",
+        "Uploaded documents wait, and are read later. Everything else goes on.",
+        "Start one: celery -A console.celery worker -Q documents. Its log says why it ended.",
+    ),
     "front": Words(
         "Front",
         "Takes every request first: reads it within limits, speaks HTTPS, compresses.",
@@ -75,6 +81,8 @@ WORDS = {
         "See gateway.log in the folder logs of the state folder.",
     ),
 }
+ORDER = ("database", "valkey", "worker", "scheduler", "reader", "link", "front", "gateway")
+"""Of the page's rows; the last two are parts only where they run on this machine."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +127,8 @@ def _closely(found: list[Part]) -> list[Part]:
         else:
             by_name["worker"] = Part("worker", "none answers", pulse.since)
             scheduler = Part("scheduler", "unknown: no worker answers")
-    last = [by_name["gateway"]] if "gateway" in by_name else []
-    workers = [by_name["worker"], scheduler]
-    return [by_name["database"], by_name["valkey"], *workers, by_name["link"], *last]
+    by_name["scheduler"] = scheduler
+    return [by_name[name] for name in ORDER if name in by_name]
 
 
 def _some_worker_answers() -> bool:

@@ -26,10 +26,9 @@ def browser() -> Client:
 @pytest.fixture
 def pulse() -> Iterator[None]:
     tasks.pulse()
-    cache.set(parts.LINK_PULSE_KEY, time.time())
+    cache.set_many(dict.fromkeys((parts.LINK_PULSE_KEY, parts.READER_PULSE_KEY), time.time()))
     yield
-    cache.delete(parts.PULSE_KEY)
-    cache.delete(parts.LINK_PULSE_KEY)
+    cache.delete_many(parts.PULSE_KEYS.values())
 
 
 def text(browser: Client, path: str) -> str:
@@ -40,7 +39,7 @@ def text(browser: Client, path: str) -> str:
 def test_with_every_part_up_no_page_has_a_banner(browser: Client) -> None:
     wait_for(lambda: "Workers:" not in text(browser, "/apis"), 10, "no banner")
 
-    assert text(browser, "/administration/system").count(">Up<") == 5
+    assert text(browser, "/administration/system").count(">Up<") == 6
 
 
 @pytest.mark.usefixtures("pulse")
@@ -55,6 +54,17 @@ def test_silent_workers_are_told_on_every_page_and_what_to_do_on_one(browser: Cl
     assert "Start one: celery -A console.celery worker" in page
     assert "Unknown: no worker answers" in page
     assert "Workers: silent" not in page
+
+
+@pytest.mark.usefixtures("pulse")
+def test_a_reader_of_documents_that_is_away_is_told_with_what_to_do(browser: Client) -> None:
+    cache.delete(parts.READER_PULSE_KEY)
+
+    wait_for(lambda: "Document readers: has not answered yet" in text(browser, "/apis"), 10, "the banner")
+
+    page = text(browser, "/administration/system")
+    assert "Uploaded documents wait, and are read later." in page
+    assert "Start one: celery -A console.celery worker -Q documents" in page
 
 
 @pytest.mark.usefixtures("pulse")

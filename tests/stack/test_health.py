@@ -16,15 +16,15 @@ from tests.factories import make_gateway
 
 pytestmark = pytest.mark.django_db
 
-UP = {"database": "up", "valkey": "up", "worker": "up", "link": "up"}
+UP = {"database": "up", "valkey": "up", "worker": "up", "link": "up", "reader": "up"}
 
 
 @pytest.fixture
 def pulse() -> Iterator[None]:
     tasks.pulse()
-    cache.set(parts.LINK_PULSE_KEY, time.time())
+    cache.set_many(dict.fromkeys((parts.LINK_PULSE_KEY, parts.READER_PULSE_KEY), time.time()))
     yield
-    cache.delete_many([parts.PULSE_KEY, parts.LINK_PULSE_KEY])
+    cache.delete_many(parts.PULSE_KEYS.values())
 
 
 def test_every_part_up_answers_200(client: Client, pulse: None) -> None:
@@ -50,6 +50,15 @@ def test_without_a_process_for_streams_it_answers_503(client: Client, pulse: Non
 
     assert answer.status_code == 503
     assert answer.json()["parts"] == UP | {"link": "has not answered yet"}
+
+
+def test_a_silent_reader_of_documents_answers_503(client: Client, pulse: None) -> None:
+    cache.set(parts.READER_PULSE_KEY, time.time() - 60)
+
+    answer = client.get("/healthz")
+
+    assert answer.status_code == 503
+    assert answer.json()["parts"] == UP | {"reader": "silent for 60 s"}
 
 
 def test_the_local_gateway_is_a_part_where_one_runs(

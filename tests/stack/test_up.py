@@ -49,7 +49,7 @@ def test_every_part_is_healthy(stack: Stack) -> None:
 
     assert health == {
         "status": "up",
-        "parts": dict.fromkeys(("database", "valkey", "worker", "link", "gateway", "front"), "up"),
+        "parts": dict.fromkeys(("database", "valkey", "worker", "link", "reader", "gateway", "front"), "up"),
     }
 
 
