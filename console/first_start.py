@@ -36,23 +36,25 @@ def alone() -> Iterator[None]:
             cursor.execute("select pg_advisory_unlock(%s)", [LOCK])
 
 
-def prepare(home: Path) -> Login:
-    """Bring the database up to date and make what is missing, one process at a time."""
+def prepare(home: Path, password: str | None) -> Login:
+    """Bring the database up to date and make what is missing, one process at a time.
+
+    `password` is the administrator's, where one was given and there is no administrator yet.
+    """
     with alone():
         call_command("migrate", verbosity=0, interactive=False)
-        return ensure_data(home)
+        return ensure_data(home, password)
 
 
 @transaction.atomic
-def ensure_data(home: Path) -> Login:
+def ensure_data(home: Path, password: str | None = None) -> Login:
     """Make what is missing; what exists is left as it is."""
     organization = ensure_organization()
     kept = home / "admin-password"
     admin = User.objects.filter(is_superuser=True, is_active=True).order_by("date_joined").first()
     if admin is None:
         username = os.environ.get("GATEWRIGHT_ADMIN_USERNAME") or "admin"
-        given = os.environ.get("GATEWRIGHT_ADMIN_PASSWORD")
-        password = given or _keep(kept, secrets.token_urlsafe(12))
+        password = password or _keep(kept, secrets.token_urlsafe(12))
         admin = User.objects.create_superuser(username, password=password, must_change_password=True)
         Role.objects.create(user=admin, organization=organization, name=Role.Name.ADMINISTRATOR)
     return Login(admin.username, _still_valid(admin, kept))

@@ -3,7 +3,9 @@
 import os
 from collections.abc import Mapping
 
-FIRST_START = ("GATEWRIGHT_ADMIN_USERNAME", "GATEWRIGHT_ADMIN_PASSWORD")
+from console.stack import given
+
+FIRST_START = ("GATEWRIGHT_ADMIN_USERNAME", given.PASSWORD)
 """We make the administrator ourselves; no program that we start does."""
 CONSOLES_OWN = (*FIRST_START, "GATEWRIGHT_SECRET_KEY", "GATEWRIGHT_ENCRYPTION_KEYS")
 EVERYBODYS = frozenset(

@@ -31,16 +31,20 @@ def test_other_programs_get_no_secret() -> None:
 
 
 @pytest.mark.stack
-def test_no_program_that_runs_has_the_administrators_password(stack: Stack) -> None:
-    holders = []
+def test_no_process_that_runs_has_the_administrators_password(stack: Stack) -> None:
+    """Nor has the one that was given it: the kernel shows what a process was started with until it ends."""
+    assert stack.process is not None
+    holders, seen = [], set()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             environment = (folder / "environ").read_bytes()
             command = (folder / "cmdline").read_bytes()
         except OSError:
             continue
+        if str(stack.home).encode() in environment:
+            seen.add(int(folder.name))
         if str(stack.home).encode() in environment and GIVEN_AT_FIRST.encode() in environment:
             holders.append(command)
 
-    assert len(holders) == 1
-    assert b"manage.py\0up" in holders[0]
+    assert stack.process.pid in seen
+    assert holders == []

@@ -1,5 +1,6 @@
 """`manage.py setup`: makes a database of your own ready for the console; to run again does no harm."""
 
+import os
 import sys
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.core.management import BaseCommand
 from django.db import OperationalError, connection
 
 from console import first_start
+from console.stack import given
 
 
 class Command(BaseCommand):
@@ -24,7 +26,7 @@ class Command(BaseCommand):
             connection.ensure_connection()
         except OperationalError as error:
             sys.exit(f"error: The database does not answer: {error}Set DATABASE_URL to your PostgreSQL.")
-        login = first_start.prepare(settings.HOME)
+        login = first_start.prepare(settings.HOME, os.environ.get(given.PASSWORD))
         self.stdout.write("The database is up to date.")
         self.stdout.write(self._account(login))
         self._check_valkey()

@@ -15,7 +15,7 @@ from django.core.management import BaseCommand
 
 from console import environment, first_start, static_files
 from console.front import settings as front_settings
-from console.stack import application, local_gateway, places, ports, preflight, servers
+from console.stack import application, given, local_gateway, places, ports, preflight, servers
 from console.stack.application import Addresses
 from console.stack.problem import Problem
 from console.stack.supervisor import Supervisor
@@ -36,6 +36,7 @@ class Command(BaseCommand):
             signal.signal(number, signal.default_int_handler)
         home: Path = settings.HOME
         try:
+            self.password = given.password()
             preflight.check(home)
             with preflight.alone(home):
                 self.run(home, demo=demo, logs=logs)
@@ -70,7 +71,7 @@ class Command(BaseCommand):
         collecting.start()
         servers.start(home, supervisor)
         self.say("PostgreSQL and Valkey are ready")
-        login = first_start.prepare(home)
+        login = first_start.prepare(home, self.password)
         self.say("The database is up to date")
         collecting.join()
 
