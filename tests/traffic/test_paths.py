@@ -1,8 +1,10 @@
 """What becomes of `%2F`, `%5C` and `//`, and that no spelling of a guarded path leads around its guard."""
 
 import itertools
+import json
 import re
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,7 +16,7 @@ from gateways.agent.settings import BadSetting, proxying
 from gateways.agent.xds import path_regex
 from gateways.agent.xds.rewriting import Groups
 from gateways.protocol import regex
-from gateways.protocol.spelling import refused
+from gateways.protocol.spelling import is_ambiguous, refused
 from tests.traffic.gateway import Gateway, running_gateway
 from tests.traffic.raw import http1
 from tests.traffic.test_bypass import apply, guarded
@@ -60,6 +62,56 @@ def test_no_setting_opens_a_way_around_a_condition(gateway: Gateway, slashes: st
     spellings = ["/admin%2Fx", "/admin//x", "/public/..%2fadmin/x", "/%2e%2e;/admin/x", "/;/admin/x"]
 
     assert {http1(gateway.port, one.encode()) for one in spellings} <= {400, 401}
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ("/public/..;/admin/x", "/admin/x"),
+        ("/public/..;a=1;b/admin/x", "/admin/x"),
+        ("/public/.;/x", "/public/x"),
+        ("/public/x/..;", "/public/"),
+        ("/..;/..;/x", "/x"),
+        ("/public/;/x", 400),
+        ("/public/..;%2Fx", "/"),
+    ],
+)
+def test_a_parent_that_is_written_with_parameters_is_sent_on_as_what_it_means(
+    gateway: Gateway, sent: str, expected: str | int
+) -> None:
+    apply(gateway, guarded({"path": "/nothing"}))
+
+    assert sent_on(gateway, sent) == expected
+
+
+def test_nothing_that_is_sent_on_has_a_segment_to_resolve(gateway: Gateway) -> None:
+    """Envoy resolves `..;x` before we see it. So what servers would read in two ways leaves in one."""
+    apply(gateway, guarded({"path": "/nothing"}))
+    pieces = ["/..;", "/..;x", "/.;x/", "/..", "/a", "/;", "/%2e%2e;x", "/..%3b", "/a;b"]
+    targets = ["".join(one) for length in (1, 2, 3) for one in itertools.product(pieces, repeat=length)]
+
+    found = {target: sent_on(gateway, target) for target in targets}
+
+    left = {sent: got for sent, got in found.items() if isinstance(got, str) and is_ambiguous(got)}
+    assert left == {}
+    assert {type(got) for got in found.values()} == {str, int}
+
+
+def sent_on(gateway: Gateway, target: str) -> str | int:
+    """The path that the upstream gets, else the status of the refusal."""
+    status, body = answered(gateway.port, target)
+    return str(json.loads(body)["path"]) if status == 200 else status
+
+
+def answered(port: int, target: str) -> tuple[int, bytes]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.putrequest("GET", target, skip_accept_encoding=True)
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
 
 
 def test_slashes_of_the_environment(tmp_path: Path) -> None:

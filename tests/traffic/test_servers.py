@@ -1,8 +1,9 @@
 """Real servers behind the gateway: none is led to a guarded file by any spelling of its path.
 
-gunicorn comes with the requirements; Node and Tomcat are tried where the machine has them.
+gunicorn comes with the requirements; nginx, Node and Tomcat are tried where the machine has them.
 """
 
+import os
 import shutil
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from tests.traffic.test_bypass import OTHER_SPELLINGS, REFUSED, apply, guarded
 
 pytestmark = pytest.mark.envoy
 
+PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/bin", "/bin"])
 TOMCAT = Path("/usr/share/tomcat10")
 WSGI = """
 import os, posixpath
@@ -49,7 +51,14 @@ TOMCAT_SERVER = """<Server port="-1"><Service name="Catalina">
 <Engine name="Catalina" defaultHost="localhost">
 <Host name="localhost" appBase="webapps" autoDeploy="false"/></Engine>
 </Service></Server>"""
-SERVERS = ("gunicorn", "node", "tomcat-decode")
+NGINX = """daemon off; master_process off; pid %(folder)s/pid; error_log %(folder)s/error.log;
+events { worker_connections 64; }
+http {
+  access_log off; client_body_temp_path %(folder)s; proxy_temp_path %(folder)s;
+  fastcgi_temp_path %(folder)s; uwsgi_temp_path %(folder)s; scgi_temp_path %(folder)s;
+  server { listen 127.0.0.1:%(port)d; root %(folder)s/webapps/ROOT; }
+}"""
+SERVERS = ("gunicorn", "nginx", "node", "tomcat-decode")
 
 
 @pytest.fixture(params=SERVERS)
@@ -70,6 +79,9 @@ def command_of(name: str, folder: Path, port: int) -> tuple[list[str], dict[str,
     if name == "gunicorn":
         (folder / "application.py").write_text(WSGI)
         return [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "application"], {}
+    if name == "nginx":
+        (folder / "nginx.conf").write_text(NGINX % {"folder": folder, "port": port})
+        return [program("nginx"), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")], {}
     if name == "node":
         (folder / "server.js").write_text(NODE)
         return [program("node"), "server.js"], {}
@@ -90,7 +102,7 @@ def command_of(name: str, folder: Path, port: int) -> tuple[list[str], dict[str,
 
 
 def program(name: str) -> str:
-    found = shutil.which(name)
+    found = shutil.which(name, path=PATH)
     if found is None:
         pytest.skip(f"no {name} on this machine")
     return found
@@ -99,9 +111,7 @@ def program(name: str) -> str:
 @contextmanager
 def running(command: list[str], environ: dict[str, str], folder: Path, port: int) -> Iterator[None]:
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, env={"PATH": "/usr/bin:/bin"} | environ, stdout=log, stderr=log
-        )
+        process = subprocess.Popen(command, cwd=folder, env={"PATH": PATH} | environ, stdout=log, stderr=log)
     try:
         wait_until(lambda: is_listening(port), 60)
         yield
