@@ -11,6 +11,12 @@ from gateways.protocol.faults import Fault, Path, did_you_mean, fault
 
 Key = tuple[str, str]
 
+_IGNORED = {
+    "Contract": "Contract is not supported yet; ignored: it grants nothing, and keeps nobody out",
+    "Secret": "Secret is not supported yet; ignored: write certificate and key into the policy's config",
+    "Extension": "Extension is not supported yet; ignored: policies are those of the catalog",
+}
+
 
 @dataclass
 class Index:
@@ -20,6 +26,7 @@ class Index:
     services: dict[Key, r.Service] = field(default_factory=dict)
     of_api: dict[Key, list[r.PolicyBinding]] = field(default_factory=lambda: defaultdict(list))
     of_service: dict[Key, list[r.PolicyBinding]] = field(default_factory=lambda: defaultdict(list))
+    extensions: set[Key] = field(default_factory=set)
     bindings: set[Key] = field(default_factory=set)
     unguarded: dict[Key, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     faults: list[Fault] = field(default_factory=list)
@@ -56,15 +63,19 @@ def indexed(resources: Sequence[r.AnyResource]) -> Index:
             _add(index, index.apis, resource)
         elif isinstance(resource, r.Service):
             _add(index, index.services, resource)
+        elif isinstance(resource, r.Extension):
+            index.extensions.add((resource.metadata.namespace, resource.metadata.name))
     for resource in resources:
         if isinstance(resource, r.PolicyBinding):
             _bind(index, resource)
         elif isinstance(resource, r.Contract | r.Secret | r.Extension):
-            index.warn(resource, ("kind",), f"{resource.kind} is not supported yet; ignored")
+            index.warn(resource, ("kind",), _IGNORED[resource.kind])
         if isinstance(resource, r.Contract):
             key = resource.metadata.namespace, resource.spec.api_id
             if key not in index.apis:
                 index.miss(resource, ("spec", "apiId"), "ApiInstance", key)
+    if index.extensions:
+        _refuse_extended(index)
     return index
 
 
@@ -74,6 +85,24 @@ def _add(index: Index, known: dict[Key, Any], resource: r.ApiInstance | r.Servic
         index.faults.append(fault(resource, ("metadata", "name"), message))
         return
     known[resource.key] = resource
+
+
+def _refuse_extended(index: Index) -> None:
+    """APIs with a policy of which these files bring an implementation of their own, which nobody runs."""
+    for key, api in index.apis.items():
+        given: list[tuple[r.AnyResource, Path, r.PolicyRef]] = [
+            (api, ("spec", "policies", at, "policyRef", "name"), one.policy_ref)
+            for at, one in enumerate(api.spec.policies)
+        ]
+        path: Path = ("spec", "policyRef", "name")
+        given += [(binding, path, binding.spec.policy_ref) for binding in index.of_api.get(key, ())]
+        for owner, where, ref in given:
+            if (ref.namespace or owner.metadata.namespace, ref.name) in index.extensions:
+                message = (
+                    f'is Extension "{ref.name}" of these resources, and extensions of your own are not run; '
+                    "take it out, where the catalog's policy of that name is meant"
+                )
+                index.refuse(fault(owner, where, message), [key])
 
 
 def _bind(index: Index, binding: r.PolicyBinding) -> None:

@@ -161,3 +161,75 @@ def test_trust_that_cannot_be_applied_refuses_what_goes_there(
     ]
 
     assert reason in translated(plain, service, route, *trust).refused[KEY]
+
+
+EXTENSION = document("Extension", "ip-allowlist", {"extends": [{"name": "proxy-wasm-filter"}]})
+IPS = {"ips": ["10.0.0.0/8"]}
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        [api("http", inline("ip-allowlist", IPS))],
+        [api("http"), bound("b", NAMED, "ip-allowlist", IPS)],
+        [api("http"), bound("b", SELECTOR, "ip-allowlist", IPS)],
+        [document("Extension", "mine", {}), api("http", inline("mine", {}))],
+    ],
+)
+def test_a_policy_that_the_files_bring_themselves_refuses_the_api(documents: list[dict[str, Any]]) -> None:
+    translation = translated(EXTENSION, *documents)
+
+    assert translation.gateway.apis == ()
+    assert "extensions of your own are not run" in translation.refused[KEY]
+
+
+def test_an_extension_of_another_namespace_or_name_is_ignored_with_a_warning() -> None:
+    elsewhere = {**EXTENSION, "metadata": {"name": "ip-allowlist", "namespace": "other"}}
+    unused = document("Extension", "unused", {})
+
+    translation = translated(elsewhere, unused, api("http", inline("ip-allowlist", IPS)))
+
+    assert translation.refused == {}
+    assert [one.message for one in translation.faults if "Extension is not supported yet" in one.message]
+    assert all(one.is_warning for one in translation.faults)
+
+
+@pytest.mark.parametrize(
+    ("policies", "reason"),
+    [
+        ([inline("client-id-enforcement", {})], "is not a policy of the catalog"),
+        ([inline("rate-limiting-sla-based", {})], "is not a policy of the catalog"),
+    ],
+)
+def test_an_api_whose_policy_asks_for_contracts_is_refused_whatever_contracts_there_are(
+    policies: list[dict[str, Any]], reason: str
+) -> None:
+    contract = document("Contract", "c", {"apiId": "a", "client": {"id": "x"}})
+
+    translation = translated(contract, api("http", *policies))
+
+    assert reason in translation.refused[KEY]
+
+
+def test_a_contract_of_an_api_that_asks_for_none_is_warned_about() -> None:
+    contract = document("Contract", "c", {"apiId": "a", "client": {"id": "x"}})
+
+    translation = translated(contract, api("http"))
+
+    assert translation.refused == {}
+    assert [one.message for one in translation.faults] == [
+        "Contract is not supported yet; ignored: it grants nothing, and keeps nobody out"
+    ]
+
+
+@pytest.mark.parametrize("certificate", [{"secretName": "s"}, {"secretRef": {"name": "s"}}, "s"])
+def test_an_api_that_needs_a_secret_is_refused(certificate: Any) -> None:
+    secret = document("Secret", "s", {"tls": {"crt": "YQ==", "key": "YQ=="}})
+
+    translation = translated(secret, api("https", inline("tls", {"certificate": certificate})))
+
+    assert translation.gateway.apis == ()
+    assert "certificate" in translation.refused[KEY]
+    assert [one.message for one in translation.faults if one.is_warning] == [
+        "Secret is not supported yet; ignored: write certificate and key into the policy's config"
+    ]
