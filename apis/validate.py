@@ -14,6 +14,7 @@ from apis.problem import Problem, refuse
 from apis.specification import Specification
 from console.models import Environment, Organization
 from gateways.protocol import reach, regex
+from gateways.protocol.groups import glue_advice
 from gateways.protocol.rules import EVERY_PATH, Rule
 from gateways.protocol.timeouts import LONGEST_SECONDS
 
@@ -64,8 +65,21 @@ def _rule_advice(draft: ApiDraft) -> Iterator[tuple[str, str]]:
         given = {"path": route.path, "methods": route.methods, "host": route.host}
         for name, text in reach.advice(given, draft.base_path.rstrip("/")):
             yield f"routes.{index}.{name}", text
+        yield from ((f"routes.{index}.path", text) for text in _glued(route))
     for at, before in reach.never_reached([(_taken(route),) for route in draft.routes]):
         yield f"routes.{at}", f"gets no request: route {before + 1} takes them all; put it behind this one"
+
+
+def _glued(route: RouteDraft) -> Iterator[str]:
+    """Of a rule whose groups are joined to an upstream's path without the slash that the request had."""
+    try:
+        expression = regex.templated(route.path)
+        regex.check(expression)
+    except regex.BadRegex:
+        return
+    sound = (one.uri for one in route.upstreams if not upstream_uri.fault(one.uri))
+    paths = {upstream_uri.read(uri).path or "/" for uri in sound}
+    yield from sorted(filter(None, (glue_advice(expression, path) for path in paths)))
 
 
 def _taken(route: RouteDraft) -> Rule:

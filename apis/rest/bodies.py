@@ -14,6 +14,7 @@ from apis import upstream_uri
 from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
 from apis.models import ApiInstance, Asset, TlsContext, Upstream
 from apis.rest.serializers import ASSET_TYPES
+from apis.validate import warnings
 from console.models import Environment
 from gateways.models import Gateway
 
@@ -77,6 +78,11 @@ def client_names(own: Names = ()) -> Iterator[None]:
         for field, faults in error.error_dict.items():
             renamed.setdefault(_client_name(field, names), []).extend(faults)
         raise ValidationError(renamed) from error
+
+
+def warnings_of(draft: ApiDraft) -> dict[str, list[str]]:
+    """What may be saved and is probably not meant, by the names that the sender knows."""
+    return {_client_name(field, _NAMES): texts for field, texts in warnings(draft).items()}
 
 
 def created(environment: Environment, body: Mapping[str, Any]) -> ApiDraft:

@@ -159,5 +159,5 @@ def _shapes(rows: list[ApiInstance]) -> list[shapes.Shape]:
 def _answer(api: ApiInstance, code: int = 200, *, is_changed: bool = False) -> Response:
     active = traffic.last_active([api.pk]).get(api.pk)
     shape = serializers.InstanceShape(shapes.instance(api, status.status_of(api), active)).data
-    said = change.warnings(draft_of(api)) if is_changed else {}
+    said = bodies.warnings_of(draft_of(api)) if is_changed else {}
     return preconditions.answer(shape, versions.of_api(api), code, said)

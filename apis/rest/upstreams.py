@@ -8,8 +8,9 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from apis import upstreams
+from apis.drafts import draft_of
 from apis.rest import bodies, reach, serializers, shapes
-from console.rest import access
+from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
 
@@ -48,7 +49,8 @@ class UpstreamViews(ViewSet):
         body = reach.valid(serializers.UpstreamPatch, request.data)
         with bodies.client_names(bodies.OF_UPSTREAM):
             upstreams.edit(access.caller(request), api, {row.pk: bodies.upstream(api, body, row)})
-        return Response(shapes.upstream(reach.upstream(api, upstream_id)))
+        shape, said = shapes.upstream(reach.upstream(api, upstream_id)), bodies.warnings_of(draft_of(api))
+        return Response(shape, headers=preconditions.warning(said))
 
     def destroy(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, upstream_id: UUID

@@ -22,11 +22,14 @@ def answer(
     shape: Any, version: str, status: int = 200, warnings: Mapping[str, Sequence[str]] | None = None
 ) -> Response:
     """With the version of what it shows; what is sound and probably not meant, by field, is in Warning."""
-    said = [f"{field}: {text}" for field, texts in (warnings or {}).items() for text in texts]
-    headers = {"ETag": f'"{version}"'}
-    if said:
-        headers["Warning"] = ", ".join(map(_warning, said))[:MOST_CHARACTERS]
+    headers = {"ETag": f'"{version}"', **warning(warnings or {})}
     return Response(shape, status=status, headers=headers)
+
+
+def warning(warnings: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The header, where there is something to say."""
+    said = [f"{field}: {text}" for field, texts in warnings.items() for text in texts]
+    return {"Warning": ", ".join(map(_warning, said))[:MOST_CHARACTERS]} if said else {}
 
 
 def _warning(text: str) -> str:

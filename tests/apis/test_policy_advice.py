@@ -109,3 +109,22 @@ def test_rest_warns_in_a_header_and_keeps_its_shapes() -> None:
     assert said[0].startswith('299 gatewright "configurationData.keySelector: Is one text')
     assert "pointcutData.0.uriTemplateRegex: Is taken as /shop/[^/]+" in said[1]
     assert "Begins with the base path /shop" in said[2]
+
+
+def test_a_group_that_is_joined_to_the_upstreams_path_is_said_by_page_and_rest(place: Place) -> None:
+    api = make_saved_api(place)
+    routes = [RouteDraft(path="/v1/(.*)", upstreams=[UpstreamDraft("http://backend:8080/orders")])]
+    edit_api(place.user, api, replace(draft_of(api), routes=routes))
+    rest = Rest(place.user, api.environment)
+
+    page = text(place.client.get(f"/apis/{api.pk}/routes"))
+    said = rest("PATCH", f"AM/{api.pk}", {"instanceLabel": "glued"}).headers["Warning"]
+    upstream = api.upstreams.get()
+    changed = rest("PATCH", f"AM/{api.pk}/upstreams/{upstream.pk}", {"label": "b"}).headers["Warning"]
+    mended = rest("PATCH", f"AM/{api.pk}/upstreams/{upstream.pk}", {"uri": "http://backend:8080/orders/"})
+
+    assert "Loses the slash before a group" in page
+    assert "write /v1(/.*)" in page
+    assert said.startswith('299 gatewright "routing.0.rules.path: Loses the slash before a group')
+    assert "routing.0.rules.path: Loses the slash" in changed
+    assert "Warning" not in mended.headers

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 
 from gateways.agent.translate import ir, response_timeout, tls
 from gateways.agent.translate.routes import ROUTE
-from gateways.protocol import reach
+from gateways.protocol import reach, regex
 from gateways.protocol import resources as r
 from gateways.protocol.addresses import BadAddress, listener_address, upstream_address
 from gateways.protocol.faults import Fault, Path, fault
+from gateways.protocol.groups import glue_advice
 from policies import order
 from policies.advice import advice as policies_advice
 from policies.catalog import find
@@ -27,6 +28,8 @@ def of_api(resource: r.ApiInstance, bindings: Sequence[r.PolicyBinding], api: ir
     routes = [*_inline_routes(resource), *_bound_routes(ordered)]
     for owner, path, given in routes:
         yield from _rules(owner, (*path, "rules"), given, api.base_path)
+    for (owner, path, given), route in zip(routes, api.routes, strict=True):
+        yield from _glued(owner, (*path, "rules"), given, route)
     for at, before in reach.never_reached([route.rules for route in api.routes]):
         owner, path, _ = routes[at]
         taker = api.routes[before].label
@@ -66,6 +69,15 @@ def _rules(owner: r.AnyResource, path: Path, rules: Sequence[r.Rule], base_path:
         given = {"path": rule.path, "methods": rule.methods, "host": rule.host}
         for name, message in reach.advice(given, base_path):
             yield _warning(owner, (*path, at, name), message)
+
+
+def _glued(owner: r.AnyResource, path: Path, rules: Sequence[r.Rule], route: ir.Route) -> Iterator[Fault]:
+    """Rules whose groups are joined to a destination without the slash that the request had."""
+    for at, rule in enumerate(rules):
+        expression = regex.templated(rule.path) if rule.path else ""
+        told = {glue_advice(expression, target.destination_path) for target in route.targets}
+        for message in sorted(filter(None, told)):
+            yield _warning(owner, (*path, at, "path"), message)
 
 
 def _of(resource: r.AnyResource) -> Iterator[Fault]:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from gateways.agent.xds.path_regex import over_paths, over_rewritten, without_query
 from gateways.protocol import regex
+from gateways.protocol.groups import alternatives, are_whole_segments, begins_with_slash
 from gateways.protocol.spelling import ENCODED_SLASH
 
 Replacement = tuple[str, str]
@@ -101,52 +102,6 @@ class Groups:
         if not any(starts) and not inside.startswith("(?:/"):
             return f"{before}/*{opening}{over_paths(inside)}){after}", f"{in_front}/{groups}"
         return pattern, in_front + groups
-
-
-def alternatives(expression: str) -> list[str]:
-    """What stands between the "|" that are in no group."""
-    found, depth, start = [], 0, 0
-    for position, piece, in_class in regex.tokens(expression):
-        if in_class:
-            continue
-        if piece == "|" and depth == 0:
-            found.append(expression[start:position])
-            start = position + 1
-        depth += regex.opens(piece) - (piece == ")")
-    return [*found, expression[start:]]
-
-
-def begins_with_slash(expression: str) -> bool:
-    return expression.startswith("/") and not expression.startswith(("/?", "/*", "/+", "/{"))
-
-
-def are_whole_segments(expression: str) -> bool:
-    """Whether each group surely holds whole segments of the path, from a slash to before the next or the end.
-
-    Then what is put together from them has no segment that the path did not have. False where in doubt.
-    """
-    if len(alternatives(expression)) > 1:
-        return False
-    is_single, rest = regex.groups(expression) == 1, expression
-    while regex.groups(rest):
-        before, _, inside, after = regex.around_first_group(rest)
-        starts = begins_with_slash(inside) or (is_single and _ends_with_slash(before))
-        if not starts or not _is_balanced(before) or regex.groups(inside) or len(alternatives(inside)) > 1:
-            return False
-        rest = after.removeprefix("?")
-        if rest and not begins_with_slash(rest) and not rest.startswith("(/"):
-            return False
-    return True
-
-
-def _ends_with_slash(expression: str) -> bool:
-    pieces = [(piece, in_class) for _, piece, in_class in regex.tokens(expression)]
-    return bool(pieces) and pieces[-1] == ("/", False)
-
-
-def _is_balanced(expression: str) -> bool:
-    pieces = [piece for _, piece, in_class in regex.tokens(expression) if not in_class]
-    return sum(map(regex.opens, pieces)) == pieces.count(")")
 
 
 def _action(pattern: str, substitution: str) -> dict[str, Any]:

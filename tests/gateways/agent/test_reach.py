@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gateways.protocol import reach, regex
+from gateways.protocol.groups import glued
 from tests.gateways.agent.test_guards import BASIC, KEY, NAMED, api, bound, document, inline, translated
 
 
@@ -161,3 +162,40 @@ def test_an_address_that_is_a_text_is_refused() -> None:
     reason = translated(api("http", inline("ip-allowlist", config))).refused[KEY]
 
     assert "is the same text for each request; write an expression" in reason
+
+
+@pytest.mark.parametrize(
+    ("path", "destination", "clearer"),
+    [
+        ("/v1/(.*)", "/orders", "/v1(/.*)"),
+        ("^/v1/(.*)$", "/orders", "^/v1(/.*)$"),
+        ("/v1/(?P<rest>.*)", "/orders", "/v1(?P<rest>/.*)"),
+        ("/v1/(a|b)", "/orders", "/v1(/(?:a|b))"),
+        ("/a/(.*)/b/(.*)", "/x/", "/a/(.*)/b(/.*)"),
+        ("/a/(.*)/b/(.*)", "/x", "/a(/.*)/b(/.*)"),
+        ("/a(/.*)/b/(.*)", "", "/a(/.*)/b(/.*)"),
+        ("/v1/(.*)", "/orders/", None),
+        ("/v1/(.*)", "", None),
+        ("/v1(/.*)", "/orders", None),
+        ("/v3(.*)", "/x", None),
+        ("/foo(/.*)/bar(/.*)", "/orders", None),
+        ("/files/(.*)-(.*)", "/x/", None),
+        ("/v1/[(](.*)", "/x", None),
+        (r"/v1\/(.*)", "/x", None),
+        ("/v1/.*", "/x", None),
+    ],
+)
+def test_a_slash_that_is_lost_before_a_group_is_noticed(
+    path: str, destination: str, clearer: str | None
+) -> None:
+    assert glued(path, destination) == clearer
+
+
+def test_a_group_that_is_joined_to_the_destination_is_warned_about_at_its_rule() -> None:
+    given = routed([{"path": "/v1/(.*)"}])
+    given["spec"]["services"]["s0"]["routes"][0]["config"] = {"destinationPath": "/orders"}
+
+    (found,) = warned(given)
+
+    assert found.startswith("spec.services.s0.routes[0].rules[0].path: loses the slash before a group")
+    assert found.endswith("write /v1(/.*)")
