@@ -11,6 +11,7 @@ import pytest
 
 from tests.traffic.gateway import Gateway
 from tests.traffic.scripted import Scripted, scripted
+from tests.traffic.scripted2 import Scripted2, scripted2
 from tests.traffic.upstream import serving
 
 pytestmark = pytest.mark.envoy
@@ -128,3 +129,54 @@ class Hasty(BaseHTTPRequestHandler):
 class HastyServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
+
+
+@pytest.fixture(scope="module")
+def upstream2() -> Iterator[Scripted2]:
+    with scripted2() as server:
+        yield server
+
+
+@pytest.mark.parametrize("fault", ["refuse", "goaway"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH"])
+def test_what_an_http2_upstream_did_not_take_is_sent_again_whatever_its_method(
+    gateway: Gateway, upstream2: Scripted2, method: str, fault: str
+) -> None:
+    used2(gateway, upstream2, fault)
+
+    answer = gateway.request(method, "/a/x", content=b"x")
+
+    assert (answer.status_code, answer.text) == (200, "ok")
+    assert upstream2.asked == 2
+
+
+@pytest.mark.parametrize("fault", ["close", "cancel"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_an_http2_upstream_may_have_taken_is_not_sent_again(
+    gateway: Gateway, upstream2: Scripted2, method: str, fault: str
+) -> None:
+    used2(gateway, upstream2, fault)
+
+    answer = gateway.request(method, "/a/x", content=b"x")
+
+    assert answer.status_code == 503
+    assert upstream2.asked == 1
+
+
+def test_an_http2_upstream_that_takes_nothing_is_asked_three_times_at_most(
+    gateway: Gateway, upstream2: Scripted2
+) -> None:
+    used2(gateway, upstream2, *["refuse"] * 5)
+
+    answer = gateway.post("/a/x", content=b"x")
+    upstream2.does.clear()
+
+    assert answer.status_code == 503
+    assert upstream2.asked == 3
+
+
+def used2(gateway: Gateway, upstream: Scripted2, *does: str) -> None:
+    """The gateway has a connection to the upstream, which was used once; then this becomes of requests."""
+    gateway.apply(API.replace("UPSTREAM", upstream.url))
+    assert gateway.get("/a/ok").text == "ok"
+    upstream.asked, upstream.does[:] = 0, does

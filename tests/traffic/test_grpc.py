@@ -1,0 +1,157 @@
+"""gRPC through the gateway: real calls of gRPC's own client to its own server, over HTTP/2 on both sides."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from string import Template
+
+import grpc
+import pytest
+import yaml
+
+from gateways.agent.settings import Proxying
+from tests.traffic.gateway import Gateway, running_gateway, wait_until
+
+pytestmark = pytest.mark.envoy
+
+SECONDS = 1.0
+API = """
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: ApiInstance
+metadata: {name: a}
+spec:
+  address: http://127.0.0.1:${port}
+  services: {backend: {address: "UPSTREAM"}}
+"""
+PIECES = 8
+CLOCK = 60
+"""Seconds that a client waits where it is not its deadline that is tested."""
+
+
+class Service(grpc.GenericRpcHandler):
+    """`Echo` answers with what it got and the time that the caller left it; `Tick` sends pieces for longer
+    than an answer may take to begin; `Hold` answers once it is released; `Fail` says which status it has.
+    """
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+        self.release = threading.Event()
+
+    def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        name = call.method.rpartition("/")[2]
+        if name == "Tick":
+            return grpc.unary_stream_rpc_method_handler(self.tick)
+        return grpc.unary_unary_rpc_method_handler(getattr(self, name.lower()))
+
+    def echo(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        context.set_trailing_metadata((("x-trailer", "kept"),))
+        left = context.time_remaining()
+        return b"%s %s" % (request, b"none" if left is None or left > 1e6 else b"%.3f" % left)
+
+    def tick(self, request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        for number in range(PIECES):
+            yield b"%d" % number
+            self.release.wait(2 * SECONDS / PIECES)
+
+    def hold(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        context.add_callback(self.ended.set)
+        self.release.wait(CLOCK)
+        return b"late"
+
+    def fail(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        context.abort(grpc.StatusCode.FAILED_PRECONDITION, "not today")
+        return b""
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+@pytest.fixture
+def gateway(tmp_path_factory: pytest.TempPathFactory, service: Service) -> Iterator[Gateway]:
+    server = grpc.server(ThreadPoolExecutor(4))
+    server.add_generic_rpc_handlers((service,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    listed = API.replace("UPSTREAM", f"h2://127.0.0.1:{port}")
+    proxying = Proxying(upstream_response_seconds=SECONDS)
+    try:
+        with running_gateway(listed, tmp_path_factory.mktemp("gateway"), proxying=proxying) as made:
+            yield made
+    finally:
+        service.release.set()
+        server.stop(None)
+
+
+@pytest.fixture
+def call(gateway: Gateway) -> Iterator[Callable[..., grpc.UnaryUnaryMultiCallable]]:
+    with grpc.insecure_channel(f"127.0.0.1:{gateway.port}", [("grpc.enable_http_proxy", 0)]) as channel:
+        yield lambda name: channel.unary_unary(f"/shop.Orders/{name}")
+
+
+def test_a_call_passes_with_its_trailers_and_status(
+    call: Callable[..., grpc.UnaryUnaryMultiCallable],
+) -> None:
+    answer, made = call("Echo").with_call(b"lamp", timeout=CLOCK)
+    with pytest.raises(grpc.RpcError) as failed:
+        call("Fail")(b"", timeout=CLOCK)
+
+    assert answer.startswith(b"lamp ")
+    assert ("x-trailer", "kept") in made.trailing_metadata()
+    assert failed.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert failed.value.details() == "not today"
+
+
+def test_the_deadline_reaches_the_server(call: Callable[..., grpc.UnaryUnaryMultiCallable]) -> None:
+    left = float(call("Echo")(b"lamp", timeout=CLOCK).split()[1])
+
+    assert 0 < left <= CLOCK
+    assert call("Echo")(b"lamp") == b"lamp none"
+
+
+def test_a_deadline_that_is_over_ends_the_call_at_the_server_too(
+    call: Callable[..., grpc.UnaryUnaryMultiCallable], service: Service
+) -> None:
+    with pytest.raises(grpc.RpcError) as failed:
+        call("Hold")(b"", timeout=SECONDS / 3)
+
+    assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert service.ended.wait(10)
+
+
+def test_an_answer_that_does_not_begin_in_time_is_a_status_of_grpc(
+    call: Callable[..., grpc.UnaryUnaryMultiCallable], service: Service
+) -> None:
+    """Also where the caller left more time: the gateway's limit is the upstream's."""
+    with pytest.raises(grpc.RpcError) as failed:
+        call("Hold")(b"", timeout=CLOCK)
+
+    assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert service.ended.wait(10)
+
+
+def test_a_stream_that_flows_for_longer_is_not_cut(gateway: Gateway) -> None:
+    with grpc.insecure_channel(f"127.0.0.1:{gateway.port}", [("grpc.enable_http_proxy", 0)]) as channel:
+        got = list(channel.unary_stream("/shop.Orders/Tick")(b"", timeout=CLOCK))
+
+    assert got == [b"%d" % number for number in range(PIECES)]
+    wait_until(lambda: len(gateway.log(0)) == 1)
+
+
+def test_what_a_policy_refuses_is_a_status_of_grpc(
+    gateway: Gateway, call: Callable[..., grpc.UnaryUnaryMultiCallable]
+) -> None:
+    guarded = yaml.safe_load(Template(API).safe_substitute(gateway.names))
+    guarded["spec"]["policies"] = [
+        {
+            "policyRef": {"name": "http-basic-authentication"},
+            "config": {"username": "ann", "password": "secret"},
+        }
+    ]
+    gateway.apply(yaml.safe_dump(guarded).replace("UPSTREAM", "http://127.0.0.1:9"))
+
+    with pytest.raises(grpc.RpcError) as failed:
+        call("Echo")(b"lamp", timeout=CLOCK)
+
+    assert failed.value.code() is grpc.StatusCode.UNAUTHENTICATED
