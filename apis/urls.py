@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from apis.deployment import agent_views
-from apis.views import detail, documents, listing, on_gateway, policies, proxies, routes, tls_contexts, wizard
+from apis.views import detail, documents, ingress, listing, on_gateway, policies, routes, tls_contexts, wizard
 
 urlpatterns = [
     path("apis", listing.index, name="apis"),
@@ -43,7 +43,7 @@ urlpatterns = [
     path("apis/<int:pk>/policies/<int:binding>/enable", policies.enable, name="api_policy_enable"),
     path("apis/<int:pk>/policies/<int:binding>/remove", policies.remove, name="api_policy_remove"),
     path("gateways/<uuid:pk>/apis", on_gateway.index, name="gateway_apis"),
-    path("gateways/<uuid:pk>/proxies", proxies.edit, name="gateway_proxies"),
+    path("gateways/<uuid:pk>/ingress", ingress.edit, name="gateway_ingress"),
     path("agent/v1/snapshot", agent_views.snapshot_of, name="agent_snapshot"),
     path("", include("apis.rest.urls")),
 ]

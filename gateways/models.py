@@ -52,6 +52,12 @@ class Gateway(models.Model):
         DOCKER = "docker", "Docker"
         KUBERNETES = "kubernetes", "Kubernetes"
 
+    class PathSlashes(models.TextChoices):
+        DEFAULT = "default", "As its processes were told"
+        AS_SENT = "as-sent", "As sent"
+        NORMALIZE = "normalize", "Normalize"
+        REFUSE = "refuse", "Refuse"
+
     class Status(models.TextChoices):
         CONNECTED = "connected", "Connected"
         DISCONNECTED = "disconnected", "Disconnected"
@@ -82,6 +88,12 @@ class Gateway(models.Model):
     )
     uses_proxy_protocol = models.BooleanField(
         default=False, help_text="Whether connections begin with the PROXY protocol's header."
+    )
+    path_slashes = models.CharField(
+        max_length=12,
+        choices=PathSlashes,
+        default=PathSlashes.DEFAULT,
+        help_text="What becomes of %2F, %5C and // in paths.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

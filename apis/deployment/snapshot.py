@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from apis import proxies, upstream_uri
+from apis import ingress, upstream_uri
 from apis.deployment import snapshot_cache
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from apis.policy_config import merged
@@ -38,7 +38,7 @@ def build(gateway: Gateway) -> Packed:
     _memory.keep(digests, made)
     texts |= made
     shared = [r.canonical(_tls(context)) for context in TlsContext.objects.serving(row)]
-    shared += [r.canonical(setting) for setting in proxies.resources(row)]
+    shared += [r.canonical(setting) for setting in ingress.resources(row)]
     snapshot = packed(row, [*(text for pk in digests for text in texts[pk]), *shared])
     if (row.digest, row.built_generation) != (snapshot.digest, snapshot.generation):
         Gateway.objects.filter(pk=row.pk).update(digest=snapshot.digest, built_generation=snapshot.generation)

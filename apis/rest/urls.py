@@ -4,6 +4,7 @@ from django.urls import path
 
 from apis.rest.deployments import DeploymentViews, TargetViews
 from apis.rest.documents import DocumentViews
+from apis.rest.ingress import IngressViews
 from apis.rest.instances import InstanceViews
 from apis.rest.policies import PolicyViews, TemplateViews
 from apis.rest.tls_contexts import TlsContextViews
@@ -67,6 +68,11 @@ urlpatterns = [
         f"{AMX}/gateway-targets/<uuid:gateway_id>",
         TargetViews.as_view({"get": "retrieve"}),
         name="rest_target",
+    ),
+    path(
+        f"{AMX}/gateway-targets/<uuid:gateway_id>/ingress",
+        IngressViews.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="rest_ingress",
     ),
     path(PX, DeploymentViews.as_view({"get": "list", "post": "create"}), name="rest_deployments"),
     path(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from apis import change, proxies
+from apis import change, ingress
 from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
 from apis.models import ApiInstance, Asset
 from console.models import User
@@ -95,7 +95,7 @@ def ensure_examples(gateway: Gateway, echo_url: str) -> int:
     known = ApiInstance.objects.filter(gateway=gateway, label="demo").first()
     if not gateway.trusted_networks:
         # The callers are played from this machine, as a proxy would bring them.
-        proxies.change(actor, gateway, {**proxies.of(gateway), "networks": ["127.0.0.1"]})
+        ingress.change(actor, gateway, {**ingress.of(gateway), "networks": ["127.0.0.1"]})
     port = known.port if known else ports.prefer("0.0.0.0", 8081)  # noqa: S104 where Envoy listens
     for example in EXAMPLES:
         if not ApiInstance.objects.filter(

@@ -114,6 +114,11 @@ class Applier:
             gc.collect()
             gc.freeze()
 
+    @property
+    def trusted(self) -> ir.TrustedProxies:
+        """Whose word on callers is taken where the resources do not say."""
+        return self._proxying.trusted
+
     def apply(
         self,
         resources: Sequence[AnyResource],
@@ -129,7 +134,7 @@ class Applier:
             if generation < self.generation:
                 raise StaleSnapshot(generation, self.generation)
             began, offered = time.monotonic(), Stored(generation, digest, tuple(resources), {}, held)
-            translation = _without(translate(resources, self._memory), held)
+            translation = _without(translate(resources, self._memory, self._proxying.trusted), held)
             compiler = Compiler(self.envoy.state, self._probed(translation.gateway), self._proxying)
             refused = dict(translation.refused)
             try:
@@ -253,7 +258,7 @@ class Applier:
         """The last good versions that an earlier process of this replica ran with."""
         found: dict[Key, Serving] = {}
         for generation in sorted(set(stored.serving.values())):
-            gateway = translate(self._store.load_kept(generation)).gateway
+            gateway = translate(self._store.load_kept(generation), trusted=self._proxying.trusted).gateway
             compiler = Compiler(self.envoy.state, gateway, self._proxying)
             for api in gateway.apis:
                 if stored.serving.get(api.key) == generation:

@@ -47,7 +47,7 @@ class Checked:
 def check(folder: Path, state: Path, proxying: Proxying) -> Checked:
     """Asks Envoy too, in a scratch folder; the configuration says `state` all the same."""
     loaded = files.load(folder)
-    translation = translate(loaded.resources)
+    translation = translate(loaded.resources, trusted=proxying.trusted)
     with TemporaryDirectory() as scratch:
         state_folder.prepare(Path(scratch))
         compiler = Compiler(Path(scratch), translation.gateway, proxying)

@@ -103,6 +103,12 @@ def _run(arguments: argparse.Namespace) -> int:
             "GATEWRIGHT_CONTROL_URL has no effect: the console connects to no gateway; changes come down the "
             "stream that the gateway opens"
         )
+    trusted = chosen.proxying.trusted
+    if trusted.hops and not trusted.networks:
+        logging.getLogger(__name__).warning(
+            "GATEWRIGHT_GATEWAY_TRUSTED_HOPS without GATEWRIGHT_GATEWAY_TRUSTED_PROXIES believes everybody "
+            "who connects; name the networks unless proxies alone reach the gateway"
+        )
     try:
         if chosen.local is not None:
             from gateways.agent import local

@@ -105,7 +105,7 @@ class LocalReplica:
         except OSError as error:
             log.error("folder=%s error=%s; what runs goes on", error.filename, error.strerror)
             return
-        faults = translate(loaded.resources, self._memory).faults
+        faults = translate(loaded.resources, self._memory, self._applier.trusted).faults
         for problem in (*loaded.problems, *loaded.located(faults)):
             sys.stderr.write(f"{problem}\n")
         try:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateways.protocol.networks import MOST_HOPS, MOST_NETWORKS, TrustedProxies, checked_network
 from gateways.protocol.spelling import CHOICES, Slashes
 from gateways.protocol.timeouts import LONGEST_SECONDS, SHORTEST_SECONDS
 
@@ -22,7 +23,8 @@ class BadSetting(ValueError):
 class Proxying:
     """How Envoy treats connections and streams; the names and defaults are Flex Gateway's FLEX_*.
 
-    `slashes` is what becomes of `%2F`, `%5C` and `//` in paths; see `spelling`.
+    `slashes` is what becomes of `%2F`, `%5C` and `//` in paths; see `spelling`. `trusted` counts where the
+    resources name nobody.
     `request_seconds` is how long a request may take to arrive, body and all; 0 sets no limit.
     """
 
@@ -40,6 +42,7 @@ class Proxying:
     most_headers: int = 100
     most_streams: int = 100
     slashes: Slashes = "as-sent"
+    trusted: TrustedProxies = field(default_factory=TrustedProxies)
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,7 @@ def proxying(environ: Mapping[str, str] = os.environ) -> Proxying:
         most_headers=_count(environ, "GATEWRIGHT_MAX_HEADERS", default.most_headers),
         most_streams=_count(environ, "GATEWRIGHT_MAX_STREAMS", default.most_streams),
         slashes=_slashes(environ),
+        trusted=_trusted(environ),
     )
 
 
@@ -201,6 +205,23 @@ def _slashes(environ: Mapping[str, str]) -> Slashes:
         if text == choice:
             return choice
     raise BadSetting(f'{name}: "{text}" is not one of {", ".join(CHOICES)}')
+
+
+def _trusted(environ: Mapping[str, str]) -> TrustedProxies:
+    """Networks and addresses, separated by commas."""
+    name = "GATEWRIGHT_GATEWAY_TRUSTED_PROXIES"
+    texts = [one.strip() for one in environ.get(name, "").split(",") if one.strip()]
+    try:
+        networks = tuple(checked_network(one) for one in texts)
+    except ValueError as error:
+        raise BadSetting(f"{name}: {error}") from None
+    if len(networks) > MOST_NETWORKS:
+        raise BadSetting(f"{name}: {len(networks)} networks; {MOST_NETWORKS} at most")
+    name = "GATEWRIGHT_GATEWAY_TRUSTED_HOPS"
+    hops = _count(environ, name, 0, least=0)
+    if hops > MOST_HOPS:
+        raise BadSetting(f'{name}: "{hops}" is more than {MOST_HOPS}')
+    return TrustedProxies(networks, hops)
 
 
 def _one_of(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:

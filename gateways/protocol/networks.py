@@ -1,8 +1,20 @@
 """Networks whose word about callers is taken."""
 
+from dataclasses import dataclass
 from ipaddress import ip_network
 
 MOST_NETWORKS, MOST_HOPS = 200, 10
+
+
+@dataclass(frozen=True)
+class TrustedProxies:
+    """Whose word on the caller is taken: that of these networks, or of everybody who connects.
+
+    `hops` is how many proxies each request passes before the gateway; 0 where the networks tell.
+    """
+
+    networks: tuple[str, ...] = ()
+    hops: int = 0
 
 
 def checked_network(text: str) -> str:

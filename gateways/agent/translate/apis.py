@@ -28,6 +28,8 @@ from gateways.protocol.faults import Fault, Faulty, Path, fault
 from gateways.protocol.rules import Rule
 from policies.catalog import UnknownPolicy, find
 
+NOBODY = ir.TrustedProxies()
+
 
 @dataclass(frozen=True)
 class Translation:
@@ -67,10 +69,15 @@ class Memory:
         return found if is_same else None
 
 
-def translate(resources: Sequence[r.AnyResource], memory: Memory | None = None) -> Translation:
+def translate(
+    resources: Sequence[r.AnyResource],
+    memory: Memory | None = None,
+    trusted: ir.TrustedProxies = NOBODY,
+) -> Translation:
     """APIs keep the order of their resources: of two that clash, the later one is refused.
 
     With a memory, an API of which nothing has changed since the last time is the same object again.
+    `trusted` counts where the resources do not say whose word on callers is taken.
     """
     index = indexed(resources)
     tls_of_ports = _tls_of_ports(index)
@@ -97,7 +104,7 @@ def translate(resources: Sequence[r.AnyResource], memory: Memory | None = None) 
             refused[key] = str(error)
             index.faults += error.faults
     memory.known = known
-    settings, faults = configuration.read(resources)
+    settings, faults = configuration.read(resources, trusted)
     faults += warnings.warnings(resources)
     told = dict.fromkeys((*index.faults, *faults))
     return Translation(replace(settings, apis=tuple(apis)), refused, tuple(told))

@@ -76,9 +76,12 @@ _V1BETA1 = ("circuitBreaker", "tracing")
 _SILENT = ("platformConnection",)
 
 
-def read(resources: Sequence[r.AnyResource]) -> tuple[ir.Gateway, list[Fault]]:
-    """A gateway without APIs, and what is wrong with the settings; a faulty one is left out."""
-    gateway, faults = ir.Gateway(), list[Fault]()
+def read(resources: Sequence[r.AnyResource], trusted: ir.TrustedProxies) -> tuple[ir.Gateway, list[Fault]]:
+    """A gateway without APIs, and what is wrong with the settings; a faulty one is left out.
+
+    `trusted` counts where no resource says whose word is taken.
+    """
+    gateway, faults = ir.Gateway(trusted=trusted), list[Fault]()
     sound: dict[str, r.Configuration] = {}
     for resource in resources:
         if not isinstance(resource, r.Configuration):
@@ -105,7 +108,7 @@ def read(resources: Sequence[r.AnyResource]) -> tuple[ir.Gateway, list[Fault]]:
 def _judged(gateway: ir.Gateway, sound: Mapping[str, r.Configuration], faults: list[Fault]) -> ir.Gateway:
     """What the settings are together: the PROXY protocol is taken from trusted proxies alone."""
     trusted = gateway.trusted
-    if trusted.hops and not trusted.networks:
+    if trusted.hops and not trusted.networks and "trustedProxies" in sound:
         message = "believes everybody who connects; add networks unless proxies alone reach the gateway"
         path = ("spec", "trustedProxies", "hops")
         faults.append(fault(sound["trustedProxies"], path, message, is_warning=True))

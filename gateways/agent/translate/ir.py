@@ -3,12 +3,15 @@
 `translate` makes it from resources; the xds modules turn it into Envoy's configuration.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from gateways.protocol import networks
 from gateways.protocol.rules import Rule
 from gateways.protocol.spelling import Slashes
 from policies.policy import PolicyConfig
+
+TrustedProxies = networks.TrustedProxies
 
 
 @dataclass(frozen=True)
@@ -120,23 +123,12 @@ class Api:
 
 
 @dataclass(frozen=True)
-class TrustedProxies:
-    """Whose word on the caller is taken: that of these networks, or of everybody who connects.
-
-    `hops` is how many proxies each request passes before the gateway; 0 where the networks tell.
-    """
-
-    networks: tuple[str, ...] = ()
-    hops: int = 0
-
-
-@dataclass(frozen=True)
 class Gateway:
     """Everything that one gateway serves, and what holds for all of it."""
 
     apis: tuple[Api, ...] = ()
     uses_proxy_protocol: bool = False
-    trusted: TrustedProxies = TrustedProxies()
+    trusted: TrustedProxies = field(default_factory=TrustedProxies)
     probe_port: int | None = None
     upstream_idle_seconds: float | None = None
     upstream_response_seconds: float | None = None

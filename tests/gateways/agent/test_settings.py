@@ -1,9 +1,13 @@
 from pathlib import Path
 
+import httpx
 import pytest
 
 from gateways.agent import settings
 from gateways.agent.settings import BadSetting, Limits, Proxying
+from gateways.agent.translate import ir
+from gateways.agent.translate.apis import translate
+from gateways.protocol.resources import Configuration, ConfigurationSpec, Metadata
 from tests.traffic.gateway import running_gateway
 
 ECHO = """
@@ -67,10 +71,13 @@ def test_durations(text: str, seconds: float) -> None:
         ("FLEX_UPSTREAM_RESPONSE_TIMEOUT_SECONDS", "0.00001"),
         ("GATEWRIGHT_MAX_HEADERS", "0"),
         ("GATEWRIGHT_MAX_STREAMS", "1.5"),
+        ("GATEWRIGHT_GATEWAY_TRUSTED_PROXIES", "10.0.0.0/8, 10.0.0.1/8"),
+        ("GATEWRIGHT_GATEWAY_TRUSTED_PROXIES", "proxy.example"),
+        ("GATEWRIGHT_GATEWAY_TRUSTED_HOPS", "11"),
     ],
 )
 def test_bad_value_names_its_variable(name: str, value: str) -> None:
-    with pytest.raises(BadSetting, match=f'{name}: "'):
+    with pytest.raises(BadSetting, match=f'^{name}: "'):
         settings.proxying({name: value})
 
 
@@ -83,3 +90,45 @@ def test_headers_are_as_the_variables_say(tmp_path: Path) -> None:
     assert "server" not in answer.headers
     assert "x-envoy-upstream-service-time" in answer.headers
     assert answer.json()["headers"]["host"] == "public.example"
+
+
+@pytest.mark.envoy
+def test_trusted_proxies_of_the_environment_count_where_no_resource_names_any(tmp_path: Path) -> None:
+    chosen = settings.proxying({"GATEWRIGHT_GATEWAY_TRUSTED_PROXIES": "10.0.0.0/8, 127.0.0.1"})
+    nobody = """
+---
+apiVersion: gatewright.dev/v1alpha1
+kind: Configuration
+metadata: {name: nobody}
+spec: {trustedProxies: {networks: []}}
+"""
+    said = {"x-forwarded-for": "192.0.2.7"}
+    with running_gateway(ECHO, tmp_path, proxying=chosen) as gateway:
+        believed = httpx.get(f"http://127.0.0.1:{gateway.port}/a", headers=said).json()
+        gateway.apply(ECHO + nobody)
+        doubted = httpx.get(f"http://127.0.0.1:{gateway.port}/a", headers=said).json()
+
+    assert chosen.trusted == ir.TrustedProxies(("10.0.0.0/8", "127.0.0.1/32"))
+    assert believed["headers"]["x-forwarded-for"] == "192.0.2.7"
+    assert doubted["headers"]["x-forwarded-for"] == "127.0.0.1"
+
+
+def test_proxy_protocol_is_taken_from_the_proxies_of_the_environment() -> None:
+    enabled = Configuration(
+        api_version="gatewright.dev/v1alpha1",
+        kind="Configuration",
+        metadata=Metadata(name="proxy"),
+        spec=ConfigurationSpec(proxy_protocol={"enabled": True}),
+    )
+
+    found = translate([enabled], trusted=ir.TrustedProxies(("10.0.0.0/8",)))
+
+    assert found.gateway.uses_proxy_protocol
+    assert found.faults == ()
+
+
+def test_too_many_trusted_networks_are_refused() -> None:
+    many = ",".join(f"10.{n}.0.0/16" for n in range(201))
+
+    with pytest.raises(BadSetting, match="201 networks; 200 at most"):
+        settings.proxying({"GATEWRIGHT_GATEWAY_TRUSTED_PROXIES": many})

@@ -1,4 +1,4 @@
-"""The proxies that stand before a gateway: a tab of its page, here because APIs stand above gateways."""
+"""How a gateway takes requests in: a tab of its page, here because APIs stand above gateways."""
 
 from uuid import UUID
 
@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from apis import proxies
+from apis import ingress
 from apis.views.access import messages_of
 from apis.views.conflict import conflict
 from console.forms import schema_data, schema_form
@@ -20,29 +20,29 @@ from gateways.views.detail import frame
 def edit(request: Request, pk: UUID) -> HttpResponse:
     """What is set, for those who may only look too; what was typed, with what is wrong with it."""
     gateway = gateway_of(request, pk)
-    schema = proxies.Proxies.model_json_schema(by_alias=True)
-    config, errors = proxies.of(gateway), dict[str, list[str]]()
-    seen, late = request.POST.get("seen") or proxies.seen(gateway), None
+    schema = ingress.Ingress.model_json_schema(by_alias=True)
+    config, errors = ingress.of(gateway), dict[str, list[str]]()
+    seen, late = request.POST.get("seen") or ingress.seen(gateway), None
     if request.method == "POST":
         must_edit(request)
         config = schema_data.read(schema, request.POST)
         try:
-            proxies.change(request.user, gateway, config, seen_version=request.POST.get("seen", ""))
+            ingress.change(request.user, gateway, config, seen_version=request.POST.get("seen", ""))
         except ValidationError as error:
             errors = messages_of(error)
         except Changed:
             gateway.refresh_from_db()
-            mine, saved = (schema_form.fields(schema, one) for one in (config, proxies.of(gateway)))
-            seen, late = proxies.seen(gateway), conflict(gateway, mine, saved, gateway.environment)
+            mine, saved = (schema_form.fields(schema, one) for one in (config, ingress.of(gateway)))
+            seen, late = ingress.seen(gateway), conflict(gateway, mine, saved, gateway.environment)
         else:
             messages.success(request, "Saved. The gateway takes it as it takes a change of an API.")
-            return redirect("gateway_proxies", gateway.pk)
+            return redirect("gateway_ingress", gateway.pk)
     context = {
         "fields": schema_form.fields(schema, config, errors),
         "errors": errors,
         "conflict": late,
         "seen": seen,
     }
-    page = frame(gateway, "proxies") | context
+    page = frame(gateway, "ingress") | context
     status = 409 if late else 422 if errors else 200
-    return render(request, "gateways/gateway_proxies.html", page, status=status)
+    return render(request, "gateways/gateway_ingress.html", page, status=status)

@@ -1,11 +1,11 @@
-"""The proxies that stand before a gateway, whose word on the caller it takes.
+"""How a gateway takes requests in: whose word on the caller counts, and what slashes in paths are.
 
 Here and not with gateways, because a change is pushed as a change of an API is.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 from django.core.exceptions import ValidationError
@@ -22,9 +22,11 @@ from gateways.protocol.networks import MOST_HOPS, MOST_NETWORKS, checked_network
 from policies.policy import PolicyConfig, at_most, fault
 
 VERSION = "gateway.mulesoft.com/v1alpha1"
+FIELDS = ("trusted_networks", "trusted_hops", "uses_proxy_protocol", "path_slashes")
+BELIEVES_ALL = "everybody who connects is believed; add networks, unless proxies alone reach the gateway"
 
 
-class Proxies(PolicyConfig):
+class Ingress(PolicyConfig):
     """As the gateway's page asks for it, in the words of its `Configuration` resources."""
 
     networks: Annotated[
@@ -51,6 +53,20 @@ class Proxies(PolicyConfig):
         description="Connections begin with the PROXY protocol's header; those without, and those that are"
         " not of the trusted networks, are closed.",
     )
+    slashes: Literal["default", "as-sent", "normalize", "refuse"] = Field(
+        "default",
+        title="Slashes in paths",
+        description="What becomes of %2F, %5C and //. Routes and conditions take each for one slash in any"
+        " case. For all APIs of the gateway: it is decided before a request belongs to one.",
+        json_schema_extra={
+            "labels": {
+                "default": "As GATEWRIGHT_PATH_SLASHES of its processes says; as sent, where it says nothing",
+                "as-sent": "As sent: the upstream gets them unchanged",
+                "normalize": "Normalize: one slash each",
+                "refuse": "Refuse: 400",
+            }
+        },
+    )
 
     @model_validator(mode="after")
     def _names_whom_to_believe(self) -> Self:
@@ -61,8 +77,8 @@ class Proxies(PolicyConfig):
 
 @dataclass(frozen=True)
 class _Form:
-    title: str = "Proxies before this gateway"
-    config: type[Proxies] = Proxies
+    title: str = "Ingress"
+    config: type[Ingress] = Ingress
 
 
 def of(gateway: Gateway) -> dict[str, Any]:
@@ -70,6 +86,7 @@ def of(gateway: Gateway) -> dict[str, Any]:
         "networks": list(gateway.trusted_networks),
         "hops": gateway.trusted_hops,
         "usesProxyProtocol": gateway.uses_proxy_protocol,
+        "slashes": gateway.path_slashes,
     }
 
 
@@ -82,18 +99,19 @@ def seen(gateway: Gateway) -> str:
 def change(actor: User, gateway: Gateway, given: Mapping[str, Any], *, seen_version: str = "") -> None:
     """Raises ValidationError by "config.<field>", Changed when it is not as it was seen."""
     try:
-        proxies = Proxies.model_validate(dict(given))
+        wanted = Ingress.model_validate(dict(given))
     except pydantic.ValidationError as error:
         raise ValidationError(config_faults.messages(_Form(), error)) from error
     ledger.lock(gateway)
     gateway.refresh_from_db()
     check(seen_version, seen(gateway))
     before = of(gateway)
-    gateway.trusted_networks = list(proxies.networks)
-    gateway.trusted_hops, gateway.uses_proxy_protocol = proxies.hops, proxies.uses_proxy_protocol
+    gateway.trusted_networks = list(wanted.networks)
+    gateway.trusted_hops, gateway.uses_proxy_protocol = wanted.hops, wanted.uses_proxy_protocol
+    gateway.path_slashes = wanted.slashes
     if of(gateway) == before:
         return
-    gateway.save(update_fields=["trusted_networks", "trusted_hops", "uses_proxy_protocol", "updated_at"])
+    gateway.save(update_fields=[*FIELDS, "updated_at"])
     ledger.bump_gateway(gateway)
     audit.record(
         actor,
@@ -106,13 +124,20 @@ def change(actor: User, gateway: Gateway, given: Mapping[str, Any], *, seen_vers
     )
 
 
+def warnings(gateway: Gateway) -> dict[str, list[str]]:
+    """What is sound and probably not meant, by field."""
+    return {"hops": [BELIEVES_ALL]} if gateway.trusted_hops and not gateway.trusted_networks else {}
+
+
 def resources(gateway: Gateway) -> Iterator[r.Configuration]:
-    """What the gateway's snapshot says of them; nothing where nobody is trusted."""
+    """What the gateway's snapshot says of it; nothing of what was never set."""
     if gateway.trusted_networks or gateway.trusted_hops:
         trusted = {"networks": gateway.trusted_networks, "hops": gateway.trusted_hops}
         yield _configuration(gateway, "trusted-proxies", trusted_proxies=trusted)
     if gateway.uses_proxy_protocol:
         yield _configuration(gateway, "proxy-protocol", proxy_protocol={"enabled": True})
+    if gateway.path_slashes != Gateway.PathSlashes.DEFAULT:
+        yield _configuration(gateway, "paths", paths={"slashes": gateway.path_slashes})
 
 
 def _configuration(gateway: Gateway, name: str, **part: Any) -> r.Configuration:

@@ -1,4 +1,4 @@
-"""The proxies before a gateway: saved by the page, audited, and brought to the gateway."""
+"""How a gateway takes requests in: saved by the page, audited, and brought to the gateway."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from apis import proxies
+from apis import ingress
 from apis.deployment import snapshot
 from console.models import AuditEntry, Role
 from console.versions import Changed
@@ -16,6 +16,7 @@ from gateways.agent.translate.apis import translate
 from gateways.models import Gateway
 from gateways.protocol.resources import Snapshot
 from tests.factories import make_api, make_gateway, make_role, make_user
+from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +34,7 @@ def client_of(gateway: Gateway, role: str = Role.Name.MANAGER) -> Client:
 
 
 def posted(client: Client, gateway: Gateway, **more: Any) -> Any:
-    return client.post(f"/gateways/{gateway.pk}/proxies", {"config.networks": "", "config.hops": "0", **more})
+    return client.post(f"/gateways/{gateway.pk}/ingress", {"config.networks": "", "config.hops": "0", **more})
 
 
 def brought(gateway: Gateway) -> ir.Gateway:
@@ -66,7 +67,7 @@ def test_what_the_page_saves_comes_to_the_gateway_and_into_its_history(gateway: 
     assert brought(gateway).uses_proxy_protocol
     entry = AuditEntry.objects.get(object_type="gateway", object_id=str(gateway.pk))
     assert entry.diff["networks"] == [[], ["10.0.0.0/8", "2001:db8::1/128"]]
-    assert "10.0.0.0/8" in client.get(f"/gateways/{gateway.pk}/proxies").content.decode()
+    assert "10.0.0.0/8" in client.get(f"/gateways/{gateway.pk}/ingress").content.decode()
 
 
 def test_saving_the_same_changes_nothing(gateway: Gateway) -> None:
@@ -86,6 +87,7 @@ def test_saving_the_same_changes_nothing(gateway: Gateway) -> None:
         ({"config.networks": "10.0.0.0/8", "config.hops": "99"}, "Write 10 or less"),
         ({"config.networks": "\n".join(f"10.0.{n}.0/24" for n in range(201))}, "200 at most"),
         ({"config.usesProxyProtocol": "on"}, "Name the trusted networks"),
+        ({"config.slashes": "merge"}, "as-sent"),
     ],
 )
 def test_what_cannot_act_is_said_at_its_field_and_nothing_is_saved(
@@ -102,23 +104,23 @@ def test_what_cannot_act_is_said_at_its_field_and_nothing_is_saved(
 def test_a_viewer_sees_and_changes_nothing(gateway: Gateway) -> None:
     viewer = client_of(gateway, Role.Name.VIEWER)
 
-    assert viewer.get(f"/gateways/{gateway.pk}/proxies").status_code == 200
+    assert viewer.get(f"/gateways/{gateway.pk}/ingress").status_code == 200
     assert posted(viewer, gateway, **{"config.networks": "10.0.0.0/8"}).status_code == 403
 
 
 def test_a_stranger_finds_no_such_gateway(gateway: Gateway) -> None:
     stranger = client_of(make_gateway())
 
-    assert stranger.get(f"/gateways/{gateway.pk}/proxies").status_code == 404
+    assert stranger.get(f"/gateways/{gateway.pk}/ingress").status_code == 404
     assert posted(stranger, gateway).status_code == 404
 
 
 def test_the_second_of_two_editors_is_told(gateway: Gateway) -> None:
-    first, seen = make_user(), proxies.seen(gateway)
-    proxies.change(first, gateway, {"networks": ["10.0.0.0/8"]}, seen_version=seen)
+    first, seen = make_user(), ingress.seen(gateway)
+    ingress.change(first, gateway, {"networks": ["10.0.0.0/8"]}, seen_version=seen)
 
     with pytest.raises(Changed):
-        proxies.change(first, gateway, {"networks": []}, seen_version=seen)
+        ingress.change(first, gateway, {"networks": []}, seen_version=seen)
     answer = posted(client_of(gateway), gateway, seen=seen)
 
     assert answer.status_code == 409
@@ -128,4 +130,84 @@ def test_the_second_of_two_editors_is_told(gateway: Gateway) -> None:
 
 def test_proxy_protocol_of_nobody_is_refused(gateway: Gateway) -> None:
     with pytest.raises(ValidationError, match="it is taken from"):
-        proxies.change(make_user(), gateway, {"usesProxyProtocol": True})
+        ingress.change(make_user(), gateway, {"usesProxyProtocol": True})
+
+
+def test_slashes_are_the_gateways_where_they_are_set(gateway: Gateway) -> None:
+    client = client_of(gateway)
+    assert brought(gateway).slashes is None
+
+    answer = posted(client, gateway, **{"config.slashes": "refuse"})
+
+    gateway.refresh_from_db()
+    assert answer.status_code == 302
+    assert brought(gateway).slashes == "refuse"
+    assert "For all APIs of the gateway" in client.get(f"/gateways/{gateway.pk}/ingress").content.decode()
+
+
+def rest_of(gateway: Gateway, role: str = Role.Name.MANAGER) -> Rest:
+    user = make_user()
+    make_role(user, gateway.environment.organization, role)
+    return Rest(user, gateway.environment)
+
+
+def path_of(gateway: Gateway) -> str:
+    return f"AMX/gateway-targets/{gateway.pk}/ingress"
+
+
+def test_rest_changes_what_it_names_in_the_words_of_the_resources(gateway: Gateway) -> None:
+    rest, path = rest_of(gateway), path_of(gateway)
+    first = rest("GET", path)
+
+    one = rest("PATCH", path, {"trustedProxies": {"networks": ["10.0.0.0/8"]}})
+    two = rest("PATCH", path, {"paths": {"slashes": "normalize"}}, **{"If-Match": one["ETag"]})
+    late = rest("PATCH", path, {"paths": {"slashes": "refuse"}}, **{"If-Match": first["ETag"]})
+
+    gateway.refresh_from_db()
+    assert first.data == {
+        "trustedProxies": {"networks": [], "hops": 0},
+        "proxyProtocol": {"enabled": False},
+        "paths": {"slashes": "default"},
+    }
+    assert two.data["trustedProxies"] == {"networks": ["10.0.0.0/8"], "hops": 0}
+    assert late.status_code == 412
+    assert brought(gateway).trusted == ir.TrustedProxies(("10.0.0.0/8",))
+    assert brought(gateway).slashes == "normalize"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"trustedProxies": {"networks": ["10.0.0.1/8"]}}, "trustedProxies.networks"),
+        ({"trustedProxies": {"hops": 11}}, "trustedProxies.hops"),
+        ({"proxyProtocol": {"enabled": True}}, "proxyProtocol.enabled"),
+        ({"paths": {"slashes": "merge"}}, "paths.slashes"),
+        ({"trusted": {}}, "trusted"),
+        ({"trustedProxies": {"network": []}}, "network"),
+    ],
+)
+def test_rest_refuses_what_cannot_act_by_its_field(
+    gateway: Gateway, body: dict[str, Any], field: str
+) -> None:
+    answer = rest_of(gateway)("PATCH", path_of(gateway), body)
+
+    gateway.refresh_from_db()
+    assert answer.status_code == 400, answer.data
+    assert field in answer.content.decode()
+    assert gateway.generation == 0
+
+
+def test_rest_warns_where_everybody_is_believed(gateway: Gateway) -> None:
+    answer = rest_of(gateway)("PATCH", path_of(gateway), {"trustedProxies": {"hops": 1}})
+
+    assert "trustedProxies.hops: everybody who connects is believed" in answer["Warning"]
+
+
+def test_rest_of_a_viewer_and_of_a_stranger(gateway: Gateway) -> None:
+    viewer, path = rest_of(gateway, Role.Name.VIEWER), path_of(gateway)
+    user = make_user()
+    make_role(user, make_gateway().environment.organization)
+
+    assert viewer("GET", path).status_code == 200
+    assert viewer("PATCH", path, {"paths": {"slashes": "refuse"}}).status_code == 403
+    assert Rest(user, gateway.environment)("GET", path).status_code == 404
