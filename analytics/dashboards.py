@@ -143,6 +143,7 @@ def of_environment(environment: Environment, over: Range) -> dict[str, Any]:
         "numbers": numbers(over, points, data["charts"]),
         "busiest": [leaders[api] for api in busiest],
         "failing": [leaders[api] for api in failing],
+        "failures": failure_rows(queries.failures(environment, over)),
         "apis_count": apis.count(),
     }
 

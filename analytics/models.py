@@ -61,7 +61,12 @@ class Traffic(models.Model):
 
     class Meta:
         abstract = True
-        indexes = _indexes()
+        indexes = [
+            *_indexes(),
+            # What the state of every API is asked of again and again, and why an environment's requests
+            # failed: of failures there are few.
+            models.Index(fields=["time"], name="%(class)s_failed", condition=~models.Q(failure="")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.method} {self.status} {self.time:%Y-%m-%d %H:%M:%S}: {self.requests}"
@@ -71,11 +76,6 @@ class TrafficWindow(Traffic):
     """Ten seconds. Several rows may share every label: a window arrives in parts."""
 
     class Meta(Traffic.Meta):
-        indexes = [
-            *_indexes(),
-            # What the state of every API is asked of again and again: of failures there are few.
-            models.Index(fields=["time"], name="trafficwindow_failed", condition=~models.Q(failure="")),
-        ]
         verbose_name = "traffic in ten seconds"
         verbose_name_plural = "traffic by ten seconds"
 

@@ -257,13 +257,17 @@ def breakdowns(apis: Iterable[int], over: Range) -> dict[str, list[Share]]:
     return found
 
 
-def failures(apis: Iterable[int], over: Range) -> list[Failed]:
-    """Why requests failed at their upstreams, by reason and upstream, the most frequent first."""
+def failures(whose: Whose, over: Range) -> list[Failed]:
+    """Why requests failed at their upstreams, by reason and upstream, the most frequent first.
+
+    An index leads to what failed; an environment's are those of the APIs that it has now.
+    """
     sql = f"""
-        SELECT failure, failure_detail, upstream_host, sum(requests) FROM {sources.whole(TRAFFIC, over)}
+        SELECT failure, failure_detail, upstream_host, sum(requests)
+        FROM {sources.whole(TRAFFIC, over, _mine(whose))}
         WHERE failure <> '' GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3
     """
-    found = _ask(sql, apis, over)
+    found = _ask(sql, whose, over)
     return [Failed(reason, detail, host, int(requests)) for reason, detail, host, requests in found]
 
 
@@ -295,13 +299,11 @@ def failing(whose: Whose) -> dict[int, Failing]:
     are few.
     """
     over = ranges.recent(Failing.SECONDS)
-    mine = sources.OF_APIS
-    if isinstance(whose, Environment):
-        mine = "api_id IN (SELECT id FROM apis_apiinstance WHERE environment_id = %(environment)s)"
     parts: dict[int, list[Failed]] = defaultdict(list)
     sql = f"""
         SELECT api_id, failure, failure_detail, upstream_host, sum(requests) FROM analytics_trafficwindow
-        WHERE failure <> '' AND time >= %(start)s AND {mine} GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 2, 3, 4
+        WHERE failure <> '' AND time >= %(start)s AND {_mine(whose)}
+        GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 2, 3, 4
     """
     for api, reason, detail, host, requests in _ask(sql, whose, over):
         parts[api].append(Failed(reason, detail, host, int(requests)))
@@ -368,6 +370,11 @@ def _traffic(whose: Whose, over: Range, source: Callable[..., str] = sources.row
     if isinstance(whose, Environment):
         return source(ENVIRONMENTS, over, "environment_id = %(environment)s")
     return source(TRAFFIC, over)
+
+
+def _mine(whose: Whose) -> str:
+    """The condition for the rows of these APIs, or of those of the environment."""
+    return sources.OF_ENVIRONMENT if isinstance(whose, Environment) else sources.OF_APIS
 
 
 def _ask(sql: str, whose: Whose, over: Range, **more: Any) -> list[tuple[Any, ...]]:

@@ -154,6 +154,25 @@ def test_analytics_tell_why_requests_failed(page: Client, api: ApiInstance) -> N
     assert "/why" in chosen and "/fine" not in chosen
 
 
+def test_an_environments_analytics_tell_why_requests_of_all_its_apis_failed(
+    page: Client, api: ApiInstance
+) -> None:
+    neighbour = make_api(api.gateway, name="stock", base_path="/stock")
+    stranger = make_api(name="stranger")
+    Shipper(api).ship(failed(api, 5), count(api, 9))
+    Shipper(neighbour).ship(
+        failed(neighbour, 5), failed(neighbour, 3, "dns_failure", upstream_host="no.invalid")
+    )
+    Shipper(stranger).ship(failed(stranger, 7, "tls_failure", upstream_host="foreign.internal"))
+
+    shown = text(page, "/analytics")
+
+    assert "Why requests failed" in shown
+    assert "Connection refused" in shown and "10.0.0.7:80" in shown and "76.9 %" in shown
+    assert "Name does not resolve" in shown and "no.invalid" in shown
+    assert "foreign.internal" not in shown
+
+
 def test_an_answer_that_was_cut_is_no_success(page: Client, api: ApiInstance) -> None:
     Shipper(api).ship(failed(api, 4, "cut", status=200, failure_detail="closed"), count(api, 6))
 
@@ -194,10 +213,11 @@ def test_the_questions_do_not_grow_with_the_apis(page: Client, api: ApiInstance)
         return len(seen)
 
     Shipper(api).ship(failed(api, 5))
-    few = {path: asked(path) for path in ("/apis", "/")}
+    paths = ("/apis", "/", "/analytics")
+    few = {path: asked(path) for path in paths}
     gateway = api.gateway or make_gateway(api.environment)
     for number in range(8):
         another = make_api(gateway, name=f"api-{number}", base_path=f"/{number}")
         Shipper(another).ship(failed(another, 5))
 
-    assert {path: asked(path) for path in ("/apis", "/")} == few
+    assert {path: asked(path) for path in paths} == few
