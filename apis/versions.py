@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import Max
+
 from apis.drafts import ApiDraft, draft_of
 from apis.models import ApiInstance, PolicyBinding, TlsContext
 from console.versions import version
@@ -22,6 +24,11 @@ def of_policy(binding: PolicyBinding) -> str:
     """Of what its form holds."""
     kept = ("config", "secrets", "conditions", "label", "policy_version")
     return version({name: getattr(binding, name) for name in kept})
+
+
+def newest_policy(api: ApiInstance) -> str:
+    """The id of the one that was applied last, or "0"."""
+    return str(api.policies.aggregate(newest=Max("pk", default=0))["newest"])
 
 
 def of_order(api: ApiInstance) -> str:

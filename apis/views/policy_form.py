@@ -23,14 +23,16 @@ from policies.policy import Policy
 
 
 class PolicyForm:
-    """`binding` is None for a policy that is to be applied; `seen` is the version that the form showed."""
+    """`binding` is None for a policy that is to be applied. `seen` is the version that the form showed, or
+    for a policy that is to be applied, the newest that the API had then.
+    """
 
     def __init__(
         self, api: ApiInstance, policy: Policy[Any], binding: PolicyBinding | None, seen: str = ""
     ) -> None:
         self.api, self.policy, self.binding = api, policy, binding
         self.schema = policy.config.model_json_schema(by_alias=True)
-        self.seen = seen or (versions.of_policy(binding) if binding else "")
+        self.seen = seen or (versions.of_policy(binding) if binding else versions.newest_policy(api))
         self.config: dict[str, Any] = binding.config if binding else {}
         self.more: advanced.Values = _more(binding) if binding else {}
         self.errors: dict[str, list[str]] = {}
@@ -70,10 +72,16 @@ class PolicyForm:
                     user, self.binding, self.config, conditions=rows_of, label=label, seen=self.seen
                 )
             else:
-                name = self.policy.name
                 order = place_of(self.api, self.policy) if order is None else order
                 change.apply_policy(
-                    user, self.api, name, self.config, conditions=rows_of, label=label, order=order
+                    user,
+                    self.api,
+                    self.policy.name,
+                    self.config,
+                    conditions=rows_of,
+                    label=label,
+                    order=order,
+                    newest=int(self.seen) if self.seen.isdecimal() else None,
                 )
         except ValidationError as error:
             self.errors = messages_of(error)

@@ -64,6 +64,40 @@ def test_policy_is_applied_from_its_form(place: Place) -> None:
     assert "Applied Rate Limiting." in text(place.client.get(response.url))  # type: ignore[attr-defined]
 
 
+def form_of(place: Place, path: str) -> dict[str, str]:
+    """What the form carries along by itself."""
+    (seen,) = re.findall(r'name="seen" value="(\w+)"', text(place.client.get(path)))
+    return {"seen": seen}
+
+
+def test_a_form_that_is_sent_twice_applies_its_policy_once(place: Place) -> None:
+    api = make_saved_api(place, deploy=True)
+    path = f"/apis/{api.pk}/policies/add/{BASIC}"
+    sent = {"config.username": "ann", "config.password": "secret-1", "applies": "all", **form_of(place, path)}
+    place.client.post(path, sent)
+    api.gateway.refresh_from_db()
+    generation = api.gateway.generation
+
+    second = place.client.post(path, sent, follow=True)
+
+    assert PolicyBinding.objects.count() == 1
+    api.gateway.refresh_from_db()
+    assert api.gateway.generation == generation
+    assert second.redirect_chain[-1][0] == f"/apis/{api.pk}/policies"
+
+
+def test_a_form_that_is_opened_again_or_filled_in_otherwise_applies_once_more(place: Place) -> None:
+    api = make_saved_api(place)
+    path = f"/apis/{api.pk}/policies/add/{BASIC}"
+    sent = {"config.username": "ann", "config.password": "secret-1", "applies": "all", **form_of(place, path)}
+    place.client.post(path, sent)
+
+    place.client.post(path, sent | {"config.password": "secret-2"})
+    assert PolicyBinding.objects.count() == 2
+    place.client.post(path, sent | form_of(place, path))
+    assert PolicyBinding.objects.count() == 3
+
+
 def test_alias_opens_the_form(place: Place) -> None:
     api = make_saved_api(place)
 
