@@ -130,16 +130,19 @@
   addEventListener("pagehide", () => {
     if (!isLeaving) for (const form of unsaved()) if (!read(keyOf(form))?.isSent) keep(form);
   });
+  // An order that is not applied yet is unsaved, too, though nothing of it is kept.
+  const isReordered = () => document.querySelector("[data-sort-bar]:not([hidden])") !== null;
   addEventListener("beforeunload", (event) => {
-    if (!isLeaving && unsaved().length) event.preventDefault();
+    if (!isLeaving && (unsaved().length || isReordered())) event.preventDefault();
   });
   // A session that ended loads the page anew by itself: nothing to ask, since what was typed comes back.
   document.addEventListener("htmx:beforeOnLoad", ({ detail: { xhr } }) => {
     if (xhr.getResponseHeader("HX-Refresh")) isLeaving = true;
   });
-  document.addEventListener("click", ({ target }) => {
-    if (!target.closest("[data-leave]")) return;
+  document.addEventListener("click", ({ target, ctrlKey, metaKey, shiftKey }) => {
+    if (!target.closest("a[data-leave]") || ctrlKey || metaKey || shiftKey) return;
     for (const form of unsaved()) forget(form);
+    isLeaving = true;
   });
 
   // A drawer with an edited form asks before it closes.
@@ -167,6 +170,7 @@
     event.submitter?.setAttribute("aria-busy", "true");
     isLeaving = true;
     if (form.matches("[data-keep]")) write(keyOf(form), { who, seen: seenOf(form), fields: content(form), isSent: true });
+    if (form.hasAttribute("data-leave")) for (const other of unsaved()) forget(other);
     if (form.hasAttribute("data-logout")) for (const key of stored()) sessionStorage.removeItem(key);
     setTimeout(() => again(form), 15_000);
   });

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page, expect
 
 from apis.change import apply_policy
 from apis.models import ApiInstance, PolicyBinding
@@ -162,6 +162,60 @@ def test_leaving_an_edited_form_asks(page: Page, api: ApiInstance) -> None:
 
     assert asked == ["beforeunload"]
     expect(page.get_by_label("Description")).to_have_value("Half a thought")
+
+
+@pytest.fixture
+def lane(page: Page, place: Place, api: ApiInstance) -> Locator:
+    """Two policies in request order."""
+    for ips in ("10.0.0.1", "10.0.0.2"):
+        apply_policy(place.user, api, "ip-allowlist", {"ips": [ips]})
+    page.goto(f"/apis/{api.pk}/policies")
+    return page.locator("[data-sort-item]")
+
+
+@pytest.mark.parametrize("by", ["dragging", "the keyboard"])
+def test_leaving_an_order_that_is_not_applied_asks(page: Page, lane: Locator, by: str) -> None:
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    if by == "dragging":
+        lane.first.locator(".grip").drag_to(lane.last, target_position={"x": 60, "y": 40})
+    else:
+        lane.first.get_by_role("button", name=re.compile("down$")).press("Enter")
+    expect(lane.last).to_contain_text("10.0.0.1")
+
+    page.get_by_role("link", name="Runtime Manager").first.click()
+    page.wait_for_timeout(500)
+
+    assert asked == ["beforeunload"]
+    expect(lane.last).to_contain_text("10.0.0.1")
+
+
+@pytest.mark.parametrize("way", ["Cancel", "Apply order"])
+def test_an_order_that_is_applied_or_given_up_asks_nothing(page: Page, lane: Locator, way: str) -> None:
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    lane.first.locator(".grip").drag_to(lane.last, target_position={"x": 60, "y": 40})
+    page.get_by_text(way, exact=True).click()
+    expect(page.get_by_text("The order is not applied yet.")).to_be_hidden()
+    page.get_by_role("link", name="Runtime Manager").first.click()
+
+    expect(page).to_have_url(re.compile("/gateways$"))
+    assert asked == []
+
+
+def test_a_draft_that_is_not_discarded_after_all_is_still_asked_for(page: Page) -> None:
+    page.goto("/apis/add")
+    page.get_by_role("button", name="Next").last.click()
+    page.get_by_label("Name", exact=True).fill("Half a thought")
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+
+    page.get_by_role("button", name="Discard").click()
+    page.get_by_role("link", name="Runtime Manager").first.click()
+    page.wait_for_timeout(500)
+
+    assert asked == ["confirm", "beforeunload"]
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Half a thought")
 
 
 def test_a_drawer_with_an_edited_form_asks_before_it_closes(page: Page, api: ApiInstance) -> None:
