@@ -14,7 +14,7 @@ from apis import change
 from apis.models import LeftGateway
 from gateways.protocol.messages import TrafficBatch
 from tests.analytics.traffic import NOW, Shipper, count, resource, sample
-from tests.apis.pages import make_place, make_saved_api
+from tests.apis.views.pages import make_place, make_saved_api
 from tests.factories import make_api, make_gateway
 from tests.gateways.replica import SigningReplica
 

@@ -16,7 +16,7 @@ from apis.policy_config import checked
 from console.forms import schema_data
 from gateways.protocol import regex, tls
 from policies import catalog
-from tests.apis.pages import allow, make_place, make_saved_api
+from tests.apis.views.pages import allow, make_place, make_saved_api
 
 
 def integer(value: int) -> bytes:

@@ -8,7 +8,7 @@ from apis.change import apply_policy, edit_api
 from apis.drafts import RouteDraft, UpstreamDraft, draft_of
 from apis.models import PolicyBinding
 from console.models import Role
-from tests.apis.pages import Place, make_place, make_saved_api
+from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.factories import make_api, make_environment, make_gateway, make_role, make_user
 from tests.rest import Rest
 

@@ -16,7 +16,7 @@ from gateways.change import issue_token
 from gateways.models import Ack, Deployment, Gateway, ResourceStatus
 from policies import catalog
 from tests.analytics.traffic import NOW, Shipper, count, resource, sample
-from tests.apis.pages import Place, make_place, make_saved_api
+from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.console.addresses import Address, addresses
 from tests.factories import make_environment, make_gateway, make_role, make_tls_context, make_user
 

@@ -12,7 +12,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, Route, expect
 
 from console.models import Role
-from tests.apis.pages import make_place
+from tests.apis.views.pages import make_place
 from tests.browser.axe import violations
 from tests.browser.conftest import Album
 from tests.browser.gallery import Gallery, make_empty, make_gallery

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page, 
 
 from apis.change import apply_policy
 from apis.models import ApiInstance, PolicyBinding
-from tests.apis.pages import Place, make_place, make_saved_api
+from tests.apis.views.pages import Place, make_place, make_saved_api
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), pytest.mark.django_db(transaction=True)]
 

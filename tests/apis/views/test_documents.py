@@ -10,8 +10,8 @@ from apis import change, reading
 from apis.models import ApiInstance, Asset
 from apis.specification import STALE, Operation, Specification
 from console.models import AuditEntry, Role
-from tests.apis.pages import Place, make_place, make_saved_api
-from tests.apis.test_pages_wizard import fill, send, show, text
+from tests.apis.views.pages import Place, make_place, make_saved_api
+from tests.apis.views.test_wizard import fill, send, show, text
 from tests.factories import make_organization, make_user
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apis.traffic import Traffic
 from console.models import Role
-from tests.apis.pages import make_place, make_saved_api
+from tests.apis.views.pages import make_place, make_saved_api
 
 pytestmark = pytest.mark.django_db
 

@@ -21,7 +21,7 @@ from console.models import User
 from gateways.agents import outbox
 from gateways.models import Deployment, Gateway
 from gateways.protocol import resources as r
-from tests.apis.snapshots import resources_of
+from tests.apis.deployment.snapshots import resources_of
 from tests.factories import make_api, make_user
 from tests.gateways import pushing
 from tests.gateways.heard import Heard, listening

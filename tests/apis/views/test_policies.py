@@ -7,7 +7,7 @@ import pytest
 from apis.change import apply_policy
 from apis.models import PolicyBinding
 from console.models import Role
-from tests.apis.pages import Place, allow, make_place, make_saved_api
+from tests.apis.views.pages import Place, allow, make_place, make_saved_api
 
 pytestmark = pytest.mark.django_db
 

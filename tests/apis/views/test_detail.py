@@ -12,7 +12,7 @@ from django.utils import timezone
 from apis.models import ApiInstance
 from console.models import Role
 from gateways.models import Ack, Deployment, Replica, ResourceStatus
-from tests.apis.pages import Place, allow, make_place, make_saved_api
+from tests.apis.views.pages import Place, allow, make_place, make_saved_api
 from tests.factories import make_gateway, make_replica
 
 pytestmark = pytest.mark.django_db

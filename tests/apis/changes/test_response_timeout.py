@@ -9,8 +9,8 @@ from apis.models import ApiInstance
 from console.models import Environment
 from gateways.agent.translate.apis import translate
 from gateways.models import Gateway
-from tests.apis.pages import Place, make_place, make_saved_api
-from tests.apis.snapshots import resources_of
+from tests.apis.deployment.snapshots import resources_of
+from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db

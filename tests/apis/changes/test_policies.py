@@ -11,7 +11,7 @@ from apis.models import ApiInstance, PolicyBinding
 from console import audit
 from console.models import User
 from gateways.models import Gateway
-from tests.apis.snapshots import resources_of
+from tests.apis.deployment.snapshots import resources_of
 from tests.factories import make_api, make_user
 
 pytestmark = pytest.mark.django_db

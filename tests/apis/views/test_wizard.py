@@ -8,7 +8,7 @@ from django.utils import timezone
 from apis.models import ApiInstance, WizardDraft
 from apis.tasks import forget_drafts
 from console.models import Role
-from tests.apis.pages import Place, make_place, make_saved_api
+from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.factories import make_gateway, make_tls_context
 
 pytestmark = pytest.mark.django_db

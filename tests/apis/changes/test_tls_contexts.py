@@ -17,7 +17,7 @@ from gateways.agent.translate import tls
 from gateways.agent.translate.apis import translate
 from gateways.models import Gateway
 from gateways.protocol.tls import DEFAULT_CIPHERS
-from tests.apis.snapshots import resources_of
+from tests.apis.deployment.snapshots import resources_of
 from tests.factories import make_environment, make_gateway, make_tls_context, make_user
 
 pytestmark = pytest.mark.django_db

@@ -10,8 +10,8 @@ from apis.deployment import snapshot
 from apis.deployment.snapshot_cache import Memory, digests
 from apis.drafts import RouteDraft, UpstreamDraft
 from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, Upstream
-from tests.apis.snapshots import resources_of
-from tests.apis.test_deploy import deployed
+from tests.apis.deployment.snapshots import resources_of
+from tests.apis.deployment.test_push import deployed
 from tests.factories import make_gateway, make_user
 
 pytestmark = pytest.mark.django_db

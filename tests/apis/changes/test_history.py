@@ -20,7 +20,7 @@ from apis.tls_contexts import edit_tls_context
 from console import audit
 from console.models import AuditEntry
 from gateways.models import Deployment
-from tests.apis.pages import Place, allow, make_place, make_saved_api
+from tests.apis.views.pages import Place, allow, make_place, make_saved_api
 from tests.factories import make_tls_context
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from apis.drafts import draft_of
 from apis.models import ApiInstance, PolicyBinding
 from apis.tls_contexts import draft_of as tls_draft_of
 from apis.tls_contexts import edit_tls_context
-from tests.apis.pages import Place, allow, make_place, make_saved_api
+from tests.apis.views.pages import Place, allow, make_place, make_saved_api
 from tests.factories import make_tls_context
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from apis.certificates import self_signed
 from apis.drafts import RouteDraft, UpstreamDraft
 from apis.models import TlsContext
 from console.models import Role
-from tests.apis.pages import Place, make_place, make_saved_api
+from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.factories import make_tls_context
 
 pytestmark = pytest.mark.django_db
