@@ -16,41 +16,11 @@ from apis import ledger, versions
 from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
 from apis.listener import normalised
 from apis.models import ApiInstance, Asset, Route, RouteUpstream, Upstream
-from apis.policies import (
-    apply_policy,
-    edit_policy,
-    lock_policy,
-    move_policy,
-    policy_faults,
-    remove_policy,
-    reorder_policies,
-    set_policy_disabled,
-)
 from apis.specification import Specification
-from apis.validate import asset_id_of, check, unfit, validate, warnings
+from apis.validate import asset_id_of, check, unfit
 from console.models import AuditEntry, Environment, User
 from console.versions import check as check_version
 from gateways.models import Gateway
-
-__all__ = [
-    "apply_policy",
-    "create_api",
-    "delete_api",
-    "deploy_api",
-    "edit_api",
-    "edit_policy",
-    "lock_policy",
-    "move_policy",
-    "policy_faults",
-    "remove_policy",
-    "reorder_policies",
-    "set_deprecated",
-    "set_policy_disabled",
-    "set_specification",
-    "undeploy_api",
-    "validate",
-    "warnings",
-]
 
 FROM_DRAFT = (
     "gateway",

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 
 def main(count: int, port: int, upstream: str) -> dict[str, object]:
-    from apis import change
+    from apis import change, policies
     from apis.models import ApiInstance
     from console.models import User
     from gateways.models import Gateway
@@ -25,7 +25,7 @@ def main(count: int, port: int, upstream: str) -> dict[str, object]:
     made = [_api(actor, gateway, number, port, upstream) for number in range(count)]
     first = made[0]
     version = {"outboundHeaders": [{"key": "X-Version", "value": "0"}]}
-    policy = change.apply_policy(actor, first, "header-injection", version)
+    policy = policies.apply_policy(actor, first, "header-injection", version)
     ApiInstance.objects.exclude(pk=first.pk).update(is_deployed=True, deployed_at=timezone.now())
     change.deploy_api(actor, first)
     gateway.refresh_from_db()
@@ -40,7 +40,7 @@ def main(count: int, port: int, upstream: str) -> dict[str, object]:
 
 
 def _api(actor: Any, gateway: Any, number: int, port: int, upstream: str) -> Any:
-    from apis import change
+    from apis import change, policies
     from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
     from bench.rivals import PASSWORD, USER
 
@@ -52,15 +52,15 @@ def _api(actor: Any, gateway: Any, number: int, port: int, upstream: str) -> Any
         routes=[RouteDraft(upstreams=[UpstreamDraft(upstream)])],
     )
     api = change.create_api(actor, gateway.environment, draft)
-    policies: dict[str, dict[str, Any]] = {
+    wanted: dict[str, dict[str, Any]] = {
         "ip-allowlist": {"ips": ["127.0.0.0/8"], "ipExpression": "#[attributes.remoteAddress]"},
         "http-basic-authentication": {"username": USER, "password": PASSWORD},
         "rate-limiting": {
             "rateLimits": [{"maximumRequests": 2_000_000_000, "timePeriodInMilliseconds": 3_600_000}]
         },
     }
-    for name, config in policies.items():
-        change.apply_policy(actor, api, name, config)
+    for name, config in wanted.items():
+        policies.apply_policy(actor, api, name, config)
     return api
 
 

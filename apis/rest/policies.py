@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis import change, policy_advice, versions
+from apis import policies, policy_advice, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.rest import bodies, policy_serializers, reach, shapes
 from apis.rest.templates import template
@@ -79,7 +79,7 @@ class PolicyViews(ViewSet):
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
         given = reach.valid(policy_serializers.OrderEntry, request.data, many=True)
         ids = [entry["id"] for entry in sorted(given, key=lambda entry: entry["order"])]
-        change.reorder_policies(access.caller(request), api, ids)
+        policies.reorder_policies(access.caller(request), api, ids)
         return Response(_list(api))
 
     def retrieve(
@@ -139,7 +139,7 @@ def _apply(actor: User, api: ApiInstance, body: dict[str, Any], *, allow_duplica
     name = body.get("assetId") or body.get("policyTemplateId")
     if not name:
         raise ValidationError({"policy": ["Name the policy, for example rate-limiting."]})
-    return change.apply_policy(
+    return policies.apply_policy(
         actor,
         api,
         name,
@@ -155,18 +155,18 @@ def _apply(actor: User, api: ApiInstance, body: dict[str, Any], *, allow_duplica
 
 @transaction.atomic
 def _remove(actor: User, binding: PolicyBinding, seen: str) -> None:
-    change.lock_policy(binding)
+    policies.lock_policy(binding)
     check_version(seen, versions.of_policy(binding))
-    change.remove_policy(actor, binding)
+    policies.remove_policy(actor, binding)
 
 
 @transaction.atomic
 def _edit(actor: User, binding: PolicyBinding, body: dict[str, Any], seen: str) -> None:
-    change.lock_policy(binding)
+    policies.lock_policy(binding)
     check_version(seen, versions.of_policy(binding))
     if {"configurationData", "pointcutData", "label", "assetVersion"} & set(body):
         config = body.get("configurationData")
-        change.edit_policy(
+        policies.edit_policy(
             actor,
             binding,
             binding.config if config is None else config,
@@ -175,9 +175,9 @@ def _edit(actor: User, binding: PolicyBinding, body: dict[str, Any], seen: str) 
             version=body.get("assetVersion"),
         )
     if "disabled" in body:
-        change.set_policy_disabled(actor, binding, body["disabled"])
+        policies.set_policy_disabled(actor, binding, body["disabled"])
     if body.get("order"):
-        change.move_policy(actor, binding, body["order"])
+        policies.move_policy(actor, binding, body["order"])
 
 
 def _list(api: ApiInstance) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from apis import change, operations, removed, traffic, versions
+from apis import operations, policies, removed, traffic, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.views.access import api_of, api_to_change, binding_of, binding_to_change
 from apis.views.frame import frame
@@ -45,7 +45,7 @@ def reorder(request: Request, pk: int) -> HttpResponse:
         )
     try:
         ids = [int(key) for key in wanted if key.isdecimal()]
-        change.reorder_policies(request.user, api, ids, seen=request.POST.get("seen", ""))
+        policies.reorder_policies(request.user, api, ids, seen=request.POST.get("seen", ""))
     except (ValidationError, Changed):
         messages.error(
             request, "The policies changed meanwhile; here they are as they are now. Order them again."
@@ -91,7 +91,7 @@ def enable(request: Request, pk: int, binding: int) -> HttpResponse:
 def remove(request: Request, pk: int, binding: int) -> HttpResponse:
     row = binding_to_change(request, pk, binding)
     removed.keep(request.session, row)
-    change.remove_policy(request.user, row)
+    policies.remove_policy(request.user, row)
     return redirect("api_policies", row.api_id)
 
 
@@ -130,7 +130,7 @@ def _conditional(steps: list[Step]) -> list[PolicyBinding]:
 
 
 def _switch(request: Request, binding: PolicyBinding, is_disabled: bool) -> HttpResponse:
-    change.set_policy_disabled(request.user, binding, is_disabled)
+    policies.set_policy_disabled(request.user, binding, is_disabled)
     messages.success(request, f"{'Disabled' if is_disabled else 'Enabled'} {binding.title}.")
     return redirect("api_policies", binding.api_id)
 

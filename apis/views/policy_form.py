@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from apis import change, operations, policy_advice, versions
+from apis import operations, policies, policy_advice, versions
 from apis.forms import advanced
 from apis.models import ApiInstance, PolicyBinding
 from apis.policies import place_of
@@ -64,16 +64,16 @@ class PolicyForm:
         rows_of = advanced.conditions(self.policy, self.more)
         label, order = self.more.get("label", ""), self.more.get("order")
         if unread := advanced.unread(self.more):
-            self.errors = change.policy_faults(self.policy, self.config, rows_of) | unread
+            self.errors = policies.policy_faults(self.policy, self.config, rows_of) | unread
             return False
         try:
             if self.binding:
-                change.edit_policy(
+                policies.edit_policy(
                     user, self.binding, self.config, conditions=rows_of, label=label, seen=self.seen
                 )
             else:
                 order = place_of(self.api, self.policy) if order is None else order
-                change.apply_policy(
+                policies.apply_policy(
                     user,
                     self.api,
                     self.policy.name,

@@ -11,11 +11,12 @@ from django.shortcuts import redirect, render
 
 from apis import operations, versions
 from apis.addresses import host_of
-from apis.change import Edit, edit_api, validate, warnings
+from apis.change import Edit, edit_api
 from apis.drafts import draft_of
 from apis.forms import parts
 from apis.forms import routes as form
 from apis.models import ApiInstance
+from apis.validate import validate, warnings
 from apis.views.access import api_of, messages_of
 from apis.views.conflict import Conflict, conflict
 from apis.views.frame import frame

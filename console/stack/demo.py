@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from apis import change, ingress
+from apis import change, ingress, policies
 from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
 from apis.models import ApiInstance, Asset
 from console.models import User
@@ -120,6 +120,6 @@ def _add(actor: User, gateway: Gateway, example: Example, echo_url: str, port: i
     )
     api = change.create_api(actor, gateway.environment, draft)
     for name, config in example.policies:
-        change.apply_policy(actor, api, name, dict(config))
+        policies.apply_policy(actor, api, name, dict(config))
     if example.is_deployed:
         change.deploy_api(actor, api)

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from apis import change
 from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
 from apis.models import ApiInstance, Asset
+from apis.validate import validate, warnings
 from console import audit
 from console.models import User
 from gateways.models import Gateway
@@ -45,7 +46,7 @@ def generation(gateway: Gateway) -> int:
 
 
 def faults(gateway: Gateway, **fields: object) -> dict[str, list[str]]:
-    return change.validate(gateway.environment, draft(gateway, **fields))
+    return validate(gateway.environment, draft(gateway, **fields))
 
 
 def test_saving_leaves_the_gateway_alone_until_deployed(actor: User, gateway: Gateway) -> None:
@@ -172,7 +173,7 @@ def test_a_good_upstream_is_taken_without_a_warning(gateway: Gateway, uri: str) 
     routes = routed(UpstreamDraft(uri))
 
     assert faults(gateway, routes=routes) == {}
-    assert change.warnings(draft(gateway, routes=routes)) == {}
+    assert warnings(draft(gateway, routes=routes)) == {}
 
 
 @pytest.mark.parametrize(
@@ -188,8 +189,8 @@ def test_a_good_upstream_is_taken_without_a_warning(gateway: Gateway, uri: str) 
 def test_a_full_resource_is_warned_about(gateway: Gateway, uri: str) -> None:
     whole = draft(gateway, routes=routed(UpstreamDraft(uri)))
 
-    assert "base path only, not a resource" in change.warnings(whole)["routes.0.upstreams.0.uri"][0]
-    assert change.validate(gateway.environment, whole) == {}
+    assert "base path only, not a resource" in warnings(whole)["routes.0.upstreams.0.uri"][0]
+    assert validate(gateway.environment, whole) == {}
 
 
 @pytest.mark.parametrize("weights", [[50, 40], [100, 100], [-10, 110], [0]])
@@ -214,7 +215,7 @@ def test_a_method_that_is_none_is_refused(gateway: Gateway) -> None:
 
 
 def test_a_gateway_of_another_environment_is_refused(gateway: Gateway) -> None:
-    found = change.validate(make_environment(), draft(gateway))
+    found = validate(make_environment(), draft(gateway))
 
     assert "is not in environment" in found["gateway"][0]
 
@@ -238,8 +239,8 @@ def test_a_second_instance_of_an_asset_needs_a_label_of_its_own(actor: User, gat
 
     second = draft(gateway, asset=first.asset, base_path="/two")
 
-    assert "label" in change.validate(gateway.environment, second)
-    assert change.validate(gateway.environment, replace(second, label="eu")) == {}
+    assert "label" in validate(gateway.environment, second)
+    assert validate(gateway.environment, replace(second, label="eu")) == {}
 
 
 def test_a_refused_draft_saves_nothing(actor: User, gateway: Gateway) -> None:
@@ -273,7 +274,7 @@ def test_an_upstream_id_of_another_api_is_refused(actor: User, gateway: Gateway)
 
     foreign = routed(UpstreamDraft("http://b", id=first.upstreams.get().pk))
 
-    found = change.validate(gateway.environment, replace(draft_of(api), routes=foreign), api)
+    found = validate(gateway.environment, replace(draft_of(api), routes=foreign), api)
     assert "routes.0.upstreams.0.id" in found
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from apis import change
+from apis import policies
 from apis.models import ApiInstance, PolicyBinding
 from console import audit
 from console.models import User
@@ -45,7 +45,7 @@ def pushed(api: ApiInstance, policy: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("name", ["rate-limiting", "rate-limiting-flex"])
 def test_both_names_of_a_policy_apply_it(actor: User, api: ApiInstance, name: str) -> None:
-    binding = change.apply_policy(actor, api, name, LIMITS)
+    binding = policies.apply_policy(actor, api, name, LIMITS)
 
     assert (binding.policy, binding.order, generation(api)) == ("rate-limiting", 1, 1)
     assert pushed(api, "rate-limiting") == LIMITS
@@ -53,7 +53,7 @@ def test_both_names_of_a_policy_apply_it(actor: User, api: ApiInstance, name: st
 
 def test_an_unknown_policy_names_the_closest(actor: User, api: ApiInstance) -> None:
     with pytest.raises(ValidationError) as refused:
-        change.apply_policy(actor, api, "rate-limitting", LIMITS)
+        policies.apply_policy(actor, api, "rate-limitting", LIMITS)
 
     assert 'did you mean "rate-limiting"?' in refused.value.message_dict["policy"][0]
 
@@ -120,7 +120,7 @@ def test_a_bad_configuration_is_refused_at_its_field(
     actor: User, api: ApiInstance, policy: str, config: dict[str, object], field: str, words: str
 ) -> None:
     with pytest.raises(ValidationError) as refused:
-        change.apply_policy(actor, api, policy, config)
+        policies.apply_policy(actor, api, policy, config)
 
     assert words in refused.value.message_dict[field][0]
     assert not api.policies.exists()
@@ -128,7 +128,7 @@ def test_a_bad_configuration_is_refused_at_its_field(
 
 def test_an_address_that_is_none_is_named(actor: User, api: ApiInstance) -> None:
     with pytest.raises(ValidationError) as refused:
-        change.apply_policy(actor, api, "ip-allowlist", {"ips": ["10.0.0.0/8", "10.0.0.0/33"]})
+        policies.apply_policy(actor, api, "ip-allowlist", {"ips": ["10.0.0.0/8", "10.0.0.0/33"]})
 
     [(field, [message])] = refused.value.message_dict.items()
     assert field.startswith("config.ips")
@@ -141,13 +141,13 @@ def test_an_expression_that_does_not_parse_is_refused_with_its_position(
     config = LIMITS | {"keySelector": "#[attributes.headers[]"}
 
     with pytest.raises(ValidationError) as refused:
-        change.apply_policy(actor, api, "rate-limiting", config)
+        policies.apply_policy(actor, api, "rate-limiting", config)
 
     assert any(word in refused.value.message_dict["config.keySelector"][0] for word in ("position", "column"))
 
 
 def test_secrets_are_encrypted_and_only_pushed(actor: User, api: ApiInstance) -> None:
-    binding = change.apply_policy(actor, api, "http-basic-authentication", BASIC)
+    binding = policies.apply_policy(actor, api, "http-basic-authentication", BASIC)
 
     assert binding.config == {"username": "ada"}
     assert pushed(api, "http-basic-authentication") == BASIC
@@ -159,17 +159,17 @@ def test_secrets_are_encrypted_and_only_pushed(actor: User, api: ApiInstance) ->
 
 @pytest.mark.parametrize("left_out", [{}, {"password": ""}])
 def test_a_secret_left_out_stays(actor: User, api: ApiInstance, left_out: dict[str, str]) -> None:
-    binding = change.apply_policy(actor, api, "http-basic-authentication", BASIC)
+    binding = policies.apply_policy(actor, api, "http-basic-authentication", BASIC)
 
-    change.edit_policy(actor, binding, {"username": "bob", **left_out})
+    policies.edit_policy(actor, binding, {"username": "bob", **left_out})
 
     assert pushed(api, "http-basic-authentication") == {"username": "bob", "password": "s3cr3t-value"}
 
 
 def test_a_new_secret_replaces_the_old_and_is_not_told(actor: User, api: ApiInstance) -> None:
-    binding = change.apply_policy(actor, api, "http-basic-authentication", BASIC)
+    binding = policies.apply_policy(actor, api, "http-basic-authentication", BASIC)
 
-    change.edit_policy(actor, binding, BASIC | {"password": "n3w-value"})
+    policies.edit_policy(actor, binding, BASIC | {"password": "n3w-value"})
 
     assert pushed(api, "http-basic-authentication")["password"] == "n3w-value"
     entry = audit.history(binding).first()
@@ -180,13 +180,13 @@ def test_a_new_secret_replaces_the_old_and_is_not_told(actor: User, api: ApiInst
 
 def test_a_refused_secret_is_not_repeated(actor: User, api: ApiInstance) -> None:
     with pytest.raises(ValidationError) as refused:
-        change.apply_policy(actor, api, "http-basic-authentication", BASIC | {"password": 12345678})
+        policies.apply_policy(actor, api, "http-basic-authentication", BASIC | {"password": 12345678})
 
     assert "12345678" not in str(refused.value)
 
 
 def test_conditions_become_rules(actor: User, api: ApiInstance) -> None:
-    change.apply_policy(
+    policies.apply_policy(
         actor,
         api,
         "rate-limiting",
@@ -204,22 +204,22 @@ def test_conditions_become_rules(actor: User, api: ApiInstance) -> None:
 )
 def test_bad_conditions_are_refused(actor: User, api: ApiInstance, conditions: list[dict[str, str]]) -> None:
     with pytest.raises(ValidationError) as refused:
-        change.apply_policy(actor, api, "rate-limiting", LIMITS, conditions=conditions)
+        policies.apply_policy(actor, api, "rate-limiting", LIMITS, conditions=conditions)
 
     assert next(iter(refused.value.message_dict)).startswith("conditions.0.")
 
 
 def test_a_policy_of_the_whole_api_takes_no_conditions(actor: User, api: ApiInstance) -> None:
     with pytest.raises(ValidationError) as refused:
-        change.apply_policy(actor, api, "cors", {}, conditions=[{"methodRegex": "GET"}])
+        policies.apply_policy(actor, api, "cors", {}, conditions=[{"methodRegex": "GET"}])
 
     assert "conditions" in refused.value.message_dict
 
 
 def test_order_is_kept_from_1_and_cors_is_first(actor: User, api: ApiInstance) -> None:
-    change.apply_policy(actor, api, "rate-limiting", LIMITS)
-    change.apply_policy(actor, api, "ip-allowlist", ALLOW, order=1)
-    change.apply_policy(actor, api, "cors", {})
+    policies.apply_policy(actor, api, "rate-limiting", LIMITS)
+    policies.apply_policy(actor, api, "ip-allowlist", ALLOW, order=1)
+    policies.apply_policy(actor, api, "cors", {})
 
     rows = list(api.policies.all())
 
@@ -228,23 +228,23 @@ def test_order_is_kept_from_1_and_cors_is_first(actor: User, api: ApiInstance) -
 
 
 def test_reordering_names_each_policy_once(actor: User, api: ApiInstance) -> None:
-    first = change.apply_policy(actor, api, "rate-limiting", LIMITS)
-    second = change.apply_policy(actor, api, "ip-allowlist", ALLOW)
+    first = policies.apply_policy(actor, api, "rate-limiting", LIMITS)
+    second = policies.apply_policy(actor, api, "ip-allowlist", ALLOW)
 
-    change.reorder_policies(actor, api, [second.pk, first.pk])
+    policies.reorder_policies(actor, api, [second.pk, first.pk])
 
     assert [row.pk for row in api.policies.all()] == [second.pk, first.pk]
     for wrong in ([first.pk], [first.pk, first.pk], [first.pk, second.pk, 0]):
         with pytest.raises(ValidationError):
-            change.reorder_policies(actor, api, wrong)
+            policies.reorder_policies(actor, api, wrong)
 
 
 def test_a_disabled_policy_is_not_pushed(actor: User, api: ApiInstance) -> None:
-    binding = change.apply_policy(actor, api, "rate-limiting", LIMITS)
+    binding = policies.apply_policy(actor, api, "rate-limiting", LIMITS)
 
-    change.set_policy_disabled(actor, binding, True)
+    policies.set_policy_disabled(actor, binding, True)
     without = resources_of(api.gateway)
-    change.set_policy_disabled(actor, binding, False)
+    policies.set_policy_disabled(actor, binding, False)
     with_it = resources_of(api.gateway)
 
     assert len(with_it) == len(without) + 1
@@ -252,10 +252,10 @@ def test_a_disabled_policy_is_not_pushed(actor: User, api: ApiInstance) -> None:
 
 
 def test_removing_closes_the_gap(actor: User, api: ApiInstance) -> None:
-    first = change.apply_policy(actor, api, "rate-limiting", LIMITS)
-    change.apply_policy(actor, api, "ip-allowlist", ALLOW)
+    first = policies.apply_policy(actor, api, "rate-limiting", LIMITS)
+    policies.apply_policy(actor, api, "ip-allowlist", ALLOW)
 
-    change.remove_policy(actor, first)
+    policies.remove_policy(actor, first)
 
     assert [row.order for row in PolicyBinding.objects.all()] == [1]
     assert generation(api) == 3

@@ -12,6 +12,7 @@ from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
 from apis.models import ApiInstance, TlsContext
 from apis.tls_contexts import TlsContextDraft, create_tls_context, delete_tls_context, edit_tls_context
 from apis.tls_contexts import draft_of as context_draft_of
+from apis.validate import validate
 from console.models import AuditEntry, Environment, User
 from gateways.agent.translate import tls
 from gateways.agent.translate.apis import translate
@@ -226,7 +227,7 @@ def test_one_that_an_api_has_cannot_be_deleted(actor: User, gateway: Gateway) ->
 
 
 def test_one_of_another_environment_is_refused(actor: User, gateway: Gateway) -> None:
-    found = change.validate(gateway.environment, https(gateway, make_tls_context()))
+    found = validate(gateway.environment, https(gateway, make_tls_context()))
 
     assert "is not in environment" in found["tls_context"][0]
 
@@ -236,19 +237,19 @@ def test_a_port_is_spoken_in_one_way(actor: User, gateway: Gateway) -> None:
     context, other = make_tls_context(environment, name="one"), make_tls_context(environment)
     api = change.create_api(actor, environment, https(gateway, context))
 
-    plain = change.validate(environment, https(gateway, None, "/stock", protocol="http"))
-    differing = change.validate(environment, https(gateway, other, "/stock"))
+    plain = validate(environment, https(gateway, None, "/stock", protocol="http"))
+    differing = validate(environment, https(gateway, other, "/stock"))
 
     assert "speaks HTTPS for orders" in plain["port"][0]
     assert 'with TLS context "one"; choose that one' in differing["tls_context"][0]
-    assert change.validate(environment, https(gateway, context, "/stock")) == {}
-    assert change.validate(environment, replace(draft_of(api), tls_context=other), api) == {}
+    assert validate(environment, https(gateway, context, "/stock")) == {}
+    assert validate(environment, replace(draft_of(api), tls_context=other), api) == {}
 
 
 def test_http_has_none(actor: User, gateway: Gateway) -> None:
     context = make_tls_context(gateway.environment)
 
-    found = change.validate(gateway.environment, https(gateway, context, protocol="http"))
+    found = validate(gateway.environment, https(gateway, context, protocol="http"))
 
     assert "HTTP has no TLS context" in found["tls_context"][0]
 
@@ -260,7 +261,7 @@ def trusting(context: TlsContext, uri: str = "https://backend:9443") -> list[Rou
 def test_one_without_a_certificate_trusts_upstreams_and_serves_nobody(actor: User, gateway: Gateway) -> None:
     environment = gateway.environment
     context = create_tls_context(actor, environment, TlsContextDraft("trust", trusted_ca=CERTIFICATE))
-    assert "has no certificate" in change.validate(environment, https(gateway, context))["tls_context"][0]
+    assert "has no certificate" in validate(environment, https(gateway, context))["tls_context"][0]
 
     plain = https(gateway, None, protocol="http", routes=trusting(context))
     change.create_api(actor, environment, plain, deploy=True)
@@ -300,7 +301,7 @@ def test_an_upstream_needs_tls_and_a_context_that_trusts(
     context = make_tls_context(gateway.environment, **fields)
 
     plain = https(gateway, None, protocol="http", routes=trusting(context, uri))
-    found = change.validate(gateway.environment, plain)
+    found = validate(gateway.environment, plain)
 
     assert words in found["routes.0.upstreams.0.tls_context"][0]
 
@@ -309,7 +310,7 @@ def test_an_upstream_cannot_have_one_of_another_environment(gateway: Gateway) ->
     context = make_tls_context(trusted_ca=CERTIFICATE)
 
     plain = https(gateway, None, protocol="http", routes=trusting(context))
-    found = change.validate(gateway.environment, plain)
+    found = validate(gateway.environment, plain)
 
     assert "is not in environment" in found["routes.0.upstreams.0.tls_context"][0]
 

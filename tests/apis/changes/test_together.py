@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.http import Http404
 
-from apis import change
+from apis import change, policies
 from apis.models import ApiInstance, Asset, PolicyBinding
 from console.models import Environment, User
 from gateways import change as gateway_change
@@ -181,7 +181,7 @@ class TestMeanwhile:
     @pytest.mark.parametrize(
         "late",
         [
-            lambda actor, seen: change.apply_policy(actor, seen, "cors", {}),
+            lambda actor, seen: policies.apply_policy(actor, seen, "cors", {}),
             change.undeploy_api,
             change.delete_api,
         ],
@@ -199,13 +199,13 @@ class TestMeanwhile:
 
     def test_a_policy_removed_meanwhile_does_not_come_back(self) -> None:
         actor, api = make_user(), make_api()
-        seen = change.apply_policy(actor, api, "cors", {})
-        change.remove_policy(actor, PolicyBinding.objects.get())
+        seen = policies.apply_policy(actor, api, "cors", {})
+        policies.remove_policy(actor, PolicyBinding.objects.get())
 
         for late in (
-            lambda: change.set_policy_disabled(actor, seen, True),
-            lambda: change.edit_policy(actor, seen, {}),
-            lambda: change.remove_policy(actor, seen),
+            lambda: policies.set_policy_disabled(actor, seen, True),
+            lambda: policies.edit_policy(actor, seen, {}),
+            lambda: policies.remove_policy(actor, seen),
         ):
             with pytest.raises(Http404):
                 late()
@@ -219,7 +219,7 @@ class TestMeanwhile:
         for late in (
             lambda: change.set_deprecated(actor, seen, True),
             lambda: change.deploy_api(actor, seen),
-            lambda: change.apply_policy(actor, seen, "cors", {}),
+            lambda: policies.apply_policy(actor, seen, "cors", {}),
             lambda: change.delete_api(actor, seen),
         ):
             with pytest.raises(Http404):

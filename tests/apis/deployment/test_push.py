@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from kombu import pools
 
-from apis import change
+from apis import change, policies
 from apis.deployment import push, snapshot, status
 from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
 from apis.models import ApiInstance
@@ -82,7 +82,7 @@ class TestPush:
         actor = make_user()
         api = deployed(replica.gateway, actor)
         login = {"username": "ann", "password": "hunter-2-hunter"}
-        change.apply_policy(actor, api, "http-basic-authentication", login)
+        policies.apply_policy(actor, api, "http-basic-authentication", login)
 
         push.push(replica.gateway.pk)
 
@@ -226,7 +226,7 @@ class TestSnapshot:
                 RouteDraft(upstreams=[UpstreamDraft("http://b:81")]),
             ],
         )
-        change.apply_policy(actor, api, "rate-limiting", LIMITS)
+        policies.apply_policy(actor, api, "rate-limiting", LIMITS)
 
         found = {one.metadata.name: one for one in resources_of(gateway)}
 
@@ -272,7 +272,7 @@ class TestSnapshot:
         with CaptureQueriesContext(connection) as one:
             snapshot.build(gateway)
         for number in range(9):
-            change.apply_policy(actor, deployed(gateway, actor, f"Api{number}"), "rate-limiting", LIMITS)
+            policies.apply_policy(actor, deployed(gateway, actor, f"Api{number}"), "rate-limiting", LIMITS)
 
         with CaptureQueriesContext(connection) as ten:
             snapshot.build(gateway)

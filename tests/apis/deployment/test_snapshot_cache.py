@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import models
 
-from apis import change
+from apis import change, policies
 from apis.deployment import snapshot
 from apis.deployment.snapshot_cache import Memory, digests
 from apis.drafts import RouteDraft, UpstreamDraft
@@ -21,7 +21,7 @@ def an_api() -> ApiInstance:
     actor, gateway = make_user(), make_gateway()
     upstreams = [UpstreamDraft("http://one:1", weight=60), UpstreamDraft("http://two:2", weight=40)]
     api = deployed(gateway, actor, routes=[RouteDraft(upstreams=upstreams)])
-    change.apply_policy(actor, api, "http-basic-authentication", {"username": "ann", "password": "before"})
+    policies.apply_policy(actor, api, "http-basic-authentication", {"username": "ann", "password": "before"})
     return api
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from apis import change
+from apis import change, policies
 from apis.drafts import draft_of
 from apis.models import ApiInstance, PolicyBinding
 from apis.tls_contexts import draft_of as tls_draft_of
@@ -60,7 +60,7 @@ def second_save(place: Place, address: str, form: Form, meanwhile: Callable[[], 
 
 def test_the_second_editor_of_a_policy_sees_the_difference(place: Place) -> None:
     api = make_saved_api(place)
-    binding = change.apply_policy(
+    binding = policies.apply_policy(
         place.user,
         api,
         "rate-limiting",
@@ -82,7 +82,7 @@ def test_the_second_editor_of_a_policy_sees_the_difference(place: Place) -> None
         place,
         f"/apis/{api.pk}/policies/{binding.pk}",
         form,
-        lambda: change.edit_policy(place.user, binding, theirs),
+        lambda: policies.edit_policy(place.user, binding, theirs),
     )
 
     assert rows_of(page) == {
@@ -96,7 +96,7 @@ def test_the_second_editor_of_a_policy_sees_the_difference(place: Place) -> None
 def test_a_secret_that_another_changed_is_noticed_and_not_shown(place: Place) -> None:
     api = make_saved_api(place)
     config = {"username": "ann", "password": "first-1"}
-    binding = change.apply_policy(place.user, api, "http-basic-authentication", config)
+    binding = policies.apply_policy(place.user, api, "http-basic-authentication", config)
     address = f"/apis/{api.pk}/policies/{binding.pk}"
     form: Form = {"config.username": "ann", "config.password": "", "applies": "all", "label": ""}
 
@@ -104,7 +104,7 @@ def test_a_secret_that_another_changed_is_noticed_and_not_shown(place: Place) ->
         place,
         address,
         form,
-        lambda: change.edit_policy(place.user, binding, config | {"password": "second-2"}),
+        lambda: policies.edit_policy(place.user, binding, config | {"password": "second-2"}),
     )
 
     assert "a stored secret is another one now" in page
@@ -193,7 +193,7 @@ def test_an_order_that_another_changed_is_not_overwritten(place: Place) -> None:
     api = make_saved_api(place)
     first, second, third = (allow(place, api, label=label) for label in "abc")
     opened = seen(place, f"/apis/{api.pk}/policies")
-    change.reorder_policies(place.user, api, [third.pk, second.pk, first.pk])  # type: ignore[attr-defined]
+    policies.reorder_policies(place.user, api, [third.pk, second.pk, first.pk])  # type: ignore[attr-defined]
 
     answer = place.client.post(
         f"/apis/{api.pk}/policies/order",
