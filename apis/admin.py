@@ -1,6 +1,6 @@
 """API Manager's rows in Django's admin.
 
-Rows that decide what a gateway runs are read-only here: a change past `apis.change` would neither be
+Rows that decide what a gateway runs are read-only here: a change past `apis.changes` would neither be
 checked nor reach the gateway.
 """
 

@@ -7,8 +7,8 @@ from typing import Any
 from django.http import QueryDict
 
 from apis.models import ApiInstance
+from apis.rules.instances import METHODS
 from apis.specification import Operation, Specification
-from apis.validate import METHODS
 
 ADD = "operations"
 """What the button says that adds those that are chosen, see `console.forms.rows`."""

@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from apis import ledger, reading
+from apis import reading
+from apis.changes import bookkeeping
 from apis.deployment import push
 from apis.models import WizardDraft
 
@@ -11,7 +12,7 @@ from apis.models import WizardDraft
 def push_gateway(gateway_id: str) -> None:
     """Send the gateway's newest generation down its streams; safe to run twice."""
     if pause := push.push(gateway_id):
-        ledger.enqueue_later(gateway_id, pause)
+        bookkeeping.enqueue_later(gateway_id, pause)
 
 
 @shared_task

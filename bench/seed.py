@@ -15,7 +15,7 @@ from django.utils import timezone
 
 
 def main(count: int, port: int, upstream: str) -> dict[str, object]:
-    from apis import change, policies
+    from apis.changes import instances, policies
     from apis.models import ApiInstance
     from console.models import User
     from gateways.models import Gateway
@@ -27,7 +27,7 @@ def main(count: int, port: int, upstream: str) -> dict[str, object]:
     version = {"outboundHeaders": [{"key": "X-Version", "value": "0"}]}
     policy = policies.apply_policy(actor, first, "header-injection", version)
     ApiInstance.objects.exclude(pk=first.pk).update(is_deployed=True, deployed_at=timezone.now())
-    change.deploy_api(actor, first)
+    instances.deploy_api(actor, first)
     gateway.refresh_from_db()
     return {
         "organization": str(gateway.environment.organization_id),
@@ -40,8 +40,8 @@ def main(count: int, port: int, upstream: str) -> dict[str, object]:
 
 
 def _api(actor: Any, gateway: Any, number: int, port: int, upstream: str) -> Any:
-    from apis import change, policies
-    from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
+    from apis.changes import instances, policies
+    from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
     from bench.rivals import PASSWORD, USER
 
     draft = ApiDraft(
@@ -51,7 +51,7 @@ def _api(actor: Any, gateway: Any, number: int, port: int, upstream: str) -> Any
         base_path=f"/bench-{number}",
         routes=[RouteDraft(upstreams=[UpstreamDraft(upstream)])],
     )
-    api = change.create_api(actor, gateway.environment, draft)
+    api = instances.create_api(actor, gateway.environment, draft)
     wanted: dict[str, dict[str, Any]] = {
         "ip-allowlist": {"ips": ["127.0.0.0/8"], "ipExpression": "#[attributes.remoteAddress]"},
         "http-basic-authentication": {"username": USER, "password": PASSWORD},

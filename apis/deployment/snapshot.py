@@ -6,10 +6,11 @@ from typing import Any
 
 from django.db import transaction
 
-from apis import ingress, upstream_uri
+from apis.changes import ingress
 from apis.deployment import snapshot_cache
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
-from apis.policy_config import merged
+from apis.rules import upstream_uri
+from apis.rules.policy_config import merged
 from gateways.agents.packed import Packed, packed
 from gateways.models import Gateway
 from gateways.protocol import resources as r

@@ -8,10 +8,10 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from pydantic import BaseModel, Field
 
-from apis import listener
-from apis.drafts import ApiDraft, NewAsset
+from apis.desired import ApiDraft, NewAsset
 from apis.forms import routes
 from apis.models import ApiInstance, Asset, TlsContext
+from apis.rules import listeners
 from apis.specification import Specification
 from console.forms import schema_data, schema_form
 from console.models import Environment
@@ -137,7 +137,7 @@ def draft(environment: Environment, values: Mapping[str, Values]) -> tuple[ApiDr
         gateway=_gateway(environment, values.get("gateway", {}), errors),
         protocol=downstream.get("protocol", "http"),
         port=_port(downstream, errors),
-        base_path=listener.with_slash(downstream.get("base_path", "")),
+        base_path=listeners.with_slash(downstream.get("base_path", "")),
         tls_context=_tls_context(contexts, downstream, errors),
         label=downstream.get("label", ""),
         consumer_endpoint=downstream.get("consumer_endpoint", ""),

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from apis.drafts import RouteDraft, UpstreamDraft
+from apis.desired import RouteDraft, UpstreamDraft
 from apis.models import TlsContext
-from apis.validate import METHODS
+from apis.rules.instances import METHODS
 
 Errors = dict[str, list[str]]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "CONNECT"]

@@ -6,8 +6,8 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
 from apis import certificates
+from apis.changes.tls_contexts import ALPN, MOST_PEM, TlsContextDraft
 from apis.models import TlsContext
-from apis.tls_contexts import ALPN, MOST_PEM, TlsContextDraft
 from console.forms.differences import HIDDEN, NOTHING, Difference
 from gateways.protocol import tls
 
@@ -37,7 +37,7 @@ def _pem(label: str, about: str, **options: Any) -> forms.CharField:
 
 
 class TlsContextForm(forms.Form):
-    """Reads what was typed and chosen; whether it is sound is asked of `apis.tls_contexts`."""
+    """Reads what was typed and chosen; whether it is sound is asked of `apis.changes.tls_contexts`."""
 
     name = forms.CharField(
         required=False,

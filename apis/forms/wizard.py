@@ -9,11 +9,11 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from apis import reading
-from apis.drafts import ApiDraft
+from apis.desired import ApiDraft
 from apis.forms import parts
 from apis.models import Asset, WizardDraft
+from apis.rules.instances import validate, warnings
 from apis.specification import Specification
-from apis.validate import validate, warnings
 from console.models import Environment
 from console.scope import Request
 from gateways.models import Gateway

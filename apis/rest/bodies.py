@@ -10,11 +10,11 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 
-from apis import upstream_uri
-from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
+from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
 from apis.models import ApiInstance, Asset, TlsContext, Upstream
 from apis.rest.serializers import ASSET_TYPES
-from apis.validate import warnings
+from apis.rules import upstream_uri
+from apis.rules.instances import warnings
 from console.models import Environment
 from gateways.models import Gateway
 

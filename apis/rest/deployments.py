@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis import change
+from apis.changes import instances
 from apis.models import ApiInstance
 from apis.rest import bodies, reach, serializers, shapes
 from console.models import User
@@ -96,7 +96,7 @@ class DeploymentViews(ViewSet):
         """Undeploy."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
         _check(api, deployment_id)
-        change.undeploy_api(access.caller(request), api)
+        instances.undeploy_api(access.caller(request), api)
         return Response(status=204)
 
 
@@ -118,9 +118,9 @@ def _check(api: ApiInstance, deployment_id: int) -> None:
 def _deploy(actor: User, api: ApiInstance, body: dict[str, Any]) -> None:
     gateway = bodies.gateway_of(api.environment, body) if "targetId" in body else None
     if body.get("expectedStatus") == "undeployed":
-        change.undeploy_api(actor, api)
+        instances.undeploy_api(actor, api)
     else:
-        change.deploy_api(actor, api, gateway)
+        instances.deploy_api(actor, api, gateway)
 
 
 def _shape(api: ApiInstance) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis import change, operations, reading
+from apis import operations, reading
+from apis.changes import instances
 from apis.models import ApiInstance
 from apis.rest import reach
 from apis.rest.document_serializers import DocumentChoice, DocumentShape
@@ -73,7 +74,7 @@ class DocumentViews(ViewSet):
         """Make an uploaded document that of the API, and of all that are made of its asset."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
         document = _uploaded(api, reach.valid(DocumentChoice, request.data)["id"])
-        change.set_specification(access.caller(request), api, document)
+        instances.set_specification(access.caller(request), api, document)
         return Response(DocumentShape(document).data)
 
     @extend_schema(operation_id="document_uploaded", responses={200: DocumentShape, 404: ErrorAnswer})

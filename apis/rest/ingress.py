@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis import ingress, ledger
+from apis.changes import bookkeeping, ingress
 from apis.rest import bodies, reach
 from apis.rest.ingress_serializers import IngressShape
 from console.rest import access, preconditions
@@ -43,7 +43,7 @@ class IngressViews(ViewSet):
         gateway = _found(request, organization_id, environment_id, gateway_id, to_edit=True)
         sent = _sent(reach.valid(IngressShape, request.data))
         with bodies.client_names(NAMES), transaction.atomic():
-            ledger.lock(gateway)
+            bookkeeping.lock(gateway)
             gateway.refresh_from_db()
             wanted = {**ingress.of(gateway), **sent}
             ingress.change(access.caller(request), gateway, wanted, seen_version=preconditions.seen(request))

@@ -10,9 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis import change, ledger, traffic, upstreams, versions
+from apis import traffic
+from apis.changes import bookkeeping, instances, upstreams, versions
 from apis.deployment import status
-from apis.drafts import draft_of
+from apis.desired import draft_of
 from apis.models import ApiInstance
 from apis.rest import bodies, reach, serializers, shapes
 from console.models import Environment, User
@@ -86,37 +87,37 @@ def _create(actor: User, environment: Environment, body: dict[str, Any]) -> ApiI
     draft = bodies.created(environment, body)
     wants = body.get("deployment") or {}
     deploy = bool(wants) and wants["expectedStatus"] == "deployed"
-    api = change.create_api(actor, environment, draft, deploy=deploy)
+    api = instances.create_api(actor, environment, draft, deploy=deploy)
     _keep(api, body)
     if body.get("deprecated"):
-        change.set_deprecated(actor, api, True)
+        instances.set_deprecated(actor, api, True)
     return api
 
 
 @transaction.atomic
 def _edit(actor: User, api: ApiInstance, body: dict[str, Any], seen: str) -> None:
     wanted = body.get("deployment")
-    ledger.lock(api.gateway, bodies.gateway_of(api.environment, wanted) if wanted else None, api=api)
-    change.edit_api(actor, api, bodies.patched(api, body), seen=seen)
+    bookkeeping.lock(api.gateway, bodies.gateway_of(api.environment, wanted) if wanted else None, api=api)
+    instances.edit_api(actor, api, bodies.patched(api, body), seen=seen)
     if body.get("upstreams"):
         upstreams.edit(actor, api, bodies.edited(api, body["upstreams"]))
     _keep(api, body)
     if "deprecated" in body:
-        change.set_deprecated(actor, api, body["deprecated"])
+        instances.set_deprecated(actor, api, body["deprecated"])
     if body.get("deployment"):
         deploy = body["deployment"]["expectedStatus"] == "deployed"
         if deploy and not api.is_deployed:
-            change.deploy_api(actor, api)
+            instances.deploy_api(actor, api)
         elif not deploy:
-            change.undeploy_api(actor, api)
+            instances.undeploy_api(actor, api)
 
 
 @transaction.atomic
 def _delete(actor: User, api: ApiInstance, seen: str) -> None:
-    ledger.lock(api.gateway, api=api)
+    bookkeeping.lock(api.gateway, api=api)
     if seen:
         check_version(seen, versions.of_api(api))
-    change.delete_api(actor, api)
+    instances.delete_api(actor, api)
 
 
 def _keep(api: ApiInstance, body: dict[str, Any]) -> None:

@@ -17,10 +17,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis import policies, policy_advice, versions
+from apis.changes import policies, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.rest import bodies, policy_serializers, reach, shapes
 from apis.rest.templates import template
+from apis.rules import policy_advice
 from console.models import User
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer

@@ -11,8 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis import tls_contexts as change
-from apis import versions
+from apis.changes import tls_contexts as change
+from apis.changes import versions
+from apis.changes.tls_contexts import TlsContextDraft
 from apis.models import TlsContext
 from apis.rest import bodies, reach, shapes
 from apis.rest.tls_serializers import (
@@ -22,7 +23,6 @@ from apis.rest.tls_serializers import (
     TlsContextPatch,
     TlsContextShape,
 )
-from apis.tls_contexts import TlsContextDraft
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from console.rest.shapes import date

@@ -5,9 +5,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers as s
 
+from apis.changes.tls_contexts import ALPN
 from apis.models import TlsContext
 from apis.rest.strict import StrictSerializer
-from apis.tls_contexts import ALPN
 from console.rest.fields import OneOf
 
 VERSIONS = {f"TLSv{value}".removesuffix(".0"): value for value in TlsContext.Version.values}

@@ -7,8 +7,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis import upstreams
-from apis.drafts import draft_of
+from apis.changes import upstreams
+from apis.desired import draft_of
 from apis.rest import bodies, reach, serializers, shapes
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer

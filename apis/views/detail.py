@@ -11,9 +11,10 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from apis import brought, change, versions
+from apis import brought
 from apis.addresses import curl_command
-from apis.drafts import draft_of
+from apis.changes import instances, versions
+from apis.desired import draft_of
 from apis.forms import parts
 from apis.models import ApiInstance
 from apis.views.access import api_of, api_to_change, messages_of
@@ -74,7 +75,7 @@ def settings(request: Request, pk: int) -> HttpResponse:
     if request.method == "POST":
         values = parts.read("details", request.POST)
         try:
-            change.edit_api(request.user, api, _edit(values), seen=seen, part=versions.DETAILS)
+            instances.edit_api(request.user, api, _edit(values), seen=seen, part=versions.DETAILS)
         except ValidationError as error:
             errors = messages_of(error)
             api.refresh_from_db()
@@ -95,7 +96,7 @@ def settings(request: Request, pk: int) -> HttpResponse:
 def deploy(request: Request, pk: int) -> HttpResponse:
     api = api_to_change(request, pk)
     try:
-        change.deploy_api(request.user, api, _chosen(api, request.POST.get("gateway", "")))
+        instances.deploy_api(request.user, api, _chosen(api, request.POST.get("gateway", "")))
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return redirect("api_gateway", api.pk) if api.gateway is None else redirect(api)
@@ -112,7 +113,7 @@ def gateway(request: Request, pk: int) -> HttpResponse:
 
 @require_POST
 def undeploy(request: Request, pk: int) -> HttpResponse:
-    api = change.undeploy_api(request.user, api_to_change(request, pk))
+    api = instances.undeploy_api(request.user, api_to_change(request, pk))
     messages.success(request, f"Undeploying {api}; its port and base path stay its own.")
     return redirect(api)
 
@@ -120,7 +121,7 @@ def undeploy(request: Request, pk: int) -> HttpResponse:
 @require_POST
 def deprecate(request: Request, pk: int) -> HttpResponse:
     api = api_to_change(request, pk)
-    change.set_deprecated(request.user, api, request.POST.get("deprecated") == "true")
+    instances.set_deprecated(request.user, api, request.POST.get("deprecated") == "true")
     messages.success(request, f"{api} is {'deprecated' if api.is_deprecated else 'no longer deprecated'}.")
     return redirect("api_settings", api.pk)
 
@@ -135,7 +136,7 @@ def delete(request: Request, pk: int) -> HttpResponse:
         page = frame(request, api, "settings") | {"error": error}
         return render(request, "apis/api_delete.html", page, status=422)
     name = str(api)
-    change.delete_api(request.user, api)
+    instances.delete_api(request.user, api)
     messages.success(request, f"Deleted {name}.")
     return redirect("apis")
 
@@ -162,7 +163,7 @@ def _details_of(api: ApiInstance) -> parts.Values:
     }
 
 
-def _edit(values: parts.Values) -> change.Edit:
+def _edit(values: parts.Values) -> instances.Edit:
     return lambda current: replace(
         current,
         label=values.get("label", ""),

@@ -10,7 +10,8 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from apis import change, differences, operations, reading
+from apis import differences, operations, reading
+from apis.changes import instances
 from apis.models import ApiInstance
 from apis.specification import Specification
 from apis.views.access import api_of, api_to_change, environment_of, messages_of
@@ -87,7 +88,7 @@ def replace(request: Request, pk: int) -> HttpResponse:
         reading.cancel(document)
     else:
         try:
-            change.set_specification(request.user, api, document)
+            instances.set_specification(request.user, api, document)
         except ValidationError as error:
             return _shown(request, api, [text for found in messages_of(error).values() for text in found])
         messages.success(request, f"{document} is the OpenAPI document of {api.asset} now.")

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from apis import ingress
+from apis.changes import ingress
 from apis.views.access import messages_of
 from apis.views.conflict import conflict
 from console.forms import schema_data, schema_form

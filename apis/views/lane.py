@@ -5,9 +5,9 @@ from typing import Any
 
 import pydantic
 
-from apis import policy_advice
 from apis.models import ApiInstance, PolicyBinding
-from apis.policy_config import merged
+from apis.rules import policy_advice
+from apis.rules.policy_config import merged
 from policies import catalog, order
 from policies.policy import Policy
 from policies.summary import summary

@@ -9,7 +9,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from apis import operations, policies, removed, traffic, versions
+from apis import operations, traffic
+from apis.changes import policies, undo, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.views.access import api_of, api_to_change, binding_of, binding_to_change
 from apis.views.frame import frame
@@ -90,7 +91,7 @@ def enable(request: Request, pk: int, binding: int) -> HttpResponse:
 @require_POST
 def remove(request: Request, pk: int, binding: int) -> HttpResponse:
     row = binding_to_change(request, pk, binding)
-    removed.keep(request.session, row)
+    undo.keep(request.session, row)
     policies.remove_policy(request.user, row)
     return redirect("api_policies", row.api_id)
 
@@ -100,7 +101,7 @@ def restore(request: Request, pk: int) -> HttpResponse:
     """Undo the removal that was made last."""
     api = api_to_change(request, pk)
     try:
-        row = removed.restore(request.user, request.session, api)
+        row = undo.restore(request.user, request.session, api)
     except LookupError:
         messages.error(request, "There is nothing to undo any more; add the policy again.")
     else:
@@ -118,7 +119,7 @@ def _found(name: str) -> Policy[Any]:
 def _lane(
     request: Request, api: ApiInstance, steps: list[Step], is_moved: bool = False, seen: str = ""
 ) -> HttpResponse:
-    context = {"steps": steps, "is_moved": is_moved, "removed": removed.title(request.session, api)}
+    context = {"steps": steps, "is_moved": is_moved, "removed": undo.title(request.session, api)}
     context["seen"] = seen or versions.of_order(api)
     context["held"] = traffic.held(_conditional(steps), api.pk)
     return render(request, "apis/api_policies.html", frame(request, api, "policies") | context)

@@ -6,11 +6,13 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from apis import operations, policies, policy_advice, versions
+from apis import operations
+from apis.changes import policies, versions
+from apis.changes.policies import place_of
 from apis.forms import advanced
 from apis.models import ApiInstance, PolicyBinding
-from apis.policies import place_of
-from apis.policy_config import merged
+from apis.rules import policy_advice
+from apis.rules.policy_config import merged
 from apis.specification import Specification
 from apis.views.access import messages_of
 from apis.views.conflict import Conflict, conflict

@@ -9,14 +9,15 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from apis import operations, versions
+from apis import operations
 from apis.addresses import host_of
-from apis.change import Edit, edit_api
-from apis.drafts import draft_of
+from apis.changes import versions
+from apis.changes.instances import Edit, edit_api
+from apis.desired import draft_of
 from apis.forms import parts
 from apis.forms import routes as form
 from apis.models import ApiInstance
-from apis.validate import validate, warnings
+from apis.rules.instances import validate, warnings
 from apis.views.access import api_of, messages_of
 from apis.views.conflict import Conflict, conflict
 from apis.views.frame import frame

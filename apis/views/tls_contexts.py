@@ -13,12 +13,12 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 from django_htmx.http import trigger_client_event
 
-from apis import tls_contexts as change
-from apis import versions
 from apis.addresses import UNKNOWN, host_of
+from apis.changes import tls_contexts as change
+from apis.changes import versions
+from apis.changes.tls_contexts import TlsContextDraft
 from apis.forms.tls_context import TlsContextForm, differences, initial, with_files
 from apis.models import ApiInstance, TlsContext
-from apis.tls_contexts import TlsContextDraft
 from apis.views.access import (
     environment_of,
     environment_to_change,

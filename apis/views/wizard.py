@@ -13,12 +13,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from apis import listener, operations, upstream_uri
+from apis import operations
 from apis.addresses import host_of
-from apis.change import create_api
+from apis.changes.instances import create_api
 from apis.forms import parts, wizard
 from apis.forms.routes import weight_sums, with_operations
 from apis.models import ApiInstance, Asset, WizardDraft
+from apis.rules import listeners, upstream_uri
 from apis.specification import Specification
 from apis.views.access import draft_to_change, environment_to_change, messages_of
 from apis.views.tls_contexts import choices
@@ -211,7 +212,7 @@ def _nothing(draft: wizard.Draft) -> parts.Values:
 
 def _proposed_downstream(draft: wizard.Draft) -> parts.Values:
     made, _ = draft.made()
-    port, base_path = listener.proposed(made.gateway, "http", made.asset.name)
+    port, base_path = listeners.proposed(made.gateway, "http", made.asset.name)
     return {"port": port, "base_path": base_path}
 
 
@@ -238,7 +239,8 @@ _PROPOSED = {"downstream": _proposed_downstream, "upstream": _proposed_upstream}
 def _downstream_extras(request: Request, draft: wizard.Draft, values: dict[str, Any]) -> dict[str, Any]:
     made, _ = draft.made()
     ports = {
-        spoken: listener.proposed(made.gateway, spoken, made.asset.name)[0] for spoken in listener.USUAL_PORTS
+        spoken: listeners.proposed(made.gateway, spoken, made.asset.name)[0]
+        for spoken in listeners.USUAL_PORTS
     }
     shown = {"host": host_of(made.gateway), "warnings": draft.warnings(), "ports": ports}
     return choices(draft.environment) | shown

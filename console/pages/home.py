@@ -16,7 +16,7 @@ from analytics import queries
 from analytics.bars import Bars, bars
 from analytics.queries import Figures
 from analytics.ranges import last
-from apis import tls_contexts
+from apis.changes import tls_contexts
 from apis.deployment import status_counts
 from apis.failing import Failing
 from apis.models import ApiInstance, PolicyBinding

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from apis import change, ingress, policies
-from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
+from apis.changes import ingress, instances, policies
+from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
 from apis.models import ApiInstance, Asset
 from console.models import User
 from console.stack import ports
@@ -118,8 +118,8 @@ def _add(actor: User, gateway: Gateway, example: Example, echo_url: str, port: i
         description=example.description,
         routes=[RouteDraft(upstreams=[UpstreamDraft(echo_url)])],
     )
-    api = change.create_api(actor, gateway.environment, draft)
+    api = instances.create_api(actor, gateway.environment, draft)
     for name, config in example.policies:
         policies.apply_policy(actor, api, name, dict(config))
     if example.is_deployed:
-        change.deploy_api(actor, api)
+        instances.deploy_api(actor, api)

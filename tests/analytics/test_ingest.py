@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from analytics.ingest import ingest
 from analytics.models import LogOffset, ResourceWindow, Sample, Stale, TrafficWindow
-from apis import change
+from apis.changes import instances
 from apis.models import LeftGateway
 from gateways.protocol.messages import TrafficBatch
 from tests.analytics.traffic import NOW, Shipper, count, resource, sample
@@ -224,7 +224,7 @@ def test_late_traffic_of_an_api_that_moved_is_counted() -> None:
     api = make_saved_api(place, deploy=True)
     shipper = Shipper(api)
 
-    change.deploy_api(place.user, api, make_gateway(environment=place.environment))
+    instances.deploy_api(place.user, api, make_gateway(environment=place.environment))
     shipper.ship(count(api, 2), count(api, 5, at=NOW - 60))
 
     assert requests() == 7
@@ -235,7 +235,7 @@ def test_gateway_that_an_api_left_long_ago_tells_nothing_new_of_it() -> None:
     place = make_place()
     api = make_saved_api(place, deploy=True)
     shipper = Shipper(api)
-    change.deploy_api(place.user, api, make_gateway(environment=place.environment))
+    instances.deploy_api(place.user, api, make_gateway(environment=place.environment))
     LeftGateway.objects.update(left_at=timezone.now() - timedelta(days=1, hours=2))
 
     shipper.ship(count(api, 2), count(api, 5, at=NOW - 4 * 3600))

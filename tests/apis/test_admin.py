@@ -5,7 +5,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.test import Client
 
-from apis import policies
+from apis.changes import policies
 from apis.models import PolicyBinding
 from tests.factories import make_api, make_user
 

@@ -9,10 +9,10 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from apis import certificates
-from apis.change import edit_api
-from apis.drafts import draft_of
+from apis.changes.instances import edit_api
+from apis.desired import draft_of
 from apis.models import WizardDraft
-from apis.policy_config import checked
+from apis.rules.policy_config import checked
 from console.forms import schema_data
 from gateways.protocol import regex, tls
 from policies import catalog

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from apis.change import edit_api
-from apis.drafts import RouteDraft, UpstreamDraft, draft_of
+from apis.changes.instances import edit_api
+from apis.changes.policies import apply_policy
+from apis.desired import RouteDraft, UpstreamDraft, draft_of
 from apis.models import PolicyBinding
-from apis.policies import apply_policy
 from console.models import Role
 from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.factories import make_api, make_environment, make_gateway, make_role, make_user

@@ -8,9 +8,9 @@ from pathlib import Path
 import yaml
 from django.utils import timezone
 
-from apis.drafts import RouteDraft, UpstreamDraft
+from apis.changes.policies import apply_policy
+from apis.desired import RouteDraft, UpstreamDraft
 from apis.models import ApiInstance, WizardDraft
-from apis.policies import apply_policy
 from console.models import ConnectedApp, Role, User
 from gateways.change import issue_token
 from gateways.models import Ack, Deployment, Gateway, ResourceStatus

@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page, expect
 
+from apis.changes.policies import apply_policy
 from apis.models import ApiInstance, PolicyBinding
-from apis.policies import apply_policy
 from tests.apis.views.pages import Place, make_place, make_saved_api
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), pytest.mark.django_db(transaction=True)]

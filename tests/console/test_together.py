@@ -10,8 +10,8 @@ from django.db import connection, transaction
 from django.test import Client
 
 from apis.certificates import self_signed
-from apis.change import create_api
-from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
+from apis.changes.instances import create_api
+from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
 from console import change
 from console.models import Environment, Organization, Role, User
 from console.stack.waiting import wait_for

@@ -10,13 +10,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apis import brought, history
-from apis.change import deploy_api, edit_api
-from apis.drafts import RouteDraft, UpstreamDraft
+from apis.changes.instances import deploy_api, edit_api
+from apis.changes.policies import apply_policy, edit_policy, remove_policy, reorder_policies
+from apis.changes.tls_contexts import draft_of as context_draft
+from apis.changes.tls_contexts import edit_tls_context
+from apis.desired import RouteDraft, UpstreamDraft
 from apis.history import Line
 from apis.models import ApiInstance
-from apis.policies import apply_policy, edit_policy, remove_policy, reorder_policies
-from apis.tls_contexts import draft_of as context_draft
-from apis.tls_contexts import edit_tls_context
 from console import audit
 from console.models import AuditEntry
 from gateways.models import Deployment

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from apis import ingress
+from apis.changes import ingress
 from apis.deployment import snapshot
 from console.models import AuditEntry, Role
 from console.versions import Changed

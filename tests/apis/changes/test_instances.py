@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from django.core.exceptions import ValidationError
 
-from apis import change
-from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
+from apis.changes import instances
+from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
 from apis.models import ApiInstance, Asset
-from apis.validate import validate, warnings
+from apis.rules.instances import validate, warnings
 from console import audit
 from console.models import User
 from gateways.models import Gateway
@@ -50,16 +50,16 @@ def faults(gateway: Gateway, **fields: object) -> dict[str, list[str]]:
 
 
 def test_saving_leaves_the_gateway_alone_until_deployed(actor: User, gateway: Gateway) -> None:
-    api = change.create_api(actor, gateway.environment, draft(gateway))
+    api = instances.create_api(actor, gateway.environment, draft(gateway))
     assert (api.is_deployed, generation(gateway)) == (False, 0)
 
-    change.deploy_api(actor, api)
+    instances.deploy_api(actor, api)
 
     assert (api.is_deployed, generation(gateway), api.changed_generation) == (True, 1, 1)
 
 
 def test_a_slash_at_the_end_of_the_base_path_goes(actor: User, gateway: Gateway) -> None:
-    api = change.create_api(actor, gateway.environment, draft(gateway, base_path=" /orders/ "))
+    api = instances.create_api(actor, gateway.environment, draft(gateway, base_path=" /orders/ "))
 
     assert api.base_path == "/orders"
 
@@ -95,7 +95,7 @@ def test_a_bad_base_path_is_refused(gateway: Gateway, path: str, words: str) -> 
 def test_base_paths_of_one_port_do_not_overlap(
     actor: User, gateway: Gateway, other: str, clashes: bool
 ) -> None:
-    first = change.create_api(actor, gateway.environment, draft(gateway))
+    first = instances.create_api(actor, gateway.environment, draft(gateway))
 
     found = faults(gateway, name="Cats API", base_path=other)
 
@@ -106,20 +106,20 @@ def test_base_paths_of_one_port_do_not_overlap(
 
 
 def test_an_api_does_not_overlap_itself(actor: User, gateway: Gateway) -> None:
-    api = change.create_api(actor, gateway.environment, draft(gateway))
+    api = instances.create_api(actor, gateway.environment, draft(gateway))
 
-    change.edit_api(actor, api, replace(draft_of(api), base_path="/orders/v2"))
+    instances.edit_api(actor, api, replace(draft_of(api), base_path="/orders/v2"))
 
     assert ApiInstance.objects.get().base_path == "/orders/v2"
 
 
 def test_moving_onto_anothers_base_path_is_refused(actor: User, gateway: Gateway) -> None:
-    change.create_api(actor, gateway.environment, draft(gateway))
+    instances.create_api(actor, gateway.environment, draft(gateway))
     other = make_gateway(gateway.environment)
-    api = change.create_api(actor, gateway.environment, draft(other, "Cats API"), deploy=True)
+    api = instances.create_api(actor, gateway.environment, draft(other, "Cats API"), deploy=True)
 
     with pytest.raises(ValidationError) as refused:
-        change.deploy_api(actor, api, gateway)
+        instances.deploy_api(actor, api, gateway)
 
     assert refused.value.error_dict["base_path"][0].code == "conflict"
     assert ApiInstance.objects.get(pk=api.pk).gateway_id == other.pk
@@ -235,7 +235,7 @@ def test_an_asset_of_an_organization_above_is_taken(actor: User) -> None:
 
 
 def test_a_second_instance_of_an_asset_needs_a_label_of_its_own(actor: User, gateway: Gateway) -> None:
-    first = change.create_api(actor, gateway.environment, draft(gateway))
+    first = instances.create_api(actor, gateway.environment, draft(gateway))
 
     second = draft(gateway, asset=first.asset, base_path="/two")
 
@@ -245,13 +245,13 @@ def test_a_second_instance_of_an_asset_needs_a_label_of_its_own(actor: User, gat
 
 def test_a_refused_draft_saves_nothing(actor: User, gateway: Gateway) -> None:
     with pytest.raises(ValidationError):
-        change.create_api(actor, gateway.environment, draft(gateway, port=0), deploy=True)
+        instances.create_api(actor, gateway.environment, draft(gateway, port=0), deploy=True)
 
     assert Asset.objects.count() == ApiInstance.objects.count() == generation(gateway) == 0
 
 
 def test_an_edit_keeps_the_upstreams_that_stay(actor: User, gateway: Gateway) -> None:
-    api = change.create_api(
+    api = instances.create_api(
         actor,
         gateway.environment,
         draft(
@@ -261,7 +261,7 @@ def test_an_edit_keeps_the_upstreams_that_stay(actor: User, gateway: Gateway) ->
     before = {upstream.uri: upstream.pk for upstream in api.upstreams.all()}
 
     kept = [UpstreamDraft("http://a", weight=50), UpstreamDraft("http://c", weight=50)]
-    change.edit_api(actor, api, replace(draft_of(api), routes=routed(*kept)))
+    instances.edit_api(actor, api, replace(draft_of(api), routes=routed(*kept)))
 
     after = {upstream.uri: upstream.pk for upstream in api.upstreams.all()}
     assert set(after) == {"http://a", "http://c"}
@@ -269,8 +269,8 @@ def test_an_edit_keeps_the_upstreams_that_stay(actor: User, gateway: Gateway) ->
 
 
 def test_an_upstream_id_of_another_api_is_refused(actor: User, gateway: Gateway) -> None:
-    first = change.create_api(actor, gateway.environment, draft(gateway))
-    api = change.create_api(actor, gateway.environment, draft(gateway, "Cats API", base_path="/cats"))
+    first = instances.create_api(actor, gateway.environment, draft(gateway))
+    api = instances.create_api(actor, gateway.environment, draft(gateway, "Cats API", base_path="/cats"))
 
     foreign = routed(UpstreamDraft("http://b", id=first.upstreams.get().pk))
 
@@ -280,36 +280,36 @@ def test_an_upstream_id_of_another_api_is_refused(actor: User, gateway: Gateway)
 
 def test_a_move_raises_both_gateways(actor: User, gateway: Gateway) -> None:
     other = make_gateway(gateway.environment)
-    api = change.create_api(actor, gateway.environment, draft(gateway), deploy=True)
+    api = instances.create_api(actor, gateway.environment, draft(gateway), deploy=True)
 
-    change.deploy_api(actor, api, other)
+    instances.deploy_api(actor, api, other)
 
     assert (generation(gateway), generation(other)) == (2, 1)
     assert api.changed_generation == 1
 
 
 def test_an_edit_that_changes_nothing_pushes_nothing(actor: User, gateway: Gateway) -> None:
-    api = change.create_api(actor, gateway.environment, draft(gateway), deploy=True)
+    api = instances.create_api(actor, gateway.environment, draft(gateway), deploy=True)
 
-    change.edit_api(actor, api, draft_of(api))
+    instances.edit_api(actor, api, draft_of(api))
 
     assert generation(gateway) == 1
     assert audit.history(api).count() == 1
 
 
 def test_a_delete_takes_the_api_off_its_gateway(actor: User, gateway: Gateway) -> None:
-    api = change.create_api(actor, gateway.environment, draft(gateway), deploy=True)
+    api = instances.create_api(actor, gateway.environment, draft(gateway), deploy=True)
 
-    change.delete_api(actor, api)
+    instances.delete_api(actor, api)
 
     assert generation(gateway) == 2
     assert not ApiInstance.objects.exists()
 
 
 def test_each_change_is_in_the_history(actor: User, gateway: Gateway) -> None:
-    api = change.create_api(actor, gateway.environment, draft(gateway))
-    change.edit_api(actor, api, replace(draft_of(api), port=8090))
-    change.set_deprecated(actor, api, True)
+    api = instances.create_api(actor, gateway.environment, draft(gateway))
+    instances.edit_api(actor, api, replace(draft_of(api), port=8090))
+    instances.set_deprecated(actor, api, True)
 
     deprecated, edited, created = audit.history(api)
 

@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from apis import policies
+from apis.changes import policies
 from apis.models import ApiInstance, PolicyBinding
 from console import audit
 from console.models import User

@@ -6,13 +6,18 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from apis import change
 from apis.certificates import read, self_signed
-from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
+from apis.changes import instances
+from apis.changes.tls_contexts import (
+    TlsContextDraft,
+    create_tls_context,
+    delete_tls_context,
+    edit_tls_context,
+)
+from apis.changes.tls_contexts import draft_of as context_draft_of
+from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
 from apis.models import ApiInstance, TlsContext
-from apis.tls_contexts import TlsContextDraft, create_tls_context, delete_tls_context, edit_tls_context
-from apis.tls_contexts import draft_of as context_draft_of
-from apis.validate import validate
+from apis.rules.instances import validate
 from console.models import AuditEntry, Environment, User
 from gateways.agent.translate import tls
 from gateways.agent.translate.apis import translate
@@ -172,8 +177,8 @@ def test_clients_are_asked_for_a_certificate_only_where_one_is_required(
 def test_every_api_of_the_port_serves_with_it_on_the_gateway(actor: User, gateway: Gateway) -> None:
     context = make_tls_context(gateway.environment)
     for path in ("/orders", "/stock"):
-        change.create_api(actor, gateway.environment, https(gateway, context, path), deploy=True)
-    change.create_api(
+        instances.create_api(actor, gateway.environment, https(gateway, context, path), deploy=True)
+    instances.create_api(
         actor, gateway.environment, https(gateway, make_tls_context(gateway.environment), "/later", port=9443)
     )
 
@@ -190,9 +195,9 @@ def test_an_edit_is_pushed_to_every_gateway_that_serves_with_it(actor: User, gat
     environment = gateway.environment
     other, idle = make_gateway(environment), make_gateway(environment)
     context = create_tls_context(actor, environment, draft())
-    served = change.create_api(actor, environment, https(gateway, context), deploy=True)
-    change.create_api(actor, environment, https(other, context, "/stock"), deploy=True)
-    change.create_api(actor, environment, https(idle, context, "/later"))
+    served = instances.create_api(actor, environment, https(gateway, context), deploy=True)
+    instances.create_api(actor, environment, https(other, context, "/stock"), deploy=True)
+    instances.create_api(actor, environment, https(idle, context, "/later"))
     before = generation(gateway), generation(other), generation(idle)
 
     edit_tls_context(actor, context, draft(certificate=RENEWED, key=RENEWED_KEY))
@@ -204,7 +209,7 @@ def test_an_edit_is_pushed_to_every_gateway_that_serves_with_it(actor: User, gat
 
 def test_another_name_alone_pushes_nothing(actor: User, gateway: Gateway) -> None:
     context = create_tls_context(actor, gateway.environment, draft())
-    change.create_api(actor, gateway.environment, https(gateway, context), deploy=True)
+    instances.create_api(actor, gateway.environment, https(gateway, context), deploy=True)
     before = generation(gateway)
 
     edit_tls_context(actor, context, draft(name="front"))
@@ -216,12 +221,12 @@ def test_another_name_alone_pushes_nothing(actor: User, gateway: Gateway) -> Non
 
 def test_one_that_an_api_has_cannot_be_deleted(actor: User, gateway: Gateway) -> None:
     context = create_tls_context(actor, gateway.environment, draft())
-    api = change.create_api(actor, gateway.environment, https(None, context))
+    api = instances.create_api(actor, gateway.environment, https(None, context))
 
     with pytest.raises(ValidationError, match="is used by"):
         delete_tls_context(actor, context)
 
-    change.delete_api(actor, api)
+    instances.delete_api(actor, api)
     delete_tls_context(actor, context)
     assert not TlsContext.objects.exists()
 
@@ -235,7 +240,7 @@ def test_one_of_another_environment_is_refused(actor: User, gateway: Gateway) ->
 def test_a_port_is_spoken_in_one_way(actor: User, gateway: Gateway) -> None:
     environment = gateway.environment
     context, other = make_tls_context(environment, name="one"), make_tls_context(environment)
-    api = change.create_api(actor, environment, https(gateway, context))
+    api = instances.create_api(actor, environment, https(gateway, context))
 
     plain = validate(environment, https(gateway, None, "/stock", protocol="http"))
     differing = validate(environment, https(gateway, other, "/stock"))
@@ -264,7 +269,7 @@ def test_one_without_a_certificate_trusts_upstreams_and_serves_nobody(actor: Use
     assert "has no certificate" in validate(environment, https(gateway, context))["tls_context"][0]
 
     plain = https(gateway, None, protocol="http", routes=trusting(context))
-    change.create_api(actor, environment, plain, deploy=True)
+    instances.create_api(actor, environment, plain, deploy=True)
 
     (api,) = translate(resources_of(gateway)).gateway.apis
     upstream = api.routes[0].targets[0].upstream
@@ -277,7 +282,7 @@ def test_a_trusted_ca_that_changes_is_pushed_with_the_upstreams_it_is_for(
 ) -> None:
     context = make_tls_context(gateway.environment, trusted_ca=CERTIFICATE)
     plain = https(gateway, None, protocol="http", routes=trusting(context))
-    change.create_api(actor, gateway.environment, plain, deploy=True)
+    instances.create_api(actor, gateway.environment, plain, deploy=True)
     before = generation(gateway)
     resources_of(gateway)
 
@@ -318,7 +323,7 @@ def test_an_upstream_cannot_have_one_of_another_environment(gateway: Gateway) ->
 def test_what_is_in_use_stays_usable(actor: User, gateway: Gateway) -> None:
     environment = gateway.environment
     context = create_tls_context(actor, environment, draft(trusted_ca=RENEWED))
-    change.create_api(actor, environment, https(gateway, context, routes=trusting(context)))
+    instances.create_api(actor, environment, https(gateway, context, routes=trusting(context)))
 
     with pytest.raises(ValidationError) as refused:
         edit_tls_context(actor, context, TlsContextDraft("edge", trusted_ca=RENEWED))
@@ -337,7 +342,7 @@ def test_two_upstreams_of_one_uri_may_be_trusted_in_two_ways(actor: User, gatewa
     ]
     draft_ = https(gateway, None, protocol="http", routes=[RouteDraft(upstreams=halves)])
 
-    api = change.create_api(actor, environment, draft_)
-    change.edit_api(actor, api, draft_of(api))
+    api = instances.create_api(actor, environment, draft_)
+    instances.edit_api(actor, api, draft_of(api))
 
     assert sorted(str(one.tls_context) for one in api.upstreams.all()) == sorted(["None", str(context)])

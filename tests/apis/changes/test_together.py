@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.http import Http404
 
-from apis import change, policies
+from apis.changes import instances, policies
 from apis.models import ApiInstance, Asset, PolicyBinding
 from console.models import Environment, User
 from gateways import change as gateway_change
@@ -182,8 +182,8 @@ class TestMeanwhile:
         "late",
         [
             lambda actor, seen: policies.apply_policy(actor, seen, "cors", {}),
-            change.undeploy_api,
-            change.delete_api,
+            instances.undeploy_api,
+            instances.delete_api,
         ],
     )
     def test_the_gateway_that_an_api_was_moved_to_meanwhile_is_told(
@@ -214,13 +214,13 @@ class TestMeanwhile:
 
     def test_an_api_deleted_meanwhile_does_not_come_back(self) -> None:
         actor, seen = make_user(), make_api(is_deployed=False)
-        change.delete_api(actor, ApiInstance.objects.get())
+        instances.delete_api(actor, ApiInstance.objects.get())
 
         for late in (
-            lambda: change.set_deprecated(actor, seen, True),
-            lambda: change.deploy_api(actor, seen),
+            lambda: instances.set_deprecated(actor, seen, True),
+            lambda: instances.deploy_api(actor, seen),
             lambda: policies.apply_policy(actor, seen, "cors", {}),
-            lambda: change.delete_api(actor, seen),
+            lambda: instances.delete_api(actor, seen),
         ):
             with pytest.raises(Http404):
                 late()
@@ -233,7 +233,7 @@ class TestMeanwhile:
         gateway_change.delete(actor, Gateway.objects.get(pk=seen.pk))
 
         with pytest.raises(ValidationError) as refused:
-            change.deploy_api(actor, api, seen)
+            instances.deploy_api(actor, api, seen)
 
         assert refused.value.message_dict["gateway"] == [
             "Gateway other was deleted meanwhile; choose another."
@@ -241,9 +241,9 @@ class TestMeanwhile:
 
     def test_an_api_undeployed_meanwhile_stays_so_when_it_is_edited(self) -> None:
         actor, seen = make_user(), make_api()
-        change.undeploy_api(actor, ApiInstance.objects.get())
+        instances.undeploy_api(actor, ApiInstance.objects.get())
 
-        change.set_deprecated(actor, seen, True)
+        instances.set_deprecated(actor, seen, True)
 
         api = ApiInstance.objects.get()
         assert (api.is_deployed, api.is_deprecated) == (False, True)

@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from kombu import pools
 
-from apis import change, policies
+from apis.changes import instances, policies
 from apis.deployment import push, snapshot, status
-from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
+from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
 from apis.models import ApiInstance
 from console.celery import app
 from console.models import User
@@ -47,7 +47,7 @@ def heard(replica: SigningReplica) -> Iterator[Heard]:
 def deployed(gateway: Gateway, actor: User, name: str = "Orders", **fields: Any) -> ApiInstance:
     routes = [RouteDraft(upstreams=[UpstreamDraft("http://backend:9000/base/")])]
     fields.setdefault("base_path", f"/{name.lower()}")
-    return change.create_api(
+    return instances.create_api(
         actor,
         gateway.environment,
         ApiDraft(NewAsset(name), gateway, **{"routes": routes} | fields),
@@ -165,7 +165,7 @@ class TestPush:
         pushing.push(replica.gateway.pk)
         answer(replica, api, 1)
 
-        change.undeploy_api(actor, api)
+        instances.undeploy_api(actor, api)
         pushing.push(replica.gateway.pk)
         replica.ack(2)
 
@@ -260,7 +260,7 @@ class TestSnapshot:
         api = deployed(gateway, actor)
         before = snapshot.build(gateway)
 
-        change.deploy_api(actor, api)
+        instances.deploy_api(actor, api)
         again = snapshot.build(gateway)
 
         assert (again.digest, again.generation) == (before.digest, before.generation + 1)

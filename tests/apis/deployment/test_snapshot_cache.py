@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from django.db import models
 
-from apis import change, policies
+from apis.changes import instances, policies
 from apis.deployment import snapshot
 from apis.deployment.snapshot_cache import Memory, digests
-from apis.drafts import RouteDraft, UpstreamDraft
+from apis.desired import RouteDraft, UpstreamDraft
 from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, Upstream
 from tests.apis.deployment.snapshots import resources_of
 from tests.apis.deployment.test_push import deployed
@@ -79,5 +79,5 @@ def test_digests_are_of_what_is_deployed_there() -> None:
     assert digests(api.gateway).keys() == {api.pk}
     assert digests(other.gateway).keys() == {other.pk}
 
-    change.undeploy_api(make_user(), api)
+    instances.undeploy_api(make_user(), api)
     assert digests(api.gateway) == {}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from apis import ledger
+from apis.changes import bookkeeping
 from apis.deployment import status, status_counts
 from apis.models import ApiInstance
 from gateways.models import Gateway
@@ -24,7 +24,7 @@ def replica() -> SigningReplica:
 @pytest.fixture
 def api(replica: SigningReplica) -> ApiInstance:
     api = make_api(replica.gateway, deployed_at=timezone.now())
-    ledger.bump(api, replica.gateway)
+    bookkeeping.bump(api, replica.gateway)
     return api
 
 
@@ -70,7 +70,7 @@ def test_a_refusal_is_told_in_the_gateways_words(api: ApiInstance, replica: Sign
 def test_what_keeps_serving_is_told(api: ApiInstance, replica: SigningReplica) -> None:
     replica.heartbeat()
     replica.ack(1, told(api))
-    ledger.bump(api, replica.gateway)
+    bookkeeping.bump(api, replica.gateway)
 
     replica.ack(2, told(api, "refused", reason="no such policy", runningGeneration=1))
 
@@ -89,7 +89,7 @@ def test_an_old_answer_does_not_speak_of_a_new_change(api: ApiInstance, replica:
     replica.heartbeat()
     replica.ack(1, told(api))
 
-    ledger.bump(api, replica.gateway)
+    bookkeeping.bump(api, replica.gateway)
 
     assert state(api)[0] == "Applying"
 
@@ -98,7 +98,7 @@ def test_a_neighbours_change_does_not_flicker(api: ApiInstance, replica: Signing
     replica.heartbeat()
     replica.ack(1, told(api))
 
-    ledger.bump(make_api(replica.gateway), replica.gateway)
+    bookkeeping.bump(make_api(replica.gateway), replica.gateway)
 
     assert state(api)[0] == "Active"
 

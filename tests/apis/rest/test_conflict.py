@@ -2,7 +2,7 @@
 
 import pytest
 
-from apis.policies import apply_policy
+from apis.changes.policies import apply_policy
 from gateways.models import Gateway
 from tests.factories import make_api, make_tls_context
 from tests.rest import Rest

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from django.test import Client
 
-from apis.change import create_api
-from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
+from apis.changes.instances import create_api
+from apis.changes.policies import apply_policy
+from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
 from apis.models import ApiInstance
-from apis.policies import apply_policy
 from console.models import Environment, Role, User
 from gateways.models import Gateway
 from tests.factories import make_environment, make_gateway, make_replica, make_role, make_user

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from apis import change, policies
-from apis.drafts import draft_of
+from apis.changes import instances, policies
+from apis.changes.tls_contexts import draft_of as tls_draft_of
+from apis.changes.tls_contexts import edit_tls_context
+from apis.desired import draft_of
 from apis.models import ApiInstance, PolicyBinding
-from apis.tls_contexts import draft_of as tls_draft_of
-from apis.tls_contexts import edit_tls_context
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api
 from tests.factories import make_tls_context
 
@@ -125,7 +125,7 @@ ROUTES: Form = {
 def edited(place: Place, api: ApiInstance, **fields: object) -> Callable[[], object]:
     from dataclasses import replace
 
-    return lambda: change.edit_api(place.user, api, replace(draft_of(api), **fields))
+    return lambda: instances.edit_api(place.user, api, replace(draft_of(api), **fields))
 
 
 def test_the_second_editor_of_routes_sees_the_difference(place: Place) -> None:

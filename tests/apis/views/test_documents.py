@@ -6,7 +6,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from apis import change, reading
+from apis import reading
+from apis.changes import instances
 from apis.models import ApiInstance, Asset
 from apis.specification import STALE, Operation, Specification
 from console.models import AuditEntry, Role
@@ -293,7 +294,7 @@ def api_with_document(
     api = make_saved_api(place, "Pets")
     document = reading.keep(place.user, api.asset.organization, name, content)
     reading.read(document.pk)
-    change.set_specification(place.user, api, Specification.objects.get(pk=document.pk))
+    instances.set_specification(place.user, api, Specification.objects.get(pk=document.pk))
     return ApiInstance.objects.get(pk=api.pk)
 
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from apis.changes.policies import apply_policy
 from apis.models import PolicyBinding
-from apis.policies import apply_policy
 from console.models import Role
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api
 

@@ -6,7 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from apis.certificates import self_signed
-from apis.drafts import RouteDraft, UpstreamDraft
+from apis.desired import RouteDraft, UpstreamDraft
 from apis.models import TlsContext
 from console.models import Role
 from tests.apis.views.pages import Place, make_place, make_saved_api

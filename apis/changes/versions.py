@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Max
 
-from apis.drafts import ApiDraft, draft_of
+from apis.desired import ApiDraft, draft_of
 from apis.models import ApiInstance, PolicyBinding, TlsContext
 from console.versions import version
 

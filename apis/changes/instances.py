@@ -12,12 +12,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from apis import ledger, versions
-from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
-from apis.listener import normalised
+from apis.changes import bookkeeping, versions
+from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
 from apis.models import ApiInstance, Asset, Route, RouteUpstream, Upstream
+from apis.rules.instances import asset_id_of, check, unfit
+from apis.rules.listeners import normalised
 from apis.specification import Specification
-from apis.validate import asset_id_of, check, unfit
 from console.models import AuditEntry, Environment, User
 from console.versions import check as check_version
 from gateways.models import Gateway
@@ -41,7 +41,7 @@ NO_GATEWAY = "Choose the gateway to deploy to."
 
 @transaction.atomic
 def create_api(actor: User, environment: Environment, draft: ApiDraft, deploy: bool = False) -> ApiInstance:
-    ledger.lock(draft.gateway)
+    bookkeeping.lock(draft.gateway)
     environment.organization.lock()
     environment.lock()
     check(environment, draft)
@@ -55,8 +55,8 @@ def create_api(actor: User, environment: Environment, draft: ApiDraft, deploy: b
     api.save()
     _save_routes(api, draft)
     if deploy:
-        ledger.bump(api, api.gateway)
-    ledger.record(actor, AuditEntry.Action.CREATE, api, after=ledger.facts(api))
+        bookkeeping.bump(api, api.gateway)
+    bookkeeping.record(actor, AuditEntry.Action.CREATE, api, after=bookkeeping.facts(api))
     return api
 
 
@@ -74,7 +74,7 @@ def edit_api(
     A function says it of the API as it is then: what it leaves alone stays as others have saved it
     meanwhile. Raises Changed when the part that it edits is not as it was `seen`.
     """
-    ledger.lock(api.gateway, None if callable(draft) else draft.gateway, api=api)
+    bookkeeping.lock(api.gateway, None if callable(draft) else draft.gateway, api=api)
     if seen:
         check_version(seen, versions.of_api(api, part))
     draft = draft(draft_of(api)) if callable(draft) else draft
@@ -85,77 +85,77 @@ def edit_api(
         raise ValidationError(
             {"gateway": ["The API is deployed; undeploy it before taking its gateway away."]}
         )
-    before = ledger.facts(api)
+    before = bookkeeping.facts(api)
     _fill(api, draft)
     api.asset = (
         draft.asset if isinstance(draft.asset, Asset) else _new_asset(actor, api.environment, draft.asset)
     )
     api.save(update_fields=[*FROM_DRAFT, "asset", "updated_at"])
-    ledger.note_left(api, before_gateway)
+    bookkeeping.note_left(api, before_gateway)
     _save_routes(api, draft)
-    after = ledger.facts(api)
+    after = bookkeeping.facts(api)
     if api.is_deployed and after != before:
-        ledger.bump(api, before_gateway, api.gateway)
-    ledger.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
+        bookkeeping.bump(api, before_gateway, api.gateway)
+    bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
     return api
 
 
 @transaction.atomic
 def delete_api(actor: User, api: ApiInstance) -> None:
-    ledger.lock(api.gateway, api=api)
-    ledger.record(actor, AuditEntry.Action.DELETE, api, before=ledger.facts(api))
+    bookkeeping.lock(api.gateway, api=api)
+    bookkeeping.record(actor, AuditEntry.Action.DELETE, api, before=bookkeeping.facts(api))
     if api.is_deployed:
-        ledger.bump(api, api.gateway)
+        bookkeeping.bump(api, api.gateway)
     api.delete()
 
 
 @transaction.atomic
 def deploy_api(actor: User, api: ApiInstance, gateway: Gateway | None = None) -> ApiInstance:
     """Run the API on this gateway, or on the one it has; on repeat it is pushed again."""
-    ledger.lock(api.gateway, gateway, api=api)
+    bookkeeping.lock(api.gateway, gateway, api=api)
     before_gateway, goal = api.gateway, gateway or api.gateway
     if goal is None:
         raise ValidationError({"gateway": [NO_GATEWAY]})
-    before = ledger.facts(api)
+    before = bookkeeping.facts(api)
     left = before_gateway if api.is_deployed else None
     check(api.environment, replace(draft_of(api), gateway=goal), api)
     api.gateway, api.is_deployed, api.deployed_at = goal, True, timezone.now()
     api.save(update_fields=["gateway", "is_deployed", "deployed_at", "updated_at"])
-    ledger.note_left(api, before_gateway)
-    ledger.bump(api, left, goal)
-    ledger.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=ledger.facts(api))
+    bookkeeping.note_left(api, before_gateway)
+    bookkeeping.bump(api, left, goal)
+    bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=bookkeeping.facts(api))
     return api
 
 
 @transaction.atomic
 def undeploy_api(actor: User, api: ApiInstance) -> ApiInstance:
     """Take the API off its gateway, which stays its gateway: its port and base path remain its own."""
-    ledger.lock(api.gateway, api=api)
+    bookkeeping.lock(api.gateway, api=api)
     if not api.is_deployed:
         return api
-    before = ledger.facts(api)
+    before = bookkeeping.facts(api)
     api.is_deployed = False
     api.save(update_fields=["is_deployed", "updated_at"])
-    ledger.bump(api, api.gateway)
-    ledger.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=ledger.facts(api))
+    bookkeeping.bump(api, api.gateway)
+    bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=bookkeeping.facts(api))
     return api
 
 
 @transaction.atomic
 def set_deprecated(actor: User, api: ApiInstance, is_deprecated: bool) -> ApiInstance:
     """A mark for consumers; nothing changes on the gateway."""
-    ledger.lock(api=api)
-    before = ledger.facts(api)
+    bookkeeping.lock(api=api)
+    before = bookkeeping.facts(api)
     api.is_deprecated = is_deprecated
     api.save(update_fields=["is_deprecated", "updated_at"])
-    ledger.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=ledger.facts(api))
+    bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=bookkeeping.facts(api))
     return api
 
 
 @transaction.atomic
 def set_specification(actor: User, api: ApiInstance, document: Specification) -> None:
     """Of the API's asset, and so of all APIs that are made of it; nothing changes on gateways."""
-    ledger.lock(api=api)
+    bookkeeping.lock(api=api)
     organization = api.environment.organization
     organization.lock()
     asset = Asset.objects.select_for_update(of=("self",)).select_related("specification").get(pk=api.asset_id)
@@ -167,7 +167,7 @@ def set_specification(actor: User, api: ApiInstance, document: Specification) ->
     asset.specification = document
     asset.save(update_fields=["specification"])
     after = {"specification": _named(document)}
-    ledger.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
+    bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
 
 
 def _named(document: Specification | None) -> str | None:
@@ -193,7 +193,7 @@ def _new_asset(actor: User, environment: Environment, draft: NewAsset) -> Asset:
         type=draft.type,
         specification=draft.specification,
     )
-    ledger.record_asset(actor, environment, asset)
+    bookkeeping.record_asset(actor, environment, asset)
     return asset
 
 

@@ -12,7 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from pydantic import AfterValidator, Field, model_validator
 
-from apis import config_faults, ledger
+from apis.changes import bookkeeping
+from apis.rules import config_messages
 from console import audit
 from console.models import AuditEntry, User
 from console.versions import check, version
@@ -101,8 +102,8 @@ def change(actor: User, gateway: Gateway, given: Mapping[str, Any], *, seen_vers
     try:
         wanted = Ingress.model_validate(dict(given))
     except pydantic.ValidationError as error:
-        raise ValidationError(config_faults.messages(_Form(), error)) from error
-    ledger.lock(gateway)
+        raise ValidationError(config_messages.messages(_Form(), error)) from error
+    bookkeeping.lock(gateway)
     gateway.refresh_from_db()
     check(seen_version, seen(gateway))
     before = of(gateway)
@@ -112,7 +113,7 @@ def change(actor: User, gateway: Gateway, given: Mapping[str, Any], *, seen_vers
     if of(gateway) == before:
         return
     gateway.save(update_fields=[*FIELDS, "updated_at"])
-    ledger.bump_gateway(gateway)
+    bookkeeping.bump_gateway(gateway)
     audit.record(
         actor,
         AuditEntry.Action.UPDATE,

@@ -12,9 +12,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404
 
-from apis import certificates, ledger, versions
+from apis import certificates
+from apis.changes import bookkeeping, versions
 from apis.models import ApiInstance, Brought, TlsContext
-from apis.problem import Problem, refuse
+from apis.rules.problem import Problem, refuse
 from console import audit
 from console.models import AuditEntry, Environment, User
 from console.versions import check as check_version
@@ -87,10 +88,10 @@ def edit_tls_context(
     context.save()
     after = _facts(context)
     if {**after, "name": ""} != {**before, "name": ""}:
-        ledger.bump_all(ApiInstance.objects.with_tls(context).deployed())
+        bookkeeping.bump_all(ApiInstance.objects.with_tls(context).deployed())
     entry = _record(actor, AuditEntry.Action.UPDATE, context, before=before, after=after)
     if entry:
-        ledger.explain(Brought.objects.filter(api__in=ApiInstance.objects.with_tls(context)), entry)
+        bookkeeping.explain(Brought.objects.filter(api__in=ApiInstance.objects.with_tls(context)), entry)
     return context
 
 
@@ -119,7 +120,7 @@ def lock_tls_context(context: TlsContext) -> None:
 
     Raises Http404 when it was deleted meanwhile: saving it would bring it back.
     """
-    ledger.lock(*context.environment.gateways.all())
+    bookkeeping.lock(*context.environment.gateways.all())
     context.environment.organization.lock()
     try:
         context.refresh_from_db()

@@ -7,9 +7,9 @@ from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 
+from apis.changes.policies import apply_policy
 from apis.models import ApiInstance, PolicyBinding
-from apis.policies import apply_policy
-from apis.policy_config import merged
+from apis.rules.policy_config import merged
 from console.models import User
 from policies import catalog
 

@@ -6,7 +6,7 @@ from typing import Any
 import pydantic
 
 from apis.models import ApiInstance, PolicyBinding
-from apis.policy_config import merged
+from apis.rules.policy_config import merged
 from gateways.protocol import reach
 from policies import advice, catalog
 from policies.policy import Policy

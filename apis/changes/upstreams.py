@@ -7,11 +7,11 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from apis import change, ledger
-from apis.drafts import ApiDraft, RouteDraft, UpstreamDraft
+from apis.changes import bookkeeping, instances
+from apis.desired import ApiDraft, RouteDraft, UpstreamDraft
 from apis.models import ApiInstance, RouteUpstream, Upstream
-from apis.problem import refuse
-from apis.validate import upstream_problems
+from apis.rules.instances import upstream_problems
+from apis.rules.problem import refuse
 from console.models import AuditEntry, User
 
 MOST = 100
@@ -22,38 +22,38 @@ Action = AuditEntry.Action
 @transaction.atomic
 def add(actor: User, api: ApiInstance, draft: UpstreamDraft) -> Upstream:
     """One that no route leads to yet; nothing changes on the gateway until one does."""
-    ledger.lock(api=api)
+    bookkeeping.lock(api=api)
     refuse(upstream_problems(api.environment, draft))
     if api.upstreams.count() >= MOST:
         raise ValidationError({"uri": [f"An API has at most {MOST} upstreams; delete one first."]})
     row = Upstream.objects.create(api=api, uri=draft.uri, label=draft.label, tls_context=draft.tls_context)
-    ledger.record(actor, Action.CREATE, api, target=row, after=_facts(row))
+    bookkeeping.record(actor, Action.CREATE, api, target=row, after=_facts(row))
     return row
 
 
 @transaction.atomic
 def edit(actor: User, api: ApiInstance, wanted: Mapping[UUID, UpstreamDraft]) -> None:
     """Change these upstreams of the API; on its gateway too, where routes lead to them."""
-    ledger.lock(api.gateway, api=api)
+    bookkeeping.lock(api.gateway, api=api)
     routed = set(RouteUpstream.objects.filter(route__api=api).values_list("upstream", flat=True))
     if routed & set(wanted):
-        change.edit_api(actor, api, lambda draft: _changed(draft, wanted))
+        instances.edit_api(actor, api, lambda draft: _changed(draft, wanted))
     for row in api.upstreams.select_related("tls_context").exclude(pk__in=routed).filter(pk__in=wanted):
         before, draft = _facts(row), wanted[row.pk]
         refuse(upstream_problems(api.environment, draft))
         row.uri, row.label, row.tls_context = draft.uri, draft.label, draft.tls_context
         row.save()
-        ledger.record(actor, Action.UPDATE, api, target=row, before=before, after=_facts(row))
+        bookkeeping.record(actor, Action.UPDATE, api, target=row, before=before, after=_facts(row))
 
 
 @transaction.atomic
 def remove(actor: User, api: ApiInstance, row: Upstream) -> None:
     """Refused while a route leads to it."""
-    ledger.lock(api=api)
+    bookkeeping.lock(api=api)
     if RouteUpstream.objects.filter(upstream=row).exists():
         message = f"A route leads to {row.uri}; change the API's routing first."
         raise ValidationError({"upstream": [ValidationError(message, code="conflict")]})
-    ledger.record(actor, Action.DELETE, api, target=row, before=_facts(row))
+    bookkeeping.record(actor, Action.DELETE, api, target=row, before=_facts(row))
     row.delete()
 
 

@@ -8,10 +8,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404
 
-from apis import ledger, versions
+from apis.changes import bookkeeping, versions
 from apis.models import ApiInstance, PolicyBinding
-from apis.policy_config import Config, checked, hidden, merged
-from apis.validate import regex_fault
+from apis.rules.instances import regex_fault
+from apis.rules.policy_config import Config, checked, hidden, merged
 from console.models import AuditEntry, User
 from console.versions import check as check_version
 from policies import catalog
@@ -43,7 +43,7 @@ def apply_policy(
     everything is this form, sent twice, and is applied once.
     """
     template = template_of(policy)
-    ledger.lock(api.gateway, api=api)
+    bookkeeping.lock(api.gateway, api=api)
     _check_version(template, version)
     public, secrets, rows = _checked(template, config, conditions)
     same = (label[:255], public, secrets, rows)
@@ -67,7 +67,7 @@ def apply_policy(
     )
     _renumber(api, binding, order)
     _bump(api)
-    ledger.record(actor, AuditEntry.Action.CREATE, api, target=binding, after=_facts(binding))
+    bookkeeping.record(actor, AuditEntry.Action.CREATE, api, target=binding, after=_facts(binding))
     return binding
 
 
@@ -105,7 +105,9 @@ def edit_policy(
         after["secrets"] = "changed"
     if after != before:
         _bump(binding.api)
-    ledger.record(actor, AuditEntry.Action.UPDATE, binding.api, target=binding, before=before, after=after)
+    bookkeeping.record(
+        actor, AuditEntry.Action.UPDATE, binding.api, target=binding, before=before, after=after
+    )
     return binding
 
 
@@ -119,7 +121,7 @@ def set_policy_disabled(actor: User, binding: PolicyBinding, is_disabled: bool) 
     binding.is_disabled = is_disabled
     binding.save()
     _bump(binding.api)
-    ledger.record(
+    bookkeeping.record(
         actor, AuditEntry.Action.UPDATE, binding.api, target=binding, before=before, after=_facts(binding)
     )
     return binding
@@ -132,7 +134,7 @@ def reorder_policies(
     """Run the API's policies in this order; `ids` names each of them once. Raises Changed when the order is
     not as it was `seen`.
     """
-    ledger.lock(api.gateway, api=api)
+    bookkeeping.lock(api.gateway, api=api)
     check_version(seen, versions.of_order(api))
     rows = {row.pk: row for row in api.policies.all()}
     if sorted(ids) != sorted(rows):
@@ -143,7 +145,7 @@ def reorder_policies(
     after = [str(row) for row in ordered]
     if [row.pk for row in ordered] != list(rows):
         _bump(api)
-        ledger.record(
+        bookkeeping.record(
             actor, AuditEntry.Action.UPDATE, api, before={"policies": before}, after={"policies": after}
         )
     return ordered
@@ -164,7 +166,7 @@ def remove_policy(actor: User, binding: PolicyBinding) -> None:
     api = binding.api
     lock_policy(binding)
     _bump(api)
-    ledger.record(actor, AuditEntry.Action.DELETE, api, target=binding, before=_facts(binding))
+    bookkeeping.record(actor, AuditEntry.Action.DELETE, api, target=binding, before=_facts(binding))
     binding.delete()
     _save_order(list(api.policies.all()))
 
@@ -183,7 +185,7 @@ def policy_faults(
 def lock_policy(binding: PolicyBinding) -> None:
     """The binding as it is now. Raises Http404 when it was removed: saving it would bring it back."""
     api = binding.api
-    ledger.lock(api.gateway, api=api)
+    bookkeeping.lock(api.gateway, api=api)
     try:
         binding.refresh_from_db()
     except PolicyBinding.DoesNotExist as gone:
@@ -295,7 +297,7 @@ def _phase(row: PolicyBinding) -> Phase:
 
 def _bump(api: ApiInstance) -> None:
     if api.is_deployed:
-        ledger.bump(api, api.gateway)
+        bookkeeping.bump(api, api.gateway)
 
 
 def _facts(binding: PolicyBinding) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from django.db.models import Q
 from django.utils.text import slugify
 
-from apis.drafts import ApiDraft
+from apis.desired import ApiDraft
 from apis.models import ApiInstance, TlsContext
-from apis.problem import Problem
+from apis.rules.problem import Problem
 from console.models import Environment
 from gateways.models import Gateway
 

@@ -11,7 +11,7 @@ import pydantic
 from django.core.exceptions import ValidationError
 from pydantic import BaseModel, SecretStr
 
-from apis import config_faults
+from apis.rules import config_messages
 from console.audit import HIDDEN
 from policies.policy import Policy
 
@@ -24,7 +24,7 @@ def checked(policy: Policy[Any], config: Mapping[str, Any]) -> tuple[Config, dic
     try:
         model = policy.config.model_validate(dict(config))
     except pydantic.ValidationError as error:
-        raise ValidationError(config_faults.messages(policy, error)) from error
+        raise ValidationError(config_messages.messages(policy, error)) from error
     public, secrets = deepcopy(dict(config)), {}
     for path, value in _secrets(model, config, ()):
         _take(_holder(public, path), path[-1])

@@ -7,10 +7,10 @@ from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.utils.text import slugify
 
-from apis import listener, upstream_uri
-from apis.drafts import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
+from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
 from apis.models import ApiInstance, Asset, Upstream
-from apis.problem import Problem, refuse
+from apis.rules import listeners, upstream_uri
+from apis.rules.problem import Problem, refuse
 from apis.specification import Specification
 from console.models import Environment, Organization
 from gateways.protocol import reach, regex
@@ -49,7 +49,7 @@ def check(environment: Environment, draft: ApiDraft, api: ApiInstance | None = N
 def warnings(draft: ApiDraft) -> dict[str, list[str]]:
     """What may be saved but is probably not meant, by field."""
     found: dict[str, list[str]] = {}
-    if hint := listener.hint(draft.port):
+    if hint := listeners.hint(draft.port):
         found["port"] = [hint]
     for field, text in _rule_advice(draft):
         found.setdefault(field, []).append(f"{text[:1].upper()}{text[1:]}.")
@@ -92,7 +92,7 @@ def _taken(route: RouteDraft) -> Rule:
 def problems(environment: Environment, draft: ApiDraft, api: ApiInstance | None = None) -> Iterator[Problem]:
     yield from _asset(environment, draft)
     yield from _gateway(environment, draft)
-    yield from listener.problems(environment, draft, api)
+    yield from listeners.problems(environment, draft, api)
     yield from _label(environment, draft, api)
     yield from _details(draft)
     yield from _routes(draft, api)
