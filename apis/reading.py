@@ -20,7 +20,7 @@ from kombu.exceptions import OperationalError
 from apis.openapi import process
 from apis.openapi.fault import shortened
 from apis.specification import STALE, Operation, Specification
-from console import parts
+from console import background
 from console.models import Organization, User
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def enqueue(specification_id: UUID) -> None:
     """A broker that is away loses nothing: `tend` finds what waits."""
     from apis.tasks import read_document
 
-    if not parts.is_valkey_up():
+    if not background.is_valkey_up():
         logger.warning(
             "document was not enqueued document=%s error=%r", specification_id, "Valkey does not answer"
         )

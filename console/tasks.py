@@ -9,7 +9,7 @@ from celery.signals import worker_ready
 from django.core.cache import cache
 from redis import RedisError
 
-from console.parts import PULSE_KEY, PULSE_SECONDS, READER_PULSE_KEY
+from console.background import PULSE_KEY, PULSE_SECONDS, READER_PULSE_KEY
 
 DOCUMENTS = "documents"
 """The queue of what may take minutes."""

@@ -18,7 +18,7 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from apis.models import ApiInstance, Asset, Brought, LeftGateway, Route, RouteUpstream
-from console import audit, parts
+from console import audit, background
 from console.models import AuditEntry, Environment, User
 from gateways.agents import outbox
 from gateways.models import Gateway
@@ -125,7 +125,7 @@ def _raised(ids: set[UUID]) -> dict[UUID, int]:
 
 def enqueue(gateway_id: UUID) -> None:
     """Ask a worker to push. A broker that is away costs no saved change: heartbeats heal a missed push."""
-    if not parts.is_valkey_up():
+    if not background.is_valkey_up():
         logger.warning("push was not enqueued gateway=%s error=%r", gateway_id, "Valkey does not answer")
         return
     _enqueue(gateway_id)

@@ -9,8 +9,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from kombu.exceptions import OperationalError
 
-from console import parts
-from console.parts import Part
+from console import background, parts
+from console.background import Part
 from console.scope import Request
 from gateways.models import Gateway, Replica
 
@@ -97,7 +97,7 @@ class Told:
 
 def troubles() -> list[Told]:
     """For the banner: the part in the background that is away, if one is; the others may hang on it."""
-    return _told([part for part in parts.background() if not part.is_up][:1])
+    return _told([part for part in background.parts() if not part.is_up][:1])
 
 
 def system(request: Request) -> HttpResponse:

@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from console.parts import LINK_PULSE_KEY, PULSE_SECONDS
+from console.background import LINK_PULSE_KEY, PULSE_SECONDS
 from gateways.agents import authentication
 from gateways.agents.authentication import Caller, Refused
 from gateways.link.streams import Full, Stream, Streams

@@ -7,7 +7,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from console import parts, tasks
+from console import background, tasks
 from console.stack.waiting import wait_for
 from tests.factories import make_environment, make_role, make_user
 
@@ -26,9 +26,9 @@ def browser() -> Client:
 @pytest.fixture
 def pulse() -> Iterator[None]:
     tasks.pulse()
-    cache.set_many(dict.fromkeys((parts.LINK_PULSE_KEY, parts.READER_PULSE_KEY), time.time()))
+    cache.set_many(dict.fromkeys((background.LINK_PULSE_KEY, background.READER_PULSE_KEY), time.time()))
     yield
-    cache.delete_many(parts.PULSE_KEYS.values())
+    cache.delete_many(background.PULSE_KEYS.values())
 
 
 def text(browser: Client, path: str) -> str:
@@ -44,7 +44,7 @@ def test_with_every_part_up_no_page_has_a_banner(browser: Client) -> None:
 
 @pytest.mark.usefixtures("pulse")
 def test_silent_workers_are_told_on_every_page_and_what_to_do_on_one(browser: Client) -> None:
-    cache.set(parts.PULSE_KEY, time.time() - 90)
+    cache.set(background.PULSE_KEY, time.time() - 90)
 
     wait_for(lambda: "Workers: silent for 9" in text(browser, "/apis"), 10, "the banner")
 
@@ -58,7 +58,7 @@ def test_silent_workers_are_told_on_every_page_and_what_to_do_on_one(browser: Cl
 
 @pytest.mark.usefixtures("pulse")
 def test_a_reader_of_documents_that_is_away_is_told_with_what_to_do(browser: Client) -> None:
-    cache.delete(parts.READER_PULSE_KEY)
+    cache.delete(background.READER_PULSE_KEY)
 
     wait_for(lambda: "Document readers: has not answered yet" in text(browser, "/apis"), 10, "the banner")
 

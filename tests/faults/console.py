@@ -14,7 +14,7 @@ import httpx
 import psycopg
 from django.core.cache.backends.redis import RedisCache
 
-from console.parts import PULSE_KEY
+from console.background import PULSE_KEY
 from console.stack import places, ports
 from console.stack.waiting import wait_for
 from tests.faults.steady import SteadyCalls

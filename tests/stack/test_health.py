@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from console import parts, tasks
+from console import background, parts, tasks
 from gateways.models import Replica
 from tests.factories import make_gateway
 
@@ -22,9 +22,9 @@ UP = {"database": "up", "valkey": "up", "worker": "up", "link": "up", "reader": 
 @pytest.fixture
 def pulse() -> Iterator[None]:
     tasks.pulse()
-    cache.set_many(dict.fromkeys((parts.LINK_PULSE_KEY, parts.READER_PULSE_KEY), time.time()))
+    cache.set_many(dict.fromkeys((background.LINK_PULSE_KEY, background.READER_PULSE_KEY), time.time()))
     yield
-    cache.delete_many(parts.PULSE_KEYS.values())
+    cache.delete_many(background.PULSE_KEYS.values())
 
 
 def test_every_part_up_answers_200(client: Client, pulse: None) -> None:
@@ -35,7 +35,7 @@ def test_every_part_up_answers_200(client: Client, pulse: None) -> None:
 
 
 def test_a_silent_worker_answers_503(client: Client, pulse: None) -> None:
-    cache.set(parts.PULSE_KEY, time.time() - 60)
+    cache.set(background.PULSE_KEY, time.time() - 60)
 
     answer = client.get("/healthz")
 
@@ -44,7 +44,7 @@ def test_a_silent_worker_answers_503(client: Client, pulse: None) -> None:
 
 
 def test_without_a_process_for_streams_it_answers_503(client: Client, pulse: None) -> None:
-    cache.delete(parts.LINK_PULSE_KEY)
+    cache.delete(background.LINK_PULSE_KEY)
 
     answer = client.get("/healthz")
 
@@ -53,7 +53,7 @@ def test_without_a_process_for_streams_it_answers_503(client: Client, pulse: Non
 
 
 def test_a_silent_reader_of_documents_answers_503(client: Client, pulse: None) -> None:
-    cache.set(parts.READER_PULSE_KEY, time.time() - 60)
+    cache.set(background.READER_PULSE_KEY, time.time() - 60)
 
     answer = client.get("/healthz")
 
