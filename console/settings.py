@@ -7,7 +7,8 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from kombu import Queue
 
-from console import environment, hosts, keys
+from console import environment, keys
+from console.middleware import hosts
 from console.stack import places
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -22,7 +23,7 @@ _SCHEME = "https" if os.environ.get("GATEWRIGHT_TLS_CERT") else "http"
 CONSOLE_URL = os.environ.get("GATEWRIGHT_CONSOLE_URL", f"{_SCHEME}://localhost:{CONSOLE_PORT}").rstrip("/")
 ALLOWED_HOSTS = ["*"]
 CONSOLE_HOSTS = hosts.allowed(CONSOLE_URL)
-"""Which names in a request's Host are answered; see console/hosts.py, which asks in Django's stead."""
+"""Which names in a request's Host are answered; console/middleware/hosts.py asks in Django's stead."""
 LINK_URL = os.environ.get("GATEWRIGHT_LINK_URL", "").rstrip("/")
 """Where agents find /agent/v1/stream, if that path of CONSOLE_URL does not lead to `manage.py link`."""
 STREAM_MAX_BYTES = environment.number("GATEWRIGHT_STREAM_MAX_KB", 8192) * 1024
@@ -80,14 +81,14 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "console.hosts.HostMiddleware",
-    "console.proxies.ProxyMiddleware",
+    "console.middleware.hosts.HostMiddleware",
+    "console.middleware.proxies.ProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",
-    "console.away.AwayMiddleware",
-    "console.refused.SizeMiddleware",
+    "console.middleware.away.AwayMiddleware",
+    "console.middleware.refused.SizeMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -98,9 +99,9 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "console.refused.NulMiddleware",
-    "console.refused.MethodMiddleware",
-    "console.toasts.ToastMiddleware",
+    "console.middleware.refused.NulMiddleware",
+    "console.middleware.refused.MethodMiddleware",
+    "console.middleware.toasts.ToastMiddleware",
 ]
 
 ROOT_URLCONF = "console.urls"

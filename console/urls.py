@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from console.health import healthz
+from console.pages.health import healthz
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
@@ -18,6 +18,6 @@ urlpatterns = [
     path("", include("console.rest.urls")),
 ]
 
-handler404 = "console.refused.not_found"
-handler400 = "console.refused.bad_request"
-handler500 = "console.away.server_error"
+handler404 = "console.middleware.refused.not_found"
+handler400 = "console.middleware.refused.bad_request"
+handler500 = "console.middleware.away.server_error"

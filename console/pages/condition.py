@@ -9,8 +9,9 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from kombu.exceptions import OperationalError
 
-from console import background, parts
+from console import background
 from console.background import Part
+from console.pages import parts
 from console.scope import Request
 from gateways.models import Gateway, Replica
 

@@ -20,7 +20,7 @@ from apis.changes import tls_contexts
 from apis.deployment import status_counts
 from apis.failing import Failing
 from apis.models import ApiInstance, PolicyBinding
-from console import change, first_start
+from console import accounts, first_start
 from console.models import AuditEntry, Environment, Organization, Role
 from console.scope import Request
 from gateways.models import Gateway
@@ -92,7 +92,7 @@ def begin(request: Request) -> HttpResponse:
         raise PermissionDenied("Only an administrator of everything may begin.")
     with transaction.atomic():
         organization = first_start.ensure_organization()
-        change.grant_role(request.user, request.user, organization, Role.Name.ADMINISTRATOR)
+        accounts.grant_role(request.user, request.user, organization, Role.Name.ADMINISTRATOR)
     messages.success(request, f"{organization} is ready, with an environment to try in and one to serve.")
     return redirect("home")
 

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.views.generic import FormView
 from django_htmx.http import HttpResponseClientRefresh
 
-from console import change
+from console import accounts
 from console.models import User
 from console.pages.session import on_this_site
 from console.scope import Request
@@ -73,7 +73,7 @@ class OwnPasswordPage(FormView):
 
     def form_valid(self, form: OwnPasswordForm) -> HttpResponse:
         """This browser's session goes on; every other one ends."""
-        change.set_own_password(self.request.user, form.cleaned_data["new_password1"])
+        accounts.set_own_password(self.request.user, form.cleaned_data["new_password1"])
         update_session_auth_hash(self.request, self.request.user)
         messages.success(self.request, "Your password was changed. The one you were given no longer works.")
         return redirect(on_this_site(self.request, self.request.POST.get("next", "")))

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse_lazy
 
-from console import change
+from console import accounts
 from console.scope import Request
 
 
@@ -22,7 +22,7 @@ class ProfilePage(PasswordChangeView):
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         """This browser's session goes on; every other one ends."""
-        change.set_own_password(self.request.user, form.cleaned_data["new_password1"])
+        accounts.set_own_password(self.request.user, form.cleaned_data["new_password1"])
         update_session_auth_hash(self.request, self.request.user)
         messages.success(self.request, "Your password was changed.")
         return redirect(self.get_success_url())

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from console import change
+from console import accounts
 from console.models import Environment
 from console.rest import access, serializers, shapes
 
@@ -46,7 +46,7 @@ class EnvironmentViews(ViewSet):
         body = serializers.EnvironmentBody(data=request.data)
         body.is_valid(raise_exception=True)
         name, kind = body.validated_data["name"], body.validated_data["type"]
-        made = change.create_environment(access.caller(request), row, name, kind)
+        made = accounts.create_environment(access.caller(request), row, name, kind)
         return Response(shapes.environment(made), status=201)
 
     def retrieve(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
@@ -55,5 +55,5 @@ class EnvironmentViews(ViewSet):
     def destroy(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         found = access.environment(request, organization_id, environment_id)
         access.administered(request, organization_id)
-        change.delete_environment(access.caller(request), found)
+        accounts.delete_environment(access.caller(request), found)
         return Response(status=204)

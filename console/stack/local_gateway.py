@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 from console.models import Environment, User
-from console.parts import LOCAL_GATEWAY
+from console.pages.parts import LOCAL_GATEWAY
 from console.stack import variables
 from console.stack.application import PROJECT
 from console.stack.problem import Problem

@@ -5,7 +5,7 @@ import logging
 import pytest
 from django.test import Client
 
-from console import hosts
+from console.middleware import hosts
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from console import change
+from console import accounts
 from console.models import Environment, Role, User
 from tests.factories import make_role, make_user
 from tests.rest import Rest
@@ -77,14 +77,14 @@ def test_a_password_that_was_reset_is_one_that_was_given(
     user = make_user("otto")
     make_role(user, environment.organization, Role.Name.VIEWER)
 
-    change.reset_password(administrator, user)
+    accounts.reset_password(administrator, user)
 
     user.refresh_from_db()
     assert user.must_change_password
 
 
 def test_a_user_who_is_made_chooses_first(administrator: User, environment: Environment) -> None:
-    user, _ = change.create_user(administrator, environment.organization, username="olga")
+    user, _ = accounts.create_user(administrator, environment.organization, username="olga")
 
     assert user.must_change_password
 

@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import get_resolver, reverse
 
 from apis.models import ApiInstance
+from console.middleware.toasts import ToastMiddleware
 from console.models import AuditEntry, Environment
 from console.pages.styleguide import _icons
-from console.toasts import ToastMiddleware
 from policies import catalog
 from tests.factories import make_api, make_environment, make_gateway, make_replica, make_role, make_user
 

@@ -12,7 +12,7 @@ from django.test import Client
 from apis.certificates import self_signed
 from apis.changes.instances import create_api
 from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
-from console import change
+from console import accounts
 from console.models import Environment, Organization, Role, User
 from console.stack.waiting import wait_for
 from gateways import change as gateway_change
@@ -127,7 +127,7 @@ def test_nothing_is_made_in_an_environment_that_is_deleted_meanwhile(
     }[kind]
     rest, gone = Rest(root, environment), Environment.objects.get(pk=environment.pk)
 
-    with meanwhile(lambda: change.delete_environment(root, gone)):
+    with meanwhile(lambda: accounts.delete_environment(root, gone)):
         answer = rest("POST", path, body)
 
     assert answer.status_code == 404, answer.data
@@ -157,7 +157,7 @@ def test_a_token_of_an_environment_that_is_deleted_meanwhile_registers_nothing(
     token = gateway_change.issue_token(root, environment, "edge")[1]
     body = {"token": token, "name": "edge", "publicKey": trust.key_pair().public}
 
-    with meanwhile(lambda: change.delete_environment(root, environment)):
+    with meanwhile(lambda: accounts.delete_environment(root, environment)):
         answer = Client().post("/agent/v1/registrations", body, content_type="application/json")
 
     assert answer.status_code == 401

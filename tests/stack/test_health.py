@@ -10,7 +10,8 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from console import background, parts, tasks
+from console import background, tasks
+from console.pages import parts
 from gateways.models import Replica
 from tests.factories import make_gateway
 

@@ -11,7 +11,7 @@ import httpx
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 
-from console.parts import LOCAL_GATEWAY
+from console.pages.parts import LOCAL_GATEWAY
 from console.stack import demo
 from gateways.models import Gateway
 

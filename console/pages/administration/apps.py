@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from console import audit, change
+from console import accounts, audit
 from console.models import ConnectedApp
 from console.pages.administration.access import administered, attempt
 from console.pages.administration.forms import AppAccessForm, AppForm
@@ -33,7 +33,7 @@ def add(request: Request) -> HttpResponse:
     form = AppForm(administered(request), request.POST or None)
     if form.is_valid():
         facts = form.cleaned_data
-        create = partial(change.create_connected_app, request.user, facts["organization"], facts["name"])
+        create = partial(accounts.create_connected_app, request.user, facts["organization"], facts["name"])
         if made := attempt(form, lambda: create(form.access())):
             return _secret(request, *made)
     return _form(request, form, "Create connected app", "Create connected app")
@@ -44,7 +44,7 @@ def access(request: Request, pk: str) -> HttpResponse:
     app = _app(request, pk)
     below = administered(request).filter(path__startswith=app.organization.path)
     form = AppAccessForm(below, request.POST or None, initial=_shown(app))
-    seen = request.POST.get("seen") or change.app_version(app)
+    seen = request.POST.get("seen") or accounts.app_version(app)
     try:
         if form.is_valid() and attempt(form, lambda: _changed(request, app, form.access(), seen)):
             messages.success(request, f"{app.name} may do from now on what you chose.")
@@ -52,26 +52,26 @@ def access(request: Request, pk: str) -> HttpResponse:
     except Changed:
         app.refresh_from_db()
         form.add_error(None, f"{_told(app)} Save again to overwrite it with what you chose here.")
-        seen = change.app_version(app)
+        seen = accounts.app_version(app)
     return _form(request, form, f"Access of {app.name}", "Save access", seen)
 
 
 @require_POST
 def renew(request: Request, pk: str) -> HttpResponse:
     app = _app(request, pk)
-    return _secret(request, app, change.renew_secret(request.user, app))
+    return _secret(request, app, accounts.renew_secret(request.user, app))
 
 
 @require_POST
 def delete(request: Request, pk: str) -> HttpResponse:
     app = _app(request, pk)
-    change.delete_connected_app(request.user, app)
+    accounts.delete_connected_app(request.user, app)
     messages.success(request, f"The connected app {app.name} was deleted; its tokens no longer work.")
     return redirect("connected_apps")
 
 
-def _changed(request: Request, app: ConnectedApp, access: change.AppAccess, seen: str) -> bool:
-    change.change_app_access(request.user, app, access, seen=seen)
+def _changed(request: Request, app: ConnectedApp, access: accounts.AppAccess, seen: str) -> bool:
+    accounts.change_app_access(request.user, app, access, seen=seen)
     return True
 
 
@@ -79,7 +79,7 @@ def _told(app: ConnectedApp) -> str:
     """What another person saved meanwhile."""
     entry = audit.history(app).first()
     who = f"{entry.actor_name} changed this" if entry else "This was changed"
-    facts = [f"{name} {value}" for name, value in change.access_facts(app).items()]
+    facts = [f"{name} {value}" for name, value in accounts.access_facts(app).items()]
     return f"{who} after you opened it; saved now: {', '.join(facts)}."
 
 

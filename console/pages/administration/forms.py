@@ -7,7 +7,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils import timezone
 
-from console.change import AppAccess
+from console.accounts import AppAccess
 from console.models import Environment, Organization, OrganizationQuerySet, Role, User
 
 ROLE_HELP = (

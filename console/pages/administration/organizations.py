@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from console import audit, change
+from console import accounts, audit
 from console.models import Environment, Organization, Role
 from console.pages.administration.access import administered_organization, attempt, attempt_or_say
 from console.pages.administration.forms import EnvironmentForm, NameForm
@@ -26,7 +26,7 @@ def organization(request: Request, pk: object) -> HttpResponse:
     form = NameForm(request.POST or None, initial={"name": found.name, "seen": found.name})
     if form.is_valid() and not form.is_late(found.name):
         before = found.name
-        attempt(form, lambda: change.rename_organization(request.user, found, form.cleaned_data["name"]))
+        attempt(form, lambda: accounts.rename_organization(request.user, found, form.cleaned_data["name"]))
         if not form.errors:
             messages.success(request, f"{before} is called {found.name} now.")
             return redirect("organizations")
@@ -40,7 +40,7 @@ def add_group(request: Request, pk: object) -> HttpResponse:
     form = NameForm(request.POST or None)
     if form.is_valid():
         name = form.cleaned_data["name"]
-        if attempt(form, lambda: change.create_organization(request.user, parent, name)):
+        if attempt(form, lambda: accounts.create_organization(request.user, parent, name)):
             messages.success(request, f"The business group {name} was created.")
             return redirect("organizations")
     return _small_form(request, form, f"Create business group in {parent}", "Create business group")
@@ -51,7 +51,7 @@ def add_environment(request: Request, pk: object) -> HttpResponse:
     form = EnvironmentForm(request.POST or None)
     if form.is_valid():
         facts = form.cleaned_data
-        if attempt(form, lambda: change.create_environment(request.user, parent, **facts)):
+        if attempt(form, lambda: accounts.create_environment(request.user, parent, **facts)):
             messages.success(request, f"The environment {facts['name']} was created.")
             return redirect("organizations")
     return _small_form(request, form, f"Create environment in {parent}", "Create environment")
@@ -63,7 +63,7 @@ def environment(request: Request, pk: object) -> HttpResponse:
     form = NameForm(request.POST or None, initial={"name": found.name, "seen": found.name})
     if form.is_valid() and not form.is_late(found.name):
         before = found.name
-        attempt(form, lambda: change.rename_environment(request.user, found, form.cleaned_data["name"]))
+        attempt(form, lambda: accounts.rename_environment(request.user, found, form.cleaned_data["name"]))
         if not form.errors:
             messages.success(request, f"{before} is called {found.name} now.")
             return redirect("organizations")
@@ -75,7 +75,7 @@ def environment(request: Request, pk: object) -> HttpResponse:
 @require_POST
 def delete_environment(request: Request, pk: object) -> HttpResponse:
     found = _environment(request, pk)
-    if attempt_or_say(request, lambda: change.delete_environment(request.user, found)):
+    if attempt_or_say(request, lambda: accounts.delete_environment(request.user, found)):
         messages.success(request, f"The environment {found.name} was deleted.")
         return redirect("organizations")
     return redirect("environment", pk)

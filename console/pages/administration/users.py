@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from console import audit, change
+from console import accounts, audit
 from console.models import Organization, Role, User
 from console.pages.administration.access import administered, attempt, attempt_or_say
 from console.pages.administration.forms import RoleForm, UserForm
@@ -37,7 +37,7 @@ def add(request: Request) -> HttpResponse:
     form = UserForm(administered(request), request.POST or None)
     if form.is_valid():
         facts = form.cleaned_data
-        made = attempt(form, lambda: change.create_user(request.user, **facts))
+        made = attempt(form, lambda: accounts.create_user(request.user, **facts))
         if made:
             person, password = made
             return render(request, "console/administration/user_password.html", _once(person, password))
@@ -51,7 +51,7 @@ def user(request: Request, pk: object) -> HttpResponse:
     form = RoleForm(organizations, request.POST or None)
     if form.is_valid():
         facts = form.cleaned_data
-        grant = partial(change.grant_role, request.user, person, facts["organization"], facts["role"])
+        grant = partial(accounts.grant_role, request.user, person, facts["organization"], facts["role"])
         if attempt(form, lambda: grant(facts["environment"])):
             messages.success(request, f"{person} has the role now.")
             return redirect("user", pk)
@@ -63,7 +63,7 @@ def user(request: Request, pk: object) -> HttpResponse:
 def set_active(request: Request, pk: object) -> HttpResponse:
     person = get_object_or_404(_known(request, administered(request)), pk=pk)
     is_active = request.POST.get("active") == "1"
-    if attempt_or_say(request, lambda: change.set_active(request.user, person, is_active)):
+    if attempt_or_say(request, lambda: accounts.set_active(request.user, person, is_active)):
         messages.success(
             request, f"{person} may log in again." if is_active else f"{person} can no longer log in."
         )
@@ -73,7 +73,7 @@ def set_active(request: Request, pk: object) -> HttpResponse:
 @require_POST
 def reset_password(request: Request, pk: object) -> HttpResponse:
     person = get_object_or_404(_known(request, administered(request)), pk=pk)
-    password = change.reset_password(request.user, person)
+    password = accounts.reset_password(request.user, person)
     return render(request, "console/administration/user_password.html", _once(person, password))
 
 
@@ -81,7 +81,7 @@ def reset_password(request: Request, pk: object) -> HttpResponse:
 def revoke(request: Request, pk: int) -> HttpResponse:
     roles = Role.objects.select_related("organization", "environment", "user")
     role = get_object_or_404(roles.filter(organization__in=administered(request)), pk=pk)
-    if attempt_or_say(request, lambda: change.revoke_role(request.user, role)):
+    if attempt_or_say(request, lambda: accounts.revoke_role(request.user, role)):
         messages.success(request, f"{role.user} lost the role.")
     known = _known(request, administered(request)).filter(pk=role.user_id).exists()
     return redirect("user", role.user_id) if known else redirect("users")
