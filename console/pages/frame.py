@@ -11,10 +11,9 @@ from apis.models import ApiInstance
 from console.models import Environment, Organization, User
 from console.pages import condition
 from console.scope import AnyRequest
+from console.themes import THEMES
 from gateways.models import Gateway
 from policies import catalog
-
-THEMES = ("light", "dark")
 
 
 @dataclass(frozen=True)

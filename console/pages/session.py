@@ -17,8 +17,8 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from console import login_attempts, scope
 from console.models import Environment
-from console.pages.frame import THEMES
 from console.scope import Request
+from console.themes import THEMES
 
 YEAR_SECONDS = 365 * 24 * 3600
 SESSION_ENDED = (

@@ -14,9 +14,9 @@ from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 
-from console.pages.frame import THEMES
 from console.rest import reference
 from console.rest.errors import body
+from console.themes import THEMES
 
 
 class BearerScheme(OpenApiAuthenticationExtension):

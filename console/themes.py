@@ -1,0 +1,3 @@
+"""The looks that a user may choose; without a choice, the browser's own."""
+
+THEMES = ("light", "dark")
