@@ -33,7 +33,7 @@ def make(count: int, public_key: str) -> list[str]:
 def send(count: int, pause_seconds: float) -> dict[str, float]:
     """When each was sent."""
     from apis.deployment import snapshot
-    from gateways import outbox
+    from gateways.agents import outbox
     from gateways.models import Gateway
 
     sent = {}

@@ -12,7 +12,8 @@ _RESET = b"\1\0\0\0\0\0\0\0"
 
 
 class Scripted:
-    """`/ok` is answered. `/flow` sends a piece each 0.2 s for 4 s, `/begin` begins and says no more.
+    """`/ok` is answered, `/late` after a second. `/flow` sends a piece each 0.1 s for as long as somebody
+    reads, 30 s at most; `/begin` begins and says no more.
     `/stale` is answered on a new connection alone, `/lost` on none: it is read, and the connection closed.
     `/never` has no answer. `asked` holds the request lines.
     """
@@ -57,6 +58,8 @@ class Scripted:
         if path.startswith(b"/never"):
             self.ending.wait(60)
             return False
+        if path.startswith(b"/late"):
+            self.ending.wait(1)
         if path.startswith(b"/flow"):
             self._flow(connection)
             return False
@@ -72,10 +75,11 @@ class Scripted:
 
     def _flow(self, connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
-        ends = time.monotonic() + 4
+        ends = time.monotonic() + 30
         while time.monotonic() < ends:
             connection.sendall(PIECE)
-            self.ending.wait(0.2)
+            if self.ending.wait(0.1):
+                return
 
 
 @contextmanager
