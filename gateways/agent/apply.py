@@ -146,6 +146,7 @@ class Applier:
                     self._told = failed
                     log.error("generation=%s applied=false reason=%s", generation, error)
                 return self._ack
+            self.envoy.take_over()
             older = {key: one.generation for key, one in self._serving.items() if key in refused}
             self._snapshot = replace(offered, serving=older)
             self._keep(self._snapshot)
@@ -199,9 +200,9 @@ class Applier:
 
     def _blocked(self, apis: Iterable[CompiledApi]) -> dict[Key, str]:
         """The APIs whose port Envoy cannot have."""
-        pid = self.envoy.pid
+        pids = self.envoy.pids
         sockets = {one.api.key: (one.api.listener.host, one.api.listener.port) for one in apis}
-        answers = {(host, port): ports.why_not(host, port, pid) for host, port in set(sockets.values())}
+        answers = {(host, port): ports.why_not(host, port, pids) for host, port in set(sockets.values())}
         return {key: reason for key, socket in sockets.items() if (reason := answers[socket])}
 
     def _probed(self, gateway: ir.Gateway) -> ir.Gateway:
@@ -210,7 +211,7 @@ class Applier:
         if port is None:
             return gateway
         is_apis = any(api.listener.port == port for api in gateway.apis)
-        reason = "an API listens there" if is_apis else ports.why_not(PROBE_HOST, port, self.envoy.pid)
+        reason = "an API listens there" if is_apis else ports.why_not(PROBE_HOST, port, self.envoy.pids)
         if reason is None:
             return gateway
         log.error("probe_port=%s reason=%s", port, reason)

@@ -27,7 +27,7 @@ from tests.factories import make_api
 from tests.faults.load import Load
 from tests.faults.wire import Wire
 from tests.gateways import link_process
-from tests.gateways.agent_process import AgentProcess
+from tests.gateways.agent_process import PROJECT, AgentProcess
 from tests.gateways.pushing import push
 from tests.traffic.gateway import free_port, wait_until
 from tests.traffic.upstream import Echo, EchoServer, echo
@@ -39,12 +39,14 @@ UNFINISHED = r"^(filesystem\.write_total_buffered|http\.p[0-9]+\.downstream_rq_a
 class Site:
     """`agent` is connected and `api` is in force on it. `seen` counts what the upstream was asked."""
 
-    def __init__(self, folder: Path, wire: Wire, upstream: EchoServer, state: Path | None) -> None:
+    def __init__(
+        self, folder: Path, wire: Wire, upstream: EchoServer, state: Path | None, project: Path
+    ) -> None:
         self.wire = wire
         self.upstream = upstream
         self.port = free_port()
         self.loads: list[Load] = []
-        self.agent = AgentProcess(folder, wire.url).register()
+        self.agent = AgentProcess(folder, wire.url, project).register()
         self.agent.state = state or self.agent.state
         self.agent.start()
         self.api = self.add_api("orders")
@@ -181,15 +183,17 @@ class Noting(Echo):
 
 
 @contextmanager
-def running(folder: Path, state: Path | None = None) -> Iterator[Site]:
-    """Within `database`. The gateway keeps its state in `state`, in `folder` when none is given."""
+def running(folder: Path, state: Path | None = None, project: Path = PROJECT) -> Iterator[Site]:
+    """Within `database`. The gateway keeps its state in `state`, in `folder` when none is given. It is run
+    from the checkout `project`.
+    """
     with override_settings(HEARTBEAT_SECONDS=1), echo() as upstream, link_process.running(folder) as link:
         upstream.seen, upstream.RequestHandlerClass = [], Noting  # type: ignore[attr-defined]
         console, streams = LiveServer("127.0.0.1"), Wire(link.port)
         site = None
         try:
             with override_settings(LINK_URL=streams.url):
-                site = Site(folder, Wire(console.thread.port, beside=streams), upstream, state)
+                site = Site(folder, Wire(console.thread.port, beside=streams), upstream, state, project)
                 yield site
         finally:
             if site:

@@ -18,13 +18,16 @@ from gateways.models import Gateway
 from tests.factories import make_environment, make_user
 from tests.traffic.gateway import wait_until
 
+PROJECT = Path(__file__).parents[2]
 GATEWRIGHT = [sys.executable, "-m", "gateways.agent.cli"]
 
 
 class AgentProcess:
     """Its registration and state are in `folder`; `gateway` is its row once it is registered."""
 
-    def __init__(self, folder: Path, console_url: str) -> None:
+    def __init__(self, folder: Path, console_url: str, project: Path = PROJECT) -> None:
+        self.project = project
+        """The checkout that it is run from: another release's, say."""
         self.folder = folder
         self.state = folder / "state"
         self.console_url = console_url
@@ -35,15 +38,16 @@ class AgentProcess:
 
     def register(self, name: str = "edge", actor: User | None = None) -> "AgentProcess":
         token, text = change.issue_token(actor or make_user(), make_environment(), name)
-        done = run(
+        arguments = [
             "registration",
             "create",
             f"--token={text}",
             "--connected=true",
-            f"--console-url={self.console_url}",
+            f"--anypoint-url={self.console_url}",
             f"--output-directory={self.folder}",
             name,
-        )
+        ]
+        done = run(*arguments) if self.project == PROJECT else self._run(arguments)
         assert done.returncode == 0, done.stderr
         token.refresh_from_db()
         assert token.gateway is not None
@@ -58,11 +62,23 @@ class AgentProcess:
                 [*self.launcher, *GATEWRIGHT, "run", *where, *flags],
                 stdout=log,
                 stderr=log,
-                env=_environment(),
+                env=_environment(self.project),
+                cwd=self.folder,
             )
         if is_awaited:
             wait_until(self.is_connected, 30)
         return self
+
+    def _run(self, arguments: list[str]) -> "Done":
+        done = subprocess.run(
+            [*GATEWRIGHT, *arguments],
+            env=_environment(self.project),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
 
     def send(self, number: signal.Signals) -> None:
         assert self._process is not None
@@ -123,7 +139,7 @@ def run(*arguments: str | Path) -> Done:
     return Done(code, output.getvalue(), errors.getvalue())
 
 
-def _environment() -> dict[str, str]:
+def _environment(project: Path) -> dict[str, str]:
     """Ours, with the project importable from any folder and no state folder of anyone's."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GATEWRIGHT_")}
-    return inherited | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    return inherited | {"PYTHONPATH": str(project)}

@@ -44,6 +44,11 @@ class Admin:
         self._ask("POST", "/healthcheck/fail")
         self._ask("POST", "/drain_listeners", {"graceful": ""})
 
+    def close_listeners(self) -> None:
+        """New connections are another process's at once; open ones go on, and their answers say goodbye."""
+        self._ask("POST", "/healthcheck/fail")
+        self._ask("POST", "/drain_listeners")
+
     def quit(self) -> None:
         self._ask("POST", "/quitquitquit")
 

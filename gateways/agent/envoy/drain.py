@@ -14,12 +14,15 @@ QUIET_SECONDS = 3
 log = logging.getLogger(__name__)
 
 
-def ask(admin: Admin, folder: Path) -> None:
+def ask(admin: Admin, folder: Path, *, closes_listeners: bool = False) -> None:
     """Answers say goodbye and idle connections are closed; new ones are still taken. Harmless on repeat.
 
-    Raises AdminUnreachable.
+    With `closes_listeners` none is: another Envoy listens on the same ports. Raises AdminUnreachable.
     """
-    admin.drain()
+    if closes_listeners:
+        admin.close_listeners()
+    else:
+        admin.drain()
     try:
         state_folder.write_bytes(folder / LEAVING_FILE, b"1")
     except OSError as error:
@@ -29,7 +32,8 @@ def ask(admin: Admin, folder: Path) -> None:
 class Leaving:
     """One Envoy on its way out; ask `is_over` again and again."""
 
-    def __init__(self, admin: Admin, folder: Path) -> None:
+    def __init__(self, admin: Admin, folder: Path, *, closes_listeners: bool = False) -> None:
+        self._closes_listeners = closes_listeners
         self._admin = admin
         self._folder = folder
         self._is_asked = False
@@ -43,7 +47,7 @@ class Leaving:
         """
         try:
             if not self._is_asked:
-                ask(self._admin, self._folder)
+                ask(self._admin, self._folder, closes_listeners=self._closes_listeners)
                 self._is_asked = True
             connections, under_way, requests = self._traffic()
         except AdminUnreachable:

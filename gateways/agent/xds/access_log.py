@@ -64,9 +64,19 @@ def fields(line: bytes) -> list[bytes]:
     Raises ValueError where there are not as many.
     """
     found = line.split(_FIELD)
+    if len(found) == len(_FIELDS) - 1:
+        found = _of_release_before(found)
     if len(found) != len(_FIELDS):
         raise ValueError(f"{len(found)} fields")
     return found
+
+
+def _of_release_before(found: list[bytes]) -> list[bytes]:
+    """Its Envoy writes on while ours takes over. Flags stood behind, upstream and held nowhere."""
+    *before, rest = found
+    flags, _, caller = rest.partition(_PART)
+    before[1] += _PART + flags
+    return [*before, NOTHING, _PART.join((NOTHING, NOTHING, caller))]
 
 
 def _noting(name: str, text: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def listener(given: ir.Listener, gateway: ir.Gateway, proxying: Proxying, state:
     routes = {
         "rds": {
             "route_config_name": route_config_name(given.port),
-            "config_source": watched(state / "envoy" / f"rds-{given.port}.json"),
+            "config_source": watched(folder(state) / f"rds-{given.port}.json"),
         }
     }
     filters = [*slots(), _router(proxying)]
@@ -77,6 +78,12 @@ def probe_listener(port: int, is_ready: bool) -> dict[str, Any]:
     }
 
 
+def folder(state: Path) -> Path:
+    """Where this release tells its Envoy what to do: that of another release never reads it."""
+    return state / "envoy" / layout()
+
+
+@cache
 def layout() -> str:
     """Tells releases apart whose listeners or limits differ: routes of one must not meet those of another."""
     who = callers.chains(ir.TrustedProxies(), Proxying(), {"http_filters": []}, uses_proxy_protocol=False)

@@ -16,6 +16,7 @@ from gateways.agent.settings import Proxying
 from gateways.agent.sources.files import load_text
 from gateways.agent.translate.apis import translate
 from gateways.agent.xds.compiler import Compiler
+from gateways.agent.xds.listener import layout
 
 CASES = sorted((Path(__file__).parent / "golden").glob("*.yaml"))
 
@@ -46,7 +47,8 @@ def show(documents: list[dict[str, Any]], parts: list[str]) -> dict[str, Any]:
         "clusters": [made for one in apis.values() for made in one.clusters.values()],
         "listeners": compiler.listeners(list(apis.values())),
     }
-    return {part: without_code(json.loads(json.dumps(outcome[part]))) for part in parts}
+    text = {part: json.dumps(outcome[part]).replace(f"/{layout()}/", "/RELEASE/") for part in parts}
+    return {part: without_code(json.loads(one)) for part, one in text.items()}
 
 
 def without_code(value: Any) -> Any:
