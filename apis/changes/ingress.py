@@ -58,12 +58,14 @@ class Ingress(PolicyConfig):
         "default",
         title="Slashes in paths",
         description="What becomes of %2F, %5C and //. Routes and conditions take each for one slash in any"
-        " case. For all APIs of the gateway: it is decided before a request belongs to one.",
+        " case; the upstream gets them as they were sent, or normalized to one slash each, or the request is"
+        " refused (400). For all APIs of the gateway: it is decided before a request belongs to one. Where"
+        " nothing is chosen, GATEWRIGHT_PATH_SLASHES of its processes counts, else as sent.",
         json_schema_extra={
             "labels": {
-                "default": "As GATEWRIGHT_PATH_SLASHES of its processes says; as sent, where it says nothing",
-                "as-sent": "As sent: the upstream gets them unchanged",
-                "normalize": "Normalize: one slash each",
+                "default": "As the gateway is started",
+                "as-sent": "As sent",
+                "normalize": "Normalize",
                 "refuse": "Refuse: 400",
             }
         },
