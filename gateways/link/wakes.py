@@ -15,6 +15,9 @@ from gateways.protocol.frames import Frame
 
 SILENT_SECONDS = 5.0
 RETRY_SECONDS = (0.5, 2.0)
+CONNECTIONS = 20
+"""To Valkey. When a thousand agents come at once, or a change is for all, the questions wait their turn."""
+WAITING_SECONDS = 20
 REVOKED = "the gateway was revoked in the console, or deleted; register it anew"
 
 log = logging.getLogger(__name__)
@@ -25,9 +28,14 @@ class Wakes:
 
     def __init__(self, streams: Streams) -> None:
         self._streams = streams
-        self._valkey = redis.asyncio.Redis.from_url(
-            settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=SILENT_SECONDS
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
+            settings.REDIS_URL,
+            max_connections=CONNECTIONS,
+            timeout=WAITING_SECONDS,
+            socket_connect_timeout=2,
+            socket_timeout=SILENT_SECONDS,
         )
+        self._valkey = redis.asyncio.Redis.from_pool(pool)
         self._fetching: dict[UUID, bool] = {}
         """Gateways whose snapshot is being fetched: whether it has to be once more."""
         self._tasks: set[asyncio.Task[None]] = set()
