@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.timeout(180)]
 
 SECONDS = {"frozen": 0, "gone": 30}
 """How long a fault lasts at the least."""
+FAULTS = ["frozen", pytest.param("gone", marks=pytest.mark.long)]
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,7 @@ def test_twenty_quick_saves_before_two_workers_make_few_pushes(console: Console)
     console.account(calls)
 
 
-@pytest.mark.parametrize("fault", ["frozen", "gone"])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_without_valkey_changes_arrive_and_pages_say_what_is_wrong(console: Console, fault: str) -> None:
     with SteadyCalls(console.url) as calls:
         with getattr(console, fault)("valkey"):
@@ -123,7 +124,7 @@ def test_without_valkey_changes_arrive_and_pages_say_what_is_wrong(console: Cons
     wait_for(lambda: console.is_pushed_by_worker(console.generation), 10, "a push by a worker")
 
 
-@pytest.mark.parametrize("fault", ["frozen", "gone"])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_without_the_database_the_console_says_so_and_loses_nothing(console: Console, fault: str) -> None:
     assert console.save(f"kept-{fault}").is_success
     console.wait_for_version(f"kept-{fault}")

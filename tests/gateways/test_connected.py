@@ -121,6 +121,7 @@ def test_without_a_link_process_a_replica_pulls_and_says_so_once(
     assert "manage.py link" in agent.log
 
 
+@pytest.mark.long
 def test_a_proxy_that_holds_streams_back_is_noticed_and_told_once(
     agent: AgentProcess, upstream: EchoServer, settings: object
 ) -> None:

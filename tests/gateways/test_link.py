@@ -150,6 +150,7 @@ def actor() -> User:
     return make_user(is_superuser=True)
 
 
+@pytest.mark.long
 def test_a_revocation_that_was_not_heard_of_ends_the_stream_too(link: LinkProcess) -> None:
     replica = SigningReplica()
     listener = Listener(link, replica)
@@ -198,6 +199,7 @@ def test_without_valkey_streams_stand_and_say_that_nothing_comes_down_them(
     assert hearing.pings[0].is_woken
 
 
+@pytest.mark.long
 def test_who_begins_no_request_is_let_go(link: LinkProcess) -> None:
     with socket.create_connection(("127.0.0.1", link.port)) as idle:
         idle.settimeout(40)
@@ -253,6 +255,7 @@ class Waiting:
         self._socket.close()
 
 
+@pytest.mark.long
 def test_agents_that_never_read_hold_up_nobody_and_are_dropped(link: LinkProcess) -> None:
     """Twenty gateways see their changes while three replicas of an enemy take none of theirs."""
     enemy = SigningReplica()
