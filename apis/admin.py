@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
+from apis.documents.specification import Operation, Specification
 from apis.models import (
     ApiInstance,
     Asset,
@@ -23,7 +24,6 @@ from apis.models import (
     Upstream,
     WizardDraft,
 )
-from apis.specification import Operation, Specification
 from console.audited_admin import AuditedAdmin
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from apis.documents.specification import Specification
 from apis.models import ApiInstance, Asset, RouteUpstream, TlsContext
-from apis.specification import Specification
 from gateways.models import Gateway
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apis import certificates
-from apis.specification import Specification
+from apis.documents.specification import Specification
 from console.fields import EncryptedJSONField
 from console.models import AuditEntry, Environment, Organization, User
 from gateways.models import Gateway

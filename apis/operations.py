@@ -6,9 +6,9 @@ from typing import Any
 
 from django.http import QueryDict
 
+from apis.documents.specification import Operation, Specification
 from apis.models import ApiInstance
 from apis.rules.instances import METHODS
-from apis.specification import Operation, Specification
 
 ADD = "operations"
 """What the button says that adds those that are chosen, see `console.forms.rows`."""

@@ -2,9 +2,9 @@
 
 from celery import shared_task
 
-from apis import reading
 from apis.changes import bookkeeping
 from apis.deployment import push
+from apis.documents import reading
 from apis.models import WizardDraft
 
 

@@ -14,10 +14,10 @@ from django.utils import timezone
 
 from apis.changes import bookkeeping, versions
 from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
+from apis.documents.specification import Specification
 from apis.models import ApiInstance, Asset, Route, RouteUpstream, Upstream
 from apis.rules.instances import asset_id_of, check, unfit
 from apis.rules.listeners import normalised
-from apis.specification import Specification
 from console.models import AuditEntry, Environment, User
 from console.versions import check as check_version
 from gateways.models import Gateway

@@ -9,10 +9,10 @@ from django.http import QueryDict
 from pydantic import BaseModel, Field
 
 from apis.desired import ApiDraft, NewAsset
+from apis.documents.specification import Specification
 from apis.forms import routes
 from apis.models import ApiInstance, Asset, TlsContext
 from apis.rules import listeners
-from apis.specification import Specification
 from console.forms import schema_data, schema_form
 from console.models import Environment
 from gateways.models import Gateway

@@ -8,12 +8,12 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from apis import reading
 from apis.desired import ApiDraft
+from apis.documents import reading
+from apis.documents.specification import Specification
 from apis.forms import parts
 from apis.models import Asset, WizardDraft
 from apis.rules.instances import validate, warnings
-from apis.specification import Specification
 from console.models import Environment
 from console.scope import Request
 from gateways.models import Gateway

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers as s
 
-from apis.specification import Specification
+from apis.documents.specification import Specification
 
 
 class DocumentShape(s.Serializer[Any]):

@@ -13,12 +13,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis import operations, reading
+from apis import operations
 from apis.changes import instances
+from apis.documents import reading
+from apis.documents.specification import Specification
 from apis.models import ApiInstance
 from apis.rest import reach
 from apis.rest.document_serializers import DocumentChoice, DocumentShape
-from apis.specification import Specification
 from console.rest import access
 from console.rest.errors import TooLarge
 from console.rest.parsers import BoundedJSONParser

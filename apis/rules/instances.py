@@ -8,10 +8,10 @@ from django.core.validators import URLValidator
 from django.utils.text import slugify
 
 from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
+from apis.documents.specification import Specification
 from apis.models import ApiInstance, Asset, Upstream
 from apis.rules import listeners, upstream_uri
 from apis.rules.problem import Problem, refuse
-from apis.specification import Specification
 from console.models import Environment, Organization
 from gateways.protocol import reach, regex
 from gateways.protocol.groups import glue_advice

@@ -10,10 +10,11 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from apis import differences, operations, reading
+from apis import operations
 from apis.changes import instances
+from apis.documents import differences, reading
+from apis.documents.specification import Specification
 from apis.models import ApiInstance
-from apis.specification import Specification
 from apis.views.access import api_of, api_to_change, environment_of, messages_of
 from apis.views.frame import frame
 from console.scope import Request

@@ -9,11 +9,11 @@ from django.http import QueryDict
 from apis import operations
 from apis.changes import policies, versions
 from apis.changes.policies import place_of
+from apis.documents.specification import Specification
 from apis.forms import advanced
 from apis.models import ApiInstance, PolicyBinding
 from apis.rules import policy_advice
 from apis.rules.policy_config import merged
-from apis.specification import Specification
 from apis.views.access import messages_of
 from apis.views.conflict import Conflict, conflict
 from console.forms import schema_data, schema_form

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from apis.documents.specification import Specification
 from apis.models import ApiInstance, PolicyBinding, Upstream, WizardDraft
-from apis.specification import Specification
 from console.models import AuditEntry, ConnectedApp, Environment, Role, User
 from gateways.models import Gateway, RegistrationToken, Replica
 from tests.console.addresses import Address, addresses

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import pytest
 
-from apis.openapi.check import read as read_here
-from apis.openapi.fault import Fault
-from apis.openapi.process import Unwanted, read
+from apis.documents.openapi.check import read as read_here
+from apis.documents.openapi.fault import Fault
+from apis.documents.openapi.process import Unwanted, read
 
 HEAD = "openapi: 3.0.3\ninfo: {title: T, version: v}\npaths: {}\n"
 MERGES = "a0: &a0 {" + ",".join(f"k{at}: 1" for at in range(8)) + "}\n"
@@ -147,11 +147,8 @@ def test_a_process_that_takes_too_long_is_ended() -> None:
     [("while True: pass", "of computing"), ("b'x' * 10**10", "memory"), ("import os; os.abort()", "memory")],
 )
 def test_a_process_that_takes_too_much_is_ended(body: str, words: str) -> None:
-    program = f"from apis.openapi import child, limits; limits.CPU_SECONDS = 1; child._limit(); {body}"
-    if "while" in body:
-        program = (
-            f"exec('from apis.openapi import child, limits; limits.CPU_SECONDS = 1; child._limit()\\n{body}')"
-        )
+    limited = "from apis.documents.openapi import child, limits; limits.CPU_SECONDS = 1; child._limit()"
+    program = f"exec('{limited}\\n{body}')" if "while" in body else f"{limited}; {body}"
 
     found = read(HEAD, child=("-c", program))
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from apis.openapi.check import Read, read
-from apis.openapi.fault import Fault, pointer
+from apis.documents.openapi.check import Read, read
+from apis.documents.openapi.fault import Fault, pointer
 
 ORDERS = """\
 openapi: 3.0.3

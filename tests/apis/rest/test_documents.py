@@ -5,8 +5,8 @@ import uuid
 
 import pytest
 
-from apis import reading
-from apis.specification import Specification
+from apis.documents import reading
+from apis.documents.specification import Specification
 from console.models import Environment
 from gateways.models import Gateway
 from tests.factories import make_api, make_environment, make_organization, make_role, make_user

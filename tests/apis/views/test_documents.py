@@ -6,10 +6,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from apis import reading
 from apis.changes import instances
+from apis.documents import reading
+from apis.documents.specification import STALE, Operation, Specification
 from apis.models import ApiInstance, Asset
-from apis.specification import STALE, Operation, Specification
 from console.models import AuditEntry, Role
 from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.apis.views.test_wizard import fill, send, show, text

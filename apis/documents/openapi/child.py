@@ -10,7 +10,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from apis.openapi import limits
+from apis.documents.openapi import limits
 
 TOO_MUCH_MEMORY = "reading it takes more than the memory that a document gets; split it"
 
@@ -18,8 +18,8 @@ TOO_MUCH_MEMORY = "reading it takes more than the memory that a document gets; s
 def main() -> None:
     _limit()
     # Imported within the limits.
-    from apis.openapi.check import read
-    from apis.openapi.fault import Fault, pointer
+    from apis.documents.openapi.check import read
+    from apis.documents.openapi.fault import Fault, pointer
 
     answer: dict[str, Any]
     try:

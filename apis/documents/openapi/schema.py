@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from apis.openapi.fault import Fault, Path, pointer, shortened
+from apis.documents.openapi.fault import Fault, Path, pointer, shortened
 
 VERSIONS = {"2.0": "v2.0", "3.0": "v3.0", "3.1": "v3.1", "3.2": "v3.2"}
 """The start of a version, and the folder of its schema."""

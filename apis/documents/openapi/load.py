@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from apis.openapi.fault import Fault, Path, shortened
-from apis.openapi.limits import MOST_LEVELS, MOST_TEXT, MOST_VALUES
+from apis.documents.openapi.fault import Fault, Path, shortened
+from apis.documents.openapi.limits import MOST_LEVELS, MOST_TEXT, MOST_VALUES
 
 if yaml.__with_libyaml__:
     from yaml import CSafeLoader as _Loader

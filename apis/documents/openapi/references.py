@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
-from apis.openapi.fault import Fault, Path, parts, pointer, shortened
-from apis.openapi.limits import MOST_HOPS
+from apis.documents.openapi.fault import Fault, Path, parts, pointer, shortened
+from apis.documents.openapi.limits import MOST_HOPS
 
 BASE = "http://document.invalid/openapi"
 """Of a document that does not say where it belongs."""

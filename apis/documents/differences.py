@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from apis.specification import Specification
+from apis.documents.specification import Specification
 
 MOST_SHOWN = 200
 

@@ -12,11 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from apis.openapi import limits
+from apis.documents.openapi import limits
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 ASK_SECONDS = 0.5
-CHILD = ("-m", "apis.openapi.child")
+CHILD = ("-m", "apis.documents.openapi.child")
 """What Python is started with."""
 KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
 """Of the environment: the reader needs no secret, and so is given none."""
@@ -32,7 +32,7 @@ def read(
     child: tuple[str, ...] = CHILD,
     wall_seconds: float = limits.WALL_SECONDS,
 ) -> Any:
-    """What `apis.openapi.child` answers; a `fault` too where it was ended. Raises Unwanted."""
+    """What `apis.documents.openapi.child` answers; a `fault` too where it was ended. Raises Unwanted."""
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as answered:
         given.write(text.encode(errors="replace"))
         given.seek(0)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from apis.openapi import load, schema
-from apis.openapi.fault import Fault, shortened
-from apis.openapi.limits import MOST_BYTES, MOST_OPERATIONS
-from apis.openapi.operations import Operation, Server, operations, servers
-from apis.openapi.references import References
+from apis.documents.openapi import load, schema
+from apis.documents.openapi.fault import Fault, shortened
+from apis.documents.openapi.limits import MOST_BYTES, MOST_OPERATIONS
+from apis.documents.openapi.operations import Operation, Server, operations, servers
+from apis.documents.openapi.references import References
 
 MOST_REMARKS = 20
 
@@ -26,7 +26,7 @@ class Read:
 
 
 def read(text: str) -> Read:
-    """Raises Fault. Takes time and memory: for a process of its own, see `apis.openapi.child`."""
+    """Raises Fault. Takes time and memory: for a process of its own, see `apis.documents.openapi.child`."""
     if len(text) > MOST_BYTES:
         raise Fault(f"the file is larger than {MOST_BYTES // 1024 // 1024} MB")
     document = load.load(text)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.db import models
 from django.utils import timezone
 
-from apis.openapi import limits
+from apis.documents.openapi import limits
 from console.models import Organization, User
 from console.words import words
 

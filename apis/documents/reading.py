@@ -17,9 +17,9 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from apis.openapi import process
-from apis.openapi.fault import shortened
-from apis.specification import STALE, Operation, Specification
+from apis.documents.openapi import process
+from apis.documents.openapi.fault import shortened
+from apis.documents.specification import STALE, Operation, Specification
 from console import background
 from console.models import Organization, User
 

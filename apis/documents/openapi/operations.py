@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from apis.openapi.fault import shortened
-from apis.openapi.limits import MOST_HOPS
-from apis.openapi.references import References
+from apis.documents.openapi.fault import shortened
+from apis.documents.openapi.limits import MOST_HOPS
+from apis.documents.openapi.references import References
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 LONGEST_PATH = 500
