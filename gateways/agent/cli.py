@@ -14,6 +14,7 @@ from gateways.agent import settings
 from gateways.agent.host import processors
 from gateways.agent.link import register, registration
 from gateways.agent.link.registration import BadRegistration
+from gateways.agent.rehearsal import arguments as rehearsal
 
 if TYPE_CHECKING:
     from gateways.agent.check import Checked
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text)
         command.set_defaults(run=run)
         command.add_argument("folder", type=Path, metavar="DIR", help="it and its folders are read")
+    rehearsal.add_arguments(commands)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(run=_version)
     return parser

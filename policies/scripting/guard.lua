@@ -10,7 +10,10 @@ end
 local function answer(handle, with)
   local headers = with.headers or {}
   headers[":status"] = with.status
-  if not with.error then return handle:respond(headers, "") end
+  if not with.error then
+    handle:streamInfo():dynamicMetadata():set("gatewright", "answered", policy_name)
+    return handle:respond(headers, "")
+  end
   headers["content-type"] = "application/json"
   handle:respond(headers, told(handle, with.error))
 end

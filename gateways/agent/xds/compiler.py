@@ -165,7 +165,7 @@ class Compiler:
             Step(
                 tuple(one for one in made.filters if not one.gives or one.gives in needed),
                 use.conditions,
-                _noted(use.binding),
+                noted_name(use.binding),
             )
             for use, made in found
         ]
@@ -211,7 +211,7 @@ class Compiler:
         return to
 
 
-def _noted(binding: str) -> str:
+def noted_name(binding: str) -> str:
     """The binding's own name, as the access log may hold it; "" where it may not."""
     name = binding.rpartition("@")[0] or binding
     name = name.rpartition("/")[2]

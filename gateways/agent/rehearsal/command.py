@@ -1,0 +1,136 @@
+"""`gatewright rehearse`: what a gateway would do with a request, without a gateway."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from gateways.agent import settings
+from gateways.agent.rehearsal import lines, spoken, told
+from gateways.agent.rehearsal.envoy import NotStarted
+from gateways.agent.rehearsal.rehearsal import NoPort, Rehearsal
+from gateways.agent.rehearsal.spoken import Spoken, Unclear
+from gateways.agent.sources import files
+from gateways.agent.translate.held import Unknown
+from gateways.protocol.faults import Fault, dotted, explained
+from gateways.protocol.rehearsal import Answers, Played, Request
+
+PASSED, STOPPED, WRONG = 0, 1, 2
+MOST_FILE_BYTES = 8 * 1024 * 1024
+_ANSWERS: TypeAdapter[Answers] = TypeAdapter(Answers)
+
+
+class WrongQuestion(Exception):
+    """Printed as one line."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        return _run(arguments)
+    except (NoPort, NotStarted, OSError, Unclear, WrongQuestion, settings.BadSetting) as error:
+        sys.stderr.write(f"gatewright: {error}\n")
+        return WRONG
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    proxying = settings.proxying()
+    if str(arguments.folder) == "-":
+        if not arguments.json or _asked(arguments):
+            raise WrongQuestion("- takes resources and requests as lines of JSON: add --json, and no request")
+        lines.serve(sys.stdin.buffer, sys.stdout.buffer, None, lambda given: Rehearsal(given, proxying))
+        return PASSED
+    loaded = _loaded(arguments.folder)
+    questions = _asked(arguments)
+    answers = _answers(arguments.answer)
+    if not questions and not arguments.json:
+        raise WrongQuestion("say what to try: --request 'GET /orders/1', or --curl with a curl command")
+    with _rehearsal(loaded, proxying) as rehearsal:
+        if not questions:
+            made = lambda given: Rehearsal(given, proxying)  # noqa: E731
+            lines.serve(sys.stdin.buffer, sys.stdout.buffer, rehearsal, made)
+            return PASSED
+        requests = [_request(one, arguments, rehearsal.ports) for one in questions]
+        return _try(rehearsal, requests * arguments.times, answers, is_json=arguments.json)
+
+
+def _try(rehearsal: Rehearsal, requests: Sequence[Request], answers: Answers, *, is_json: bool) -> int:
+    has_passed = True
+    for number, request in enumerate(requests):
+        verdict = rehearsal.ask(request, answers)
+        has_passed = has_passed and verdict.has_passed
+        if is_json:
+            sys.stdout.write(verdict.model_dump_json(by_alias=True, exclude_none=True) + "\n")
+        else:
+            sys.stdout.write(("\n" if number else "") + told.text(request, verdict))
+    return PASSED if has_passed else STOPPED
+
+
+def _rehearsal(loaded: files.Loaded, proxying: settings.Proxying) -> Rehearsal:
+    for problem in loaded.problems:
+        sys.stderr.write(f"{problem}\n")
+    try:
+        held = loaded.held()
+    except Unknown:
+        raise WrongQuestion("what these documents are about is not known: nothing would be served") from None
+
+    def place(fault: Fault) -> str:
+        return str(next(iter(loaded.located([fault]))))
+
+    return Rehearsal(loaded.resources, proxying, held, place)
+
+
+def _loaded(folder: Path) -> files.Loaded:
+    if not folder.is_dir():
+        raise WrongQuestion(f"{folder} is not a folder; give one that holds .yaml files")
+    loaded = files.load(folder)
+    if not loaded.files:
+        raise WrongQuestion(f"{folder} holds no .yaml or .yml file")
+    return loaded
+
+
+def _asked(arguments: argparse.Namespace) -> list[Spoken]:
+    """Raises Unclear."""
+    return [
+        *(spoken.line(text) for text in arguments.request or ()),
+        *(spoken.curl(text) for text in arguments.curl or ()),
+    ]
+
+
+def _request(said: Spoken, arguments: argparse.Namespace, ports: Sequence[int]) -> Request:
+    """An address may be one of a load balancer, whose port says nothing of ours."""
+    fields: dict[str, Any] = said.fields()
+    fields["headers"] = [*fields["headers"], *(spoken.header(text) for text in arguments.header or ())]
+    if arguments.body is not None:
+        fields["body"] = arguments.body
+        fields["method"] = said.method or "POST"
+    fields["port"] = arguments.port or (said.port if said.port in ports else None)
+    fields["from"] = arguments.caller
+    if arguments.cert or arguments.key:
+        fields["certificate"] = arguments.cert.read_text() if arguments.cert else ""
+        fields["key"] = arguments.key.read_text() if arguments.key else ""
+    try:
+        return Request.model_validate(fields)
+    except ValidationError as error:
+        raise WrongQuestion("; ".join(_words(error))) from None
+
+
+def _answers(file: Path | None) -> tuple[Played, ...]:
+    if file is None:
+        return ()
+    if file.stat().st_size > MOST_FILE_BYTES:
+        raise WrongQuestion(f"{file} is larger than {MOST_FILE_BYTES} bytes")
+    try:
+        given = yaml.safe_load(file.read_bytes())
+        return _ANSWERS.validate_python(given if isinstance(given, list) else [given])
+    except yaml.YAMLError as error:
+        raise WrongQuestion(f"{file} is no YAML: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        raise WrongQuestion(f"{file}: {'; '.join(_words(error))}") from None
+
+
+def _words(error: ValidationError) -> list[str]:
+    return [f"{dotted(path) or 'the request'}: {message}" for path, message in explained(error)]

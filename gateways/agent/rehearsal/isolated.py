@@ -1,0 +1,101 @@
+"""The gateway's own configuration, with nothing of the network left in it.
+
+Listeners become sockets in the rehearsal's folder, where a caller's address is what the PROXY protocol says.
+Every cluster, whoever brought it, leads to the one socket of the player. What is in between is as it is.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gateways.agent.xds import callers
+from gateways.agent.xds.compiler import CompiledApi, Compiler
+from gateways.agent.xds.retries import upstream_filters
+from policies.policy import TYPE_URL
+
+UPSTREAMS = "upstreams.sock"
+CLUSTER_HEADER = "x-gatewright-rehearsed-cluster"
+"""Tells the player whose part it plays; it shows it to nobody."""
+FACTS = {
+    "route": "%ROUTE_NAME%",
+    "status": "%RESPONSE_CODE%",
+    "details": "%RESPONSE_CODE_DETAILS%",
+    "flags": "%RESPONSE_FLAGS%",
+    "told": "%DYNAMIC_METADATA(gatewright)%",
+    "held": "%FILTER_STATE(gatewright.held:PLAIN)%",
+    "caller": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+}
+"""What Envoy writes of each request, as a line of JSON."""
+
+_LOG = {
+    "name": "envoy.access_loggers.file",
+    "typed_config": {
+        "@type": TYPE_URL + "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+        "path": "/dev/stdout",
+        "log_format": {"json_format": FACTS},
+    },
+}
+
+
+class Leak(AssertionError):
+    """The configuration would reach something beside the rehearsal's own sockets."""
+
+
+def isolated(compiler: Compiler, apis: Sequence[CompiledApi]) -> dict[str, Any]:
+    """A bootstrap configuration. Raises Leak, which nothing that compiles should bring about."""
+    config = compiler.candidate(apis)
+    resources = config["static_resources"]
+    resources["listeners"] = [_listener(one) for one in resources["listeners"]]
+    resources["clusters"] = [_cluster(one) for one in resources["clusters"]]
+    if (found := next(_addresses(config), None)) is not None:
+        raise Leak(f"{found} is left in the configuration")
+    return config
+
+
+def entrance(port: int) -> str:
+    """The socket in the rehearsal's folder that stands for the port."""
+    return f"port-{port}.sock"
+
+
+def _listener(given: dict[str, Any]) -> dict[str, Any]:
+    port = given["address"]["socket_address"]["port_value"]
+    for chain in given["filter_chains"]:
+        chain["filters"][0]["typed_config"]["access_log"] = [_LOG]
+    made = {**given, "address": {"pipe": {"path": entrance(port), "mode": 0o600}}}
+    return {**made, "listener_filters": [callers.proxy_protocol()]}
+
+
+def _cluster(given: Mapping[str, Any]) -> dict[str, Any]:
+    """One of its name. Upstreams of HTTP/2 are played in HTTP/1, and TLS is not spoken."""
+    options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    kept = ("name", "alt_stat_name", "per_connection_buffer_limit_bytes", "circuit_breakers")
+    whose = {"append": {"header": {"key": CLUSTER_HEADER, "value": given["name"]}}}
+    whose["append"]["append_action"] = "OVERWRITE_IF_EXISTS_OR_ADD"  # type: ignore[assignment]
+    mutation = {
+        "@type": TYPE_URL + "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+        "mutations": {"request_mutations": [whose]},
+    }
+    filters = [{"name": "whose", "typed_config": mutation}, *upstream_filters()]
+    protocol = {"explicit_http_config": {"http_protocol_options": {}}, "http_filters": filters}
+    place = {"pipe": {"path": UPSTREAMS}}
+    return {
+        **{name: given[name] for name in kept if name in given},
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "typed_extension_protocol_options": {options: {"@type": TYPE_URL + options, **protocol}},
+        "load_assignment": {
+            "cluster_name": given["name"],
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": place}}]}],
+        },
+    }
+
+
+def _addresses(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for name in ("socket_address", "google_grpc", "target_uri"):
+            if name in value:
+                yield value[name]
+        for one in value.values():
+            yield from _addresses(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _addresses(one)

@@ -1,0 +1,207 @@
+"""A throw-away gateway: what would happen to this request, told by the Envoy that it goes through."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Self
+
+from gateways.agent.envoy import candidate
+from gateways.agent.envoy.validate import Judge
+from gateways.agent.rehearsal import envoy, verdicts
+from gateways.agent.rehearsal.caller import Heard, call
+from gateways.agent.rehearsal.isolated import entrance, isolated
+from gateways.agent.rehearsal.player import Player
+from gateways.agent.rehearsal.veil import Veil
+from gateways.agent.rehearsal.verdicts import Absent, Facts
+from gateways.agent.settings import Proxying
+from gateways.agent.translate import ir
+from gateways.agent.translate.apis import Translation, translate
+from gateways.agent.translate.index import Key
+from gateways.agent.xds.cluster import cluster_name
+from gateways.agent.xds.compiler import CompiledApi, Compiler
+from gateways.protocol.addresses import BadAddress, listener_address
+from gateways.protocol.faults import Fault
+from gateways.protocol.rehearsal import Played, Request, Verdict
+from gateways.protocol.resources import AnyResource, ApiInstance
+from policies import catalog
+
+TOLD_SECONDS, UNTOLD_SECONDS = 5, 0.25
+"""How long Envoy's word is waited for where there was an answer, and where there was none."""
+
+
+class NoPort(ValueError):
+    """The request names no port, and there are several."""
+
+
+class Rehearsal:
+    """A context manager; requests are tried one after another, in whatever thread.
+
+    Counters of policies begin at zero and count on from request to request. `held` are APIs that are not
+    served, each with the reason; `place` says where a fault is.
+    """
+
+    def __init__(
+        self,
+        resources: Sequence[AnyResource],
+        proxying: Proxying | None = None,
+        held: Mapping[Key, str] = MappingProxyType({}),
+        place: Callable[[Fault], str] = str,
+    ) -> None:
+        self._resources = resources
+        self._proxying = proxying or Proxying()
+        self._held = held
+        self._place = place
+        self._lock = threading.Lock()
+        self._open = ExitStack()
+        self._served: dict[Key, CompiledApi] = {}
+        self._absent: tuple[Absent, ...] = ()
+        self._envoy: envoy.ThrowAwayEnvoy | None = None
+
+    def __enter__(self) -> Self:
+        """Raises NotStarted."""
+        with self._open as opened:
+            self._folder = opened.enter_context(envoy.folder())
+            self._start()
+            self._open = opened.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        return tuple(sorted({one.api.listener.port for one in self._served.values()}))
+
+    @property
+    def absent(self) -> tuple[Absent, ...]:
+        """The APIs that are not served, and why."""
+        return self._absent
+
+    @property
+    def pid(self) -> int | None:
+        """Of its Envoy."""
+        return self._envoy.pid if self._envoy else None
+
+    def ask(self, request: Request, answers: Sequence[Played] = ()) -> Verdict:
+        """Raises NoPort."""
+        with self._lock:
+            began = time.monotonic()
+            port = request.port or self._only_port()
+            facts = self._facts(request, port, answers)
+            verdict = verdicts.verdict(request, port, facts, self._apis, self._absent)
+            verdict = self._veil.over(verdict, request)
+            took_ms = round((time.monotonic() - began) * 1000, 1)
+            return verdict.model_copy(update={"milliseconds": took_ms})
+
+    @property
+    def _apis(self) -> dict[Key, ir.Api]:
+        return {key: one.api for key, one in self._served.items()}
+
+    def _facts(self, request: Request, port: int, answers: Sequence[Played]) -> Facts:
+        if self._envoy is None or port not in self.ports:
+            return Facts(Heard(reason=f"no API listens on port {port}"))
+        self._envoy.forget()
+        self._player.play(answers)
+        heard = call(self._folder, self._listener(port), request)
+        told = self._envoy.line(TOLD_SECONDS if heard.answer else UNTOLD_SECONDS)
+        noted = [(one, self._upstreams.get(one.cluster, ("", ""))) for one in self._player.noted()]
+        return Facts(heard, told or {}, tuple(noted), tuple(self._envoy.said()))
+
+    def _only_port(self) -> int:
+        known = {*self.ports, *(one.port for one in self._absent if one.port)}
+        if len(known) == 1:
+            return known.pop()
+        listed = ", ".join(map(str, sorted(known))) or "none"
+        raise NoPort(f"say for which port the request is; there are: {listed}")
+
+    def _listener(self, port: int) -> ir.Listener:
+        listeners = ir.Gateway(tuple(self._apis.values())).listeners
+        return next(one for one in listeners if one.port == port)
+
+    def _start(self) -> None:
+        waiting = self._spare()
+        translation = translate(self._resources)
+        compiler = Compiler(self._folder, _without_its_door(translation.gateway), self._proxying)
+        apis = [api for api in translation.gateway.apis if api.key not in self._held]
+        self._served, reasons = candidate.compiled(compiler, apis)
+        self._prepare()
+        try:
+            self._run(compiler, waiting)
+        except envoy.NotStarted:
+            # Envoy says what it dislikes and not whose it is.
+            judge = Judge(self._folder).verdict
+            faulty = candidate.faulty(judge, compiler, list(self._served.values()))
+            if not faulty:
+                raise
+            reasons |= faulty
+            self._served = {key: one for key, one in self._served.items() if key not in faulty}
+            self._run(compiler, self._spare())
+        self._veil = Veil(self._apis.values())
+        self._absent = tuple(self._missing(translation, {**reasons, **self._held}))
+
+    def _spare(self) -> envoy.ThrowAwayEnvoy:
+        spare = envoy.ThrowAwayEnvoy(self._folder)
+        self._open.callback(spare.stop)
+        return spare
+
+    def _prepare(self) -> None:
+        """What policies keep beside Envoy: the rehearsal's own memory, and the frames of their scripts."""
+        catalog.prepare(self._folder)
+        scripts = self._folder / "scripts"
+        scripts.mkdir(exist_ok=True)
+        for one in self._served.values():
+            for name, text in one.frames.items():
+                (scripts / f"{name}.lua").write_text(text)
+
+    def _run(self, compiler: Compiler, waiting: envoy.ThrowAwayEnvoy) -> None:
+        if not self._served:
+            return
+        apis = list(self._served.values())
+        self._upstreams = _upstreams(apis)
+        player = Player(self._folder, {name: address for name, (_, address) in self._upstreams.items()})
+        self._open.callback(player.close)
+        waiting.serve(isolated(compiler, apis), [entrance(port) for port in self.ports])
+        self._player, self._envoy = player, waiting
+
+    def _missing(self, translation: Translation, reasons: Mapping[Key, str]) -> list[Absent]:
+        """Every API that is not served, with the places of its faults."""
+        found = []
+        everything = {**translation.refused, **reasons}
+        for one in self._resources:
+            if not isinstance(one, ApiInstance) or one.key not in everything:
+                continue
+            reason = everything.pop(one.key)
+            faults = [self._place(fault) for fault in translation.faults if str(fault) in reason]
+            port, path = 0, ""
+            with suppress(BadAddress):
+                address = listener_address(one.spec.address)
+                port, path = address.port, address.base_path
+            found.append(Absent(one.key, port, path, tuple(faults or [reason])))
+        return found
+
+
+def _without_its_door(gateway: ir.Gateway) -> ir.Gateway:
+    """Who connects is said in the PROXY protocol, whether the gateway has it spoken or not."""
+    return replace(gateway, probe_port=None, uses_proxy_protocol=False)
+
+
+def _upstreams(apis: Sequence[CompiledApi]) -> dict[str, tuple[str, str]]:
+    """(service, HOST:PORT) by the names of clusters; a policy's own cluster is of no service."""
+    services = {cluster_name(one): one.service for compiled in apis for one in compiled.api.upstreams}
+    return {
+        name: (services.get(name, ""), _shown(cluster))
+        for compiled in apis
+        for name, cluster in compiled.clusters.items()
+    }
+
+
+def _shown(cluster: Mapping[str, Any]) -> str:
+    for locality in cluster["load_assignment"]["endpoints"]:
+        for one in locality["lb_endpoints"]:
+            place = one["endpoint"]["address"].get("socket_address", {})
+            host = place.get("address", "")
+            return f"{f'[{host}]' if ':' in host else host}:{place.get('port_value', '')}"
+    return str(cluster["name"])

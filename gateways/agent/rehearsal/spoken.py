@@ -1,0 +1,181 @@
+"""Requests as people write them: a method with a path or an address, or a whole `curl`."""
+
+import base64
+import shlex
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class Unclear(ValueError):
+    """The text is no request; it says what to write."""
+
+
+@dataclass
+class Spoken:
+    """The parts of a request, as far as they were said. `port` is the address's own, None without one."""
+
+    method: str = ""
+    target: str = ""
+    port: int | None = None
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """As the request's model takes them."""
+        return {
+            "method": self.method or ("POST" if self.body else "GET"),
+            "target": self.target,
+            "headers": self.headers,
+            "body": self.body,
+        }
+
+
+def line(text: str) -> Spoken:
+    """`GET /orders/1`, or with an address in the path's place. Raises Unclear."""
+    method, _, where = text.strip().partition(" ")
+    if not where:
+        method, where = "", method
+        if not where.startswith("/") and "://" not in where:
+            raise Unclear(f'"{where}" is no request; write a method and a path, such as GET /orders/1')
+    spoken = Spoken(method=method)
+    _go(spoken, where.strip())
+    return spoken
+
+
+def header(text: str) -> tuple[str, str]:
+    """Raises Unclear."""
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise Unclear(f'"{text}" is no header; write it as "Name: value"')
+    return name.strip(), value.strip()
+
+
+def curl(text: str) -> Spoken:
+    """A command as browsers and API tools copy it. Raises Unclear where an option's meaning would be lost."""
+    try:
+        words = shlex.split(text.replace("\\\n", " "))
+    except ValueError as error:
+        raise Unclear(f"the curl command cannot be read: {error}") from None
+    if not words or words[0] != "curl":
+        raise Unclear('it does not begin with "curl"')
+    spoken = Spoken()
+    given = iter(_separated(words[1:]))
+    addresses = []
+    for word in given:
+        if not word.startswith("-"):
+            addresses.append(word)
+        elif word == "--url":
+            addresses.append(_value(word, given))
+        elif word in _OPTIONS:
+            _OPTIONS[word](spoken, _value(word, given))
+        elif word in ("-I", "--head"):
+            spoken.method = "HEAD"
+        elif word == "--compressed":
+            spoken.headers.append(("Accept-Encoding", "deflate, gzip, br"))
+        elif word not in _WITHOUT_EFFECT:
+            raise Unclear(
+                f"{word} of curl is not understood; take it out, or give the request in other words"
+            )
+    if len(addresses) != 1:
+        raise Unclear(f"the curl command names {len(addresses) or 'no'} addresses; name one")
+    _go(spoken, addresses[0])
+    if spoken.body and not any(name.lower() == "content-type" for name, _ in spoken.headers):
+        spoken.headers.append(("Content-Type", "application/x-www-form-urlencoded"))
+    return spoken
+
+
+def _go(spoken: Spoken, where: str) -> None:
+    if where.startswith("/"):
+        spoken.target = where
+        return
+    try:
+        parts = urlsplit(where if "://" in where else f"http://{where}")
+        port = parts.port
+    except ValueError as error:
+        raise Unclear(f'"{where}" is no address: {error}') from None
+    if not parts.hostname or parts.scheme not in ("http", "https"):
+        raise Unclear(f'"{where}" is neither a path, such as /orders/1, nor an http address')
+    spoken.target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    spoken.port = port
+    if not any(name.lower() == "host" for name, _ in spoken.headers):
+        spoken.headers.insert(0, ("Host", parts.netloc.rpartition("@")[2]))
+
+
+def _separated(words: Iterable[str]) -> Iterable[str]:
+    """-XPOST is -X POST, --request=POST is --request POST, -sS is -s -S."""
+    for word in words:
+        if word.startswith("--") and "=" in word:
+            yield from word.split("=", 1)
+        elif word[:1] == "-" and word[:2] != "--" and len(word) > 2:
+            if word[:2] in _OPTIONS:
+                yield from (word[:2], word[2:])
+            else:
+                yield from (f"-{letter}" for letter in word[1:])
+        else:
+            yield word
+
+
+def _value(option: str, given: Any) -> str:
+    value = next(given, None)
+    if value is None:
+        raise Unclear(f"{option} of curl lacks its value")
+    return str(value)
+
+
+def _method(spoken: Spoken, value: str) -> None:
+    spoken.method = value
+
+
+def _header(spoken: Spoken, value: str) -> None:
+    spoken.headers.append(header(value))
+
+
+def _data(spoken: Spoken, value: str) -> None:
+    if value.startswith("@"):
+        raise Unclear(f"{value}: files are not read; give the body itself")
+    _raw(spoken, value)
+
+
+def _raw(spoken: Spoken, value: str) -> None:
+    spoken.body += ("&" if spoken.body else "") + value
+
+
+def _json(spoken: Spoken, value: str) -> None:
+    spoken.headers += [("Content-Type", "application/json"), ("Accept", "application/json")]
+    _data(spoken, value)
+
+
+def _user(spoken: Spoken, value: str) -> None:
+    spoken.headers.append(("Authorization", f"Basic {base64.b64encode(value.encode()).decode()}"))
+
+
+def _named(name: str) -> Callable[[Spoken, str], None]:
+    return lambda spoken, value: spoken.headers.append((name, value))
+
+
+_OPTIONS: dict[str, Callable[[Spoken, str], None]] = {
+    "-X": _method,
+    "--request": _method,
+    "-H": _header,
+    "--header": _header,
+    "-d": _data,
+    "--data": _data,
+    "--data-ascii": _data,
+    "--data-binary": _data,
+    "--data-raw": _raw,
+    "--json": _json,
+    "-u": _user,
+    "--user": _user,
+    "-A": _named("User-Agent"),
+    "--user-agent": _named("User-Agent"),
+    "-b": _named("Cookie"),
+    "--cookie": _named("Cookie"),
+    "-e": _named("Referer"),
+    "--referer": _named("Referer"),
+}
+_WITHOUT_EFFECT = frozenset(
+    ("-i", "-k", "-s", "-S", "-v", "-f", "-L", "-g", "-#", "--http1.1", "--include", "--insecure")
+) | {"--silent", "--show-error", "--verbose", "--fail", "--location", "--globoff", "--no-progress-meter"}
+"""They say what curl shows and trusts, which no rehearsal asks."""

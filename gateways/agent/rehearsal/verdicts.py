@@ -1,0 +1,208 @@
+"""From what Envoy, the caller and the upstreams saw of a request to the verdict on it."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from gateways.agent.rehearsal.caller import Heard
+from gateways.agent.rehearsal.player import Noted
+from gateways.agent.traffic.failures import failure
+from gateways.agent.traffic.labels import catalog_refusals
+from gateways.agent.translate import ir
+from gateways.agent.translate.index import Key
+from gateways.agent.xds import access_log
+from gateways.agent.xds.compiler import noted_name
+from gateways.protocol.rehearsal import Decision, Outcome, Request, Sent, Verdict, shown
+from policies.catalog import find
+
+NO_ROUTE = "none"
+"""The label of what an API answers where no route of its own fits."""
+
+
+@dataclass(frozen=True)
+class Absent:
+    """An API that is not served: where it would be, and why it is not."""
+
+    key: Key
+    port: int
+    base_path: str
+    faults: tuple[str, ...]
+
+    def would_take(self, port: int, target: str) -> bool:
+        path = target.partition("?")[0]
+        return self.port == port and (path == self.base_path or path.startswith(f"{self.base_path}/"))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`told` is Envoy's line, empty without one; `noted` what upstreams got, with (service, address)."""
+
+    heard: Heard
+    told: Mapping[str, Any] = field(default_factory=dict)
+    noted: Sequence[tuple[Noted, tuple[str, str]]] = ()
+    said: tuple[str, ...] = ()
+
+    @cached_property
+    def route(self) -> access_log.RouteName | None:
+        name = self.told.get("route")
+        return access_log.RouteName.read(name) if name else None
+
+    @property
+    def details(self) -> str:
+        """As the access log's reader takes them: an answer that came too late has one name."""
+        return self._key.details if self._key else str(self.told.get("details") or "")
+
+    @cached_property
+    def refusing(self) -> str:
+        """The policy that refused; "" where none did."""
+        refusals = (name for name, expression in catalog_refusals() if expression.search(self.details))
+        return self._word("policy") or next(refusals, "")
+
+    @property
+    def answering(self) -> str:
+        """The policy that answered in the upstream's place."""
+        return self._word("answered")
+
+    @property
+    def held(self) -> list[str]:
+        """The bindings whose conditions held, as far as the request came."""
+        return access_log.held((self.told.get("held") or "-").encode())
+
+    @property
+    def failure(self) -> str:
+        """Why the upstream failed, in the words that traffic is counted by."""
+        key = self._key
+        return failure(key.status, key.flags, key.details).reason if key else ""
+
+    @property
+    def words(self) -> str:
+        """What the answer says of itself, where it is the gateway's or a policy's own."""
+        try:
+            said = json.loads(self.heard.content)["error"]
+        except (ValueError, KeyError, TypeError):
+            return ""
+        return str(said)
+
+    def _word(self, name: str) -> str:
+        told = self.told.get("told")
+        return str(told.get(name, "")) if isinstance(told, dict) else ""
+
+    @cached_property
+    def _key(self) -> access_log.Key | None:
+        """The same as of a line of the gateway's access log."""
+        if self.route is None:
+            return None
+        names = ("details", "", "", "flags")
+        values = [str(self.told.get(name) or "-") for name in names]
+        parts = [str(self.told["route"]), "-", str(self.told.get("status") or 0), *values]
+        return access_log.key(access_log.PART.join(parts).encode())
+
+
+def verdict(
+    request: Request, port: int, facts: Facts, served: Mapping[Key, ir.Api], absent: Sequence[Absent]
+) -> Verdict:
+    """`milliseconds` is left to who measures."""
+    route = facts.route
+    api = served.get((route.namespace, route.api)) if route else None
+    sent = [_sent(noted, where) for noted, where in facts.noted if where[0]]
+    missing = _missing(request, port, absent) if api is None else None
+    outcome, reason = _outcome(facts, api, sent, missing)
+    key = api.key if api else missing.key if missing else None
+    return Verdict(
+        outcome=outcome,
+        reason=reason,
+        api="/".join(key) if key else "",
+        route=route.label if route and route.label != NO_ROUTE else "",
+        caller=str(facts.told.get("caller") or request.caller),
+        policies=tuple(_decisions(facts, api, bool(sent))) if api else (),
+        sent=sent[-1] if sent else None,
+        tries=len(sent),
+        asked=tuple(_sent(noted, where) for noted, where in facts.noted if not where[0]),
+        answer=facts.heard.answer,
+        details=facts.details,
+        faults=missing.faults if missing else (),
+        said=facts.said,
+    )
+
+
+def _outcome(
+    facts: Facts, api: ir.Api | None, sent: Sequence[Sent], missing: Absent | None
+) -> tuple[Outcome, str]:
+    answer = facts.heard.answer
+    if missing is not None:
+        return "not-served", f"API {missing.key[1]} would take the request, and is not served"
+    if answer is None:
+        return ("unanswered" if facts.heard.is_late or facts.told else "rejected"), facts.heard.reason
+    upstream = sent[-1].upstream if sent else "the upstream"
+    return _policies_word(facts, answer.status) or (
+        _upstreams_word(facts, answer.status, upstream) or _gateways_word(facts, api, answer.status)
+    )
+
+
+def _policies_word(facts: Facts, status: int) -> tuple[Outcome, str] | None:
+    if facts.refusing:
+        return "refused", f"{_title(facts.refusing)} refused the request: {facts.words or status}"
+    if facts.answering:
+        return "answered", f"{_title(facts.answering)} answered in the upstream's place"
+    return None
+
+
+def _upstreams_word(facts: Facts, status: int, upstream: str) -> tuple[Outcome, str] | None:
+    if facts.details == "via_upstream":
+        return "upstream", f"{upstream} answered {status}"
+    if facts.failure:
+        said = (facts.words or f"{upstream} failed").rstrip(".")
+        return "failed", f"{said} ({facts.failure.replace('_', ' ')})"
+    return None
+
+
+def _gateways_word(facts: Facts, api: ir.Api | None, status: int) -> tuple[Outcome, str]:
+    if api is None and status == 404:
+        return "no-api", facts.words
+    if api is not None and facts.route and facts.route.label == NO_ROUTE and status == 404:
+        return "no-route", facts.words
+    return "rejected", f"the gateway answered {status}: {facts.words or facts.details}"
+
+
+def _decisions(facts: Facts, api: ir.Api, was_sent: bool) -> Iterator[Decision]:
+    """In the order in which they run. Of two bindings of the policy that decided, the first is named."""
+    held, has_ended = facts.held, False
+    for use in api.policies:
+        made = {"policy": use.policy, "title": _title(use.policy), "binding": use.binding}
+        if has_ended and not was_sent:
+            yield Decision(**made, decision="not-reached")
+        elif use.conditions and noted_name(use.binding) not in held:
+            yield Decision(**made, decision="not-applied", reason="its conditions do not hold")
+        elif use.policy == facts.refusing and not has_ended:
+            has_ended = True
+            yield Decision(**made, decision="refused", reason=facts.words or facts.details)
+        elif use.policy == facts.answering and not has_ended:
+            has_ended = True
+            yield Decision(**made, decision="answered")
+        else:
+            yield Decision(**made, decision="passed")
+
+
+def _sent(noted: Noted, where: tuple[str, str]) -> Sent:
+    service, address = where
+    plain = {
+        "upstream": address or noted.cluster,
+        "service": service,
+        "method": noted.method,
+        "target": noted.target,
+        "headers": noted.headers,
+        "was_given": noted.answer is not None,
+    }
+    return Sent.model_validate({**plain, **shown(noted.body)})
+
+
+def _missing(request: Request, port: int, absent: Sequence[Absent]) -> Absent | None:
+    """The API of the longest base path that would take the request if it were served."""
+    found = [one for one in absent if one.would_take(port, request.target)]
+    return max(found, key=lambda one: len(one.base_path), default=None)
+
+
+def _title(policy: str) -> str:
+    return find(policy).title

@@ -1,0 +1,235 @@
+"""A rehearsal in data: a request to try, the answers that upstreams play, and the verdict.
+
+Each is a line of JSON where a console asks a rehearsal in a process of its own.
+"""
+
+import base64
+import binascii
+import re
+from ipaddress import ip_address
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from gateways.protocol import regex
+from gateways.protocol.resources import AnyResource, Model
+
+MOST_HEADERS = 256
+MOST_HEADER_CHARACTERS = 96 * 1024
+"""More than Envoy takes, so that its own answer to too many can be seen."""
+MOST_BODY_BYTES = 1024 * 1024
+MOST_ANSWERS = 100
+MOST_SECONDS = 60
+SHOWN_BODY_BYTES = 64 * 1024
+
+
+def _one_line(text: str) -> str:
+    if re.search(r"[\r\n\0]", text):
+        raise ValueError("holds the end of a line, which no part of a request can")
+    return text
+
+
+def _one_word(text: str) -> str:
+    if not re.fullmatch(r"[^\s\0-\x1f\x7f]+", text):
+        raise ValueError("must be one word, without spaces")
+    return text
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ValueError(f'"{text}" is not an IP address') from None
+
+
+def _expression(text: str) -> str:
+    if text:
+        regex.check(text)
+    return text
+
+
+Word = Annotated[str, AfterValidator(_one_word)]
+HeaderName = Annotated[Word, Field(max_length=1024)]
+HeaderValue = Annotated[str, AfterValidator(_one_line)]
+Headers = Annotated[tuple[tuple[HeaderName, HeaderValue], ...], Field(max_length=MOST_HEADERS)]
+
+
+class WithBody(Model):
+    """`body` as text, or `bodyBase64` where it is none."""
+
+    headers: Headers = ()
+    body: str = Field("", max_length=MOST_BODY_BYTES)
+    body_base64: str = Field("", max_length=MOST_BODY_BYTES * 4 // 3 + 4)
+
+    @property
+    def content(self) -> bytes:
+        return base64.b64decode(self.body_base64) if self.body_base64 else self.body.encode()
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> Self:
+        if self.body and self.body_base64:
+            raise ValueError("body and bodyBase64 say the same thing twice; keep one")
+        try:
+            base64.b64decode(self.body_base64, validate=True)
+        except binascii.Error:
+            raise ValueError("bodyBase64 is not base64") from None
+        if len(self.content) > MOST_BODY_BYTES:
+            raise ValueError(f"the body is longer than {MOST_BODY_BYTES} bytes")
+        if sum(len(name) + len(value) for name, value in self.headers) > MOST_HEADER_CHARACTERS:
+            raise ValueError(f"the headers are longer than {MOST_HEADER_CHARACTERS} characters")
+        return self
+
+
+class Request(WithBody):
+    """A request to try. `target` is the path with its query; `caller` is who connects ("from").
+
+    `port` is the API's own; where all APIs share one it may be left out.
+    """
+
+    method: Annotated[Word, Field(max_length=64)] = "GET"
+    target: Annotated[Word, Field(max_length=MOST_HEADER_CHARACTERS)]
+    port: int | None = Field(None, ge=1, le=65535)
+    caller: Annotated[str, AfterValidator(_address)] = Field("127.0.0.1", alias="from")
+    certificate: str = Field("", max_length=64 * 1024, description="the caller's, with its chain, as PEM")
+    key: SecretStr = Field(SecretStr(""), max_length=64 * 1024)
+    seconds: float = Field(10, gt=0, le=MOST_SECONDS)
+
+    @model_validator(mode="after")
+    def _has_a_pair(self) -> Self:
+        if bool(self.certificate) != bool(self.key.get_secret_value()):
+            raise ValueError("certificate and key belong together; give both or none")
+        return self
+
+
+class Played(WithBody):
+    """What an upstream answers to the requests that fit: the first of several that fits is played.
+
+    `upstream` is HOST:PORT as configured, `path` an expression over the path without query; what is left
+    out fits all. `closes` has the upstream close the connection instead.
+    """
+
+    upstream: str = Field("", max_length=512)
+    method: str = Field("", max_length=64)
+    path: Annotated[str, AfterValidator(_expression)] = ""
+    status: int = Field(200, ge=200, le=599)
+    delay_ms: int = Field(0, ge=0, le=MOST_SECONDS * 1000)
+    closes: bool = False
+
+
+Answers = Annotated[tuple[Played, ...], Field(max_length=MOST_ANSWERS)]
+
+Outcome = Literal[
+    "upstream", "answered", "refused", "failed", "no-route", "no-api", "not-served", "rejected", "unanswered"
+]
+"""Who had the last word: the upstream, a policy in its place, a policy that refused, a failure on the way to
+the upstream, no route of the API, no API, an API that is not served, the gateway itself, or nobody."""
+PASSED: tuple[Outcome, ...] = ("upstream", "answered")
+
+DecisionKind = Literal["passed", "refused", "answered", "not-applied", "not-reached"]
+
+
+class Decision(Model):
+    """What a policy did with the request; `not-applied` where its conditions did not hold."""
+
+    policy: str
+    title: str
+    binding: str
+    decision: DecisionKind
+    reason: str = ""
+
+
+class Shown(Model):
+    """Headers and body as they were seen. `body` is cut off where `is_cut`, and base64 where `is_binary`."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    is_binary: bool = False
+    is_cut: bool = False
+
+
+class Sent(Shown):
+    """What went out to an upstream, or would have: nothing is connected to. `was_given` an answer to play."""
+
+    upstream: str
+    service: str = ""
+    method: str
+    target: str
+    was_given: bool = False
+
+
+class Answer(Shown):
+    status: int
+
+
+class Verdict(Model):
+    """What happened to a request, told by the Envoy that it went through.
+
+    `sent` is the last try at the API's upstream, of `tries`; `asked` are what policies asked others.
+    `faults` say why an API is not served. `said` is what Envoy logged meanwhile.
+    """
+
+    outcome: Outcome
+    reason: str
+    api: str = ""
+    route: str = ""
+    caller: str = ""
+    policies: tuple[Decision, ...] = ()
+    sent: Sent | None = None
+    tries: int = 0
+    asked: tuple[Sent, ...] = ()
+    answer: Answer | None = None
+    details: str = ""
+    faults: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+    milliseconds: float = 0
+
+    @property
+    def has_passed(self) -> bool:
+        return self.outcome in PASSED
+
+
+def shown(content: bytes) -> dict[str, object]:
+    """The fields of `Shown` for a body."""
+    cut = content[:SHOWN_BODY_BYTES]
+    fields: dict[str, object] = {"is_cut": len(cut) < len(content)}
+    try:
+        return {**fields, "body": cut.decode()}
+    except UnicodeDecodeError:
+        return {**fields, "body": base64.b64encode(cut).decode(), "is_binary": True}
+
+
+MOST_LINE_BYTES = 64 * 1024 * 1024
+
+
+class Line(Model):
+    """What a rehearsal in a process of its own reads: what to serve from now on, or a request to try."""
+
+    resources: tuple[AnyResource, ...] | None = None
+    request: Request | None = None
+    answers: Answers = ()
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Self:
+        if (self.resources is None) == (self.request is None):
+            raise ValueError("give resources or a request")
+        if self.answers and self.request is None:
+            raise ValueError("answers belong to a request")
+        return self
+
+
+class NotServed(Model):
+    """An API that the gateway would not serve: `faults` say why, and where that stands."""
+
+    api: str
+    port: int
+    base_path: str
+    faults: tuple[str, ...]
+
+
+class Reply(Model):
+    """The answer to a line: what is served and what is not, the verdict, or what is wrong with it."""
+
+    ports: tuple[int, ...] | None = None
+    not_served: tuple[NotServed, ...] | None = None
+    verdict: Verdict | None = None
+    error: str | None = None

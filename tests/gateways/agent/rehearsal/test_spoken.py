@@ -1,0 +1,70 @@
+"""Requests as people write them."""
+
+from typing import Any
+
+import pytest
+
+from gateways.agent.rehearsal.spoken import Unclear, curl, line
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("curl http://h/a", {"method": "GET", "target": "/a"}),
+        ("curl h:8081", {"method": "GET", "target": "/"}),
+        ("curl -XDELETE 'http://h/a?b=c&d'", {"method": "DELETE", "target": "/a?b=c&d"}),
+        ("curl -I http://h/a", {"method": "HEAD"}),
+        ("curl http://h/a -d x=1 -d y=2", {"method": "POST", "body": "x=1&y=2"}),
+        ("curl --request=PUT --data-raw '@a' http://h/a", {"method": "PUT", "body": "@a"}),
+        ("curl \\\n  -sk \\\n  http://h/a", {"method": "GET", "target": "/a"}),
+    ],
+)
+def test_curl_is_understood(text: str, expected: dict[str, Any]) -> None:
+    fields = curl(text).fields()
+
+    assert {name: fields[name] for name in expected} == expected
+
+
+def test_headers_of_a_curl_are_those_that_it_would_send() -> None:
+    spoken = curl("curl -u ann:pw -A me -b k=v -H 'X-A: b' --json '{}' https://api.example.com:8443/a")
+
+    assert spoken.port == 8443
+    assert spoken.headers == [
+        ("Host", "api.example.com:8443"),
+        ("Authorization", "Basic YW5uOnB3"),
+        ("User-Agent", "me"),
+        ("Cookie", "k=v"),
+        ("X-A", "b"),
+        ("Content-Type", "application/json"),
+        ("Accept", "application/json"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "wget http://h",
+        "curl",
+        "curl http://a http://b",
+        "curl -d @file http://h",
+        "curl -F a=b http://h",
+        "curl 'http://h",
+        "curl -H",
+        "curl ftp://h/a",
+        "curl http://h:99999/",
+        "curl --proxy http://p http://h",
+    ],
+)
+def test_what_is_not_understood_is_refused(text: str) -> None:
+    with pytest.raises(Unclear):
+        curl(text)
+
+
+def test_request_is_a_method_with_a_path_or_an_address() -> None:
+    assert line("GET /a?b").fields() == {"method": "GET", "target": "/a?b", "headers": [], "body": ""}
+    assert line("/a").method == ""
+    assert line("PUT http://h:1/a").headers == [("Host", "h:1")]
+    for unclear in ("GET", "", "GET ftp://h"):
+        with pytest.raises(Unclear):
+            line(unclear)
