@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
 
-from apis import reading
+from apis.documents import reading
 from apis.models import Asset
 from tests.factories import make_environment
 
