@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from analytics.queries import Figures
+from analytics.figures import Figures
 from analytics.ranges import Range
 
 HEIGHT = 120.0

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from analytics import queries
 from analytics.bars import bars
+from analytics.figures import CLASSES, Figures, ResourceShare, Share, add
 from analytics.models import Sample
-from analytics.queries import CLASSES, Figures, ResourceShare, Whose
+from analytics.queries import Whose
 from analytics.ranges import Range
 from apis import brought
 from apis.deployment.snapshot import route_label
@@ -95,7 +96,7 @@ def tiles(
     whose: Whose, over: Range, points: Sequence[Figures], refused: Mapping[str, Sequence[int]]
 ) -> Tiles:
     before = queries.requests(whose, over.before)
-    return Tiles(queries.add(points), before, _refusals(refused))
+    return Tiles(add(points), before, _refusals(refused))
 
 
 def summary(api: ApiInstance, over: Range) -> dict[str, Any]:
@@ -216,7 +217,7 @@ def samples(api: ApiInstance, over: Range, samples_of: str) -> list[Sample]:
     return kept
 
 
-def rows(shares: Iterable[queries.Share], names: Mapping[str, str] | None = None) -> list[Row]:
+def rows(shares: Iterable[Share], names: Mapping[str, str] | None = None) -> list[Row]:
     shares = list(shares)
     whole = sum(share.requests for share in shares) or 1
     return [
@@ -269,12 +270,12 @@ def _deployed(api: ApiInstance, over: Range) -> dict[datetime, str]:
     return {one.deployment.created_at: f"Deployment {one.deployment.generation}: {one.words}" for one in told}
 
 
-def _replica_names(shares: Iterable[queries.Share]) -> dict[str, str]:
+def _replica_names(shares: Iterable[Share]) -> dict[str, str]:
     ids = [share.label for share in shares]
     return {str(pk): name for pk, name in Replica.objects.filter(pk__in=ids).values_list("pk", "name")}
 
 
-def _route_titles(api: ApiInstance, shares: Iterable[queries.Share]) -> dict[str, str]:
+def _route_titles(api: ApiInstance, shares: Iterable[Share]) -> dict[str, str]:
     """What people call the routes that the access log names; a number is a route that is gone by now."""
     gone = {share.label: "A former route" for share in shares if share.label.isdigit()}
     return (

@@ -11,8 +11,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from analytics import queries, ranges
+from analytics.figures import Figures
 from analytics.models import Sample
-from analytics.queries import Figures
 from apis.failing import Failed
 from apis.models import PolicyBinding
 from apis.rest import reach

@@ -44,9 +44,22 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
             shares.append((cpu_seconds(stack.agent_pid) - used) / (time.monotonic() - began))
             costs.append(1e6 * (cpu_seconds(stack.envoy_pid) - envoy) / counted[-1].requests)
             _wait_until_quiet(stack)
+    report.tell(
+        "counting",
+        "The cost of counting, three policies",
+        _rows(counted, uncounted, shares, costs),
+        quick=quick,
+        rounds=rounds,
+        seconds=seconds,
+    )
+
+
+def _rows(
+    counted: list[Load], uncounted: list[Load], shares: list[float], costs: list[float]
+) -> list[dict[str, Any]]:
     with_, without = load.middle(counted), load.middle(uncounted)
     ratio = with_.requests_per_second / without.requests_per_second
-    rows = [
+    return [
         {
             "gateway": "log written, nobody reads it",
             "requests/s": round(without.requests_per_second),
@@ -64,9 +77,6 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
             "Envoy's CPU µs/request": report.percentile(costs, 0.5),
         },
     ]
-    report.tell(
-        "counting", "The cost of counting, three policies", rows, quick=quick, rounds=rounds, seconds=seconds
-    )
 
 
 def _pin(stack: MeasuredStack, cores: Cores) -> None:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from analytics import queries
 from analytics.bars import Bars, bars
-from analytics.queries import Figures
+from analytics.figures import Figures, add
 from analytics.ranges import last
 from apis.changes import tls_contexts
 from apis.deployment import status_counts
@@ -108,7 +108,7 @@ def _overview(environment: Environment) -> Overview:
         apis=found.total(),
         states={state.replace(" ", "_"): count for state, count in found.items()},
         failing=_failing(environment),
-        hour=queries.add(steps),
+        hour=add(steps),
         requests_before=queries.requests(environment, hour.before),
         chart=bars(hour, steps),
     )

@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from analytics.bars import Bars, bars
-from analytics.queries import CLASSES, Figures
+from analytics.figures import CLASSES, Figures
 from analytics.ranges import last
 from console.forms.differences import Difference
 from console.models import AuditEntry

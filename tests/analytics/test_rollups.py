@@ -9,6 +9,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from analytics import partitions, queries, ranges
+from analytics.figures import add
 from analytics.grains import COUNTS, DAY, ENVIRONMENTS, HOUR, MINUTE, ROLLED_UP, WINDOW
 from analytics.models import (
     ResourceHour,
@@ -108,7 +109,7 @@ def test_a_range_as_a_whole_is_the_sum_of_its_steps_wherever_it_begins_and_ends(
         roll_up(timezone.now() + timedelta(hours=later))
 
         for over in cut:
-            steps = queries.add(queries.series([api.pk], over))
+            steps = add(queries.series([api.pk], over))
             assert queries.figures([api.pk], over) == queries.figures(api.environment, over) == steps
             assert queries.requests([api.pk], over) == steps.requests
             for parts in queries.breakdowns([api.pk], over).values():

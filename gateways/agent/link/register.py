@@ -31,7 +31,43 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     """Add `registration create` and `registration inspect`; each sets `run`, which gives the exit code."""
     parser = commands.add_parser("registration", help="register this gateway with a console")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
+    _add_create(actions)
+    _add_inspect(actions)
 
+
+def create(arguments: argparse.Namespace) -> Registration:
+    """Register a gateway and write its file. Raises Failed or BadRegistration; then nothing is written."""
+    url = _console_url(arguments.console_url)
+    names = [registration.FILE_NAME] + ([registration.KEYS_FILE_NAME] if arguments.split else [])
+    pair = trust.key_pair()
+    with (
+        registration.NewFiles(arguments.output_directory, names) as files,
+        _client(url, arguments.https_proxy) as http,
+    ):
+        request = RegistrationRequest(
+            token=arguments.token or _token(http, url, arguments),
+            name=arguments.name,
+            public_key=pair.public,
+            organization=arguments.organization,
+            environment=arguments.environment,
+            connected=arguments.connected,
+        )
+        answer = _answer(_post(http, f"{url}/agent/v1/registrations", request.model_dump(by_alias=True)))
+        made = Registration(
+            gateway_id=answer.gateway_id,
+            name=answer.name,
+            organization_id=answer.organization_id,
+            environment_id=answer.environment_id,
+            console_url=url,
+            console_public_key=answer.console_public_key,
+            private_key=pair.private,
+            is_connected=arguments.connected,
+        )
+        files.write(registration.documents(made, arguments.split))
+    return made
+
+
+def _add_create(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     create = actions.add_parser("create", help="register a new gateway and write its registration file")
     create.set_defaults(run=_create)
     create.add_argument("name", nargs="?", default="", help="the gateway's name")
@@ -76,43 +112,13 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     create.add_argument("--password", help="goes with --username")
     create.add_argument("--https-proxy", metavar="URL", help="a proxy between this machine and the console")
 
+
+def _add_inspect(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     inspect = actions.add_parser("inspect", help="show what a registration file says")
     inspect.set_defaults(run=_inspect)
     inspect.add_argument(
         "--file", type=Path, default=Path(registration.FILE_NAME), metavar="FILE", help="(%(default)s)"
     )
-
-
-def create(arguments: argparse.Namespace) -> Registration:
-    """Register a gateway and write its file. Raises Failed or BadRegistration; then nothing is written."""
-    url = _console_url(arguments.console_url)
-    names = [registration.FILE_NAME] + ([registration.KEYS_FILE_NAME] if arguments.split else [])
-    pair = trust.key_pair()
-    with (
-        registration.NewFiles(arguments.output_directory, names) as files,
-        _client(url, arguments.https_proxy) as http,
-    ):
-        request = RegistrationRequest(
-            token=arguments.token or _token(http, url, arguments),
-            name=arguments.name,
-            public_key=pair.public,
-            organization=arguments.organization,
-            environment=arguments.environment,
-            connected=arguments.connected,
-        )
-        answer = _answer(_post(http, f"{url}/agent/v1/registrations", request.model_dump(by_alias=True)))
-        made = Registration(
-            gateway_id=answer.gateway_id,
-            name=answer.name,
-            organization_id=answer.organization_id,
-            environment_id=answer.environment_id,
-            console_url=url,
-            console_public_key=answer.console_public_key,
-            private_key=pair.private,
-            is_connected=arguments.connected,
-        )
-        files.write(registration.documents(made, arguments.split))
-    return made
 
 
 def _create(arguments: argparse.Namespace) -> int:
