@@ -21,6 +21,8 @@ MOST_BODY_BYTES = 1024 * 1024
 MOST_ANSWERS = 100
 MOST_SECONDS = 60
 SHOWN_BODY_BYTES = 64 * 1024
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_CONTROL = re.compile(r"[\0-\x08\n-\x1f\x7f]")
 
 
 def _one_line(text: str) -> str:
@@ -37,9 +39,12 @@ def _one_word(text: str) -> str:
 
 def _address(text: str) -> str:
     try:
-        return str(ip_address(text))
+        known = ip_address(text)
     except ValueError:
         raise ValueError(f'"{text}" is not an IP address') from None
+    if known.is_unspecified or known.is_multicast or str(known) == "255.255.255.255" or "%" in text:
+        raise ValueError(f'"{text}" is no address that anybody connects from')
+    return str(known)
 
 
 def _expression(text: str) -> str:
@@ -114,6 +119,17 @@ class Played(WithBody):
     status: int = Field(200, ge=200, le=599)
     delay_ms: int = Field(0, ge=0, le=MOST_SECONDS * 1000)
     closes: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_played(self) -> Self:
+        for name, value in self.headers:
+            if not _TOKEN.fullmatch(name):
+                raise ValueError(f'"{name}" is no name of a header')
+            if _CONTROL.search(value) or value != value.strip():
+                raise ValueError(
+                    f"the value of {name} has a space at an end, or a character that none can have"
+                )
+        return self
 
 
 Answers = Annotated[tuple[Played, ...], Field(max_length=MOST_ANSWERS)]

@@ -16,7 +16,7 @@ from gateways.agent.rehearsal.sockets import address
 from gateways.protocol import regex
 from gateways.protocol.rehearsal import MOST_BODY_BYTES, Headers, Played
 
-MOST_NOTED = 1000
+MOST_NOTED = 100
 _HEAD_BYTES = 256 * 1024
 _READ_BYTES = 64 * 1024
 _OURS = frozenset(("content-length", "transfer-encoding", "connection"))

@@ -1,5 +1,6 @@
 """From what Envoy, the caller and the upstreams saw of a request to the verdict on it."""
 
+import http.client
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -159,11 +160,14 @@ def _upstreams_word(facts: Facts, status: int, upstream: str) -> tuple[Outcome, 
 
 
 def _gateways_word(facts: Facts, api: ir.Api | None, status: int) -> tuple[Outcome, str]:
+    """An answer to HEAD says nothing of itself."""
     if api is None and status == 404:
-        return "no-api", facts.words
+        return "no-api", facts.words or "No API is served here."
     if api is not None and facts.route and facts.route.label == NO_ROUTE and status == 404:
-        return "no-route", facts.words
-    return "rejected", f"the gateway answered {status}: {facts.words or facts.details}"
+        return "no-route", facts.words or "No route of this API matches the request."
+    why = "" if facts.details in ("", "direct_response") else f" ({facts.details})"
+    said = facts.words or http.client.responses.get(status, "")
+    return "rejected", f"the gateway answered {status}: {said}{why}"
 
 
 def _decisions(facts: Facts, api: ir.Api, was_sent: bool) -> Iterator[Decision]:

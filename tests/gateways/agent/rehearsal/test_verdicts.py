@@ -129,6 +129,7 @@ def test_limits_count_from_zero_and_on(orders: Rehearsal) -> None:
 def test_request_of_no_route_no_api_and_no_port(orders: Rehearsal) -> None:
     assert ask(orders, "/orders/7", method="DELETE", headers=[CREDENTIALS]).outcome == "no-route"
     assert ask(orders, "/other").outcome == "no-api"
+    assert ask(orders, "/other", method="HEAD").reason == "No API is served here."
     assert ask(orders, "/orders/7", port=8099).reason == "no API listens on port 8099"
 
 
@@ -219,6 +220,9 @@ def test_what_envoy_does_not_take_is_rejected_in_its_words(
         {"body": "a" * (1024 * 1024 + 1)},
         {"bodyBase64": "!"},
         {"from": "localhost"},
+        {"from": "0.0.0.0"},
+        {"from": "ff02::1"},
+        {"from": "fe80::1%eth0"},
         {"seconds": 61},
         {"port": 0},
         {"unknown": 1},
@@ -228,6 +232,22 @@ def test_what_envoy_does_not_take_is_rejected_in_its_words(
 def test_what_is_no_request_or_too_large_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Request.model_validate({"target": "/", **fields})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": 101},
+        {"delayMs": 60_001},
+        {"path": "(?=a)"},
+        {"headers": [("a@b", "")]},
+        {"headers": [("a", "\x01")]},
+        {"headers": [("a", " b")]},
+    ],
+)
+def test_answer_that_cannot_be_played_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Played.model_validate(fields)
 
 
 def test_failing_script_is_quoted() -> None:
