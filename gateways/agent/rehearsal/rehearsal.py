@@ -199,9 +199,10 @@ def _upstreams(apis: Sequence[CompiledApi]) -> dict[str, tuple[str, str]]:
 
 
 def _shown(cluster: Mapping[str, Any]) -> str:
-    for locality in cluster["load_assignment"]["endpoints"]:
-        for one in locality["lb_endpoints"]:
-            place = one["endpoint"]["address"].get("socket_address", {})
-            host = place.get("address", "")
-            return f"{f'[{host}]' if ':' in host else host}:{place.get('port_value', '')}"
+    """Where it leads, its name where it has no address of its own."""
+    localities = cluster.get("load_assignment", {}).get("endpoints", ())
+    for one in (endpoint for locality in localities for endpoint in locality["lb_endpoints"]):
+        place = one["endpoint"]["address"].get("socket_address", {})
+        host = place.get("address", "")
+        return f"{f'[{host}]' if ':' in host else host}:{place.get('port_value', '')}"
     return str(cluster["name"])

@@ -15,11 +15,13 @@ from gateways.agent.translate import ir
 from gateways.agent.translate.index import Key
 from gateways.agent.xds import access_log
 from gateways.agent.xds.compiler import noted_name
-from gateways.protocol.rehearsal import Decision, Outcome, Request, Sent, Verdict, shown
+from gateways.protocol.rehearsal import Decision, DecisionKind, Outcome, Request, Sent, Verdict, shown
 from policies.catalog import find
 
 NO_ROUTE = "none"
 """The label of what an API answers where no route of its own fits."""
+OR_ANOTHER = "or it was another one of the same policy, after it"
+OR_IT_WAS = "or it was this one that decided"
 
 
 @dataclass(frozen=True)
@@ -171,20 +173,26 @@ def _gateways_word(facts: Facts, api: ir.Api | None, status: int) -> tuple[Outco
 
 
 def _decisions(facts: Facts, api: ir.Api, was_sent: bool) -> Iterator[Decision]:
-    """In the order in which they run. Of two bindings of the policy that decided, the first is named."""
-    held, has_ended = facts.held, False
+    """In the order in which they run. Envoy tells which policy decided, not which of its bindings."""
+    held = facts.held
+    applied = [use for use in api.policies if not use.conditions or noted_name(use.binding) in held]
+    who = facts.refusing or facts.answering
+    deciding = [use for use in applied if use.policy == who] or [
+        use for use in api.policies if use.policy == who
+    ]
+    kind: DecisionKind = "refused" if facts.refusing else "answered"
+    said = (facts.words or facts.details) if facts.refusing else ""
+    has_ended = False
     for use in api.policies:
         made = {"policy": use.policy, "title": _title(use.policy), "binding": use.binding}
-        if has_ended and not was_sent:
-            yield Decision(**made, decision="not-reached")
-        elif use.conditions and noted_name(use.binding) not in held:
+        if use in deciding and not has_ended:
+            has_ended = True
+            reason = f"{said} ({OR_ANOTHER})".strip() if len(deciding) > 1 else said
+            yield Decision(**made, decision=kind, reason=reason)
+        elif has_ended and not was_sent:
+            yield Decision(**made, decision="not-reached", reason=OR_IT_WAS if use in deciding else "")
+        elif use not in applied:
             yield Decision(**made, decision="not-applied", reason="its conditions do not hold")
-        elif use.policy == facts.refusing and not has_ended:
-            has_ended = True
-            yield Decision(**made, decision="refused", reason=facts.words or facts.details)
-        elif use.policy == facts.answering and not has_ended:
-            has_ended = True
-            yield Decision(**made, decision="answered")
         else:
             yield Decision(**made, decision="passed")
 

@@ -336,3 +336,24 @@ def test_api_that_waits_for_a_broken_document_is_not_served() -> None:
 
     assert (verdict.outcome, verdict.api) == ("not-served", "default/orders")
     assert verdict.faults == (loaded.held()["default", "orders"],)
+
+
+def test_of_two_bindings_of_the_policy_that_refused_neither_is_certain() -> None:
+    again = """
+    - policyRef: {name: ip-blocklist}
+      config: {ips: [198.51.100.0/24]}
+"""
+    with rehearsal(ORDERS.rstrip("\n") + again) as two:
+        by_second = ask(two, "/orders/7", headers=[CREDENTIALS], **{"from": "198.51.100.9"})
+        by_only = ask(two, "/orders/7", headers=[CREDENTIALS], method="POST", **{"from": "198.51.100.9"})
+
+    assert [one.decision for one in by_second.policies if one.policy == "ip-blocklist"] == [
+        "refused",
+        "not-reached",
+    ]
+    assert [one.reason for one in by_second.policies if one.policy == "ip-blocklist"] == [
+        "RBAC: access denied (or it was another one of the same policy, after it)",
+        "or it was this one that decided",
+    ]
+    assert decisions(by_only) == ["passed", "not-applied", "passed", "not-applied", "passed", "refused"]
+    assert by_only.policies[-1].reason == "RBAC: access denied"
