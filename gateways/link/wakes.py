@@ -18,6 +18,8 @@ RETRY_SECONDS = (0.5, 2.0)
 CONNECTIONS = 20
 """To Valkey. When a thousand agents come at once, or a change is for all, the questions wait their turn."""
 WAITING_SECONDS = 20
+TELLING_SECONDS = 3.0
+"""The agent waits meanwhile, and does without after twice as long."""
 REVOKED = "the gateway was revoked in the console, or deleted; register it anew"
 
 log = logging.getLogger(__name__)
@@ -55,7 +57,8 @@ class Wakes:
         """An older stream of this replica may be another process's; without Valkey its pings find out."""
         told = outbox.message("opened", stream.gateway_id, replica=str(stream.replica_id), stream=stream.id)
         try:
-            await self._valkey.publish(outbox.CHANNEL, told)
+            async with asyncio.timeout(TELLING_SECONDS):
+                await self._valkey.publish(outbox.CHANNEL, told)
         except (redis.RedisError, OSError, TimeoutError) as error:
             log.warning("stream=%s told=false reason=%r", stream.id, str(error))
 
