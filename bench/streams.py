@@ -89,7 +89,6 @@ def _row(stack: MeasuredStack, size: int, *, idle_seconds: float) -> dict[str, A
     idle = (cpu_seconds(link) - used) / idle_seconds, (cpu_seconds(front) - front_used) / idle_seconds
     one = _changes(stack, agents, "one", min(CHANGES, size))
     full = resident_mb(link), resident_mb(front)
-    used = cpu_seconds(link)
     every = _changes(stack, agents, "all", size)
     if agents.ended:
         raise Failed(f"{len(agents.ended)} streams ended: {agents.ended[0]}")
@@ -104,7 +103,6 @@ def _row(stack: MeasuredStack, size: int, *, idle_seconds: float) -> dict[str, A
         "one change p50 ms": report.percentile(one, 0.5),
         "p95 ms": report.percentile(one, 0.95),
         "a change of each: the last has it after s": max(every) / 1000,
-        "link's CPU ms a change": 1000 * (cpu_seconds(link) - used) / size,
     }
 
 
