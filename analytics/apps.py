@@ -9,5 +9,7 @@ class AnalyticsConfig(AppConfig):
     def ready(self) -> None:
         from analytics import for_api_manager
         from apis import traffic
+        from console import menu
 
         traffic.provide(for_api_manager)
+        menu.add(menu.Entry("Analytics", "analytics", icon="chart-line", place=40))

@@ -5,3 +5,16 @@ class ApisConfig(AppConfig):
     name = "apis"
     verbose_name = "API Manager"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apis import search
+        from apis.models import ApiInstance
+        from console import finder, menu
+        from console.models import Environment
+
+        def count(environment: Environment) -> int:
+            return ApiInstance.objects.filter(environment=environment).count()
+
+        menu.add(menu.Entry("API Manager", "apis", icon="waypoints", place=20, count=count))
+        finder.add(search.apis, place=10)
+        finder.add(search.tls_contexts, place=30)

@@ -10,4 +10,7 @@ class ConsoleConfig(AppConfig):
 
     def ready(self) -> None:
         """Make our Celery application the one that tasks are sent through, in every process."""
+        from console import menu
+
         import_module("console.celery")
+        menu.add(menu.Entry("Overview", "home", icon="layout-dashboard", place=0))

@@ -1,19 +1,16 @@
 """What the frame around every page shows: places with their counts, scopes, theme, who is there."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
-from apis.models import ApiInstance
+from console import menu
 from console.models import Environment, Organization, User
 from console.pages import condition
 from console.scope import AnyRequest
 from console.themes import THEMES
-from gateways.models import Gateway
-from policies import catalog
 
 
 @dataclass(frozen=True)
@@ -71,18 +68,11 @@ def _name_path(organization: Organization, names: dict[Any, str]) -> list[str]:
 
 def _places(request: AnyRequest) -> list[Place]:
     environment = request.scope.environment
-    gateways = Gateway.objects.filter(environment=environment)
-    apis = ApiInstance.objects.filter(environment=environment)
+    return [_place(request.path, entry, environment) for entry in menu.entries()]
 
-    def place(title: str, name: str, icon: str, count: Callable[[], int] | None = None) -> Place:
-        path = reverse(name)
-        is_current = request.path == path or (path != "/" and request.path.startswith(f"{path}/"))
-        return Place(title, path, icon, count() if count and environment else None, is_current)
 
-    return [
-        place("Overview", "home", icon="layout-dashboard"),
-        place("Runtime Manager", "gateways", icon="server", count=gateways.count),
-        place("API Manager", "apis", icon="waypoints", count=apis.count),
-        place("Policies", "policies", icon="shield-check", count=lambda: len(catalog.policies())),
-        place("Analytics", "analytics", icon="chart-line"),
-    ]
+def _place(asked: str, entry: menu.Entry, environment: Environment | None) -> Place:
+    path = reverse(entry.page)
+    is_current = asked == path or (path != "/" and asked.startswith(f"{path}/"))
+    count = entry.count(environment) if entry.count and environment else None
+    return Place(entry.title, path, entry.icon, count, is_current)

@@ -1,0 +1,31 @@
+"""The entries of the left navigation: each app adds its own when it starts."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from console.models import Environment
+
+
+@dataclass(frozen=True)
+class Entry:
+    """`page` is the name of its address; `place` orders the entries; `count` tells how many there are in an
+    environment.
+    """
+
+    title: str
+    page: str
+    icon: str
+    place: int
+    count: Callable[[Environment], int] | None = None
+
+
+_entries: dict[str, Entry] = {}
+
+
+def add(*entries: Entry) -> None:
+    """Once or again: an entry of the same page is replaced."""
+    _entries.update((entry.page, entry) for entry in entries)
+
+
+def entries() -> Iterable[Entry]:
+    return sorted(_entries.values(), key=lambda entry: entry.place)
