@@ -1,0 +1,135 @@
+"""Has requests rehearsed in a process of its own: bounded, without the console's secrets, always ended.
+
+For tasks and commands; a page's thread does not wait for it.
+"""
+
+import os
+import resource
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import orjson
+
+from gateways.protocol.rehearsal import MOST_LINE_BYTES, Line, NotServed, Played, Reply, Request, Verdict
+from gateways.protocol.resources import AnyResource
+
+PROJECT = Path(__file__).resolve().parents[1]
+COMMAND = ("-m", "gateways.agent.cli", "rehearse", "-", "--json")
+"""What Python is started with."""
+KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
+"""Of the environment: a rehearsal needs no secret, and so is given none."""
+READY_SECONDS = 60
+MORE_SECONDS = 20
+"""What an answer may take beyond the request's own time."""
+CPU_SECONDS = 300
+END_SECONDS = 2
+_PIECE_BYTES = 64 * 1024
+
+
+class RehearsalEnded(RuntimeError):
+    """The process is gone, or does not answer in time."""
+
+
+class NotAsked(ValueError):
+    """The rehearsal does not take the question; the text says why."""
+
+
+class Rehearsing:
+    """`ports` and `not_served` tell what the resources became."""
+
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", resources: Sequence[AnyResource], ready_seconds: float
+    ) -> None:
+        assert process.stdin is not None and process.stdout is not None
+        self._in, self._out = process.stdin.fileno(), process.stdout.fileno()
+        self._read = b""
+        ready = self._reply(Line(resources=tuple(resources)), ready_seconds)
+        self.ports: tuple[int, ...] = ready.ports or ()
+        self.not_served: tuple[NotServed, ...] = ready.not_served or ()
+
+    def ask(self, request: Request, answers: Sequence[Played] = ()) -> Verdict:
+        """Raises RehearsalEnded, NotAsked."""
+        reply = self._reply(Line(request=request, answers=tuple(answers)), request.seconds + MORE_SECONDS)
+        assert reply.verdict is not None
+        return reply.verdict
+
+    def _reply(self, line: Line, seconds: float) -> Reply:
+        deadline = time.monotonic() + seconds
+        self._write(_text(line), deadline)
+        while b"\n" not in self._read:
+            self._wait(self._out, deadline, is_writing=False)
+            piece = os.read(self._out, _PIECE_BYTES)
+            if not piece or len(self._read) > MOST_LINE_BYTES:
+                raise RehearsalEnded("the rehearsal's process ended")
+            self._read += piece
+        text, _, self._read = self._read.partition(b"\n")
+        reply = Reply.model_validate_json(text)
+        if reply.error is not None:
+            raise NotAsked(reply.error)
+        return reply
+
+    def _write(self, text: bytes, deadline: float) -> None:
+        left = memoryview(text)
+        while left:
+            self._wait(self._in, deadline, is_writing=True)
+            try:
+                left = left[os.write(self._in, left) :]
+            except BrokenPipeError:
+                raise RehearsalEnded("the rehearsal's process ended") from None
+
+    @staticmethod
+    def _wait(descriptor: int, deadline: float, *, is_writing: bool) -> None:
+        reading, writing = ([], [descriptor]) if is_writing else ([descriptor], [])
+        if not any(select.select(reading, writing, [], max(0, deadline - time.monotonic()))):
+            raise RehearsalEnded("the rehearsal does not answer in time")
+
+
+@contextmanager
+def rehearsing(
+    resources: Sequence[AnyResource],
+    command: tuple[str, ...] = COMMAND,
+    ready_seconds: float = READY_SECONDS,
+) -> Iterator[Rehearsing]:
+    """Raises RehearsalEnded, NotAsked."""
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=PROJECT,
+        env={name: os.environ[name] for name in KEPT if name in os.environ},
+        start_new_session=True,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    os.set_blocking(process.stdin.fileno(), False)
+    try:
+        resource.prlimit(process.pid, resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+        yield Rehearsing(process, resources, ready_seconds)
+    finally:
+        _end(process)
+
+
+def _text(line: Line) -> bytes:
+    """The key of a caller's certificate goes along: it is for this process alone."""
+    plain = line.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if line.request is not None:
+        plain["request"]["key"] = line.request.key.get_secret_value()
+    return orjson.dumps(plain) + b"\n"
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Without input it ends and cleans up behind it; killed, it takes its Envoy along all the same."""
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.close()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(END_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
