@@ -18,8 +18,8 @@ from gateways.protocol.messages import ConditionCount
 from tests.analytics.test_rest import ask
 from tests.analytics.traffic import Shipper, count
 from tests.factories import make_api, make_role, make_user
-from tests.gateways.agent.log_lines import START, line
-from tests.gateways.agent.test_windows import tallied
+from tests.gateways.agent.traffic.log_lines import START, line
+from tests.gateways.agent.traffic.test_tally import tallied
 
 pytestmark = pytest.mark.django_db
 

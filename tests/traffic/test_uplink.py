@@ -6,7 +6,7 @@ import pytest
 
 from gateways.agent.traffic.log_files import LogFiles
 from gateways.agent.traffic.uplink import Uplink
-from tests.gateways.agent.log_lines import OffsetConsole
+from tests.gateways.agent.traffic.log_lines import OffsetConsole
 from tests.traffic.gateway import Gateway, wait_until
 from tests.traffic.test_policies import BASIC, api, policy
 from tests.traffic.test_routes import api as table

@@ -6,7 +6,7 @@ import pytest
 from gateways.agent.link.client import Refused, Unreachable
 from gateways.agent.traffic.log_files import LogFiles
 from gateways.agent.traffic.uplink import Uplink
-from tests.gateways.agent.log_lines import OffsetConsole, append, line
+from tests.gateways.agent.traffic.log_lines import OffsetConsole, append, line
 
 
 class Envoy:

@@ -6,7 +6,7 @@ import pytest
 from gateways.agent.traffic.labels import OTHER_RESOURCE, RESOURCES_PER_API, Labels, template
 from gateways.agent.traffic.tally import Tally
 from gateways.protocol.messages import TrafficBatch
-from tests.gateways.agent.log_lines import START, line
+from tests.gateways.agent.traffic.log_lines import START, line
 
 
 def tallied(*lines: bytes, labels: Labels | None = None, samples: int = 100) -> TrafficBatch:

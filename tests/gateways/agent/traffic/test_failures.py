@@ -3,8 +3,8 @@ import pytest
 from gateways.agent.traffic import failures
 from gateways.agent.traffic.failures import NONE, Failure, failure
 from gateways.protocol.messages import TrafficBatch
-from tests.gateways.agent.log_lines import line
-from tests.gateways.agent.test_windows import tallied
+from tests.gateways.agent.traffic.log_lines import line
+from tests.gateways.agent.traffic.test_tally import tallied
 
 BEFORE = "upstream_reset_before_response_started{%s}"
 AFTER = "upstream_reset_after_response_started{%s}"

@@ -6,7 +6,16 @@ import pytest
 
 from gateways.protocol import reach, regex
 from gateways.protocol.groups import glued
-from tests.gateways.agent.test_guards import BASIC, KEY, NAMED, api, bound, document, inline, translated
+from tests.gateways.agent.translate.test_guards import (
+    BASIC,
+    KEY,
+    NAMED,
+    api,
+    bound,
+    document,
+    inline,
+    translated,
+)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from gateways.agent import cli
 from gateways.agent.host.processors import allowed
-from tests.gateways.agent.test_memory import group
+from tests.gateways.agent.host.test_memory import group
 
 HERE = len(os.sched_getaffinity(0))
 
