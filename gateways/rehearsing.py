@@ -43,13 +43,11 @@ class NotAsked(ValueError):
 class Rehearsing:
     """`ports` and `not_served` tell what the resources became."""
 
-    def __init__(
-        self, process: "subprocess.Popen[bytes]", resources: Sequence[AnyResource], ready_seconds: float
-    ) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", serving: Line, ready_seconds: float) -> None:
         assert process.stdin is not None and process.stdout is not None
         self._in, self._out = process.stdin.fileno(), process.stdout.fileno()
         self._read = b""
-        ready = self._reply(Line(resources=tuple(resources)), ready_seconds)
+        ready = self._reply(serving, ready_seconds)
         self.ports: tuple[int, ...] = ready.ports or ()
         self.not_served: tuple[NotServed, ...] = ready.not_served or ()
 
@@ -93,6 +91,7 @@ class Rehearsing:
 @contextmanager
 def rehearsing(
     resources: Sequence[AnyResource],
+    answers: Sequence[Played] = (),
     command: tuple[str, ...] = COMMAND,
     ready_seconds: float = READY_SECONDS,
 ) -> Iterator[Rehearsing]:
@@ -110,7 +109,7 @@ def rehearsing(
     os.set_blocking(process.stdin.fileno(), False)
     try:
         resource.prlimit(process.pid, resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-        yield Rehearsing(process, resources, ready_seconds)
+        yield Rehearsing(process, Line(resources=tuple(resources), answers=tuple(answers)), ready_seconds)
     finally:
         _end(process)
 

@@ -218,7 +218,10 @@ MOST_LINE_BYTES = 64 * 1024 * 1024
 
 
 class Line(Model):
-    """What a rehearsal in a process of its own reads: what to serve from now on, or a request to try."""
+    """What a rehearsal in a process of its own reads: what to serve from now on, or a request to try.
+
+    `answers` are the request's own, or those that are played where a request has none that fits.
+    """
 
     resources: tuple[AnyResource, ...] | None = None
     request: Request | None = None
@@ -228,8 +231,6 @@ class Line(Model):
     def _is_one_thing(self) -> Self:
         if (self.resources is None) == (self.request is None):
             raise ValueError("give resources or a request")
-        if self.answers and self.request is None:
-            raise ValueError("answers belong to a request")
         return self
 
 

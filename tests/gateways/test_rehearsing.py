@@ -36,7 +36,7 @@ def test_what_it_does_not_take_is_told_and_it_goes_on() -> None:
 
 @pytest.mark.parametrize(("script", "said"), [("", "ended"), ("import time; time.sleep(60)", "in time")])
 def test_process_that_ends_or_hangs_is_told(script: str, said: str) -> None:
-    process = rehearsing(RESOURCES, ("-c", script), ready_seconds=0.5 if script else 60)
+    process = rehearsing(RESOURCES, command=("-c", script), ready_seconds=0.5 if script else 60)
 
     with pytest.raises(RehearsalEnded, match=said), process:
         pytest.fail("it began")
@@ -46,7 +46,7 @@ def test_the_consoles_secrets_stay_with_it(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("GATEWRIGHT_SECRET_KEY", "a-secret")
     script = 'import os, sys; sys.stdin.readline(); print(\'{"error": "%s"}\' % sorted(os.environ))'
 
-    with pytest.raises(NotAsked) as told, rehearsing((), ("-c", script)):
+    with pytest.raises(NotAsked) as told, rehearsing((), command=("-c", script)):
         pass
 
     assert "PATH" in str(told.value)

@@ -18,6 +18,7 @@ from gateways.agent.sources import files
 from gateways.agent.translate.held import Unknown
 from gateways.protocol.faults import Fault, dotted, explained
 from gateways.protocol.rehearsal import Answers, Played, Request
+from gateways.protocol.resources import AnyResource
 
 PASSED, STOPPED, WRONG = 0, 1, 2
 MOST_FILE_BYTES = 8 * 1024 * 1024
@@ -38,29 +39,32 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     proxying = settings.proxying()
+
+    def made(resources: Sequence[AnyResource], answers: Sequence[Played]) -> Rehearsal:
+        return Rehearsal(resources, proxying, answers=answers)
+
     if str(arguments.folder) == "-":
         if not arguments.json or _asked(arguments):
             raise WrongQuestion("- takes resources and requests as lines of JSON: add --json, and no request")
-        lines.serve(sys.stdin.buffer, sys.stdout.buffer, None, lambda given: Rehearsal(given, proxying))
+        lines.serve(sys.stdin.buffer, sys.stdout.buffer, None, made)
         return PASSED
     loaded = _loaded(arguments.folder)
     questions = _asked(arguments)
     answers = _answers(arguments.answer)
     if not questions and not arguments.json:
         raise WrongQuestion("say what to try: --request 'GET /orders/1', or --curl with a curl command")
-    with _rehearsal(loaded, proxying) as rehearsal:
+    with _rehearsal(loaded, proxying, answers) as rehearsal:
         if not questions:
-            made = lambda given: Rehearsal(given, proxying)  # noqa: E731
             lines.serve(sys.stdin.buffer, sys.stdout.buffer, rehearsal, made)
             return PASSED
         requests = [_request(one, arguments, rehearsal.ports) for one in questions]
-        return _try(rehearsal, requests * arguments.times, answers, is_json=arguments.json)
+        return _try(rehearsal, requests * arguments.times, is_json=arguments.json)
 
 
-def _try(rehearsal: Rehearsal, requests: Sequence[Request], answers: Answers, *, is_json: bool) -> int:
+def _try(rehearsal: Rehearsal, requests: Sequence[Request], *, is_json: bool) -> int:
     has_passed = True
     for number, request in enumerate(requests):
-        verdict = rehearsal.ask(request, answers)
+        verdict = rehearsal.ask(request)
         has_passed = has_passed and verdict.has_passed
         if is_json:
             sys.stdout.write(verdict.model_dump_json(by_alias=True, exclude_none=True) + "\n")
@@ -69,7 +73,7 @@ def _try(rehearsal: Rehearsal, requests: Sequence[Request], answers: Answers, *,
     return PASSED if has_passed else STOPPED
 
 
-def _rehearsal(loaded: files.Loaded, proxying: settings.Proxying) -> Rehearsal:
+def _rehearsal(loaded: files.Loaded, proxying: settings.Proxying, answers: Answers) -> Rehearsal:
     for problem in loaded.problems:
         sys.stderr.write(f"{problem}\n")
     try:
@@ -80,7 +84,7 @@ def _rehearsal(loaded: files.Loaded, proxying: settings.Proxying) -> Rehearsal:
     def place(fault: Fault) -> str:
         return str(next(iter(loaded.located([fault]))))
 
-    return Rehearsal(loaded.resources, proxying, held, place)
+    return Rehearsal(loaded.resources, proxying, held, place, answers)
 
 
 def _loaded(folder: Path) -> files.Loaded:

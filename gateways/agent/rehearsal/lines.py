@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from gateways.agent.rehearsal.envoy import NotStarted
 from gateways.agent.rehearsal.rehearsal import NoPort, Rehearsal
 from gateways.protocol.faults import dotted, explained
-from gateways.protocol.rehearsal import MOST_LINE_BYTES, Line, NotServed, Reply
+from gateways.protocol.rehearsal import MOST_LINE_BYTES, Line, NotServed, Played, Reply
 from gateways.protocol.resources import AnyResource
 
 IDLE_SECONDS = 600
 MOST_LINES = 100_000
 
-Made = Callable[[Sequence[AnyResource]], Rehearsal]
+Made = Callable[[Sequence[AnyResource], Sequence[Played]], Rehearsal]
 
 
 class TooLong(Exception):
@@ -44,7 +44,7 @@ def serve(source: BinaryIO, out: BinaryIO, first: Rehearsal | None, made: Made) 
                     line = Line.model_validate_json(text)
                     if line.resources is not None:
                         opened.close()
-                        serving = opened.enter_context(made(line.resources))
+                        serving = opened.enter_context(made(line.resources, line.answers))
                         _tell(out, _ready(serving))
                     else:
                         _tell(out, _tried(serving, line))

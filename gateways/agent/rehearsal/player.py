@@ -19,6 +19,8 @@ from gateways.protocol.rehearsal import MOST_BODY_BYTES, Headers, Played
 MOST_NOTED = 100
 _HEAD_BYTES = 256 * 1024
 _READ_BYTES = 64 * 1024
+UNASKED, UNKNOWN = Played(), Played(status=503)
+"""Where no answer fits: of an upstream, and of what a policy asks, which may not do without."""
 _OURS = frozenset(("content-length", "transfer-encoding", "connection"))
 
 
@@ -34,11 +36,23 @@ class Noted:
     answer: Played | None
 
 
-class Player:
-    """`addresses` are the upstreams' HOST:PORT by the names of their clusters."""
+@dataclass(frozen=True)
+class Part:
+    """Whom a cluster leads to: HOST:PORT, and the API's service, "" where a policy asks there."""
 
-    def __init__(self, folder: Path, addresses: Mapping[str, str]) -> None:
-        self._addresses = addresses
+    address: str
+    service: str = ""
+
+
+NOBODY = Part("")
+
+
+class Player:
+    """`parts` are by the names of clusters; `standing` are answers from the beginning on."""
+
+    def __init__(self, folder: Path, parts: Mapping[str, Part], standing: Sequence[Played] = ()) -> None:
+        self._parts = parts
+        self._standing = standing
         self._answers: Sequence[Played] = ()
         self._noted: list[Noted] = []
         self._lock = threading.Lock()
@@ -55,7 +69,7 @@ class Player:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def play(self, answers: Sequence[Played]) -> None:
-        """From now on these; what was noted before is forgotten."""
+        """From now on these before the standing ones; what was noted before is forgotten."""
         with self._lock:
             self._answers, self._noted = answers, []
 
@@ -90,7 +104,7 @@ class Player:
                 return False
         assert asked is not None
         noted = self._note(asked, body)
-        answer = noted.answer or Played()
+        answer = noted.answer or (UNASKED if self._parts.get(noted.cluster, NOBODY).service else UNKNOWN)
         if answer.delay_ms and self._leaving.wait(answer.delay_ms / 1000):
             return False
         if answer.closes:
@@ -105,14 +119,15 @@ class Player:
         headers = tuple(one for one in texts if one[0] != CLUSTER_HEADER)
         method, target = _text(asked.method), _text(asked.target)
         with self._lock:
-            answer = next((one for one in self._answers if self._fits(one, cluster, method, target)), None)
+            given = (*self._answers, *self._standing)
+            answer = next((one for one in given if self._fits(one, cluster, method, target)), None)
             noted = Noted(cluster, method, target, headers, body, answer)
             if len(self._noted) < MOST_NOTED:
                 self._noted.append(noted)
         return noted
 
     def _fits(self, answer: Played, cluster: str, method: str, target: str) -> bool:
-        if answer.upstream and answer.upstream != self._addresses.get(cluster):
+        if answer.upstream and answer.upstream != self._parts.get(cluster, NOBODY).address:
             return False
         if answer.method and answer.method.upper() != method:
             return False

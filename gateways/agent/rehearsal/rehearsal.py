@@ -13,7 +13,7 @@ from gateways.agent.envoy.validate import Judge
 from gateways.agent.rehearsal import envoy, verdicts
 from gateways.agent.rehearsal.caller import Heard, call
 from gateways.agent.rehearsal.isolated import entrance, isolated
-from gateways.agent.rehearsal.player import Player
+from gateways.agent.rehearsal.player import NOBODY, Part, Player
 from gateways.agent.rehearsal.veil import Veil
 from gateways.agent.rehearsal.verdicts import Absent, Facts
 from gateways.agent.settings import Proxying
@@ -40,7 +40,8 @@ class Rehearsal:
     """A context manager; requests are tried one after another, in whatever thread.
 
     Counters of policies begin at zero and count on from request to request. `held` are APIs that are not
-    served, each with the reason; `place` says where a fault is.
+    served, each with the reason; `place` says where a fault is. `answers` are played where a request has
+    none of its own that fits, and before any: some policies fetch keys when they start.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class Rehearsal:
         proxying: Proxying | None = None,
         held: Mapping[Key, str] = MappingProxyType({}),
         place: Callable[[Fault], str] = str,
+        answers: Sequence[Played] = (),
     ) -> None:
         self._resources = resources
         self._proxying = proxying or Proxying()
         self._held = held
         self._place = place
+        self._answers = answers
         self._lock = threading.Lock()
         self._open = ExitStack()
         self._served: dict[Key, CompiledApi] = {}
@@ -107,7 +110,7 @@ class Rehearsal:
         self._player.play(answers)
         heard = call(self._folder, self._listener(port), request)
         told = self._envoy.line(TOLD_SECONDS if heard.answer else UNTOLD_SECONDS)
-        noted = [(one, self._upstreams.get(one.cluster, ("", ""))) for one in self._player.noted()]
+        noted = [(one, self._parts.get(one.cluster, NOBODY)) for one in self._player.noted()]
         return Facts(heard, told or {}, tuple(noted), tuple(self._envoy.said()))
 
     def _only_port(self) -> int:
@@ -160,8 +163,8 @@ class Rehearsal:
         if not self._served:
             return
         apis = list(self._served.values())
-        self._upstreams = _upstreams(apis)
-        player = Player(self._folder, {name: address for name, (_, address) in self._upstreams.items()})
+        self._parts = _parts(apis)
+        player = Player(self._folder, self._parts, self._answers)
         self._open.callback(player.close)
         waiting.serve(isolated(compiler, apis), [entrance(port) for port in self.ports])
         self._player, self._envoy = player, waiting
@@ -188,11 +191,11 @@ def _without_its_door(gateway: ir.Gateway) -> ir.Gateway:
     return replace(gateway, probe_port=None, uses_proxy_protocol=False)
 
 
-def _upstreams(apis: Sequence[CompiledApi]) -> dict[str, tuple[str, str]]:
-    """(service, HOST:PORT) by the names of clusters; a policy's own cluster is of no service."""
+def _parts(apis: Sequence[CompiledApi]) -> dict[str, Part]:
+    """By the names of clusters; a policy's own is of no service."""
     services = {cluster_name(one): one.service for compiled in apis for one in compiled.api.upstreams}
     return {
-        name: (services.get(name, ""), _shown(cluster))
+        name: Part(_shown(cluster), services.get(name, ""))
         for compiled in apis
         for name, cluster in compiled.clusters.items()
     }

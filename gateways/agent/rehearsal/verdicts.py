@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from gateways.agent.rehearsal.caller import Heard
-from gateways.agent.rehearsal.player import Noted
+from gateways.agent.rehearsal.player import Noted, Part
 from gateways.agent.traffic.failures import failure
 from gateways.agent.traffic.labels import catalog_refusals
 from gateways.agent.translate import ir
@@ -40,11 +40,11 @@ class Absent:
 
 @dataclass(frozen=True)
 class Facts:
-    """`told` is Envoy's line, empty without one; `noted` what upstreams got, with (service, address)."""
+    """`told` is Envoy's line, empty without one; `noted` what others got, and who they are."""
 
     heard: Heard
     told: Mapping[str, Any] = field(default_factory=dict)
-    noted: Sequence[tuple[Noted, tuple[str, str]]] = ()
+    noted: Sequence[tuple[Noted, Part]] = ()
     said: tuple[str, ...] = ()
 
     @cached_property
@@ -109,7 +109,7 @@ def verdict(
     """`milliseconds` is left to who measures."""
     route = facts.route
     api = served.get((route.namespace, route.api)) if route else None
-    sent = [_sent(noted, where) for noted, where in facts.noted if where[0]]
+    sent = [_sent(noted, part) for noted, part in facts.noted if part.service]
     missing = _missing(request, port, absent) if api is None else None
     outcome, reason = _outcome(facts, api, sent, missing)
     key = api.key if api else missing.key if missing else None
@@ -122,7 +122,7 @@ def verdict(
         policies=tuple(_decisions(facts, api, bool(sent))) if api else (),
         sent=sent[-1] if sent else None,
         tries=len(sent),
-        asked=tuple(_sent(noted, where) for noted, where in facts.noted if not where[0]),
+        asked=tuple(_sent(noted, part) for noted, part in facts.noted if not part.service),
         answer=facts.heard.answer,
         details=facts.details,
         faults=missing.faults if missing else (),
@@ -197,11 +197,10 @@ def _decisions(facts: Facts, api: ir.Api, was_sent: bool) -> Iterator[Decision]:
             yield Decision(**made, decision="passed")
 
 
-def _sent(noted: Noted, where: tuple[str, str]) -> Sent:
-    service, address = where
+def _sent(noted: Noted, part: Part) -> Sent:
     plain = {
-        "upstream": address or noted.cluster,
-        "service": service,
+        "upstream": part.address or noted.cluster,
+        "service": part.service,
         "method": noted.method,
         "target": noted.target,
         "headers": noted.headers,
