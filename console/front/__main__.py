@@ -23,8 +23,8 @@ from console.front import certificate, settings
 from console.front.bootstrap import bootstrap
 from console.front.health import SOCKET
 from console.front.settings import Front
-from console.stack.programs import stop_with_parent
 from gateways.agent.envoy.admin import Admin, AdminUnreachable
+from gateways.agent.host.bound import stop_with_parent
 
 WATCH_SECONDS = 2.0
 GOODBYE_SECONDS = 8.0
@@ -70,7 +70,7 @@ def start(front: Front) -> "subprocess.Popen[bytes]":
         cwd=front.folder,
         env={"PATH": os.defpath},
         stdin=subprocess.DEVNULL,
-        preexec_fn=stop_with_parent(signal.SIGKILL),  # noqa: PLW1509 one system call
+        preexec_fn=stop_with_parent(signal.SIGKILL),  # noqa: PLW1509 two system calls
     )
 
 

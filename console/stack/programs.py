@@ -1,6 +1,5 @@
 """A program of the stack: how it is started, logged and stopped."""
 
-import ctypes
 import logging
 import os
 import signal
@@ -14,10 +13,9 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from console.stack.account import Account
+from gateways.agent.host.bound import stop_with_parent
 
 LOG_BYTES = 5_000_000
-PR_SET_PDEATHSIG = 1
-LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=stop_with_parent(program.stop_signal),  # noqa: PLW1509 one system call, no lock is taken
+            preexec_fn=stop_with_parent(program.stop_signal),  # noqa: PLW1509 two system calls, no lock is taken
             **(program.account.popen if program.account else {}),
         )
         self.pid = self._process.pid
@@ -90,8 +88,3 @@ class Child:
 
 def _record(line: str) -> logging.LogRecord:
     return logging.LogRecord("stack", logging.INFO, "", 0, line, None, None)
-
-
-def stop_with_parent(number: signal.Signals) -> Callable[[], None]:
-    """What the child does before it starts: ask the kernel to signal it when we die, however we die."""
-    return lambda: LIBC.prctl(PR_SET_PDEATHSIG, int(number))

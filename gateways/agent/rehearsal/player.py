@@ -11,8 +11,8 @@ from typing import Any
 import h11
 import re2
 
+from gateways.agent.host.sockets import address
 from gateways.agent.rehearsal.isolated import CLUSTER_HEADER, UPSTREAMS
-from gateways.agent.rehearsal.sockets import address
 from gateways.protocol import regex
 from gateways.protocol.rehearsal import MOST_BODY_BYTES, Headers, Played
 

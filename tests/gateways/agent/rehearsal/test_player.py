@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gateways.agent.host.sockets import address
 from gateways.agent.rehearsal.isolated import CLUSTER_HEADER, UPSTREAMS
 from gateways.agent.rehearsal.player import Part, Player
-from gateways.agent.rehearsal.sockets import address
 from gateways.protocol.rehearsal import Played
 
 PARTS = {"orders": Part("orders.example:80", "backend"), "keys": Part("issuer.example:443")}
