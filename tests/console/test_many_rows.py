@@ -61,6 +61,12 @@ def fill(environment: Environment, start: int, end: int) -> None:
         Ack(deployment=deployment, replica=replica, applied=number % 5 != 4)
         for number, (deployment, replica) in enumerate(zip(deployments, replicas, strict=True))
     )
+    _fill_with_apis(environment, start, end)
+
+
+def _fill_with_apis(environment: Environment, start: int, end: int) -> None:
+    """All on the first gateway, each with a route, a policy and what the replica says of it."""
+    now = timezone.now()
     gateway = Gateway.objects.get(environment=environment, name="gateway-0000")
     assets = Asset.objects.bulk_create(
         Asset(organization=environment.organization, asset_id=f"orders-{number}", name=f"Orders {number}")

@@ -70,6 +70,13 @@ def test_a_hostile_document_costs_little(text: str) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 200 * 1024
 
 
+PIECES = (
+    "{", "}", "[", "]", ":", ": ", "\n", "- ", "*i", "&i ", "<<", "$ref", "'", '"', "\0", "!", "!!str ", "#", "1", "null",
+    "\ud7ff", "%", "?", "|", ">", "~", "/", "x-a", "get", "paths", "openapi", " ", "3.2.0", "-1", "true", ",",
+)  # fmt: skip
+"""Of which a document is made, and some that belong in none."""
+
+
 def test_whatever_the_text_is_the_answer_is_a_document_or_a_fault() -> None:
     """A few thousand small changes of a document, for seconds at most."""
     chance = random.Random(8)
@@ -78,52 +85,12 @@ def test_whatever_the_text_is_the_answer_is_a_document_or_a_fault() -> None:
         "paths: {/a/{b}: &p {$ref: '#/components/pathItems/P'}, /c: {<<: *p, get: {responses: {200: {$ref: '#/x'}}}}}\n"
         "components: {pathItems: {P: {post: {tags: [t], responses: {200: {description: d}}}}}, schemas: {A: {$id: x, $anchor: y, $ref: '#y'}}}\n"
     )  # fmt: skip
-    pieces = [
-        "{",
-        "}",
-        "[",
-        "]",
-        ":",
-        ": ",
-        "\n",
-        "- ",
-        "*i",
-        "&i ",
-        "<<",
-        "$ref",
-        "'",
-        '"',
-        "\0",
-        "!",
-        "!!str ",
-        "#",
-        "1",
-        "null",
-    ]
-    pieces += [
-        "\ud7ff",
-        "%",
-        "?",
-        "|",
-        ">",
-        "~",
-        "/",
-        "x-a",
-        "get",
-        "paths",
-        "openapi",
-        " ",
-        "3.2.0",
-        "-1",
-        "true",
-        ",",
-    ]
     limit = time.monotonic() + 10
     for _ in range(3000):
         text = base
         for _ in range(chance.randint(1, 4)):
             at = chance.randrange(len(text))
-            text = text[:at] + chance.choice(pieces) + text[at + chance.randint(0, 6) :]
+            text = text[:at] + chance.choice(PIECES) + text[at + chance.randint(0, 6) :]
         with suppress(Fault):
             read_here(text)
         if time.monotonic() > limit:

@@ -9,7 +9,7 @@ from apis.models import PolicyBinding
 from console.models import Environment
 from policies import catalog
 from tests.analytics.traffic import NOW, Shipper, count
-from tests.apis.rest.test_rest import LIMITS, manage, policy, refused
+from tests.apis.rest.bodies import LIMITS, manage, policy, refused
 from tests.factories import make_api, make_gateway
 from tests.rest import Rest
 

@@ -13,6 +13,10 @@ from gateways.models import Gateway
 from tests.factories import make_environment, make_gateway, make_replica, make_role, make_user
 
 
+def text(response: object) -> str:
+    return response.content.decode()  # type: ignore[attr-defined]
+
+
 @dataclass(frozen=True)
 class Place:
     """A user with a role in an environment that has one Connected gateway."""

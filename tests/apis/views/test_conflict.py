@@ -10,7 +10,7 @@ from apis.changes.tls_contexts import draft_of as tls_draft_of
 from apis.changes.tls_contexts import edit_tls_context
 from apis.desired import draft_of
 from apis.models import ApiInstance, PolicyBinding
-from tests.apis.views.pages import Place, allow, make_place, make_saved_api
+from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
 from tests.factories import make_tls_context
 
 pytestmark = pytest.mark.django_db
@@ -20,10 +20,6 @@ Form = dict[str, object]
 @pytest.fixture
 def place() -> Place:
     return make_place()
-
-
-def text(response: object) -> str:
-    return response.content.decode()  # type: ignore[attr-defined]
 
 
 def seen(place: Place, address: str) -> str:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from apis.models import ApiInstance
 from console.models import Role
 from gateways.models import Ack, Deployment, Replica, ResourceStatus
-from tests.apis.views.pages import Place, allow, make_place, make_saved_api
+from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
 from tests.factories import make_gateway, make_replica
 
 pytestmark = pytest.mark.django_db
@@ -24,10 +24,6 @@ DOWNSTREAM = {
     "label": "",
     "consumer_endpoint": "",
 }
-
-
-def text(response: object) -> str:
-    return response.content.decode()  # type: ignore[attr-defined]
 
 
 @pytest.fixture

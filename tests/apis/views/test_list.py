@@ -6,13 +6,9 @@ from django.test.utils import CaptureQueriesContext
 
 from apis.traffic import Traffic
 from console.models import Role
-from tests.apis.views.pages import make_place, make_saved_api
+from tests.apis.views.pages import make_place, make_saved_api, text
 
 pytestmark = pytest.mark.django_db
-
-
-def text(response: object) -> str:
-    return response.content.decode()  # type: ignore[attr-defined]
 
 
 def test_empty_list_says_what_to_do_next() -> None:

@@ -9,7 +9,7 @@ from apis.certificates import self_signed
 from apis.desired import RouteDraft, UpstreamDraft
 from apis.models import TlsContext
 from console.models import Role
-from tests.apis.views.pages import Place, make_place, make_saved_api
+from tests.apis.views.pages import Place, make_place, make_saved_api, text
 from tests.factories import make_tls_context
 
 pytestmark = pytest.mark.django_db
@@ -21,10 +21,6 @@ PLAIN = {"source": "own", "min_version": "1.2", "max_version": "1.3", "http2": "
 
 def lines(pem: str) -> list[str]:
     return pem.splitlines()[1:-1]
-
-
-def text(response: object) -> str:
-    return response.content.decode()  # type: ignore[attr-defined]
 
 
 def post(place: Place, path: str = ADD, **fields: object) -> object:

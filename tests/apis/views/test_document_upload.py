@@ -1,47 +1,26 @@
-"""OpenAPI documents in the wizard and at an API: uploaded, read by a process of its own, used."""
+"""An OpenAPI document in the wizard: uploaded, read by others, accepted or refused."""
 
 import json
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from apis.changes import instances
 from apis.documents import reading
-from apis.documents.specification import STALE, Operation, Specification
+from apis.documents.specification import STALE, Specification
 from apis.models import ApiInstance, Asset
-from console.models import AuditEntry, Role
-from tests.apis.views.pages import Place, make_place, make_saved_api
-from tests.apis.views.test_wizard import fill, send, show, text
+from tests.apis.views.documents import (
+    NAMED,
+    OPENAPI,
+    TYPED,
+    at_the_api_step,
+    read_all,
+    upload,
+)
+from tests.apis.views.pages import make_place, text
+from tests.apis.views.wizard import send, show
 from tests.factories import make_organization, make_user
 
 pytestmark = pytest.mark.django_db
-
-ANSWERS = {"200": {"description": "ok"}}
-OPENAPI = {
-    "openapi": "3.0.3",
-    "info": {"title": "Petstore", "version": "2.4.1"},
-    "servers": [{"url": "/v2"}, {"url": "https://pets.example.com/v2"}],
-    "paths": {"/pets": {"get": {"responses": ANSWERS}, "post": {"responses": ANSWERS}}},
-}
-TYPED = {"mode": "new", "asset__type": "rest-api"}
-NAMED = TYPED | {"asset__name": "Mine", "asset__api_version": "v1", "asset__version": "1.0.0"}
-
-
-def upload(name: str = "pets.json", content: str | bytes = json.dumps(OPENAPI)) -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, content.encode() if isinstance(content, str) else content)
-
-
-def read_all() -> None:
-    """What the workers do."""
-    for document in Specification.objects.unread():
-        reading.read(document.pk)
-
-
-def at_the_api_step() -> Place:
-    place = make_place()
-    fill(place, upto="api")
-    return place
 
 
 def test_a_document_is_stored_and_read_by_others() -> None:
@@ -286,134 +265,3 @@ def test_the_document_that_stopped_a_console_is_read_without_harm() -> None:
 
     assert Specification.objects.get().is_accepted
     assert not ApiInstance.objects.exists()
-
-
-def api_with_document(
-    place: Place, content: str = json.dumps(OPENAPI), name: str = "pets.json"
-) -> ApiInstance:
-    api = make_saved_api(place, "Pets")
-    document = reading.keep(place.user, api.asset.organization, name, content)
-    reading.read(document.pk)
-    instances.set_specification(place.user, api, Specification.objects.get(pk=document.pk))
-    return ApiInstance.objects.get(pk=api.pk)
-
-
-def test_the_document_of_an_api_can_be_searched() -> None:
-    place = make_place()
-    api = api_with_document(place)
-
-    every = text(place.client.get(f"/apis/{api.pk}/document"))
-    some = text(place.client.get(f"/apis/{api.pk}/document?q=post+pets"))
-
-    assert "2 operations" in every
-    assert "1 operation<" in some
-
-
-def test_the_text_of_a_document_is_shown_and_downloaded_as_uploaded() -> None:
-    place = make_place()
-    api = api_with_document(place, name='pets "x"/ö.json')
-
-    page = text(place.client.get(f"/apis/{api.pk}/document/text"))
-    file = place.client.get(f"/apis/{api.pk}/document/text?download")
-
-    assert "&quot;Petstore&quot;" in page
-    assert json.loads(file.content) == OPENAPI
-    assert file["Content-Disposition"] == 'attachment; filename="pets _x___.json"'
-    assert file["Content-Type"].startswith("text/plain")
-
-
-def test_a_document_is_replaced_once_the_difference_was_seen() -> None:
-    place = make_place()
-    api = api_with_document(place)
-    changed = OPENAPI | {
-        "paths": {"/pets": {"get": {"responses": ANSWERS}}, "/dogs": {"get": {"responses": ANSWERS}}}
-    }
-
-    sent = place.client.post(
-        f"/apis/{api.pk}/document/upload", {"specification": upload("new.json", json.dumps(changed))}
-    )
-    read_all()
-    page = text(place.client.get(sent.url))
-    before = Asset.objects.get().specification
-    new = Specification.objects.get(name="new.json")
-    place.client.post(f"/apis/{api.pk}/document/replace", {"new": str(new.pk)})
-
-    assert "+ GET /dogs" in page and "− POST /pets" in page and "Added (1)" in page
-    assert before is not None and before.name == "pets.json"
-    assert Asset.objects.get().specification == new
-    entry = AuditEntry.objects.filter(object_type="apiinstance").first()
-    assert entry is not None and "pets.json" in json.dumps(entry.diff)
-
-
-def test_a_document_that_is_not_accepted_replaces_nothing() -> None:
-    place = make_place()
-    api = api_with_document(place)
-    bad = reading.keep(place.user, api.asset.organization, "bad.yaml", "words")
-    other = make_place()
-    strange = reading.keep(other.user, other.environment.organization, "strange.json", json.dumps(OPENAPI))
-    read_all()
-
-    for document in (bad, strange):
-        place.client.post(f"/apis/{api.pk}/document/replace", {"new": str(document.pk)})
-
-    assert Asset.objects.get(pk=api.asset_id).specification.name == "pets.json"  # type: ignore[union-attr]
-
-
-def test_a_viewer_sees_the_document_and_replaces_nothing() -> None:
-    place = make_place()
-    api = api_with_document(place)
-    viewer = make_place(Role.Name.VIEWER, place.environment)
-
-    page = text(viewer.client.get(f"/apis/{api.pk}/document"))
-    answer = viewer.client.post(f"/apis/{api.pk}/document/upload", {"specification": upload()})
-
-    assert "GET" in page and "Replace the document" not in page
-    assert answer.status_code == 403
-
-
-def test_operations_become_conditions_of_a_policy() -> None:
-    place = make_place()
-    paths = {
-        "/a.b/{id}": {"get": {"responses": ANSWERS}, "put": {"responses": ANSWERS}},
-        "/c": {"get": {"responses": ANSWERS}},
-    }
-    api = api_with_document(place, json.dumps(OPENAPI | {"paths": paths}))
-    address = f"/apis/{api.pk}/policies/add/ip-allowlist"
-    keys = [one.pk for one in Operation.objects.filter(path="/a.b/{id}")]
-
-    offered = text(place.client.get(address))
-    page = text(
-        place.client.post(address, {"rows": "operations", "operation": keys, "config.ips": "10.0.0.1"})
-    )
-
-    assert "/a.b/{id}" in offered and 'name="operation"' in offered
-    assert 'value="GET|PUT"' in page
-    assert r'value="/a\.b/[^/]+"' in page
-    assert "10.0.0.1" in page
-
-
-def test_operations_to_choose_are_searched() -> None:
-    place = make_place()
-    api = api_with_document(place)
-
-    found = text(
-        place.client.get(f"/apis/documents/{api.asset.specification_id}/operations?operation_q=post")
-    )
-
-    assert found.count('name="operation"') == 1
-
-
-def test_operations_become_routes_before_the_one_that_takes_all() -> None:
-    place = make_place()
-    api = api_with_document(place)
-    chosen = [one.pk for one in Operation.objects.filter(method="POST")]
-    typed = {"mode": "simple", "uri": "http://backend:8080/", "port": "8081", "base_path": "/pets"}
-
-    sent = typed | {"rows": "operations", "operation": chosen}
-    page = text(place.client.post(f"/apis/{api.pk}/routes", sent))
-
-    first, _, second = page.partition('name="routes.1.path"')
-    assert second
-    assert 'value="/pets"' in first
-    assert 'value="POST" checked' in first
-    assert page.count('value="http://backend:8080/"') >= 2
