@@ -29,6 +29,7 @@ POLL_SECONDS = 0.002
 FLUSH_MS = 2
 """What Envoy tells of a request is waited for so long."""
 MOST_SAID = 20
+MOST_LOG_BYTES = 256 * 1024
 _HEAD = re.compile(r"^(\[[^\]]*\] ?)+(script log: )?")
 """Of a line of its log: when, and where in its source."""
 _PREFIX = "gatewright-rehearsal-"
@@ -108,26 +109,31 @@ class ThrowAwayEnvoy:
             if self._process.stdin is not None:
                 self._process.stdin.close()
 
-    def line(self, seconds: float) -> dict[str, Any] | None:
-        """What it tells of the next request, None when it tells nothing in time."""
+    def line(self, since: float, seconds: float) -> dict[str, Any] | None:
+        """What it tells of the request that began after this time; None when it tells nothing in so long.
+
+        An earlier one, whose caller went before its answer came, may be told of late.
+        """
         deadline = time.monotonic() + seconds
-        while b"\n" not in self._read:
-            if not self._more(max(0, deadline - time.monotonic())):
-                return None
-        line, _, self._read = self._read.partition(b"\n")
-        told: dict[str, Any] = orjson.loads(line)
-        return told
+        while True:
+            while b"\n" not in self._read:
+                if not self._more(max(0, deadline - time.monotonic())):
+                    return None
+            line, _, self._read = self._read.partition(b"\n")
+            told: dict[str, Any] = orjson.loads(line)
+            if float(told["at"]) >= since:
+                return told
 
     def forget(self) -> None:
         """What was told or said until now is of an earlier request."""
         while self._more(0):
             pass
         self._read = b""
-        self._heard = len(self._log())
+        self._heard = (self._folder / _LOG).stat().st_size
 
     def said(self) -> list[str]:
         """What it has logged since, without what its configuration holds."""
-        new = self._log()[self._heard :].decode(errors="replace")
+        new = self._log(self._heard)
         if not new.strip():
             return []
         lines = masked(without_messages(new), self._config).strip().splitlines()
@@ -173,8 +179,11 @@ class ThrowAwayEnvoy:
         self._read += content
         return bool(content)
 
-    def _log(self) -> bytes:
-        return (self._folder / _LOG).read_bytes()
+    def _log(self, start: int = 0) -> str:
+        """From this byte on, as much as a verdict may hold."""
+        with (self._folder / _LOG).open("rb") as file:
+            file.seek(start)
+            return file.read(MOST_LOG_BYTES).decode(errors="replace")
 
     def _tail(self) -> str:
-        return masked(without_messages(self._log().decode(errors="replace"))[-2000:], self._config).strip()
+        return masked(without_messages(self._log())[-2000:], self._config).strip()

@@ -16,6 +16,7 @@ UPSTREAMS = "upstreams.sock"
 CLUSTER_HEADER = "x-gatewright-rehearsed-cluster"
 """Tells the player whose part it plays; it shows it to nobody."""
 FACTS = {
+    "at": "%START_TIME(%s.%6f)%",
     "route": "%ROUTE_NAME%",
     "status": "%RESPONSE_CODE%",
     "details": "%RESPONSE_CODE_DETAILS%",

@@ -108,8 +108,10 @@ class Rehearsal:
             return Facts(Heard(reason=f"no API listens on port {port}"))
         self._envoy.forget()
         self._player.play(answers)
+        since = time.time()
         heard = call(self._folder, self._listener(port), request)
-        told = self._envoy.line(TOLD_SECONDS if heard.answer else UNTOLD_SECONDS)
+        # It writes the time without what is less than a microsecond.
+        told = self._envoy.line(since - 0.000_001, TOLD_SECONDS if heard.answer else UNTOLD_SECONDS)
         noted = [(one, self._parts.get(one.cluster, NOBODY)) for one in self._player.noted()]
         return Facts(heard, told or {}, tuple(noted), tuple(self._envoy.said()))
 

@@ -163,6 +163,7 @@ def test_late_answer_ends_with_the_requests_time(orders: Rehearsal) -> None:
 
     assert (verdict.outcome, verdict.answer) == ("unanswered", None)
     assert verdict.reason == "there was no whole answer within 0.5 s"
+    assert [ask(orders, "/other").outcome for _ in range(3)] == ["no-api"] * 3
 
 
 def test_first_answer_that_fits_is_played(orders: Rehearsal) -> None:
