@@ -22,8 +22,8 @@ from apis.models import (
     RouteUpstream,
     TlsContext,
     Upstream,
-    WizardDraft,
 )
+from apis.wizard_draft import WizardDraft
 from console.audited_admin import AuditedAdmin
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from celery import shared_task
 from apis.changes import bookkeeping
 from apis.deployment import push
 from apis.documents import reading
-from apis.models import WizardDraft
+from apis.wizard_draft import WizardDraft
 
 
 @shared_task

@@ -12,8 +12,9 @@ from apis.desired import ApiDraft
 from apis.documents import reading
 from apis.documents.specification import Specification
 from apis.forms import parts
-from apis.models import Asset, WizardDraft
+from apis.models import Asset
 from apis.rules.instances import validate, warnings
+from apis.wizard_draft import WizardDraft
 from console.models import Environment
 from console.scope import Request
 from gateways.models import Gateway

@@ -6,7 +6,8 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
-from apis.models import ApiInstance, PolicyBinding, TlsContext, WizardDraft
+from apis.models import ApiInstance, PolicyBinding, TlsContext
+from apis.wizard_draft import WizardDraft
 from console import scope
 from console.models import Environment
 from console.scope import Request

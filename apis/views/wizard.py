@@ -19,10 +19,11 @@ from apis.changes.instances import create_api
 from apis.documents.specification import Specification
 from apis.forms import parts, wizard
 from apis.forms.routes import weight_sums, with_operations
-from apis.models import ApiInstance, Asset, WizardDraft
+from apis.models import ApiInstance, Asset
 from apis.rules import listeners, upstream_uri
 from apis.views.access import draft_to_change, environment_to_change, messages_of
 from apis.views.tls_contexts import choices
+from apis.wizard_draft import WizardDraft
 from console.forms import rows
 from console.scope import Request
 from console.words import words

@@ -11,8 +11,8 @@ from django.http import QueryDict
 from apis import certificates
 from apis.changes.instances import edit_api
 from apis.desired import draft_of
-from apis.models import WizardDraft
 from apis.rules.policy_config import checked
+from apis.wizard_draft import WizardDraft
 from console.forms import schema_data
 from gateways.protocol import regex, tls
 from policies import catalog

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from apis.changes.policies import apply_policy
 from apis.desired import RouteDraft, UpstreamDraft
-from apis.models import ApiInstance, WizardDraft
+from apis.models import ApiInstance
+from apis.wizard_draft import WizardDraft
 from console.models import ConnectedApp, Role, User
 from gateways.change import issue_token
 from gateways.models import Ack, Deployment, Gateway, ResourceStatus
@@ -101,17 +102,7 @@ def make_gallery() -> Gallery:
     api = make_saved_api(
         place,
         deploy=True,
-        routes=[
-            RouteDraft(
-                "canary",
-                "GET|POST",
-                "/v2(/.*)",
-                upstreams=[UpstreamDraft("http://a/", "a", 90), UpstreamDraft("http://b/", "b", 10)],
-            ),
-            RouteDraft(
-                headers={"x-beta": "yes"}, upstreams=[UpstreamDraft("https://c/", "c", 100, tls_context=None)]
-            ),
-        ],
+        routes=_routes(),
     )
     for policy in catalog.policies():
         apply_policy(
@@ -144,6 +135,21 @@ def make_gallery() -> Gallery:
         "api_add_step": draft.pk,
     }
     return Gallery(place, api, bare, ids)
+
+
+def _routes() -> list[RouteDraft]:
+    """With weights, a rule of each kind, and an upstream that is TLS."""
+    return [
+        RouteDraft(
+            "canary",
+            "GET|POST",
+            "/v2(/.*)",
+            upstreams=[UpstreamDraft("http://a/", "a", 90), UpstreamDraft("http://b/", "b", 10)],
+        ),
+        RouteDraft(
+            headers={"x-beta": "yes"}, upstreams=[UpstreamDraft("https://c/", "c", 100, tls_context=None)]
+        ),
+    ]
 
 
 def make_empty(user: User) -> str:

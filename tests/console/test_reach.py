@@ -7,7 +7,8 @@ from django.test import Client
 from django.utils import timezone
 
 from apis.documents.specification import Specification
-from apis.models import ApiInstance, PolicyBinding, Upstream, WizardDraft
+from apis.models import ApiInstance, PolicyBinding, Upstream
+from apis.wizard_draft import WizardDraft
 from console.models import AuditEntry, ConnectedApp, Environment, Role, User
 from gateways.models import Gateway, RegistrationToken, Replica
 from tests.console.addresses import Address, addresses

@@ -5,8 +5,9 @@ import re
 import pytest
 from django.utils import timezone
 
-from apis.models import ApiInstance, WizardDraft
+from apis.models import ApiInstance
 from apis.tasks import forget_drafts
+from apis.wizard_draft import WizardDraft
 from console.models import Role
 from tests.apis.views.pages import make_place, make_saved_api, text
 from tests.apis.views.wizard import address, draft_of, fill, send, show

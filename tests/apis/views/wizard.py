@@ -1,6 +1,6 @@
 """Walks the wizard as its pages do."""
 
-from apis.models import WizardDraft
+from apis.wizard_draft import WizardDraft
 from tests.apis.views.pages import Place
 
 
