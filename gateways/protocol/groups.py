@@ -1,6 +1,11 @@
 """What the capturing groups of a rule's expression hold of a path: whole segments, or less."""
 
+import re
+
 from gateways.protocol import regex
+
+_TIMES = re.compile(r"(?:[?*+]|\{[0-9]+(?:,[0-9]*)?\})\??")
+"""How often a group comes, behind it."""
 
 
 def alternatives(expression: str) -> list[str]:
@@ -46,18 +51,20 @@ def glued(expression: str, destination: str) -> str | None:
     """
     parts, rest, is_lost = "", expression, False
     in_front = destination
-    while regex.groups(rest):
+    while _has_group(rest):
         before, opening, inside, after = regex.around_first_group(rest)
         is_open = bool(in_front) and not in_front.endswith("/")
-        if regex.groups(inside) or not _is_balanced(before) or len(alternatives(before)) > 1:
+        if _has_group(inside) or not _is_balanced(before) or len(alternatives(before)) > 1:
             return None
         if is_open and _ends_with_slash(before) and not any(map(begins_with_slash, alternatives(inside))):
             is_lost = True
             before, opening = before[:-1], opening + "/"
             if len(alternatives(inside)) > 1:
                 inside = f"(?:{inside})"
-        parts += f"{before}{opening}{inside})"
-        in_front, rest = inside, after
+        times = _TIMES.match(after)
+        repeated = times[0] if times else ""
+        parts += f"{before}{opening}{inside}){repeated}"
+        in_front, rest = inside, after.removeprefix(repeated)
     return parts + rest if is_lost else None
 
 
@@ -68,6 +75,11 @@ def glue_advice(expression: str, destination: str) -> str | None:
         f"loses the slash before a group: the path sent on is {destination or '/'} and what the groups hold, "
         f"with nothing between; write {clearer}"
     )
+
+
+def _has_group(part: str) -> bool:
+    """Of a part of an expression, which alone need not be one."""
+    return any(regex.is_capturing(piece) for _, piece, in_class in regex.tokens(part) if not in_class)
 
 
 def _ends_with_slash(expression: str) -> bool:

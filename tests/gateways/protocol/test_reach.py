@@ -1,5 +1,6 @@
 """Rules that are for no request, or for others than it seems, are warned about where they are written."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -192,6 +193,11 @@ def test_an_address_that_is_a_text_is_refused() -> None:
         ("/v1/[(](.*)", "/x", None),
         (r"/v1\/(.*)", "/x", None),
         ("/v1/.*", "/x", None),
+        ("/v1(/.*)?", "/x", None),
+        ("/v1/(.*)?", "/x", "/v1(/.*)?"),
+        ("/v1/(a){1,2}?/b/(.*)", "/x/", "/v1/(a){1,2}?/b(/.*)"),
+        ("/(?:a|b)/(.*)", "/x", "/(?:a|b)(/.*)"),
+        ("/x(?:/(.*))?", "/x", None),
     ],
 )
 def test_a_slash_that_is_lost_before_a_group_is_noticed(
@@ -208,3 +214,26 @@ def test_a_group_that_is_joined_to_the_destination_is_warned_about_at_its_rule()
 
     assert found.startswith("spec.services.s0.routes[0].rules[0].path: loses the slash before a group")
     assert found.endswith("write /v1(/.*)")
+
+
+def test_of_whatever_expression_the_advice_is_sound() -> None:
+    pieces = ["/", "a", "(.*)", "(/.*)", "(?:a|b)", "(?P<n>x)", "?", "*", "{1,2}", "|", "[(]", r"\(", "(?i)"]
+    expressions = ("".join(one) for length in range(1, 5) for one in itertools.product(pieces, repeat=length))
+    advised = 0
+
+    for expression in filter(is_regex, expressions):
+        for destination in ("", "/x", "/x/"):
+            if (clearer := glued(expression, destination)) is not None:
+                assert is_regex(clearer), expression
+                assert glued(clearer, destination) is None, expression
+                advised += 1
+
+    assert advised > 100
+
+
+def is_regex(expression: str) -> bool:
+    try:
+        regex.check(expression)
+    except regex.BadRegex:
+        return False
+    return True
