@@ -11,10 +11,10 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
+from apis.assets.models import Asset
 from apis.documents.specification import Operation, Specification
 from apis.models import (
     ApiInstance,
-    Asset,
     Brought,
     LeftGateway,
     PolicyBinding,

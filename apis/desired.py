@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from apis.assets.models import Asset
 from apis.documents.specification import Specification
-from apis.models import ApiInstance, Asset, RouteUpstream, TlsContext
+from apis.models import ApiInstance, RouteUpstream, TlsContext
 from gateways.models import Gateway
 
 

@@ -1,4 +1,4 @@
-"""API Manager: assets of the catalog, API instances made of them, their routes, upstreams and policies."""
+"""API Manager: API instances, which are made of assets; their routes, upstreams, policies, TLS contexts."""
 
 import uuid
 from typing import Any
@@ -11,42 +11,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apis import certificates
-from apis.documents.specification import Specification
+from apis.assets.models import Asset
 from apis.wizard_draft import WizardDraft  # noqa: F401 - Django finds its models here
 from console.fields import EncryptedJSONField
-from console.models import AuditEntry, Environment, Organization, User
+from console.models import AuditEntry, Environment, User
 from gateways.models import Gateway
 from policies import catalog
-
-
-class Asset(models.Model):
-    """One version of an API in the organization's catalog: groupId/assetId/version."""
-
-    class Type(models.TextChoices):
-        REST = "rest-api", "REST API"
-        HTTP = "http-api", "HTTP API"
-
-    organization = models.ForeignKey(Organization, models.CASCADE, related_name="assets")
-    asset_id = models.SlugField(max_length=120)
-    version = models.CharField(max_length=40, default="1.0.0")
-    api_version = models.CharField(max_length=40, default="v1", help_text="The version consumers see.")
-    name = models.CharField(max_length=255)
-    type = models.CharField(max_length=12, choices=Type, default=Type.HTTP)
-    specification = models.ForeignKey(
-        Specification, models.SET_NULL, null=True, blank=True, related_name="assets"
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["name", "version"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["organization", "asset_id", "version"], name="asset_version_is_unique"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.version}"
 
 
 class ApiInstanceQuerySet(models.QuerySet["ApiInstance"]):

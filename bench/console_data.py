@@ -21,7 +21,8 @@ from analytics.models import (
     TrafficHour,
     TrafficMinute,
 )
-from apis.models import ApiInstance, Asset, Brought, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.assets.models import Asset
+from apis.models import ApiInstance, Brought, PolicyBinding, Route, RouteUpstream, Upstream
 from console import first_start
 from console.models import Environment
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.utils import timezone
 
+from apis.assets.models import Asset
 from apis.certificates import self_signed
-from apis.models import ApiInstance, Asset, TlsContext
+from apis.models import ApiInstance, TlsContext
 from console.models import Environment, Organization, Role, User
 from gateways.models import Gateway, Replica
 

@@ -17,7 +17,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from apis.models import ApiInstance, Asset, Brought, LeftGateway, Route, RouteUpstream
+from apis.assets.models import Asset
+from apis.models import ApiInstance, Brought, LeftGateway, Route, RouteUpstream
 from console import audit, background
 from console.models import AuditEntry, Environment, User
 from gateways.agents import outbox

@@ -12,10 +12,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from apis.assets.models import Asset
 from apis.changes import bookkeeping, versions
 from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
 from apis.documents.specification import Specification
-from apis.models import ApiInstance, Asset, Route, RouteUpstream, Upstream
+from apis.models import ApiInstance, Route, RouteUpstream, Upstream
 from apis.rules.instances import asset_id_of, check, unfit
 from apis.rules.listeners import normalised
 from console.models import AuditEntry, Environment, User

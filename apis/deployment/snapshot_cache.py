@@ -10,7 +10,8 @@ from threading import Lock
 
 from django.db import connection, models
 
-from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
+from apis.assets.models import Asset
+from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from gateways.models import Gateway
 
 MOST = 20_000

@@ -8,10 +8,11 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from pydantic import BaseModel, Field
 
+from apis.assets.models import Asset
 from apis.desired import ApiDraft, NewAsset
 from apis.documents.specification import Specification
 from apis.forms import routes
-from apis.models import ApiInstance, Asset, TlsContext
+from apis.models import ApiInstance, TlsContext
 from apis.rules import listeners
 from console.forms import schema_data, schema_form
 from console.models import Environment

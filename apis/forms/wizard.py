@@ -8,11 +8,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from apis.assets.models import Asset
 from apis.desired import ApiDraft
 from apis.documents import reading
 from apis.documents.specification import Specification
 from apis.forms import parts
-from apis.models import Asset
 from apis.rules.instances import validate, warnings
 from apis.wizard_draft import WizardDraft
 from console.models import Environment

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 
+from apis.assets.models import Asset
 from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
-from apis.models import ApiInstance, Asset, TlsContext, Upstream
+from apis.models import ApiInstance, TlsContext, Upstream
 from apis.rest.serializers import ASSET_TYPES
 from apis.rules import upstream_uri
 from apis.rules.instances import warnings

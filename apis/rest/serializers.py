@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers as s
 
-from apis.models import Asset
+from apis.assets.models import Asset
 from apis.rest.strict import StrictSerializer
 from console.rest.fields import OneOf, list_or_null
 

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from django.conf import settings
 
+from apis.assets.models import Asset
 from apis.deployment.status import ApiStatus
-from apis.models import ApiInstance, Asset, PolicyBinding, Route, TlsContext, Upstream
+from apis.models import ApiInstance, PolicyBinding, Route, TlsContext, Upstream
 from apis.rest.bodies import trusted_by_all
 from console.models import Environment
 from console.rest.shapes import date

@@ -7,9 +7,10 @@ from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.utils.text import slugify
 
+from apis.assets.models import Asset
 from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
 from apis.documents.specification import Specification
-from apis.models import ApiInstance, Asset, Upstream
+from apis.models import ApiInstance, Upstream
 from apis.rules import listeners, upstream_uri
 from apis.rules.problem import Problem, refuse
 from console.models import Environment, Organization

@@ -15,11 +15,12 @@ from django.views.decorators.http import require_POST
 
 from apis import operations
 from apis.addresses import host_of
+from apis.assets.models import Asset
 from apis.changes.instances import create_api
 from apis.documents.specification import Specification
 from apis.forms import parts, wizard
 from apis.forms.routes import weight_sums, with_operations
-from apis.models import ApiInstance, Asset
+from apis.models import ApiInstance
 from apis.rules import listeners, upstream_uri
 from apis.views.access import draft_to_change, environment_to_change, messages_of
 from apis.views.tls_contexts import choices

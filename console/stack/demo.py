@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from apis.assets.models import Asset
 from apis.changes import ingress, instances, policies
 from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
-from apis.models import ApiInstance, Asset
+from apis.models import ApiInstance
 from console.models import User
 from console.stack import ports
 from gateways.models import Gateway

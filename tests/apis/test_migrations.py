@@ -7,8 +7,8 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
 
+from apis.assets.models import Asset
 from apis.documents import reading
-from apis.models import Asset
 from tests.factories import make_environment
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]

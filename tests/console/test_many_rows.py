@@ -10,7 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.assets.models import Asset
+from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
 from console.models import Environment, Role
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
 from tests.factories import make_environment, make_role, make_user

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from django.core.exceptions import ValidationError
 
+from apis.assets.models import Asset
 from apis.changes import instances
 from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
-from apis.models import ApiInstance, Asset
+from apis.models import ApiInstance
 from apis.rules.instances import validate, warnings
 from console import audit
 from console.models import User

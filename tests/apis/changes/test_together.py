@@ -9,8 +9,9 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.http import Http404
 
+from apis.assets.models import Asset
 from apis.changes import instances, policies
-from apis.models import ApiInstance, Asset, PolicyBinding
+from apis.models import ApiInstance, PolicyBinding
 from console.models import Environment, User
 from gateways import change as gateway_change
 from gateways.models import Gateway

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from django.db import models
 
+from apis.assets.models import Asset
 from apis.changes import instances, policies
 from apis.deployment import snapshot
 from apis.deployment.snapshot_cache import Memory, digests
 from apis.desired import RouteDraft, UpstreamDraft
-from apis.models import ApiInstance, Asset, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
 from tests.apis.deployment.snapshots import resources_of
 from tests.apis.deployment.test_push import deployed
 from tests.factories import make_gateway, make_user

@@ -6,7 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apis.models import ApiInstance, Asset
+from apis.assets.models import Asset
+from apis.models import ApiInstance
 from console.models import Environment
 from gateways.models import Gateway
 from tests.apis.rest.bodies import manage, refused, terraform

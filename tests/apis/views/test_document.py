@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from apis.assets.models import Asset
 from apis.documents import reading
 from apis.documents.specification import Operation, Specification
-from apis.models import Asset
 from console.models import AuditEntry, Role
 from tests.apis.views.documents import (
     ANSWERS,

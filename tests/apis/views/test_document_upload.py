@@ -5,9 +5,10 @@ import json
 import pytest
 from django.utils import timezone
 
+from apis.assets.models import Asset
 from apis.documents import reading
 from apis.documents.specification import STALE, Specification
-from apis.models import ApiInstance, Asset
+from apis.models import ApiInstance
 from tests.apis.views.documents import (
     NAMED,
     OPENAPI,

@@ -1,0 +1,36 @@
+"""The catalog of an organization: the assets that API instances are made of."""
+
+from django.db import models
+
+from apis.documents.specification import Specification
+from console.models import Organization
+
+
+class Asset(models.Model):
+    """One version of an API in the organization's catalog: groupId/assetId/version."""
+
+    class Type(models.TextChoices):
+        REST = "rest-api", "REST API"
+        HTTP = "http-api", "HTTP API"
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="assets")
+    asset_id = models.SlugField(max_length=120)
+    version = models.CharField(max_length=40, default="1.0.0")
+    api_version = models.CharField(max_length=40, default="v1", help_text="The version consumers see.")
+    name = models.CharField(max_length=255)
+    type = models.CharField(max_length=12, choices=Type, default=Type.HTTP)
+    specification = models.ForeignKey(
+        Specification, models.SET_NULL, null=True, blank=True, related_name="assets"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name", "version"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "asset_id", "version"], name="asset_version_is_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
