@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.processes import Failed
 
 # "parts" is for whoever tunes, not among the figures.
-MEASUREMENTS = ("throughput", "live", "thousand", "counting", "console", "streams", "rehearse")
+MEASUREMENTS = ("throughput", "live", "thousand", "counting", "console", "streams", "rehearse", "conditions")
 
 
 def main() -> int:

@@ -17,9 +17,10 @@ from gateways.agent.xds import retries
 from gateways.agent.xds.access_log import HELD, RouteName
 from gateways.agent.xds.bootstrap import RUNTIME
 from gateways.agent.xds.cluster import cluster, cluster_name
-from gateways.agent.xds.filter_chain import PATH_NOTED, Step, filled, frames, scripts_id
+from gateways.agent.xds.filter_chain import PATH_NOTED, filled, frames, scripts_id
 from gateways.agent.xds.joined_paths import judged
 from gateways.agent.xds.listener import listener, probe_listener, route_config_name
+from gateways.agent.xds.policy_step import Step
 from gateways.agent.xds.route_match import Match, matches
 from gateways.protocol.rules import Rule
 from gateways.protocol.spelling import INDIVISIBLE, REFUSAL, Slashes, refused

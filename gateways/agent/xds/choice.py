@@ -1,0 +1,87 @@
+"""Which of several policies run, chosen for each request by their conditions: one composite filter's matcher.
+
+It is a tree over the different predicates, with a chain of filters at each end. Each predicate more makes
+twice as many ends, so one choice takes MOST_PREDICATES, and what has more stands in the next one.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateways.agent.xds.access_log import held_filter
+from gateways.agent.xds.policy_step import Step
+from policies.policy import TYPE_URL
+
+MOST_PREDICATES = 6
+_COMPOSITE = TYPE_URL + "envoy.extensions.filters.http.composite.v3."
+EMPTY: dict[str, Any] = {"@type": _COMPOSITE + "Composite"}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Filters that are needed as a whole, with all predicates that must hold for them.
+
+    `note` are those that must hold for the log to tell that the policy's conditions did; None tells nothing.
+    """
+
+    step: Step
+    predicates: tuple[Mapping[str, Any], ...]
+    note: tuple[Mapping[str, Any], ...] | None
+
+
+def composite(base_path: str, steps: Sequence[Step]) -> dict[str, Any]:
+    """A route's setting of a composite filter."""
+    pieces = [piece for step in steps for piece in _pieces(base_path, step)]
+    tree = _tree(pieces, _each_once(pieces), [])
+    return {"@type": _COMPOSITE + "CompositePerRoute", "matcher": tree.get("matcher", {"on_no_match": tree})}
+
+
+def predicates(base_path: str, steps: Iterable[Step]) -> int:
+    """How many different ones a choice among them asks."""
+    return len(_each_once([piece for step in steps for piece in _pieces(base_path, step)]))
+
+
+def _pieces(base_path: str, step: Step) -> Iterator[Piece]:
+    note = tuple(step.conditional(base_path)) if step.conditions and step.name else None
+    for part in step.parts:
+        yield Piece(part, tuple(part.predicates(base_path)), note)
+        note = None
+
+
+def _each_once(pieces: Sequence[Piece]) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = []
+    for piece in pieces:
+        found += [one for one in piece.predicates if one not in found]
+    return found
+
+
+def _tree(
+    pieces: Sequence[Piece], undecided: Sequence[Mapping[str, Any]], holding: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """One OnMatch: a matcher on the next predicate, or the chain of the policies whose predicates hold.
+
+    The chain begins with the note of those whose conditions hold, whether they have something to do or not.
+    """
+    if not undecided:
+        chosen = [one.step for one in pieces if all(it in holding for it in one.predicates)]
+        held = [
+            one.step.name for one in pieces if one.note is not None and all(it in holding for it in one.note)
+        ]
+        filters = [
+            *([held_filter(held)] if held else []),
+            *(one for step in chosen for one in step.configured),
+        ]
+        return _action(filters) if filters else {}
+    next_one, *rest = undecided
+    matcher: dict[str, Any] = {}
+    if met := _tree(pieces, rest, [*holding, next_one]):
+        matcher["matcher_list"] = {"matchers": [{"predicate": next_one, "on_match": met}]}
+    if unmet := _tree(pieces, rest, holding):
+        matcher["on_no_match"] = unmet
+    return {"matcher": matcher} if matcher else {}
+
+
+def _action(filters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    chain = {"typed_config": list(filters)}
+    typed = {"@type": _COMPOSITE + "ExecuteFilterAction", "filter_chain": chain}
+    return {"action": {"name": "run", "typed_config": typed}}

@@ -1,0 +1,69 @@
+"""One policy of an API on its way into the filters of a route."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from gateways.agent.xds.route_match import predicate
+from gateways.protocol.rules import Rule
+from policies.policy import Filter, Script
+
+
+@dataclass(frozen=True)
+class Step:
+    """The filters of one policy. No conditions means that they always run.
+
+    By `name` the access log tells that its conditions held.
+    """
+
+    filters: tuple[Filter | Script, ...]
+    conditions: tuple[Rule, ...] = ()
+    name: str = ""
+
+    @property
+    def scripts(self) -> list[Script]:
+        return [one for one in self.filters if isinstance(one, Script)]
+
+    @property
+    def is_scripted(self) -> bool:
+        """Whether all it does is Lua."""
+        return len(self.scripts) == len(self.filters)
+
+    @property
+    def in_slots(self) -> list["Step"]:
+        """The same as steps of which each fits in one slot: what is chosen for each request stays whole."""
+        if self.conditions or len(self.parts) > 1 or self.only_if:
+            return [self]
+        return [
+            replace(self, filters=tuple(alike))
+            for _, alike in groupby(self.filters, key=lambda one: isinstance(one, Script))
+        ]
+
+    @property
+    def configured(self) -> list[dict[str, Any]]:
+        """The filters as Envoy takes them."""
+        return [{"name": one.name, "typed_config": dict(one.typed_config)} for one in self.filters]
+
+    @property
+    def only_if(self) -> Mapping[str, Any] | None:
+        """The predicate without which none of its filters does anything; None where one always may."""
+        own = [one.only_if for one in self.filters]
+        return own[0] if own and own.count(own[0]) == len(own) else None
+
+    @property
+    def parts(self) -> list["Step"]:
+        """The same, in order, as steps of which each is needed as a whole."""
+        return [
+            replace(self, filters=tuple(alike))
+            for _, alike in groupby(self.filters, key=lambda one: one.only_if)
+        ]
+
+    def predicates(self, base_path: str) -> list[Mapping[str, Any]]:
+        """All of them hold for a request that its filters are made for."""
+        own = [self.only_if] if self.only_if else []
+        return [*self.conditional(base_path), *own]
+
+    def conditional(self, base_path: str) -> list[Mapping[str, Any]]:
+        """The same without the predicate of its own, which its filter can do without."""
+        return [predicate(base_path, self.conditions)] if self.conditions else []
