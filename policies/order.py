@@ -22,7 +22,7 @@ def unserved(uses: Sequence[Use]) -> Iterator[tuple[int, str]]:
     """(position, message) of each policy that reads what only a policy after it, or none, gives a value."""
     for position, (policy, config) in enumerate(uses):
         before = frozenset[str]().union(*(one.gives for one, _ in uses[:position]))
-        for word in sorted(needed(config) - before - policy.gives):
+        for word in sorted(needed(config) - before - policy.own_variables):
             later = next((one for one, _ in uses[position + 1 :] if word in one.gives), None)
             remedy = f"move it behind {later.title}" if later else "apply a policy that does, before this one"
             yield position, f"reads {word}, to which no policy before it gives a value; {remedy}"

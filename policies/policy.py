@@ -1,5 +1,6 @@
 """What a policy of the catalog is, and what it compiles to."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
@@ -10,6 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+SECRETS = "secrets"
+"""The folder of secrets within the state folder."""
 TYPE_URL = "type.googleapis.com/"
 CATALOG_GROUP = "68ef9520-24e9-4cf2-b2f5-620025690913"
 """The groupId under which clients of Anypoint name the included policies."""
@@ -137,15 +140,39 @@ SETTINGS = "--[[settings]]"
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """A server that a policy asks, as Envoy takes it; `name` stands for all of `config`."""
+
+    name: str
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A text for Envoy that stands in a file of its own, readable by its owner alone, and nowhere else.
+
+    Envoy's configuration names the file, and the name says nothing of the text.
+    """
+
+    path: Path
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Compiled:
-    """What a policy adds to its API's routes.
+    """What a policy adds to its API's routes, and what it needs beside them.
 
     `filters` run in this order inside the route's chain. `route_config` are further entries of the
     route's `typed_per_filter_config`, for filters that read their settings from the route (CORS).
+    `clusters` stand beside those of upstreams, one for all policies that ask the same server.
+    `upstream_filters` are an outbound policy's: they act on what is sent to the upstream, each try of it.
     """
 
     filters: tuple[Filter | Script, ...] = ()
     route_config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    clusters: tuple[Cluster, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+    upstream_filters: tuple[Filter, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,13 +181,21 @@ class Scope:
 
     `binding` is unique on the gateway and stable across pushes ("namespace/name"): counters are kept
     by it, and filters are named after it. `base_path` is "" or starts with "/" and has none at its
-    end. `state` is the gateway's state folder, where shared memory lives.
+    end. `state` is the gateway's state folder, where shared memory lives. `trusted_ca` is the file of the
+    CAs that the gateway trusts; `salt` makes names of secrets unlike those of any other gateway.
     """
 
     binding: str
     api: str
     base_path: str
     state: Path
+    trusted_ca: str = ""
+    salt: bytes = field(default=b"", repr=False)
+
+    def secret(self, text: str) -> Secret:
+        """To be named by its path, and given back as one of Compiled.secrets."""
+        name = hashlib.blake2b(text.encode(), key=self.salt, digest_size=16).hexdigest()
+        return Secret(self.state / SECRETS / name, text)
 
 
 @dataclass(frozen=True)
@@ -183,7 +218,10 @@ class Policy(Generic[C]):
     refusal by this policy matches; a Lua policy needs none, since it writes its name to the dynamic
     metadata `gatewright: {policy: NAME}` before it answers.
 
-    `gives` are the variables of the expression language that it gives values to.
+    An outbound policy is applied to a Service: it compiles to `upstream_filters`, and what these need.
+
+    `gives` are the variables of the expression language that it gives values to for
+    later policies, `own_variables` those that have values in its own expressions alone.
 
     `advice(config)` warns of what is sound and probably not meant.
 
@@ -201,7 +239,9 @@ class Policy(Generic[C]):
     compile: Callable[[C, Scope], Compiled]
     aliases: tuple[str, ...] = ()
     gives: frozenset[str] = frozenset()
+    own_variables: frozenset[str] = frozenset()
     is_resource_level: bool = True
+    is_outbound: bool = False
     refusals: tuple[str, ...] = ()
     prepare: Callable[[Path], None] | None = None
     advice: Callable[[C], Iterable[Advice]] = lambda config: ()

@@ -18,7 +18,7 @@ from gateways.agent.envoy.admin import AdminUnreachable
 from gateways.agent.envoy.process import Envoy
 from gateways.agent.envoy.publish import Configuration, Publisher, Rejected
 from gateways.agent.envoy.validate import Judge
-from gateways.agent.host import ports
+from gateways.agent.host import ports, secret_files
 from gateways.agent.settings import Proxying
 from gateways.agent.store import Store, Stored
 from gateways.agent.translate import ir
@@ -140,6 +140,8 @@ class Applier:
             try:
                 good = self._compiled(compiler, translation, refused)
                 self._serving = self._take_into_force(compiler, good, refused, generation)
+                used = (it for one in self._serving.values() for it in one.compiled.secrets)
+                secret_files.prune(self.envoy.state, used)
             except (Rejected, AdminUnreachable, OSError) as error:
                 self._ack = self._acknowledged(offered, began, (), reason=self._words(error))
                 if (failed := (generation, self._ack.reason)) != self._told:
@@ -193,6 +195,8 @@ class Applier:
         for key in self._blocked(one.compiled for one in self._serving.values()):
             del self._serving[key]
         _move(refused, good, self._blocked(good.values()))
+        wanted = [*good.values(), *(one.compiled for one in self._serving.values())]
+        secret_files.write(self.envoy.state, (it for one in wanted for it in one.secrets))
         unchecked = [one for one in good.values() if one.digest not in self._checked]
         _move(refused, good, candidate.faulty(self._judge.verdict, compiler, unchecked))
         self._checked = {one.digest for one in good.values()}

@@ -18,7 +18,9 @@ class UnknownPolicy(LookupError):
 def policies() -> tuple[Policy[Any], ...]:
     """Every policy, by title."""
     found = (
-        import_module(f"{__name__}.{path.parent.name}.policy").POLICY for path in FOLDER.glob("*/policy.py")
+        import_module(f"{__name__}.{path.parent.name}.policy").POLICY
+        for folder in __path__
+        for path in Path(folder).glob("*/policy.py")
     )
     return tuple(sorted(found, key=lambda policy: policy.title))
 

@@ -75,7 +75,8 @@ def _cluster(given: Mapping[str, Any]) -> dict[str, Any]:
         "@type": TYPE_URL + "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
         "mutations": {"request_mutations": [whose]},
     }
-    filters = [{"name": "whose", "typed_config": mutation}, *upstream_filters()]
+    own = given.get("typed_extension_protocol_options", {}).get(options, {}).get("http_filters")
+    filters = [{"name": "whose", "typed_config": mutation}, *(own or upstream_filters())]
     protocol = {"explicit_http_config": {"http_protocol_options": {}}, "http_filters": filters}
     place = {"pipe": {"path": UPSTREAMS}}
     return {

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from gateways.agent.envoy import candidate
 from gateways.agent.envoy.validate import Judge
+from gateways.agent.host import secret_files
 from gateways.agent.rehearsal import envoy, verdicts
 from gateways.agent.rehearsal.caller import Heard, call
 from gateways.agent.rehearsal.isolated import entrance, isolated
@@ -20,7 +21,6 @@ from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
 from gateways.agent.translate.apis import Translation, translate
 from gateways.agent.translate.index import Key
-from gateways.agent.xds.cluster import cluster_name
 from gateways.agent.xds.compiler import CompiledApi, Compiler
 from gateways.protocol.addresses import BadAddress, listener_address
 from gateways.protocol.faults import Fault
@@ -160,6 +160,7 @@ class Rehearsal:
         for one in self._served.values():
             for name, text in one.frames.items():
                 (scripts / f"{name}.lua").write_text(text)
+        secret_files.write(self._folder, (it for one in self._served.values() for it in one.secrets))
 
     def _run(self, compiler: Compiler, waiting: envoy.ThrowAwayEnvoy) -> None:
         if not self._served:
@@ -195,9 +196,8 @@ def _without_its_door(gateway: ir.Gateway) -> ir.Gateway:
 
 def _parts(apis: Sequence[CompiledApi]) -> dict[str, Part]:
     """By the names of clusters; a policy's own is of no service."""
-    services = {cluster_name(one): one.service for compiled in apis for one in compiled.api.upstreams}
     return {
-        name: Part(_shown(cluster), services.get(name, ""))
+        name: Part(_shown(cluster), compiled.services.get(name, ""))
         for compiled in apis
         for name, cluster in compiled.clusters.items()
     }

@@ -22,7 +22,7 @@ class Veil:
     """Of the secrets of these APIs' policies."""
 
     def __init__(self, apis: Iterable[ir.Api]) -> None:
-        found = {text for api in apis for use in api.policies for text in _secrets(use.config)}
+        found = {text for api in apis for use in _uses(api) for text in _secrets(use.config)}
         self._secrets = sorted((one for one in found if len(one) >= _SHORTEST), key=len, reverse=True)
 
     def over(self, verdict: Verdict, request: Request) -> Verdict:
@@ -40,6 +40,13 @@ class Veil:
                 "said": tuple(_masked(line, hidden) for line in verdict.said),
             }
         )
+
+
+def _uses(api: ir.Api) -> Iterator[ir.PolicyUse]:
+    """Outbound ones too."""
+    yield from api.policies
+    for upstream in api.upstreams:
+        yield from upstream.policies
 
 
 def _secrets(value: Any) -> Iterator[str]:

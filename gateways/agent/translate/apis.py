@@ -275,6 +275,9 @@ def _use(
         conditions = rules(resource, (*path, "rules"), given.rules)
     try:
         policy = find(given.policy_ref.name)
+        if policy.is_outbound:
+            message = "is for a Service: write targetRef with kind: Service"
+            raise Faulty(*faults, fault(resource, (*path, "policyRef", "name"), message))
         if conditions and not policy.is_resource_level:
             faults.append(fault(resource, (*path, "rules"), f"{policy.name} always holds for the whole API"))
         config = policy.config.model_validate(given.config)

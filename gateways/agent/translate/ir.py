@@ -53,7 +53,7 @@ class Listener:
 
 @dataclass(frozen=True)
 class Upstream:
-    """A backend. `is_http2` is cleartext HTTP/2 (h2://)."""
+    """A backend. `is_http2` is cleartext HTTP/2 (h2://); `policies` are outbound ones, in order."""
 
     service: str
     namespace: str
@@ -61,6 +61,7 @@ class Upstream:
     port: int
     tls: OutboundTls | None = None
     is_http2: bool = False
+    policies: tuple["PolicyUse", ...] = field(default=(), repr=False)
 
     @property
     def authority(self) -> str:

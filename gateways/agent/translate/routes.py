@@ -1,7 +1,7 @@
 """From an API's inline services or its `route` bindings to its routes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -12,6 +12,7 @@ from gateways.protocol.addresses import PATH, BadAddress, upstream_address
 from gateways.protocol.faults import Fault, Faulty, Path, did_you_mean, explained, fault
 from gateways.protocol.rules import EVERY_PATH, Rule
 from gateways.protocol.spelling import is_ambiguous
+from policies.catalog import UnknownPolicy, find
 from policies.fields.headers import TOKEN
 
 ROUTE = ("route", "route-weighted")
@@ -65,7 +66,12 @@ class Services:
             hint = did_you_mean(ref.name, [name for namespace, name in self.by_key if namespace == key[0]])
             message = f'there is no Service "{ref.name}" in namespace "{key[0]}"{hint}'
             raise Faulty(fault(binding, (*path, "destinationRef", "name"), message))
-        return _upstream(service, ("spec", "address"), service.spec.address, ref.name, self._tls(service))
+        made = _upstream(service, ("spec", "address"), service.spec.address, ref.name, self._tls(service))
+        return replace(made, policies=self._policies(service))
+
+    def _policies(self, service: r.Service) -> tuple[ir.PolicyUse, ...]:
+        bindings = sorted(self.bindings.get(service.key, ()), key=lambda one: one.spec.order)
+        return tuple(_outbound(one) for one in bindings if one.spec.policy_ref.name not in tls.OUTBOUND)
 
     def _tls(self, service: r.Service) -> ir.OutboundTls:
         found: ir.OutboundTls | None = None
@@ -73,6 +79,8 @@ class Services:
         if faults := unfit_for_service(bindings):
             raise Faulty(*faults)
         for binding in bindings:
+            if binding.spec.policy_ref.name not in tls.OUTBOUND:
+                continue
             if not service.spec.address.startswith("https:"):
                 message = f"Service {service.metadata.name} is not https; change its address"
                 raise Faulty(fault(binding, ("spec", "targetRef", "name"), message))
@@ -90,17 +98,34 @@ class Services:
         return found or ir.OutboundTls()
 
 
+def _outbound(binding: r.PolicyBinding) -> ir.PolicyUse:
+    """Raises Faulty."""
+    policy = find(binding.spec.policy_ref.name)
+    if binding.spec.rules:
+        message = f"{policy.name} always holds for the whole Service; take them out"
+        raise Faulty(fault(binding, ("spec", "rules"), message))
+    try:
+        config = policy.config.model_validate(binding.spec.config)
+    except ValidationError as error:
+        raise Faulty(*config_faults(binding, ("spec", "config"), error)) from None
+    return ir.PolicyUse(policy.name, "/".join(binding.key), config, binding.spec.order)
+
+
 def unfit_for_service(bindings: Iterable[r.PolicyBinding]) -> list[Fault]:
     """What says that these bindings, of one Service, do not work there."""
+    named = [(one, one.spec.policy_ref.name) for one in bindings]
     return [
-        fault(
-            binding,
-            ("spec", "policyRef", "name"),
-            f'policy "{binding.spec.policy_ref.name}" cannot be applied to a Service yet',
-        )
-        for binding in bindings
-        if binding.spec.policy_ref.name not in tls.OUTBOUND
+        fault(binding, ("spec", "policyRef", "name"), f'policy "{name}" {why}')
+        for binding, name in named
+        if name not in tls.OUTBOUND and (why := _why_not_outbound(name))
     ]
+
+
+def _why_not_outbound(name: str) -> str:
+    try:
+        return "" if find(name).is_outbound else "is for an API: write targetRef with kind: ApiInstance"
+    except UnknownPolicy:
+        return "cannot be applied to a Service yet"
 
 
 def inline_routes(api: r.ApiInstance) -> Iterator[ir.Route]:

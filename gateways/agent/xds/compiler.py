@@ -6,11 +6,13 @@ A route carries its API's whole policy chain, so both change in one step (see `f
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from gateways.agent.host import secret_files
+from gateways.agent.host.trusted_cas import system_ca
 from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
 from gateways.agent.xds import retries
@@ -25,7 +27,7 @@ from gateways.agent.xds.route_match import Match, matches
 from gateways.protocol.rules import Rule
 from gateways.protocol.spelling import INDIVISIBLE, REFUSAL, Slashes, refused
 from policies.catalog import find
-from policies.policy import Compiled, Scope
+from policies.policy import Compiled, Scope, Secret
 
 _FRACTION = 1_000_000
 _SERVER = {
@@ -38,6 +40,9 @@ _SERVER = {
 class CompiledApi:
     """One API as Envoy has it; `clusters` by name, `frames` of its policies' scripts by id.
 
+    `clusters` are those of its upstreams and those that its policies ask. `secrets` are in files,
+    `services` the upstreams' by the names of their clusters.
+
     `settings` are those of the compiler that made it.
     """
 
@@ -46,6 +51,8 @@ class CompiledApi:
     routes: tuple[dict[str, Any], ...]
     clusters: Mapping[str, dict[str, Any]]
     frames: Mapping[str, str]
+    secrets: tuple[Secret, ...] = ()
+    services: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
@@ -74,14 +81,25 @@ class Compiler:
         if before and before.settings == self.settings and (before.api is api or before.api == api):
             return before
         idle = self.gateway.upstream_idle_seconds or self.proxying.upstream_idle_seconds
-        steps, route_config = self._steps(api)
-        slots = {**filled(api.base_path, steps), **route_config}
+        found = self._policies(api)
+        steps = _steps(found)
+        outbound = {one: self._outbound(one) for one in api.upstreams}
+        made = [*(one for _, one in found), *(one for several in outbound.values() for one in several)]
+        of_routes = {name: it for one in made for name, it in one.route_config.items()}
+        sent = {one: _upstream_filters(several) for one, several in outbound.items()}
+        clusters = {
+            cluster_name(one, filters): cluster(one, self.proxying, idle, filters)
+            for one, filters in sent.items()
+        }
+        asked = {it.name: {**it.config, "name": it.name} for one in made for it in one.clusters}
         return CompiledApi(
             api,
             self.settings,
-            tuple(self._routes(api, slots)),
-            {cluster_name(one): cluster(one, self.proxying, idle) for one in api.upstreams},
+            tuple(self._routes(api, {**filled(api.base_path, steps), **of_routes})),
+            {**clusters, **asked},
             frames(steps),
+            tuple(it for one in made for it in one.secrets),
+            {cluster_name(one, filters): one.service for one, filters in sent.items()},
         )
 
     @property
@@ -132,7 +150,8 @@ class Compiler:
                     manager["route_config"] = self.route_config(port, apis)
         clusters = {name: made for one in apis for name, made in one.clusters.items()}
         resources = {"listeners": listeners, "clusters": list(clusters.values())}
-        return {"static_resources": resources, "layered_runtime": RUNTIME}
+        node = {"id": "candidate", "cluster": "gatewright"}
+        return {"node": node, "static_resources": resources, "layered_runtime": RUNTIME}
 
     def _routes(self, api: ir.Api, slots: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         takes_everything, scripts = False, scripts_id(slots)
@@ -151,26 +170,26 @@ class Compiler:
             answer = _answer(404, "No route of this API matches the request.")
             yield {**_named(name, "", "", slots), "match": match.match, **answer}
 
-    def _steps(self, api: ir.Api) -> tuple[list[Step], dict[str, Any]]:
-        """The policies in order, and what they add to the routes' settings."""
-        found: list[tuple[ir.PolicyUse, Compiled]] = []
-        for use in api.policies:
-            scope = Scope(use.binding, f"{api.namespace}/{api.name}", api.base_path, self.state)
-            try:
-                compiled = find(use.policy).compile(use.config, scope)
-            except ValueError as error:
-                raise ValueError(f"policy {use.policy} ({use.binding}): {error}") from error
-            found.append((use, compiled))
-        needed = frozenset[str]().union(*(one.needs for _, made in found for one in made.filters))
-        steps = [
-            Step(
-                tuple(one for one in made.filters if not one.gives or one.gives in needed),
-                use.conditions,
-                noted_name(use.binding),
-            )
-            for use, made in found
-        ]
-        return steps, {name: one for _, made in found for name, one in made.route_config.items()}
+    def _policies(self, api: ir.Api) -> list[tuple[ir.PolicyUse, Compiled]]:
+        """In order. Raises ValueError."""
+        name = f"{api.namespace}/{api.name}"
+        return [(use, self._compiled(use, name, api.base_path)) for use in api.policies]
+
+    def _outbound(self, upstream: ir.Upstream) -> list[Compiled]:
+        """Raises ValueError."""
+        name = f"{upstream.namespace}/{upstream.service}"
+        return [self._compiled(use, name, "") for use in upstream.policies]
+
+    def _compiled(self, use: ir.PolicyUse, name: str, base_path: str) -> Compiled:
+        scope = Scope(use.binding, name, base_path, self.state, system_ca(), self._salt)
+        try:
+            return find(use.policy).compile(use.config, scope)
+        except ValueError as error:
+            raise ValueError(f"policy {use.policy} ({use.binding}): {error}") from error
+
+    @cached_property
+    def _salt(self) -> bytes:
+        return secret_files.salt(self.state)
 
     def _to_targets(
         self, api: ir.Api, match: Match, targets: Sequence[ir.WeightedTarget]
@@ -206,10 +225,32 @@ class Compiler:
         return {**action, "weighted_clusters": {"clusters": weighed}}
 
     def _to(self, target: ir.WeightedTarget, field: str) -> dict[str, Any]:
-        to = {field: cluster_name(target.upstream)}
+        filters = _upstream_filters(self._outbound(target.upstream))
+        to = {field: cluster_name(target.upstream, filters)}
         if self.proxying.rewrites_host:
             to["host_rewrite_literal"] = target.upstream.authority
         return to
+
+
+def _steps(found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> list[Step]:
+    """Without the filters that give a value to what no policy needs."""
+    needed = frozenset[str]().union(*(one.needs for _, made in found for one in made.filters))
+    return [
+        Step(
+            tuple(one for one in made.filters if not one.gives or one.gives in needed),
+            use.conditions,
+            noted_name(use.binding),
+        )
+        for use, made in found
+    ]
+
+
+def _upstream_filters(outbound: Sequence[Compiled]) -> list[dict[str, Any]]:
+    return [
+        {"name": one.name, "typed_config": dict(one.typed_config)}
+        for made in outbound
+        for one in made.upstream_filters
+    ]
 
 
 def noted_name(binding: str) -> str:

@@ -1,0 +1,58 @@
+"""The cluster of a server that a policy asks, from its URL."""
+
+import hashlib
+import ipaddress
+import json
+from typing import Any
+
+from policies.fields import urls
+from policies.policy import TYPE_URL, Cluster, Scope
+
+_TLS = TYPE_URL + "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+_HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def cluster(scope: Scope, url: str, *, connect_ms: int = 5000, http2: bool = False) -> Cluster:
+    """With https its certificate must be signed by a CA that the gateway trusts, and name its host."""
+    at = urls.split(url)
+    host, port = at.hostname or "", urls.port(at)
+    address = {"socket_address": {"address": host, "port_value": port}}
+    version = "http2_protocol_options" if http2 else "http_protocol_options"
+    config: dict[str, Any] = {
+        "alt_stat_name": f"{host}:{port}",
+        "type": "STATIC" if _is_ip(host) else "STRICT_DNS",
+        "dns_lookup_family": "V4_PREFERRED",
+        "connect_timeout": f"{connect_ms / 1000:g}s",
+        "typed_extension_protocol_options": {
+            _HTTP: {"@type": TYPE_URL + _HTTP, "explicit_http_config": {version: {}}}
+        },
+        "load_assignment": {
+            "cluster_name": f"{host}:{port}",
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+        },
+    }
+    if at.scheme == "https":
+        config["transport_socket"] = {
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": _tls(host, scope.trusted_ca),
+        }
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
+    return Cluster(f"policy.{host}.{port}-{digest}", config)
+
+
+def _tls(host: str, trusted_ca: str) -> dict[str, Any]:
+    kind = "IP_ADDRESS" if _is_ip(host) else "DNS"
+    validation = {
+        "trusted_ca": {"filename": trusted_ca},
+        "match_typed_subject_alt_names": [{"san_type": kind, "matcher": {"exact": host}}],
+    }
+    name = {} if _is_ip(host) else {"sni": host}
+    return {"@type": _TLS, **name, "common_tls_context": {"validation_context": validation}}
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,184 @@
+"""A policy is one folder, also one that asks a server, or acts on what an upstream is sent.
+
+The folders are made here, as a newcomer would write them, and put beside those of the catalog.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from policies import catalog
+from tests.traffic.gateway import Gateway, running_gateway
+from tests.traffic.upstream import serving
+
+pytestmark = pytest.mark.envoy
+
+ASK = """
+from pydantic import Field
+from policies.envoy.cluster import cluster
+from policies.fields.urls import Url
+from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Scope
+
+class Config(PolicyConfig):
+    uri: Url = Field(title="Server", description="Is asked about each request.")
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    server = cluster(scope, config.uri)
+    asking = {"uri": config.uri, "cluster": server.name, "timeout": "1s"}
+    kind = TYPE_URL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
+    sent = {"allowed_headers": {"patterns": [{"prefix": "x-"}]}}
+    service = {"server_uri": asking, "authorization_request": sent}
+    check = Filter(scope.binding, {"@type": kind, "transport_api_version": "V3", "http_service": service})
+    return Compiled((check,), clusters=(server,))
+
+POLICY = Policy(
+    name="ask-somebody", title="Ask somebody", category=Category.SECURITY, phase=Phase.AUTHORIZE,
+    summary="Asks a server.", version="1.0.0", config=Config, compile=compile, aliases=("ask-somebody-flex",),
+)
+"""
+CREDENTIAL = """
+import json
+from pydantic import Field, SecretStr
+from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Scope
+
+class Config(PolicyConfig):
+    token: SecretStr = Field(title="Token", description="Is sent to the upstream.")
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    value = {"secret": {"inline_string": "Bearer " + config.token.get_secret_value()}}
+    named = {"@type": TYPE_URL + "envoy.extensions.transport_sockets.tls.v3.Secret", "name": "credential"}
+    secret = scope.secret(json.dumps({"resources": [{**named, "generic_secret": value}]}))
+    source = {"name": "credential", "sds_config": {"path_config_source": {"path": str(secret.path)}}}
+    generic = TYPE_URL + "envoy.extensions.http.injected_credentials.generic.v3.Generic"
+    kind = TYPE_URL + "envoy.extensions.filters.http.credential_injector.v3.CredentialInjector"
+    inject = {"name": "generic", "typed_config": {"@type": generic, "credential": source}}
+    filters = (Filter(scope.binding, {"@type": kind, "overwrite": True, "credential": inject}),)
+    return Compiled(upstream_filters=filters, secrets=(secret,))
+
+POLICY = Policy(
+    name="send-credential", title="Send a credential", category=Category.SECURITY, phase=Phase.TRANSFORM,
+    summary="Sends a token.", version="1.0.0", config=Config, compile=compile, is_outbound=True,
+    aliases=("send-credential-flex",),
+)
+"""
+API = """
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: ApiInstance
+metadata: {name: one}
+spec: {address: "http://127.0.0.1:${port}/one"}
+---
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: Service
+metadata: {name: backend}
+spec: {address: "${upstream}"}
+---
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: PolicyBinding
+metadata: {name: way}
+spec:
+  targetRef: {name: one}
+  policyRef: {name: route}
+  config: {destinationRef: {name: backend}}
+---
+"""
+BINDING = """
+apiVersion: gateway.mulesoft.com/v1alpha1
+kind: PolicyBinding
+metadata: {{name: tried}}
+spec:
+  targetRef: {target}
+  policyRef: {{name: {policy}}}
+  config: {config}
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Beside the catalog's own, as its package finds them."""
+    root = tmp_path_factory.mktemp("policies")
+    for name, text in {"ask_somebody": ASK, "send_credential": CREDENTIAL}.items():
+        (root / name).mkdir()
+        (root / name / "__init__.py").touch()
+        (root / name / "policy.py").write_text(text)
+    catalog.__path__.append(str(root))
+    _forget()
+    yield
+    catalog.__path__.remove(str(root))
+    _forget()
+    for name in [
+        one for one in sys.modules if one.startswith(("policies.catalog.ask", "policies.catalog.send"))
+    ]:
+        del sys.modules[name]
+
+
+def _forget() -> None:
+    catalog.policies.cache_clear()
+    catalog._by_name.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with running_gateway("", tmp_path_factory.mktemp("gateway")) as running:
+        yield running
+
+
+class Judge(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.headers.get("x-user") == "ada" else 403)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_external_authorization_is_one_folder(gateway: Gateway) -> None:
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Judge)) as judge:
+        uri = f"{{uri: 'http://127.0.0.1:{judge.server_port}'}}"
+        binding = BINDING.format(target="{name: one}", policy="ask-somebody-flex", config=uri)
+        ack = gateway.apply(API + binding)
+        assert not [one.reason for one in ack.resources if one.reason]
+
+        assert gateway.get("/one/x", headers={"x-user": "ada"}).status_code == 200
+        assert gateway.get("/one/x", headers={"x-user": "eve"}).status_code == 403
+    assert gateway.get("/one/x", headers={"x-user": "ada"}).status_code == 403, "nobody answers: closed"
+
+    gateway.apply(API)
+    clusters = json.loads((gateway.envoy.folder / "cds.json").read_text())["resources"]
+    assert not [one for one in clusters if one["name"].startswith("policy.")], "it is left behind"
+
+
+def test_an_outbound_credential_is_one_folder(gateway: Gateway) -> None:
+    def bound(token: str) -> str:
+        target = "{kind: Service, name: backend}"
+        return BINDING.format(target=target, policy="send-credential", config=f"{{token: {token}}}")
+
+    for token in ("s3cret-one", "s3cret-two"):
+        ack = gateway.apply(API + bound(token))
+        assert not [one.reason for one in ack.resources if one.reason]
+        seen = gateway.get("/one/x", headers={"authorization": "Basic mine"}).json()["headers"]
+        assert seen["authorization"] == f"Bearer {token}"
+        configured = "".join(path.read_text() for path in gateway.envoy.folder.glob("*.json"))
+        assert token not in configured
+
+    gateway.apply(API)
+    assert gateway.get("/one/x").json()["headers"].get("authorization") is None
+
+
+@pytest.mark.parametrize(
+    ("target", "policy", "config"),
+    [
+        ("{kind: Service, name: backend}", "ask-somebody", "{uri: 'http://127.0.0.1:1'}"),
+        ("{name: one}", "send-credential", "{token: x}"),
+    ],
+)
+def test_a_policy_is_refused_where_it_cannot_act(
+    gateway: Gateway, target: str, policy: str, config: str
+) -> None:
+    ack = gateway.apply(API + BINDING.format(target=target, policy=policy, config=config))
+
+    (told,) = ack.resources
+    assert "write targetRef with kind" in told.reason
