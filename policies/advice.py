@@ -24,10 +24,36 @@ def _of(value: Any, path: tuple[str, ...]) -> Iterator[Advice]:
             yield Advice(".".join(path), message)
     elif isinstance(value, BaseModel):
         for name, info in type(value).model_fields.items():
+            if message := _idle(value, name):
+                yield Advice(".".join((*path, info.alias or name)), message)
             yield from _of(getattr(value, name), (*path, info.alias or name))
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _of(item, (*path, str(index)))
+
+
+def _idle(model: BaseModel, name: str) -> str:
+    """Why a field that was set does nothing: its schema's `when` asks a neighbour for another value."""
+    info = type(model).model_fields[name]
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    when = extra.get("when")
+    if (
+        name not in model.model_fields_set
+        or getattr(model, name) == info.default
+        or not isinstance(when, dict)
+    ):
+        return ""
+    for key, values in when.items():
+        neighbour, other = next(
+            (one, it) for one, it in type(model).model_fields.items() if key in (it.alias, one)
+        )
+        if isinstance(values, list) and getattr(model, neighbour) not in values:
+            return f'does nothing while "{other.title or key}" is {_said(getattr(model, neighbour))}'
+    return ""
+
+
+def _said(value: Any) -> str:
+    return {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
 def _looks_like_one(text: str) -> str:

@@ -24,6 +24,14 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class When:
+    """The control whose value decides whether another is shown, and the values with which it is."""
+
+    name: str
+    values: str
+
+
+@dataclass(frozen=True)
 class Field:
     """One control. `kind` names its template; `fields` are a group's members, or a list's rows."""
 
@@ -34,6 +42,7 @@ class Field:
     is_required: bool = False
     is_advanced: bool = False
     is_stored: bool = False
+    when: When | None = None
     value: Any = None
     errors: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
@@ -104,9 +113,10 @@ class _Form:
             name,
             label=schema.get("title") or name.rpartition(".")[2],
             help=schema.get("description", ""),
-            is_required=required,
+            is_required=required or bool(schema.get("needed")),
             is_advanced=bool(schema.get("advanced")),
             is_stored=name in self.stored,
+            when=_when(schema, name),
             value=shown,
             errors=self._errors(name, deep=not inner),
             choices=_units(schema, value) if shape == "duration" else _choices(schema, value, self.root),
@@ -157,6 +167,15 @@ class _Form:
                 line = path.removeprefix(f"{name}.").split(".")[0]
                 found += [f"Line {int(line) + 1}: {text}" if line.isdigit() else text for text in messages]
         return tuple(found)
+
+
+def _when(schema: Schema, name: str) -> When | None:
+    """From the schema's `when`: {key of a neighbour: its values}."""
+    for key, values in schema.get("when", {}).items():
+        return When(
+            named(name.rpartition(".")[0], key), " ".join(str(json.dumps(one)).strip('"') for one in values)
+        )
+    return None
 
 
 def _choices(schema: Schema, value: Any, root: Schema) -> tuple[Choice, ...]:

@@ -177,7 +177,8 @@ document.addEventListener("htmx:load", (event) => {
 function reveal(form) {
   for (const part of form.querySelectorAll("[data-when]")) {
     const chosen = form.elements[part.dataset.when];
-    part.hidden = !part.dataset.is.split(" ").includes(chosen?.value);
+    const value = chosen?.type === "checkbox" ? String(chosen.checked) : chosen?.value;
+    part.hidden = !part.dataset.is.split(" ").includes(value);
   }
 }
 document.addEventListener("change", (event) => event.target.form && reveal(event.target.form));

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page, 
 from apis.changes.policies import apply_policy
 from apis.models import ApiInstance, PolicyBinding
 from tests.apis.views.pages import Place, make_place, make_saved_api
+from tests.browser.conftest import Album
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), pytest.mark.django_db(transaction=True)]
 
@@ -320,3 +321,35 @@ def test_slash_goes_to_the_search_and_escape_leaves_it(page: Page) -> None:
     expect(search).to_be_focused()
     page.keyboard.press("Escape")
     expect(search).not_to_be_focused()
+
+
+def test_fields_are_shown_where_they_act(page: Page, api: ApiInstance, album: Album) -> None:
+    page.goto(f"/apis/{api.pk}/policies/add/jwt-validation")
+    key, url, expression = (
+        page.locator(f"[name='config.{name}']") for name in ("textKey", "jwksUrl", "jwtExpression")
+    )
+    audiences = page.get_by_label("Audiences")
+
+    expect(key).to_be_visible()
+    for hidden in (url, expression, audiences):
+        expect(hidden).to_be_hidden()
+    page.get_by_label("Where the key is").select_option("jwks")
+    page.get_by_label("Check the audience").check()
+    for shown in (url, audiences):
+        expect(shown).to_be_visible()
+    expect(key).to_be_hidden()
+    page.get_by_label("JWKS URL").fill("https://issuer.example.com/keys")
+    for name, scheme, size in (
+        ("wide-light", "light", {"width": 1280, "height": 900}),
+        ("wide-dark", "dark", {"width": 1280, "height": 900}),
+        ("narrow-light", "light", {"width": 360, "height": 740}),
+        ("narrow-dark", "dark", {"width": 360, "height": 740}),
+    ):
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        album.take(page, f"jwt-form-{name}")
+    audiences.fill("orders")
+    page.get_by_role("button", name="Apply").click()
+
+    expect(page.locator("#toasts")).to_contain_text("Applied JWT Validation.")
+    assert PolicyBinding.objects.get(api=api).config["jwksUrl"] == "https://issuer.example.com/keys"

@@ -95,7 +95,10 @@ NAMED = {"name": "a"}
             'there already is a PolicyBinding "b"',
         ),
         ([api("http"), bound("b", EVERY, "cors", {}, rules=[{"path": "/x"}])], "cors always holds"),
-        ([api("http"), bound("b", SELECTOR, "jwt-validation-flex", {})], "is not a policy of the catalog"),
+        (
+            [api("http"), bound("b", SELECTOR, "ldap-authentication-flex", {})],
+            "is not a policy of the catalog",
+        ),
         ([api("http"), bound("b", SELECTOR, "ip-allowlist", {"ips": []})], "list at least one address"),
     ],
 )
