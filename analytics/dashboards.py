@@ -12,9 +12,9 @@ from analytics.models import Sample
 from analytics.queries import Whose
 from analytics.ranges import Range
 from apis import brought
-from apis.deployment.snapshot import route_label
 from apis.failing import Failed
 from apis.models import ApiInstance
+from apis.revisions.rows import route_label
 from console.models import Environment
 from gateways.models import Replica
 from policies import catalog

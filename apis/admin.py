@@ -18,6 +18,7 @@ from apis.models import (
     Brought,
     LeftGateway,
     PolicyBinding,
+    Revision,
     Route,
     RouteUpstream,
     TlsContext,
@@ -164,10 +165,19 @@ class WizardDraftAdmin(ReadOnly, ModelAdmin):
 
 @admin.register(Brought)
 class BroughtAdmin(ReadOnly, ModelAdmin):
-    list_display = ("api", "gateway", "generation", "entry", "at")
+    list_display = ("api", "gateway", "generation", "revision", "replaced", "entry", "at")
     list_filter = ("api__environment",)
-    list_select_related = ("api__asset", "gateway", "entry")
+    list_select_related = ("api__asset", "gateway", "entry", "revision", "replaced")
     search_fields = ("api__asset__name", "gateway__name")
+
+
+@admin.register(Revision)
+class RevisionAdmin(ReadOnly, ModelAdmin):
+    list_display = ("short_id", "api", "protocol", "port", "base_path", "resources_count")
+    list_filter = ("api__environment",)
+    list_select_related = ("api__asset",)
+    search_fields = ("digest", "api__asset__name", "base_path")
+    exclude = ("secrets",)
 
 
 @admin.register(LeftGateway)

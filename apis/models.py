@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from apis import certificates
 from apis.assets.models import Asset
+from apis.revision import Revision
 from apis.wizard_draft import WizardDraft  # noqa: F401 - Django finds its models here
 from console.fields import EncryptedJSONField
 from console.models import AuditEntry, Environment, User
@@ -24,9 +25,14 @@ class ApiInstanceQuerySet(models.QuerySet["ApiInstance"]):
         return self.filter(environment__in=Environment.objects.visible_to(user))
 
     def with_tls(self, context: "TlsContext") -> "ApiInstanceQuerySet":
-        """Which serve with the context, or reach an upstream with it."""
+        """Which serve with the context, or reach an upstream with it, as they are saved or as they run."""
         upstreams = Upstream.objects.filter(tls_context=context)
-        return self.filter(models.Q(tls_context=context) | models.Q(pk__in=upstreams.values("api")))
+        return self.filter(
+            models.Q(tls_context=context)
+            | models.Q(pk__in=upstreams.values("api"))
+            | models.Q(revision__serves_with=context.pk)
+            | models.Q(revision__trusts_by__contains=[context.pk])
+        )
 
     def deployed(self) -> "ApiInstanceQuerySet":
         return self.filter(is_deployed=True).exclude(gateway=None)
@@ -82,6 +88,20 @@ class ApiInstance(models.Model):
         help_text="Of its gateway, since which this API's own resources are as they are.",
     )
     changed_at = models.DateTimeField(default=timezone.now, editable=False)
+    revision = models.ForeignKey(
+        Revision,
+        models.RESTRICT,
+        null=True,
+        editable=False,
+        related_name="+",
+        help_text="What its gateway is to run; empty while it is not deployed.",
+    )
+    revision_generation = models.BigIntegerField(
+        null=True,
+        editable=False,
+        help_text="The changed generation that the revision belongs to. Another one was made by a release "
+        "without revisions.",
+    )
     is_deprecated = models.BooleanField(default=False)
     extra = models.JSONField(
         default=dict, blank=True, help_text="REST fields that are kept as sent and not acted upon."
@@ -135,11 +155,6 @@ class LeftGateway(models.Model):
 class TlsContextQuerySet(models.QuerySet["TlsContext"]):
     def visible_to(self, user: User) -> "TlsContextQuerySet":
         return self.filter(environment__in=Environment.objects.visible_to(user))
-
-    def serving(self, gateway: Gateway) -> "TlsContextQuerySet":
-        """With which deployed APIs of the gateway serve."""
-        deployed = ApiInstance.objects.deployed().filter(gateway=gateway)
-        return self.filter(pk__in=deployed.exclude(tls_context=None).values("tls_context")).order_by("pk")
 
     def in_use(self) -> "TlsContextQuerySet":
         """With which deployed APIs serve, or reach an upstream."""
@@ -362,7 +377,7 @@ class PolicyBinding(models.Model):
 
 
 class Brought(models.Model):
-    """That an API changed with this generation of a gateway, and the entry that tells how.
+    """That an API changed with this generation of a gateway: to which revision, and the entry that tells how.
 
     No entry means that nothing of it changed, as when it is deployed again. `at` is the transaction's time.
     """
@@ -370,6 +385,12 @@ class Brought(models.Model):
     api = models.ForeignKey(ApiInstance, models.CASCADE, related_name="brought")
     gateway = models.ForeignKey(Gateway, models.CASCADE, related_name="+")
     generation = models.BigIntegerField()
+    revision = models.ForeignKey(
+        Revision, models.SET_NULL, null=True, related_name="brought", help_text="Empty: it was taken off."
+    )
+    replaced = models.ForeignKey(
+        Revision, models.SET_NULL, null=True, related_name="+", help_text="What was to run there before."
+    )
     entry = models.ForeignKey(AuditEntry, models.SET_NULL, null=True, related_name="+")
     at = models.DateTimeField(db_default=TransactionNow())
 

@@ -5,6 +5,7 @@ from celery import shared_task
 from apis.changes import bookkeeping
 from apis.deployment import push
 from apis.documents import reading
+from apis.revisions import collect
 from apis.wizard_draft import WizardDraft
 
 
@@ -19,6 +20,12 @@ def push_gateway(gateway_id: str) -> None:
 def forget_drafts() -> None:
     """Delete what was begun in the wizard and not touched for its lifetime."""
     WizardDraft.objects.expired().delete()
+
+
+@shared_task
+def tend_revisions() -> None:
+    """Make those that are missing, and forget those that nobody will go back to."""
+    collect.tend()
 
 
 @shared_task

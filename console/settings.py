@@ -229,6 +229,7 @@ CELERY_BEAT_SCHEDULE = {
     "console-pulse": {"task": "console.tasks.pulse", "schedule": 5.0},
     "gateways-forget-old": {"task": "gateways.tasks.forget_old", "schedule": 600.0},
     "apis-forget-drafts": {"task": "apis.tasks.forget_drafts", "schedule": 3600.0},
+    "apis-tend-revisions": {"task": "apis.tasks.tend_revisions", "schedule": 600.0},
     "apis-tend-documents": {"task": "apis.tasks.tend_documents", "schedule": 15.0},
     "analytics-roll-up": {"task": "analytics.tasks.roll_up", "schedule": 30.0},
     "analytics-tend-partitions": {"task": "analytics.tasks.tend_partitions", "schedule": 3600.0},
@@ -236,6 +237,9 @@ CELERY_BEAT_SCHEDULE = {
 
 HEARTBEAT_SECONDS = environment.number("GATEWRIGHT_HEARTBEAT_SECONDS", 5)
 """How often a replica reports; one that misses three is Disconnected."""
+
+REVISIONS_KEEP_DAYS = max(1, environment.number("GATEWRIGHT_KEEP_REVISIONS_DAYS", 90))
+"""Since it was last deployed, or replaced; the newest of each API are kept whatever their age."""
 
 ANALYTICS_KEEP_DAYS = {
     "window": max(2, environment.number("GATEWRIGHT_KEEP_REQUESTS_DAYS", 3)),

@@ -19,6 +19,8 @@ from redis import RedisError
 
 from apis.assets.models import Asset
 from apis.models import ApiInstance, Brought, LeftGateway, Route, RouteUpstream
+from apis.revision import Revision
+from apis.revisions import store
 from console import audit, background
 from console.models import AuditEntry, Environment, User
 from gateways.agents import outbox
@@ -65,25 +67,41 @@ def _lock_new_gateway(api: ApiInstance, gateway_id: UUID) -> None:
         raise ValidationError({"": [ValidationError(message, code="conflict")]})
 
 
-def bump(api: ApiInstance, *gateways: Gateway | None) -> None:
+def bump(api: ApiInstance, *gateways: Gateway | None, revision: Revision | None = None) -> None:
     """Raise the generation of these gateways, note it on the API, and push when the change is committed.
 
-    Call it inside the change's transaction, with the gateways locked. The API keeps the generation of
-    its own gateway: an acknowledgement of that one or a later one speaks of what was saved.
+    Call it inside the change's transaction, with the gateways locked and every row saved: what the API's
+    own gateway is to run is the revision made of them, or the one that is given. The API keeps the
+    generation of that gateway: an acknowledgement of that one or a later one speaks of what was saved.
     """
     generations = _raised({gateway.pk for gateway in gateways if gateway is not None})
-    _note(generations, {gateway: [api.pk] for gateway in generations} if api.pk else {})
-    if api.gateway_id in generations and api.pk:
-        api.changed_generation = generations[api.gateway_id]
-        api.changed_at = timezone.now()
-        api.save(update_fields=["changed_generation", "changed_at"])
+    if not api.pk:
+        return
+    replaced = store.replaced(api, generations)
+    runs = (revision or store.made([api.pk])[api.pk]) if api.is_deployed else None
+    Brought.objects.bulk_create(
+        Brought(
+            api=api,
+            gateway_id=gateway,
+            generation=generation,
+            revision=runs if gateway == api.gateway_id else None,
+            replaced_id=replaced.get(gateway),
+        )
+        for gateway, generation in generations.items()
+    )
+    if api.gateway_id in generations:
+        api.changed_generation = api.revision_generation = generations[api.gateway_id]
+        api.changed_at, api.revision = timezone.now(), runs
+        api.save(update_fields=["changed_generation", "changed_at", "revision", "revision_generation"])
 
 
 def bump_gateway(gateway: Gateway) -> None:
-    """The same for a change of what holds for the whole gateway, which is locked: every API on it changes."""
+    """The same for a change of what holds for the whole gateway, which is locked: every API on it changes,
+    and no revision.
+    """
     generation = _raised({gateway.pk})[gateway.pk]
     apis = ApiInstance.objects.filter(gateway=gateway, is_deployed=True)
-    apis.update(changed_generation=generation, changed_at=timezone.now())
+    apis.update(**store.changed(generation), changed_at=timezone.now())
 
 
 def note_left(api: ApiInstance, before: Gateway | None) -> None:
@@ -95,23 +113,22 @@ def note_left(api: ApiInstance, before: Gateway | None) -> None:
 
 def bump_all(apis: QuerySet[ApiInstance]) -> None:
     """The same for a change of what these deployed APIs share, each on its own gateway."""
-    ids = set(apis.order_by().values_list("gateway_id", flat=True).distinct())
-    generations = _raised(ids)
-    found: dict[UUID, list[int]] = {}
-    for api, gateway_id in apis.order_by().values_list("pk", "gateway_id"):
-        found.setdefault(gateway_id, []).append(api)
-    _note(generations, found)
-    for gateway_id, generation in generations.items():
-        apis.filter(gateway_id=gateway_id).update(changed_generation=generation, changed_at=timezone.now())
-
-
-def _note(generations: Mapping[UUID, int], apis: Mapping[UUID, Iterable[int]]) -> None:
-    """With which generations of their gateways these APIs changed; the entry that tells why comes later."""
+    found = list(apis.order_by().values_list("pk", "gateway_id", "revision_id"))
+    generations = _raised({gateway for _, gateway, _ in found if gateway})
     Brought.objects.bulk_create(
-        Brought(api_id=api, gateway_id=gateway, generation=generation)
-        for gateway, generation in generations.items()
-        for api in apis.get(gateway, ())
+        Brought(
+            api_id=api,
+            gateway_id=gateway,
+            generation=generations[gateway],
+            revision_id=revision,
+            replaced_id=revision,
+        )
+        for api, gateway, revision in found
+        if gateway
     )
+    for gateway, generation in generations.items():
+        on_it = ApiInstance.objects.filter(pk__in=[api for api, where, _ in found if where == gateway])
+        on_it.update(**store.changed(generation), changed_at=timezone.now())
 
 
 def _raised(ids: set[UUID]) -> dict[UUID, int]:

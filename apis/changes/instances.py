@@ -106,6 +106,7 @@ def delete_api(actor: User, api: ApiInstance) -> None:
     bookkeeping.lock(api.gateway, api=api)
     bookkeeping.record(actor, AuditEntry.Action.DELETE, api, before=bookkeeping.facts(api))
     if api.is_deployed:
+        api.is_deployed = False
         bookkeeping.bump(api, api.gateway)
     api.delete()
 

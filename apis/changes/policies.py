@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -165,10 +166,11 @@ def move_policy(actor: User, binding: PolicyBinding, order: int) -> None:
 def remove_policy(actor: User, binding: PolicyBinding) -> None:
     api = binding.api
     lock_policy(binding)
-    _bump(api)
-    bookkeeping.record(actor, AuditEntry.Action.DELETE, api, target=binding, before=_facts(binding))
+    before, told = _facts(binding), copy(binding)
     binding.delete()
     _save_order(list(api.policies.all()))
+    _bump(api)
+    bookkeeping.record(actor, AuditEntry.Action.DELETE, api, target=told, before=before)
 
 
 def policy_faults(

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from django.db.models import Q
+from django.db.models import Case, Q, QuerySet, When
 from django.utils.text import slugify
 
 from apis.desired import ApiDraft
@@ -109,11 +109,16 @@ def _tls(environment: Environment, chosen: TlsContext | None) -> Iterator[Proble
 
 def _port(draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
     """APIs that share a port share how it is spoken there."""
-    others = ApiInstance.objects.filter(gateway=draft.gateway, port=draft.port)
-    found = (others.exclude(pk=api.pk) if api else others).select_related("asset", "tls_context")
-    if draft.gateway is None or (other := found.first()) is None:
+    if draft.gateway is None:
         return
-    where = f"Port {draft.port} of gateway {draft.gateway}"
+    where, others = f"Port {draft.port} of gateway {draft.gateway}", _others(draft, api)
+    context = draft.tls_context.pk if draft.tls_context else None
+    running = others.filter(is_deployed=True, revision__port=draft.port).exclude(port=draft.port)
+    if late := running.exclude(revision__protocol=draft.protocol, revision__serves_with=context).first():
+        message = f"{where} still serves {late} another way; deploy what is saved of it, or choose another."
+        yield Problem("port", message, "conflict")
+    if (other := others.filter(port=draft.port).first()) is None:
+        return
     if other.protocol != draft.protocol:
         spoken = other.get_protocol_display()
         yield Problem(
@@ -146,19 +151,28 @@ def _overlap(draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
     if draft.gateway is None:
         return
     path = normalised(draft.base_path)
-    others = ApiInstance.objects.filter(gateway=draft.gateway, port=draft.port).filter(_overlapping(path))
-    other = (others.exclude(pk=api.pk) if api else others).select_related("asset").first()
+    saved = Q(port=draft.port) & _overlapping(path, "base_path")
+    runs = Q(is_deployed=True, revision__port=draft.port) & _overlapping(path, "revision__base_path")
+    found = _others(draft, api).filter(saved | runs).annotate(is_saved=Case(When(saved, True), default=False))
+    other = found.select_related("revision").first()
     if other is not None:
+        taken = other.base_path if other.is_saved or not other.revision else other.revision.base_path
         yield Problem(
             "base_path",
-            f'"{path}" overlaps "{other.base_path}" of {other} on port {draft.port} of gateway '
+            f'"{path}" overlaps "{taken}" of {other} on port {draft.port} of gateway '
             f"{draft.gateway}; choose a path that neither begins, or another port.",
             "conflict",
         )
 
 
-def _overlapping(path: str) -> Q:
+def _others(draft: ApiDraft, api: ApiInstance | None) -> QuerySet[ApiInstance]:
+    """On the draft's gateway, where an API is in the way as it is saved and, if that differs, as it runs."""
+    others = ApiInstance.objects.filter(gateway=draft.gateway).select_related("asset", "tls_context")
+    return others.exclude(pk=api.pk) if api else others
+
+
+def _overlapping(path: str, field: str) -> Q:
     """The base paths that are this one, or begin it or are begun by it at a segment boundary."""
     parts = path.rstrip("/").split("/")
     begins = ["/".join(parts[:count]) or "/" for count in range(1, len(parts) + 1)]
-    return Q(base_path__in=begins) | Q(base_path__startswith=f"{path.rstrip('/')}/")
+    return Q(**{f"{field}__in": begins}) | Q(**{f"{field}__startswith": f"{path.rstrip('/')}/"})

@@ -19,9 +19,11 @@ class Packed:
     body: bytes
 
 
-def packed(gateway: Gateway, texts: Sequence[bytes]) -> Packed:
-    """The gateway's snapshot of these resources, each as `resources.canonical` gives it."""
+def packed(gateway: Gateway, texts: Sequence[bytes], count: int) -> Packed:
+    """The gateway's snapshot of so many resources, in texts as `resources.canonical` gives one, or several
+    with commas between.
+    """
     digest = digest_of(texts)
     head = {"gateway": str(gateway.pk), "generation": gateway.generation, "digest": digest}
     body = b'%s,"resources":[%s]}' % (orjson.dumps(head)[:-1], b",".join(texts))
-    return Packed(gateway.generation, digest, len(texts), body)
+    return Packed(gateway.generation, digest, count, body)

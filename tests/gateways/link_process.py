@@ -41,7 +41,7 @@ class LinkProcess:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, PROJECT / "manage.py", "link", "--port", str(self.port)],
-                env={**os.environ, "DATABASE_URL": _test_database(), **self._environment},
+                env={**os.environ, "DATABASE_URL": database_url(), **self._environment},
                 stdout=log,
                 stderr=log,
             )
@@ -78,9 +78,10 @@ def running(folder: Path, **environment: str) -> Iterator[LinkProcess]:
         link.stop()
 
 
-def _test_database() -> str:
+def database_url(name: str = "") -> str:
+    """Of the tests' own database, or of another beside it."""
     found = connection.settings_dict
     host = str(found["HOST"]).replace("/", "%2F")
     password = f":{found['PASSWORD']}" if found["PASSWORD"] else ""
     port = f":{found['PORT']}" if found["PORT"] else ""
-    return f"postgres://{found['USER']}{password}@{host}{port}/{found['NAME']}"
+    return f"postgres://{found['USER']}{password}@{host}{port}/{name or found['NAME']}"

@@ -1,0 +1,156 @@
+"""A revision: what an API was when it was deployed, as the documents that a gateway runs."""
+
+import base64
+import hmac
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+from uuid import UUID
+
+import orjson
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from console.fields import EncryptedJSONField
+from console.models import Environment, User
+from gateways.protocol.resources import AnyResource
+
+Document = dict[str, Any]
+"""A resource as JSON, each key there: {apiVersion, kind, metadata, spec}."""
+Secrets = Mapping[str, Mapping[str, str]]
+"""By the name of a policy's document: {"users.0.password": value}, as `policy_config.merged` takes them."""
+TLS_CONTEXT = "gatewright/tls-context"
+"""A label of the API's document, an annotation of an upstream's: the id of the context that it names.
+
+A context belongs to its environment. Its certificate and key are in no revision, so that an older one never
+brings an expired certificate back.
+"""
+
+
+@dataclass(frozen=True)
+class Content:
+    """`documents` begin with the API's own, then come upstreams, routes and policies, without secrets.
+
+    Of no API there are none.
+    """
+
+    documents: tuple[Document, ...]
+    secrets: Secrets
+
+    @cached_property
+    def text(self) -> bytes:
+        """The documents' canonical JSON: equal exactly when they are."""
+        return canonical(self.documents)
+
+    @property
+    def digests(self) -> list[str]:
+        """One by each of GATEWRIGHT_ENCRYPTION_KEYS, that of the newest first.
+
+        Keyed, since a weak secret could be guessed from a plain digest of all but it.
+        """
+        secrets = orjson.dumps(dict(self.secrets), option=orjson.OPT_SORT_KEYS)
+        whole = b"%d:%s%s" % (len(self.text), self.text, secrets)
+        return [hmac.digest(key, whole, "sha256").hex() for key in _keys(settings.KEYS.encryption)]
+
+    @property
+    def address(self) -> SplitResult:
+        """Where it listens: protocol, port and base path of a URL."""
+        return urlsplit(str(self.documents[0]["spec"]["address"]))
+
+    @property
+    def serves_with(self) -> UUID | None:
+        found = (one["metadata"]["labels"].get(TLS_CONTEXT) for one in self.documents[:1])
+        return next((UUID(one) for one in found if one), None)
+
+    @property
+    def trusts_by(self) -> list[UUID]:
+        found = (document["metadata"]["annotations"].get(TLS_CONTEXT) for document in self.documents)
+        return [UUID(one) for one in dict.fromkeys(found) if one]
+
+
+class RevisionQuerySet(models.QuerySet["Revision"]):
+    def visible_to(self, user: User) -> "RevisionQuerySet":
+        return self.filter(api__environment__in=Environment.objects.visible_to(user))
+
+
+class Revision(models.Model):
+    """An API with all that belongs to it: written once, named by what it holds.
+
+    Who deployed it, when and why is told by what brought it (`Brought`): it may be brought again.
+    """
+
+    # The migration adds a constraint of its own, by which the database deletes revisions with their API:
+    # a process of the release before, which knows none, can delete an API.
+    api = models.ForeignKey("apis.ApiInstance", models.CASCADE, related_name="revisions", db_constraint=False)
+    digest = models.CharField(
+        max_length=64, help_text="Of documents and secrets, keyed: nobody can try secrets against it."
+    )
+    protocol = models.CharField(max_length=5, help_text="This, port and base path: as its document says.")
+    port = models.PositiveIntegerField()
+    base_path = models.CharField(max_length=255)
+    serves_with = models.UUIDField(
+        null=True, help_text="The TLS context, which is what it is when a snapshot is built."
+    )
+    trusts_by = ArrayField(
+        models.UUIDField(), default=list, help_text="The TLS contexts of its upstreams, likewise."
+    )
+    resources_count = models.PositiveIntegerField()
+    documents = models.TextField(help_text="Canonical JSON, a list of resources without their secrets.")
+    secrets = EncryptedJSONField(
+        null=True, help_text="By the name of the resource and the path in its configuration."
+    )
+
+    objects = RevisionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["api", "digest"], name="revision_once_for_each_content")
+        ]
+
+    def __str__(self) -> str:
+        return self.short_id
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("a revision is what was deployed; make another one")
+        super().save(*args, **kwargs)
+
+    @property
+    def short_id(self) -> str:
+        """What people call it."""
+        return self.digest[:12]
+
+    @cached_property
+    def content(self) -> Content:
+        secrets: Mapping[str, Mapping[str, str]] = self.secrets or {}
+        return Content(tuple(orjson.loads(self.documents)), secrets)
+
+
+def document(resource: AnyResource) -> Document:
+    plain: Document = resource.model_dump(mode="json", by_alias=True)
+    return plain
+
+
+def canonical(documents: Iterable[Document]) -> bytes:
+    """Their JSON as a snapshot has it: a list, keys in order."""
+    return orjson.dumps(list(documents), option=orjson.OPT_SORT_KEYS)
+
+
+def name(one: Document) -> str:
+    return str(one["metadata"]["name"])
+
+
+@lru_cache(maxsize=4)
+def _keys(encryption: tuple[str, ...]) -> list[bytes]:
+    return [
+        HKDF(hashes.SHA256(), 32, salt=None, info=b"gatewright revisions").derive(
+            base64.urlsafe_b64decode(one)
+        )
+        for one in encryption
+    ]

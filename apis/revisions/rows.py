@@ -1,0 +1,202 @@
+"""From an API's rows to the documents that a gateway runs: what its next revision would hold."""
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
+from apis.revision import TLS_CONTEXT, Content, document
+from apis.rules import upstream_uri
+from gateways.protocol import resources as r
+from gateways.protocol.timeouts import RESPONSE_TIMEOUT
+
+LABEL = "flex.mulesoft.com/"
+VERSION = "gateway.mulesoft.com/v1alpha1"
+
+
+def content_of(api: ApiInstance) -> Content:
+    """Of its rows as the database has them now."""
+    return contents([api.pk])[api.pk]
+
+
+def contents(ids: Collection[int]) -> dict[int, Content]:
+    """By API, in as many queries however many there are."""
+    return {api.pk: _content(api) for api in _apis(ids)}
+
+
+def route_label(route: Route) -> str:
+    """What the access log calls it: part of a path there, and "none" means that no route matched."""
+    label = re.sub(r"[^\w .-]+", "-", route.label)[:64]
+    return str(route.position) if label in ("", "none") else label
+
+
+def tls_binding(context: TlsContext) -> r.PolicyBinding:
+    """One for all APIs that serve with the context, key and all."""
+    labels = {TLS_CONTEXT: str(context.pk)}
+    return r.PolicyBinding(
+        api_version=VERSION,
+        kind="PolicyBinding",
+        metadata=r.Metadata(name=f"tls-{context.pk}", namespace=str(context.environment_id)),
+        spec=r.PolicyBindingSpec(
+            target_ref=r.TargetRef(kind="Selector", selector=r.Selector(labels=labels)),
+            policy_ref=r.PolicyRef(name="tls"),
+            config=context.inbound_config,
+        ),
+    )
+
+
+def _content(api: ApiInstance) -> Content:
+    secrets = {
+        binding.resource_name: binding.secrets
+        for binding in api.policies.all()
+        if binding.secrets and not binding.is_disabled
+    }
+    return Content(tuple(document(resource) for resource in _resources(api)), secrets)
+
+
+def _apis(ids: Collection[int]) -> Iterator[ApiInstance]:
+    found = ApiInstance.objects.filter(pk__in=ids).select_related("asset")
+    for api in found.prefetch_related("upstreams__tls_context", "routes__targets", "policies"):
+        upstreams = {upstream.pk: upstream for upstream in api.upstreams.all()}
+        for route in api.routes.all():
+            for target in route.targets.all():
+                target.upstream = upstreams[target.upstream_id]
+        yield api
+
+
+def _resources(api: ApiInstance) -> Iterator[r.AnyResource]:
+    """The API, its upstreams, its routes and its policies, all in the environment's namespace."""
+    yield r.ApiInstance(
+        api_version=VERSION,
+        kind="ApiInstance",
+        metadata=_metadata(api, api.resource_name, _labels(api)),
+        spec=r.ApiInstanceSpec(address=api.address),
+    )
+    routed = {target.upstream_id for route in api.routes.all() for target in route.targets.all()}
+    for upstream in api.upstreams.all():
+        if upstream.pk not in routed:
+            continue
+        yield _service(api, upstream)
+        if upstream.tls_context:
+            yield _trust(api, upstream, upstream.tls_context)
+    for route in api.routes.all():
+        yield _route(api, route)
+    if api.response_timeout_ms:
+        yield _response_timeout(api, api.response_timeout_ms)
+    for binding in api.policies.all():
+        if not binding.is_disabled:
+            yield _policy(api, binding)
+
+
+def _metadata(api: ApiInstance, name: str, labels: dict[str, str] | None = None) -> r.Metadata:
+    return r.Metadata(name=name, namespace=str(api.environment_id), labels=labels or {})
+
+
+def _labels(api: ApiInstance) -> dict[str, str]:
+    tls = {TLS_CONTEXT: str(api.tls_context_id)} if api.tls_context_id else {}
+    return tls | {
+        f"{LABEL}apiinstance-id": str(api.pk),
+        f"{LABEL}apiinstance-name": api.label or api.asset.asset_id,
+        f"{LABEL}deployment-desired-status": "STARTED",
+    }
+
+
+def _response_timeout(api: ApiInstance, timeout_ms: int) -> r.PolicyBinding:
+    metadata = _metadata(api, f"{api.resource_name}-{RESPONSE_TIMEOUT}")
+    config = {"timeout": timeout_ms / 1000}
+    return _binding(api, metadata, RESPONSE_TIMEOUT, config, order=r.DEFAULT_ORDER, rules=())
+
+
+def _service(api: ApiInstance, upstream: Upstream) -> r.Service:
+    return r.Service(
+        api_version=VERSION,
+        kind="Service",
+        metadata=_metadata(api, _service_name(upstream)),
+        spec=r.ServiceSpec(address=upstream_uri.read(upstream.uri).address),
+    )
+
+
+def _trust(api: ApiInstance, upstream: Upstream, context: TlsContext) -> r.PolicyBinding:
+    """Without a configuration: that is the context's, and put in when a snapshot is built."""
+    service = _service_name(upstream)
+    return r.PolicyBinding(
+        api_version=VERSION,
+        kind="PolicyBinding",
+        metadata=r.Metadata(
+            name=f"{service}-tls",
+            namespace=str(api.environment_id),
+            annotations={TLS_CONTEXT: str(context.pk)},
+        ),
+        spec=r.PolicyBindingSpec(
+            target_ref=r.TargetRef(kind="Service", name=service),
+            policy_ref=r.PolicyRef(name="tls-outbound"),
+        ),
+    )
+
+
+def _service_name(upstream: Upstream) -> str:
+    return f"apii-{upstream.api_id}-{upstream.pk.hex[:8]}"
+
+
+def _route(api: ApiInstance, route: Route) -> r.PolicyBinding:
+    """A weight of 0 takes an upstream out of the route without taking it off the API."""
+    targets = [target for target in route.targets.all() if target.weight]
+    if len(targets) == 1:
+        kind, config = "route", _destination(targets[0])
+    else:
+        kind, config = "route-weighted", {"routes": [_weighted(target) for target in targets]}
+    rule = r.Rule(
+        path=route.path or None,
+        methods=route.methods or None,
+        host=route.host or None,
+        headers=route.headers,
+    )
+    metadata = r.Metadata(
+        name=f"{api.resource_name}-route-{route.position}",
+        namespace=str(api.environment_id),
+        annotations={r.ROUTE_LABEL: route_label(route)},
+    )
+    rules = () if rule == r.Rule() else (rule,)
+    return _binding(api, metadata, kind, config, order=route.position, rules=rules)
+
+
+def _weighted(target: RouteUpstream) -> dict[str, Any]:
+    return {"weight": target.weight, **_destination(target)}
+
+
+def _destination(target: RouteUpstream) -> dict[str, Any]:
+    return {
+        "destinationPath": upstream_uri.read(target.upstream.uri).path or "/",
+        "destinationRef": {"name": _service_name(target.upstream)},
+    }
+
+
+def _policy(api: ApiInstance, binding: PolicyBinding) -> r.PolicyBinding:
+    rules = tuple(
+        r.Rule(path=row.get("uriTemplateRegex"), methods=row.get("methodRegex")) for row in binding.conditions
+    )
+    metadata = _metadata(api, binding.resource_name)
+    return _binding(api, metadata, binding.policy, binding.config, order=binding.order, rules=rules)
+
+
+def _binding(
+    api: ApiInstance,
+    metadata: r.Metadata,
+    policy: str,
+    config: dict[str, Any],
+    *,
+    order: int,
+    rules: tuple[r.Rule, ...],
+) -> r.PolicyBinding:
+    return r.PolicyBinding(
+        api_version=VERSION,
+        kind="PolicyBinding",
+        metadata=metadata,
+        spec=r.PolicyBindingSpec(
+            target_ref=r.TargetRef(kind="ApiInstance", name=api.resource_name),
+            policy_ref=r.PolicyRef(name=policy),
+            config=config,
+            order=order,
+            rules=rules,
+        ),
+    )
