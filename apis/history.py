@@ -72,6 +72,8 @@ class Told:
             return f"{entry.verb} {entry.noun} {entry.object_name}"
         if entry.action != AuditEntry.Action.UPDATE:
             return f"{entry.verb} the {entry.noun}"
+        if entry.diff.get("revision"):
+            return f"deployed revision {entry.diff['revision'][1]}"
         if entry.diff.get("deployed"):
             return "deployed it" if entry.diff["deployed"][1] else "undeployed it"
         fields = ", ".join(_title(name).lower() for name in entry.diff)
@@ -94,14 +96,37 @@ def told(entries: Iterable[AuditEntry]) -> list[Told]:
 
 
 def lines(entry: AuditEntry) -> list[Line]:
-    schema = _schema(entry)
-    found = list(islice(_of_fields(entry.diff, schema), MOST_LINES + 1))
-    if len(found) > MOST_LINES:
-        found[MOST_LINES:] = [Line("More", after="not all of it is shown", kind="is")]
+    found = bounded(_of_fields(entry.diff, _schema(entry)))
     if entry.action == AuditEntry.Action.UPDATE:
         return found
     is_gone = entry.action == AuditEntry.Action.DELETE
     return [Line(one.label, after=(is_gone and one.before) or one.after, kind="is") for one in found]
+
+
+def bounded(lines: Iterable[Line]) -> list[Line]:
+    found = list(islice(lines, MOST_LINES + 1))
+    if len(found) > MOST_LINES:
+        found[MOST_LINES:] = [Line("More", after="not all of it is shown", kind="is")]
+    return found
+
+
+def compared(label: str, before: Titles, after: Titles, schema: Schema | None = None) -> Iterator[Line]:
+    """What differs between two mappings, field by field; `schema` is that of a policy's configuration."""
+    return _mappings(label, before, after, schema, schema or {})
+
+
+def words(value: Any, schema: Schema | None = None) -> str:
+    """A value as a person reads it, in one line; "" for nothing."""
+    return _item(value, schema, schema or {})
+
+
+def schema_of(policy: str) -> Schema | None:
+    """Of the policy's configuration; None where the catalog has it no longer."""
+    try:
+        schema: Schema = catalog.find(policy).config.model_json_schema()
+    except catalog.UnknownPolicy:
+        return None
+    return schema
 
 
 def _of_fields(diff: Mapping[str, Any], schema: Schema | None) -> Iterator[Line]:

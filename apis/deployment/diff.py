@@ -1,0 +1,121 @@
+"""What differs between two contents of an API: field by field in words, and as YAML."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import unified_diff
+from functools import cached_property
+from itertools import islice
+from uuid import UUID
+
+from apis import history
+from apis.history import Line
+from apis.models import TlsContext
+from apis.revision import Content, Document, name
+from apis.revisions import export
+from apis.revisions.export import Secret
+from apis.revisions.facts import facts, policies
+from policies import catalog
+
+NOTHING = Content((), {})
+"""Of an API that no gateway runs."""
+MOST_YAML_LINES = 2000
+_CONTEXT = 2
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Between what was and what is to be; either may be NOTHING. No secret is in what it tells."""
+
+    before: Content
+    after: Content
+
+    def __bool__(self) -> bool:
+        return self.before != self.after
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """In words, as history has them."""
+        found = history.bounded(_lines(self.before, self.after, self._contexts))
+        if self and not found:
+            return [Line("Policies", after="numbered anew", kind="is")]
+        return found
+
+    @cached_property
+    def yaml(self) -> list[str]:
+        """Lines that begin with "+", "-", " ", or "@@" where some are left out."""
+        found = list(islice(self._yaml(), MOST_YAML_LINES + 1))
+        if len(found) > MOST_YAML_LINES:
+            found[MOST_YAML_LINES:] = ["@@ not all of it is shown @@"]
+        return found
+
+    @cached_property
+    def _contexts(self) -> dict[UUID, TlsContext]:
+        return export.contexts(self.before, self.after)
+
+    def _yaml(self) -> Iterator[str]:
+        """Document by document, each as long as it is and no longer."""
+        changed = secrets_changed(self.before, self.after)
+        before = _by_name(export.documents(self.before, self._contexts))
+        after = _by_name(export.documents(self.after, self._contexts, changed))
+        for key in dict.fromkeys([*after, *before]):
+            old, new = (
+                export.text(side[key]).splitlines() if key in side else [] for side in (before, after)
+            )
+            lines = list(unified_diff(old, new, n=_CONTEXT, lineterm=""))[2:]
+            if lines:
+                yield f"@@ {' '.join(key)} @@"
+                yield from (line if not line.startswith("@@") else "@@ … @@" for line in lines[1:])
+
+
+def between(before: Content | None, after: Content | None) -> Difference:
+    return Difference(before or NOTHING, after or NOTHING)
+
+
+def secrets_changed(before: Content, after: Content) -> set[Secret]:
+    """Those that both have and that are not the same."""
+    return {
+        (owner, path)
+        for owner, secrets in after.secrets.items()
+        for path, value in secrets.items()
+        if before.secrets.get(owner, {}).get(path, value) != value
+    }
+
+
+def _text(document: Document | None) -> list[str]:
+    return export.text(document).splitlines() if document else []
+
+
+def _by_name(documents: Sequence[Document]) -> dict[tuple[str, str], Document]:
+    return {(one["kind"], name(one)): one for one in documents}
+
+
+def _lines(before: Content, after: Content, contexts: Mapping[UUID, TlsContext]) -> Iterator[Line]:
+    yield from history.compared("", facts(before, contexts), facts(after, contexts))
+    yield from _policies(before, after)
+
+
+def _policies(before: Content, after: Content) -> Iterator[Line]:
+    old, new = policies(before), policies(after)
+    for key in dict.fromkeys([*new, *old]):
+        used = new.get(key) or old[key]
+        title, schema = _title(used.policy), history.schema_of(used.policy)
+        if key not in old or key not in new:
+            config = history.words(used.told, schema)
+            where = {"after": config} if key in new else {"before": config}
+            yield Line(f"Policy {title}", kind="added" if key in new else "removed", **where)
+            continue
+        yield from history.compared(title, old[key].conditions, new[key].conditions)
+        yield from history.compared(title, old[key].config, new[key].config, schema)
+    for owner, path in sorted(secrets_changed(before, after)):
+        yield Line(f"{_title(new[owner].policy)}, {path}", after="changed", kind="is")
+    kept = [[key for key in side if key in old and key in new] for side in (old, new)]
+    if kept[0] != kept[1]:
+        orders = [", ".join(_title(new[key].policy) for key in side) for side in kept]
+        yield Line("Policies, in order", *orders)
+
+
+def _title(policy: str) -> str:
+    try:
+        return str(catalog.find(policy).title)
+    except catalog.UnknownPolicy:
+        return policy

@@ -1,0 +1,103 @@
+"""What the documents of a revision say, by the names under which people save it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from apis.models import TlsContext
+from apis.revision import TLS_CONTEXT, Content, Document, name
+from gateways.protocol.resources import ROUTE_LABEL
+from gateways.protocol.timeouts import RESPONSE_TIMEOUT
+
+ROUTES = ("route", "route-weighted")
+_RULES = ("methods", "path", "host", "headers")
+
+
+@dataclass(frozen=True)
+class Used:
+    """A policy that is applied: `config` is without its secrets."""
+
+    policy: str
+    config: Mapping[str, Any]
+    conditions: Mapping[str, Any]
+
+    @property
+    def told(self) -> dict[str, Any]:
+        return {**self.config, **self.conditions}
+
+
+def facts(content: Content, contexts: Mapping[UUID, TlsContext]) -> dict[str, Any]:
+    """Of the API but for its policies; the keys are those of the audit's entries. {} of no API."""
+    if not content.documents:
+        return {}
+    own, served = content.documents[0], content.serves_with
+    timeouts = [one["spec"]["config"]["timeout"] for one in _bindings(content, (RESPONSE_TIMEOUT,))]
+    return {
+        "label": own["metadata"]["labels"].get("flex.mulesoft.com/apiinstance-name", ""),
+        "address": content.address.geturl(),
+        "tls_context": _name_of(served, contexts),
+        "response_timeout_ms": round(1000 * timeouts[0]) if timeouts else None,
+        "routes": _routes(content, contexts),
+    }
+
+
+def policies(content: Content) -> dict[str, Used]:
+    """By the names of their documents, in the order in which they run."""
+    return {
+        name(one): Used(
+            one["spec"]["policyRef"]["name"],
+            one["spec"]["config"],
+            {"conditions": [_said(rule) for rule in one["spec"]["rules"]]},
+        )
+        for one in content.documents
+        if one["kind"] == "PolicyBinding"
+        and one["spec"]["targetRef"]["kind"] == "ApiInstance"
+        and one["spec"]["policyRef"]["name"] not in (*ROUTES, RESPONSE_TIMEOUT)
+    }
+
+
+def _bindings(content: Content, names: tuple[str, ...]) -> list[Document]:
+    bindings = (one for one in content.documents if one["kind"] == "PolicyBinding")
+    return [one for one in bindings if one["spec"]["policyRef"]["name"] in names]
+
+
+def _routes(content: Content, contexts: Mapping[UUID, TlsContext]) -> list[dict[str, Any]]:
+    services = {name(one): one["spec"]["address"] for one in content.documents if one["kind"] == "Service"}
+    trusts = {
+        one["spec"]["targetRef"]["name"]: UUID(one["metadata"]["annotations"][TLS_CONTEXT])
+        for one in _bindings(content, ("tls-outbound",))
+    }
+    found = []
+    for one in _bindings(content, ROUTES):
+        config, order = one["spec"]["config"], one["spec"]["order"]
+        label = one["metadata"]["annotations"].get(ROUTE_LABEL, "")
+        rules = [_said(rule) for rule in one["spec"]["rules"]]
+        upstreams = [
+            _upstream(target, services, trusts, contexts) for target in config.get("routes", [config])
+        ]
+        told = {"label": label} if label != str(order) else {}
+        found.append(told | (rules[0] if rules else {}) | {"upstreams": upstreams})
+    return found
+
+
+def _upstream(
+    target: Mapping[str, Any],
+    services: Mapping[str, str],
+    trusts: Mapping[str, UUID],
+    contexts: Mapping[UUID, TlsContext],
+) -> dict[str, Any]:
+    service = target["destinationRef"]["name"]
+    path = target["destinationPath"].rstrip("/")
+    trusted = {"tls_context": _name_of(trusts[service], contexts)} if service in trusts else {}
+    return {"uri": services.get(service, service) + path, "weight": target.get("weight", 100)} | trusted
+
+
+def _name_of(context: UUID | None, contexts: Mapping[UUID, TlsContext]) -> str | None:
+    if context is None:
+        return None
+    return contexts[context].name if context in contexts else "one that was deleted"
+
+
+def _said(rule: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: rule[key] for key in _RULES if rule.get(key)}
