@@ -7,16 +7,22 @@ from django.db.models import OuterRef, QuerySet, Subquery
 
 from apis.history import Told, told
 from apis.models import ApiInstance, Brought
+from apis.revision import Revision
 from console.models import AuditEntry
 from gateways.models import Deployment
 
 
 @dataclass(frozen=True)
 class Why:
-    """What a deployment changed of an API: `changes` are empty where it was only deployed again."""
+    """What a deployment changed of an API: `changes` are empty where it was only deployed again.
+
+    `revision` is what the gateway was to run from then on: None when it took the API off, and when that
+    was so long ago that the revision is no longer kept.
+    """
 
     deployment: Deployment
     changes: list[Told]
+    revision: Revision | None = None
 
     @property
     def words(self) -> str:
@@ -42,12 +48,22 @@ def why(api: ApiInstance, found: Iterable[Deployment]) -> list[Why]:
     carried = _changes(api).annotate(carrier=Subquery(_carrying().values("generation")[:1]))
     rows = carried.filter(carrier__in=[one.generation for one in found]).order_by("pk")
     entries: dict[int, list[int]] = {}
-    for generation, entry in rows.values_list("carrier", "entry_id"):
+    last: dict[int, int | None] = {}
+    for generation, entry, revision in rows.values_list("carrier", "entry_id", "revision_id"):
+        last[generation] = revision
         if entry:
             entries.setdefault(generation, []).append(entry)
     known = AuditEntry.objects.in_bulk([pk for pks in entries.values() for pk in pks])
     words = {one.entry.pk: one for one in told(known.values())}
-    return [Why(one, [words[pk] for pk in entries.get(one.generation, ()) if pk in words]) for one in found]
+    revisions = Revision.objects.without_text().in_bulk([pk for pk in last.values() if pk])
+    return [
+        Why(
+            one,
+            [words[pk] for pk in entries.get(one.generation, ()) if pk in words],
+            revisions.get(last.get(one.generation) or 0),
+        )
+        for one in found
+    ]
 
 
 def _changes(api: ApiInstance) -> QuerySet[Brought]:

@@ -77,6 +77,10 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
     def visible_to(self, user: User) -> "RevisionQuerySet":
         return self.filter(api__environment__in=Environment.objects.visible_to(user))
 
+    def without_text(self) -> "RevisionQuerySet":
+        """Without what they hold, which may be long, and takes time to decrypt."""
+        return self.defer("documents", "secrets")
+
 
 class Revision(models.Model):
     """An API with all that belongs to it: written once, named by what it holds.

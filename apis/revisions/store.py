@@ -92,7 +92,7 @@ def _under_older_keys(digests: Mapping[int, list[str]]) -> dict[int, Revision]:
     if not older:
         return {}
     kept = Revision.objects.select_for_update(no_key=True).filter(api__in=digests, digest__in=older)
-    return {one.api_id: one for one in kept.defer("documents", "secrets").order_by("pk")}
+    return {one.api_id: one for one in kept.without_text().order_by("pk")}
 
 
 def changed(generation: int) -> dict[str, object]:
@@ -111,6 +111,15 @@ def changed(generation: int) -> dict[str, object]:
 def stale(apis: "QuerySet[ApiInstance]") -> "QuerySet[ApiInstance]":
     """Deployed, and without the revision that belongs to their last change."""
     return apis.filter(_STALE, is_deployed=True)
+
+
+def adopt(api: ApiInstance) -> None:
+    """Make the revision that the API lacks, if any, before its rows say what is not deployed."""
+    found = stale(ApiInstance.objects.filter(pk=api.pk))
+    missing = dict(found.values_list("pk", "revision_id"))
+    if missing and api.gateway:
+        _adopt(api.gateway, missing)
+        api.refresh_from_db(fields=["revision", "revision_generation"])
 
 
 def adopt_some(gateway: Gateway, most: int) -> int:

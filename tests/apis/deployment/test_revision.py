@@ -303,6 +303,18 @@ class TestUpgrade:
 
         assert not Revision.objects.exists()
 
+    def test_one_is_made_before_its_rows_change(self) -> None:
+        api = an_api()
+        before = body(api)
+        ApiInstance.objects.update(revision=None, revision_generation=None)
+        api.refresh_from_db()
+
+        store.adopt(api)
+        ApiInstance.objects.update(base_path="/not-deployed")
+
+        assert body(api) == before
+        assert api.revision is not None
+
     def test_some_are_made_ahead(self) -> None:
         api, actor = an_api(), make_user()
         for number in range(3):

@@ -298,6 +298,8 @@ def test_deployments_list_each_replicas_answer(place: Place) -> None:
 
     assert "no room" in page
     assert "12 ms" in page
+    api.refresh_from_db()
+    assert api.revision and api.revision.short_id in page
 
 
 def test_deployments_need_no_query_for_each(place: Place) -> None:
