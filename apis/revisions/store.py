@@ -32,12 +32,16 @@ _ADOPT = """
     FROM unnest(%s::bigint[], %s::bigint[]) AS made (api, revision) WHERE api.id = made.api
 """
 _EXPLAIN = """
-    UPDATE apis_brought AS brought SET revision_id = made.revision, replaced_id = made.replaced
-    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS made (api, revision, replaced)
-    WHERE brought.revision_id IS NULL AND brought.id = (
-        SELECT id FROM apis_brought AS one WHERE one.api_id = made.api AND one.gateway_id = %s
-        ORDER BY generation DESC LIMIT 1
-    )
+    UPDATE apis_brought AS brought SET revision_id = last.revision, replaced_id = last.replaced
+    FROM (
+        SELECT one.id, made.revision, made.replaced
+        FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS made (api, revision, replaced)
+        CROSS JOIN LATERAL (
+            SELECT id FROM apis_brought WHERE api_id = made.api AND gateway_id = %s
+            ORDER BY generation DESC LIMIT 1
+        ) AS one
+    ) AS last
+    WHERE brought.id = last.id AND brought.revision_id IS NULL
 """
 
 

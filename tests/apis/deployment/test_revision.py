@@ -72,10 +72,12 @@ class TestSave:
     def test_a_removed_policy_is_gone_from_the_revision(self) -> None:
         api = an_api()
         binding = api.policies.get()
+        name = binding.resource_name
+        assert name in api.revision.documents
 
         policies.remove_policy(make_user(), binding)
 
-        assert binding.resource_name not in api.revision.documents
+        assert name not in binding.api.revision.documents
         assert b"http-basic" not in body(api)
 
     def test_an_undeployed_api_leaves_and_comes_back_as_it_was(self) -> None:
