@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apis.assets.models import Asset
 from apis.changes import instances, policies, tls_contexts
 from apis.deployment import snapshot
 from apis.deployment.diff import NOTHING, between
@@ -14,7 +15,7 @@ from apis.deployment.pending import pending, pending_of
 from apis.deployment.rollback import rollback
 from apis.desired import RouteDraft, UpstreamDraft
 from apis.history import Line, told
-from apis.models import ApiInstance, Asset, Brought, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.models import ApiInstance, Brought, PolicyBinding, Route, RouteUpstream, Upstream
 from apis.revisions import export, rows
 from console.models import AuditEntry
 from gateways.agent.sources import files

@@ -8,11 +8,12 @@ from cryptography.fernet import Fernet
 from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 
+from apis.assets.models import Asset
 from apis.changes import ingress, instances, policies, tls_contexts
 from apis.deployment import snapshot
 from apis.deployment.snapshot_cache import Memory
 from apis.desired import RouteDraft, UpstreamDraft
-from apis.models import ApiInstance, Asset, Brought, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.models import ApiInstance, Brought, PolicyBinding, Route, RouteUpstream, Upstream
 from apis.revision import Revision
 from apis.revisions import rows, store
 from console.keys import Keys
