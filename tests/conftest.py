@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests import emptying
 from tests.gateways import link_process
 from tests.gateways.link_process import LinkProcess
 from tests.running import Stack
+
+emptying.install()
 
 
 @pytest.fixture(autouse=True)
