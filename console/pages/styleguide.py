@@ -51,7 +51,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
             "tones": TONES,
             "form": ExampleForm(),
             "bad_form": ExampleForm(
-                {"name": "", "port": "70o", "protocol": "http", "platform": "linux"}, auto_id="bad_%s"
+                {"name": "", "port": "70000", "protocol": "http", "platform": "linux"}, auto_id="bad_%s"
             ),
             "dialog_form": ExampleForm(auto_id="dialog_%s"),
             "page": Paginator(range(120), 20).page(2),

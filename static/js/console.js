@@ -138,6 +138,11 @@ function makeStops() {
 }
 addEventListener("resize", makeStops);
 
+// A strip that scrolls shows all of what has the focus; browsers are content with half of it.
+document.addEventListener("focusin", ({ target }) => {
+  if (target.closest(".tabs, .segments")) target.scrollIntoView({ block: "nearest", inline: "nearest" });
+});
+
 // A wide table that is fetched anew stays scrolled to where it was.
 const scrolled = {};
 document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
