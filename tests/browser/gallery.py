@@ -49,10 +49,13 @@ class Gallery:
 
     def pages(self) -> Iterator[str]:
         """The path of each page, with every policy where a page is about one."""
+        yield from dict.fromkeys(self._pages())
+
+    def _pages(self) -> Iterator[str]:
+        yield from ("/", "/apis")  # what fails is news for five minutes
         for address in addresses():
-            if address.name.startswith(("agent_", "rest_")) or address.name in SILENT:
-                continue
-            yield from dict.fromkeys(self._filled(address))
+            if not address.name.startswith(("agent_", "rest_")) and address.name not in SILENT:
+                yield from self._filled(address)
         yield from ("/apis?q=nothing", "/search?q=orders", "/search?q=nothing-at-all", "/nowhere")
         yield from (
             f"/apis/{self.bare.pk}",
@@ -68,8 +71,7 @@ class Gallery:
     def _filled(self, address: Address) -> Iterator[str]:
         names = {name for name, _ in address.arguments}
         if address.name in ("api_policy_new", "policy"):
-            policies = catalog.policies()
-            for policy in policies if address.name == "api_policy_new" else policies[:2]:
+            for policy in catalog.policies():
                 yield address.filled(
                     lambda name, _, policy=policy: policy.name if name == "name" else self.api.pk
                 )  # type: ignore[misc]
@@ -77,7 +79,7 @@ class Gallery:
             for step in ("gateway", "api", "downstream", "upstream", "review"):
                 yield address.filled(lambda name, _, step=step: step if name == "name" else self.ids["draft"])  # type: ignore[misc]
         elif "binding" in names:
-            for pk in self.api.policies.values_list("pk", flat=True)[:1]:
+            for pk in self.api.policies.values_list("pk", flat=True):
                 yield address.filled(lambda name, _, pk=pk: pk if name == "binding" else self.api.pk)  # type: ignore[misc]
         else:
             yield address.filled(lambda name, _: self._id(address.name, name))
@@ -111,6 +113,7 @@ def make_gallery() -> Gallery:
     bare = make_saved_api(place, "Payments", base_path="/payments")
     _traffic(api)
     _deployed(api, gateway)
+    _failing(make_saved_api(place, "Refunds", base_path="/refunds/v1", label="nightly", deploy=True))
     token, _ = issue_token(user, environment, "later")
     viewer = make_user("vera")
     role = make_role(viewer, environment.organization, Role.Name.VIEWER)
@@ -196,6 +199,15 @@ def _traffic(api: ApiInstance) -> None:
             sample(api, path="/orders/7", at=NOW - 1.0),
             sample(api, path="/orders/8", status=503, at=NOW - 2.0),
         ),
+    )
+
+
+def _failing(api: ApiInstance) -> None:
+    """As an upstream that is down looks everywhere."""
+    lost = {"status": 503, "upstream": {}, "upstream_host": "refunds.internal.example:8080"}
+    Shipper(api).ship(
+        count(api, 214, failure="connection_refused", **lost),
+        count(api, 3, failure="dns_failure", **lost),
     )
 
 

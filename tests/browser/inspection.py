@@ -1,0 +1,148 @@
+"""Looks at a page as those see it who need it narrow, dark, without a pointer, or read to them."""
+
+import re
+
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+
+from tests.browser import keyboard
+from tests.browser.axe import Part, violations
+from tests.browser.conftest import Album
+
+WINDOWS = (("wide", {"width": 1280, "height": 900}), ("narrow", {"width": 360, "height": 740}))
+OTHER_WIDTHS = (1024, 390)
+SCHEMES = {"wide": ("light", "dark"), "narrow": ("dark", "light")}
+"""The keyboard's walk, which is the same in both schemes, sees one of them at each width."""
+PARTS: dict[str, Part] = {"wide": "everything", "narrow": "layout"}
+PREPARE = """() => {
+  const still = new CSSStyleSheet();
+  still.replaceSync("*, *::before, *::after { transition: none !important; animation: none !important }");
+  document.adoptedStyleSheets = [still];
+  [...document.querySelectorAll("details")].slice(0, 8).forEach((one) => (one.open = true));
+  const alike = ".operation:nth-of-type(n + 13), .icons-shown > :nth-child(n + 13)";
+  const folded = "details:not([open]) > :not(summary)";
+  document.querySelectorAll(`${alike}, ${folded}`).forEach((one) => one.remove());
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.getAttribute("hx-trigger")?.includes("every")) event.preventDefault();
+  });
+}"""
+"""What moves has no colour that could be judged, and what is fetched anew would take the focus with it.
+What unfolds is judged too. Of what stays folded axe would find that it is hidden, and that takes it long, as
+do the reference's operations and the icons, which are alike: a dozen of each group are looked at.
+"""
+LISTEN = """
+addEventListener("securitypolicyviolation", (event) => {
+  const { effectiveDirective, blockedURI, sample, sourceFile, lineNumber } = event;
+  console.error(`CSP ${effectiveDirective} refuses ${blockedURI} ${sample} of ${sourceFile}:${lineNumber}`);
+});
+"""
+TOO_WIDE = """() => [...document.querySelectorAll("html, main, .card, .table-wrap, .table :is(td, th)")]
+  .filter((one) => one.checkVisibility() && one.scrollWidth > one.clientWidth && one.clientWidth > 1)
+  .filter((one) => !one.matches(".prose *, .numbers *"))
+  .map((one) => `${one.tagName} ${one.className} needs ${one.scrollWidth} of ${one.clientWidth} pixels`)
+"""
+"""The tables of a text and of a chart's numbers may scroll; every other has room for all of its cells."""
+DRAWN = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+WAIT_MS = 30_000
+DIALOG_OPENERS = "[data-open]:visible, [hx-target='#tls-dialog']:visible"
+MENU_OPENERS = "[popovertarget]:not([popovertargetaction]):visible"
+
+
+class Inspection:
+    """Walks through pages and writes down what is wrong with each."""
+
+    def __init__(self, page: Page, album: Album) -> None:
+        self.page, self.album = page, album
+        self.faults: list[str] = []
+        self.opened: set[tuple[str, ...]] = set()
+        self.path = ""
+        page.add_init_script(LISTEN)
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.faults.append(f"{self.path}: {error}"))
+
+    def look(self, path: str) -> None:
+        """At one navigation; what is no page of its own is left out."""
+        self.path = path
+        self._turn(*WINDOWS[0], "light")
+        answer = self.page.goto(path)
+        assert answer is not None
+        if answer.request.redirected_from or answer.status == 405:
+            return
+        assert answer.status < 500, f"{path}: {answer.status}"
+        expect(self.page.locator("[hx-trigger=load]")).to_have_count(0, timeout=WAIT_MS)
+        self.page.evaluate(PREPARE)
+        for width, size in WINDOWS:
+            for scheme in SCHEMES[width]:
+                self._look(width, size, scheme)
+        for pixels in OTHER_WIDTHS:
+            self.page.set_viewport_size({"width": pixels, "height": 800})
+            self._fits(f"{pixels} pixels")
+
+    def _look(self, width: str, size: dict[str, int], scheme: str) -> None:
+        self._turn(width, size, scheme)
+        seen, is_first = f"{width}, {scheme}", scheme == SCHEMES[width][0]
+        self._judge(seen, part=PARTS[width] if is_first else "colours")
+        self.album.take(self.page, f"{_name(self.path)}-{width}-{scheme}")
+        if is_first:
+            self._fits(width)
+            self.faults += [f"{self.path} ({width}): {one}" for one in keyboard.faults(self.page)]
+        for menu in self.page.locator(MENU_OPENERS).all():
+            self._open_menu(menu, seen)
+        for opener in self.page.locator(DIALOG_OPENERS).all():
+            self._open_dialog(opener, seen)
+
+    def _turn(self, width: str, size: dict[str, int], scheme: str) -> None:
+        self.page.set_viewport_size(size)  # type: ignore[arg-type]
+        self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        self.page.evaluate(DRAWN)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and "status of 4" not in message.text:
+            self.faults.append(f"{self.path}: the browser says: {message.text}")
+
+    def _judge(self, seen: str, within: str = "", part: Part = "everything") -> None:
+        found = violations(self.page, within, part)
+        self.faults += [f"{self.path} {within} ({seen}): {one}" for one in found]
+
+    def _fits(self, seen: str) -> None:
+        self.faults += [f"{self.path} ({seen}): {one}" for one in self.page.evaluate(TOO_WIDE)]
+
+    def _open_menu(self, button: Locator, seen: str) -> None:
+        """By the keyboard, each kind once at each width and scheme."""
+        menu = button.get_attribute("popovertarget") or ""
+        if not self._is_new(menu, seen):
+            return
+        panel = self.page.locator(f"#{menu}")
+        button.press("Enter")
+        expect(panel).to_be_visible(timeout=WAIT_MS)
+        self._judge(seen, f"#{menu}")
+        self._is_left(button, panel, f"{self.path} #{menu} ({seen})")
+
+    def _open_dialog(self, opener: Locator, seen: str) -> None:
+        dialog = opener.get_attribute("data-open") or "tls-dialog"
+        if not self._is_new(dialog, seen):
+            return
+        opener.press("Enter")
+        panel = self.page.locator("dialog[open]")
+        expect(panel).to_be_visible(timeout=WAIT_MS)
+        self._judge(seen, "dialog[open]")
+        self._is_left(opener, panel, f"{self.path} #{dialog} ({seen})")
+
+    def _is_left(self, opener: Locator, panel: Locator, where: str) -> None:
+        """What is open has the focus, and gives it back at Escape."""
+        if not panel.evaluate(keyboard.FOCUS):
+            self.faults.append(f"{where}: opened without the focus")
+        self.page.keyboard.press("Escape")
+        expect(panel).to_be_hidden(timeout=WAIT_MS)
+        if not opener.evaluate("(one) => one === document.activeElement"):
+            self.faults.append(f"{where}: closed without giving the focus back")
+
+    def _is_new(self, opened: str, seen: str) -> bool:
+        """The menus of the rows of one table are alike."""
+        kind = (re.sub(r"[0-9a-f-]{20,}|\d+", "", opened), seen)
+        is_new = kind not in self.opened
+        self.opened.add(kind)
+        return is_new
+
+
+def _name(path: str) -> str:
+    return re.sub(r"\W+", "-", re.sub(r"[0-9a-f-]{36}", "id", path)).strip("-") or "home"
