@@ -1,5 +1,6 @@
 """The catalog as pages show it: searched by name, browsed by category, documented."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,7 @@ from policies import catalog
 from policies.policy import Category, Policy
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+_TO_A_FILE = re.compile(r'<a href="\.[^"]*">(.*?)</a>', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,13 @@ def groups_of(text: str, category: str, href: Callable[[Policy[Any]], str]) -> l
 def readme(policy: Policy[Any]) -> SafeString:
     """The policy's documentation as HTML, without its title.
 
-    HTML within the Markdown is shown as text, never passed on.
+    HTML within the Markdown is shown as text, never passed on. A link to another file of the repository,
+    which the console does not serve, is its words alone.
     """
     text = catalog.readme(policy)
     title, _, rest = text.partition("\n")
     html: str = _MARKDOWN.render(rest if title.startswith("# ") else text)
-    return SafeString(html)
+    return SafeString(_TO_A_FILE.sub(r"\1", html))
 
 
 @cache

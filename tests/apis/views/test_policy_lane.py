@@ -7,6 +7,7 @@ import pytest
 from apis.changes.policies import apply_policy
 from apis.models import PolicyBinding
 from console.models import Role
+from policies import catalog
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
 
 pytestmark = pytest.mark.django_db
@@ -167,6 +168,13 @@ def test_catalog_page_tells_where_a_policy_is_used(place: Place) -> None:
     assert "Documentation" in page
     assert place.client.get("/policies/ip-allowlist-flex").url == "/policies/ip-allowlist"  # type: ignore[attr-defined]
     assert place.client.get("/policies/nothing").status_code == 404
+
+
+@pytest.mark.parametrize("policy", [policy.name for policy in catalog.policies()])
+def test_no_link_of_a_policys_documentation_leads_nowhere(place: Place, policy: str) -> None:
+    page = text(place.client.get(f"/policies/{policy}"))
+
+    assert re.findall(r'href="\.[^"]*"', page) == []
 
 
 def test_catalog_lists_every_policy(place: Place) -> None:
