@@ -44,10 +44,7 @@ def resource_name(pk: int) -> str:
 
 
 class ApiInstance(models.Model):
-    """An API on a gateway: listener address, routes, upstreams and policies.
-
-    `gateway` is where it goes; `is_deployed` whether it should run there.
-    """
+    """An API on a gateway; `gateway` is where it goes, `is_deployed` whether it should run there."""
 
     class Protocol(models.TextChoices):
         HTTP = "http", "HTTP"
