@@ -9,8 +9,10 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from analytics import queries
-from apis.models import ApiInstance, PolicyBinding
+from apis.changes.policies import apply_policy
+from apis.models import ApiInstance
 from gateways.models import Gateway, Replica
+from tests.factories import make_user
 from tests.gateways.agent_process import AgentProcess
 from tests.gateways.link_process import LinkProcess
 from tests.gateways.pushing import push
@@ -67,10 +69,10 @@ def test_each_request_is_counted_once_though_the_agent_is_killed(
 
 
 def test_what_a_policy_refuses_is_a_violation(agent: AgentProcess, api: ApiInstance) -> None:
-    PolicyBinding.objects.create(api=api, policy="ip-blocklist", config={"ips": ["127.0.0.0/8"]}, order=1)
-    Gateway.objects.filter(pk=agent.gateway.pk).update(generation=agent.gateway.generation + 1)
+    apply_policy(make_user(), api, "ip-blocklist", {"ips": ["127.0.0.0/8"]})
+    wanted = Gateway.objects.get(pk=agent.gateway.pk).generation
     push(agent.gateway.pk)
-    wait_until(lambda: Replica.objects.get().generation == agent.gateway.generation + 1, 20)
+    wait_until(lambda: Replica.objects.get().generation == wanted, 20)
 
     send(api, 3)
     wait_until(lambda: queries.summary(api.pk, 60).violations >= 3, 20)
