@@ -1,0 +1,20 @@
+"""API Manager's pages for everybody, as `test_accessibility` looks at all others."""
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.conftest import Album
+from tests.browser.gallery import make_gallery
+from tests.browser.visit import log_in, visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800), pytest.mark.django_db(transaction=True)]
+
+
+def test_every_page_of_apis_is_for_everybody(browser: Browser, live_server: object, album: Album) -> None:
+    gallery, base = make_gallery(), str(live_server)
+
+    with visit(browser, base, album) as (context, inspection):
+        log_in(context, gallery.place.client, base)
+        for path in gallery.pages():
+            if path.startswith("/apis"):
+                inspection.look(path)
