@@ -10,7 +10,7 @@ from gateways.models import Gateway
 
 
 @dataclass(frozen=True)
-class UpstreamDraft:
+class DesiredUpstream:
     """`id` names an upstream that the API already has; without it one of the same URI and label is kept."""
 
     uri: str
@@ -21,7 +21,7 @@ class UpstreamDraft:
 
 
 @dataclass(frozen=True)
-class RouteDraft:
+class DesiredRoute:
     """Every rule is an RE2 expression; an empty one matches anything."""
 
     label: str = ""
@@ -29,7 +29,7 @@ class RouteDraft:
     path: str = ""
     host: str = ""
     headers: dict[str, str] = field(default_factory=dict)
-    upstreams: tuple[UpstreamDraft, ...] | list[UpstreamDraft] = ()
+    upstreams: tuple[DesiredUpstream, ...] | list[DesiredUpstream] = ()
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class NewAsset:
 
 
 @dataclass(frozen=True)
-class ApiDraft:
+class DesiredApi:
     asset: Asset | NewAsset
     gateway: Gateway | None = None
     protocol: str = ApiInstance.Protocol.HTTP
@@ -57,13 +57,13 @@ class ApiDraft:
     description: str = ""
     tags: tuple[str, ...] | list[str] = ()
     response_timeout_ms: int | str | None = None
-    routes: tuple[RouteDraft, ...] | list[RouteDraft] = ()
+    routes: tuple[DesiredRoute, ...] | list[DesiredRoute] = ()
 
 
-def draft_of(api: ApiInstance) -> ApiDraft:
-    """The draft that would save the API as it is: what an edit starts from."""
+def desired_of(api: ApiInstance) -> DesiredApi:
+    """What would save the API as it is: an edit starts from it."""
     routes = api.routes.prefetch_related("targets__upstream__tls_context")
-    return ApiDraft(
+    return DesiredApi(
         asset=api.asset,
         gateway=api.gateway,
         protocol=api.protocol,
@@ -76,7 +76,7 @@ def draft_of(api: ApiInstance) -> ApiDraft:
         tags=tuple(api.tags),
         response_timeout_ms=api.response_timeout_ms,
         routes=tuple(
-            RouteDraft(
+            DesiredRoute(
                 label=route.label,
                 methods=route.methods,
                 path=route.path,
@@ -89,6 +89,6 @@ def draft_of(api: ApiInstance) -> ApiDraft:
     )
 
 
-def _upstream(target: RouteUpstream) -> UpstreamDraft:
+def _upstream(target: RouteUpstream) -> DesiredUpstream:
     row = target.upstream
-    return UpstreamDraft(row.uri, row.label, target.weight, row.pk, row.tls_context)
+    return DesiredUpstream(row.uri, row.label, target.weight, row.pk, row.tls_context)

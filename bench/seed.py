@@ -41,17 +41,17 @@ def main(count: int, port: int, upstream: str) -> dict[str, object]:
 
 def _api(actor: Any, gateway: Any, number: int, port: int, upstream: str) -> Any:
     from apis.changes import instances, policies
-    from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
+    from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
     from bench.rivals import PASSWORD, USER
 
-    draft = ApiDraft(
+    desired = DesiredApi(
         asset=NewAsset(f"Bench {number}", asset_id=f"bench-{number}"),
         gateway=gateway,
         port=port,
         base_path=f"/bench-{number}",
-        routes=[RouteDraft(upstreams=[UpstreamDraft(upstream)])],
+        routes=[DesiredRoute(upstreams=[DesiredUpstream(upstream)])],
     )
-    api = instances.create_api(actor, gateway.environment, draft)
+    api = instances.create_api(actor, gateway.environment, desired)
     wanted: dict[str, dict[str, Any]] = {
         "ip-allowlist": {"ips": ["127.0.0.0/8"], "ipExpression": "#[attributes.remoteAddress]"},
         "http-basic-authentication": {"username": USER, "password": PASSWORD},

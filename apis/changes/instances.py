@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from apis.assets.models import Asset
 from apis.changes import bookkeeping, versions
-from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
+from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset, desired_of
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
 from apis.rules.instances import asset_id_of, check, unfit
@@ -35,26 +35,30 @@ FROM_DRAFT = (
     "tags",
     "response_timeout_ms",
 )
-Edit = Callable[[ApiDraft], ApiDraft]
+Edit = Callable[[DesiredApi], DesiredApi]
 """What an API becomes, from what it is; its gateway stays."""
 NO_GATEWAY = "Choose the gateway to deploy to."
 
 
 @transaction.atomic
-def create_api(actor: User, environment: Environment, draft: ApiDraft, deploy: bool = False) -> ApiInstance:
-    bookkeeping.lock(draft.gateway)
+def create_api(
+    actor: User, environment: Environment, desired: DesiredApi, deploy: bool = False
+) -> ApiInstance:
+    bookkeeping.lock(desired.gateway)
     environment.organization.lock()
     environment.lock()
-    check(environment, draft)
-    if deploy and draft.gateway is None:
+    check(environment, desired)
+    if deploy and desired.gateway is None:
         raise ValidationError({"gateway": [NO_GATEWAY]})
     api = ApiInstance(environment=environment, created_by=actor)
-    _fill(api, draft)
-    api.asset = draft.asset if isinstance(draft.asset, Asset) else _new_asset(actor, environment, draft.asset)
+    _fill(api, desired)
+    api.asset = (
+        desired.asset if isinstance(desired.asset, Asset) else _new_asset(actor, environment, desired.asset)
+    )
     if deploy:
         api.is_deployed, api.deployed_at = True, timezone.now()
     api.save()
-    _save_routes(api, draft)
+    _save_routes(api, desired)
     if deploy:
         bookkeeping.bump(api, api.gateway)
     bookkeeping.record(actor, AuditEntry.Action.CREATE, api, after=bookkeeping.facts(api))
@@ -65,35 +69,37 @@ def create_api(actor: User, environment: Environment, draft: ApiDraft, deploy: b
 def edit_api(
     actor: User,
     api: ApiInstance,
-    draft: ApiDraft | Edit,
+    desired: DesiredApi | Edit,
     *,
     seen: str = "",
     part: Sequence[str] = versions.WHOLE,
 ) -> ApiInstance:
-    """Make the API what the draft says; when it is deployed, on the gateway too, or on both of a move.
+    """Make the API as desired; when it is deployed, on the gateway too, or on both of a move.
 
     A function says it of the API as it is then: what it leaves alone stays as others have saved it
     meanwhile. Raises Changed when the part that it edits is not as it was `seen`.
     """
-    bookkeeping.lock(api.gateway, None if callable(draft) else draft.gateway, api=api)
+    bookkeeping.lock(api.gateway, None if callable(desired) else desired.gateway, api=api)
     if seen:
         check_version(seen, versions.of_api(api, part))
-    draft = draft(draft_of(api)) if callable(draft) else draft
+    desired = desired(desired_of(api)) if callable(desired) else desired
     before_gateway = api.gateway
     api.environment.organization.lock()
-    check(api.environment, draft, api)
-    if api.is_deployed and draft.gateway is None:
+    check(api.environment, desired, api)
+    if api.is_deployed and desired.gateway is None:
         raise ValidationError(
             {"gateway": ["The API is deployed; undeploy it before taking its gateway away."]}
         )
     before = bookkeeping.facts(api)
-    _fill(api, draft)
+    _fill(api, desired)
     api.asset = (
-        draft.asset if isinstance(draft.asset, Asset) else _new_asset(actor, api.environment, draft.asset)
+        desired.asset
+        if isinstance(desired.asset, Asset)
+        else _new_asset(actor, api.environment, desired.asset)
     )
     api.save(update_fields=[*FROM_DRAFT, "asset", "updated_at"])
     bookkeeping.note_left(api, before_gateway)
-    _save_routes(api, draft)
+    _save_routes(api, desired)
     after = bookkeeping.facts(api)
     if api.is_deployed and after != before:
         bookkeeping.bump(api, before_gateway, api.gateway)
@@ -120,7 +126,7 @@ def deploy_api(actor: User, api: ApiInstance, gateway: Gateway | None = None) ->
         raise ValidationError({"gateway": [NO_GATEWAY]})
     before = bookkeeping.facts(api)
     left = before_gateway if api.is_deployed else None
-    check(api.environment, replace(draft_of(api), gateway=goal), api)
+    check(api.environment, replace(desired_of(api), gateway=goal), api)
     api.gateway, api.is_deployed, api.deployed_at = goal, True, timezone.now()
     api.save(update_fields=["gateway", "is_deployed", "deployed_at", "updated_at"])
     bookkeeping.note_left(api, before_gateway)
@@ -178,28 +184,28 @@ def _named(document: Specification | None) -> str | None:
     return f"{document}: {document.title} {document.version}, {document.operation_count} operations"
 
 
-def _fill(api: ApiInstance, draft: ApiDraft) -> None:
+def _fill(api: ApiInstance, desired: DesiredApi) -> None:
     for name in FROM_DRAFT:
-        setattr(api, name, getattr(draft, name))
-    api.base_path = normalised(draft.base_path)
-    api.tags = list(draft.tags)
+        setattr(api, name, getattr(desired, name))
+    api.base_path = normalised(desired.base_path)
+    api.tags = list(desired.tags)
 
 
-def _new_asset(actor: User, environment: Environment, draft: NewAsset) -> Asset:
+def _new_asset(actor: User, environment: Environment, desired: NewAsset) -> Asset:
     asset = Asset.objects.create(
         organization=environment.organization,
-        asset_id=asset_id_of(draft),
-        version=draft.version,
-        api_version=draft.api_version,
-        name=draft.name.strip(),
-        type=draft.type,
-        specification=draft.specification,
+        asset_id=asset_id_of(desired),
+        version=desired.version,
+        api_version=desired.api_version,
+        name=desired.name.strip(),
+        type=desired.type,
+        specification=desired.specification,
     )
     bookkeeping.record_asset(actor, environment, asset)
     return asset
 
 
-def _save_routes(api: ApiInstance, draft: ApiDraft) -> None:
+def _save_routes(api: ApiInstance, desired: DesiredApi) -> None:
     """Replace the routes; keep the upstreams that stay, since their ids name services on the gateway.
 
     So do those that no route led to before: they are added first, and routed then.
@@ -208,7 +214,7 @@ def _save_routes(api: ApiInstance, draft: ApiDraft) -> None:
     api.routes.all().delete()
     known = list(api.upstreams.select_related("tls_context"))
     used: dict[object, Upstream] = {}
-    for position, route in enumerate(draft.routes):
+    for position, route in enumerate(desired.routes):
         row = _route(api, position, route)
         for wanted in route.upstreams:
             upstream = used.get(_identity(wanted)) or _upstream(api, wanted, known)
@@ -217,23 +223,23 @@ def _save_routes(api: ApiInstance, draft: ApiDraft) -> None:
     api.upstreams.filter(pk__in=routed).exclude(pk__in=[one.pk for one in used.values()]).delete()
 
 
-def _route(api: ApiInstance, position: int, draft: RouteDraft) -> Route:
+def _route(api: ApiInstance, position: int, desired: DesiredRoute) -> Route:
     return Route.objects.create(
         api=api,
         position=position,
-        label=draft.label,
-        methods=draft.methods,
-        path=draft.path,
-        host=draft.host,
-        headers=draft.headers,
+        label=desired.label,
+        methods=desired.methods,
+        path=desired.path,
+        host=desired.host,
+        headers=desired.headers,
     )
 
 
-def _identity(draft: UpstreamDraft) -> object:
-    return draft.id or (draft.uri, draft.label, draft.tls_context)
+def _identity(desired: DesiredUpstream) -> object:
+    return desired.id or (desired.uri, desired.label, desired.tls_context)
 
 
-def _upstream(api: ApiInstance, wanted: UpstreamDraft, known: list[Upstream]) -> Upstream:
+def _upstream(api: ApiInstance, wanted: DesiredUpstream, known: list[Upstream]) -> Upstream:
     """The API's upstream of this id, else one that is the same, else a new one."""
     for upstream in known:
         told = upstream.uri, upstream.label, upstream.tls_context

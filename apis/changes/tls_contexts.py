@@ -28,7 +28,7 @@ MOST_PEM = certificates.MOST_CHARACTERS
 
 
 @dataclass(frozen=True)
-class TlsContextDraft:
+class DesiredTlsContext:
     """Certificates and key are PEM; an empty `key` means the one that `certificate` holds beside itself, else
     the stored one. Without a certificate a context can only trust."""
 
@@ -57,18 +57,18 @@ FIELDS = (
 )
 
 
-def draft_of(context: TlsContext) -> TlsContextDraft:
+def desired_of(context: TlsContext) -> DesiredTlsContext:
     """What would save the context as it is, but for the key, which never comes back."""
     given = {name: getattr(context, name) for name in FIELDS}
-    return TlsContextDraft(**given | {"alpn": tuple(context.alpn), "ciphers": tuple(context.ciphers)})
+    return DesiredTlsContext(**given | {"alpn": tuple(context.alpn), "ciphers": tuple(context.ciphers)})
 
 
 @transaction.atomic
-def create_tls_context(actor: User, environment: Environment, draft: TlsContextDraft) -> TlsContext:
+def create_tls_context(actor: User, environment: Environment, desired: DesiredTlsContext) -> TlsContext:
     environment.organization.lock()
     environment.lock()
     context = TlsContext(environment=environment, created_by=actor)
-    _fill(context, draft)
+    _fill(context, desired)
     context.save()
     _record(actor, AuditEntry.Action.CREATE, context, after=_facts(context))
     return context
@@ -76,15 +76,15 @@ def create_tls_context(actor: User, environment: Environment, draft: TlsContextD
 
 @transaction.atomic
 def edit_tls_context(
-    actor: User, context: TlsContext, draft: TlsContextDraft, *, seen: str = ""
+    actor: User, context: TlsContext, desired: DesiredTlsContext, *, seen: str = ""
 ) -> TlsContext:
-    """Make the context what the draft says, on every gateway where an API uses it. Raises Changed when it is
+    """Make the context as desired, on every gateway where an API uses it. Raises Changed when it is
     not as it was `seen`.
     """
     lock_tls_context(context)
     check_version(seen, versions.of_tls_context(context))
     before = _facts(context)
-    _fill(context, draft)
+    _fill(context, desired)
     context.save()
     after = _facts(context)
     if {**after, "name": ""} != {**before, "name": ""}:
@@ -128,44 +128,46 @@ def lock_tls_context(context: TlsContext) -> None:
         raise Http404(f"TLS context {context.pk} not found.") from gone
 
 
-def _fill(context: TlsContext, draft: TlsContextDraft) -> None:
+def _fill(context: TlsContext, desired: DesiredTlsContext) -> None:
     """Raises ValidationError with all that is wrong."""
-    tidy = _tidied(draft, str(context.key or ""))
+    tidy = _tidied(desired, str(context.key or ""))
     refuse(_problems(context, tidy))
     for name in (*FIELDS, "key"):
         setattr(context, name, getattr(tidy, name))
     context.alpn, context.ciphers = list(tidy.alpn), list(tidy.ciphers)
 
 
-def _tidied(draft: TlsContextDraft, stored: str) -> TlsContextDraft:
+def _tidied(desired: DesiredTlsContext, stored: str) -> DesiredTlsContext:
     """With PEM that is nothing but certificates, or a key, which may come in one text with them."""
-    given = draft.key.strip() or (draft.certificate if certificates.holds_key(draft.certificate) else "")
+    given = desired.key.strip() or (
+        desired.certificate if certificates.holds_key(desired.certificate) else ""
+    )
     return replace(
-        draft,
-        name=draft.name.strip(),
-        certificate=certificates.chain(draft.certificate),
-        key=certificates.private_key(given) or (stored if draft.certificate.strip() else ""),
-        trusted_ca=certificates.chain(draft.trusted_ca),
+        desired,
+        name=desired.name.strip(),
+        certificate=certificates.chain(desired.certificate),
+        key=certificates.private_key(given) or (stored if desired.certificate.strip() else ""),
+        trusted_ca=certificates.chain(desired.trusted_ca),
     )
 
 
-def _problems(context: TlsContext, draft: TlsContextDraft) -> Iterator[Problem]:
-    yield from _name(context, draft.name)
-    if draft.certificate or draft.key or not (draft.trusted_ca or draft.skips_validation):
-        yield from _pair(context, draft)
-    yield from _trusted(draft)
-    yield from _in_use(context, draft)
+def _problems(context: TlsContext, desired: DesiredTlsContext) -> Iterator[Problem]:
+    yield from _name(context, desired.name)
+    if desired.certificate or desired.key or not (desired.trusted_ca or desired.skips_validation):
+        yield from _pair(context, desired)
+    yield from _trusted(desired)
+    yield from _in_use(context, desired)
     for field in ("min_version", "max_version"):
-        if (version := getattr(draft, field)) not in TlsContext.Version.values:
+        if (version := getattr(desired, field)) not in TlsContext.Version.values:
             known = ", ".join(TlsContext.Version.values)
             yield Problem(field, f'"{version}" is not a version of TLS; one of {known}.')
-    if draft.max_version < draft.min_version:
+    if desired.max_version < desired.min_version:
         yield Problem(
-            "max_version", f"TLS {draft.max_version} is older than the oldest, {draft.min_version}."
+            "max_version", f"TLS {desired.max_version} is older than the oldest, {desired.min_version}."
         )
-    if unknown := next((name for name in draft.alpn if name not in ALPN), None):
+    if unknown := next((name for name in desired.alpn if name not in ALPN), None):
         yield Problem("alpn", f'"{unknown}" is not a protocol of the gateway; use {" and ".join(ALPN)}.')
-    if unknown := next((name for name in draft.ciphers if name not in tls.CIPHERS), None):
+    if unknown := next((name for name in desired.ciphers if name not in tls.CIPHERS), None):
         yield Problem("ciphers", f'"{unknown}" is not a cipher suite{did_you_mean(unknown, tls.CIPHERS)}.')
 
 
@@ -179,10 +181,10 @@ def _name(context: TlsContext, name: str) -> Iterator[Problem]:
         yield Problem("name", message, "conflict")
 
 
-def _pair(context: TlsContext, draft: TlsContextDraft) -> Iterator[Problem]:
+def _pair(context: TlsContext, desired: DesiredTlsContext) -> Iterator[Problem]:
     missing = False
     for field, words in (("certificate", "certificate"), ("key", "private key")):
-        if not (text := getattr(draft, field)):
+        if not (text := getattr(desired, field)):
             missing = True
             yield Problem(field, f"Paste the {words} as PEM, or choose its file.")
         elif len(text) > MOST_PEM:
@@ -190,38 +192,38 @@ def _pair(context: TlsContext, draft: TlsContextDraft) -> Iterator[Problem]:
             yield Problem(field, f"The {words} is longer than {MOST_PEM} characters.")
     if missing:
         return
-    if (found := tls.mismatch(draft.certificate, draft.key)) is None:
-        if reason := tls.unusable(draft.key, draft.ciphers, draft.max_version):
+    if (found := tls.mismatch(desired.certificate, desired.key)) is None:
+        if reason := tls.unusable(desired.key, desired.ciphers, desired.max_version):
             yield Problem("ciphers", f"{reason[0].upper()}{reason[1:]}.")
         return
     part, reason = found
     if part == "crt":
         yield Problem("certificate", f"The certificate {reason}.")
-    elif draft.key == context.key:
+    elif desired.key == context.key:
         yield Problem("key", "The stored key belongs to another certificate; give the key of this one.")
     else:
         yield Problem("key", f"The key {reason}.")
 
 
-def _in_use(context: TlsContext, draft: TlsContextDraft) -> Iterator[Problem]:
+def _in_use(context: TlsContext, desired: DesiredTlsContext) -> Iterator[Problem]:
     """What the APIs that have it cannot do without."""
-    if not draft.certificate and (api := context.api_instances.first()):
+    if not desired.certificate and (api := context.api_instances.first()):
         yield Problem("certificate", f"{api} serves with it and needs its certificate.", "conflict")
-    is_trusting = draft.trusted_ca or draft.skips_validation
+    is_trusting = desired.trusted_ca or desired.skips_validation
     if not is_trusting and (upstream := context.upstreams.select_related("api__asset").first()):
         message = f"Upstream {upstream} of {upstream.api} is trusted by it and needs its trusted CA."
         yield Problem("trusted_ca", message, "conflict")
 
 
-def _trusted(draft: TlsContextDraft) -> Iterator[Problem]:
-    if not draft.trusted_ca:
-        if draft.requires_client_certificate:
+def _trusted(desired: DesiredTlsContext) -> Iterator[Problem]:
+    if not desired.trusted_ca:
+        if desired.requires_client_certificate:
             yield Problem("trusted_ca", "Say who signs the clients' certificates: paste the CA's as PEM.")
-    elif len(draft.trusted_ca) > MOST_PEM:
+    elif len(desired.trusted_ca) > MOST_PEM:
         yield Problem("trusted_ca", f"The trusted CA is longer than {MOST_PEM} characters.")
     else:
         try:
-            certificates.read(draft.trusted_ca)
+            certificates.read(desired.trusted_ca)
         except ValueError:
             message = "The trusted CA is not a PEM certificate, or several one after the other."
             yield Problem("trusted_ca", message)

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from apis.changes import bookkeeping, instances
-from apis.desired import ApiDraft, RouteDraft, UpstreamDraft
+from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream
 from apis.models import ApiInstance, RouteUpstream, Upstream
 from apis.rules.instances import upstream_problems
 from apis.rules.problem import refuse
@@ -20,28 +20,30 @@ Action = AuditEntry.Action
 
 
 @transaction.atomic
-def add(actor: User, api: ApiInstance, draft: UpstreamDraft) -> Upstream:
+def add(actor: User, api: ApiInstance, desired: DesiredUpstream) -> Upstream:
     """One that no route leads to yet; nothing changes on the gateway until one does."""
     bookkeeping.lock(api=api)
-    refuse(upstream_problems(api.environment, draft))
+    refuse(upstream_problems(api.environment, desired))
     if api.upstreams.count() >= MOST:
         raise ValidationError({"uri": [f"An API has at most {MOST} upstreams; delete one first."]})
-    row = Upstream.objects.create(api=api, uri=draft.uri, label=draft.label, tls_context=draft.tls_context)
+    row = Upstream.objects.create(
+        api=api, uri=desired.uri, label=desired.label, tls_context=desired.tls_context
+    )
     bookkeeping.record(actor, Action.CREATE, api, target=row, after=_facts(row))
     return row
 
 
 @transaction.atomic
-def edit(actor: User, api: ApiInstance, wanted: Mapping[UUID, UpstreamDraft]) -> None:
+def edit(actor: User, api: ApiInstance, wanted: Mapping[UUID, DesiredUpstream]) -> None:
     """Change these upstreams of the API; on its gateway too, where routes lead to them."""
     bookkeeping.lock(api.gateway, api=api)
     routed = set(RouteUpstream.objects.filter(route__api=api).values_list("upstream", flat=True))
     if routed & set(wanted):
-        instances.edit_api(actor, api, lambda draft: _changed(draft, wanted))
+        instances.edit_api(actor, api, lambda desired: _changed(desired, wanted))
     for row in api.upstreams.select_related("tls_context").exclude(pk__in=routed).filter(pk__in=wanted):
-        before, draft = _facts(row), wanted[row.pk]
-        refuse(upstream_problems(api.environment, draft))
-        row.uri, row.label, row.tls_context = draft.uri, draft.label, draft.tls_context
+        before, desired = _facts(row), wanted[row.pk]
+        refuse(upstream_problems(api.environment, desired))
+        row.uri, row.label, row.tls_context = desired.uri, desired.label, desired.tls_context
         row.save()
         bookkeeping.record(actor, Action.UPDATE, api, target=row, before=before, after=_facts(row))
 
@@ -57,11 +59,11 @@ def remove(actor: User, api: ApiInstance, row: Upstream) -> None:
     row.delete()
 
 
-def _changed(draft: ApiDraft, wanted: Mapping[UUID, UpstreamDraft]) -> ApiDraft:
-    return replace(draft, routes=[_route(route, wanted) for route in draft.routes])
+def _changed(desired: DesiredApi, wanted: Mapping[UUID, DesiredUpstream]) -> DesiredApi:
+    return replace(desired, routes=[_route(route, wanted) for route in desired.routes])
 
 
-def _route(route: RouteDraft, wanted: Mapping[UUID, UpstreamDraft]) -> RouteDraft:
+def _route(route: DesiredRoute, wanted: Mapping[UUID, DesiredUpstream]) -> DesiredRoute:
     """Each upstream keeps its weight, which is the route's own."""
     upstreams = [
         replace(wanted[one.id], weight=one.weight) if one.id and one.id in wanted else one

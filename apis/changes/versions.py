@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Max
 
-from apis.desired import ApiDraft, draft_of
+from apis.desired import DesiredApi, desired_of
 from apis.models import ApiInstance, PolicyBinding, TlsContext
 from console.versions import version
 
@@ -15,9 +15,9 @@ WHOLE = (*ROUTES, *DETAILS, "asset", "gateway")
 
 
 def of_api(api: ApiInstance, part: Sequence[str] = WHOLE) -> str:
-    """Of what these fields of its draft hold, as the database has it."""
-    draft = draft_of(api)
-    return version({name: _content(draft, name) for name in part})
+    """Of what these of its desired fields hold, as the database has it."""
+    desired = desired_of(api)
+    return version({name: _content(desired, name) for name in part})
 
 
 def of_policy(binding: PolicyBinding) -> str:
@@ -41,8 +41,8 @@ def of_tls_context(context: TlsContext) -> str:
     return version({name: getattr(context, name) for name in (*kept, *spoken)})
 
 
-def _content(draft: ApiDraft, name: str) -> Any:
-    value = getattr(draft, name)
+def _content(desired: DesiredApi, name: str) -> Any:
+    value = getattr(desired, name)
     if name == "routes":
         return [_route(route) for route in value]
     return str(value.pk) if hasattr(value, "pk") else value

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apis.changes import bookkeeping
-from apis.desired import ApiDraft
+from apis.desired import DesiredApi
 from apis.models import ApiInstance
 from apis.revision import Revision
 from apis.revisions import export
@@ -54,7 +54,7 @@ def _problems(api: ApiInstance, revision: Revision) -> Iterator[Problem]:
     if any(pk not in known or known[pk].environment_id != api.environment_id for pk in named):
         yield Problem("revision", f"A TLS context that revision {revision} needs was deleted.", "conflict")
         return
-    draft = ApiDraft(
+    desired = DesiredApi(
         asset=api.asset,
         gateway=api.gateway,
         protocol=revision.protocol,
@@ -62,7 +62,7 @@ def _problems(api: ApiInstance, revision: Revision) -> Iterator[Problem]:
         base_path=revision.base_path,
         tls_context=known[content.serves_with] if content.serves_with else None,
     )
-    yield from listeners.problems(api.environment, draft, api)
+    yield from listeners.problems(api.environment, desired, api)
     for used in policies(content).values():
         try:
             catalog.find(used.policy)

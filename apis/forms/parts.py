@@ -1,4 +1,4 @@
-"""The parts of an API as forms, and the draft that their values together make."""
+"""The parts of an API as forms, and the desired API that their values make together."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -9,7 +9,7 @@ from django.http import QueryDict
 from pydantic import BaseModel, Field
 
 from apis.assets.models import Asset
-from apis.desired import ApiDraft, NewAsset
+from apis.desired import DesiredApi, NewAsset
 from apis.documents.specification import Specification
 from apis.forms import routes
 from apis.models import ApiInstance, TlsContext
@@ -127,13 +127,13 @@ def fields(part: str, values: Values, errors: Errors) -> dict[str, schema_form.F
     return {one.name: one for one in schema_form.fields(SCHEMAS[part], values, errors, prefix="")}
 
 
-def draft(environment: Environment, values: Mapping[str, Values]) -> tuple[ApiDraft, Errors]:
+def desired(environment: Environment, values: Mapping[str, Values]) -> tuple[DesiredApi, Errors]:
     """What the parts say together, and what in them could not be read. A part not filled in yet is empty."""
     errors: Errors = {}
     downstream = values.get("downstream", {})
     contexts = {str(one.pk): one for one in environment.tls_contexts.all()}
-    listed, unread = routes.drafts(values.get("upstream", {}), contexts)
-    made = ApiDraft(
+    listed, unread = routes.desired_routes(values.get("upstream", {}), contexts)
+    made = DesiredApi(
         asset=_asset(environment, values.get("api", {}), errors),
         gateway=_gateway(environment, values.get("gateway", {}), errors),
         protocol=downstream.get("protocol", "http"),

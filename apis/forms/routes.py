@@ -1,4 +1,4 @@
-"""The routes of an API as a form: fields from drafts, and drafts from what was posted."""
+"""The routes of an API as a form: fields from desired routes, and desired routes from what was posted."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from apis.desired import RouteDraft, UpstreamDraft
+from apis.desired import DesiredRoute, DesiredUpstream
 from apis.models import TlsContext
 from apis.rules.instances import METHODS
 
@@ -68,7 +68,7 @@ _PLACES = {f"{_ONLY}.uri": "uri", f"{_ONLY}.tls_context": "uri_tls"}
 """Where the simple form shows what is said of the only upstream."""
 
 
-def values_of(routes: tuple[RouteDraft, ...] | list[RouteDraft]) -> dict[str, Any]:
+def values_of(routes: tuple[DesiredRoute, ...] | list[DesiredRoute]) -> dict[str, Any]:
     """What the form shows for these routes; a single route without rules is the simple form."""
     values: dict[str, Any] = {"mode": "routes", "routes": [_row_of(route) for route in routes]}
     if len(routes) == 1 and _is_simple(routes[0]):
@@ -77,13 +77,13 @@ def values_of(routes: tuple[RouteDraft, ...] | list[RouteDraft]) -> dict[str, An
     return values
 
 
-def drafts(values: dict[str, Any], contexts: Contexts) -> tuple[list[RouteDraft], Errors]:
+def desired_routes(values: dict[str, Any], contexts: Contexts) -> tuple[list[DesiredRoute], Errors]:
     """The routes that were posted, and what in them could not be read."""
     errors: Errors = {}
     if values.get("mode", "simple") == "simple":
         row = {"uri": values.get("uri", ""), "id": values.get("uri_id", ""), "weight": 100}
         row["tls_context"] = values.get("uri_tls", "")
-        return [RouteDraft(upstreams=[_upstream(row, _ONLY, contexts, errors)])], errors
+        return [DesiredRoute(upstreams=[_upstream(row, _ONLY, contexts, errors)])], errors
     rows = enumerate(values.get("routes", []))
     return [_route(row, f"routes.{at}", contexts, errors) for at, row in rows], errors
 
@@ -95,12 +95,12 @@ def placed(errors: Errors, values: dict[str, Any]) -> Errors:
     return {_PLACES.get(name, name): messages for name, messages in errors.items()}
 
 
-def _is_simple(route: RouteDraft) -> bool:
+def _is_simple(route: DesiredRoute) -> bool:
     has_rules = route.label or route.methods or route.path or route.host or route.headers
     return not has_rules and len(route.upstreams) == 1 and not route.upstreams[0].label
 
 
-def _row_of(route: RouteDraft) -> dict[str, Any]:
+def _row_of(route: DesiredRoute) -> dict[str, Any]:
     words = route.methods.split("|") if route.methods else []
     return {
         "label": route.label,
@@ -121,16 +121,16 @@ def _row_of(route: RouteDraft) -> dict[str, Any]:
     }
 
 
-def _key(upstream: UpstreamDraft) -> str:
+def _key(upstream: DesiredUpstream) -> str:
     return str(upstream.tls_context.pk) if upstream.tls_context else ""
 
 
-def _route(row: dict[str, Any], name: str, contexts: Contexts, errors: Errors) -> RouteDraft:
+def _route(row: dict[str, Any], name: str, contexts: Contexts, errors: Errors) -> DesiredRoute:
     upstreams = [
         _upstream(part, f"{name}.upstreams.{at}", contexts, errors)
         for at, part in enumerate(row.get("upstreams", []))
     ]
-    return RouteDraft(
+    return DesiredRoute(
         label=row.get("label", ""),
         methods="|".join(row.get("methods", [])),
         path=row.get("path", ""),
@@ -151,7 +151,7 @@ def _headers(rows: list[dict[str, Any]], name: str, errors: Errors) -> dict[str,
     return found
 
 
-def _upstream(row: dict[str, Any], name: str, contexts: Contexts, errors: Errors) -> UpstreamDraft:
+def _upstream(row: dict[str, Any], name: str, contexts: Contexts, errors: Errors) -> DesiredUpstream:
     weight = row.get("weight", 0)
     if not isinstance(weight, int):
         errors[f"{name}.weight"] = [f'"{weight}" is not a whole number; write one from 0 to 100.']
@@ -159,7 +159,7 @@ def _upstream(row: dict[str, Any], name: str, contexts: Contexts, errors: Errors
     key = row.get("tls_context", "")
     if key and key not in contexts:
         errors[f"{name}.tls_context"] = [NOT_HERE]
-    return UpstreamDraft(
+    return DesiredUpstream(
         row.get("uri", ""), row.get("label", ""), weight, _id(row.get("id", "")), contexts.get(key)
     )
 

@@ -6,7 +6,7 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
 from apis import certificates
-from apis.changes.tls_contexts import ALPN, MOST_PEM, TlsContextDraft
+from apis.changes.tls_contexts import ALPN, MOST_PEM, DesiredTlsContext
 from apis.models import TlsContext
 from console.forms.differences import HIDDEN, NOTHING, Difference
 from gateways.protocol import tls
@@ -136,10 +136,10 @@ class TlsContextForm(forms.Form):
                 )
         return given
 
-    def draft(self) -> TlsContextDraft:
+    def desired(self) -> DesiredTlsContext:
         """Of a form that is valid."""
         given = self.cleaned_data
-        return TlsContextDraft(
+        return DesiredTlsContext(
             name=given["name"],
             certificate=given["certificate"],
             key=given["key"],

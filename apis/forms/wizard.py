@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from apis.assets.models import Asset
-from apis.desired import ApiDraft
+from apis.desired import DesiredApi
 from apis.documents import reading
 from apis.documents.specification import Specification
 from apis.forms import parts
@@ -63,7 +63,7 @@ class Draft:
     def __init__(self, row: WizardDraft) -> None:
         self.row, self.environment = row, row.environment
         self.values: dict[str, dict[str, Any]] = row.values
-        self._made: tuple[ApiDraft, parts.Errors] | None = None
+        self._made: tuple[DesiredApi, parts.Errors] | None = None
 
     @property
     def is_kept(self) -> bool:
@@ -93,13 +93,13 @@ class Draft:
         mine = WizardDraft.objects.filter(user=self.row.user, environment=self.environment)
         mine.exclude(pk__in=list(mine.values_list("pk", flat=True)[: WizardDraft.MOST])).delete()
 
-    def made(self) -> tuple[ApiDraft, parts.Errors]:
+    def made(self) -> tuple[DesiredApi, parts.Errors]:
         """The whole draft and everything that is wrong with it, checked once for each content."""
         if self._made is None:
-            draft, unread = parts.draft(self.environment, self.values)
-            found = _gateway_errors(draft.gateway) | validate(self.environment, draft)
+            desired, unread = parts.desired(self.environment, self.values)
+            found = _gateway_errors(desired.gateway) | validate(self.environment, desired)
             found |= self.unread_file() | self.refused_file()
-            self._made = draft, parts.joined(found, unread)
+            self._made = desired, parts.joined(found, unread)
         return self._made
 
     def unread_file(self) -> parts.Errors:

@@ -1,4 +1,4 @@
-"""From what a REST client sent to a draft, and from a draft's field names to the client's."""
+"""From what a REST client sent to a desired API, and from its field names to the client's."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 
 from apis.assets.models import Asset
-from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
+from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset, desired_of
 from apis.models import ApiInstance, TlsContext, Upstream
 from apis.rest.serializers import ASSET_TYPES
 from apis.rules import upstream_uri
@@ -81,28 +81,28 @@ def client_names(own: Names = ()) -> Iterator[None]:
         raise ValidationError(renamed) from error
 
 
-def warnings_of(draft: ApiDraft) -> dict[str, list[str]]:
+def warnings_of(desired: DesiredApi) -> dict[str, list[str]]:
     """What may be saved and is probably not meant, by the names that the sender knows."""
-    return {_client_name(field, _NAMES): texts for field, texts in warnings(draft).items()}
+    return {_client_name(field, _NAMES): texts for field, texts in warnings(desired).items()}
 
 
-def created(environment: Environment, body: Mapping[str, Any]) -> ApiDraft:
-    """The draft of a new instance. Its listener defaults to port 8081 and the asset's id as base path."""
+def created(environment: Environment, body: Mapping[str, Any]) -> DesiredApi:
+    """A new instance as desired. Its listener defaults to port 8081 and the asset's id as base path."""
     check_technology(body)
     if "proxyUri" in body.get("endpoint", {}) and body["endpoint"]["proxyUri"] is None:
         raise ValidationError({"endpoint.proxyUri": [NO_PROXY]})
     spec = body["spec"]
-    blank = ApiDraft(asset=_asset(environment, spec, body), base_path=f"/{spec['assetId']}")
+    blank = DesiredApi(asset=_asset(environment, spec, body), base_path=f"/{spec['assetId']}")
     return _changed(environment, blank, body)
 
 
-def patched(api: ApiInstance, body: Mapping[str, Any]) -> ApiDraft:
+def patched(api: ApiInstance, body: Mapping[str, Any]) -> DesiredApi:
     """The instance as it is, with what the body names replaced."""
     check_technology(body)
-    draft = draft_of(api)
+    desired = desired_of(api)
     if "assetVersion" in body and body["assetVersion"] != api.asset.version:
-        draft = replace(draft, asset=_version_of(api, body["assetVersion"]))
-    return _changed(api.environment, draft, body, api)
+        desired = replace(desired, asset=_version_of(api, body["assetVersion"]))
+    return _changed(api.environment, desired, body, api)
 
 
 def kept(extra: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,24 +141,24 @@ def check_technology(body: Mapping[str, Any]) -> None:
 
 
 def _changed(
-    environment: Environment, draft: ApiDraft, body: Mapping[str, Any], api: ApiInstance | None = None
-) -> ApiDraft:
+    environment: Environment, desired: DesiredApi, body: Mapping[str, Any], api: ApiInstance | None = None
+) -> DesiredApi:
     endpoint = body.get("endpoint", {})
     if endpoint.get("proxyUri"):
-        draft = replace(draft, **_listener(endpoint["proxyUri"]))
+        desired = replace(desired, **_listener(endpoint["proxyUri"]))
     if "responseTimeout" in endpoint:
-        draft = replace(draft, response_timeout_ms=endpoint["responseTimeout"])
-    draft = replace(draft, tls_context=_tls_context(environment, draft, endpoint))
+        desired = replace(desired, response_timeout_ms=endpoint["responseTimeout"])
+    desired = replace(desired, tls_context=_tls_context(environment, desired, endpoint))
     if body.get("routing"):
-        draft = replace(draft, routes=_routes(environment, body["routing"], api))
+        desired = replace(desired, routes=_routes(environment, body["routing"], api))
     elif endpoint.get("uri"):
-        draft = _with_uri(draft, endpoint["uri"])
-    draft = _with_trust(environment, draft, endpoint, is_routed=bool(body.get("routing")))
+        desired = _with_uri(desired, endpoint["uri"])
+    desired = _with_trust(environment, desired, endpoint, is_routed=bool(body.get("routing")))
     if deployment := body.get("deployment"):
-        draft = replace(draft, gateway=gateway_of(environment, deployment))
+        desired = replace(desired, gateway=gateway_of(environment, deployment))
     names = {"label": "instanceLabel", "consumer_endpoint": "endpointUri", "description": "description"}
     told: dict[str, Any] = {name: body[sent] or "" for name, sent in names.items() if sent in body}
-    return replace(draft, **told, tags=body.get("tags", draft.tags))
+    return replace(desired, **told, tags=body.get("tags", desired.tags))
 
 
 def _listener(uri: str) -> dict[str, Any]:
@@ -180,11 +180,13 @@ def _listener(uri: str) -> dict[str, Any]:
     }
 
 
-def _tls_context(environment: Environment, draft: ApiDraft, endpoint: Mapping[str, Any]) -> TlsContext | None:
+def _tls_context(
+    environment: Environment, desired: DesiredApi, endpoint: Mapping[str, Any]
+) -> TlsContext | None:
     """What the body names; when it says nothing the stored one, as long as the listener is HTTPS."""
     told = endpoint.get("tlsContexts") or {}
     if "inbound" not in told:
-        return draft.tls_context if draft.protocol == ApiInstance.Protocol.HTTPS else None
+        return desired.tls_context if desired.protocol == ApiInstance.Protocol.HTTPS else None
     if told["inbound"] is None:
         return None
     return _context(environment, told["inbound"], "tls_context")
@@ -202,41 +204,41 @@ def _context(environment: Environment, told: Mapping[str, Any], field: str) -> T
     raise ValidationError({field: [f"{environment} has no TLS context {wanted}."]})
 
 
-def trusted_by_all(upstreams: Iterable[UpstreamDraft | Upstream]) -> TlsContext | None:
+def trusted_by_all(upstreams: Iterable[DesiredUpstream | Upstream]) -> TlsContext | None:
     """The one TLS context that all https upstreams of an API are trusted by; None where they differ."""
     contexts = {one.tls_context for one in upstreams if upstream_uri.has_tls(one.uri)}
     return contexts.pop() if len(contexts) == 1 else None
 
 
 def _with_trust(
-    environment: Environment, draft: ApiDraft, endpoint: Mapping[str, Any], *, is_routed: bool
-) -> ApiDraft:
+    environment: Environment, desired: DesiredApi, endpoint: Mapping[str, Any], *, is_routed: bool
+) -> DesiredApi:
     """`outbound` holds for every https upstream, beside a routing for those that it gives no context.
 
     null takes away the context that all have in common: where they differ, an answer says null too.
     """
     told = endpoint.get("tlsContexts") or {}
     if "outbound" not in told:
-        return draft
-    upstreams = [one for route in draft.routes for one in route.upstreams]
+        return desired
+    upstreams = [one for route in desired.routes for one in route.upstreams]
     wanted = told["outbound"] and _context(environment, told["outbound"], "outbound")
     if wanted is None and (is_routed or trusted_by_all(upstreams) is None):
-        return draft
+        return desired
     if wanted and not any(upstream_uri.has_tls(one.uri) for one in upstreams):
         raise ValidationError({"outbound": ["No upstream of the API is reached with TLS; write https://."]})
 
-    def changed(one: UpstreamDraft) -> UpstreamDraft:
+    def changed(one: DesiredUpstream) -> DesiredUpstream:
         keeps = not upstream_uri.has_tls(one.uri) or (is_routed and one.tls_context)
         return one if keeps else replace(one, tls_context=wanted)
 
-    routes = [replace(one, upstreams=[changed(each) for each in one.upstreams]) for one in draft.routes]
-    return replace(draft, routes=routes)
+    routes = [replace(one, upstreams=[changed(each) for each in one.upstreams]) for one in desired.routes]
+    return replace(desired, routes=routes)
 
 
-def edited(api: ApiInstance, body: Sequence[Mapping[str, Any]]) -> dict[UUID, UpstreamDraft]:
+def edited(api: ApiInstance, body: Sequence[Mapping[str, Any]]) -> dict[UUID, DesiredUpstream]:
     """What upstreams, named by their ids, become."""
     known = {row.pk: row for row in api.upstreams.select_related("tls_context")}
-    found: dict[UUID, UpstreamDraft] = {}
+    found: dict[UUID, DesiredUpstream] = {}
     for at, told in enumerate(body):
         if told["id"] not in known:
             raise ValidationError({f"upstreams.{at}.id": [f"The API has no upstream {told['id']}."]})
@@ -248,33 +250,33 @@ def edited(api: ApiInstance, body: Sequence[Mapping[str, Any]]) -> dict[UUID, Up
 
 def upstream(
     api: ApiInstance, body: Mapping[str, Any], row: Upstream | None = None, field: str = "tls_context"
-) -> UpstreamDraft:
+) -> DesiredUpstream:
     """A new upstream, or what the row becomes: what the body leaves out stays."""
     known = {row.pk: row} if row else {}
     return _upstream(api.environment, {"weight": 0, **body, "id": row and row.pk}, known, field)
 
 
-def _with_uri(draft: ApiDraft, uri: str) -> ApiDraft:
+def _with_uri(desired: DesiredApi, uri: str) -> DesiredApi:
     """One upstream for all: an API that has several keeps them, since one URI cannot say which it means."""
-    if len(draft.routes) == 1 and len(draft.routes[0].upstreams) == 1:
-        only = draft.routes[0]
+    if len(desired.routes) == 1 and len(desired.routes[0].upstreams) == 1:
+        only = desired.routes[0]
         context = only.upstreams[0].tls_context if upstream_uri.has_tls(uri) else None
         upstream = replace(only.upstreams[0], uri=uri, tls_context=context)
-        return replace(draft, routes=[replace(only, upstreams=[upstream])])
-    if draft.routes:
-        if uri == draft.routes[0].upstreams[0].uri:
-            return draft
+        return replace(desired, routes=[replace(only, upstreams=[upstream])])
+    if desired.routes:
+        if uri == desired.routes[0].upstreams[0].uri:
+            return desired
         message = "The API has several upstreams; name them in routing."
         raise ValidationError({"endpoint.uri": [message]})
-    return replace(draft, routes=[RouteDraft(upstreams=[UpstreamDraft(uri)])])
+    return replace(desired, routes=[DesiredRoute(upstreams=[DesiredUpstream(uri)])])
 
 
 def _routes(
     environment: Environment, routing: list[dict[str, Any]], api: ApiInstance | None
-) -> list[RouteDraft]:
+) -> list[DesiredRoute]:
     known = {row.pk: row for row in api.upstreams.select_related("tls_context")} if api else {}
     return [
-        RouteDraft(
+        DesiredRoute(
             label=route.get("label") or "",
             upstreams=[
                 _upstream(environment, body, known, f"routes.{at}.upstreams.{place}.tls_context")
@@ -288,7 +290,7 @@ def _routes(
 
 def _upstream(
     environment: Environment, body: Mapping[str, Any], known: Mapping[Any, Upstream], field: str
-) -> UpstreamDraft:
+) -> DesiredUpstream:
     """An upstream named by its id keeps what the body leaves out; its TLS context only while it has TLS."""
     row = known.get(body.get("id"))
     uri = body.get("uri") or (row.uri if row else "")
@@ -297,7 +299,7 @@ def _upstream(
     if "tlsContext" not in body and row and upstream_uri.has_tls(uri):
         context = row.tls_context
     label = body.get("label", row.label if row else "")
-    return UpstreamDraft(uri, label or "", body["weight"], body.get("id"), context)
+    return DesiredUpstream(uri, label or "", body["weight"], body.get("id"), context)
 
 
 def _asset(environment: Environment, spec: Mapping[str, Any], body: Mapping[str, Any]) -> Asset | NewAsset:

@@ -13,7 +13,7 @@ from rest_framework.viewsets import ViewSet
 from apis import traffic
 from apis.changes import bookkeeping, instances, upstreams, versions
 from apis.deployment import status
-from apis.desired import draft_of
+from apis.desired import desired_of
 from apis.models import ApiInstance
 from apis.rest import bodies, reach, serializers, shapes
 from console.models import Environment, User
@@ -84,10 +84,10 @@ class InstanceViews(ViewSet):
 
 @transaction.atomic
 def _create(actor: User, environment: Environment, body: dict[str, Any]) -> ApiInstance:
-    draft = bodies.created(environment, body)
+    desired = bodies.created(environment, body)
     wants = body.get("deployment") or {}
     deploy = bool(wants) and wants["expectedStatus"] == "deployed"
-    api = instances.create_api(actor, environment, draft, deploy=deploy)
+    api = instances.create_api(actor, environment, desired, deploy=deploy)
     _keep(api, body)
     if body.get("deprecated"):
         instances.set_deprecated(actor, api, True)
@@ -160,5 +160,5 @@ def _shapes(rows: list[ApiInstance]) -> list[shapes.Shape]:
 def _answer(api: ApiInstance, code: int = 200, *, is_changed: bool = False) -> Response:
     active = traffic.last_active([api.pk]).get(api.pk)
     shape = serializers.InstanceShape(shapes.instance(api, status.status_of(api), active)).data
-    said = bodies.warnings_of(draft_of(api)) if is_changed else {}
+    said = bodies.warnings_of(desired_of(api)) if is_changed else {}
     return preconditions.answer(shape, versions.of_api(api), code, said)

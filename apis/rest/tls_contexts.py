@@ -13,7 +13,7 @@ from rest_framework.viewsets import ViewSet
 
 from apis.changes import tls_contexts as change
 from apis.changes import versions
-from apis.changes.tls_contexts import TlsContextDraft
+from apis.changes.tls_contexts import DesiredTlsContext
 from apis.models import TlsContext
 from apis.rest import bodies, reach, shapes
 from apis.rest.tls_serializers import (
@@ -58,8 +58,8 @@ class TlsContextViews(ViewSet):
         environment = access.environment(request, organization_id, environment_id, to_edit=True)
         body = reach.valid(TlsContextBody, request.data)
         with bodies.client_names(NAMES):
-            draft = _draft(TlsContextDraft(body["name"]), body)
-            context = change.create_tls_context(access.caller(request), environment, draft)
+            desired = _desired(DesiredTlsContext(body["name"]), body)
+            context = change.create_tls_context(access.caller(request), environment, desired)
         return _answer(context, 201)
 
     def retrieve(
@@ -75,9 +75,9 @@ class TlsContextViews(ViewSet):
         body = reach.valid(TlsContextPatch, request.data)
         with bodies.client_names(NAMES), transaction.atomic():
             change.lock_tls_context(context)
-            draft = _draft(change.draft_of(context), body)
+            desired = _desired(change.desired_of(context), body)
             seen = preconditions.seen(request)
-            change.edit_tls_context(access.caller(request), context, draft, seen=seen)
+            change.edit_tls_context(access.caller(request), context, desired, seen=seen)
         return _answer(context)
 
     def destroy(
@@ -103,8 +103,8 @@ def _found(
     return found
 
 
-def _draft(draft: TlsContextDraft, body: dict[str, Any]) -> TlsContextDraft:
-    """The draft with what the body names."""
+def _desired(desired: DesiredTlsContext, body: dict[str, Any]) -> DesiredTlsContext:
+    """As desired before, with what the body names."""
     sent = {
         "name": body.get("name"),
         "certificate": body.get("certificate"),
@@ -117,7 +117,7 @@ def _draft(draft: TlsContextDraft, body: dict[str, Any]) -> TlsContextDraft:
         "alpn": tuple(body["alpnProtocols"]) if "alpnProtocols" in body else None,
         "ciphers": tuple(body["cipherSuites"]) if "cipherSuites" in body else None,
     }
-    return replace(draft, **{name: value for name, value in sent.items() if value is not None})
+    return replace(desired, **{name: value for name, value in sent.items() if value is not None})
 
 
 def _answer(context: TlsContext, code: int = 200) -> Response:

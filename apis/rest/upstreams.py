@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from apis.changes import upstreams
-from apis.desired import draft_of
+from apis.desired import desired_of
 from apis.rest import bodies, reach, serializers, shapes
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
@@ -49,7 +49,7 @@ class UpstreamViews(ViewSet):
         body = reach.valid(serializers.UpstreamPatch, request.data)
         with bodies.client_names(bodies.OF_UPSTREAM):
             upstreams.edit(access.caller(request), api, {row.pk: bodies.upstream(api, body, row)})
-        shape, said = shapes.upstream(reach.upstream(api, upstream_id)), bodies.warnings_of(draft_of(api))
+        shape, said = shapes.upstream(reach.upstream(api, upstream_id)), bodies.warnings_of(desired_of(api))
         return Response(shape, headers=preconditions.warning(said))
 
     def destroy(

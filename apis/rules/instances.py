@@ -8,7 +8,7 @@ from django.core.validators import URLValidator
 from django.utils.text import slugify
 
 from apis.assets.models import Asset
-from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
+from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, Upstream
 from apis.rules import listeners, upstream_uri
@@ -33,45 +33,45 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 def validate(
-    environment: Environment, draft: ApiDraft, api: ApiInstance | None = None
+    environment: Environment, desired: DesiredApi, api: ApiInstance | None = None
 ) -> dict[str, list[str]]:
-    """What is wrong, by field; empty when the draft may be saved. `api` is the instance being edited."""
+    """What is wrong, by field; empty when it may be saved. `api` is the instance being edited."""
     found: dict[str, list[str]] = {}
-    for problem in problems(environment, draft, api):
+    for problem in problems(environment, desired, api):
         found.setdefault(problem.field, []).append(problem.message)
     return found
 
 
-def check(environment: Environment, draft: ApiDraft, api: ApiInstance | None = None) -> None:
+def check(environment: Environment, desired: DesiredApi, api: ApiInstance | None = None) -> None:
     """Raise ValidationError with every problem; each keeps its code."""
-    refuse(problems(environment, draft, api))
+    refuse(problems(environment, desired, api))
 
 
-def warnings(draft: ApiDraft) -> dict[str, list[str]]:
+def warnings(desired: DesiredApi) -> dict[str, list[str]]:
     """What may be saved but is probably not meant, by field."""
     found: dict[str, list[str]] = {}
-    if hint := listeners.hint(draft.port):
+    if hint := listeners.hint(desired.port):
         found["port"] = [hint]
-    for field, text in _rule_advice(draft):
+    for field, text in _rule_advice(desired):
         found.setdefault(field, []).append(f"{text[:1].upper()}{text[1:]}.")
-    for field, upstream in _upstreams(draft):
+    for field, upstream in _upstreams(desired):
         if hint := upstream_uri.hint(upstream.uri):
             found[f"{field}.uri"] = [hint]
     return found
 
 
-def _rule_advice(draft: ApiDraft) -> Iterator[tuple[str, str]]:
+def _rule_advice(desired: DesiredApi) -> Iterator[tuple[str, str]]:
     """Rules that are for no request, and routes that get none."""
-    for index, route in enumerate(draft.routes):
+    for index, route in enumerate(desired.routes):
         given = {"path": route.path, "methods": route.methods, "host": route.host}
-        for name, text in reach.advice(given, draft.base_path.rstrip("/")):
+        for name, text in reach.advice(given, desired.base_path.rstrip("/")):
             yield f"routes.{index}.{name}", text
         yield from ((f"routes.{index}.path", text) for text in _glued(route))
-    for at, before in reach.never_reached([(_taken(route),) for route in draft.routes]):
+    for at, before in reach.never_reached([(_taken(route),) for route in desired.routes]):
         yield f"routes.{at}", f"gets no request: route {before + 1} takes them all; put it behind this one"
 
 
-def _glued(route: RouteDraft) -> Iterator[str]:
+def _glued(route: DesiredRoute) -> Iterator[str]:
     """Of a rule whose groups are joined to an upstream's path without the slash that the request had."""
     try:
         expression = regex.templated(route.path)
@@ -83,21 +83,23 @@ def _glued(route: RouteDraft) -> Iterator[str]:
     yield from sorted(filter(None, (glue_advice(expression, path) for path in paths)))
 
 
-def _taken(route: RouteDraft) -> Rule:
+def _taken(route: DesiredRoute) -> Rule:
     """Its rule, in the form in which rules are compared."""
     headers = tuple(sorted(route.headers.items()))
     path = None if route.path in EVERY_PATH else route.path
     return Rule(path, route.methods or None, route.host or None, headers)
 
 
-def problems(environment: Environment, draft: ApiDraft, api: ApiInstance | None = None) -> Iterator[Problem]:
-    yield from _asset(environment, draft)
-    yield from _gateway(environment, draft)
-    yield from listeners.problems(environment, draft, api)
-    yield from _label(environment, draft, api)
-    yield from _details(draft)
-    yield from _routes(draft, api)
-    yield from _trust(environment, draft)
+def problems(
+    environment: Environment, desired: DesiredApi, api: ApiInstance | None = None
+) -> Iterator[Problem]:
+    yield from _asset(environment, desired)
+    yield from _gateway(environment, desired)
+    yield from listeners.problems(environment, desired, api)
+    yield from _label(environment, desired, api)
+    yield from _details(desired)
+    yield from _routes(desired, api)
+    yield from _trust(environment, desired)
 
 
 def regex_fault(expression: str) -> str | None:
@@ -111,8 +113,8 @@ def regex_fault(expression: str) -> str | None:
     return None
 
 
-def _asset(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:
-    asset, organization = draft.asset, environment.organization
+def _asset(environment: Environment, desired: DesiredApi) -> Iterator[Problem]:
+    asset, organization = desired.asset, environment.organization
     if isinstance(asset, Asset):
         if str(asset.organization_id) not in organization.path.split("/"):
             yield Problem(
@@ -157,51 +159,51 @@ def asset_id_of(asset: NewAsset) -> str:
     return asset.asset_id or slugify(asset.name)[:120]
 
 
-def _gateway(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:
-    if draft.gateway is None:
+def _gateway(environment: Environment, desired: DesiredApi) -> Iterator[Problem]:
+    if desired.gateway is None:
         return
-    if draft.gateway.environment_id != environment.pk:
+    if desired.gateway.environment_id != environment.pk:
         yield Problem(
-            "gateway", f"Gateway {draft.gateway} is not in environment {environment}; choose one that is."
+            "gateway", f"Gateway {desired.gateway} is not in environment {environment}; choose one that is."
         )
-    elif draft.gateway.is_revoked:
-        yield Problem("gateway", f"Gateway {draft.gateway} was revoked; choose another.")
+    elif desired.gateway.is_revoked:
+        yield Problem("gateway", f"Gateway {desired.gateway} was revoked; choose another.")
 
 
-def _label(environment: Environment, draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
-    if len(draft.label) > 255:
+def _label(environment: Environment, desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:
+    if len(desired.label) > 255:
         yield Problem("label", "The label is longer than 255 characters.")
-    if isinstance(draft.asset, NewAsset):
+    if isinstance(desired.asset, NewAsset):
         return
     same = ApiInstance.objects.filter(
         environment=environment,
-        asset__organization=draft.asset.organization_id,
-        asset__asset_id=draft.asset.asset_id,
-        label=draft.label,
+        asset__organization=desired.asset.organization_id,
+        asset__asset_id=desired.asset.asset_id,
+        label=desired.label,
     ).select_related("asset")
     other = (same.exclude(pk=api.pk) if api else same).first()
     if other:
-        has = f'is labelled "{draft.label}"' if draft.label else "has no label"
+        has = f'is labelled "{desired.label}"' if desired.label else "has no label"
         yield Problem("label", f"{other} {has} too; give this one a label that tells them apart.", "conflict")
 
 
-def _details(draft: ApiDraft) -> Iterator[Problem]:
-    if draft.consumer_endpoint:
+def _details(desired: DesiredApi) -> Iterator[Problem]:
+    if desired.consumer_endpoint:
         try:
-            URLValidator(schemes=["http", "https"])(draft.consumer_endpoint)
+            URLValidator(schemes=["http", "https"])(desired.consumer_endpoint)
         except ValidationError:
             yield Problem(
                 "consumer_endpoint",
-                f'"{draft.consumer_endpoint}" is not a URL; write for example "https://api.example.com/orders".',
+                f'"{desired.consumer_endpoint}" is not a URL; write for example "https://api.example.com/orders".',
             )
-    if len(draft.description) > MAX_DESCRIPTION:
+    if len(desired.description) > MAX_DESCRIPTION:
         yield Problem("description", f"The description is longer than {MAX_DESCRIPTION} characters.")
-    if len(draft.tags) > MAX_TAGS:
-        yield Problem("tags", f"{len(draft.tags)} tags; at most {MAX_TAGS} are allowed.")
-    for tag in draft.tags[:MAX_TAGS]:
+    if len(desired.tags) > MAX_TAGS:
+        yield Problem("tags", f"{len(desired.tags)} tags; at most {MAX_TAGS} are allowed.")
+    for tag in desired.tags[:MAX_TAGS]:
         if not 1 <= len(tag) <= 60:
             yield Problem("tags", f'Tag "{tag[:60]}" must have 1 to 60 characters.')
-    limit = draft.response_timeout_ms
+    limit = desired.response_timeout_ms
     if limit is not None and not (isinstance(limit, int) and 1 <= limit <= LONGEST_MS):
         yield Problem(
             "response_timeout_ms",
@@ -209,25 +211,25 @@ def _details(draft: ApiDraft) -> Iterator[Problem]:
         )
 
 
-def _routes(draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
-    if not draft.routes:
+def _routes(desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:
+    if not desired.routes:
         yield Problem("routes", "An API needs at least one route with an upstream.")
-    if len(draft.routes) > MAX_ROUTES:
-        yield Problem("routes", f"{len(draft.routes)} routes; at most {MAX_ROUTES} are allowed.")
+    if len(desired.routes) > MAX_ROUTES:
+        yield Problem("routes", f"{len(desired.routes)} routes; at most {MAX_ROUTES} are allowed.")
     owned = set(Upstream.objects.filter(api=api).values_list("pk", flat=True)) if api else set()
-    for index, route in enumerate(draft.routes):
+    for index, route in enumerate(desired.routes):
         yield from _rules(f"routes.{index}", route)
         yield from _targets(f"routes.{index}", route)
-    for field, upstream in _upstreams(draft):
+    for field, upstream in _upstreams(desired):
         if message := upstream_uri.fault(upstream.uri):
             yield Problem(f"{field}.uri", message)
         if upstream.id is not None and upstream.id not in owned:
             yield Problem(f"{field}.id", f"{upstream.id} is not an upstream of this API; leave the id out.")
 
 
-def _trust(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:
+def _trust(environment: Environment, desired: DesiredApi) -> Iterator[Problem]:
     """Of upstreams that are reached with a TLS context."""
-    chosen = [(f"{field}.tls_context", one) for field, one in _upstreams(draft) if one.tls_context]
+    chosen = [(f"{field}.tls_context", one) for field, one in _upstreams(desired) if one.tls_context]
     here = {context.pk: context for context in environment.tls_contexts.all()} if chosen else {}
     for name, upstream in chosen:
         wanted = upstream.tls_context
@@ -243,16 +245,16 @@ def _trust(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:
             yield Problem(name, message)
 
 
-def upstream_problems(environment: Environment, upstream: UpstreamDraft) -> Iterator[Problem]:
+def upstream_problems(environment: Environment, upstream: DesiredUpstream) -> Iterator[Problem]:
     """Of one upstream by itself: its fields are "uri" and "tls_context"."""
     if message := upstream_uri.fault(upstream.uri):
         yield Problem("uri", message)
-    alone = ApiDraft(asset=NewAsset(""), routes=[RouteDraft(upstreams=[upstream])])
+    alone = DesiredApi(asset=NewAsset(""), routes=[DesiredRoute(upstreams=[upstream])])
     for problem in _trust(environment, alone):
         yield Problem(problem.field.rpartition(".")[2], problem.message)
 
 
-def _rules(field: str, route: RouteDraft) -> Iterator[Problem]:
+def _rules(field: str, route: DesiredRoute) -> Iterator[Problem]:
     for name in ("methods", "path", "host"):
         if reason := regex_fault(getattr(route, name)):
             yield Problem(f"{field}.{name}", f"{reason}.")
@@ -270,7 +272,7 @@ def _rules(field: str, route: RouteDraft) -> Iterator[Problem]:
             yield Problem(f"{field}.headers", f"{name}: {reason}.")
 
 
-def _targets(field: str, route: RouteDraft) -> Iterator[Problem]:
+def _targets(field: str, route: DesiredRoute) -> Iterator[Problem]:
     if not route.upstreams:
         yield Problem(f"{field}.upstreams", "A route needs at least one upstream.")
         return
@@ -284,7 +286,7 @@ def _targets(field: str, route: RouteDraft) -> Iterator[Problem]:
         yield Problem(f"{field}.weights", f"The weights {shown} sum to {sum(weights)}; they must sum to 100.")
 
 
-def _upstreams(draft: ApiDraft) -> Iterator[tuple[str, UpstreamDraft]]:
-    for index, route in enumerate(draft.routes):
+def _upstreams(desired: DesiredApi) -> Iterator[tuple[str, DesiredUpstream]]:
+    for index, route in enumerate(desired.routes):
         for position, upstream in enumerate(route.upstreams):
             yield f"routes.{index}.upstreams.{position}", upstream

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from django.db.models import Case, Q, QuerySet, When
 from django.utils.text import slugify
 
-from apis.desired import ApiDraft
+from apis.desired import DesiredApi
 from apis.models import ApiInstance, TlsContext
 from apis.rules.problem import Problem
 from console.models import Environment
@@ -26,11 +26,11 @@ NEEDS_TLS = "HTTPS needs a TLS context, which holds certificate and key; choose 
 _BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
 
 
-def problems(environment: Environment, draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
+def problems(environment: Environment, desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:
     """`api` is the instance being edited, which is not in its own way."""
-    yield from _spoken(environment, draft)
-    yield from _port(draft, api)
-    yield from _overlap(draft, api)
+    yield from _spoken(environment, desired)
+    yield from _port(desired, api)
+    yield from _overlap(desired, api)
 
 
 def hint(port: int) -> str | None:
@@ -83,16 +83,16 @@ def _nested(one: str) -> Callable[[str], bool]:
     return lambda other: one.startswith(other) or other.startswith(one)
 
 
-def _spoken(environment: Environment, draft: ApiDraft) -> Iterator[Problem]:
-    if draft.protocol not in ApiInstance.Protocol.values:
-        yield Problem("protocol", f'"{draft.protocol}" is not a protocol; write "http" or "https".')
-    elif draft.protocol == ApiInstance.Protocol.HTTP and draft.tls_context:
+def _spoken(environment: Environment, desired: DesiredApi) -> Iterator[Problem]:
+    if desired.protocol not in ApiInstance.Protocol.values:
+        yield Problem("protocol", f'"{desired.protocol}" is not a protocol; write "http" or "https".')
+    elif desired.protocol == ApiInstance.Protocol.HTTP and desired.tls_context:
         yield Problem("tls_context", "HTTP has no TLS context; leave it out, or choose HTTPS.")
-    elif draft.protocol == ApiInstance.Protocol.HTTPS:
-        yield from _tls(environment, draft.tls_context)
-    if not 1 <= draft.port <= 65535:
-        yield Problem("port", f"{draft.port} is not a port; write a number from 1 to 65535.")
-    if message := _base_path(normalised(draft.base_path)):
+    elif desired.protocol == ApiInstance.Protocol.HTTPS:
+        yield from _tls(environment, desired.tls_context)
+    if not 1 <= desired.port <= 65535:
+        yield Problem("port", f"{desired.port} is not a port; write a number from 1 to 65535.")
+    if message := _base_path(normalised(desired.base_path)):
         yield Problem("base_path", message)
 
 
@@ -107,24 +107,24 @@ def _tls(environment: Environment, chosen: TlsContext | None) -> Iterator[Proble
         yield Problem("tls_context", message)
 
 
-def _port(draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
+def _port(desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:
     """APIs that share a port share how it is spoken there."""
-    if draft.gateway is None:
+    if desired.gateway is None:
         return
-    where, others = f"Port {draft.port} of gateway {draft.gateway}", _others(draft, api)
-    context = draft.tls_context.pk if draft.tls_context else None
-    running = others.filter(is_deployed=True, revision__port=draft.port).exclude(port=draft.port)
-    if late := running.exclude(revision__protocol=draft.protocol, revision__serves_with=context).first():
+    where, others = f"Port {desired.port} of gateway {desired.gateway}", _others(desired, api)
+    context = desired.tls_context.pk if desired.tls_context else None
+    running = others.filter(is_deployed=True, revision__port=desired.port).exclude(port=desired.port)
+    if late := running.exclude(revision__protocol=desired.protocol, revision__serves_with=context).first():
         message = f"{where} still serves {late} another way; deploy what is saved of it, or choose another."
         yield Problem("port", message, "conflict")
-    if (other := others.filter(port=draft.port).first()) is None:
+    if (other := others.filter(port=desired.port).first()) is None:
         return
-    if other.protocol != draft.protocol:
+    if other.protocol != desired.protocol:
         spoken = other.get_protocol_display()
         yield Problem(
             "port", f"{where} speaks {spoken} for {other}; choose {spoken}, or another port.", "conflict"
         )
-    elif draft.tls_context and other.tls_context != draft.tls_context:
+    elif desired.tls_context and other.tls_context != desired.tls_context:
         message = (
             f'{where} serves {other} with TLS context "{other.tls_context}"; choose that one, or another '
             "port. For another certificate on the whole port, edit the context."
@@ -147,27 +147,29 @@ def _base_path(path: str) -> str | None:
     return None
 
 
-def _overlap(draft: ApiDraft, api: ApiInstance | None) -> Iterator[Problem]:
-    if draft.gateway is None:
+def _overlap(desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:
+    if desired.gateway is None:
         return
-    path = normalised(draft.base_path)
-    saved = Q(port=draft.port) & _overlapping(path, "base_path")
-    runs = Q(is_deployed=True, revision__port=draft.port) & _overlapping(path, "revision__base_path")
-    found = _others(draft, api).filter(saved | runs).annotate(is_saved=Case(When(saved, True), default=False))
+    path = normalised(desired.base_path)
+    saved = Q(port=desired.port) & _overlapping(path, "base_path")
+    runs = Q(is_deployed=True, revision__port=desired.port) & _overlapping(path, "revision__base_path")
+    found = (
+        _others(desired, api).filter(saved | runs).annotate(is_saved=Case(When(saved, True), default=False))
+    )
     other = found.select_related("revision").first()
     if other is not None:
         taken = other.base_path if other.is_saved or not other.revision else other.revision.base_path
         yield Problem(
             "base_path",
-            f'"{path}" overlaps "{taken}" of {other} on port {draft.port} of gateway '
-            f"{draft.gateway}; choose a path that neither begins, or another port.",
+            f'"{path}" overlaps "{taken}" of {other} on port {desired.port} of gateway '
+            f"{desired.gateway}; choose a path that neither begins, or another port.",
             "conflict",
         )
 
 
-def _others(draft: ApiDraft, api: ApiInstance | None) -> QuerySet[ApiInstance]:
-    """On the draft's gateway, where an API is in the way as it is saved and, if that differs, as it runs."""
-    others = ApiInstance.objects.filter(gateway=draft.gateway).select_related("asset", "tls_context")
+def _others(desired: DesiredApi, api: ApiInstance | None) -> QuerySet[ApiInstance]:
+    """On the desired gateway, where an API is in the way as it is saved and, if that differs, as it runs."""
+    others = ApiInstance.objects.filter(gateway=desired.gateway).select_related("asset", "tls_context")
     return others.exclude(pk=api.pk) if api else others
 
 

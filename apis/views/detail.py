@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from apis import brought
 from apis.addresses import curl_command
 from apis.changes import instances, versions
-from apis.desired import draft_of
+from apis.desired import desired_of
 from apis.forms import parts
 from apis.models import ApiInstance
 from apis.views.access import api_of, api_to_change, messages_of
@@ -34,7 +34,7 @@ def overview(request: Request, pk: int) -> HttpResponse:
     context = {
         "with_where": True,
         "steps": lane(api),
-        "routes": draft_of(api).routes,
+        "routes": desired_of(api).routes,
         "command": curl_command(api),
     }
     return render(request, "apis/api_overview.html", frame(request, api, "overview") | context)

@@ -13,7 +13,7 @@ from apis import operations
 from apis.addresses import host_of
 from apis.changes import versions
 from apis.changes.instances import Edit, edit_api
-from apis.desired import draft_of
+from apis.desired import desired_of
 from apis.forms import parts
 from apis.forms import routes as form
 from apis.models import ApiInstance
@@ -34,7 +34,7 @@ def edit(request: Request, pk: int) -> HttpResponse:
     may_edit = request.scope.can_edit
     if request.method == "POST" and may_edit:
         return _posted(request, api)
-    current = draft_of(api)
+    current = desired_of(api)
     if not may_edit:
         page = frame(request, api, "routes") | {"routes": current.routes}
         return render(request, "apis/api_routes.html", page, status=403 if request.method == "POST" else 200)
@@ -49,11 +49,11 @@ def _posted(request: Request, api: ApiInstance) -> HttpResponse:
         upstream = form.with_operations(upstream, operations.routes(found))
     if rows.wanted(request.POST):
         return _shown(request, api, downstream, upstream, {})
-    draft, errors = _draft(api, downstream, upstream)
-    errors = parts.joined(validate(api.environment, draft(draft_of(api)), api), errors)
+    edit, errors = _edit(api, downstream, upstream)
+    errors = parts.joined(validate(api.environment, edit(desired_of(api)), api), errors)
     if not errors:
         try:
-            edit_api(request.user, api, draft, seen=request.POST.get("seen", ""), part=versions.ROUTES)
+            edit_api(request.user, api, edit, seen=request.POST.get("seen", ""), part=versions.ROUTES)
         except ValidationError as error:
             errors = messages_of(error)
             api.refresh_from_db()
@@ -67,9 +67,9 @@ def _posted(request: Request, api: ApiInstance) -> HttpResponse:
     return redirect("api_routes", api.pk)
 
 
-def _draft(api: ApiInstance, downstream: parts.Values, upstream: parts.Values) -> tuple[Edit, parts.Errors]:
+def _edit(api: ApiInstance, downstream: parts.Values, upstream: parts.Values) -> tuple[Edit, parts.Errors]:
     """What the form changes of the API as it is, and what in the form could not be read."""
-    read, errors = parts.draft(api.environment, {"downstream": downstream, "upstream": upstream})
+    read, errors = parts.desired(api.environment, {"downstream": downstream, "upstream": upstream})
     errors.pop("asset", None)
     changed = {name: getattr(read, name) for name in versions.ROUTES}
     return lambda current: replace(current, **changed), errors
@@ -95,7 +95,7 @@ def _shown(
     *,
     is_late: bool = False,
 ) -> HttpResponse:
-    draft, _ = _draft(api, downstream, upstream)
+    edit, _ = _edit(api, downstream, upstream)
     fields = parts.fields("downstream", downstream, errors) | parts.fields("upstream", upstream, errors)
     seen = "" if is_late else request.POST.get("seen", "")
     context: dict[str, Any] = {
@@ -104,7 +104,7 @@ def _shown(
         "conflict": _conflict(api, fields) if is_late else None,
         "errors": errors,
         "host": host_of(api.gateway),
-        "warnings": warnings(draft(draft_of(api))),
+        "warnings": warnings(edit(desired_of(api))),
         "weight_sums": form.weight_sums(upstream),
         "echo_url": settings.ECHO_URL,
     }
@@ -117,7 +117,7 @@ def _shown(
 def _conflict(api: ApiInstance, mine: dict[str, Field]) -> Conflict:
     """The routes as they are written here and there: as one URL, or as rows."""
     saved = parts.fields("downstream", _downstream_of(api), {})
-    saved |= parts.fields("upstream", form.values_of(draft_of(api).routes), {})
+    saved |= parts.fields("upstream", form.values_of(desired_of(api).routes), {})
     return conflict(api, _as_written(mine), _as_written(saved), api.environment)
 
 

@@ -16,7 +16,7 @@ from django_htmx.http import trigger_client_event
 from apis.addresses import UNKNOWN, host_of
 from apis.changes import tls_contexts as change
 from apis.changes import versions
-from apis.changes.tls_contexts import TlsContextDraft
+from apis.changes.tls_contexts import DesiredTlsContext
 from apis.forms.tls_context import TlsContextForm, differences, initial, with_files
 from apis.models import ApiInstance, TlsContext
 from apis.views.access import (
@@ -70,7 +70,7 @@ def add(request: Request) -> HttpResponse:
         source = "none" if request.GET.get("purpose") == "upstream" else "own"
         return _form(request, TlsContextForm(initial={"hosts": _hosts(environment), "source": source}))
     form = _read(request)
-    made = _saved(form, lambda draft: change.create_tls_context(request.user, environment, draft))
+    made = _saved(form, lambda desired: change.create_tls_context(request.user, environment, desired))
     if made is None:
         return _form(request, form)
     if request.htmx:
@@ -85,7 +85,9 @@ def edit(request: Request, pk: UUID) -> HttpResponse:
         return _form(request, TlsContextForm(initial=initial(context), is_new=False), context)
     form, seen = _read(request, is_new=False), request.POST.get("seen", "")
     try:
-        saved = _saved(form, lambda draft: change.edit_tls_context(request.user, context, draft, seen=seen))
+        saved = _saved(
+            form, lambda desired: change.edit_tls_context(request.user, context, desired, seen=seen)
+        )
     except Changed:
         return _form(request, form, context, of_rows(context, differences(form, context)))
     if saved is None:
@@ -118,12 +120,12 @@ def _read(request: Request, *, is_new: bool = True) -> TlsContextForm:
     return form
 
 
-def _saved(form: TlsContextForm, save: Callable[[TlsContextDraft], TlsContext]) -> TlsContext | None:
+def _saved(form: TlsContextForm, save: Callable[[DesiredTlsContext], TlsContext]) -> TlsContext | None:
     """None when the form, or a rule, refuses it: the form tells why, at the field that is to be mended."""
     if not form.is_valid():
         return None
     try:
-        return save(form.draft())
+        return save(form.desired())
     except ValidationError as error:
         shown = {"alpn": "http2"}
         if form.cleaned_data["source"] == "self-signed":

@@ -6,7 +6,7 @@ from typing import Any
 
 from apis.assets.models import Asset
 from apis.changes import ingress, instances, policies
-from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
+from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from apis.models import ApiInstance
 from console.models import User
 from console.stack import ports
@@ -110,16 +110,16 @@ def _add(actor: User, gateway: Gateway, example: Example, echo_url: str, port: i
     asset_id = f"demo-{example.base_path[1:]}"
     organization = gateway.environment.organization
     known = Asset.objects.filter(organization=organization, asset_id=asset_id).first()
-    draft = ApiDraft(
+    desired = DesiredApi(
         asset=known or NewAsset(example.name, asset_id=asset_id),
         gateway=gateway,
         port=port,
         base_path=example.base_path,
         label="demo",
         description=example.description,
-        routes=[RouteDraft(upstreams=[UpstreamDraft(echo_url)])],
+        routes=[DesiredRoute(upstreams=[DesiredUpstream(echo_url)])],
     )
-    api = instances.create_api(actor, gateway.environment, draft)
+    api = instances.create_api(actor, gateway.environment, desired)
     for name, config in example.policies:
         policies.apply_policy(actor, api, name, dict(config))
     if example.is_deployed:

@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from apis import certificates
 from apis.changes.instances import edit_api
-from apis.desired import draft_of
+from apis.desired import desired_of
 from apis.rules.policy_config import checked
 from apis.wizard_draft import WizardDraft
 from console.forms import schema_data
@@ -116,7 +116,7 @@ def test_what_is_kept_of_an_api_is_bounded() -> None:
     api = make_saved_api(place)
 
     with pytest.raises(ValidationError) as refused:
-        edit_api(place.user, api, replace(draft_of(api), description="x" * 1_000_000, tags=["t"] * 10_000))
+        edit_api(place.user, api, replace(desired_of(api), description="x" * 1_000_000, tags=["t"] * 10_000))
     with pytest.raises(ValidationError) as too_many:
         allow(place, api, conditions=[{"methodRegex": "GET"}] * 5000)
 

@@ -6,7 +6,7 @@ import pytest
 
 from apis.changes.instances import edit_api
 from apis.changes.policies import apply_policy
-from apis.desired import RouteDraft, UpstreamDraft, draft_of
+from apis.desired import DesiredRoute, DesiredUpstream, desired_of
 from apis.models import PolicyBinding
 from console.models import Role
 from tests.apis.views.pages import Place, make_place, make_saved_api
@@ -74,9 +74,9 @@ def test_the_base_path_repeated_is_said_in_a_condition_and_a_route(place: Place)
     apply_policy(
         place.user, api, "rate-limiting", LIMITS, conditions=[{"uriTemplateRegex": f"{api.base_path}/x"}]
     )
-    upstreams = [UpstreamDraft("http://backend:8080/")]
-    routes = [RouteDraft(upstreams=upstreams), RouteDraft(path=f"{api.base_path}/y", upstreams=upstreams)]
-    edit_api(place.user, api, replace(draft_of(api), routes=routes))
+    upstreams = [DesiredUpstream("http://backend:8080/")]
+    routes = [DesiredRoute(upstreams=upstreams), DesiredRoute(path=f"{api.base_path}/y", upstreams=upstreams)]
+    edit_api(place.user, api, replace(desired_of(api), routes=routes))
 
     lane = text(place.client.get(f"/apis/{api.pk}/policies"))
     page = text(place.client.get(f"/apis/{api.pk}/routes"))
@@ -114,8 +114,8 @@ def test_rest_warns_in_a_header_and_keeps_its_shapes() -> None:
 
 def test_a_group_that_is_joined_to_the_upstreams_path_is_said_by_page_and_rest(place: Place) -> None:
     api = make_saved_api(place)
-    routes = [RouteDraft(path="/v1/(.*)", upstreams=[UpstreamDraft("http://backend:8080/orders")])]
-    edit_api(place.user, api, replace(draft_of(api), routes=routes))
+    routes = [DesiredRoute(path="/v1/(.*)", upstreams=[DesiredUpstream("http://backend:8080/orders")])]
+    edit_api(place.user, api, replace(desired_of(api), routes=routes))
     rest = Rest(place.user, api.environment)
 
     page = text(place.client.get(f"/apis/{api.pk}/routes"))

@@ -9,7 +9,7 @@ import yaml
 from django.utils import timezone
 
 from apis.changes.policies import apply_policy
-from apis.desired import RouteDraft, UpstreamDraft
+from apis.desired import DesiredRoute, DesiredUpstream
 from apis.models import ApiInstance
 from apis.wizard_draft import WizardDraft
 from console.models import ConnectedApp, Role, User
@@ -140,17 +140,17 @@ def make_gallery() -> Gallery:
     return Gallery(place, api, bare, ids)
 
 
-def _routes() -> list[RouteDraft]:
+def _routes() -> list[DesiredRoute]:
     """With weights, a rule of each kind, and an upstream that is TLS."""
     return [
-        RouteDraft(
+        DesiredRoute(
             "canary",
             "GET|POST",
             "/v2(/.*)",
-            upstreams=[UpstreamDraft("http://a/", "a", 90), UpstreamDraft("http://b/", "b", 10)],
+            upstreams=[DesiredUpstream("http://a/", "a", 90), DesiredUpstream("http://b/", "b", 10)],
         ),
-        RouteDraft(
-            headers={"x-beta": "yes"}, upstreams=[UpstreamDraft("https://c/", "c", 100, tls_context=None)]
+        DesiredRoute(
+            headers={"x-beta": "yes"}, upstreams=[DesiredUpstream("https://c/", "c", 100, tls_context=None)]
         ),
     ]
 

@@ -11,7 +11,7 @@ from django.test import Client
 
 from apis.certificates import self_signed
 from apis.changes.instances import create_api
-from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
+from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from console import accounts
 from console.models import Environment, Organization, Role, User
 from console.stack.waiting import wait_for
@@ -139,7 +139,7 @@ def test_an_environment_in_which_something_is_made_meanwhile_stays(
 ) -> None:
     environment = make_environment(organization)
     rest = Rest(root, environment)
-    draft = ApiDraft(NewAsset("A", "a"), routes=[RouteDraft(upstreams=[UpstreamDraft("http://a")])])
+    draft = DesiredApi(NewAsset("A", "a"), routes=[DesiredRoute(upstreams=[DesiredUpstream("http://a")])])
 
     with meanwhile(lambda: create_api(root, environment, draft)):
         answer = rest(

@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from apis import brought, history
 from apis.changes.instances import deploy_api, edit_api
 from apis.changes.policies import apply_policy, edit_policy, remove_policy, reorder_policies
-from apis.changes.tls_contexts import draft_of as context_draft
+from apis.changes.tls_contexts import desired_of as desired_context
 from apis.changes.tls_contexts import edit_tls_context
-from apis.desired import RouteDraft, UpstreamDraft
+from apis.desired import DesiredRoute, DesiredUpstream
 from apis.history import Line
 from apis.models import ApiInstance
 from console import audit
@@ -93,10 +93,10 @@ def test_routes_are_told_by_their_parts(place: Place) -> None:
     api = make_saved_api(place)
 
     routes = [
-        RouteDraft(path="/v2/.*", upstreams=[UpstreamDraft("http://backend:8080/")]),
-        RouteDraft(label="rest", upstreams=[UpstreamDraft("http://other:9000/")]),
+        DesiredRoute(path="/v2/.*", upstreams=[DesiredUpstream("http://backend:8080/")]),
+        DesiredRoute(label="rest", upstreams=[DesiredUpstream("http://other:9000/")]),
     ]
-    edit_api(place.user, api, lambda draft: replace(draft, routes=routes))
+    edit_api(place.user, api, lambda desired: replace(desired, routes=routes))
 
     assert [(line.label, line.before, line.after) for line in last(api)] == [
         ("Route 1, path", "none", "/v2/.*"),
@@ -259,9 +259,9 @@ def test_a_shared_tls_context_changes_each_of_its_apis(place: Place) -> None:
     api = make_saved_api(place, "Orders", port=8443, **secure)
     plain = make_saved_api(place, "Plain", deploy=True)
     deployed(place)
-    draft = context_draft(context)
+    desired = desired_context(context)
 
-    edit_tls_context(place.user, context, replace(draft, min_version="1.3"))
+    edit_tls_context(place.user, context, replace(desired, min_version="1.3"))
     renewed = deployed(place)
 
     assert words(api)[0] == (

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from apis.assets.models import Asset
 from apis.changes import instances
-from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
+from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset, desired_of
 from apis.models import ApiInstance
 from apis.rules.instances import validate, warnings
 from console import audit
@@ -28,18 +28,18 @@ def gateway() -> Gateway:
     return make_gateway(name="local")
 
 
-def draft(gateway: Gateway | None, name: str = "Orders API", **fields: object) -> ApiDraft:
-    whole = ApiDraft(
+def desired(gateway: Gateway | None, name: str = "Orders API", **fields: object) -> DesiredApi:
+    whole = DesiredApi(
         asset=NewAsset(name),
         gateway=gateway,
         base_path="/orders",
-        routes=[RouteDraft(upstreams=[UpstreamDraft("http://backend:9000")])],
+        routes=[DesiredRoute(upstreams=[DesiredUpstream("http://backend:9000")])],
     )
     return replace(whole, **fields)
 
 
-def routed(*upstreams: UpstreamDraft, **rules: object) -> list[RouteDraft]:
-    return [RouteDraft(upstreams=list(upstreams), **rules)]
+def routed(*upstreams: DesiredUpstream, **rules: object) -> list[DesiredRoute]:
+    return [DesiredRoute(upstreams=list(upstreams), **rules)]
 
 
 def generation(gateway: Gateway) -> int:
@@ -47,11 +47,11 @@ def generation(gateway: Gateway) -> int:
 
 
 def faults(gateway: Gateway, **fields: object) -> dict[str, list[str]]:
-    return validate(gateway.environment, draft(gateway, **fields))
+    return validate(gateway.environment, desired(gateway, **fields))
 
 
 def test_saving_leaves_the_gateway_alone_until_deployed(actor: User, gateway: Gateway) -> None:
-    api = instances.create_api(actor, gateway.environment, draft(gateway))
+    api = instances.create_api(actor, gateway.environment, desired(gateway))
     assert (api.is_deployed, generation(gateway)) == (False, 0)
 
     instances.deploy_api(actor, api)
@@ -60,7 +60,7 @@ def test_saving_leaves_the_gateway_alone_until_deployed(actor: User, gateway: Ga
 
 
 def test_a_slash_at_the_end_of_the_base_path_goes(actor: User, gateway: Gateway) -> None:
-    api = instances.create_api(actor, gateway.environment, draft(gateway, base_path=" /orders/ "))
+    api = instances.create_api(actor, gateway.environment, desired(gateway, base_path=" /orders/ "))
 
     assert api.base_path == "/orders"
 
@@ -96,7 +96,7 @@ def test_a_bad_base_path_is_refused(gateway: Gateway, path: str, words: str) -> 
 def test_base_paths_of_one_port_do_not_overlap(
     actor: User, gateway: Gateway, other: str, clashes: bool
 ) -> None:
-    first = instances.create_api(actor, gateway.environment, draft(gateway))
+    first = instances.create_api(actor, gateway.environment, desired(gateway))
 
     found = faults(gateway, name="Cats API", base_path=other)
 
@@ -107,17 +107,17 @@ def test_base_paths_of_one_port_do_not_overlap(
 
 
 def test_an_api_does_not_overlap_itself(actor: User, gateway: Gateway) -> None:
-    api = instances.create_api(actor, gateway.environment, draft(gateway))
+    api = instances.create_api(actor, gateway.environment, desired(gateway))
 
-    instances.edit_api(actor, api, replace(draft_of(api), base_path="/orders/v2"))
+    instances.edit_api(actor, api, replace(desired_of(api), base_path="/orders/v2"))
 
     assert ApiInstance.objects.get().base_path == "/orders/v2"
 
 
 def test_moving_onto_anothers_base_path_is_refused(actor: User, gateway: Gateway) -> None:
-    instances.create_api(actor, gateway.environment, draft(gateway))
+    instances.create_api(actor, gateway.environment, desired(gateway))
     other = make_gateway(gateway.environment)
-    api = instances.create_api(actor, gateway.environment, draft(other, "Cats API"), deploy=True)
+    api = instances.create_api(actor, gateway.environment, desired(other, "Cats API"), deploy=True)
 
     with pytest.raises(ValidationError) as refused:
         instances.deploy_api(actor, api, gateway)
@@ -135,7 +135,7 @@ def test_moving_onto_anothers_base_path_is_refused(actor: User, gateway: Gateway
         ({"protocol": "ftp"}, "protocol", "not a protocol"),
         ({"consumer_endpoint": "api.example"}, "consumer_endpoint", "not a URL"),
         ({"routes": []}, "routes", "at least one route"),
-        ({"routes": [RouteDraft()]}, "routes.0.upstreams", "at least one upstream"),
+        ({"routes": [DesiredRoute()]}, "routes.0.upstreams", "at least one upstream"),
         ({"asset": NewAsset("")}, "asset.name", "Give the API a name"),
         ({"asset": NewAsset("A", version="one two")}, "asset.version", "not a version"),
     ],
@@ -162,7 +162,7 @@ def test_bad_fields_are_refused_with_the_remedy(
     ],
 )
 def test_a_bad_upstream_is_refused(gateway: Gateway, uri: str, words: str) -> None:
-    found = faults(gateway, routes=routed(UpstreamDraft(uri)))
+    found = faults(gateway, routes=routed(DesiredUpstream(uri)))
 
     assert words in found["routes.0.upstreams.0.uri"][0]
 
@@ -171,10 +171,10 @@ def test_a_bad_upstream_is_refused(gateway: Gateway, uri: str, words: str) -> No
     "uri", ["http://localhost:9000", "https://api.example.com/v2/", "h2://10.0.0.1:50051", "http://[::1]:80"]
 )
 def test_a_good_upstream_is_taken_without_a_warning(gateway: Gateway, uri: str) -> None:
-    routes = routed(UpstreamDraft(uri))
+    routes = routed(DesiredUpstream(uri))
 
     assert faults(gateway, routes=routes) == {}
-    assert warnings(draft(gateway, routes=routes)) == {}
+    assert warnings(desired(gateway, routes=routes)) == {}
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_good_upstream_is_taken_without_a_warning(gateway: Gateway, uri: str) 
     ],
 )
 def test_a_full_resource_is_warned_about(gateway: Gateway, uri: str) -> None:
-    whole = draft(gateway, routes=routed(UpstreamDraft(uri)))
+    whole = desired(gateway, routes=routed(DesiredUpstream(uri)))
 
     assert "base path only, not a resource" in warnings(whole)["routes.0.upstreams.0.uri"][0]
     assert validate(gateway.environment, whole) == {}
@@ -196,27 +196,27 @@ def test_a_full_resource_is_warned_about(gateway: Gateway, uri: str) -> None:
 
 @pytest.mark.parametrize("weights", [[50, 40], [100, 100], [-10, 110], [0]])
 def test_weights_that_do_not_sum_to_100_are_refused(gateway: Gateway, weights: list[int]) -> None:
-    upstreams = [UpstreamDraft(f"http://b{n}", weight=weight) for n, weight in enumerate(weights)]
+    upstreams = [DesiredUpstream(f"http://b{n}", weight=weight) for n, weight in enumerate(weights)]
 
     assert "routes.0.weights" in faults(gateway, routes=routed(*upstreams))
 
 
 @pytest.mark.parametrize("pattern", ["(", "(?=a)", "(?<!a)b", r"(a)\1", "(?>a)", "a{2000}"])
 def test_an_expression_that_re2_refuses_is_refused(gateway: Gateway, pattern: str) -> None:
-    upstream = UpstreamDraft("http://b")
+    upstream = DesiredUpstream("http://b")
 
     assert "routes.0.path" in faults(gateway, routes=routed(upstream, path=pattern))
     assert "routes.0.headers" in faults(gateway, routes=routed(upstream, headers={"x": pattern}))
 
 
 def test_a_method_that_is_none_is_refused(gateway: Gateway) -> None:
-    found = faults(gateway, routes=routed(UpstreamDraft("http://b"), methods="GET|PSOT"))
+    found = faults(gateway, routes=routed(DesiredUpstream("http://b"), methods="GET|PSOT"))
 
     assert '"PSOT" is not a method' in found["routes.0.methods"][0]
 
 
 def test_a_gateway_of_another_environment_is_refused(gateway: Gateway) -> None:
-    found = validate(make_environment(), draft(gateway))
+    found = validate(make_environment(), desired(gateway))
 
     assert "is not in environment" in found["gateway"][0]
 
@@ -236,9 +236,9 @@ def test_an_asset_of_an_organization_above_is_taken(actor: User) -> None:
 
 
 def test_a_second_instance_of_an_asset_needs_a_label_of_its_own(actor: User, gateway: Gateway) -> None:
-    first = instances.create_api(actor, gateway.environment, draft(gateway))
+    first = instances.create_api(actor, gateway.environment, desired(gateway))
 
-    second = draft(gateway, asset=first.asset, base_path="/two")
+    second = desired(gateway, asset=first.asset, base_path="/two")
 
     assert "label" in validate(gateway.environment, second)
     assert validate(gateway.environment, replace(second, label="eu")) == {}
@@ -246,7 +246,7 @@ def test_a_second_instance_of_an_asset_needs_a_label_of_its_own(actor: User, gat
 
 def test_a_refused_draft_saves_nothing(actor: User, gateway: Gateway) -> None:
     with pytest.raises(ValidationError):
-        instances.create_api(actor, gateway.environment, draft(gateway, port=0), deploy=True)
+        instances.create_api(actor, gateway.environment, desired(gateway, port=0), deploy=True)
 
     assert Asset.objects.count() == ApiInstance.objects.count() == generation(gateway) == 0
 
@@ -255,14 +255,15 @@ def test_an_edit_keeps_the_upstreams_that_stay(actor: User, gateway: Gateway) ->
     api = instances.create_api(
         actor,
         gateway.environment,
-        draft(
-            gateway, routes=routed(UpstreamDraft("http://a", weight=90), UpstreamDraft("http://b", weight=10))
+        desired(
+            gateway,
+            routes=routed(DesiredUpstream("http://a", weight=90), DesiredUpstream("http://b", weight=10)),
         ),
     )
     before = {upstream.uri: upstream.pk for upstream in api.upstreams.all()}
 
-    kept = [UpstreamDraft("http://a", weight=50), UpstreamDraft("http://c", weight=50)]
-    instances.edit_api(actor, api, replace(draft_of(api), routes=routed(*kept)))
+    kept = [DesiredUpstream("http://a", weight=50), DesiredUpstream("http://c", weight=50)]
+    instances.edit_api(actor, api, replace(desired_of(api), routes=routed(*kept)))
 
     after = {upstream.uri: upstream.pk for upstream in api.upstreams.all()}
     assert set(after) == {"http://a", "http://c"}
@@ -270,18 +271,18 @@ def test_an_edit_keeps_the_upstreams_that_stay(actor: User, gateway: Gateway) ->
 
 
 def test_an_upstream_id_of_another_api_is_refused(actor: User, gateway: Gateway) -> None:
-    first = instances.create_api(actor, gateway.environment, draft(gateway))
-    api = instances.create_api(actor, gateway.environment, draft(gateway, "Cats API", base_path="/cats"))
+    first = instances.create_api(actor, gateway.environment, desired(gateway))
+    api = instances.create_api(actor, gateway.environment, desired(gateway, "Cats API", base_path="/cats"))
 
-    foreign = routed(UpstreamDraft("http://b", id=first.upstreams.get().pk))
+    foreign = routed(DesiredUpstream("http://b", id=first.upstreams.get().pk))
 
-    found = validate(gateway.environment, replace(draft_of(api), routes=foreign), api)
+    found = validate(gateway.environment, replace(desired_of(api), routes=foreign), api)
     assert "routes.0.upstreams.0.id" in found
 
 
 def test_a_move_raises_both_gateways(actor: User, gateway: Gateway) -> None:
     other = make_gateway(gateway.environment)
-    api = instances.create_api(actor, gateway.environment, draft(gateway), deploy=True)
+    api = instances.create_api(actor, gateway.environment, desired(gateway), deploy=True)
 
     instances.deploy_api(actor, api, other)
 
@@ -290,16 +291,16 @@ def test_a_move_raises_both_gateways(actor: User, gateway: Gateway) -> None:
 
 
 def test_an_edit_that_changes_nothing_pushes_nothing(actor: User, gateway: Gateway) -> None:
-    api = instances.create_api(actor, gateway.environment, draft(gateway), deploy=True)
+    api = instances.create_api(actor, gateway.environment, desired(gateway), deploy=True)
 
-    instances.edit_api(actor, api, draft_of(api))
+    instances.edit_api(actor, api, desired_of(api))
 
     assert generation(gateway) == 1
     assert audit.history(api).count() == 1
 
 
 def test_a_delete_takes_the_api_off_its_gateway(actor: User, gateway: Gateway) -> None:
-    api = instances.create_api(actor, gateway.environment, draft(gateway), deploy=True)
+    api = instances.create_api(actor, gateway.environment, desired(gateway), deploy=True)
 
     instances.delete_api(actor, api)
 
@@ -308,8 +309,8 @@ def test_a_delete_takes_the_api_off_its_gateway(actor: User, gateway: Gateway) -
 
 
 def test_each_change_is_in_the_history(actor: User, gateway: Gateway) -> None:
-    api = instances.create_api(actor, gateway.environment, draft(gateway))
-    instances.edit_api(actor, api, replace(draft_of(api), port=8090))
+    api = instances.create_api(actor, gateway.environment, desired(gateway))
+    instances.edit_api(actor, api, replace(desired_of(api), port=8090))
     instances.set_deprecated(actor, api, True)
 
     deprecated, edited, created = audit.history(api)

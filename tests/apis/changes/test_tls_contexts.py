@@ -9,13 +9,13 @@ from django.db import connection
 from apis.certificates import read, self_signed
 from apis.changes import instances
 from apis.changes.tls_contexts import (
-    TlsContextDraft,
+    DesiredTlsContext,
     create_tls_context,
     delete_tls_context,
     edit_tls_context,
 )
-from apis.changes.tls_contexts import draft_of as context_draft_of
-from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft, draft_of
+from apis.changes.tls_contexts import desired_of as context_draft_of
+from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset, desired_of
 from apis.models import ApiInstance, TlsContext
 from apis.rules.instances import validate
 from console.models import AuditEntry, Environment, User
@@ -47,21 +47,21 @@ def environment(gateway: Gateway) -> Environment:
     return gateway.environment
 
 
-def draft(**fields: object) -> TlsContextDraft:
-    return replace(TlsContextDraft("edge", CERTIFICATE, KEY), **fields)
+def desired(**fields: object) -> DesiredTlsContext:
+    return replace(DesiredTlsContext("edge", CERTIFICATE, KEY), **fields)
 
 
 def https(
     gateway: Gateway | None, context: TlsContext | None, path: str = "/orders", **fields: object
-) -> ApiDraft:
-    whole = ApiDraft(
+) -> DesiredApi:
+    whole = DesiredApi(
         asset=NewAsset(path.strip("/")),
         gateway=gateway,
         protocol="https",
         port=8443,
         base_path=path,
         tls_context=context,
-        routes=[RouteDraft(upstreams=[UpstreamDraft("http://backend:9000")])],
+        routes=[DesiredRoute(upstreams=[DesiredUpstream("http://backend:9000")])],
     )
     return replace(whole, **fields)
 
@@ -71,8 +71,8 @@ def generation(gateway: Gateway) -> int:
 
 
 def test_a_key_is_stored_encrypted_and_no_part_of_the_audit(actor: User, environment: Environment) -> None:
-    context = create_tls_context(actor, environment, draft())
-    edit_tls_context(actor, context, draft(certificate=RENEWED, key=RENEWED_KEY))
+    context = create_tls_context(actor, environment, desired())
+    edit_tls_context(actor, context, desired(certificate=RENEWED, key=RENEWED_KEY))
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT key FROM apis_tlscontext")
@@ -86,7 +86,7 @@ def test_a_key_is_stored_encrypted_and_no_part_of_the_audit(actor: User, environ
 def test_one_text_may_hold_both_and_keeps_the_key_apart(actor: User, environment: Environment) -> None:
     whole = f"Bag Attributes\n  friendlyName: edge\n{KEY}{CERTIFICATE}"
 
-    context = create_tls_context(actor, environment, draft(certificate=whole, key=""))
+    context = create_tls_context(actor, environment, desired(certificate=whole, key=""))
 
     assert (context.certificate, context.key) == (CERTIFICATE, KEY)
 
@@ -120,18 +120,18 @@ def test_bad_fields_are_refused_with_the_remedy(
     actor: User, environment: Environment, fields: dict[str, object], field: str, words: str
 ) -> None:
     with pytest.raises(ValidationError) as refused:
-        create_tls_context(actor, environment, draft(**fields))
+        create_tls_context(actor, environment, desired(**fields))
 
     assert words in refused.value.message_dict[field][0]
     assert not TlsContext.objects.exists()
 
 
 def test_a_name_is_taken_once_in_an_environment(actor: User, environment: Environment) -> None:
-    create_tls_context(actor, environment, draft())
-    create_tls_context(actor, make_environment(), draft())
+    create_tls_context(actor, environment, desired())
+    create_tls_context(actor, make_environment(), desired())
 
     with pytest.raises(ValidationError) as refused:
-        create_tls_context(actor, environment, draft())
+        create_tls_context(actor, environment, desired())
 
     assert refused.value.error_dict["name"][0].code == "conflict"
 
@@ -139,19 +139,19 @@ def test_a_name_is_taken_once_in_an_environment(actor: User, environment: Enviro
 def test_an_empty_key_keeps_the_stored_one_of_the_same_certificate(
     actor: User, environment: Environment
 ) -> None:
-    context = create_tls_context(actor, environment, draft())
+    context = create_tls_context(actor, environment, desired())
 
     edit_tls_context(actor, context, replace(context_draft_of(context), name="front"))
     assert TlsContext.objects.get().name == "front"
     assert TlsContext.objects.get().key == KEY
 
     with pytest.raises(ValidationError, match="The stored key belongs to another certificate"):
-        edit_tls_context(actor, context, draft(certificate=RENEWED, key=""))
+        edit_tls_context(actor, context, desired(certificate=RENEWED, key=""))
     assert TlsContext.objects.get().certificate == CERTIFICATE
 
 
 def test_what_is_saved_is_what_the_gateway_takes(actor: User, environment: Environment) -> None:
-    given = draft(trusted_ca=RENEWED, requires_client_certificate=True, ciphers=DEFAULT_CIPHERS[:1])
+    given = desired(trusted_ca=RENEWED, requires_client_certificate=True, ciphers=DEFAULT_CIPHERS[:1])
 
     context = create_tls_context(actor, environment, given)
 
@@ -169,7 +169,7 @@ def test_what_is_saved_is_what_the_gateway_takes(actor: User, environment: Envir
 def test_clients_are_asked_for_a_certificate_only_where_one_is_required(
     actor: User, environment: Environment
 ) -> None:
-    context = create_tls_context(actor, environment, draft(trusted_ca=RENEWED))
+    context = create_tls_context(actor, environment, desired(trusted_ca=RENEWED))
 
     assert tls.InboundConfig.model_validate(context.inbound_config).to_ir().trusted_ca == ""
 
@@ -194,13 +194,13 @@ def test_every_api_of_the_port_serves_with_it_on_the_gateway(actor: User, gatewa
 def test_an_edit_is_pushed_to_every_gateway_that_serves_with_it(actor: User, gateway: Gateway) -> None:
     environment = gateway.environment
     other, idle = make_gateway(environment), make_gateway(environment)
-    context = create_tls_context(actor, environment, draft())
+    context = create_tls_context(actor, environment, desired())
     served = instances.create_api(actor, environment, https(gateway, context), deploy=True)
     instances.create_api(actor, environment, https(other, context, "/stock"), deploy=True)
     instances.create_api(actor, environment, https(idle, context, "/later"))
     before = generation(gateway), generation(other), generation(idle)
 
-    edit_tls_context(actor, context, draft(certificate=RENEWED, key=RENEWED_KEY))
+    edit_tls_context(actor, context, desired(certificate=RENEWED, key=RENEWED_KEY))
 
     assert (generation(gateway), generation(other)) == (before[0] + 1, before[1] + 1)
     assert generation(idle) == before[2]
@@ -208,11 +208,11 @@ def test_an_edit_is_pushed_to_every_gateway_that_serves_with_it(actor: User, gat
 
 
 def test_another_name_alone_pushes_nothing(actor: User, gateway: Gateway) -> None:
-    context = create_tls_context(actor, gateway.environment, draft())
+    context = create_tls_context(actor, gateway.environment, desired())
     instances.create_api(actor, gateway.environment, https(gateway, context), deploy=True)
     before = generation(gateway)
 
-    edit_tls_context(actor, context, draft(name="front"))
+    edit_tls_context(actor, context, desired(name="front"))
 
     assert generation(gateway) == before
     entry = AuditEntry.objects.get(object_id=str(context.pk), action="update")
@@ -220,7 +220,7 @@ def test_another_name_alone_pushes_nothing(actor: User, gateway: Gateway) -> Non
 
 
 def test_one_that_an_api_has_cannot_be_deleted(actor: User, gateway: Gateway) -> None:
-    context = create_tls_context(actor, gateway.environment, draft())
+    context = create_tls_context(actor, gateway.environment, desired())
     api = instances.create_api(actor, gateway.environment, https(None, context))
 
     with pytest.raises(ValidationError, match="is used by"):
@@ -248,7 +248,7 @@ def test_a_port_is_spoken_in_one_way(actor: User, gateway: Gateway) -> None:
     assert "speaks HTTPS for orders" in plain["port"][0]
     assert 'with TLS context "one"; choose that one' in differing["tls_context"][0]
     assert validate(environment, https(gateway, context, "/stock")) == {}
-    assert validate(environment, replace(draft_of(api), tls_context=other), api) == {}
+    assert validate(environment, replace(desired_of(api), tls_context=other), api) == {}
 
 
 def test_http_has_none(actor: User, gateway: Gateway) -> None:
@@ -259,13 +259,13 @@ def test_http_has_none(actor: User, gateway: Gateway) -> None:
     assert "HTTP has no TLS context" in found["tls_context"][0]
 
 
-def trusting(context: TlsContext, uri: str = "https://backend:9443") -> list[RouteDraft]:
-    return [RouteDraft(upstreams=[UpstreamDraft(uri, tls_context=context)])]
+def trusting(context: TlsContext, uri: str = "https://backend:9443") -> list[DesiredRoute]:
+    return [DesiredRoute(upstreams=[DesiredUpstream(uri, tls_context=context)])]
 
 
 def test_one_without_a_certificate_trusts_upstreams_and_serves_nobody(actor: User, gateway: Gateway) -> None:
     environment = gateway.environment
-    context = create_tls_context(actor, environment, TlsContextDraft("trust", trusted_ca=CERTIFICATE))
+    context = create_tls_context(actor, environment, DesiredTlsContext("trust", trusted_ca=CERTIFICATE))
     assert "has no certificate" in validate(environment, https(gateway, context))["tls_context"][0]
 
     plain = https(gateway, None, protocol="http", routes=trusting(context))
@@ -322,14 +322,14 @@ def test_an_upstream_cannot_have_one_of_another_environment(gateway: Gateway) ->
 
 def test_what_is_in_use_stays_usable(actor: User, gateway: Gateway) -> None:
     environment = gateway.environment
-    context = create_tls_context(actor, environment, draft(trusted_ca=RENEWED))
+    context = create_tls_context(actor, environment, desired(trusted_ca=RENEWED))
     instances.create_api(actor, environment, https(gateway, context, routes=trusting(context)))
 
     with pytest.raises(ValidationError) as refused:
-        edit_tls_context(actor, context, TlsContextDraft("edge", trusted_ca=RENEWED))
+        edit_tls_context(actor, context, DesiredTlsContext("edge", trusted_ca=RENEWED))
     assert "serves with it" in refused.value.message_dict["certificate"][0]
     with pytest.raises(ValidationError) as refused:
-        edit_tls_context(actor, context, draft())
+        edit_tls_context(actor, context, desired())
     assert "is trusted by it" in refused.value.message_dict["trusted_ca"][0]
 
 
@@ -337,12 +337,12 @@ def test_two_upstreams_of_one_uri_may_be_trusted_in_two_ways(actor: User, gatewa
     environment = gateway.environment
     context = make_tls_context(environment, trusted_ca=CERTIFICATE)
     halves = [
-        UpstreamDraft("https://b", weight=50),
-        UpstreamDraft("https://b", weight=50, tls_context=context),
+        DesiredUpstream("https://b", weight=50),
+        DesiredUpstream("https://b", weight=50, tls_context=context),
     ]
-    draft_ = https(gateway, None, protocol="http", routes=[RouteDraft(upstreams=halves)])
+    draft_ = https(gateway, None, protocol="http", routes=[DesiredRoute(upstreams=halves)])
 
     api = instances.create_api(actor, environment, draft_)
-    instances.edit_api(actor, api, draft_of(api))
+    instances.edit_api(actor, api, desired_of(api))
 
     assert sorted(str(one.tls_context) for one in api.upstreams.all()) == sorted(["None", str(context)])

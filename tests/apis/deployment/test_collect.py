@@ -23,7 +23,9 @@ def edited(api: ApiInstance, times: int) -> list[Revision]:
     actor = make_user()
     for number in range(times):
         instances.edit_api(
-            actor, api, lambda draft, number=number: draft.__class__(**vars(draft) | {"label": f"x{number}"})
+            actor,
+            api,
+            lambda desired, number=number: desired.__class__(**vars(desired) | {"label": f"x{number}"}),
         )
     return list(Revision.objects.filter(api=api).order_by("pk"))
 

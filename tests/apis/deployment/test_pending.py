@@ -13,7 +13,7 @@ from apis.deployment import snapshot
 from apis.deployment.diff import NOTHING, between
 from apis.deployment.pending import pending, pending_of
 from apis.deployment.rollback import rollback
-from apis.desired import RouteDraft, UpstreamDraft
+from apis.desired import DesiredRoute, DesiredUpstream
 from apis.history import Line, told
 from apis.models import ApiInstance, Brought, PolicyBinding, Route, RouteUpstream, Upstream
 from apis.revisions import export, rows
@@ -166,11 +166,11 @@ class TestExport:
         context = make_tls_context(gateway.environment, name="the shop's")
         context.trusted_ca = context.certificate
         context.save()
-        upstreams = [UpstreamDraft("https://one:1/v1", tls_context=context)]
+        upstreams = [DesiredUpstream("https://one:1/v1", tls_context=context)]
         api = deployed(
             gateway,
             actor,
-            routes=[RouteDraft("canary", "GET", "/x(/.*)", headers={"a": "b"}, upstreams=upstreams)],
+            routes=[DesiredRoute("canary", "GET", "/x(/.*)", headers={"a": "b"}, upstreams=upstreams)],
             protocol="https",
             port=8443,
             tls_context=context,
@@ -266,7 +266,7 @@ class TestRollback:
     def test_nobody_speaks_otherwise_at_a_port_that_an_older_one_runs_at(self) -> None:
         api, actor = an_api(), make_user()
         older = api.revision
-        instances.edit_api(actor, api, lambda draft: draft.__class__(**vars(draft) | {"port": 9000}))
+        instances.edit_api(actor, api, lambda desired: desired.__class__(**vars(desired) | {"port": 9000}))
         rollback(actor, api, older)
         context = make_tls_context(api.environment)
 
@@ -281,7 +281,7 @@ class TestRollback:
         instances.edit_api(
             actor,
             api,
-            lambda draft: draft.__class__(**vars(draft) | {"protocol": "http", "tls_context": None}),
+            lambda desired: desired.__class__(**vars(desired) | {"protocol": "http", "tls_context": None}),
         )
         rollback(actor, api, older)
 
@@ -298,4 +298,4 @@ def _digest(snapshot_body: bytes) -> str:
 
 
 def _at(base_path: str) -> Any:
-    return lambda draft: draft.__class__(**vars(draft) | {"base_path": base_path})
+    return lambda desired: desired.__class__(**vars(desired) | {"base_path": base_path})

@@ -14,7 +14,7 @@ from kombu import pools
 
 from apis.changes import instances, policies
 from apis.deployment import push, snapshot, status
-from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
+from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from apis.models import ApiInstance
 from console.celery import app
 from console.models import User
@@ -45,12 +45,12 @@ def heard(replica: SigningReplica) -> Iterator[Heard]:
 
 
 def deployed(gateway: Gateway, actor: User, name: str = "Orders", **fields: Any) -> ApiInstance:
-    routes = [RouteDraft(upstreams=[UpstreamDraft("http://backend:9000/base/")])]
+    routes = [DesiredRoute(upstreams=[DesiredUpstream("http://backend:9000/base/")])]
     fields.setdefault("base_path", f"/{name.lower()}")
     return instances.create_api(
         actor,
         gateway.environment,
-        ApiDraft(NewAsset(name), gateway, **{"routes": routes} | fields),
+        DesiredApi(NewAsset(name), gateway, **{"routes": routes} | fields),
         deploy=True,
     )
 
@@ -216,14 +216,14 @@ def test_a_broker_that_is_away_costs_no_save(caplog: pytest.LogCaptureFixture) -
 class TestSnapshot:
     def test_an_api_is_told_in_the_gateways_words(self) -> None:
         gateway, actor = SigningReplica().gateway, make_user()
-        upstreams = [UpstreamDraft("https://a/v1", weight=90), UpstreamDraft("http://b:81", weight=10)]
+        upstreams = [DesiredUpstream("https://a/v1", weight=90), DesiredUpstream("http://b:81", weight=10)]
         api = deployed(
             gateway,
             actor,
             port=8085,
             routes=[
-                RouteDraft(path="/v2(/.*)", methods="GET", upstreams=upstreams),
-                RouteDraft(upstreams=[UpstreamDraft("http://b:81")]),
+                DesiredRoute(path="/v2(/.*)", methods="GET", upstreams=upstreams),
+                DesiredRoute(upstreams=[DesiredUpstream("http://b:81")]),
             ],
         )
         policies.apply_policy(actor, api, "rate-limiting", LIMITS)
@@ -248,7 +248,7 @@ class TestSnapshot:
     def test_routes_are_named_for_the_access_log(self) -> None:
         gateway = SigningReplica().gateway
         labels = ["canary", "a/b", "none", ""]
-        routes = [RouteDraft(label, upstreams=[UpstreamDraft("http://b")]) for label in labels]
+        routes = [DesiredRoute(label, upstreams=[DesiredUpstream("http://b")]) for label in labels]
         deployed(gateway, make_user(), routes=routes)
 
         found = [one.metadata.annotations.get(r.ROUTE_LABEL) for one in resources_of(gateway)]

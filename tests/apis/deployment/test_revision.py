@@ -12,7 +12,7 @@ from apis.assets.models import Asset
 from apis.changes import ingress, instances, policies, tls_contexts
 from apis.deployment import snapshot
 from apis.deployment.snapshot_cache import Memory
-from apis.desired import RouteDraft, UpstreamDraft
+from apis.desired import DesiredRoute, DesiredUpstream
 from apis.models import ApiInstance, Brought, PolicyBinding, Route, RouteUpstream, Upstream
 from apis.revision import Revision
 from apis.revisions import rows, store
@@ -29,8 +29,8 @@ LOGIN = {"username": "ann", "password": "before-before"}
 
 def an_api(**fields: Any) -> ApiInstance:
     actor, gateway = make_user(), make_gateway()
-    upstreams = [UpstreamDraft("http://one:1", weight=60), UpstreamDraft("http://two:2", weight=40)]
-    api = deployed(gateway, actor, **{"routes": [RouteDraft(upstreams=upstreams)]} | fields)
+    upstreams = [DesiredUpstream("http://one:1", weight=60), DesiredUpstream("http://two:2", weight=40)]
+    api = deployed(gateway, actor, **{"routes": [DesiredRoute(upstreams=upstreams)]} | fields)
     policies.apply_policy(actor, api, "http-basic-authentication", LOGIN)
     return api
 
@@ -178,15 +178,15 @@ class TestSnapshot:
         context = make_tls_context(gateway.environment)
         context.trusted_ca = context.certificate
         context.save()
-        upstreams = [UpstreamDraft("https://one:1", tls_context=context)]
+        upstreams = [DesiredUpstream("https://one:1", tls_context=context)]
         fields = {"protocol": "https", "port": 8443, "tls_context": context}
-        api = deployed(gateway, actor, routes=[RouteDraft(upstreams=upstreams)], **fields)
+        api = deployed(gateway, actor, routes=[DesiredRoute(upstreams=upstreams)], **fields)
         before = api.revision
         configs = [one.spec.config for one in resources_of(gateway) if "tls" in one.metadata.name]
         assert configs == [context.outbound_config, context.inbound_config]
 
-        draft = tls_contexts.draft_of(context)
-        tls_contexts.edit_tls_context(actor, context, draft.__class__(**vars(draft) | {"alpn": ("h2",)}))
+        desired = tls_contexts.desired_of(context)
+        tls_contexts.edit_tls_context(actor, context, desired.__class__(**vars(desired) | {"alpn": ("h2",)}))
 
         api.refresh_from_db()
         assert api.revision == before

@@ -67,7 +67,7 @@ def test_whoever_builds_while_others_save_has_whole_revisions() -> None:
             instances.edit_api(
                 actor,
                 mine,
-                lambda draft, number=number: draft.__class__(**vars(draft) | {"label": f"x{number}"}),
+                lambda desired, number=number: desired.__class__(**vars(desired) | {"label": f"x{number}"}),
             )
 
     def build() -> None:

@@ -6,7 +6,7 @@ from django.test import Client
 
 from apis.changes.instances import create_api
 from apis.changes.policies import apply_policy
-from apis.desired import ApiDraft, NewAsset, RouteDraft, UpstreamDraft
+from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from apis.models import ApiInstance
 from console.models import Environment, Role, User
 from gateways.models import Gateway
@@ -46,10 +46,10 @@ def make_saved_api(
         "asset": NewAsset(name=name),
         "gateway": place.gateway,
         "base_path": f"/{name.lower()}",
-        "routes": [RouteDraft(upstreams=[UpstreamDraft("http://backend:8080/")])],
+        "routes": [DesiredRoute(upstreams=[DesiredUpstream("http://backend:8080/")])],
         **fields,
     }
-    return create_api(place.user, place.environment, ApiDraft(**given), deploy=deploy)
+    return create_api(place.user, place.environment, DesiredApi(**given), deploy=deploy)
 
 
 def allow(place: Place, api: ApiInstance, *ips: str, **fields: object) -> object:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from apis.changes import instances, policies
-from apis.changes.tls_contexts import draft_of as tls_draft_of
+from apis.changes.tls_contexts import desired_of as tls_draft_of
 from apis.changes.tls_contexts import edit_tls_context
-from apis.desired import draft_of
+from apis.desired import desired_of
 from apis.models import ApiInstance, PolicyBinding
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
 from tests.factories import make_tls_context
@@ -121,7 +121,7 @@ ROUTES: Form = {
 def edited(place: Place, api: ApiInstance, **fields: object) -> Callable[[], object]:
     from dataclasses import replace
 
-    return lambda: instances.edit_api(place.user, api, replace(draft_of(api), **fields))
+    return lambda: instances.edit_api(place.user, api, replace(desired_of(api), **fields))
 
 
 def test_the_second_editor_of_routes_sees_the_difference(place: Place) -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from apis.certificates import self_signed
-from apis.desired import RouteDraft, UpstreamDraft
+from apis.desired import DesiredRoute, DesiredUpstream
 from apis.models import TlsContext
 from console.models import Role
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
@@ -190,8 +190,8 @@ def test_the_overview_names_certificates_in_use_that_end_soon(place: Place) -> N
     make_saved_api(place, "A", protocol="https", port=8443, tls_context=used, deploy=True)
     make_saved_api(place, "B", protocol="https", port=9443, tls_context=lasting, deploy=True)
     shown = make_tls_context(place.environment, name="ending-upstream", skips_validation=True, **ending)
-    upstream = UpstreamDraft("https://backend/", tls_context=shown)
-    make_saved_api(place, "C", port=8082, routes=[RouteDraft(upstreams=[upstream])], deploy=True)
+    upstream = DesiredUpstream("https://backend/", tls_context=shown)
+    make_saved_api(place, "C", port=8082, routes=[DesiredRoute(upstreams=[upstream])], deploy=True)
 
     page = text(place.client.get("/")).partition("Recent changes")[0]
 
