@@ -16,7 +16,7 @@ LOCAL_NOTE = (
 
 
 @dataclass(frozen=True)
-class Step:
+class Instruction:
     """`note` says what a reader must know before running `command`."""
 
     title: str
@@ -24,7 +24,7 @@ class Step:
     note: str = ""
 
 
-def steps(token: RegistrationToken, text: str, console_url: str) -> list[Step]:
+def instructions(token: RegistrationToken, text: str, console_url: str) -> list[Instruction]:
     """How to make and start a gateway with this token; `text` is the token itself."""
     makers = {Gateway.Platform.DOCKER: _docker, Gateway.Platform.KUBERNETES: _kubernetes}
     return makers.get(Gateway.Platform(token.platform), _linux)(token, text, console_url)
@@ -48,15 +48,15 @@ def _program(console_url: str) -> tuple[str, str]:
     return "gatewright", "The command comes with Gatewright; in its checkout it is .venv/bin/gatewright."
 
 
-def _linux(token: RegistrationToken, text: str, console_url: str) -> list[Step]:
+def _linux(token: RegistrationToken, text: str, console_url: str) -> list[Instruction]:
     program, note = _program(console_url)
     return [
-        Step("Register", f"{program} {_create(token, text, console_url, '.')}", note),
-        Step("Start", f"{program} run --registration registration.yaml"),
+        Instruction("Register", f"{program} {_create(token, text, console_url, '.')}", note),
+        Instruction("Start", f"{program} run --registration registration.yaml"),
     ]
 
 
-def _docker(token: RegistrationToken, text: str, console_url: str) -> list[Step]:
+def _docker(token: RegistrationToken, text: str, console_url: str) -> list[Instruction]:
     register = f'docker run --rm --network host -u "$UID" \\\n  -v "$PWD":/registration {IMAGE} '
     start = (
         f'docker run -d --name {token.gateway_name} --network host -u "$UID" \\\n'
@@ -65,8 +65,8 @@ def _docker(token: RegistrationToken, text: str, console_url: str) -> list[Step]
     )
     return [
         _build(),
-        Step("Register", register + _create(token, text, console_url, "/registration")),
-        Step(
+        Instruction("Register", register + _create(token, text, console_url, "/registration")),
+        Instruction(
             "Start",
             start,
             "With the host's network, the ports of your APIs are this machine's. To publish single ports "
@@ -75,7 +75,7 @@ def _docker(token: RegistrationToken, text: str, console_url: str) -> list[Step]
     ]
 
 
-def _kubernetes(token: RegistrationToken, text: str, console_url: str) -> list[Step]:
+def _kubernetes(token: RegistrationToken, text: str, console_url: str) -> list[Instruction]:
     apply = (
         "kubectl create namespace gatewright\n"
         "kubectl -n gatewright create secret generic registration --from-file=registration.yaml\n"
@@ -86,15 +86,15 @@ def _kubernetes(token: RegistrationToken, text: str, console_url: str) -> list[S
         _build(
             "Make it known to the cluster: push it to your registry and name it in deploy/kubernetes.yaml."
         ),
-        Step(
+        Instruction(
             "Register",
             f"{program} {_create(token, text, console_url, '.')}",
             "Run it on any machine that reaches the console; the pods must reach the same address.",
         ),
-        Step("Start", apply, "Each pod is a replica; scale the Deployment to have more."),
+        Instruction("Start", apply, "Each pod is a replica; scale the Deployment to have more."),
     ]
 
 
-def _build(after: str = "") -> Step:
+def _build(after: str = "") -> Instruction:
     note = f"In Gatewright's checkout: the image is not published, you build it once. {after}".strip()
-    return Step("Build the image", f"docker build -t {IMAGE} -f deploy/Dockerfile .", note)
+    return Instruction("Build the image", f"docker build -t {IMAGE} -f deploy/Dockerfile .", note)

@@ -33,7 +33,7 @@ def overview(request: Request, pk: int) -> HttpResponse:
     api = api_of(request, pk)
     context = {
         "with_where": True,
-        "steps": lane(api),
+        "applied": lane(api),
         "routes": desired_of(api).routes,
         "command": curl_command(api),
     }

@@ -14,7 +14,7 @@ from policies.summary import summary
 
 
 @dataclass(frozen=True)
-class Step:
+class AppliedPolicy:
     """`policy` is None when the catalog no longer has it; such a one can only be removed."""
 
     binding: PolicyBinding
@@ -39,36 +39,36 @@ class Step:
         ]
 
 
-def lane(api: ApiInstance) -> list[Step]:
+def lane(api: ApiInstance) -> list[AppliedPolicy]:
     return in_order(list(api.policies.all()))
 
 
-def in_order(bindings: list[PolicyBinding]) -> list[Step]:
+def in_order(bindings: list[PolicyBinding]) -> list[AppliedPolicy]:
     """With a warning, too, where one does not get what it reads from a policy before it."""
-    steps = [step_of(binding) for binding in bindings]
-    running = [(step, uses) for step in steps if (uses := _use(step))]
+    applied = [applied_of(binding) for binding in bindings]
+    running = [(one, uses) for one in applied if (uses := _use(one))]
     found = {id(running[at][0]): message for at, message in order.unserved([use for _, use in running])}
     return [
-        replace(step, warnings=(*step.warnings, f"It {found[id(step)]}.")) if id(step) in found else step
-        for step in steps
+        replace(one, warnings=(*one.warnings, f"It {found[id(one)]}.")) if id(one) in found else one
+        for one in applied
     ]
 
 
-def _use(step: Step) -> order.Use | None:
+def _use(one: AppliedPolicy) -> order.Use | None:
     """None for what does not run."""
-    if step.policy is None or step.binding.is_disabled:
+    if one.policy is None or one.binding.is_disabled:
         return None
     try:
-        config = step.policy.config.model_validate(merged(step.binding.config, step.binding.secrets))
+        config = one.policy.config.model_validate(merged(one.binding.config, one.binding.secrets))
     except pydantic.ValidationError:
         return None
-    return step.policy, config
+    return one.policy, config
 
 
-def step_of(binding: PolicyBinding) -> Step:
+def applied_of(binding: PolicyBinding) -> AppliedPolicy:
     try:
         policy = catalog.find(binding.policy)
     except catalog.UnknownPolicy:
-        return Step(binding, None, "No longer in the catalog")
+        return AppliedPolicy(binding, None, "No longer in the catalog")
     said = tuple(policy_advice.sentences(binding.api, binding))
-    return Step(binding, policy, summary(policy.config.model_json_schema(), binding.config), said)
+    return AppliedPolicy(binding, policy, summary(policy.config.model_json_schema(), binding.config), said)

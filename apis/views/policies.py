@@ -14,7 +14,7 @@ from apis.changes import policies, undo, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.views.access import api_of, api_to_change, binding_of, binding_to_change
 from apis.views.frame import frame
-from apis.views.lane import Step, in_order, lane
+from apis.views.lane import AppliedPolicy, in_order, lane
 from apis.views.policy_form import PolicyForm
 from console.forms import rows
 from console.scope import Request
@@ -117,17 +117,17 @@ def _found(name: str) -> Policy[Any]:
 
 
 def _lane(
-    request: Request, api: ApiInstance, steps: list[Step], is_moved: bool = False, seen: str = ""
+    request: Request, api: ApiInstance, applied: list[AppliedPolicy], is_moved: bool = False, seen: str = ""
 ) -> HttpResponse:
-    context = {"steps": steps, "is_moved": is_moved, "removed": undo.title(request.session, api)}
+    context = {"applied": applied, "is_moved": is_moved, "removed": undo.title(request.session, api)}
     context["seen"] = seen or versions.of_order(api)
-    context["held"] = traffic.held(_conditional(steps), api.pk)
+    context["held"] = traffic.held(_conditional(applied), api.pk)
     return render(request, "apis/api_policies.html", frame(request, api, "policies") | context)
 
 
-def _conditional(steps: list[Step]) -> list[PolicyBinding]:
+def _conditional(applied: list[AppliedPolicy]) -> list[PolicyBinding]:
     """Those of which it is asked how often their conditions hold."""
-    return [one.binding for one in steps if one.binding.conditions and not one.binding.is_disabled]
+    return [one.binding for one in applied if one.binding.conditions and not one.binding.is_disabled]
 
 
 def _switch(request: Request, binding: PolicyBinding, is_disabled: bool) -> HttpResponse:

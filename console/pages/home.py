@@ -31,7 +31,7 @@ REMEMBERED = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class Step:
+class ChecklistItem:
     """Of the way from an empty environment to traffic on a chart."""
 
     title: str
@@ -74,13 +74,13 @@ def home(request: Request) -> HttpResponse:
     if request.htmx:
         return render(request, "console/_overview.html", {"overview": overview})
     entries = AuditEntry.objects.visible_to(request.user).filter(environment=environment)
-    steps = _steps(environment, overview)
+    checklist = _checklist(environment, overview)
     context = {
         "overview": overview,
         "entries": entries[:RECENT_CHANGES],
         "ending": tls_contexts.ending(environment),
-        "steps": steps,
-        "done": sum(step.is_done for step in steps),
+        "checklist": checklist,
+        "done": sum(item.is_done for item in checklist),
     }
     return render(request, "console/home.html", context)
 
@@ -122,31 +122,31 @@ def _failing(environment: Environment) -> list[tuple[ApiInstance, Failing]]:
     return [(apis[api], found[api]) for api in ordered if api in apis]
 
 
-def _steps(environment: Environment, overview: Overview) -> list[Step]:
+def _checklist(environment: Environment, overview: Overview) -> list[ChecklistItem]:
     has_policy = PolicyBinding.objects.filter(api__environment=environment).exists()
     return [
-        Step(
+        ChecklistItem(
             "Register a gateway",
             "It runs beside your services and enforces what you set here.",
             reverse("gateway_add"),
             "Add gateway",
             overview.gateways > 0,
         ),
-        Step(
+        ChecklistItem(
             "Put an API on it",
             "Its address, and the upstream that answers.",
             reverse("api_add"),
             "Add API",
             overview.apis > 0,
         ),
-        Step(
+        ChecklistItem(
             "Apply a policy",
             "Authentication, rate limits, and more from the catalog.",
             reverse("apis" if overview.apis else "policies"),
             "Choose an API" if overview.apis else "See the catalog",
             has_policy,
         ),
-        Step(
+        ChecklistItem(
             "Watch its traffic",
             "Send a request through the gateway; it is on the chart within seconds.",
             reverse("analytics"),

@@ -39,7 +39,7 @@ def add(request: Request) -> HttpResponse:
     except ValidationError as error:
         form.add_error(None, error)
         return _ask(request, form)
-    context = {"token": token, "steps": commands.steps(token, text, _console_url(request))}
+    context = {"token": token, "instructions": commands.instructions(token, text, _console_url(request))}
     return render(request, "gateways/gateway_commands.html", context | _progress(token))
 
 

@@ -123,7 +123,7 @@ def test_the_overview_tells_what_is_connected(full: Client) -> None:
 
     overview = answer.context["overview"]
     assert (overview.gateways, overview.connected, overview.apis) == (1, 1, 1)
-    assert [step.is_done for step in answer.context["steps"]] == [True, True, False, False]
+    assert [item.is_done for item in answer.context["checklist"]] == [True, True, False, False]
 
 
 def test_the_overview_answers_htmx_with_its_figures_alone(full: Client) -> None:

@@ -194,7 +194,7 @@ def test_the_command_runs_as_it_stands_where_only_this_machine_reaches_the_conso
 
     def commands(host: str) -> list[str]:
         page = manager.post("/gateways/add", {"name": "edge", "platform": "linux"}, headers={"Host": host})
-        return [step.command.split()[0] for step in page.context["steps"]]
+        return [one.command.split()[0] for one in page.context["instructions"]]
 
     assert commands("localhost:8000") == [own, own]
     assert commands("console.example.com") == ["gatewright", "gatewright"]

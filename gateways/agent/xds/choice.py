@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateways.agent.xds.access_log import held_filter
-from gateways.agent.xds.policy_step import Step
+from gateways.agent.xds.policy_filters import PolicyFilters
 from policies.policy import TYPE_URL
 
 MOST_PREDICATES = 6
@@ -24,26 +24,26 @@ class Piece:
     `note` are those that must hold for the log to tell that the policy's conditions did; None tells nothing.
     """
 
-    step: Step
+    policy: PolicyFilters
     predicates: tuple[Mapping[str, Any], ...]
     note: tuple[Mapping[str, Any], ...] | None
 
 
-def composite(base_path: str, steps: Sequence[Step]) -> dict[str, Any]:
+def composite(base_path: str, policies: Sequence[PolicyFilters]) -> dict[str, Any]:
     """A route's setting of a composite filter."""
-    pieces = [piece for step in steps for piece in _pieces(base_path, step)]
+    pieces = [piece for policy in policies for piece in _pieces(base_path, policy)]
     tree = _tree(pieces, _each_once(pieces), [])
     return {"@type": _COMPOSITE + "CompositePerRoute", "matcher": tree.get("matcher", {"on_no_match": tree})}
 
 
-def predicates(base_path: str, steps: Iterable[Step]) -> int:
+def predicates(base_path: str, policies: Iterable[PolicyFilters]) -> int:
     """How many different ones a choice among them asks."""
-    return len(_each_once([piece for step in steps for piece in _pieces(base_path, step)]))
+    return len(_each_once([piece for policy in policies for piece in _pieces(base_path, policy)]))
 
 
-def _pieces(base_path: str, step: Step) -> Iterator[Piece]:
-    note = tuple(step.conditional(base_path)) if step.conditions and step.name else None
-    for part in step.parts:
+def _pieces(base_path: str, policy: PolicyFilters) -> Iterator[Piece]:
+    note = tuple(policy.conditional(base_path)) if policy.conditions and policy.name else None
+    for part in policy.parts:
         yield Piece(part, tuple(part.predicates(base_path)), note)
         note = None
 
@@ -63,13 +63,15 @@ def _tree(
     The chain begins with the note of those whose conditions hold, whether they have something to do or not.
     """
     if not undecided:
-        chosen = [one.step for one in pieces if all(it in holding for it in one.predicates)]
+        chosen = [one.policy for one in pieces if all(it in holding for it in one.predicates)]
         held = [
-            one.step.name for one in pieces if one.note is not None and all(it in holding for it in one.note)
+            one.policy.name
+            for one in pieces
+            if one.note is not None and all(it in holding for it in one.note)
         ]
         filters = [
             *([held_filter(held)] if held else []),
-            *(one for step in chosen for one in step.configured),
+            *(one for policy in chosen for one in policy.configured),
         ]
         return _action(filters) if filters else {}
     next_one, *rest = undecided

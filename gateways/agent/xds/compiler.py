@@ -1,6 +1,6 @@
 """From the IR to the files that Envoy reads.
 
-A route carries its API's whole policy chain, so both change in one step (see `filter_chain`).
+A route carries its API's whole policy chain, so both change at once (see `filter_chain`).
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from gateways.agent.xds.cluster import cluster, cluster_name
 from gateways.agent.xds.filter_chain import PATH_NOTED, filled, frames, scripts_id
 from gateways.agent.xds.joined_paths import judged
 from gateways.agent.xds.listener import listener, probe_listener, route_config_name
-from gateways.agent.xds.policy_step import Step
+from gateways.agent.xds.policy_filters import PolicyFilters
 from gateways.agent.xds.route_match import Match, matches
 from gateways.protocol.rules import Rule
 from gateways.protocol.spelling import INDIVISIBLE, REFUSAL, Slashes, refused
@@ -82,7 +82,7 @@ class Compiler:
             return before
         idle = self.gateway.upstream_idle_seconds or self.proxying.upstream_idle_seconds
         found = self._policies(api)
-        steps = _steps(found)
+        policies = _policy_filters(found)
         outbound = {one: self._outbound(one) for one in api.upstreams}
         made = [*(one for _, one in found), *(one for several in outbound.values() for one in several)]
         of_routes = {name: it for one in made for name, it in one.route_config.items()}
@@ -95,9 +95,9 @@ class Compiler:
         return CompiledApi(
             api,
             self.settings,
-            tuple(self._routes(api, {**filled(api.base_path, steps), **of_routes})),
+            tuple(self._routes(api, {**filled(api.base_path, policies), **of_routes})),
             {**clusters, **asked},
-            frames(steps),
+            frames(policies),
             tuple(it for one in made for it in one.secrets),
             {cluster_name(one, filters): one.service for one, filters in sent.items()},
         )
@@ -232,11 +232,11 @@ class Compiler:
         return to
 
 
-def _steps(found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> list[Step]:
+def _policy_filters(found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> list[PolicyFilters]:
     """Without the filters that give a value to what no policy needs."""
     needed = frozenset[str]().union(*(one.needs for _, made in found for one in made.filters))
     return [
-        Step(
+        PolicyFilters(
             tuple(one for one in made.filters if not one.gives or one.gives in needed),
             use.conditions,
             noted_name(use.binding),

@@ -3,7 +3,7 @@
 Every listener has the same slots, filled per route: filter chains (p) and scripts (l) for policies that
 always run, and composites (c), whose matcher picks a chain for each request, for policies with
 conditions, or with a predicate that is cheaper to ask than their filter is to make. All of it is route
-configuration, so routes and policies change in one step, on open connections too.
+configuration, so routes and policies change at once, on open connections too.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from gateways.agent.xds.access_log import PATH_FILTER
 from gateways.agent.xds.choice import EMPTY as EMPTY_CHOICE
 from gateways.agent.xds.choice import MOST_PREDICATES, composite, predicates
 from gateways.agent.xds.joined_paths import EMPTY
-from gateways.agent.xds.policy_step import Step
+from gateways.agent.xds.policy_filters import PolicyFilters
 from policies.policy import TYPE_URL
 
 CHOICES = 8
@@ -67,11 +67,11 @@ PATH_NOTED: dict[str, Mapping[str, Any]] = {
 """The setting of a route by whose name the client's path cannot be told."""
 
 
-def filled(base_path: str, steps: Sequence[Step]) -> dict[str, Mapping[str, Any]]:
+def filled(base_path: str, policies: Sequence[PolicyFilters]) -> dict[str, Mapping[str, Any]]:
     """The slots' settings on a route."""
     made: dict[str, Mapping[str, Any]] = {}
     for slot, run in _runs(
-        base_path, [one for step in steps if step.filters for one in step.in_slots]
+        base_path, [one for policy in policies if policy.filters for one in policy.in_slots]
     ).items():
         if slot.startswith("c"):
             made[slot] = composite(base_path, run)
@@ -86,50 +86,50 @@ def scripts_id(slots: Mapping[str, Mapping[str, Any]]) -> str:
     return _digest("\n".join(orders)) if orders else ""
 
 
-def frames(steps: Sequence[Step]) -> dict[str, str]:
-    """The frames that the steps need in files beside Envoy, by id."""
-    return {_digest(script.frame): script.frame for step in steps for script in step.scripts}
+def frames(policies: Sequence[PolicyFilters]) -> dict[str, str]:
+    """The frames that the policies need in files beside Envoy, by id."""
+    return {_digest(script.frame): script.frame for policy in policies for script in policy.scripts}
 
 
-def _runs(base_path: str, steps: Sequence[Step]) -> dict[str, list[Step]]:
-    """The steps by slot, in order. Raises TooManyConditions."""
-    runs: dict[str, list[Step]] = {}
-    at, most = 0, _most(base_path, steps)
-    for number, step in enumerate(steps):
+def _runs(base_path: str, policies: Sequence[PolicyFilters]) -> dict[str, list[PolicyFilters]]:
+    """The policies by slot, in order. Raises TooManyConditions."""
+    runs: dict[str, list[PolicyFilters]] = {}
+    at, most = 0, _most(base_path, policies)
+    for number, policy in enumerate(policies):
         there = runs.get(SLOTS[at], ())
-        is_full = bool(there) and (not _is_choice(at) or predicates(base_path, (*there, step)) > most)
-        found = _slot(at, step, is_full=is_full)
+        is_full = bool(there) and (not _is_choice(at) or predicates(base_path, (*there, policy)) > most)
+        found = _slot(at, policy, is_full=is_full)
         if found is None:
-            return _folded(base_path, runs, steps[number:])
+            return _folded(base_path, runs, policies[number:])
         at = found
-        runs.setdefault(SLOTS[at], []).append(step)
+        runs.setdefault(SLOTS[at], []).append(policy)
     return runs
 
 
-def _most(base_path: str, steps: Sequence[Step]) -> int:
+def _most(base_path: str, policies: Sequence[PolicyFilters]) -> int:
     """How many predicates a choice takes: where one is not enough for all, few, in as many as there are.
 
     A policy's filters, and a script's own Lua state, stand at half of the ends of its choice.
     """
-    if len(steps) <= MOST_PREDICATES // 2:
+    if len(policies) <= MOST_PREDICATES // 2:
         # Each has two at most: its conditions, and one of its own.
         return MOST_PREDICATES
-    total = predicates(base_path, steps)
+    total = predicates(base_path, policies)
     return MOST_PREDICATES if total <= MOST_PREDICATES else min(MOST_PREDICATES, max(2, -(-total // CHOICES)))
 
 
-def _slot(at: int, step: Step, *, is_full: bool) -> int | None:
-    """The first slot from here on that takes the step; one without conditions skips no group of composites.
+def _slot(at: int, policy: PolicyFilters, *, is_full: bool) -> int | None:
+    """The first slot from here on that takes the policy; one without conditions skips no group of composites.
 
     One with a predicate of its own may stand in the first slot, where it takes no other's place; one that
     has it for some of its filters costs no more in a composite than in a chain.
     """
-    if step.conditions or len(step.parts) > 1 or (step.only_if and at == 0):
+    if policy.conditions or len(policy.parts) > 1 or (policy.only_if and at == 0):
         start = at + 1 if is_full else at
         return next((slot for slot in range(start, len(SLOTS)) if _is_choice(slot)), None)
     start = next((slot for slot in range(at, len(SLOTS)) if not _is_choice(slot)), len(SLOTS))
     near = list(takewhile(lambda slot: not _is_choice(slot), range(start, len(SLOTS))))
-    for kind in ("l", "p") if step.is_scripted else ("p",):
+    for kind in ("l", "p") if policy.is_scripted else ("p",):
         for slot in near:
             if SLOTS[slot].startswith(kind):
                 return slot
@@ -140,14 +140,16 @@ def _is_choice(slot: int) -> bool:
     return SLOTS[slot].startswith("c")
 
 
-def _folded(base_path: str, runs: Mapping[str, list[Step]], rest: Sequence[Step]) -> dict[str, list[Step]]:
+def _folded(
+    base_path: str, runs: Mapping[str, list[PolicyFilters]], rest: Sequence[PolicyFilters]
+) -> dict[str, list[PolicyFilters]]:
     """What does not fit behind the last composites goes into them, with all that stands there."""
     first = SLOTS.index(LAST[0])
     found = {slot: run for slot, run in runs.items() if SLOTS.index(slot) < first}
-    behind = [step for slot in SLOTS[first:] for step in runs.get(slot, ())]
+    behind = [policy for slot in SLOTS[first:] for policy in runs.get(slot, ())]
     at = 0
-    for step in (*behind, *rest):
-        while predicates(base_path, (*found.get(LAST[at], ()), step)) > MOST_PREDICATES:
+    for policy in (*behind, *rest):
+        while predicates(base_path, (*found.get(LAST[at], ()), policy)) > MOST_PREDICATES:
             at += 1
             if at == len(LAST):
                 most = MOST_PREDICATES * len(LAST)
@@ -155,13 +157,13 @@ def _folded(base_path: str, runs: Mapping[str, list[Step]], rest: Sequence[Step]
                     f"neighbouring policies have more than {most} different conditions;"
                     " give some of them the same conditions, or none"
                 )
-        found.setdefault(LAST[at], []).append(step)
+        found.setdefault(LAST[at], []).append(policy)
     return found
 
 
-def _scripts(steps: Sequence[Step]) -> dict[str, Any]:
+def _scripts(policies: Sequence[PolicyFilters]) -> dict[str, Any]:
     """Lua that shares one state with all other routes; see scripts.lua."""
-    scripts = [script for step in steps for script in step.scripts]
+    scripts = [script for policy in policies for script in policy.scripts]
     keys = [f"{_digest(script.frame)}.{_digest(script.settings)}" for script in scripts]
     texts = {key: script.settings for key, script in zip(keys, scripts, strict=True)}
     context = {"order": " ".join(keys), **texts}
@@ -169,8 +171,8 @@ def _scripts(steps: Sequence[Step]) -> dict[str, Any]:
     return {"@type": _LUA + "PerRoute", "name": source, "filter_context": context}
 
 
-def _chain(steps: Sequence[Step]) -> dict[str, Any]:
-    filters = [one for step in steps for one in step.configured]
+def _chain(policies: Sequence[PolicyFilters]) -> dict[str, Any]:
+    filters = [one for policy in policies for one in policy.configured]
     return {"@type": _CHAIN + "PerRoute", "filter_chain": {"filters": filters}}
 
 

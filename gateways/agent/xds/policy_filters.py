@@ -11,7 +11,7 @@ from policies.policy import Filter, Script
 
 
 @dataclass(frozen=True)
-class Step:
+class PolicyFilters:
     """The filters of one policy. No conditions means that they always run.
 
     By `name` the access log tells that its conditions held.
@@ -31,8 +31,8 @@ class Step:
         return len(self.scripts) == len(self.filters)
 
     @property
-    def in_slots(self) -> list["Step"]:
-        """The same as steps of which each fits in one slot: what is chosen for each request stays whole."""
+    def in_slots(self) -> list["PolicyFilters"]:
+        """The same in pieces of which each fits in one slot: what is chosen for each request stays whole."""
         if self.conditions or len(self.parts) > 1 or self.only_if:
             return [self]
         return [
@@ -52,8 +52,8 @@ class Step:
         return own[0] if own and own.count(own[0]) == len(own) else None
 
     @property
-    def parts(self) -> list["Step"]:
-        """The same, in order, as steps of which each is needed as a whole."""
+    def parts(self) -> list["PolicyFilters"]:
+        """The same, in order, in pieces of which each is needed as a whole."""
         return [
             replace(self, filters=tuple(alike))
             for _, alike in groupby(self.filters, key=lambda one: one.only_if)
