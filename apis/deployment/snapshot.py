@@ -22,7 +22,7 @@ from gateways.agents.packed import Packed, packed
 from gateways.models import Gateway
 from gateways.protocol import resources as r
 
-_memory = snapshot_cache.Memory()
+_cache = snapshot_cache.SnapshotCache()
 
 
 @transaction.atomic
@@ -78,13 +78,13 @@ def _texts(deployed: Sequence[Deployed], contexts: Mapping[UUID, TlsContext]) ->
     keys: dict[Key, int | None] = {
         (one.digest, *(marks.get(pk, "") for pk in one.trusts_by)): one.revision_id for one in deployed
     }
-    known = _memory.recall(keys)
+    known = _cache.recall(keys)
     missing = {pk: key for key, pk in keys.items() if pk and key not in known}
     made = {
         missing[revision.pk]: _text(revision, contexts)
         for revision in Revision.objects.filter(pk__in=missing).order_by()
     }
-    _memory.keep(made)
+    _cache.keep(made)
     known |= made
     return [known[key] for key in keys]
 

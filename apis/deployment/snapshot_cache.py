@@ -13,7 +13,7 @@ Key = tuple[str, ...]
 """A revision's digest, then those of the shared parts that went into its text."""
 
 
-class Memory:
+class SnapshotCache:
     """Texts by their key; what was asked for longest ago is forgotten. Thread-safe."""
 
     def __init__(self, most: int = MOST) -> None:

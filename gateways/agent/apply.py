@@ -22,7 +22,7 @@ from gateways.agent.host import ports, secret_files
 from gateways.agent.settings import Proxying
 from gateways.agent.store import Store, Stored
 from gateways.agent.translate import ir
-from gateways.agent.translate.apis import Memory, Translation, translate
+from gateways.agent.translate.apis import LastTranslation, Translation, translate
 from gateways.agent.translate.conflicts import Taken
 from gateways.agent.translate.index import Key
 from gateways.agent.xds.compiler import CompiledApi, Compiler
@@ -60,7 +60,7 @@ class Applier:
         self._store = Store(envoy.state)
         self._lock = threading.RLock()
         self._serving: dict[Key, Serving] = {}
-        self._memory = Memory()
+        self._last_translation = LastTranslation()
         self._judge = Judge(envoy.state)
         self._checked: set[str] = set()
         self._snapshot: Stored | None = None
@@ -134,7 +134,7 @@ class Applier:
             if generation < self.generation:
                 raise StaleSnapshot(generation, self.generation)
             began, offered = time.monotonic(), Stored(generation, digest, tuple(resources), {}, held)
-            translation = _without(translate(resources, self._memory, self._proxying.trusted), held)
+            translation = _without(translate(resources, self._last_translation, self._proxying.trusted), held)
             compiler = Compiler(self.envoy.state, self._probed(translation.gateway), self._proxying)
             refused = dict(translation.refused)
             try:

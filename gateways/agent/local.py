@@ -15,7 +15,7 @@ from gateways.agent.host import signals, state_folder
 from gateways.agent.settings import RunSettings
 from gateways.agent.sources import files
 from gateways.agent.traffic.uplink import Uplink
-from gateways.agent.translate.apis import Memory, translate
+from gateways.agent.translate.apis import LastTranslation, translate
 from gateways.agent.translate.held import Unknown
 from gateways.protocol.messages import Ack, ResourceAck
 from gateways.protocol.resources import digest
@@ -72,7 +72,7 @@ class LocalReplica:
         self._folder = folder
         self._told: tuple[ResourceAck, ...] = ()
         self._seen: Stamps = {}
-        self._memory = Memory()
+        self._last_translation = LastTranslation()
         self._is_settled = True
 
     def serve(self, debounce_seconds: float, stopping: threading.Event) -> None:
@@ -105,7 +105,7 @@ class LocalReplica:
         except OSError as error:
             log.error("folder=%s error=%s; what runs goes on", error.filename, error.strerror)
             return
-        faults = translate(loaded.resources, self._memory, self._applier.trusted).faults
+        faults = translate(loaded.resources, self._last_translation, self._applier.trusted).faults
         for problem in (*loaded.problems, *loaded.located(faults)):
             sys.stderr.write(f"{problem}\n")
         try:

@@ -52,7 +52,7 @@ class _Known:
 
 
 @dataclass
-class Memory:
+class LastTranslation:
     """What the APIs became at the last translation."""
 
     known: Mapping[Key, _Known] = field(default_factory=dict)
@@ -71,12 +71,12 @@ class Memory:
 
 def translate(
     resources: Sequence[r.AnyResource],
-    memory: Memory | None = None,
+    last: LastTranslation | None = None,
     trusted: ir.TrustedProxies = NOBODY,
 ) -> Translation:
     """APIs keep the order of their resources: of two that clash, the later one is refused.
 
-    With a memory, an API of which nothing has changed since the last time is the same object again.
+    With the last, an API of which nothing has changed since the last time is the same object again.
     `trusted` counts where the resources do not say whose word on callers is taken.
     """
     index = indexed(resources)
@@ -84,13 +84,13 @@ def translate(
     taken = Taken()
     apis: list[ir.Api] = []
     refused: dict[Key, str] = {}
-    memory = memory or Memory()
+    last = last or LastTranslation()
     known: dict[Key, _Known] = {}
     for key, resource in index.apis.items():
         try:
             if unguarded := index.unguarded.get(key):
                 raise Faulty(*unguarded)
-            found = memory.recalled(key, index, tls_of_ports) or _learned(key, index, tls_of_ports)
+            found = last.recalled(key, index, tls_of_ports) or _learned(key, index, tls_of_ports)
             api = found.api
             if clash := taken.conflict(api):
                 raise Faulty(fault(resource, ("spec", "address"), clash))
@@ -103,7 +103,7 @@ def translate(
         except Faulty as error:
             refused[key] = str(error)
             index.faults += error.faults
-    memory.known = known
+    last.known = known
     settings, faults = configuration.read(resources, trusted)
     faults += warnings.warnings(resources)
     told = dict.fromkeys((*index.faults, *faults))

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from apis.assets.models import Asset
 from apis.changes import ingress, instances, policies, tls_contexts
 from apis.deployment import snapshot
-from apis.deployment.snapshot_cache import Memory
+from apis.deployment.snapshot_cache import SnapshotCache
 from apis.desired import DesiredRoute, DesiredUpstream
 from apis.models import ApiInstance, Brought, PolicyBinding, Route, RouteUpstream, Upstream
 from apis.revision import Revision
@@ -330,11 +330,11 @@ class TestUpgrade:
 
 
 def test_memory_is_bounded() -> None:
-    memory = Memory(most=2)
+    cache = SnapshotCache(most=2)
     for key in ("one", "two", "three"):
-        memory.keep({(key,): b"text"})
+        cache.keep({(key,): b"text"})
 
-    assert memory.recall([("one",), ("two",), ("three",)]) == {("two",): b"text", ("three",): b"text"}
+    assert cache.recall([("one",), ("two",), ("three",)]) == {("two",): b"text", ("three",): b"text"}
 
 
 def test_documents_are_what_a_snapshot_has() -> None:

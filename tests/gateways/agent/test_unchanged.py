@@ -12,7 +12,7 @@ from gateways.agent.link.snapshot_reader import Reader
 from gateways.agent.settings import Proxying
 from gateways.agent.sources.files import load_text
 from gateways.agent.translate import ir
-from gateways.agent.translate.apis import Memory, translate
+from gateways.agent.translate.apis import LastTranslation, translate
 from gateways.agent.xds.compiler import Compiler
 from gateways.protocol.resources import AnyResource, PolicyBinding, Service, Snapshot, digest
 
@@ -92,31 +92,29 @@ def test_a_fault_is_located_in_the_whole() -> None:
 
 
 def test_unchanged_api_is_translated_once() -> None:
-    memory = Memory()
-    before = of_key(translate(resources(), memory).gateway.apis)
+    last = LastTranslation()
+    before = of_key(translate(resources(), last).gateway.apis)
 
-    after = of_key(translate(resources(APIS.replace('value: "1"', 'value: "2"')), memory).gateway.apis)
+    after = of_key(translate(resources(APIS.replace('value: "1"', 'value: "2"')), last).gateway.apis)
 
     assert after[CATALOG] is before[CATALOG]
     assert after[ORDERS] != before[ORDERS]
 
 
 def test_changed_service_changes_the_api_that_is_routed_to_it() -> None:
-    memory = Memory()
-    translate(resources(), memory)
+    last = LastTranslation()
+    translate(resources(), last)
 
-    after = of_key(
-        translate(resources(APIS.replace("http://store:1", "http://store:2")), memory).gateway.apis
-    )
+    after = of_key(translate(resources(APIS.replace("http://store:1", "http://store:2")), last).gateway.apis)
 
     assert after[ORDERS].upstreams[0].port == 2
 
 
 def test_service_that_is_gone_refuses_the_api() -> None:
-    memory = Memory()
-    translate(resources(), memory)
+    last = LastTranslation()
+    translate(resources(), last)
 
-    after = translate([one for one in resources() if not isinstance(one, Service)], memory)
+    after = translate([one for one in resources() if not isinstance(one, Service)], last)
 
     assert "store" in after.refused[ORDERS]
     assert of_key(after.gateway.apis).keys() == {CATALOG}
