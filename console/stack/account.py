@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from console.stack.problem import Problem
+from console.stack.stack_error import StackError
 
 CANDIDATES = ("gatewright", "nobody")
 
@@ -48,7 +48,7 @@ def unprivileged(data: Path) -> Account | None:
             return _account(pwd.getpwnam(name))
         except KeyError:
             continue
-    raise Problem(
+    raise StackError(
         "PostgreSQL does not run as root and this machine has no account to run it under: "
         "add one with `useradd --system gatewright`, or set DATABASE_URL."
     )

@@ -7,7 +7,7 @@ from its own variables. So the process starts once more, without the password, w
 import os
 import sys
 
-from console.stack.problem import Problem
+from console.stack.stack_error import StackError
 
 PASSWORD = "GATEWRIGHT_ADMIN_PASSWORD"  # noqa: S105 the variable, not a password
 PIPE = "GATEWRIGHT_ADMIN_PASSWORD_PIPE"
@@ -17,7 +17,7 @@ MOST_BYTES = 4096
 
 
 def password() -> str | None:
-    """What was given. Does not return where it stands in the environment: see above. Raises Problem."""
+    """What was given. Does not return where it stands in the environment: see above. Raises StackError."""
     given = os.environ.pop(PASSWORD, "")
     end = os.environ.pop(PIPE, "")
     if given:
@@ -28,7 +28,7 @@ def password() -> str | None:
 def _start_again(secret: bytes) -> None:
     """As the same process: who started us waits for it, and its signals go to it."""
     if len(secret) > MOST_BYTES:
-        raise Problem(f"{PASSWORD} is longer than {MOST_BYTES} bytes: give a shorter one.")
+        raise StackError(f"{PASSWORD} is longer than {MOST_BYTES} bytes: give a shorter one.")
     end, other_end = os.pipe()
     os.write(other_end, secret)
     os.close(other_end)

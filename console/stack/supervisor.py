@@ -15,8 +15,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from console.stack.problem import Problem
 from console.stack.programs import Child, Program
+from console.stack.stack_error import StackError
 
 QUICK_SECONDS = 20
 QUICK_CRASHES = 4
@@ -44,14 +44,14 @@ class Supervisor:
         self._write_ledger()
 
     def check(self) -> None:
-        """Restart what has crashed. Raises Problem when something keeps crashing."""
+        """Restart what has crashed. Raises StackError when something keeps crashing."""
         for name, child in list(self._children.items()):
             if child.exit_code is None:
                 continue
             quick = child.ran_seconds < QUICK_SECONDS
             self._crashes[name] = self._crashes.get(name, 0) + 1 if quick else 1
             if self._crashes[name] >= QUICK_CRASHES:
-                raise Problem(self._obituary(child))
+                raise StackError(self._obituary(child))
             self._say(f"{name} {_ended(child.exit_code)}; starting it again (see {self._logs / name}.log)")
             self.start(child.program)
 

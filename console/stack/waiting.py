@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable
 
-from console.stack.problem import Problem
+from console.stack.stack_error import StackError
 
 STEP_SECONDS = 0.05
 
 
-class TimedOut(Problem):
+class TimedOut(StackError):
     """What was waited for did not come."""
 
 

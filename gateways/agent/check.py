@@ -23,18 +23,18 @@ class Checked:
     """`refused` are the APIs that would not be served; `config` is Envoy's for the others."""
 
     loaded: files.Loaded
-    problems: tuple[files.Problem, ...]
+    diagnostics: tuple[files.Diagnostic, ...]
     refused: frozenset[Key]
     config: dict[str, Any]
 
     @property
     def is_sound(self) -> bool:
-        return all(problem.is_warning for problem in self.problems)
+        return all(diagnostic.is_warning for diagnostic in self.diagnostics)
 
     def lines(self) -> list[str]:
-        """A line for each problem, and for each resource without one."""
-        lines = [str(problem) for problem in self.problems]
-        faults = [problem for problem in self.problems if not problem.is_warning]
+        """A line for each diagnostic, and for each resource without one."""
+        lines = [str(diagnostic) for diagnostic in self.diagnostics]
+        faults = [diagnostic for diagnostic in self.diagnostics if not diagnostic.is_warning]
         for one in self.loaded.documents:
             subject = f"{one.file}:{one.line}: {one.resource.kind} {one.resource.metadata.name}"
             if one.resource.kind == "ApiInstance" and one.resource.key in self.refused:
@@ -56,10 +56,10 @@ def check(folder: Path, state: Path, proxying: Proxying) -> Checked:
         config = compiler.candidate([one for key, one in good.items() if key not in refused])
         text = json.dumps(config).replace(scratch, str(state))
     refused |= _waiting(loaded, translation)
-    problems = [*loaded.problems, *loaded.located(translation.faults), *_unserved(loaded, refused)]
-    problems.sort(key=lambda problem: (problem.file, problem.line))
+    diagnostics = [*loaded.diagnostics, *loaded.located(translation.faults), *_unserved(loaded, refused)]
+    diagnostics.sort(key=lambda diagnostic: (diagnostic.file, diagnostic.line))
     return Checked(
-        loaded, tuple(problems), frozenset(translation.refused.keys() | refused.keys()), json.loads(text)
+        loaded, tuple(diagnostics), frozenset(translation.refused.keys() | refused.keys()), json.loads(text)
     )
 
 
@@ -71,8 +71,8 @@ def _waiting(loaded: files.Loaded, translation: Translation) -> dict[Key, str]:
         return dict.fromkeys((api.key for api in translation.gateway.apis), "")
 
 
-def _unserved(loaded: files.Loaded, refused: dict[Key, str]) -> Iterator[files.Problem]:
+def _unserved(loaded: files.Loaded, refused: dict[Key, str]) -> Iterator[files.Diagnostic]:
     for one in loaded.documents:
         reason = refused.get(one.resource.key)
         if reason and one.resource.kind == "ApiInstance":
-            yield files.Problem(one.file, one.line, f"ApiInstance {one.resource.metadata.name}: {reason}")
+            yield files.Diagnostic(one.file, one.line, f"ApiInstance {one.resource.metadata.name}: {reason}")

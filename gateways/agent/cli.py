@@ -169,7 +169,7 @@ def _validate(arguments: argparse.Namespace) -> int:
 
 def _compile(arguments: argparse.Namespace) -> int:
     checked = _checked(arguments.folder)
-    sys.stderr.write("".join(f"{problem}\n" for problem in checked.problems))
+    sys.stderr.write("".join(f"{diagnostic}\n" for diagnostic in checked.diagnostics))
     sys.stdout.write(json.dumps(checked.config, indent=2) + "\n")
     return 0 if checked.is_sound else 1
 

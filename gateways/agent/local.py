@@ -106,8 +106,8 @@ class LocalReplica:
             log.error("folder=%s error=%s; what runs goes on", error.filename, error.strerror)
             return
         faults = translate(loaded.resources, self._last_translation, self._applier.trusted).faults
-        for problem in (*loaded.problems, *loaded.located(faults)):
-            sys.stderr.write(f"{problem}\n")
+        for diagnostic in (*loaded.diagnostics, *loaded.located(faults)):
+            sys.stderr.write(f"{diagnostic}\n")
         try:
             waiting = loaded.held()
         except Unknown:

@@ -10,7 +10,7 @@ import dj_database_url
 import pytest
 
 from console.stack import account, places
-from console.stack.problem import Problem
+from console.stack.stack_error import StackError
 
 
 def test_addresses_lead_into_the_state_folder() -> None:
@@ -44,7 +44,7 @@ def test_a_folder_of_somebody_else_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "servers").mkdir()
     os.chown(tmp_path / "servers", 12345, 12345)
 
-    with pytest.raises(Problem, match="belongs to somebody else"):
+    with pytest.raises(StackError, match="belongs to somebody else"):
         places._private(tmp_path / "servers", None)
 
 

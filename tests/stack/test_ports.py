@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from console.stack import ports
-from console.stack.problem import Problem
+from console.stack.stack_error import StackError
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def taken() -> Iterator[int]:
 
 
 def test_a_taken_port_is_refused_with_the_variable_to_change(taken: int) -> None:
-    with pytest.raises(Problem, match=rf"Port {taken} is taken.*GATEWRIGHT_CONSOLE_PORT=\d+"):
+    with pytest.raises(StackError, match=rf"Port {taken} is taken.*GATEWRIGHT_CONSOLE_PORT=\d+"):
         ports.demand("127.0.0.1", taken, "GATEWRIGHT_CONSOLE_PORT")
 
 

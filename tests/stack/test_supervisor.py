@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from console.stack.problem import Problem
 from console.stack.programs import Child, Program
+from console.stack.stack_error import StackError
 from console.stack.supervisor import Supervisor, _born
 from console.stack.waiting import wait_for
 
@@ -58,9 +58,9 @@ def test_what_keeps_crashing_ends_the_stack_with_its_last_lines(supervisor: Supe
     def gives_up() -> bool:
         try:
             supervisor.check()
-        except Problem as problem:
-            return "clock keeps crashing: it ended with exit code 1" in str(problem) and "no spring" in str(
-                problem
+        except StackError as error:
+            return "clock keeps crashing: it ended with exit code 1" in str(error) and "no spring" in str(
+                error
             )
         return False
 

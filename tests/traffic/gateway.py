@@ -44,7 +44,7 @@ class Gateway:
     def apply(self, yaml_text: str, generation: int | None = None) -> Ack:
         """Brings the text's resources into force, as the next generation if none is given."""
         loaded = load_text(Template(yaml_text).safe_substitute(self.names))
-        assert loaded.is_sound, [str(problem) for problem in loaded.problems]
+        assert loaded.is_sound, [str(one) for one in loaded.diagnostics]
         chosen = self.applier.generation + 1 if generation is None else generation
         return self.applier.apply(loaded.resources, chosen, digest(loaded.resources))
 

@@ -17,7 +17,7 @@ from console import environment, first_start, static_files
 from console.front import settings as front_settings
 from console.stack import application, given, local_gateway, places, ports, preflight, servers
 from console.stack.application import Addresses
-from console.stack.problem import Problem
+from console.stack.stack_error import StackError
 from console.stack.supervisor import Supervisor
 from console.stack.waiting import TimedOut, wait_for
 
@@ -40,8 +40,8 @@ class Command(BaseCommand):
             preflight.check(home)
             with preflight.alone(home):
                 self.run(home, demo=demo, logs=logs)
-        except Problem as problem:
-            sys.exit(f"error: {problem}")
+        except StackError as error:
+            sys.exit(f"error: {error}")
 
     def run(self, home: Path, *, demo: bool, logs: bool) -> None:
         """Start everything, watch over it, stop everything."""
@@ -113,9 +113,9 @@ class Command(BaseCommand):
 
         try:
             wait_for(is_healthy, 60, "Gatewright", supervisor.check)
-        except TimedOut as problem:
+        except TimedOut as error:
             parts = ", ".join(f"{part}: {state}" for part, state in (_health(addresses) or {}).items())
-            raise Problem(f"{problem} {parts or 'The console does not answer'}.") from problem
+            raise StackError(f"{error} {parts or 'The console does not answer'}.") from error
 
     def welcome(self, login: first_start.Login, addresses: Addresses, home: Path) -> None:
         password = f"{login.password} (you then choose your own)" if login.password else "the one you chose"
@@ -137,7 +137,7 @@ class Command(BaseCommand):
 
 
 def _addresses(home: Path) -> Addresses:
-    """Where to listen. Raises Problem when a port is taken that somebody chose."""
+    """Where to listen. Raises StackError when a port is taken that somebody chose."""
     host = os.environ.get("GATEWRIGHT_CONSOLE_HOST") or "127.0.0.1"
     ports.demand(host, settings.CONSOLE_PORT, "GATEWRIGHT_CONSOLE_PORT")
     front = front_settings.read()

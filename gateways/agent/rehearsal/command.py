@@ -74,8 +74,8 @@ def _try(rehearsal: Rehearsal, requests: Sequence[Request], *, is_json: bool) ->
 
 
 def _rehearsal(loaded: files.Loaded, proxying: settings.Proxying, answers: Answers) -> Rehearsal:
-    for problem in loaded.problems:
-        sys.stderr.write(f"{problem}\n")
+    for diagnostic in loaded.diagnostics:
+        sys.stderr.write(f"{diagnostic}\n")
     try:
         held = loaded.held()
     except Unknown:

@@ -42,7 +42,7 @@ Key = tuple[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Problem:
+class Diagnostic:
     """One line for the author of a file."""
 
     file: Path
@@ -66,19 +66,19 @@ class Document:
     def line(self) -> int:
         return self.node.start_mark.line + 1
 
-    def holds(self, problem: Problem) -> bool:
+    def holds(self, diagnostic: Diagnostic) -> bool:
         """Whether it is about this document."""
-        return problem.file == self.file and self.line <= problem.line <= self.node.end_mark.line + 1
+        return diagnostic.file == self.file and self.line <= diagnostic.line <= self.node.end_mark.line + 1
 
-    def problem(self, fault: Fault) -> Problem:
-        return Problem(self.file, line_of(self.node, fault.path), str(fault), fault.is_warning)
+    def diagnostic(self, fault: Fault) -> Diagnostic:
+        return Diagnostic(self.file, line_of(self.node, fault.path), str(fault), fault.is_warning)
 
 
 @dataclass(frozen=True)
 class Loaded:
     files: tuple[Path, ...] = ()
     documents: tuple[Document, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
     broken: tuple[Broken, ...] = ()
 
     @property
@@ -87,36 +87,36 @@ class Loaded:
 
     @property
     def is_sound(self) -> bool:
-        return all(problem.is_warning for problem in self.problems)
+        return all(diagnostic.is_warning for diagnostic in self.diagnostics)
 
     def held(self) -> dict[tuple[str, str], str]:
         """The APIs that wait for a broken document to be mended, with the reason. Raises Unknown for all."""
         return held(self.broken, self.resources)
 
-    def located(self, faults: Iterable[Fault]) -> Iterator[Problem]:
+    def located(self, faults: Iterable[Fault]) -> Iterator[Diagnostic]:
         """The faults of these resources, with file and line."""
         known = {_key(one.resource): one for one in self.documents}
         for fault in faults:
-            yield known[fault.kind, (fault.namespace, fault.name)].problem(fault)
+            yield known[fault.kind, (fault.namespace, fault.name)].diagnostic(fault)
 
 
 @dataclass
 class _Reading:
     environ: Mapping[str, str]
     documents: dict[Key, Document] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
     twice: set[Key] = field(default_factory=set)
 
-    def refuse(self, problem: Problem, data: Any = None) -> None:
+    def refuse(self, diagnostic: Diagnostic, data: Any = None) -> None:
         """A document, or what is left of a file, is not read."""
-        self.problems.append(problem)
-        self.broken.append(Broken(data, str(problem)))
+        self.diagnostics.append(diagnostic)
+        self.broken.append(Broken(data, str(diagnostic)))
 
     def loaded(self, files: Iterable[Path]) -> Loaded:
         """Of two documents of one name neither counts: nobody knows which is meant."""
         kept = tuple(one for key, one in self.documents.items() if key not in self.twice)
-        return Loaded(tuple(files), kept, tuple(self.problems), tuple(self.broken))
+        return Loaded(tuple(files), kept, tuple(self.diagnostics), tuple(self.broken))
 
 
 def files(folder: Path) -> list[Path]:
@@ -143,7 +143,7 @@ def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
         try:
             content = _content(path)
         except OSError as error:
-            reading.refuse(Problem(path, 1, f"the file cannot be read: {error.strerror}"))
+            reading.refuse(Diagnostic(path, 1, f"the file cannot be read: {error.strerror}"))
         else:
             _read(reading, path, content)
     return reading.loaded(found)
@@ -190,7 +190,7 @@ def _read(reading: _Reading, file: Path, content: bytes) -> None:
         for node, data in documents(content):
             _document(reading, file, node, data)
     except BadYaml as error:
-        reading.refuse(Problem(file, error.line, str(error)))
+        reading.refuse(Diagnostic(file, error.line, str(error)))
 
 
 def _document(reading: _Reading, file: Path, node: yaml.Node, data: Any) -> None:
@@ -198,7 +198,7 @@ def _document(reading: _Reading, file: Path, node: yaml.Node, data: Any) -> None
         return
     line = node.start_mark.line + 1
     if not isinstance(data, dict):
-        reading.refuse(Problem(file, line, "this document is not a mapping of fields"))
+        reading.refuse(Diagnostic(file, line, "this document is not a mapping of fields"))
         return
     version = data.get("apiVersion")
     if version == "v1" and data.get("kind") == "List":
@@ -207,12 +207,12 @@ def _document(reading: _Reading, file: Path, node: yaml.Node, data: Any) -> None
         return
     if version not in r.API_VERSIONS:
         text = "is missing" if version is None else f'"{version}" is not {r.API_VERSION}'
-        problem = _at(file, node, data, ("apiVersion",), f"{text}; the document is ignored")
+        diagnostic = _at(file, node, data, ("apiVersion",), f"{text}; the document is ignored")
         # What looks like one of ours may be the guard of an API: without it that API does not go on.
         if data.get("kind") in r.KINDS:
-            reading.refuse(problem, data)
+            reading.refuse(diagnostic, data)
         else:
-            reading.problems.append(replace(problem, is_warning=True))
+            reading.diagnostics.append(replace(diagnostic, is_warning=True))
         return
     unset = [(path, name) for path, name in _variables(data) if name not in reading.environ]
     for path, name in unset:
@@ -257,11 +257,13 @@ def _key(resource: r.AnyResource) -> Key:
     return resource.kind, resource.key
 
 
-def _at(file: Path, node: yaml.Node, data: dict[str, Any], path: tuple[str | int, ...], text: str) -> Problem:
+def _at(
+    file: Path, node: yaml.Node, data: dict[str, Any], path: tuple[str | int, ...], text: str
+) -> Diagnostic:
     metadata = data.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     subject = f"{data.get('kind') or 'document'} {name}" if name else str(data.get("kind") or "document")
-    return Problem(file, line_of(node, path), f"{subject}: {dotted(path)}: {text}")
+    return Diagnostic(file, line_of(node, path), f"{subject}: {dotted(path)}: {text}")
 
 
 def _variables(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -189,7 +189,7 @@ class TestExport:
             "TLS_THE_SHOP_S_KEY": context.key,
         }
         loaded = files.load_text(text, names)
-        assert loaded.problems == ()
+        assert loaded.diagnostics == ()
         plain = {(one.kind, one.key): one for one in resources_of(gateway)}
         read = {(one.kind, one.key): one for one in loaded.resources}
         trust = next(key for key in plain if key[1][1].endswith("-tls"))

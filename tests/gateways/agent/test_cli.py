@@ -333,7 +333,7 @@ def test_value_that_begins_with_a_dollar_is_written_with_two(written: str, meant
 
     (api,) = loaded.resources
     assert isinstance(api, ApiInstance)
-    assert loaded.problems == ()
+    assert loaded.diagnostics == ()
     assert api.spec.policies[0].config == {"password": meant}
 
 

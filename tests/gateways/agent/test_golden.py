@@ -35,7 +35,7 @@ def test_case(path: Path) -> None:
 
 def show(documents: list[dict[str, Any]], parts: list[str]) -> dict[str, Any]:
     loaded = load_text(yaml.safe_dump_all(documents), {})
-    assert loaded.is_sound, loaded.problems
+    assert loaded.is_sound, loaded.diagnostics
     translation = translate(loaded.resources)
     compiler = Compiler(Path("/state"), translation.gateway, Proxying())
     apis, refused = compiled(compiler, translation.gateway.apis)

@@ -53,7 +53,7 @@ UPSTREAM = "orders.internal.example:8443"
 
 def rehearsal(text: str) -> Rehearsal:
     loaded = load_text(text)
-    assert loaded.is_sound, loaded.problems
+    assert loaded.is_sound, loaded.diagnostics
     return Rehearsal(loaded.resources)
 
 

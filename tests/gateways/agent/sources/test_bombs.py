@@ -1,4 +1,4 @@
-"""Files made to exhaust who reads them: each is a problem of its own, and nothing more."""
+"""Files made to exhaust who reads them: each is a diagnostic of its own, and nothing more."""
 
 import os
 import resource
@@ -33,7 +33,7 @@ def test_a_bomb_is_one_line_for_its_author(tmp_path: Path, text: str) -> None:
 
     loaded = files.load(tmp_path)
 
-    assert len(loaded.problems) == 1
+    assert len(loaded.diagnostics) == 1
     assert time.process_time() - began < 10
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 600 * 1024
 
@@ -45,4 +45,4 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
 
     loaded = files.load(tmp_path)
 
-    assert all("no regular file" in str(problem) for problem in loaded.problems)
+    assert all("no regular file" in str(diagnostic) for diagnostic in loaded.diagnostics)

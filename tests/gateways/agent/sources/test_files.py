@@ -14,10 +14,10 @@ SOUND = HEAD + b"spec:\n  address: http://0.0.0.0:8081/orders\n"
 
 
 def load(folder: Path, content: bytes) -> tuple[int, list[str]]:
-    """How many documents were read, and the problems without the folder."""
+    """How many documents were read, and the diagnostics without the folder."""
     (folder / "a.yaml").write_bytes(content)
     loaded = files.load(folder)
-    return len(loaded.documents), [str(one).removeprefix(f"{folder}/") for one in loaded.problems]
+    return len(loaded.documents), [str(one).removeprefix(f"{folder}/") for one in loaded.diagnostics]
 
 
 @pytest.mark.parametrize(
@@ -62,35 +62,39 @@ def load(folder: Path, content: bytes) -> tuple[int, list[str]]:
 def test_what_cannot_be_read_is_told_with_its_line(
     tmp_path: Path, content: bytes, line: int, said: str
 ) -> None:
-    documents, problems = load(tmp_path, content)
+    documents, diagnostics = load(tmp_path, content)
 
     assert documents == 0
-    assert len(problems) == 1
-    assert problems[0].startswith(f"a.yaml:{line}: {said}")
+    assert len(diagnostics) == 1
+    assert diagnostics[0].startswith(f"a.yaml:{line}: {said}")
 
 
 def test_few_lines_that_stand_for_very_many_values_are_refused(tmp_path: Path) -> None:
     lines = [b"  a0: &a0 [x]"]
     lines += [b"  a%d: &a%d [%s]" % (n, n, b",".join([b"*a%d" % (n - 1)] * 10)) for n in range(1, 10)]
 
-    _, problems = load(tmp_path, HEAD + b"spec:\n" + b"\n".join(lines))
+    _, diagnostics = load(tmp_path, HEAD + b"spec:\n" + b"\n".join(lines))
 
-    assert problems == ["a.yaml:11: the YAML is broken: it holds more than 250000 values, aliases followed"]
+    assert diagnostics == [
+        "a.yaml:11: the YAML is broken: it holds more than 250000 values, aliases followed"
+    ]
 
 
 def test_aliases_that_nest_too_deeply_are_refused(tmp_path: Path) -> None:
     lines = [b"  a0: &a0 [x]", *(b"  a%d: &a%d [*a%d]" % (n, n, n - 1) for n in range(1, 2000))]
 
-    _, problems = load(tmp_path, HEAD + b"spec:\n" + b"\n".join(lines))
+    _, diagnostics = load(tmp_path, HEAD + b"spec:\n" + b"\n".join(lines))
 
-    assert problems == ["a.yaml:104: the YAML is broken: it is more than 100 levels deep, aliases followed"]
+    assert diagnostics == [
+        "a.yaml:104: the YAML is broken: it is more than 100 levels deep, aliases followed"
+    ]
 
 
 def test_documents_before_a_broken_one_are_read(tmp_path: Path) -> None:
-    documents, problems = load(tmp_path, SOUND + b"---\nkind: [\n")
+    documents, diagnostics = load(tmp_path, SOUND + b"---\nkind: [\n")
 
     assert documents == 1
-    assert [problem.partition(": ")[0] for problem in problems] == ["a.yaml:7"]
+    assert [diagnostic.partition(": ")[0] for diagnostic in diagnostics] == ["a.yaml:7"]
 
 
 @pytest.mark.parametrize(
@@ -144,9 +148,9 @@ def test_merged_fields_and_aliases_are_followed(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_type_is_told_in_plain_words(tmp_path: Path, spec: bytes, said: list[str]) -> None:
-    _, problems = load(tmp_path, HEAD + b"spec: " + spec)
+    _, diagnostics = load(tmp_path, HEAD + b"spec: " + spec)
 
-    assert [one.removeprefix("a.yaml:4: ApiInstance orders: ") for one in problems][:1] == said
+    assert [one.removeprefix("a.yaml:4: ApiInstance orders: ") for one in diagnostics][:1] == said
 
 
 def test_folders_in_the_folder_are_read_too_and_hidden_files_are_not(tmp_path: Path) -> None:
@@ -166,7 +170,7 @@ def test_folders_in_the_folder_are_read_too_and_hidden_files_are_not(tmp_path: P
     loaded = files.load(tmp_path)
 
     assert [str(one.file.relative_to(tmp_path)) for one in loaded.documents] == places[:3]
-    assert loaded.problems == ()
+    assert loaded.diagnostics == ()
 
 
 def test_files_mounted_by_kubernetes_are_read_once(tmp_path: Path) -> None:
@@ -178,16 +182,16 @@ def test_files_mounted_by_kubernetes_are_read_once(tmp_path: Path) -> None:
     loaded = files.load(tmp_path)
 
     assert [one.file for one in loaded.documents] == [tmp_path / "a.yaml"]
-    assert loaded.problems == ()
+    assert loaded.diagnostics == ()
 
 
 def test_link_that_leads_nowhere_is_a_fault_and_not_a_file_less(tmp_path: Path) -> None:
     (tmp_path / "guards.yaml").symlink_to("away.yaml")
 
-    (problem,) = files.load(tmp_path).problems
+    (diagnostic,) = files.load(tmp_path).diagnostics
 
-    assert str(problem) == f"{tmp_path}/guards.yaml:1: the file cannot be read: No such file or directory"
-    assert not problem.is_warning
+    assert str(diagnostic) == f"{tmp_path}/guards.yaml:1: the file cannot be read: No such file or directory"
+    assert not diagnostic.is_warning
 
 
 @pytest.mark.parametrize(
@@ -213,9 +217,9 @@ def test_methods_may_be_a_list(given: str, meant: str) -> None:
     ],
 )
 def test_methods_that_are_none_are_told(given: str, said: str) -> None:
-    (problem,) = load_text(BOUND.replace("METHODS", given), {}).problems
+    (diagnostic,) = load_text(BOUND.replace("METHODS", given), {}).diagnostics
 
-    assert said in str(problem)
+    assert said in str(diagnostic)
 
 
 def test_what_a_cluster_adds_is_passed_over() -> None:
@@ -249,13 +253,13 @@ items:
 
     assert loaded.is_sound
     assert [one.key for one in loaded.resources] == [("shop", "store")]
-    assert "ConfigMap" in str(loaded.problems[0])
+    assert "ConfigMap" in str(loaded.diagnostics[0])
 
 
 def test_fault_inside_a_list_has_its_line() -> None:
     loaded = load_text("apiVersion: v1\nkind: List\nitems:\n- apiVersion: x\n- {kind: Service}\n", {})
 
-    assert [(one.line, one.is_warning) for one in loaded.problems] == [(4, True), (5, False)]
+    assert [(one.line, one.is_warning) for one in loaded.diagnostics] == [(4, True), (5, False)]
 
 
 @pytest.mark.parametrize("items", ["", "items: 7", "items: {a: b}"])

@@ -1,5 +1,5 @@
 """The one way in which the embedded stack says that it cannot start."""
 
 
-class Problem(Exception):
+class StackError(Exception):
     """What is wrong and what to do about it, in one line for the person at the terminal."""
