@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 M = TypeVar("M", bound=BaseModel)
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """An agent's request that is not answered; the message says what to do."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -50,7 +50,7 @@ class Caller:
 
 
 def authenticate(request: HttpRequest) -> Caller:
-    """Verify the request's signature and use it up. Raises Refused with 401, or 403 when revoked."""
+    """Verify the request's signature and use it up. Raises RequestRefused with 401, or 403 when revoked."""
     authorization = request.headers.get("Authorization", "")
     return verify(authorization, request.method or "", _path(request), request.body)
 
@@ -70,11 +70,11 @@ def verify(authorization: str, method: str, path: str, body: bytes = b"") -> Cal
         )
         replica_id = uuid.UUID(claims.sub)
     except trust.Untrusted as error:
-        raise Refused(401, str(error)) from error
+        raise RequestRefused(401, str(error)) from error
     except ValueError as error:
-        raise Refused(401, "the request does not say which replica signed it") from error
+        raise RequestRefused(401, "the request does not say which replica signed it") from error
     if gateway.is_revoked:
-        raise Refused(403, f'the gateway "{gateway}" was revoked in the console; register it anew')
+        raise RequestRefused(403, f'the gateway "{gateway}" was revoked in the console; register it anew')
     _use_up(claims.jti, claims.exp)
     return Caller(gateway, replica_id)
 
@@ -96,7 +96,7 @@ def agent_endpoint(
                 caller = [authenticate(request)] if signed else []
                 body = [_parse(model, request.body)] if model else []
                 answer = view(request, *caller, *body)
-            except Refused as refused:
+            except RequestRefused as refused:
                 log.warning(
                     "refused=agent-request path=%s status=%d from=%s reason=%r",
                     request.path,
@@ -119,23 +119,23 @@ def agent_endpoint(
 def _check_shape(request: HttpRequest, method: str, limit: int) -> None:
     """Refuse before a byte of the body is read."""
     if request.method != method:
-        raise Refused(405, f"use {method}")
+        raise RequestRefused(405, f"use {method}")
     length = request.headers.get("Content-Length") or "0"
     if "Transfer-Encoding" in request.headers or not length.isdigit():
-        raise Refused(411, "send the body with its Content-Length")
+        raise RequestRefused(411, "send the body with its Content-Length")
     if int(length) > limit:
-        raise Refused(413, f"the body has {length} bytes; at most {limit} are taken")
+        raise RequestRefused(413, f"the body has {length} bytes; at most {limit} are taken")
     try:
         _ = request.body
     except (RequestDataTooBig, RawPostDataException) as error:
-        raise Refused(413, "the body is too large") from error
+        raise RequestRefused(413, "the body is too large") from error
 
 
 def _gateway(issuer: str) -> Gateway:
     try:
         return Gateway.objects.select_related("environment__organization").get(pk=uuid.UUID(issuer))
     except (ValueError, Gateway.DoesNotExist) as error:
-        raise Refused(
+        raise RequestRefused(
             401, "no gateway of this registration exists; it was deleted, or the console is another one"
         ) from error
 
@@ -151,15 +151,15 @@ def _use_up(jti: str, exp: int) -> None:
         with transaction.atomic():
             SeenToken.objects.create(jti=jti, expires_at=until)
     except IntegrityError as error:
-        raise Refused(401, "the request was answered before; sign a new one") from error
+        raise RequestRefused(401, "the request was answered before; sign a new one") from error
 
 
 def _parse(model: type[M], body: bytes) -> M:
     if b"\\u0000" in body:
-        raise Refused(400, "the body holds a NUL character, which no text of ours may")
+        raise RequestRefused(400, "the body holds a NUL character, which no text of ours may")
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "body"
-        raise Refused(400, f"{place}: {first['msg']}") from error
+        raise RequestRefused(400, f"{place}: {first['msg']}") from error

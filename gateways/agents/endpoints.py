@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from gateways import change
 from gateways.agents import acks, heartbeats
-from gateways.agents.authentication import Caller, Refused, agent_endpoint
+from gateways.agents.authentication import Caller, RequestRefused, agent_endpoint
 from gateways.agents.console_key import console_key
 from gateways.models import Replica
 from gateways.protocol.frames import STREAM_PATH
@@ -27,9 +27,9 @@ def registrations(request: HttpRequest, body: RegistrationRequest) -> Registrati
     try:
         gateway = change.register(body)
     except change.UnusableToken as error:
-        raise Refused(401, str(error)) from error
+        raise RequestRefused(401, str(error)) from error
     except ValidationError as error:
-        raise Refused(400, " ".join(error.messages)) from error
+        raise RequestRefused(400, " ".join(error.messages)) from error
     return RegistrationAnswer(
         gateway_id=str(gateway.pk),
         name=gateway.name,
@@ -46,9 +46,9 @@ def heartbeat(request: HttpRequest, caller: Caller, body: Heartbeat) -> Heartbea
     try:
         return heartbeats.record(caller.gateway, body)
     except heartbeats.ForeignReplica as error:
-        raise Refused(403, str(error)) from error
+        raise RequestRefused(403, str(error)) from error
     except heartbeats.ImpossibleGeneration as error:
-        raise Refused(400, str(error)) from error
+        raise RequestRefused(400, str(error)) from error
 
 
 @agent_endpoint("POST", Ack, limit=ACK_LIMIT)
@@ -56,11 +56,13 @@ def ack(request: HttpRequest, caller: Caller, body: Ack) -> dict[str, int]:
     _check_replica(caller, body.replica)
     replica = Replica.objects.filter(pk=caller.replica_id, gateway=caller.gateway).first()
     if replica is None:
-        raise Refused(404, "this replica sent no heartbeat yet")
+        raise RequestRefused(404, "this replica sent no heartbeat yet")
     if body.generation > caller.gateway.generation:
-        raise Refused(400, f"generation {body.generation} was never sent")
+        raise RequestRefused(400, f"generation {body.generation} was never sent")
     if any((resource.running_generation or 0) > body.generation for resource in body.resources):
-        raise Refused(400, f"nothing runs a generation after {body.generation}, which this is the answer to")
+        raise RequestRefused(
+            400, f"nothing runs a generation after {body.generation}, which this is the answer to"
+        )
     acks.record(caller.gateway, replica, body)
     return {"generation": body.generation}
 
@@ -78,4 +80,4 @@ def stream(request: HttpRequest) -> HttpResponse:
 def _check_replica(caller: Caller, replica_id: str) -> None:
     """A replica speaks for itself alone."""
     if replica_id != str(caller.replica_id):
-        raise Refused(403, "the body speaks for another replica than the signature")
+        raise RequestRefused(403, "the body speaks for another replica than the signature")

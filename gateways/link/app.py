@@ -24,7 +24,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from console.background import LINK_PULSE_KEY, PULSE_SECONDS
 from gateways.agents import authentication
-from gateways.agents.authentication import Caller, Refused
+from gateways.agents.authentication import Caller, RequestRefused
 from gateways.link.streams import Full, Stream, Streams
 from gateways.link.wakes import REVOKED, Wakes
 from gateways.models import Gateway
@@ -60,16 +60,16 @@ class Link:
 
     async def _answer(self, request: Request) -> Response:
         if self._waiting >= MOST_WAITING:
-            return _refusal(Refused(503, "too many agents come at once; try again"))
+            return _refusal(RequestRefused(503, "too many agents come at once; try again"))
         self._waiting += 1
         try:
             caller = await self._ask(lambda: _verified(request))
-        except Refused as refused:
+        except RequestRefused as refused:
             log.warning("refused=stream status=%d reason=%r", refused.status, refused.message)
             return _refusal(refused)
         except DatabaseError as error:
             log.warning("refused=stream status=503 reason=%r", str(error))
-            return _refusal(Refused(503, "the console's database does not answer"))
+            return _refusal(RequestRefused(503, "the console's database does not answer"))
         finally:
             self._waiting -= 1
         return _Held(Stream(caller.gateway.pk, caller.replica_id), self.streams, self._wakes)
@@ -132,7 +132,7 @@ class _Held(Response):
                 reason = await self._run(scope, receive, send)
         except Full as full:
             log.warning("refused=stream status=503 %s reason=%r", names, str(full))
-            await _refusal(Refused(503, str(full)))(scope, receive, send)
+            await _refusal(RequestRefused(503, str(full)))(scope, receive, send)
             return
         log.info("stream=closed %s reason=%r", names, reason)
 
@@ -185,6 +185,6 @@ def _valid(gateway_ids: list[UUID]) -> set[UUID]:
     return set(Gateway.objects.filter(pk__in=gateway_ids, is_revoked=False).values_list("pk", flat=True))
 
 
-def _refusal(refused: Refused) -> Response:
+def _refusal(refused: RequestRefused) -> Response:
     headers = {"Retry-After": "5"} if refused.status == 503 else None
     return JSONResponse({"message": refused.message}, refused.status, headers)

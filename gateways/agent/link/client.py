@@ -24,7 +24,7 @@ class Unreachable(Exception):
     """The console does not answer, or not as a console does: try again later."""
 
 
-class Refused(Exception):
+class ConsoleRefused(Exception):
     """The console answered that it will not; the text is its own."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -37,7 +37,7 @@ class NoStreams(Exception):
 
 
 class Console:
-    """Safe to use from several threads. Each method raises Unreachable or Refused."""
+    """Safe to use from several threads. Each method raises Unreachable or ConsoleRefused."""
 
     def __init__(self, registration: Registration, replica_id: str) -> None:
         self.url = registration.console_url
@@ -99,7 +99,7 @@ class Console:
     def _no_stream(self, response: httpx.Response) -> Exception:
         message = refusal(response)
         if message and response.status_code in (401, 403):
-            return Refused(response.status_code, message)
+            return ConsoleRefused(response.status_code, message)
         if message:
             return Unreachable(message)
         if response.status_code < 500:
@@ -117,7 +117,7 @@ class Console:
             return response
         message = refusal(response)
         if message and response.status_code < 500:
-            raise Refused(response.status_code, message)
+            raise ConsoleRefused(response.status_code, message)
         raise Unreachable(f"{self.url}{path} answered {response.status_code}")
 
 

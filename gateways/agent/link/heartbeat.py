@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gateways.agent.link.client import Console, Refused, Unreachable
+from gateways.agent.link.client import Console, ConsoleRefused, Unreachable
 from gateways.agent.link.snapshots import Intake
 from gateways.protocol.messages import Heartbeat, HeartbeatAnswer
 
@@ -53,7 +53,7 @@ class Pulse:
             self._failures = 0
             self._catch_up(answer)
             self._send_ack()
-        except (Unreachable, Refused) as error:
+        except (Unreachable, ConsoleRefused) as error:
             return self._after_failure(error)
         return self._seconds
 
@@ -66,7 +66,7 @@ class Pulse:
         try:
             with self._telling:
                 self._console.heartbeat(self._describe())
-        except (Unreachable, Refused) as error:
+        except (Unreachable, ConsoleRefused) as error:
             log.warning("heartbeat=unheard reason=%r", str(error))
 
     def _catch_up(self, answer: HeartbeatAnswer) -> None:
@@ -107,7 +107,7 @@ class Pulse:
             return
         try:
             self._console.ack(ack)
-        except Refused as refused:
+        except ConsoleRefused as refused:
             log.warning("generation=%d ack=refused reason=%r", ack.generation, str(refused))
         self._intake.sent(ack)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import httpx
 
 from gateways.agent.apply import StaleSnapshot
-from gateways.agent.link.client import Console, NoStreams, Refused, Unreachable, reason
+from gateways.agent.link.client import Console, ConsoleRefused, NoStreams, Unreachable, reason
 from gateways.agent.link.registration import Registration
 from gateways.agent.link.snapshots import Intake
 from gateways.protocol import trust
@@ -78,7 +78,7 @@ class Stream:
             why = "the console ended it"
         except NoStreams as error:
             self.is_open, why = None, str(error)
-        except (Unreachable, Refused, BadFrame, Ended) as error:
+        except (Unreachable, ConsoleRefused, BadFrame, Ended) as error:
             why = str(error)
         except httpx.ReadTimeout:
             why = "nothing comes down it: a proxy on the way holds answers back, or the way is cut"
@@ -165,6 +165,6 @@ class Stream:
         try:
             self._console.ack(ack)
             self._intake.sent(ack)
-        except (Unreachable, Refused) as error:
+        except (Unreachable, ConsoleRefused) as error:
             log.warning("generation=%d ack=waiting reason=%r", ack.generation, str(error))
         self._intake.settle()

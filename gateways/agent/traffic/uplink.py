@@ -14,7 +14,7 @@ from typing import Any
 
 from gateways.agent.envoy.admin import AdminUnreachable
 from gateways.agent.host.appended_files import is_torn, lines
-from gateways.agent.link.client import Refused, Unreachable
+from gateways.agent.link.client import ConsoleRefused, Unreachable
 from gateways.agent.traffic.labels import Labels, catalog_refusals
 from gateways.agent.traffic.log_files import LogFile, LogFiles
 from gateways.agent.traffic.log_loss import LostLines
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 class Uplink:
     """Counts what Envoy logged and posts it, every INTERVAL_SECONDS, from a thread of its own.
 
-    `send` posts one body and returns the console's answer, or raises Unreachable or Refused; None in
+    `send` posts one body and returns the console's answer, or raises Unreachable or ConsoleRefused; None in
     Local Mode, where the log is only rotated. `stats` asks Envoy for its own. `shed` is how many lines
     were not counted, by reason, since the start: "disk" (deleted before they could be shipped, or never
     written), "malformed", "refused" (by the console), "overlong".
@@ -79,7 +79,7 @@ class Uplink:
             self._thread.join(2 * LAST_SECONDS)
 
     def ship(self) -> bool:
-        """Tend the files and ship one batch. Whether more waits. Raises Unreachable or Refused."""
+        """Tend the files and ship one batch. Whether more waits. Raises Unreachable or ConsoleRefused."""
         self._files.rotate()
         self._drop_over_limit()
         if self._send is None:
@@ -105,7 +105,7 @@ class Uplink:
         except OSError as error:
             pause = INTERVAL_SECONDS
             log.error("uplink=waiting retry_seconds=%.0f reason=%r", pause, str(error))
-        except (Unreachable, Refused) as error:
+        except (Unreachable, ConsoleRefused) as error:
             pause = min(max(2 * pause, INTERVAL_SECONDS), SLOWEST_RETRY_SECONDS)
             log.warning("uplink=waiting retry_seconds=%.0f reason=%r", pause, str(error))
         except Exception:
@@ -164,7 +164,7 @@ class Uplink:
             self._samples -= len(batch.samples)
             self._commit(file, send, batch)
             self._chunk_bytes = self._full_chunk_bytes
-        except Refused as refused:
+        except ConsoleRefused as refused:
             if refused.status == 413 and lines.count(b"\n") > 1:
                 self._chunk_bytes = max(len(lines) // 2, lines.index(b"\n") + 1)
             elif refused.status in (400, 413, 422):

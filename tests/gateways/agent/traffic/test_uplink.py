@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from gateways.agent.link.client import Refused, Unreachable
+from gateways.agent.link.client import ConsoleRefused, Unreachable
 from gateways.agent.traffic.log_files import LogFiles
 from gateways.agent.traffic.uplink import Uplink
 from tests.gateways.agent.traffic.log_lines import OffsetConsole, append, line
@@ -191,7 +191,7 @@ def test_what_the_console_cannot_read_is_given_up_and_said(envoy: Envoy, console
 
     def picky(body: bytes) -> dict[str, int]:
         if b"poison" in body:
-            raise Refused(400, "not readable")
+            raise ConsoleRefused(400, "not readable")
         return taken(body)
 
     console.send = picky  # type: ignore[method-assign]
@@ -210,7 +210,7 @@ def test_a_batch_over_the_limit_is_cut(envoy: Envoy, console: OffsetConsole) -> 
 
     def small(body: bytes) -> dict[str, int]:
         if len(body) > 3000:
-            raise Refused(413, "too large")
+            raise ConsoleRefused(413, "too large")
         return taken(body)
 
     console.send = small  # type: ignore[method-assign]
@@ -224,12 +224,12 @@ def test_a_batch_over_the_limit_is_cut(envoy: Envoy, console: OffsetConsole) -> 
 
 def test_a_revoked_gateway_keeps_its_lines(envoy: Envoy, console: OffsetConsole) -> None:
     def refuse(body: bytes) -> dict[str, int]:
-        raise Refused(403, "revoked")
+        raise ConsoleRefused(403, "revoked")
 
     append(envoy.folder, line())
     uplink = Uplink(envoy.folder, refuse, "replica", reopen=envoy.reopen)
 
-    with pytest.raises(Refused):
+    with pytest.raises(ConsoleRefused):
         uplink.ship()
     ship_all(make_uplink(envoy, console))
 
