@@ -1,6 +1,5 @@
 """Where an API listens: protocol, TLS context, port and base path, each sound and free on its gateway."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -12,6 +11,7 @@ from apis.models import ApiInstance, TlsContext
 from apis.rules.problem import Problem
 from console.models import Environment
 from gateways.models import Gateway
+from gateways.protocol.addresses import base_path_fault
 
 USUAL_PORTS = {"http": 8081, "https": 8443}
 RESERVED_PORTS = {
@@ -22,8 +22,6 @@ RESERVED_PORTS = {
     30001: "distributed storage",
 }
 NEEDS_TLS = "HTTPS needs a TLS context, which holds certificate and key; choose one, or make one."
-
-_BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
 
 
 def problems(environment: Environment, desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:
@@ -135,16 +133,10 @@ def _port(desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:
 def _base_path(path: str) -> str | None:
     if not path:
         return 'Write a base path; "/" when the API has the whole port.'
-    if not path.startswith("/"):
-        return f'"{path}" must start with "/"; write "/{path}".'
     if len(path) > 255:
         return "The base path is longer than 255 characters."
-    if "//" in path or "/." in path:
-        return f'"{path}" has a segment that is empty or starts with "."; write each by its name.'
-    if path != "/" and not _BASE_PATH.fullmatch(path):
-        bad = next(c for c in path if not _BASE_PATH.fullmatch(f"/a{c}a") and c != "/")
-        return f'"{path}" holds "{bad}", which a base path may not; use letters, digits, "-", "." and "_".'
-    return None
+    wrong = base_path_fault(path)
+    return f"{wrong}." if wrong else None
 
 
 def _overlap(desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:

@@ -1,18 +1,16 @@
 """What the URL of an upstream may be: read, checked and, when it looks like a resource, warned about."""
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from gateways.protocol.addresses import PATH
+from gateways.protocol.addresses import PATH, UPSTREAM_PORTS
 from gateways.protocol.spelling import is_ambiguous
+from policies.fields.hosts import is_host
 
-DEFAULT_PORTS = {"http": 80, "https": 443, "h2": 80}
 MAX_LENGTH = 1024
 BASE_PATH_ONLY = "Give the base path only, not a resource: the request's own path is put after it."
 
-_HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 _EXTENSION = re.compile(
     r"\.(?:json|xml|html?|php|aspx?|jsp|do|csv|txt|ya?ml|pdf|png|jpe?g|gif|svg|js|css)$", re.I
 )
@@ -36,7 +34,7 @@ def read(uri: str) -> UpstreamUri:
     """Split a URI for which `fault` is None."""
     parts = urlsplit(uri)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    port = parts.port or DEFAULT_PORTS[parts.scheme]
+    port = parts.port or UPSTREAM_PORTS[parts.scheme]
     return UpstreamUri(f"{parts.scheme}://{host}:{port}", parts.path)
 
 
@@ -58,13 +56,13 @@ def fault(uri: str) -> str | None:
 
 
 def _fault(uri: str, parts: SplitResult, port: int | None) -> str | None:
-    if parts.scheme not in DEFAULT_PORTS:
+    if parts.scheme not in UPSTREAM_PORTS:
         return f'"{parts.scheme}" in "{uri}" is not supported; write http://, https:// or h2://.'
     if port == 0:
         return f'"{uri}" has port 0; write one from 1 to 65535.'
     if parts.username is not None:
         return f'Take the credentials out of the URL of "{parts.hostname}"; they would not be sent.'
-    if not parts.hostname or not _is_host(parts.hostname):
+    if not parts.hostname or not is_host(parts.hostname):
         return f'"{uri}" has no host name that can be looked up; write for example "http://backend:8080".'
     return _path_fault(uri, parts.path)
 
@@ -91,11 +89,3 @@ def hint(uri: str) -> str | None:
     if _ID.fullmatch(last):
         return f'"{last}" in "{uri}" looks like the id of a resource. {BASE_PATH_ONLY}'
     return None
-
-
-def _is_host(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return len(host) <= 253 and bool(_HOST.fullmatch(host)) and not re.fullmatch(r"[\d.]+", host)
-    return True

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
+from policies.fields.hosts import is_host
+
 REMEMBERED = 4096
 """Addresses; each is asked for several times a push."""
 
 _LISTENER_EXAMPLE = "write http://0.0.0.0:8081/base"
 _UPSTREAM_EXAMPLE = "write https://host:443"
-_UPSTREAM_PORTS = {"http": 80, "https": 443, "h2": 80}
-_HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+UPSTREAM_PORTS = {"http": 80, "https": 443, "h2": 80}
+"""By the scheme of an upstream, where its address has none."""
 PATH = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@%{}-]*")
 """What may stand before the request's own path upstream."""
-_BASE_PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*")
+_SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%-]+")
 
 
 class BadAddress(ValueError):
@@ -69,26 +71,37 @@ def listener_address(text: str) -> ListenerAddress:
 
 def base_path(text: str) -> str:
     """The base path with no "/" at its end, so "" for the root. Raises BadAddress."""
-    if text and not text.startswith("/"):
-        raise BadAddress(f'base path "{text}" does not start with "/"; write /{text}')
     path = text.rstrip("/")
-    if not _BASE_PATH.fullmatch(path) or "/." in path:
-        raise BadAddress(
-            f'base path "{text}" is not a plain path; use letters, digits and -._~ between single slashes'
-        )
+    if text and (wrong := base_path_fault(path or "/")):
+        raise BadAddress(f"base path {wrong}")
     return path
+
+
+def base_path_fault(path: str) -> str | None:
+    """What is wrong with a base path that has no slash at its end, or is "/" alone; None when nothing is."""
+    if not path.startswith("/"):
+        return f'"{path}" must start with "/"; write "/{path}"'
+    if path == "/":
+        return None
+    if "//" in path or "/." in path:
+        return f'"{path}" has a segment that is empty or starts with "."; write each by its name'
+    for segment in path[1:].split("/"):
+        if not _SEGMENT.fullmatch(segment):
+            bad = next(one for one in segment if not _SEGMENT.fullmatch(one))
+            return f'"{path}" holds "{bad}", which a base path may not; use letters, digits, "-", "." and "_"'
+    return None
 
 
 @lru_cache(REMEMBERED)
 def upstream_address(text: str) -> UpstreamAddress:
     """Reads `http|https|h2://host[:port]`; a path is returned for the caller to judge. Raises BadAddress."""
-    parts = _split(text, tuple(_UPSTREAM_PORTS), _UPSTREAM_EXAMPLE)
+    parts = _split(text, tuple(UPSTREAM_PORTS), _UPSTREAM_EXAMPLE)
     host = parts.hostname or ""
-    if not _is_host(host):
+    if not is_host(host):
         raise BadAddress(f'"{text}" names no host; {_UPSTREAM_EXAMPLE}')
     port = _port(parts, text)
     return UpstreamAddress(
-        parts.scheme, host, port or _UPSTREAM_PORTS[parts.scheme], parts.path.rstrip("/"), port is not None
+        parts.scheme, host, port or UPSTREAM_PORTS[parts.scheme], parts.path.rstrip("/"), port is not None
     )
 
 
@@ -123,11 +136,3 @@ def _port(parts: SplitResult, text: str) -> int | None:
     if port == 0:
         raise BadAddress(f'"{text}": the port is not a number from 1 to 65535')
     return port
-
-
-def _is_host(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return _HOST_NAME.fullmatch(host) is not None
-    return True

@@ -9,9 +9,7 @@ Each release speaks with the one before and after it: fields that the other side
 out until it has shown that it does.
 """
 
-import re
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -19,6 +17,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 
 from gateways.protocol.histogram import LARGEST
 from gateways.protocol.resources import Model
+from policies.fields.hosts import is_host
 
 CONSOLE = "gatewright-console"
 MAX_AGE_SECONDS = 60
@@ -71,7 +70,7 @@ def _checked_control_url(url: str) -> str:
     """Shown to people: what is no address of a machine is not kept."""
     try:
         parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and _is_host(parts.hostname or "")
+        is_address = parts.scheme in ("http", "https") and is_host(parts.hostname or "")
         is_plain = not (parts.query or parts.fragment or parts.username is not None or url[-1:] in "?#")
         _ = parts.port
     except ValueError:
@@ -79,14 +78,6 @@ def _checked_control_url(url: str) -> str:
     if url and not (is_address and is_plain):
         raise ValueError("write http://HOST:PORT, without user, query or fragment")
     return url
-
-
-def _is_host(name: str) -> bool:
-    try:
-        return bool(ip_address(name))
-    except ValueError:
-        labels = name.removesuffix(".").split(".")
-        return len(name) <= 253 and all(re.fullmatch(r"(?!-)[\w-]{1,63}(?<!-)", label) for label in labels)
 
 
 ControlUrl = Annotated[str, Field(max_length=200), AfterValidator(_checked_control_url)]

@@ -7,9 +7,10 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
+from policies.fields.hosts import is_host
+
 MOST_CHARACTERS = 2000
 _TEXT = re.compile(r"[!-~]+")
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]+")
 
 
 def split(url: str) -> SplitResult:
@@ -24,7 +25,8 @@ def split(url: str) -> SplitResult:
         port = found.port
     except ValueError as error:
         raise _error(url, f"cannot be read: {error}") from None
-    if found.scheme not in ("http", "https") or not _HOST.fullmatch(found.hostname or "") or port == 0:
+    is_server = is_host(found.hostname or "") and "%" not in (found.hostname or "")
+    if found.scheme not in ("http", "https") or not is_server or port == 0:
         raise _error(url, "is not the URL of a server; write https://host/path")
     if found.username is not None or found.fragment:
         raise _error(url, "holds a user or a #; take that out")
