@@ -5,6 +5,9 @@ from django.db import models
 from apis.documents.specification import Specification
 from console.models import Organization
 
+ASSET_ID = r"[A-Za-z0-9_.-]{1,120}"
+WHAT_AN_ASSET_ID_IS = "Use 1 to 120 letters, digits, hyphens, dots and underscores."
+
 
 class Asset(models.Model):
     """One version of an API in the organization's catalog: groupId/assetId/version."""

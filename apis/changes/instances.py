@@ -23,7 +23,7 @@ from console.models import AuditEntry, Environment, User
 from console.versions import check as check_version
 from gateways.models import Gateway
 
-FROM_DRAFT = (
+COLUMNS = (
     "gateway",
     "protocol",
     "port",
@@ -97,7 +97,7 @@ def edit_api(
         if isinstance(desired.asset, Asset)
         else _new_asset(actor, api.environment, desired.asset)
     )
-    api.save(update_fields=[*FROM_DRAFT, "asset", "updated_at"])
+    api.save(update_fields=[*COLUMNS, "asset", "updated_at"])
     bookkeeping.note_left(api, before_gateway)
     _save_routes(api, desired)
     after = bookkeeping.facts(api)
@@ -185,7 +185,7 @@ def _named(document: Specification | None) -> str | None:
 
 
 def _fill(api: ApiInstance, desired: DesiredApi) -> None:
-    for name in FROM_DRAFT:
+    for name in COLUMNS:
         setattr(api, name, getattr(desired, name))
     api.base_path = normalised(desired.base_path)
     api.tags = list(desired.tags)

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers as s
 
-from apis.assets.models import Asset
+from apis.assets.models import ASSET_ID, WHAT_AN_ASSET_ID_IS, Asset
 from apis.rest.strict import StrictSerializer
 from console.rest.fields import OneOf, list_or_null
 
@@ -26,8 +26,8 @@ ASSET_TYPES = {
 class SpecBody(s.Serializer[Any]):
     groupId = s.UUIDField(required=False, allow_null=True, help_text="The organization, unless given.")
     assetId = s.RegexField(
-        r"^[A-Za-z0-9_.-]{1,120}$",
-        error_messages={"invalid": "Use 1 to 120 letters, digits, hyphens, dots and underscores."},
+        f"^{ASSET_ID}$",
+        error_messages={"invalid": WHAT_AN_ASSET_ID_IS},
     )
     version = s.CharField(max_length=40)
 

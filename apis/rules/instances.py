@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.utils.text import slugify
 
-from apis.assets.models import Asset
+from apis.assets.models import ASSET_ID, WHAT_AN_ASSET_ID_IS, Asset
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, Upstream
@@ -18,6 +18,7 @@ from gateways.protocol import reach, regex
 from gateways.protocol.groups import glue_advice
 from gateways.protocol.rules import EVERY_PATH, Rule
 from gateways.protocol.timeouts import LONGEST_SECONDS
+from policies.fields.headers import TOKEN
 
 MAX_ROUTES = 100
 MAX_UPSTREAMS_PER_ROUTE = 10
@@ -29,7 +30,6 @@ LONGEST_MS = LONGEST_SECONDS * 1000
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "CONNECT")
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 def validate(
@@ -134,8 +134,8 @@ def _asset(environment: Environment, desired: DesiredApi) -> Iterator[Problem]:
         if not _VERSION.fullmatch(value):
             yield Problem(f"asset.{field}", f'"{value}" is not a version; write for example "1.0.0" or "v1".')
     asset_id = asset_id_of(asset)
-    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,120}", asset_id):
-        yield Problem("asset.asset_id", "Use 1 to 120 letters, digits, hyphens and underscores.")
+    if not re.fullmatch(ASSET_ID, asset_id):
+        yield Problem("asset.asset_id", WHAT_AN_ASSET_ID_IS)
     elif organization.assets.filter(asset_id=asset_id, version=asset.version).exists():
         yield Problem(
             "asset.name",
@@ -266,7 +266,7 @@ def _rules(field: str, route: DesiredRoute) -> Iterator[Problem]:
     if len(route.headers) > MAX_HEADERS_PER_ROUTE:
         yield Problem(f"{field}.headers", f"At most {MAX_HEADERS_PER_ROUTE} headers in a rule.")
     for name, pattern in route.headers.items():
-        if not _HEADER.fullmatch(name):
+        if not TOKEN.fullmatch(name):
             yield Problem(f"{field}.headers", f'"{name}" is not a header name.')
         if reason := regex_fault(pattern):
             yield Problem(f"{field}.headers", f"{name}: {reason}.")

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from gateways.protocol import regex
 from gateways.protocol.resources import AnyResource, Model
+from policies.fields.headers import CONTROL, TOKEN
 
 MOST_HEADERS = 256
 MOST_HEADER_CHARACTERS = 96 * 1024
@@ -21,8 +22,6 @@ MOST_BODY_BYTES = 1024 * 1024
 MOST_ANSWERS = 100
 MOST_SECONDS = 60
 SHOWN_BODY_BYTES = 64 * 1024
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_CONTROL = re.compile(r"[\0-\x08\n-\x1f\x7f]")
 
 
 def _one_line(text: str) -> str:
@@ -123,9 +122,9 @@ class Played(WithBody):
     @model_validator(mode="after")
     def _can_be_played(self) -> Self:
         for name, value in self.headers:
-            if not _TOKEN.fullmatch(name):
+            if not TOKEN.fullmatch(name):
                 raise ValueError(f'"{name}" is no name of a header')
-            if _CONTROL.search(value) or value != value.strip():
+            if CONTROL.search(value) or value != value.strip():
                 raise ValueError(
                     f"the value of {name} has a space at an end, or a character that none can have"
                 )

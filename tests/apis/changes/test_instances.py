@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from django.core.exceptions import ValidationError
 
-from apis.assets.models import Asset
+from apis.assets.models import WHAT_AN_ASSET_ID_IS, Asset
 from apis.changes import instances
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset, desired_of
 from apis.models import ApiInstance
+from apis.rest.serializers import SpecBody
 from apis.rules.instances import validate, warnings
 from console import audit
 from console.models import User
@@ -63,6 +64,23 @@ def test_a_slash_at_the_end_of_the_base_path_goes(actor: User, gateway: Gateway)
     api = instances.create_api(actor, gateway.environment, desired(gateway, base_path=" /orders/ "))
 
     assert api.base_path == "/orders"
+
+
+@pytest.mark.parametrize(
+    ("asset_id", "said"),
+    [
+        ("Orders_v1.2-eu", []),
+        ("a" * 120, []),
+        *((bad, [WHAT_AN_ASSET_ID_IS]) for bad in ("a/b", "ä", "a" * 121)),
+    ],
+)
+def test_an_asset_id_is_what_rest_says_that_it_is(gateway: Gateway, asset_id: str, said: list[str]) -> None:
+    found = faults(gateway, asset=NewAsset("Orders API", asset_id))
+    spec = SpecBody(data={"assetId": asset_id, "version": "1.0.0"})
+
+    assert found.get("asset.asset_id", []) == said
+    assert spec.is_valid() == (not said)
+    assert spec.errors.get("assetId", []) == said
 
 
 @pytest.mark.parametrize(
