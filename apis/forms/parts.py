@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import QueryDict
 from pydantic import BaseModel, Field
@@ -16,6 +17,7 @@ from apis.models import ApiInstance, TlsContext
 from apis.rules import listeners
 from console.forms import schema_data, schema_form
 from console.models import Environment
+from gateways import lookup
 from gateways.models import Gateway
 
 Values = dict[str, Any]
@@ -154,13 +156,11 @@ def joined(found: Errors, unread: Errors) -> Errors:
 
 
 def _gateway(environment: Environment, values: Values, errors: Errors) -> Gateway | None:
-    key = values.get("gateway", "")
-    if not key:
+    try:
+        return lookup.chosen(environment, values.get("gateway", ""))
+    except ValidationError as error:
+        errors |= error.message_dict
         return None
-    found = next((one for one in environment.gateways.all() if str(one.pk) == key), None)
-    if found is None:
-        errors["gateway"] = ["That gateway is not in this environment; choose one from the list."]
-    return found
 
 
 def _tls_context(contexts: routes.Contexts, values: Values, errors: Errors) -> TlsContext | None:

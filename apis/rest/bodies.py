@@ -17,6 +17,7 @@ from apis.rest.serializers import ASSET_TYPES
 from apis.rules import upstream_uri
 from apis.rules.instances import warnings
 from console.models import Environment
+from gateways import lookup
 from gateways.models import Gateway
 
 FOR_FLEX = (
@@ -117,8 +118,7 @@ def kept(extra: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
 
 def gateway_of(environment: Environment, deployment: Mapping[str, Any]) -> Gateway:
     target, told = deployment["targetId"], deployment.get("environmentId")
-    found = Gateway.objects.filter(environment=environment, pk=target).first()
-    if found is None:
+    if (found := lookup.find(environment, target)) is None:
         message = f"Deployment target with ID {target} not found in {environment}."
         raise ValidationError({"gateway": [message]})
     if told not in (None, environment.pk):

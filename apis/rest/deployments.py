@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.db.models import prefetch_related_objects
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -35,10 +36,9 @@ class TargetViews(ViewSet):
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, gateway_id: UUID
     ) -> Response:
-        for row in _targets(request, organization_id, environment_id):
-            if row.pk == gateway_id:
-                return Response(shapes.target(row))
-        raise NotFound(f"Deployment target with ID {gateway_id} not found.")
+        found = reach.gateway(request, organization_id, environment_id, gateway_id)
+        prefetch_related_objects([found], "replicas")
+        return Response(shapes.target(found))
 
 
 @extend_schema_view(

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.db import transaction
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -34,13 +33,13 @@ class IngressViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, gateway_id: UUID
     ) -> Response:
         """Whose word on the caller counts, and what slashes in paths are."""
-        return _answer(_found(request, organization_id, environment_id, gateway_id))
+        return _answer(reach.gateway(request, organization_id, environment_id, gateway_id))
 
     def partial_update(
         self, request: Request, organization_id: UUID, environment_id: UUID, gateway_id: UUID
     ) -> Response:
         """Change what the body names. The gateway takes it as it takes a change of an API."""
-        gateway = _found(request, organization_id, environment_id, gateway_id, to_edit=True)
+        gateway = reach.gateway(request, organization_id, environment_id, gateway_id, to_edit=True)
         sent = _sent(reach.valid(IngressShape, request.data))
         with bodies.client_names(NAMES), transaction.atomic():
             bookkeeping.lock(gateway)
@@ -48,17 +47,6 @@ class IngressViews(ViewSet):
             wanted = {**ingress.of(gateway), **sent}
             ingress.change(access.caller(request), gateway, wanted, seen_version=preconditions.seen(request))
         return _answer(gateway)
-
-
-def _found(
-    request: Request, organization_id: UUID, environment_id: UUID, gateway_id: UUID, *, to_edit: bool = False
-) -> Gateway:
-    environment = access.environment(request, organization_id, environment_id, to_edit=to_edit)
-    found = Gateway.objects.filter(environment=environment, is_revoked=False, pk=gateway_id).first()
-    if found is None:
-        raise NotFound(f"Deployment target with ID {gateway_id} not found.")
-    found.environment = environment
-    return found
 
 
 def _sent(body: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from rest_framework.serializers import Serializer
 
 from apis.models import ApiInstance, PolicyBinding, Upstream
 from console.rest import access
+from gateways import lookup
+from gateways.models import Gateway
 
 
 def instance(
@@ -20,6 +22,17 @@ def instance(
     if found is None:
         raise NotFound(f"API {api_id} not found.")
     found.environment = environment
+    return found
+
+
+def gateway(
+    request: Request, organization_id: UUID, environment_id: UUID, gateway_id: UUID, *, to_edit: bool = False
+) -> Gateway:
+    """A gateway that can be deployed to, which clients call a target."""
+    environment = access.environment(request, organization_id, environment_id, to_edit=to_edit)
+    found = lookup.find(environment, gateway_id)
+    if found is None or found.is_revoked:
+        raise NotFound(f"Deployment target with ID {gateway_id} not found.")
     return found
 
 

@@ -24,7 +24,8 @@ from apis.views.lane import lane
 from console.models import AuditEntry
 from console.scope import Request
 from console.versions import Changed
-from gateways.models import Ack, Gateway
+from gateways import lookup
+from gateways.models import Ack
 
 PAGE_SIZE = 20
 
@@ -96,7 +97,8 @@ def settings(request: Request, pk: int) -> HttpResponse:
 def deploy(request: Request, pk: int) -> HttpResponse:
     api = api_to_change(request, pk)
     try:
-        instances.deploy_api(request.user, api, _chosen(api, request.POST.get("gateway", "")))
+        gateway = lookup.chosen(api.environment, request.POST.get("gateway", ""))
+        instances.deploy_api(request.user, api, gateway)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return redirect("api_gateway", api.pk) if api.gateway is None else redirect(api)
@@ -139,18 +141,6 @@ def delete(request: Request, pk: int) -> HttpResponse:
     instances.delete_api(request.user, api)
     messages.success(request, f"Deleted {name}.")
     return redirect("apis")
-
-
-def _chosen(api: ApiInstance, key: str) -> Gateway | None:
-    """The gateway of this id, where there is one; no id means the one that the API has."""
-    if not key:
-        return None
-    found = next((one for one in api.environment.gateways.all() if str(one.pk) == key), None)
-    if found is None:
-        raise ValidationError(
-            {"gateway": ["That gateway is not in this environment; choose one from the list."]}
-        )
-    return found
 
 
 def _details_of(api: ApiInstance) -> parts.Values:
