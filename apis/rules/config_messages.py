@@ -1,7 +1,6 @@
 """What is wrong with a policy's configuration, in words for the person who fills in its form."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, Protocol, get_args
 
 import pydantic
@@ -9,6 +8,7 @@ from pydantic_core.core_schema import ErrorType
 
 from console.forms import durations
 from console.forms.schema import Schema, resolve
+from gateways.protocol.faults import did_you_mean, own_words, wanted
 
 MOST_FAULTS = 50
 """More are told when these are mended: each costs a millisecond, and a body may have a hundred thousand."""
@@ -27,18 +27,6 @@ class Asked(Protocol):
 
 
 _PYDANTICS_OWN = frozenset(get_args(ErrorType))
-_NOT_A = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "string": "text",
-    "tuple": "a list",
-    "list": "a list",
-    "dict": "an object",
-    "mapping": "an object",
-    "model": "an object",
-}
-"""By how the types of pydantic's faults begin: "int_parsing", "tuple_type" and so on."""
 _BOUNDS = {
     "greater_than_equal": "Write {ge} or more.",
     "greater_than": "Write more than {gt}.",
@@ -70,10 +58,9 @@ def _message(policy: Asked, fault: Fault) -> str:
         return _BOUNDS[kind].format(value=_value(policy, fault), **bounds)
     if kept and kind == "int_parsing":
         return f"{_value(policy, fault)} is not a whole number of {durations.LABELS[kept]}."
-    if kind.endswith(("_type", "_parsing", "_from_float")) and (wanted := _NOT_A.get(kind.split("_")[0])):
-        return f"{_value(policy, fault)} is not {wanted}."
-    if kind in ("value_error", "assertion_error"):
-        text = text.split(", ", 1)[-1]
+    if what := wanted(kind):
+        return f"{_value(policy, fault)} is not {what}."
+    text = own_words(text)
     return _sentence(text.replace("Input", "The value") if kind in _PYDANTICS_OWN else text)
 
 
@@ -96,9 +83,8 @@ def _schema(policy: Asked, loc: Sequence[int | str]) -> Schema:
 
 def _unknown(policy: Asked, loc: Sequence[int | str]) -> str:
     known = [info.alias or field for field, info in policy.config.model_fields.items()]
-    close = get_close_matches(str(loc[-1]), known, n=1) if len(loc) == 1 else []
-    remedy = f'did you mean "{close[0]}"?' if close else "take it out."
-    return f'"{loc[-1]}" is not a parameter of {policy.title}; {remedy}'
+    remedy = did_you_mean(str(loc[-1]), known) if len(loc) == 1 else ""
+    return f'"{loc[-1]}" is not a parameter of {policy.title}{remedy or "; take it out."}'
 
 
 def _value(policy: Asked, fault: Fault) -> str:

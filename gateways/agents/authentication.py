@@ -23,7 +23,7 @@ from django.views.decorators.csrf import csrf_exempt
 from pydantic import BaseModel, ValidationError
 
 from gateways.models import Gateway, SeenToken
-from gateways.protocol import trust
+from gateways.protocol import faults, trust
 from gateways.protocol.messages import CLOCK_SKEW_SECONDS, CONSOLE
 
 BODY_LIMIT = 1024 * 1024
@@ -160,6 +160,4 @@ def _parse(model: type[M], body: bytes) -> M:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "body"
-        raise RequestRefused(400, f"{place}: {first['msg']}") from error
+        raise RequestRefused(400, faults.first(error)) from error

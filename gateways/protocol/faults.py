@@ -11,16 +11,18 @@ from gateways.protocol.resources import AnyResource
 Path = tuple[str | int, ...]
 
 _WANTED = {
-    "string": "text; put it in quotes",
+    "string": "text",
     "int": "a whole number",
     "float": "a number",
     "bool": "true or false",
     "tuple": "a list",
     "list": "a list",
-    "dict": "a mapping of names to values",
-    "model": "a mapping of names to values",
+    "dict": "an object",
+    "mapping": "an object",
+    "model": "an object",
 }
 """By how the types of pydantic's mistakes begin: "int_parsing", "tuple_type" and so on."""
+_IN_YAML = {"text": "text; put it in quotes", "an object": "a mapping of names to values"}
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,23 @@ def explained(error: ValidationError) -> Iterator[tuple[Path, str]]:
         yield path, _message(mistake["type"], mistake["msg"], many)
 
 
+def first(error: ValidationError) -> str:
+    """The first mistake of a message between programs, with its place; the input is not repeated."""
+    path, message = next(explained(error))
+    return f"{dotted(path) or 'body'}: {message}"
+
+
+def wanted(kind: str) -> str | None:
+    """What a value should have been, such as "a whole number", where a mistake of this kind is about that."""
+    is_about_type = kind.endswith(("_type", "_parsing", "_from_float"))
+    return _WANTED.get(kind.partition("_")[0]) if is_about_type else None
+
+
+def own_words(message: str) -> str:
+    """The message of a check of ours, without what pydantic puts before it."""
+    return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+
+
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """ "; did you mean X?", or nothing."""
     close = get_close_matches(name, known, n=1)
@@ -83,11 +102,9 @@ def _message(kind: str, message: str, is_of_many: bool) -> str:
         return "there is no such field; check its spelling"
     if kind in ("missing", "union_tag_not_found"):
         return "is missing"
-    if kind.endswith(("_type", "_parsing", "_from_float")) and (
-        wanted := _WANTED.get(kind.partition("_")[0])
-    ):
-        return f"must be {wanted}"
+    if what := wanted(kind):
+        return f"must be {_IN_YAML.get(what, what)}"
     if kind == "union_tag_invalid":
         return f"is not one of {message.rpartition(': ')[2]}"
-    message = message.removeprefix("Value error, ")
+    message = own_words(message)
     return message[:1].lower() + message[1:]

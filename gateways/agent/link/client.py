@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateways.agent.host.trusted_cas import client_context
 from gateways.agent.link.registration import Registration
+from gateways.protocol import faults
 from gateways.protocol.addresses import is_loopback
 from gateways.protocol.frames import PING_SECONDS, STREAM_PATH
 from gateways.protocol.messages import CONSOLE, Ack, Heartbeat, HeartbeatAnswer
@@ -154,8 +155,6 @@ def _parse(model: type[M], response: httpx.Response) -> M:
     try:
         return model.model_validate_json(response.content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
         raise Unreachable(
-            f"{response.url} answered what this version cannot read: {place}: {first['msg']}"
+            f"{response.url} answered what this version cannot read: {faults.first(error)}"
         ) from error
