@@ -7,7 +7,6 @@ replica goes on from where it truly is.
 """
 
 import logging
-import re
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from django.utils import timezone
 from analytics import partitions
 from analytics.grains import ROLLED_UP
 from analytics.models import ConditionWindow, LogOffset, ResourceWindow, Sample, Stale, TrafficWindow
+from apis import resource_names
 from apis.models import ApiInstance, LeftGateway, PolicyBinding
 from gateways.models import Gateway
 from gateways.protocol.messages import (
@@ -29,9 +29,6 @@ from gateways.protocol.messages import (
     TrafficCount,
 )
 
-BINDING = re.compile(r".*-([1-9][0-9]{0,17})")
-"""The name of a policy's binding, as PolicyBinding.resource_name has it."""
-NAME = re.compile(r"apii-([1-9][0-9]{0,17})")
 CLOCK_AHEAD = timedelta(minutes=10)
 LATE = timedelta(days=1)
 """How long a gateway that an API was taken from may still serve it: it may not know yet."""
@@ -113,17 +110,18 @@ def _apis(gateway: Gateway, batch: TrafficBatch) -> tuple[Apis, Until]:
     """
     named: chain[Named] = chain(batch.counts, batch.resources, batch.conditions, batch.samples)
     names = {row.api for row in named}
-    ids = {int(found[1]) for name in names if (found := NAME.fullmatch(name))}
+    ids = {pk for name in names if (pk := resource_names.api_of(name)) is not None}
     known = ApiInstance.objects.filter(environment=gateway.environment_id, pk__in=ids)
     own = known.filter(gateway=gateway).values_list("pk", flat=True)
     left = LeftGateway.objects.filter(gateway=gateway, api__in=known).exclude(api__gateway=gateway)
-    until: Until = {f"apii-{id_}": left_at + LATE for id_, left_at in left.values_list("api", "left_at")}
-    return {f"apii-{id_}": id_ for id_ in own} | {name: int(name[5:]) for name in until}, until
+    left_at = dict(left.values_list("api", "left_at"))
+    until: Until = {resource_names.of_api(id_): at + LATE for id_, at in left_at.items()}
+    return {resource_names.of_api(id_): id_ for id_ in (*own, *left_at)}, until
 
 
 def _conditions(counts: Iterable[ConditionCount], apis: Apis) -> list[ConditionWindow]:
     """Those of policies that the APIs still have."""
-    rows = [(int(found[1]), row) for row in counts if (found := BINDING.fullmatch(row.binding))]
+    rows = [(pk, row) for row in counts if (pk := resource_names.binding_of(row.binding)) is not None]
     ids = {pk for pk, _ in rows}
     known = set(PolicyBinding.objects.filter(pk__in=ids, api__in=apis.values()).values_list("pk", "api_id"))
     return [

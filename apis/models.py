@@ -10,7 +10,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from apis import certificates
+from apis import certificates, resource_names
 from apis.assets.models import Asset
 from apis.revision import Revision
 from apis.wizard_draft import WizardDraft  # noqa: F401 - Django finds its models here
@@ -36,11 +36,6 @@ class ApiInstanceQuerySet(models.QuerySet["ApiInstance"]):
 
     def deployed(self) -> "ApiInstanceQuerySet":
         return self.filter(is_deployed=True).exclude(gateway=None)
-
-
-def resource_name(pk: int) -> str:
-    """As in `ApiInstance.resource_name`."""
-    return f"apii-{pk}"
 
 
 class ApiInstance(models.Model):
@@ -126,7 +121,7 @@ class ApiInstance(models.Model):
     @property
     def resource_name(self) -> str:
         """Its name in the snapshot, in acks and in the access log; its namespace is the environment's id."""
-        return resource_name(self.pk)
+        return resource_names.of_api(self.pk)
 
     @property
     def address(self) -> str:
@@ -370,7 +365,7 @@ class PolicyBinding(models.Model):
 
     @property
     def resource_name(self) -> str:
-        return f"{self.policy}-{self.pk}"
+        return resource_names.of_binding(self.policy, self.pk)
 
 
 class Brought(models.Model):

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import connection
 
+from apis import resource_names
 from apis.deployment.status import Facts, State
 from console.models import Environment
 from gateways.models import ResourceStatus, heard_since
@@ -22,7 +23,7 @@ _FACTS = """
         WHERE NOT applied AND deployment.generation = gateway.generation
         GROUP BY replica_id
     ), api AS (
-        SELECT *, environment_id::text AS namespace, 'apii-' || id AS name
+        SELECT *, environment_id::text AS namespace, %(api)s::text || id AS name
         FROM apis_apiinstance WHERE environment_id = %(environment)s
     ), told AS (
         SELECT api.id AS api_id, replica.id AS replica_id, is_live, running_generation,
@@ -75,6 +76,7 @@ def _ask(sql: str, environment: Environment) -> list[tuple[Any, ...]]:
     values: dict[str, Any] = {
         "environment": environment.pk,
         "heard_since": heard_since(),
+        "api": resource_names.API,
         "refused": ResourceStatus.State.REFUSED,
     }
     with connection.cursor() as cursor:

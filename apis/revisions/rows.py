@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from apis import resource_names
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from apis.revision import TLS_CONTEXT, Content, document
 from apis.rules import upstream_uri
@@ -135,7 +136,7 @@ def _trust(api: ApiInstance, upstream: Upstream, context: TlsContext) -> r.Polic
 
 
 def _service_name(upstream: Upstream) -> str:
-    return f"apii-{upstream.api_id}-{upstream.pk.hex[:8]}"
+    return resource_names.of_upstream(upstream.api_id, upstream.pk.hex)
 
 
 def _route(api: ApiInstance, route: Route) -> r.PolicyBinding:
