@@ -27,6 +27,7 @@ from analytics.models import (
     TrafficWindow,
 )
 from gateways.protocol.failures import CUT
+from gateways.protocol.messages import ResourceCount, TrafficCount
 
 GrainName = Literal["window", "minute", "hour", "day"]
 
@@ -91,24 +92,21 @@ class Family:
 
 TRAFFIC = Family(
     {"window": TrafficWindow, "minute": TrafficMinute, "hour": TrafficHour, "day": TrafficDay},
-    labels=(
-        *("api_id", "replica_id", "route", "method", "status", "policy", "application"),
-        *("failure", "failure_detail", "upstream_host"),
-    ),
-    sums=("requests", "received_bytes", "sent_bytes"),
-    histograms=("total", "upstream"),
+    labels=("api_id", "replica_id", *TrafficCount.LABELS),
+    sums=TrafficCount.SUMS,
+    histograms=TrafficCount.HISTOGRAMS,
 )
 RESOURCES = Family(
     {"window": ResourceWindow, "minute": ResourceMinute, "hour": ResourceHour, "day": ResourceDay},
-    labels=("api_id", "method", "resource"),
-    sums=("requests", "client_errors", "server_errors"),
-    histograms=("total",),
+    labels=("api_id", *ResourceCount.LABELS),
+    sums=ResourceCount.SUMS,
+    histograms=ResourceCount.HISTOGRAMS,
 )
 ENVIRONMENTS = Family(
     {"minute": EnvironmentMinute, "hour": EnvironmentHour, "day": EnvironmentDay},
     labels=("environment_id", "status", "policy", "failure"),
-    sums=("requests", "received_bytes", "sent_bytes"),
-    histograms=("total", "upstream"),
+    sums=TrafficCount.SUMS,
+    histograms=TrafficCount.HISTOGRAMS,
     windows="SELECT traffic.*, environment_id FROM analytics_trafficwindow AS traffic"
     " JOIN apis_apiinstance AS api ON api.id = traffic.api_id",
 )

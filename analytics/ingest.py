@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -163,19 +164,7 @@ def _traffic(row: TrafficCount, apis: Apis, replica: uuid.UUID) -> TrafficWindow
         time=_time(row.time - row.time % 10),
         api_id=apis[row.api],
         replica_id=replica,
-        route=row.route,
-        method=row.method,
-        status=row.status,
-        policy=row.policy,
-        application=row.application,
-        failure=row.failure,
-        failure_detail=row.failure_detail,
-        upstream_host=row.upstream_host,
-        requests=row.requests,
-        received_bytes=row.received_bytes,
-        sent_bytes=row.sent_bytes,
-        total=row.total,
-        upstream=row.upstream,
+        **_counted(row),
     )
 
 
@@ -183,13 +172,12 @@ def _resource(row: ResourceCount, apis: Apis) -> ResourceWindow:
     return ResourceWindow(
         time=_time(row.time - row.time % 10),
         api_id=apis[row.api],
-        method=row.method,
-        resource=row.resource,
-        requests=row.requests,
-        client_errors=row.client_errors,
-        server_errors=row.server_errors,
-        total=row.total,
+        **_counted(row),
     )
+
+
+def _counted(row: TrafficCount | ResourceCount) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in (*row.LABELS, *row.SUMS, *row.HISTOGRAMS)}
 
 
 def _sample(row: RequestSample, apis: Apis, replica: uuid.UUID) -> Sample:

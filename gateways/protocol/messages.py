@@ -10,7 +10,7 @@ out until it has shown that it does.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, Field
@@ -141,7 +141,17 @@ Buckets = dict[Annotated[int, Field(ge=0, le=LARGEST)], Count]
 
 
 class TrafficCount(Model):
-    """Requests of one API that share every label, in the ten seconds from `time` (epoch seconds)."""
+    """Requests of one API that share every label, in the ten seconds from `time` (epoch seconds).
+
+    The agent fills these fields, the console keeps them in columns of the same names and rolls them up.
+    """
+
+    LABELS: ClassVar = (
+        *("route", "method", "status", "policy", "application"),
+        *("failure", "failure_detail", "upstream_host"),
+    )
+    SUMS: ClassVar = ("requests", "received_bytes", "sent_bytes")
+    HISTOGRAMS: ClassVar = ("total", "upstream")
 
     time: Count
     namespace: Label
@@ -163,6 +173,10 @@ class TrafficCount(Model):
 
 class ResourceCount(Model):
     """Requests to one path of an API, its ids replaced, in the ten seconds from `time`."""
+
+    LABELS: ClassVar = ("method", "resource")
+    SUMS: ClassVar = ("requests", "client_errors", "server_errors")
+    HISTOGRAMS: ClassVar = ("total",)
 
     time: Count
     namespace: Label

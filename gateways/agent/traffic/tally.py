@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from gateways.agent.traffic.failures import at_upstream
 from gateways.agent.traffic.labels import Group, Labels
@@ -204,16 +205,7 @@ def _at_upstream(group: Group, upstream: str) -> Group:
 def _traffic_count(window: bytes, group: Group, count: _Count) -> TrafficCount:
     return TrafficCount(
         time=int(window) * 10,
-        namespace=_text(group.route.namespace),
-        api=_text(group.route.api),
-        route=_text(group.route.label),
-        method=group.method,
-        status=group.status,
-        policy=_text(group.policy),
-        application=_text(group.application),
-        failure=group.failure.reason,
-        failure_detail=group.failure.detail,
-        upstream_host=_text(group.upstream),
+        **_labels(group),
         requests=count.requests,
         received_bytes=count.received,
         sent_bytes=count.sent,
@@ -262,17 +254,10 @@ def _samples(kept: Iterable[tuple[bytes, _Alike]]) -> Iterator[RequestSample]:
 
 def _sample(line: bytes, alike: _Alike) -> RequestSample:
     entry = access_log.entry(line, alike.key)
-    group = _at_upstream(alike.group, entry.upstream)
     return RequestSample(
         at=entry.at,
-        namespace=_text(group.route.namespace),
-        api=_text(group.route.api),
-        route=_text(group.route.label),
-        method=group.method,
+        **_labels(_at_upstream(alike.group, entry.upstream)),
         path=_text(entry.path, 400),
-        status=group.status,
-        policy=_text(group.policy),
-        application=_text(group.application),
         protocol=_text(entry.protocol),
         total_us=entry.total_us,
         upstream_us=entry.upstream_us,
@@ -282,11 +267,24 @@ def _sample(line: bytes, alike: _Alike) -> RequestSample:
         user_agent=_text(entry.user_agent),
         details=_text(alike.key.details),
         flags=_text(alike.key.flags),
-        failure=group.failure.reason,
-        failure_detail=group.failure.detail,
-        upstream_host=_text(entry.upstream),
         upstream_address=_text(entry.upstream_address),
     )
+
+
+def _labels(group: Group) -> dict[str, Any]:
+    """What is told alike of counts and of single requests."""
+    return {
+        "namespace": _text(group.route.namespace),
+        "api": _text(group.route.api),
+        "route": _text(group.route.label),
+        "method": group.method,
+        "status": group.status,
+        "policy": _text(group.policy),
+        "application": _text(group.application),
+        "failure": group.failure.reason,
+        "failure_detail": group.failure.detail,
+        "upstream_host": _text(group.upstream),
+    }
 
 
 def _text(value: str, length: int = 255) -> str:
