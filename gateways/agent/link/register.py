@@ -74,14 +74,10 @@ def _add_create(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     create.add_argument("--token", help="one-time registration token of the Add gateway page")
     create.add_argument("--organization", help="id of the organization")
     create.add_argument("--environment", help="id of the environment; not needed with --token")
-    create.add_argument(
+    _add_switch(
+        create,
         "--connected",
-        nargs="?",
-        const=True,
-        default=False,
-        type=_boolean,
-        metavar="true|false",
-        help="whether the console configures it; without, it serves files (Local Mode)",
+        "whether the console configures it; without, it serves files (Local Mode)",
     )
     create.add_argument(
         "--output-directory",
@@ -90,15 +86,7 @@ def _add_create(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="DIR",
         help="where registration.yaml is written (the working directory)",
     )
-    create.add_argument(
-        "--split",
-        nargs="?",
-        const=True,
-        default=False,
-        type=_boolean,
-        metavar="true|false",
-        help="keep the keys in certificate.yaml",
-    )
+    _add_switch(create, "--split", "keep the keys in certificate.yaml")
     create.add_argument(
         "--console-url",
         "--anypoint-url",
@@ -111,6 +99,13 @@ def _add_create(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     create.add_argument("--username", help="of a user, instead of a token")
     create.add_argument("--password", help="goes with --username")
     create.add_argument("--https-proxy", metavar="URL", help="a proxy between this machine and the console")
+
+
+def _add_switch(parser: argparse.ArgumentParser, name: str, text: str) -> None:
+    """A flag that is on when it stands alone, and takes true and false; without it, it is off."""
+    parser.add_argument(
+        name, nargs="?", const=True, default=False, type=_boolean, metavar="true|false", help=text
+    )
 
 
 def _add_inspect(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
