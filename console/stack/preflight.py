@@ -1,14 +1,14 @@
 """What must hold before anything is started, each checked with a line that says what to do."""
 
-import fcntl
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 from console.stack.stack_error import StackError
+from gateways.agent.host.pid_file import Held, held
 
 OLDEST_PYTHON = (3, 11)
 
@@ -24,18 +24,14 @@ def check(home: Path) -> None:
 @contextmanager
 def alone(home: Path) -> Iterator[None]:
     """Hold the state folder for this process. Raises StackError when another one runs from it."""
-    with (home / "up.pid").open("a+") as lock:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
+            stack.enter_context(held(home / "up.pid"))
+        except Held as holder:
             raise StackError(
-                f"Gatewright runs already with the state folder {home} (process {lock.read().strip()}): "
+                f"Gatewright runs already with the state folder {home} (process {holder}): "
                 "stop that one, or set GATEWRIGHT_HOME to another folder."
             ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
         yield
 
 

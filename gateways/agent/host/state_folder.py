@@ -1,15 +1,16 @@
 """The state folder of a gateway process: who may use it, which replica it is, how files reach it."""
 
-import fcntl
 import json
 import logging
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+from gateways.agent.host.pid_file import Held, held
 
 LOW_BYTES = 16 * 1024 * 1024
 
@@ -41,18 +42,14 @@ def prepare(state: Path) -> None:
 def locked(state: Path) -> Iterator[None]:
     """Prepares the folder and holds it for this process alone. Raises StateInUse and StateUnusable."""
     prepare(state)
-    with (state / "agent.lock").open("a+", errors="replace") as lock:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
+            stack.enter_context(held(state / "agent.lock"))
+        except Held as holder:
             raise StateInUse(
-                f"state folder {state} is in use by the gateway with process id {lock.read().strip() or '?'};"
+                f"state folder {state} is in use by the gateway with process id {holder};"
                 " stop it, or choose another folder with --state"
             ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
         yield
 
 

@@ -1,0 +1,26 @@
+"""A file that one process at a time holds; its process id stands in it."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Held(RuntimeError):
+    """Another process holds the file; the text is its id, or "?"."""
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Holds the file for this process until the block ends, or the process does. Raises Held."""
+    with path.open("a+", errors="replace") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise Held(file.read().strip() or "?") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
