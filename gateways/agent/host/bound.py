@@ -3,17 +3,24 @@
 import ctypes
 import os
 import signal
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import Any
 
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 
 
-def stop_with_parent(number: signal.Signals) -> Callable[[], None]:
-    """What the child does before it becomes a program: it asks the kernel for this signal when we die.
+def start(command: Sequence[str], number: signal.Signals, **options: Any) -> "subprocess.Popen[bytes]":
+    """`subprocess.Popen`, of a child that gets this signal when we die.
 
     The kernel counts the thread that starts the child for the parent.
     """
+    # What the child does before it becomes a program is two system calls, for which no lock is taken.
+    return subprocess.Popen(command, preexec_fn=_stop_with_parent(number), **options)  # noqa: PLW1509
+
+
+def _stop_with_parent(number: signal.Signals) -> Callable[[], None]:
     parent = os.getpid()
 
     def bind() -> None:

