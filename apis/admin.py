@@ -11,7 +11,6 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
-from apis.assets.models import Asset
 from apis.documents.specification import Operation, Specification
 from apis.models import (
     ApiInstance,
@@ -25,7 +24,6 @@ from apis.models import (
     Upstream,
 )
 from apis.wizard_draft import WizardDraft
-from console.audited_admin import AuditedAdmin
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -65,15 +63,6 @@ class PolicyInline(ReadOnly, TabularInline):
 class TargetInline(ReadOnly, TabularInline):
     model = RouteUpstream
     fields = ("upstream", "weight")
-
-
-@admin.register(Asset)
-class AssetAdmin(AuditedAdmin):
-    list_display = ("name", "asset_id", "version", "api_version", "type", "organization", "created_at")
-    list_filter = ("type", "organization")
-    list_select_related = ("organization",)
-    search_fields = ("name", "asset_id")
-    readonly_fields = ("specification",)
 
 
 @admin.register(Specification)

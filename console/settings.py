@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "policies",
     "gateways",
     "apis",
+    "apis.assets",
     "analytics",
 ]
 

@@ -5,7 +5,7 @@ from django.db import models
 from apis.documents.specification import Specification
 from console.models import Organization
 
-ASSET_ID = r"[A-Za-z0-9_.-]{1,120}"
+ASSET_ID = "[A-Za-z0-9_.-]{1,120}"
 WHAT_AN_ASSET_ID_IS = "Use 1 to 120 letters, digits, hyphens, dots and underscores."
 
 
@@ -28,6 +28,7 @@ class Asset(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        db_table = "apis_asset"
         ordering = ["name", "version"]
         constraints = [
             models.UniqueConstraint(

@@ -11,7 +11,7 @@ from tests.factories import make_api, make_user
 
 pytestmark = pytest.mark.django_db
 
-MODELS = list(apps.get_app_config("apis").get_models())
+MODELS = [model for app in ("apis", "assets") for model in apps.get_app_config(app).get_models()]
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def client() -> Client:
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_each_model_is_listed_and_searched(client: Client, model: type) -> None:
     assert model in admin.site._registry
-    page = f"/admin/apis/{model._meta.model_name}/"
+    page = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
 
     assert client.get(page).status_code == 200
     assert client.get(page, {"q": "orders"}).status_code == 200

@@ -3,13 +3,18 @@
 from collections.abc import Iterator
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
 
 from apis.assets.models import Asset
 from apis.documents import reading
-from tests.factories import make_environment
+from apis.models import ApiInstance
+from console.models import Environment, User
+from tests.factories import make_environment, make_user
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
@@ -29,16 +34,28 @@ def migrated(*targets: tuple[str, str]) -> StateApps:
     return executor.loader.project_state(list(targets)).apps
 
 
+def migrated_to_the_last() -> None:
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+
+
 @pytest.fixture
-def before() -> Iterator[StateApps]:
-    """The state before documents were rows of their own. In the end all is as it was."""
-    made = make_environment()
+def made() -> Iterator[Environment]:
+    """In the end all is as it was, at the last migration."""
+    environment = make_environment()
     try:
-        yield migrated(("apis", "0004_brought"))
+        yield environment
     finally:
-        executor = MigrationExecutor(connection)
-        executor.migrate(executor.loader.graph.leaf_nodes())
-        made.organization.delete()
+        migrated_to_the_last()
+        ApiInstance.objects.filter(environment=environment).delete()
+        Asset.objects.filter(organization=environment.organization).delete()
+        environment.organization.delete()
+
+
+@pytest.fixture
+def before(made: Environment) -> StateApps:
+    """The state before documents were rows of their own."""
+    return migrated(("apis", "0004_brought"))
 
 
 def test_documents_become_rows_of_their_own_and_are_read(before: StateApps) -> None:
@@ -56,8 +73,7 @@ def test_documents_become_rows_of_their_own_and_are_read(before: StateApps) -> N
     without = assets.create(**given, name="Plain", asset_id="plain")
 
     migrated(("apis", "0005_specifications"))
-    executor = MigrationExecutor(connection)
-    executor.migrate(executor.loader.graph.leaf_nodes())
+    migrated_to_the_last()
 
     kept = Asset.objects.get(pk=with_one.pk).specification
     odd = Asset.objects.get(pk=nameless.pk).specification
@@ -73,3 +89,33 @@ def test_documents_become_rows_of_their_own_and_are_read(before: StateApps) -> N
     odd.refresh_from_db()
     assert (kept.state, kept.title, kept.operation_count) == ("accepted", "Straße", 2)
     assert odd.state == "refused"
+
+
+def test_assets_become_an_app_of_their_own_with_all_that_is_theirs(made: Environment) -> None:
+    """Rows and references stay; who may change assets still may."""
+    executor = MigrationExecutor(connection)
+    executor.migrate([("apis", "0007_revisions"), ("assets", None)])
+    release_before = executor.loader.project_state([("apis", "0007_revisions")]).apps
+    organization = release_before.get_model("console", "Organization").objects.get(pk=made.organization.pk)
+    asset = release_before.get_model("apis", "Asset").objects.create(
+        organization=organization, name="Orders", asset_id="orders.eu"
+    )
+    api = release_before.get_model("apis", "ApiInstance").objects.create(
+        environment_id=made.pk, asset=asset, base_path="/orders"
+    )
+    kind, _ = ContentType.objects.get_or_create(app_label="apis", model="asset")
+    may, _ = Permission.objects.get_or_create(
+        content_type=kind, codename="change_asset", name="Can change asset"
+    )
+    user = make_user("editor")
+    user.user_permissions.add(may)
+
+    call_command("migrate", verbosity=0)
+
+    ContentType.objects.clear_cache()
+    assert Asset.objects.get(pk=asset.pk).instances.get().pk == api.pk
+    assert ContentType.objects.get_for_model(Asset).pk == kind.pk
+    assert not ContentType.objects.filter(app_label="apis", model="asset").exists()
+    assert User.objects.get(pk=user.pk).has_perm("assets.change_asset")
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+    user.delete()

@@ -13,7 +13,7 @@ from gateways.models import Gateway
 from tests.factories import make_api, make_environment, make_gateway, make_replica, make_role, make_user
 
 pytestmark = pytest.mark.django_db
-OURS = ("console", "gateways", "apis", "analytics")
+OURS = ("console", "gateways", "apis", "assets", "analytics")
 INLINE = re.compile(
     r"<style|\sstyle=|\son[a-z]+=|javascript:|<script(?![^>]*\ssrc=)(?![^>]*application/json)"
 )

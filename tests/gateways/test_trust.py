@@ -169,7 +169,7 @@ def everything() -> dict[str, list[str]]:
     """Every row of what agents can reach, and the audit log."""
     models = [
         model
-        for name in ("gateways", "apis", "analytics")
+        for name in ("gateways", "apis", "assets", "analytics")
         for model in apps.get_app_config(name).get_models()
     ]
     models.append(apps.get_model("console", "AuditEntry"))

@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class AssetsConfig(AppConfig):
+    name = "apis.assets"
+    label = "assets"
+    verbose_name = "Catalog of assets"
+    default_auto_field = "django.db.models.BigAutoField"
