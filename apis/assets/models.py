@@ -1,5 +1,6 @@
 """The catalog of an organization: the assets that API instances are made of."""
 
+from django.core.validators import RegexValidator
 from django.db import models
 
 from apis.documents.specification import Specification
@@ -17,7 +18,9 @@ class Asset(models.Model):
         HTTP = "http-api", "HTTP API"
 
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="assets")
-    asset_id = models.SlugField(max_length=120)
+    asset_id = models.CharField(
+        max_length=120, db_index=True, validators=[RegexValidator(f"^{ASSET_ID}$", WHAT_AN_ASSET_ID_IS)]
+    )
     version = models.CharField(max_length=40, default="1.0.0")
     api_version = models.CharField(max_length=40, default="v1", help_text="The version consumers see.")
     name = models.CharField(max_length=255)
