@@ -2,8 +2,7 @@
 
 from django.urls import path
 
-from gateways import rest
-from gateways.agents import endpoints
+from gateways import endpoints, rest
 from gateways.views import adding, detail, listing
 
 urlpatterns = [
