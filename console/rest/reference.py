@@ -15,19 +15,34 @@ Schema = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Shape:
+    """An object of the document by its name, or a list of such."""
+
+    before: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Field:
-    """One value of a path, a query, a body or an answer; what lies inside another is named after it."""
+    """One value of a path, a query, a body or an object; what lies inside another is named after it.
+
+    Of a value that is an object told elsewhere, `shapes` say which.
+    """
 
     name: str
     kind: str
     is_required: bool = False
     about: str = ""
+    shapes: tuple[Shape, ...] = ()
 
 
 @dataclass(frozen=True)
 class Answer:
+    """With its fields where it is no object of the document."""
+
     status: str
     about: str
+    shapes: tuple[Shape, ...]
     fields: tuple[Field, ...]
 
 
@@ -43,13 +58,28 @@ class Operation:
 
 
 @dataclass(frozen=True)
+class Object:
+    """What several answers hold, told once."""
+
+    name: str
+    about: str
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True)
 class Group:
     title: str
     operations: tuple[Operation, ...]
 
 
+@dataclass(frozen=True)
+class Reference:
+    groups: tuple[Group, ...]
+    objects: tuple[Object, ...]
+
+
 @cache
-def groups() -> tuple[Group, ...]:
+def reference() -> Reference:
     """Made once: the interface does not change while the console runs."""
     document = SchemaGenerator().get_schema(request=None, public=True)
     found: dict[str, list[Operation]] = {}
@@ -59,7 +89,54 @@ def groups() -> tuple[Group, ...]:
                 operation = item[method]
                 tag = (operation.get("tags") or ["Other"])[0]
                 found.setdefault(tag, []).append(_operation(path, method, operation, document))
-    return tuple(Group(title, tuple(operations)) for title, operations in sorted(found.items()))
+    groups = tuple(Group(title, tuple(operations)) for title, operations in sorted(found.items()))
+    return Reference(groups, _objects(groups, document))
+
+
+def _objects(groups: tuple[Group, ...], document: Schema) -> tuple[Object, ...]:
+    """Those that an answer names, and those that these name."""
+    wanted = [
+        shape
+        for group in groups
+        for operation in group.operations
+        for answer in operation.answers
+        for shape in answer.shapes
+    ]
+    found: dict[str, Object] = {}
+    while wanted:
+        name = wanted.pop().name
+        if name not in found:
+            found[name] = _object(name, document)
+            wanted += [shape for field in found[name].fields for shape in field.shapes]
+    return tuple(found[name] for name in sorted(found))
+
+
+def _object(name: str, document: Schema) -> Object:
+    schema = document["components"]["schemas"][name]
+    return Object(name, schema.get("description", ""), tuple(_members(schema, document)))
+
+
+def _members(schema: Schema, document: Schema) -> Iterator[Field]:
+    """The values of one object, those inside it by the names of their objects."""
+    required = schema.get("required", ())
+    for name, part in schema.get("properties", {}).items():
+        shapes = tuple(_shapes(part, document))
+        kind = "" if shapes else _kind(part, document)
+        yield Field(name, kind, name in required, part.get("description", ""), shapes)
+
+
+def _shapes(schema: Schema, document: Schema, before: str = "") -> Iterator[Shape]:
+    """The objects that a value may be; none when it is no object of the document."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    target: Schema = document["components"]["schemas"][name] if name else schema
+    if name and target.get("properties"):
+        yield Shape(before, name)
+    elif target.get("type") == "array":
+        yield from _shapes(target.get("items", {}), document, f"{before}list of ")
+    else:
+        for word in ("allOf", "oneOf", "anyOf"):
+            for one in target.get(word, ()):
+                yield from _shapes(one, document, before)
 
 
 def _operation(path: str, method: str, operation: Schema, document: Schema) -> Operation:
@@ -79,11 +156,19 @@ def _operation(path: str, method: str, operation: Schema, document: Schema) -> O
         operation.get("description") or operation.get("summary") or "",
         parameters,
         tuple(_fields(_content(operation.get("requestBody", {})), document)),
-        tuple(
-            Answer(status, one.get("description", ""), tuple(_fields(_content(one), document)))
-            for status, one in sorted(operation.get("responses", {}).items())
-        ),
+        tuple(_answers(operation.get("responses", {}), document)),
     )
+
+
+def _answers(responses: Schema, document: Schema) -> Iterator[Answer]:
+    """Those that say the same of several statuses as one."""
+    found: dict[tuple[str, tuple[Shape, ...], tuple[Field, ...]], list[str]] = {}
+    for status, one in sorted(responses.items()):
+        shapes = tuple(_shapes(_content(one), document))
+        fields = () if shapes else tuple(_fields(_content(one), document))
+        found.setdefault((one.get("description", ""), shapes, fields), []).append(status)
+    for (about, shapes, fields), statuses in found.items():
+        yield Answer(", ".join(statuses), about, shapes, fields)
 
 
 def _content(part: Schema) -> Schema:

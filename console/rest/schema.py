@@ -69,8 +69,8 @@ def _document(media_type: str) -> bytes:
 
 @cache
 def _page(theme: str) -> str:
-    """The same for everybody, too, and half a megabyte to put together."""
-    return render_to_string("rest/docs.html", {"groups": reference.groups(), "theme": theme})
+    """The same for everybody, too, and a quarter of a megabyte to put together."""
+    return render_to_string("rest/docs.html", {"reference": reference.reference(), "theme": theme})
 
 
 @csrf_exempt
