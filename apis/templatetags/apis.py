@@ -3,13 +3,11 @@
 from typing import Any
 
 from django import template
-from django.core.paginator import Paginator
 from django.template import Context
 
 from apis.models import PolicyBinding
+from console.listing import listing
 from policies.policy import Policy
-
-PAGE_SIZE = 25
 
 register = template.Library()
 
@@ -20,4 +18,4 @@ def policy_uses(context: Context, policy: Policy[Any]) -> dict[str, Any]:
     environment, request = context["scope"].environment, context["request"]
     found = PolicyBinding.objects.filter(policy=policy.name, api__environment=environment)
     found = found.select_related("api__asset", "api__gateway").order_by("api__asset__name", "order", "pk")
-    return {"page": Paginator(found, PAGE_SIZE).get_page(request.GET.get("page")), "request": request}
+    return {"listing": listing(request, "uses", "use", found), "request": request}

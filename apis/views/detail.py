@@ -1,11 +1,9 @@
 """The pages of one API: overview, deployments, settings, history, and what can be done to it as a whole."""
 
 from dataclasses import replace
-from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.core.paginator import Paginator
 from django.db.models import Prefetch
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -21,6 +19,7 @@ from apis.views.access import api_of, api_to_change, messages_of
 from apis.views.conflict import Conflict, conflict
 from apis.views.frame import frame, run
 from apis.views.lane import lane
+from console.listing import asked, listing
 from console.models import AuditEntry
 from console.scope import Request
 from console.versions import Changed
@@ -53,18 +52,17 @@ def deployments(request: Request, pk: int) -> HttpResponse:
     api = api_of(request, pk)
     acks = Prefetch("acks", Ack.objects.select_related("replica").order_by("replica__name"))
     found = brought.deployments(api).prefetch_related(acks)
-    page: Any = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
-    context = {"page": page, "rows": brought.why(api, page.object_list)}
+    shown = listing(request, "deployments", "deployment", found, size=PAGE_SIZE)
+    context = {"listing": shown, "rows": brought.why(api, list(shown.page))}
     return render(request, "apis/api_deployments.html", frame(request, api, "deployments") | context)
 
 
 def history(request: Request, pk: int) -> HttpResponse:
     api = api_of(request, pk)
-    query = request.GET.get("q", "").strip()
-    found = AuditEntry.objects.about("apiinstance", [api.pk]).search(query)
-    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
-    context = {"page": page, "query": query}
-    return render(request, "apis/api_history.html", frame(request, api, "history") | context)
+    found = AuditEntry.objects.about("apiinstance", [api.pk]).search(asked(request))
+    shown = listing(request, "changes", "change", found, size=PAGE_SIZE, searches="name, id or person")
+    context = frame(request, api, "history")
+    return shown.answer(request, "apis/api_history.html", "components/_changes.html", context)
 
 
 def settings(request: Request, pk: int) -> HttpResponse:

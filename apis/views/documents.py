@@ -5,7 +5,6 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
@@ -17,6 +16,7 @@ from apis.documents.specification import Specification
 from apis.models import ApiInstance
 from apis.views.access import api_of, api_to_change, environment_of, messages_of
 from apis.views.frame import frame
+from console.listing import asked, listing
 from console.scope import Request
 
 PAGE_SIZE = 50
@@ -125,18 +125,20 @@ def _new(api: ApiInstance, key: str) -> Specification | None:
 
 def _shown(request: Request, api: ApiInstance, errors: list[str]) -> HttpResponse:
     document, new = operations.document_of(api), _new(api, request.GET.get("new", ""))
-    query = request.GET.get("q", "").strip()
-    found = document.operations.matching(query) if document else None
+    found = document.operations.matching(asked(request)) if document else []
+    looked = "method, path or words"
+    shown = listing(request, "operations-found", "operation", found, size=PAGE_SIZE, searches=looked)
     context = {
         "document": document,
         "new": new,
         "difference": differences.between(document, new) if new and new.is_accepted else None,
-        "page": Paginator(found, PAGE_SIZE).get_page(request.GET.get("page")) if found is not None else None,
-        "query": query,
+        "listing": shown,
         "errors": errors,
         "may_change": request.scope.can_edit and _may_change(api),
         "instance_count": api.asset.instances.count(),
         "most_bytes": settings.UPLOAD_MAX_BYTES,
     }
+    if shown.is_alone:
+        return render(request, "apis/_operations.html", context)
     page = frame(request, api, "document") | context
     return render(request, "apis/api_document.html", page, status=422 if errors else 200)

@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -15,13 +13,14 @@ from apis.deployment.status import ApiStatus, statuses_of
 from apis.failing import Failing
 from apis.models import ApiInstance
 from apis.views.access import api_of, environment_of
+from console.listing import Select, asked, listing
 from console.models import Environment
 from console.scope import Request
 from console.words import words
 
-PAGE_SIZE = 25
 STATES = ("Active", "Failed", "Applying", "Partly applied", "Inactive", "Not deployed", "Unregistered")
 FAILING = "Upstream failing"
+DEPRECATED = "Deprecated"
 UNSETTLED = ("Applying", "Partly applied", "Failed")
 COLUMNS = {
     "name": "asset__name",
@@ -49,26 +48,18 @@ class Row:
 
 def index(request: Request) -> HttpResponse:
     environment = environment_of(request)
-    everything = ApiInstance.objects.filter(environment=environment)
-    found = _found(everything, request.GET.get("q", "").strip())
+    state = Select.of(request, "status", "Status", [(one, one) for one in (*STATES, FAILING, DEPRECATED)])
+    found = _found(ApiInstance.objects.filter(environment=environment), asked(request))
     order = request.GET.get("sort", "name")
-    state = request.GET.get("status", "")
-    if state == "Deprecated":
+    if state.chosen == DEPRECATED:
         found = found.filter(is_deprecated=True)
-    elif state == FAILING:
+    elif state.chosen == FAILING:
         found = found.filter(pk__in=traffic.failing_in(environment))
-    ordered = _ordered(environment, found, order, state)
-    page: Any = Paginator(ordered, PAGE_SIZE).get_page(request.GET.get("page"))
-    page.object_list = _rows(_whole(page.object_list, found))
-    context = {
-        "page": page,
-        "states": [*STATES, FAILING, "Deprecated"],
-        "sort": order,
-        "chosen": state,
-        "query": request.GET.get("q", ""),
-        "is_filtered": bool(request.GET.get("q", "").strip() or state),
-    }
-    return render(request, "apis/api_list.html", context)
+    ordered = _ordered(environment, found, order, state.chosen)
+    looked = "name, version or label"
+    shown = listing(request, "apis", "API", ordered, searches=looked, selects=(state,), sort=order)
+    rows = _rows(_whole(list(shown.page), found))
+    return shown.answer(request, "apis/api_list.html", "apis/_apis.html", {"rows": rows})
 
 
 def row(request: Request, pk: int) -> HttpResponse:

@@ -3,21 +3,17 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpResponse
-from django.shortcuts import render
 
 from apis import traffic
 from apis.deployment.status import ApiStatus, ReplicaStatus, runs_of
 from apis.failing import Failing
 from apis.models import ApiInstance
+from console.listing import asked, listing
 from console.scope import Request
 from gateways.views.access import gateway_of
 from gateways.views.detail import frame
-
-PAGE_SIZE = 20
-TABLE = "gateway-apis"
 
 
 @dataclass(frozen=True)
@@ -31,16 +27,13 @@ class Row:
 
 
 def index(request: Request, pk: UUID) -> HttpResponse:
-    """The page, or, for htmx, its table."""
     gateway = gateway_of(request, pk)
-    query = request.GET.get("q", "").strip()
     found = ApiInstance.objects.filter(gateway=gateway).select_related("asset")
-    if query:
+    if query := asked(request):
         found = found.filter(Q(asset__name__icontains=query) | Q(label__icontains=query))
-    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
-    runs = runs_of(page.object_list)
+    shown = listing(request, "gateway-apis", "API", found, searches="name or label", every_seconds=4)
+    runs = runs_of(shown.page.object_list)
     failing = traffic.failing(runs)
-    rows = [Row(api, *runs[api.pk], failing.get(api.pk)) for api in page.object_list]
-    context = frame(gateway, "apis") | {"page": page, "rows": rows, "query": query}
-    is_table = request.htmx and request.htmx.target == TABLE
-    return render(request, f"gateways/{'_gateway_apis' if is_table else 'gateway_apis'}.html", context)
+    rows = [Row(api, *runs[api.pk], failing.get(api.pk)) for api in shown.page]
+    context = frame(gateway, "apis") | {"rows": rows}
+    return shown.answer(request, "gateways/gateway_apis.html", "gateways/_gateway_apis.html", context)

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -28,12 +27,12 @@ from apis.views.access import (
 )
 from apis.views.conflict import Conflict, of_rows
 from console import audit
+from console.listing import asked, listing
 from console.models import Environment
 from console.scope import Request
 from console.versions import Changed
 
 HISTORY_SHOWN = 20
-PAGE_SIZE = 25
 
 
 def choices(environment: Environment) -> dict[str, list[TlsContext]]:
@@ -46,11 +45,10 @@ def choices(environment: Environment) -> dict[str, list[TlsContext]]:
 
 
 def index(request: Request) -> HttpResponse:
-    query = request.GET.get("q", "").strip()
-    found = environment_of(request).tls_contexts.filter(name__icontains=query)
-    page = Paginator(found.prefetch_related("api_instances", "upstreams"), PAGE_SIZE)
-    context = {"page": page.get_page(request.GET.get("page")), "query": query}
-    return render(request, "apis/tls_context_list.html", context)
+    found = environment_of(request).tls_contexts.filter(name__icontains=asked(request))
+    found = found.prefetch_related("api_instances", "upstreams")
+    shown = listing(request, "tls-contexts", "TLS context", found, searches="name")
+    return shown.answer(request, "apis/tls_context_list.html", "apis/_tls_contexts.html", {})
 
 
 def detail(request: Request, pk: UUID) -> HttpResponse:

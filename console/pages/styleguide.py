@@ -16,6 +16,7 @@ from analytics.bars import Bars, bars
 from analytics.figures import CLASSES, Figures
 from analytics.ranges import last
 from console.forms.differences import Difference
+from console.listing import Listing, Select
 from console.models import AuditEntry
 from console.templatetags.ui import SPRITE
 
@@ -54,7 +55,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
                 {"name": "", "port": "70000", "protocol": "http", "platform": "linux"}, auto_id="bad_%s"
             ),
             "dialog_form": ExampleForm(auto_id="dialog_%s"),
-            "page": Paginator(range(120), 20).page(2),
+            "listing": _listing(request),
             "entries": _entries(),
             "chart": _chart(),
             "icons": _icons(),
@@ -65,6 +66,12 @@ def styleguide(request: HttpRequest) -> HttpResponse:
             "command": "gatewright registration create --token 6bX… --connected=true",
         },
     )
+
+
+def _listing(request: HttpRequest) -> Listing:
+    states = Select("status", "Status", [("Connected", "Connected")])
+    page = Paginator(range(120), 20).page(2)
+    return Listing("tables-found", "gateway", page, request.path, searches="name", selects=(states,))
 
 
 def _entries() -> list[AuditEntry]:

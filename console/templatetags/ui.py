@@ -10,6 +10,7 @@ from django.forms import BoundField
 from django.http import HttpRequest
 from django.template import Context
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -50,12 +51,30 @@ def status(words: str, tone: str = "", title: str = "") -> SafeString:
     return format_html('<span class="pill {}"{}>{}</span>', tone, tip, words)
 
 
-@register.inclusion_tag("components/_empty.html")
+@register.inclusion_tag("components/_empty.html", takes_context=True)
 def empty(
-    title: str, text: str = "", *, icon: str = "inbox", href: str = "", action: str = "", dialog: str = ""
+    context: Context,
+    title: str,
+    text: str = "",
+    *,
+    icon: str = "inbox",
+    href: str = "",
+    to: str = "",
+    action: str = "",
+    viewers: str | None = None,
 ) -> dict[str, str]:
-    """What a page shows instead of nothing: why, and what to do next."""
-    return {"title": title, "text": text, "icon": icon, "href": href, "action": action, "dialog": dialog}
+    """What a page shows instead of nothing: why, and what to do next, which leads to `href`, or to what is
+    named `to`. `viewers`: the text for whoever may change nothing here, who is offered nothing either.
+    """
+    if viewers is not None and not context["scope"].can_edit:
+        return {"title": title, "text": viewers, "icon": icon}
+    return {
+        "title": title,
+        "text": text,
+        "icon": icon,
+        "href": href or (reverse(to) if to else ""),
+        "action": action,
+    }
 
 
 @register.inclusion_tag("components/_code.html")
@@ -80,10 +99,10 @@ def pager(context: Context, page: Any, noun: str = "entries") -> dict[str, Any]:
 def sort(context: Context, field: str, title: str, css: str = "") -> dict[str, Any]:
     """A `<th>` that sorts by `?sort=field`, and by `?sort=-field` when it already does.
 
-    `context["sort"]`, when the view sets it, is the sort order in force; else the query's.
+    The list's order, when the view sets it, is the one in force; else the query's.
     """
     request: HttpRequest = context["request"]
-    chosen = str(context.get("sort") or request.GET.get("sort", ""))
+    chosen = getattr(context.get("listing"), "sort", "") or request.GET.get("sort", "")
     direction = {field: "ascending", f"-{field}": "descending"}.get(chosen, "")
     return {
         "request": request,

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from console.listing import asked, listing
 from console.models import AuditEntry
 from console.scope import Request
 from gateways import change
@@ -38,12 +38,12 @@ def status(request: Request, pk: UUID) -> HttpResponse:
 
 def history(request: Request, pk: UUID) -> HttpResponse:
     gateway = gateway_of(request, pk)
-    query = request.GET.get("q", "").strip()
     apis = gateway.api_instances.values_list("pk", flat=True)
     found = AuditEntry.objects.about("gateway", [gateway.pk]) | AuditEntry.objects.about("apiinstance", apis)
-    page = Paginator(found.search(query), PAGE_SIZE).get_page(request.GET.get("page"))
-    context = {"page": page, "query": query}
-    return render(request, "gateways/gateway_history.html", frame(gateway, "history") | context)
+    found = found.search(asked(request))
+    shown = listing(request, "changes", "change", found, size=PAGE_SIZE, searches="name, id or person")
+    context = frame(gateway, "history")
+    return shown.answer(request, "gateways/gateway_history.html", "components/_changes.html", context)
 
 
 def settings(request: Request, pk: UUID) -> HttpResponse:

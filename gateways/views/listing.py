@@ -1,19 +1,14 @@
 """The list of gateways: searched, filtered, sorted, and its table kept fresh."""
 
-from typing import Any
-
-from django.core.paginator import Paginator
 from django.db.models import F
 from django.http import HttpResponse
-from django.shortcuts import render
 
+from console.listing import Select, asked, listing
 from console.scope import Request
 from gateways.models import Gateway, GatewayQuerySet
 from gateways.views import state
 from gateways.views.access import environment_of
 
-PAGE_SIZE = 20
-TABLE = "gateway-table"
 COLUMNS = {
     "name": "name",
     "status": "live_count",
@@ -25,22 +20,22 @@ STATES = ("Connected", "Disconnected", "Revoked")
 
 
 def index(request: Request) -> HttpResponse:
-    environment = environment_of(request)
-    query, chosen = request.GET.get("q", "").strip(), request.GET.get("status", "")
+    chosen = Select.of(request, "status", "Status", [(one, one) for one in STATES])
     order = request.GET.get("sort", "name")
-    found = _in_state(Gateway.objects.filter(environment=environment, name__icontains=query), chosen)
-    page = Paginator(_ordered(found, order), PAGE_SIZE).get_page(request.GET.get("page"))
-    context: dict[str, Any] = {
-        "page": page,
-        "rows": [(gateway, state.of_gateway(gateway)) for gateway in page.object_list],
-        "query": query,
-        "chosen": chosen,
-        "states": STATES,
-        "sort": order,
-        "is_filtered": bool(query or chosen),
-    }
-    is_table = request.htmx and request.htmx.target == TABLE
-    return render(request, f"gateways/{'_gateway_table' if is_table else 'gateway_list'}.html", context)
+    found = Gateway.objects.filter(environment=environment_of(request), name__icontains=asked(request))
+    ordered = _ordered(_in_state(found, chosen.chosen), order)
+    shown = listing(
+        request,
+        "gateways",
+        "gateway",
+        ordered,
+        searches="name",
+        selects=(chosen,),
+        sort=order,
+        every_seconds=4,
+    )
+    rows = [(gateway, state.of_gateway(gateway)) for gateway in shown.page]
+    return shown.answer(request, "gateways/gateway_list.html", "gateways/_gateways.html", {"rows": rows})
 
 
 def _in_state(gateways: GatewayQuerySet, chosen: str) -> GatewayQuerySet:

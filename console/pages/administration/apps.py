@@ -5,12 +5,14 @@ from functools import partial
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from console import accounts, audit
+from console.listing import asked, listing
 from console.models import ConnectedApp
 from console.pages.administration.access import administered, attempt
 from console.pages.administration.forms import AppAccessForm, AppForm
@@ -23,9 +25,14 @@ SOON = timedelta(days=14)
 
 def apps(request: Request) -> HttpResponse:
     found = ConnectedApp.objects.filter(organization__in=administered(request))
+    if query := asked(request):
+        found = found.filter(Q(name__icontains=query) | Q(client_id__icontains=query))
     found = found.select_related("organization", "owner").prefetch_related("environments__organization")
-    context = {"apps": found, "soon": timezone.now() + SOON}
-    return render(request, "console/administration/apps.html", context)
+    shown = listing(request, "connected-apps", "connected app", found, searches="name or client id")
+    context = {"soon": timezone.now() + SOON}
+    return shown.answer(
+        request, "console/administration/apps.html", "console/administration/_apps.html", context
+    )
 
 
 def add(request: Request) -> HttpResponse:

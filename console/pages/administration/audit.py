@@ -1,14 +1,15 @@
 """The audit log: who changed what, when, and what it was before."""
 
-from django.core.paginator import Paginator
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 
 from apis import history
+from console.listing import Select, asked, listing
 from console.models import NOUNS, AuditEntry, Organization, Role
 from console.scope import Request
 
 PAGE_SIZE = 50
+ACTIONS = [("create", "Created"), ("update", "Changed"), ("delete", "Deleted")]
 
 
 def index(request: Request) -> HttpResponse:
@@ -20,22 +21,18 @@ def index(request: Request) -> HttpResponse:
 def audit(request: Request) -> HttpResponse:
     visible = AuditEntry.objects.visible_to(request.user)
     types = sorted(visible.order_by().values_list("object_type", flat=True).distinct())
-    query = request.GET.get("q", "").strip()
-    kind, action = request.GET.get("type", ""), request.GET.get("action", "")
-    found = visible.select_related("organization", "environment")
-    found = found.search(query)
-    if kind:
-        found = found.filter(object_type=kind)
-    if action:
-        found = found.filter(action=action)
-    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
-    context = {
-        "page": page,
-        "changes": history.told(page.object_list),
-        "query_text": query,
-        "kind": kind,
-        "action": action,
-        "kinds": [(name, NOUNS.get(name, name)) for name in types],
-        "actions": [("create", "Created"), ("update", "Changed"), ("delete", "Deleted")],
-    }
-    return render(request, "console/administration/audit.html", context)
+    kind = Select.of(request, "type", "Kind", [(one, NOUNS.get(one, one).capitalize()) for one in types])
+    action = Select.of(request, "action", "Action", ACTIONS)
+    found = visible.select_related("organization", "environment").search(asked(request))
+    if kind.chosen:
+        found = found.filter(object_type=kind.chosen)
+    if action.chosen:
+        found = found.filter(action=action.chosen)
+    looked = "name, API, id or person"
+    shown = listing(
+        request, "entries", "entry", found, size=PAGE_SIZE, searches=looked, selects=(kind, action)
+    )
+    context = {"changes": history.told(shown.page.object_list)}
+    return shown.answer(
+        request, "console/administration/audit.html", "console/administration/_entries.html", context
+    )

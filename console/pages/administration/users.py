@@ -3,13 +3,13 @@
 from functools import partial
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from console import accounts, audit
+from console.listing import asked, listing
 from console.models import Organization, Role, User
 from console.pages.administration.access import administered, attempt, attempt_or_say
 from console.pages.administration.forms import RoleForm, UserForm
@@ -20,15 +20,14 @@ ORDERS = {"username": "username", "email": "email", "last_login": "last_login", 
 
 
 def users(request: Request) -> HttpResponse:
-    query = request.GET.get("q", "").strip()
-    sort = request.GET.get("sort", "username")
+    query, sort = asked(request), request.GET.get("sort", "username")
     order = ORDERS.get(sort.lstrip("-"), "username")
     found = _known(request, administered(request)).order_by(_turned(order, sort.startswith("-")), "username")
     if query:
         found = found.filter(Q(username__icontains=query) | Q(email__icontains=query))
-    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(
-        request, "console/administration/users.html", {"page": page, "query_text": query, "sort": sort}
+    shown = listing(request, "users", "user", found, size=PAGE_SIZE, searches="name or email", sort=sort)
+    return shown.answer(
+        request, "console/administration/users.html", "console/administration/_users.html", {}
     )
 
 

@@ -1,0 +1,90 @@
+"""A page's list: searched, filtered, sorted and paged by its address, and shown by components/list.html."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from console.scope import Request
+
+PAGE_SIZE = 25
+
+
+@dataclass(frozen=True)
+class Select:
+    """A choice beside the search: (value, words) of each option but that for any."""
+
+    name: str
+    label: str
+    options: Sequence[tuple[str, str]]
+    chosen: str = ""
+
+    @classmethod
+    def of(cls, request: Request, name: str, label: str, options: Sequence[tuple[str, str]]) -> "Select":
+        return cls(name, label, options, request.GET.get(name, ""))
+
+
+@dataclass(frozen=True)
+class Listing:
+    """`name` is the id of what htmx swaps; `searches` says what the search looks at, "" for no search."""
+
+    name: str
+    noun: str
+    page: Page[Any]
+    address: str = ""
+    searches: str = ""
+    query: str = ""
+    selects: tuple[Select, ...] = ()
+    sort: str = ""
+    every_seconds: int = 0
+    """How often it fetches itself anew; 0 for never."""
+    is_alone: bool = False
+    """Whether htmx asks for the list without the page around it."""
+
+    @property
+    def plural(self) -> str:
+        return f"{self.noun[:-1]}ies" if self.noun.endswith("y") else f"{self.noun}s"
+
+    @property
+    def count(self) -> int:
+        return self.page.paginator.count
+
+    @property
+    def counted(self) -> str:
+        return f"{self.count:,} {self.noun if self.count == 1 else self.plural}"
+
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.query or any(one.chosen for one in self.selects))
+
+    @property
+    def has_filters(self) -> bool:
+        """Nothing can be looked for where there is nothing."""
+        return bool(self.searches) and (self.count > 0 or self.is_filtered)
+
+    def answer(self, request: Request, page: str, part: str, context: dict[str, Any]) -> HttpResponse:
+        """The page, or the part of it that htmx asks for."""
+        return render(request, part if self.is_alone else page, context | {"listing": self})
+
+
+def asked(request: Request) -> str:
+    """What is looked for."""
+    return request.GET.get("q", "").strip()
+
+
+def listing(
+    request: Request, name: str, noun: str, found: Any, *, size: int = PAGE_SIZE, **more: Any
+) -> Listing:
+    """The page of `found`, a queryset or a list, that the address asks for. `more` is of Listing."""
+    return Listing(
+        name,
+        noun,
+        Paginator(found, size).get_page(request.GET.get("page")),
+        address=request.path,
+        query=asked(request),
+        is_alone=bool(request.htmx and request.htmx.target == name),
+        **more,
+    )
