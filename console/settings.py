@@ -120,7 +120,7 @@ TEMPLATES = [
                 "console.scope.navigation",
                 "console.pages.frame.frame",
             ],
-            "builtins": ["console.templatetags.ui"],
+            "builtins": ["console.templatetags.ui", "console.templatetags.fields"],
         },
     }
 ]

@@ -13,15 +13,33 @@ ALL, SOME = "all", "some"
 
 
 class ConditionRow(BaseModel):
-    method: str = Field("", alias="methodRegex", title="Methods", examples=["GET|POST"])
+    method: str = Field(
+        "", alias="methodRegex", title="Methods", examples=["GET|POST"], json_schema_extra={"code": True}
+    )
     path: str = Field(
-        "", alias="uriTemplateRegex", title="Path, after the base path", examples=["/orders/.*"]
+        "",
+        alias="uriTemplateRegex",
+        title="Path, after the base path",
+        examples=["/orders/.*"],
+        json_schema_extra={"code": True},
     )
 
 
 class AdvancedForm(BaseModel):
-    applies: Literal["all", "some"] = Field("all", title="Requests")
-    conditions: list[ConditionRow] = Field([], title="Conditions", min_length=1)
+    applies: Literal["all", "some"] = Field(
+        "all",
+        title="Method & resource conditions",
+        json_schema_extra={
+            "labels": {"all": "Every request", "some": "Some requests"},
+            "abouts": {"all": "All methods and resources", "some": "Those that one of the rows matches"},
+        },
+    )
+    conditions: list[ConditionRow] = Field(
+        [],
+        title="Conditions",
+        min_length=1,
+        json_schema_extra={"needed": True, "when": {"applies": ["some"]}},
+    )
     label: str = Field("", title="Label", description="Tells two uses of one policy apart.", max_length=255)
     order: int | None = Field(
         None,

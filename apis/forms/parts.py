@@ -1,6 +1,6 @@
 """The parts of an API as forms, and the desired API that their values make together."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 from uuid import UUID
 
@@ -30,30 +30,66 @@ class GatewayForm(BaseModel):
 
 class NewAssetForm(BaseModel):
     name: str = Field(
-        "", title="Name", description="What people see, for example Orders.", examples=["Orders"]
+        "",
+        title="Name",
+        description="What people see, for example Orders.",
+        examples=["Orders"],
+        json_schema_extra={"needed": True},
     )
     type: Literal["http-api", "rest-api"] = Field(
         "http-api",
         title="Asset type",
-        json_schema_extra={"labels": {"http-api": "HTTP API", "rest-api": "REST API"}},
+        json_schema_extra={
+            "labels": {"http-api": "HTTP API", "rest-api": "REST API"},
+            "abouts": {
+                "http-api": "No specification",
+                "rest-api": "With an OpenAPI file, if you have one",
+            },
+        },
     )
-    api_version: str = Field("v1", title="API version", description="The version that consumers see.")
+    api_version: str = Field(
+        "v1",
+        title="API version",
+        description="The version that consumers see.",
+        json_schema_extra={"needed": True},
+    )
     version: str = Field(
-        "1.0.0", title="Asset version", description="The version of this entry of the catalog."
+        "1.0.0",
+        title="Asset version",
+        description="The version of this entry of the catalog.",
+        json_schema_extra={"needed": True},
     )
 
 
 class AssetForm(BaseModel):
     """`mode` "existing" names an asset's key; the OpenAPI document travels beside the fields."""
 
-    mode: Literal["existing", "new"] = "new"
+    mode: Literal["existing", "new"] = Field(
+        "new",
+        title="Where the API comes from",
+        json_schema_extra={
+            "labels": {"existing": "Select from the catalog", "new": "Create a new API"},
+            "abouts": {
+                "existing": "An API that exists already, deployed once more",
+                "new": "It joins the catalog when you save",
+            },
+        },
+    )
     key: str = ""
     asset: NewAssetForm = NewAssetForm()
 
 
 class DownstreamForm(BaseModel):
     protocol: Literal["http", "https"] = Field(
-        "http", title="Protocol", json_schema_extra={"labels": {"http": "HTTP", "https": "HTTPS"}}
+        "http",
+        title="Protocol",
+        json_schema_extra={
+            "labels": {"http": "HTTP", "https": "HTTPS"},
+            "abouts": {
+                "http": "Plain, on the port below",
+                "https": "Encrypted, with a certificate of yours",
+            },
+        },
     )
     port: int = Field(
         8081,
@@ -61,16 +97,19 @@ class DownstreamForm(BaseModel):
         description="APIs of one gateway may share a port when their base paths differ.",
         ge=1,
         le=65535,
+        json_schema_extra={"needed": True},
     )
     base_path: str = Field(
         "/",
         title="Base path",
         description="It is taken off before the request goes upstream.",
+        json_schema_extra={"needed": True, "code": True},
     )
     tls_context: str = Field(
         "",
         title="TLS context",
         description="The certificate and key that it serves with. APIs of one port share their TLS context.",
+        json_schema_extra={"needed": True, "when": {"protocol": ["https"]}},
     )
     label: str = Field(
         "",
@@ -103,6 +142,19 @@ class DetailsForm(BaseModel):
         description="How long an upstream may take to begin its answer; then callers get 504. "
         "What has begun may flow on. Empty: what the gateway says, 15 seconds unless it is told otherwise.",
         json_schema_extra={"format": "duration-ms", "advanced": True},
+    )
+
+
+def file_field(about: str, errors: Iterable[str] = (), *, is_required: bool) -> schema_form.Field:
+    """Where an OpenAPI document is uploaded."""
+    return schema_form.Field(
+        "file",
+        "specification",
+        "OpenAPI file",
+        about,
+        is_required=is_required,
+        errors=tuple(errors),
+        attributes={"accept": ".json,.yaml,.yml"},
     )
 
 

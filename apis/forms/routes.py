@@ -19,20 +19,24 @@ BASE_PATH_ONLY = (
 )
 TRUST = "How the gateway knows the upstream: by the CAs that its machine trusts, or by a CA of yours."
 
+CODE: dict[str, Any] = {"needed": True, "code": True}
+
 Contexts = Mapping[str, TlsContext]
 """By id: those that an upstream may have."""
 
 
 class HeaderRow(BaseModel):
-    name: str = Field("", title="Header", examples=["x-beta"])
-    pattern: str = Field("", title="Value", examples=["yes|true"])
+    name: str = Field("", title="Header", examples=["x-beta"], json_schema_extra=CODE)
+    pattern: str = Field("", title="Value", examples=["yes|true"], json_schema_extra=CODE)
 
 
 class UpstreamRow(BaseModel):
-    uri: str = Field("", title="Upstream URL", examples=["https://backend.example.com/"])
+    uri: str = Field(
+        "", title="Upstream URL", examples=["https://backend.example.com/"], json_schema_extra=CODE
+    )
     label: str = Field("", title="Label", examples=["stable"])
-    weight: int = Field(100, title="Weight, %", ge=0, le=100)
-    tls_context: str = Field("", title="TLS context")
+    weight: int = Field(100, title="Weight", ge=0, le=100, json_schema_extra={"needed": True, "unit": "%"})
+    tls_context: str = Field("", title="TLS context", json_schema_extra={"needed": True})
     id: str = Field("")
 
 
@@ -44,21 +48,44 @@ class RouteRow(BaseModel):
         title="Path",
         description="A regular expression after the base path; the upstream gets its capture groups alone.",
         examples=["/v2(/.*)"],
+        json_schema_extra={"code": True},
     )
-    host: str = Field("", title="Host", description="A regular expression.", examples=["eu.example.com"])
+    host: str = Field(
+        "",
+        title="Host",
+        description="A regular expression.",
+        examples=["eu.example.com"],
+        json_schema_extra={"code": True},
+    )
     headers: list[HeaderRow] = Field([], title="Headers")
-    upstreams: list[UpstreamRow] = Field([], title="Upstreams", min_length=1)
+    upstreams: list[UpstreamRow] = Field(
+        [], title="Upstreams", min_length=1, json_schema_extra={"needed": True}
+    )
 
 
 class RoutesForm(BaseModel):
     """`mode` "simple" is one URL for every request; then `uri` counts, else `routes`."""
 
-    mode: Literal["simple", "routes"] = Field("simple", title="How requests are routed")
+    mode: Literal["simple", "routes"] = Field(
+        "simple",
+        title="How requests are routed",
+        json_schema_extra={
+            "labels": {"simple": "One upstream", "routes": "Several routes"},
+            "abouts": {
+                "simple": "Every request goes to one URL",
+                "routes": "By method, path, host and header, with weights",
+            },
+        },
+    )
     uri: str = Field(
-        "", title="Upstream URL", description=BASE_PATH_ONLY, examples=["https://backend.example.com/"]
+        "",
+        title="Upstream URL",
+        description=BASE_PATH_ONLY,
+        examples=["https://backend.example.com/"],
+        json_schema_extra=CODE,
     )
     uri_id: str = Field("")
-    uri_tls: str = Field("", title="TLS context", description=TRUST)
+    uri_tls: str = Field("", title="TLS context", description=TRUST, json_schema_extra={"needed": True})
     routes: list[RouteRow] = Field([], title="Routes", min_length=1)
 
 
@@ -89,7 +116,7 @@ def desired_routes(values: dict[str, Any], contexts: Contexts) -> tuple[list[Des
 
 
 def placed(errors: Errors, values: dict[str, Any]) -> Errors:
-    """The errors under the names of the form that is shown."""
+    """The errors, or warnings, under the names of the form that is shown."""
     if values.get("mode", "simple") == "routes":
         return errors
     return {_PLACES.get(name, name): messages for name, messages in errors.items()}

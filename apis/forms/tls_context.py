@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 from apis import certificates
 from apis.changes.tls_contexts import ALPN, MOST_PEM, DesiredTlsContext
 from apis.models import TlsContext
+from console.forms.cards import Card
 from console.forms.differences import HIDDEN, NOTHING, Difference
 from gateways.protocol import tls
 
@@ -45,8 +46,14 @@ class TlsContextForm(forms.Form):
         widget=forms.TextInput({"autocomplete": "off", "maxlength": 120, "autofocus": True}),
     )
     source = forms.ChoiceField(
-        choices=[("own", "A certificate of yours"), ("self-signed", "Self-signed"), ("none", "None")],
+        label="Certificate",
+        choices=[
+            ("own", Card("Of yours", "From your CA, with its private key")),
+            ("self-signed", Card("Self-signed", "Made here, for 90 days, to try with")),
+            ("none", Card("None", "It only trusts: for upstreams")),
+        ],
         initial="own",
+        widget=forms.RadioSelect,
     )
     certificate = _pem(
         "Certificate",
@@ -98,8 +105,12 @@ class TlsContextForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
 
-    def __init__(self, *args: Any, is_new: bool = True, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, is_new: bool = True, serves: bool = False, **kwargs: Any) -> None:
+        """`serves`: it is for an API to serve with, and so needs a certificate."""
         super().__init__(*args, **kwargs)
+        source: Any = self.fields["source"]
+        if serves:
+            source.choices = [one for one in source.choices if one[0] != "none"]
         stored = "" if is_new else " Leave it empty to keep the one that is stored."
         self.fields[
             "key"

@@ -19,6 +19,7 @@ from apis.views.access import api_of, api_to_change, messages_of
 from apis.views.conflict import Conflict, conflict
 from apis.views.frame import frame, run
 from apis.views.lane import lane
+from console.forms.schema_form import Field
 from console.listing import asked, listing
 from console.models import AuditEntry
 from console.scope import Request
@@ -129,16 +130,20 @@ def deprecate(request: Request, pk: int) -> HttpResponse:
 def delete(request: Request, pk: int) -> HttpResponse:
     """Asks first; the name must be typed when the API is deployed."""
     api = api_to_change(request, pk)
-    if request.method != "POST":
-        return render(request, "apis/api_delete.html", frame(request, api, "settings"))
-    if api.is_deployed and request.POST.get("name", "").strip() != api.asset.name:
-        error = f'Type "{api.asset.name}" to delete an API that is deployed.'
-        page = frame(request, api, "settings") | {"error": error}
-        return render(request, "apis/api_delete.html", page, status=422)
-    name = str(api)
-    instances.delete_api(request.user, api)
-    messages.success(request, f"Deleted {name}.")
-    return redirect("apis")
+    errors: tuple[str, ...] = ()
+    if request.method == "POST":
+        if not api.is_deployed or request.POST.get("name", "").strip() == api.asset.name:
+            name = str(api)
+            instances.delete_api(request.user, api)
+            messages.success(request, f"Deleted {name}.")
+            return redirect("apis")
+        errors = (f'Type "{api.asset.name}" to delete an API that is deployed.',)
+    words = f"Type {api.asset.name} to confirm"
+    confirm = Field(
+        "text", "name", words, is_required=True, value="", errors=errors, attributes={"autocomplete": "off"}
+    )
+    page = frame(request, api, "settings") | {"confirm": confirm}
+    return render(request, "apis/api_delete.html", page, status=422 if errors else 200)
 
 
 def _details_of(api: ApiInstance) -> parts.Values:

@@ -7,12 +7,14 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.defaultfilters import filesizeformat
 from django.views.decorators.http import require_POST
 
 from apis import operations
 from apis.changes import instances
 from apis.documents import differences, reading
 from apis.documents.specification import Specification
+from apis.forms import parts
 from apis.models import ApiInstance
 from apis.views.access import api_of, api_to_change, environment_of, messages_of
 from apis.views.frame import frame
@@ -21,6 +23,10 @@ from console.scope import Request
 
 PAGE_SIZE = 50
 SHOWN_CHARACTERS = 200_000
+ABOUT = (
+    "OpenAPI 3 or 2, JSON or YAML, up to {}. You see what differs before anything changes; "
+    "what runs on the gateway stays as it is."
+)
 
 
 def state(request: Request, pk: UUID) -> HttpResponse:
@@ -136,7 +142,7 @@ def _shown(request: Request, api: ApiInstance, errors: list[str]) -> HttpRespons
         "errors": errors,
         "may_change": request.scope.can_edit and _may_change(api),
         "instance_count": api.asset.instances.count(),
-        "most_bytes": settings.UPLOAD_MAX_BYTES,
+        "file": parts.file_field(ABOUT.format(filesizeformat(settings.UPLOAD_MAX_BYTES)), is_required=True),
     }
     if shown.is_alone:
         return render(request, "apis/_operations.html", context)

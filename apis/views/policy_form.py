@@ -92,11 +92,14 @@ class PolicyForm:
         return not self.errors and not self.conflict
 
     def context(self) -> dict[str, Any]:
+        fields, more = self._fields(self.config), advanced.fields(self.more, self.errors)
+        folded = [*(one for one in fields if one.is_advanced), *more.values()]
         return {
             "policy": self.policy,
             "binding": self.binding,
-            "fields": self._fields(self.config),
-            "advanced": advanced.fields(self.more, self.errors),
+            "fields": fields,
+            "advanced": more,
+            "is_open": any(one.is_set or one.is_wrong for one in folded),
             "errors": self.errors,
             "general": [text for name in ("", "policy", "config") for text in self.errors.get(name, [])],
             "introduction": browse.introduction(self.policy),

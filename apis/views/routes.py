@@ -104,7 +104,7 @@ def _shown(
         "conflict": _conflict(api, fields) if is_late else None,
         "errors": errors,
         "host": host_of(api.gateway),
-        "warnings": warnings(edit(desired_of(api))),
+        "warnings": form.placed(warnings(edit(desired_of(api))), upstream),
         "weight_sums": form.weight_sums(upstream),
         "echo_url": settings.ECHO_URL,
     }

@@ -66,7 +66,8 @@ def add(request: Request) -> HttpResponse:
     environment = environment_to_change(request)
     if request.method != "POST":
         source = "none" if request.GET.get("purpose") == "upstream" else "own"
-        return _form(request, TlsContextForm(initial={"hosts": _hosts(environment), "source": source}))
+        shown = {"hosts": _hosts(environment), "source": source}
+        return _form(request, TlsContextForm(initial=shown, serves=_serves(request)))
     form = _read(request)
     made = _saved(form, lambda desired: change.create_tls_context(request.user, environment, desired))
     if made is None:
@@ -111,7 +112,7 @@ def delete(request: Request, pk: UUID) -> HttpResponse:
 
 def _read(request: Request, *, is_new: bool = True) -> TlsContextForm:
     data, refused = with_files(request.POST, request.FILES)
-    form = TlsContextForm(data, is_new=is_new)
+    form = TlsContextForm(data, is_new=is_new, serves=_serves(request))
     form.full_clean()
     for field, reason in refused.items():
         form.add_error(field, reason)
@@ -152,6 +153,11 @@ def _form(
     if context:
         page["seen"] = (not late and request.POST.get("seen")) or versions.of_tls_context(context)
     return render(request, template, page, status=409 if late else 422 if form.errors else 200)
+
+
+def _serves(request: Request) -> bool:
+    """Whether it is made for an API's own port."""
+    return (request.POST.get("purpose") or request.GET.get("purpose")) == "listener"
 
 
 def _back(request: Request) -> str:

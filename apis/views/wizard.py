@@ -1,5 +1,6 @@
 """The Add API wizard: one address a step, each checked before the next; what is typed survives them all."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
@@ -19,18 +21,23 @@ from apis.assets.models import Asset
 from apis.changes.instances import create_api
 from apis.documents.specification import Specification
 from apis.forms import parts, wizard
-from apis.forms.routes import weight_sums, with_operations
+from apis.forms.routes import placed, weight_sums, with_operations
 from apis.models import ApiInstance
 from apis.rules import listeners, upstream_uri
 from apis.views.access import draft_to_change, environment_to_change, messages_of
 from apis.views.tls_contexts import choices
 from apis.wizard_draft import WizardDraft
 from console.forms import rows
+from console.forms.schema_form import Field
 from console.scope import Request
 from console.words import words
 
 ASSETS_SHOWN = 12
 REVIEW = "review"
+ABOUT_FILE = (
+    "OpenAPI 3 or 2, JSON or YAML, up to {}. It fills in the name and the versions below, and its servers "
+    "are offered as upstreams."
+)
 CHECK = "check"
 """Asks a step for what is wrong in it, as soon as it is shown."""
 
@@ -173,6 +180,8 @@ def _shown(
     if step.name != REVIEW:
         context["form"] = parts.fields(step.name, values, errors)
     context |= _EXTRAS[step.name](request, draft, values)
+    if step.name == "api":
+        context |= _api_controls(context["form"], errors, has_assets=context["has_assets"])
     return render(request, f"apis/wizard_{step.name}.html", context, status=status)
 
 
@@ -204,8 +213,20 @@ def _api_extras(request: Request, draft: wizard.Draft, values: dict[str, Any]) -
         "document": parts.document(draft.environment, values.get(wizard.DOCUMENT, "")),
         "unread": parts.document(draft.environment, values.get(wizard.UPLOADED, "")),
         "refused": values.get(wizard.REFUSED, ""),
-        "most_bytes": settings.UPLOAD_MAX_BYTES,
+        "stay": '{"go": "stay"}',
     }
+
+
+def _api_controls(form: dict[str, Field], errors: parts.Errors, *, has_assets: bool) -> dict[str, object]:
+    """Where the document is uploaded, and where the API comes from: the catalog, once it holds anything."""
+    about = ABOUT_FILE.format(filesizeformat(settings.UPLOAD_MAX_BYTES))
+    file = parts.file_field(about, errors.get("asset.specification", ()), is_required=False)
+    mode = form["mode"]
+    existing, new = mode.choices
+    empty = replace(existing, is_disabled=True, about="The catalog is empty so far")
+    if not has_assets:
+        form = form | {"mode": replace(mode, choices=(empty, new))}
+    return {"file": file, "form": form}
 
 
 def _nothing(draft: wizard.Draft) -> parts.Values:
@@ -257,7 +278,7 @@ def _upstream_extras(request: Request, draft: wizard.Draft, values: dict[str, An
             "servers": [one for one in _servers(draft) if upstream_uri.fault(one["url"]) is None],
             "relative": next((one["url"] for one in _servers(draft) if one["url"].startswith("/")), ""),
             "echo_url": getattr(settings, "ECHO_URL", None),
-            "warnings": draft.warnings() if values else {},
+            "warnings": placed(draft.warnings(), values) if values else {},
             "weight_sums": weight_sums(values),
         }
     )

@@ -49,7 +49,7 @@ def _words(field: Field, names: Mapping[str, str]) -> str:
             return HIDDEN if field.value else "as stored"
         case "switch":
             return "on" if field.value else "off"
-        case "choice" | "choices":
+        case "choice" | "cards" | "choices":
             return ", ".join(one.label for one in field.choices if one.is_chosen) or NOTHING
         case "duration":
             unit = next((one.label for one in field.choices if one.is_chosen), "")

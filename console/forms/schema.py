@@ -31,10 +31,12 @@ def resolve(schema: Schema, root: Schema) -> dict[str, Any]:
 
 
 def kind(schema: Schema, root: Schema) -> str:
-    """choice, switch, number, duration, text, secret, expression, area, lines, choices, rows, group, json."""
+    """choice, cards, switch, number, duration, text, secret, expression, area, lines, choices, rows, group,
+    json.
+    """
     shape = schema.get("type", "")
     if "enum" in schema or "const" in schema:
-        return "choice"
+        return "cards" if "abouts" in schema else "choice"
     if shape == "string":
         form = "password" if schema.get("writeOnly") else schema.get("format", "")
         return _STRINGS.get(form, "text")

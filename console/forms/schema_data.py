@@ -13,6 +13,8 @@ from django.http import QueryDict
 from console.forms import durations, rows
 from console.forms.schema import PREFIX, Schema, kind, named, resolve
 
+CHOICES = frozenset({"choice", "cards"})
+
 
 def read(schema: Schema, data: QueryDict, prefix: str = PREFIX) -> dict[str, Any]:
     """The configuration that was posted. What was left empty is left out."""
@@ -57,14 +59,14 @@ def _read_text(shape: str, schema: Schema, typed: str, unit: str) -> Any:
     text = typed if shape in {"secret", "area"} else typed.strip()
     if not text:
         clears = (
-            shape not in {"secret", "choice"} and schema.get("type") == "string" and schema.get("default")
+            shape not in {"secret", *CHOICES} and schema.get("type") == "string" and schema.get("default")
         )
         return "" if clears else None
     if shape == "number":
         return _number(text)
     if shape == "duration":
         return durations.joined(text, unit, durations.base(schema))
-    if shape == "choice":
+    if shape in CHOICES:
         return next((one for one in schema.get("enum", ()) if str(one) == text), text)
     return _json(text) if shape == "json" else text
 

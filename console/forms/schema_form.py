@@ -21,6 +21,8 @@ class Choice:
     value: str
     label: str
     is_chosen: bool
+    about: str = ""
+    is_disabled: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,22 @@ class Field:
     is_required: bool = False
     is_advanced: bool = False
     is_stored: bool = False
+    is_set: bool = False
+    """Whether it is otherwise than it comes."""
+    is_code: bool = False
+    """Whether its text is shown in letters of one width, and left as it is typed."""
+    unit: str = ""
     when: When | None = None
     value: Any = None
     errors: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
     fields: tuple["Field", ...] = ()
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether anything in it is to be mended."""
+        return bool(self.errors) or any(one.is_wrong for one in self.fields)
 
     @property
     def template(self) -> str:
@@ -106,7 +118,9 @@ class _Form:
 
     def one(self, schema: Schema, value: Any, name: str, required: bool) -> Field:
         shape = kind(schema, self.root)
-        value = schema.get("default") if value is None else value
+        usual = schema.get("default")
+        is_set = value is not None and value != usual
+        value = usual if value is None else value
         shown, inner = self._content(shape, schema, value, name)
         return Field(
             shape,
@@ -116,6 +130,9 @@ class _Form:
             is_required=required or bool(schema.get("needed")),
             is_advanced=bool(schema.get("advanced")),
             is_stored=name in self.stored,
+            is_set=is_set,
+            is_code=bool(schema.get("code")),
+            unit=schema.get("unit", ""),
             when=_when(schema, name),
             value=shown,
             errors=self._errors(name, deep=not inner),
@@ -185,7 +202,11 @@ def _choices(schema: Schema, value: Any, root: Schema) -> tuple[Choice, ...]:
     chosen = value if isinstance(value, list | tuple) else [value]
     if values and schema.get("type") == "array":
         values += [one for one in chosen if one not in values]
-    return tuple(Choice(str(one), labels.get(str(one), str(one)), one in chosen) for one in values)
+    abouts = schema.get("abouts", {})
+    return tuple(
+        Choice(str(one), labels.get(str(one), str(one)), one in chosen, abouts.get(str(one), ""))
+        for one in values
+    )
 
 
 def _units(schema: Schema, value: Any) -> tuple[Choice, ...]:

@@ -15,12 +15,6 @@ from gateways.models import Gateway, RegistrationToken
 from gateways.views import state
 from gateways.views.access import environment_of, must_edit
 
-PLATFORMS = (
-    (Gateway.Platform.LINUX, "Linux", "square-terminal", "A process on a machine, with Python 3.11 or newer"),
-    (Gateway.Platform.DOCKER, "Docker", "container", "A container, with Docker or Podman"),
-    (Gateway.Platform.KUBERNETES, "Kubernetes", "ship-wheel", "A Deployment, one replica for each pod"),
-)
-
 
 def add(request: Request) -> HttpResponse:
     """The form. Posted, the token is shown in this answer and nowhere again: it is stored hashed."""
@@ -46,12 +40,14 @@ def add(request: Request) -> HttpResponse:
 def name(request: Request) -> HttpResponse:
     """What is to be said of a name while it is typed."""
     environment = environment_of(request)
-    text, messages = request.GET.get("name", "").strip(), []
+    about = AddGatewayForm.base_fields["name"].help_text
+    text, faults = request.GET.get("name", "").strip(), []
     try:
         change.check_name(environment, text)
     except ValidationError as error:
-        messages = error.messages if text else []
-    return render(request, "gateways/_name_check.html", {"name": text, "messages": messages})
+        faults = error.messages if text else []
+    context = {"typed": text, "faults": faults, "about": about}
+    return render(request, "gateways/_name_check.html", context)
 
 
 def token(request: Request, pk: UUID) -> HttpResponse:
@@ -64,8 +60,8 @@ def token(request: Request, pk: UUID) -> HttpResponse:
 
 
 def _ask(request: Request, form: AddGatewayForm) -> HttpResponse:
-    context = {"form": form, "platforms": PLATFORMS}
-    return render(request, "gateways/gateway_add.html", context, status=422 if form.errors else 200)
+    status = 422 if form.errors else 200
+    return render(request, "gateways/gateway_add.html", {"form": form}, status=status)
 
 
 def _progress(token: RegistrationToken) -> dict[str, object]:

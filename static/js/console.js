@@ -186,7 +186,10 @@ function reveal(form) {
     part.hidden = !part.dataset.is.split(" ").includes(value);
   }
 }
-document.addEventListener("change", (event) => event.target.form && reveal(event.target.form));
+document.addEventListener("change", ({ target }) => {
+  const form = target.closest("form");
+  if (form) reveal(form);
+});
 document.addEventListener("htmx:load", (event) => {
   const root = event.detail.elt;
   for (const form of root.matches("form") ? [root] : root.querySelectorAll("form")) reveal(form);

@@ -64,7 +64,7 @@
           else if (named.length === 1) field.value = value;
         }
       }
-      form.dispatchEvent(new Event("input", { bubbles: true }));
+      for (const told of ["input", "change"]) form.dispatchEvent(new Event(told, { bubbles: true }));
       tell(form);
     }
     changed.add(form);

@@ -222,7 +222,7 @@ def test_settings_fault_stands_at_its_field(place: Place) -> None:
     page = place.client.post(f"/apis/{api.pk}/settings", {"label": "kept", "consumer_endpoint": "nowhere"})
 
     assert page.status_code == 422
-    assert 'id="e-consumer_endpoint"' in text(page)
+    assert 'id="f-consumer_endpoint_error"' in text(page)
     assert 'value="kept"' in text(page)
 
 
@@ -248,8 +248,8 @@ def test_route_faults_stand_at_their_fields(place: Place) -> None:
     )
 
     assert page.status_code == 422
-    assert 'id="e-base_path"' in text(page)
-    assert 'id="e-uri"' in text(page)
+    assert 'id="f-base_path_error"' in text(page)
+    assert 'id="f-uri_error"' in text(page)
     assert api.upstreams.get().uri == "http://backend:8080/"
 
 

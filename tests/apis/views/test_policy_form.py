@@ -80,7 +80,7 @@ def test_fault_stands_at_its_field_and_nothing_is_saved(place: Place) -> None:
     )
 
     assert answer.status_code == 422
-    assert 'id="e-config.rateLimits.0.maximumRequests"' in text(answer)
+    assert 'id="f-config.rateLimits.0.maximumRequests_error"' in text(answer)
     assert re.search(r'value="1" id="f-config.rateLimits.0.timePeriodInMilliseconds"', text(answer))
     assert '<option value="min" selected>minutes</option>' in text(answer)
     assert not PolicyBinding.objects.exists()
@@ -105,7 +105,7 @@ def test_expression_that_does_not_parse_is_a_form_error(place: Place) -> None:
         {**LIMIT, "config.keySelector": "#[attributes.headers[]"},
     )
 
-    assert 'id="e-config.keySelector"' in text(answer)
+    assert 'id="f-config.keySelector_error"' in text(answer)
     assert not PolicyBinding.objects.exists()
 
 
@@ -169,7 +169,7 @@ def test_condition_that_is_no_expression_stands_at_its_field(place: Place) -> No
     answer = place.client.post(f"/apis/{api.pk}/policies/add/rate-limiting", {**LIMIT, **conditions})
 
     assert answer.status_code == 422
-    assert 'id="e-conditions.0.uriTemplateRegex"' in text(answer)
+    assert 'id="f-conditions.0.uriTemplateRegex_error"' in text(answer)
 
 
 def test_every_request_drops_the_conditions(place: Place) -> None:
@@ -190,7 +190,7 @@ def test_place_in_the_order_is_taken(place: Place) -> None:
     bad = place.client.post(f"/apis/{api.pk}/policies/add/rate-limiting", {**LIMIT, "order": "first"})
 
     assert [one.policy for one in api.policies.all()] == ["rate-limiting", "ip-allowlist"]
-    assert 'id="e-order"' in text(bad)
+    assert 'id="f-order_error"' in text(bad)
 
 
 def test_everything_that_is_wrong_is_said_at_once(place: Place) -> None:
@@ -208,6 +208,6 @@ def test_everything_that_is_wrong_is_said_at_once(place: Place) -> None:
         page = text(place.client.post(f"/apis/{api.pk}/policies/add/rate-limiting", wrong | {"order": order}))
 
         for field in ("config.rateLimits.0.maximumRequests", "conditions.0.methodRegex"):
-            assert f'id="e-{field}"' in page
-        assert ('id="e-order"' in page) == bool(order)
+            assert f'id="f-{field}_error"' in page
+        assert ('id="f-order_error"' in page) == bool(order)
     assert not api.policies.exists()

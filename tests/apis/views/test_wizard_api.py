@@ -72,5 +72,5 @@ def test_name_is_asked_for_at_the_field() -> None:
     )
 
     assert "Give the API a name." in page
-    assert 'id="e-asset.name"' in page
+    assert 'id="f-asset.name_error"' in page
     assert 'value="v7"' in page

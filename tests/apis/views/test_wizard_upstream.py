@@ -27,7 +27,7 @@ def test_upstream_faults_stand_at_the_field(uri: str, message: str) -> None:
     page = text(send(place, "upstream", mode="simple", uri=uri))
 
     assert message in page
-    assert 'id="e-uri"' in page
+    assert 'id="f-uri_error"' in page
 
 
 def test_full_resource_is_warned_about_and_may_go_on() -> None:
