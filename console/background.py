@@ -84,7 +84,7 @@ def asked() -> list[Part]:
 
 def _pulsing(name: str, pulse: float | None) -> Part:
     if pulse is None:
-        return part(name, "has not answered yet")
+        return part(name, "no answer yet")
     age = time.time() - pulse
     if age < 3 * PULSE_SECONDS:
         return part(name, "up")

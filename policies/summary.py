@@ -30,13 +30,13 @@ def _parts(schema: Schema, root: Schema, config: Mapping[str, Any]) -> list[str]
 
 def _one(shape: Schema, root: Schema, title: str, value: Any) -> str:
     if isinstance(value, bool):
-        return title if value else f"not {title[:1].lower()}{title[1:]}"
+        return title if value else f"{title}: off"
     if isinstance(value, int) and (kept := durations.base(shape)):
         return f"{title} {durations.words(value, kept)}"
     if isinstance(value, Mapping):
         return f"{title}: {', '.join(_parts(shape, root, value))}"
     if not isinstance(value, list):
-        return f"{title} {value}"
+        return f"{title} {shape.get('labels', {}).get(str(value), value)}"
     item = resolve(shape.get("items", {}), root)
     shown = [_entry(item, root, one) for one in value]
     more = f" and {len(shown) - MAX_ITEMS} more" if len(shown) > MAX_ITEMS else ""

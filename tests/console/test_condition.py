@@ -60,7 +60,7 @@ def test_silent_workers_are_told_on_every_page_and_what_to_do_on_one(browser: Cl
 def test_a_reader_of_documents_that_is_away_is_told_with_what_to_do(browser: Client) -> None:
     cache.delete(background.READER_PULSE_KEY)
 
-    wait_for(lambda: "Document readers: has not answered yet" in text(browser, "/apis"), 10, "the banner")
+    wait_for(lambda: "Document readers: no answer yet" in text(browser, "/apis"), 10, "the banner")
 
     page = text(browser, "/administration/system")
     assert "Uploaded documents wait, and are read later." in page

@@ -1,6 +1,5 @@
 """What a connected app may do: its own role, in its own environments, until its own end."""
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -212,34 +211,3 @@ def test_the_audit_log_names_the_app_that_a_change_came_by(
     rest("DELETE", f"AM/{api.pk}")
 
     assert AuditEntry.objects.latest("at").actor_name == "ada by ci"
-
-
-def test_another_organizations_administrator_reaches_no_app(admin: Client, environment: Environment) -> None:
-    foreign = make_environment(make_organization("Rival"))
-    app = make_app(make_user("rita"), foreign)
-
-    assert admin.get(f"/administration/apps/{app.pk}/access").status_code == 404
-
-
-def test_access_that_another_changed_is_not_overwritten_unseen(
-    admin: Client, administrator: User, environment: Environment
-) -> None:
-    app = make_app(administrator, environment, role=Role.Name.MANAGER)
-    address = f"/administration/apps/{app.pk}/access"
-    form = {"role": "viewer", "where": "all", "expires": "never"}
-    opened = _seen(admin.get(address).content.decode())
-    ConnectedApp.objects.filter(pk=app.pk).update(role=Role.Name.ADMINISTRATOR)
-
-    late = admin.post(address, {**form, "seen": opened})
-
-    assert late.status_code == 422
-    assert "saved now: role administrator" in late.content.decode()
-    assert admin.post(address, {**form, "seen": _seen(late.content.decode())}).status_code == 302
-    app.refresh_from_db()
-    assert app.role == Role.Name.VIEWER
-
-
-def _seen(page: str) -> str:
-    found = re.search(r'name="seen" value="(\w+)"', page)
-    assert found is not None
-    return found[1]

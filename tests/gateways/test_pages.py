@@ -2,7 +2,6 @@
 
 import re
 import sys
-import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -38,13 +37,6 @@ def logged_in(environment: Environment, role: str) -> Client:
     client = Client()
     client.force_login(user)
     return client
-
-
-def test_stranger_is_asked_to_log_in(environment: Environment) -> None:
-    gateway = make_gateway(environment)
-
-    for path in ("/gateways", "/gateways/add", gateway.get_absolute_url()):
-        assert Client().get(path).status_code == 302
 
 
 def test_list_shows_status_and_replicas(manager: Client, environment: Environment) -> None:
@@ -84,40 +76,6 @@ def test_list_narrows_by_name_and_status(manager: Client, environment: Environme
     assert "alive" in by_status and "asleep" not in by_status
 
 
-def test_table_alone_answers_the_poll(manager: Client, environment: Environment) -> None:
-    make_gateway(environment, name="edge")
-
-    answer = manager.get("/gateways", headers=HTMX | {"HX-Target": "gateway-table"})
-
-    assert answer.content.decode().lstrip().startswith('<div id="gateway-table"')
-
-
-def test_list_costs_the_same_however_long(
-    manager: Client, environment: Environment, django_assert_max_num_queries: object
-) -> None:
-    for _ in range(15):
-        make_replica(make_gateway(environment))
-
-    with django_assert_max_num_queries(20):  # type: ignore[operator]
-        manager.get("/gateways")
-
-
-def test_empty_list_says_what_to_do(manager: Client) -> None:
-    page = manager.get("/gateways").content.decode()
-
-    assert "No gateway yet" in page
-    assert "Add gateway" in page
-
-
-@pytest.mark.parametrize("tab", ["", "/apis", "/history", "/settings", "/status"])
-def test_each_tab_opens(manager: Client, environment: Environment, tab: str) -> None:
-    gateway = make_gateway(environment)
-    make_replica(gateway)
-    make_api(gateway)
-
-    assert manager.get(gateway.get_absolute_url() + tab).status_code == 200
-
-
 def test_heading_and_replicas_are_refreshed_by_one_request(manager: Client, environment: Environment) -> None:
     gateway = make_gateway(environment)
     address = gateway.get_absolute_url()
@@ -135,13 +93,6 @@ def test_heading_and_replicas_are_refreshed_by_one_request(manager: Client, envi
     assert "eu-1a" in fresh
     assert "#replicas" not in settings
     assert 'id="replicas"' not in manager.get(f"{address}/status").content.decode()
-
-
-@pytest.mark.parametrize("tab", ["", "/apis", "/history", "/settings", "/status", "/delete"])
-def test_gateway_of_others_is_not_found(manager: Client, tab: str) -> None:
-    gateway = make_gateway()
-
-    assert manager.get(gateway.get_absolute_url() + tab).status_code == 404
 
 
 def test_token_of_others_is_not_found(manager: Client) -> None:
@@ -325,10 +276,6 @@ def test_replica_of_another_gateway_is_not_found(manager: Client, environment: E
 
     assert answer.status_code == 404
     assert other.replicas.exists()
-
-
-def test_unknown_gateway_is_not_found(manager: Client) -> None:
-    assert manager.get(f"/gateways/{uuid.uuid4()}").status_code == 404
 
 
 def test_admin_shows_no_secret() -> None:

@@ -1,6 +1,6 @@
 """A configuration in one line."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field
@@ -25,6 +25,9 @@ class Config(BaseModel):
     limits: list[Limit] = Field([], title="Limits")
     ips: list[str] = Field([], title="Addresses")
     pairs: list[Pair] = Field([], title="Headers")
+    kind: Literal["text", "jwks"] = Field(
+        "text", title="Key", json_schema_extra={"labels": {"jwks": "JWKS at a URL"}}
+    )
 
 
 @pytest.mark.parametrize(
@@ -32,7 +35,8 @@ class Config(BaseModel):
     [
         ({}, ""),
         ({"name": "ada", "shared": True}, "Name ada"),
-        ({"shared": False, "loud": True}, "not share; Loud"),
+        ({"shared": False, "loud": True}, "Share: off; Loud"),
+        ({"kind": "jwks"}, "Key JWKS at a URL"),
         ({"ips": ["a", "b", "c", "d", "e"]}, "Addresses: a, b, c and 2 more"),
         ({"limits": [{"maximumRequests": 5, "timePeriodInMilliseconds": 60000}]}, "Limits: 5 per minute"),
         ({"limits": [{"maximumRequests": 5, "timePeriodInMilliseconds": 7200000}]}, "Limits: 5 per 2 hours"),

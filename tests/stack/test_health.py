@@ -50,7 +50,7 @@ def test_without_a_process_for_streams_it_answers_503(client: Client, pulse: Non
     answer = client.get("/healthz")
 
     assert answer.status_code == 503
-    assert answer.json()["parts"] == UP | {"link": "has not answered yet"}
+    assert answer.json()["parts"] == UP | {"link": "no answer yet"}
 
 
 def test_a_silent_reader_of_documents_answers_503(client: Client, pulse: None) -> None:

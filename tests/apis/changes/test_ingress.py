@@ -101,20 +101,6 @@ def test_what_cannot_act_is_said_at_its_field_and_nothing_is_saved(
     assert (gateway.trusted_networks, gateway.generation) == ([], 0)
 
 
-def test_a_viewer_sees_and_changes_nothing(gateway: Gateway) -> None:
-    viewer = client_of(gateway, Role.Name.VIEWER)
-
-    assert viewer.get(f"/gateways/{gateway.pk}/ingress").status_code == 200
-    assert posted(viewer, gateway, **{"config.networks": "10.0.0.0/8"}).status_code == 403
-
-
-def test_a_stranger_finds_no_such_gateway(gateway: Gateway) -> None:
-    stranger = client_of(make_gateway())
-
-    assert stranger.get(f"/gateways/{gateway.pk}/ingress").status_code == 404
-    assert posted(stranger, gateway).status_code == 404
-
-
 def test_the_second_of_two_editors_is_told(gateway: Gateway) -> None:
     first, seen = make_user(), ingress.seen(gateway)
     ingress.change(first, gateway, {"networks": ["10.0.0.0/8"]}, seen_version=seen)
