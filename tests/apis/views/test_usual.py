@@ -7,7 +7,7 @@ from django.db.models import Model
 
 from apis.changes.instances import edit_api
 from apis.changes.policies import apply_policy, edit_policy
-from apis.changes.tls_contexts import draft_of as tls_draft_of
+from apis.changes.tls_contexts import desired_of as tls_desired_of
 from apis.changes.tls_contexts import edit_tls_context
 from apis.changes.versions import DETAILS, ROUTES
 from apis.documents.specification import Operation, Specification
@@ -268,4 +268,4 @@ class TestEditedTlsContext(VersionedForm):
 
     def change_meanwhile(self, row: Model, here: Here) -> None:
         context = TlsContext.objects.get(pk=row.pk)
-        edit_tls_context(make_user(), context, replace(tls_draft_of(context), name="theirs"))
+        edit_tls_context(make_user(), context, replace(tls_desired_of(context), name="theirs"))
