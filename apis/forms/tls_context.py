@@ -46,7 +46,7 @@ class TlsContextForm(forms.Form):
         widget=forms.TextInput({"autocomplete": "off", "maxlength": 120, "autofocus": True}),
     )
     source = forms.ChoiceField(
-        label="Certificate",
+        label="Certificate and key",
         choices=[
             ("own", Card("Of yours", "From your CA, with its private key")),
             ("self-signed", Card("Self-signed", "Made here, for 90 days, to try with")),

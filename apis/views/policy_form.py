@@ -94,12 +94,14 @@ class PolicyForm:
     def context(self) -> dict[str, Any]:
         fields, more = self._fields(self.config), advanced.fields(self.more, self.errors)
         folded = [*(one for one in fields if one.is_advanced), *more.values()]
+        # An empty row of conditions is sent by every form; which requests it is for says whether it counts.
+        is_open = any(one.is_wrong or (one.is_set and one.name != "conditions") for one in folded)
         return {
             "policy": self.policy,
             "binding": self.binding,
             "fields": fields,
             "advanced": more,
-            "is_open": any(one.is_set or one.is_wrong for one in folded),
+            "is_open": is_open,
             "errors": self.errors,
             "general": [text for name in ("", "policy", "config") for text in self.errors.get(name, [])],
             "introduction": browse.introduction(self.policy),

@@ -49,6 +49,8 @@ class Field:
     is_code: bool = False
     """Whether its text is shown in letters of one width, and left as it is typed."""
     unit: str = ""
+    row: str = ""
+    """What one row of the list is called, where its label does not tell."""
     when: When | None = None
     value: Any = None
     errors: tuple[str, ...] = ()
@@ -88,6 +90,8 @@ class Field:
     @property
     def singular(self) -> str:
         """What one row of the list is called."""
+        if self.row:
+            return self.row
         return self.label.removesuffix("s").lower() if self.label.endswith("s") else self.label.lower()
 
 
@@ -133,6 +137,7 @@ class _Form:
             is_set=is_set,
             is_code=bool(schema.get("code")),
             unit=schema.get("unit", ""),
+            row=schema.get("row", ""),
             when=_when(schema, name),
             value=shown,
             errors=self._errors(name, deep=not inner),

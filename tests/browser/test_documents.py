@@ -40,10 +40,10 @@ def test_a_document_is_read_while_the_page_waits_and_fills_in_the_form(
     page.locator("label.choice", has_text="Create a new API").click()
     page.locator("label.choice", has_text="REST API").click()
 
-    page.locator("#specification").set_input_files(file(b"openapi: 3.1.0\npaths: [1"))  # type: ignore[arg-type]
+    page.locator("#f-specification").set_input_files(file(b"openapi: 3.1.0\npaths: [1"))  # type: ignore[arg-type]
     expect(page.locator("p.error")).to_contain_text("neither JSON nor YAML", timeout=SOON_MS)
     album.take(page, "document-refused")
-    page.locator("#specification").set_input_files(
+    page.locator("#f-specification").set_input_files(
         file(document(stack.echo_url, "/animals", "/animals/{id}"))
     )  # type: ignore[arg-type]
     expect(page.get_by_label("Name", exact=True)).to_have_value("Zoo", timeout=SOON_MS)
@@ -66,11 +66,13 @@ def test_its_operations_are_looked_up_and_the_document_is_replaced(page: Page, a
     page.get_by_role("link", name="OpenAPI", exact=True).click()
     expect(page.get_by_role("row")).to_have_count(5)
     album.take(page, "document")
-    page.get_by_label("Search operations").fill("post id")
+    page.get_by_label("Search by method, path or words").fill("post id")
     expect(page.get_by_role("row")).to_have_count(2, timeout=SOON_MS)
     page.get_by_role("link", name="Clear").click()
 
-    page.locator("#specification").set_input_files(file(document("/", "/animals", "/keepers"), "zoo-2.json"))  # type: ignore[arg-type]
+    page.locator("#f-specification").set_input_files(
+        file(document("/", "/animals", "/keepers"), "zoo-2.json")
+    )  # type: ignore[arg-type]
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_text("+ GET /keepers")).to_be_visible(timeout=SOON_MS)
     expect(page.get_by_text("− GET /animals/{id}")).to_be_visible()
@@ -95,7 +97,7 @@ def test_operations_are_chosen_as_conditions(page: Page, album: Album) -> None: 
     page.get_by_text("Advanced options").click()
     page.locator("label.choice", has_text="Some requests").click()
     page.get_by_text("Choose operations of the OpenAPI document").click()
-    page.get_by_label("Search operations").fill("keepers")
+    page.get_by_label("Search by method, path or words").fill("keepers")
     expect(page.get_by_role("group", name="Operations").get_by_role("checkbox")).to_have_count(
         2, timeout=SOON_MS
     )

@@ -204,7 +204,10 @@ class Config(PolicyConfig):
         json_schema_extra=_shown(validateCustomClaim=[True]),
     )
     claims_to_headers: Annotated[tuple[ClaimHeader, ...], at_most(MOST_CLAIMS, "claims")] = Field(
-        (), title="Claims to headers", description="What the upstream is told of the token."
+        (),
+        title="Claims to headers",
+        description="What the upstream is told of the token.",
+        json_schema_extra={"row": "claim"},
     )
 
     @field_validator("signing_method", mode="before")
