@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from rest_framework.serializers import Serializer
 
 from apis.assets.models import Asset
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset, desired_of
@@ -329,6 +330,17 @@ def _version_of(api: ApiInstance, version: str) -> Asset | NewAsset:
         organization=asset.organization_id, asset_id=asset.asset_id, version=version
     ).first()
     return found or NewAsset(asset.name, asset.asset_id, version, asset.api_version, asset.type)
+
+
+def names_of(body: Serializer[Any], before: str = "") -> Names:
+    """Of a body whose fields say which of ours they are, also in the parts that are parts of it alone."""
+    found: list[tuple[str, str]] = []
+    for name, field in body.fields.items():
+        if isinstance(field, Serializer) and field.source == "*":
+            found += names_of(field, f"{before}{name}.")
+        elif field.source != name:
+            found.append((str(field.source), before + name))
+    return tuple(found)
 
 
 def _client_name(field: str, names: Names) -> str:

@@ -13,7 +13,7 @@ from rest_framework.viewsets import ViewSet
 
 from apis.changes import instances
 from apis.models import ApiInstance
-from apis.rest import bodies, reach, serializers, shapes
+from apis.rest import answers, bodies, reach, serializers
 from console.models import User
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
@@ -23,14 +23,15 @@ NOT_DEPLOYED = 'A new one is "deployed"; PATCH or DELETE a deployment to undeplo
 
 
 @extend_schema_view(
-    list=extend_schema(responses=serializers.TargetList),
-    retrieve=extend_schema(responses={200: serializers.TargetShape, 404: ErrorAnswer}),
+    list=extend_schema(responses=answers.TargetList),
+    retrieve=extend_schema(responses={200: answers.TargetShape, 404: ErrorAnswer}),
 )
 @extend_schema(tags=["Deployments"])
 class TargetViews(ViewSet):
     def list(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """The environment's gateways."""
-        found = [shapes.target(row) for row in _targets(request, organization_id, environment_id)]
+        rows = _targets(request, organization_id, environment_id)
+        found = answers.TargetShape(rows, many=True).data
         return Response({"total": len(found), "data": found})
 
     def retrieve(
@@ -38,17 +39,17 @@ class TargetViews(ViewSet):
     ) -> Response:
         found = reach.gateway(request, organization_id, environment_id, gateway_id)
         prefetch_related_objects([found], "replicas")
-        return Response(shapes.target(found))
+        return Response(answers.TargetShape(found).data)
 
 
 @extend_schema_view(
-    list=extend_schema(responses=serializers.DeploymentShape(many=True)),
+    list=extend_schema(responses=answers.DeploymentShape(many=True)),
     create=extend_schema(
-        request=serializers.DeploymentBody, responses={201: serializers.DeploymentShape, **REFUSALS}
+        request=serializers.DeploymentBody, responses={201: answers.DeploymentShape, **REFUSALS}
     ),
-    retrieve=extend_schema(responses={200: serializers.DeploymentShape, 404: ErrorAnswer}),
+    retrieve=extend_schema(responses={200: answers.DeploymentShape, 404: ErrorAnswer}),
     partial_update=extend_schema(
-        request=serializers.DeploymentBody, responses={200: serializers.DeploymentShape, **REFUSALS}
+        request=serializers.DeploymentBody, responses={200: answers.DeploymentShape, **REFUSALS}
     ),
     destroy=extend_schema(responses={204: None, 404: ErrorAnswer}),
 )
@@ -124,4 +125,4 @@ def _deploy(actor: User, api: ApiInstance, body: dict[str, Any]) -> None:
 
 
 def _shape(api: ApiInstance) -> dict[str, Any]:
-    return dict(serializers.DeploymentShape(shapes.deployment(api)).data)
+    return dict(answers.DeploymentShape(api).data)

@@ -15,7 +15,7 @@ from apis.changes import bookkeeping, instances, upstreams, versions
 from apis.deployment import status
 from apis.desired import desired_of
 from apis.models import ApiInstance
-from apis.rest import bodies, reach, serializers, shapes
+from apis.rest import answers, bodies, reach, serializers
 from console.models import Environment, User
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
@@ -25,13 +25,13 @@ SORT = {"id": "pk", "name": "asset__name", "createdDate": "created_at", "updated
 
 
 @extend_schema_view(
-    list=extend_schema(parameters=[serializers.ListQuery], responses=serializers.AssetList),
+    list=extend_schema(parameters=[serializers.ListQuery], responses=answers.AssetList),
     create=extend_schema(
-        request=serializers.InstanceBody, responses={201: serializers.InstanceShape, **REFUSALS}
+        request=serializers.InstanceBody, responses={201: answers.InstanceShape, **REFUSALS}
     ),
-    retrieve=extend_schema(responses={200: serializers.InstanceShape, 404: ErrorAnswer}),
+    retrieve=extend_schema(responses={200: answers.InstanceShape, 404: ErrorAnswer}),
     partial_update=extend_schema(
-        request=serializers.InstancePatch, responses={200: serializers.InstanceShape, **REFUSALS}
+        request=serializers.InstancePatch, responses={200: answers.InstanceShape, **REFUSALS}
     ),
     destroy=extend_schema(responses={204: None, 404: ErrorAnswer}),
 )
@@ -41,17 +41,18 @@ class InstanceViews(ViewSet):
         """The environment's instances, grouped by asset."""
         environment = access.environment(request, organization_id, environment_id)
         rows, counts = _page(environment, request)
-        found = shapes.assets(_shapes(rows), rows, environment)
-        return Response({**counts, "assets": serializers.AssetShape(found, many=True).data})
+        found = answers.by_asset(rows, environment)
+        shape = answers.AssetShape(found, many=True, context=_context(rows))
+        return Response({**counts, "assets": shape.data})
 
     @extend_schema(
-        operation_id="instances", parameters=[serializers.ListQuery], responses=serializers.InstanceList
+        operation_id="instances", parameters=[serializers.ListQuery], responses=answers.InstanceList
     )
     def instances(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """The environment's instances, one by one."""
         rows, counts = _page(access.environment(request, organization_id, environment_id), request)
-        found = serializers.InstanceShape(_shapes(rows), many=True).data
-        return Response({**counts, "instances": found})
+        shape = answers.InstanceShape(rows, many=True, context=_context(rows))
+        return Response({**counts, "instances": shape.data})
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """Make an instance, and deploy it when `deployment` says where."""
@@ -152,13 +153,12 @@ def _page(environment: Environment, request: Request) -> tuple[list[ApiInstance]
     return list(page[start : start + limit]), counts
 
 
-def _shapes(rows: list[ApiInstance]) -> list[shapes.Shape]:
-    known, active = status.statuses_of(rows), traffic.last_active(row.pk for row in rows)
-    return [shapes.instance(row, known[row.pk], active.get(row.pk)) for row in rows]
+def _context(rows: list[ApiInstance]) -> dict[str, Any]:
+    """What an answer says of instances that their rows do not."""
+    return {"statuses": status.statuses_of(rows), "active": traffic.last_active(row.pk for row in rows)}
 
 
 def _answer(api: ApiInstance, code: int = 200, *, is_changed: bool = False) -> Response:
-    active = traffic.last_active([api.pk]).get(api.pk)
-    shape = serializers.InstanceShape(shapes.instance(api, status.status_of(api), active)).data
+    shape = answers.InstanceShape(api, context=_context([api])).data
     said = bodies.warnings_of(desired_of(api)) if is_changed else {}
     return preconditions.answer(shape, versions.of_api(api), code, said)

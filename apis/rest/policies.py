@@ -19,7 +19,7 @@ from rest_framework.viewsets import ViewSet
 
 from apis.changes import policies, versions
 from apis.models import ApiInstance, PolicyBinding
-from apis.rest import bodies, policy_serializers, reach, shapes
+from apis.rest import bodies, policy_serializers, reach
 from apis.rest.templates import template
 from apis.rules import policy_advice
 from console.models import User
@@ -58,8 +58,9 @@ class PolicyViews(ViewSet):
         api = reach.instance(request, organization_id, environment_id, api_id)
         if not reach.valid(policy_serializers.PolicyListQuery, request.query_params)["fullInfo"]:
             return Response(_list(api))
-        active = [shapes.active_policy(row) for row in api.policies.all() if not row.is_disabled]
-        return Response({"policies": active, "tiers": {"values": [], "version": 0}})
+        active = [row for row in api.policies.all() if not row.is_disabled]
+        found = policy_serializers.ActivePolicyShape(active, many=True).data
+        return Response({"policies": found, "tiers": {"values": [], "version": 0}})
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Apply a policy of the catalog."""
@@ -202,4 +203,4 @@ _CLIENTS = {"config": "configurationData", "conditions": "pointcutData"}
 
 
 def _shape(binding: PolicyBinding) -> dict[str, Any]:
-    return dict(policy_serializers.PolicyShape(shapes.policy(binding)).data)
+    return dict(policy_serializers.PolicyShape(binding).data)

@@ -5,8 +5,12 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers as s
 
+from apis.models import PolicyBinding
+from apis.rest.answers import dates
 from apis.rest.strict import StrictSerializer
-from console.rest.fields import list_or_null
+from console.rest.fields import TextOrNull, fixed, list_or_null, made
+from policies import catalog
+from policies.policy import CATALOG_GROUP
 
 
 class ConditionBody(StrictSerializer):
@@ -40,37 +44,71 @@ class OrderEntry(s.Serializer[Any]):
     order = s.IntegerField()
 
 
+class Kept(s.ListSerializer[Any]):
+    """Entries as they are kept: what they leave out is not there."""
+
+    def to_representation(self, data: Any) -> Any:
+        return data
+
+
+def _conditions(kind: type[s.ListSerializer[Any]]) -> s.ListSerializer[Any]:
+    return made(kind, lambda binding: binding.conditions or None, child=ConditionBody(), allow_null=True)
+
+
+def _template(binding: PolicyBinding) -> dict[str, str]:
+    return {"groupId": CATALOG_GROUP, "assetId": binding.policy, "assetVersion": binding.policy_version}
+
+
+def _implementation(binding: PolicyBinding) -> dict[str, str]:
+    """Its version is the catalog's own, whichever was asked for."""
+    try:
+        version = binding.template.version
+    except catalog.UnknownPolicy:
+        version = binding.policy_version
+    return {
+        "assetId": f"{binding.policy}-flex",
+        "groupId": CATALOG_GROUP,
+        "version": version,
+        "technology": "flexGateway",
+        "minRuntimeVersion": "1.0.0",
+    }
+
+
 class PolicyShape(s.Serializer[Any]):
-    audit = s.DictField()
-    masterOrganizationId = s.UUIDField()
-    organizationId = s.UUIDField()
-    id = s.IntegerField()
-    policyTemplateId = s.CharField()
-    configurationData = s.DictField()
+    """Secrets are never part of `configurationData`; sending it back without them keeps them."""
+
+    audit = made(s.DictField, dates)
+    masterOrganizationId = s.UUIDField(source="api.environment.organization.root_id")
+    organizationId = s.UUIDField(source="api.environment.organization_id")
+    id = s.IntegerField(source="pk")
+    policyTemplateId = s.CharField(source="policy")
+    configurationData = s.DictField(source="config")
     order = s.IntegerField()
-    disabled = s.BooleanField()
-    pointcutData = list_or_null(ConditionBody())
-    groupId = s.CharField()
-    assetId = s.CharField()
-    assetVersion = s.CharField()
-    implementationAsset = s.DictField()
-    type = s.CharField()
-    apiId = s.IntegerField()
-    label = s.CharField(allow_null=True)
-    upstreamIds = s.ListField(child=s.CharField())
+    disabled = s.BooleanField(source="is_disabled")
+    pointcutData = _conditions(s.ListSerializer)
+    groupId = fixed(s.CharField, CATALOG_GROUP)
+    assetId = s.CharField(source="policy")
+    assetVersion = s.CharField(source="policy_version")
+    implementationAsset = made(s.DictField, _implementation)
+    type = fixed(s.CharField, "system")
+    apiId = s.IntegerField(source="api_id")
+    label = TextOrNull()
+    upstreamIds = fixed(s.ListField, [], child=s.CharField())
 
 
 class ActivePolicyShape(s.Serializer[Any]):
-    policyId = s.IntegerField()
-    policyTemplateId = s.CharField()
-    type = s.CharField()
-    version = s.FloatField()
+    """The form in which gateways and the SDK read the list."""
+
+    policyId = s.IntegerField(source="pk")
+    policyTemplateId = s.CharField(source="policy")
+    type = fixed(s.CharField, "system")
+    version = made(s.FloatField, lambda binding: binding.updated_at.timestamp())
     order = s.IntegerField()
-    pointcutData = list_or_null(ConditionBody())
-    configuration = s.DictField()
-    template = s.DictField()
-    implementationAsset = s.DictField()
-    upstreamIds = s.ListField(child=s.CharField())
+    pointcutData = _conditions(Kept)
+    configuration = s.DictField(source="config")
+    template = made(s.DictField, _template)
+    implementationAsset = made(s.DictField, _implementation)
+    upstreamIds = fixed(s.ListField, [], child=s.CharField())
 
 
 class TiersShape(s.Serializer[Any]):

@@ -15,9 +15,8 @@ from apis.changes import tls_contexts as change
 from apis.changes import versions
 from apis.changes.tls_contexts import DesiredTlsContext
 from apis.models import TlsContext
-from apis.rest import bodies, reach, shapes
+from apis.rest import bodies, reach
 from apis.rest.tls_serializers import (
-    VERSIONS,
     TlsContextBody,
     TlsContextList,
     TlsContextPatch,
@@ -25,19 +24,9 @@ from apis.rest.tls_serializers import (
 )
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
-from console.rest.shapes import date
 from console.versions import check as check_version
 
-WORDS = {value: word for word, value in VERSIONS.items()}
-NAMES: bodies.Names = (
-    (r"min_version", "minTlsVersion"),
-    (r"max_version", "maxTlsVersion"),
-    (r"alpn", "alpnProtocols"),
-    (r"ciphers", "cipherSuites"),
-    (r"trusted_ca", "trustedCA"),
-    (r"skips_validation", "outboundSettings.skipServerCertValidation"),
-    (r"requires_client_certificate", "inboundSettings.enableClientCertValidation"),
-)
+NAMES = bodies.names_of(TlsContextPatch())
 
 
 @extend_schema_view(
@@ -51,7 +40,7 @@ NAMES: bodies.Names = (
 class TlsContextViews(ViewSet):
     def list(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         environment = access.environment(request, organization_id, environment_id)
-        found = [_shape(row) for row in environment.tls_contexts.all()]
+        found = TlsContextShape(environment.tls_contexts.all(), many=True).data
         return Response({"total": len(found), "tlsContexts": found})
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
@@ -105,43 +94,12 @@ def _found(
 
 def _desired(desired: DesiredTlsContext, body: dict[str, Any]) -> DesiredTlsContext:
     """As desired before, with what the body names."""
-    sent = {
-        "name": body.get("name"),
-        "certificate": body.get("certificate"),
-        "key": body.get("key"),
-        "trusted_ca": body.get("trustedCA"),
-        "skips_validation": body.get("outboundSettings", {}).get("skipServerCertValidation"),
-        "requires_client_certificate": body.get("inboundSettings", {}).get("enableClientCertValidation"),
-        "min_version": VERSIONS.get(body.get("minTlsVersion", "")),
-        "max_version": VERSIONS.get(body.get("maxTlsVersion", "")),
-        "alpn": tuple(body["alpnProtocols"]) if "alpnProtocols" in body else None,
-        "ciphers": tuple(body["cipherSuites"]) if "cipherSuites" in body else None,
+    sent: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in body.items()
     }
-    return replace(desired, **{name: value for name, value in sent.items() if value is not None})
+    sent.pop("target", None)
+    return replace(desired, **sent)
 
 
 def _answer(context: TlsContext, code: int = 200) -> Response:
-    return preconditions.answer(_shape(context), versions.of_tls_context(context), code)
-
-
-def _shape(context: TlsContext) -> shapes.Shape:
-    facts = context.facts
-    return {
-        "id": str(context.pk),
-        "secretGroupId": str(context.environment_id),
-        "name": context.name,
-        "target": "FlexGateway",
-        "certificate": context.certificate,
-        "trustedCA": context.trusted_ca,
-        "subject": facts.subject if facts else None,
-        "names": list(facts.names) if facts else [],
-        "fingerprint": facts.fingerprint if facts else None,
-        "expirationDate": date(facts.expires_at) if facts else None,
-        "minTlsVersion": WORDS[context.min_version],
-        "maxTlsVersion": WORDS[context.max_version],
-        "alpnProtocols": list(context.alpn),
-        "cipherSuites": list(context.ciphers),
-        "inboundSettings": {"enableClientCertValidation": context.requires_client_certificate},
-        "outboundSettings": {"skipServerCertValidation": context.skips_validation},
-        "audit": shapes.audit(context.created_at, context.updated_at),
-    }
+    return preconditions.answer(TlsContextShape(context).data, versions.of_tls_context(context), code)

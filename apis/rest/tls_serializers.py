@@ -7,21 +7,35 @@ from rest_framework import serializers as s
 
 from apis.changes.tls_contexts import ALPN
 from apis.models import TlsContext
+from apis.rest.answers import dates
 from apis.rest.strict import StrictSerializer
-from console.rest.fields import OneOf
+from console.rest.fields import Moment, OneOf, fixed, made
 
 VERSIONS = {f"TLSv{value}".removesuffix(".0"): value for value in TlsContext.Version.values}
 """As clients write them: TLSv1, TLSv1.1, TLSv1.2, TLSv1.3."""
 VERSION_CHOICES = [(word, word) for word in VERSIONS]
 
 
+WORDS = {value: word for word, value in VERSIONS.items()}
+
+
+class Version(OneOf):
+    """Of TLS, in the words of clients."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(VERSION_CHOICES, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        return VERSIONS[super().to_internal_value(data)]
+
+
 class InboundSettings(StrictSerializer):
-    enableClientCertValidation = s.BooleanField(required=False)
+    enableClientCertValidation = s.BooleanField(required=False, source="requires_client_certificate")
 
 
 class OutboundSettings(StrictSerializer):
     skipServerCertValidation = s.BooleanField(
-        required=False, help_text="Take upstreams whatever their certificate says."
+        required=False, source="skips_validation", help_text="Take upstreams whatever their certificate says."
     )
 
 
@@ -38,16 +52,22 @@ class TlsContextPatch(StrictSerializer):
     )
     key = s.CharField(required=False, write_only=True, help_text="PEM. It is never given back.")
     trustedCA = s.CharField(
-        required=False, allow_blank=True, help_text="PEM: who signs clients' and upstreams' certificates."
+        required=False,
+        allow_blank=True,
+        source="trusted_ca",
+        help_text="PEM: who signs clients' and upstreams' certificates.",
     )
-    minTlsVersion = OneOf(VERSION_CHOICES, required=False)
-    maxTlsVersion = OneOf(VERSION_CHOICES, required=False)
-    alpnProtocols = s.ListField(child=OneOf(list(ALPN)), required=False)
+    minTlsVersion = Version(required=False, source="min_version")
+    maxTlsVersion = Version(required=False, source="max_version")
+    alpnProtocols = s.ListField(child=OneOf(list(ALPN)), required=False, source="alpn")
     cipherSuites = s.ListField(
-        child=s.CharField(max_length=60), required=False, help_text="Empty: those that are safe today."
+        child=s.CharField(max_length=60),
+        required=False,
+        source="ciphers",
+        help_text="Empty: those that are safe today.",
     )
-    inboundSettings = InboundSettings(required=False)
-    outboundSettings = OutboundSettings(required=False)
+    inboundSettings = InboundSettings(required=False, source="*")
+    outboundSettings = OutboundSettings(required=False, source="*")
 
 
 class TlsContextBody(TlsContextPatch):
@@ -58,22 +78,29 @@ class TlsContextBody(TlsContextPatch):
 
 class TlsContextShape(s.Serializer[Any]):
     id = s.UUIDField()
-    secretGroupId = s.UUIDField(help_text="The environment's id: each has one group.")
+    secretGroupId = s.UUIDField(
+        source="environment_id", help_text="The environment's id: each has one group."
+    )
     name = s.CharField()
-    target = s.CharField()
+    target = fixed(s.CharField, "FlexGateway")
     certificate = s.CharField(allow_blank=True)
-    trustedCA = s.CharField(allow_blank=True, help_text='"" when none is trusted.')
-    subject = s.CharField(allow_null=True)
-    names = s.ListField(child=s.CharField(), help_text="Hosts and addresses that the certificate is for.")
-    fingerprint = s.CharField(allow_null=True, help_text="SHA-256, hex.")
-    expirationDate = s.DateTimeField(allow_null=True)
-    minTlsVersion = s.CharField()
-    maxTlsVersion = s.CharField()
-    alpnProtocols = s.ListField(child=s.CharField())
-    cipherSuites = s.ListField(child=s.CharField())
-    inboundSettings = InboundSettings()
-    outboundSettings = OutboundSettings()
-    audit = s.DictField()
+    trustedCA = s.CharField(allow_blank=True, source="trusted_ca", help_text='"" when none is trusted.')
+    subject = s.CharField(allow_null=True, source="facts.subject")
+    names = made(
+        s.ListField,
+        lambda context: context.facts.names if context.facts else [],
+        child=s.CharField(),
+        help_text="Hosts and addresses that the certificate is for.",
+    )
+    fingerprint = s.CharField(allow_null=True, source="facts.fingerprint", help_text="SHA-256, hex.")
+    expirationDate = Moment(allow_null=True, source="facts.expires_at")
+    minTlsVersion = made(s.CharField, lambda context: WORDS[context.min_version])
+    maxTlsVersion = made(s.CharField, lambda context: WORDS[context.max_version])
+    alpnProtocols = s.ListField(child=s.CharField(), source="alpn")
+    cipherSuites = s.ListField(child=s.CharField(), source="ciphers")
+    inboundSettings = InboundSettings(source="*")
+    outboundSettings = OutboundSettings(source="*")
+    audit = made(s.DictField, dates)
 
 
 @extend_schema_serializer(many=False)

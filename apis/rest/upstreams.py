@@ -9,18 +9,16 @@ from rest_framework.viewsets import ViewSet
 
 from apis.changes import upstreams
 from apis.desired import desired_of
-from apis.rest import bodies, reach, serializers, shapes
+from apis.rest import answers, bodies, reach, serializers
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
 
 @extend_schema_view(
-    list=extend_schema(operation_id="upstreams", responses=serializers.UpstreamList),
-    create=extend_schema(
-        request=serializers.UpstreamNew, responses={201: serializers.UpstreamShape, **REFUSALS}
-    ),
+    list=extend_schema(operation_id="upstreams", responses=answers.UpstreamList),
+    create=extend_schema(request=serializers.UpstreamNew, responses={201: answers.UpstreamShape, **REFUSALS}),
     partial_update=extend_schema(
-        request=serializers.UpstreamPatch, responses={200: serializers.UpstreamShape, **REFUSALS}
+        request=serializers.UpstreamPatch, responses={200: answers.UpstreamShape, **REFUSALS}
     ),
     destroy=extend_schema(responses={204: None, 404: ErrorAnswer, 409: ErrorAnswer}),
 )
@@ -29,7 +27,7 @@ class UpstreamViews(ViewSet):
     def list(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """With those that no route leads to."""
         api = reach.instance(request, organization_id, environment_id, api_id)
-        found = [shapes.upstream(row) for row in api.upstreams.select_related("tls_context")]
+        found = answers.UpstreamShape(api.upstreams.select_related("tls_context"), many=True).data
         return Response({"total": len(found), "upstreams": found})
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
@@ -38,7 +36,7 @@ class UpstreamViews(ViewSet):
         body = reach.valid(serializers.UpstreamNew, request.data)
         with bodies.client_names(bodies.OF_UPSTREAM):
             row = upstreams.add(access.caller(request), api, bodies.upstream(api, body))
-        return Response(shapes.upstream(row), status=201)
+        return Response(answers.UpstreamShape(row).data, status=201)
 
     def partial_update(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, upstream_id: UUID
@@ -49,8 +47,8 @@ class UpstreamViews(ViewSet):
         body = reach.valid(serializers.UpstreamPatch, request.data)
         with bodies.client_names(bodies.OF_UPSTREAM):
             upstreams.edit(access.caller(request), api, {row.pk: bodies.upstream(api, body, row)})
-        shape, said = shapes.upstream(reach.upstream(api, upstream_id)), bodies.warnings_of(desired_of(api))
-        return Response(shape, headers=preconditions.warning(said))
+        row, said = reach.upstream(api, upstream_id), bodies.warnings_of(desired_of(api))
+        return Response(answers.UpstreamShape(row).data, headers=preconditions.warning(said))
 
     def destroy(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, upstream_id: UUID

@@ -1,8 +1,20 @@
 """Fields of REST bodies that tell more than DRF's own."""
 
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
 
-from rest_framework.serializers import ChoiceField, ListSerializer, Serializer
+from rest_framework.serializers import (
+    CharField,
+    ChoiceField,
+    DateTimeField,
+    Field,
+    ListSerializer,
+    Serializer,
+)
+
+from console.rest.shapes import date
+
+F = TypeVar("F", bound="Field[Any, Any, Any, Any]")
 
 
 class OneOf(ChoiceField):
@@ -17,3 +29,30 @@ class OneOf(ChoiceField):
 def list_or_null(child: Serializer[Any], **options: Any) -> ListSerializer[Any]:
     """`many=True, allow_null=True` would let entries be null too."""
     return ListSerializer(child=child, allow_null=True, **options)
+
+
+def made(kind: type[F], how: Callable[[Any], Any], **options: Any) -> F:
+    """A field of this kind whose value is made of the whole row."""
+    return type(kind.__name__, (kind,), {"get_attribute": lambda self, row: how(row)})(**options)
+
+
+def fixed(kind: type[F], value: Any, **options: Any) -> F:
+    """A field of this kind that says the same in every answer."""
+    return made(kind, lambda row: value, **options)
+
+
+class TextOrNull(CharField):
+    """null where the row has no text."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_null": True, **options})
+
+    def get_attribute(self, instance: Any) -> str | None:
+        return super().get_attribute(instance) or None
+
+
+class Moment(DateTimeField):
+    """Milliseconds and "Z", as Anypoint's clients read times."""
+
+    def to_representation(self, value: Any) -> Any:
+        return date(value)
