@@ -7,7 +7,7 @@ from gateways.models import Gateway
 
 LOOPBACK = {"127.0.0.1", "::1", "0.0.0.0", "localhost"}  # noqa: S104 — compared with, never listened on
 UNKNOWN = "GATEWAY-HOST"
-"""What stands where people must write the host themselves: nobody has told it."""
+"""Stands for the host where no replica has told one: people put theirs in its place."""
 
 
 def host_of(gateway: Gateway | None) -> str:

@@ -33,7 +33,7 @@ else:
 
 
 class ReadOnly:
-    """To be looked at."""
+    """Can be looked at, not changed."""
 
     def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False

@@ -71,7 +71,7 @@ def _changes(api: ApiInstance) -> QuerySet[Brought]:
 
 
 def _carrying() -> QuerySet[Deployment]:
-    """The first deployment that had the change in it: quick changes go together."""
+    """The first deployment that contains the change; changes in quick succession share one."""
     return Deployment.objects.filter(
         gateway=OuterRef("gateway"), generation__gte=OuterRef("generation")
     ).order_by("generation")

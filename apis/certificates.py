@@ -53,7 +53,7 @@ class Facts:
 
     @property
     def lasts(self) -> bool:
-        """Whether nobody need think of renewing it yet."""
+        """Whether it is valid for longer than SOON, so that nobody need renew it yet."""
         return self.expires_at > timezone.now() + SOON
 
 
@@ -114,7 +114,7 @@ def self_signed(names: Iterable[str], days: int = SELF_SIGNED_DAYS) -> tuple[str
     listed = [_general_name(name) for name in names]
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, str(listed[0].value)[:64])])
-    # By its key's identifier a client that trusts several of one name tells them apart.
+    # A client that trusts several certificates of one name tells them apart by the key's identifier.
     own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     now = datetime.now(UTC)
     certificate = (
@@ -132,7 +132,7 @@ def self_signed(names: Iterable[str], days: int = SELF_SIGNED_DAYS) -> tuple[str
 
 
 def _named(name: x509.Name) -> str:
-    """Its common name, else all of it."""
+    """The common name, else the whole name."""
     common = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     return str(common[0].value) if common else name.rfc4514_string()
 

@@ -165,7 +165,7 @@ def _mappings(
 def _lists(
     label: str, before: Sequence[Any], after: Sequence[Any], item: Schema | None, root: Schema
 ) -> Iterator[Line]:
-    """Item by item; those that stay are not told of."""
+    """Lists item by item; items that stay are left out."""
     keys = [[json.dumps(one, sort_keys=True) for one in side] for side in (before, after)]
     if sorted(keys[0]) == sorted(keys[1]):
         yield Line(f"{label}, in order", _joined(before, item, root), _joined(after, item, root))
@@ -246,12 +246,12 @@ def _singular(label: str) -> str:
 
 
 def _lower(title: str) -> str:
-    """Within a line; abbreviations stay."""
+    """For the middle of a line: in lower case, except abbreviations."""
     return title if title[1:2].isupper() else f"{title[:1].lower()}{title[1:]}"
 
 
 def _is(kind: type, *values: Any) -> bool:
-    """Whether all that are something are of this kind."""
+    """Whether all values that are given have this type."""
     return all(isinstance(value, kind) for value in values if value not in (None, ""))
 
 

@@ -25,7 +25,7 @@ class ApiInstanceQuerySet(models.QuerySet["ApiInstance"]):
         return self.filter(environment__in=Environment.objects.visible_to(user))
 
     def with_tls(self, context: "TlsContext") -> "ApiInstanceQuerySet":
-        """Which serve with the context, or reach an upstream with it, as they are saved or as they run."""
+        """APIs that serve with the context or reach an upstream with it, as saved or as deployed."""
         upstreams = Upstream.objects.filter(tls_context=context)
         return self.filter(
             models.Q(tls_context=context)
@@ -149,7 +149,7 @@ class TlsContextQuerySet(models.QuerySet["TlsContext"]):
         return self.filter(environment__in=Environment.objects.visible_to(user))
 
     def in_use(self) -> "TlsContextQuerySet":
-        """With which deployed APIs serve, or reach an upstream."""
+        """Contexts with which deployed APIs serve or reach an upstream."""
         deployed = ApiInstance.objects.deployed()
         upstreams = Upstream.objects.filter(api__in=deployed).exclude(tls_context=None)
         return self.filter(
@@ -207,12 +207,12 @@ class TlsContext(models.Model):
 
     @property
     def facts(self) -> certificates.Facts | None:
-        """Of its certificate, if it has one."""
+        """What its certificate says, if it has one."""
         return certificates.read(self.certificate) if self.certificate else None
 
     @property
     def trusted_facts(self) -> certificates.Facts | None:
-        """Of the first CA that it trusts."""
+        """What the first CA that it trusts says."""
         return certificates.read(self.trusted_ca) if self.trusted_ca else None
 
     @property

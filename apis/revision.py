@@ -78,7 +78,7 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
         return self.filter(api__environment__in=Environment.objects.visible_to(user))
 
     def without_text(self) -> "RevisionQuerySet":
-        """Without what they hold, which may be long, and takes time to decrypt."""
+        """Rows without documents and secrets, which may be long and take time to decrypt."""
         return self.defer("documents", "secrets")
 
 

@@ -80,7 +80,7 @@ def failing(api_ids: Iterable[int]) -> dict[int, Failing]:
 
 
 def failing_in(environment: Environment) -> dict[int, Failing]:
-    """The same of all APIs of an environment."""
+    """The same for all APIs of an environment."""
     return {pk: found for source in _sources for pk, found in source.failing_in(environment).items()}
 
 

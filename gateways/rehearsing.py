@@ -21,9 +21,9 @@ from gateways.protocol.resources import AnyResource
 
 PROJECT = Path(__file__).resolve().parents[1]
 COMMAND = ("-m", "gateways.agent.cli", "rehearse", "-", "--json")
-"""What Python is started with."""
+"""The options that Python is started with."""
 KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
-"""Of the environment: a rehearsal needs no secret, and so is given none."""
+"""The variables that it gets of our environment: it needs no secret."""
 READY_SECONDS = 60
 MORE_SECONDS = 20
 """What an answer may take beyond the request's own time."""

@@ -105,7 +105,7 @@ def bump_gateway(gateway: Gateway) -> None:
 
 
 def note_left(api: ApiInstance, before: Gateway | None) -> None:
-    """Note that the API is no longer that gateway's, where it is so."""
+    """Note that the API has left this gateway, if it has."""
     if before is not None and before.pk != api.gateway_id:
         now = {"left_at": timezone.now()}
         LeftGateway.objects.update_or_create(api=api, gateway=before, defaults=now)
@@ -193,7 +193,7 @@ def record(
 
 
 def explain(brought: QuerySet[Brought], entry: AuditEntry) -> None:
-    """What this transaction brought of these to gateways, it did for what the entry tells."""
+    """Note the entry as the reason for what this transaction brought to gateways."""
     brought.filter(entry=None, at=TransactionNow()).update(entry=entry)
 
 

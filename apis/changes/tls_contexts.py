@@ -24,7 +24,7 @@ from gateways.protocol.faults import did_you_mean
 
 ALPN = ("h2", "http/1.1")
 MOST_PEM = certificates.MOST_CHARACTERS
-"""Characters: room for a long chain."""
+"""The most characters of a PEM text: room for a long chain."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _fill(context: TlsContext, desired: DesiredTlsContext) -> None:
 
 
 def _tidied(desired: DesiredTlsContext, stored: str) -> DesiredTlsContext:
-    """With PEM that is nothing but certificates, or a key, which may come in one text with them."""
+    """Certificates and key each in its own field, also when both came in one text."""
     given = desired.key.strip() or (
         desired.certificate if certificates.holds_key(desired.certificate) else ""
     )
@@ -206,7 +206,7 @@ def _pair(context: TlsContext, desired: DesiredTlsContext) -> Iterator[Problem]:
 
 
 def _in_use(context: TlsContext, desired: DesiredTlsContext) -> Iterator[Problem]:
-    """What the APIs that have it cannot do without."""
+    """Problems of the APIs that use the context: what they need of it must stay."""
     if not desired.certificate and (api := context.api_instances.first()):
         yield Problem("certificate", f"{api} serves with it and needs its certificate.", "conflict")
     is_trusting = desired.trusted_ca or desired.skips_validation
@@ -230,7 +230,7 @@ def _trusted(desired: DesiredTlsContext) -> Iterator[Problem]:
 
 
 def _facts(context: TlsContext) -> dict[str, Any]:
-    """What the audit compares: of the certificate what tells it, of the key nothing."""
+    """What the audit compares: what identifies the certificate, and nothing of the key."""
     shown = {name: getattr(context, name) for name in FIELDS if name not in ("certificate", "trusted_ca")}
     return shown | {name: _told(getattr(context, name)) for name in ("certificate", "trusted_ca")}
 

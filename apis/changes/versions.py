@@ -15,19 +15,19 @@ WHOLE = (*ROUTES, *DETAILS, "asset", "gateway")
 
 
 def of_api(api: ApiInstance, part: Sequence[str] = WHOLE) -> str:
-    """Of what these of its desired fields hold, as the database has it."""
+    """The version of these fields of the API, as the database has them."""
     desired = desired_of(api)
     return version({name: _content(desired, name) for name in part})
 
 
 def of_policy(binding: PolicyBinding) -> str:
-    """Of what its form holds."""
+    """The version of what the policy's form shows."""
     kept = ("config", "secrets", "conditions", "label", "policy_version")
     return version({name: getattr(binding, name) for name in kept})
 
 
 def newest_policy(api: ApiInstance) -> str:
-    """The id of the one that was applied last, or "0"."""
+    """The id of the policy that was applied last, or "0"."""
     return str(api.policies.aggregate(newest=Max("pk", default=0))["newest"])
 
 

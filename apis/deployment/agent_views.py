@@ -9,7 +9,7 @@ from gateways.agents.authentication import Caller, agent_endpoint
 
 @agent_endpoint("GET")
 def snapshot_of(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """The newest one of the caller's gateway."""
+    """The newest snapshot of the caller's gateway."""
     found = snapshot.build(caller.gateway)
     push.deployment(caller.gateway, found.generation, found.digest, found.count)
     return HttpResponse(found.body, content_type="application/json")

@@ -17,7 +17,7 @@ from apis.revisions.facts import facts, policies
 from policies import catalog
 
 NOTHING = Content((), {})
-"""Of an API that no gateway runs."""
+"""The content of an API that no gateway runs."""
 MOST_YAML_LINES = 2000
 _CONTEXT = 2
 

@@ -78,7 +78,7 @@ def _rest_of_burst(gateway: Gateway) -> timedelta | None:
 
 @contextmanager
 def _alone(gateway: Gateway) -> Iterator[bool]:
-    """Whether nobody else pushes to this gateway; nobody else does until the block ends."""
+    """Takes the gateway's lock for the block; False when another worker pushes to it."""
     key = [LOCKS, gateway.pk.int & 0x7FFFFFFF]
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)

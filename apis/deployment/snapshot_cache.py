@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from threading import Lock
 
 MOST = 20_000
-"""Revisions; some kilobytes each."""
+"""How many revisions are kept; each has some kilobytes."""
 
 Key = tuple[str, ...]
 """A revision's digest, then those of the shared parts that went into its text."""

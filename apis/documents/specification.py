@@ -11,9 +11,9 @@ from console.models import Organization, User
 from console.words import words
 
 STALE = timedelta(seconds=limits.WALL_SECONDS + 60)
-"""Whoever began to read so long ago has died of something."""
+"""A reader that began longer ago than this is taken for dead."""
 PATIENCE = timedelta(seconds=10)
-"""Within it some worker begins to read, where any runs and is free."""
+"""A worker that is free begins to read within this time."""
 
 
 class SpecificationQuerySet(models.QuerySet["Specification"]):
@@ -24,7 +24,7 @@ class SpecificationQuerySet(models.QuerySet["Specification"]):
         return self.filter(state=Specification.State.READING, started_at__gt=timezone.now() - STALE)
 
     def unused(self) -> "SpecificationQuerySet":
-        """Which no asset has."""
+        """Documents that no asset has."""
         return self.filter(assets=None)
 
 
@@ -97,7 +97,7 @@ class Specification(models.Model):
 
     @property
     def is_kept_waiting(self) -> bool:
-        """Whether it may be that no worker runs."""
+        """Whether it has waited for so long that perhaps no worker runs."""
         return self.state == self.State.WAITING and timezone.now() - self.created_at > PATIENCE
 
     @property
@@ -110,7 +110,7 @@ class Specification(models.Model):
 
 class OperationQuerySet(models.QuerySet["Operation"]):
     def matching(self, text: str) -> "OperationQuerySet":
-        """In which each of the words occurs somewhere."""
+        """Operations in which each of the words occurs."""
         found = self
         for word in words(text):
             found = found.filter(

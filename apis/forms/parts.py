@@ -216,7 +216,7 @@ def _gateway(environment: Environment, values: Values, errors: Errors) -> Gatewa
 
 
 def _tls_context(contexts: routes.Contexts, values: Values, errors: Errors) -> TlsContext | None:
-    """Of HTTPS; what is chosen there is not meant for HTTP."""
+    """The chosen context; with HTTP none, whatever was chosen before."""
     key = values.get("tls_context", "")
     if values.get("protocol") != ApiInstance.Protocol.HTTPS or not key:
         return None

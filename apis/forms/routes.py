@@ -22,7 +22,7 @@ TRUST = "How the gateway knows the upstream: by the CAs that its machine trusts,
 CODE: dict[str, Any] = {"needed": True, "code": True}
 
 Contexts = Mapping[str, TlsContext]
-"""By id: those that an upstream may have."""
+"""The TLS contexts that an upstream may have, by id."""
 
 
 class HeaderRow(BaseModel):

@@ -13,7 +13,7 @@ from console.forms.differences import HIDDEN, NOTHING, Difference
 from gateways.protocol import tls
 
 FILES = {"certificate_file": "certificate", "key_file": "key", "trusted_ca_file": "trusted_ca"}
-"""A file that was chosen stands for the text beside it."""
+"""Fields for files: a file that was chosen replaces the text of its field."""
 MOST_HOSTS = 100
 """Of a certificate that is made on the spot."""
 NOT_TEXT = (
@@ -118,14 +118,14 @@ class TlsContextForm(forms.Form):
 
     @property
     def trust_is_open(self) -> bool:
-        """Whether whom it trusts is told already, or is all that it has."""
+        """Whether the part about trust is shown open: it is filled in, or there is nothing else."""
         names = ("trusted_ca", "skips_validation", "requires_client_certificate")
         told = any(self[name].value() or self[name].errors for name in names)
         return told or self["source"].value() == "none"
 
     @property
     def advanced_is_open(self) -> bool:
-        """Whether anything below "Advanced" is not as it comes, or wrong."""
+        """Whether "Advanced" is shown open: a value in it is wrong, or is not the default."""
         usual = {"min_version": "1.2", "max_version": "1.3", "http2": True, "ciphers": []}
         return any(
             self[name].errors or (self[name].value() or []) != (value or []) for name, value in usual.items()
@@ -148,7 +148,7 @@ class TlsContextForm(forms.Form):
         return given
 
     def desired(self) -> DesiredTlsContext:
-        """Of a form that is valid."""
+        """What a valid form asks for."""
         given = self.cleaned_data
         return DesiredTlsContext(
             name=given["name"],

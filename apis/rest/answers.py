@@ -52,7 +52,7 @@ def _upstreams(api: ApiInstance) -> list[Upstream]:
 
 
 def _rules(route: Route) -> Shape:
-    """Those that it has."""
+    """The rules that the route has."""
     return {name: value for name in ("path", "methods", "host", "headers") if (value := getattr(route, name))}
 
 

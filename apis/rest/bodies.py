@@ -64,7 +64,7 @@ OF_DEPLOYMENT: Names = ((r"gateway", "targetId"), (r"deployed_to", "environmentI
 
 
 def of_instance(body: Mapping[str, Any]) -> Names:
-    """What only the body of an instance, or a patch of one, calls so."""
+    """The names that hold for the body of an instance, or of a patch, alone."""
     uri = () if body.get("routing") else _ONE_URI
     version = () if "spec" in body else _NEW_VERSION
     return (*uri, *version)
@@ -333,7 +333,7 @@ def _version_of(api: ApiInstance, version: str) -> Asset | NewAsset:
 
 
 def names_of(body: Serializer[Any], before: str = "") -> Names:
-    """Of a body whose fields say which of ours they are, also in the parts that are parts of it alone."""
+    """The names of a body's fields by the `source` that each declares; parts with the source "*" included."""
     found: list[tuple[str, str]] = []
     for name, field in body.fields.items():
         if isinstance(field, Serializer) and field.source == "*":

@@ -20,7 +20,7 @@ WORDS = {value: word for word, value in VERSIONS.items()}
 
 
 class Version(OneOf):
-    """Of TLS, in the words of clients."""
+    """A version of TLS, in the words of clients."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(VERSION_CHOICES, **options)

@@ -45,14 +45,14 @@ def tend() -> None:
 
 @transaction.atomic
 def adopt(gateway_id: UUID) -> int:
-    """So many at once: nobody who saves waits long for the gateway's row."""
+    """Makes them in batches, so that nobody who saves waits long for the gateway's row."""
     gateway = Gateway.objects.select_for_update(no_key=True).filter(pk=gateway_id).first()
     return store.adopt_some(gateway, ADOPTED_AT_ONCE) if gateway else 0
 
 
 @transaction.atomic
 def forget_old(*, last: int = KEEP_LAST, most: int = MOST) -> int:
-    """How many went. Those that a gateway is to run stay, and those that somebody is about to deploy."""
+    """Returns how many went. What a gateway is to run stays, and what somebody is about to deploy."""
     since = timezone.now() - timedelta(days=settings.REVISIONS_KEEP_DAYS)
     values: dict[str, int | datetime] = {"last": last, "most": most, "since": since, "at_once": AT_ONCE}
     with connection.cursor() as cursor:

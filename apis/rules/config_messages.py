@@ -70,7 +70,7 @@ def _title(policy: Asked, loc: Sequence[int | str]) -> str:
 
 
 def _schema(policy: Asked, loc: Sequence[int | str]) -> Schema:
-    """Of the parameter at this place."""
+    """The schema of the parameter at this place."""
     root = policy.config.model_json_schema(by_alias=True)
     schema: Schema = root
     for part in loc:

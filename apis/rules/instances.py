@@ -72,7 +72,7 @@ def _rule_advice(desired: DesiredApi) -> Iterator[tuple[str, str]]:
 
 
 def _glued(route: DesiredRoute) -> Iterator[str]:
-    """Of a rule whose groups are joined to an upstream's path without the slash that the request had."""
+    """Advice on a rule whose groups would be joined to an upstream's path without a slash between."""
     try:
         expression = regex.templated(route.path)
         regex.check(expression)

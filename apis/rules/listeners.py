@@ -25,7 +25,7 @@ NEEDS_TLS = "HTTPS needs a TLS context, which holds certificate and key; choose 
 
 
 def problems(environment: Environment, desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:
-    """`api` is the instance being edited, which is not in its own way."""
+    """`api` is the instance being edited, which does not conflict with itself."""
     yield from _spoken(environment, desired)
     yield from _port(desired, api)
     yield from _overlap(desired, api)
@@ -70,7 +70,7 @@ def _first_free(ports: set[int], protocol: str) -> int:
 
 
 def _free_path(paths: list[str], word: str) -> str:
-    """A path of this word that is none of these, begins none and is begun by none; "" when there is none."""
+    """A path made of this word that overlaps none of these; "" when there is none."""
     tried = (f"/{word}" if count == 1 else f"/{word}-{count}" for count in range(1, len(paths) + 2))
     ours = ((path, path.rstrip("/") + "/") for path in tried)
     theirs = [path.rstrip("/") + "/" for path in paths]
@@ -106,7 +106,7 @@ def _tls(environment: Environment, chosen: TlsContext | None) -> Iterator[Proble
 
 
 def _port(desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:
-    """APIs that share a port share how it is spoken there."""
+    """APIs on one port share its protocol and its TLS context."""
     if desired.gateway is None:
         return
     where, others = f"Port {desired.port} of gateway {desired.gateway}", _others(desired, api)
@@ -160,7 +160,7 @@ def _overlap(desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:
 
 
 def _others(desired: DesiredApi, api: ApiInstance | None) -> QuerySet[ApiInstance]:
-    """On the desired gateway, where an API is in the way as it is saved and, if that differs, as it runs."""
+    """The gateway's other APIs; each takes its address as saved and, if that differs, as deployed."""
     others = ApiInstance.objects.filter(gateway=desired.gateway).select_related("asset", "tls_context")
     return others.exclude(pk=api.pk) if api else others
 

@@ -55,7 +55,7 @@ def in_order(bindings: list[PolicyBinding]) -> list[AppliedPolicy]:
 
 
 def _use(one: AppliedPolicy) -> order.Use | None:
-    """None for what does not run."""
+    """The policy and its configuration; None when it does not run."""
     if one.policy is None or one.binding.is_disabled:
         return None
     try:

@@ -126,7 +126,7 @@ def _lane(
 
 
 def _conditional(applied: list[AppliedPolicy]) -> list[PolicyBinding]:
-    """Those of which it is asked how often their conditions hold."""
+    """The policies for which the page shows how often their conditions hold."""
     return [one.binding for one in applied if one.binding.conditions and not one.binding.is_disabled]
 
 

@@ -116,7 +116,7 @@ class Applier:
 
     @property
     def trusted(self) -> ir.TrustedProxies:
-        """Whose word on callers is taken where the resources do not say."""
+        """The proxies that are trusted where the resources name none."""
         return self._proxying.trusted
 
     def apply(
@@ -203,14 +203,14 @@ class Applier:
         return good
 
     def _blocked(self, apis: Iterable[CompiledApi]) -> dict[Key, str]:
-        """The APIs whose port Envoy cannot have."""
+        """The APIs whose port Envoy cannot listen on, each with the reason."""
         pids = self.envoy.pids
         sockets = {one.api.key: (one.api.listener.host, one.api.listener.port) for one in apis}
         answers = {(host, port): ports.why_not(host, port, pids) for host, port in set(sockets.values())}
         return {key: reason for key, socket in sockets.items() if (reason := answers[socket])}
 
     def _probed(self, gateway: ir.Gateway) -> ir.Gateway:
-        """Without its probe where that port is another's: a probe is not worth the APIs."""
+        """Without the probe when another process has its port: the APIs matter more."""
         port = gateway.probe_port
         if port is None:
             return gateway

@@ -98,7 +98,7 @@ class LocalReplica:
                 self._settle()
 
     def refresh(self) -> None:
-        """Applies the folder as it is now. What a document that does not read may be about stays."""
+        """Applies the folder as it is now. APIs that an unreadable document may be about stay as they are."""
         self._seen = _stamps(self._folder)
         try:
             loaded = files.load(self._folder)

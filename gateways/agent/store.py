@@ -94,7 +94,7 @@ class Store:
                 path.unlink()
 
     def _seal_plain(self) -> None:
-        """Those of a release before. What is damaged stays as it is, to be told of when it is needed."""
+        """Encrypts what a release before wrote in plain. A damaged file stays, to be reported when needed."""
         for path in (self._current, self._previous, *self._kept.glob("*.json")):
             try:
                 content = path.read_bytes()

@@ -6,7 +6,7 @@ from gateways.protocol.messages import CONSOLE
 
 
 def console_key() -> ConsoleKey:
-    """The one row. Two processes that start together agree: the first to insert wins."""
+    """The only row. When two processes start together, the first to insert wins."""
     found = ConsoleKey.objects.first()
     if found:
         return found

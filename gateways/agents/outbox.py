@@ -46,7 +46,7 @@ def send(gateway: Gateway, snapshot: Packed) -> None:
 
 
 def put_off(gateway_id: UUID | str, pause: timedelta) -> bool:
-    """Whether nobody else put the gateway's next push off meanwhile. Raises redis.RedisError."""
+    """Puts the gateway's next push off; False when somebody has done so already. Raises redis.RedisError."""
     return bool(_client().set(f"gatewright:put-off:{gateway_id}", 1, nx=True, px=pause))
 
 

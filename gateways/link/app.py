@@ -104,7 +104,7 @@ class Link:
                 self.streams.end(gateway_id, REVOKED)
 
     async def _ask(self, question: Callable[[], T]) -> T:
-        """The answer to what waits for a database, from one of the threads."""
+        """Runs what waits for the database in one of the threads."""
 
         def asked() -> T:
             close_old_connections()
@@ -137,7 +137,7 @@ class _Held(Response):
         log.info("stream=closed %s reason=%r", names, reason)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> str:
-        """Why it ended."""
+        """Sends until the stream ends; returns why it ended."""
 
         async def write(chunk: bytes) -> None:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})

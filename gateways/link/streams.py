@@ -26,7 +26,7 @@ class Full(Exception):
 
 
 class Stream:
-    """One agent's. What is offered replaces what was not sent yet: only the newest matters."""
+    """The stream of one agent. A newer snapshot replaces one that was not sent yet."""
 
     def __init__(self, gateway_id: UUID, replica_id: UUID) -> None:
         self.id = uuid.uuid4().hex
@@ -68,7 +68,7 @@ class Streams:
 
     def __init__(self) -> None:
         self.is_woken = False
-        """Whether changes are heard of."""
+        """Whether Valkey is there to tell of changes."""
         self._of: dict[UUID, dict[UUID, Stream]] = defaultdict(dict)
 
     def __len__(self) -> int:
@@ -97,7 +97,7 @@ class Streams:
 
     @contextmanager
     def holding(self, stream: Stream) -> Iterator[None]:
-        """It is one of these until the block ends. Raises Full."""
+        """Counts the stream among these until the block ends. Raises Full."""
         own = self._of.get(stream.gateway_id, {})
         if stream.replica_id not in own:
             if len(own) >= MOST_OF_GATEWAY:

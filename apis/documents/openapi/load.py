@@ -216,7 +216,7 @@ def _yaml(text: str) -> Any:
 
 
 def _value(event: Any) -> Any:
-    """What a scalar says."""
+    """The value that a scalar stands for."""
     text: str = event.value
     tag = (event.tag or "").removeprefix(_TAG)
     if tag == "str" or (not event.implicit[0] and tag in ("", "!")):

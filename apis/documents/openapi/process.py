@@ -17,9 +17,9 @@ from apis.documents.openapi import limits
 PROJECT = Path(__file__).resolve().parents[3]
 ASK_SECONDS = 0.5
 CHILD = ("-m", "apis.documents.openapi.child")
-"""What Python is started with."""
+"""The options that Python is started with."""
 KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
-"""Of the environment: the reader needs no secret, and so is given none."""
+"""The variables that it gets of our environment: it needs no secret."""
 
 
 class Unwanted(Exception):
@@ -75,7 +75,7 @@ def _wait(process: "subprocess.Popen[bytes]", is_wanted: Callable[[], bool], wal
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """The process and whatever it started."""
+    """Ends the process and whatever it started."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

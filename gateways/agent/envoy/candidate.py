@@ -12,7 +12,7 @@ from gateways.agent.xds.compiler import CompiledApi, Compiler
 def compiled(
     compiler: Compiler, apis: Iterable[ir.Api], before: Mapping[Key, CompiledApi] = MappingProxyType({})
 ) -> tuple[dict[Key, CompiledApi], dict[Key, str]]:
-    """The APIs that compile, and the reasons of the others. What is as `before` is the same object."""
+    """The APIs that compile, and why others do not. What is unchanged since `before` is the same object."""
     good: dict[Key, CompiledApi] = {}
     refused: dict[Key, str] = {}
     for api in apis:

@@ -145,7 +145,7 @@ class Envoy:
             self._end(pid)
 
     def _prepare_policies(self) -> None:
-        """Without its memory a policy refuses or lets pass, as it is configured; the gateway serves on."""
+        """A policy without its memory refuses or lets pass, as configured; the gateway serves on."""
         try:
             catalog.prepare(self.state)
         except OSError as error:
@@ -214,7 +214,7 @@ class Envoy:
         return masked(without_messages(said)[-characters:], *self._configurations()).strip()
 
     def _configurations(self) -> Iterator[Any]:
-        """What Envoy was given last."""
+        """The configuration that Envoy was given last."""
         for path in self.folder.glob("*.json"):
             with contextlib.suppress(OSError, ValueError):
                 yield json.loads(path.read_bytes())

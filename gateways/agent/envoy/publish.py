@@ -106,7 +106,7 @@ class Publisher:
         return version
 
     def _wait(self, versions: Mapping[str, str], rejected: int) -> None:
-        """Until Envoy names these versions as its own."""
+        """Waits until Envoy names these versions as its own."""
         missing = dict(versions)
 
         def is_taken() -> bool:

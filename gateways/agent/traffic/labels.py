@@ -54,7 +54,7 @@ class Group:
 
     @property
     def error(self) -> str:
-        """Whose it is: "server", "client", or "" where the answer is none."""
+        """Whose error the answer is: "server", "client", or "" when it is none."""
         if self.status >= 500 or self.failure.reason == CUT:
             return "server"
         return "client" if self.status >= 400 else ""

@@ -167,7 +167,7 @@ class _Resource:
 
 
 class _Reservoir:
-    """A fair choice of `size` of all lines that were added."""
+    """Keeps a random sample of `size` of all lines that were added."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -246,7 +246,7 @@ def _condition_counts(held: Mapping[tuple[bytes, str, str, bytes], int]) -> Iter
 
 
 def _samples(kept: Iterable[tuple[bytes, _Alike]]) -> Iterator[RequestSample]:
-    """A line that was counted but is no whole one gives none."""
+    """A line that was counted but is incomplete gives no sample."""
     for line, alike in kept:
         with contextlib.suppress(ValueError):
             yield _sample(line, alike)

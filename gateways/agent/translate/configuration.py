@@ -31,7 +31,7 @@ class ProxyProtocol(r.Model):
 
 
 class TrustedProxies(r.Model):
-    """Of our own: Flex Gateway believes everybody."""
+    """A field of our own: Flex Gateway trusts every caller's word."""
 
     networks: Annotated[
         tuple[Annotated[str, AfterValidator(checked_network)], ...], Field(max_length=MOST_NETWORKS)

@@ -24,7 +24,7 @@ class Broken:
 
 
 class Unknown(Exception):
-    """The document may be about any API."""
+    """Nobody can know which API the document is about."""
 
 
 def held(broken: Iterable[Broken], resources: Sequence[r.AnyResource]) -> dict[Key, str]:
@@ -39,7 +39,7 @@ def held(broken: Iterable[Broken], resources: Sequence[r.AnyResource]) -> dict[K
 def _about(data: Any, resources: Sequence[r.AnyResource]) -> Iterator[Key]:
     kind = data.get("kind") if isinstance(data, dict) else None
     if kind in WITHOUT_EFFECT or kind == "Service":
-        # Whose routes lead to a Service that is missing is refused for that.
+        # An API whose routes lead to a missing Service is refused for that.
         return
     if kind == "ApiInstance":
         yield _key(data.get("metadata"), "default")

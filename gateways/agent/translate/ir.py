@@ -65,7 +65,7 @@ class Upstream:
 
     @property
     def authority(self) -> str:
-        """What its Host header says: the port only where it is not the scheme's own."""
+        """The Host header for it: with the port, unless that is the scheme's own."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
