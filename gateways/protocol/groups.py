@@ -5,7 +5,7 @@ import re
 from gateways.protocol import regex
 
 _TIMES = re.compile(r"(?:[?*+]|\{[0-9]+(?:,[0-9]*)?\})\??")
-"""How often a group comes, behind it."""
+"""A quantifier behind a group."""
 
 
 def alternatives(expression: str) -> list[str]:
@@ -78,7 +78,7 @@ def glue_advice(expression: str, destination: str) -> str | None:
 
 
 def _has_group(part: str) -> bool:
-    """Of a part of an expression, which alone need not be one."""
+    """Whether a part of an expression, which need not be sound by itself, has a capturing group."""
     return any(regex.is_capturing(piece) for _, piece, in_class in regex.tokens(part) if not in_class)
 
 

@@ -67,7 +67,7 @@ class RegistrationAnswer(Model):
 
 
 def _checked_control_url(url: str) -> str:
-    """Shown to people: what is no address of a machine is not kept."""
+    """Refuses what is no address of a machine, since people are shown it."""
     try:
         parts = urlsplit(url)
         is_address = parts.scheme in ("http", "https") and is_host(parts.hostname or "")

@@ -1,4 +1,4 @@
-"""Networks whose word about callers is taken."""
+"""The proxies that are trusted to tell who the caller is."""
 
 from dataclasses import dataclass
 from ipaddress import ip_network

@@ -8,7 +8,7 @@ import re2
 
 MOST_GROUPS = 9
 MOST_INSTRUCTIONS = 5000
-"""Of what RE2 makes of an expression: the time a match takes grows with them."""
+"""The most instructions of RE2's program for an expression: a match takes longer with each."""
 MOST_CHARACTERS = 16_384
 ENVOYS_MOST_INSTRUCTIONS = 10 * MOST_INSTRUCTIONS
 """An expression becomes a part of longer ones. By itself Envoy refuses more than 100: two UUIDs in a path."""

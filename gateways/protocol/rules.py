@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 EVERY_PATH = (None, "", ".*", "/.*", "(.*)", "(/.*)")
-"""Ways to write that any path will do, which are one to us."""
+"""Ways to write that any path matches; rules are compared as if they were one."""
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def _weakness(key: PrivateKeyTypes) -> str | None:
 
 
 def _brokenness(key: PrivateKeyTypes) -> str | None:
-    """Of a key that is strong enough."""
+    """What is wrong with a key that is strong enough, if anything."""
     if not isinstance(key, rsa.RSAPrivateKey):
         return None
     try:

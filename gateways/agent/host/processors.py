@@ -18,7 +18,7 @@ def allowed(root: Path = Path("/")) -> int:
 
 
 def _quotas(root: Path) -> Iterator[float]:
-    """In processors."""
+    """The quotas of the control groups, in processors."""
     for text, folder in cgroup.limits(root, "cpu", "cpu.max", "cpu.cfs_quota_us"):
         # "max 100000", or -1, is no quota.
         with contextlib.suppress(OSError, ValueError):

@@ -70,5 +70,5 @@ class Seal:
 
 
 def _name(key: bytes) -> bytes:
-    """Tells one key from another, and nothing of either."""
+    """A name for the key, which tells keys apart and nothing about them."""
     return hashlib.sha256(b"name of" + key).hexdigest()[:8].encode()

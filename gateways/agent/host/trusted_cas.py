@@ -22,7 +22,7 @@ def system_ca() -> str:
 
 
 def client_context() -> ssl.SSLContext:
-    """For a client that trusts the same, and whom SSL_CERT_FILE or SSL_CERT_DIR name."""
+    """The TLS context of a client that trusts these CAs, and those of SSL_CERT_FILE or SSL_CERT_DIR."""
     context = ssl.create_default_context()
     context.load_verify_locations(system_ca())
     return context

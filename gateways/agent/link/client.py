@@ -26,7 +26,7 @@ class Unreachable(Exception):
 
 
 class ConsoleRefused(Exception):
-    """The console answered that it will not; the text is its own."""
+    """The console refused the request; the text is its own."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"the console refuses: {message}")

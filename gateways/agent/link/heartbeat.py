@@ -32,7 +32,7 @@ class Pulse:
         self._soon = threading.Event()
 
     def hurry(self) -> None:
-        """Have the next heartbeat sent now."""
+        """Make `rest` return, so that the next heartbeat is sent now."""
         self._soon.set()
 
     def rest(self, seconds: float) -> None:

@@ -23,7 +23,7 @@ from gateways.protocol.messages import CONSOLE
 FIRST_RETRY_SECONDS = 2.0
 SLOWEST_RETRY_SECONDS = 60.0
 STEADY_SECONDS = 30.0
-"""A stream that stood so long had no trouble: the next one is opened soon."""
+"""After a stream that lasted this long the next one is opened without a growing pause."""
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Stream:
         self._said = ""
 
     def start(self) -> None:
-        """From two threads: one that reads goes on while what came is taken into force."""
+        """Starts two threads: one reads on while the other takes into force what came."""
         threading.Thread(target=self._keep, name="stream", daemon=True).start()
         threading.Thread(target=self._take_all, name="snapshots", daemon=True).start()
 

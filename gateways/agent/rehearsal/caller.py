@@ -52,13 +52,13 @@ def call(folder: Path, listener: ir.Listener, request: Request) -> Heard:
 
 
 def _hint(request: Request, tls: ir.InboundTls | None) -> str:
-    """What the gateway may have no time to say before it closes."""
+    """Why the gateway may have closed the connection without an answer."""
     is_missing = tls is not None and tls.requires_client_certificate and not request.certificate
     return "; this port asks for a client certificate, and none was given" if is_missing else ""
 
 
 def _introduction(caller: str, port: int) -> bytes:
-    """The PROXY protocol's line: who connects, and to which port."""
+    """The PROXY protocol's line, with the caller's address and the port."""
     family, here = ("TCP6", "::1") if ":" in caller else ("TCP4", "127.0.0.1")
     return f"PROXY {family} {caller} {here} 50000 {port}\r\n".encode()
 

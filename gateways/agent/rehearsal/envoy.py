@@ -27,11 +27,11 @@ from gateways.agent.host.waiting import until
 START_SECONDS = 20
 POLL_SECONDS = 0.002
 FLUSH_MS = 2
-"""What Envoy tells of a request is waited for so long."""
+"""How long to wait for what Envoy tells of a request."""
 MOST_SAID = 20
 MOST_LOG_BYTES = 256 * 1024
 _HEAD = re.compile(r"^(\[[^\]]*\] ?)+(script log: )?")
-"""Of a line of its log: when, and where in its source."""
+"""The head of a line of Envoy's log: the time, and the place in its source."""
 _PREFIX = "gatewright-rehearsal-"
 _LOG = "envoy.log"
 

@@ -14,7 +14,7 @@ from policies.policy import TYPE_URL
 
 UPSTREAMS = "upstreams.sock"
 CLUSTER_HEADER = "x-gatewright-rehearsed-cluster"
-"""Tells the player whose part it plays; it shows it to nobody."""
+"""The header that tells the player which upstream it plays; verdicts do not show it."""
 FACTS = {
     "at": "%START_TIME(%s.%6f)%",
     "route": "%ROUTE_NAME%",

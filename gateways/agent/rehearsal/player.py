@@ -141,7 +141,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that ends early is part of the play."""
+        """Ignores connections that end early: a caller or an answer may want that."""
 
 
 def _events(answer: Played, method: str) -> Sequence[h11.Event]:

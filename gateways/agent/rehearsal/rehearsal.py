@@ -85,7 +85,7 @@ class Rehearsal:
 
     @property
     def pid(self) -> int | None:
-        """Of its Envoy."""
+        """The process id of its Envoy."""
         return self._envoy.pid if self._envoy else None
 
     def ask(self, request: Request, answers: Sequence[Played] = ()) -> Verdict:
@@ -136,7 +136,7 @@ class Rehearsal:
         try:
             self._run(compiler, waiting)
         except envoy.NotStarted:
-            # Envoy says what it dislikes and not whose it is.
+            # Envoy says what it refuses, and not which API brought it.
             judge = Judge(self._folder).verdict
             faulty = candidate.faulty(judge, compiler, list(self._served.values()))
             if not faulty:
@@ -195,7 +195,7 @@ def _without_its_door(gateway: ir.Gateway) -> ir.Gateway:
 
 
 def _parts(apis: Sequence[CompiledApi]) -> dict[str, Part]:
-    """By the names of clusters; a policy's own is of no service."""
+    """The upstreams to play, by the names of their clusters; those that policies ask belong to no service."""
     return {
         name: Part(_shown(cluster), compiled.services.get(name, ""))
         for compiled in apis
@@ -204,7 +204,7 @@ def _parts(apis: Sequence[CompiledApi]) -> dict[str, Part]:
 
 
 def _shown(cluster: Mapping[str, Any]) -> str:
-    """Where it leads, its name where it has no address of its own."""
+    """The cluster's address, or its name when it has none."""
     localities = cluster.get("load_assignment", {}).get("endpoints", ())
     for one in (endpoint for locality in localities for endpoint in locality["lb_endpoints"]):
         place = one["endpoint"]["address"].get("socket_address", {})

@@ -92,5 +92,5 @@ def _short(value: str) -> str:
 
 
 def _plain(value: str) -> str:
-    """Nothing that a terminal would obey."""
+    """The text without control characters, which a terminal would obey."""
     return "".join(letter if letter.isprintable() or letter == "\t" else "�" for letter in value)

@@ -19,14 +19,14 @@ S = TypeVar("S", bound=Shown)
 
 
 class Veil:
-    """Of the secrets of these APIs' policies."""
+    """Hides the secrets of these APIs' policies."""
 
     def __init__(self, apis: Iterable[ir.Api]) -> None:
         found = {text for api in apis for use in _uses(api) for text in _secrets(use.config)}
         self._secrets = sorted((one for one in found if len(one) >= _SHORTEST), key=len, reverse=True)
 
     def over(self, verdict: Verdict, request: Request) -> Verdict:
-        """What the request itself brought is no secret to who asks, and stays."""
+        """The verdict with secrets hidden, except what the request itself brought."""
         if not self._secrets:
             return verdict
         given = {value for _, value in request.headers}
@@ -43,7 +43,7 @@ class Veil:
 
 
 def _uses(api: ir.Api) -> Iterator[ir.PolicyUse]:
-    """Outbound ones too."""
+    """The policies of the API and, outbound, of its upstreams."""
     yield from api.policies
     for upstream in api.upstreams:
         yield from upstream.policies

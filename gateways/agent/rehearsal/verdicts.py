@@ -94,7 +94,7 @@ class Facts:
 
     @cached_property
     def _key(self) -> access_log.Key | None:
-        """The same as of a line of the gateway's access log."""
+        """The key that the gateway's access log would have for this request."""
         if self.route is None:
             return None
         names = ("details", "", "", "flags")
@@ -162,7 +162,7 @@ def _upstreams_word(facts: Facts, status: int, upstream: str) -> tuple[Outcome, 
 
 
 def _gateways_word(facts: Facts, api: ir.Api | None, status: int) -> tuple[Outcome, str]:
-    """An answer to HEAD says nothing of itself."""
+    """The outcome of an answer of the gateway's own, in words: an answer to HEAD has none."""
     if api is None and status == 404:
         return "no-api", facts.words or "No API is served here."
     if api is not None and facts.route and facts.route.label == NO_ROUTE and status == 404:

@@ -109,7 +109,7 @@ class _Reading:
     twice: set[Key] = field(default_factory=set)
 
     def refuse(self, diagnostic: Diagnostic, data: Any = None) -> None:
-        """A document, or what is left of a file, is not read."""
+        """Note that a document, or the rest of a file, is not read."""
         self.diagnostics.append(diagnostic)
         self.broken.append(Broken(data, str(diagnostic)))
 
@@ -246,7 +246,7 @@ def _items(node: yaml.Node, data: dict[str, Any]) -> Iterator[tuple[yaml.Node, A
 
 
 def _own(data: dict[str, Any]) -> dict[str, Any]:
-    """Without what a cluster added."""
+    """The metadata without what a cluster added."""
     own = {key: value for key, value in data.items() if key != "status"}
     if isinstance(metadata := own.get("metadata"), dict):
         own["metadata"] = {key: value for key, value in metadata.items() if key not in _OF_KUBERNETES}

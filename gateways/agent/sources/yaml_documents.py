@@ -124,7 +124,7 @@ def _check_size(content: bytes) -> None:
                 if depth > MOST_LEVELS:
                     reason = f"the YAML is broken: it is more than {MOST_LEVELS} levels deep"
                     raise BadYaml(_line(event.start_mark), reason)
-                # A key is an event, too.
+                # Keys are events as well as values.
                 if values > 2 * MOST_VALUES:
                     raise BadYaml(_line(event.start_mark), f"it holds more than {MOST_VALUES} values")
 

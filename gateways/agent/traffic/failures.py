@@ -77,7 +77,7 @@ NONE = Failure()
 
 
 def failure(status: int, flags: str, details: str) -> Failure:
-    """Of a request that no policy refused. `flags` and `details` as Envoy logs them, "" for none."""
+    """Why a request failed that no policy refused. `flags` and `details` as Envoy logs them, "" for none."""
     found = set(flags.split(","))
     if status == UPGRADED:
         return NONE
@@ -109,7 +109,7 @@ def _connection(details: str) -> Failure:
 
 
 def _tls(details: str) -> str:
-    """What it is in our words; else the name that OpenSSL gives it."""
+    """The TLS error in our words, else by the name that OpenSSL gives it."""
     known = next((word for text, word in _TLS if text in details), "")
     name = _OPENSSL.search(details)
     return known or (name[1].lower() if name else "")

@@ -45,7 +45,7 @@ class RouteWeightedConfig(r.Model):
 
 
 Answer = tuple[r.Service | None, tuple[r.PolicyBinding, ...]]
-"""What stands behind a service's key, and what targets it."""
+"""The Service of a key, and the bindings that target it."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _outbound(binding: r.PolicyBinding) -> ir.PolicyUse:
 
 
 def unfit_for_service(bindings: Iterable[r.PolicyBinding]) -> list[Fault]:
-    """What says that these bindings, of one Service, do not work there."""
+    """Faults of the bindings of one Service whose policies do not work there."""
     named = [(one, one.spec.policy_ref.name) for one in bindings]
     return [
         fault(binding, ("spec", "policyRef", "name"), f'policy "{name}" {why}')

@@ -22,7 +22,7 @@ from gateways.agent.xds import retries
 FIELD, PART = "\x1f", "\t"
 """Between the fields of a line, and between the parts of its first and its last text."""
 NOTHING = b"-"
-"""What stands for a value that there is not."""
+"""Stands for a missing value."""
 
 _FIELD, _PART, _NOTHING = FIELD.encode(), PART.encode(), NOTHING.decode()
 _KEY = (
