@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from console.stack.stack_error import StackError
-from gateways.agent.host.pid_file import Held, held
+from gateways.agent.host.pid_file import InUse, hold
 
 OLDEST_PYTHON = (3, 11)
 
@@ -26,8 +26,8 @@ def alone(home: Path) -> Iterator[None]:
     """Hold the state folder for this process. Raises StackError when another one runs from it."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(held(home / "up.pid"))
-        except Held as holder:
+            stack.enter_context(hold(home / "up.pid"))
+        except InUse as holder:
             raise StackError(
                 f"Gatewright runs already with the state folder {home} (process {holder}): "
                 "stop that one, or set GATEWRIGHT_HOME to another folder."

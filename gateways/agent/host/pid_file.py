@@ -7,19 +7,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-class Held(RuntimeError):
+class InUse(RuntimeError):
     """Another process holds the file; the text is its id, or "?"."""
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Holds the file for this process until the block ends, or the process does. Raises Held."""
+def hold(path: Path) -> Iterator[None]:
+    """Holds the file for this process until the block ends, or the process does. Raises InUse."""
     with path.open("a+", errors="replace") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.seek(0)
-            raise Held(file.read().strip() or "?") from None
+            raise InUse(file.read().strip() or "?") from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from gateways.agent.host.pid_file import Held, held
+from gateways.agent.host.pid_file import InUse, hold
 
 LOW_BYTES = 16 * 1024 * 1024
 
@@ -44,8 +44,8 @@ def locked(state: Path) -> Iterator[None]:
     prepare(state)
     with ExitStack() as stack:
         try:
-            stack.enter_context(held(state / "agent.lock"))
-        except Held as holder:
+            stack.enter_context(hold(state / "agent.lock"))
+        except InUse as holder:
             raise StateInUse(
                 f"state folder {state} is in use by the gateway with process id {holder};"
                 " stop it, or choose another folder with --state"
