@@ -12,7 +12,7 @@ from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, Upstream
 from apis.rules import listeners, upstream_uri
-from apis.rules.problem import Problem, refuse
+from apis.rules.problem import Problem, elsewhere, refuse
 from console.models import Environment, Organization
 from gateways.protocol import reach, regex
 from gateways.protocol.groups import glue_advice
@@ -163,9 +163,7 @@ def _gateway(environment: Environment, desired: DesiredApi) -> Iterator[Problem]
     if desired.gateway is None:
         return
     if desired.gateway.environment_id != environment.pk:
-        yield Problem(
-            "gateway", f"Gateway {desired.gateway} is not in environment {environment}; choose one that is."
-        )
+        yield Problem("gateway", elsewhere(f"Gateway {desired.gateway}", environment))
     elif desired.gateway.is_revoked:
         yield Problem("gateway", f"Gateway {desired.gateway} was revoked; choose another.")
 
@@ -235,8 +233,7 @@ def _trust(environment: Environment, desired: DesiredApi) -> Iterator[Problem]:
         wanted = upstream.tls_context
         context = here.get(wanted.pk) if wanted else None
         if context is None:
-            message = f"TLS context {wanted} is not in environment {environment}; choose one that is."
-            yield Problem(name, message)
+            yield Problem(name, elsewhere(f"TLS context {wanted}", environment))
         elif not context.is_trusting:
             message = f"TLS context {context} trusts nobody; choose another, or add a trusted CA to it."
             yield Problem(name, message)

@@ -8,7 +8,7 @@ from django.utils.text import slugify
 
 from apis.desired import DesiredApi
 from apis.models import ApiInstance, TlsContext
-from apis.rules.problem import Problem
+from apis.rules.problem import Problem, elsewhere
 from console.models import Environment
 from gateways.models import Gateway
 from gateways.protocol.addresses import base_path_fault
@@ -98,8 +98,7 @@ def _tls(environment: Environment, chosen: TlsContext | None) -> Iterator[Proble
     if chosen is None:
         yield Problem("tls_context", NEEDS_TLS)
     elif (context := environment.tls_contexts.filter(pk=chosen.pk).first()) is None:
-        message = f"TLS context {chosen} is not in environment {environment}; choose one that is."
-        yield Problem("tls_context", message)
+        yield Problem("tls_context", elsewhere(f"TLS context {chosen}", environment))
     elif not context.certificate:
         message = f"TLS context {context} has no certificate to serve with; choose another, or add one to it."
         yield Problem("tls_context", message)

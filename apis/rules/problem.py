@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 
+from console.models import Environment
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -13,6 +15,11 @@ class Problem:
     field: str
     message: str
     code: str = "invalid"
+
+
+def elsewhere(thing: str, environment: Environment) -> str:
+    """The message for what belongs to another environment, or no longer exists."""
+    return f"{thing} is not in environment {environment}; choose one that is."
 
 
 def refuse(problems: Iterable[Problem]) -> None:
