@@ -115,7 +115,7 @@ def _valid(shape: type[Serializer[Any]], request: Request) -> dict[str, str]:
 
 
 def _user(request: Request, username: str, password: str) -> User:
-    _demand_patience(request, username)
+    _check_attempts(request, username)
     user = authenticate(request._request, username=username, password=password)
     if not isinstance(user, User):
         raise AuthenticationFailed("The user name or the password is wrong.")
@@ -128,7 +128,7 @@ def _user(request: Request, username: str, password: str) -> User:
 
 def _app(request: Request, given: dict[str, str]) -> ConnectedApp:
     client_id, client_secret = _needed(given, "client_id", "client_secret")
-    _demand_patience(request, client_id)
+    _check_attempts(request, client_id)
     app = tokens.app_of(client_id, client_secret)
     login_attempts.record(request._request, client_id, is_right=app is not None)
     if app is None:
@@ -141,7 +141,7 @@ def _app(request: Request, given: dict[str, str]) -> ConnectedApp:
     return app
 
 
-def _demand_patience(request: Request, name: str) -> None:
+def _check_attempts(request: Request, name: str) -> None:
     seconds = login_attempts.wait_seconds(request._request, name)
     if seconds:
         raise Throttled(seconds, "Too many attempts with wrong credentials.")

@@ -71,7 +71,7 @@ def mismatch(crt: str, key: str) -> tuple[Literal["crt", "key"], str] | None:
         private = private_key(key)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return "key", "is not a PEM private key without a passphrase"
-    if reason := _weakness(private) or _brokenness(private):
+    if reason := _weakness(private) or _fault(private):
         return "key", reason
     own = next((at for at, one in enumerate(chain, 1) if _has_key(one, private)), None)
     if own is None:
@@ -114,7 +114,7 @@ def _weakness(key: PrivateKeyTypes) -> str | None:
     return None if is_known else "is of a kind that gateways do not serve with; use RSA, ECDSA or Ed25519"
 
 
-def _brokenness(key: PrivateKeyTypes) -> str | None:
+def _fault(key: PrivateKeyTypes) -> str | None:
     """What is wrong with a key that is strong enough, if anything."""
     if not isinstance(key, rsa.RSAPrivateKey):
         return None

@@ -42,7 +42,7 @@ class Pulse:
 
     def beat(self) -> float:
         """Send one heartbeat and do what the answer asks; after how many seconds to send the next."""
-        with self._going_on():
+        with self._reporting_meanwhile():
             self._intake.retry()
         try:
             with self._telling:
@@ -76,7 +76,7 @@ class Pulse:
         if not answer.pull or (is_same and time.monotonic() < self._retry_at):
             return
         snapshot = self._console.snapshot()
-        with self._going_on():
+        with self._reporting_meanwhile():
             is_taken = self._intake.pull(snapshot)
         self._refused = None if is_taken else wanted
         self._retry_seconds = min(
@@ -85,7 +85,7 @@ class Pulse:
         self._retry_at = time.monotonic() + self._retry_seconds
 
     @contextmanager
-    def _going_on(self) -> Iterator[None]:
+    def _reporting_meanwhile(self) -> Iterator[None]:
         """Tell the console on, from another thread, should the block take longer than a heartbeat: applying
         a snapshot may, one that was pushed too, and three that are missed count as gone.
         """

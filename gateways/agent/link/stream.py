@@ -108,7 +108,7 @@ class Stream:
         if frame.kind == "bye":
             raise Ended(frame.reason)
         if frame.kind in ("hello", "ping"):
-            self._stands(frame)
+            self._note_open(frame)
         elif frame.kind == "snapshot" and self._is_consoles(frame, body):
             with self._is_there:
                 self._newest = body
@@ -116,7 +116,7 @@ class Stream:
         elif frame.kind in ("snapshot", "pull"):
             self._heartbeat()
 
-    def _stands(self, frame: Frame) -> None:
+    def _note_open(self, frame: Frame) -> None:
         """Tell once that it does; a console that hears of no changes says so with its pings."""
         before, self.is_open = self.is_open, frame.is_woken
         if frame.is_woken and not before:

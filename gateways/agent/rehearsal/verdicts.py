@@ -139,12 +139,12 @@ def _outcome(
     if answer is None:
         return ("unanswered" if facts.heard.is_late or facts.told else "rejected"), facts.heard.reason
     upstream = sent[-1].upstream if sent else "the upstream"
-    return _policies_word(facts, answer.status) or (
-        _upstreams_word(facts, answer.status, upstream) or _gateways_word(facts, api, answer.status)
+    return _policys_answer(facts, answer.status) or (
+        _upstreams_answer(facts, answer.status, upstream) or _gateways_answer(facts, api, answer.status)
     )
 
 
-def _policies_word(facts: Facts, status: int) -> tuple[Outcome, str] | None:
+def _policys_answer(facts: Facts, status: int) -> tuple[Outcome, str] | None:
     if facts.refusing:
         return "refused", f"{_title(facts.refusing)} refused the request: {facts.words or status}"
     if facts.answering:
@@ -152,7 +152,7 @@ def _policies_word(facts: Facts, status: int) -> tuple[Outcome, str] | None:
     return None
 
 
-def _upstreams_word(facts: Facts, status: int, upstream: str) -> tuple[Outcome, str] | None:
+def _upstreams_answer(facts: Facts, status: int, upstream: str) -> tuple[Outcome, str] | None:
     if facts.details == "via_upstream":
         return "upstream", f"{upstream} answered {status}"
     if facts.failure:
@@ -161,7 +161,7 @@ def _upstreams_word(facts: Facts, status: int, upstream: str) -> tuple[Outcome, 
     return None
 
 
-def _gateways_word(facts: Facts, api: ir.Api | None, status: int) -> tuple[Outcome, str]:
+def _gateways_answer(facts: Facts, api: ir.Api | None, status: int) -> tuple[Outcome, str]:
     """The outcome of an answer of the gateway's own, in words: an answer to HEAD has none."""
     if api is None and status == 404:
         return "no-api", facts.words or "No API is served here."

@@ -26,13 +26,13 @@ def chains(
     Connections that speak the PROXY protocol and are no trusted proxy's find no chain: they are closed.
     """
     networks = [_range(network) for network in trusted.networks]
-    believing, doubting = _believing(trusted, proxying, manager), _doubting(proxying, manager)
+    of_trusted, of_others = _for_trusted(trusted, proxying, manager), _for_others(proxying, manager)
     speakers = {"direct_source_prefix_ranges": networks} if uses_proxy_protocol and networks else {}
     if not networks:
-        return [chain({}, believing if trusted.hops else doubting)]
+        return [chain({}, of_trusted if trusted.hops else of_others)]
     return [
-        chain({**speakers, "source_prefix_ranges": networks}, believing),
-        chain(speakers, doubting),
+        chain({**speakers, "source_prefix_ranges": networks}, of_trusted),
+        chain(speakers, of_others),
     ]
 
 
@@ -42,7 +42,7 @@ def proxy_protocol() -> dict[str, Any]:
     return {"name": "envoy.filters.listener.proxy_protocol", "typed_config": typed}
 
 
-def _doubting(proxying: Proxying, manager: dict[str, Any]) -> dict[str, Any]:
+def _for_others(proxying: Proxying, manager: dict[str, Any]) -> dict[str, Any]:
     """For everybody else: what the connection shows is what is told."""
     mutations = [
         {"remove": "forwarded"},
@@ -58,7 +58,7 @@ def _doubting(proxying: Proxying, manager: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _believing(trusted: ir.TrustedProxies, proxying: Proxying, manager: dict[str, Any]) -> dict[str, Any]:
+def _for_trusted(trusted: ir.TrustedProxies, proxying: Proxying, manager: dict[str, Any]) -> dict[str, Any]:
     """For trusted proxies: the caller is the last in X-Forwarded-For who is none, or the one so many
     places from the end; where that is no address, the proxy itself.
     """

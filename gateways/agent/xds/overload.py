@@ -40,7 +40,7 @@ def manager(folder: Path, limits: Limits) -> dict[str, Any]:
             ),
         ],
         "actions": [
-            _impatience(),
+            _idle_timeouts(),
             _action("shrink_heap", 0.9),
             _action("disable_http_keepalive", 0.92),
             _action("stop_accepting_requests", 0.95),
@@ -49,7 +49,7 @@ def manager(folder: Path, limits: Limits) -> dict[str, Any]:
     }
 
 
-def _impatience() -> dict[str, Any]:
+def _idle_timeouts() -> dict[str, Any]:
     """Idle connections are closed early under pressure, and as soon as Envoy is to leave."""
     return {
         "name": "envoy.overload_actions.reduce_timeouts",
