@@ -32,11 +32,11 @@ def _one(shape: Schema, root: Schema, title: str, value: Any) -> str:
     if isinstance(value, bool):
         return title if value else f"{title}: off"
     if isinstance(value, int) and (kept := durations.base(shape)):
-        return f"{title} {durations.words(value, kept)}"
+        return f"{title}: {durations.words(value, kept)}"
     if isinstance(value, Mapping):
         return f"{title}: {', '.join(_parts(shape, root, value))}"
     if not isinstance(value, list):
-        return f"{title} {shape.get('labels', {}).get(str(value), value)}"
+        return f"{title}: {shape.get('labels', {}).get(str(value), value)}"
     item = resolve(shape.get("items", {}), root)
     shown = [_entry(item, root, one) for one in value]
     more = f" and {len(shown) - MAX_ITEMS} more" if len(shown) > MAX_ITEMS else ""

@@ -34,9 +34,9 @@ class Config(BaseModel):
     ("config", "words"),
     [
         ({}, ""),
-        ({"name": "ada", "shared": True}, "Name ada"),
+        ({"name": "ada", "shared": True}, "Name: ada"),
         ({"shared": False, "loud": True}, "Share: off; Loud"),
-        ({"kind": "jwks"}, "Key JWKS at a URL"),
+        ({"kind": "jwks"}, "Key: JWKS at a URL"),
         ({"ips": ["a", "b", "c", "d", "e"]}, "Addresses: a, b, c and 2 more"),
         ({"limits": [{"maximumRequests": 5, "timePeriodInMilliseconds": 60000}]}, "Limits: 5 per minute"),
         ({"limits": [{"maximumRequests": 5, "timePeriodInMilliseconds": 7200000}]}, "Limits: 5 per 2 hours"),
