@@ -97,7 +97,7 @@ def test_operations_are_chosen_as_conditions(page: Page, album: Album) -> None: 
     page.get_by_text("Advanced options").click()
     page.locator("label.choice", has_text="Some requests").click()
     page.get_by_text("Choose operations of the OpenAPI document").click()
-    page.get_by_label("Search by method, path or words").fill("keepers")
+    page.get_by_label("Search operations").fill("keepers")
     expect(page.get_by_role("group", name="Operations").get_by_role("checkbox")).to_have_count(
         2, timeout=SOON_MS
     )
