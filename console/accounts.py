@@ -16,7 +16,8 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from console.audit import record
-from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User
+from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User, digest
+from console.once import Sending
 from console.versions import check as check_version
 from console.versions import version
 
@@ -48,10 +49,18 @@ def create_user(
     email: str = "",
     role: str = Role.Name.VIEWER,
     environment: Environment | None = None,
+    sending: Sending | None = None,
 ) -> tuple[User, str]:
-    """The user and a generated password, to be shown once."""
+    """The user and a generated password, to be shown once.
+
+    Whom the same `sending` made is not made again.
+    """
     require_administrator(actor, organization)
-    password = secrets.token_urlsafe(12)
+    organization.lock()
+    password = sending.secret("password")[:16] if sending else secrets.token_urlsafe(12)
+    made = User.objects.filter(username=username).first() if sending else None
+    if made and made.check_password(password):
+        return made, password
     user = User(username=username, email=email, must_change_password=True)
     user.set_password(password)
     _save(user, user.full_clean)
@@ -196,13 +205,23 @@ def delete_environment(actor: User, environment: Environment) -> None:
 
 @transaction.atomic
 def create_connected_app(
-    actor: User, organization: Organization, name: str, access: AppAccess
+    actor: User, organization: Organization, name: str, access: AppAccess, sending: Sending | None = None
 ) -> tuple[ConnectedApp, str]:
-    """The app and its secret, to be shown once. It acts for the actor, within `access`."""
+    """The app and its secret, to be shown once. It acts for the actor, within `access`.
+
+    What the same `sending` made is not made again. Raises ValidationError where its secret was renewed since.
+    """
     require_administrator(actor, organization)
     _check_access(organization, access)
+    organization.lock()
     app = ConnectedApp(name=name, organization=organization, owner=actor)
-    secret = app.renew_secret()
+    if sending:
+        app.client_id = digest(sending.secret("client id"))
+    secret = app.renew_secret(sending.secret("client secret") if sending else "")
+    if made := ConnectedApp.objects.filter(pk=app.pk).first():
+        if made.secret_hash != app.secret_hash:
+            raise ValidationError({"": ["This form made an app, whose secret was renewed since."]})
+        return made, secret
     app.full_clean()
     app.save()
     _set_access(app, access)

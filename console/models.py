@@ -272,9 +272,9 @@ class ConnectedApp(models.Model):
             for one in self.environments.select_related("organization")
         ]
 
-    def renew_secret(self) -> str:
+    def renew_secret(self, secret: str = "") -> str:
         """A new secret, to be shown once; the one before stops working."""
-        secret = secrets.token_urlsafe(32)
+        secret = secret or secrets.token_urlsafe(32)
         self.secret_hash = digest(secret)
         return secret
 

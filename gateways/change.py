@@ -17,6 +17,7 @@ from redis import RedisError
 
 from console import audit
 from console.models import AuditEntry, Environment, User, digest
+from console.once import Sending
 from gateways.agents import outbox
 from gateways.models import NAME, Gateway, RegistrationToken, Replica
 from gateways.protocol.messages import RegistrationRequest
@@ -47,13 +48,22 @@ def check_name(environment: Environment, name: str) -> None:
 
 @transaction.atomic
 def issue_token(
-    actor: User, environment: Environment, name: str = "", platform: str = Gateway.Platform.LINUX
+    actor: User,
+    environment: Environment,
+    name: str = "",
+    platform: str = Gateway.Platform.LINUX,
+    sending: Sending | None = None,
 ) -> tuple[RegistrationToken, str]:
-    """A one-time registration token: its row, and the text that is shown once and stored nowhere."""
+    """A one-time registration token: its row, and the text that is shown once and stored nowhere.
+
+    The same `sending` gets the same one.
+    """
     environment.lock()
+    text = sending.secret("registration token") if sending else secrets.token_urlsafe(32)
+    if made := RegistrationToken.objects.filter(token_hash=digest(text), environment=environment).first():
+        return made, text
     if name:
         check_name(environment, name)
-    text = secrets.token_urlsafe(32)
     token = RegistrationToken.objects.create(
         token_hash=digest(text),
         environment=environment,

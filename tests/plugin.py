@@ -1,25 +1,54 @@
-"""Real servers for the tests: those of DATABASE_URL and REDIS_URL, else embedded ones.
+"""What pytest is told before it looks for tests.
 
 A plugin, because the environment must stand before Django reads its settings, which pytest-django
-does before any conftest.py is loaded.
+does before any conftest.py is loaded. The tests of agent, protocol and policies run without Django too.
 """
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+try:
+    import django
+except ImportError:
+    django = None
 
 HOME = Path(tempfile.mkdtemp(prefix="gatewright-tests-", dir="/tmp"))
 os.environ["GATEWRIGHT_HOME"] = str(HOME)
 os.environ["GATEWRIGHT_ALLOWED_HOSTS"] = "testserver"
 """The host of Django's test client; loopback is always allowed."""
+os.environ["DJANGO_SETTINGS_MODULE"] = "console.settings"
+
+pytest_plugins = ["tests.order", *(["tests.fixtures"] if django else [])]
+
+AGENT = (
+    "tests/gateways/agent",
+    "tests/gateways/protocol",
+    "tests/policies",
+    "tests/traffic",
+    "policies/catalog",
+)
+"""Where the tests of agent, protocol and policies are, which need neither Django nor a database."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the tests marked `long`, too")
+    parser.addoption("--agent", action="store_true", help="run the tests of agent, protocol, policies alone")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """None leaves the answer to others."""
+    if not config.getoption("--agent"):
+        return None
+    wanted = [config.rootpath / folder for folder in AGENT]
+    return None if any(_is_on_the_way(collection_path, one) for one in wanted) else True
+
+
+def _is_on_the_way(path: Path, folder: Path) -> bool:
+    return path.is_relative_to(folder) or folder.is_relative_to(path)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -30,19 +59,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in left_out]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def servers() -> Iterator[None]:
-    """PostgreSQL and Valkey, for as long as the session runs."""
-    from console.stack import servers
-
-    HOME.chmod(0o711)
-    (HOME / "static").mkdir(exist_ok=True)
-    with servers.running(HOME, durable=False):
-        yield
-
-
 def pytest_unconfigure() -> None:
-    shared = HOME / "servers"
-    if shared.is_symlink():
-        shutil.rmtree(shared.resolve(), ignore_errors=True)
     shutil.rmtree(HOME, ignore_errors=True)

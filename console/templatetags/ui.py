@@ -16,6 +16,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 
+from console import once as sending
+
 SPRITE = "icons/lucide-1.62.0.svg"
 NOTICE_ICONS = {
     "ok": "circle-check",
@@ -33,6 +35,12 @@ def icon(name: str, size: str = "") -> SafeString:
     """`{% icon "server" %}`: one of the sprite's icons. `size` is "", "small" or "large"."""
     shape = format_html('<use href="{}#{}"></use>', static(SPRITE), name)
     return format_html('<svg class="icon {}" aria-hidden="true" focusable="false">{}</svg>', size, shape)
+
+
+@register.simple_tag
+def once() -> SafeString:
+    """Of a form whose answer shows a secret: sent twice, it makes one thing, with one secret."""
+    return format_html('<input type="hidden" name="{}" value="{}">', sending.FIELD, sending.new())
 
 
 @register.simple_tag

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from console import once
 from console.scope import Request
 from gateways import change, commands
 from gateways.forms import AddGatewayForm
@@ -29,6 +30,7 @@ def add(request: Request) -> HttpResponse:
             environment,
             form.cleaned_data["name"],
             form.cleaned_data["platform"],
+            once.of(request),
         )
     except ValidationError as error:
         form.add_error(None, error)

@@ -20,7 +20,7 @@
     }
   };
 
-  const NEVER = "[type=password], [type=file], [type=submit], [type=button], [name=csrfmiddlewaretoken], [name=seen], [data-secret]";
+  const NEVER = "[type=password], [type=file], [type=submit], [type=button], [name=csrfmiddlewaretoken], [name=seen], [name=once], [data-secret]";
 
   // The form as [name, value] pairs, a box that is off as a name without a value.
   function content(form) {

@@ -10,9 +10,9 @@ from django.test import Client
 
 from apis.models import ApiInstance, PolicyBinding
 from gateways.models import Gateway
+from tests.certificates import self_signed
 from tests.factories import make_user
 from tests.faults.site import Site
-from tests.traffic.certificates import self_signed
 from tests.traffic.gateway import free_port, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.envoy]
@@ -37,7 +37,7 @@ def faulty(site: Site, api: ApiInstance, kind: str) -> Iterator[str]:
         binding.delete()
     elif kind == "envoy refuses":
         ApiInstance.objects.filter(pk=api.pk).update(protocol="https", port=free_port())
-        config = {"certificate": self_signed("127.0.0.1"), "ciphers": ["NO_SUCH_CIPHER"]}
+        config = {"certificate": self_signed(), "ciphers": ["NO_SUCH_CIPHER"]}
         binding = PolicyBinding.objects.create(api=api, policy="tls", config=config, order=1)
         yield "NO_SUCH_CIPHER"
         binding.delete()

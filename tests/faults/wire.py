@@ -64,6 +64,9 @@ class Wire:
             while True:
                 near, _ = listener.accept()
                 far = _connected(self._target)
+                if isinstance(self._target, int):
+                    for one in (near, far):
+                        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._open |= {near, far}
                 for source, sink in ((near, far), (far, near)):
                     threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()

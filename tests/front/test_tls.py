@@ -12,7 +12,7 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from console.stack import ports
 from console.stack.waiting import wait_for
-from tests.front import certificates
+from tests import certificates
 from tests.front.conftest import HOST, RunningFront
 
 pytestmark = pytest.mark.envoy

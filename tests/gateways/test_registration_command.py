@@ -17,9 +17,9 @@ from console.models import Role
 from gateways import change
 from gateways.agent.link import registration
 from gateways.models import Gateway, RegistrationToken
+from tests.certificates import self_signed
 from tests.factories import make_environment, make_role, make_user
 from tests.gateways.agent_process import run
-from tests.traffic.certificates import self_signed
 from tests.traffic.gateway import free_port
 from tests.traffic.upstream import EchoServer, echo, serving
 
@@ -150,7 +150,7 @@ def test_another_server_is_no_console(tmp_path: Path) -> None:
 @contextmanager
 def encrypted_echo(folder: Path) -> Iterator[str]:
     """Its address; its certificate is in the folder's ca.pem."""
-    pair = self_signed("127.0.0.1")
+    pair = self_signed()
     (folder / "ca.pem").write_text(pair["crt"])
     (folder / "both.pem").write_text(pair["crt"] + pair["key"])
     server, context = EchoServer("secure"), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

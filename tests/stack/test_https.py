@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from console.stack import ports
-from tests.front import certificates
+from tests import certificates
 from tests.running import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]

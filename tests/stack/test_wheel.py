@@ -71,6 +71,21 @@ def test_it_needs_no_django(gatewright: Path) -> None:
     assert found.returncode
 
 
+def test_tests_of_agent_protocol_and_policies_need_no_more_than_their_extra(
+    gatewright: Path, wheel: Path
+) -> None:
+    packages = next(gatewright.parent.parent.glob("lib/python*/site-packages"))
+    for needed in _needed(wheel, "agent-tests"):
+        _lend(needed, packages)
+
+    command = [gatewright.with_name("python"), "-m", "pytest", "--agent", "--collect-only", "-qq"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "tests/traffic/test_policies.py" in done.stdout
+    assert "tests/console" not in done.stdout
+
+
 def test_files_are_validated_in_another_folder(gatewright: Path, tmp_path: Path) -> None:
     shutil.copytree(PROJECT / "docs" / "examples", tmp_path / "conf.d")
 
@@ -114,7 +129,7 @@ def _pip(*arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _needed(wheel: Path) -> list[Distribution]:
+def _needed(wheel: Path, extra: str = "") -> list[Distribution]:
     """What the wheel declares, and what that needs in turn, as it is installed here."""
     with zipfile.ZipFile(wheel) as opened:
         (name,) = [one for one in opened.namelist() if one.endswith(".dist-info/METADATA")]
@@ -123,7 +138,7 @@ def _needed(wheel: Path) -> list[Distribution]:
     found: dict[str, Distribution] = {}
     while wanted:
         one = wanted.pop()
-        is_for_us = one.marker is None or one.marker.evaluate({"extra": ""})
+        is_for_us = one.marker is None or one.marker.evaluate({"extra": extra})
         if is_for_us and one.name not in found:
             found[one.name] = distribution(one.name)
             wanted += [Requirement(text) for text in found[one.name].requires or ()]

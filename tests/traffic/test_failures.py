@@ -16,7 +16,7 @@ from gateways.agent.settings import Proxying
 from gateways.agent.traffic.labels import Labels
 from gateways.agent.traffic.tally import Tally
 from gateways.protocol.messages import RequestSample
-from tests.traffic.certificates import self_signed
+from tests.certificates import self_signed
 from tests.traffic.gateway import Gateway, free_port, running_gateway, wait_until
 
 pytestmark = pytest.mark.envoy
@@ -121,7 +121,7 @@ def test_a_name_that_does_not_resolve(impatient: Gateway) -> None:
 
 
 def test_a_certificate_that_nobody_trusts(impatient: Gateway, tmp_path: Path) -> None:
-    pair = self_signed("127.0.0.1")
+    pair = self_signed()
     (tmp_path / "pair.pem").write_text(pair["key"] + pair["crt"])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "pair.pem")

@@ -9,10 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from console.stack.waiting import wait_for
+from tests.certificates import self_signed
 from tests.faults.steady import SteadyCalls
-from tests.traffic.certificates import self_signed
-from tests.traffic.gateway import Gateway
+from tests.traffic.gateway import Gateway, wait_until
 from tests.traffic.upstream import EchoServer, serving
 
 pytestmark = pytest.mark.envoy
@@ -70,7 +69,7 @@ def client(gateway: Gateway, certificate: dict[str, str]) -> httpx.Client:
 
 @pytest.mark.parametrize("target", ["{name: a}", "{kind: Selector, selector: {labels: {edge: yes}}}"])
 def test_one_context_covers_the_port(gateway: Gateway, target: str) -> None:
-    certificate = self_signed("127.0.0.1")
+    certificate = self_signed()
     text = API.replace("NAME", "a") + API.replace("NAME", "b") + tls(target, certificate=certificate)
 
     ack = gateway.apply(text.replace("edge: yes", 'edge: "yes"'))
@@ -81,7 +80,7 @@ def test_one_context_covers_the_port(gateway: Gateway, target: str) -> None:
 
 
 def test_client_certificate_is_asked_for(gateway: Gateway) -> None:
-    certificate = self_signed("127.0.0.1")
+    certificate = self_signed()
     mutual = {"requireClientCertificate": True, "trustedCA": certificate["crt"]}
 
     gateway.apply(API.replace("NAME", "a") + tls("{name: a}", certificate=certificate, **mutual))
@@ -91,7 +90,7 @@ def test_client_certificate_is_asked_for(gateway: Gateway) -> None:
 
 
 def test_what_changes_in_the_context_alone_comes_into_force(gateway: Gateway) -> None:
-    certificate, renewed = self_signed("127.0.0.1"), self_signed("127.0.0.1")
+    certificate, renewed = self_signed(), self_signed()
     api = API.replace("NAME", "a")
     gateway.apply(api + tls("{name: a}", certificate=certificate))
 
@@ -106,7 +105,7 @@ def test_what_changes_in_the_context_alone_comes_into_force(gateway: Gateway) ->
 
 
 def test_requests_go_on_while_certificates_are_renewed(gateway: Gateway) -> None:
-    pairs = [self_signed("127.0.0.1") for _ in range(4)]
+    pairs = [self_signed() for _ in range(4)]
     trust = ssl.create_default_context(cadata="".join(pair["crt"] for pair in pairs))
     api = API.replace("NAME", "a")
     gateway.apply(api + tls("{name: a}", certificate=pairs[0]))
@@ -114,7 +113,7 @@ def test_requests_go_on_while_certificates_are_renewed(gateway: Gateway) -> None
     with SteadyCalls(f"https://127.0.0.1:{gateway.port}/a", trust=trust) as calls:
         for pair in pairs[1:]:
             seen = calls.answers.total()
-            wait_for(lambda seen=seen: calls.answers.total() > seen + 10, 20, "ten answers")
+            wait_until(lambda seen=seen: calls.answers.total() > seen + 10, 20)
             gateway.apply(api + tls("{name: a}", certificate=pair))
             with client(gateway, pair) as http:
                 assert http.get("/a").status_code == 200
@@ -129,7 +128,7 @@ def test_https_without_tls_is_refused(gateway: Gateway) -> None:
 
 
 def test_key_of_another_certificate_is_refused(gateway: Gateway) -> None:
-    mixed = {"crt": self_signed("127.0.0.1")["crt"], "key": self_signed("127.0.0.1")["key"]}
+    mixed = {"crt": self_signed()["crt"], "key": self_signed()["key"]}
 
     ack = gateway.apply(API.replace("NAME", "a") + tls("{name: a}", certificate=mixed))
 
@@ -149,14 +148,14 @@ def tls_echo(certificate: dict[str, str], folder: Path) -> Iterator[EchoServer]:
 
 
 def test_upstream_is_trusted_by_its_ca_alone(gateway: Gateway, tmp_path: Path) -> None:
-    certificate = self_signed("127.0.0.1")
+    certificate = self_signed()
     with tls_echo(certificate, tmp_path) as upstream:
         text = OUTBOUND.replace("TLSPORT", str(upstream.server_port))
         answers = []
         for trust in (
             "",
             TRUST.replace("CONFIG", json.dumps({"trustedCA": certificate["crt"]})),
-            TRUST.replace("CONFIG", json.dumps({"trustedCA": self_signed("127.0.0.1")["crt"]})),
+            TRUST.replace("CONFIG", json.dumps({"trustedCA": self_signed()["crt"]})),
             TRUST.replace("CONFIG", "{skipValidation: true}"),
         ):
             gateway.apply(text + trust)
@@ -168,7 +167,7 @@ def test_upstream_is_trusted_by_its_ca_alone(gateway: Gateway, tmp_path: Path) -
 @pytest.mark.parametrize("where", ["inline", "selector"])
 def test_a_client_certificate_that_is_asked_for_is_never_left_out(gateway: Gateway, where: str) -> None:
     """By an inline policy it is asked for; an API that serves plain HTTP is not served at all."""
-    certificate = self_signed("127.0.0.1")
+    certificate = self_signed()
     mutual = {"certificate": certificate, "requireClientCertificate": True, "trustedCA": certificate["crt"]}
     api = API.replace("NAME", "a")
     if where == "inline":

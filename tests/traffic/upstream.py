@@ -55,7 +55,10 @@ class EchoServer(ThreadingHTTPServer):
 
 @contextmanager
 def serving(server: Server) -> Iterator[Server]:
-    """The server, in a thread, until the block ends."""
+    """The server, in a thread, until the block ends. Its answers' bodies do not wait, 40 ms each, until the
+    headers before them have been acknowledged.
+    """
+    server.RequestHandlerClass.disable_nagle_algorithm = True  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
         yield server

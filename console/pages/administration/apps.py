@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from console import accounts, audit
+from console import accounts, audit, once
 from console.listing import asked, listing
 from console.models import ConnectedApp
 from console.pages.administration.access import administered, attempt
@@ -41,7 +41,7 @@ def add(request: Request) -> HttpResponse:
     if form.is_valid():
         facts = form.cleaned_data
         create = partial(accounts.create_connected_app, request.user, facts["organization"], facts["name"])
-        if made := attempt(form, lambda: create(form.access())):
+        if made := attempt(form, lambda: create(form.access(), once.of(request))):
             return _secret(request, *made)
     return _form(request, form, "Create connected app", "Create connected app")
 

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from console import accounts, audit
+from console import accounts, audit, once
 from console.listing import asked, listing
 from console.models import Organization, Role, User
 from console.pages.administration.access import administered, attempt, attempt_or_say
@@ -36,7 +36,7 @@ def add(request: Request) -> HttpResponse:
     form = UserForm(administered(request), request.POST or None)
     if form.is_valid():
         facts = form.cleaned_data
-        made = attempt(form, lambda: accounts.create_user(request.user, **facts))
+        made = attempt(form, lambda: accounts.create_user(request.user, **facts, sending=once.of(request)))
         if made:
             person, password = made
             return render(request, "console/administration/user_password.html", _once(person, password))

@@ -15,7 +15,7 @@ import pytest
 from gateways.agent.apply import Applier, StaleSnapshot
 from gateways.agent.envoy.process import LOG_BYTES, Envoy
 from gateways.protocol.messages import Ack
-from tests.traffic.certificates import self_signed
+from tests.certificates import self_signed
 from tests.traffic.gateway import Gateway, running_gateway, wait_until
 
 pytestmark = pytest.mark.envoy
@@ -54,7 +54,7 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
 
 
 def tls_binding(name: str, ciphers: str = "[]") -> str:
-    certificate = json.dumps(self_signed("127.0.0.1"))
+    certificate = json.dumps(self_signed())
     return f"""
 apiVersion: gateway.mulesoft.com/v1alpha1
 kind: PolicyBinding

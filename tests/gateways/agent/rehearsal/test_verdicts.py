@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from gateways.agent.rehearsal.rehearsal import NoPort, Rehearsal
 from gateways.agent.sources.files import load_text
 from gateways.protocol.rehearsal import Played, Request, Verdict
-from tests.traffic.certificates import self_signed
+from tests.certificates import self_signed
 
 pytestmark = pytest.mark.envoy
 
@@ -277,7 +277,7 @@ spec:
 
 
 def test_several_ports_one_of_them_with_client_certificates() -> None:
-    pair = self_signed("127.0.0.1")
+    pair = self_signed()
     tls = {"certificate": pair, "requireClientCertificate": True, "trustedCA": pair["crt"]}
     with rehearsal(TWO_PORTS.replace("TLS", json.dumps(tls))) as both:
         plain = ask(both, "/", port=8081)
@@ -319,7 +319,7 @@ def test_trusted_proxys_word_on_the_caller_is_taken() -> None:
 
 
 def test_what_envoy_alone_refuses_costs_its_api_alone() -> None:
-    tls = {"certificate": self_signed("127.0.0.1"), "ciphers": ["NO_SUCH_CIPHER"]}
+    tls = {"certificate": self_signed(), "ciphers": ["NO_SUCH_CIPHER"]}
     with rehearsal(TWO_PORTS.replace("TLS", json.dumps(tls))) as one:
         plain = ask(one, "/", port=8081)
         secure = ask(one, "/", port=8443)

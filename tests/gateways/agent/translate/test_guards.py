@@ -6,10 +6,10 @@ import pytest
 
 from gateways.agent.translate.apis import Translation, translate
 from gateways.protocol.resources import RESOURCE
-from tests.traffic.certificates import self_signed
+from tests.certificates import self_signed
 
-PAIR = self_signed("127.0.0.1")
-OTHER = self_signed("127.0.0.1")
+PAIR = self_signed()
+OTHER = self_signed()
 MUTUAL = {"certificate": PAIR, "requireClientCertificate": True, "trustedCA": PAIR["crt"]}
 BASIC = {"username": "ada", "password": "secret"}
 LABELS = {"edge": "yes"}

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from gateways.agent.translate.tls import InboundConfig
 from gateways.protocol import tls
-from tests.traffic.certificates import self_signed
+from tests.certificates import self_signed
 
-PAIR = self_signed("127.0.0.1")
-OTHER = self_signed("127.0.0.1")
+PAIR = self_signed()
+OTHER = self_signed()
 
 
 def pem(key: object, passphrase: bytes = b"") -> str:

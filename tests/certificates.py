@@ -11,12 +11,25 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 
-def write(certificate: Path, key: Path, *, name: str = "localhost") -> int:
+def self_signed() -> dict[str, str]:
+    """{"crt", "key"} as PEM, for localhost and 127.0.0.1; trust it by `crt` itself."""
+    certificate, key = _made()
+    return {"crt": certificate.public_bytes(Encoding.PEM).decode(), "key": _pem(key)}
+
+
+def write(certificate: Path, key: Path) -> int:
     """Write both files anew; the certificate's serial number."""
+    made, private = _made()
+    key.write_text(_pem(private))
+    certificate.write_bytes(made.public_bytes(Encoding.PEM))
+    return made.serial_number
+
+
+def _made() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     private = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
-    names = [x509.DNSName(name), x509.IPAddress(ip_address("127.0.0.1"))]
+    names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
     signed = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -28,6 +41,8 @@ def write(certificate: Path, key: Path, *, name: str = "localhost") -> int:
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(private, hashes.SHA256())
     )
-    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    certificate.write_bytes(signed.public_bytes(Encoding.PEM))
-    return signed.serial_number
+    return signed, private
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 
 from console.forms import rows, schema_data, schema_form
+from policies.catalog import find
 
 
 class Part(BaseModel):
@@ -253,3 +254,15 @@ def test_a_time_in_seconds_offers_no_milliseconds() -> None:
     field = shown()["config.age"]
 
     assert (field.value, [one.value for one in field.choices]) == ("10", ["s", "min", "h", "d"])
+
+
+def test_a_field_knows_with_which_values_of_another_it_is_shown() -> None:
+    jwt = find("jwt-validation").config
+
+    made = {one.key: one for one in schema_form.fields(jwt.model_json_schema(by_alias=True), {})}
+
+    assert made["signingMethod"].when is None
+    assert made["jwksUrl"].when == schema_form.When("config.jwtKeyOrigin", "jwks")
+    assert made["supportedAudiences"].when == schema_form.When("config.validateAudClaim", "true")
+    assert made["signingKeyLength"].when == schema_form.When("config.signingMethod", "rsa hmac es")
+    assert made["jwksUrl"].is_required

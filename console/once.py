@@ -1,0 +1,43 @@
+"""What a form makes is made once, however often the form is sent: where its button was pressed twice, say, or
+its answer was loaded again. So a secret that is shown in the answer alone is seen by who asked for it.
+"""
+
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.http import HttpRequest, QueryDict
+from django.utils.crypto import salted_hmac
+
+FIELD = "once"
+"""A hidden field, other each time that the form is shown."""
+OTHERS = ("csrfmiddlewaretoken",)
+
+
+def new() -> str:
+    """The field's value."""
+    return secrets.token_urlsafe(16)
+
+
+@dataclass(frozen=True)
+class Sending:
+    """A form as one person filled it in; as often as it is sent, it is the same."""
+
+    text: str
+
+    def secret(self, purpose: str) -> str:
+        """256 bits that nobody else can tell, the same each time that the form is sent."""
+        digest = salted_hmac(f"console.once.{purpose}", self.text, algorithm="sha256").digest()
+        return urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def of(request: HttpRequest) -> Sending | None:
+    """None for a form that came without the field: it is new each time."""
+    if not request.POST.get(FIELD):
+        return None
+    return Sending(repr((str(request.user.pk), _content(request.POST))))
+
+
+def _content(form: QueryDict) -> Mapping[str, list[str]]:
+    return {name: form.getlist(name) for name in sorted(form) if name not in OTHERS}

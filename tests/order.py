@@ -1,0 +1,63 @@
+"""In which order the files of tests run, and which of them share a worker, where workers run side by side.
+
+A worker takes file by file, so that what a module's tests share is started once. What takes long begins
+first: begun last, all others would wait for it.
+"""
+
+from typing import Any
+
+import pytest
+
+ON_ONE_STACK = (
+    "tests/browser/test_walkthrough.py",
+    "tests/browser/test_documents.py",
+    "tests/stack/test_front.py",
+    "tests/stack/test_large_bodies.py",
+    "tests/stack/test_up.py",
+    "tests/stack/test_variables.py",
+    "tests/faults/test_console_parts.py",
+)
+"""Those that use the fixture `stack`, which a worker starts once; the last breaks its parts."""
+FIRST = (
+    "tests/browser/test_accessibility.py",
+    "tests/browser/test_accessibility_apis.py",
+    *ON_ONE_STACK,
+    "tests/stack/test_restart.py",
+    "tests/stack/test_many_machines.py",
+    "tests/faults/test_console_away.py",
+    "tests/front/test_requests.py",
+    "tests/stack/test_https.py",
+    "tests/stack/test_refusals.py",
+    "tests/gateways/agent/test_local.py",
+    "tests/gateways/test_connected.py",
+    "tests/browser/test_forms.py",
+    "tests/policies/test_long_input.py",
+    "tests/faults/test_configuration.py",
+    "tests/stack/test_wheel.py",
+)
+"""What takes more than twenty seconds, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {file: place for place, file in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(file_of(item.nodeid), len(FIRST)))
+
+
+def file_of(nodeid: str) -> str:
+    return nodeid.split("::", 1)[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`, ours in its place."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = file_of(nodeid)
+            return ON_ONE_STACK[0] if file in ON_ONE_STACK else file
+
+    if config.getoption("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
