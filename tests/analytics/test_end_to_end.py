@@ -17,8 +17,8 @@ from tests.gateways.agent_process import AgentProcess
 from tests.gateways.link_process import LinkProcess
 from tests.gateways.pushing import push
 from tests.gateways.test_connected import add_api, answers
-from tests.traffic.gateway import wait_until
 from tests.traffic.upstream import echo
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.django_db(transaction=True)]
 

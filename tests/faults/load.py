@@ -14,7 +14,7 @@ import json
 import threading
 import time
 
-from tests.traffic.gateway import wait_until
+from tests.waiting import wait_until
 
 PER_SECOND = 100
 CONNECTIONS = 4

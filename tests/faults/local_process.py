@@ -9,7 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.traffic.gateway import free_port, wait_until
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 CONFIGURATION = """
 apiVersion: gateway.mulesoft.com/v1alpha1

@@ -29,8 +29,9 @@ from tests.faults.wire import Wire
 from tests.gateways import link_process
 from tests.gateways.agent_process import PROJECT, AgentProcess
 from tests.gateways.pushing import push
-from tests.traffic.gateway import free_port, wait_until
+from tests.ports import free_port
 from tests.traffic.upstream import Echo, EchoServer, echo
+from tests.waiting import wait_until
 
 UNFINISHED = r"^(filesystem\.write_total_buffered|http\.p[0-9]+\.downstream_rq_active)$"
 """Envoy's figures for what it has not logged yet, and for what it has logged but not written."""

@@ -13,7 +13,8 @@ from gateways.models import Gateway
 from tests.certificates import self_signed
 from tests.factories import make_user
 from tests.faults.site import Site
-from tests.traffic.gateway import free_port, wait_until
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.envoy]
 

@@ -7,7 +7,7 @@ import pytest
 
 from gateways.agent.store import Store
 from tests.faults.site import Site
-from tests.traffic.gateway import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.envoy]
 

@@ -11,7 +11,7 @@ from gateways.agent.xds import access_log
 from tests.faults import http2
 from tests.faults.holding import HoldingServer, holding
 from tests.faults.local_process import LocalProcess
-from tests.traffic.gateway import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.faults]
 

@@ -17,8 +17,9 @@ from tests.factories import make_api, make_role, make_user
 from tests.gateways.agent_process import AgentProcess
 from tests.gateways.link_process import LinkProcess
 from tests.gateways.pushing import push
-from tests.traffic.gateway import free_port, wait_until
+from tests.ports import free_port
 from tests.traffic.upstream import echo
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 

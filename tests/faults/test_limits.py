@@ -14,7 +14,8 @@ import pytest
 from gateways.agent.settings import Limits, Proxying
 from tests.faults import http2
 from tests.faults.holding import HoldingServer, holding
-from tests.traffic.gateway import Gateway, running_gateway, wait_until
+from tests.traffic.gateway import Gateway, running_gateway
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.faults]
 

@@ -7,7 +7,7 @@ import pytest
 
 from gateways.models import Gateway
 from tests.faults.site import Site
-from tests.traffic.gateway import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.envoy]
 

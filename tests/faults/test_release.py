@@ -14,7 +14,7 @@ from tests.factories import make_user
 from tests.faults import site as sites
 from tests.faults.site import Site
 from tests.gateways.agent_process import PROJECT
-from tests.traffic.gateway import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.envoy]
 

@@ -18,7 +18,7 @@ from tests.factories import make_user
 from tests.faults.site import Site
 from tests.faults.wire import Wire
 from tests.gateways.agent_process import AgentProcess
-from tests.traffic.gateway import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.envoy]
 

@@ -10,7 +10,8 @@ from gateways.agent.settings import Proxying
 from tests.faults import http2
 from tests.faults.recorder import Recorder, recorder
 from tests.faults.shapes import ENDS_EARLY, GOES_ON, HIDDEN, HTTP1, HTTP2, OPENING, WHOLE, with_length
-from tests.traffic.gateway import Gateway, running_gateway, wait_until
+from tests.traffic.gateway import Gateway, running_gateway
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.faults]
 

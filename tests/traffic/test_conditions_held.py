@@ -4,7 +4,8 @@ import pytest
 
 from gateways.agent.traffic.labels import Labels
 from gateways.agent.traffic.tally import Tally
-from tests.traffic.gateway import Gateway, wait_until
+from tests.traffic.gateway import Gateway
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
 

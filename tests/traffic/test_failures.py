@@ -17,7 +17,9 @@ from gateways.agent.traffic.labels import Labels
 from gateways.agent.traffic.tally import Tally
 from gateways.protocol.messages import RequestSample
 from tests.certificates import self_signed
-from tests.traffic.gateway import Gateway, free_port, running_gateway, wait_until
+from tests.ports import free_port
+from tests.traffic.gateway import Gateway, running_gateway
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
 

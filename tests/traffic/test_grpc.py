@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from gateways.agent.settings import Proxying
-from tests.traffic.gateway import Gateway, running_gateway, wait_until
+from tests.traffic.gateway import Gateway, running_gateway
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.traffic.gateway import Gateway, free_port
+from tests.ports import free_port
+from tests.traffic.gateway import Gateway
 from tests.traffic.test_policies import api, policy
 
 pytestmark = pytest.mark.envoy

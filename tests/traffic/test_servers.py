@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.traffic.gateway import Gateway, free_port, wait_until
+from tests.ports import free_port
+from tests.traffic.gateway import Gateway
 from tests.traffic.test_bypass import OTHER_SPELLINGS, REFUSED, apply, guarded
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
 

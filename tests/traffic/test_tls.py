@@ -11,8 +11,9 @@ import pytest
 
 from tests.certificates import self_signed
 from tests.faults.steady import SteadyCalls
-from tests.traffic.gateway import Gateway, wait_until
+from tests.traffic.gateway import Gateway
 from tests.traffic.upstream import EchoServer, serving
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
 

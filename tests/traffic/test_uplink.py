@@ -7,9 +7,10 @@ import pytest
 from gateways.agent.traffic.log_files import LogFiles
 from gateways.agent.traffic.uplink import Uplink
 from tests.gateways.agent.traffic.log_lines import OffsetConsole
-from tests.traffic.gateway import Gateway, wait_until
+from tests.traffic.gateway import Gateway
 from tests.traffic.test_policies import BASIC, api, policy
 from tests.traffic.test_routes import api as table
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
 

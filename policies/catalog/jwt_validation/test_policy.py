@@ -16,8 +16,9 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.policies.issuer import EC, EC_KEYS, ED, OTHER, RSA, Issuer, bare, key_set, pem
-from tests.traffic.gateway import Gateway, running_gateway, wait_until
+from tests.traffic.gateway import Gateway, running_gateway
 from tests.traffic.upstream import serving
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
 SECRETS = {256: "s" * 32, 384: "s" * 48, 512: "s" * 64}

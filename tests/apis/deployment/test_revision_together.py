@@ -24,7 +24,7 @@ from tests.apis.deployment.test_revision import an_api, body
 from tests.factories import make_user
 from tests.gateways.link_process import database_url
 from tests.running import PROJECT
-from tests.traffic.gateway import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

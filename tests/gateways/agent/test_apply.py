@@ -16,7 +16,8 @@ from gateways.agent.apply import Applier, StaleSnapshot
 from gateways.agent.envoy.process import LOG_BYTES, Envoy
 from gateways.protocol.messages import Ack
 from tests.certificates import self_signed
-from tests.traffic.gateway import Gateway, running_gateway, wait_until
+from tests.traffic.gateway import Gateway, running_gateway
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
 

@@ -15,9 +15,9 @@ import pytest
 from gateways.agent.envoy.process import Envoy
 from gateways.agent.host.state_folder import replica_id
 from gateways.agent.local import IDLE_SECONDS
-from tests.traffic.gateway import free_port
-from tests.traffic.gateway import wait_until as wait_until_within
+from tests.ports import free_port
 from tests.traffic.upstream import echo
+from tests.waiting import wait_until as wait_until_within
 
 pytestmark = pytest.mark.envoy
 

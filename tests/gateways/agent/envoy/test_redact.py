@@ -11,7 +11,8 @@ from gateways.agent.envoy.redact import MASK, masked, without_messages
 from gateways.agent.envoy.validate import Judge
 from gateways.agent.host import state_folder
 from policies.policy import TYPE_URL
-from tests.traffic.gateway import Gateway, running_gateway, wait_until
+from tests.traffic.gateway import Gateway, running_gateway
+from tests.waiting import wait_until
 
 SECRET = "s3cret-tok3n"
 ROUTED = """

@@ -11,7 +11,7 @@ import pytest
 
 from gateways.agent.envoy.validate import Judge
 from gateways.agent.host import state_folder
-from tests.traffic.gateway import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
 

@@ -9,7 +9,7 @@ import pytest
 from gateways.agent.link.client import Unreachable
 from gateways.agent.link.heartbeat import Pulse
 from gateways.protocol.messages import Heartbeat, HeartbeatAnswer, ReplicaFacts
-from tests.traffic.gateway import wait_until
+from tests.waiting import wait_until
 
 
 class HearingConsole:

@@ -17,7 +17,7 @@ from gateways.agent.translate.apis import translate
 from gateways.agent.xds.compiler import Compiler
 from gateways.protocol.rehearsal import Request
 from tests.gateways.agent.rehearsal.test_verdicts import ORDERS
-from tests.traffic.gateway import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
 

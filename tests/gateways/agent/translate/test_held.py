@@ -10,7 +10,7 @@ from gateways.agent.sources.files import Loaded, load_text
 from gateways.agent.translate.held import Unknown
 from gateways.protocol.messages import Ack
 from gateways.protocol.resources import digest
-from tests.traffic.gateway import free_port
+from tests.ports import free_port
 
 APIS = """
 apiVersion: gatewright.dev/v1alpha1
