@@ -30,6 +30,8 @@ def _made() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
     names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+    # Who trusts several of one name tells them apart by it.
+    own = x509.SubjectKeyIdentifier.from_public_key(private.public_key())
     signed = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -39,6 +41,9 @@ def _made() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
         .not_valid_before(now - timedelta(minutes=5))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(own, critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own), critical=False)
         .sign(private, hashes.SHA256())
     )
     return signed, private
