@@ -44,6 +44,12 @@ class Album:
             page.screenshot(path=Path(self.folder, f"{name}.png"), full_page=True)
 
 
+@pytest.fixture
+def walks(request: pytest.FixtureRequest) -> int:
+    """At how many widths the keyboard walks through each page: by day at one in turn, by night at both."""
+    return 2 if request.config.getoption("--long") else 1
+
+
 @pytest.fixture(scope="session")
 def album() -> Album:
     return Album()

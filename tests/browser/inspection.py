@@ -1,6 +1,7 @@
 """Looks at a page as those see it who need it narrow, dark, without a pointer, or read to them."""
 
 import re
+from dataclasses import dataclass
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
@@ -43,15 +44,33 @@ TOO_WIDE = """() => [...document.querySelectorAll("html, main, .card, .table-wra
 """The tables of a text and of a chart's numbers may scroll; every other has room for all of its cells."""
 DRAWN = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 WAIT_MS = 30_000
-DIALOG_OPENERS = "[data-open]:visible, [hx-target='#tls-dialog']:visible"
-MENU_OPENERS = "[popovertarget]:not([popovertargetaction]):visible"
+
+
+@dataclass(frozen=True)
+class Opens:
+    """What opens something; `named` gives the names of what each one opens."""
+
+    openers: str
+    named: str
+
+
+MENUS = Opens(
+    "[popovertarget]:not([popovertargetaction]):visible",
+    "(all) => all.map((one) => one.getAttribute('popovertarget'))",
+)
+DIALOGS = Opens(
+    "[data-open]:visible, [hx-target='#tls-dialog']:visible",
+    "(all) => all.map((one) => one.dataset.open ?? 'tls-dialog')",
+)
 
 
 class Inspection:
     """Walks through pages and writes down what is wrong with each."""
 
-    def __init__(self, page: Page, album: Album) -> None:
-        self.page, self.album = page, album
+    def __init__(self, page: Page, album: Album, walks: int = 1) -> None:
+        """`walks` is at how many of the widths the keyboard walks: one is in turn this and the other."""
+        self.page, self.album, self.walks = page, album, walks
+        self.looked = 0
         self.faults: list[str] = []
         self.opened: set[tuple[str, ...]] = set()
         self.path = ""
@@ -62,7 +81,7 @@ class Inspection:
     def look(self, path: str) -> None:
         """At one navigation; what is no page of its own is left out."""
         self.path = path
-        self._turn(*WINDOWS[0], "light")
+        self._set(*WINDOWS[0], "light")
         answer = self.page.goto(path)
         assert answer is not None
         if answer.request.redirected_from or answer.status == 405:
@@ -70,6 +89,7 @@ class Inspection:
         assert answer.status < 500, f"{path}: {answer.status}"
         expect(self.page.locator("[hx-trigger=load]")).to_have_count(0, timeout=WAIT_MS)
         self.page.evaluate(PREPARE)
+        self.looked += 1
         for width, size in WINDOWS:
             for scheme in SCHEMES[width]:
                 self._look(width, size, scheme)
@@ -84,16 +104,25 @@ class Inspection:
         self.album.take(self.page, f"{_name(self.path)}-{width}-{scheme}")
         if is_first:
             self._fits(width)
+        if is_first and width in self._walked():
             self.faults += [f"{self.path} ({width}): {one}" for one in keyboard.faults(self.page)]
-        for menu in self.page.locator(MENU_OPENERS).all():
-            self._open_menu(menu, seen)
-        for opener in self.page.locator(DIALOG_OPENERS).all():
-            self._open_dialog(opener, seen)
+        for opens, open_ in ((MENUS, self._open_menu), (DIALOGS, self._open_dialog)):
+            openers = self.page.locator(opens.openers)
+            for place, name in enumerate(openers.evaluate_all(opens.named)):
+                if self._is_new(name, seen):
+                    open_(openers.nth(place), name, seen)
+
+    def _walked(self) -> list[str]:
+        widths = [width for width, _ in WINDOWS]
+        return [widths[(self.looked + more) % len(widths)] for more in range(self.walks)]
 
     def _turn(self, width: str, size: dict[str, int], scheme: str) -> None:
+        self._set(width, size, scheme)
+        self.page.evaluate(DRAWN)
+
+    def _set(self, width: str, size: dict[str, int], scheme: str) -> None:
         self.page.set_viewport_size(size)  # type: ignore[arg-type]
         self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-        self.page.evaluate(DRAWN)
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and "status of 4" not in message.text:
@@ -106,21 +135,15 @@ class Inspection:
     def _fits(self, seen: str) -> None:
         self.faults += [f"{self.path} ({seen}): {one}" for one in self.page.evaluate(TOO_WIDE)]
 
-    def _open_menu(self, button: Locator, seen: str) -> None:
+    def _open_menu(self, button: Locator, menu: str, seen: str) -> None:
         """By the keyboard, each kind once at each width and scheme."""
-        menu = button.get_attribute("popovertarget") or ""
-        if not self._is_new(menu, seen):
-            return
         panel = self.page.locator(f"#{menu}")
         button.press("Enter")
         expect(panel).to_be_visible(timeout=WAIT_MS)
         self._judge(seen, f"#{menu}")
         self._is_left(button, panel, f"{self.path} #{menu} ({seen})")
 
-    def _open_dialog(self, opener: Locator, seen: str) -> None:
-        dialog = opener.get_attribute("data-open") or "tls-dialog"
-        if not self._is_new(dialog, seen):
-            return
+    def _open_dialog(self, opener: Locator, dialog: str, seen: str) -> None:
         opener.press("Enter")
         panel = self.page.locator("dialog[open]")
         expect(panel).to_be_visible(timeout=WAIT_MS)

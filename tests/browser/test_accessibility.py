@@ -30,11 +30,11 @@ def _fulfill(body: str, route: Route) -> None:
 
 
 def test_every_page_is_for_everybody(
-    gallery: Gallery, browser: Browser, live_server: object, album: Album
+    gallery: Gallery, browser: Browser, live_server: object, album: Album, walks: int
 ) -> None:
     base, client = str(live_server), gallery.place.client
 
-    with visit(browser, base, album) as (context, inspection):
+    with visit(browser, base, album, walks) as (context, inspection):
         inspection.look("/login")
         log_in(context, client, base)
         for path in gallery.pages():

@@ -10,10 +10,12 @@ from tests.browser.visit import log_in, visit
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800), pytest.mark.django_db(transaction=True)]
 
 
-def test_every_page_of_apis_is_for_everybody(browser: Browser, live_server: object, album: Album) -> None:
+def test_every_page_of_apis_is_for_everybody(
+    browser: Browser, live_server: object, album: Album, walks: int
+) -> None:
     gallery, base = make_gallery(), str(live_server)
 
-    with visit(browser, base, album) as (context, inspection):
+    with visit(browser, base, album, walks) as (context, inspection):
         log_in(context, gallery.place.client, base)
         for path in gallery.pages():
             if path.startswith("/apis"):

@@ -11,12 +11,14 @@ from tests.browser.inspection import WAIT_MS, Inspection
 
 
 @contextmanager
-def visit(browser: Browser, base: str, album: Album) -> Iterator[tuple[BrowserContext, Inspection]]:
+def visit(
+    browser: Browser, base: str, album: Album, walks: int
+) -> Iterator[tuple[BrowserContext, Inspection]]:
     """Fails at its end where anything was found wrong."""
     context = browser.new_context(base_url=base, reduced_motion="reduce")
     page = context.new_page()
     page.set_default_timeout(WAIT_MS)
-    inspection = Inspection(page, album)
+    inspection = Inspection(page, album, walks)
     yield context, inspection
     context.close()
     assert inspection.faults == [], "\n".join(inspection.faults)
