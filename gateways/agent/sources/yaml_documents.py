@@ -2,7 +2,6 @@
 
 import codecs
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -111,8 +110,8 @@ def _check_size(content: bytes) -> None:
     million values take a gigabyte. Raises BadYaml.
     """
     depth = values = 0
-    # What else is wrong is told when the documents before it have been read.
-    with suppress(yaml.YAMLError):
+    too_deep = f"the YAML is broken: it is more than {MOST_LEVELS} levels deep"
+    try:
         for event in yaml.parse(content, Loader=_Loader):
             if isinstance(event, yaml.DocumentStartEvent):
                 values = 0
@@ -122,11 +121,17 @@ def _check_size(content: bytes) -> None:
                 values += 1
                 depth += isinstance(event, yaml.CollectionStartEvent)
                 if depth > MOST_LEVELS:
-                    reason = f"the YAML is broken: it is more than {MOST_LEVELS} levels deep"
-                    raise BadYaml(_line(event.start_mark), reason)
+                    raise BadYaml(_line(event.start_mark), too_deep)
                 # Keys are events as well as values.
                 if values > 2 * MOST_VALUES:
                     raise BadYaml(_line(event.start_mark), f"it holds more than {MOST_VALUES} values")
+    except yaml.MarkedYAMLError as error:
+        # A newer parser gives up by itself, at a thousand levels. What else is wrong is told when the
+        # documents before it have been read.
+        if error.problem_mark and "nesting depth" in str(error.problem):
+            raise BadYaml(_line(error.problem_mark), too_deep) from None
+    except yaml.YAMLError:
+        return
 
 
 @dataclass(frozen=True)
