@@ -1,5 +1,6 @@
 """What the pages of analytics show, put together from `queries`."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,6 +82,10 @@ class ApiRow:
         return self.figures.latency_ms(0.95)
 
 
+_OBSERVED = re.compile(r"(^|; )([a-z][a-z0-9-]*)-[0-9]+: ")
+"""A policy's binding before what it would have refused for."""
+
+
 class Numbers(NamedTuple):
     """What the charts show of one step."""
 
@@ -106,8 +111,10 @@ def summary(api: ApiInstance, over: Range) -> dict[str, Any]:
     return {"tiles": found, "chart": bars(over, points, _deployed(api, over))}
 
 
-def of_api(api: ApiInstance, over: Range, samples_of: str) -> dict[str, Any]:
-    """The dashboard of one API. `samples_of` is a status class, "violations", "failed", or "" for all."""
+def of_api(api: ApiInstance, over: Range, samples_of: str, request_id: str = "") -> dict[str, Any]:
+    """The dashboard of one API. `samples_of` is a status class, "violations", "failed", "observed", or ""
+    for all; `request_id` asks for one request, whenever it was.
+    """
     ids = [api.pk]
     points, refused = queries.series(ids, over), queries.violations(ids, over)
     parts = queries.breakdowns(ids, over)
@@ -125,7 +132,9 @@ def of_api(api: ApiInstance, over: Range, samples_of: str) -> dict[str, Any]:
         "replicas": rows(parts["replica_id"], _replica_names(parts["replica_id"])),
         "routes": rows(parts["route"], _route_titles(api, parts["route"])),
         "failures": failure_rows(queries.failures(ids, over)),
-        "samples": samples(api, over, samples_of),
+        "refusals": _check_rows(queries.checks(ids, over)),
+        "samples": samples(api, over, samples_of, request_id),
+        "request_id": request_id,
         "samples_of": samples_of,
     }
 
@@ -201,10 +210,16 @@ def numbers(over: Range, points: Sequence[Figures], charts: Mapping[str, Any]) -
     return [Numbers(*step) for step in steps if step[1].requests][::-1]
 
 
-def samples(api: ApiInstance, over: Range, samples_of: str) -> list[Sample]:
+def samples(api: ApiInstance, over: Range, samples_of: str, request_id: str = "") -> list[Sample]:
     """The newest requests that were kept as they were."""
-    found = Sample.objects.filter(api=api, time__gte=over.start, time__lt=over.end).order_by("-time")
-    if samples_of == "violations":
+    found = Sample.objects.filter(api=api).order_by("-time")
+    if request_id:
+        found = found.filter(request_id=request_id[:64])
+    else:
+        found = found.filter(time__gte=over.start, time__lt=over.end)
+    if samples_of == "observed":
+        found = found.exclude(observed="")
+    elif samples_of == "violations":
         found = found.exclude(policy="")
     elif samples_of == "failed":
         found = found.exclude(failure="")
@@ -214,6 +229,7 @@ def samples(api: ApiInstance, over: Range, samples_of: str) -> list[Sample]:
     kept = list(found[:SAMPLES])
     for one in kept:
         one.policy = _title(one.policy) if one.policy else ""
+        one.observed = _OBSERVED.sub(lambda found: f"{found[1]}{_title(found[2])}: ", one.observed)
     return kept
 
 
@@ -245,6 +261,15 @@ def spark(counts: Sequence[int], width: int = 100, height: int = 24) -> str:
         f"{width * place / last:.1f},{height - 1 - (height - 2) * count / top:.1f}"
         for place, count in enumerate(counts)
     )
+
+
+def _check_rows(found: Sequence[tuple[str, str, int]]) -> list[Row]:
+    """By policy and check."""
+    whole = sum(count for _, _, count in found) or 1
+    return [
+        Row(f"{_title(policy)} · {check}" if check else _title(policy), count, 100 * count / whole)
+        for policy, check, count in found
+    ]
 
 
 def _refusals(refused: Mapping[str, Sequence[int]]) -> list[Row]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from analytics import queries
 from apis.failing import Failing
 from apis.models import PolicyBinding
-from apis.traffic import Held, Traffic
+from apis.traffic import Held, Observed, Traffic
 from console.models import Environment
 
 
@@ -28,3 +28,7 @@ def failing_in(environment: Environment) -> dict[int, Failing]:
 
 def held(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Held]:
     return queries.held(bindings, api)
+
+
+def observed(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Observed]:
+    return queries.observed(bindings, api)

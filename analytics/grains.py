@@ -120,6 +120,6 @@ COUNTS = Family(
 CONDITIONS = Family(
     {"window": ConditionWindow, "minute": ConditionMinute, "hour": ConditionHour, "day": ConditionDay},
     labels=("api_id", "binding_id"),
-    sums=("requests",),
+    sums=("requests", "would_refuse"),
 )
 FAMILIES = (TRAFFIC, RESOURCES, ENVIRONMENTS, COUNTS, CONDITIONS)

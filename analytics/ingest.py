@@ -24,6 +24,7 @@ from apis.models import ApiInstance, LeftGateway, PolicyBinding
 from gateways.models import Gateway
 from gateways.protocol.messages import (
     ConditionCount,
+    ObservedCount,
     RequestSample,
     ResourceCount,
     TrafficBatch,
@@ -45,7 +46,7 @@ Named = TrafficCount | ResourceCount | ConditionCount | RequestSample
 def ingest(gateway: Gateway, batch: TrafficBatch) -> int:
     """Commit the batch, if it continues its file. The committed offset."""
     oldest = partitions.oldest_taken()
-    times = _times(batch.counts, batch.resources, batch.conditions) | {
+    times = _times(batch.counts, batch.resources, batch.conditions, batch.observed) | {
         _time(sample.at) for sample in batch.samples
     }
     partitions.ensure((time for time in times if _is_timely(time, oldest)), ["window"])
@@ -96,12 +97,13 @@ def _commit_rows(gateway: Gateway, batch: TrafficBatch, oldest: datetime) -> dic
 
     resources = [row for row in batch.resources if is_taken(row, row.time)]
     held = [row for row in batch.conditions if is_taken(row, row.time)]
+    observed = [row for row in batch.observed if is_taken(row, row.time)]
     samples = [row for row in batch.samples if is_taken(row, row.at)]
     TrafficWindow.objects.bulk_create((_traffic(row, apis, replica) for row in counts), ROWS_AT_ONCE)
     ResourceWindow.objects.bulk_create((_resource(row, apis) for row in resources), ROWS_AT_ONCE)
     Sample.objects.bulk_create((_sample(row, apis, replica) for row in samples), ROWS_AT_ONCE)
-    ConditionWindow.objects.bulk_create(_conditions(held, apis), ROWS_AT_ONCE)
-    _mark_stale(_times(counts, resources, held))
+    ConditionWindow.objects.bulk_create(_conditions([*held, *observed], apis), ROWS_AT_ONCE)
+    _mark_stale(_times(counts, resources, held, observed))
     return shed
 
 
@@ -109,7 +111,9 @@ def _apis(gateway: Gateway, batch: TrafficBatch) -> tuple[Apis, Until]:
     """{resource name: id} of the batch's APIs that are the gateway's, or were; and until when it may tell
     of those that were taken from it.
     """
-    named: chain[Named] = chain(batch.counts, batch.resources, batch.conditions, batch.samples)
+    named: chain[Named] = chain(
+        batch.counts, batch.resources, batch.conditions, batch.observed, batch.samples
+    )
     names = {row.api for row in named}
     ids = {pk for name in names if (pk := resource_names.api_of(name)) is not None}
     known = ApiInstance.objects.filter(environment=gateway.environment_id, pk__in=ids)
@@ -121,7 +125,7 @@ def _apis(gateway: Gateway, batch: TrafficBatch) -> tuple[Apis, Until]:
 
 
 def _conditions(counts: Iterable[ConditionCount], apis: Apis) -> list[ConditionWindow]:
-    """Those of policies that the APIs still have."""
+    """Those of policies that the APIs still have; of what was observed, how many would have been refused."""
     rows = [(pk, row) for row in counts if (pk := resource_names.binding_of(row.binding)) is not None]
     ids = {pk for pk, _ in rows}
     known = set(PolicyBinding.objects.filter(pk__in=ids, api__in=apis.values()).values_list("pk", "api_id"))
@@ -130,7 +134,8 @@ def _conditions(counts: Iterable[ConditionCount], apis: Apis) -> list[ConditionW
             time=_time(row.time - row.time % 10),
             api_id=apis[row.api],
             binding_id=pk,
-            requests=row.requests,
+            requests=0 if isinstance(row, ObservedCount) else row.requests,
+            would_refuse=row.requests if isinstance(row, ObservedCount) else 0,
         )
         for pk, row in rows
         if (pk, apis[row.api]) in known

@@ -45,6 +45,7 @@ class Traffic(models.Model):
     method = models.CharField(max_length=16)
     status = models.PositiveSmallIntegerField(help_text="0 when the client left before an answer.")
     policy = models.CharField(max_length=255, blank=True, help_text="The policy that refused.")
+    policy_check = _late_label("Which check of the policy refused.")
     application = models.CharField(max_length=255, blank=True)
     failure = models.CharField(
         max_length=255, blank=True, default="", db_default="", help_text="Why the upstream failed."
@@ -249,12 +250,15 @@ class ApiDay(ApiCount):
 
 
 class ConditionCount(models.Model):
-    """For how many requests of an API a policy's conditions held."""
+    """For how many requests of an API a policy's conditions held, and how many it would have refused, where
+    it only observes.
+    """
 
     time = models.DateTimeField()
     api = _loose(ApiInstance)
     binding = _loose(PolicyBinding)
     requests = models.BigIntegerField()
+    would_refuse = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         abstract = True
@@ -321,6 +325,16 @@ class Sample(models.Model):
     failure_detail = _late_label()
     upstream_host = _late_label()
     upstream_address = _late_label()
+    policy_check = _late_label("Which check of the policy refused.")
+    reason = _late_label("Why the policy refused: the check and the compared values.")
+    observed = models.CharField(
+        max_length=800,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What policies that only observe would have refused, and why.",
+    )
+    request_id = _late_label()
 
     class Meta:
         verbose_name = "request sample"
@@ -328,6 +342,7 @@ class Sample(models.Model):
         indexes = [
             models.Index(fields=["api", "time"], name="sample_by_api"),
             models.Index(fields=["time"], name="sample_by_time"),
+            models.Index(fields=["api", "request_id"], name="sample_by_request"),
         ]
 
     def __str__(self) -> str:

@@ -26,7 +26,7 @@ from analytics.grains import (
 from analytics.ranges import Range
 from apis.failing import Failed, Failing
 from apis.models import PolicyBinding
-from apis.traffic import Held
+from apis.traffic import Held, Observed
 from console.models import Environment
 from gateways.protocol.failures import CUT
 from gateways.protocol.histogram import Histogram
@@ -243,6 +243,31 @@ def held(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Held]:
         )
         for pk, start in since.items()
     }
+
+
+def observed(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Observed]:
+    """How many of the API's requests each of these policies of it, which observe, would have refused: in
+    the last day, or since the policy was changed, where that is later. One statement.
+    """
+    over = replace(ranges.last(timedelta(days=1)), grain=MINUTE)
+    since = {one.pk: max(MINUTE.floor(one.updated_at), over.start) for one in bindings}
+    if not since:
+        return {}
+    asked = f"SELECT binding_id, time, sum(would_refuse) FROM {sources.rows(CONDITIONS, over)} GROUP BY 1, 2"
+    counts: dict[int, int] = defaultdict(int)
+    for binding, time, count in _ask(asked, [api], over):
+        if binding in since and time >= since[binding]:
+            counts[binding] += int(count)
+    return {pk: Observed(counts[pk], start if start > over.start else None) for pk, start in since.items()}
+
+
+def checks(apis: Iterable[int], over: Range, limit: int = 20) -> list[tuple[str, str, int]]:
+    """(policy, which of its checks, refused requests), the most frequent first."""
+    sql = f"""
+        SELECT policy, policy_check, sum(requests) FROM {sources.whole(TRAFFIC, over)}
+        WHERE policy <> '' GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT %(limit)s
+    """
+    return [(policy, check, int(count)) for policy, check, count in _ask(sql, apis, over, limit=limit)]
 
 
 def top_resources(apis: Iterable[int], over: Range, limit: int = 10) -> list[ResourceShare]:

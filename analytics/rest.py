@@ -91,6 +91,9 @@ class SummaryView(APIView):
 class RequestsQuery(serializers.Serializer[Any]):
     limit = serializers.IntegerField(min_value=1, max_value=MOST_REQUESTS, default=50)
     failed = serializers.BooleanField(default=False, help_text="Only those whose upstream failed.")
+    request_id = serializers.CharField(
+        required=False, default="", max_length=64, help_text="The `x-request-id` of an answer."
+    )
 
 
 class RequestSerializer(serializers.Serializer[Any]):
@@ -99,6 +102,12 @@ class RequestSerializer(serializers.Serializer[Any]):
     path = serializers.CharField(help_text="As the client sent it, without its query.")
     status = serializers.IntegerField(help_text="0 when the client left before an answer.")
     policy = serializers.CharField(allow_blank=True, help_text="The policy that refused it.")
+    check = serializers.CharField(allow_blank=True, help_text="Which check of the policy refused.")
+    refusal = serializers.CharField(allow_blank=True, help_text="Why: the check and the compared values.")
+    observed = serializers.CharField(
+        allow_blank=True, help_text="What policies that only observe would have refused, and why."
+    )
+    request_id = serializers.CharField(allow_blank=True)
     failure = serializers.CharField(allow_null=True, help_text="Why its upstream failed, in words.")
     reason = serializers.CharField(allow_blank=True)
     upstream = serializers.CharField(allow_blank=True, help_text="The configured address.")
@@ -120,6 +129,8 @@ class RequestsView(APIView):
         query = RequestsQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         found = Sample.objects.filter(api=api).order_by("-time")
+        if request_id := query.validated_data["request_id"]:
+            found = found.filter(request_id=request_id)
         if query.validated_data["failed"]:
             found = found.exclude(failure="")
         return Response([_request(one) for one in found[: query.validated_data["limit"]]])
@@ -132,6 +143,10 @@ def _request(sample: Sample) -> dict[str, Any]:
         "path": sample.path,
         "status": sample.status,
         "policy": sample.policy,
+        "check": sample.policy_check,
+        "refusal": sample.reason,
+        "observed": sample.observed,
+        "request_id": sample.request_id,
         "failure": sample.failed.sentence if sample.failed else None,
         "reason": sample.failure,
         "upstream": sample.upstream_host,

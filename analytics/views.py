@@ -19,6 +19,7 @@ SAMPLE_CHOICES = (
     ("5xx", "5xx"),
     ("failed", "Upstream failed"),
     ("violations", "Refused"),
+    ("observed", "Would be refused"),
 )
 PERCENTILES = ("p50", "p95", "p99")
 
@@ -36,7 +37,8 @@ def api_dashboard(request: Request, pk: int) -> HttpResponse:
     api = api_of(request, pk)
     over = ranges.of_request(request.GET)
     chosen = request.GET.get("samples", "")
-    context = dashboards.of_api(api, over, chosen if chosen in dict(SAMPLE_CHOICES) else "")
+    request_id = request.GET.get("request", "").replace("\0", "").strip()
+    context = dashboards.of_api(api, over, chosen if chosen in dict(SAMPLE_CHOICES) else "", request_id)
     context |= _toolbar(request, over) | {"sample_choices": SAMPLE_CHOICES}
     if _is_poll(request):
         return render(request, "analytics/_api.html", context | {"api": api})

@@ -328,6 +328,10 @@ class RouteUpstream(models.Model):
 class PolicyBinding(models.Model):
     """A policy applied to an API instance. Secret values of its configuration live in `secrets` alone."""
 
+    class Mode(models.TextChoices):
+        ENFORCE = "enforce", "Enforce"
+        OBSERVE = "observe", "Observe only"
+
     api = models.ForeignKey(ApiInstance, models.CASCADE, related_name="policies")
     policy = models.CharField(max_length=120, help_text="The policy's name in the catalog.")
     policy_version = models.CharField(max_length=40, blank=True)
@@ -341,6 +345,7 @@ class PolicyBinding(models.Model):
     )
     order = models.PositiveSmallIntegerField(help_text="1 runs first.")
     is_disabled = models.BooleanField(default=False)
+    mode = models.CharField(max_length=7, choices=Mode, default=Mode.ENFORCE, db_default=Mode.ENFORCE)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -39,6 +39,14 @@ class Held:
         return self.of >= self.MANY and not self.requests
 
 
+@dataclass(frozen=True)
+class Observed:
+    """How many requests of an API a policy that observes would have refused: in a day, or since `since`."""
+
+    requests: int
+    since: datetime | None = None
+
+
 class Source(Protocol):
     """Each function is asked once a page, whatever the number of APIs."""
 
@@ -51,6 +59,8 @@ class Source(Protocol):
     def failing_in(self, environment: Environment, /) -> Mapping[int, Failing]: ...
 
     def held(self, bindings: Iterable[PolicyBinding], api: int, /) -> Mapping[int, Held]: ...
+
+    def observed(self, bindings: Iterable[PolicyBinding], api: int, /) -> Mapping[int, Observed]: ...
 
 
 _sources: list[Source] = []
@@ -88,3 +98,9 @@ def held(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Held]:
     """How often the conditions of these policies of the API held, by the policy's id."""
     known = list(bindings)
     return {pk: found for source in _sources for pk, found in source.held(known, api).items()}
+
+
+def observed(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Observed]:
+    """What these policies of the API, which observe, would have refused, by the policy's id."""
+    known = list(bindings)
+    return {pk: found for source in _sources for pk, found in source.observed(known, api).items()}

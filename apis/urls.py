@@ -41,6 +41,7 @@ urlpatterns = [
     path("apis/<int:pk>/policies/<int:binding>", policies.edit, name="api_policy"),
     path("apis/<int:pk>/policies/<int:binding>/disable", policies.disable, name="api_policy_disable"),
     path("apis/<int:pk>/policies/<int:binding>/enable", policies.enable, name="api_policy_enable"),
+    path("apis/<int:pk>/policies/<int:binding>/enforce", policies.enforce, name="api_policy_enforce"),
     path("apis/<int:pk>/policies/<int:binding>/remove", policies.remove, name="api_policy_remove"),
     path("gateways/<uuid:pk>/apis", on_gateway.index, name="gateway_apis"),
     path("gateways/<uuid:pk>/ingress", ingress.edit, name="gateway_ingress"),

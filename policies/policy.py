@@ -183,6 +183,8 @@ class Scope:
     by it, and filters are named after it. `base_path` is "" or starts with "/" and has none at its
     end. `state` is the gateway's state folder, where shared memory lives. `trusted_ca` is the file of the
     CAs that the gateway trusts; `salt` makes names of secrets unlike those of any other gateway.
+    `observed_as` is set where the policy only observes: the name under which the access log tells what it
+    would have refused. Scripts heed it by themselves; a native filter must not refuse then.
     """
 
     binding: str
@@ -191,6 +193,7 @@ class Scope:
     state: Path
     trusted_ca: str = ""
     salt: bytes = field(default=b"", repr=False)
+    observed_as: str = ""
 
     def secret(self, text: str) -> Secret:
         """To be named by its path, and given back as one of Compiled.secrets."""
@@ -206,6 +209,19 @@ class Advice:
     message: str
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """How a native filter refuses: `details` is a regular expression over Envoy's %RESPONSE_CODE_DETAILS%
+    that only a refusal by this policy matches.
+
+    `reason` is "CHECK: WORDS", as scripts give it; "{address}" in it stands for the caller's address,
+    "{user_agent}" for its User-Agent.
+    """
+
+    details: str
+    reason: str
+
+
 C = TypeVar("C", bound=PolicyConfig)
 
 
@@ -214,9 +230,11 @@ class Policy(Generic[C]):
     """An entry of the catalog.
 
     `name` is the asset id (`rate-limiting`); `aliases` are its other names, `rate-limiting-flex`
-    among them. `refusals` are regular expressions over Envoy's %RESPONSE_CODE_DETAILS% that only a
-    refusal by this policy matches; a Lua policy needs none, since it writes its name to the dynamic
-    metadata `gatewright: {policy: NAME}` before it answers.
+    among them. `refusals` are those of native filters; a Lua policy needs none, since it writes its name
+    and the reason to the dynamic metadata `gatewright` before it answers.
+
+    `refuses` tells that the policy may be set to observe: then it refuses nothing, and the access log
+    tells what it would have refused. `compile` heeds Scope.observed_as.
 
     An outbound policy is applied to a Service: it compiles to `upstream_filters`, and what these need.
 
@@ -242,7 +260,8 @@ class Policy(Generic[C]):
     own_variables: frozenset[str] = frozenset()
     is_resource_level: bool = True
     is_outbound: bool = False
-    refusals: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    refuses: bool = False
     prepare: Callable[[Path], None] | None = None
     advice: Callable[[C], Iterable[Advice]] = lambda config: ()
     icon: str = "shield"

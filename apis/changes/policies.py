@@ -34,6 +34,7 @@ def apply_policy(
     order: int | None = None,
     label: str = "",
     is_disabled: bool = False,
+    mode: str = PolicyBinding.Mode.ENFORCE,
     version: str = "",
     allow_duplicated: bool = True,
     newest: int | None = None,
@@ -46,7 +47,7 @@ def apply_policy(
     template = template_of(policy)
     bookkeeping.lock(api.gateway, api=api)
     _check_version(template, version)
-    public, secrets, rows = _checked(template, config, conditions)
+    public, secrets, rows = _checked(template, config, conditions, mode)
     same = (label[:255], public, secrets, rows)
     if newest is not None and (sent := _applied_since(api, newest, template, same)):
         return sent
@@ -65,6 +66,7 @@ def apply_policy(
         conditions=rows,
         order=api.policies.count() + 1,
         is_disabled=is_disabled,
+        mode=mode,
     )
     _renumber(api, binding, order)
     _bump(api)
@@ -81,9 +83,11 @@ def edit_policy(
     conditions: Sequence[Mapping[str, Any]] | None = None,
     label: str | None = None,
     version: str | None = None,
+    mode: str | None = None,
     seen: str = "",
 ) -> PolicyBinding:
-    """A secret left out or "" keeps the stored one; `conditions`, `label` and `version` left None stay.
+    """A secret left out or "" keeps the stored one; `conditions`, `label`, `version` and `mode` left None
+    stay.
 
     Raises Changed when the policy is not as it was `seen`.
     """
@@ -93,7 +97,10 @@ def edit_policy(
     if version != binding.policy_version:
         _check_version(template, version or "")
     before, secrets = _facts(binding), binding.secrets
-    binding.config, binding.secrets, rows = _checked(template, merged(config, secrets), conditions or ())
+    binding.mode = binding.mode if mode is None else mode
+    binding.config, binding.secrets, rows = _checked(
+        template, merged(config, secrets), conditions or (), binding.mode
+    )
     if conditions is not None:
         binding.conditions = rows
     if label is not None:
@@ -120,6 +127,24 @@ def set_policy_disabled(actor: User, binding: PolicyBinding, is_disabled: bool) 
     lock_policy(binding)
     before = _facts(binding)
     binding.is_disabled = is_disabled
+    binding.save()
+    _bump(binding.api)
+    bookkeeping.record(
+        actor, AuditEntry.Action.UPDATE, binding.api, target=binding, before=before, after=_facts(binding)
+    )
+    return binding
+
+
+@transaction.atomic
+def set_policy_mode(actor: User, binding: PolicyBinding, mode: str) -> PolicyBinding:
+    """Whether it refuses, or only tells of it; the rest of it stays."""
+    if binding.mode == mode:
+        return binding
+    lock_policy(binding)
+    before = _facts(binding)
+    if faults := _mode_faults(template_of(binding.policy), mode):
+        raise ValidationError(faults)
+    binding.mode = mode
     binding.save()
     _bump(binding.api)
     bookkeeping.record(
@@ -174,11 +199,14 @@ def remove_policy(actor: User, binding: PolicyBinding) -> None:
 
 
 def policy_faults(
-    policy: Policy[Any], config: Mapping[str, Any], conditions: Sequence[Mapping[str, Any]]
+    policy: Policy[Any],
+    config: Mapping[str, Any],
+    conditions: Sequence[Mapping[str, Any]],
+    mode: str = PolicyBinding.Mode.ENFORCE,
 ) -> dict[str, list[str]]:
-    """What is wrong with both, by field."""
+    """What is wrong with all of them, by field."""
     try:
-        _checked(policy, config, conditions)
+        _checked(policy, config, conditions, mode)
     except ValidationError as error:
         return error.message_dict
     return {}
@@ -214,8 +242,16 @@ def _check_version(policy: Policy[Any], asked: str) -> None:
         raise ValidationError({"policy_version": [message]})
 
 
+def _mode_faults(policy: Policy[Any], mode: str) -> dict[str, list[str]]:
+    if mode not in PolicyBinding.Mode.values:
+        return {"mode": [f'"{mode}" is no mode; write {" or ".join(PolicyBinding.Mode.values)}.']}
+    if mode == PolicyBinding.Mode.OBSERVE and not policy.refuses:
+        return {"mode": [f"{policy.title} refuses nothing that could be observed."]}
+    return {}
+
+
 def _checked(
-    policy: Policy[Any], config: Mapping[str, Any], conditions: Sequence[Mapping[str, Any]]
+    policy: Policy[Any], config: Mapping[str, Any], conditions: Sequence[Mapping[str, Any]], mode: str
 ) -> tuple[Config, dict[str, str], list[dict[str, str]]]:
     """(configuration without secrets, secrets, conditions). Raises ValidationError with what is wrong in
     any of them, so that a form need not be sent once for each.
@@ -223,7 +259,7 @@ def _checked(
     public: Config = {}
     secrets: dict[str, str] = {}
     rows: list[dict[str, str]] = []
-    faults: dict[str, list[str]] = {}
+    faults = _mode_faults(policy, mode)
     try:
         public, secrets = checked(policy, config)
     except ValidationError as error:
@@ -311,4 +347,5 @@ def _facts(binding: PolicyBinding) -> dict[str, Any]:
         "conditions": binding.conditions,
         "order": binding.order,
         "disabled": binding.is_disabled,
+        "mode": binding.mode,
     }

@@ -33,6 +33,7 @@ def keep(session: SessionBase, binding: PolicyBinding) -> None:
         "label": binding.label,
         "order": binding.order,
         "is_disabled": binding.is_disabled,
+        "mode": binding.mode,
         "version": binding.policy_version,
     }
     session[SESSION_KEY] = settings.KEYS.fernet.encrypt(json.dumps(facts).encode()).decode()
@@ -58,6 +59,7 @@ def restore(actor: User, session: SessionBase, api: ApiInstance) -> PolicyBindin
         label=facts["label"],
         order=facts["order"],
         is_disabled=facts["is_disabled"],
+        mode=facts.get("mode", PolicyBinding.Mode.ENFORCE),
         version=facts["version"],
     )
     session.pop(SESSION_KEY, None)

@@ -40,6 +40,17 @@ class AdvancedForm(BaseModel):
         min_length=1,
         json_schema_extra={"needed": True, "when": {"applies": ["some"]}},
     )
+    mode: Literal["enforce", "observe"] = Field(
+        "enforce",
+        title="Mode",
+        json_schema_extra={
+            "labels": {"enforce": "Enforce", "observe": "Observe only"},
+            "abouts": {
+                "enforce": "Refuses what it finds wrong",
+                "observe": "Refuses nothing, and counts what it would have refused",
+            },
+        },
+    )
     label: str = Field("", title="Label", description="Tells two uses of one policy apart.", max_length=255)
     order: int | None = Field(
         None,
@@ -61,8 +72,9 @@ def fields(values: Values, errors: dict[str, list[str]]) -> dict[str, schema_for
     return {one.name: one for one in schema_form.fields(SCHEMA, values, errors, prefix="")}
 
 
-def values_of(conditions: list[dict[str, str]], label: str) -> Values:
-    return {"applies": SOME if conditions else ALL, "conditions": conditions, "label": label}
+def values_of(conditions: list[dict[str, str]], label: str, mode: str) -> Values:
+    applies = SOME if conditions else ALL
+    return {"applies": applies, "conditions": conditions, "label": label, "mode": mode}
 
 
 def conditions(policy: Policy[Any], values: Values) -> list[dict[str, str]]:

@@ -150,6 +150,7 @@ def _apply(actor: User, api: ApiInstance, body: dict[str, Any], *, allow_duplica
         order=body.get("order"),
         label=body.get("label") or "",
         is_disabled=body.get("disabled", False),
+        mode=body.get("mode", PolicyBinding.Mode.ENFORCE),
         version=body.get("assetVersion") or "",
         allow_duplicated=allow_duplicated,
     )
@@ -176,6 +177,8 @@ def _edit(actor: User, binding: PolicyBinding, body: dict[str, Any], seen: str) 
             label=body["label"] or "" if "label" in body else None,
             version=body.get("assetVersion"),
         )
+    if "mode" in body:
+        policies.set_policy_mode(actor, binding, body["mode"])
     if "disabled" in body:
         policies.set_policy_disabled(actor, binding, body["disabled"])
     if body.get("order"):

@@ -24,6 +24,11 @@ class PolicyPatch(s.Serializer[Any]):
     configurationData = s.DictField(required=False, allow_null=True)
     pointcutData = list_or_null(ConditionBody(), required=False)
     disabled = s.BooleanField(required=False)
+    mode = s.ChoiceField(
+        PolicyBinding.Mode.choices,
+        required=False,
+        help_text="observe: it refuses nothing, and analytics tells what it would have refused.",
+    )
     label = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=255)
     order = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=32767)
     assetVersion = s.CharField(required=False, allow_null=True, max_length=40)
@@ -85,6 +90,7 @@ class PolicyShape(s.Serializer[Any]):
     configurationData = s.DictField(source="config")
     order = s.IntegerField()
     disabled = s.BooleanField(source="is_disabled")
+    mode = s.ChoiceField(PolicyBinding.Mode.choices)
     pointcutData = _conditions(s.ListSerializer)
     groupId = fixed(s.CharField, CATALOG_GROUP)
     assetId = s.CharField(source="policy")

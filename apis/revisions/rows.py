@@ -177,7 +177,8 @@ def _policy(api: ApiInstance, binding: PolicyBinding) -> r.PolicyBinding:
         r.Rule(path=row.get("uriTemplateRegex"), methods=row.get("methodRegex")) for row in binding.conditions
     )
     metadata = _metadata(api, binding.resource_name)
-    return _binding(api, metadata, binding.policy, binding.config, order=binding.order, rules=rules)
+    config, mode = binding.config, binding.mode
+    return _binding(api, metadata, binding.policy, config, order=binding.order, rules=rules, mode=mode)
 
 
 def _binding(
@@ -188,6 +189,7 @@ def _binding(
     *,
     order: int,
     rules: tuple[r.Rule, ...],
+    mode: str = "enforce",
 ) -> r.PolicyBinding:
     return r.PolicyBinding(
         api_version=VERSION,
@@ -199,5 +201,6 @@ def _binding(
             config=config,
             order=order,
             rules=rules,
+            mode=mode,
         ),
     )

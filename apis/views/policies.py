@@ -89,6 +89,15 @@ def enable(request: Request, pk: int, binding: int) -> HttpResponse:
 
 
 @require_POST
+def enforce(request: Request, pk: int, binding: int) -> HttpResponse:
+    """From telling what it would refuse to refusing it."""
+    row = binding_to_change(request, pk, binding)
+    policies.set_policy_mode(request.user, row, PolicyBinding.Mode.ENFORCE)
+    messages.success(request, f"{row.title} refuses from now on what it finds wrong.")
+    return redirect("api_policies", row.api_id)
+
+
+@require_POST
 def remove(request: Request, pk: int, binding: int) -> HttpResponse:
     row = binding_to_change(request, pk, binding)
     undo.keep(request.session, row)
@@ -122,12 +131,21 @@ def _lane(
     context = {"applied": applied, "is_moved": is_moved, "removed": undo.title(request.session, api)}
     context["seen"] = seen or versions.of_order(api)
     context["held"] = traffic.held(_conditional(applied), api.pk)
+    context["observed"] = traffic.observed(_observing(applied), api.pk)
     return render(request, "apis/api_policies.html", frame(request, api, "policies") | context)
 
 
 def _conditional(applied: list[AppliedPolicy]) -> list[PolicyBinding]:
     """The policies for which the page shows how often their conditions hold."""
     return [one.binding for one in applied if one.binding.conditions and not one.binding.is_disabled]
+
+
+def _observing(applied: list[AppliedPolicy]) -> list[PolicyBinding]:
+    return [
+        one.binding
+        for one in applied
+        if one.binding.mode == PolicyBinding.Mode.OBSERVE and not one.binding.is_disabled
+    ]
 
 
 def _switch(request: Request, binding: PolicyBinding, is_disabled: bool) -> HttpResponse:

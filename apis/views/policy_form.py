@@ -65,13 +65,20 @@ class PolicyForm:
         """Whether it was saved; else `errors` or `conflict` tell why not."""
         rows_of = advanced.conditions(self.policy, self.more)
         label, order = self.more.get("label", ""), self.more.get("order")
+        mode = self.more.get("mode") or PolicyBinding.Mode.ENFORCE
         if unread := advanced.unread(self.more):
-            self.errors = policies.policy_faults(self.policy, self.config, rows_of) | unread
+            self.errors = policies.policy_faults(self.policy, self.config, rows_of, mode) | unread
             return False
         try:
             if self.binding:
                 policies.edit_policy(
-                    user, self.binding, self.config, conditions=rows_of, label=label, seen=self.seen
+                    user,
+                    self.binding,
+                    self.config,
+                    conditions=rows_of,
+                    label=label,
+                    mode=mode,
+                    seen=self.seen,
                 )
             else:
                 order = place_of(self.api, self.policy) if order is None else order
@@ -83,6 +90,7 @@ class PolicyForm:
                     conditions=rows_of,
                     label=label,
                     order=order,
+                    mode=mode,
                     newest=int(self.seen) if self.seen.isdecimal() else None,
                 )
         except ValidationError as error:
@@ -139,4 +147,4 @@ class PolicyForm:
 
 
 def _more(binding: PolicyBinding) -> advanced.Values:
-    return advanced.values_of(binding.conditions, binding.label)
+    return advanced.values_of(binding.conditions, binding.label, binding.mode)

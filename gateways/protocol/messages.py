@@ -34,6 +34,14 @@ Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Label = Annotated[str, Field(max_length=255)]
 
 
+def _is_empty(value: object) -> bool:
+    return not value
+
+
+LateLabel = Annotated[Label, Field(exclude_if=_is_empty)]
+"""One that the release before does not know: it is sent where it says something."""
+
+
 class Claims(Model):
     """`iss` and `aud` are CONSOLE or a gateway's id; `bsh` is the SHA-256 of the body, hex."""
 
@@ -147,7 +155,7 @@ class TrafficCount(Model):
     """
 
     LABELS: ClassVar = (
-        *("route", "method", "status", "policy", "application"),
+        *("route", "method", "status", "policy", "policy_check", "application"),
         *("failure", "failure_detail", "upstream_host"),
     )
     SUMS: ClassVar = ("requests", "received_bytes", "sent_bytes")
@@ -160,6 +168,7 @@ class TrafficCount(Model):
     method: Label
     status: Annotated[int, Field(ge=0, le=999)]
     policy: Label = ""
+    policy_check: LateLabel = Field("", description="Which check of the policy refused.")
     application: Label = ""
     failure: Label = Field("", description="Why its upstream failed, in the words of `failures`.")
     failure_detail: Label = ""
@@ -199,6 +208,10 @@ class ConditionCount(Model):
     requests: Annotated[Count, Field(ge=1)]
 
 
+class ObservedCount(ConditionCount):
+    """Requests of one API that a policy, set to observe, would have refused."""
+
+
 class RequestSample(Model):
     """One request as it was. `at` is epoch seconds; the path has no query."""
 
@@ -224,6 +237,12 @@ class RequestSample(Model):
     failure_detail: Label = ""
     upstream_host: Label = ""
     upstream_address: Label = ""
+    policy_check: LateLabel = ""
+    reason: LateLabel = Field("", description="Why a policy refused: the check and the compared values.")
+    observed: Annotated[str, Field(max_length=800, exclude_if=_is_empty)] = Field(
+        "", description="What policies that only observe would have refused, and why."
+    )
+    request_id: LateLabel = ""
 
 
 class TrafficBatch(Model):
@@ -236,6 +255,7 @@ class TrafficBatch(Model):
     counts: tuple[TrafficCount, ...] = ()
     resources: tuple[ResourceCount, ...] = ()
     conditions: tuple[ConditionCount, ...] = ()
+    observed: Annotated[tuple[ObservedCount, ...], Field(exclude_if=_is_empty)] = ()
     samples: tuple[RequestSample, ...] = ()
     shed: dict[Label, Count] = Field({}, description="Lines of these bytes that were not counted, by reason.")
 

@@ -102,10 +102,22 @@ class InlineService(Model):
     routes: tuple[ServiceRoute, ...] = ()
 
 
+def _is_enforced(mode: str) -> bool:
+    return mode == "enforce"
+
+
+Mode = Annotated[Literal["enforce", "observe"], Field(exclude_if=_is_enforced)]
+"""Whether a policy refuses what it finds wrong, or only tells of it.
+
+Left out where it is the usual one: agents of the release before know no other, and digests stay.
+"""
+
+
 class InlinePolicy(Model):
     policy_ref: PolicyRef
     config: dict[str, Any] = {}
     rules: tuple[Rule, ...] = ()
+    mode: Mode = "enforce"
 
 
 class ApiInstanceSpec(Model):
@@ -147,6 +159,7 @@ class PolicyBindingSpec(Model):
     config: dict[str, Any] = {}
     order: int = DEFAULT_ORDER
     rules: tuple[Rule, ...] = ()
+    mode: Mode = "enforce"
 
 
 class PolicyBinding(Resource):

@@ -78,7 +78,9 @@ local function decide(handle)
   local family, bytes
   if first then family, bytes = parsed(first) end
   if not family or is_listed(family, bytes) == settings.refuse_listed then
-    return { status = "403", error = "This IP address is not allowed." }
+    local reason = "address: " .. (first or "none")
+    reason = reason .. (not family and " is no address" or settings.refuse_listed and " is in the list" or " is not in the list")
+    return { status = "403", error = "This IP address is not allowed.", reason = reason }
   end
 end
 

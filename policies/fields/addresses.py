@@ -112,10 +112,10 @@ def address_filter(
 ) -> Filter | Script:
     """Refuses with 403 the requests whose address is in the list, or those whose address is not.
 
-    The caller's own address is matched by Envoy's RBAC; any other expression by Lua.
+    The caller's own address is matched by Envoy's RBAC; any other expression, and what only observes, by Lua.
     """
     networks = [network(entry) for entry in ips]
-    if _is_caller(address):
+    if _is_caller(address) and not scope.observed_as:
         return _rbac(scope, policy, networks, refuse_listed=refuse_listed)
     files = [Path(__file__).with_name("addresses.lua")]
     settings: dict[str, Value] = {

@@ -57,6 +57,7 @@ SINGLE = frozenset(
         "x-forwarded-host",
         "x-forwarded-port",
         "x-forwarded-proto",
+        "x-request-id",
     )
 )
 """Headers that can stand only once: they are overwritten where others get a second value."""

@@ -1,10 +1,42 @@
 -- Opens the script of every Lua policy: a decision that fails refuses the request, never lets it pass.
--- The script's own `policy_name` stands above.
+-- The script's own `policy_name` stands above. Its settings set `mode.observed_as`, the binding's name, where
+-- the policy only observes: then a refusal is noted and the request goes on.
+
+local mode = {}
+local MOST_REASON, MOST_OBSERVED = 240, 800
+
+-- Reasons quote what callers sent: what could end a line or a field of the log, or is no ASCII, becomes "?".
+local function plain(text, most)
+  return (text:sub(1, most):gsub("[^\32-\126]", "?"))
+end
+
+-- A value that may be a secret, as a reason may show it.
+local function masked(text)
+  return #text > 8 and text:sub(1, 4) .. "..." or text == "" and "nothing" or "..."
+end
+
+-- "CHECK: the compared values", for the log alone.
+local function reason_of(with)
+  return plain(with.reason or with.error, MOST_REASON)
+end
 
 -- What a refusal says; it is counted as one.
-local function told(handle, refusal)
-  handle:streamInfo():dynamicMetadata():set("gatewright", "policy", policy_name)
-  return '{"error": "' .. refusal .. '"}'
+local function told(handle, with)
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local reason = reason_of(with)
+  local check = reason:match("^([%w-]+): ")
+  metadata:set("gatewright", "policy", check and policy_name .. " " .. check or policy_name)
+  metadata:set("gatewright", "reason", reason)
+  return '{"error": "' .. with.error .. '"}'
+end
+
+-- What would have been refused, one entry behind the other: BINDING TAB REASON TAB.
+local function observed(handle, with)
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local before = (metadata:get("gatewright") or {}).observed or ""
+  if #before < MOST_OBSERVED then
+    metadata:set("gatewright", "observed", before .. mode.observed_as .. "\t" .. reason_of(with) .. "\t")
+  end
 end
 
 local function answer(handle, with)
@@ -15,7 +47,7 @@ local function answer(handle, with)
     return handle:respond(headers, "")
   end
   headers["content-type"] = "application/json"
-  handle:respond(headers, told(handle, with.error))
+  handle:respond(headers, told(handle, with))
 end
 
 -- On the way back there is nobody to respond to: the upstream's answer is emptied and becomes ours.
@@ -27,7 +59,7 @@ local function overwrite(handle, with)
   end
   headers:replace(":status", with.status)
   headers:replace("content-type", "application/json")
-  local body = told(handle, with.error)
+  local body = told(handle, with)
   handle:body(true):setBytes(body)
 end
 
@@ -37,13 +69,17 @@ local function evaluated(decide, act)
     if not ok then
       handle:logErr(policy_name .. ": " .. tostring(with))
       with = { status = "500", error = "The policy " .. policy_name .. " could not be evaluated." }
+      with.reason = "evaluation: the policy could not be evaluated; the gateway's log says why"
     end
-    if with then act(handle, with) end
+    if not with then return end
+    if with.error and mode.observed_as then return observed(handle, with) end
+    act(handle, with)
   end
 end
 
 -- A decision returns nothing to let the request go on, or an answer in the upstream's place:
--- {status, error, headers}. With an `error` it is a refusal.
+-- {status, error, headers, reason}. With an `error` it is a refusal; its `reason` is "CHECK: WORDS" with the
+-- compared values, no secret among them, which the access log keeps and the caller does not see.
 local function guarded(decide) return evaluated(decide, answer) end
 
 -- The same on the way back; only a failure keeps the response from going on.

@@ -8,6 +8,8 @@ from policies.expression import lua
 from policies.policy import SETTINGS, Scope, Script
 
 GUARD = Path(__file__).with_name("guard.lua").read_text()
+SHA256 = Path(__file__).with_name("sha256.lua")
+"""A file for `script`: the functions sha256 and is_same."""
 
 
 def script(
@@ -28,11 +30,15 @@ def script(
     return Script(
         name=scope.binding,
         frame=_frame(policy, tuple(files), evaluates),
-        settings=f"local settings = {lua.literal(settings)}",
+        settings=f"{_mode(scope)}local settings = {lua.literal(settings)}",
         sees_response=sees_response,
         needs=_needed(settings),
         gives=gives,
     )
+
+
+def _mode(scope: Scope) -> str:
+    return f"mode.observed_as = {lua.literal(scope.observed_as)} " if scope.observed_as else ""
 
 
 @cache

@@ -54,10 +54,18 @@ class Envoy:
         return self.request("GET", path, headers)
 
 
-def compiled(policy: str, config: Mapping[str, Any], state: Path, binding: str = "test/binding") -> Compiled:
+def compiled(
+    policy: str,
+    config: Mapping[str, Any],
+    state: Path,
+    binding: str = "test/binding",
+    *,
+    observed_as: str = "",
+) -> Compiled:
     """What the catalog makes of a configuration as a user writes it."""
     entry = find(policy)
-    return entry.compile(entry.config.model_validate(config), Scope(binding, "test/api", "", state))
+    scope = Scope(binding, "test/api", "", state, observed_as=observed_as)
+    return entry.compile(entry.config.model_validate(config), scope)
 
 
 @contextmanager

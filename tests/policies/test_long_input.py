@@ -107,6 +107,17 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "exposeHeaders": True,
     },
 }
+OBSERVED: dict[str, dict[str, Any]] = {
+    "access-block": {},
+    "http-basic-authentication": {"username": "ann", "password": "secret"},
+    "user-agent-filter": {"denied": ["(a+)+b"]},
+}
+"""Scripts where they only observe."""
+LOOKED_AT = {
+    "cors": "origin",
+    "http-basic-authentication": "authorization",
+    "user-agent-filter": "user-agent",
+}
 LONG_SEPARATOR = injected([f"#[sizeOf({HEADER} splitBy {OTHER})]"])
 
 
@@ -115,6 +126,10 @@ def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
     folder = tmp_path_factory.mktemp("long_input")
     shared_memory.prepare(folder)
     chains = {name: [compiled(name, config, folder, name)] for name, config in CONFIGS.items()}
+    chains |= {
+        name: [compiled(name, config, folder, name, observed_as="observed")]
+        for name, config in OBSERVED.items()
+    }
     secret_files.write(folder, (one for chain in chains.values() for made in chain for one in made.secrets))
     separator = [compiled("header-injection", LONG_SEPARATOR, folder, "separator")]
     with running_envoy({**chains, "separator": separator}, folder) as running:
@@ -123,20 +138,20 @@ def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
 
 def test_every_policy_that_can_be_a_script_is_here() -> None:
     sources = {one.name: FOLDER / one.name.replace("-", "_") / "policy.py" for one in policies()}
-    makers = ("script(", "address_filter(")
+    makers = ("script(", "address_filter(", "refusing(")
     scripted = {name for name, path in sources.items() if any(one in path.read_text() for one in makers)}
 
-    assert scripted == CONFIGS.keys()
+    assert scripted == CONFIGS.keys() | OBSERVED.keys()
 
 
-@pytest.mark.parametrize("policy", CONFIGS)
+@pytest.mark.parametrize("policy", [*CONFIGS, *OBSERVED])
 def test_repetitive_input_costs_no_time(envoy: Envoy, policy: str) -> None:
     slow = {text[:40]: took for text in repetitive() if (took := best(envoy, policy, text)) > WORST_SECONDS}
 
     assert slow == {}
 
 
-@pytest.mark.parametrize("policy", CONFIGS)
+@pytest.mark.parametrize("policy", [*CONFIGS, *OBSERVED])
 def test_drawn_input_costs_no_time(envoy: Envoy, policy: str) -> None:
     slow = {seed: took for seed in range(DRAWS) if (took := best(envoy, policy, drawn(seed))) > WORST_SECONDS}
 
@@ -166,7 +181,7 @@ def drawn(seed: int) -> str:
 
 def best(envoy: Envoy, policy: str, text: str) -> float:
     """Seconds of the fastest of several requests with the text wherever the policy looks."""
-    name = "origin" if policy == "cors" else "x-a"
+    name = LOOKED_AT.get(policy, "x-a")
     headers = {name: text.strip(), "x-b": text[:8].strip()}
     path = f"/{policy}?a={quote(text[:QUERY_BYTES], safe='=&%+', encoding='latin-1')}"
     fastest = float("inf")

@@ -60,8 +60,8 @@ class Facts:
     @cached_property
     def refusing(self) -> str:
         """The policy that refused; "" where none did."""
-        refusals = (name for name, expression in catalog_refusals() if expression.search(self.details))
-        return self._word("policy") or next(refusals, "")
+        native = (one.policy for one in catalog_refusals() if one.details.search(self.details))
+        return self._word("policy").partition(" ")[0] or next(native, "")
 
     @property
     def answering(self) -> str:

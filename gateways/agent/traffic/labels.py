@@ -7,7 +7,7 @@ their vocabulary, methods and resources by the limits here.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from gateways.agent.traffic.failures import NONE, Failure, failure
 from gateways.agent.xds import access_log
@@ -24,17 +24,35 @@ _REMEMBERED = 4096
 
 K = TypeVar("K")
 T = TypeVar("T")
-Refusals = Iterable[tuple[str, re.Pattern[str]]]
 
 
-def catalog_refusals() -> list[tuple[str, re.Pattern[str]]]:
-    """(policy, expression over the response code details) for every native refusal of the catalog."""
-    return [(policy.name, re.compile(text)) for policy in catalog.policies() for text in policy.refusals]
+class NativeRefusal(NamedTuple):
+    """How a native filter's refusal is told by the response code details; the reason as Refusal has it."""
+
+    policy: str
+    details: re.Pattern[str]
+    reason: str
+
+    @property
+    def check(self) -> str:
+        return self.reason.partition(": ")[0]
+
+
+def catalog_refusals() -> list[NativeRefusal]:
+    """Every native refusal of the catalog."""
+    return [
+        NativeRefusal(policy.name, re.compile(one.details), one.reason)
+        for policy in catalog.policies()
+        for one in policy.refusals
+    ]
 
 
 @dataclass(frozen=True)
 class Group:
-    """What requests are counted by in a window; `upstream` only where the request failed there."""
+    """What requests are counted by in a window; `upstream` only where the request failed there.
+
+    `check` is which check of the policy refused.
+    """
 
     route: access_log.RouteName
     method: str
@@ -43,6 +61,7 @@ class Group:
     application: str
     failure: Failure = NONE
     upstream: str = ""
+    check: str = ""
 
     @property
     def api(self) -> str:
@@ -72,7 +91,7 @@ Keyed = tuple[Group, access_log.Key]
 class Labels:
     """Names what a line shows, with a bounded memory of what it named before; outlives the tallies."""
 
-    def __init__(self, refusals: Refusals = ()) -> None:
+    def __init__(self, refusals: Iterable[NativeRefusal] = ()) -> None:
         self._refusals = list(refusals)
         self._groups: dict[bytes, Keyed | None] = {}
         self._templates: dict[str, str] = {}
@@ -89,10 +108,14 @@ class Labels:
     def _group(self, key: access_log.Key) -> Group:
         """The policy that refused is told from the response code details where it is a native filter."""
         method = key.method if key.method in METHODS else OTHER_METHOD
-        refusing = (name for name, expression in self._refusals if expression.search(key.details))
-        policy = key.policy or next(refusing, "")
+        native = None if key.policy else self.native(key)
+        policy, check = (native.policy, native.check) if native else (key.policy, key.check)
         failed = NONE if policy else failure(key.status, key.flags, key.details)
-        return Group(key.route, method, key.status, policy, key.application, failed)
+        return Group(key.route, method, key.status, policy, key.application, failed, check=check)
+
+    def native(self, key: access_log.Key) -> NativeRefusal | None:
+        """The native filter's refusal that a line with this key tells of."""
+        return next((one for one in self._refusals if one.details.search(key.details)), None)
 
     def resource(self, period: bytes, api: str, path: str, is_known_to_api: bool) -> str:
         """The path with its ids replaced; OTHER_RESOURCE past RESOURCES_PER_API different ones a period.

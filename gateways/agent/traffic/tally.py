@@ -17,6 +17,7 @@ from gateways.agent.xds.access_log import NOTHING
 from gateways.protocol.histogram import Histogram, bucket
 from gateways.protocol.messages import (
     ConditionCount,
+    ObservedCount,
     RequestSample,
     ResourceCount,
     TrafficBatch,
@@ -43,6 +44,7 @@ class Tally:
         self._counts: dict[tuple[bytes, Group], _Count] = {}
         self._resources: dict[ResourceKey, _Resource] = {}
         self._held: dict[tuple[bytes, str, str, bytes], int] = {}
+        self._observed: Counter[tuple[bytes, str, str, str]] = Counter()
         self._failed = _Reservoir(samples)
         self._fine = _Reservoir(samples)
         self._window = b""
@@ -56,7 +58,8 @@ class Tally:
             self.shed["malformed"] = self.shed.get("malformed", 0) + 1
 
     def _add(self, line: bytes) -> None:
-        time, text, total, upstream, received, sent, path, noted, held, rest = access_log.fields(line)
+        values = access_log.fields(line)
+        time, text, total, upstream, received, sent, path, noted, held, _, observed, _, rest = values
         window = time[:9]
         if window != self._window:
             int(window)
@@ -74,6 +77,9 @@ class Tally:
         if held != NOTHING:
             held_key = window, alike.group.route.namespace, alike.group.route.api, held
             self._held[held_key] = self._held.get(held_key, 0) + 1
+        if observed != NOTHING:
+            for one in access_log.observed(observed):
+                self._observed[window, alike.group.route.namespace, alike.group.route.api, one.binding] += 1
         alike.reservoir.add(line, alike)
 
     def _alike(self, text: bytes) -> "_Alike | None":
@@ -125,7 +131,8 @@ class Tally:
                 _resource_count(key, count) for key, count in self._resources.items() if count.requests
             ),
             conditions=tuple(_condition_counts(self._held)),
-            samples=tuple(_samples(samples)),
+            observed=tuple(_observed_counts(self._observed)),
+            samples=tuple(_samples(self._labels, samples)),
             shed=self.shed,
         )
 
@@ -245,15 +252,28 @@ def _condition_counts(held: Mapping[tuple[bytes, str, str, bytes], int]) -> Iter
         )
 
 
-def _samples(kept: Iterable[tuple[bytes, _Alike]]) -> Iterator[RequestSample]:
+def _observed_counts(counts: Mapping[tuple[bytes, str, str, str], int]) -> Iterator[ObservedCount]:
+    for (window, namespace, api, binding), requests in counts.items():
+        yield ObservedCount(
+            time=int(window) * 10,
+            namespace=_text(namespace),
+            api=_text(api),
+            binding=_text(binding),
+            requests=requests,
+        )
+
+
+def _samples(labels: Labels, kept: Iterable[tuple[bytes, _Alike]]) -> Iterator[RequestSample]:
     """A line that was counted but is incomplete gives no sample."""
     for line, alike in kept:
         with contextlib.suppress(ValueError):
-            yield _sample(line, alike)
+            yield _sample(labels, line, alike)
 
 
-def _sample(line: bytes, alike: _Alike) -> RequestSample:
+def _sample(labels: Labels, line: bytes, alike: _Alike) -> RequestSample:
     entry = access_log.entry(line, alike.key)
+    native = None if alike.key.policy else labels.native(alike.key)
+    reason = _filled(native.reason, entry) if native else entry.reason
     return RequestSample(
         at=entry.at,
         **_labels(_at_upstream(alike.group, entry.upstream)),
@@ -268,6 +288,9 @@ def _sample(line: bytes, alike: _Alike) -> RequestSample:
         details=_text(alike.key.details),
         flags=_text(alike.key.flags),
         upstream_address=_text(entry.upstream_address),
+        reason=_text(reason),
+        observed=_text("; ".join(f"{one.binding}: {one.reason}" for one in entry.observed), 800),
+        request_id=_text(entry.request_id),
     )
 
 
@@ -280,11 +303,17 @@ def _labels(group: Group) -> dict[str, Any]:
         "method": group.method,
         "status": group.status,
         "policy": _text(group.policy),
+        "policy_check": _text(group.check),
         "application": _text(group.application),
         "failure": group.failure.reason,
         "failure_detail": group.failure.detail,
         "upstream_host": _text(group.upstream),
     }
+
+
+def _filled(reason: str, entry: access_log.Entry) -> str:
+    """A native refusal's reason with what the request had."""
+    return reason.replace("{address}", entry.remote_address).replace("{user_agent}", entry.user_agent)
 
 
 def _text(value: str, length: int = 255) -> str:

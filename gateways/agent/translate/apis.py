@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from gateways.agent.translate import configuration, ir, response_timeout, tls, warnings
 from gateways.agent.translate.conflicts import Taken
 from gateways.agent.translate.index import Index, Key, indexed
+from gateways.agent.translate.modes import observes
 from gateways.agent.translate.routes import (
     ROUTE,
     Answer,
@@ -140,6 +141,8 @@ def _api(
         routes += inline_routes(resource)
     for number, name in enumerate(_inline_names(resource)):
         inline = resource.spec.policies[number]
+        with _collecting(faults):
+            observes(resource, ("spec", "policies", number), inline)
         if inline.policy_ref.name in tls.INBOUND:
             continue
         with _collecting(faults):
@@ -149,6 +152,7 @@ def _api(
             policies.append(_use(resource, ("spec", "policies", number), inline, name, r.DEFAULT_ORDER))
     for binding in ordered:
         with _collecting(faults):
+            observes(binding, ("spec",), binding.spec)
             if binding.spec.policy_ref.name in ROUTE:
                 _check_style(resource, binding)
                 routes.append(bound_route(binding, services))
@@ -290,4 +294,5 @@ def _use(
     if faults:
         raise Faulty(*faults)
     is_always = any(condition == Rule() for condition in conditions)
-    return ir.PolicyUse(policy.name, binding, config, order, () if is_always else conditions)
+    only_tells = given.mode == "observe"
+    return ir.PolicyUse(policy.name, binding, config, order, () if is_always else conditions, only_tells)

@@ -90,13 +90,17 @@ class Route:
 
 @dataclass(frozen=True)
 class PolicyUse:
-    """A policy at work on one API. No conditions means every request; else any of them must match."""
+    """A policy at work on one API. No conditions means every request; else any of them must match.
+
+    One that `observes` refuses nothing: the access log tells what it would have refused.
+    """
 
     policy: str
     binding: str
     config: PolicyConfig
     order: int = 50
     conditions: tuple[Rule, ...] = ()
+    observes: bool = False
 
 
 @dataclass(frozen=True)

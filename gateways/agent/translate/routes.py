@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pydantic import Field, ValidationError, field_validator
 
 from gateways.agent.translate import ir, tls
+from gateways.agent.translate.modes import observes
 from gateways.protocol import regex
 from gateways.protocol import resources as r
 from gateways.protocol.addresses import PATH, BadAddress, upstream_address
@@ -79,6 +80,7 @@ class Services:
         if faults := unfit_for_service(bindings):
             raise Faulty(*faults)
         for binding in bindings:
+            observes(binding, ("spec",), binding.spec)
             if binding.spec.policy_ref.name not in tls.OUTBOUND:
                 continue
             if not service.spec.address.startswith("https:"):

@@ -15,7 +15,7 @@ where no connection came about, and no name resolved.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateways.agent.xds import retries
 
@@ -51,6 +51,9 @@ _FIELDS = (
     "%PATH(NQ:PATH):400%",
     "%FILTER_STATE(gatewright.path:PLAIN)%",
     "%FILTER_STATE(gatewright.held:PLAIN)%",
+    "%DYNAMIC_METADATA(gatewright:reason):240%",
+    "%DYNAMIC_METADATA(gatewright:observed):1400%",
+    "%REQ(X-REQUEST-ID):64%",
     PART.join(_REST),
 )
 LOG_FORMAT: dict[str, Any] = {"text_format_source": {"inline_string": FIELD.join(_FIELDS) + "\n"}}
@@ -59,12 +62,12 @@ LOG_FORMAT: dict[str, Any] = {"text_format_source": {"inline_string": FIELD.join
 
 def fields(line: bytes) -> list[bytes]:
     """Time, key, whole and upstream's duration, bytes in and out, path, noted path, policies whose
-    conditions held, and the rest.
+    conditions held, a refusal's reason, what was observed, the request's id, and the rest.
 
     Raises ValueError where there are not as many.
     """
     found = line.split(_FIELD)
-    if len(found) == len(_FIELDS) - 1:
+    if len(found) == len(_FIELDS) - 3:
         found = _of_release_before(found)
     if len(found) != len(_FIELDS):
         raise ValueError(f"{len(found)} fields")
@@ -72,11 +75,9 @@ def fields(line: bytes) -> list[bytes]:
 
 
 def _of_release_before(found: list[bytes]) -> list[bytes]:
-    """Its Envoy writes on while ours takes over. Flags stood behind, upstream and held nowhere."""
+    """Its Envoy writes on while ours takes over. It told no reason, nothing observed and no id."""
     *before, rest = found
-    flags, _, caller = rest.partition(_PART)
-    before[1] += _PART + flags
-    return [*before, NOTHING, _PART.join((NOTHING, NOTHING, caller))]
+    return [*before, NOTHING, NOTHING, NOTHING, rest]
 
 
 def _noting(name: str, text: str) -> dict[str, Any]:
@@ -111,6 +112,21 @@ def held_filter(bindings: Sequence[str]) -> dict[str, Any]:
 def held(noted: bytes) -> list[str]:
     """The bindings in the field; it starts with what stands for nothing."""
     return noted.decode(errors="replace").split(",")[1:]
+
+
+class Observed(NamedTuple):
+    """That a policy would have refused the request, and the reason."""
+
+    binding: str
+    reason: str
+
+
+def observed(noted: bytes) -> list[Observed]:
+    """What is in the field; a text that was cut gives what was whole."""
+    if noted == NOTHING:
+        return []
+    parts = noted.decode(errors="replace").split(PART)
+    return [Observed(*pair) for pair in zip(parts[:-1:2], parts[1:-1:2], strict=False)]
 
 
 TIMED_OUT = "UT"
@@ -160,7 +176,7 @@ class RouteName:
 
 @dataclass(frozen=True)
 class Key:
-    """What a line is counted by; "" for what there is not."""
+    """What a line is counted by; "" for what there is not. `check` is which one of the policy's refused."""
 
     route: RouteName
     method: str
@@ -169,6 +185,7 @@ class Key:
     policy: str
     application: str
     flags: str
+    check: str = ""
 
 
 def key(text: bytes) -> Key | None:
@@ -179,14 +196,16 @@ def key(text: bytes) -> Key | None:
     details, policy, application, flags = map(_value, others)
     if details == retries.REFUSED:
         details, flags = retries.TOO_LATE, TIMED_OUT
-    return Key(RouteName.read(route), method, int(status), details, policy, application, flags)
+    policy, _, check = policy.partition(" ")
+    return Key(RouteName.read(route), method, int(status), details, policy, application, flags, check)
 
 
 @dataclass(frozen=True)
 class Entry:
     """The other values of a line; "" for what there is not.
 
-    `upstream` is where the request was sent by configuration, `upstream_address` by its connection.
+    `reason` is why a script refused, as it was told. `upstream` is where the request was sent by
+    configuration, `upstream_address` by its connection.
     """
 
     at: float
@@ -200,12 +219,15 @@ class Entry:
     protocol: str
     remote_address: str
     user_agent: str
+    reason: str
+    observed: tuple[Observed, ...]
+    request_id: str
 
 
 def entry(line: bytes, key: Key) -> Entry:
     """The rest of a line with this key. Raises ValueError for what is no such line."""
     time, _, total, upstream, received, sent, *texts = fields(line.rstrip(b"\n"))
-    path, noted, _, rest = texts
+    path, noted, _, reason, seen, id_, rest = texts
     upstream_name, upstream_address, protocol, address, agent = map(
         _value, rest.decode(errors="replace").split(PART, 4)
     )
@@ -221,6 +243,9 @@ def entry(line: bytes, key: Key) -> Entry:
         protocol=protocol,
         remote_address=address,
         user_agent=agent,
+        reason=_value(reason.decode(errors="replace")),
+        observed=tuple(observed(seen)),
+        request_id=_value(id_.decode(errors="replace")),
     )
 
 

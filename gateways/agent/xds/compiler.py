@@ -36,6 +36,13 @@ _SERVER = {
 }
 
 
+_REQUEST_ID = {
+    "header": {"key": "x-request-id", "value": "%REQ(X-REQUEST-ID)%"},
+    "append_action": "ADD_IF_ABSENT",
+}
+"""Each answer carries it, so that a refusal can be asked about."""
+
+
 @dataclass(frozen=True)
 class CompiledApi:
     """One API as Envoy has it; `clusters` by name, `frames` of its policies' scripts by id.
@@ -133,10 +140,11 @@ class Compiler:
         removed = [] if self.proxying.emits_envoy_headers else ["x-envoy-external-address"]
         config["request_headers_to_remove"] = [*removed, retries.MARK]
         # Here and not by the listener, which would have the last word after policies.
+        config["response_headers_to_add"] = [_REQUEST_ID]
         if self.proxying.removes_server_header:
             config["response_headers_to_remove"] = ["server"]
         else:
-            config["response_headers_to_add"] = [_SERVER]
+            config["response_headers_to_add"].append(_SERVER)
         return config
 
     def candidate(self, apis: Sequence[CompiledApi]) -> dict[str, Any]:
@@ -181,7 +189,8 @@ class Compiler:
         return [self._compiled(use, name, "") for use in upstream.policies]
 
     def _compiled(self, use: ir.PolicyUse, name: str, base_path: str) -> Compiled:
-        scope = Scope(use.binding, name, base_path, self.state, system_ca(), self._salt)
+        observed_as = (noted_name(use.binding) or use.policy) if use.observes else ""
+        scope = Scope(use.binding, name, base_path, self.state, system_ca(), self._salt, observed_as)
         try:
             return find(use.policy).compile(use.config, scope)
         except ValueError as error:

@@ -142,7 +142,9 @@ def manager(port: int, gateway: ir.Gateway, proxying: Proxying) -> dict[str, Any
             "initial_stream_window_size": HTTP2_STREAM_BYTES,
             "initial_connection_window_size": HTTP2_CONNECTION_BYTES,
         },
-        "generate_request_id": False,
+        # The caller's own stays.
+        "generate_request_id": True,
+        "preserve_external_request_id": True,
         "server_header_transformation": "PASS_THROUGH",
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "forward_client_cert_details": proxying.forward_client_cert,

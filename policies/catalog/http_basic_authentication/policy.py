@@ -2,12 +2,25 @@
 
 import base64
 import hashlib
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
-from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Scope
+from policies.policy import (
+    TYPE_URL,
+    Category,
+    Compiled,
+    Filter,
+    Phase,
+    Policy,
+    PolicyConfig,
+    Refusal,
+    Scope,
+    Script,
+)
+from policies.scripting.script import SHA256, script
 
 NAME = "http-basic-authentication"
 
@@ -42,6 +55,8 @@ class Config(PolicyConfig):
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
+    if scope.observed_as:
+        return Compiled((_observing(config, scope),))
     # The one digest that Envoy's filter reads.
     digest = hashlib.sha1(config.password.get_secret_value().encode(), usedforsecurity=False).digest()
     users = f"{config.username}:{{SHA}}{base64.b64encode(digest).decode()}"
@@ -63,6 +78,18 @@ def compile(config: Config, scope: Scope) -> Compiled:
     }
     told = Filter(f"{scope.binding}/principal", principal, gives="authentication")
     return Compiled((*_scheme_as_usual(scope), Filter(scope.binding, check), told))
+
+
+def _observing(config: Config, scope: Scope) -> Script:
+    """Envoy's own filter can only refuse."""
+    credentials = base64.b64encode(f"{config.username}:{config.password.get_secret_value()}".encode())
+    salt = hashlib.blake2b(scope.binding.encode(), key=scope.salt, digest_size=16).hexdigest()
+    settings = {
+        "salt": salt,
+        "digest": hashlib.sha256(salt.encode() + credentials.rstrip(b"=")).hexdigest(),
+        "username": config.username,
+    }
+    return script(scope, NAME, [SHA256, Path(__file__).with_name("observed.lua")], settings)
 
 
 def _scheme_as_usual(scope: Scope) -> tuple[Filter, Filter]:
@@ -109,6 +136,13 @@ POLICY = Policy(
     compile=compile,
     aliases=("http-basic-authentication-flex",),
     gives=frozenset(("authentication",)),
-    refusals=(r"\w+_for_basic_auth",),
+    refusals=(
+        Refusal(r"^no_credential_for_basic_auth", "credentials: there are none"),
+        Refusal(r"^invalid_scheme_for_basic_auth", "scheme: the authorization is not Basic"),
+        Refusal(r"^invalid_format_for_basic_auth", "credentials: they cannot be read"),
+        Refusal(r"^invalid_credential_for_basic_auth", "credentials: username or password is wrong"),
+        Refusal(r"\w+_for_basic_auth", "credentials: they are not accepted"),
+    ),
+    refuses=True,
     icon="key-round",
 )

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from policies.fields.addresses import CALLER, Addresses, AddressExpression, address_filter, advice
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Refusal, Scope
 
 NAME = "ip-blocklist"
 
@@ -31,6 +31,7 @@ POLICY = Policy(
     compile=compile,
     advice=lambda config: advice("ipExpression", config.ip_expression),
     aliases=("ip-blocklist-flex",),
-    refusals=(rf"rbac_access_denied_matched_policy\[{NAME}\]",),
+    refusals=(Refusal(rf"rbac_access_denied_matched_policy\[{NAME}\]", "address: {address} is in the list"),),
+    refuses=True,
     icon="shield-ban",
 )

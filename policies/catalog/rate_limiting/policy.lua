@@ -17,13 +17,16 @@ local function decide(handle)
   if admitted == nil then
     handle:logErr(policy_name .. ": " .. settings.binding .. ": " .. maximum)
     if not settings.block_on_unknown_quota then return nil end
-    return { status = "503", error = "The quota of this request is not known." }
+    local reason = "quota-unknown: the counter of this request cannot be read"
+    return { status = "503", error = "The quota of this request is not known.", reason = reason }
   end
   local exposed = settings.expose_headers and headers(maximum, remaining, ends_in)
   if not admitted then
     local told = exposed or {}
     told["retry-after"] = tostring(math.max(1, math.ceil(ends_in / 1000)))
-    return { status = "429", error = "Quota has been exceeded.", headers = told }
+    local reason = ("quota: %d requests are used up for %d more ms"):format(maximum, ends_in)
+    if settings.key then reason = reason .. ", for the key " .. masked(key) end
+    return { status = "429", error = "Quota has been exceeded.", headers = told, reason = reason }
   end
   if exposed then handle:streamInfo():dynamicMetadata():set(METADATA, settings.binding, exposed) end
 end

@@ -122,5 +122,6 @@ POLICY = Policy(
     advice=advice,
     aliases=("rate-limiting-flex",),
     prepare=shared_memory.prepare,
+    refuses=True,
     icon="gauge",
 )

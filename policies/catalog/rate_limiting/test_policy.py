@@ -70,7 +70,7 @@ def test_requests_over_quota_get_429_and_an_update_resets_nothing(envoy: Envoy) 
     refused = envoy.get("/three")
     assert refused.json == {"error": "Quota has been exceeded."}
     assert refused.headers["content-type"] == "application/json"
-    assert refused.headers["x-policy"] == "rate-limiting"
+    assert refused.headers["x-policy"] == "rate-limiting quota"
     assert "x-ratelimit-remaining" not in refused.headers
     assert HOUR / 1000 - 60 < int(refused.headers["retry-after"]) <= HOUR / 1000
     assert statuses(envoy, "/three-updated", 2) == [200, 429]

@@ -44,6 +44,18 @@ class TestPolicies:
         assert made.data["assetId"] == "rate-limiting"
         assert made.data["assetVersion"]
 
+    def test_the_mode_is_set_and_changed(self, rest: Rest, path: str) -> None:
+        made = rest("POST", path, policy(mode="observe"))
+        patched = rest("PATCH", f"{path}/{made.data['id']}", {"mode": "enforce"})
+
+        assert (made.data["mode"], patched.data["mode"]) == ("observe", "enforce")
+
+    def test_what_refuses_nothing_cannot_observe(self, rest: Rest, path: str) -> None:
+        asked = policy(assetId="cors", policyTemplateId="cors", configurationData={}, mode="observe")
+
+        assert "refuses nothing that could be observed" in str(rest("POST", path, asked).data)
+        assert rest("POST", path, policy(mode="watch")).status_code == 400
+
     def test_listed_in_both_shapes(self, rest: Rest, path: str) -> None:
         rest("POST", path, policy())
         rest(

@@ -52,6 +52,19 @@ def test_disable_and_enable(place: Place) -> None:
     assert not binding.is_disabled
 
 
+def test_one_that_observes_is_enforced_in_one_click(place: Place) -> None:
+    api = make_saved_api(place)
+    binding = allow(place, api, mode="observe")
+
+    shown = text(place.client.get(f"/apis/{api.pk}/policies"))
+    place.client.post(f"/apis/{api.pk}/policies/{binding.pk}/enforce")
+
+    binding.refresh_from_db()
+    assert "Observing" in shown
+    assert binding.mode == "enforce"
+    assert "Observing" not in text(place.client.get(f"/apis/{api.pk}/policies"))
+
+
 def test_removal_can_be_undone_with_its_secret(place: Place) -> None:
     api = make_saved_api(place)
     binding = apply_policy(
@@ -146,6 +159,7 @@ def test_viewer_sees_the_lane_without_buttons_and_may_not_write() -> None:
         "/restore",
         f"/{binding.pk}",
         f"/{binding.pk}/disable",
+        f"/{binding.pk}/enforce",
         f"/{binding.pk}/remove",
     ):
         assert viewer.client.post(base + path).status_code == 403

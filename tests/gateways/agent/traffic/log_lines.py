@@ -30,6 +30,9 @@ def line(
     path: str = "/orders",
     noted: str = "-",
     held: str = "-",
+    reason: str = "-",
+    observed: str = "-",
+    request_id: str = "-",
     agent: str = "curl/8",
     flags: str = "-",
     host: str = "10.0.0.7:80",
@@ -38,7 +41,21 @@ def line(
     name = "-" if route is None else f"{route} {removed} {put} "
     key = PART.join([name, method, str(status), details, policy, "-", flags])
     rest = PART.join([host, host, "HTTP/1.1", "127.0.0.1", agent])
-    fields = [time, key, total, upstream, received, sent, path, noted, held, rest]
+    fields = [
+        time,
+        key,
+        total,
+        upstream,
+        received,
+        sent,
+        path,
+        noted,
+        held,
+        reason,
+        observed,
+        request_id,
+        rest,
+    ]
     return FIELD.join(map(str, fields)).encode() + b"\n"
 
 

@@ -3,10 +3,20 @@ import re
 import orjson
 import pytest
 
-from gateways.agent.traffic.labels import OTHER_RESOURCE, RESOURCES_PER_API, Labels, template
+from gateways.agent.traffic.labels import (
+    OTHER_RESOURCE,
+    RESOURCES_PER_API,
+    Labels,
+    NativeRefusal,
+    template,
+)
 from gateways.agent.traffic.tally import Tally
 from gateways.protocol.messages import TrafficBatch
 from tests.gateways.agent.traffic.log_lines import START, line
+
+NATIVE = NativeRefusal(
+    "ip-allowlist", re.compile(r"^rbac_access_denied"), "address: {address} is not in the list"
+)
 
 
 def tallied(*lines: bytes, labels: Labels | None = None, samples: int = 100) -> TrafficBatch:
@@ -55,7 +65,7 @@ def test_a_method_of_the_callers_own_making_is_other() -> None:
 
 
 def test_the_refusing_policy_comes_from_the_metadata_or_the_details() -> None:
-    labels = Labels([("ip-allowlist", re.compile(r"^rbac_access_denied"))])
+    labels = Labels([NATIVE])
 
     batch = tallied(
         line(status=429, policy="rate-limiting", details="lua_response"),
@@ -65,6 +75,46 @@ def test_the_refusing_policy_comes_from_the_metadata_or_the_details() -> None:
     )
 
     assert sorted(count.policy for count in batch.counts) == ["", "ip-allowlist", "rate-limiting"]
+
+
+def test_a_refusal_has_its_check_and_its_reason() -> None:
+    batch = tallied(
+        line(status=429, policy="rate-limiting quota", details="lua_response", reason="quota: 5 are used up"),
+        line(status=403, details="rbac_access_denied_matched_policy[none]"),
+        line(),
+        labels=Labels([NATIVE]),
+    )
+
+    assert {(count.policy, count.policy_check) for count in batch.counts} == {
+        ("rate-limiting", "quota"),
+        ("ip-allowlist", "address"),
+        ("", ""),
+    }
+    assert {sample.reason for sample in batch.samples} == {
+        "quota: 5 are used up",
+        "address: 127.0.0.1 is not in the list",
+        "",
+    }
+
+
+def test_what_was_observed_is_counted_by_its_binding() -> None:
+    both = "limit-1\tquota: 5 are used up\tips-2\taddress: 127.0.0.1 is not in the list\t"
+
+    batch = tallied(line(observed=both), line(observed=both[:60]), line())
+
+    assert {(one.binding, one.requests) for one in batch.observed} == {("limit-1", 2), ("ips-2", 1)}
+    assert max(sample.observed for sample in batch.samples) == (
+        "limit-1: quota: 5 are used up; ips-2: address: 127.0.0.1 is not in the list"
+    )
+
+
+def test_lines_of_the_release_before_are_counted() -> None:
+    values = line().rstrip(b"\n").split(b"\x1f")
+
+    batch = tallied(b"\x1f".join([*values[:-4], values[-1]]) + b"\n")
+
+    assert [count.requests for count in batch.counts] == [1]
+    assert not batch.shed
 
 
 def test_ids_in_paths_become_one_resource() -> None:

@@ -1,0 +1,169 @@
+"""Why requests were refused, and what policies that observe would have: from the batch to the page."""
+
+import html
+import time
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from analytics import queries, ranges
+from analytics.ingest import ingest
+from analytics.models import ConditionMinute, ConditionWindow, Sample
+from analytics.rollups import roll_up
+from apis.models import ApiInstance, PolicyBinding
+from gateways.protocol.messages import ObservedCount
+from tests.analytics.test_conditions import bind, page
+from tests.analytics.test_rest import ask
+from tests.analytics.traffic import Shipper, count, sample
+from tests.factories import make_api, make_role, make_user
+
+pytestmark = pytest.mark.django_db
+
+REASON = "quota: 100 requests are used up for 3120 more ms"
+
+
+@pytest.fixture
+def api() -> ApiInstance:
+    return make_api(name="orders")
+
+
+def observe(api: ApiInstance, age: timedelta = timedelta(days=3)) -> PolicyBinding:
+    return bind(api, age, conditions=[], mode="observe")
+
+
+def observed(binding: PolicyBinding, requests: int, at: float | None = None) -> ObservedCount:
+    return ObservedCount(
+        time=int(at or time.time()),
+        namespace=str(binding.api.environment_id),
+        api=binding.api.resource_name,
+        binding=binding.resource_name,
+        requests=requests,
+    )
+
+
+def analytics(client: Client, api: ApiInstance, query: str = "") -> str:
+    user = make_user()
+    make_role(user, api.environment.organization, "viewer")
+    client.force_login(user)
+    return " ".join(html.unescape(client.get(f"/apis/{api.pk}/analytics{query}").content.decode()).split())
+
+
+def test_what_was_observed_is_kept_once(api: ApiInstance) -> None:
+    binding = observe(api)
+    shipper = Shipper(api)
+    batch = shipper.batch(count(api, 5), observed=(observed(binding, 3),))
+
+    for _ in range(3):
+        ingest(shipper.gateway, batch)
+
+    kept = ConditionWindow.objects.get()
+    assert (kept.requests, kept.would_refuse) == (0, 3)
+
+
+def test_the_lane_tells_what_would_have_been_refused(client: Client, api: ApiInstance) -> None:
+    Shipper(api).ship(count(api, 400), observed=(observed(observe(api), 312),))
+
+    assert "would have refused 312 requests in 24 h" in page(client, api)
+
+
+def test_of_one_that_enforces_nothing_is_told(client: Client, api: ApiInstance) -> None:
+    bind(api, conditions=[])
+    Shipper(api).ship(count(api, 400))
+
+    assert "would have refused" not in page(client, api)
+
+
+def test_what_was_before_the_change_does_not_count(api: ApiInstance) -> None:
+    binding = observe(api, timedelta(hours=1))
+    early = time.time() - 7200
+    Shipper(api).ship(
+        count(api, 100, at=int(early)), observed=(observed(binding, 70, early), observed(binding, 10))
+    )
+
+    found = queries.observed([binding], api.pk)[binding.pk]
+
+    assert found.requests == 10
+    assert found.since
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rolled_up_it_is_the_same(api: ApiInstance) -> None:
+    binding = observe(api)
+    at = time.time() - 1800
+    Shipper(api).ship(
+        count(api, 10, at=int(at)), observed=(observed(binding, 4, at), observed(binding, 2, at))
+    )
+    before = queries.observed([binding], api.pk)
+
+    roll_up()
+    ConditionWindow.objects.all().delete()
+
+    assert ConditionMinute.objects.get().would_refuse == 6
+    assert queries.observed([binding], api.pk) == before
+
+
+def test_refusals_are_counted_by_check(client: Client, api: ApiInstance) -> None:
+    Shipper(api).ship(
+        count(api, 7, status=429, policy="rate-limiting", policy_check="quota"),
+        count(api, 2, status=429, policy="rate-limiting"),
+    )
+
+    found = analytics(client, api)
+
+    assert "Rate Limiting · quota" in found
+    assert queries.checks([api.pk], _day()) == [("rate-limiting", "quota", 7), ("rate-limiting", "", 2)]
+
+
+def test_a_single_request_tells_its_reason(client: Client, api: ApiInstance) -> None:
+    told = {"status": 429, "policy": "rate-limiting", "policy_check": "quota", "reason": REASON}
+    seen = "address: 10.0.0.7 is not in the list"
+    Shipper(api).ship(
+        count(api, 2),
+        samples=(
+            sample(api, **told, request_id="one"),
+            sample(api, observed=f"ip-allowlist-1: {seen}"),
+        ),
+    )
+
+    assert REASON in analytics(client, api)
+    assert f"Would be refused by IP Allowlist: {seen}" in analytics(client, api, "?samples=observed")
+    assert REASON not in analytics(client, api, "?samples=observed")
+
+
+def test_a_request_is_found_by_its_id(client: Client, api: ApiInstance) -> None:
+    foreign = make_api(name="foreign")
+    Shipper(api).ship(
+        count(api, 2),
+        samples=(
+            sample(api, path="/mine", request_id="a-1"),
+            sample(api, path="/other", request_id="a-2"),
+        ),
+    )
+    Shipper(foreign).ship(count(foreign), samples=(sample(foreign, path="/foreign", request_id="a-1"),))
+
+    found = analytics(client, api, "?request=a-1")
+
+    assert "/mine" in found
+    assert "/other" not in found
+    assert "/foreign" not in found
+    assert "No request with this id is kept" in analytics(client, api, "?request=a%00-3")
+
+
+def test_rest_tells_reason_and_id(api: ApiInstance) -> None:
+    user = make_user()
+    make_role(user, api.environment.organization, "viewer")
+    told = {"status": 429, "policy": "rate-limiting", "policy_check": "quota", "reason": REASON}
+    Shipper(api).ship(
+        count(api, 2), samples=(sample(api, **told, request_id="a-1"), sample(api, request_id="a-2"))
+    )
+
+    (body,) = ask(user, api, end="requests?request_id=a-1").json()
+
+    assert (body["policy"], body["check"], body["refusal"]) == ("rate-limiting", "quota", REASON)
+    assert body["request_id"] == "a-1"
+    assert Sample.objects.count() == 2
+
+
+def _day() -> ranges.Range:
+    return ranges.last(timedelta(days=1))
