@@ -1,0 +1,47 @@
+"""Shares of many requests, and a delay that is one."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.traffic.gateway import Gateway, running_gateway
+
+pytestmark = pytest.mark.envoy
+
+API = """
+apiVersion: gatewright.dev/v1alpha1
+kind: ApiInstance
+metadata: {name: trial}
+spec:
+  address: http://127.0.0.1:${port}/trial
+  services: {upstream: {address: "${upstream}"}}
+  policies: [{policyRef: {name: fault-injection}, config: CONFIG}]
+"""
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with running_gateway("", tmp_path_factory.mktemp("gateway")) as running:
+        yield running
+
+
+def test_a_share_of_the_requests_is_ended(gateway: Gateway) -> None:
+    gateway.apply(API.replace("CONFIG", "{abortPercentage: 50, abortStatus: 418}"))
+
+    found = Counter(gateway.get("/trial/x").status_code for _ in range(200))
+
+    # Of a fair coin's 200 throws, less than 50 heads come once in ten to the twelfth.
+    assert set(found) == {200, 418}
+    assert min(found.values()) > 50
+
+
+def test_a_delayed_request_waits_and_goes_on(gateway: Gateway) -> None:
+    gateway.apply(API.replace("CONFIG", "{delayPercentage: 100, delayInMilliseconds: 300}"))
+    began = time.monotonic()
+
+    answer = gateway.get("/trial/x", timeout=30)
+
+    assert answer.status_code == 200
+    assert time.monotonic() - began >= 0.3

@@ -1,0 +1,81 @@
+"""External Authorization: a server of yours decides about each request."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from policies.catalog.native_ext_authz.config import Config
+from policies.envoy.cluster import cluster
+from policies.fields import urls
+from policies.policy import TYPE_URL, Category, Cluster, Compiled, Filter, Phase, Policy, Refusal, Scope
+
+NAME = "native-ext-authz"
+_EXT_AUTHZ = TYPE_URL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
+
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    server = cluster(scope, config.url, http2=config.server_type == "grpc")
+    typed: dict[str, Any] = {
+        "@type": _EXT_AUTHZ,
+        "transport_api_version": "V3",
+        "include_peer_certificate": config.include_peer_certificate,
+        # What the server writes into requests is looked at as what callers write is.
+        "validate_mutations": True,
+        **(_grpc(config, server) if config.server_type == "grpc" else _http(config, server)),
+    }
+    if config.allowed_headers:
+        typed["allowed_headers"] = _named(config.allowed_headers)
+    return Compiled((Filter(scope.binding, typed),), clusters=(server,))
+
+
+def _grpc(config: Config, server: Cluster) -> dict[str, Any]:
+    return {
+        "grpc_service": {
+            "envoy_grpc": {"cluster_name": server.name, "authority": urls.split(config.url).netloc},
+            "timeout": _seconds(config),
+        }
+    }
+
+
+def _http(config: Config, server: Cluster) -> dict[str, Any]:
+    at = urls.split(config.url)
+    added = [one.model_dump(by_alias=True) for one in config.service_request_headers_to_add]
+    answered = {
+        "allowed_upstream_headers": config.service_response_upstream_headers,
+        "allowed_upstream_headers_to_append": config.service_response_upstream_headers_to_append,
+        "allowed_client_headers": config.service_response_client_headers,
+        "allowed_client_headers_on_success": config.service_response_client_headers_on_success,
+    }
+    return {
+        "http_service": {
+            "server_uri": {"uri": config.url, "cluster": server.name, "timeout": _seconds(config)},
+            "path_prefix": (at.path.rstrip("/") + config.path_prefix).rstrip("/"),
+            "authorization_request": {"headers_to_add": added},
+            "authorization_response": {field: _named(names) for field, names in answered.items() if names},
+        }
+    }
+
+
+def _seconds(config: Config) -> str:
+    return f"{config.request_timeout / 1000:g}s"
+
+
+def _named(names: Iterable[str]) -> dict[str, Any]:
+    return {"patterns": [{"exact": name.lower(), "ignore_case": True} for name in names]}
+
+
+POLICY = Policy(
+    name=NAME,
+    title="External Authorization",
+    category=Category.SECURITY,
+    phase=Phase.AUTHORIZE,
+    summary="Asks a server of yours, over gRPC or HTTP, whether a request may pass.",
+    version="1.2.1",
+    config=Config,
+    compile=compile,
+    aliases=("native-ext-authz-flex",),
+    refusals=(
+        Refusal(r"^ext_authz_denied$", "decision: the server refused the request"),
+        Refusal(r"^ext_authz_error$", "server: it could not be asked, or not be understood"),
+    ),
+    icon="shield-check",
+)

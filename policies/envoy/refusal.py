@@ -1,0 +1,30 @@
+"""Refuses the requests that a predicate of Envoy's matchers holds for, or only tells of them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from policies.expression.lua import Source
+from policies.policy import TYPE_URL, Filter, Scope
+from policies.scripting.script import script
+
+_RBAC = TYPE_URL + "envoy.extensions.filters.http.rbac.v3.RBAC"
+
+
+def refusing(scope: Scope, policy: str, reason: str, only_if: Mapping[str, Any] | None = None) -> Filter:
+    """With 403; without a predicate, all. `reason` is a Lua expression over `handle`, to observe by.
+
+    Enforced, the refusal's details are those of `details`.
+    """
+    if scope.observed_as:
+        files = [Path(__file__).with_name("refusal.lua")]
+        made = script(scope, policy, files, {"reason": Source(f"function(handle) return {reason} end")})
+        return Filter(scope.binding, made.typed_config, only_if=only_if)
+    everybody = {"permissions": [{"any": True}], "principals": [{"any": True}]}
+    rules = {"action": "DENY", "policies": {policy: everybody}}
+    return Filter(scope.binding, {"@type": _RBAC, "rules": rules}, only_if=only_if)
+
+
+def details(policy: str) -> str:
+    """The regular expression over Envoy's response code details."""
+    return rf"^rbac_access_denied_matched_policy\[{policy}\]$"
