@@ -37,7 +37,7 @@ def api_dashboard(request: Request, pk: int) -> HttpResponse:
     api = api_of(request, pk)
     over = ranges.of_request(request.GET)
     chosen = request.GET.get("samples", "")
-    request_id = request.GET.get("request", "").replace("\0", "").strip()
+    request_id = request.GET.get("request", "").strip()
     context = dashboards.of_api(api, over, chosen if chosen in dict(SAMPLE_CHOICES) else "", request_id)
     context |= _toolbar(request, over) | {"sample_choices": SAMPLE_CHOICES}
     if _is_poll(request):

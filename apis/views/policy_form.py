@@ -101,7 +101,8 @@ class PolicyForm:
 
     def context(self) -> dict[str, Any]:
         fields, more = self._fields(self.config), advanced.fields(self.more, self.errors)
-        folded = [*(one for one in fields if one.is_advanced), *more.values()]
+        shown = [one for name, one in more.items() if name != "mode"]
+        folded = [*(one for one in fields if one.is_advanced), *shown]
         # An empty row of conditions is sent by every form; which requests it is for says whether it counts.
         is_open = any(one.is_wrong or (one.is_set and one.name != "conditions") for one in folded)
         return {
