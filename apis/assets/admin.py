@@ -1,4 +1,4 @@
-"""The catalog of assets in Django's admin."""
+"""Assets in Django's admin."""
 
 from django.contrib import admin
 

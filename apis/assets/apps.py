@@ -4,5 +4,5 @@ from django.apps import AppConfig
 class AssetsConfig(AppConfig):
     name = "apis.assets"
     label = "assets"
-    verbose_name = "Catalog of assets"
+    verbose_name = "Assets"
     default_auto_field = "django.db.models.BigAutoField"

@@ -1,4 +1,4 @@
-"""The catalog of an organization: the assets that API instances are made of."""
+"""The assets of an organization, of which API instances are made."""
 
 from django.core.validators import RegexValidator
 from django.db import models
@@ -11,7 +11,7 @@ WHAT_AN_ASSET_ID_IS = "Use 1 to 120 letters, digits, hyphens, dots and underscor
 
 
 class Asset(models.Model):
-    """One version of an API in the organization's catalog: groupId/assetId/version."""
+    """One version of an API of the organization: groupId/assetId/version."""
 
     class Type(models.TextChoices):
         REST = "rest-api", "REST API"

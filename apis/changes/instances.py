@@ -2,7 +2,7 @@
 
 Each is atomic, takes who does it, raises ValidationError with `{field: [messages]}`, writes the audit
 entry, raises the gateway's generation when what runs there changes, and pushes after the commit.
-Locks are taken in one order: gateways, the API, its organization, whose catalog may get an asset.
+Locks are taken in one order: gateways, the API, its organization, which may get an asset.
 """
 
 from collections.abc import Callable, Sequence

@@ -56,7 +56,7 @@ class NewAssetForm(BaseModel):
     version: str = Field(
         "1.0.0",
         title="Asset version",
-        description="The version of this entry of the catalog.",
+        description="The version of this asset.",
         json_schema_extra={"needed": True},
     )
 
@@ -68,10 +68,10 @@ class AssetForm(BaseModel):
         "new",
         title="Where the API comes from",
         json_schema_extra={
-            "labels": {"existing": "Select from the catalog", "new": "Create a new API"},
+            "labels": {"existing": "Select an asset", "new": "Create a new API"},
             "abouts": {
                 "existing": "An API that exists already, deployed once more",
-                "new": "It joins the catalog when you save",
+                "new": "It becomes an asset of its own when you save",
             },
         },
     )

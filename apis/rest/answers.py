@@ -169,7 +169,7 @@ class InstanceShape(s.Serializer[Any]):
 
 @dataclass(frozen=True)
 class AssetInstances:
-    """An asset of the catalog with those of its instances that are shown."""
+    """An asset with those of its instances that are shown."""
 
     asset: Asset
     environment: Environment
