@@ -95,6 +95,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     ),
     "ip-allowlist": {"ips": ["127.0.0.0/8", "::/0"], "ipExpression": f"#[{HEADER}]"},
     "ip-blocklist": {"ips": ["203.0.113.0/24", "2001:db8::/32"], "ipExpression": f"#[{QUERY}]"},
+    "json-threat-protection": {"maxContainerDepth": 5},
     "jwt-validation": {
         "jwtOrigin": "customExpression",
         "jwtExpression": f"#[{HEADER}]",

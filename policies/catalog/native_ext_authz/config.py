@@ -68,7 +68,12 @@ class Config(PolicyConfig):
         json_schema_extra=HTTP_ALONE,
     )
     service_request_headers_to_add: Annotated[tuple[AddedHeader, ...], at_most(MOST_HEADERS, "headers")] = (
-        Field((), title="Headers added to the question", json_schema_extra=HTTP_ALONE)
+        Field(
+            (),
+            title="Headers added to the question",
+            description="Told to the server with each request.",
+            json_schema_extra=HTTP_ALONE,
+        )
     )
     service_response_upstream_headers: Names = Field(
         (),
