@@ -11,6 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from policies.documents.document import Document, Texts
+
 SECRETS = "secrets"
 """The folder of secrets within the state folder."""
 TYPE_URL = "type.googleapis.com/"
@@ -185,6 +187,8 @@ class Scope:
     CAs that the gateway trusts; `salt` makes names of secrets unlike those of any other gateway.
     `observed_as` is set where the policy only observes: the name under which the access log tells what it
     would have refused. Scripts heed it by themselves; a native filter must not refuse then.
+    `documents` has the texts that are at hand of what policies need from the network: whatever a policy asks
+    it for is fetched and kept, and the policy is compiled anew when that changes.
     """
 
     binding: str
@@ -194,6 +198,7 @@ class Scope:
     trusted_ca: str = ""
     salt: bytes = field(default=b"", repr=False)
     observed_as: str = ""
+    documents: Texts = field(default_factory=dict[Document, str], repr=False)
 
     def secret(self, text: str) -> Secret:
         """To be named by its path, and given back as one of Compiled.secrets."""

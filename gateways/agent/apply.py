@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from gateways.agent.documents.keeper import Documents
 from gateways.agent.envoy import candidate
 from gateways.agent.envoy.admin import AdminUnreachable
 from gateways.agent.envoy.process import Envoy
@@ -25,10 +26,14 @@ from gateways.agent.translate import ir
 from gateways.agent.translate.apis import LastTranslation, Translation, translate
 from gateways.agent.translate.conflicts import Taken
 from gateways.agent.translate.index import Key
-from gateways.agent.xds.compiler import CompiledApi, Compiler
+from gateways.agent.xds.compiled_api import CompiledApi
+from gateways.agent.xds.compiler import Compiler
 from gateways.agent.xds.listener import PROBE_HOST
 from gateways.protocol.messages import Ack, ResourceAck
 from gateways.protocol.resources import AnyResource
+
+DOCUMENT_SECONDS = 3.0
+"""How long a change waits for documents that were never had, if they are on their way."""
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +56,11 @@ class Serving:
 
 
 class Applier:
-    """Thread-safe; one per state folder."""
+    """Thread-safe; one per state folder. `documents` are fetched for the policies of what it applies."""
 
     def __init__(self, envoy: Envoy, proxying: Proxying | None = None) -> None:
         self.envoy = envoy
+        self.documents = Documents(envoy.state, self.retry)
         self._proxying = proxying or Proxying()
         self._publisher = Publisher(envoy)
         self._store = Store(envoy.state)
@@ -93,7 +99,7 @@ class Applier:
     def retry(self) -> Ack | None:
         """Applies the newest snapshot again where some of it does not run: a port may be free by now.
 
-        Or it was lost, while Envoy was down.
+        Or it was lost, while Envoy was down; or a document has changed.
         """
         with self._lock:
             snapshot, ack = self._snapshot, self._ack
@@ -102,7 +108,9 @@ class Applier:
             if not self._is_stored:
                 self._keep(snapshot)
             runs = ack.applied and all(one.state == "applied" for one in ack.resources)
-            if runs and not self._blocked(one.compiled for one in self._serving.values()):
+            serving = [one.compiled for one in self._serving.values()]
+            is_current = all(one.is_made_with(self.documents) for one in serving)
+            if runs and is_current and not self._blocked(serving):
                 return ack
             return self.apply(snapshot.resources, snapshot.generation, snapshot.digest, snapshot.held)
 
@@ -135,7 +143,8 @@ class Applier:
                 raise StaleSnapshot(generation, self.generation)
             began, offered = time.monotonic(), Stored(generation, digest, tuple(resources), {}, held)
             translation = _without(translate(resources, self._last_translation, self._proxying.trusted), held)
-            compiler = Compiler(self.envoy.state, self._probed(translation.gateway), self._proxying)
+            gateway = self._probed(translation.gateway)
+            compiler = Compiler(self.envoy.state, gateway, self._proxying, self.documents)
             refused = dict(translation.refused)
             try:
                 good = self._compiled(compiler, translation, refused)
@@ -191,9 +200,14 @@ class Applier:
         """The APIs that can run, by key; the others are added to `refused` with the reason."""
         before = {key: one.compiled for key, one in self._serving.items()}
         good, reasons = candidate.compiled(compiler, translation.gateway.apis, before)
+        if self._awaits_documents([*good.values(), *before.values()]):
+            good, reasons = candidate.compiled(compiler, translation.gateway.apis, good)
         refused |= reasons
         for key in self._blocked(one.compiled for one in self._serving.values()):
             del self._serving[key]
+        for key in self._serving.keys() - good.keys():
+            one = self._serving[key]
+            self._serving[key] = replace(one, compiled=Compiler.renewed(one.compiled, self.documents))
         _move(refused, good, self._blocked(good.values()))
         wanted = [*good.values(), *(one.compiled for one in self._serving.values())]
         secret_files.write(self.envoy.state, (it for one in wanted for it in one.secrets))
@@ -201,6 +215,14 @@ class Applier:
         _move(refused, good, candidate.faulty(self._judge.verdict, compiler, unchecked))
         self._checked = {one.digest for one in good.values()}
         return good
+
+    def _awaits_documents(self, apis: Iterable[CompiledApi]) -> bool:
+        """Has what they need kept from now on. Whether some of it was never had, and may be there now."""
+        wanted = {document for one in apis for document in one.documents}
+        missing = [one for one in wanted if self.documents.get(one) is None]
+        self.documents.want(wanted)
+        self.documents.wait(missing, DOCUMENT_SECONDS)
+        return bool(missing)
 
     def _blocked(self, apis: Iterable[CompiledApi]) -> dict[Key, str]:
         """The APIs whose port Envoy cannot listen on, each with the reason."""
@@ -264,7 +286,7 @@ class Applier:
         found: dict[Key, Serving] = {}
         for generation in sorted(set(stored.serving.values())):
             gateway = translate(self._store.load_kept(generation), trusted=self._proxying.trusted).gateway
-            compiler = Compiler(self.envoy.state, gateway, self._proxying)
+            compiler = Compiler(self.envoy.state, gateway, self._proxying, self.documents)
             for api in gateway.apis:
                 if stored.serving.get(api.key) == generation:
                     found[api.key] = Serving(compiler.api(api), generation)

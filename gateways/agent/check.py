@@ -9,7 +9,7 @@ from typing import Any
 
 from gateways.agent.envoy import candidate
 from gateways.agent.envoy.validate import Judge
-from gateways.agent.host import state_folder
+from gateways.agent.host import secret_files, state_folder
 from gateways.agent.settings import Proxying
 from gateways.agent.sources import files
 from gateways.agent.translate.apis import Translation, translate
@@ -52,6 +52,7 @@ def check(folder: Path, state: Path, proxying: Proxying) -> Checked:
         state_folder.prepare(Path(scratch))
         compiler = Compiler(Path(scratch), translation.gateway, proxying)
         good, refused = candidate.compiled(compiler, translation.gateway.apis)
+        secret_files.write(Path(scratch), (it for one in good.values() for it in one.secrets))
         refused |= candidate.faulty(Judge(Path(scratch)).verdict, compiler, list(good.values()))
         config = compiler.candidate([one for key, one in good.items() if key not in refused])
         text = json.dumps(config).replace(scratch, str(state))

@@ -76,6 +76,7 @@ class ConnectedReplica:
         )
         self._applier = Applier(self._envoy, settings.proxying)
         self._intake = Intake(self._applier, registered.gateway_id, self._id)
+        self._applier.documents.changed = self._intake.retry
         self._console = Console(registered, self._id)
         self._uplink = Uplink(
             settings.state,
@@ -180,6 +181,7 @@ class ConnectedReplica:
                 f"Generation {self._applier.generation} is in force but could not be stored: after a restart "
                 "it would begin with an older one."
             )
+        yield from self._applier.documents.troubles()
 
     def _listeners(self) -> list[str]:
         try:

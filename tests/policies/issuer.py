@@ -2,6 +2,7 @@
 
 import json
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -36,13 +37,15 @@ def key_set(**keys: Any) -> bytes:
 
 
 class Issuer(ThreadingHTTPServer):
-    """Answers every path with `body`, after `delay` seconds, and counts."""
+    """Answers every path with `body`, after `delay` seconds, a byte each `drip` seconds, and counts."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.body, self.status, self.delay, self.asked = key_set(one=RSA), 200, 0.0, 0
+        self.drip = 0.0
+        self.headers: dict[str, str] = {}
 
     @property
     def url(self) -> str:
@@ -56,8 +59,14 @@ class _Answer(BaseHTTPRequestHandler):
         threading.Event().wait(issuer.delay)
         self.send_response(issuer.status)
         self.send_header("content-length", str(len(issuer.body)))
+        for name, value in issuer.headers.items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(issuer.body)
+        size = 1 if issuer.drip else max(1, len(issuer.body))
+        with suppress(OSError):
+            for at in range(0, len(issuer.body), size):
+                self.wfile.write(issuer.body[at : at + size])
+                threading.Event().wait(issuer.drip)
 
     def log_message(self, *_: object) -> None:
         pass

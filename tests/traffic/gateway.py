@@ -92,4 +92,5 @@ def running_gateway(
             yield gateway
         finally:
             gateway.client.close()
+            gateway.applier.documents.close()
             gateway.envoy.stop()

@@ -6,7 +6,8 @@ from types import MappingProxyType
 from gateways.agent.envoy.validate import Verdict
 from gateways.agent.translate import ir
 from gateways.agent.translate.index import Key
-from gateways.agent.xds.compiler import CompiledApi, Compiler
+from gateways.agent.xds.compiled_api import CompiledApi
+from gateways.agent.xds.compiler import Compiler
 
 
 def compiled(

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gateways.agent.xds import callers
-from gateways.agent.xds.compiler import CompiledApi, Compiler
+from gateways.agent.xds.compiled_api import CompiledApi
+from gateways.agent.xds.compiler import Compiler
 from gateways.agent.xds.retries import upstream_filters
 from policies.policy import TYPE_URL
 

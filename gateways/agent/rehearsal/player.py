@@ -120,19 +120,21 @@ class Player:
         method, target = _text(asked.method), _text(asked.target)
         with self._lock:
             given = (*self._answers, *self._standing)
-            answer = next((one for one in given if self._fits(one, cluster, method, target)), None)
+            address, path = self._parts.get(cluster, NOBODY).address, target.partition("?")[0]
+            answer = next((one for one in given if fits(one, address, method, path)), None)
             noted = Noted(cluster, method, target, headers, body, answer)
             if len(self._noted) < MOST_NOTED:
                 self._noted.append(noted)
         return noted
 
-    def _fits(self, answer: Played, cluster: str, method: str, target: str) -> bool:
-        if answer.upstream and answer.upstream != self._parts.get(cluster, NOBODY).address:
-            return False
-        if answer.method and answer.method.upper() != method:
-            return False
-        path = target.partition("?")[0]
-        return not answer.path or bool(re2.fullmatch(answer.path, path, options=regex.OPTIONS))
+
+def fits(answer: Played, address: str, method: str, path: str) -> bool:
+    """Whether it is played for such a request; `address` is HOST:PORT."""
+    if answer.upstream and answer.upstream != address:
+        return False
+    if answer.method and answer.method.upper() != method:
+        return False
+    return not answer.path or bool(re2.fullmatch(answer.path, path, options=regex.OPTIONS))
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):

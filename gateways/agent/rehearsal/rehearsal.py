@@ -14,6 +14,7 @@ from gateways.agent.host import secret_files
 from gateways.agent.rehearsal import envoy, verdicts
 from gateways.agent.rehearsal.caller import Heard, call
 from gateways.agent.rehearsal.isolated import entrance, isolated
+from gateways.agent.rehearsal.played_documents import PlayedDocuments
 from gateways.agent.rehearsal.player import NOBODY, Part, Player
 from gateways.agent.rehearsal.veil import Veil
 from gateways.agent.rehearsal.verdicts import Absent, Facts
@@ -21,7 +22,8 @@ from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
 from gateways.agent.translate.apis import Translation, translate
 from gateways.agent.translate.index import Key
-from gateways.agent.xds.compiler import CompiledApi, Compiler
+from gateways.agent.xds.compiled_api import CompiledApi
+from gateways.agent.xds.compiler import Compiler
 from gateways.protocol.addresses import BadAddress, listener_address
 from gateways.protocol.faults import Fault
 from gateways.protocol.rehearsal import Played, Request, Verdict
@@ -41,7 +43,7 @@ class Rehearsal:
 
     Counters of policies begin at zero and count on from request to request. `held` are APIs that are not
     served, each with the reason; `place` says where a fault is. `answers` are played where a request has
-    none of its own that fits, and before any: some policies fetch keys when they start.
+    none of its own that fits, and make the documents that policies need, such as key sets.
     """
 
     def __init__(
@@ -129,7 +131,8 @@ class Rehearsal:
     def _start(self) -> None:
         waiting = self._spare()
         translation = translate(self._resources)
-        compiler = Compiler(self._folder, _without_its_door(translation.gateway), self._proxying)
+        gateway = _without_its_door(translation.gateway)
+        compiler = Compiler(self._folder, gateway, self._proxying, PlayedDocuments(self._answers))
         apis = [api for api in translation.gateway.apis if api.key not in self._held]
         self._served, reasons = candidate.compiled(compiler, apis)
         self._prepare()

@@ -3,8 +3,6 @@
 A route carries its API's whole policy chain, so both change at once (see `filter_chain`).
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,6 +17,7 @@ from gateways.agent.xds import retries
 from gateways.agent.xds.access_log import HELD, RouteName
 from gateways.agent.xds.bootstrap import RUNTIME
 from gateways.agent.xds.cluster import cluster, cluster_name
+from gateways.agent.xds.compiled_api import CompiledApi
 from gateways.agent.xds.filter_chain import PATH_NOTED, filled, frames, scripts_id
 from gateways.agent.xds.joined_paths import judged
 from gateways.agent.xds.listener import listener, probe_listener, route_config_name
@@ -27,8 +26,11 @@ from gateways.agent.xds.route_match import Match, matches
 from gateways.protocol.rules import Rule
 from gateways.protocol.spelling import INDIVISIBLE, REFUSAL, Slashes, refused
 from policies.catalog import find
-from policies.policy import Compiled, Scope, Secret
+from policies.documents.document import Document, Noted, Texts
+from policies.policy import Compiled, Scope
 
+Names = Mapping[ir.Upstream, str]
+"""Of the clusters of an API's upstreams."""
 _FRACTION = 1_000_000
 _SERVER = {
     "header": {"key": "server", "value": "gatewright"},
@@ -44,69 +46,55 @@ _REQUEST_ID = {
 
 
 @dataclass(frozen=True)
-class CompiledApi:
-    """One API as Envoy has it; `clusters` by name, `frames` of its policies' scripts by id.
-
-    `clusters` are those of its upstreams and those that its policies ask. `secrets` are in files,
-    `services` the upstreams' by the names of their clusters.
-
-    `settings` are those of the compiler that made it.
-    """
-
-    api: ir.Api
-    settings: tuple[Any, ...]
-    routes: tuple[dict[str, Any], ...]
-    clusters: Mapping[str, dict[str, Any]]
-    frames: Mapping[str, str]
-    secrets: tuple[Secret, ...] = ()
-    services: Mapping[str, str] = field(default_factory=dict)
-
-    @cached_property
-    def digest(self) -> str:
-        plain = json.dumps([self.routes, self.clusters, repr(self.api.listener)], sort_keys=True)
-        return hashlib.sha256(plain.encode()).hexdigest()
-
-
-@dataclass(frozen=True)
 class Compiler:
-    """`state` is the gateway's state folder; the rest holds for every API."""
+    """`state` is the gateway's state folder; the rest holds for every API.
+
+    `texts` are those at hand of what policies need from the network.
+    """
 
     state: Path
     gateway: ir.Gateway
     proxying: Proxying
+    texts: Texts = field(default_factory=dict[Document, str])
 
     @cached_property
     def settings(self) -> tuple[Any, ...]:
-        """All that an API is compiled with, beside itself."""
+        """All that an API is compiled with, beside itself and texts."""
         return self.state, self.proxying, replace(self.gateway, apis=())
+
+    @classmethod
+    def renewed(cls, compiled: CompiledApi, texts: Texts) -> CompiledApi:
+        """The same under the same settings, with the texts that are at hand now."""
+        state, proxying, gateway = compiled.settings
+        return cls(state, gateway, proxying, texts).api(compiled.api, compiled)
 
     def api(self, api: ir.Api, before: CompiledApi | None = None) -> CompiledApi:
         """What it is as Envoy has it; `before` itself where that is the same.
 
         Raises ValueError where a policy cannot be compiled; the text names its binding.
         """
-        if before and before.settings == self.settings and (before.api is api or before.api == api):
+        if before and self._is_same(api, before):
             return before
+        texts = Noted(self.texts)
         idle = self.gateway.upstream_idle_seconds or self.proxying.upstream_idle_seconds
-        found = self._policies(api)
+        found = self._policies(api, texts)
         policies = _policy_filters(found)
-        outbound = {one: self._outbound(one) for one in api.upstreams}
+        outbound = {one: self._outbound(one, texts) for one in api.upstreams}
         made = [*(one for _, one in found), *(one for several in outbound.values() for one in several)]
         of_routes = {name: it for one in made for name, it in one.route_config.items()}
         sent = {one: _upstream_filters(several) for one, several in outbound.items()}
-        clusters = {
-            cluster_name(one, filters): cluster(one, self.proxying, idle, filters)
-            for one, filters in sent.items()
-        }
+        names = {one: cluster_name(one, filters) for one, filters in sent.items()}
+        clusters = {names[one]: cluster(one, self.proxying, idle, filters) for one, filters in sent.items()}
         asked = {it.name: {**it.config, "name": it.name} for one in made for it in one.clusters}
         return CompiledApi(
             api,
             self.settings,
-            tuple(self._routes(api, {**filled(api.base_path, policies), **of_routes})),
+            tuple(self._routes(api, {**filled(api.base_path, policies), **of_routes}, names)),
             {**clusters, **asked},
             frames(policies),
             tuple(it for one in made for it in one.secrets),
-            {cluster_name(one, filters): one.service for one, filters in sent.items()},
+            {name: one.service for one, name in names.items()},
+            texts.given,
         )
 
     @property
@@ -161,14 +149,18 @@ class Compiler:
         node = {"id": "candidate", "cluster": "gatewright"}
         return {"node": node, "static_resources": resources, "layered_runtime": RUNTIME}
 
-    def _routes(self, api: ir.Api, slots: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def _is_same(self, api: ir.Api, before: CompiledApi) -> bool:
+        is_same = before.settings == self.settings and (before.api is api or before.api == api)
+        return is_same and before.is_made_with(self.texts)
+
+    def _routes(self, api: ir.Api, slots: Mapping[str, Any], names: Names) -> Iterator[dict[str, Any]]:
         takes_everything, scripts = False, scripts_id(slots)
         for route in api.routes:
             name = RouteName(api.namespace, api.name, route.label, scripts=scripts)
             for rule in route.rules or (Rule(),):
                 for match in matches(api.base_path, rule):
                     takes_everything = takes_everything or match.is_everything
-                    for made, destination in self._to_targets(api, match, route.targets):
+                    for made, destination in self._to_targets(api, match, route.targets, names):
                         joining = match.path.joining(destination)
                         own = {**slots, **judged(*joining)} if joining else slots
                         yield {**_named(name, match.removed, destination.rstrip("/"), own), **made}
@@ -178,19 +170,19 @@ class Compiler:
             answer = _answer(404, "No route of this API matches the request.")
             yield {**_named(name, "", "", slots), "match": match.match, **answer}
 
-    def _policies(self, api: ir.Api) -> list[tuple[ir.PolicyUse, Compiled]]:
+    def _policies(self, api: ir.Api, texts: Texts) -> list[tuple[ir.PolicyUse, Compiled]]:
         """In order. Raises ValueError."""
         name = f"{api.namespace}/{api.name}"
-        return [(use, self._compiled(use, name, api.base_path)) for use in api.policies]
+        return [(use, self._compiled(use, name, api.base_path, texts)) for use in api.policies]
 
-    def _outbound(self, upstream: ir.Upstream) -> list[Compiled]:
+    def _outbound(self, upstream: ir.Upstream, texts: Texts) -> list[Compiled]:
         """Raises ValueError."""
         name = f"{upstream.namespace}/{upstream.service}"
-        return [self._compiled(use, name, "") for use in upstream.policies]
+        return [self._compiled(use, name, "", texts) for use in upstream.policies]
 
-    def _compiled(self, use: ir.PolicyUse, name: str, base_path: str) -> Compiled:
+    def _compiled(self, use: ir.PolicyUse, name: str, base_path: str, texts: Texts) -> Compiled:
         observed_as = (noted_name(use.binding) or use.policy) if use.observes else ""
-        scope = Scope(use.binding, name, base_path, self.state, system_ca(), self._salt, observed_as)
+        scope = Scope(use.binding, name, base_path, self.state, system_ca(), self._salt, observed_as, texts)
         try:
             return find(use.policy).compile(use.config, scope)
         except ValueError as error:
@@ -201,7 +193,7 @@ class Compiler:
         return secret_files.salt(self.state)
 
     def _to_targets(
-        self, api: ir.Api, match: Match, targets: Sequence[ir.WeightedTarget]
+        self, api: ir.Api, match: Match, targets: Sequence[ir.WeightedTarget], names: Names
     ) -> Iterator[tuple[dict[str, Any], str]]:
         """One route; one for each target where they differ in path, which Envoy cannot weigh in one.
 
@@ -211,7 +203,7 @@ class Compiler:
             yield {"match": match.match, **_answer(400, INDIVISIBLE)}, ""
             return
         if len({target.destination_path for target in targets}) == 1:
-            made = {"match": match.match, "route": self._action(api, match, targets)}
+            made = {"match": match.match, "route": self._action(api, match, targets, names)}
             yield made, targets[0].destination_path
             return
         total, so_far = sum(target.weight for target in targets), 0
@@ -219,23 +211,24 @@ class Compiler:
             so_far += target.weight
             share = {"numerator": round(_FRACTION * so_far / total), "denominator": "MILLION"}
             fraction = {"runtime_fraction": {"default_value": share}} if so_far < total else {}
-            made = {"match": {**match.match, **fraction}, "route": self._action(api, match, [target])}
+            made = {"match": {**match.match, **fraction}, "route": self._action(api, match, [target], names)}
             yield made, target.destination_path
 
-    def _action(self, api: ir.Api, match: Match, targets: Sequence[ir.WeightedTarget]) -> dict[str, Any]:
+    def _action(
+        self, api: ir.Api, match: Match, targets: Sequence[ir.WeightedTarget], names: Names
+    ) -> dict[str, Any]:
         action = {"timeout": "0s", **match.path.action(targets[0].destination_path)}
         http2 = any(target.upstream.is_http2 for target in targets)
         if http2 or api.response_seconds is not None:
             seconds = self._response_seconds if api.response_seconds is None else api.response_seconds
             action["retry_policy"] = retries.policy(seconds, http2=http2)
         if len(targets) == 1:
-            return {**action, **self._to(targets[0], "cluster")}
-        weighed = [{**self._to(target, "name"), "weight": target.weight} for target in targets]
+            return {**action, **self._to(targets[0], "cluster", names)}
+        weighed = [{**self._to(target, "name", names), "weight": target.weight} for target in targets]
         return {**action, "weighted_clusters": {"clusters": weighed}}
 
-    def _to(self, target: ir.WeightedTarget, field: str) -> dict[str, Any]:
-        filters = _upstream_filters(self._outbound(target.upstream))
-        to = {field: cluster_name(target.upstream, filters)}
+    def _to(self, target: ir.WeightedTarget, field: str, names: Names) -> dict[str, Any]:
+        to = {field: names[target.upstream]}
         if self.proxying.rewrites_host:
             to["host_rewrite_literal"] = target.upstream.authority
         return to

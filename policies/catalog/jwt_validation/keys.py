@@ -50,9 +50,9 @@ def _public(text: str, method: str, bits: int) -> dict[str, str]:
         case "rsa", rsa.RSAPublicKey():
             raise BadKey(f"has {key.key_size} bits; RSA needs {SHORTEST_RSA} or more")
         case "es", ec.EllipticCurvePublicKey() if key.curve.name == CURVES[bits]:
-            return dict(ECAlgorithm.to_jwk(key, as_dict=True))
+            return {**ECAlgorithm.to_jwk(key, as_dict=True), "alg": f"ES{bits}"}
         case "es", ec.EllipticCurvePublicKey():
             raise BadKey(f"is of the curve {key.curve.name}; ES{bits} needs {CURVES[bits]}")
         case "eddsa", ed25519.Ed25519PublicKey():
-            return dict(OKPAlgorithm.to_jwk(key, as_dict=True))
+            return {**OKPAlgorithm.to_jwk(key, as_dict=True), "alg": "EdDSA"}
     raise BadKey(f"is a key of another kind than the signing method {method}; change one of them")

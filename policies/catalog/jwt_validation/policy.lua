@@ -1,14 +1,14 @@
 -- Decides what the token that Envoy's filter has read is good for. settings: those of claims.lua; header,
--- failed (names that it tells under); carrier, realm, algorithms, issuers, any_issuer, audiences,
--- checks_audience, needs_audience, needs_exp, needs_nbf, leeway, mandatory and optional (lists of {name,
--- expected}), headers (a list of {claim, header}).
+-- failed (names that it tells under); that of asking.lua; lacks_keys, has_keys (of the documents, some);
+-- carrier, realm, algorithms, issuers, any_issuer, audiences, checks_audience, needs_audience, needs_exp,
+-- needs_nbf, leeway, mandatory and optional (lists of {name, expected}), headers (a list of {claim, header}).
 
-local MISSING, NO_KEY, EXPIRED, EARLY = "1", "32", "3", "2"
+local MISSING, NO_KEY, WRONG, EXPIRED, EARLY = "1", "32", "26", "3", "2"
 local SAID = {
   [EXPIRED] = "The token has expired.",
   [EARLY] = "The token is not valid yet.",
   [NO_KEY] = "No key is known by which the token is signed.",
-  ["26"] = "The token's signature is wrong.",
+  [WRONG] = "The token's signature is wrong.",
 }
 
 local function refused(why)
@@ -22,18 +22,17 @@ local function is_alone(handle)
   return not text or text:find("^%a+ +[^ ,]+ *$") ~= nil
 end
 
--- Of several key sets one that cannot be had leaves open what the others say.
+-- A key that is not known yet may be the issuer's newest. Of several key sets one that was never had leaves
+-- open what the others say.
 local function failure(told)
-  local code
-  for _, name in ipairs(settings.failed) do
-    local failed = told[name] or {}
-    code = tostring(failed.code or code or "")
-    local said = failed.message or ""
-    if said:find("^Jwks ") and code ~= NO_KEY then
-      return { status = "503", error = "The keys of the token's issuer cannot be had." }
-    end
-  end
+  local failed = told[settings.failed] or {}
+  local code = tostring(failed.code or "")
   if code == MISSING then return { status = "400", error = "The token is missing." } end
+  local is_open = code == NO_KEY or code == WRONG
+  if is_open then ask_anew() end
+  if is_open and settings.lacks_keys then
+    return { status = "503", error = "The keys of the token's issuer cannot be had." }
+  end
   return refused(SAID[code] or "The token cannot be read.")
 end
 
@@ -110,7 +109,7 @@ envoy_on_request = guarded(function(handle)
   if settings.carrier then handle:headers():remove(settings.carrier) end
   claims = told[settings.claims]
   local header = told[settings.header]
-  if not claims or not header then return failure(told) end
+  if not claims or not header or not settings.has_keys then return failure(told) end
   if not is_alone(handle) then return refused("There is more than one token.") end
   if not settings.algorithms[header.alg] then return refused("The token is signed by another method.") end
   if header.crit ~= nil then return refused("The token asks for what is not known here.") end

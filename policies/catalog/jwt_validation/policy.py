@@ -1,18 +1,19 @@
 """JWT Validation: lets requests pass whose token is signed by a known key and says what it must."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from policies.catalog.jwt_validation import keys
 from policies.catalog.jwt_validation.config import Config, CustomClaim, listed
-from policies.envoy.cluster import cluster
+from policies.documents import asking, jwks
+from policies.documents.document import Document
 from policies.expression import lua
 from policies.policy import (
     TYPE_URL,
     Advice,
     Category,
-    Cluster,
     Compiled,
     Filter,
     Phase,
@@ -26,35 +27,35 @@ from policies.scripting.script import script
 NAME = "jwt-validation"
 CARRIER = "x-gatewright-jwt"
 """Where an expression's token stands for Envoy's filter; what callers send there is overwritten."""
+NO_KEYS = json.dumps(
+    {"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "none", "alg": "EdDSA", "x": "_" * 42 + "8"}]}
+)
+"""What Envoy takes as a key set, and no signature fits: these bytes are no point of the curve."""
 ALGORITHMS = {"rsa": ("RS", "PS"), "hmac": ("HS",), "es": ("ES",), "eddsa": ("EdDSA",)}
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
-    clusters: tuple[Cluster, ...] = ()
-    secrets: tuple[Secret, ...] = ()
-    if config.jwt_key_origin == "text":
-        source, secrets = _written(config, scope)
-        sources = [source]
-    else:
-        milliseconds = config.jwks_service_connection_timeout
-        asked = {url: cluster(scope, url, connect_ms=milliseconds) for url in listed(config.jwks_url)}
-        sources = [{"remote_jwks": _remote(config, url, one.name)} for url, one in asked.items()]
-        clusters = tuple(asked.values())
+    documents = _documents(config)
+    texts = [scope.documents.get(one) for one in documents]
+    made, secrets = _published(texts, scope) if documents else _written(config, scope)
     claims = Path(__file__).with_name("claims.lua")
     check = Path(__file__).with_name("policy.lua")
     tell = Path(__file__).with_name("tell.lua")
-    settings = _settings(config, scope, len(sources))
+    settings = _settings(config, scope)
+    settings["asks"] = asking.settings(scope.state, documents) if documents else None
+    settings["lacks_keys"] = None in texts
+    settings["has_keys"] = not documents or any(texts)
     told = {one: settings[one] for one in ("claims", "token", "client_id")}
     filters: tuple[Filter | Script, ...] = (
-        Filter(f"{scope.binding}/signature", _jwt_authn(config, scope, sources)),
-        script(scope, NAME, [claims, check], settings, evaluates=True),
+        Filter(f"{scope.binding}/signature", _jwt_authn(config, scope, made)),
+        script(scope, NAME, [claims, asking.LUA, check], settings, evaluates=True),
         script(scope, NAME, [claims, tell], told, evaluates=True, gives="authentication"),
     )
     if config.jwt_origin == "customExpression":
         carry = Path(__file__).with_name("carry.lua")
         carried: dict[str, lua.Value] = {"token": config.jwt_expression.lua, "carrier": CARRIER}
         filters = (script(scope, NAME, [carry], carried, evaluates=True), *filters)
-    return Compiled(filters, clusters=clusters, secrets=secrets)
+    return Compiled(filters, secrets=secrets)
 
 
 def _written(config: Config, scope: Scope) -> tuple[dict[str, Any], tuple[Secret, ...]]:
@@ -67,18 +68,23 @@ def _written(config: Config, scope: Scope) -> tuple[dict[str, Any], tuple[Secret
     return {"local_jwks": {"filename": str(secret.path)}}, (secret,)
 
 
-def _remote(config: Config, url: str, cluster_name: str) -> dict[str, Any]:
-    """Looked at again in the background; until that succeeds, the keys that are known hold on."""
-    timeout = f"{config.jwks_service_connection_timeout / 1000:g}s"
-    return {
-        "http_uri": {"uri": url, "cluster": cluster_name, "timeout": timeout},
-        "cache_duration": f"{config.jwks_service_time_to_live * 60}s",
-        "async_fetch": {"fast_listener": True, "failed_refetch_duration": "5s"},
-        "retry_policy": {"num_retries": 1},
-    }
+def _documents(config: Config) -> list[Document]:
+    """The key sets that it needs from the network."""
+    urls = listed(config.jwks_url) if config.jwt_key_origin == "jwks" else []
+    ttl, timeout = config.jwks_service_time_to_live * 60, config.jwks_service_connection_timeout / 1000
+    return [Document(url, jwks.KEY_SET, ttl, timeout) for url in urls]
 
 
-def _jwt_authn(config: Config, scope: Scope, sources: list[dict[str, Any]]) -> dict[str, Any]:
+def _published(texts: list[str | None], scope: Scope) -> tuple[dict[str, Any], tuple[Secret, ...]]:
+    """The key set of all that are at hand. In a file: each route of an API would hold it otherwise."""
+    known = [text for text in texts if text is not None]
+    if not known:
+        return {"local_jwks": {"inline_string": NO_KEYS}}, ()
+    keys = scope.secret(jwks.merged(known))
+    return {"local_jwks": {"filename": str(keys.path)}}, (keys,)
+
+
+def _jwt_authn(config: Config, scope: Scope, source: dict[str, Any]) -> dict[str, Any]:
     """Checks the signature and says what it found; what it means is for policy.lua to decide.
 
     The names are the binding's own: what another policy found of another token must not count here.
@@ -91,28 +97,25 @@ def _jwt_authn(config: Config, scope: Scope, sources: list[dict[str, Any]]) -> d
             for scheme in ("Bearer", "bearer", "BEARER")
         ]
     )
-    providers = {
-        f"keys-{number}": {
-            "from_headers": where,
-            "forward": True,
-            "payload_in_metadata": f"{scope.binding}/claims",
-            "header_in_metadata": f"{scope.binding}/header",
-            "failed_status_in_metadata": f"{scope.binding}/failed-{number}",
-            # 0 would mean 60: policy.lua looks at the times to the second.
-            "clock_skew_seconds": config.leeway_seconds + 1,
-            **source,
-        }
-        for number, source in enumerate(sources)
+    provider = {
+        "from_headers": where,
+        "forward": True,
+        "payload_in_metadata": f"{scope.binding}/claims",
+        "header_in_metadata": f"{scope.binding}/header",
+        "failed_status_in_metadata": f"{scope.binding}/failed",
+        # 0 would mean 60: policy.lua looks at the times to the second.
+        "clock_skew_seconds": config.leeway_seconds + 1,
+        **source,
     }
-    anyhow = [*({"provider_name": name} for name in providers), {"allow_missing_or_failed": {}}]
+    anyhow = [{"provider_name": "keys"}, {"allow_missing_or_failed": {}}]
     return {
         "@type": TYPE_URL + "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
-        "providers": providers,
+        "providers": {"keys": provider},
         "rules": [{"match": {"prefix": "/"}, "requires": {"requires_any": {"requirements": anyhow}}}],
     }
 
 
-def _settings(config: Config, scope: Scope, sources: int) -> dict[str, lua.Value]:
+def _settings(config: Config, scope: Scope) -> dict[str, lua.Value]:
     is_custom = config.jwt_origin == "customExpression"
     bits = "" if config.signing_method == "eddsa" else str(config.signing_key_length)
     names = ALGORITHMS[config.signing_method]
@@ -120,7 +123,7 @@ def _settings(config: Config, scope: Scope, sources: int) -> dict[str, lua.Value
     return {
         "claims": f"{scope.binding}/claims",
         "header": f"{scope.binding}/header",
-        "failed": [f"{scope.binding}/failed-{number}" for number in range(sources)],
+        "failed": f"{scope.binding}/failed",
         "carrier": CARRIER if is_custom else None,
         "token": config.jwt_expression.lua if is_custom else None,
         "client_id": config.client_id_expression.lua,
@@ -164,5 +167,6 @@ POLICY = Policy(
     own_variables=frozenset(("vars",)),
     advice=advice,
     aliases=("jwt-validation-flex",),
+    prepare=asking.prepare,
     icon="fingerprint",
 )

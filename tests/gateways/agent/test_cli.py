@@ -380,3 +380,16 @@ def test_bad_environment_is_one_line(
     code, _, errors = run(capsys, "run", "--local", str(folder), "--state", str(folder / "state"))
 
     assert (code, errors) == (1, ['gatewright: FLEX_STREAM_IDLE_TIMEOUT_SECONDS: "long" is not a number'])
+
+
+def test_an_api_whose_policy_keeps_a_secret_is_sound(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = "correct horse battery staple 2026!"
+    config = f'{{signingMethod: hmac, textKey: "{secret}", skipClientIdValidation: true}}'
+    policy = f"  policies: [{{policyRef: {{name: jwt-validation}}, config: {config}}}]\n"
+
+    code, lines = validate(capsys, folder, SOUND + policy)
+
+    assert (code, lines) == (0, ["a.yaml:2: ApiInstance orders: ok"])
+    assert secret not in "\n".join(run(capsys, "compile", str(folder))[1])
