@@ -1,10 +1,14 @@
 """Every case of the catalog: `given` a configuration, `expect` the compiled filters or the errors.
 
+`documents` are the texts, by URL, that are at hand of what the policy needs from the network.
+
 Write the expectations anew with script/golden, then read the difference as if it were code.
 """
 
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ import yaml
 from pydantic import ValidationError
 
 from policies.catalog import FOLDER, find, policies
+from policies.documents.document import Document
 from policies.policy import Compiled, Filter, Scope, Script
 
 CASES = sorted(FOLDER.glob("*/cases/*.yaml"))
@@ -24,14 +29,23 @@ def _name(path: Path) -> str:
     return f"{path.parent.parent.name}/{path.stem}"
 
 
-def _outcome(policy: str, given: dict[str, Any]) -> dict[str, Any]:
+class _Documents:
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+
+    def get(self, document: Document) -> str | None:
+        text = self._texts.get(document.url)
+        return None if text is None else document.kind.read(text.encode())
+
+
+def _outcome(policy: str, given: dict[str, Any], documents: Mapping[str, str]) -> dict[str, Any]:
     entry = find(policy)
     try:
         config = entry.config.model_validate(given)
     except ValidationError as error:
         faults = error.errors()
         return {"errors": {".".join(map(str, fault["loc"])): fault["msg"] for fault in faults}}
-    return _shown(entry.compile(config, SCOPE))
+    return _shown(entry.compile(config, replace(SCOPE, documents=_Documents(documents))))
 
 
 def _shown(compiled: Compiled) -> dict[str, Any]:
@@ -56,7 +70,7 @@ def test_case(path: Path) -> None:
     case = yaml.safe_load(path.read_text())
     policy = path.parent.parent.name.replace("_", "-")
 
-    outcome = _outcome(policy, case["given"])
+    outcome = _outcome(policy, case["given"], case.get("documents", {}))
 
     if os.environ.get("GOLDEN") == "write":
         text = yaml.safe_dump({**case, "expect": outcome}, sort_keys=False, width=110, allow_unicode=True)

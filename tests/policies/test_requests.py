@@ -1,14 +1,16 @@
 """Requests through each policy: `given` a configuration, `requests` with the verdict that each is to have.
 
 Files lie in a policy's cases/requests. All of them share one rehearsal, where each is an API of its own.
-A request's `each` names a header and values: it stands for one request for each value. In `expect`, headers
-of the request that is `sent` on and of the `answer` have their value, a list of several, or null for none.
+`documents` are what policies find in the network, by URL, and of each URL the same in all files. A request's
+`each` names a header and values: it is one request for each value. In `expect`, headers of the request that
+is `sent` on and of the `answer` have their value, a list of several, or null for none.
 """
 
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -42,6 +44,11 @@ def api(file: Path, case: Mapping[str, Any]) -> AnyResource:
     return RESOURCE.validate_python({**plain, "metadata": {"name": named(file)}})
 
 
+def published(url: str, text: str) -> Played:
+    at = urlsplit(url)
+    return Played(upstream=f"{at.hostname}:{at.port or 443}", path=at.path, body=text)
+
+
 def requests(file: Path) -> Iterator[Any]:
     """One parameter for each request: what is asked, and what is expected."""
     for number, one in enumerate(yaml.safe_load(file.read_text())["requests"]):
@@ -56,7 +63,10 @@ def requests(file: Path) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def rehearsal() -> Iterator[Rehearsal]:
-    with Rehearsal([api(file, yaml.safe_load(file.read_text())) for file in FILES]) as made:
+    cases = {file: yaml.safe_load(file.read_text()) for file in FILES}
+    documents = {url: text for case in cases.values() for url, text in case.get("documents", {}).items()}
+    answers = [published(url, text) for url, text in documents.items()]
+    with Rehearsal([api(file, case) for file, case in cases.items()], answers=answers) as made:
         assert made.absent == ()
         yield made
 

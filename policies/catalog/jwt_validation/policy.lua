@@ -1,7 +1,8 @@
 -- Decides what the token that Envoy's filter has read is good for. settings: those of claims.lua; header,
 -- failed (names that it tells under); that of asking.lua; lacks_keys, has_keys (of the documents, some);
--- carrier, realm, algorithms, issuers, any_issuer, audiences, checks_audience, needs_audience, needs_exp,
--- needs_nbf, leeway, mandatory and optional (lists of {name, expected}), headers (a list of {claim, header}).
+-- carrier, realm, signature (its length, where all have one), algorithms, issuers, any_issuer, audiences,
+-- checks_audience, needs_audience, needs_exp, needs_nbf, leeway, mandatory and optional (lists of {name,
+-- expected}), headers (a list of {claim, header}).
 
 local MISSING, NO_KEY, WRONG, EXPIRED, EARLY = "1", "32", "26", "3", "2"
 local SAID = {
@@ -9,6 +10,7 @@ local SAID = {
   [EARLY] = "The token is not valid yet.",
   [NO_KEY] = "No key is known by which the token is signed.",
   [WRONG] = "The token's signature is wrong.",
+  otherwise = "The token cannot be read.",
 }
 
 local function refused(why)
@@ -16,10 +18,17 @@ local function refused(why)
   return { status = "401", error = why, headers = { ["www-authenticate"] = challenge } }
 end
 
--- Envoy's filter finds a token anywhere in the header; servers behind might read another one there.
-local function is_alone(handle)
-  local text = not settings.carrier and handle:headers():get("authorization")
-  return not text or text:find("^%a+ +[^ ,]+ *$") ~= nil
+-- Envoy's filter finds a token anywhere in the header, among dots and signs of padding too; servers behind might
+-- read another one there.
+local function misread(handle)
+  local headers = handle:headers()
+  local text = headers:get(settings.carrier or "authorization") or ""
+  if not settings.carrier then text = text:match("^%a+ +([^ ,]+) *$") end
+  if not text then return "There is more than one token." end
+  local signature = text:match("^[%w_-]+%.[%w_-]+%.([%w_-]+)$")
+  if not signature then return SAID.otherwise end
+  -- Of curves it has one length, where Envoy takes any that is even.
+  if settings.signature and #signature ~= settings.signature then return SAID[WRONG] end
 end
 
 -- A key that is not known yet may be the issuer's newest. Of several key sets one that was never had leaves
@@ -33,7 +42,7 @@ local function failure(told)
   if is_open and settings.lacks_keys then
     return { status = "503", error = "The keys of the token's issuer cannot be had." }
   end
-  return refused(SAID[code] or "The token cannot be read.")
+  return refused(SAID[code] or SAID.otherwise)
 end
 
 local function among(value, wanted)
@@ -106,11 +115,12 @@ end
 
 envoy_on_request = guarded(function(handle)
   local told = found(handle)
+  local otherwise = misread(handle)
   if settings.carrier then handle:headers():remove(settings.carrier) end
   claims = told[settings.claims]
   local header = told[settings.header]
   if not claims or not header or not settings.has_keys then return failure(told) end
-  if not is_alone(handle) then return refused("There is more than one token.") end
+  if otherwise then return refused(otherwise) end
   if not settings.algorithms[header.alg] then return refused("The token is signed by another method.") end
   if header.crit ~= nil then return refused("The token asks for what is not known here.") end
   local why = untimely() or misdirected()

@@ -31,6 +31,8 @@ NO_KEYS = json.dumps(
     {"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "none", "alg": "EdDSA", "x": "_" * 42 + "8"}]}
 )
 """What Envoy takes as a key set, and no signature fits: these bytes are no point of the curve."""
+SIGNATURES = {("es", 256): 86, ("es", 384): 128, ("es", 512): 176, ("eddsa", 256): 86}
+"""How many characters a signature has, where that is one number for all keys."""
 ALGORITHMS = {"rsa": ("RS", "PS"), "hmac": ("HS",), "es": ("ES",), "eddsa": ("EdDSA",)}
 
 
@@ -118,6 +120,7 @@ def _jwt_authn(config: Config, scope: Scope, source: dict[str, Any]) -> dict[str
 def _settings(config: Config, scope: Scope) -> dict[str, lua.Value]:
     is_custom = config.jwt_origin == "customExpression"
     bits = "" if config.signing_method == "eddsa" else str(config.signing_key_length)
+    signed = config.signing_method, 256 if config.signing_method == "eddsa" else config.signing_key_length
     names = ALGORITHMS[config.signing_method]
     checks = config.validate_custom_claim
     return {
@@ -128,6 +131,7 @@ def _settings(config: Config, scope: Scope) -> dict[str, lua.Value]:
         "token": config.jwt_expression.lua if is_custom else None,
         "client_id": config.client_id_expression.lua,
         "realm": scope.api.rpartition("/")[2],
+        "signature": SIGNATURES.get(signed),
         "algorithms": {f"{name}{bits}": True for name in names},
         "issuers": dict.fromkeys(listed(config.supported_issuers), True),
         "any_issuer": not listed(config.supported_issuers),

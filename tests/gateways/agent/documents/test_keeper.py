@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from apis.certificates import self_signed
 from gateways.agent.documents.keeper import Documents
 from policies.documents import asking
 from policies.documents.document import MOST_BYTES, Document
 from policies.documents.jwks import KEY_SET
 from tests.policies.issuer import OTHER, RSA, Issuer, key_set
-from tests.traffic.certificates import self_signed
-from tests.traffic.gateway import wait_until
 from tests.traffic.upstream import serving
+from tests.waiting import wait_until
 
 SECONDS = 20
 LIES = {
@@ -244,10 +244,9 @@ def test_a_damaged_file_is_as_none(documents: Documents, issuer: Issuer, tmp_pat
 def test_https_is_verified(
     documents: Documents, issuer: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair = self_signed("127.0.0.1")
     certificate, key = tmp_path / "crt.pem", tmp_path / "key.pem"
-    certificate.write_text(pair["crt"])
-    key.write_text(pair["key"])
+    for path, text in zip((certificate, key), self_signed(["127.0.0.1"]), strict=True):
+        path.write_text(text)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     issuer.socket = context.wrap_socket(issuer.socket, server_side=True)
