@@ -182,7 +182,7 @@ def test_histories_are_searched(place: Place) -> None:
     for path in (f"/apis/{api.pk}/history", f"/gateways/{place.gateway.pk}/history"):
         found = text(place, f"{path}?q=rate")
         assert "Rate Limiting" in found and "IP Allowlist" not in found
-        assert "No change fits" in text(place, f"{path}?q=nothing-like-it")
+        assert "No change matches" in text(place, f"{path}?q=nothing-like-it")
 
 
 def test_the_questions_of_the_audit_do_not_grow_with_it(place: Place) -> None:
