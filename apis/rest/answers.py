@@ -90,7 +90,7 @@ class RoutedUpstream(s.Serializer[Any]):
 class RouteShape(s.Serializer[Any]):
     label = TextOrNull()
     rules = made(s.DictField, _rules)
-    upstreams = RoutedUpstream(many=True, source="targets.all")
+    upstreams = RoutedUpstream(many=True, source="targets")
 
 
 class EndpointShape(s.Serializer[Any]):
@@ -163,7 +163,7 @@ class InstanceShape(s.Serializer[Any]):
     pinned = fixed(s.BooleanField, False)
     activeContractsCount = fixed(s.IntegerField, 0)
     endpoint = EndpointShape(source="*")
-    routing = RouteShape(many=True, source="routes.all")
+    routing = RouteShape(many=True, source="routes")
     deployment = DeploymentShape(allow_null=True)
 
 
