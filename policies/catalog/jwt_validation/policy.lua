@@ -5,30 +5,34 @@
 -- expected}), headers (a list of {claim, header}).
 
 local MISSING, NO_KEY, WRONG, EXPIRED, EARLY = "1", "32", "26", "3", "2"
+local UNREADABLE = "The token cannot be read."
+-- What is said to the caller, and to the log. Envoy's filter looks at times roughly, before anything else.
 local SAID = {
-  [EXPIRED] = "The token has expired.",
-  [EARLY] = "The token is not valid yet.",
-  [NO_KEY] = "No key is known by which the token is signed.",
-  [WRONG] = "The token's signature is wrong.",
-  otherwise = "The token cannot be read.",
+  [EXPIRED] = { "The token has expired.", "exp: it is past by more than an hour" },
+  [EARLY] = { "The token is not valid yet.", "nbf: it is more than an hour ahead" },
+  [NO_KEY] = { "No key is known by which the token is signed.", "key: none is known of its kid and alg" },
+  [WRONG] = { "The token's signature is wrong.", "signature: it fits none of the keys" },
 }
 
-local function refused(why)
+local function refused(why, reason)
   local challenge = 'Bearer realm="' .. settings.realm .. '", error="invalid_token"'
-  return { status = "401", error = why, headers = { ["www-authenticate"] = challenge } }
+  return { status = "401", error = why, reason = reason, headers = { ["www-authenticate"] = challenge } }
 end
 
--- Envoy's filter finds a token anywhere in the header, among dots and signs of padding too; servers behind might
--- read another one there.
+-- Envoy's filter finds a token anywhere in the header, among dots and signs of padding too; servers behind
+-- might read another one there.
 local function misread(handle)
   local headers = handle:headers()
   local text = headers:get(settings.carrier or "authorization") or ""
   if not settings.carrier then text = text:match("^%a+ +([^ ,]+) *$") end
-  if not text then return "There is more than one token." end
+  if not text then return refused("There is more than one token.", "token: there is more than one") end
   local signature = text:match("^[%w_-]+%.[%w_-]+%.([%w_-]+)$")
-  if not signature then return SAID.otherwise end
+  if not signature then return refused(UNREADABLE, "token: it is not three parts of base64url") end
   -- Of curves it has one length, where Envoy takes any that is even.
-  if settings.signature and #signature ~= settings.signature then return SAID[WRONG] end
+  if settings.signature and #signature ~= settings.signature then
+    local lengths = ("%d characters, not %d"):format(#signature, settings.signature)
+    return refused(SAID[WRONG][1], "signature: it has " .. lengths)
+  end
 end
 
 -- A key that is not known yet may be the issuer's newest. Of several key sets one that was never had leaves
@@ -36,13 +40,17 @@ end
 local function failure(told)
   local failed = told[settings.failed] or {}
   local code = tostring(failed.code or "")
-  if code == MISSING then return { status = "400", error = "The token is missing." } end
+  if code == MISSING then
+    return { status = "400", error = "The token is missing.", reason = "token: there is none" }
+  end
   local is_open = code == NO_KEY or code == WRONG
   if is_open then ask_anew() end
   if is_open and settings.lacks_keys then
-    return { status = "503", error = "The keys of the token's issuer cannot be had." }
+    local why = "The keys of the token's issuer cannot be had."
+    return { status = "503", error = why, reason = "keys: those of an issuer were never had" }
   end
-  return refused(SAID[code] or SAID.otherwise)
+  local said = SAID[code] or { UNREADABLE, "token: " .. (failed.message or "it cannot be read") }
+  return refused(said[1], said[2])
 end
 
 local function among(value, wanted)
@@ -53,22 +61,51 @@ local function among(value, wanted)
   return false
 end
 
+-- In a reason; what no calendar has is a number.
+local function at(seconds)
+  if seconds < 0 or seconds > 253402300799 then return ("%.0f"):format(seconds) end
+  return os.date("!%Y-%m-%dT%H:%M:%SZ", seconds)
+end
+
 -- A time is a number of seconds; what is there and is none is no time that can be kept.
 local function untimely()
   local now, exp, nbf = os.time(), claims.exp, claims.nbf
-  if exp == nil and settings.needs_exp then return "The token does not say when it expires." end
-  if nbf == nil and settings.needs_nbf then return "The token does not say when it begins." end
-  if exp ~= nil and (type(exp) ~= "number" or now >= exp + settings.leeway) then return SAID[EXPIRED] end
-  if nbf ~= nil and (type(nbf) ~= "number" or now < nbf - settings.leeway) then return SAID[EARLY] end
+  if exp == nil and settings.needs_exp then
+    return refused("The token does not say when it expires.", "exp: there is none")
+  end
+  if nbf == nil and settings.needs_nbf then
+    return refused("The token does not say when it begins.", "nbf: there is none")
+  end
+  if exp ~= nil and type(exp) ~= "number" then return refused(SAID[EXPIRED][1], "exp: it is no number") end
+  if nbf ~= nil and type(nbf) ~= "number" then return refused(SAID[EARLY][1], "nbf: it is no number") end
+  if exp and now >= exp + settings.leeway then
+    return refused(SAID[EXPIRED][1], ("exp: %s is past by %.0f s"):format(at(exp), now - exp))
+  end
+  if nbf and now < nbf - settings.leeway then
+    return refused(SAID[EARLY][1], ("nbf: %s is %.0f s ahead"):format(at(nbf), nbf - now))
+  end
+end
+
+local function quoted(value)
+  if type(value) ~= "table" then return '"' .. tostring(value) .. '"' end
+  local parts = {}
+  for i, one in ipairs(value) do parts[i] = i < 5 and quoted(tostring(one)) or nil end
+  return table.concat(parts, ", ")
 end
 
 local function misdirected()
-  if not settings.any_issuer and not (type(claims.iss) == "string" and settings.issuers[claims.iss]) then
-    return "The token is of an issuer that is not taken."
+  local iss, aud = claims.iss, claims.aud
+  if not settings.any_issuer and not (type(iss) == "string" and settings.issuers[iss]) then
+    local reason = iss == nil and "iss: there is none" or "iss: " .. quoted(iss) .. " is not taken"
+    return refused("The token is of an issuer that is not taken.", reason)
   end
   if not settings.checks_audience then return nil end
-  if claims.aud == nil then return settings.needs_audience and "The token names no audience." or nil end
-  if not among(claims.aud, settings.audiences) then return "The token is meant for others." end
+  if aud == nil then
+    return settings.needs_audience and refused("The token names no audience.", "aud: there is none") or nil
+  end
+  if not among(aud, settings.audiences) then
+    return refused("The token is meant for others.", "aud: " .. quoted(aud) .. " is none that is taken")
+  end
 end
 
 local function holds(claim, handle)
@@ -103,7 +140,8 @@ local function write_headers(handle)
   for _, one in ipairs(settings.headers) do
     local text = shown(claims[one.claim])
     if text and text:find("[%z\1-\8\10-\31\127]") then
-      return refused("The claim " .. one.claim .. " cannot stand in a header.")
+      local why = "The claim " .. one.claim .. " cannot stand in a header."
+      return refused(why, "claim: " .. one.claim .. " holds what no header can")
     end
     if text then
       handle:headers():replace(one.header, text)
@@ -113,19 +151,35 @@ local function write_headers(handle)
   end
 end
 
+-- Nobody else says these, whatever becomes of the request: a policy may only observe.
+local function without_headers(handle, with)
+  for _, one in ipairs(settings.headers) do handle:headers():remove(one.header) end
+  return with
+end
+
+local function decided(header, handle)
+  if not settings.algorithms[header.alg] then
+    return refused("The token is signed by another method.", "alg: " .. quoted(header.alg) .. " is not taken")
+  end
+  if header.crit ~= nil then
+    return refused("The token asks for what is not known here.", "crit: the token asks for what is not known")
+  end
+  local with = untimely() or misdirected()
+  if with then return with end
+  local name = unfit(handle)
+  if not name then return write_headers(handle) end
+  local value = claims[name]
+  local is = value == nil and "is not there" or "is " .. masked(tostring(value)) .. ", which is not taken"
+  return refused("The claim " .. name .. " is not as it must be.", "claim: " .. name .. " " .. is)
+end
+
 envoy_on_request = guarded(function(handle)
   local told = found(handle)
-  local otherwise = misread(handle)
-  if settings.carrier then handle:headers():remove(settings.carrier) end
-  claims = told[settings.claims]
   local header = told[settings.header]
-  if not claims or not header or not settings.has_keys then return failure(told) end
-  if otherwise then return refused(otherwise) end
-  if not settings.algorithms[header.alg] then return refused("The token is signed by another method.") end
-  if header.crit ~= nil then return refused("The token asks for what is not known here.") end
-  local why = untimely() or misdirected()
-  if why then return refused(why) end
-  local name = unfit(handle)
-  if name then return refused("The claim " .. name .. " is not as it must be.") end
-  return write_headers(handle)
+  claims = told[settings.claims]
+  local is_known = claims and header and settings.has_keys
+  local with = is_known and (misread(handle) or decided(header, handle))
+  if not is_known then with = failure(told) end
+  if settings.carrier then handle:headers():remove(settings.carrier) end
+  return with and without_headers(handle, with) or nil
 end)

@@ -27,6 +27,7 @@ from policies.scripting.script import script
 NAME = "jwt-validation"
 CARRIER = "x-gatewright-jwt"
 """Where an expression's token stands for Envoy's filter; what callers send there is overwritten."""
+ROUGHLY_SECONDS = 3600
 NO_KEYS = json.dumps(
     {"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "none", "alg": "EdDSA", "x": "_" * 42 + "8"}]}
 )
@@ -105,8 +106,8 @@ def _jwt_authn(config: Config, scope: Scope, source: dict[str, Any]) -> dict[str
         "payload_in_metadata": f"{scope.binding}/claims",
         "header_in_metadata": f"{scope.binding}/header",
         "failed_status_in_metadata": f"{scope.binding}/failed",
-        # 0 would mean 60: policy.lua looks at the times to the second.
-        "clock_skew_seconds": config.leeway_seconds + 1,
+        # policy.lua looks at the times to the second, and says by how much they are missed.
+        "clock_skew_seconds": config.leeway_seconds + ROUGHLY_SECONDS,
         **source,
     }
     anyhow = [{"provider_name": "keys"}, {"allow_missing_or_failed": {}}]
@@ -172,5 +173,6 @@ POLICY = Policy(
     advice=advice,
     aliases=("jwt-validation-flex",),
     prepare=asking.prepare,
+    refuses=True,
     icon="fingerprint",
 )
