@@ -167,6 +167,8 @@ class Compiled:
     `filters` run in this order inside the route's chain. `route_config` are further entries of the
     route's `typed_per_filter_config`, for filters that read their settings from the route (CORS).
     `clusters` stand beside those of upstreams, one for all policies that ask the same server.
+    `route_action` are entries of Envoy's RouteAction, for all of the API's routes that lead to an upstream: a
+    list is added to those of other policies; anything else one policy alone may say.
     `upstream_filters` are an outbound policy's: they act on what is sent to the upstream, each try of it.
     """
 
@@ -174,6 +176,7 @@ class Compiled:
     route_config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     clusters: tuple[Cluster, ...] = ()
     secrets: tuple[Secret, ...] = ()
+    route_action: Mapping[str, Any] = field(default_factory=dict)
     upstream_filters: tuple[Filter, ...] = ()
 
 

@@ -52,6 +52,8 @@ def _shown(compiled: Compiled) -> dict[str, Any]:
     shown: dict[str, Any] = {"filters": [_filter(one) for one in compiled.filters]}
     if compiled.clusters:
         shown["clusters"] = {one.name: one.config for one in compiled.clusters}
+    if compiled.route_action:
+        shown["route_action"] = compiled.route_action
     if compiled.route_config:
         shown["route_config"] = compiled.route_config
     return json.loads(json.dumps(shown))

@@ -82,6 +82,7 @@ class Compiler:
         outbound = {one: self._outbound(one, texts) for one in api.upstreams}
         made = [*(one for _, one in found), *(one for several in outbound.values() for one in several)]
         of_routes = {name: it for one in made for name, it in one.route_config.items()}
+        slots, said = {**filled(api.base_path, policies), **of_routes}, _route_action(found)
         sent = {one: _upstream_filters(several) for one, several in outbound.items()}
         names = {one: cluster_name(one, filters) for one, filters in sent.items()}
         clusters = {names[one]: cluster(one, self.proxying, idle, filters) for one, filters in sent.items()}
@@ -89,7 +90,7 @@ class Compiler:
         return CompiledApi(
             api,
             self.settings,
-            tuple(self._routes(api, {**filled(api.base_path, policies), **of_routes}, names)),
+            tuple(_saying(said, route) for route in self._routes(api, slots, names)),
             {**clusters, **asked},
             frames(policies),
             tuple(it for one in made for it in one.secrets),
@@ -245,6 +246,23 @@ def _policy_filters(found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> list[Poli
         )
         for use, made in found
     ]
+
+
+def _route_action(found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> dict[str, Any]:
+    """Raises ValueError where two policies say otherwise of one thing."""
+    said: dict[str, Any] = {}
+    for use, made in found:
+        for name, value in made.route_action.items():
+            if isinstance(value, list):
+                said[name] = [*said.get(name, ()), *value]
+            elif said.setdefault(name, value) != value:
+                raise ValueError(f"policy {use.policy} ({use.binding}): another one says otherwise; keep one")
+    return said
+
+
+def _saying(said: Mapping[str, Any], route: dict[str, Any]) -> dict[str, Any]:
+    """The route with what policies say of its action, where it leads to an upstream."""
+    return {**route, "route": {**route["route"], **said}} if said and "route" in route else route
 
 
 def _upstream_filters(outbound: Sequence[Compiled]) -> list[dict[str, Any]]:

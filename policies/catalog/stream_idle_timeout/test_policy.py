@@ -1,0 +1,64 @@
+"""Upstreams that fall silent before and in the middle of an answer."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.traffic.gateway import Gateway, running_gateway
+from tests.traffic.scripted import PIECE, Scripted, scripted
+
+pytestmark = pytest.mark.envoy
+
+API = """
+apiVersion: gatewright.dev/v1alpha1
+kind: ApiInstance
+metadata: {name: a}
+spec:
+  address: http://127.0.0.1:${port}/a
+  services: {upstream: {address: "UPSTREAM"}}
+  policies: [POLICIES]
+"""
+SHORT = "{policyRef: {name: stream-idle-timeout-flex}, config: {timeout: 0.5}}"
+LONG = SHORT.replace("0.5", "30")
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Scripted]:
+    with scripted() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with running_gateway("", tmp_path_factory.mktemp("gateway")) as running:
+        yield running
+
+
+def test_an_answer_that_does_not_begin_is_504(gateway: Gateway, upstream: Scripted) -> None:
+    gateway.apply(API.replace("UPSTREAM", upstream.url).replace("POLICIES", SHORT))
+
+    assert gateway.get("/a/never", timeout=20).status_code == 504
+
+
+def test_an_answer_that_falls_silent_is_cut(gateway: Gateway, upstream: Scripted) -> None:
+    gateway.apply(API.replace("UPSTREAM", upstream.url).replace("POLICIES", SHORT))
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        gateway.get("/a/begin", timeout=20)
+
+
+def test_what_flows_is_left_alone(gateway: Gateway, upstream: Scripted) -> None:
+    gateway.apply(API.replace("UPSTREAM", upstream.url).replace("POLICIES", SHORT))
+
+    with gateway.client.stream("GET", "/a/flow", timeout=20) as answer:
+        pieces = answer.iter_raw()
+        body = b"".join(next(pieces) for _ in range(20))
+
+    assert body == PIECE * (len(body) // len(PIECE)) != b""
+
+
+def test_two_that_say_otherwise_refuse_the_api(gateway: Gateway, upstream: Scripted) -> None:
+    ack = gateway.apply(API.replace("UPSTREAM", upstream.url).replace("POLICIES", f"{SHORT}, {LONG}"))
+
+    assert "another one says otherwise; keep one" in ack.resources[0].reason

@@ -1,0 +1,55 @@
+"""Traffic Mirroring: a copy of the requests goes to another server, whose answers nobody waits for."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from policies.envoy.cluster import cluster
+from policies.fields import urls
+from policies.fields.shares import Percent, fraction
+from policies.fields.urls import Url
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+
+NAME = "traffic-mirroring"
+
+
+class Config(PolicyConfig):
+    uri: Url = Field(
+        title="Server",
+        description="Scheme, host and port of who gets the copies: https://staging.internal:8443",
+    )
+    percentage: Percent = Field(
+        100, gt=0, title="Share, in percent", description="Of how many requests a copy is sent."
+    )
+
+    @model_validator(mode="after")
+    def _is_a_server(self) -> Self:
+        at = urls.split(self.uri)
+        if at.path not in ("", "/") or at.query:
+            raise fault("uri", "write scheme, host and port alone: a copy has the upstream's path")
+        return self
+
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    server = cluster(scope, config.uri)
+    mirror = {
+        "cluster": server.name,
+        "runtime_fraction": {"default_value": fraction(config.percentage)},
+        "disable_shadow_host_suffix_append": True,
+    }
+    return Compiled(route_action={"request_mirror_policies": [mirror]}, clusters=(server,))
+
+
+POLICY = Policy(
+    name=NAME,
+    title="Traffic Mirroring",
+    category=Category.QUALITY_OF_SERVICE,
+    phase=Phase.LOG,
+    summary="Sends a copy of the requests to another server, whose answers are thrown away.",
+    version="1.0.0",
+    config=Config,
+    compile=compile,
+    aliases=("traffic-mirroring-flex",),
+    is_resource_level=False,
+    icon="copy",
+)
