@@ -130,6 +130,7 @@ class ConnectedReplica:
         until = time.monotonic() + self._settings.drain_seconds + LAST_SECONDS
         self._phase = "draining"
         self._stream.stop()
+        self._applier.documents.close()
         log.info("replica=%s draining_seconds=%.0f", self._id, self._settings.drain_seconds)
         draining = _background(self._envoy.stop)
         while draining.is_alive() and time.monotonic() < until:

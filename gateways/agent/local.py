@@ -57,9 +57,11 @@ def run(settings: RunSettings, folder: Path) -> None:
         signals.on_signals(stopping, envoy.hurry)
         envoy.start()
         uplink.start()
+        applier = Applier(envoy, settings.proxying)
         try:
-            LocalReplica(Applier(envoy, settings.proxying), folder).serve(settings.debounce_seconds, stopping)
+            LocalReplica(applier, folder).serve(settings.debounce_seconds, stopping)
         finally:
+            applier.documents.close()
             envoy.stop()
             uplink.stop()
 

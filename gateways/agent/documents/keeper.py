@@ -36,7 +36,7 @@ class Documents:
     def __init__(self, state: Path, changed: Callable[[], object] = lambda: None) -> None:
         self.changed = changed
         self._disk = Disk(state)
-        self._page = asking.path(state)
+        self._state = state
         self._lock = threading.Lock()
         self._entries: dict[tuple[str, str], Entry] = {}
         self._news = threading.Event()
@@ -91,6 +91,8 @@ class Documents:
 
     def _running(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
+            with suppress(OSError):
+                asking.prepare(self._state)
             self._loop = asyncio.new_event_loop()
             threading.Thread(target=self._run, args=(self._loop,), name="documents", daemon=True).start()
             threading.Thread(target=self._tell, name="documents-changed", daemon=True).start()
@@ -168,7 +170,7 @@ class Documents:
 
     def _asked(self) -> set[int]:
         """Which bytes are set; they are taken back. Raises OSError."""
-        with self._page.open("r+b", buffering=0) as page:
+        with asking.path(self._state).open("r+b", buffering=0) as page:
             content = page.read(asking.BYTES) or b""
             if not content.strip(b"\0"):
                 return set()

@@ -172,7 +172,6 @@ POLICY = Policy(
     own_variables=frozenset(("vars",)),
     advice=advice,
     aliases=("jwt-validation-flex",),
-    prepare=asking.prepare,
     refuses=True,
     icon="fingerprint",
 )

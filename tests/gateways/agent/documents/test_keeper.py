@@ -103,7 +103,6 @@ def test_what_was_had_survives_the_process_with_the_issuer_away(
 def test_a_lie_is_no_document_and_replaces_none(
     documents: Documents, issuer: Issuer, tmp_path: Path, lie: str
 ) -> None:
-    asking.prepare(tmp_path)
     text = had(documents, of(issuer))
 
     issuer.body = LIES[lie]
@@ -200,7 +199,6 @@ def test_a_document_is_looked_at_again_and_a_change_is_told_once(
 def test_scripts_have_it_fetched_anew_and_not_at_will(
     documents: Documents, issuer: Issuer, tmp_path: Path
 ) -> None:
-    asking.prepare(tmp_path)
     had(documents, of(issuer))
     issuer.body = key_set(one=RSA, two=OTHER)
 
