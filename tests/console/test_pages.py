@@ -1,7 +1,10 @@
 """What holds on every page: strict content policy, known icons, few queries, designed errors."""
 
 import re
+from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -161,11 +164,16 @@ def test_only_who_reads_pages_gets_a_page_for_a_wrong_method(admin: Client) -> N
     assert agent.json() == {"message": "use POST"}
 
 
-@pytest.mark.parametrize(
-    "form", [{"name": "x" * 6_000_000}, {f"field{number}": "" for number in range(10_001)}]
-)
-def test_a_form_over_the_limits_is_told_them(admin: Client, form: dict[str, str]) -> None:
-    answer = admin.post("/gateways/add", form)
+TOO_LARGE: dict[str, Callable[[], dict[str, Any]]] = {
+    "text": lambda: {"name": "x" * 6_000_000},
+    "fields": lambda: {f"field{number}": "" for number in range(10_001)},
+    "files": lambda: {f"file{number}": BytesIO(b"x") for number in range(101)},
+}
+
+
+@pytest.mark.parametrize("form", TOO_LARGE.values(), ids=TOO_LARGE)
+def test_a_form_over_the_limits_is_told_them(admin: Client, form: Callable[[], dict[str, Any]]) -> None:
+    answer = admin.post("/gateways/add", form())
 
     assert answer.status_code == 413
     told = "5.0\xa0MB of text, 10,000 fields and a file of 20.0\xa0MB. Nothing was saved."
