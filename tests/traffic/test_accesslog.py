@@ -15,12 +15,17 @@ pytestmark = pytest.mark.envoy
 MARKS = [b"\x1f", b"\t", b"\n", b"\r", b"\x00", b"\x7f"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def an_api(gateway: Gateway) -> None:
+    gateway.apply(api(name="log"))
+
+
 @pytest.mark.parametrize("mark", MARKS)
 @pytest.mark.parametrize("place", ["path", "user-agent", "method"])
 def test_http1(gateway: Gateway, place: str, mark: bytes) -> None:
     said = {"path": b"/log/a", "user-agent": b"a", "method": b"GET"}
     said[place] = said[place][:1] + mark + said[place][1:]
-    before = begun(gateway)
+    before = len(gateway.log(0))
 
     with socket.create_connection(("127.0.0.1", gateway.port)) as connection:
         connection.sendall(
@@ -37,7 +42,7 @@ def test_http1(gateway: Gateway, place: str, mark: bytes) -> None:
 def test_http2(gateway: Gateway, place: bytes, mark: bytes) -> None:
     said = {**dict(http2.get("/log/a")), b"user-agent": b"a"}
     said[place] = said[place][:1] + mark + said[place][1:]
-    before = begun(gateway)
+    before = len(gateway.log(0))
 
     with http2.Connection(gateway.port) as connection:
         flags = http2.END_STREAM | http2.END_HEADERS
@@ -45,11 +50,6 @@ def test_http2(gateway: Gateway, place: bytes, mark: bytes) -> None:
         connection.body()
 
     assert_lines_are_whole(gateway, before)
-
-
-def begun(gateway: Gateway) -> int:
-    gateway.apply(api(name="log"))
-    return len(gateway.log(0))
 
 
 def assert_lines_are_whole(gateway: Gateway, before: int) -> None:
