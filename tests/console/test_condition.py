@@ -1,13 +1,12 @@
 """Pages tell which part of the console is away, and what that means."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from console import background, tasks
+from console import background
 from console.stack.waiting import wait_for
 from tests.factories import make_environment, make_role, make_user
 
@@ -21,14 +20,6 @@ def browser() -> Client:
     browser = Client()
     browser.force_login(user)
     return browser
-
-
-@pytest.fixture
-def pulse() -> Iterator[None]:
-    tasks.pulse()
-    cache.set_many(dict.fromkeys((background.LINK_PULSE_KEY, background.READER_PULSE_KEY), time.time()))
-    yield
-    cache.delete_many(background.PULSE_KEYS.values())
 
 
 def text(browser: Client, path: str) -> str:

@@ -11,6 +11,7 @@ from gateways.agent.xds import access_log
 from tests.faults import http2
 from tests.faults.holding import HoldingServer, holding
 from tests.faults.local_process import LocalProcess
+from tests.traffic.raw import connected
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.faults]
@@ -32,7 +33,7 @@ def running(folder: Path, upstream: HoldingServer, settings: dict[str, str]) -> 
 def test_drain_cuts_nothing_that_was_begun(tmp_path: Path, upstream: HoldingServer) -> None:
     gateway = running(tmp_path, upstream, FAR_AWAY)
     try:
-        idle, held, upload, chat = (connected(gateway) for _ in range(4))
+        idle, held, upload, chat = (connected(gateway.port) for _ in range(4))
         ask(idle, "/a")
         assert b"connection:" not in answer(idle)
         ask(held, "/a/hold")
@@ -49,7 +50,7 @@ def test_drain_cuts_nothing_that_was_begun(tmp_path: Path, upstream: HoldingServ
 
             assert any(one.kind == http2.GOAWAY for one in idle2.frames())
             assert idle.recv(1) == b""
-            late = connected(gateway)
+            late = connected(gateway.port)
             ask(late, "/a")
             assert b"connection: close" in answer(late)
             assert gateway.is_running()
@@ -74,7 +75,7 @@ def test_drain_cuts_nothing_that_was_begun(tmp_path: Path, upstream: HoldingServ
 def test_second_signal_ends_the_drain(tmp_path: Path, upstream: HoldingServer) -> None:
     gateway = running(tmp_path, upstream, FAR_AWAY)
     try:
-        chat = connected(gateway)
+        chat = connected(gateway.port)
         upgrade(chat)
         gateway.signal(signal.SIGTERM)
         wait_until(lambda: not gateway.is_ready())
@@ -91,7 +92,7 @@ def test_second_signal_ends_the_drain(tmp_path: Path, upstream: HoldingServer) -
 def test_drain_time_bounds_the_drain(tmp_path: Path, upstream: HoldingServer) -> None:
     gateway = running(tmp_path, upstream, {"FLEX_SERVICE_ENVOY_DRAIN_TIME": "1"})
     try:
-        chat = connected(gateway)
+        chat = connected(gateway.port)
         upgrade(chat)
 
         gateway.signal(signal.SIGTERM)
@@ -107,7 +108,7 @@ def test_agent_killed_while_draining_comes_back_with_another_envoy(
 ) -> None:
     gateway = running(tmp_path, upstream, {"FLEX_SERVICE_ENVOY_DRAIN_TIME": "10"})
     try:
-        keeper = connected(gateway)
+        keeper = connected(gateway.port)
         upgrade(keeper)
         gateway.signal(signal.SIGTERM)
         wait_until(lambda: not gateway.is_ready())
@@ -123,10 +124,6 @@ def test_agent_killed_while_draining_comes_back_with_another_envoy(
         assert gateway.status() == 200
     finally:
         gateway.end()
-
-
-def connected(gateway: LocalProcess) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", gateway.port), timeout=30)
 
 
 def ask(connection: socket.socket, path: str) -> None:

@@ -15,6 +15,7 @@ from gateways.agent.settings import Limits, Proxying
 from tests.faults import http2
 from tests.faults.holding import HoldingServer, holding
 from tests.traffic.gateway import Gateway, running_gateway
+from tests.traffic.raw import connected
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.faults]
@@ -87,14 +88,14 @@ def test_too_large_headers_are_refused_over_http2(gateway: Gateway) -> None:
 
 
 def test_slow_headers_are_408(gateway: Gateway) -> None:
-    with connected(gateway) as client:
+    with connected(gateway.port) as client:
         client.sendall(b"GET /a HTTP/1.1\r\nhost:")
 
         assert until_closed(client).startswith(b"HTTP/1.1 408 ")
 
 
 def test_slow_body_is_408(gateway: Gateway) -> None:
-    with connected(gateway) as client:
+    with connected(gateway.port) as client:
         client.sendall(b"POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345")
 
         assert until_closed(client).startswith(b"HTTP/1.1 408 ")
@@ -125,7 +126,7 @@ def test_upstream_that_does_not_read_holds_the_client_up(tmp_path: Path) -> None
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
         with running_gateway(API.replace("UPSTREAM", address), tmp_path) as gateway:
             before = memory(gateway)
-            with connected(gateway) as client:
+            with connected(gateway.port) as client:
                 client.settimeout(1)
                 client.sendall(b"POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000000\r\n\r\n")
                 with pytest.raises(TimeoutError):
@@ -139,7 +140,7 @@ def test_client_that_does_not_read_holds_the_upstream_up(tmp_path: Path) -> None
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
         with running_gateway(API.replace("UPSTREAM", address), tmp_path) as gateway:
             before = memory(gateway)
-            with connected(gateway) as client:
+            with connected(gateway.port) as client:
                 client.sendall(b"GET /a HTTP/1.1\r\nhost: x\r\n\r\n")
                 upstream, _ = server.accept()
                 with upstream:
@@ -155,8 +156,8 @@ def test_client_that_does_not_read_holds_the_upstream_up(tmp_path: Path) -> None
 def test_connections_beyond_the_limit_are_closed(tmp_path: Path, upstream: HoldingServer) -> None:
     with running_gateway(api(upstream), tmp_path, limits=FEW) as gateway, ExitStack() as stack:
         assert gateway.get("/a").status_code == 200
-        kept = [stack.enter_context(connected(gateway)) for _ in range(FEW.connections - 1)]
-        surplus = stack.enter_context(connected(gateway))
+        kept = [stack.enter_context(connected(gateway.port)) for _ in range(FEW.connections - 1)]
+        surplus = stack.enter_context(connected(gateway.port))
 
         assert until_closed(surplus) == b""
         assert gateway.get("/a").status_code == 200
@@ -175,7 +176,7 @@ def test_thousands_of_idle_connections_cost_little(tmp_path: Path, upstream: Hol
         assert gateway.get("/a").status_code == 200
         before = memory(gateway)
         for _ in range(IDLE_CONNECTIONS):
-            client = stack.enter_context(connected(gateway))
+            client = stack.enter_context(connected(gateway.port))
             client.sendall(b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n")
             assert client.recv(4096).startswith(b"HTTP/1.1 404 ")
 
@@ -209,10 +210,6 @@ def opening(fields: http2.Fields) -> bytes:
     for piece in pieces[1:-1]:
         sent += http2.frame(http2.CONTINUATION, 0, 1, piece)
     return sent + http2.frame(http2.CONTINUATION, http2.END_HEADERS, 1, pieces[-1])
-
-
-def connected(gateway: Gateway) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", gateway.port), timeout=30)
 
 
 def until_closed(client: socket.socket) -> bytes:

@@ -7,7 +7,7 @@ def http1(
     port: int, target: bytes, *, method: bytes = b"GET", host: bytes = b"x", headers: bytes = b""
 ) -> int:
     """The status of the answer to a target that is sent as it is; `headers` are lines with their ends."""
-    with _connected(port) as connection:
+    with connected(port) as connection:
         connection.sendall(b"%b %b HTTP/1.1\r\nhost: %b\r\n%b\r\n" % (method, target, host, headers))
         with connection.makefile("rb") as answer:
             return int(answer.readline().split()[1])
@@ -18,7 +18,7 @@ def http2(port: int, path: bytes, *, method: bytes = b"GET") -> bytes:
     pseudo = {b":method": method, b":scheme": b"http", b":path": path, b":authority": b"x"}
     block = b"".join(b"\0%c%b%c%b" % (len(name), name, len(value), value) for name, value in pseudo.items())
     headers, settings, ends_stream, ends_headers = 1, 4, 1, 4
-    with _connected(port) as connection:
+    with connected(port) as connection:
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(settings, 0, 0))
         connection.sendall(_frame(headers, ends_stream | ends_headers, 1, block))
         with connection.makefile("rb") as answer:
@@ -31,8 +31,19 @@ def http2(port: int, path: bytes, *, method: bytes = b"GET") -> bytes:
             return body
 
 
-def _connected(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=10)
+def connected(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=30)
+
+
+def upgrade(server: socket.socket) -> None:
+    """Answers one request with 101, and the first five bytes of what comes then with themselves."""
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(4096)
+        connection.sendall(
+            b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+        )
+        connection.sendall(connection.recv(5))
 
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:

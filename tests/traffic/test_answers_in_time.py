@@ -12,6 +12,7 @@ from gateways.agent.settings import Proxying
 from gateways.agent.sources.files import load_text
 from gateways.agent.translate.apis import translate
 from tests.traffic.gateway import Gateway, running_gateway
+from tests.traffic.raw import connected, upgrade
 from tests.traffic.scripted import PIECE, Scripted, scripted
 from tests.waiting import wait_until
 
@@ -107,7 +108,7 @@ def test_callers_cannot_have_more_tries(gateway: Gateway, upstream: Scripted) ->
 
 
 def test_time_counts_from_the_end_of_the_request(gateway: Gateway) -> None:
-    with connected(gateway) as client:
+    with connected(gateway.port) as client:
         client.sendall(b"POST /a/ok HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 8\r\n\r\n")
         for _ in range(8):
             pause(2 * SECONDS / 8)
@@ -117,7 +118,7 @@ def test_time_counts_from_the_end_of_the_request(gateway: Gateway) -> None:
 
 
 def test_continue_is_answered_before_a_body_is_sent(gateway: Gateway) -> None:
-    with connected(gateway) as client:
+    with connected(gateway.port) as client:
         client.sendall(
             b"POST /a/ok HTTP/1.1\r\nhost: x\r\nconnection: close\r\nexpect: 100-continue\r\n"
             b"content-length: 2\r\n\r\n"
@@ -134,7 +135,7 @@ def test_upgraded_connection_stays(gateway: Gateway) -> None:
         threading.Thread(target=upgrade, args=(server,), daemon=True).start()
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
         gateway.apply(API.replace("UPSTREAM", address))
-        with connected(gateway) as client:
+        with connected(gateway.port) as client:
             client.sendall(
                 b"GET /a/chat HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
                 b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -201,20 +202,6 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def connected(gateway: Gateway) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", gateway.port), timeout=30)
-
-
 def everything(client: socket.socket) -> bytes:
     with client.makefile("rb") as incoming:
         return incoming.read()
-
-
-def upgrade(server: socket.socket) -> None:
-    connection, _ = server.accept()
-    with connection:
-        connection.recv(4096)
-        connection.sendall(
-            b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
-        )
-        connection.sendall(connection.recv(5))

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.traffic.gateway import Gateway, running_gateway
+from tests.traffic.raw import upgrade
 
 pytestmark = pytest.mark.envoy
 
@@ -83,7 +84,7 @@ def test_cleartext_http2_is_spoken(gateway: Gateway) -> None:
 def test_websocket_upgrade_goes_through(gateway: Gateway) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         upstream = f"http://127.0.0.1:{server.getsockname()[1]}"
-        threading.Thread(target=upgrade_and_echo, args=(server,), daemon=True).start()
+        threading.Thread(target=upgrade, args=(server,), daemon=True).start()
         gateway.apply(API.replace("UPSTREAM", upstream))
         with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as client:
             client.sendall(
@@ -96,16 +97,6 @@ def test_websocket_upgrade_goes_through(gateway: Gateway) -> None:
 
     assert head.startswith(b"HTTP/1.1 101 ")
     assert echoed == b"hello"
-
-
-def upgrade_and_echo(server: socket.socket) -> None:
-    connection, _ = server.accept()
-    with connection:
-        connection.recv(4096)
-        connection.sendall(
-            b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
-        )
-        connection.sendall(connection.recv(5))
 
 
 def test_draining_gateway_says_goodbye(tmp_path: Path) -> None:

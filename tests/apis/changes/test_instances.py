@@ -14,14 +14,9 @@ from apis.rules.instances import validate, warnings
 from console import audit
 from console.models import User
 from gateways.models import Gateway
-from tests.factories import make_environment, make_gateway, make_organization, make_user
+from tests.factories import make_environment, make_gateway, make_organization
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def actor() -> User:
-    return make_user()
 
 
 @pytest.fixture

@@ -12,18 +12,13 @@ from console import audit
 from console.models import User
 from gateways.models import Gateway
 from tests.apis.deployment.snapshots import resources_of
-from tests.factories import make_api, make_user
+from tests.factories import make_api
 
 pytestmark = pytest.mark.django_db
 
 BASIC = {"username": "ada", "password": "s3cr3t-value"}
 LIMITS = {"rateLimits": [{"maximumRequests": 3, "timePeriodInMilliseconds": 60000}]}
 ALLOW = {"ips": ["10.0.0.0/8"]}
-
-
-@pytest.fixture
-def actor() -> User:
-    return make_user()
 
 
 @pytest.fixture

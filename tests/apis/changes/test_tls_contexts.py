@@ -24,17 +24,12 @@ from gateways.agent.translate.apis import translate
 from gateways.models import Gateway
 from gateways.protocol.tls import DEFAULT_CIPHERS
 from tests.apis.deployment.snapshots import resources_of
-from tests.factories import make_environment, make_gateway, make_tls_context, make_user
+from tests.factories import make_environment, make_gateway, make_tls_context
 
 pytestmark = pytest.mark.django_db
 
 CERTIFICATE, KEY = self_signed(["api.example.com"])
 RENEWED, RENEWED_KEY = self_signed(["api.example.com"])
-
-
-@pytest.fixture
-def actor() -> User:
-    return make_user()
 
 
 @pytest.fixture

@@ -10,16 +10,11 @@ from apis.changes.tls_contexts import desired_of as tls_draft_of
 from apis.changes.tls_contexts import edit_tls_context
 from apis.desired import desired_of
 from apis.models import ApiInstance, PolicyBinding
-from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
+from tests.apis.views.pages import Place, allow, make_saved_api, text
 from tests.factories import make_tls_context
 
 pytestmark = pytest.mark.django_db
 Form = dict[str, object]
-
-
-@pytest.fixture
-def place() -> Place:
-    return make_place()
 
 
 def seen(place: Place, address: str) -> str:

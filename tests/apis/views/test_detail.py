@@ -26,11 +26,6 @@ DOWNSTREAM = {
 }
 
 
-@pytest.fixture
-def place() -> Place:
-    return make_place()
-
-
 def answer(api: ApiInstance, replica: Replica, state: str = "applied", reason: str = "") -> None:
     """What the replica says of the API's newest version."""
     api.refresh_from_db()

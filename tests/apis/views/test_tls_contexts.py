@@ -28,11 +28,6 @@ def post(place: Place, path: str = ADD, **fields: object) -> object:
     return place.client.post(path, PLAIN | fields)
 
 
-@pytest.fixture
-def place() -> Place:
-    return make_place()
-
-
 def test_pasted_certificate_and_key_are_saved(place: Place) -> None:
     answer = post(place, name="edge", certificate=CERTIFICATE, key=KEY)
 

@@ -1,5 +1,6 @@
 """GET /healthz."""
 
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -7,10 +8,11 @@ from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from console import background, tasks
+from console import background
 from console.pages import parts
 from gateways.models import Replica
 from tests.factories import make_gateway
@@ -18,14 +20,6 @@ from tests.factories import make_gateway
 pytestmark = pytest.mark.django_db
 
 UP = {"database": "up", "valkey": "up", "worker": "up", "link": "up", "reader": "up"}
-
-
-@pytest.fixture
-def pulse() -> Iterator[None]:
-    tasks.pulse()
-    cache.set_many(dict.fromkeys((background.LINK_PULSE_KEY, background.READER_PULSE_KEY), time.time()))
-    yield
-    cache.delete_many(background.PULSE_KEYS.values())
 
 
 def test_every_part_up_answers_200(client: Client, pulse: None) -> None:
@@ -41,7 +35,15 @@ def test_a_silent_worker_answers_503(client: Client, pulse: None) -> None:
     answer = client.get("/healthz")
 
     assert answer.status_code == 503
-    assert answer.json()["parts"] == UP | {"worker": "silent for 60 s"}
+    assert silent(answer) == "worker"
+
+
+def silent(answer: HttpResponse) -> str:
+    """The part that has not been heard for a minute and a little more."""
+    parts = answer.json()["parts"]
+    (name,) = [one for one in parts if parts[one] != UP[one]]
+    assert re.fullmatch(r"silent for [6-9]\d s", parts[name])
+    return name
 
 
 def test_without_a_process_for_streams_it_answers_503(client: Client, pulse: None) -> None:
@@ -59,7 +61,7 @@ def test_a_silent_reader_of_documents_answers_503(client: Client, pulse: None) -
     answer = client.get("/healthz")
 
     assert answer.status_code == 503
-    assert answer.json()["parts"] == UP | {"reader": "silent for 60 s"}
+    assert silent(answer) == "reader"
 
 
 def test_the_local_gateway_is_a_part_where_one_runs(
