@@ -9,6 +9,7 @@ from django.shortcuts import render
 from analytics import dashboards, queries, ranges
 from apis.views.access import api_of, environment_of
 from apis.views.frame import frame
+from console.forms.schema_form import Field
 from console.scope import Request
 
 SAMPLE_CHOICES = (
@@ -77,6 +78,10 @@ def _toolbar(request: Request, over: ranges.Range) -> dict[str, Any]:
     return {
         "presets": list(ranges.PRESETS),
         "is_live": is_live,
+        "range_fields": [
+            Field("moment", "from", "From, UTC", is_required=True, value=over.start),
+            Field("moment", "to", "To, UTC", is_required=True, value=over.end),
+        ],
         "range_fault": ranges.fault(request.GET),
         "live_seconds": 5 if over.step <= 60 else 30,
         "full_path": request.get_full_path(),

@@ -15,16 +15,16 @@ from console.forms.schema_form import Field
 register = template.Library()
 USUAL = {"is_label_hidden": False, "optional_words": "", "notes": ""}
 """What a field may be told for its own template, and what lies inside it must not inherit."""
-SAID = frozenset({"label", "unit", "needed", "template", "when"})
+SAID = frozenset({"kind", "label", "unit", "needed", "template", "when"})
 
 
 @register.simple_tag(takes_context=True)
 def field(context: Context, one: Field | BoundField, **said: Any) -> SafeString:
     """`{% field form.port %}`: label, control, unit, help, warnings and errors.
 
-    `label`, `unit`, `needed` and `template` (of the control) say otherwise than the form; `when="name"` and
-    `is="a b"` show it with these values of another field alone; what begins with `data_` or `hx_` becomes an
-    attribute; the rest is for the control's template.
+    `kind`, `label`, `unit`, `needed` and `template` (of the control) say otherwise than the form;
+    `when="name"` and `is="a b"` show it with these values of another field alone; what begins with `data_` or
+    `hx_` becomes an attribute; the rest is for the control's template.
     """
     when = (said.pop("when"), said.pop("is")) if "when" in said else None
     attributes = {name.replace("_", "-"): said.pop(name) for name in list(said) if _is_attribute(name)}

@@ -74,6 +74,17 @@ def test_no_template_holds_inline_script_or_style(file: Path) -> None:
     assert INLINE.search(file.read_text()) is None
 
 
+def test_a_field_is_written_in_one_place() -> None:
+    kept = {"components/_field.html", "console/styleguide/_forms.html"}
+    written = {
+        str(file.relative_to(Path(settings.BASE_DIR, "templates")))
+        for file in TEMPLATES
+        if re.search('class="field"|<label for=', file.read_text())
+    }
+
+    assert written == kept
+
+
 def test_every_icon_named_in_a_template_is_in_the_sprite() -> None:
     named = {
         found
