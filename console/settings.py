@@ -100,6 +100,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "console.middleware.parts.PartMiddleware",
     "console.middleware.refused.NulMiddleware",
     "console.middleware.refused.MethodMiddleware",
     "console.middleware.toasts.ToastMiddleware",

@@ -60,7 +60,7 @@ def test_fields_of_another_choice_are_out_of_the_way(page: Page, place: Place) -
     one, several = page.locator("#f-uri"), page.get_by_role("button", name="Add route")
     expect(one).to_be_visible()
     expect(several).to_be_hidden()
-    expect(page.get_by_label("TLS context").first).to_be_hidden()
+    expect(page.locator("#f-tls_context")).to_be_hidden()
 
     page.locator("label.choice", has_text="Several routes").click()
     page.locator("label.choice", has_text="HTTPS").click()

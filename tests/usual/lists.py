@@ -91,8 +91,10 @@ class List:
         self.make(here, "alpha")
         headers = {"HX-Request": "true", "HX-Target": self.part}
 
-        part = text(here.client.get(self.address(here), headers=headers))
+        answer = here.client.get(self.address(here), headers=headers)
 
+        part = text(answer)
+        assert "HX-Request" in answer["Vary"]
         assert part.lstrip().startswith(f'<div id="{self.part}"')
         assert "<main" not in part and self.shows(part, "alpha")
 
