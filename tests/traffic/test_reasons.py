@@ -5,7 +5,8 @@ import pytest
 from gateways.agent.traffic.labels import Labels, catalog_refusals
 from gateways.agent.traffic.tally import Tally
 from gateways.protocol.messages import TrafficBatch
-from tests.traffic.gateway import Gateway, wait_until
+from tests.traffic.gateway import Gateway
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
 

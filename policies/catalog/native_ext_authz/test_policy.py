@@ -9,7 +9,8 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.traffic.gateway import Gateway, free_port, running_gateway
+from tests.ports import free_port
+from tests.traffic.gateway import Gateway, running_gateway
 from tests.traffic.upstream import serving
 
 pytestmark = pytest.mark.envoy

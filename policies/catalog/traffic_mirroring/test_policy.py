@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.traffic.gateway import Gateway, free_port, running_gateway, wait_until
+from tests.ports import free_port
+from tests.traffic.gateway import Gateway, running_gateway
 from tests.traffic.scripted import Scripted, scripted
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
 
