@@ -77,7 +77,6 @@ def test_order_and_ornament_make_no_other_text() -> None:
         {"kty": "OKP", "crv": "Ed25519", "x": "AAAA"},
         {"kty": "OKP", "crv": "Ed25519"},
     ],
-    ids=str,
 )
 def test_what_is_no_public_key_for_signatures_is_passed_over(key: Any) -> None:
     assert [one["kid"] for one in taken(key)] == ["good"]

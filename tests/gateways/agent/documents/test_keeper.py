@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from apis.certificates import self_signed
 from gateways.agent.documents.keeper import Documents
 from policies.documents import asking
 from policies.documents.document import MOST_BYTES, Document
 from policies.documents.jwks import KEY_SET
+from tests.certificates import self_signed
 from tests.policies.issuer import OTHER, RSA, Issuer, key_set
 from tests.traffic.upstream import serving
 from tests.waiting import wait_until
@@ -243,7 +243,7 @@ def test_https_is_verified(
     documents: Documents, issuer: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     certificate, key = tmp_path / "crt.pem", tmp_path / "key.pem"
-    for path, text in zip((certificate, key), self_signed(["127.0.0.1"]), strict=True):
+    for path, text in zip((certificate, key), self_signed().values(), strict=True):
         path.write_text(text)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
