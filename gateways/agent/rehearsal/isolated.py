@@ -7,7 +7,7 @@ Every cluster, whoever brought it, leads to the one socket of the player. What i
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gateways.agent.xds import callers
+from gateways.agent.xds import access_log, callers
 from gateways.agent.xds.compiled_api import CompiledApi
 from gateways.agent.xds.compiler import Compiler
 from gateways.agent.xds.retries import upstream_filters
@@ -24,6 +24,7 @@ FACTS = {
     "flags": "%RESPONSE_FLAGS%",
     "told": "%DYNAMIC_METADATA(gatewright)%",
     "held": "%FILTER_STATE(gatewright.held:PLAIN)%",
+    "passed": f"%FILTER_STATE({access_log.PASSED}:PLAIN)%",
     "caller": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
 }
 """What Envoy writes of each request, as a line of JSON."""

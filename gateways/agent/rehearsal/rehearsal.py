@@ -14,6 +14,7 @@ from gateways.agent.host import secret_files
 from gateways.agent.rehearsal import envoy, verdicts
 from gateways.agent.rehearsal.caller import Heard, call
 from gateways.agent.rehearsal.isolated import entrance, isolated
+from gateways.agent.rehearsal.marks import MarkingCompiler
 from gateways.agent.rehearsal.played_documents import PlayedDocuments
 from gateways.agent.rehearsal.player import NOBODY, Part, Player
 from gateways.agent.rehearsal.veil import Veil
@@ -132,7 +133,7 @@ class Rehearsal:
         waiting = self._spare()
         translation = translate(self._resources)
         gateway = _without_its_door(translation.gateway)
-        compiler = Compiler(self._folder, gateway, self._proxying, PlayedDocuments(self._answers))
+        compiler = MarkingCompiler(self._folder, gateway, self._proxying, PlayedDocuments(self._answers))
         apis = [api for api in translation.gateway.apis if api.key not in self._held]
         self._served, reasons = candidate.compiled(compiler, apis)
         self._prepare()

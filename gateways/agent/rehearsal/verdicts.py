@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from gateways.agent.rehearsal import marks
 from gateways.agent.rehearsal.caller import Heard
 from gateways.agent.rehearsal.player import Noted, Part
 from gateways.agent.traffic.failures import failure
@@ -72,6 +73,11 @@ class Facts:
     def held(self) -> list[str]:
         """The bindings whose conditions held, as far as the request came."""
         return access_log.held((self.told.get("held") or "-").encode())
+
+    @property
+    def passed(self) -> set[int]:
+        """The places of policies that the request came past, of those that are applied again further down."""
+        return marks.passed(str(self.told.get("passed") or "-"))
 
     @property
     def failure(self) -> str:
@@ -173,13 +179,16 @@ def _gateways_answer(facts: Facts, api: ir.Api | None, status: int) -> tuple[Out
 
 
 def _decisions(facts: Facts, api: ir.Api, was_sent: bool) -> Iterator[Decision]:
-    """In the order in which they run. Envoy tells which policy decided, not which of its bindings."""
-    held = facts.held
+    """In the order in which they run. Envoy tells which policy decided; of several bindings of it, the one
+    that the request did not come past. An answer on its way back meets them the other way round.
+    """
+    held, passed = facts.held, set() if was_sent else facts.passed
     applied = [use for use in api.policies if not use.conditions or noted_name(use.binding) in held]
     who = facts.refusing or facts.answering
-    deciding = [use for use in applied if use.policy == who] or [
-        use for use in api.policies if use.policy == who
-    ]
+    stopping = [use for number, use in enumerate(api.policies) if number not in passed and use.policy == who]
+    deciding = [use for use in stopping if use in applied] or stopping
+    if not was_sent:
+        deciding = deciding[:1]
     kind: DecisionKind = "refused" if facts.refusing else "answered"
     said = (facts.words or facts.details) if facts.refusing else ""
     has_ended = False

@@ -96,6 +96,8 @@ def _noting(name: str, text: str) -> dict[str, Any]:
     }
 
 
+PASSED = "gatewright.passed"
+
 PATH_FILTER = _noting("gatewright.path", "%PATH(NQ:PATH):400%")
 """The HTTP filter that notes the client's path, for the routes that need it; it runs before any policy."""
 
@@ -107,6 +109,11 @@ def held_filter(bindings: Sequence[str]) -> dict[str, Any]:
     """The HTTP filter that notes that the conditions of these policies held, behind what was noted before."""
     noted = "".join(f",{name}" for name in bindings)
     return _noting("gatewright.held", f"%FILTER_STATE(gatewright.held:PLAIN)%{noted}")
+
+
+def passed_filter(binding: str) -> dict[str, Any]:
+    """The HTTP filter that notes that the request came past this policy."""
+    return _noting(PASSED, f"%FILTER_STATE({PASSED}:PLAIN)%,{binding}")
 
 
 def held(noted: bytes) -> list[str]:

@@ -78,7 +78,7 @@ class Compiler:
         texts = Noted(self.texts)
         idle = self.gateway.upstream_idle_seconds or self.proxying.upstream_idle_seconds
         found = self._policies(api, texts)
-        policies = _policy_filters(found)
+        policies = self.policy_filters(found)
         outbound = {one: self._outbound(one, texts) for one in api.upstreams}
         made = [*(one for _, one in found), *(one for several in outbound.values() for one in several)]
         of_routes = {name: it for one in made for name, it in one.route_config.items()}
@@ -97,6 +97,10 @@ class Compiler:
             {name: one.service for one, name in names.items()},
             texts.given,
         )
+
+    def policy_filters(self, found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> list[PolicyFilters]:
+        """What the policies of an API become, in order."""
+        return _policy_filters(found)
 
     @property
     def slashes(self) -> Slashes:

@@ -1,0 +1,36 @@
+"""Tells apart the bindings of one policy: Envoy says which policy decided, and not which of its uses."""
+
+from collections.abc import Sequence
+
+from gateways.agent.translate import ir
+from gateways.agent.xds import access_log
+from gateways.agent.xds.compiler import Compiler
+from gateways.agent.xds.policy_filters import PolicyFilters
+from policies.policy import Compiled, Filter
+
+
+class MarkingCompiler(Compiler):
+    """Behind each policy that is applied again further down, a filter notes that the request came past it.
+
+    Everything else is as a gateway has it.
+    """
+
+    def policy_filters(self, found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> list[PolicyFilters]:
+        made = super().policy_filters(found)
+        uses = [use for use, _ in found]
+        behind = (_mark(number) if is_repeated(uses, number) else () for number in range(len(uses)))
+        return [one for own, marks in zip(made, behind, strict=True) for one in (own, *marks)]
+
+
+def is_repeated(uses: Sequence[ir.PolicyUse], number: int) -> bool:
+    return any(use.policy == uses[number].policy for use in uses[number + 1 :])
+
+
+def passed(noted: str) -> set[int]:
+    """The places of the policies whose marks the request has."""
+    return {int(one) for one in access_log.held(noted.encode()) if one.isdecimal()}
+
+
+def _mark(number: int) -> tuple[PolicyFilters, ...]:
+    config = access_log.passed_filter(str(number))
+    return (PolicyFilters((Filter(config["name"], config["typed_config"]),)),)
