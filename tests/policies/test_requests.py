@@ -2,8 +2,10 @@
 
 Files lie in a policy's cases/requests. All of them share one rehearsal, where each is an API of its own.
 `documents` are what policies find in the network, by URL, and of each URL the same in all files. A request's
-`each` names a header and values: it is one request for each value. In `expect`, headers of the request that
-is `sent` on and of the `answer` have their value, a list of several, or null for none.
+`each` names a header and values: it is one request for each value. `answers` are what the upstream answers to
+it, `times` how often it is asked. Those of an `order` are asked one after another, as where a policy counts.
+In `expect`, headers of the request that is `sent` on and of the `answer` have their value, a list of several,
+or null for none.
 """
 
 import json
@@ -50,15 +52,28 @@ def published(url: str, text: str) -> Played:
 
 
 def requests(file: Path) -> Iterator[Any]:
-    """One parameter for each request: what is asked, and what is expected."""
+    """One parameter for each request, or for each order of them: what is asked, and what is expected."""
     for number, one in enumerate(yaml.safe_load(file.read_text())["requests"]):
-        asked = {name: value for name, value in one.items() if name not in ("each", "expect", "headers")}
-        headers = one.get("headers", {})
-        ((header, values),) = one.get("each", {"": [None]}).items()
-        for at, value in enumerate(values):
-            own = [*headers.items(), *([(header, value)] if header else [])]
-            request = {**asked, "target": f"/{named(file)}{asked.get('target', '')}", "headers": own}
-            yield pytest.param(request, one["expect"], id=f"{named(file)}-{number}-{at}")
+        orders = [one["order"]] if "order" in one else [[only] for only in alone(one)]
+        for at, order in enumerate(orders):
+            yield pytest.param(file, order, id=f"{named(file)}-{number}-{at}")
+
+
+def alone(one: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The request, once for each value of its `each`."""
+    rest = {name: value for name, value in one.items() if name != "each"}
+    ((header, values),) = one.get("each", {"": [None]}).items()
+    for value in values:
+        yield rest | {"headers": [*one.get("headers", {}).items(), *([(header, value)] if header else [])]}
+
+
+def request(file: Path, one: Mapping[str, Any]) -> Request:
+    ours = ("expect", "headers", "answers", "times")
+    asked = {name: value for name, value in one.items() if name not in ours}
+    asked["target"] = f"/{named(file)}{one.get('target', '')}"
+    headers = one.get("headers", {})
+    asked["headers"] = list(headers.items()) if isinstance(headers, Mapping) else headers
+    return Request.model_validate(asked)
 
 
 @pytest.fixture(scope="module")
@@ -71,19 +86,23 @@ def rehearsal() -> Iterator[Rehearsal]:
         yield made
 
 
-@pytest.mark.parametrize(("asked", "expect"), [one for file in FILES for one in requests(file)])
-def test_request(rehearsal: Rehearsal, asked: dict[str, Any], expect: dict[str, Any]) -> None:
-    verdict = rehearsal.ask(Request.model_validate(asked), [Played.model_validate(ANSWER)])
+@pytest.mark.parametrize(("file", "order"), [one for file in FILES for one in requests(file)])
+def test_request(rehearsal: Rehearsal, file: Path, order: list[dict[str, Any]]) -> None:
+    for step in order:
+        answers = [Played.model_validate(step.get("answers", ANSWER))]
+        for _ in range(step.get("times", 1)):
+            verdict = rehearsal.ask(request(file, step), answers)
 
-    assert {name: seen(verdict, name, wanted) for name, wanted in expect.items()} == expect
+            expect = step["expect"]
+            assert {name: seen(verdict, name, wanted) for name, wanted in expect.items()} == expect, step
 
 
 def test_credentials_may_be_long(rehearsal: Rehearsal) -> None:
-    request = Request(
-        target="/http_basic_authentication-credentials", headers=(("authorization", f"basic {'A' * 20_000}"),)
-    )
+    header = ("authorization", f"basic {'A' * 20_000}")
 
-    assert rehearsal.ask(request).outcome == "refused"
+    asked = Request(target="/http_basic_authentication-credentials", headers=(header,))
+
+    assert rehearsal.ask(asked).outcome == "refused"
 
 
 def seen(verdict: Verdict, name: str, wanted: Any) -> Any:
