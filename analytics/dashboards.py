@@ -12,7 +12,7 @@ from analytics.figures import CLASSES, Figures, ResourceShare, Share, add
 from analytics.models import Sample
 from analytics.queries import Whose
 from analytics.ranges import Range
-from apis import brought
+from apis.deployment import brought
 from apis.failing import Failed
 from apis.models import ApiInstance
 from apis.revisions.rows import route_label

@@ -14,7 +14,6 @@ from django.http import HttpRequest
 from apis.documents.specification import Operation, Specification
 from apis.models import (
     ApiInstance,
-    Brought,
     LeftGateway,
     PolicyBinding,
     Revision,
@@ -23,6 +22,8 @@ from apis.models import (
     TlsContext,
     Upstream,
 )
+from apis.removed import Removed
+from apis.revision import Brought
 from apis.wizard_draft import WizardDraft
 
 if TYPE_CHECKING:
@@ -167,6 +168,15 @@ class RevisionAdmin(ReadOnly, ModelAdmin):
     list_select_related = ("api__asset",)
     search_fields = ("digest", "api__asset__name", "base_path")
     exclude = ("secrets",)
+
+
+@admin.register(Removed)
+class RemovedAdmin(ReadOnly, ModelAdmin):
+    list_display = ("name", "kind", "api_id", "environment", "by", "at")
+    list_filter = ("kind", "environment")
+    list_select_related = ("environment", "by")
+    search_fields = ("name",)
+    exclude = ("saved",)
 
 
 @admin.register(LeftGateway)

@@ -1,23 +1,18 @@
-"""What an audit entry says in words: which fields differ, line by line, and whose they are."""
+"""How differences are put into words, line by line: of an audit entry's fields, and of any two mappings."""
 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import islice
 from typing import Any
-from uuid import UUID
 
-from django.urls import reverse
-
-from apis.models import ApiInstance, TlsContext
 from console.audit import HIDDEN
 from console.forms import durations
 from console.forms.schema import Schema, resolve
 from console.models import AuditEntry
-from gateways.models import Gateway
 from policies import catalog
 
 LONGEST = 120
@@ -55,48 +50,10 @@ class Line:
     kind: str = "changed"
 
 
-@dataclass(frozen=True)
-class Told:
-    """An entry as a page shows it: `href` and `of_href` lead to what still exists."""
-
-    entry: AuditEntry
-    lines: list[Line]
-    href: str = ""
-    of_href: str = ""
-
-    @property
-    def sentence(self) -> str:
-        """Without the person: "changed policy Rate Limiting", or of an API itself "changed routes"."""
-        entry = self.entry
-        if entry.object_type != "apiinstance":
-            return f"{entry.verb} {entry.noun} {entry.object_name}"
-        if entry.action != AuditEntry.Action.UPDATE:
-            return f"{entry.verb} the {entry.noun}"
-        if entry.diff.get("revision"):
-            return f"deployed revision {entry.diff['revision'][1]}"
-        if entry.diff.get("deployed"):
-            return "deployed it" if entry.diff["deployed"][1] else "undeployed it"
-        fields = ", ".join(_title(name).lower() for name in entry.diff)
-        return f"{entry.verb} {fields}"
-
-
-def told(entries: Iterable[AuditEntry]) -> list[Told]:
-    """Each entry in words, in as many queries as there are kinds of things to lead to."""
-    entries = list(entries)
-    links = _links(entries)
-    return [
-        Told(
-            entry,
-            lines(entry),
-            links.get((entry.object_type, entry.object_id), ""),
-            links.get((entry.of_type, entry.of_id), ""),
-        )
-        for entry in entries
-    ]
-
-
-def lines(entry: AuditEntry) -> list[Line]:
-    found = bounded(_of_fields(entry.diff, _schema(entry)))
+def lines(entry: AuditEntry, but: Collection[str] = ()) -> list[Line]:
+    """What the entry itself holds, without the fields that are told otherwise."""
+    told = {name: sides for name, sides in entry.diff.items() if name not in but}
+    found = bounded(_of_fields(told, _schema(entry)))
     if entry.action == AuditEntry.Action.UPDATE:
         return found
     is_gone = entry.action == AuditEntry.Action.DELETE
@@ -133,9 +90,9 @@ def _of_fields(diff: Mapping[str, Any], schema: Schema | None) -> Iterator[Line]
     for name, (before, after) in diff.items():
         own = schema if name == "config" else None
         if name in SECRETS:
-            yield Line(_title(name), after="changed", kind="is")
+            yield Line(title_of(name), after="changed", kind="is")
         else:
-            yield from _compared(_title(name), before, after, own, own or {})
+            yield from _compared(title_of(name), before, after, own, own or {})
 
 
 def _compared(label: str, before: Any, after: Any, schema: Schema | None, root: Schema) -> Iterator[Line]:
@@ -157,7 +114,7 @@ def _mappings(
     parts = {key: resolve(part, root) for key, part in (schema or {}).get("properties", {}).items()}
     ordered = dict.fromkeys([*parts, *before, *after])
     for key in ordered:
-        title = str(parts.get(key, {}).get("title") or _title(key))
+        title = str(parts.get(key, {}).get("title") or title_of(key))
         joined = f"{label}, {_lower(title)}" if label and title else label or title
         yield from _compared(joined, before.get(key), after.get(key), parts.get(key), root)
 
@@ -217,7 +174,7 @@ def _words(value: Any, schema: Schema | None = None) -> str:
         case int() if schema and (kept := durations.base(schema)):
             text = durations.words(value, kept)
         case Mapping():
-            text = "; ".join(f"{_lower(_title(key))}: {_words(part)}" for key, part in value.items())
+            text = "; ".join(f"{_lower(title_of(key))}: {_words(part)}" for key, part in value.items())
         case list():
             text = ", ".join(map(_words, value))
         case _:
@@ -230,7 +187,7 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1].rstrip()}…"
 
 
-def _title(name: str) -> str:
+def title_of(name: str) -> str:
     """ "consumer_endpoint" and "consumerEndpoint" are "Consumer endpoint"."""
     if name in TITLES:
         return TITLES[name]
@@ -269,30 +226,3 @@ def _schema(entry: AuditEntry) -> Schema | None:
             schema: Schema = policy.config.model_json_schema()
             return schema
     return None
-
-
-def _links(entries: Sequence[AuditEntry]) -> dict[tuple[str, str], str]:
-    """Where the pages of those things are that still exist; a policy's is its API's list of them."""
-    wanted: dict[str, set[str]] = {}
-    for entry in entries:
-        wanted.setdefault(entry.object_type, set()).add(entry.object_id)
-        wanted.setdefault(entry.of_type, set()).add(entry.of_id)
-    apis = [int(pk) for pk in wanted.get("apiinstance", ()) if pk.isdecimal()]
-    found: dict[tuple[str, str], str] = {}
-    for pk in ApiInstance.objects.filter(pk__in=apis).values_list("pk", flat=True) if apis else ():
-        found["apiinstance", str(pk)] = reverse("api", args=[pk])
-    for kind, model, page in (("gateway", Gateway, "gateway"), ("tlscontext", TlsContext, "tls_context")):
-        ids = {one for one in map(_uuid, wanted.get(kind, ())) if one}
-        for key in model._default_manager.filter(pk__in=ids).values_list("pk", flat=True) if ids else ():
-            found[kind, str(key)] = reverse(page, args=[key])
-    for entry in entries:
-        if entry.object_type == "policybinding" and (entry.of_type, entry.of_id) in found:
-            found["policybinding", entry.object_id] = reverse("api_policies", args=[entry.of_id])
-    return found
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -4,7 +4,6 @@ import uuid
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.functions import TransactionNow
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.urls import reverse
@@ -12,10 +11,11 @@ from django.utils import timezone
 
 from apis import certificates, resource_names
 from apis.assets.models import Asset
+from apis.removed import Removed  # noqa: F401 - Django finds its models here
 from apis.revision import Revision
 from apis.wizard_draft import WizardDraft  # noqa: F401 - Django finds its models here
 from console.fields import EncryptedJSONField
-from console.models import AuditEntry, Environment, User
+from console.models import Environment, User
 from gateways.models import Gateway
 from policies import catalog
 
@@ -371,29 +371,3 @@ class PolicyBinding(models.Model):
     @property
     def resource_name(self) -> str:
         return resource_names.of_binding(self.policy, self.pk)
-
-
-class Brought(models.Model):
-    """That an API changed with this generation of a gateway: to which revision, and the entry that tells how.
-
-    No entry means that nothing of it changed, as when it is deployed again. `at` is the transaction's time.
-    """
-
-    api = models.ForeignKey(ApiInstance, models.CASCADE, related_name="brought")
-    gateway = models.ForeignKey(Gateway, models.CASCADE, related_name="+")
-    generation = models.BigIntegerField()
-    revision = models.ForeignKey(
-        Revision, models.SET_NULL, null=True, related_name="brought", help_text="Empty: it was taken off."
-    )
-    replaced = models.ForeignKey(
-        Revision, models.SET_NULL, null=True, related_name="+", help_text="What was to run there before."
-    )
-    entry = models.ForeignKey(AuditEntry, models.SET_NULL, null=True, related_name="+")
-    at = models.DateTimeField(db_default=TransactionNow())
-
-    class Meta:
-        ordering = ["-generation"]
-        indexes = [models.Index(fields=["api", "gateway", "generation"])]
-
-    def __str__(self) -> str:
-        return f"{self.api_id} with generation {self.generation} of {self.gateway_id}"

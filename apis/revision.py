@@ -1,4 +1,4 @@
-"""A revision: what an API was when it was deployed, as the documents that a gateway runs."""
+"""A revision: what an API was when it was deployed, as the documents that a gateway runs; what brought it."""
 
 import base64
 import hmac
@@ -14,10 +14,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 
 from console.fields import EncryptedJSONField
-from console.models import Environment, User
+from console.models import AuditEntry, Environment, User
+from gateways.models import Gateway
 from gateways.protocol.resources import AnyResource
 
 Document = dict[str, Any]
@@ -88,9 +90,10 @@ class Revision(models.Model):
     Who deployed it, when and why is told by what brought it (`Brought`): it may be brought again.
     """
 
-    # The migration adds a constraint of its own, by which the database deletes revisions with their API:
-    # a process of the release before, which knows none, can delete an API.
-    api = models.ForeignKey("apis.ApiInstance", models.CASCADE, related_name="revisions", db_constraint=False)
+    # Those of an API that was deleted stay as long as it can be restored.
+    api = models.ForeignKey(
+        "apis.ApiInstance", models.DO_NOTHING, related_name="revisions", db_constraint=False
+    )
     digest = models.CharField(
         max_length=64, help_text="Of documents and secrets, keyed: nobody can try secrets against it."
     )
@@ -134,6 +137,38 @@ class Revision(models.Model):
     def content(self) -> Content:
         secrets: Mapping[str, Mapping[str, str]] = self.secrets or {}
         return Content(tuple(orjson.loads(self.documents)), secrets)
+
+
+class Brought(models.Model):
+    """That an API changed with this generation of a gateway: to which revision, and the entry that tells how.
+
+    No entry means that nothing of it changed, as when it is deployed again. `at` is the transaction's time.
+    It stays for a while when the API is deleted.
+    """
+
+    api = models.ForeignKey(
+        "apis.ApiInstance", models.DO_NOTHING, related_name="brought", db_constraint=False
+    )
+    gateway = models.ForeignKey(Gateway, models.CASCADE, related_name="+")
+    generation = models.BigIntegerField()
+    revision = models.ForeignKey(
+        Revision, models.SET_NULL, null=True, related_name="brought", help_text="Empty: it was taken off."
+    )
+    replaced = models.ForeignKey(
+        Revision, models.SET_NULL, null=True, related_name="+", help_text="What was to run there before."
+    )
+    entry = models.ForeignKey(AuditEntry, models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta:
+        ordering = ["-generation"]
+        indexes = [
+            models.Index(fields=["api", "gateway", "generation"]),
+            models.Index(fields=["gateway", "generation"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.api_id} with generation {self.generation} of {self.gateway_id}"
 
 
 def document(resource: AnyResource) -> Document:

@@ -22,7 +22,8 @@ from analytics.models import (
     TrafficMinute,
 )
 from apis.assets.models import Asset
-from apis.models import ApiInstance, Brought, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.revision import Brought
 from console import first_start
 from console.models import Environment
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus

@@ -241,7 +241,11 @@ HEARTBEAT_SECONDS = environment.number("GATEWRIGHT_HEARTBEAT_SECONDS", 5)
 """How often a replica reports; one that misses three is Disconnected."""
 
 REVISIONS_KEEP_DAYS = max(1, environment.number("GATEWRIGHT_KEEP_REVISIONS_DAYS", 90))
-"""Since it was last deployed, or replaced; the newest of each API are kept whatever their age."""
+"""Since it was last deployed, or replaced; deployments are kept as long. The newest of each API and of each
+gateway are kept whatever their age."""
+
+REMOVED_KEEP_DAYS = max(1, environment.number("GATEWRIGHT_KEEP_REMOVED_DAYS", 30))
+"""How long an API or a policy that somebody removed can be had back; its secrets are kept as long."""
 
 ANALYTICS_KEEP_DAYS = {
     "window": max(2, environment.number("GATEWRIGHT_KEEP_REQUESTS_DAYS", 3)),

@@ -18,8 +18,8 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from apis.assets.models import Asset
-from apis.models import ApiInstance, Brought, LeftGateway, Route, RouteUpstream
-from apis.revision import Revision
+from apis.models import ApiInstance, LeftGateway, Route, RouteUpstream
+from apis.revision import Brought, Revision
 from apis.revisions import store
 from console import audit, background
 from console.models import AuditEntry, Environment, User

@@ -13,10 +13,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from apis.assets.models import Asset
-from apis.changes import bookkeeping, versions
+from apis.changes import bookkeeping, removal, versions
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset, desired_of
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
+from apis.removed import Removed
 from apis.rules.instances import asset_id_of, check, unfit
 from apis.rules.listeners import normalised
 from console.models import AuditEntry, Environment, User
@@ -108,13 +109,16 @@ def edit_api(
 
 
 @transaction.atomic
-def delete_api(actor: User, api: ApiInstance) -> None:
+def delete_api(actor: User, api: ApiInstance) -> Removed:
+    """What is answered can be given to `removal.restore_api`, for some time."""
     bookkeeping.lock(api.gateway, api=api)
-    bookkeeping.record(actor, AuditEntry.Action.DELETE, api, before=bookkeeping.facts(api))
+    before, removed = bookkeeping.facts(api), removal.keep_api(actor, api)
     if api.is_deployed:
         api.is_deployed = False
         bookkeeping.bump(api, api.gateway)
+    bookkeeping.record(actor, AuditEntry.Action.DELETE, api, before=before)
     api.delete()
+    return removed
 
 
 @transaction.atomic

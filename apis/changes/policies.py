@@ -9,8 +9,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404
 
-from apis.changes import bookkeeping, versions
+from apis.changes import bookkeeping, removal, versions
 from apis.models import ApiInstance, PolicyBinding
+from apis.removed import Removed
 from apis.rules.instances import regex_fault
 from apis.rules.policy_config import Config, checked, hidden, merged
 from console.models import AuditEntry, User
@@ -38,11 +39,12 @@ def apply_policy(
     version: str = "",
     allow_duplicated: bool = True,
     newest: int | None = None,
+    pk: int | None = None,
 ) -> PolicyBinding:
     """`policy` is a name or alias of the catalog; `order` counts from 1, None puts it last.
 
     `newest` is the id of the newest policy that the form showed: what was applied since and is the same in
-    everything is this form, sent twice, and is applied once.
+    everything is this form, sent twice, and is applied once. `pk` is the id of one that comes back.
     """
     template = template_of(policy)
     bookkeeping.lock(api.gateway, api=api)
@@ -57,6 +59,7 @@ def apply_policy(
         )
         raise ValidationError({"policy": [ValidationError(message, code="conflict")]})
     binding = PolicyBinding.objects.create(
+        pk=pk,
         api=api,
         policy=template.name,
         policy_version=version or template.version,
@@ -188,14 +191,43 @@ def move_policy(actor: User, binding: PolicyBinding, order: int) -> None:
 
 
 @transaction.atomic
-def remove_policy(actor: User, binding: PolicyBinding) -> None:
+def remove_policy(actor: User, binding: PolicyBinding) -> Removed:
+    """What is answered can be given to `restore_policy`, for some time."""
     api = binding.api
     lock_policy(binding)
     before, told = _facts(binding), copy(binding)
+    removed = removal.keep_policy(actor, binding)
     binding.delete()
     _save_order(list(api.policies.all()))
     _bump(api)
     bookkeeping.record(actor, AuditEntry.Action.DELETE, api, target=told, before=before)
+    return removed
+
+
+@transaction.atomic
+def restore_policy(actor: User, api: ApiInstance, removed: Removed) -> PolicyBinding:
+    """Apply it again where it was, under the id that it had. Raises ValidationError when it is no longer
+    kept, or the catalog takes it no more.
+    """
+    bookkeeping.lock(api.gateway, api=api)
+    was = removal.policy_of(removal.locked(removed, Removed.Kind.POLICY))
+    if was.api_id != api.pk:
+        raise ValidationError({"policy": [f"{was.title} was not removed from {api}."]})
+    binding = apply_policy(
+        actor,
+        api,
+        was.policy,
+        merged(was.config, was.secrets),
+        conditions=was.conditions,
+        order=was.order,
+        label=was.label,
+        is_disabled=was.is_disabled,
+        mode=was.mode,
+        version=was.policy_version,
+        pk=was.pk,
+    )
+    removed.delete()
+    return binding
 
 
 def policy_faults(

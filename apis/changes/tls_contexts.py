@@ -14,7 +14,8 @@ from django.http import Http404
 
 from apis import certificates
 from apis.changes import bookkeeping, versions
-from apis.models import ApiInstance, Brought, TlsContext
+from apis.models import ApiInstance, TlsContext
+from apis.revision import Brought
 from apis.rules.problem import Problem, refuse
 from console import audit
 from console.models import AuditEntry, Environment, User

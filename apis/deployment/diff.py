@@ -1,7 +1,7 @@
 """What differs between two contents of an API: field by field in words, and as YAML."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import unified_diff
 from functools import cached_property
 from itertools import islice
@@ -10,7 +10,7 @@ from uuid import UUID
 from apis import history
 from apis.history import Line
 from apis.models import TlsContext
-from apis.revision import Content, Document, name
+from apis.revision import Content, Document, Revision, name
 from apis.revisions import export
 from apis.revisions.export import Secret
 from apis.revisions.facts import facts, policies
@@ -18,6 +18,8 @@ from policies import catalog
 
 NOTHING = Content((), {})
 """The content of an API that no gateway runs."""
+Pairs = Mapping[int, tuple[int | None, int | None]]
+"""By what a difference is of: the ids of the revision before and of the one after."""
 MOST_YAML_LINES = 2000
 _CONTEXT = 2
 
@@ -28,6 +30,7 @@ class Difference:
 
     before: Content
     after: Content
+    contexts: Mapping[UUID, TlsContext] | None = field(default=None, compare=False)
 
     def __bool__(self) -> bool:
         return self.before != self.after
@@ -49,8 +52,8 @@ class Difference:
         return found
 
     @cached_property
-    def _contexts(self) -> dict[UUID, TlsContext]:
-        return export.contexts(self.before, self.after)
+    def _contexts(self) -> Mapping[UUID, TlsContext]:
+        return export.contexts(self.before, self.after) if self.contexts is None else self.contexts
 
     def _yaml(self) -> Iterator[str]:
         """Document by document, each as long as it is and no longer."""
@@ -69,6 +72,33 @@ class Difference:
 
 def between(before: Content | None, after: Content | None) -> Difference:
     return Difference(before or NOTHING, after or NOTHING)
+
+
+class Together:
+    """Differences between two revisions each, all read when the first is asked for: in two queries."""
+
+    def __init__(self, pairs: Callable[[], Pairs]) -> None:
+        self._asked = pairs
+
+    def of(self, key: int) -> Difference | None:
+        """None where there are not two, or not any more, or where both are the same."""
+        before, after = self._pairs.get(key, (None, None))
+        if before == after or not before or not after or not {before, after} <= self._contents.keys():
+            return None
+        return Difference(self._contents[before], self._contents[after], self._contexts)
+
+    @cached_property
+    def _pairs(self) -> Pairs:
+        return self._asked()
+
+    @cached_property
+    def _contents(self) -> dict[int, Content]:
+        wanted = {pk for one in self._pairs.values() if all(one) and one[0] != one[1] for pk in one if pk}
+        return {pk: row.content for pk, row in Revision.objects.in_bulk(wanted).items()}
+
+    @cached_property
+    def _contexts(self) -> dict[UUID, TlsContext]:
+        return export.contexts(*self._contents.values())
 
 
 def secrets_changed(before: Content, after: Content) -> set[Secret]:
@@ -105,6 +135,7 @@ def _policies(before: Content, after: Content) -> Iterator[Line]:
             yield Line(f"Policy {title}", kind="added" if key in new else "removed", **where)
             continue
         yield from history.compared(title, old[key].conditions, new[key].conditions)
+        yield from history.compared(title, {"mode": old[key].mode}, {"mode": new[key].mode})
         yield from history.compared(title, old[key].config, new[key].config, schema)
     for owner, path in sorted(secrets_changed(before, after)):
         yield Line(f"{_title(new[owner].policy)}, {path}", after="changed", kind="is")

@@ -21,10 +21,12 @@ class Used:
     policy: str
     config: Mapping[str, Any]
     conditions: Mapping[str, Any]
+    mode: str
 
     @property
     def told(self) -> dict[str, Any]:
-        return {**self.config, **self.conditions}
+        mode = {"mode": self.mode} if self.mode != "enforce" else {}
+        return {**self.config, **self.conditions, **mode}
 
 
 def facts(content: Content, contexts: Mapping[UUID, TlsContext]) -> dict[str, Any]:
@@ -49,6 +51,7 @@ def policies(content: Content) -> dict[str, Used]:
             one["spec"]["policyRef"]["name"],
             one["spec"]["config"],
             {"conditions": [_said(rule) for rule in one["spec"]["rules"]]},
+            one["spec"].get("mode", "enforce"),
         )
         for one in content.documents
         if one["kind"] == "PolicyBinding"

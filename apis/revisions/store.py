@@ -20,8 +20,8 @@ from django.db.models import (
     When,
 )
 
-from apis.models import ApiInstance, Brought
-from apis.revision import Content, Revision
+from apis.models import ApiInstance
+from apis.revision import Brought, Content, Revision
 from apis.revisions import rows
 from gateways.models import Gateway
 

@@ -47,6 +47,11 @@ def check(environment: Environment, desired: DesiredApi, api: ApiInstance | None
     refuse(problems(environment, desired, api))
 
 
+def check_free(environment: Environment, desired: DesiredApi, api: ApiInstance) -> None:
+    """The same of what others may have taken alone, for one that was saved under these rules before."""
+    refuse([*listeners.problems(environment, desired, api), *_label(environment, desired, api)])
+
+
 def warnings(desired: DesiredApi) -> dict[str, list[str]]:
     """What may be saved but is probably not meant, by field."""
     found: dict[str, list[str]] = {}

@@ -1,10 +1,10 @@
-"""What pages anywhere show of audit entries: the words of `apis.history`."""
+"""What pages anywhere show of audit entries: the words of `apis.deployment.told`."""
 
 from collections.abc import Iterable
 
 from django import template
 
-from apis.history import Told, told
+from apis.deployment.told import Told, told
 from console.models import AuditEntry
 
 register = template.Library()

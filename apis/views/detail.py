@@ -9,9 +9,9 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from apis import brought
 from apis.addresses import curl_command
 from apis.changes import instances, versions
+from apis.deployment import brought
 from apis.desired import desired_of
 from apis.forms import parts
 from apis.models import ApiInstance

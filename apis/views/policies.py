@@ -100,8 +100,7 @@ def enforce(request: Request, pk: int, binding: int) -> HttpResponse:
 @require_POST
 def remove(request: Request, pk: int, binding: int) -> HttpResponse:
     row = binding_to_change(request, pk, binding)
-    undo.keep(request.session, row)
-    policies.remove_policy(request.user, row)
+    undo.offer(request.session, policies.remove_policy(request.user, row))
     return redirect("api_policies", row.api_id)
 
 
@@ -113,6 +112,8 @@ def restore(request: Request, pk: int) -> HttpResponse:
         row = undo.restore(request.user, request.session, api)
     except LookupError:
         messages.error(request, "There is nothing to undo any more; add the policy again.")
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
     else:
         messages.success(request, f"{row.title} is back in its place.")
     return redirect("api_policies", api.pk)

@@ -3,7 +3,7 @@
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from apis import history
+from apis.deployment.told import told
 from console.listing import Select, asked, listing
 from console.models import NOUNS, AuditEntry, Organization, Role
 from console.scope import Request
@@ -32,7 +32,7 @@ def audit(request: Request) -> HttpResponse:
     shown = listing(
         request, "entries", "entry", found, size=PAGE_SIZE, searches=looked, selects=(kind, action)
     )
-    context = {"changes": history.told(shown.page.object_list)}
+    context = {"changes": told(shown.page.object_list)}
     return shown.answer(
         request, "console/administration/audit.html", "console/administration/_entries.html", context
     )

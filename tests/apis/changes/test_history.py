@@ -9,11 +9,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apis import brought, history
+from apis import history
 from apis.changes.instances import deploy_api, edit_api
 from apis.changes.policies import apply_policy, edit_policy, remove_policy, reorder_policies
 from apis.changes.tls_contexts import desired_of as desired_context
 from apis.changes.tls_contexts import edit_tls_context
+from apis.deployment import brought
 from apis.desired import DesiredRoute, DesiredUpstream
 from apis.history import Line
 from apis.models import ApiInstance

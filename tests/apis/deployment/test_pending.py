@@ -13,9 +13,11 @@ from apis.deployment import snapshot
 from apis.deployment.diff import NOTHING, between
 from apis.deployment.pending import pending, pending_of
 from apis.deployment.rollback import rollback
+from apis.deployment.told import told
 from apis.desired import DesiredRoute, DesiredUpstream
-from apis.history import Line, told
-from apis.models import ApiInstance, Brought, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.history import Line
+from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.revision import Brought
 from apis.revisions import export, rows
 from console.models import AuditEntry
 from gateways.agent.sources import files

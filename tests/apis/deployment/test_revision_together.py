@@ -13,8 +13,8 @@ from django.db import connection, connections, transaction
 from apis.changes import instances
 from apis.deployment import snapshot
 from apis.deployment.pending import pending
-from apis.models import ApiInstance, Brought
-from apis.revision import Revision
+from apis.models import ApiInstance
+from apis.revision import Brought, Revision
 from apis.revisions import store
 from gateways.agents.packed import Packed
 from gateways.models import Gateway

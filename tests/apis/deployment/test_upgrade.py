@@ -30,7 +30,8 @@ import django, json, sys
 django.setup()
 from apis.deployment import snapshot
 from apis.revisions import store
-from apis.models import ApiInstance, Brought
+from apis.models import ApiInstance
+from apis.revision import Brought
 from gateways.models import Gateway
 gateway = Gateway.objects.get()
 before = store.stale(ApiInstance.objects.all()).count()

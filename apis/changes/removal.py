@@ -1,0 +1,140 @@
+"""Keeps what is about to be removed, and puts it back: the rows as they were, under the ids that they had."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.utils import timezone
+
+from apis.assets.models import Asset
+from apis.changes import bookkeeping
+from apis.desired import desired_of
+from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
+from apis.removed import Removed
+from apis.rules.instances import check_free
+from console.models import AuditEntry, User
+from gateways.models import Gateway
+
+M = TypeVar("M", bound=models.Model)
+Row = dict[str, Any]
+"""A row's values as JSON, by their columns."""
+PARTS: tuple[type[models.Model], ...] = (Upstream, Route, RouteUpstream, PolicyBinding)
+"""What belongs to an API, each after what it refers to."""
+GONE = "It is no longer kept, or somebody restored it meanwhile."
+
+
+def keep_api(actor: User, api: ApiInstance) -> Removed:
+    saved = {_kind(ApiInstance): [_plain(api)]} | {_kind(part): _of(part, api) for part in PARTS}
+    return _keep(actor, api, Removed.Kind.API, str(api), saved)
+
+
+def keep_policy(actor: User, binding: PolicyBinding) -> Removed:
+    saved = {_kind(PolicyBinding): [_plain(binding)]}
+    return _keep(actor, binding.api, Removed.Kind.POLICY, binding.title, saved)
+
+
+@transaction.atomic
+def restore_api(actor: User, removed: Removed) -> ApiInstance:
+    """The API with its routes, upstreams and policies, deployed if it was and its gateway is still there.
+
+    Raises ValidationError when it is no longer kept, or cannot be as it was: its base path was taken
+    meanwhile, or what it needs was deleted.
+    """
+    api = _row(ApiInstance, removed.saved[_kind(ApiInstance)][0])
+    there = Gateway.objects.filter(environment=removed.environment_id, is_revoked=False)
+    gateway = there.filter(pk=api.gateway_id).first() if api.gateway_id else None
+    bookkeeping.lock(gateway)
+    removed.environment.organization.lock()
+    removed.environment.lock()
+    saved = locked(removed, Removed.Kind.API).saved
+    api.gateway, api.is_deployed = gateway, api.is_deployed and gateway is not None
+    api.revision, api.revision_generation = None, None
+    _check(api, saved)
+    _save([api])
+    for part in PARTS:
+        _save(_row(part, row) for row in saved[_kind(part)])
+    api = ApiInstance.objects.get(pk=api.pk)
+    check_free(api.environment, desired_of(api), api)
+    if api.is_deployed:
+        api.deployed_at = timezone.now()
+        api.save(update_fields=["deployed_at"])
+        bookkeeping.bump(api, api.gateway)
+    removed.delete()
+    after = {"restored": True} | bookkeeping.facts(api)
+    bookkeeping.record(actor, AuditEntry.Action.CREATE, api, after=after)
+    return api
+
+
+def locked(removed: Removed, kind: Removed.Kind) -> Removed:
+    """As it is now, for whoever restores it. Raises ValidationError when it is there no more."""
+    found = Removed.objects.select_for_update().filter(pk=removed.pk, kind=kind).first()
+    if found is None:
+        raise ValidationError({"": [ValidationError(GONE, code="conflict")]})
+    return found
+
+
+def policy_of(removed: Removed) -> PolicyBinding:
+    """Not saved: it is applied anew, with the same id."""
+    return _row(PolicyBinding, removed.saved[_kind(PolicyBinding)][0])
+
+
+def _keep(actor: User, api: ApiInstance, kind: Removed.Kind, name: str, saved: Mapping[str, Any]) -> Removed:
+    return Removed.objects.create(
+        environment=api.environment, kind=kind, api_id=api.pk, name=name[:255], saved=saved, by=actor
+    )
+
+
+def _kind(model: type[models.Model]) -> str:
+    return str(model._meta.model_name)
+
+
+def _of(part: type[models.Model], api: ApiInstance) -> list[Row]:
+    whose = {"route__api": api} if part is RouteUpstream else {"api": api}
+    return [_plain(row) for row in part._default_manager.filter(**whose).order_by("pk")]
+
+
+def _plain(row: models.Model) -> Row:
+    values = {field.attname: field.value_from_object(row) for field in row._meta.concrete_fields}
+    return {name: _as_json(value) for name, value in values.items()}
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return str(value)
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _row(model: type[M], saved: Row) -> M:
+    """What the release that kept it did not know has its default; what this one does not know is left out."""
+    known = {field.attname: field for field in model._meta.concrete_fields}
+    row = model()
+    for name, value in saved.items():
+        if name in known:
+            setattr(row, name, known[name].to_python(value))
+    return row
+
+
+def _save(rows: Iterable[models.Model]) -> None:
+    """As they are: no time and no default is written over."""
+    for row in rows:
+        row.save_base(raw=True, force_insert=True)
+
+
+def _check(api: ApiInstance, saved: Mapping[str, list[Row]]) -> None:
+    """That all that it refers to is still there. Raises ValidationError."""
+    named = [api.tls_context_id, *(row["tls_context_id"] for row in saved[_kind(Upstream)])]
+    wanted = {str(one) for one in named if one}
+    known = TlsContext.objects.filter(pk__in=wanted, environment=api.environment_id)
+    if known.count() < len(wanted):
+        _refuse("tls_context", "A TLS context that it needs was deleted; it cannot be as it was.")
+    if not Asset.objects.filter(pk=api.asset_id).exists():
+        _refuse("asset", "The asset that it was made of was deleted; it cannot be as it was.")
+    if api.created_by_id and not User.objects.filter(pk=api.created_by_id).exists():
+        api.created_by = None
+
+
+def _refuse(field: str, message: str) -> None:
+    raise ValidationError({field: [ValidationError(message, code="conflict")]})

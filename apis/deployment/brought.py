@@ -1,0 +1,117 @@
+"""Which deployments of its gateway brought a change of an API, and what that was."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from apis.deployment.diff import Together
+from apis.deployment.told import Told, told
+from apis.history import Line
+from apis.models import ApiInstance
+from apis.revision import Brought, Revision
+from console.models import AuditEntry
+from gateways.models import Deployment
+
+
+@dataclass(frozen=True)
+class Why:
+    """What a deployment changed of an API: `changes` are empty where it was only deployed again.
+
+    `revision` is what the gateway was to run from then on: None when it took the API off, and when that
+    was so long ago that the revision is no longer kept.
+    """
+
+    deployment: Deployment
+    changes: list[Told]
+    revision: Revision | None
+    differences: Together
+
+    @property
+    def words(self) -> str:
+        """Like "ann changed policy Rate Limiting", with the number of others."""
+        if not self.changes:
+            return "deployed again"
+        first, more = self.changes[0], len(self.changes) - 1
+        also = f" and {more} more change{'' if more == 1 else 's'}" if more else ""
+        return f"{first.entry.actor_name} {first.sentence}{also}"
+
+    @property
+    def lines(self) -> list[Line]:
+        """What differs between what the gateway was to run and what it ran before, whoever changed it.
+
+        Where one of the two is not known any more, it is what each change says of itself.
+        """
+        if difference := self.differences.of(self.deployment.generation):
+            return difference.lines
+        updates = (one for one in self.changes if one.entry.action == AuditEntry.Action.UPDATE)
+        return [line for one in updates for line in one.lines]
+
+
+def deployments(api: ApiInstance) -> QuerySet[Deployment]:
+    """Those of the API's gateway that brought a change of it, the newest first."""
+    if api.gateway is None:
+        return Deployment.objects.none()
+    carried = _changes(api).annotate(deployment=Subquery(_carrying().values("pk")[:1]))
+    return Deployment.objects.filter(pk__in=carried.values("deployment")).order_by("-generation")
+
+
+def why(api: ApiInstance, found: Iterable[Deployment]) -> list[Why]:
+    """The same deployments with what each changed of the API; several changes may have gone in one."""
+    found = list(found)
+    carried = _carried(api, found)
+    rows = [row for rows in carried.values() for row in rows]
+    entries = AuditEntry.objects.in_bulk({row.entry_id for row in rows if row.entry_id})
+    words = {one.entry.pk: one for one in told(entries.values())}
+    last = {generation: rows[-1].revision_id for generation, rows in carried.items()}
+    revisions = Revision.objects.without_text().in_bulk({pk for pk in last.values() if pk})
+    pairs = {generation: (_before(rows, entries), last[generation]) for generation, rows in carried.items()}
+    differences = Together(lambda: pairs)
+    return [
+        Why(
+            one,
+            [words[row.entry_id] for row in carried[one.generation] if row.entry_id in words],
+            revisions.get(last.get(one.generation) or 0),
+            differences,
+        )
+        for one in found
+    ]
+
+
+def _carried(api: ApiInstance, found: Sequence[Deployment]) -> defaultdict[int, list[Any]]:
+    """By the generations of deployments: what they brought of the API, in order.
+
+    `ran` is what the gateway was to run of it before it was taken off, where it had been.
+    """
+    off = Brought.objects.filter(
+        api=OuterRef("api"), gateway=OuterRef("gateway"), generation__lt=OuterRef("generation")
+    )
+    ran = Subquery(off.order_by("-generation").values("replaced")[:1])
+    carrier = Subquery(_carrying().values("generation")[:1])
+    rows = _changes(api).annotate(carrier=carrier, ran=ran)
+    carried = defaultdict(list)
+    for row in rows.filter(carrier__in=[one.generation for one in found]).order_by("pk"):
+        carried[row.carrier].append(row)
+    return carried
+
+
+def _before(rows: Sequence[Any], entries: Mapping[int, AuditEntry]) -> int | None:
+    """The revision that the gateway was to run before these; None where it was none, or is not known."""
+    first = rows[0]
+    if first.replaced_id is None and first.entry_id in entries:
+        was_off = entries[first.entry_id].diff.get("deployed") == [False, True]
+        return first.ran if was_off else None
+    return first.replaced_id
+
+
+def _changes(api: ApiInstance) -> QuerySet[Brought]:
+    return Brought.objects.filter(api=api, gateway=api.gateway)
+
+
+def _carrying() -> QuerySet[Deployment]:
+    """The first deployment that had the change in it: quick changes go together."""
+    return Deployment.objects.filter(
+        gateway=OuterRef("gateway"), generation__gte=OuterRef("generation")
+    ).order_by("generation")

@@ -1,0 +1,139 @@
+"""What audit entries say in words: what each changed, whose it is, and where that is now.
+
+A change that was deployed is told by what differs between the revision that it brought and the one before;
+what no revision holds, and all that was not deployed, by what the entry itself holds.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+from django.urls import reverse
+
+from apis import history
+from apis.deployment.diff import Pairs, Together
+from apis.history import Line
+from apis.models import ApiInstance, TlsContext
+from apis.revision import Brought
+from console.models import AuditEntry
+from gateways.models import Gateway
+
+IN_REVISIONS: Mapping[str, frozenset[str]] = {
+    "apiinstance": frozenset(
+        {"label", "address", "tls_context", "response_timeout_ms", "routes", "policies"}
+    ),
+    "policybinding": frozenset({"config", "conditions", "mode", "order", "secrets"}),
+}
+"""By the kind of what changed: the fields of its entries that revisions tell of."""
+SWITCHES = frozenset({"deployed", "disabled"})
+"""Of a revision they leave all or nothing, which is not what changed."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """An entry as a page shows it: `href` and `of_href` lead to what still exists."""
+
+    entry: AuditEntry
+    brought: Together
+    href: str = ""
+    of_href: str = ""
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        entry, difference = self.entry, self.brought.of(self.entry.pk)
+        if not difference or entry.action != AuditEntry.Action.UPDATE or SWITCHES & set(entry.diff):
+            return history.lines(entry)
+        beside = history.lines(entry, but=IN_REVISIONS[entry.object_type])
+        labels = _labels(*entry.diff.get("routes", ([], [])))
+        return history.bounded(chain(beside, difference.lines, labels))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is of an API itself, and not of something that belongs to one."""
+        return self.entry.object_type == "apiinstance"
+
+    @property
+    def sentence(self) -> str:
+        """Without the person: "changed policy Rate Limiting", or of an API itself "changed routes"."""
+        entry = self.entry
+        if not self.is_whole:
+            return f"{entry.verb} {entry.noun} {entry.object_name}"
+        if entry.diff.get("restored"):
+            return "restored it"
+        if entry.action != AuditEntry.Action.UPDATE:
+            return f"{entry.verb} the {entry.noun}"
+        if entry.diff.get("revision"):
+            return f"deployed revision {entry.diff['revision'][1]}"
+        if entry.diff.get("deployed"):
+            return "deployed it" if entry.diff["deployed"][1] else "undeployed it"
+        fields = ", ".join(history.title_of(name).lower() for name in entry.diff)
+        return f"{entry.verb} {fields}"
+
+
+def told(entries: Iterable[AuditEntry]) -> list[Told]:
+    """Each entry in words, in as many queries however many they are."""
+    entries = list(entries)
+    links, brought = _links(entries), Together(partial(_brought, entries))
+    return [
+        Told(
+            entry,
+            brought,
+            links.get((entry.object_type, entry.object_id), ""),
+            links.get((entry.of_type, entry.of_id), ""),
+        )
+        for entry in entries
+    ]
+
+
+def _labels(
+    before: Sequence[Mapping[str, Any]] | None, after: Sequence[Mapping[str, Any]] | None
+) -> Iterator[Line]:
+    """Of upstreams, which gateways know by their addresses alone: of each that is where it was."""
+    for number, (old, new) in enumerate(zip(before or (), after or (), strict=False), 1):
+        pairs = zip(old.get("upstreams", ()), new.get("upstreams", ()), strict=False)
+        for place, sides in enumerate(pairs, 1):
+            labels = [str(side.get("label", "")) for side in sides]
+            if labels[0] != labels[1]:
+                told = [label or "none" for label in labels]
+                yield Line(f"Route {number}, upstream {place}, label", *told)
+
+
+def _brought(entries: Sequence[AuditEntry]) -> Pairs:
+    """By entry, of those of a single API that brought another revision of it; a move is of two gateways."""
+    own = [one.pk for one in entries if one.object_type in IN_REVISIONS]
+    found = Brought.objects.filter(entry__in=own).values_list("entry_id", "replaced_id", "revision_id")
+    pairs: dict[int, tuple[int | None, int | None]] = {}
+    for entry, replaced, revision in found:
+        before, after = pairs.get(entry, (None, None))
+        pairs[entry] = (replaced or before, revision or after)
+    return pairs
+
+
+def _links(entries: Sequence[AuditEntry]) -> dict[tuple[str, str], str]:
+    """Where the pages of those things are that still exist; a policy's is its API's list of them."""
+    wanted: dict[str, set[str]] = {}
+    for entry in entries:
+        wanted.setdefault(entry.object_type, set()).add(entry.object_id)
+        wanted.setdefault(entry.of_type, set()).add(entry.of_id)
+    apis = [int(pk) for pk in wanted.get("apiinstance", ()) if pk.isdecimal()]
+    found: dict[tuple[str, str], str] = {}
+    for pk in ApiInstance.objects.filter(pk__in=apis).values_list("pk", flat=True) if apis else ():
+        found["apiinstance", str(pk)] = reverse("api", args=[pk])
+    for kind, model, page in (("gateway", Gateway, "gateway"), ("tlscontext", TlsContext, "tls_context")):
+        ids = {one for one in map(_uuid, wanted.get(kind, ())) if one}
+        for key in model._default_manager.filter(pk__in=ids).values_list("pk", flat=True) if ids else ():
+            found[kind, str(key)] = reverse(page, args=[key])
+    for entry in entries:
+        if entry.object_type == "policybinding" and (entry.of_type, entry.of_id) in found:
+            found["policybinding", entry.object_id] = reverse("api_policies", args=[entry.of_id])
+    return found
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
