@@ -112,7 +112,8 @@ class Config(PolicyConfig):
     jwks_url: Annotated[str, AfterValidator(_checked_urls)] = Field(
         "",
         title="JWKS URL",
-        description="Of several, separated by commas, the keys of all are taken.",
+        description="Of several, separated by commas, the keys of all are taken. Each gateway fetches them in"
+        " the background, and keeps them while the issuer is away.",
         max_length=10_000,
         json_schema_extra={
             "examples": ["https://issuer.example.com/jwks.json"],
@@ -125,7 +126,7 @@ class Config(PolicyConfig):
         ge=1,
         le=7 * 24 * 60,
         title="JWKS time to live",
-        description="Minutes between two looks at the JWKS.",
+        description="Minutes between two looks at the JWKS. A token of an unknown key calls for one at once.",
         json_schema_extra=_shown(jwtKeyOrigin=["jwks"]),
     )
     jwks_service_connection_timeout: int = Field(
