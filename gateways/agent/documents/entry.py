@@ -22,7 +22,10 @@ MOST_CHARACTERS = 300
 
 @dataclass
 class Entry:
-    """Times are of the monotonic clock. `is_tried` is set once there is a text, or it could not be had."""
+    """Times are of the monotonic clock. `is_tried` is set once there is a text, or it could not be had.
+
+    One that `is_gone` is wanted by nobody.
+    """
 
     document: Document
     kept: Kept | None
@@ -32,6 +35,7 @@ class Entry:
     failing_since: float = 0.0
     asked_at: float = -ASKED_SECONDS
     is_asked: bool = False
+    is_gone: bool = False
     is_tried: threading.Event = field(default_factory=threading.Event)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None

@@ -62,6 +62,8 @@ class Documents:
                     self._entries[key] = Entry(document, self._disk.load(document))
                 self._entries[key].want(document)
             gone = [self._entries.pop(key) for key in self._entries.keys() - wanted.keys()]
+            for entry in gone:
+                entry.is_gone = True
         self._disk.prune({self._disk.path(one) for one in wanted.values()})
         if (wanted or self._loop) and not self._is_over:
             self._running().call_soon_threadsafe(self._attend, gone)
@@ -116,12 +118,14 @@ class Documents:
             entry.woken.set()
 
     async def _keep(self, entry: Entry) -> None:
-        while True:
+        # A task that is cancelled in the moment in which it is woken may go on.
+        while not entry.is_gone:
             if (seconds := entry.due - time.monotonic()) <= 0:
                 await self._try(entry)
                 continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(entry.woken.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await entry.woken.wait()
             entry.woken.clear()
 
     async def _try(self, entry: Entry) -> None:

@@ -12,7 +12,7 @@ from gateways.agent.documents.keeper import Documents
 from policies.documents import asking
 from policies.documents.document import MOST_BYTES, Document
 from policies.documents.jwks import KEY_SET
-from tests.certificates import self_signed
+from tests.certificates import write
 from tests.policies.issuer import OTHER, RSA, Issuer, key_set
 from tests.traffic.upstream import serving
 from tests.waiting import wait_until
@@ -243,8 +243,7 @@ def test_https_is_verified(
     documents: Documents, issuer: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     certificate, key = tmp_path / "crt.pem", tmp_path / "key.pem"
-    for path, text in zip((certificate, key), self_signed().values(), strict=True):
-        path.write_text(text)
+    write(certificate, key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     issuer.socket = context.wrap_socket(issuer.socket, server_side=True)
@@ -257,9 +256,10 @@ def test_https_is_verified(
     trusting = Documents(tmp_path / "other")
     assert kids(had(trusting, document)) == {"one"}
     trusting.close()
-    other_name = Document(document.url.replace("127.0.0.1", "localhost"), KEY_SET, 3600)
+    other_name = Document(document.url.replace("127.0.0.1", "0.0.0.0"), KEY_SET, 3600)
     stranger = Documents(tmp_path / "third")
     assert had(stranger, other_name) is None
+    assert "mismatch" in stranger.troubles()[0]
     stranger.close()
 
 
