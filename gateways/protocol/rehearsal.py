@@ -140,11 +140,13 @@ Outcome = Literal[
 the upstream, no route of the API, no API, an API that is not served, the gateway itself, or nobody."""
 PASSED: tuple[Outcome, ...] = ("upstream", "answered")
 
-DecisionKind = Literal["passed", "refused", "answered", "not-applied", "not-reached"]
+DecisionKind = Literal["passed", "would-refuse", "refused", "answered", "not-applied", "not-reached"]
 
 
 class Decision(Model):
-    """What a policy did with the request; `not-applied` where its conditions did not hold."""
+    """What a policy did with the request; `not-applied` where its conditions did not hold, `would-refuse`
+    where it only observes.
+    """
 
     policy: str
     title: str

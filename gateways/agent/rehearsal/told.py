@@ -7,6 +7,7 @@ from gateways.protocol.rehearsal import Decision, DecisionKind, Request, Sent, S
 MOST_BODY_LINES = 40
 _MARKS: dict[DecisionKind, str] = {
     "passed": "✓",
+    "would-refuse": "!",
     "refused": "✗",
     "answered": "✓",
     "not-applied": "·",
@@ -14,6 +15,7 @@ _MARKS: dict[DecisionKind, str] = {
 }
 _WORDS: dict[DecisionKind, str] = {
     "passed": "let it pass",
+    "would-refuse": "would refuse it",
     "refused": "refused it",
     "answered": "answered it",
     "not-applied": "not applied",

@@ -11,7 +11,7 @@ from gateways.agent.rehearsal import marks
 from gateways.agent.rehearsal.caller import Heard
 from gateways.agent.rehearsal.player import Noted, Part
 from gateways.agent.traffic.failures import failure
-from gateways.agent.traffic.labels import catalog_refusals
+from gateways.agent.traffic.labels import NativeRefusal, catalog_refusals
 from gateways.agent.translate import ir
 from gateways.agent.translate.index import Key
 from gateways.agent.xds import access_log
@@ -61,8 +61,21 @@ class Facts:
     @cached_property
     def refusing(self) -> str:
         """The policy that refused; "" where none did."""
-        native = (one.policy for one in catalog_refusals() if one.details.search(self.details))
-        return self._word("policy").partition(" ")[0] or next(native, "")
+        return self._word("policy").partition(" ")[0] or (self._native.policy if self._native else "")
+
+    @property
+    def reason(self) -> str:
+        """Why, as the access log tells it: the check and the compared values."""
+        return self._word("reason") or (self._native.reason if self._native else "")
+
+    @cached_property
+    def _native(self) -> NativeRefusal | None:
+        return next((one for one in catalog_refusals() if one.details.search(self.details)), None)
+
+    @property
+    def observed(self) -> dict[str, str]:
+        """Why policies that only observe would have refused, by their bindings' names."""
+        return dict(access_log.observed(self._word("observed").encode()))
 
     @property
     def answering(self) -> str:
@@ -190,7 +203,7 @@ def _decisions(facts: Facts, api: ir.Api, was_sent: bool) -> Iterator[Decision]:
     if not was_sent:
         deciding = deciding[:1]
     kind: DecisionKind = "refused" if facts.refusing else "answered"
-    said = (facts.words or facts.details) if facts.refusing else ""
+    said = _why(facts) if facts.refusing else ""
     has_ended = False
     for use in api.policies:
         made = {"policy": use.policy, "title": _title(use.policy), "binding": use.binding}
@@ -202,8 +215,17 @@ def _decisions(facts: Facts, api: ir.Api, was_sent: bool) -> Iterator[Decision]:
             yield Decision(**made, decision="not-reached", reason=OR_IT_WAS if use in deciding else "")
         elif use not in applied:
             yield Decision(**made, decision="not-applied", reason="its conditions do not hold")
+        elif use.observes and (why := facts.observed.get(noted_name(use.binding) or use.policy)):
+            yield Decision(**made, decision="would-refuse", reason=why)
         else:
             yield Decision(**made, decision="passed")
+
+
+def _why(facts: Facts) -> str:
+    """What the caller is told, and what the log tells."""
+    told = facts.words or facts.details
+    reason = facts.reason.replace("{address}", str(facts.told.get("caller") or "the caller"))
+    return f"{told} ({reason.replace('{user_agent}', 'the User-Agent')})" if reason else told
 
 
 def _sent(noted: Noted, part: Part) -> Sent:

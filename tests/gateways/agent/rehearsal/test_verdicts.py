@@ -339,6 +339,20 @@ def test_api_that_waits_for_a_broken_document_is_not_served() -> None:
     assert verdict.faults == (loaded.held()["default", "orders"],)
 
 
+def test_what_only_observes_tells_what_it_would_refuse() -> None:
+    observing = ORDERS.replace(
+        "config: {ips: [203.0.113.0/24]}", "config: {ips: [203.0.113.0/24]}\n      mode: observe"
+    )
+    with rehearsal(observing) as made:
+        verdict = ask(made, "/orders/7", headers=[CREDENTIALS], **{"from": "203.0.113.9"})
+        other = ask(made, "/orders/7", headers=[CREDENTIALS], **{"from": "198.51.100.9"})
+
+    assert verdict.outcome == "upstream"
+    assert decisions(verdict)[1] == "would-refuse"
+    assert verdict.policies[1].reason == "address: 203.0.113.9 is in the list"
+    assert decisions(other)[1] == "passed"
+
+
 def test_of_two_bindings_of_a_policy_the_one_that_refused_is_named() -> None:
     again = """
     - policyRef: {name: ip-blocklist}
@@ -351,7 +365,7 @@ def test_of_two_bindings_of_a_policy_the_one_that_refused_is_named() -> None:
 
     assert decisions(by_first)[1:] == ["refused", *["not-reached"] * 4]
     assert decisions(by_second) == ["passed", "passed", "passed", "not-applied", "passed", "refused"]
-    assert by_second.policies[-1].reason == "RBAC: access denied"
+    assert by_second.policies[-1].reason == "RBAC: access denied (address: 198.51.100.9 is in the list)"
     assert decisions(by_only) == ["passed", "not-applied", "passed", "not-applied", "passed", "refused"]
     assert by_only.policies[-1].reason == "RBAC: access denied"
 
