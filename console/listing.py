@@ -46,7 +46,8 @@ class Listing:
 
     @property
     def plural(self) -> str:
-        return f"{self.noun[:-1]}ies" if self.noun.endswith("y") else f"{self.noun}s"
+        is_changed = self.noun.endswith("y") and self.noun[-2] not in "aeiou"
+        return f"{self.noun[:-1]}ies" if is_changed else f"{self.noun}s"
 
     @property
     def count(self) -> int:
