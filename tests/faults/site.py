@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +33,6 @@ from tests.ports import free_port
 from tests.traffic.upstream import Echo, EchoServer, echo
 from tests.waiting import wait_until
 
-ANSWER_SECONDS = 0.04
 UNFINISHED = r"^(filesystem\.write_total_buffered|http\.p[0-9]+\.downstream_rq_active)$"
 """Envoy's figures for what it has not logged yet, and for what it has logged but not written."""
 
@@ -176,11 +174,10 @@ class Site:
 
 
 class Noting(Echo):
-    """Keeps the paths that it was asked for, and takes its time: some request is always under way."""
+    """Keeps the paths that it was asked for."""
 
     def handle_any(self) -> None:
         self.server.seen.append(self.path)  # type: ignore[attr-defined]
-        threading.Event().wait(ANSWER_SECONDS)
         super().handle_any()
 
     do_GET = handle_any  # noqa: N815

@@ -10,6 +10,8 @@ from gateways.agent.xds.overload import LEAVING_FILE
 
 QUIET_SECONDS = 3
 """Longer than Envoy takes to close an idle connection; those still open then belong to nobody."""
+GONE_SECONDS = 0.5
+"""A client that was told goodbye comes again over a new connection: between the two there is none."""
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +40,11 @@ class Leaving:
         self._folder = folder
         self._is_asked = False
         self._requests = -1
-        self._quiet_since = time.monotonic()
+        self._quiet_since = self._here_at = time.monotonic()
 
     def is_over(self) -> bool:
-        """Holds when no connection is open, or when nothing was asked over the open ones for a while.
+        """Holds when no connection has been open for a moment, or nothing was asked over the open ones for
+        a while.
 
         An Envoy too busy to answer has still something to do.
         """
@@ -52,9 +55,12 @@ class Leaving:
             connections, under_way, requests = self._traffic()
         except AdminUnreachable:
             return False
+        now = time.monotonic()
+        if connections or requests != self._requests:
+            self._here_at = now
         if under_way or requests != self._requests:
-            self._quiet_since, self._requests = time.monotonic(), requests
-        return connections == 0 or time.monotonic() - self._quiet_since > QUIET_SECONDS
+            self._quiet_since, self._requests = now, requests
+        return now - self._here_at > GONE_SECONDS or now - self._quiet_since > QUIET_SECONDS
 
     def _traffic(self) -> tuple[int, int, int]:
         """(open connections, requests under way, requests since the start), as clients see them."""
