@@ -32,7 +32,7 @@ def document(config: dict[str, Any], *more: dict[str, Any], port: str = "${port}
 def token(
     key: Any = RSA, algorithm: str = "RS256", headers: dict[str, Any] | None = None, **claims: Any
 ) -> str:
-    whole = {"sub": "ada", "exp": time.time() // 1 + 600, **claims}
+    whole = {"sub": "ada", "exp": time.time() // 1 + 86_400, **claims}
     return jwt.encode(
         {name: value for name, value in whole.items() if value is not None}, key, algorithm, headers=headers
     )
