@@ -64,8 +64,8 @@ class Wire:
             while True:
                 near, _ = listener.accept()
                 far = _connected(self._target)
-                if isinstance(self._target, int):
-                    for one in (near, far):
+                for one in (near, far):
+                    if one.family == socket.AF_INET:
                         one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._open |= {near, far}
                 for source, sink in ((near, far), (far, near)):
