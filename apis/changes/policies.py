@@ -125,29 +125,24 @@ def edit_policy(
 @transaction.atomic
 def set_policy_disabled(actor: User, binding: PolicyBinding, is_disabled: bool) -> PolicyBinding:
     """A disabled policy keeps its place and its configuration, and does nothing."""
-    if binding.is_disabled == is_disabled:
-        return binding
-    lock_policy(binding)
-    before = _facts(binding)
-    binding.is_disabled = is_disabled
-    binding.save()
-    _bump(binding.api)
-    bookkeeping.record(
-        actor, AuditEntry.Action.UPDATE, binding.api, target=binding, before=before, after=_facts(binding)
-    )
-    return binding
+    return _switch(actor, binding, "is_disabled", is_disabled)
 
 
 @transaction.atomic
 def set_policy_mode(actor: User, binding: PolicyBinding, mode: str) -> PolicyBinding:
     """Whether it refuses, or only tells of it; the rest of it stays."""
-    if binding.mode == mode:
+    if mode != binding.mode and (faults := _mode_faults(template_of(binding.policy), mode)):
+        raise ValidationError(faults)
+    return _switch(actor, binding, "mode", mode)
+
+
+def _switch(actor: User, binding: PolicyBinding, field: str, value: bool | str) -> PolicyBinding:
+    """Change one field of it, and nothing where it is so already."""
+    if getattr(binding, field) == value:
         return binding
     lock_policy(binding)
     before = _facts(binding)
-    if faults := _mode_faults(template_of(binding.policy), mode):
-        raise ValidationError(faults)
-    binding.mode = mode
+    setattr(binding, field, value)
     binding.save()
     _bump(binding.api)
     bookkeeping.record(
