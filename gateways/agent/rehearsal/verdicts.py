@@ -66,7 +66,9 @@ class Facts:
     @property
     def reason(self) -> str:
         """Why, as the access log tells it: the check and the compared values."""
-        return self._word("reason") or (self._native.reason if self._native else "")
+        caller = str(self.told.get("caller") or "the caller")
+        native = self._native.told(caller, "the User-Agent") if self._native else ""
+        return self._word("reason") or native
 
     @cached_property
     def _native(self) -> NativeRefusal | None:
@@ -224,8 +226,7 @@ def _decisions(facts: Facts, api: ir.Api, was_sent: bool) -> Iterator[Decision]:
 def _why(facts: Facts) -> str:
     """What the caller is told, and what the log tells."""
     told = facts.words or facts.details
-    reason = facts.reason.replace("{address}", str(facts.told.get("caller") or "the caller"))
-    return f"{told} ({reason.replace('{user_agent}', 'the User-Agent')})" if reason else told
+    return f"{told} ({facts.reason})" if facts.reason else told
 
 
 def _sent(noted: Noted, part: Part) -> Sent:

@@ -37,6 +37,10 @@ class NativeRefusal(NamedTuple):
     def check(self) -> str:
         return self.reason.partition(": ")[0]
 
+    def told(self, address: str, user_agent: str) -> str:
+        """The reason with what the request had."""
+        return self.reason.replace("{address}", address).replace("{user_agent}", user_agent)
+
 
 def catalog_refusals() -> list[NativeRefusal]:
     """Every native refusal of the catalog."""

@@ -273,7 +273,7 @@ def _samples(labels: Labels, kept: Iterable[tuple[bytes, _Alike]]) -> Iterator[R
 def _sample(labels: Labels, line: bytes, alike: _Alike) -> RequestSample:
     entry = access_log.entry(line, alike.key)
     native = None if alike.key.policy else labels.native(alike.key)
-    reason = _filled(native.reason, entry) if native else entry.reason
+    reason = native.told(entry.remote_address, entry.user_agent) if native else entry.reason
     return RequestSample(
         at=entry.at,
         **_labels(_at_upstream(alike.group, entry.upstream)),
@@ -309,11 +309,6 @@ def _labels(group: Group) -> dict[str, Any]:
         "failure_detail": group.failure.detail,
         "upstream_host": _text(group.upstream),
     }
-
-
-def _filled(reason: str, entry: access_log.Entry) -> str:
-    """A native refusal's reason with what the request had."""
-    return reason.replace("{address}", entry.remote_address).replace("{user_agent}", entry.user_agent)
 
 
 def _text(value: str, length: int = 255) -> str:
