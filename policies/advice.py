@@ -1,7 +1,8 @@
 """What is sound in a policy's configuration and probably not meant, by field."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,6 +11,7 @@ from policies.expression.parser import CLOSE, OPEN
 from policies.fields.expressions import Expression
 from policies.policy import Advice, Policy, PolicyConfig
 
+_HOLDERS = Expression, BaseModel, list, tuple
 _MEMBER = re.compile(r"\[?\s*(attributes|authentication|vars)\s*[.\[]")
 
 
@@ -23,25 +25,30 @@ def _of(value: Any, path: tuple[str, ...]) -> Iterator[Advice]:
         if message := _looks_like_one(value.text):
             yield Advice(".".join(path), message)
     elif isinstance(value, BaseModel):
-        for name, info in type(value).model_fields.items():
-            if message := _idle(value, name):
-                yield Advice(".".join((*path, info.alias or name)), message)
-            yield from _of(getattr(value, name), (*path, info.alias or name))
+        for name, alias, when in _fields(type(value)):
+            if when and (message := _idle(value, name, when)):
+                yield Advice(".".join((*path, alias)), message)
+            if isinstance(held := getattr(value, name), _HOLDERS):
+                yield from _of(held, (*path, alias))
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _of(item, (*path, str(index)))
 
 
-def _idle(model: BaseModel, name: str) -> str:
+@cache
+def _fields(model: type[BaseModel]) -> list[tuple[str, str, Mapping[str, Any] | None]]:
+    """(name, the name that users write, `when` of its schema) of each field."""
+    found: list[tuple[str, str, Mapping[str, Any] | None]] = []
+    for name, info in model.model_fields.items():
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        when = extra.get("when")
+        found.append((name, info.alias or name, when if isinstance(when, dict) else None))
+    return found
+
+
+def _idle(model: BaseModel, name: str, when: Mapping[str, Any]) -> str:
     """Why a field that was set does nothing: its schema's `when` asks a neighbour for another value."""
-    info = type(model).model_fields[name]
-    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-    when = extra.get("when")
-    if (
-        name not in model.model_fields_set
-        or getattr(model, name) == info.default
-        or not isinstance(when, dict)
-    ):
+    if name not in model.model_fields_set or getattr(model, name) == type(model).model_fields[name].default:
         return ""
     for key, values in when.items():
         neighbour, other = next(

@@ -9,6 +9,7 @@ from policies.expression import nodes
 from policies.fields.expressions import Expression
 from policies.policy import Phase, Policy, PolicyConfig
 
+_HOLDERS = Expression, BaseModel, list, tuple
 Use = tuple[Policy[Any], PolicyConfig]
 
 
@@ -36,7 +37,8 @@ def needed(value: Any) -> frozenset[str]:
     if isinstance(value, Expression):
         return nodes.needed(value.node) if value.is_of_request else frozenset()
     if isinstance(value, BaseModel):
-        return frozenset[str]().union(*(needed(getattr(value, name)) for name in type(value).model_fields))
+        held = (getattr(value, name) for name in type(value).model_fields)
+        return frozenset[str]().union(*(needed(one) for one in held if isinstance(one, _HOLDERS)))
     if isinstance(value, list | tuple):
         return frozenset[str]().union(*map(needed, value))
     return frozenset()

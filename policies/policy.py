@@ -112,6 +112,18 @@ class Filter:
 
 
 @dataclass(frozen=True)
+class SharedFilters:
+    """Filters that are the same for every API, so that no route need repeat them.
+
+    Each listener has them once, before all others; a request passes them where a policy of its API has their
+    name in Compiled.shared.
+    """
+
+    name: str
+    filters: tuple[Filter, ...]
+
+
+@dataclass(frozen=True)
 class Script:
     """A Lua filter in two: `frame`, the code that all uses of a policy have in common, and `settings`.
 
@@ -164,8 +176,8 @@ class Secret:
 class Compiled:
     """What a policy adds to its API's routes, and what it needs beside them.
 
-    `filters` run in this order inside the route's chain. `route_config` are further entries of the
-    route's `typed_per_filter_config`, for filters that read their settings from the route (CORS).
+    `filters` run in this order inside the route's chain. `shared` names those of Policy.shared_filters that
+    the API's requests pass before them, whatever the policy's conditions.
     `clusters` stand beside those of upstreams, one for all policies that ask the same server.
     `route_action` are entries of Envoy's RouteAction, for all of the API's routes that lead to an upstream: a
     list is added to those of other policies; anything else one policy alone may say.
@@ -173,7 +185,7 @@ class Compiled:
     """
 
     filters: tuple[Filter | Script, ...] = ()
-    route_config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    shared: tuple[str, ...] = ()
     clusters: tuple[Cluster, ...] = ()
     secrets: tuple[Secret, ...] = ()
     route_action: Mapping[str, Any] = field(default_factory=dict)
@@ -251,6 +263,9 @@ class Policy(Generic[C]):
 
     `advice(config)` warns of what is sound and probably not meant.
 
+    `shared_filters` stand in every listener; changing them changes listeners, so they are never made of a
+    configuration.
+
     `prepare(state)` makes what the policy keeps in the gateway's state folder. The agent calls it of every
     policy before it starts Envoy, and never while one runs; it may be called again at each start.
     """
@@ -269,6 +284,7 @@ class Policy(Generic[C]):
     is_resource_level: bool = True
     is_outbound: bool = False
     refusals: tuple[Refusal, ...] = ()
+    shared_filters: tuple[SharedFilters, ...] = ()
     refuses: bool = False
     prepare: Callable[[Path], None] | None = None
     advice: Callable[[C], Iterable[Advice]] = lambda config: ()

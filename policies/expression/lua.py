@@ -44,6 +44,8 @@ OPERATORS = {
     "/": "divide",
 }
 
+_ESCAPED = {byte: f"\\{byte:03d}" for byte in range(256) if byte in b'"\\' or not 32 <= byte < 127}
+
 
 def literal(value: Value) -> str:
     """The Lua literal of a value: mappings and sequences become tables, text its UTF-8 bytes."""
@@ -59,7 +61,7 @@ def literal(value: Value) -> str:
         case str():
             return literal(value.encode())
         case bytes():
-            return '"' + "".join(_escaped(byte) for byte in value) + '"'
+            return '"' + value.decode("latin-1").translate(_ESCAPED) + '"'
         case Mapping():
             return "{" + ", ".join(f"[{literal(key)}] = {literal(item)}" for key, item in value.items()) + "}"
         case Sequence():
@@ -69,13 +71,6 @@ def literal(value: Value) -> str:
 def function(node: Node) -> Source:
     """A Lua function from the stream's handle to the expression's value; it needs RUNTIME before it."""
     return Source(f"function(handle) return {_source(node)} end", needed(node))
-
-
-def _escaped(byte: int) -> str:
-    character = chr(byte)
-    if byte in b'"\\' or not 32 <= byte < 127:
-        return f"\\{byte:03d}"
-    return character
 
 
 def _source(node: Node) -> str:

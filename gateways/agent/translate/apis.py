@@ -3,7 +3,6 @@
 The unit of failure is one ApiInstance with everything that targets it.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from gateways.agent.translate.routes import (
     inline_routes,
     rules,
 )
+from gateways.agent.translate.use_names import bound_name, inline_names
 from gateways.protocol import resources as r
 from gateways.protocol.addresses import BadAddress, listener_address
 from gateways.protocol.faults import Fault, Faulty, Path, fault
@@ -139,7 +139,7 @@ def _api(
         listener, base_path = _listener(resource, ordered, tls_of_ports)
     with _collecting(faults):
         routes += inline_routes(resource)
-    for number, name in enumerate(_inline_names(resource)):
+    for number, name in enumerate(inline_names(resource)):
         inline = resource.spec.policies[number]
         with _collecting(faults):
             observes(resource, ("spec", "policies", number), inline)
@@ -245,25 +245,8 @@ def _tls_of_ports(index: Index) -> dict[int, ir.InboundTls]:
     return found
 
 
-def _inline_names(resource: r.ApiInstance) -> Iterator[str]:
-    """A name for each inline policy that stays its own when another policy comes before it.
-
-    It has a part more than the name of any PolicyBinding.
-    """
-    seen: Counter[str] = Counter()
-    for inline in resource.spec.policies:
-        name = inline.policy_ref.name
-        seen[name] += 1
-        number = f"-{seen[name]}" if seen[name] > 1 else ""
-        yield f"{resource.metadata.namespace}/{resource.metadata.name}/{name}{number}"
-
-
 def _bound_policy(resource: r.ApiInstance, binding: r.PolicyBinding) -> ir.PolicyUse:
-    """A binding by selector is one use on each API, with counters of its own."""
-    name = "/".join(binding.key)
-    if binding.spec.target_ref.kind == "Selector":
-        name += "@" + "/".join(resource.key)
-    return _use(binding, ("spec",), binding.spec, name, binding.spec.order)
+    return _use(binding, ("spec",), binding.spec, bound_name(resource, binding), binding.spec.order)
 
 
 def _use(

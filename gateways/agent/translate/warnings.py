@@ -3,8 +3,9 @@
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 
-from gateways.agent.translate import ir, response_timeout, tls
+from gateways.agent.translate import ir, tls
 from gateways.agent.translate.routes import ROUTE
+from gateways.agent.translate.use_names import bound_name, inline_names
 from gateways.protocol import reach, regex
 from gateways.protocol import resources as r
 from gateways.protocol.addresses import BadAddress, listener_address, upstream_address
@@ -34,16 +35,16 @@ def of_api(resource: r.ApiInstance, bindings: Sequence[r.PolicyBinding], api: ir
         owner, path, _ = routes[at]
         taker = api.routes[before].label
         yield _warning(owner, path, f"gets no request: route {taker} before it takes them all")
-    policies: list[tuple[r.AnyResource, Path, r.InlinePolicy | r.PolicyBindingSpec]] = [
-        (resource, ("spec", "policies", at), one) for at, one in enumerate(resource.spec.policies)
-    ]
-    policies += [(binding, ("spec",), binding.spec) for binding in ordered]
-    for owner, path, one in policies:
-        if one.policy_ref.name in (*ROUTE, *tls.INBOUND, *response_timeout.NAMES):
-            continue
-        yield from _rules(owner, (*path, "rules"), one.rules, api.base_path)
-        policy = find(one.policy_ref.name)
-        for found in policies_advice(policy, policy.config.model_validate(one.config)):
+    written: dict[str, tuple[r.AnyResource, Path, Sequence[r.Rule]]] = {
+        name: (resource, ("spec", "policies", at), inline.rules)
+        for at, (name, inline) in enumerate(zip(inline_names(resource), resource.spec.policies, strict=True))
+    }
+    for one in ordered:
+        written[bound_name(resource, one)] = one, ("spec",), one.spec.rules
+    for use in api.policies:
+        owner, path, rules = written[use.binding]
+        yield from _rules(owner, (*path, "rules"), rules, api.base_path)
+        for found in policies_advice(find(use.policy), use.config):
             yield _warning(owner, (*path, "config", *found.field.split(".")), found.message)
     uses = [(find(use.policy), use.config) for use in api.policies]
     for at, message in order.unserved(uses):

@@ -31,9 +31,23 @@ class Piece:
 
 def composite(base_path: str, policies: Sequence[PolicyFilters]) -> dict[str, Any]:
     """A route's setting of a composite filter."""
+    return {"@type": _COMPOSITE + "CompositePerRoute", "matcher": _matcher(base_path, policies)}
+
+
+def chosen(base_path: str, policies: Sequence[PolicyFilters]) -> dict[str, Any]:
+    """A composite filter that has its choice by itself, whatever the route."""
+    return {
+        "@type": TYPE_URL + "envoy.extensions.common.matching.v3.ExtensionWithMatcher",
+        "extension_config": {"name": "composite", "typed_config": EMPTY},
+        "xds_matcher": _matcher(base_path, policies),
+    }
+
+
+def _matcher(base_path: str, policies: Sequence[PolicyFilters]) -> dict[str, Any]:
     pieces = [piece for policy in policies for piece in _pieces(base_path, policy)]
     tree = _tree(pieces, _each_once(pieces), [])
-    return {"@type": _COMPOSITE + "CompositePerRoute", "matcher": tree.get("matcher", {"on_no_match": tree})}
+    matcher: dict[str, Any] = tree.get("matcher", {"on_no_match": tree})
+    return matcher
 
 
 def predicates(base_path: str, policies: Iterable[PolicyFilters]) -> int:

@@ -107,7 +107,6 @@ def is_ip(host: str) -> bool:
 def _protocol(
     upstream: ir.Upstream, idle_seconds: float, filters: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    *too_late, codec = retries.upstream_filters()
     http1: dict[str, Any] = {"http_protocol_options": {}}
     http2: dict[str, Any] = {"http2_protocol_options": {}}
     version: dict[str, Any] = {"explicit_http_config": http2 if upstream.is_http2 else http1}
@@ -116,9 +115,15 @@ def _protocol(
     return {
         "@type": TYPE_URL + "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "common_http_protocol_options": {"idle_timeout": f"{idle_seconds:g}s"},
-        "http_filters": [*too_late, *filters, codec],
+        **_upstream_filters(filters),
         **version,
     }
+
+
+def _upstream_filters(filters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Nothing where it has none of its own: then those of the router act."""
+    *too_late, codec = retries.upstream_filters()
+    return {"http_filters": [*too_late, *filters, codec]} if filters else {}
 
 
 def _outbound_tls(host: str, tls: ir.OutboundTls) -> dict[str, Any]:

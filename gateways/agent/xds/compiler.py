@@ -18,7 +18,7 @@ from gateways.agent.xds.access_log import HELD, RouteName
 from gateways.agent.xds.bootstrap import RUNTIME
 from gateways.agent.xds.cluster import cluster, cluster_name
 from gateways.agent.xds.compiled_api import CompiledApi
-from gateways.agent.xds.filter_chain import PATH_NOTED, filled, frames, scripts_id
+from gateways.agent.xds.filter_chain import PASSED, PATH_NOTED, filled, frames, scripts_id
 from gateways.agent.xds.joined_paths import judged
 from gateways.agent.xds.listener import listener, probe_listener, route_config_name
 from gateways.agent.xds.policy_filters import PolicyFilters
@@ -81,8 +81,8 @@ class Compiler:
         policies = self.policy_filters(found)
         outbound = {one: self._outbound(one, texts) for one in api.upstreams}
         made = [*(one for _, one in found), *(one for several in outbound.values() for one in several)]
-        of_routes = {name: it for one in made for name, it in one.route_config.items()}
-        slots, said = {**filled(api.base_path, policies), **of_routes}, _route_action(found)
+        shared = {name: PASSED for one in made for name in one.shared}
+        slots, said = {**shared, **filled(api.base_path, policies)}, _route_action(found)
         sent = {one: _upstream_filters(several) for one, several in outbound.items()}
         names = {one: cluster_name(one, filters) for one, filters in sent.items()}
         clusters = {names[one]: cluster(one, self.proxying, idle, filters) for one, filters in sent.items()}

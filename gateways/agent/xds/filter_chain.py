@@ -15,9 +15,10 @@ from typing import Any
 
 from gateways.agent.xds.access_log import PATH_FILTER
 from gateways.agent.xds.choice import EMPTY as EMPTY_CHOICE
-from gateways.agent.xds.choice import MOST_PREDICATES, composite, predicates
+from gateways.agent.xds.choice import MOST_PREDICATES, chosen, composite, predicates
 from gateways.agent.xds.joined_paths import EMPTY
 from gateways.agent.xds.policy_filters import PolicyFilters
+from policies import catalog
 from policies.policy import TYPE_URL
 
 CHOICES = 8
@@ -37,6 +38,8 @@ SLOTS = (
     *LAST,
     *("p5", "l3"),
 )
+PASSED = {"@type": TYPE_URL + "envoy.config.route.v3.FilterConfig", "config": {}}
+"""The setting of a route whose requests pass a filter that stands ready in the listener."""
 PATH_SLOT = "path"
 """Before all others: the client's path is noted before a policy can change it."""
 _CHAIN = TYPE_URL + "envoy.extensions.filters.http.filter_chain.v3.FilterChainConfig"
@@ -57,8 +60,17 @@ def slots() -> list[dict[str, Any]]:
         "l": {"@type": _LUA, "source_codes": sources},
         "c": EMPTY_CHOICE,
     }
-    every = {PATH_SLOT: empty["p"], **EMPTY, **{slot: empty[slot[0]] for slot in SLOTS}}
+    every = {PATH_SLOT: empty["p"], **EMPTY, **shared(), **{slot: empty[slot[0]] for slot in SLOTS}}
     return [{"name": slot, "disabled": True, "typed_config": config} for slot, config in every.items()]
+
+
+def shared() -> dict[str, dict[str, Any]]:
+    """The filters that the policies of the catalog share among all APIs, by name."""
+    return {
+        one.name: chosen("", [PolicyFilters(one.filters)])
+        for policy in catalog.policies()
+        for one in policy.shared_filters
+    }
 
 
 PATH_NOTED: dict[str, Mapping[str, Any]] = {

