@@ -242,6 +242,14 @@ class Refusal:
     reason: str
 
 
+@dataclass(frozen=True)
+class AsksContracts:
+    """That a policy looks callers up in the API's contracts: whether for a secret, for a tier's limits."""
+
+    secret: bool = False
+    limits: bool = False
+
+
 C = TypeVar("C", bound=PolicyConfig)
 
 
@@ -261,7 +269,8 @@ class Policy(Generic[C]):
     `gives` are the variables of the expression language that it gives values to for
     later policies, `own_variables` those that have values in its own expressions alone.
 
-    `advice(config)` warns of what is sound and probably not meant.
+    `advice(config)` warns of what is sound and probably not meant. `asks_contracts(config)` tells whether it
+    looks callers up in the API's contracts, and what for: without contracts it refuses everybody.
 
     `shared_filters` stand in every listener; changing them changes listeners, so they are never made of a
     configuration.
@@ -288,6 +297,7 @@ class Policy(Generic[C]):
     refuses: bool = False
     prepare: Callable[[Path], None] | None = None
     advice: Callable[[C], Iterable[Advice]] = lambda config: ()
+    asks_contracts: Callable[[C], AsksContracts | None] = lambda config: None
     icon: str = "shield"
 
     @property

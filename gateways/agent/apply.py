@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -31,6 +32,8 @@ from gateways.agent.xds.compiler import Compiler
 from gateways.agent.xds.listener import PROBE_HOST
 from gateways.protocol.messages import Ack, ResourceAck
 from gateways.protocol.resources import AnyResource
+from policies.contracts.contract import Contract
+from policies.contracts.memory import Book
 
 DOCUMENT_SECONDS = 3.0
 """How long a change waits for documents that were never had, if they are on their way."""
@@ -64,6 +67,7 @@ class Applier:
         self._proxying = proxying or Proxying()
         self._publisher = Publisher(envoy)
         self._store = Store(envoy.state)
+        self._contracts = Book(envoy.state)
         self._lock = threading.RLock()
         self._serving: dict[Key, Serving] = {}
         self._last_translation = LastTranslation()
@@ -107,6 +111,7 @@ class Applier:
                 return ack
             if not self._is_stored:
                 self._keep(snapshot)
+            self._grant_again(self._contracts.contracts)
             runs = ack.applied and all(one.state == "applied" for one in ack.resources)
             serving = [one.compiled for one in self._serving.values()]
             is_current = all(one.is_made_with(self.documents) for one in serving)
@@ -146,12 +151,16 @@ class Applier:
             gateway = self._probed(translation.gateway)
             compiler = Compiler(self.envoy.state, gateway, self._proxying, self.documents)
             refused = dict(translation.refused)
+            granted_before = self._contracts.contracts
             try:
+                # First: an API that is new finds its contracts, and who lost one is out at once.
+                self._contracts.write(translation.contracts)
                 good = self._compiled(compiler, translation, refused)
                 self._serving = self._take_into_force(compiler, good, refused, generation)
                 used = (it for one in self._serving.values() for it in one.compiled.secrets)
                 secret_files.prune(self.envoy.state, used)
             except (Rejected, AdminUnreachable, OSError) as error:
+                self._grant_again(granted_before)
                 self._ack = self._acknowledged(offered, began, (), reason=self._words(error))
                 if (failed := (generation, self._ack.reason)) != self._told:
                     self._told = failed
@@ -187,6 +196,12 @@ class Applier:
         except OSError as error:
             log.error("generation=%s stored=false reason=%s", snapshot.generation, error)
             self._is_stored = False
+
+    def _grant_again(self, contracts: tuple[Contract, ...] | None) -> None:
+        """These count, whatever became of their file: nothing of a snapshot that is not applied does."""
+        if contracts is not None:
+            with suppress(OSError):
+                self._contracts.write(contracts)
 
     def _words(self, error: Exception) -> str:
         if not isinstance(error, OSError):

@@ -227,15 +227,55 @@ class Secret(Resource):
     spec: SecretSpec
 
 
+LONGEST_CLIENT_TEXT = 255
+
+
+def _checked_client_text(text: str) -> str:
+    """What a header can hold, and nothing that a server between takes off."""
+    if not text or len(text) > LONGEST_CLIENT_TEXT:
+        raise ValueError(f"must have 1 to {LONGEST_CLIENT_TEXT} characters")
+    if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", text):
+        raise ValueError("may hold letters, digits, signs of ASCII, and spaces between them")
+    return text
+
+
+ClientText = Annotated[str, AfterValidator(_checked_client_text)]
+
+
+def _checked_client_name(text: str) -> str:
+    if not text.strip() or len(text) > LONGEST_CLIENT_TEXT or not text.isprintable():
+        raise ValueError(f"must have 1 to {LONGEST_CLIENT_TEXT} printable characters")
+    return text
+
+
+ClientName = Annotated[str, AfterValidator(_checked_client_name)]
+
+
 class ContractClient(Model):
-    id: str
-    secret: str | None = None
+    """`name` is the application's, by which logs and analytics call it; the id, where there is none."""
+
+    id: ClientText
+    secret: ClientText | None = Field(None, repr=False)
+    name: ClientName | None = None
+
+
+class SlaLimit(Model):
+    maximum_requests: int = Field(ge=1, le=2**31 - 1)
+    time_period_in_milliseconds: int = Field(ge=1, le=366 * 24 * 3600 * 1000)
+    visible: bool = True
+
+
+class Sla(Model):
+    """The tier of a contract: its name, and how much its client may ask for."""
+
+    tier: Name | None = None
+    limits: tuple[SlaLimit, ...] = Field(min_length=1, max_length=8)
 
 
 class ContractSpec(Model):
     api_id: str
     client: ContractClient
-    sla: dict[str, Any] | None = None
+    sla: Sla | None = None
 
 
 class Contract(Resource):

@@ -9,7 +9,9 @@ from policies.policy import SETTINGS, Scope, Script
 
 GUARD = Path(__file__).with_name("guard.lua").read_text()
 SHA256 = Path(__file__).with_name("sha256.lua")
-"""A file for `script`: the functions sha256 and is_same."""
+"""A file for `script`: the functions sha256, sha256_words and is_same."""
+BASE64 = Path(__file__).with_name("base64.lua")
+"""The same: unbase64."""
 
 
 def script(

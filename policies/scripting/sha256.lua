@@ -1,4 +1,4 @@
--- SHA-256 (FIPS 180-4): sha256(text) is its digest as 64 hexadecimal digits.
+-- SHA-256 (FIPS 180-4): sha256(text) is its digest as 64 hexadecimal digits, sha256_words(text) as eight numbers.
 
 local band, bnot, bxor, ror, rshift, tobit = bit.band, bit.bnot, bit.bxor, bit.ror, bit.rshift, bit.tobit
 
@@ -44,14 +44,18 @@ local function block(state, text, at)
   for i, value in ipairs({ a, b, c, d, e, f, g, h }) do state[i] = tobit(state[i] + value) end
 end
 
-local function sha256(text)
+local function sha256_words(text)
   local length = #text
   local state = { unpack(START) }
   local bits = ("\0"):rep(4) .. string.char(rshift(length, 21) % 256, rshift(length, 13) % 256, rshift(length, 5) % 256, length * 8 % 256)
   text = text .. "\128" .. ("\0"):rep((55 - length) % 64) .. bits
   for at = 1, #text, 64 do block(state, text, at) end
-  local words = {}
-  for i = 1, 8 do words[i] = bit.tohex(state[i]) end
+  return state
+end
+
+local function sha256(text)
+  local words = sha256_words(text)
+  for i = 1, 8 do words[i] = bit.tohex(words[i]) end
   return table.concat(words)
 end
 

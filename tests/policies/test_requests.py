@@ -1,11 +1,13 @@
 """Requests through each policy: `given` a configuration, `requests` with the verdict that each is to have.
 
 Files lie in a policy's cases/requests. All of them share one rehearsal, where each is an API of its own.
-`documents` are what policies find in the network, by URL, and of each URL the same in all files. A request's
-`each` names a header and values: it is one request for each value. `answers` are what the upstream answers to
-it, `times` how often it is asked. Those of an `order` are asked one after another, as where a policy counts.
-In `expect`, headers of the request that is `sent` on and of the `answer` have their value, a list of several,
-or null for none.
+`documents` are what policies find in the network, by URL, and of each URL the same in all files; `contracts`
+are those with the API: what a Contract's `spec` says beside whose it is.
+
+A request's `each` names a header and values: it is one request for each value. `answers` are what the
+upstream answers to it, `times` how often it is asked. Those of an `order` are asked one after another, as
+where a policy counts. In `expect`, headers of the request that is `sent` on and of the `answer` have their
+value, a list of several, or null for none.
 """
 
 import json
@@ -46,6 +48,13 @@ def api(file: Path, case: Mapping[str, Any]) -> AnyResource:
     return RESOURCE.validate_python({**plain, "metadata": {"name": named(file)}})
 
 
+def contract(file: Path, number: int, spec: Mapping[str, Any]) -> AnyResource:
+    """A contract with the API of this file."""
+    name = {"name": f"{named(file)}-{number}"}
+    plain = {"apiVersion": "gatewright.dev/v1alpha1", "kind": "Contract", "metadata": name}
+    return RESOURCE.validate_python({**plain, "spec": {"apiId": named(file), **spec}})
+
+
 def published(url: str, text: str) -> Played:
     at = urlsplit(url)
     return Played(upstream=f"{at.hostname}:{at.port or 443}", path=at.path, body=text)
@@ -63,8 +72,10 @@ def alone(one: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The request, once for each value of its `each`."""
     rest = {name: value for name, value in one.items() if name != "each"}
     ((header, values),) = one.get("each", {"": [None]}).items()
+    own = one.get("headers", {})
+    always = list(own.items()) if isinstance(own, Mapping) else own
     for value in values:
-        yield rest | {"headers": [*one.get("headers", {}).items(), *([(header, value)] if header else [])]}
+        yield rest | {"headers": [*always, *([(header, value)] if header else [])]}
 
 
 def request(file: Path, one: Mapping[str, Any]) -> Request:
@@ -81,7 +92,12 @@ def rehearsal() -> Iterator[Rehearsal]:
     cases = {file: yaml.safe_load(file.read_text()) for file in FILES}
     documents = {url: text for case in cases.values() for url, text in case.get("documents", {}).items()}
     answers = [published(url, text) for url, text in documents.items()]
-    with Rehearsal([api(file, case) for file, case in cases.items()], answers=answers) as made:
+    contracts = [
+        contract(file, number, spec)
+        for file, case in cases.items()
+        for number, spec in enumerate(case.get("contracts", ()))
+    ]
+    with Rehearsal([*(api(*one) for one in cases.items()), *contracts], answers=answers) as made:
         assert made.absent == ()
         yield made
 

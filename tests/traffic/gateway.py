@@ -59,6 +59,19 @@ class Gateway:
 
     def log(self, entries: int = 1) -> list[access_log.Key | None]:
         """What the access log's lines are counted by, once it holds so many."""
+        return [access_log.key(access_log.fields(line)[1]) for line in self._lines(entries)]
+
+    def reasons(self, entries: int = 1) -> list[list[str]]:
+        """Of each line why the request was refused, or would have been where policies only observe."""
+        found = []
+        for line in self._lines(entries):
+            key = access_log.key(access_log.fields(line)[1])
+            assert key is not None
+            entry = access_log.entry(line, key)
+            found.append([entry.reason] if entry.reason else [one.reason for one in entry.observed])
+        return found
+
+    def _lines(self, entries: int) -> list[bytes]:
         path = self.envoy.state / "access.log"
         lines: list[bytes] = []
 
@@ -67,7 +80,7 @@ class Gateway:
             return len(lines) >= entries
 
         wait_until(is_written)
-        return [access_log.key(access_log.fields(line)[1]) for line in lines]
+        return lines
 
 
 @contextmanager

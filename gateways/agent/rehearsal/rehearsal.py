@@ -30,6 +30,7 @@ from gateways.protocol.faults import Fault
 from gateways.protocol.rehearsal import Played, Request, Verdict
 from gateways.protocol.resources import AnyResource, ApiInstance
 from policies import catalog
+from policies.contracts.memory import Book
 
 TOLD_SECONDS, UNTOLD_SECONDS = 5, 0.25
 """How long Envoy's word is waited for where there was an answer, and where there was none."""
@@ -137,6 +138,7 @@ class Rehearsal:
         apis = [api for api in translation.gateway.apis if api.key not in self._held]
         self._served, reasons = candidate.compiled(compiler, apis)
         self._prepare()
+        Book(self._folder).write(translation.contracts)
         try:
             self._run(compiler, waiting)
         except envoy.NotStarted:

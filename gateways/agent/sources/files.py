@@ -267,26 +267,31 @@ def _at(
 
 
 def _variables(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Where inside any `config` a `$NAME` stands, and its name."""
+    """Where inside any `config`, or in a contract's `client`, a `$NAME` stands, and its name."""
     if isinstance(value, dict | list):
         for key, one in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _variables(one, (*path, key))
-    elif isinstance(value, str) and "config" in path and (match := _VARIABLE.fullmatch(value)):
+    elif isinstance(value, str) and _takes_variables(path) and (match := _VARIABLE.fullmatch(value)):
         yield path, match[1]
 
 
-def _resolved(value: Any, environ: Mapping[str, str], in_config: bool = False) -> Any:
-    """The value with the variables inside any `config` replaced by the environment's, and `$$` before a
+def _takes_variables(path: tuple[str | int, ...]) -> bool:
+    return "config" in path or path[:2] == ("spec", "client")
+
+
+def _resolved(value: Any, environ: Mapping[str, str], path: tuple[str | int, ...] = ()) -> Any:
+    """The value with the variables that stand where they may replaced by the environment's, and `$$` before a
     name by a `$` that begins no variable; without what is empty, outside of them.
     """
+    in_config = _takes_variables(path)
     if isinstance(value, dict):
         return {
-            key: _resolved(one, environ, in_config or key == "config")
+            key: _resolved(one, environ, (*path, key))
             for key, one in value.items()
             if one is not None or in_config or key not in _MAY_BE_EMPTY
         }
     if isinstance(value, list):
-        return [_resolved(one, environ, in_config) for one in value]
+        return [_resolved(one, environ, (*path, at)) for at, one in enumerate(value)]
     if isinstance(value, str) and in_config and (match := _VARIABLE.fullmatch(value)):
         return environ.get(match[1], value)
     if isinstance(value, str) and in_config and (match := _LITERAL.fullmatch(value)):

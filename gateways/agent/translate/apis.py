@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
-from gateways.agent.translate import configuration, ir, response_timeout, tls, warnings
+from gateways.agent.translate import configuration, contracts, ir, response_timeout, tls, warnings
 from gateways.agent.translate.conflicts import Taken
 from gateways.agent.translate.index import Index, Key, indexed
 from gateways.agent.translate.modes import observes
@@ -28,17 +28,22 @@ from gateways.protocol.addresses import BadAddress, listener_address
 from gateways.protocol.faults import Fault, Faulty, Path, fault
 from gateways.protocol.rules import Rule
 from policies.catalog import UnknownPolicy, find
+from policies.contracts.contract import Contract
 
 NOBODY = ir.TrustedProxies()
 
 
 @dataclass(frozen=True)
 class Translation:
-    """`refused` names the APIs that are not in `gateway`, with the reason; `faults` is all that was found."""
+    """`refused` names the APIs that are not in `gateway`, with the reason; `faults` is all that was found.
+
+    `contracts` count for what runs of an API, also where it is an older version.
+    """
 
     gateway: ir.Gateway
     refused: dict[Key, str]
     faults: tuple[Fault, ...]
+    contracts: tuple[Contract, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,10 @@ def translate(
     last.known = known
     settings, faults = configuration.read(resources, trusted)
     faults += warnings.warnings(resources)
+    granted, ungranted = contracts.granted(index.contracts)
+    faults += [*ungranted, *contracts.advice(index.contracts, index, apis)]
     told = dict.fromkeys((*index.faults, *faults))
-    return Translation(replace(settings, apis=tuple(apis)), refused, tuple(told))
+    return Translation(replace(settings, apis=tuple(apis)), refused, tuple(told), granted)
 
 
 def _learned(key: Key, index: Index, tls_of_ports: Mapping[int, ir.InboundTls]) -> _Known:

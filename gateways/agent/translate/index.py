@@ -12,7 +12,6 @@ from gateways.protocol.faults import Fault, Path, did_you_mean, fault
 Key = tuple[str, str]
 
 _IGNORED = {
-    "Contract": "Contract is not supported yet; ignored: it grants nothing, and keeps nobody out",
     "Secret": "Secret is not supported yet; ignored: write certificate and key into the policy's config",
     "Extension": "Extension is not supported yet; ignored: policies are those of the catalog",
 }
@@ -26,6 +25,7 @@ class Index:
     services: dict[Key, r.Service] = field(default_factory=dict)
     of_api: dict[Key, list[r.PolicyBinding]] = field(default_factory=lambda: defaultdict(list))
     of_service: dict[Key, list[r.PolicyBinding]] = field(default_factory=lambda: defaultdict(list))
+    contracts: list[r.Contract] = field(default_factory=list)
     extensions: set[Key] = field(default_factory=set)
     bindings: set[Key] = field(default_factory=set)
     unguarded: dict[Key, list[Fault]] = field(default_factory=lambda: defaultdict(list))
@@ -68,9 +68,10 @@ def indexed(resources: Sequence[r.AnyResource]) -> Index:
     for resource in resources:
         if isinstance(resource, r.PolicyBinding):
             _bind(index, resource)
-        elif isinstance(resource, r.Contract | r.Secret | r.Extension):
+        elif isinstance(resource, r.Secret | r.Extension):
             index.warn(resource, ("kind",), _IGNORED[resource.kind])
-        if isinstance(resource, r.Contract):
+        elif isinstance(resource, r.Contract):
+            index.contracts.append(resource)
             key = resource.metadata.namespace, resource.spec.api_id
             if key not in index.apis:
                 index.miss(resource, ("spec", "apiId"), "ApiInstance", key)

@@ -197,34 +197,6 @@ def test_an_extension_of_another_namespace_or_name_is_ignored_with_a_warning() -
     assert all(one.is_warning for one in translation.faults)
 
 
-@pytest.mark.parametrize(
-    ("policies", "reason"),
-    [
-        ([inline("client-id-enforcement", {})], "is not a policy of the catalog"),
-        ([inline("rate-limiting-sla-based", {})], "is not a policy of the catalog"),
-    ],
-)
-def test_an_api_whose_policy_asks_for_contracts_is_refused_whatever_contracts_there_are(
-    policies: list[dict[str, Any]], reason: str
-) -> None:
-    contract = document("Contract", "c", {"apiId": "a", "client": {"id": "x"}})
-
-    translation = translated(contract, api("http", *policies))
-
-    assert reason in translation.refused[KEY]
-
-
-def test_a_contract_of_an_api_that_asks_for_none_is_warned_about() -> None:
-    contract = document("Contract", "c", {"apiId": "a", "client": {"id": "x"}})
-
-    translation = translated(contract, api("http"))
-
-    assert translation.refused == {}
-    assert [one.message for one in translation.faults] == [
-        "Contract is not supported yet; ignored: it grants nothing, and keeps nobody out"
-    ]
-
-
 @pytest.mark.parametrize("certificate", [{"secretName": "s"}, {"secretRef": {"name": "s"}}, "s"])
 def test_an_api_that_needs_a_secret_is_refused(certificate: Any) -> None:
     secret = document("Secret", "s", {"tls": {"crt": "YQ==", "key": "YQ=="}})

@@ -1,0 +1,118 @@
+"""Client ID Enforcement: lets requests pass whose client has a contract with the API."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from policies.contracts import memory
+from policies.expression.lua import Value
+from policies.fields.expressions import RequestExpression
+from policies.policy import (
+    Advice,
+    AsksContracts,
+    Category,
+    Compiled,
+    Phase,
+    Policy,
+    PolicyConfig,
+    Scope,
+    fault,
+)
+from policies.scripting.script import BASE64, SHA256, script
+
+NAME = "client-id-enforcement"
+BASIC, EXPRESSION = "httpBasicAuthenticationHeader", "customExpression"
+CHALLENGES = {BASIC: 'Basic realm="mule-realm"', EXPRESSION: "Client-ID-Enforcement"}
+_BY_EXPRESSION: dict[str, Any] = {"when": {"credentialsOriginHasHttpBasicAuthenticationHeader": [EXPRESSION]}}
+
+
+class Config(PolicyConfig):
+    credentials_origin_has_http_basic_authentication_header: Literal[
+        "customExpression", "httpBasicAuthenticationHeader"
+    ] = Field(
+        "customExpression",
+        title="Where the credentials are",
+        description="Where expressions say, or Authorization: Basic with the client id and its secret.",
+        json_schema_extra={"labels": {EXPRESSION: "Expressions", BASIC: "Authorization header (Basic)"}},
+    )
+    client_id_expression: Annotated[RequestExpression, Field(validate_default=True)] = Field(
+        "#[attributes.headers['client_id']]",  # type: ignore[assignment]  # read as what users write
+        title="Client id",
+        description="Where the client id is.",
+        json_schema_extra={"needed": True, **_BY_EXPRESSION},
+    )
+    client_secret_expression: Annotated[RequestExpression, Field(validate_default=True)] = Field(
+        "#[attributes.headers['client_secret']]",  # type: ignore[assignment]
+        title="Client secret",
+        description="Where the secret is. Empty: no secret is asked for, and the client id alone is enough.",
+        json_schema_extra=_BY_EXPRESSION,
+    )
+
+    @property
+    def is_basic(self) -> bool:
+        return self.credentials_origin_has_http_basic_authentication_header == BASIC
+
+    @property
+    def checks_secret(self) -> bool:
+        return self.is_basic or bool(self.client_secret_expression.text.strip())
+
+    @model_validator(mode="after")
+    def _says_where(self) -> Self:
+        if not self.is_basic and not self.client_id_expression.text.strip():
+            raise fault("clientIdExpression", "write where the client id is")
+        return self
+
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    settings: dict[str, Value] = {
+        "contracts": memory.settings(scope.state, scope.api),
+        "basic": config.is_basic,
+        "client_id": None if config.is_basic else config.client_id_expression.lua,
+        "client_secret": config.client_secret_expression.lua
+        if config.checks_secret and not config.is_basic
+        else None,
+    }
+    decide = Path(__file__).with_name("policy.lua")
+    challenge = CHALLENGES[config.credentials_origin_has_http_basic_authentication_header]
+    looking = [SHA256, memory.LUA, BASE64, memory.CLIENT_LUA]
+    refusing = {**settings, "challenge": challenge}
+    check = script(scope, NAME, [*looking, decide], refusing, evaluates=True)
+    told = [*looking, memory.TELL_LUA]
+    return Compiled((check, script(scope, NAME, told, settings, evaluates=True, gives="authentication")))
+
+
+def advice(config: Config) -> Iterator[Advice]:
+    if config.is_basic:
+        return
+    if config.client_id_expression.constant is not None:
+        text = config.client_id_expression.constant
+        yield Advice(
+            "clientIdExpression",
+            f"is one text for all requests; an expression is written #[attributes.headers['{text}']]",
+        )
+    if config.checks_secret and config.client_secret_expression.constant is not None:
+        yield Advice("clientSecretExpression", "is one text for all requests, and no secret of theirs")
+
+
+def asks(config: Config) -> AsksContracts:
+    return AsksContracts(secret=config.checks_secret)
+
+
+POLICY = Policy(
+    name=NAME,
+    title="Client ID Enforcement",
+    category=Category.COMPLIANCE,
+    phase=Phase.IDENTIFY,
+    summary="Lets requests pass whose client id, and secret, have a contract with the API.",
+    version="1.3.3",
+    config=Config,
+    compile=compile,
+    gives=frozenset(("authentication",)),
+    asks_contracts=asks,
+    advice=advice,
+    aliases=("client-id-enforcement-flex",),
+    refuses=True,
+    icon="user-round",
+)

@@ -1,0 +1,172 @@
+"""The files by which all worker threads of a gateway's Envoy know its contracts.
+
+    contracts/head          magic, generation: the name of the one file that counts
+    contracts/GENERATION    header: magic, generation, bytes, slots, contracts, limits' offset, key
+                            slots: a hash table of 96 bytes for each contract, open addressing
+                            limits, the applications' names, and the generation once more
+
+A change writes another file and then its number into the head, one aligned store of 8 bytes: nobody sees half
+of a change. Scripts map the head once and look at the number with each request; contracts.lua reads the rest.
+A file that is not whole (its size, its two generations) counts as none, and what cannot be read refuses.
+
+Client ids and secrets are there as SHA-256 with a key of the file's own before them. Generations are
+microseconds, so that none is used twice. Nothing is synced to disk: what a power cut leaves is not whole, and
+the agent writes anew when it starts.
+"""
+
+import ctypes
+import hashlib
+import mmap
+import os
+import secrets
+import struct
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from policies.contracts.contract import Contract, Limit
+from policies.expression.lua import Value
+
+LUA, CLIENT_LUA, TELL_LUA = (
+    Path(__file__).with_name(name) for name in ("contracts.lua", "client.lua", "tell.lua")
+)
+"""Files for `script`, each for those that need it: looking up, who calls, telling later policies."""
+HEAD_MAGIC, MAGIC = b"GWCONTH1", b"GWCONTR1"
+HEAD_BYTES, KEY_BYTES = 4096, 32
+HEADER = struct.Struct("=8sddIIII32s56x")
+SLOT = struct.Struct("=8i8iIIIII12x")
+LIMIT = struct.Struct("=I4xd")
+END = struct.Struct("=d")
+EMPTY, WITHOUT_SECRET, WITH_SECRET = 0, 1, 2
+_WORDS_READ, _WORDS = struct.Struct(">8i"), (0,) * 8
+
+
+def folder(state: Path) -> Path:
+    return state.absolute() / "contracts"
+
+
+def settings(state: Path, api: str) -> Value:
+    """What contracts.lua needs, as `contracts`."""
+    return {"folder": str(folder(state)), "api": api}
+
+
+class Book:
+    """The contracts of one gateway; for one writer at a time."""
+
+    def __init__(self, state: Path) -> None:
+        self._folder = folder(state)
+        self._written: tuple[Contract, ...] | None = None
+        self._generation = 0
+
+    @property
+    def contracts(self) -> tuple[Contract, ...] | None:
+        """Those in force; None where this process has written none yet."""
+        return self._written
+
+    def write(self, contracts: Iterable[Contract]) -> None:
+        """From now on these are all. Harmless on repeat. Raises OSError, and then nothing has changed."""
+        wanted = tuple(contracts)
+        if wanted == self._written and self._is_there():
+            return
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        before = self._generation or self._told()
+        generation = max(before + 1, time.time_ns() // 1000)
+        file = self._folder / str(generation)
+        beside = self._folder / ".new"
+        with open(beside, "wb", opener=_owners_alone) as new:
+            new.write(_content(wanted, generation, secrets.token_bytes(KEY_BYTES)))
+        beside.replace(file)
+        self._tell(generation)
+        self._written, self._generation = wanted, generation
+        self._sweep({str(generation), str(before)})
+
+    def _is_there(self) -> bool:
+        return self._told() == self._generation and (self._folder / str(self._generation)).exists()
+
+    def _told(self) -> int:
+        """The generation that the head tells; 0 where there is none."""
+        with suppress(OSError, struct.error, ValueError, OverflowError):
+            content = (self._folder / "head").read_bytes()
+            if len(content) == HEAD_BYTES and content.startswith(HEAD_MAGIC):
+                return int(END.unpack_from(content, 8)[0])
+        return 0
+
+    def _tell(self, generation: int) -> None:
+        head = self._folder / "head"
+        if not self._told():
+            # Replaced, never cut: a script that has it mapped would crash Envoy.
+            beside = self._folder / ".head.new"
+            with open(beside, "wb", opener=_owners_alone) as new:
+                new.write((HEAD_MAGIC + END.pack(generation)).ljust(HEAD_BYTES, b"\0"))
+            beside.replace(head)
+            return
+        with head.open("r+b") as file, mmap.mmap(file.fileno(), HEAD_BYTES) as memory:
+            number = ctypes.c_double.from_buffer(memory, 8)
+            number.value = generation
+            del number  # The mapping cannot be closed while something points into it.
+
+    def _sweep(self, kept: set[str]) -> None:
+        """The one before stays: a script may be about to open it."""
+        for path in self._folder.iterdir():
+            if path.name.isdigit() and path.name not in kept:
+                path.unlink(missing_ok=True)
+
+
+def _owners_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _content(contracts: Sequence[Contract], generation: int, key: bytes) -> bytes:
+    slots = 1 << max(4, (2 * len(contracts)).bit_length())
+    limits = list(dict.fromkeys(one.limits for one in contracts if one.limits))
+    limits_at = HEADER.size + slots * SLOT.size
+    places, listed = _limits(limits)
+    names, names_at = _names(contracts, limits_at + len(listed))
+    table = bytearray(slots * SLOT.size)
+    for one in contracts:
+        id_words, secret_words = _digests(one, key)
+        at = id_words[0] & (slots - 1)
+        while SLOT.unpack_from(table, at * SLOT.size)[16]:
+            at = (at + 1) & (slots - 1)
+        kind = WITHOUT_SECRET if one.secret is None else WITH_SECRET
+        where, length = names_at[one.application]
+        packed = (kind, where, length, places.get(one.limits, 0), len(one.limits))
+        SLOT.pack_into(table, at * SLOT.size, *id_words, *secret_words, *packed)
+    size = limits_at + len(listed) + len(names) + END.size
+    header = HEADER.pack(MAGIC, generation, size, slots, len(contracts), limits_at, 0, key)
+    return b"".join((header, table, listed, names, END.pack(generation)))
+
+
+def _digests(one: Contract, key: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Of id and secret. No API's name holds a NUL and no client's id: none of these texts is another's."""
+    client = f"{one.api}\0{one.client_id}".encode()
+    secret = _WORDS
+    if one.secret is not None:
+        secret = _WORDS_READ.unpack(
+            hashlib.sha256(b"%s\0%s\0%s" % (key, client, one.secret.encode())).digest()
+        )
+    return _WORDS_READ.unpack(hashlib.sha256(key + client).digest()), secret
+
+
+def _limits(sets: Iterable[tuple[Limit, ...]]) -> tuple[dict[tuple[Limit, ...], int], bytes]:
+    """Where each set begins, counted in limits; and all of them."""
+    places: dict[tuple[Limit, ...], int] = {}
+    listed = bytearray()
+    for one in sets:
+        places[one] = len(listed) // LIMIT.size
+        for limit in one:
+            listed += LIMIT.pack(limit.maximum, limit.period_ms)
+    return places, bytes(listed)
+
+
+def _names(contracts: Iterable[Contract], start: int) -> tuple[bytes, dict[str, tuple[int, int]]]:
+    """The applications' names, filled up to eight bytes, and where each stands in the file."""
+    places: dict[str, tuple[int, int]] = {}
+    texts = bytearray()
+    for one in contracts:
+        if one.application not in places:
+            text = one.application.encode()
+            places[one.application] = start + len(texts), len(text)
+            texts += text
+    return bytes(texts.ljust(-(-len(texts) // 8) * 8, b"\0")), places
