@@ -15,11 +15,13 @@ class Limit:
 
 @dataclass(frozen=True)
 class Contract:
-    """`api` is "namespace/name"; `application` is what the client is called in logs and counts.
+    """`name` and `api` are "namespace/name" of their resources; requests are counted by the first.
 
-    `limits` are those of its tier; none means that it has no tier.
+    `application` is what the client is called in logs and analytics. `limits` are those of its tier; none
+    means that it has no tier.
     """
 
+    name: str
     api: str
     client_id: str
     secret: str | None = field(repr=False)

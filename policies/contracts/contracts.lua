@@ -24,7 +24,8 @@ if not shared then
       char magic[8]; double generation, bytes; uint32_t slots, contracts, limits_at, unused; char key[32], rest[56];
     } gw_contracts_1;
     typedef struct {
-      int32_t id[8], secret[8]; uint32_t kind, name_at, name_bytes, first_limit, limits, rest[3];
+      int32_t id[8], secret[8];
+      uint32_t kind, application_at, application_bytes, first_limit, limits, name_at, name_bytes, rest;
     } gw_contract_1;
     typedef struct { uint32_t maximum, unused; double period; } gw_contract_limit_1;
   ]])
@@ -124,8 +125,9 @@ local function remembered(client)
   if not found then
     local slot = slot_of(client)
     if not slot then return nil end
-    local name = ffi.string(book.start + slot.name_at, slot.name_bytes)
-    found = { slot = slot, application = name, limits = limits_of(slot), has_secret = slot.kind == WITH_SECRET }
+    found = { slot = slot, limits = limits_of(slot), has_secret = slot.kind == WITH_SECRET }
+    found.application = ffi.string(book.start + slot.application_at, slot.application_bytes)
+    found.name = ffi.string(book.start + slot.name_at, slot.name_bytes)
   end
   if not book.young[client] then
     if book.count >= MOST then book.old, book.young, book.count = book.young, {}, 0 end
@@ -136,7 +138,8 @@ end
 
 local own_clients = settings.contracts.api .. "\0"
 
--- The client's contract with this API: {application, limits}; nil where there is none.
+-- The client's contract with this API: {name, application, limits}; nil where there is none. It holds until the next
+-- is asked for.
 local function contract_of(id)
   refresh()
   return #id <= LONGEST and remembered(own_clients .. id) or nil

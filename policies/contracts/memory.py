@@ -3,7 +3,7 @@
     contracts/head          magic, generation: the name of the one file that counts
     contracts/GENERATION    header: magic, generation, bytes, slots, contracts, limits' offset, key
                             slots: a hash table of 96 bytes for each contract, open addressing
-                            limits, the applications' names, and the generation once more
+                            limits, the names of contracts and applications, and the generation once more
 
 A change writes another file and then its number into the head, one aligned store of 8 bytes: nobody sees half
 of a change. Scripts map the head once and look at the number with each request; contracts.lua reads the rest.
@@ -35,7 +35,7 @@ LUA, CLIENT_LUA, TELL_LUA = (
 HEAD_MAGIC, MAGIC = b"GWCONTH1", b"GWCONTR1"
 HEAD_BYTES, KEY_BYTES = 4096, 32
 HEADER = struct.Struct("=8sddIIII32s56x")
-SLOT = struct.Struct("=8i8iIIIII12x")
+SLOT = struct.Struct("=8i8iIIIIIII4x")
 LIMIT = struct.Struct("=I4xd")
 END = struct.Struct("=d")
 EMPTY, WITHOUT_SECRET, WITH_SECRET = 0, 1, 2
@@ -130,9 +130,8 @@ def _content(contracts: Sequence[Contract], generation: int, key: bytes) -> byte
         while SLOT.unpack_from(table, at * SLOT.size)[16]:
             at = (at + 1) & (slots - 1)
         kind = WITHOUT_SECRET if one.secret is None else WITH_SECRET
-        where, length = names_at[one.application]
-        packed = (kind, where, length, places.get(one.limits, 0), len(one.limits))
-        SLOT.pack_into(table, at * SLOT.size, *id_words, *secret_words, *packed)
+        packed = (kind, *names_at[one.application], places.get(one.limits, 0), len(one.limits))
+        SLOT.pack_into(table, at * SLOT.size, *id_words, *secret_words, *packed, *names_at[one.name])
     size = limits_at + len(listed) + len(names) + END.size
     header = HEADER.pack(MAGIC, generation, size, slots, len(contracts), limits_at, 0, key)
     return b"".join((header, table, listed, names, END.pack(generation)))
@@ -161,12 +160,12 @@ def _limits(sets: Iterable[tuple[Limit, ...]]) -> tuple[dict[tuple[Limit, ...], 
 
 
 def _names(contracts: Iterable[Contract], start: int) -> tuple[bytes, dict[str, tuple[int, int]]]:
-    """The applications' names, filled up to eight bytes, and where each stands in the file."""
+    """The names, filled up to eight bytes, and where each stands in the file."""
     places: dict[str, tuple[int, int]] = {}
     texts = bytearray()
-    for one in contracts:
-        if one.application not in places:
-            text = one.application.encode()
-            places[one.application] = start + len(texts), len(text)
+    for name in (name for one in contracts for name in (one.application, one.name)):
+        if name not in places:
+            text = name.encode()
+            places[name] = start + len(texts), len(text)
             texts += text
     return bytes(texts.ljust(-(-len(texts) // 8) * 8, b"\0")), places

@@ -23,7 +23,7 @@ ID_ALONE = {"clientSecretExpression": ""}
 
 
 def contract(client: str, secret: str | None = None, *, api: str = API) -> Contract:
-    return Contract(api, client, secret, f"app of {client}")
+    return Contract(f"test/{client}", api, client, secret, f"app of {client}")
 
 
 @contextmanager
@@ -213,8 +213,8 @@ from policies.contracts.contract import Contract
 book = memory.Book(Path({str(tmp_path)!r}))
 while True:
     for many in (1, 3000):
-        book.write([Contract("test/api", f"c{{n}}", "s", "x") for n in range(many)] +
-                   [Contract("test/api", "always", None, "always")])
+        book.write([Contract(f"test/{{n}}", "test/api", f"c{{n}}", "s", "x") for n in range(many)] +
+                   [Contract("test/always", "test/api", "always", None, "always")])
         print(flush=True)
 """
     for tries in range(5):

@@ -15,8 +15,8 @@ import pytest
 
 from gateways.agent.host import secret_files
 from policies.catalog import FOLDER, policies
-from policies.catalog.rate_limiting import shared_memory
 from policies.contracts import memory
+from policies.counting import shared_memory
 from policies.expression.context import FUNCTIONS
 from tests.policies.envoy import Envoy, compiled, running_envoy
 
@@ -112,6 +112,10 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "keySelector": f"#[{HEADER}]",
         "exposeHeaders": True,
     },
+    "rate-limiting-sla-based": {
+        "clientIdExpression": f"#[{HEADER}]",
+        "clientSecretExpression": f"#[{OTHER}]",
+    },
 }
 OBSERVED: dict[str, dict[str, Any]] = {
     "access-block": {},
@@ -124,7 +128,7 @@ LOOKED_AT = {
     "http-basic-authentication": "authorization",
     "user-agent-filter": "user-agent",
 }
-UNKNOWN = ("client-id-enforcement", "jwt-validation")
+UNKNOWN = ("client-id-enforcement", "jwt-validation", "rate-limiting-sla-based")
 """Policies to which no such caller is known."""
 LONG_SEPARATOR = injected([f"#[sizeOf({HEADER} splitBy {OTHER})]"])
 

@@ -47,7 +47,7 @@ def _contract(resource: r.Contract) -> Contract:
         Limit(one.maximum_requests, one.time_period_in_milliseconds) for one in (sla.limits if sla else ())
     )
     api = f"{resource.metadata.namespace}/{resource.spec.api_id}"
-    return Contract(api, client.id, client.secret, client.name or client.id, limits)
+    return Contract("/".join(resource.key), api, client.id, client.secret, client.name or client.id, limits)
 
 
 def advice(given: Given, index: Index, apis: Iterable[ir.Api]) -> Iterator[Fault]:

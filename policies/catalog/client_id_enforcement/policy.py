@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from policies.contracts import memory
-from policies.expression.lua import Value
+from policies.contracts import credentials
 from policies.fields.expressions import RequestExpression
 from policies.policy import (
     Advice,
@@ -20,7 +19,7 @@ from policies.policy import (
     Scope,
     fault,
 )
-from policies.scripting.script import BASE64, SHA256, script
+from policies.scripting.script import script
 
 NAME = "client-id-enforcement"
 BASIC, EXPRESSION = "httpBasicAuthenticationHeader", "customExpression"
@@ -56,44 +55,29 @@ class Config(PolicyConfig):
 
     @property
     def checks_secret(self) -> bool:
-        return self.is_basic or bool(self.client_secret_expression.text.strip())
+        return self.is_basic or credentials.is_said(self.client_secret_expression)
 
     @model_validator(mode="after")
     def _says_where(self) -> Self:
-        if not self.is_basic and not self.client_id_expression.text.strip():
+        if not self.is_basic and not credentials.is_said(self.client_id_expression):
             raise fault("clientIdExpression", "write where the client id is")
         return self
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
-    settings: dict[str, Value] = {
-        "contracts": memory.settings(scope.state, scope.api),
-        "basic": config.is_basic,
-        "client_id": None if config.is_basic else config.client_id_expression.lua,
-        "client_secret": config.client_secret_expression.lua
-        if config.checks_secret and not config.is_basic
-        else None,
-    }
-    decide = Path(__file__).with_name("policy.lua")
+    client_id = None if config.is_basic else config.client_id_expression
+    client_secret = None if config.is_basic else config.client_secret_expression
+    asked = credentials.settings(scope, client_id, client_secret)
     challenge = CHALLENGES[config.credentials_origin_has_http_basic_authentication_header]
-    looking = [SHA256, memory.LUA, BASE64, memory.CLIENT_LUA]
-    refusing = {**settings, "challenge": challenge}
-    check = script(scope, NAME, [*looking, decide], refusing, evaluates=True)
-    told = [*looking, memory.TELL_LUA]
-    return Compiled((check, script(scope, NAME, told, settings, evaluates=True, gives="authentication")))
+    files = [*credentials.FILES, Path(__file__).with_name("policy.lua")]
+    check = script(scope, NAME, files, {**asked, "challenge": challenge}, evaluates=True)
+    tell = script(scope, NAME, credentials.TELLING, asked, evaluates=True, gives="authentication")
+    return Compiled((check, tell))
 
 
 def advice(config: Config) -> Iterator[Advice]:
-    if config.is_basic:
-        return
-    if config.client_id_expression.constant is not None:
-        text = config.client_id_expression.constant
-        yield Advice(
-            "clientIdExpression",
-            f"is one text for all requests; an expression is written #[attributes.headers['{text}']]",
-        )
-    if config.checks_secret and config.client_secret_expression.constant is not None:
-        yield Advice("clientSecretExpression", "is one text for all requests, and no secret of theirs")
+    if not config.is_basic:
+        yield from credentials.advice(config.client_id_expression, config.client_secret_expression)
 
 
 def asks(config: Config) -> AsksContracts:

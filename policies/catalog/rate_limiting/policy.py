@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from policies.catalog.rate_limiting import shared_memory
+from policies.counting import shared_memory
 from policies.expression.lua import Value
 from policies.expression.nodes import said_by_caller
 from policies.fields.expressions import RequestExpression
@@ -15,7 +15,7 @@ from policies.policy import Advice, Category, Compiled, Phase, Policy, PolicyCon
 from policies.scripting.script import script
 
 NAME = "rate-limiting"
-FILES = [Path(__file__).with_name(name) for name in ("counting.lua", "policy.lua", "quota_headers.lua")]
+FILE = Path(__file__).with_name("policy.lua")
 YEAR_MS = 366 * 24 * 3600 * 1000
 
 
@@ -77,17 +77,13 @@ def compile(config: Config, scope: Scope) -> Compiled:
         period = limit.time_period_in_milliseconds
         limits[period] = min(limit.maximum_requests, limits.get(period, limit.maximum_requests))
     settings: dict[str, Value] = {
-        "binding": scope.binding,
-        "path": str(shared_memory.path(scope.state)),
-        "size": shared_memory.SIZE,
-        "buckets": shared_memory.BUCKETS,
-        "cells": shared_memory.CELLS,
+        **shared_memory.settings(scope),
         "limits": [{"maximum": maximum, "period": period} for period, maximum in limits.items()],
         "key": key.lua if key and key.text.strip() else None,
         "expose_headers": config.expose_headers,
         "block_on_unknown_quota": config.block_on_unknown_quota,
     }
-    files = FILES if config.expose_headers else FILES[:-1]
+    files = shared_memory.files(FILE, exposes=config.expose_headers)
     found = script(scope, NAME, files, settings, evaluates=True, sees_response=config.expose_headers)
     return Compiled((found,))
 

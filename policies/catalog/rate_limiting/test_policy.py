@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from policies.catalog.rate_limiting import shared_memory
+from policies.counting import shared_memory
 from policies.policy import Compiled
 from tests.policies.envoy import Envoy, compiled, running_envoy
 
@@ -201,7 +201,7 @@ def test_locks_of_a_dead_process_are_taken_over(tmp_path: Path) -> None:
     shared_memory.prepare(tmp_path)
     hold_all_locks_and_die = f"""
 import ctypes, mmap, os
-from policies.catalog.rate_limiting import shared_memory as shared
+from policies.counting import shared_memory as shared
 with shared.path(__import__("pathlib").Path({str(tmp_path)!r})).open("r+b") as file:
     memory = mmap.mmap(file.fileno(), shared.SIZE)
 for bucket in range(shared.BUCKETS):

@@ -49,8 +49,8 @@ def test_a_contract_is_what_its_resource_says() -> None:
     )
 
     assert translation.contracts == (
-        Contract("default/orders", "a", "s", "Shop"),
-        Contract("default/orders", "b", "t", "b", (Limit(5, 1000),)),
+        Contract("default/a", "default/orders", "a", "s", "Shop"),
+        Contract("default/b", "default/orders", "b", "t", "b", (Limit(5, 1000),)),
     )
     assert told(translation) == [
         "warning: Contract b: spec.sla: no policy of orders asks for it: it limits nothing"

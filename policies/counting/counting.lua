@@ -1,5 +1,5 @@
 -- Counts requests in the memory that all worker threads share; shared_memory.py tells its layout.
--- settings: binding, path, size, buckets, cells, limits ({maximum, period} each).
+-- settings: binding, path, size, buckets, cells.
 
 local ffi = require("ffi")
 local band, bxor, rol, tobit = bit.band, bit.bxor, bit.rol, bit.tobit
@@ -144,8 +144,7 @@ local function take_one(cell, used, now)
 end
 
 -- One limit, as most have: without a table.
-local function count_one(bucket, high, low, text, now)
-  local limit = settings.limits[1]
+local function count_one(limit, bucket, high, low, text, now)
   local maximum = limit.maximum
   local cell = cell_of(bucket, high, low, limit.period, text, now)
   cell.maximum = maximum
@@ -156,16 +155,16 @@ local function count_one(bucket, high, low, text, now)
 end
 
 -- All limits have quota, or none is used; the answer tells of the most restrictive.
-local function count_all(bucket, high, low, text, now)
+local function count_all(limits, bucket, high, low, text, now)
   local cells, admitted = {}, true
-  for i, limit in ipairs(settings.limits) do
+  for i, limit in ipairs(limits) do
     local cell = cell_of(bucket, high, low, limit.period, text, now)
     cell.maximum = limit.maximum
     cells[i] = cell
     admitted = admitted and used_of(cell, now) < limit.maximum
   end
   local maximum, remaining, ends_in
-  for i, limit in ipairs(settings.limits) do
+  for i, limit in ipairs(limits) do
     local used, ends = used_of(cells[i], now)
     if admitted then
       take_one(cells[i], used, now)
@@ -181,11 +180,10 @@ local function count_all(bucket, high, low, text, now)
   return admitted, maximum, remaining, ends_in
 end
 
-local count = #settings.limits == 1 and count_one or count_all
 local own_text = settings.binding .. "\n"
 local last_text, high, low, held
 
-local function take_locked(key)
+local function take_locked(key, limits)
   if not memory then
     map()
     own_binding = hash(settings.binding) % 2 ^ 32
@@ -203,13 +201,15 @@ local function take_locked(key)
     error("lock error " .. locked, 0)
   end
   held = bucket
-  return count(bucket, high, low, text, now_ms())
+  if not limits[2] then return count_one(limits[1], bucket, high, low, text, now_ms()) end
+  return count_all(limits, bucket, high, low, text, now_ms())
 end
 
--- Takes one request of the key's quota: whether it is admitted, and of the most restrictive limit the maximum,
--- what remains, and the ms to its end. nil and the reason when the quota cannot be known.
-local function take(key)
-  local ok, admitted, maximum, remaining, ends_in = pcall(take_locked, key)
+-- Takes one request of the key's quota under these limits, each {maximum, period}: whether it is admitted, and of
+-- the most restrictive limit the maximum, what remains, and the ms to its end. nil and the reason when the quota
+-- cannot be known.
+local function take(key, limits)
+  local ok, admitted, maximum, remaining, ends_in = pcall(take_locked, key, limits)
   if held then
     ffi.C.pthread_mutex_unlock(held.lock)
     held = nil

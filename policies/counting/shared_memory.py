@@ -32,6 +32,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from policies.expression.lua import Value
+from policies.policy import Scope
+
+COUNTING, QUOTA, HEADERS = (
+    Path(__file__).with_name(name) for name in ("counting.lua", "quota.lua", "quota_headers.lua")
+)
 MAGIC = b"GWRATES2"
 PAGE = 4096
 BUCKETS = 2048
@@ -61,6 +67,22 @@ class Counter:
 def path(state: Path) -> Path:
     """Where a gateway with this state folder counts."""
     return state.absolute() / "shm" / "rate-limits"
+
+
+def settings(scope: Scope) -> dict[str, Value]:
+    """What counting.lua needs."""
+    return {
+        "binding": scope.binding,
+        "path": str(path(scope.state)),
+        "size": SIZE,
+        "buckets": BUCKETS,
+        "cells": CELLS,
+    }
+
+
+def files(policy: Path, *, exposes: bool) -> list[Path]:
+    """The files of a script that calls `over_quota`; `exposes` where callers are told their quota."""
+    return [COUNTING, QUOTA, policy, *([HEADERS] if exposes else [])]
 
 
 def prepare(state: Path) -> None:

@@ -1,0 +1,94 @@
+"""Rate Limiting: SLA based: each client's requests are counted under the limits of its contract's tier."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from policies.contracts import credentials
+from policies.counting import shared_memory
+from policies.fields.expressions import RequestExpression
+from policies.policy import (
+    Advice,
+    AsksContracts,
+    Category,
+    Compiled,
+    Phase,
+    Policy,
+    PolicyConfig,
+    Scope,
+    fault,
+)
+from policies.scripting.script import script
+
+NAME = "rate-limiting-sla-based"
+
+
+class Config(PolicyConfig):
+    client_id_expression: Annotated[RequestExpression, Field(validate_default=True)] = Field(
+        "#[attributes.headers['client_id']]",  # type: ignore[assignment]  # read as what users write
+        title="Client id",
+        description="Where the client id is; behind a policy that knows it, #[authentication.clientId].",
+    )
+    client_secret_expression: Annotated[RequestExpression, Field(validate_default=True)] = Field(
+        "",  # type: ignore[assignment]
+        title="Client secret",
+        description="Where the secret is, such as #[attributes.headers['client_secret']]. Empty: no secret is"
+        " asked for, and the client id alone is enough.",
+    )
+    expose_headers: bool = Field(
+        False,
+        title="Tell callers their quota",
+        description="Adds X-Ratelimit-Limit, X-Ratelimit-Remaining and X-Ratelimit-Reset (in ms) to answers.",
+    )
+    clusterizable: bool = Field(
+        True,
+        title="Share between replicas",
+        description="Counts are shared where the gateway has shared storage; each replica counts for itself "
+        "otherwise.",
+    )
+
+    @model_validator(mode="after")
+    def _says_where(self) -> Self:
+        if not credentials.is_said(self.client_id_expression):
+            raise fault("clientIdExpression", "write where the client id is")
+        return self
+
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    asked = credentials.settings(scope, config.client_id_expression, config.client_secret_expression)
+    counting = {**shared_memory.settings(scope), "expose_headers": config.expose_headers}
+    settings = {**asked, **counting, "block_on_unknown_quota": True}
+    own = shared_memory.files(Path(__file__).with_name("policy.lua"), exposes=config.expose_headers)
+    files, exposes = [*credentials.FILES, *own], config.expose_headers
+    limit = script(scope, NAME, files, settings, evaluates=True, sees_response=exposes)
+    tell = script(scope, NAME, credentials.TELLING, asked, evaluates=True, gives="authentication")
+    return Compiled((limit, tell))
+
+
+def advice(config: Config) -> Iterator[Advice]:
+    return credentials.advice(config.client_id_expression, config.client_secret_expression)
+
+
+def asks(config: Config) -> AsksContracts:
+    return AsksContracts(secret=credentials.is_said(config.client_secret_expression), limits=True)
+
+
+POLICY = Policy(
+    name=NAME,
+    title="Rate Limiting: SLA based",
+    category=Category.QUALITY_OF_SERVICE,
+    phase=Phase.LIMIT,
+    summary="Lets each application send as many requests as the tier of its contract says.",
+    version="1.3.1",
+    config=Config,
+    compile=compile,
+    gives=frozenset(("authentication",)),
+    asks_contracts=asks,
+    advice=advice,
+    aliases=("rate-limiting-sla-based-flex",),
+    prepare=shared_memory.prepare,
+    refuses=True,
+    icon="gauge",
+)

@@ -1,0 +1,38 @@
+"""Where a request tells its client's id and secret: settings of client.lua, and what users are warned of."""
+
+from collections.abc import Iterator
+
+from policies.contracts import memory
+from policies.expression.lua import Value
+from policies.fields.expressions import Expression
+from policies.policy import Advice, Scope
+from policies.scripting.script import BASE64, SHA256
+
+FILES = (SHA256, memory.LUA, BASE64, memory.CLIENT_LUA)
+"""For `script`: they define `client_of`."""
+TELLING = (*FILES, memory.TELL_LUA)
+"""A script that gives `authentication`."""
+
+
+def settings(
+    scope: Scope, client_id: Expression | None, client_secret: Expression | None
+) -> dict[str, Value]:
+    """What FILES need. No expression for the id: both are in the header Authorization, as Basic."""
+    return {
+        "contracts": memory.settings(scope.state, scope.api),
+        "basic": client_id is None,
+        "client_id": client_id.lua if client_id else None,
+        "client_secret": client_secret.lua if client_secret and is_said(client_secret) else None,
+    }
+
+
+def is_said(expression: Expression) -> bool:
+    return bool(expression.text.strip())
+
+
+def advice(client_id: Expression, client_secret: Expression) -> Iterator[Advice]:
+    if (text := client_id.constant) is not None:
+        message = f"is one text for all requests; an expression is written #[attributes.headers['{text}']]"
+        yield Advice("clientIdExpression", message)
+    if is_said(client_secret) and client_secret.constant is not None:
+        yield Advice("clientSecretExpression", "is one text for all requests, and no secret of theirs")
