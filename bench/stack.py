@@ -40,7 +40,7 @@ class MeasuredStack(Stack):
     def django(self, module: str, *arguments: str) -> Any:
         """What a module of ours prints as JSON when it runs with this stack's database."""
         done = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
+            [self.python[0], "-m", module, *arguments],
             cwd=self.project,
             env={
                 **self.environment,
@@ -76,13 +76,19 @@ class MeasuredStack(Stack):
 @contextmanager
 def running(home: Path, project: Path = PROJECT) -> Iterator[MeasuredStack]:
     home.mkdir(mode=0o711)
-    stack = MeasuredStack(home, project=project)
+    stack = MeasuredStack(home, project=project, python=(_interpreter(project), str(project)))
     try:
         stack.start()
         yield stack
     finally:
         if stack.process:
             stack.stop()
+
+
+def _interpreter(project: Path) -> str:
+    """With what the checkout itself requires, where it is installed there."""
+    own = project / ".venv" / "bin" / "python"
+    return str(own) if project != PROJECT and own.exists() else sys.executable
 
 
 @dataclass(frozen=True)
