@@ -140,7 +140,7 @@ class Config(PolicyConfig):
     skip_client_id_validation: bool = Field(
         True,
         title="Skip client id validation",
-        description="On: any client id may call. Contracts, which would be looked up, are not there yet.",
+        description="On: any client id may call. Off: the client needs a contract with the API.",
         json_schema_extra={"advanced": True},
     )
     client_id_expression: Annotated[RequestExpression, Field(validate_default=True)] = Field(
@@ -218,10 +218,6 @@ class Config(PolicyConfig):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        if not self.skip_client_id_validation:
-            raise fault(
-                "skipClientIdValidation", "must be on: there are no contracts yet to look the client up in"
-            )
         if self.jwt_key_origin == "jwks" and not listed(self.jwks_url):
             raise fault("jwksUrl", "write the URL of the key set, or choose a key written here")
         if self.jwt_key_origin == "jwks" and self.signing_method == "hmac":

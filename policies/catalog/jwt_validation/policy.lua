@@ -2,7 +2,7 @@
 -- failed (names that it tells under); that of asking.lua; lacks_keys, has_keys (of the documents, some);
 -- carrier, realm, signature (its length, where all have one), algorithms, issuers, any_issuer, audiences,
 -- checks_audience, needs_audience, needs_exp, needs_nbf, leeway, mandatory and optional (lists of {name,
--- expected}), headers (a list of {claim, header}).
+-- expected}), headers (a list of {claim, header}); contracts, with contract.lua before this file, or nil.
 
 local MISSING, NO_KEY, WRONG, EXPIRED, EARLY = "1", "32", "26", "3", "2"
 local UNREADABLE = "The token cannot be read."
@@ -167,6 +167,8 @@ local function decided(header, handle)
   local with = untimely() or misdirected()
   if with then return with end
   local name = unfit(handle)
+  local reason = not name and settings.contracts and without_contract(handle)
+  if reason then return refused("The token's client may not call this.", reason) end
   if not name then return write_headers(handle) end
   local value = claims[name]
   local is = value == nil and "is not there" or "is " .. masked(tostring(value)) .. ", which is not taken"

@@ -7,12 +7,14 @@ from typing import Any
 
 from policies.catalog.jwt_validation import keys
 from policies.catalog.jwt_validation.config import Config, CustomClaim, listed
+from policies.contracts import memory
 from policies.documents import asking, jwks
 from policies.documents.document import Document
 from policies.expression import lua
 from policies.policy import (
     TYPE_URL,
     Advice,
+    AsksContracts,
     Category,
     Compiled,
     Filter,
@@ -22,9 +24,10 @@ from policies.policy import (
     Script,
     Secret,
 )
-from policies.scripting.script import script
+from policies.scripting.script import SHA256, script
 
 NAME = "jwt-validation"
+CONTRACT = [SHA256, memory.LUA, Path(__file__).with_name("contract.lua")]
 CARRIER = "x-gatewright-jwt"
 """Where an expression's token stands for Envoy's filter; what callers send there is overwritten."""
 ROUGHLY_SECONDS = 3600
@@ -48,11 +51,12 @@ def compile(config: Config, scope: Scope) -> Compiled:
     settings["asks"] = asking.settings(scope.state, documents) if documents else None
     settings["lacks_keys"] = None in texts
     settings["has_keys"] = not documents or any(texts)
-    told = {one: settings[one] for one in ("claims", "token", "client_id")}
+    told = {one: settings[one] for one in ("claims", "token", "client_id", "contracts")}
+    looking = CONTRACT if settings["contracts"] else []
     filters: tuple[Filter | Script, ...] = (
         Filter(f"{scope.binding}/signature", _jwt_authn(config, scope, made)),
-        script(scope, NAME, [claims, asking.LUA, check], settings, evaluates=True),
-        script(scope, NAME, [claims, tell], told, evaluates=True, gives="authentication"),
+        script(scope, NAME, [claims, *looking, asking.LUA, check], settings, evaluates=True),
+        script(scope, NAME, [claims, *looking, tell], told, evaluates=True, gives="authentication"),
     )
     if config.jwt_origin == "customExpression":
         carry = Path(__file__).with_name("carry.lua")
@@ -131,6 +135,7 @@ def _settings(config: Config, scope: Scope) -> dict[str, lua.Value]:
         "carrier": CARRIER if is_custom else None,
         "token": config.jwt_expression.lua if is_custom else None,
         "client_id": config.client_id_expression.lua,
+        "contracts": None if config.skip_client_id_validation else memory.settings(scope.state, scope.api),
         "realm": scope.api.rpartition("/")[2],
         "signature": SIGNATURES.get(signed),
         "algorithms": {f"{name}{bits}": True for name in names},
@@ -159,6 +164,10 @@ def advice(config: Config) -> Iterator[Advice]:
         yield Advice("jwksUrl", "is fetched without TLS: who stands between can put in keys of their own")
 
 
+def asks(config: Config) -> AsksContracts | None:
+    return None if config.skip_client_id_validation else AsksContracts()
+
+
 POLICY = Policy(
     name=NAME,
     title="JWT Validation",
@@ -170,6 +179,7 @@ POLICY = Policy(
     compile=compile,
     gives=frozenset(("authentication",)),
     own_variables=frozenset(("vars",)),
+    asks_contracts=asks,
     advice=advice,
     aliases=("jwt-validation-flex",),
     refuses=True,
