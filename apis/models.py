@@ -325,8 +325,17 @@ class RouteUpstream(models.Model):
         return f"{self.upstream} {self.weight} %"
 
 
+class PolicyBindingQuerySet(models.QuerySet["PolicyBinding"]):
+    def inbound(self) -> "PolicyBindingQuerySet":
+        """Those that requests to the API pass, in `order`."""
+        return self.filter(upstreams=[])
+
+    def outbound(self) -> "PolicyBindingQuerySet":
+        return self.exclude(upstreams=[])
+
+
 class PolicyBinding(models.Model):
-    """A policy applied to an API instance. Secret values of its configuration live in `secrets` alone."""
+    """A policy applied to an API, or to some of its upstreams. Secret values live in `secrets` alone."""
 
     class Mode(models.TextChoices):
         ENFORCE = "enforce", "Enforce"
@@ -343,11 +352,20 @@ class PolicyBinding(models.Model):
     conditions = models.JSONField(
         default=list, blank=True, help_text="[{methodRegex, uriTemplateRegex}]; empty means every request."
     )
+    upstreams = ArrayField(
+        models.UUIDField(),
+        default=list,
+        blank=True,
+        db_default=[],
+        help_text="Of an outbound policy, the ids of the API's upstreams that it acts on; else empty.",
+    )
     order = models.PositiveSmallIntegerField(help_text="1 runs first.")
     is_disabled = models.BooleanField(default=False)
     mode = models.CharField(max_length=7, choices=Mode, default=Mode.ENFORCE, db_default=Mode.ENFORCE)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = PolicyBindingQuerySet.as_manager()
 
     class Meta:
         ordering = ["order", "id"]
@@ -369,5 +387,13 @@ class PolicyBinding(models.Model):
             return self.policy
 
     @property
+    def is_outbound(self) -> bool:
+        return bool(self.upstreams)
+
+    @property
     def resource_name(self) -> str:
         return resource_names.of_binding(self.policy, self.pk)
+
+    def resource_name_on(self, upstream: uuid.UUID) -> str:
+        """Of an outbound policy there is one resource for each of its upstreams."""
+        return resource_names.of_binding(self.policy, self.pk, upstream.hex)

@@ -12,8 +12,9 @@ def of_api(pk: int) -> str:
     return f"{API}{pk}"
 
 
-def of_binding(policy: str, pk: int) -> str:
-    return f"{policy}-{pk}"
+def of_binding(policy: str, pk: int, upstream: str = "") -> str:
+    """`upstream` is the id, in hexadecimal digits, of the one that an outbound policy acts on."""
+    return f"{policy}-{upstream[:8]}-{pk}" if upstream else f"{policy}-{pk}"
 
 
 def of_upstream(api: int, upstream: str) -> str:

@@ -13,6 +13,8 @@ from markdown_it import MarkdownIt
 from policies import catalog
 from policies.policy import Category, Policy
 
+INBOUND, OUTBOUND = "inbound", "outbound"
+SIDES = {INBOUND: "On the API", OUTBOUND: "On upstreams"}
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 _TO_A_FILE = re.compile(r'<a href="\.[^"]*">(.*?)</a>', re.DOTALL)
 
@@ -30,25 +32,32 @@ class Group:
 
 
 def context(request: HttpRequest, href: Callable[[Policy[Any]], str]) -> dict[str, Any]:
-    """What `policies/_catalog.html` needs, for `?q=` and `?category=`."""
+    """What `policies/_catalog.html` needs, for `?q=`, `?category=` and `?side=`."""
     text, category = request.GET.get("q", "").strip(), request.GET.get("category", "")
-    groups = groups_of(text, category, href)
+    side = request.GET.get("side", "")
+    groups = groups_of(text, category, href, side)
     return {
         "groups": groups,
         "categories": [one for one in Category if any(p.category == one for p in catalog.policies())],
         "category": category,
+        "sides": SIDES,
+        "side": side,
         "query": text,
         "count": sum(len(group.entries) for group in groups),
     }
 
 
-def groups_of(text: str, category: str, href: Callable[[Policy[Any]], str]) -> list[Group]:
-    """The policies whose name or summary holds every word, by category; an unknown category holds none."""
+def groups_of(text: str, category: str, href: Callable[[Policy[Any]], str], side: str = "") -> list[Group]:
+    """The policies whose name or summary holds every word, by category; an unknown category or side holds
+    none.
+    """
     words = text.lower().split()
     found = [
         policy
         for policy in catalog.policies()
-        if category in ("", policy.category) and all(word in _words_of(policy) for word in words)
+        if category in ("", policy.category)
+        and side in ("", OUTBOUND if policy.is_outbound else INBOUND)
+        and all(word in _words_of(policy) for word in words)
     ]
     groups = [
         Group(one, [Entry(policy, href(policy)) for policy in found if policy.category == one])

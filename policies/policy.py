@@ -179,9 +179,12 @@ class Compiled:
     `filters` run in this order inside the route's chain. `shared` names those of Policy.shared_filters that
     the API's requests pass before them, whatever the policy's conditions.
     `clusters` stand beside those of upstreams, one for all policies that ask the same server.
-    `route_action` are entries of Envoy's RouteAction, for all of the API's routes that lead to an upstream: a
-    list is added to those of other policies; anything else one policy alone may say.
-    `upstream_filters` are an outbound policy's: they act on what is sent to the upstream, each try of it.
+    `route_action` are entries of Envoy's RouteAction, for all of the API's routes that lead to an upstream.
+    `upstream_filters` and `cluster` are an outbound policy's. The filters act on what is sent to the
+    upstream, each try of it; `cluster` are entries of the upstream's cluster.
+
+    What is said of the action and the cluster takes the place of what the gateway says, as deep as both have
+    mappings. Of several policies the action's lists are added up; anything else one alone may say.
     """
 
     filters: tuple[Filter | Script, ...] = ()
@@ -190,6 +193,7 @@ class Compiled:
     secrets: tuple[Secret, ...] = ()
     route_action: Mapping[str, Any] = field(default_factory=dict)
     upstream_filters: tuple[Filter, ...] = ()
+    cluster: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -264,7 +268,8 @@ class Policy(Generic[C]):
     `refuses` tells that the policy may be set to observe: then it refuses nothing, and the access log
     tells what it would have refused. `compile` heeds Scope.observed_as.
 
-    An outbound policy is applied to a Service: it compiles to `upstream_filters`, and what these need.
+    An outbound policy is applied to a Service: it compiles to `upstream_filters`, what these need, and
+    `cluster`. One that `is_applied_once` sets what there is one of: an API, or an upstream, has it once.
 
     `gives` are the variables of the expression language that it gives values to for
     later policies, `own_variables` those that have values in its own expressions alone.
@@ -292,6 +297,7 @@ class Policy(Generic[C]):
     own_variables: frozenset[str] = frozenset()
     is_resource_level: bool = True
     is_outbound: bool = False
+    is_applied_once: bool = False
     refusals: tuple[Refusal, ...] = ()
     shared_filters: tuple[SharedFilters, ...] = ()
     refuses: bool = False
@@ -299,6 +305,15 @@ class Policy(Generic[C]):
     advice: Callable[[C], Iterable[Advice]] = lambda config: ()
     asks_contracts: Callable[[C], AsksContracts | None] = lambda config: None
     icon: str = "shield"
+
+    @property
+    def has_conditions(self) -> bool:
+        """Whether it may hold for some requests only."""
+        return self.is_resource_level and not self.is_outbound
+
+    @property
+    def can_observe(self) -> bool:
+        return self.refuses and not self.is_outbound
 
     @property
     def runs_first(self) -> bool:

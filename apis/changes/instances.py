@@ -18,6 +18,7 @@ from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset, de
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
 from apis.removed import Removed
+from apis.rules import policy_side
 from apis.rules.instances import asset_id_of, check, unfit
 from apis.rules.listeners import normalised
 from console.models import AuditEntry, Environment, User
@@ -224,7 +225,9 @@ def _save_routes(api: ApiInstance, desired: DesiredApi) -> None:
             upstream = used.get(_identity(wanted)) or _upstream(api, wanted, known)
             used[_identity(wanted)] = upstream
             RouteUpstream.objects.create(route=row, upstream=upstream, weight=wanted.weight)
-    api.upstreams.filter(pk__in=routed).exclude(pk__in=[one.pk for one in used.values()]).delete()
+    gone = api.upstreams.filter(pk__in=routed).exclude(pk__in=[one.pk for one in used.values()])
+    policy_side.let_go(api, gone)
+    gone.delete()
 
 
 def _route(api: ApiInstance, position: int, desired: DesiredRoute) -> Route:

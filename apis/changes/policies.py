@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -12,16 +13,13 @@ from django.http import Http404
 from apis.changes import bookkeeping, removal, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.removed import Removed
-from apis.rules.instances import regex_fault
-from apis.rules.policy_config import Config, checked, hidden, merged
+from apis.rules import policy_check, policy_side
+from apis.rules.policy_config import hidden, merged
 from console.models import AuditEntry, User
 from console.versions import check as check_version
 from policies import catalog
 from policies.order import place
 from policies.policy import Phase, Policy
-
-MOST_CONDITIONS = 200
-CONDITION_KEYS = ("methodRegex", "uriTemplateRegex")
 
 
 @transaction.atomic
@@ -32,6 +30,7 @@ def apply_policy(
     config: Mapping[str, Any],
     *,
     conditions: Sequence[Mapping[str, Any]] = (),
+    upstreams: Sequence[UUID] = (),
     order: int | None = None,
     label: str = "",
     is_disabled: bool = False,
@@ -41,23 +40,21 @@ def apply_policy(
     newest: int | None = None,
     pk: int | None = None,
 ) -> PolicyBinding:
-    """`policy` is a name or alias of the catalog; `order` counts from 1, None puts it last.
+    """`policy` is a name or alias, `upstreams` those that an outbound one acts on; `order` counts from 1.
 
-    `newest` is the id of the newest policy that the form showed: what was applied since and is the same in
-    everything is this form, sent twice, and is applied once. `pk` is the id of one that comes back.
+    `newest` is the id of the newest policy that the form showed: what was applied since and is the same is
+    this form, sent twice, and is applied once. `pk` is the id of one that comes back.
     """
     template = template_of(policy)
     bookkeeping.lock(api.gateway, api=api)
     _check_version(template, version)
-    public, secrets, rows = _checked(template, config, conditions, mode)
-    same = (label[:255], public, secrets, rows)
-    if newest is not None and (sent := _applied_since(api, newest, template, same)):
+    public, secrets, rows = policy_check.checked(
+        api, template, config, conditions, mode=mode, upstreams=upstreams
+    )
+    same = (template.name, label[:255], public, secrets, rows, list(upstreams))
+    if newest is not None and (sent := _applied_since(api, newest, same)):
         return sent
-    if not allow_duplicated and api.policies.filter(policy=template.name).exists():
-        message = (
-            f"{template.title} is applied to {api} already; edit it instead, or send allowDuplicated=true."
-        )
-        raise ValidationError({"policy": [ValidationError(message, code="conflict")]})
+    policy_side.check_free(api, template, upstreams, allow_duplicated=allow_duplicated)
     binding = PolicyBinding.objects.create(
         pk=pk,
         api=api,
@@ -67,7 +64,8 @@ def apply_policy(
         config=public,
         secrets=secrets,
         conditions=rows,
-        order=api.policies.count() + 1,
+        upstreams=list(upstreams),
+        order=0,
         is_disabled=is_disabled,
         mode=mode,
     )
@@ -84,13 +82,14 @@ def edit_policy(
     config: Mapping[str, Any],
     *,
     conditions: Sequence[Mapping[str, Any]] | None = None,
+    upstreams: Sequence[UUID] | None = None,
     label: str | None = None,
     version: str | None = None,
     mode: str | None = None,
     seen: str = "",
 ) -> PolicyBinding:
-    """A secret left out or "" keeps the stored one; `conditions`, `label`, `version` and `mode` left None
-    stay.
+    """A secret left out or "" keeps the stored one; `conditions`, `upstreams`, `label`, `version` and `mode`
+    left None stay.
 
     Raises Changed when the policy is not as it was `seen`.
     """
@@ -101,9 +100,16 @@ def edit_policy(
         _check_version(template, version or "")
     before, secrets = _facts(binding), binding.secrets
     binding.mode = binding.mode if mode is None else mode
-    binding.config, binding.secrets, rows = _checked(
-        template, merged(config, secrets), conditions or (), binding.mode
+    binding.upstreams = binding.upstreams if upstreams is None else list(upstreams)
+    binding.config, binding.secrets, rows = policy_check.checked(
+        binding.api,
+        template,
+        merged(config, secrets),
+        conditions or (),
+        mode=binding.mode,
+        upstreams=binding.upstreams,
     )
+    policy_side.check_free(binding.api, template, binding.upstreams, but=binding)
     if conditions is not None:
         binding.conditions = rows
     if label is not None:
@@ -131,7 +137,7 @@ def set_policy_disabled(actor: User, binding: PolicyBinding, is_disabled: bool) 
 @transaction.atomic
 def set_policy_mode(actor: User, binding: PolicyBinding, mode: str) -> PolicyBinding:
     """Whether it refuses, or only tells of it; the rest of it stays."""
-    if mode != binding.mode and (faults := _mode_faults(template_of(binding.policy), mode)):
+    if mode != binding.mode and (faults := policy_check.mode_faults(template_of(binding.policy), mode)):
         raise ValidationError(faults)
     return _switch(actor, binding, "mode", mode)
 
@@ -160,10 +166,10 @@ def reorder_policies(
     """
     bookkeeping.lock(api.gateway, api=api)
     check_version(seen, versions.of_order(api))
-    rows = {row.pk: row for row in api.policies.all()}
+    rows = {row.pk: row for row in api.policies.inbound()}
     if sorted(ids) != sorted(rows):
         named = ", ".join(map(str, rows)) or "none"
-        raise ValidationError({"order": [f"Name each policy of the API once; it has {named}."]})
+        raise ValidationError({"order": [f"Name each policy on requests to the API once; it has {named}."]})
     before = [str(row) for row in rows.values()]
     ordered = _save_order([rows[pk] for pk in ids])
     after = [str(row) for row in ordered]
@@ -177,9 +183,11 @@ def reorder_policies(
 
 @transaction.atomic
 def move_policy(actor: User, binding: PolicyBinding, order: int) -> None:
-    """Give the policy this place, counted from 1, among those that the API has now."""
+    """Give the policy this place, counted from 1, among the inbound ones that the API has now."""
     lock_policy(binding)
-    ids = [pk for pk in binding.api.policies.values_list("pk", flat=True) if pk != binding.pk]
+    if binding.is_outbound:
+        raise ValidationError({"order": [f"{binding.title} acts on upstreams, where there is no order."]})
+    ids = [pk for pk in binding.api.policies.inbound().values_list("pk", flat=True) if pk != binding.pk]
     ids.insert(order - 1, binding.pk)
     reorder_policies(actor, binding.api, ids)
     binding.refresh_from_db(fields=["order"])
@@ -193,7 +201,7 @@ def remove_policy(actor: User, binding: PolicyBinding) -> Removed:
     before, told = _facts(binding), copy(binding)
     removed = removal.keep_policy(actor, binding)
     binding.delete()
-    _save_order(list(api.policies.all()))
+    _save_order(list(api.policies.outbound() if told.is_outbound else api.policies.inbound()))
     _bump(api)
     bookkeeping.record(actor, AuditEntry.Action.DELETE, api, target=told, before=before)
     return removed
@@ -214,7 +222,8 @@ def restore_policy(actor: User, api: ApiInstance, removed: Removed) -> PolicyBin
         was.policy,
         merged(was.config, was.secrets),
         conditions=was.conditions,
-        order=was.order,
+        upstreams=was.upstreams,
+        order=None if was.is_outbound else was.order,
         label=was.label,
         is_disabled=was.is_disabled,
         mode=was.mode,
@@ -223,20 +232,6 @@ def restore_policy(actor: User, api: ApiInstance, removed: Removed) -> PolicyBin
     )
     removed.delete()
     return binding
-
-
-def policy_faults(
-    policy: Policy[Any],
-    config: Mapping[str, Any],
-    conditions: Sequence[Mapping[str, Any]],
-    mode: str = PolicyBinding.Mode.ENFORCE,
-) -> dict[str, list[str]]:
-    """What is wrong with all of them, by field."""
-    try:
-        _checked(policy, config, conditions, mode)
-    except ValidationError as error:
-        return error.message_dict
-    return {}
 
 
 def lock_policy(binding: PolicyBinding) -> None:
@@ -269,76 +264,21 @@ def _check_version(policy: Policy[Any], asked: str) -> None:
         raise ValidationError({"policy_version": [message]})
 
 
-def _mode_faults(policy: Policy[Any], mode: str) -> dict[str, list[str]]:
-    if mode not in PolicyBinding.Mode.values:
-        return {"mode": [f'"{mode}" is no mode; write {" or ".join(PolicyBinding.Mode.values)}.']}
-    if mode == PolicyBinding.Mode.OBSERVE and not policy.refuses:
-        return {"mode": [f"{policy.title} refuses nothing that could be observed."]}
-    return {}
-
-
-def _checked(
-    policy: Policy[Any], config: Mapping[str, Any], conditions: Sequence[Mapping[str, Any]], mode: str
-) -> tuple[Config, dict[str, str], list[dict[str, str]]]:
-    """(configuration without secrets, secrets, conditions). Raises ValidationError with what is wrong in
-    any of them, so that a form need not be sent once for each.
-    """
-    public: Config = {}
-    secrets: dict[str, str] = {}
-    rows: list[dict[str, str]] = []
-    faults = _mode_faults(policy, mode)
-    try:
-        public, secrets = checked(policy, config)
-    except ValidationError as error:
-        faults |= error.message_dict
-    try:
-        rows = _conditions(policy, conditions)
-    except ValidationError as error:
-        faults |= error.message_dict
-    if faults:
-        raise ValidationError(faults)
-    return public, secrets, rows
-
-
-def _conditions(policy: Policy[Any], given: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Rows without a rule are dropped; several rows mean "or"."""
-    found: list[dict[str, str]] = []
-    errors: dict[str, list[str]] = {}
-    if len(given) > MOST_CONDITIONS:
-        raise ValidationError(
-            {"conditions": [f"{len(given)} conditions; at most {MOST_CONDITIONS} are allowed."]}
-        )
-    for index, row in enumerate(given):
-        for key, value in row.items():
-            field = f"conditions.{index}.{key}"
-            if key not in CONDITION_KEYS:
-                errors[field] = [f'"{key}" is not part of a condition; write {" and ".join(CONDITION_KEYS)}.']
-            elif value and (reason := regex_fault(str(value))):
-                errors[field] = [f"{reason}."]
-        kept = {key: str(row[key]) for key in CONDITION_KEYS if row.get(key)}
-        if kept:
-            found.append(kept)
-    if found and not policy.is_resource_level:
-        errors["conditions"] = [f"{policy.title} holds for the whole API; take its conditions away."]
-    if errors:
-        raise ValidationError(errors)
-    return found
-
-
 def place_of(api: ApiInstance, policy: Policy[Any]) -> int:
     """Where among the API's policies one belongs of which nobody says where, counted from 1."""
-    return place([_phase(row) for row in api.policies.all()], policy.phase) + 1
+    return place([_phase(row) for row in api.policies.inbound()], policy.phase) + 1
 
 
-def _applied_since(
-    api: ApiInstance, newest: int, template: Policy[Any], same: tuple[Any, ...]
-) -> PolicyBinding | None:
-    rows = api.policies.filter(pk__gt=newest, policy=template.name)
-    return next((one for one in rows if (one.label, one.config, one.secrets, one.conditions) == same), None)
+def _applied_since(api: ApiInstance, newest: int, same: tuple[Any, ...]) -> PolicyBinding | None:
+    names = ("policy", "label", "config", "secrets", "conditions", "upstreams")
+    rows = api.policies.filter(pk__gt=newest)
+    return next((row for row in rows if tuple(getattr(row, name) for name in names) == same), None)
 
 
 def _renumber(api: ApiInstance, new: PolicyBinding, order: int | None) -> None:
-    rows = [row for row in api.policies.all() if row.pk != new.pk]
+    """Outbound policies have no order: each stands where it was applied."""
+    side = api.policies.outbound() if new.is_outbound else api.policies.inbound()
+    rows = [row for row in side if row.pk != new.pk]
     rows.insert(len(rows) if order is None else max(0, order - 1), new)
     _save_order(rows)
 
@@ -366,7 +306,9 @@ def _bump(api: ApiInstance) -> None:
 
 
 def _facts(binding: PolicyBinding) -> dict[str, Any]:
+    named = [str(row) for row in binding.api.upstreams.all() if row.pk in binding.upstreams]
     return {
+        **({"upstreams": named} if binding.is_outbound else {}),
         "policy": binding.policy,
         "version": binding.policy_version,
         "label": binding.label,

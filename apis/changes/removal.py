@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
@@ -104,6 +105,8 @@ def _plain(row: models.Model) -> Row:
 def _as_json(value: Any) -> Any:
     if isinstance(value, UUID):
         return str(value)
+    if isinstance(value, list):
+        return [_as_json(one) for one in value]
     return value.isoformat() if isinstance(value, datetime) else value
 
 
@@ -113,8 +116,15 @@ def _row(model: type[M], saved: Row) -> M:
     row = model()
     for name, value in saved.items():
         if name in known:
-            setattr(row, name, known[name].to_python(value))
+            setattr(row, name, _value(known[name], value))
     return row
+
+
+def _value(field: "models.Field[Any, Any]", saved: Any) -> Any:
+    """An array field takes a list for what it is, without a look at its items."""
+    if isinstance(field, ArrayField) and isinstance(saved, list):
+        return [field.base_field.to_python(one) for one in saved]
+    return field.to_python(saved)
 
 
 def _save(rows: Iterable[models.Model]) -> None:

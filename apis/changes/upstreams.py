@@ -10,6 +10,7 @@ from django.db import transaction
 from apis.changes import bookkeeping, instances
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream
 from apis.models import ApiInstance, RouteUpstream, Upstream
+from apis.rules import policy_side
 from apis.rules.instances import upstream_problems
 from apis.rules.problem import refuse
 from console.models import AuditEntry, User
@@ -55,6 +56,7 @@ def remove(actor: User, api: ApiInstance, row: Upstream) -> None:
     if RouteUpstream.objects.filter(upstream=row).exists():
         message = f"A route leads to {row.uri}; change the API's routing first."
         raise ValidationError({"upstream": [ValidationError(message, code="conflict")]})
+    policy_side.let_go(api, [row])
     bookkeeping.record(actor, Action.DELETE, api, target=row, before=_facts(row))
     row.delete()
 

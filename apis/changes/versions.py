@@ -23,7 +23,8 @@ def of_api(api: ApiInstance, part: Sequence[str] = WHOLE) -> str:
 def of_policy(binding: PolicyBinding) -> str:
     """The version of what the policy's form shows."""
     kept = ("config", "secrets", "conditions", "label", "policy_version")
-    return version({name: getattr(binding, name) for name in kept})
+    upstreams = {"upstreams": list(map(str, binding.upstreams))} if binding.is_outbound else {}
+    return version({name: getattr(binding, name) for name in kept} | upstreams)
 
 
 def newest_policy(api: ApiInstance) -> str:
@@ -32,7 +33,7 @@ def newest_policy(api: ApiInstance) -> str:
 
 
 def of_order(api: ApiInstance) -> str:
-    return version(list(api.policies.values_list("pk", flat=True)))
+    return version(list(api.policies.inbound().values_list("pk", flat=True)))
 
 
 def of_tls_context(context: TlsContext) -> str:

@@ -79,7 +79,7 @@ def values_of(conditions: list[dict[str, str]], label: str, mode: str) -> Values
 
 def conditions(policy: Policy[Any], values: Values) -> list[dict[str, str]]:
     """The conditions that count: none when the policy is for every request."""
-    return values.get("conditions", []) if values.get("applies") == SOME and policy.is_resource_level else []
+    return values.get("conditions", []) if values.get("applies") == SOME and policy.has_conditions else []
 
 
 def unread(values: Values) -> dict[str, list[str]]:

@@ -50,6 +50,7 @@ _NAMES: Names = (
     (r"routes(.*)", r"routing\1"),
     (r"outbound", "endpoint.tlsContexts.outbound"),
     (r"upstreams\.(\d+)\.tls_context", r"upstreams.\1.tlsContext"),
+    (r"upstreams", "upstreamIds"),
     (r"policy", "assetId"),
     (r"policy_version", "assetVersion"),
     (r"config(.*)", r"configurationData\1"),

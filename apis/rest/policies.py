@@ -72,12 +72,32 @@ class PolicyViews(ViewSet):
         return _answer(made, 201)
 
     @extend_schema(
+        operation_id="applyOutboundPolicy",
+        parameters=[policy_serializers.ApplyQuery],
+        request=policy_serializers.PolicyBody,
+        responses={201: policy_serializers.PolicyShape, **REFUSALS},
+    )
+    def create_outbound(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
+    ) -> Response:
+        """Apply an outbound policy to the upstreams that `upstreamIds` names."""
+        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        body = reach.valid(policy_serializers.PolicyBody, request.data)
+        query = reach.valid(policy_serializers.ApplyQuery, request.query_params)
+        with bodies.client_names():
+            if not policies.template_of(_name(body)).is_outbound:
+                message = "It acts on requests to the API: send it to the API's policies."
+                raise ValidationError({"policy": [message]})
+            made = _apply(access.caller(request), api, body, allow_duplicated=query["allowDuplicated"])
+        return _answer(made, 201)
+
+    @extend_schema(
         operation_id="reorderPolicies",
         request=policy_serializers.OrderEntry(many=True),
         responses={200: policy_serializers.PolicyShape(many=True), **REFUSALS},
     )
     def reorder(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
-        """Set the order: `[{"id", "order"}]`, naming each policy once."""
+        """Set the order: `[{"id", "order"}]`, naming each policy that has one once."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
         given = reach.valid(policy_serializers.OrderEntry, request.data, many=True)
         ids = [entry["id"] for entry in sorted(given, key=lambda entry: entry["order"])]
@@ -132,21 +152,19 @@ class TemplateViews(ViewSet):
 
 
 def _apply(actor: User, api: ApiInstance, body: dict[str, Any], *, allow_duplicated: bool) -> PolicyBinding:
-    if body.get("upstreamId") or body.get("upstreamIds"):
-        message = "Outbound policies are not part of this version; leave it out."
-        raise ValidationError({"upstreamIds": [message]})
     if body.get("groupId") and str(body["groupId"]) != CATALOG_GROUP:
         message = f"{body['groupId']} holds no policies; leave it out, or write {CATALOG_GROUP}."
         raise ValidationError({"groupId": [message]})
-    name = body.get("assetId") or body.get("policyTemplateId")
-    if not name:
-        raise ValidationError({"policy": ["Name the policy, for example rate-limiting."]})
+    name, upstreams = _name(body), _upstreams(body) or ()
+    if body.get("order") and policies.template_of(name).is_outbound:
+        raise ValidationError({"order": ["Outbound policies have no order; leave it out."]})
     return policies.apply_policy(
         actor,
         api,
         name,
         body.get("configurationData") or {},
         conditions=body.get("pointcutData") or (),
+        upstreams=upstreams,
         order=body.get("order"),
         label=body.get("label") or "",
         is_disabled=body.get("disabled", False),
@@ -154,6 +172,21 @@ def _apply(actor: User, api: ApiInstance, body: dict[str, Any], *, allow_duplica
         version=body.get("assetVersion") or "",
         allow_duplicated=allow_duplicated,
     )
+
+
+def _name(body: dict[str, Any]) -> str:
+    name = body.get("assetId") or body.get("policyTemplateId")
+    if not name:
+        raise ValidationError({"policy": ["Name the policy, for example rate-limiting."]})
+    return str(name)
+
+
+def _upstreams(body: dict[str, Any]) -> list[UUID] | None:
+    """Each once; None where the body does not say. The command line sends one as `upstreamId`."""
+    one, several = body.get("upstreamId"), body.get("upstreamIds")
+    if one is None and several is None:
+        return None
+    return list(dict.fromkeys([*([one] if one else ()), *(several or ())]))
 
 
 @transaction.atomic
@@ -167,13 +200,15 @@ def _remove(actor: User, binding: PolicyBinding, seen: str) -> None:
 def _edit(actor: User, binding: PolicyBinding, body: dict[str, Any], seen: str) -> None:
     policies.lock_policy(binding)
     check_version(seen, versions.of_policy(binding))
-    if {"configurationData", "pointcutData", "label", "assetVersion"} & set(body):
+    upstreams = _upstreams(body)
+    if upstreams is not None or {"configurationData", "pointcutData", "label", "assetVersion"} & set(body):
         config = body.get("configurationData")
         policies.edit_policy(
             actor,
             binding,
             binding.config if config is None else config,
             conditions=body["pointcutData"] or () if "pointcutData" in body else None,
+            upstreams=upstreams,
             label=body["label"] or "" if "label" in body else None,
             version=body.get("assetVersion"),
         )

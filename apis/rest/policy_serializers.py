@@ -32,6 +32,14 @@ class PolicyPatch(s.Serializer[Any]):
     label = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=255)
     order = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=32767)
     assetVersion = s.CharField(required=False, allow_null=True, max_length=40)
+    upstreamId = s.UUIDField(required=False, allow_null=True, help_text="Instead of upstreamIds.")
+    upstreamIds = s.ListField(
+        child=s.UUIDField(),
+        required=False,
+        allow_null=True,
+        max_length=100,
+        help_text="Of an outbound policy: the upstreams that it acts on.",
+    )
 
 
 class PolicyBody(PolicyPatch):
@@ -40,8 +48,6 @@ class PolicyBody(PolicyPatch):
     policyTemplateId = s.CharField(required=False, allow_null=True, help_text="Instead of assetId.")
     groupId = s.UUIDField(required=False, allow_null=True)
     assetId = s.CharField(required=False, allow_null=True)
-    upstreamId = s.CharField(required=False, allow_null=True)
-    upstreamIds = s.ListField(child=s.CharField(), required=False, allow_null=True)
 
 
 class OrderEntry(s.Serializer[Any]):
@@ -58,6 +64,11 @@ class Kept(s.ListSerializer[Any]):
 
 def _conditions(kind: type[s.ListSerializer[Any]]) -> s.ListSerializer[Any]:
     return made(kind, lambda binding: binding.conditions or None, child=ConditionBody(), allow_null=True)
+
+
+def _order(binding: PolicyBinding) -> int | None:
+    """None of an outbound one: it has no order."""
+    return None if binding.is_outbound else binding.order
 
 
 def _template(binding: PolicyBinding) -> dict[str, str]:
@@ -88,7 +99,7 @@ class PolicyShape(s.Serializer[Any]):
     id = s.IntegerField(source="pk")
     policyTemplateId = s.CharField(source="policy")
     configurationData = s.DictField(source="config")
-    order = s.IntegerField()
+    order = made(s.IntegerField, _order, allow_null=True)
     disabled = s.BooleanField(source="is_disabled")
     mode = s.ChoiceField(PolicyBinding.Mode.choices)
     pointcutData = _conditions(s.ListSerializer)
@@ -99,7 +110,7 @@ class PolicyShape(s.Serializer[Any]):
     type = fixed(s.CharField, "system")
     apiId = s.IntegerField(source="api_id")
     label = TextOrNull()
-    upstreamIds = fixed(s.ListField, [], child=s.CharField())
+    upstreamIds = s.ListField(child=s.CharField(), source="upstreams")
 
 
 class ActivePolicyShape(s.Serializer[Any]):
@@ -109,12 +120,12 @@ class ActivePolicyShape(s.Serializer[Any]):
     policyTemplateId = s.CharField(source="policy")
     type = fixed(s.CharField, "system")
     version = made(s.FloatField, lambda binding: binding.updated_at.timestamp())
-    order = s.IntegerField()
+    order = made(s.IntegerField, _order, allow_null=True)
     pointcutData = _conditions(Kept)
     configuration = s.DictField(source="config")
     template = made(s.DictField, _template)
     implementationAsset = made(s.DictField, _implementation)
-    upstreamIds = fixed(s.ListField, [], child=s.CharField())
+    upstreamIds = s.ListField(child=s.CharField(), source="upstreams")
 
 
 class TiersShape(s.Serializer[Any]):
@@ -149,5 +160,8 @@ class TemplateShape(s.Serializer[Any]):
     type = s.CharField()
     isOOTB = s.BooleanField()
     resourceLevelSupported = s.BooleanField()
+    injectionPoint = s.ChoiceField(
+        ["inbound", "outbound"], help_text="outbound: it is applied to upstreams, which `upstreamIds` names."
+    )
     documentation = s.CharField(help_text="Markdown.")
     configuration = s.ListField(child=s.DictField())

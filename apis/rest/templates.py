@@ -21,7 +21,8 @@ def template(entry: Policy[Any]) -> Shape:
         "description": entry.summary,
         "type": "system",
         "isOOTB": True,
-        "resourceLevelSupported": entry.is_resource_level,
+        "resourceLevelSupported": entry.has_conditions,
+        "injectionPoint": "outbound" if entry.is_outbound else "inbound",
         "documentation": catalog.readme(entry),
         "configuration": _parameters(schema, schema),
     }

@@ -40,6 +40,11 @@ urlpatterns = [
         name="rest_policies",
     ),
     path(
+        f"{AMX}/apis/<int:api_id>/policies/outbound-policies",
+        PolicyViews.as_view({"post": "create_outbound"}),
+        name="rest_outbound_policies",
+    ),
+    path(
         f"{AM}/<int:api_id>/policies/<int:policy_id>",
         PolicyViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         name="rest_policy",

@@ -45,19 +45,36 @@ def facts(content: Content, contexts: Mapping[UUID, TlsContext]) -> dict[str, An
 
 
 def policies(content: Content) -> dict[str, Used]:
-    """By the names of their documents, in the order in which they run."""
+    """By the names of their documents, in the order in which they run; outbound ones come last."""
+    services = _services(content)
     return {
         name(one): Used(
             one["spec"]["policyRef"]["name"],
             one["spec"]["config"],
-            {"conditions": [_said(rule) for rule in one["spec"]["rules"]]},
+            _where(one["spec"], services),
             one["spec"].get("mode", "enforce"),
         )
-        for one in content.documents
+        for one in sorted(content.documents, key=lambda one: _kind(one) == "Service")
         if one["kind"] == "PolicyBinding"
-        and one["spec"]["targetRef"]["kind"] == "ApiInstance"
-        and one["spec"]["policyRef"]["name"] not in (*ROUTES, RESPONSE_TIMEOUT)
+        and one["spec"]["policyRef"]["name"] not in (*ROUTES, RESPONSE_TIMEOUT, "tls-outbound")
     }
+
+
+def _kind(one: Document) -> str:
+    return str(one["spec"]["targetRef"]["kind"]) if one["kind"] == "PolicyBinding" else ""
+
+
+def _where(spec: Mapping[str, Any], services: Mapping[str, str]) -> dict[str, Any]:
+    """What it holds for: some requests to the API, or those to an upstream."""
+    if spec["targetRef"]["kind"] == "Service":
+        service = spec["targetRef"]["name"]
+        return {"upstream": services.get(service, service)}
+    return {"conditions": [_said(rule) for rule in spec["rules"]]}
+
+
+def _services(content: Content) -> dict[str, str]:
+    """The addresses of upstreams by the names of their documents."""
+    return {name(one): one["spec"]["address"] for one in content.documents if one["kind"] == "Service"}
 
 
 def _bindings(content: Content, names: tuple[str, ...]) -> list[Document]:
@@ -66,7 +83,7 @@ def _bindings(content: Content, names: tuple[str, ...]) -> list[Document]:
 
 
 def _routes(content: Content, contexts: Mapping[UUID, TlsContext]) -> list[dict[str, Any]]:
-    services = {name(one): one["spec"]["address"] for one in content.documents if one["kind"] == "Service"}
+    services = _services(content)
     trusts = {
         one["spec"]["targetRef"]["name"]: UUID(one["metadata"]["annotations"][TLS_CONTEXT])
         for one in _bindings(content, ("tls-outbound",))

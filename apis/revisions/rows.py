@@ -48,9 +48,10 @@ def tls_binding(context: TlsContext) -> r.PolicyBinding:
 
 def _content(api: ApiInstance) -> Content:
     secrets = {
-        binding.resource_name: binding.secrets
+        name: binding.secrets
         for binding in api.policies.all()
         if binding.secrets and not binding.is_disabled
+        for name in _names(api, binding)
     }
     return Content(tuple(document(resource) for resource in _resources(api)), secrets)
 
@@ -73,10 +74,7 @@ def _resources(api: ApiInstance) -> Iterator[r.AnyResource]:
         metadata=_metadata(api, api.resource_name, _labels(api)),
         spec=r.ApiInstanceSpec(address=api.address),
     )
-    routed = {target.upstream_id for route in api.routes.all() for target in route.targets.all()}
-    for upstream in api.upstreams.all():
-        if upstream.pk not in routed:
-            continue
+    for upstream in _routed(api):
         yield _service(api, upstream)
         if upstream.tls_context:
             yield _trust(api, upstream, upstream.tls_context)
@@ -85,8 +83,16 @@ def _resources(api: ApiInstance) -> Iterator[r.AnyResource]:
     if api.response_timeout_ms:
         yield _response_timeout(api, api.response_timeout_ms)
     for binding in api.policies.all():
-        if not binding.is_disabled:
+        if binding.is_outbound and not binding.is_disabled:
+            yield from _outbound(api, binding)
+        elif not binding.is_disabled:
             yield _policy(api, binding)
+
+
+def _routed(api: ApiInstance) -> list[Upstream]:
+    """Those that routes lead to: no gateway is told of others."""
+    routed = {target.upstream_id for route in api.routes.all() for target in route.targets.all()}
+    return [upstream for upstream in api.upstreams.all() if upstream.pk in routed]
 
 
 def _metadata(api: ApiInstance, name: str, labels: dict[str, str] | None = None) -> r.Metadata:
@@ -181,6 +187,23 @@ def _policy(api: ApiInstance, binding: PolicyBinding) -> r.PolicyBinding:
     return _binding(api, metadata, binding.policy, config, order=binding.order, rules=rules, mode=mode)
 
 
+def _outbound(api: ApiInstance, binding: PolicyBinding) -> Iterator[r.PolicyBinding]:
+    """One for each of its upstreams."""
+    for upstream in _routed(api):
+        if upstream.pk in binding.upstreams:
+            target = r.TargetRef(kind="Service", name=_service_name(upstream))
+            metadata = _metadata(api, binding.resource_name_on(upstream.pk))
+            config, order = binding.config, binding.order
+            yield _binding(api, metadata, binding.policy, config, order=order, rules=(), target=target)
+
+
+def _names(api: ApiInstance, binding: PolicyBinding) -> list[str]:
+    """Of its resources."""
+    if not binding.is_outbound:
+        return [binding.resource_name]
+    return [binding.resource_name_on(one.pk) for one in _routed(api) if one.pk in binding.upstreams]
+
+
 def _binding(
     api: ApiInstance,
     metadata: r.Metadata,
@@ -190,13 +213,14 @@ def _binding(
     order: int,
     rules: tuple[r.Rule, ...],
     mode: str = "enforce",
+    target: r.TargetRef | None = None,
 ) -> r.PolicyBinding:
     return r.PolicyBinding(
         api_version=VERSION,
         kind="PolicyBinding",
         metadata=metadata,
         spec=r.PolicyBindingSpec(
-            target_ref=r.TargetRef(kind="ApiInstance", name=api.resource_name),
+            target_ref=target or r.TargetRef(kind="ApiInstance", name=api.resource_name),
             policy_ref=r.PolicyRef(name=policy),
             config=config,
             order=order,

@@ -18,7 +18,7 @@ from apis.models import ApiInstance
 from apis.views.access import api_of, api_to_change, messages_of
 from apis.views.conflict import Conflict, conflict
 from apis.views.frame import frame, run
-from apis.views.lane import lane
+from apis.views.lane import sides
 from console.forms.schema_form import Field
 from console.listing import asked, listing
 from console.models import AuditEntry
@@ -32,9 +32,11 @@ PAGE_SIZE = 20
 
 def overview(request: Request, pk: int) -> HttpResponse:
     api = api_of(request, pk)
+    applied, outbound = sides(api)
     context = {
         "with_where": True,
-        "applied": lane(api),
+        "applied": applied,
+        "outbound": outbound,
         "routes": desired_of(api).routes,
         "command": curl_command(api),
     }

@@ -1,11 +1,14 @@
 """An API's policies as the lane shows them: in the order in which a request meets them."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 import pydantic
+from django.db.models import Exists, OuterRef
 
-from apis.models import ApiInstance, PolicyBinding
+from apis.models import ApiInstance, PolicyBinding, RouteUpstream
 from apis.rules import policy_advice
 from apis.rules.policy_config import merged
 from policies import catalog, order
@@ -15,12 +18,15 @@ from policies.summary import summary
 
 @dataclass(frozen=True)
 class AppliedPolicy:
-    """`policy` is None when the catalog no longer has it; such a one can only be removed."""
+    """`policy` is None when the catalog no longer has it; such a one can only be removed. `upstreams` are the
+    words for those that an outbound policy acts on.
+    """
 
     binding: PolicyBinding
     policy: Policy[Any] | None
     summary: str
     warnings: tuple[str, ...] = ()
+    upstreams: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -39,8 +45,31 @@ class AppliedPolicy:
         ]
 
 
-def lane(api: ApiInstance) -> list[AppliedPolicy]:
-    return in_order(list(api.policies.all()))
+Sides = tuple[list[AppliedPolicy], list[AppliedPolicy]]
+
+
+def sides(api: ApiInstance) -> Sides:
+    """Those that requests pass, in order; those on requests that are sent to upstreams."""
+    rows = list(api.policies.all())
+    inbound = in_order([one for one in rows if not one.is_outbound])
+    return inbound, outbound(api, [one for one in rows if one.is_outbound])
+
+
+def outbound(api: ApiInstance, bindings: Iterable[PolicyBinding]) -> list[AppliedPolicy]:
+    """With a warning where no route leads to an upstream."""
+    found = list(bindings)
+    if not found:
+        return []
+    rows = api.upstreams.annotate(is_routed=Exists(RouteUpstream.objects.filter(upstream=OuterRef("pk"))))
+    known = {row.pk: row for row in rows}
+    return [_outbound(binding, known) for binding in found]
+
+
+def _outbound(binding: PolicyBinding, known: Mapping[UUID, Any]) -> AppliedPolicy:
+    own = [known[pk] for pk in binding.upstreams if pk in known]
+    unused = [f"No route leads to {row}: it does nothing there." for row in own if not row.is_routed]
+    one = applied_of(binding)
+    return replace(one, upstreams=tuple(map(str, own)), warnings=(*one.warnings, *unused))
 
 
 def in_order(bindings: list[PolicyBinding]) -> list[AppliedPolicy]:

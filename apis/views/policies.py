@@ -14,7 +14,7 @@ from apis.changes import policies, undo, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.views.access import api_of, api_to_change, binding_of, binding_to_change
 from apis.views.frame import frame
-from apis.views.lane import AppliedPolicy, in_order, lane
+from apis.views.lane import AppliedPolicy, Sides, in_order, outbound, sides
 from apis.views.policy_form import PolicyForm
 from console.forms import rows
 from console.scope import Request
@@ -25,7 +25,7 @@ from policies.policy import Policy
 
 def index(request: Request, pk: int) -> HttpResponse:
     api = api_of(request, pk)
-    return _lane(request, api, lane(api))
+    return _lane(request, api, sides(api))
 
 
 def reorder(request: Request, pk: int) -> HttpResponse:
@@ -33,14 +33,14 @@ def reorder(request: Request, pk: int) -> HttpResponse:
     api = api_to_change(request, pk)
     if request.method != "POST":
         return redirect("api_policies", api.pk)
-    bindings = {str(one.pk): one for one in api.policies.all()}
+    bindings = {str(one.pk): one for one in api.policies.inbound()}
     wanted = (
         rows.changed(request.POST).getlist("ids")
         if rows.wanted(request.POST)
         else request.POST.getlist("ids")
     )
     if rows.wanted(request.POST) and sorted(wanted) == sorted(bindings):
-        moved = in_order([bindings[key] for key in wanted])
+        moved = in_order([bindings[key] for key in wanted]), outbound(api, api.policies.outbound())
         return _lane(
             request, api, moved, is_moved=wanted != list(bindings), seen=request.POST.get("seen", "")
         )
@@ -127,9 +127,11 @@ def _found(name: str) -> Policy[Any]:
 
 
 def _lane(
-    request: Request, api: ApiInstance, applied: list[AppliedPolicy], is_moved: bool = False, seen: str = ""
+    request: Request, api: ApiInstance, shown: Sides, is_moved: bool = False, seen: str = ""
 ) -> HttpResponse:
+    applied, on_upstreams = shown
     context = {"applied": applied, "is_moved": is_moved, "removed": undo.title(request.session, api)}
+    context["outbound"] = on_upstreams
     context["seen"] = seen or versions.of_order(api)
     context["held"] = traffic.held(_conditional(applied), api.pk)
     context["observed"] = traffic.observed(_observing(applied), api.pk)
@@ -169,7 +171,7 @@ def _form(
             if count := sum(map(len, form.warnings().values())):
                 messages.warning(request, f"{count} of its settings may not do what you mean; see below.")
             return redirect("api_policies", api.pk)
-    offered = operations.choice(form.document, request.POST) if policy.is_resource_level else {}
+    offered = operations.choice(form.document, request.POST) if policy.has_conditions else {}
     page = frame(request, api, "policies") | form.context() | offered
     response = render(request, "apis/policy_form.html", page, status=form.status)
     response["Cache-Control"] = "no-store"

@@ -1,7 +1,9 @@
 """The form of one policy on an API: filled in, saved, compared with what another saved meanwhile."""
 
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
@@ -10,9 +12,9 @@ from apis import operations
 from apis.changes import policies, versions
 from apis.changes.policies import place_of
 from apis.documents.specification import Specification
-from apis.forms import advanced
+from apis.forms import advanced, upstream_choice
 from apis.models import ApiInstance, PolicyBinding
-from apis.rules import policy_advice
+from apis.rules import policy_advice, policy_check
 from apis.rules.policy_config import merged
 from apis.views.access import messages_of
 from apis.views.conflict import Conflict, conflict
@@ -37,6 +39,7 @@ class PolicyForm:
         self.seen = seen or (versions.of_policy(binding) if binding else versions.newest_policy(api))
         self.config: dict[str, Any] = binding.config if binding else {}
         self.more: advanced.Values = _more(binding) if binding else {}
+        self.upstreams = upstream_choice.chosen(api, policy, binding)
         self.errors: dict[str, list[str]] = {}
         self.conflict: Conflict | None = None
 
@@ -48,6 +51,7 @@ class PolicyForm:
 
     def read(self, data: QueryDict) -> None:
         self.config, self.more = schema_data.read(self.schema, data), advanced.read(data)
+        self.upstreams = upstream_choice.read(data)
 
     @cached_property
     def document(self) -> Specification | None:
@@ -66,8 +70,12 @@ class PolicyForm:
         rows_of = advanced.conditions(self.policy, self.more)
         label, order = self.more.get("label", ""), self.more.get("order")
         mode = self.more.get("mode") or PolicyBinding.Mode.ENFORCE
+        upstreams = self.upstreams
         if unread := advanced.unread(self.more):
-            self.errors = policies.policy_faults(self.policy, self.config, rows_of, mode) | unread
+            found = policy_check.faults(
+                self.api, self.policy, self.config, rows_of, mode=mode, upstreams=upstreams
+            )
+            self.errors = found | unread
             return False
         try:
             if self.binding:
@@ -76,18 +84,21 @@ class PolicyForm:
                     self.binding,
                     self.config,
                     conditions=rows_of,
+                    upstreams=upstreams,
                     label=label,
                     mode=mode,
                     seen=self.seen,
                 )
             else:
-                order = place_of(self.api, self.policy) if order is None else order
+                is_placed = order is None and not self.policy.is_outbound
+                order = place_of(self.api, self.policy) if is_placed else order
                 policies.apply_policy(
                     user,
                     self.api,
                     self.policy.name,
                     self.config,
                     conditions=rows_of,
+                    upstreams=upstreams,
                     label=label,
                     order=order,
                     mode=mode,
@@ -109,6 +120,7 @@ class PolicyForm:
             "policy": self.policy,
             "binding": self.binding,
             "fields": fields,
+            "upstreams": self._upstream_field(self.upstreams),
             "advanced": more,
             "is_open": is_open,
             "errors": self.errors,
@@ -137,14 +149,25 @@ class PolicyForm:
         self.seen = versions.of_policy(binding)
         self.conflict = conflict(
             binding,
-            [*self._fields(self.config), *advanced.fields(self.more, {}).values()],
-            [*self._fields(binding.config), *advanced.fields(_more(binding), {}).values()],
+            [*self._compared(self.upstreams), *self._fields(self.config), *_of(self.more)],
+            [*self._compared(binding.upstreams), *self._fields(binding.config), *_of(_more(binding))],
             self.api.environment,
         )
+
+    def _compared(self, upstreams: Sequence[UUID]) -> list[Field]:
+        one = self._upstream_field(upstreams)
+        return [one] if one else []
+
+    def _upstream_field(self, chosen: Sequence[UUID]) -> Field | None:
+        return upstream_choice.field(self.api, self.policy, chosen, self.errors)
 
     def _fields(self, config: dict[str, Any]) -> tuple[Field, ...]:
         stored = self.binding.secrets if self.binding else {}
         return schema_form.fields(self.schema, config, self.errors, stored)
+
+
+def _of(more: advanced.Values) -> Iterable[Field]:
+    return advanced.fields(more, {}).values()
 
 
 def _more(binding: PolicyBinding) -> advanced.Values:

@@ -108,7 +108,12 @@ def make_gallery() -> Gallery:
     )
     for policy in catalog.policies():
         apply_policy(
-            user, api, policy.name, example(policy.name), conditions=_conditions(policy.is_resource_level)
+            user,
+            api,
+            policy.name,
+            example(policy.name),
+            conditions=_conditions(policy.has_conditions),
+            upstreams=[one.pk for one in api.upstreams.all()] if policy.is_outbound else [],
         )
     bare = make_saved_api(place, "Payments", base_path="/payments")
     _traffic(api)

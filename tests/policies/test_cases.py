@@ -52,6 +52,10 @@ def _shown(compiled: Compiled) -> dict[str, Any]:
     shown: dict[str, Any] = {"filters": [_filter(one) for one in compiled.filters]}
     if compiled.clusters:
         shown["clusters"] = {one.name: one.config for one in compiled.clusters}
+    if compiled.upstream_filters:
+        shown["upstream_filters"] = [_filter(one) for one in compiled.upstream_filters]
+    if compiled.cluster:
+        shown["cluster"] = compiled.cluster
     if compiled.route_action:
         shown["route_action"] = compiled.route_action
     if compiled.shared:

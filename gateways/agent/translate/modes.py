@@ -11,8 +11,7 @@ def observes(resource: r.AnyResource, path: Path, given: r.InlinePolicy | r.Poli
         return False
     name = given.policy_ref.name
     try:
-        policy = find(name)
-        can = policy.refuses and not policy.is_outbound
+        can = find(name).can_observe
     except UnknownPolicy:
         can = False
     if not can:

@@ -4,36 +4,48 @@ import hashlib
 import ipaddress
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateways.agent.host.trusted_cas import system_ca
 from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
 from gateways.agent.xds import retries
+from gateways.agent.xds.saying import over
+from policies.envoy.breakers import circuit_breakers
 from policies.policy import TYPE_URL
 
 CONNECT_SECONDS = 5
-MOST_REQUESTS = 65_536
-"""Envoy's own limit of 1024 pending requests would answer 503 where the upstream is only slow."""
 
 _TLS = TYPE_URL + "envoy.extensions.transport_sockets.tls.v3."
 
 
-def cluster_name(upstream: ir.Upstream, filters: Sequence[Mapping[str, Any]] = ()) -> str:
+@dataclass(frozen=True)
+class Outbound:
+    """What outbound policies make of an upstream's cluster.
+
+    `filters` act on what is sent to it; each costs a tenth of what Envoy can do, so most have none.
+    """
+
+    filters: Sequence[Mapping[str, Any]] = ()
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+
+def cluster_name(upstream: ir.Upstream, outbound: Outbound) -> str:
     """Named after its service and its content: a changed upstream is a new cluster beside the old one.
 
     So the routes of an API that keeps its last good version keep their upstreams too.
     """
-    own = json.dumps(filters, sort_keys=True) if filters else ""
+    own = json.dumps(outbound.filters, sort_keys=True) if outbound.filters else ""
+    own += json.dumps(outbound.said, sort_keys=True) if outbound.said else ""
     content = hashlib.sha256(f"{upstream!r}{own}".encode()).hexdigest()[:8]
     return f"{upstream.service}.{upstream.namespace}.svc-{content}"
 
 
 def cluster(
-    upstream: ir.Upstream, proxying: Proxying, idle_seconds: float, filters: Sequence[Mapping[str, Any]] = ()
+    upstream: ir.Upstream, proxying: Proxying, idle_seconds: float, outbound: Outbound
 ) -> dict[str, Any]:
-    """`filters` act on what is sent to it; each costs a tenth of what Envoy can do, so most have none."""
-    name = cluster_name(upstream, filters)
+    name = cluster_name(upstream, outbound)
     address = {"socket_address": {"address": upstream.host, "port_value": upstream.port}}
     made: dict[str, Any] = {
         "name": name,
@@ -42,19 +54,10 @@ def cluster(
         "dns_lookup_family": "V4_PREFERRED",
         "connect_timeout": f"{CONNECT_SECONDS}s",
         "per_connection_buffer_limit_bytes": proxying.buffer_limit_bytes,
-        "circuit_breakers": {
-            "thresholds": [
-                {
-                    "max_connections": MOST_REQUESTS,
-                    "max_pending_requests": MOST_REQUESTS,
-                    "max_requests": MOST_REQUESTS,
-                    "max_retries": MOST_REQUESTS,
-                }
-            ]
-        },
+        "circuit_breakers": circuit_breakers(),
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _protocol(
-                upstream, idle_seconds, filters
+                upstream, idle_seconds, outbound.filters
             )
         },
         "load_assignment": {
@@ -67,7 +70,7 @@ def cluster(
             "name": "envoy.transport_sockets.tls",
             "typed_config": _outbound_tls(upstream.host, upstream.tls),
         }
-    return made
+    return over(made, outbound.said)
 
 
 def _shown(upstream: ir.Upstream) -> str:

@@ -16,13 +16,14 @@ from gateways.agent.translate import ir
 from gateways.agent.xds import retries
 from gateways.agent.xds.access_log import HELD, RouteName
 from gateways.agent.xds.bootstrap import RUNTIME
-from gateways.agent.xds.cluster import cluster, cluster_name
+from gateways.agent.xds.cluster import Outbound, cluster, cluster_name
 from gateways.agent.xds.compiled_api import CompiledApi
 from gateways.agent.xds.filter_chain import PASSED, PATH_NOTED, filled, frames, scripts_id
 from gateways.agent.xds.joined_paths import judged
 from gateways.agent.xds.listener import listener, probe_listener, route_config_name
 from gateways.agent.xds.policy_filters import PolicyFilters
 from gateways.agent.xds.route_match import Match, matches
+from gateways.agent.xds.saying import joined, over
 from gateways.protocol.rules import Rule
 from gateways.protocol.spelling import INDIVISIBLE, REFUSAL, Slashes, refused
 from policies.catalog import find
@@ -80,12 +81,13 @@ class Compiler:
         found = self._policies(api, texts)
         policies = self.policy_filters(found)
         outbound = {one: self._outbound(one, texts) for one in api.upstreams}
-        made = [*(one for _, one in found), *(one for several in outbound.values() for one in several)]
+        made = [one for several in (found, *outbound.values()) for _, one in several]
         shared = {name: PASSED for one in made for name in one.shared}
-        slots, said = {**shared, **filled(api.base_path, policies)}, _route_action(found)
-        sent = {one: _upstream_filters(several) for one, several in outbound.items()}
-        names = {one: cluster_name(one, filters) for one, filters in sent.items()}
-        clusters = {names[one]: cluster(one, self.proxying, idle, filters) for one, filters in sent.items()}
+        slots = {**shared, **filled(api.base_path, policies)}
+        said = joined(((use, one.route_action) for use, one in found), adds_lists=True)
+        sent = {one: _sent(several) for one, several in outbound.items()}
+        names = {one: cluster_name(one, it) for one, it in sent.items()}
+        clusters = {names[one]: cluster(one, self.proxying, idle, it) for one, it in sent.items()}
         asked = {it.name: {**it.config, "name": it.name} for one in made for it in one.clusters}
         return CompiledApi(
             api,
@@ -180,10 +182,10 @@ class Compiler:
         name = f"{api.namespace}/{api.name}"
         return [(use, self._compiled(use, name, api.base_path, texts)) for use in api.policies]
 
-    def _outbound(self, upstream: ir.Upstream, texts: Texts) -> list[Compiled]:
+    def _outbound(self, upstream: ir.Upstream, texts: Texts) -> list[tuple[ir.PolicyUse, Compiled]]:
         """Raises ValueError."""
         name = f"{upstream.namespace}/{upstream.service}"
-        return [self._compiled(use, name, "", texts) for use in upstream.policies]
+        return [(use, self._compiled(use, name, "", texts)) for use in upstream.policies]
 
     def _compiled(self, use: ir.PolicyUse, name: str, base_path: str, texts: Texts) -> Compiled:
         observed_as = (noted_name(use.binding) or use.policy) if use.observes else ""
@@ -252,29 +254,19 @@ def _policy_filters(found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> list[Poli
     ]
 
 
-def _route_action(found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> dict[str, Any]:
-    """Raises ValueError where two policies say otherwise of one thing."""
-    said: dict[str, Any] = {}
-    for use, made in found:
-        for name, value in made.route_action.items():
-            if isinstance(value, list):
-                said[name] = [*said.get(name, ()), *value]
-            elif said.setdefault(name, value) != value:
-                raise ValueError(f"policy {use.policy} ({use.binding}): another one says otherwise; keep one")
-    return said
-
-
 def _saying(said: Mapping[str, Any], route: dict[str, Any]) -> dict[str, Any]:
     """The route with what policies say of its action, where it leads to an upstream."""
-    return {**route, "route": {**route["route"], **said}} if said and "route" in route else route
+    return {**route, "route": over(route["route"], said)} if said and "route" in route else route
 
 
-def _upstream_filters(outbound: Sequence[Compiled]) -> list[dict[str, Any]]:
-    return [
+def _sent(outbound: Sequence[tuple[ir.PolicyUse, Compiled]]) -> Outbound:
+    """Raises ValueError where two of the policies say otherwise of one thing."""
+    filters = [
         {"name": one.name, "typed_config": dict(one.typed_config)}
-        for made in outbound
+        for _, made in outbound
         for one in made.upstream_filters
     ]
+    return Outbound(filters, joined((use, made.cluster) for use, made in outbound))
 
 
 def noted_name(binding: str) -> str:

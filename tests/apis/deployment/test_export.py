@@ -81,11 +81,11 @@ def test_every_policy_and_field_is_run_as_the_console_runs_it(
         for number, config in enumerate(configs):
             api = deployed(gateway, actor, f"{policy} {number}", base_path=f"/{policy}-{number}")
             condition = {"methodRegex": "GET|POST", "uriTemplateRegex": "/a.*"}
-            mode = "observe" if catalog.find(policy).refuses and number == 1 else "enforce"
-            has_conditions = catalog.find(policy).is_resource_level and number % 2
-            policies.apply_policy(
-                actor, api, policy, config, conditions=[condition] * has_conditions, mode=mode
-            )
+            entry = catalog.find(policy)
+            mode = "observe" if entry.can_observe and number == 1 else "enforce"
+            chosen = [one.pk for one in api.upstreams.all()] if entry.is_outbound else []
+            rows = [condition] * (entry.has_conditions and number % 2)
+            policies.apply_policy(actor, api, policy, config, conditions=rows, upstreams=chosen, mode=mode)
 
     same(gateway, tmp_path)
 

@@ -156,7 +156,6 @@ class TestPolicies:
                 'pointcutData.0.uriTemplate: There is no such field; did you mean "uriTemplateRegex"?',
             ),
             ({"groupId": "11111111-1111-1111-1111-111111111111"}, "holds no policies"),
-            ({"upstreamIds": ["a"]}, "Outbound"),
         ],
     )
     def test_bad_bodies_are_refused(self, rest: Rest, path: str, fields: dict[str, Any], words: str) -> None:

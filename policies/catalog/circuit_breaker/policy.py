@@ -1,0 +1,82 @@
+"""Circuit Breaker: so much may be under way to an upstream at the same time; the rest gets 503."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from policies.envoy.breakers import MOST, circuit_breakers
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+
+NAME = "circuit-breaker"
+
+
+class Thresholds(PolicyConfig):
+    max_connections: int | None = Field(
+        None,
+        ge=1,
+        le=MOST,
+        title="Connections",
+        description="Requests beyond them wait for one of HTTP/1. Empty: no limit.",
+    )
+    max_pending_requests: int | None = Field(
+        None,
+        ge=1,
+        le=MOST,
+        title="Waiting requests",
+        description="Requests that wait for a connection at the same time. Empty: no limit.",
+    )
+    max_requests: int | None = Field(
+        None,
+        ge=1,
+        le=MOST,
+        title="Requests under way",
+        description="Requests that are sent and not yet answered. Empty: no limit.",
+    )
+    max_retries: int | None = Field(
+        None,
+        ge=0,
+        le=MOST,
+        title="Retries under way",
+        description="Requests that are sent once more at the same time; 0 sends none again. Empty: no limit.",
+    )
+    max_connection_pools: int | None = Field(
+        None,
+        ge=1,
+        le=MOST,
+        title="Connection pools",
+        description="Groups of connections that are alike. Few need it. Empty: no limit.",
+    )
+
+
+class Config(PolicyConfig):
+    thresholds: Thresholds = Field(
+        title="Thresholds",
+        description="What is beyond one is answered with 503 at once. Each replica counts for itself.",
+    )
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if all(value is None for value in self.thresholds.model_dump().values()):
+            raise fault("thresholds", "set at least one of them")
+        return self
+
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    return Compiled(cluster={"circuit_breakers": circuit_breakers(**config.thresholds.model_dump())})
+
+
+POLICY = Policy(
+    name=NAME,
+    title="Circuit Breaker",
+    category=Category.QUALITY_OF_SERVICE,
+    phase=Phase.LIMIT,
+    summary="Bounds the connections, requests and retries to an upstream, and answers 503 beyond.",
+    version="1.0.1",
+    config=Config,
+    compile=compile,
+    aliases=("circuit-breaker-flex",),
+    is_resource_level=False,
+    is_outbound=True,
+    is_applied_once=True,
+    icon="plug-zap",
+)
