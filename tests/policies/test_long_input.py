@@ -90,6 +90,7 @@ def injected(values: list[str]) -> dict[str, Any]:
 
 
 CONFIGS: dict[str, dict[str, Any]] = {
+    "api-key": {"headerName": "x-a", "knownFrom": "keys", "keys": "ann: 0123456789abcdef"},
     "client-id-enforcement": {
         "clientIdExpression": f"#[{HEADER}]",
         "clientSecretExpression": f"#[{OTHER}]",
@@ -128,7 +129,7 @@ LOOKED_AT = {
     "http-basic-authentication": "authorization",
     "user-agent-filter": "user-agent",
 }
-UNKNOWN = ("client-id-enforcement", "jwt-validation", "rate-limiting-sla-based")
+UNKNOWN = ("api-key", "client-id-enforcement", "jwt-validation", "rate-limiting-sla-based")
 """Policies to which no such caller is known."""
 LONG_SEPARATOR = injected([f"#[sizeOf({HEADER} splitBy {OTHER})]"])
 

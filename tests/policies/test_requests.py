@@ -132,6 +132,9 @@ def seen(verdict: Verdict, name: str, wanted: Any) -> Any:
         return verdict.answer.status
     if name == "error":
         return json.loads(verdict.answer.body)["error"]
+    if name == "path":
+        assert verdict.sent is not None
+        return verdict.sent.target
     assert name in ("sent", "answer"), f"{name} is nothing that a verdict tells"
     part = verdict.sent if name == "sent" else verdict.answer
     assert part is not None

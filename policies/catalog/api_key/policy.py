@@ -1,0 +1,149 @@
+"""API Key: lets requests pass that carry a known key."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from policies.catalog.api_key import keys
+from policies.contracts import memory
+from policies.expression.lua import Value
+from policies.fields.headers import RequestHeaderName
+from policies.policy import (
+    Advice,
+    AsksContracts,
+    Category,
+    Compiled,
+    Phase,
+    Policy,
+    PolicyConfig,
+    Scope,
+    fault,
+)
+from policies.scripting.script import SHA256, script
+
+NAME = "api-key"
+MOST_CHARACTERS = 600_000
+CHECK, KEY, TELL = (Path(__file__).with_name(name) for name in ("policy.lua", "key.lua", "tell.lua"))
+
+
+def _shown(**conditions: list[Any]) -> dict[str, Any]:
+    return {"when": conditions}
+
+
+class Config(PolicyConfig):
+    key_origin: Literal["header", "query"] = Field(
+        "header",
+        title="Where the key is",
+        description="In a header, or in a parameter of the query, which logs and browsers may keep.",
+        json_schema_extra={"labels": {"header": "A header", "query": "A query parameter"}},
+    )
+    header_name: RequestHeaderName = Field(
+        "x-api-key",
+        title="Header",
+        description="It holds the key alone.",
+        json_schema_extra=_shown(keyOrigin=["header"]),
+    )
+    query_parameter: str = Field(
+        "api_key",
+        title="Query parameter",
+        description="Its name, as callers mean it: before it is percent-encoded.",
+        min_length=1,
+        max_length=200,
+        json_schema_extra=_shown(keyOrigin=["query"]),
+    )
+    known_from: Literal["contracts", "keys"] = Field(
+        "contracts",
+        title="Keys",
+        description="The client ids of the API's contracts, or those that are written here.",
+        json_schema_extra={"labels": {"contracts": "Client ids of contracts", "keys": "Written here"}},
+    )
+    keys: SecretStr | None = Field(
+        None,
+        title="Keys of this policy",
+        description="A line for each: NAME: KEY. A key has 8 to 255 characters. All are one text, stored"
+        " encrypted; to change one, write them all.",
+        json_schema_extra={"needed": True, **_shown(knownFrom=["keys"])},
+    )
+    consumer_header: RequestHeaderName | Literal[""] = Field(
+        "x-consumer-name",
+        title="Tell the upstream",
+        description="The header that has the name of whose key it is, whatever the caller sent. Empty: none.",
+        json_schema_extra={"advanced": True},
+    )
+    hide_key: bool = Field(
+        True,
+        title="Keep the key back",
+        description="The upstream does not get the key.",
+        json_schema_extra={"advanced": True},
+    )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.known_from == "keys":
+            text = self.keys.get_secret_value() if self.keys else ""
+            if not text.strip():
+                raise fault("keys", "write a line for each, NAME: KEY, or take the client ids of contracts")
+            if len(text) > MOST_CHARACTERS:
+                raise fault("keys", f"it has more than {MOST_CHARACTERS} characters")
+            try:
+                keys.read(text)
+            except keys.BadKeys as error:
+                raise fault("keys", str(error)) from None
+        if self.key_origin == "header" and self.consumer_header.lower() == self.header_name.lower():
+            raise fault("consumerHeader", "is the header of the key; choose another one")
+        return self
+
+    @property
+    def written(self) -> dict[str, str]:
+        is_used = self.keys and self.known_from == "keys"
+        return keys.read(self.keys.get_secret_value()) if self.keys and is_used else {}
+
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    is_written = config.known_from == "keys"
+    salt = hashlib.blake2b(scope.binding.encode(), key=scope.salt, digest_size=8).hexdigest()
+    looking: dict[str, Value] = {
+        "header": config.header_name.lower() if config.key_origin == "header" else None,
+        "query": config.query_parameter if config.key_origin == "query" else None,
+        "salt": salt if is_written else None,
+        "consumers": keys.digests(config.written, salt) if is_written else None,
+        "contracts": None if is_written else memory.settings(scope.state, scope.api),
+    }
+    own: dict[str, Value] = {
+        "told": config.consumer_header.lower() or None,
+        "hides": config.hide_key,
+        "challenge": f'Key realm="{scope.api.rpartition("/")[2]}"',
+    }
+    files = [SHA256, KEY] if is_written else [SHA256, memory.LUA, KEY]
+    tell = script(scope, NAME, [*files, TELL], looking, gives="authentication")
+    return Compiled((tell, script(scope, NAME, [*files, CHECK], {**looking, **own})))
+
+
+def advice(config: Config) -> Iterator[Advice]:
+    if any(len(key) < keys.GUESSED for key in config.written.values()):
+        yield Advice("keys", f"holds a key of less than {keys.GUESSED} characters, which can be guessed")
+
+
+def asks(config: Config) -> AsksContracts | None:
+    return AsksContracts() if config.known_from == "contracts" else None
+
+
+POLICY = Policy(
+    name=NAME,
+    title="API Key",
+    category=Category.SECURITY,
+    phase=Phase.IDENTIFY,
+    summary="Lets requests pass that carry a known key, in a header or in the query.",
+    version="1.0.0",
+    config=Config,
+    compile=compile,
+    gives=frozenset(("authentication",)),
+    asks_contracts=asks,
+    advice=advice,
+    aliases=("api-key-flex",),
+    refuses=True,
+    icon="key-round",
+)
