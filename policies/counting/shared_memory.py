@@ -18,21 +18,16 @@ own none that has no quota left. Where there is no such cell, the quota of the n
 `blockOnUnknownQuota` decides. The file outlives Envoy and the agent, not a reboot.
 """
 
-import ctypes
 import mmap
-import os
-import platform
 import secrets
-import shutil
-import stat
 import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from policies.expression.lua import Value
+from policies.memory import place
 from policies.policy import Scope
 
 COUNTING, QUOTA, HEADERS = (
@@ -46,11 +41,7 @@ CELL_BYTES = 128
 SIZE = PAGE * (1 + BUCKETS)
 HEADER = struct.Struct("=8sII8s40x64s")
 CELL = struct.Struct("=iiddIIII88s")
-MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own inside is made, and refused when it is another's
-
-
-class Unusable(OSError):
-    """The counters' file cannot be made."""
+PLACE = place.Place("shm", "rate-limits")
 
 
 @dataclass(frozen=True)
@@ -66,7 +57,7 @@ class Counter:
 
 def path(state: Path) -> Path:
     """Where a gateway with this state folder counts."""
-    return state.absolute() / "shm" / "rate-limits"
+    return PLACE.path(state)
 
 
 def settings(scope: Scope) -> dict[str, Value]:
@@ -91,18 +82,7 @@ def prepare(state: Path) -> None:
     Call it before Envoy starts. It is harmless while one runs. `state`/shm becomes a link into memory
     where that has room, a folder otherwise. Raises OSError.
     """
-    file = path(state)
-    folder = _memory_folder(state)
-    is_copied = file.parent.is_symlink() and file.parent.readlink() != folder
-    if not is_copied and _is_usable(file):
-        return
-    _sweep()
-    try:
-        _place(file.parent, folder)
-        _create(file)
-    except OSError:
-        _place(file.parent, None)
-        _create(file)
+    PLACE.prepare(state, _is_usable, lambda file: place.create(file, SIZE, SIZE, _fill))
 
 
 def counters(state: Path) -> list[Counter]:
@@ -123,12 +103,6 @@ def _live(content: bytes, now: float) -> Iterator[Counter]:
                 yield Counter(binding, key, int(period), int(start + period - now), requests)
 
 
-def _identity() -> bytes:
-    """What must be the same for the file's times and locks to mean anything."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot} {platform.machine()}".encode()
-
-
 def _is_usable(file: Path) -> bool:
     try:
         with file.open("rb") as opened:
@@ -136,69 +110,9 @@ def _is_usable(file: Path) -> bool:
     except (OSError, struct.error):
         return False
     sizes = (magic, buckets, cells, file.stat().st_size)
-    return sizes == (MAGIC, BUCKETS, CELLS, SIZE) and identity.rstrip(b"\0") == _identity()
+    return sizes == (MAGIC, BUCKETS, CELLS, SIZE) and identity.rstrip(b"\0") == place.identity()
 
 
-def _create(file: Path) -> None:
-    """Writes the file beside its place and moves it there: nobody sees half of it."""
-    beside = file.with_name(f".{file.name}.new")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        # Reserved now: a full disk is an error here, and would be a crash of Envoy later.
-        os.posix_fallocate(descriptor, 0, SIZE)
-        with mmap.mmap(descriptor, SIZE) as memory:
-            HEADER.pack_into(memory, 0, MAGIC, BUCKETS, CELLS, secrets.token_bytes(8), _identity())
-            _make_locks(memory)
-        beside.replace(file)
-    finally:
-        os.close(descriptor)
-        beside.unlink(missing_ok=True)
-
-
-def _make_locks(memory: mmap.mmap) -> None:
-    libc = ctypes.CDLL(None)
-    attributes = ctypes.create_string_buffer(64)
-    shared, robust = 1, 1
-    libc.pthread_mutexattr_init(attributes)
-    libc.pthread_mutexattr_setpshared(attributes, shared)
-    libc.pthread_mutexattr_setrobust(attributes, robust)
-    for bucket in range(BUCKETS):
-        lock = (ctypes.c_char * CELL_BYTES).from_buffer(memory, PAGE * (1 + bucket))
-        failed = libc.pthread_mutex_init(lock, attributes)
-        del lock  # The mapping cannot be closed while something points into it.
-        if failed:
-            raise Unusable(failed, "this system has no locks that processes can share")
-
-
-def _memory_folder(state: Path) -> Path:
-    digest = sha256(str(state.absolute()).encode()).hexdigest()[:16]
-    return MEMORY / f"gatewright-{os.geteuid()}-{digest}"
-
-
-def _place(link: Path, folder: Path | None) -> None:
-    """Makes `link` a link to the folder, which is made and must be ours; or itself a folder."""
-    if link.is_symlink():
-        link.unlink()
-    if folder is None or (link.is_dir() and any(link.iterdir())):
-        link.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise Unusable(f"{folder} belongs to somebody else")
-    (folder / "state").unlink(missing_ok=True)
-    (folder / "state").symlink_to(link.parent.absolute())
-    if link.is_dir():
-        link.rmdir()
-    link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(folder)
-
-
-def _sweep() -> None:
-    """Frees the memory of gateways whose state folder is gone."""
-    for folder in MEMORY.glob(f"gatewright-{os.geteuid()}-*"):
-        state = folder / "state"
-        if state.is_symlink() and not state.exists():
-            # Another gateway that starts may be sweeping too.
-            shutil.rmtree(folder, ignore_errors=True)
+def _fill(memory: mmap.mmap) -> None:
+    HEADER.pack_into(memory, 0, MAGIC, BUCKETS, CELLS, secrets.token_bytes(8), place.identity())
+    place.make_locks(memory, range(PAGE, SIZE, PAGE))
