@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from gateways.agent.authorizer.process import Authorizer
 from gateways.agent.documents.keeper import Documents
 from gateways.agent.envoy import candidate
 from gateways.agent.envoy.admin import AdminUnreachable
@@ -59,11 +60,13 @@ class Serving:
 
 
 class Applier:
-    """Thread-safe; one per state folder. `documents` are fetched for the policies of what it applies."""
+    """Thread-safe; one per state folder. `documents` are fetched for the policies of what it applies, and
+    `authorizer` runs where one of them asks the network."""
 
     def __init__(self, envoy: Envoy, proxying: Proxying | None = None) -> None:
         self.envoy = envoy
         self.documents = Documents(envoy.state, self.retry)
+        self.authorizer = Authorizer(envoy.state)
         self._proxying = proxying or Proxying()
         self._publisher = Publisher(envoy)
         self._store = Store(envoy.state)
@@ -167,6 +170,8 @@ class Applier:
                     log.error("generation=%s applied=false reason=%s", generation, error)
                 return self._ack
             self.envoy.take_over()
+            if not any(one.compiled.asks for one in self._serving.values()):
+                self.authorizer.unwant()
             older = {key: one.generation for key, one in self._serving.items() if key in refused}
             self._snapshot = replace(offered, serving=older)
             self._keep(self._snapshot)
@@ -263,6 +268,8 @@ class Applier:
     ) -> dict[Key, Serving]:
         """What serves from now on. A port that was lost between check and use costs its APIs alone."""
         serving = self._settled(good, refused, generation)
+        if any(one.compiled.asks for one in serving.values()):
+            self.authorizer.want()
         try:
             self._publisher.publish(_configuration(compiler, serving))
         except Rejected:

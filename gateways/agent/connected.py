@@ -139,6 +139,7 @@ class ConnectedReplica:
         self._phase = "stopped"
         last_words = [_background(self._pulse.tell), _background(self._uplink.stop)]
         self._control.stop()
+        self._applier.authorizer.close()
         until = min(until, time.monotonic() + LAST_WORDS_SECONDS)
         for one in last_words:
             one.join(max(0.5, until - time.monotonic()))

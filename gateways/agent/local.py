@@ -63,6 +63,7 @@ def run(settings: RunSettings, folder: Path) -> None:
         finally:
             applier.documents.close()
             envoy.stop()
+            applier.authorizer.close()
             uplink.stop()
 
 

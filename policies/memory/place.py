@@ -1,4 +1,4 @@
-"""Files that all worker threads of a gateway's Envoy map into their memory: where they lie, how they are made."""
+"""Files that all worker threads of a gateway's Envoy share: where they lie, how they are made."""
 
 import ctypes
 import mmap
@@ -34,9 +34,7 @@ class Place:
         """Where a gateway with this state folder has it."""
         return state.absolute() / self.folder / self.name
 
-    def prepare(
-        self, state: Path, is_usable: Callable[[Path], bool], create: Callable[[Path], None]
-    ) -> None:
+    def prepare(self, state: Path, is_usable: Callable[[Path], bool], create: Callable[[Path], None]) -> None:
         """Makes the file unless a usable one is there; then what it holds stays, whatever crashed.
 
         Call it before Envoy starts. It is harmless while one runs. Raises OSError.

@@ -107,3 +107,4 @@ def running_gateway(
             gateway.client.close()
             gateway.applier.documents.close()
             gateway.envoy.stop()
+            gateway.applier.authorizer.close()

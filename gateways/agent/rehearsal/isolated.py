@@ -11,6 +11,7 @@ from gateways.agent.xds import access_log, callers
 from gateways.agent.xds.compiled_api import CompiledApi
 from gateways.agent.xds.compiler import Compiler
 from gateways.agent.xds.retries import upstream_filters
+from policies.answers.question import AUTHORIZER
 from policies.policy import TYPE_URL
 
 UPSTREAMS = "upstreams.sock"
@@ -68,7 +69,12 @@ def _listener(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cluster(given: Mapping[str, Any]) -> dict[str, Any]:
-    """One of its name. Upstreams of HTTP/2 are played in HTTP/1, and TLS is not spoken."""
+    """One of its name. Upstreams of HTTP/2 are played in HTTP/1, and TLS is not spoken.
+
+    The authorizer is the rehearsal's own, and what it asks is played.
+    """
+    if given["name"] == AUTHORIZER:
+        return dict(given)
     options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     kept = ("name", "alt_stat_name", "per_connection_buffer_limit_bytes", "circuit_breakers")
     whose = {"append": {"header": {"key": CLUSTER_HEADER, "value": given["name"]}}}

@@ -11,6 +11,7 @@ from typing import Any
 import h11
 import re2
 
+from gateways.agent.authorizer.network import PLAYED_HEADER
 from gateways.agent.host.sockets import address
 from gateways.agent.rehearsal.isolated import CLUSTER_HEADER, UPSTREAMS
 from gateways.protocol import regex
@@ -116,13 +117,15 @@ class Player:
     def _note(self, asked: h11.Request, body: bytes) -> Noted:
         texts = [(_text(name), _text(value)) for name, value in asked.headers.raw_items()]
         cluster = next((value for name, value in texts if name == CLUSTER_HEADER), "")
-        headers = tuple(one for one in texts if one[0] != CLUSTER_HEADER)
+        asked_by_policy = next((value for name, value in texts if name == PLAYED_HEADER), "")
+        headers = tuple(one for one in texts if one[0] not in (CLUSTER_HEADER, PLAYED_HEADER))
         method, target = _text(asked.method), _text(asked.target)
         with self._lock:
             given = (*self._answers, *self._standing)
-            address, path = self._parts.get(cluster, NOBODY).address, target.partition("?")[0]
+            address = self._parts.get(cluster, NOBODY).address or asked_by_policy
+            path = target.partition("?")[0]
             answer = next((one for one in given if fits(one, address, method, path)), None)
-            noted = Noted(cluster, method, target, headers, body, answer)
+            noted = Noted(cluster or asked_by_policy, method, target, headers, body, answer)
             if len(self._noted) < MOST_NOTED:
                 self._noted.append(noted)
         return noted

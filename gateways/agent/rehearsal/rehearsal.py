@@ -8,12 +8,13 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Self
 
+from gateways.agent.authorizer.process import Authorizer
 from gateways.agent.envoy import candidate
 from gateways.agent.envoy.validate import Judge
 from gateways.agent.host import secret_files
 from gateways.agent.rehearsal import envoy, verdicts
 from gateways.agent.rehearsal.caller import Heard, call
-from gateways.agent.rehearsal.isolated import entrance, isolated
+from gateways.agent.rehearsal.isolated import UPSTREAMS, entrance, isolated
 from gateways.agent.rehearsal.marks import MarkingCompiler
 from gateways.agent.rehearsal.played_documents import PlayedDocuments
 from gateways.agent.rehearsal.player import NOBODY, Part, Player
@@ -175,6 +176,10 @@ class Rehearsal:
         self._parts = _parts(apis)
         player = Player(self._folder, self._parts, self._answers)
         self._open.callback(player.close)
+        if any(one.asks for one in apis):
+            authorizer = Authorizer(self._folder, played=self._folder / UPSTREAMS)
+            self._open.callback(authorizer.close)
+            authorizer.want()
         waiting.serve(isolated(compiler, apis), [entrance(port) for port in self.ports])
         self._player, self._envoy = player, waiting
 

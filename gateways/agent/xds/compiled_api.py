@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from gateways.agent.translate import ir
+from policies.answers.question import AUTHORIZER
 from policies.documents.document import Document, Texts
 from policies.policy import Secret
 
@@ -34,6 +35,11 @@ class CompiledApi:
     def is_made_with(self, texts: Texts) -> bool:
         """Whether its policies would be given the same."""
         return all(texts.get(one) == text for one, text in self.documents.items())
+
+    @property
+    def asks(self) -> bool:
+        """Whether one of its policies asks the network in a request."""
+        return AUTHORIZER in self.clusters
 
     @cached_property
     def digest(self) -> str:

@@ -1,0 +1,133 @@
+"""The network as policies' `ask.py` have it: bounded in size, verified, the address given and no other."""
+
+import ssl
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import httpx
+
+from gateways.agent.host.trusted_cas import client_context
+from gateways.protocol.addresses import is_loopback
+from policies.answers.answer import Heard, Unanswered
+
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "gatewright"}
+KEPT_SECONDS = 30
+NO_TIMEOUT = httpx.Timeout(None)
+"""Who asks bounds the time of all that it takes."""
+PLAYED_HEADER = "x-gatewright-rehearsed-address"
+"""The header that tells a rehearsal's player whom it plays."""
+PORTS = {"http": 80, "https": 443}
+
+
+class Outside:
+    """Time and number are bounded by who asks. For one event loop.
+
+    Each connection has a client of its own: httpx looks through all of a client's connections, each time,
+    and 32 of them took 20 ms of it.
+    """
+
+    is_played = False
+
+    def __init__(self) -> None:
+        self._context = client_context()
+        self._free: dict[str, list[httpx.AsyncClient]] = {}
+
+    async def get(self, url: str, most_bytes: int) -> Heard:
+        return await self._heard("GET", url, None, {}, most_bytes)
+
+    async def post(
+        self, url: str, form: Mapping[str, str], headers: Mapping[str, str], most_bytes: int
+    ) -> Heard:
+        return await self._heard("POST", url, form, headers, most_bytes)
+
+    async def _heard(
+        self, method: str, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str], most: int
+    ) -> Heard:
+        at = urlsplit(url)
+        free = self._free.setdefault(f"{at.scheme}://{at.netloc}", [])
+        client = free.pop() if free else _client(self._context, uses_proxies=not is_loopback(url))
+        try:
+            return await _heard(client, _request(client, method, url, form, headers), most)
+        finally:
+            free.append(client)
+
+
+class Played:
+    """Every server is the player of a rehearsal, at its socket. TLS is not spoken."""
+
+    is_played = True
+
+    def __init__(self, socket: str) -> None:
+        transport = httpx.AsyncHTTPTransport(uds=socket)
+        self._client = httpx.AsyncClient(transport=transport, trust_env=False, timeout=NO_TIMEOUT)
+
+    async def get(self, url: str, most_bytes: int) -> Heard:
+        return await self._heard("GET", url, None, {}, most_bytes)
+
+    async def post(
+        self, url: str, form: Mapping[str, str], headers: Mapping[str, str], most_bytes: int
+    ) -> Heard:
+        return await self._heard("POST", url, form, headers, most_bytes)
+
+    async def _heard(
+        self, method: str, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str], most: int
+    ) -> Heard:
+        at = urlsplit(url)
+        host = at.hostname or ""
+        address = f"{f'[{host}]' if ':' in host else host}:{at.port or PORTS.get(at.scheme, 0)}"
+        plain = at._replace(scheme="http", netloc="played").geturl()
+        told = {**headers, PLAYED_HEADER: address}
+        return await _heard(self._client, _request(self._client, method, plain, form, told), most)
+
+
+def _client(context: ssl.SSLContext, *, uses_proxies: bool) -> httpx.AsyncClient:
+    """Proxies that the environment names are for addresses beyond this machine."""
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT_SECONDS)
+    return httpx.AsyncClient(
+        verify=context, trust_env=uses_proxies, limits=limits, follow_redirects=False, timeout=NO_TIMEOUT
+    )
+
+
+def _request(
+    client: httpx.AsyncClient,
+    method: str,
+    url: str,
+    form: Mapping[str, str] | None,
+    headers: Mapping[str, str],
+) -> httpx.Request:
+    """Raises Unanswered."""
+    try:
+        return client.build_request(method, url, data=form, headers={**HEADERS, **headers})
+    except (httpx.InvalidURL, ValueError):
+        raise Unanswered("server: its address cannot be asked") from None
+
+
+async def _heard(client: httpx.AsyncClient, request: httpx.Request, most: int) -> Heard:
+    try:
+        response = await client.send(request, stream=True)
+        try:
+            content = await _content(response, most)
+        finally:
+            await response.aclose()
+    except (httpx.HTTPError, OSError) as error:
+        raise Unanswered(f"server: {_reason(error)}") from None
+    told = {name.lower(): value for name, value in response.headers.items()}
+    return Heard(response.status_code, told, content)
+
+
+async def _content(response: httpx.Response, most: int) -> bytes:
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise Unanswered("server: its answer is compressed, which it was not asked for")
+    pieces, size = [], 0
+    async for piece in response.aiter_raw():
+        pieces.append(piece)
+        if (size := size + len(piece)) > most:
+            raise Unanswered(f"server: its answer is longer than {most} bytes")
+    return b"".join(pieces)
+
+
+def _reason(error: Exception) -> str:
+    said = str(error) or type(error).__name__
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return "its certificate is not one that this gateway trusts"
+    return f"it cannot be asked ({type(error).__name__})"

@@ -1,0 +1,219 @@
+-- Asks the authorizer about a credential, or the memory of its answers; question.py tells what for, memory.py
+-- how the file lies. settings: ask ({question, cluster, timeout_ms, told, memory}).
+
+local ffi = require("ffi")
+local bxor, rol, tohex = bit.bxor, bit.rol, bit.tohex
+
+ffi.cdef([[
+  void *mmap(void *address, size_t length, int protection, int flags, int descriptor, long offset);
+  int munmap(void *address, size_t length);
+  int open(const char *path, int flags, ...);
+  int close(int descriptor);
+  int pthread_mutex_lock(void *mutex);
+  int pthread_mutex_unlock(void *mutex);
+  int pthread_mutex_consistent(void *mutex);
+  int gw_answers_clock(int clock, void *time) __asm__("clock_gettime");
+]])
+-- A Lua state outlives a change of this file: another layout needs other names.
+ffi.cdef([[
+  typedef struct { uint64_t first, second; double over; uint32_t length, rest; } gw_answers_entry_1;
+]])
+
+local READ_WRITE, CLOSE_ON_EXEC, MAP_SHARED, BOOTTIME, OWNER_DIED = 2, 0x80000, 1, 7, 130
+local MOST_DECODED, LONGEST, RETRY_SECONDS = 500, 65536, 1
+local NAMESPACE = "gatewright.answers"
+
+-- All scripts of a Lua state share the mapping, and what they have read: `ffi` is one table for all of them.
+ffi.gw_answers_1 = ffi.gw_answers_1 or { young = {}, old = {}, count = 0 }
+local shared = ffi.gw_answers_1
+
+local function map(place)
+  local now = os.time()
+  if shared.tried and now < shared.tried + RETRY_SECONDS then return false end
+  shared.tried = now
+  local descriptor = ffi.C.open(place.path, READ_WRITE + CLOSE_ON_EXEC)
+  if descriptor < 0 then return false end
+  local address = ffi.C.mmap(nil, place.size, 3, MAP_SHARED, descriptor, 0)
+  ffi.C.close(descriptor)
+  if tonumber(ffi.cast("intptr_t", address)) == -1 then return false end
+  shared.memory = ffi.gc(ffi.cast("char *", address), function(mapped) ffi.C.munmap(mapped, place.size) end)
+  return true
+end
+
+local v = ffi.new("uint64_t[4]")
+local last = ffi.new("uint64_t[1]")
+
+local function rounds(v, many)
+  for _ = 1, many do
+    local v0, v1, v2, v3 = v[0] + v[1], v[1], v[2] + v[3], v[3]
+    v1, v3 = bxor(rol(v1, 13), v0), bxor(rol(v3, 16), v2)
+    v0 = rol(v0, 32)
+    v2, v0 = v2 + v1, v0 + v3
+    v1, v3 = bxor(rol(v1, 17), v2), bxor(rol(v3, 21), v0)
+    v[0], v[1], v[2], v[3] = v0, v1, rol(v2, 32), v3
+  end
+end
+
+-- SipHash-2-4 of 128 bits; what two 64-bit numbers a key has is for the caller to say.
+local function digest(key, text)
+  local length = #text
+  v[0] = bxor(0x736f6d6570736575ULL, key[0])
+  v[1] = bxor(0x646f72616e646f6dULL, key[1], 0xeeULL)
+  v[2] = bxor(0x6c7967656e657261ULL, key[0])
+  v[3] = bxor(0x7465646279746573ULL, key[1])
+  local words = ffi.cast("const uint64_t *", text)
+  local whole = (length - length % 8) / 8
+  for i = 0, whole - 1 do
+    v[3] = bxor(v[3], words[i])
+    rounds(v, 2)
+    v[0] = bxor(v[0], words[i])
+  end
+  last[0] = 0
+  ffi.copy(last, ffi.cast("const char *", text) + whole * 8, length % 8)
+  local word = bit.bor(last[0], bit.lshift(ffi.cast("uint64_t", length), 56))
+  v[3] = bxor(v[3], word)
+  rounds(v, 2)
+  v[0] = bxor(v[0], word)
+  v[2] = bxor(v[2], 0xeeULL)
+  rounds(v, 4)
+  local first = bxor(v[0], v[1], v[2], v[3])
+  v[1] = bxor(v[1], 0xddULL)
+  rounds(v, 4)
+  return first, bxor(v[0], v[1], v[2], v[3])
+end
+
+local key
+
+-- A question's own: the same credential has nothing in common where another question is about it.
+local function made_key()
+  if key then return key end
+  local secret = ffi.cast("const uint64_t *", shared.memory + 16)
+  local made = ffi.new("uint64_t[2]")
+  made[0], made[1] = digest(secret, settings.ask.question)
+  key = made
+  return made
+end
+
+local time = ffi.new("long[2]")
+
+local function now_ms()
+  ffi.C.gw_answers_clock(BOOTTIME, time)
+  return tonumber(time[0]) * 1000 + tonumber(time[1]) / 1e6
+end
+
+local function copied(bucket, number, first, second)
+  local place = settings.ask.memory
+  local entries = ffi.cast("gw_answers_entry_1 *", bucket + 128)
+  for i = 0, place.ways - 1 do
+    local entry = entries[i]
+    if entry.first == first and entry.second == second then
+      if entry.over <= now_ms() or entry.length > place.cell then return nil end
+      local cell = shared.memory + place.cells + (number * place.ways + i) * place.cell
+      return ffi.string(cell, entry.length)
+    end
+  end
+end
+
+-- The text that is remembered under this digest, or nil.
+local function remembered(first, second)
+  local place = settings.ask.memory
+  local number = tonumber(first % place.buckets)
+  local bucket = shared.memory + place.index + number * place.bucket
+  local locked = ffi.C.pthread_mutex_lock(bucket)
+  if locked == OWNER_DIED then
+    ffi.C.pthread_mutex_consistent(bucket)
+  elseif locked ~= 0 then
+    return nil
+  end
+  local known, text = pcall(copied, bucket, number, first, second)
+  ffi.C.pthread_mutex_unlock(bucket)
+  return known and text or nil
+end
+
+local read
+
+local function read_all(text, at, ends)
+  local found, number = {}, 0
+  while text:byte(at) ~= ends do
+    local one
+    if ends == 125 then
+      local name
+      name, at = read(text, at)
+      one, at = read(text, at)
+      found[name] = one
+    else
+      number = number + 1
+      found[number], at = read(text, at)
+    end
+  end
+  return found, at + 1
+end
+
+-- The value that begins here, and where the next one does.
+function read(text, at)
+  local kind = text:byte(at)
+  if kind == 115 then
+    local length, from = text:match("^(%d+):()", at + 1)
+    return text:sub(from, from + length - 1), from + length
+  elseif kind == 110 then
+    local number, after = text:match("^([^;]+);()", at + 1)
+    return tonumber(number), after
+  elseif kind == 123 then
+    return read_all(text, at + 1, 125)
+  elseif kind == 91 then
+    return read_all(text, at + 1, 93)
+  elseif kind == 116 or kind == 102 then
+    return kind == 116, at + 1
+  end
+  assert(kind == 122, "an answer cannot be read")
+  return nil, at + 1
+end
+
+-- What the text says. It is the same table for all who ask: nobody changes it.
+local function decoded(text)
+  local found = shared.young[text]
+  if found then return found end
+  found = shared.old[text] or read(text, 1)
+  if shared.count >= MOST_DECODED then shared.old, shared.young, shared.count = shared.young, {}, 0 end
+  shared.young[text], shared.count = found, shared.count + 1
+  return found
+end
+
+local function hexadecimal(first, second)
+  return tohex(first) .. tohex(second)
+end
+
+-- The authorizer's word; nil and the reason without one. Other requests run meanwhile.
+local function asked(handle, credential, name)
+  local headers, text = handle:httpCall(settings.ask.cluster, {
+    [":method"] = "POST",
+    [":path"] = "/" .. settings.ask.question,
+    [":authority"] = "authorizer",
+    ["x-digest"] = name,
+    ["x-caller"] = handle:streamInfo():downstreamRemoteAddress(),
+  }, credential, settings.ask.timeout_ms)
+  if headers[":status"] ~= "200" or headers["x-gatewright-answer"] ~= "1" or not text then
+    return nil, "authorizer: the gateway's own authorizer does not answer"
+  end
+  return text
+end
+
+-- What the network says of the credential: a table, as the policy's ask.py made it; nil and the reason where it
+-- says nothing. Whoever tells later policies finds it with `answered`.
+local function ask(handle, credential)
+  if credential == "" or #credential > LONGEST then return nil, "credential: it is too long to be asked about" end
+  local text, name, why
+  if shared.memory or map(settings.ask.memory) then
+    local first, second = digest(made_key(), credential)
+    text = remembered(first, second)
+    name = not text and hexadecimal(first, second) or ""
+  end
+  if not text then
+    text, why = asked(handle, credential, name or "")
+    if not text then return nil, why end
+  end
+  local told = decoded(text)
+  if told.unanswered then return nil, told.unanswered end
+  handle:streamInfo():dynamicMetadata():set(NAMESPACE, settings.ask.told, text)
+  return told
+end

@@ -1,0 +1,99 @@
+"""What policies that have a token introspected are told alike."""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from policies.policy import PolicyConfig, fault
+
+MOST_SCOPES = 50
+_SCOPE = re.compile(r"[!#-\[\]-~]{1,200}")
+"""RFC 6749, 3.3."""
+
+
+def split(scopes: str) -> list[str]:
+    """Each once, in order."""
+    return list(dict.fromkeys(scopes.split()))
+
+
+def _checked(scopes: str) -> str:
+    found = split(scopes)
+    if len(found) > MOST_SCOPES:
+        raise PydanticCustomError(
+            "scopes", "there are {n} scopes and {m} at most", {"n": len(found), "m": MOST_SCOPES}
+        )
+    if wrong := next((one for one in found if not _SCOPE.fullmatch(one)), ""):
+        raise PydanticCustomError(
+            "scope",
+            '"{wrong}" is no scope; write them with blanks between, as in: read write',
+            {"wrong": wrong[:80]},
+        )
+    return scopes
+
+
+class TokenConfig(PolicyConfig):
+    """Base of their configurations."""
+
+    scopes: Annotated[str, AfterValidator(_checked)] = Field(
+        "",
+        title="Scopes",
+        description="That the token must have, with blanks between. Empty: any token will do.",
+        max_length=10_000,
+        json_schema_extra={"examples": ["orders:read orders:write"]},
+    )
+    scope_validation_criteria: Literal["AND", "OR"] = Field(
+        "AND",
+        title="Of several scopes",
+        description="Whether the token must have all of them, or one of them.",
+        json_schema_extra={"labels": {"AND": "All of them", "OR": "One of them"}},
+    )
+    expose_headers: bool = Field(
+        False,
+        title="Tell the upstream",
+        description="Each text that the provider says of the token becomes a header X-AGW-NAME for the"
+        " upstream; what callers send under such names is taken away.",
+    )
+    skip_client_id_validation: bool = Field(
+        True,
+        title="Skip client id validation",
+        description="On: any client id may call. Contracts, which would be looked up, are not there yet.",
+        json_schema_extra={"advanced": True},
+    )
+    authentication_timeout: int = Field(
+        10_000,
+        ge=10,
+        le=120_000,
+        title="Longest wait",
+        description="A request whose token is not judged in this time is refused with 503.",
+        json_schema_extra={"format": "duration-ms", "advanced": True},
+    )
+
+    @model_validator(mode="after")
+    def _has_no_contracts(self) -> Self:
+        if not self.skip_client_id_validation:
+            raise fault(
+                "skipClientIdValidation", "must be on: there are no contracts yet to look the client up in"
+            )
+        return self
+
+
+def count(most: int, default: int = 1000, **extra: Any) -> Any:
+    """A field that bounds how many tokens are remembered."""
+    return Field(
+        default,
+        ge=0,
+        le=most,
+        title="Tokens remembered",
+        description="Of those that are accepted, and as many that are not; the oldest go first. 0: the"
+        " provider is asked at each request.",
+        json_schema_extra={"advanced": True, **extra},
+    )
+
+
+def plain(url: str) -> Iterator[str]:
+    """Why it is a pity that the provider is asked without TLS, if it is."""
+    if url.startswith("http:"):
+        yield "is asked without TLS: who stands between reads tokens and the gateway's own credentials"
