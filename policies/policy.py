@@ -182,6 +182,8 @@ class Compiled:
     `route_action` are entries of Envoy's RouteAction, for all of the API's routes that lead to an upstream.
     `upstream_filters` and `cluster` are an outbound policy's. The filters act on what is sent to the
     upstream, each try of it; `cluster` are entries of the upstream's cluster.
+    `response_seconds` is how long an upstream of the API may take to begin an answer: the strictest of
+    several policies holds.
 
     What is said of the action and the cluster takes the place of what the gateway says, as deep as both have
     mappings. Of several policies the action's lists are added up; anything else one alone may say.
@@ -194,6 +196,7 @@ class Compiled:
     route_action: Mapping[str, Any] = field(default_factory=dict)
     upstream_filters: tuple[Filter, ...] = ()
     cluster: Mapping[str, Any] = field(default_factory=dict)
+    response_seconds: float | None = None
 
 
 @dataclass(frozen=True)

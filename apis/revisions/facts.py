@@ -34,7 +34,8 @@ def facts(content: Content, contexts: Mapping[UUID, TlsContext]) -> dict[str, An
     if not content.documents:
         return {}
     own, served = content.documents[0], content.serves_with
-    timeouts = [one["spec"]["config"]["timeout"] for one in _bindings(content, (RESPONSE_TIMEOUT,))]
+    bindings = _bindings(content, (RESPONSE_TIMEOUT,))
+    timeouts = [one["spec"]["config"]["timeout"] for one in bindings if _is_setting(one)]
     return {
         "label": own["metadata"]["labels"].get("flex.mulesoft.com/apiinstance-name", ""),
         "address": content.address.geturl(),
@@ -56,8 +57,14 @@ def policies(content: Content) -> dict[str, Used]:
         )
         for one in sorted(content.documents, key=lambda one: _kind(one) == "Service")
         if one["kind"] == "PolicyBinding"
-        and one["spec"]["policyRef"]["name"] not in (*ROUTES, RESPONSE_TIMEOUT, "tls-outbound")
+        and one["spec"]["policyRef"]["name"] not in (*ROUTES, "tls-outbound")
+        and not _is_setting(one)
     }
+
+
+def _is_setting(binding: Document) -> bool:
+    """Whether it is the API's own response timeout, and no policy that somebody applied."""
+    return name(binding) == f"{binding['spec']['targetRef']['name']}-{RESPONSE_TIMEOUT}"
 
 
 def _kind(one: Document) -> str:

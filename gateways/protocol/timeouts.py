@@ -1,7 +1,7 @@
-"""How long a timeout may be, and the policy that is none but an API's own timeout."""
+"""How long a timeout may be, and the policy by which an API's own setting reaches gateways."""
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.001, 864_000
 """Outside of them Envoy would be given a number with an exponent, which it refuses with every API."""
 
 RESPONSE_TIMEOUT = "response-timeout"
-"""In Flex Gateway a policy; to us a property of the API's routes."""
+"""Of the catalog. The setting's binding is named after its API: `apii-7-response-timeout`."""

@@ -56,6 +56,8 @@ def _shown(compiled: Compiled) -> dict[str, Any]:
         shown["upstream_filters"] = [_filter(one) for one in compiled.upstream_filters]
     if compiled.cluster:
         shown["cluster"] = compiled.cluster
+    if compiled.response_seconds is not None:
+        shown["response_seconds"] = compiled.response_seconds
     if compiled.route_action:
         shown["route_action"] = compiled.route_action
     if compiled.shared:

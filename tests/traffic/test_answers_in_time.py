@@ -172,20 +172,10 @@ def test_api_has_a_time_of_its_own(gateway: Gateway, upstream: Scripted) -> None
     assert (without.status_code, longer.status_code, shorter.status_code) == (504, 200, 504)
 
 
-def test_of_several_times_the_strictest_holds() -> None:
-    both = LIMIT + LIMIT.replace("name: limit", "name: other").replace("0.3", "7")
-    listed = API.replace("${port}", "8081").replace("UPSTREAM", "http://127.0.0.1:9")
-
-    (api,) = translate(load_text(listed + both).resources).gateway.apis
-
-    assert api.response_seconds == 0.3
-
-
 @pytest.mark.parametrize(
     ("said", "message"),
     [
         ("config: {timeout: 0}", "greater than or equal to 0.001"),
-        ("config: {}", "timeout: is missing"),
         ("config: {timeout: 1}\n  rules: [{methods: GET}]", "always holds for the whole API"),
     ],
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
-from gateways.agent.translate import configuration, contracts, ir, response_timeout, tls, warnings
+from gateways.agent.translate import configuration, contracts, ir, tls, warnings
 from gateways.agent.translate.conflicts import Taken
 from gateways.agent.translate.index import Index, Key, indexed
 from gateways.agent.translate.modes import observes
@@ -140,7 +140,6 @@ def _api(
     routes: list[ir.Route] = []
     policies: list[ir.PolicyUse] = []
     automated: list[ir.PolicyUse] = []
-    limits: list[float] = []
     ordered = sorted(bindings, key=lambda binding: binding.spec.order)
     with _collecting(faults):
         listener, base_path = _listener(resource, ordered, tls_of_ports)
@@ -153,9 +152,6 @@ def _api(
         if inline.policy_ref.name in tls.INBOUND:
             continue
         with _collecting(faults):
-            if inline.policy_ref.name in response_timeout.NAMES:
-                limits.append(response_timeout.seconds(resource, ("spec", "policies", number), inline))
-                continue
             policies.append(_use(resource, ("spec", "policies", number), inline, name, r.DEFAULT_ORDER))
     for binding in ordered:
         with _collecting(faults):
@@ -163,8 +159,6 @@ def _api(
             if binding.spec.policy_ref.name in ROUTE:
                 _check_style(resource, binding)
                 routes.append(bound_route(binding, services))
-            elif binding.spec.policy_ref.name in response_timeout.NAMES:
-                limits.append(response_timeout.seconds(binding, ("spec",), binding.spec))
             elif binding.spec.policy_ref.name not in tls.INBOUND:
                 of_many = binding.spec.target_ref.kind == "Selector"
                 (automated if of_many else policies).append(_bound_policy(resource, binding))
@@ -172,9 +166,7 @@ def _api(
         raise Faulty(*faults)
     # Of equal order, what holds for many APIs comes before an API's own.
     uses = sorted((*automated, *policies), key=lambda use: (not find(use.policy).runs_first, use.order))
-    # The strictest of several holds.
-    limit = min(limits, default=None)
-    return ir.Api(*resource.key, listener, base_path, tuple(routes), tuple(uses), limit)
+    return ir.Api(*resource.key, listener, base_path, tuple(routes), tuple(uses))
 
 
 @contextmanager

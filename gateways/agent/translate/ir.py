@@ -105,10 +105,7 @@ class PolicyUse:
 
 @dataclass(frozen=True)
 class Api:
-    """An API: `base_path` is "" or starts with "/" and has none at its end; routes and policies in order.
-
-    `response_seconds` is how long its upstreams may take to begin an answer, None what the gateway says.
-    """
+    """An API: `base_path` is "" or starts with "/" and has none at its end; routes and policies in order."""
 
     namespace: str
     name: str
@@ -116,7 +113,6 @@ class Api:
     base_path: str
     routes: tuple[Route, ...]
     policies: tuple[PolicyUse, ...]
-    response_seconds: float | None = None
 
     @property
     def key(self) -> tuple[str, str]:

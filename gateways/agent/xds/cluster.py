@@ -47,6 +47,10 @@ def cluster(
 ) -> dict[str, Any]:
     name = cluster_name(upstream, outbound)
     address = {"socket_address": {"address": upstream.host, "port_value": upstream.port}}
+    endpoint: dict[str, Any] = {"address": address}
+    if "health_checks" in outbound.said:
+        # Else Envoy asks with the cluster's name as the host.
+        endpoint["health_check_config"] = {"hostname": upstream.authority}
     made: dict[str, Any] = {
         "name": name,
         "alt_stat_name": _shown(upstream),
@@ -62,7 +66,7 @@ def cluster(
         },
         "load_assignment": {
             "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+            "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}],
         },
     }
     if upstream.tls is not None:

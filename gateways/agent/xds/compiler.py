@@ -85,6 +85,7 @@ class Compiler:
         shared = {name: PASSED for one in made for name in one.shared}
         slots = {**shared, **filled(api.base_path, policies)}
         said = joined(((use, one.route_action) for use, one in found), adds_lists=True)
+        seconds = min((it.response_seconds for _, it in found if it.response_seconds), default=None)
         sent = {one: _sent(several) for one, several in outbound.items()}
         names = {one: cluster_name(one, it) for one, it in sent.items()}
         clusters = {names[one]: cluster(one, self.proxying, idle, it) for one, it in sent.items()}
@@ -92,7 +93,7 @@ class Compiler:
         return CompiledApi(
             api,
             self.settings,
-            tuple(_saying(said, route) for route in self._routes(api, slots, names)),
+            tuple(self._saying(said, route) for route in self._routes(api, slots, names, seconds)),
             {**clusters, **asked},
             frames(policies),
             tuple(it for one in made for it in one.secrets),
@@ -160,14 +161,17 @@ class Compiler:
         is_same = before.settings == self.settings and (before.api is api or before.api == api)
         return is_same and before.is_made_with(self.texts)
 
-    def _routes(self, api: ir.Api, slots: Mapping[str, Any], names: Names) -> Iterator[dict[str, Any]]:
+    def _routes(
+        self, api: ir.Api, slots: Mapping[str, Any], names: Names, seconds: float | None
+    ) -> Iterator[dict[str, Any]]:
+        """`seconds` is how long its upstreams may take to begin an answer; None is what the gateway says."""
         takes_everything, scripts = False, scripts_id(slots)
         for route in api.routes:
             name = RouteName(api.namespace, api.name, route.label, scripts=scripts)
             for rule in route.rules or (Rule(),):
                 for match in matches(api.base_path, rule):
                     takes_everything = takes_everything or match.is_everything
-                    for made, destination in self._to_targets(api, match, route.targets, names):
+                    for made, destination in self._to_targets(match, route.targets, names, seconds):
                         joining = match.path.joining(destination)
                         own = {**slots, **judged(*joining)} if joining else slots
                         yield {**_named(name, match.removed, destination.rstrip("/"), own), **made}
@@ -200,7 +204,7 @@ class Compiler:
         return secret_files.salt(self.state)
 
     def _to_targets(
-        self, api: ir.Api, match: Match, targets: Sequence[ir.WeightedTarget], names: Names
+        self, match: Match, targets: Sequence[ir.WeightedTarget], names: Names, seconds: float | None
     ) -> Iterator[tuple[dict[str, Any], str]]:
         """One route; one for each target where they differ in path, which Envoy cannot weigh in one.
 
@@ -210,7 +214,7 @@ class Compiler:
             yield {"match": match.match, **_answer(400, INDIVISIBLE)}, ""
             return
         if len({target.destination_path for target in targets}) == 1:
-            made = {"match": match.match, "route": self._action(api, match, targets, names)}
+            made = {"match": match.match, "route": self._action(match, targets, names, seconds)}
             yield made, targets[0].destination_path
             return
         total, so_far = sum(target.weight for target in targets), 0
@@ -218,21 +222,30 @@ class Compiler:
             so_far += target.weight
             share = {"numerator": round(_FRACTION * so_far / total), "denominator": "MILLION"}
             fraction = {"runtime_fraction": {"default_value": share}} if so_far < total else {}
-            made = {"match": {**match.match, **fraction}, "route": self._action(api, match, [target], names)}
+            action = self._action(match, [target], names, seconds)
+            made = {"match": {**match.match, **fraction}, "route": action}
             yield made, target.destination_path
 
     def _action(
-        self, api: ir.Api, match: Match, targets: Sequence[ir.WeightedTarget], names: Names
+        self, match: Match, targets: Sequence[ir.WeightedTarget], names: Names, seconds: float | None
     ) -> dict[str, Any]:
         action = {"timeout": "0s", **match.path.action(targets[0].destination_path)}
         http2 = any(target.upstream.is_http2 for target in targets)
-        if http2 or api.response_seconds is not None:
-            seconds = self._response_seconds if api.response_seconds is None else api.response_seconds
-            action["retry_policy"] = retries.policy(seconds, http2=http2)
+        if http2 or seconds is not None:
+            limit = self._response_seconds if seconds is None else seconds
+            action["retry_policy"] = retries.policy(limit, http2=http2)
         if len(targets) == 1:
             return {**action, **self._to(targets[0], "cluster", names)}
         weighed = [{**self._to(target, "name", names), "weight": target.weight} for target in targets]
         return {**action, "weighted_clusters": {"clusters": weighed}}
+
+    def _saying(self, said: Mapping[str, Any], route: dict[str, Any]) -> dict[str, Any]:
+        """The route with what policies say of its action, where it leads to an upstream."""
+        if not said or "route" not in route:
+            return route
+        # A route that says something of its retries says all of it: the host's do not count for it then.
+        usual = {"retry_policy": retries.policy(self._response_seconds)} if "retry_policy" in said else {}
+        return {**route, "route": over({**usual, **route["route"]}, said)}
 
     def _to(self, target: ir.WeightedTarget, field: str, names: Names) -> dict[str, Any]:
         to = {field: names[target.upstream]}
@@ -252,11 +265,6 @@ def _policy_filters(found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> list[Poli
         )
         for use, made in found
     ]
-
-
-def _saying(said: Mapping[str, Any], route: dict[str, Any]) -> dict[str, Any]:
-    """The route with what policies say of its action, where it leads to an upstream."""
-    return {**route, "route": over(route["route"], said)} if said and "route" in route else route
 
 
 def _sent(outbound: Sequence[tuple[ir.PolicyUse, Compiled]]) -> Outbound:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 def seconds(gateway: Gateway) -> float | None:
     """What a gateway with one API is told of it."""
     (told,) = translate(resources_of(gateway)).gateway.apis
-    return told.response_seconds
+    return next((use.config.timeout for use in told.policies), None)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("kept", "told"), [(1500, 1.5), (None, None)])

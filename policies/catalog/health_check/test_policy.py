@@ -1,0 +1,109 @@
+"""An upstream that says that it is well, and one that says that it is not."""
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.traffic.gateway import Gateway, running_gateway
+from tests.traffic.upstream import serving
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.envoy
+
+API = """
+apiVersion: gatewright.dev/v1alpha1
+kind: ApiInstance
+metadata: {name: a}
+spec: {address: "http://127.0.0.1:${port}/a"}
+---
+apiVersion: gatewright.dev/v1alpha1
+kind: Service
+metadata: {name: backend}
+spec: {address: "UPSTREAM"}
+---
+apiVersion: gatewright.dev/v1alpha1
+kind: PolicyBinding
+metadata: {name: way}
+spec: {targetRef: {name: a}, policyRef: {name: route}, config: {destinationRef: {name: backend}}}
+---
+apiVersion: gatewright.dev/v1alpha1
+kind: PolicyBinding
+metadata: {name: health}
+spec:
+  targetRef: {kind: Service, name: backend}
+  policyRef: {name: health-check-flex}
+  config: {path: "/health?deep=1", intervalInSeconds: 1, unhealthyAfter: 1, refuseWhileUnhealthy: REFUSE}
+---
+"""
+
+
+class Upstream(BaseHTTPRequestHandler):
+    """Well or not; `asked` are the hosts that were asked for its health."""
+
+    protocol_version = "HTTP/1.1"
+    status = 200
+    asked: list[str] = []
+
+    def do_GET(self) -> None:
+        is_check = self.path == "/health?deep=1"
+        if is_check:
+            self.asked.append(self.headers["host"])
+        self.send_response(Upstream.status if is_check else 200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with running_gateway("", tmp_path_factory.mktemp("gateway")) as running:
+        yield running
+
+
+@pytest.fixture
+def upstream() -> Iterator[str]:
+    Upstream.status = 200
+    Upstream.asked.clear()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Upstream)) as server:
+        yield f"http://127.0.0.1:{server.server_port}"
+
+
+def checked(gateway: Gateway, upstream: str, refuses: bool) -> None:
+    text = API.replace("UPSTREAM", upstream).replace("REFUSE", str(refuses).lower())
+    ack = gateway.apply(text)
+    assert not [one.reason for one in ack.resources if one.reason]
+
+
+def test_requests_are_refused_while_it_is_unhealthy(gateway: Gateway, upstream: str) -> None:
+    checked(gateway, upstream, True)
+    first = gateway.get("/a/x").status_code
+
+    Upstream.status = 500
+    wait_until(lambda: gateway.get("/a/x").status_code == 503)
+    refused = gateway.get("/a/x")
+    Upstream.status = 200
+    wait_until(lambda: gateway.get("/a/x").status_code == 200)
+
+    assert first == 200, "the first answer was waited for"
+    assert "no healthy upstream" in refused.json()["error"]
+    assert set(Upstream.asked) == {upstream.removeprefix("http://")}
+
+
+def test_requests_are_sent_all_the_same(gateway: Gateway, upstream: str) -> None:
+    Upstream.status = 500
+    checked(gateway, upstream, False)
+    wait_until(lambda: len(Upstream.asked) > 2)
+
+    assert gateway.get("/a/x").status_code == 200
+
+
+def test_one_that_is_down_from_the_beginning_is_refused(gateway: Gateway, upstream: str) -> None:
+    Upstream.status = 500
+    checked(gateway, upstream, True)
+
+    wait_until(lambda: gateway.get("/a/x").status_code == 503)
+
+    assert "no healthy upstream" in gateway.get("/a/x").json()["error"]

@@ -1,0 +1,93 @@
+"""Retry: which requests are sent to their upstream again, when and how often."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, at_most, fault
+
+NAME = "retry"
+_LOST = ("connect-failure", "refused-stream", "reset-before-request", "reset")
+_STATUS = "retriable-status-codes"
+
+Method = Literal["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "POST", "PATCH"]
+Status = Annotated[int, Field(ge=400, le=599)]
+
+
+class Config(PolicyConfig):
+    maximum_retries: int = Field(
+        2,
+        ge=0,
+        le=10,
+        title="Retries at most",
+        description="How often one request is sent again; 0 sends none again, not even what was lost with a"
+        " connection.",
+    )
+    status_codes: Annotated[tuple[Status, ...], at_most(50, "status codes")] = Field(
+        (502, 503, 504),
+        title="Answers to try again",
+        description="Status codes of the upstream after which a request is sent again. Empty: only what was"
+        " lost without an answer is.",
+    )
+    methods: Annotated[tuple[Method, ...], at_most(20, "methods")] = Field(
+        ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"),
+        title="Methods",
+        description="Of which requests. With POST or PATCH an upstream may do twice what was asked once.",
+    )
+    first_pause_in_milliseconds: int = Field(
+        25,
+        ge=1,
+        le=10_000,
+        title="First pause",
+        description="About how long it waits before the first retry, chosen at random up to this; each"
+        " further pause is up to twice as long.",
+        json_schema_extra={"format": "duration-ms"},
+    )
+    longest_pause_in_milliseconds: int = Field(
+        250,
+        ge=1,
+        le=60_000,
+        title="Longest pause",
+        description="No pause is longer.",
+        json_schema_extra={"format": "duration-ms"},
+    )
+
+    @model_validator(mode="after")
+    def _can_act(self) -> Self:
+        if self.longest_pause_in_milliseconds < self.first_pause_in_milliseconds:
+            raise fault("longestPauseInMilliseconds", "is shorter than the first pause")
+        if not self.methods:
+            raise fault("methods", "name at least one; to send nothing again, set the retries to 0")
+        return self
+
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    reasons = [*_LOST, *([_STATUS] if config.status_codes else [])]
+    methods = [{"name": ":method", "string_match": {"exact": one}} for one in dict.fromkeys(config.methods)]
+    policy = {
+        "retry_on": ",".join(reasons) if config.maximum_retries else "",
+        "num_retries": config.maximum_retries,
+        "retriable_status_codes": sorted(set(config.status_codes)),
+        "retriable_request_headers": methods,
+        "retry_back_off": {
+            "base_interval": f"{config.first_pause_in_milliseconds / 1000:.3f}s",
+            "max_interval": f"{config.longest_pause_in_milliseconds / 1000:.3f}s",
+        },
+    }
+    return Compiled(route_action={"retry_policy": policy})
+
+
+POLICY = Policy(
+    name=NAME,
+    title="Retry",
+    category=Category.QUALITY_OF_SERVICE,
+    phase=Phase.LIMIT,
+    summary="Sends requests again that were lost, or that the upstream answered with an error.",
+    version="1.0.0",
+    config=Config,
+    compile=compile,
+    aliases=("retry-flex",),
+    is_resource_level=False,
+    is_applied_once=True,
+    icon="refresh-cw",
+)
