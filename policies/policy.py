@@ -260,9 +260,9 @@ class AsksContracts:
 C = TypeVar("C", bound=PolicyConfig)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Policy(Generic[C]):
-    """An entry of the catalog.
+    """An entry of the catalog, of which there is one alone.
 
     `name` is the asset id (`rate-limiting`); `aliases` are its other names, `rate-limiting-flex`
     among them. `refusals` are those of native filters; a Lua policy needs none, since it writes its name
