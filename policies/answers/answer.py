@@ -55,6 +55,10 @@ class Network(Protocol):
         """The same with a form. Raises Unanswered."""
 
     @property
+    def trusted_ca(self) -> str:
+        """The file of the CAs that we trust, for who speaks TLS with something else."""
+
+    @property
     def is_played(self) -> bool:
         """Whether nothing but `get` and `post` may leave the process: they are answered by the rehearsal."""
 

@@ -108,6 +108,11 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "signingMethod": "hmac",
         "textKey": "s" * 32,
     },
+    "ldap-authentication": {
+        "ldapServerUserDn": "cn=gateway",
+        "ldapServerUserPassword": "s",
+        "ldapSearchBase": "ou=people",
+    },
     "oauth2-token-introspection": {
         "introspectionURL": "http://127.0.0.1:1/introspect",
         "authorizationValue": "Basic Zzpz",
@@ -132,6 +137,7 @@ OBSERVED: dict[str, dict[str, Any]] = {
 LOOKED_AT = {
     "cors": "origin",
     "http-basic-authentication": "authorization",
+    "ldap-authentication": "authorization",
     "oauth2-token-introspection": "authorization",
     "user-agent-filter": "user-agent",
 }
@@ -139,6 +145,7 @@ UNKNOWN = (
     "api-key",
     "client-id-enforcement",
     "jwt-validation",
+    "ldap-authentication",
     "oauth2-token-introspection",
     "rate-limiting-sla-based",
 )

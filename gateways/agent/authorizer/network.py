@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from gateways.agent.host.trusted_cas import client_context
+from gateways.agent.host.trusted_cas import client_context, system_ca
 from gateways.protocol.addresses import is_loopback
 from policies.answers.answer import Heard, Unanswered
 
@@ -27,6 +27,7 @@ class Outside:
     """
 
     is_played = False
+    trusted_ca = system_ca()
 
     def __init__(self) -> None:
         self._context = client_context()
@@ -56,6 +57,7 @@ class Played:
     """Every server is the player of a rehearsal, at its socket. TLS is not spoken."""
 
     is_played = True
+    trusted_ca = ""
 
     def __init__(self, socket: str) -> None:
         transport = httpx.AsyncHTTPTransport(uds=socket)
