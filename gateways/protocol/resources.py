@@ -228,13 +228,14 @@ class Secret(Resource):
 
 
 LONGEST_CLIENT_TEXT = 255
+_CLIENT_TEXT = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 
 def _checked_client_text(text: str) -> str:
     """What a header can hold, and nothing that a server between takes off."""
     if not text or len(text) > LONGEST_CLIENT_TEXT:
         raise ValueError(f"must have 1 to {LONGEST_CLIENT_TEXT} characters")
-    if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", text):
+    if not _CLIENT_TEXT.fullmatch(text):
         raise ValueError("may hold letters, digits, signs of ASCII, and spaces between them")
     return text
 

@@ -9,7 +9,7 @@ A change writes another file and then its number into the head, one aligned stor
 of a change. Scripts map the head once and look at the number with each request; contracts.lua reads the rest.
 A file that is not whole (its size, its two generations) counts as none, and what cannot be read refuses.
 
-Client ids and secrets are there as SHA-256 with a key of the file's own before them. Generations are
+Client ids and secrets are there as SHA-256 with a key of the agent's before them. Generations are
 microseconds, so that none is used twice. Nothing is synced to disk: what a power cut leaves is not whole, and
 the agent writes anew when it starts.
 """
@@ -39,7 +39,8 @@ SLOT = struct.Struct("=8i8iIIIIIII4x")
 LIMIT = struct.Struct("=I4xd")
 END = struct.Struct("=d")
 EMPTY, WITHOUT_SECRET, WITH_SECRET = 0, 1, 2
-_WORDS_READ, _WORDS = struct.Struct(">8i"), (0,) * 8
+_WORDS = struct.Struct(">16i")
+Words = tuple[int, ...]
 
 
 def folder(state: Path) -> Path:
@@ -58,6 +59,8 @@ class Book:
         self._folder = folder(state)
         self._written: tuple[Contract, ...] | None = None
         self._generation = 0
+        self._key = secrets.token_bytes(KEY_BYTES)
+        self._digests: dict[Contract, Words] = {}
 
     @property
     def contracts(self) -> tuple[Contract, ...] | None:
@@ -75,11 +78,17 @@ class Book:
         file = self._folder / str(generation)
         beside = self._folder / ".new"
         with open(beside, "wb", opener=_owners_alone) as new:
-            new.write(_content(wanted, generation, secrets.token_bytes(KEY_BYTES)))
+            new.write(_content(wanted, generation, self._key, self._digested(wanted)))
         beside.replace(file)
         self._tell(generation)
         self._written, self._generation = wanted, generation
         self._sweep({str(generation), str(before)})
+
+    def _digested(self, wanted: Sequence[Contract]) -> list[Words]:
+        """Of each contract what is made of its id and secret; of those that were there before, the same."""
+        known, key = self._digests, self._key
+        self._digests = {one: known.get(one) or _words(one, key) for one in wanted}
+        return [self._digests[one] for one in wanted]
 
     def _is_there(self) -> bool:
         return self._told() == self._generation and (self._folder / str(self._generation)).exists()
@@ -117,35 +126,33 @@ def _owners_alone(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _content(contracts: Sequence[Contract], generation: int, key: bytes) -> bytes:
+def _content(contracts: Sequence[Contract], generation: int, key: bytes, digests: Sequence[Words]) -> bytes:
     slots = 1 << max(4, (2 * len(contracts)).bit_length())
     limits = list(dict.fromkeys(one.limits for one in contracts if one.limits))
     limits_at = HEADER.size + slots * SLOT.size
     places, listed = _limits(limits)
     names, names_at = _names(contracts, limits_at + len(listed))
-    table = bytearray(slots * SLOT.size)
-    for one in contracts:
-        id_words, secret_words = _digests(one, key)
-        at = id_words[0] & (slots - 1)
-        while SLOT.unpack_from(table, at * SLOT.size)[16]:
+    table, taken = bytearray(slots * SLOT.size), bytearray(slots)
+    for one, words in zip(contracts, digests, strict=True):
+        at = words[0] & (slots - 1)
+        while taken[at]:
             at = (at + 1) & (slots - 1)
+        taken[at] = 1
         kind = WITHOUT_SECRET if one.secret is None else WITH_SECRET
         packed = (kind, *names_at[one.application], places.get(one.limits, 0), len(one.limits))
-        SLOT.pack_into(table, at * SLOT.size, *id_words, *secret_words, *packed, *names_at[one.name])
+        SLOT.pack_into(table, at * SLOT.size, *words, *packed, *names_at[one.name])
     size = limits_at + len(listed) + len(names) + END.size
     header = HEADER.pack(MAGIC, generation, size, slots, len(contracts), limits_at, 0, key)
     return b"".join((header, table, listed, names, END.pack(generation)))
 
 
-def _digests(one: Contract, key: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Of id and secret. No API's name holds a NUL and no client's id: none of these texts is another's."""
+def _words(one: Contract, key: bytes) -> Words:
+    """The digests of id and secret. No API's name and no id holds a NUL: none of these texts is another's."""
     client = f"{one.api}\0{one.client_id}".encode()
-    secret = _WORDS
-    if one.secret is not None:
-        secret = _WORDS_READ.unpack(
-            hashlib.sha256(b"%s\0%s\0%s" % (key, client, one.secret.encode())).digest()
-        )
-    return _WORDS_READ.unpack(hashlib.sha256(key + client).digest()), secret
+    digest = hashlib.sha256(key + client).digest()
+    if one.secret is None:
+        return _WORDS.unpack(digest + bytes(32))
+    return _WORDS.unpack(digest + hashlib.sha256(b"%s\0%s\0%s" % (key, client, one.secret.encode())).digest())
 
 
 def _limits(sets: Iterable[tuple[Limit, ...]]) -> tuple[dict[tuple[Limit, ...], int], bytes]:
