@@ -170,8 +170,6 @@ class Applier:
                     log.error("generation=%s applied=false reason=%s", generation, error)
                 return self._ack
             self.envoy.take_over()
-            if not any(one.compiled.asks for one in self._serving.values()):
-                self.authorizer.unwant()
             older = {key: one.generation for key, one in self._serving.items() if key in refused}
             self._snapshot = replace(offered, serving=older)
             self._keep(self._snapshot)
@@ -280,6 +278,8 @@ class Applier:
             _move(refused, good, unbound)
             serving = self._settled(good, refused, generation)
             self._publisher.publish(_configuration(compiler, serving))
+        if not any(one.compiled.asks for one in serving.values()):
+            self.authorizer.unwant()
         return serving
 
     def _unbound(self, apis: Iterable[CompiledApi]) -> dict[Key, str]:

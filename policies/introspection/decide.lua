@@ -1,5 +1,5 @@
--- Lets requests pass whose token the provider calls active. settings: those of asking.lua; realm, scopes (a
--- list), any (whether one of them will do), expose_headers.
+-- Lets requests pass whose token the provider calls active. settings: those of asking.lua and client.lua; realm,
+-- scopes (a list), any (whether one of them will do), expose_headers, contracts (or nil).
 
 local UNREADABLE = "The access token cannot be read."
 
@@ -86,6 +86,10 @@ envoy_on_request = guarded(function(handle)
     local detail = (', error="insufficient_scope", scope="%s"'):format(table.concat(settings.scopes, " "))
     local reason = ('scope: it has %s, and not "%s"'):format(list(told.scopes), lacks)
     return refused("403", "The access token has not the scopes that are needed.", reason, detail)
+  end
+  local why_not = settings.contracts and without_contract(handle, told.fields)
+  if why_not then
+    return refused("401", "The token's client may not call this.", why_not, ', error="invalid_token"')
   end
   if settings.expose_headers then expose(handle:headers(), told.fields) end
 end)

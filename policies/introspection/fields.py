@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from policies.policy import PolicyConfig, fault
+from policies.policy import AsksContracts, PolicyConfig
 
 MOST_SCOPES = 50
 _SCOPE = re.compile(r"[!#-\[\]-~]{1,200}")
@@ -57,10 +57,9 @@ class TokenConfig(PolicyConfig):
         " upstream; what callers send under such names is taken away.",
     )
     skip_client_id_validation: bool = Field(
-        True,
+        False,
         title="Skip client id validation",
-        description="On: any client id may call. Contracts, which would be looked up, are not there yet.",
-        json_schema_extra={"advanced": True},
+        description="Off: the token's client needs a contract with the API. On: any client may call.",
     )
     authentication_timeout: int = Field(
         10_000,
@@ -70,14 +69,6 @@ class TokenConfig(PolicyConfig):
         description="A request whose token is not judged in this time is refused with 503.",
         json_schema_extra={"format": "duration-ms", "advanced": True},
     )
-
-    @model_validator(mode="after")
-    def _has_no_contracts(self) -> Self:
-        if not self.skip_client_id_validation:
-            raise fault(
-                "skipClientIdValidation", "must be on: there are no contracts yet to look the client up in"
-            )
-        return self
 
 
 def count(most: int, default: int = 1000, **extra: Any) -> Any:
@@ -91,6 +82,10 @@ def count(most: int, default: int = 1000, **extra: Any) -> Any:
         " provider is asked at each request.",
         json_schema_extra={"advanced": True, **extra},
     )
+
+
+def asks_contracts(config: TokenConfig) -> AsksContracts | None:
+    return None if config.skip_client_id_validation else AsksContracts()
 
 
 def plain(url: str) -> Iterator[str]:

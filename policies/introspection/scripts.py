@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from policies.answers import question
+from policies.contracts import memory
 from policies.expression import lua
 from policies.introspection.fields import TokenConfig, split
 from policies.policy import Compiled, Scope
-from policies.scripting.script import script
+from policies.scripting.script import SHA256, script
 
+CLIENT = Path(__file__).with_name("client.lua")
+CONTRACT = [SHA256, memory.LUA, Path(__file__).with_name("contract.lua")]
 DECIDE, TELL = (Path(__file__).with_name(name) for name in ("decide.lua", "tell.lua"))
 
 
@@ -28,10 +31,14 @@ def compiled(
         "scopes": split(config.scopes),
         "any": config.scope_validation_criteria == "OR",
         "expose_headers": config.expose_headers,
+        "consumer": consumer,
+        "contracts": None if config.skip_client_id_validation else memory.settings(scope.state, scope.api),
     }
-    told: dict[str, lua.Value] = {"ask": asked.settings, "consumer": consumer, "principal": principal}
+    told: dict[str, lua.Value] = {one: settings[one] for one in ("ask", "consumer", "contracts")}
+    told["principal"] = principal
+    files = [question.LUA, CLIENT, *(CONTRACT if settings["contracts"] else [])]
     filters = (
-        script(scope, policy, [question.LUA, DECIDE], settings),
-        script(scope, policy, [question.LUA, question.TELL, TELL], told, gives="authentication"),
+        script(scope, policy, [*files, DECIDE], settings),
+        script(scope, policy, [*files, question.TELL, TELL], told, gives="authentication"),
     )
     return Compiled(filters, clusters=(asked.cluster,), secrets=(asked.secret,))

@@ -1,19 +1,14 @@
--- Tells later policies who calls. settings: those of asking.lua; consumer and principal (lists of fields, of which
--- the first that has a text counts).
-
-local function first(fields, names)
-  for _, name in ipairs(names) do
-    if type(fields[name]) == "string" then return fields[name] end
-  end
-end
+-- Tells later policies who calls. settings: those of asking.lua and client.lua; principal (as consumer), contracts.
 
 envoy_on_request = guarded(function(handle)
   local told = answered(handle)
   if not told or not told.active then return end
   local fields = told.fields
+  local id = first(fields, settings.consumer)
   handle:streamInfo():dynamicMetadata():set("gatewright", "authentication", {
     principal = first(fields, settings.principal),
-    clientId = first(fields, settings.consumer),
+    clientId = id,
+    clientName = settings.contracts and application(id) or nil,
     properties = fields,
   })
 end)

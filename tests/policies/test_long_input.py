@@ -116,6 +116,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "oauth2-token-introspection": {
         "introspectionURL": "http://127.0.0.1:1/introspect",
         "authorizationValue": "Basic Zzpz",
+        "skipClientIdValidation": True,
         "exposeHeaders": True,
     },
     "rate-limiting": {

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from policies.answers.question import question
 from policies.fields.urls import Url
-from policies.introspection.fields import TokenConfig, count, plain
+from policies.introspection.fields import TokenConfig, asks_contracts, count, plain
 from policies.introspection.scripts import compiled
 from policies.policy import Advice, Category, Compiled, Phase, Policy, Scope
 
@@ -85,6 +85,7 @@ POLICY = Policy(
     config=Config,
     compile=compile,
     gives=frozenset(("authentication",)),
+    asks_contracts=asks_contracts,
     advice=advice,
     aliases=("oauth2-token-introspection-flex",),
     refuses=True,

@@ -57,6 +57,7 @@ def apply(gateway: Gateway, server: Provider, mode: str = "", **config: Any) -> 
     plain = {
         "introspectionURL": f"{server.url}/introspect",
         "authorizationValue": AUTHORIZATION,
+        "skipClientIdValidation": True,
         **config,
     }
     ack = gateway.apply(API.replace("CONFIG", json.dumps(plain)).replace("MODE", mode))
@@ -326,6 +327,30 @@ def test_a_killed_authorizer_comes_back_and_nothing_passes_meanwhile(
     assert get(gateway, "before").status_code == 200, "what is remembered needs nobody"
     wait_until(lambda: get(gateway, "after").status_code == 200, 20)
     assert server.asked.count("before") == 1
+
+
+CONTRACT = """---
+apiVersion: gatewright.dev/v1alpha1
+kind: Contract
+metadata: {name: of-shop}
+spec: {apiId: tokens, client: {id: shop, secret: never asked for, name: The shop}}
+"""
+
+
+def test_the_client_needs_a_contract(gateway: Gateway, server: Provider) -> None:
+    server.tokens |= {
+        "of-shop": {"active": True, "client_id": "shop", "team": "blue"},
+        "of-other": {"active": True, "client_id": "other"},
+        "of-nobody": {"active": True, "username": "shop"},
+    }
+    plain = {"introspectionURL": f"{server.url}/introspect", "authorizationValue": AUTHORIZATION}
+    text = API.replace("CONFIG", json.dumps(plain)).replace("MODE", "")
+
+    for contracts, statuses in (("", [401, 401, 401]), (CONTRACT, [200, 401, 401]), ("", [401, 401, 401])):
+        ack = gateway.apply(text + contracts)
+        assert not [one.reason for one in ack.resources if one.reason], ack.resources
+        assert [get(gateway, one).status_code for one in ("of-shop", "of-other", "of-nobody")] == statuses
+    assert sorted(server.asked) == ["of-nobody", "of-other", "of-shop"]
 
 
 def test_secrets_and_tokens_stand_nowhere(gateway: Gateway, server: Provider) -> None:

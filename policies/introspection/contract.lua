@@ -1,0 +1,14 @@
+-- Whether the token's client has a contract with the API. Needs client.lua and contracts.lua.
+
+local function without_contract(handle, fields)
+  local id = first(fields, settings.consumer)
+  if not id then return "client: the provider names none" end
+  local contract = contract_of(id)
+  if not contract then return "client: " .. masked(id) .. " has no contract with this API" end
+  handle:streamInfo():dynamicMetadata():set("gatewright", "application", contract.application)
+end
+
+local function application(id)
+  local contract = id and contract_of(id)
+  return contract and contract.application or nil
+end
