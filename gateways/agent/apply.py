@@ -71,6 +71,7 @@ class Applier:
         self._publisher = Publisher(envoy)
         self._store = Store(envoy.state)
         self._contracts = Book(envoy.state)
+        self._ungranted: tuple[str, ...] = ()
         self._lock = threading.RLock()
         self._serving: dict[Key, Serving] = {}
         self._last_translation = LastTranslation()
@@ -170,6 +171,8 @@ class Applier:
                     log.error("generation=%s applied=false reason=%s", generation, error)
                 return self._ack
             self.envoy.take_over()
+            wrong = (it for it in translation.faults if it.kind == "Contract" and not it.is_warning)
+            self._ungranted = tuple(map(str, wrong))
             older = {key: one.generation for key, one in self._serving.items() if key in refused}
             self._snapshot = replace(offered, serving=older)
             self._keep(self._snapshot)
@@ -185,6 +188,11 @@ class Applier:
                     self._ack.duration_ms,
                 )
             return self._ack
+
+    @property
+    def ungranted(self) -> tuple[str, ...]:
+        """What is wrong with contracts that grant nothing, though the rest is in force."""
+        return self._ungranted
 
     @property
     def is_stored(self) -> bool:

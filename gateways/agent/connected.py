@@ -7,8 +7,9 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -33,6 +34,8 @@ LAST_SECONDS = 4.0
 LAST_WORDS_SECONDS = 6.0
 """Long enough for what the uplink still ships; a console that hangs hears nothing however long one waits."""
 DRAINING_BEAT_SECONDS = 5.0
+MOST_WARNINGS, MOST_TOLD, MOST_WORDS = 10, 3, 500
+"""The console takes no heartbeat with more warnings."""
 
 COLLECT_AFTER = (50_000, 20, 100)
 """Objects made: a first snapshot of 1,000 APIs is hundreds of thousands, and all of them stay."""
@@ -171,7 +174,7 @@ class ConnectedReplica:
             digest=self._applier.digest,
             envoy=facts | {"listeners": self._listeners()},
             shed=self._uplink.shed,
-            warnings=tuple(self._warnings()),
+            warnings=tuple(islice(self._warnings(), MOST_WARNINGS)),
             stream=self._stream.is_open,
         )
 
@@ -184,12 +187,20 @@ class ConnectedReplica:
                 "it would begin with an older one."
             )
         yield from self._applier.documents.troubles()
+        yield from _first(self._applier.ungranted)
 
     def _listeners(self) -> list[str]:
         try:
             return list(self._envoy.admin.listeners())
         except AdminUnreachable:
             return []
+
+
+def _first(told: Sequence[str]) -> Iterator[str]:
+    """As many as a page can show, and how many more there are."""
+    yield from (one[:MOST_WORDS] for one in told[:MOST_TOLD])
+    if (more := len(told) - MOST_TOLD) > 0:
+        yield f"{more} more contracts grant nothing."
 
 
 def _registration(settings: RunSettings) -> Registration:

@@ -147,3 +147,15 @@ def test_contracts_outlive_the_agent_and_envoy(tmp_path: Path) -> None:
         again.retry()
         wait_until(lambda: asked(gateway, "a") == 200)
         assert asked(gateway, "b") == 401
+
+
+def test_contracts_that_grant_nothing_are_told_and_the_others_count(tmp_path: Path) -> None:
+    twice = contract("a") + contract("a", "other").replace("orders-a", "orders-again")
+    with running_gateway(GUARDED + twice, tmp_path) as gateway:
+        assert [asked(gateway, "a"), asked(gateway, "a", "other")] == [200, 401]
+        assert gateway.applier.ungranted == (
+            "Contract orders-again: spec.client.id: orders already has a contract with this client; it grants"
+            " nothing",
+        )
+        gateway.apply(GUARDED + contract("a"))
+        assert gateway.applier.ungranted == ()
