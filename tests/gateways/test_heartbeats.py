@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from gateways import tasks
@@ -102,3 +104,18 @@ def test_old_replicas_and_used_ids_are_forgotten() -> None:
 
     assert not Replica.objects.exists()
     assert not SeenToken.objects.exists()
+
+
+def test_what_is_old_is_forgotten_in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "AT_ONCE", 2)
+    replica, now = SigningReplica(), timezone.now()
+    for _ in range(5):
+        replica.heartbeat()
+    SeenToken.objects.update(expires_at=now - timedelta(seconds=1))
+    replica.heartbeat()
+
+    with CaptureQueriesContext(connection) as asked:
+        tasks.forget_old()
+
+    assert SeenToken.objects.count() == 1
+    assert sum("DELETE" in one["sql"] for one in asked) == 3
