@@ -50,6 +50,12 @@ def walks(request: pytest.FixtureRequest) -> int:
     return 2 if request.config.getoption("--long") else 1
 
 
+@pytest.fixture
+def all_forms(request: pytest.FixtureRequest) -> bool:
+    """Whether each policy's form is looked at both for a new one and for one that is applied."""
+    return bool(request.config.getoption("--long"))
+
+
 @pytest.fixture(scope="session")
 def album() -> Album:
     return Album()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import yaml
 from django.utils import timezone
@@ -16,6 +17,7 @@ from console.models import ConnectedApp, Role, User
 from gateways.change import issue_token
 from gateways.models import Ack, Deployment, Gateway, ResourceStatus
 from policies import catalog
+from policies.policy import Policy
 from tests.analytics.traffic import NOW, Shipper, count, resource, sample
 from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.console.addresses import Address, addresses
@@ -40,12 +42,16 @@ SILENT = {
 
 @dataclass(frozen=True)
 class Gallery:
-    """The rows of one user's environment by the kind of argument that an address takes."""
+    """The rows of one user's environment by the kind of argument that an address takes.
+
+    A policy's form is shown for a new one or for one that is applied, in turn; `all_forms` are both.
+    """
 
     place: Place
     api: ApiInstance
     bare: ApiInstance
     ids: dict[str, object]
+    all_forms: bool = False
 
     def pages(self) -> Iterator[str]:
         """The path of each page, with every policy where a page is about one."""
@@ -71,7 +77,7 @@ class Gallery:
     def _filled(self, address: Address) -> Iterator[str]:
         names = {name for name, _ in address.arguments}
         if address.name in ("api_policy_new", "policy"):
-            for policy in catalog.policies():
+            for policy in self._in_turn(0) if address.name == "api_policy_new" else catalog.policies():
                 yield address.filled(
                     lambda name, _, policy=policy: policy.name if name == "name" else self.api.pk
                 )  # type: ignore[misc]
@@ -79,10 +85,15 @@ class Gallery:
             for step in ("gateway", "api", "downstream", "upstream", "review"):
                 yield address.filled(lambda name, _, step=step: step if name == "name" else self.ids["draft"])  # type: ignore[misc]
         elif "binding" in names:
-            for pk in self.api.policies.values_list("pk", flat=True):
+            named = self.api.policies.filter(policy__in=[one.name for one in self._in_turn(1)])
+            for pk in (named if address.name == "api_policy" else named[:1]).values_list("pk", flat=True):
                 yield address.filled(lambda name, _, pk=pk: pk if name == "binding" else self.api.pk)  # type: ignore[misc]
         else:
             yield address.filled(lambda name, _: self._id(address.name, name))
+
+    def _in_turn(self, first: int) -> tuple[Policy[Any], ...]:
+        every = catalog.policies()
+        return every if self.all_forms else every[first::2]
 
     def _id(self, address: str, argument: str) -> object:
         kinds = sorted(self.ids, key=len, reverse=True)
@@ -94,7 +105,7 @@ class Gallery:
         return self.ids[argument]
 
 
-def make_gallery() -> Gallery:
+def make_gallery(*, all_forms: bool = False) -> Gallery:
     """Of an administrator who also works in an empty environment, which is chosen by whoever asks for it."""
     place = make_place(Role.Name.ADMINISTRATOR)
     user, environment, gateway = place.user, place.environment, place.gateway
@@ -142,7 +153,7 @@ def make_gallery() -> Gallery:
         "draft": draft.pk,
         "api_add_step": draft.pk,
     }
-    return Gallery(place, api, bare, ids)
+    return Gallery(place, api, bare, ids, all_forms)
 
 
 def _routes() -> list[DesiredRoute]:

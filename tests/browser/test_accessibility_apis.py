@@ -11,9 +11,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800), pytest.mark.django
 
 
 def test_every_page_of_apis_is_for_everybody(
-    browser: Browser, live_server: object, album: Album, walks: int
+    browser: Browser, live_server: object, album: Album, walks: int, all_forms: bool
 ) -> None:
-    gallery, base = make_gallery(), str(live_server)
+    gallery, base = make_gallery(all_forms=all_forms), str(live_server)
 
     with visit(browser, base, album, walks) as (context, inspection):
         log_in(context, gallery.place.client, base)
