@@ -113,6 +113,11 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "ldapServerUserPassword": "s",
         "ldapSearchBase": "ou=people",
     },
+    "openidconnect-access-token-enforcement": {
+        "providerUrl": "http://127.0.0.1:1",
+        "clientId": "gateway",
+        "clientSecret": "s",
+    },
     "oauth2-token-introspection": {
         "introspectionURL": "http://127.0.0.1:1/introspect",
         "authorizationValue": "Basic Zzpz",
@@ -140,6 +145,7 @@ LOOKED_AT = {
     "http-basic-authentication": "authorization",
     "ldap-authentication": "authorization",
     "oauth2-token-introspection": "authorization",
+    "openidconnect-access-token-enforcement": "authorization",
     "user-agent-filter": "user-agent",
 }
 UNKNOWN = (
@@ -148,6 +154,7 @@ UNKNOWN = (
     "jwt-validation",
     "ldap-authentication",
     "oauth2-token-introspection",
+    "openidconnect-access-token-enforcement",
     "rate-limiting-sla-based",
 )
 """Policies to which no such caller is known."""
