@@ -109,13 +109,18 @@ def _runs(base_path: str, policies: Sequence[PolicyFilters]) -> dict[str, list[P
     at, most = 0, _most(base_path, policies)
     for number, policy in enumerate(policies):
         there = runs.get(SLOTS[at], ())
-        is_full = bool(there) and (not _is_choice(at) or predicates(base_path, (*there, policy)) > most)
+        is_full = bool(there) and (not _is_choice(at) or _is_full(base_path, there, policy, most))
         found = _slot(at, policy, is_full=is_full)
         if found is None:
             return _folded(base_path, runs, policies[number:])
         at = found
         runs.setdefault(SLOTS[at], []).append(policy)
     return runs
+
+
+def _is_full(base_path: str, there: Sequence[PolicyFilters], policy: PolicyFilters, most: int) -> bool:
+    """Whether a choice cannot take the policy behind those that stand there."""
+    return bool(there) and (there[-1].waits or predicates(base_path, (*there, policy)) > most)
 
 
 def _most(base_path: str, policies: Sequence[PolicyFilters]) -> int:
@@ -160,14 +165,14 @@ def _folded(
     found = {slot: run for slot, run in runs.items() if SLOTS.index(slot) < first}
     behind = [policy for slot in SLOTS[first:] for policy in runs.get(slot, ())]
     at = 0
-    for policy in (*behind, *rest):
-        while predicates(base_path, (*found.get(LAST[at], ()), policy)) > MOST_PREDICATES:
+    for policy in (piece for one in (*behind, *rest) for piece in one.in_choices):
+        while _is_full(base_path, found.get(LAST[at], ()), policy, MOST_PREDICATES):
             at += 1
             if at == len(LAST):
                 most = MOST_PREDICATES * len(LAST)
                 raise TooManyConditions(
-                    f"neighbouring policies have more than {most} different conditions;"
-                    " give some of them the same conditions, or none"
+                    f"neighbouring policies have more than {most} different conditions, or more than"
+                    f" {len(LAST)} that wait; give some of them the same conditions, or none"
                 )
         found.setdefault(LAST[at], []).append(policy)
     return found

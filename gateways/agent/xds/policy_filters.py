@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from gateways.agent.xds.route_match import predicate
+from gateways.agent.xds.waiting import ended_by_waiting, may_wait
 from gateways.protocol.rules import Rule
 from policies.policy import Filter, Script
 
@@ -32,13 +33,29 @@ class PolicyFilters:
 
     @property
     def in_slots(self) -> list["PolicyFilters"]:
-        """The same in pieces of which each fits in one slot: what is chosen for each request stays whole."""
+        """The same in pieces of which each fits in one slot: what is chosen for each request stays whole, but
+        for a filter that may wait, which ends its piece.
+        """
         if self.conditions or len(self.parts) > 1 or self.only_if:
-            return [self]
+            return self.in_choices
         return [
             replace(self, filters=tuple(alike))
             for _, alike in groupby(self.filters, key=lambda one: isinstance(one, Script))
         ]
+
+    @property
+    def in_choices(self) -> list["PolicyFilters"]:
+        """The same in pieces of which each may be chosen with others before it: see `waiting`.
+
+        The first alone tells by its name that the conditions held.
+        """
+        pieces = [replace(self, filters=some) for some in ended_by_waiting(self.filters)]
+        return [one if at == 0 else replace(one, name="") for at, one in enumerate(pieces)]
+
+    @property
+    def waits(self) -> bool:
+        """Whether it may hold a request: nothing may stand behind it in a choice."""
+        return any(map(may_wait, self.filters))
 
     @property
     def configured(self) -> list[dict[str, Any]]:
