@@ -165,11 +165,7 @@ class Applier:
                 secret_files.prune(self.envoy.state, used)
             except (Rejected, AdminUnreachable, OSError) as error:
                 self._grant_again(granted_before)
-                self._ack = self._acknowledged(offered, began, (), reason=self._words(error))
-                if (failed := (generation, self._ack.reason)) != self._told:
-                    self._told = failed
-                    log.error("generation=%s applied=false reason=%s", generation, error)
-                return self._ack
+                return self._not_applied(self._acknowledged(offered, began, (), reason=self._words(error)))
             self.envoy.take_over()
             wrong = (it for it in translation.faults if it.kind == "Contract" and not it.is_warning)
             self._ungranted = tuple(map(str, wrong))
@@ -193,6 +189,13 @@ class Applier:
     def ungranted(self) -> tuple[str, ...]:
         """What is wrong with contracts that grant nothing, though the rest is in force."""
         return self._ungranted
+
+    def _not_applied(self, ack: Ack) -> Ack:
+        self._ack = ack
+        if (failed := (ack.generation, ack.reason)) != self._told:
+            self._told = failed
+            log.error("generation=%s applied=false reason=%s", ack.generation, ack.reason)
+        return ack
 
     @property
     def is_stored(self) -> bool:
