@@ -51,12 +51,15 @@ end
 local book = shared[settings.contracts.folder] or { known = 0 }
 shared[settings.contracts.folder] = book
 
--- Looked for again each second: somebody may have put another head there.
+-- Looked for again each second: somebody may have put another head there. Where none can be opened, as when Envoy
+-- has no descriptor left, the one before counts on: the agent writes into it.
 local function look_for_head(now)
   local memory, bytes = map(settings.contracts.folder .. "/head")
-  if memory and bytes ~= HEAD_BYTES then unmap(memory, bytes) memory = nil end
+  book.looked_at = now
+  if not memory then return end
+  if bytes ~= HEAD_BYTES then unmap(memory, bytes) memory = nil end
   unmap(book.head_memory, HEAD_BYTES)
-  book.head_memory, book.looked_at = memory, now
+  book.head_memory = memory
   book.head = memory and ffi.cast("const gw_contracts_head_1 *", memory)
   if book.head and ffi.string(book.head.magic, 8) ~= "GWCONTH1" then book.head = nil end
 end

@@ -1,10 +1,12 @@
 """The contracts' memory through real Envoys: what is in force, when, and what a damaged file lets through."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -146,6 +148,37 @@ def test_another_head_is_seen_within_a_second(envoy: Envoy, tmp_path: Path) -> N
 
     wait_until(lambda: status(envoy, "a") == 401)
     assert status(envoy, "b") == 200
+
+
+def test_contracts_hold_on_while_no_file_can_be_opened(envoy: Envoy, tmp_path: Path) -> None:
+    book = memory.Book(tmp_path)
+    book.write([contract("a"), contract("b")])
+    assert status(envoy, "a") == 200
+    most = resource.prlimit(envoy.pid, resource.RLIMIT_NOFILE)
+    connection = envoy.connect()
+    connection.request("GET", "/id", headers={"client_id": "a"})
+    connection.getresponse().read()
+
+    resource.prlimit(envoy.pid, resource.RLIMIT_NOFILE, (0, most[1]))
+    seen = set()
+    until = time.monotonic() + 2.5
+    while time.monotonic() < until:
+        connection.request("GET", "/id", headers={"client_id": "b"})
+        response = connection.getresponse()
+        response.read()
+        seen.add(response.status)
+    # What has changed cannot be read: nobody passes.
+    book.write([contract("a")])
+    connection.request("GET", "/id", headers={"client_id": "a"})
+    refused = connection.getresponse()
+    refused.read()
+    resource.prlimit(envoy.pid, resource.RLIMIT_NOFILE, most)
+
+    assert seen == {200}
+    assert refused.status == 500
+    wait_until(lambda: status(envoy, "a") == 200)
+    assert status(envoy, "b") == 401
+    connection.close()
 
 
 def test_a_writer_that_vanished_is_written_anew(tmp_path: Path) -> None:

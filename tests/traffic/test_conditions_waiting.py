@@ -63,7 +63,7 @@ def posted(gateway: Gateway) -> bytes:
         head = "POST /a/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n"
         client.sendall(f"{head}content-length: 9\r\n\r\n".encode() + b'{"a":')
         Judge.pause.wait(0.1)
-        client.sendall(b' 12}')
+        client.sendall(b" 12}")
         return client.recv(4096).split(b"\r\n")[0]
 
 
