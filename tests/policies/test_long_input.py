@@ -133,6 +133,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "clientIdExpression": f"#[{HEADER}]",
         "clientSecretExpression": f"#[{OTHER}]",
     },
+    "xml-threat-protection": {"maxNodeDepth": 5},
 }
 OBSERVED: dict[str, dict[str, Any]] = {
     "access-block": {},
