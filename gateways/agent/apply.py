@@ -173,22 +173,20 @@ class Applier:
             self._snapshot = replace(offered, serving=older)
             self._keep(self._snapshot)
             answers = [self._resource_ack(key, refused.get(key)) for key in sorted({*good, *refused})]
-            self._ack = self._acknowledged(offered, began, answers)
-            if (told := (generation, self._ack.resources)) != self._told:
-                self._told = told
-                log.info(
-                    "generation=%s applied=true apis=%s refused=%s ms=%s",
-                    generation,
-                    len(good),
-                    len(refused),
-                    self._ack.duration_ms,
-                )
-            return self._ack
+            return self._applied(self._acknowledged(offered, began, answers), len(good), len(refused))
 
     @property
     def ungranted(self) -> tuple[str, ...]:
         """What is wrong with contracts that grant nothing, though the rest is in force."""
         return self._ungranted
+
+    def _applied(self, ack: Ack, good: int, refused: int) -> Ack:
+        self._ack = ack
+        if (told := (ack.generation, ack.resources)) != self._told:
+            self._told = told
+            words = "generation=%s applied=true apis=%s refused=%s ms=%s"
+            log.info(words, ack.generation, good, refused, ack.duration_ms)
+        return ack
 
     def _not_applied(self, ack: Ack) -> Ack:
         self._ack = ack
