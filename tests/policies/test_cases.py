@@ -7,7 +7,7 @@ Write the expectations anew with script/golden, then read the difference as if i
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,3 +97,30 @@ def test_every_policy_is_documented_and_labelled(policy: Any) -> None:
     assert list((folder / "cases").glob("refused_*.yaml")), "no refused configuration"
     for name, field in policy.config.model_fields.items():
         assert field.title and field.description, f"{name} has no label or help text"
+
+
+@pytest.mark.parametrize("policy", policies(), ids=lambda policy: policy.name)
+def test_no_secret_stands_in_a_list(policy: Any) -> None:
+    """Secrets are kept by their place, and a list's entries move: one would get that of its neighbour."""
+    schema = policy.config.model_json_schema()
+
+    assert not any(_is_secret(one) for one in _within_lists(schema, schema.get("$defs", {}), False))
+
+
+def _is_secret(schema: Any) -> bool:
+    return isinstance(schema, dict) and schema.get("format") == "password"
+
+
+def _within_lists(schema: Any, named: Mapping[str, Any], in_list: bool) -> Iterator[Any]:
+    """Every part of a schema that describes what a list holds."""
+    if isinstance(schema, list):
+        for one in schema:
+            yield from _within_lists(one, named, in_list)
+    elif isinstance(schema, dict):
+        if in_list:
+            yield schema
+        for key, part in schema.items():
+            if key == "$ref":
+                yield from _within_lists(named[part.rpartition("/")[2]], named, in_list)
+            elif key != "$defs":
+                yield from _within_lists(part, named, in_list or key in ("items", "prefixItems"))
