@@ -1,20 +1,6 @@
--- Counts requests in the memory that all worker threads share; shared_memory.py tells its layout.
+-- Counts requests in the memory that all worker threads share; shared_memory.py tells its layout. Needs memory.lua.
 -- settings: binding, path, size, buckets, cells.
 
-local ffi = require("ffi")
-local band, bxor, rol, tobit = bit.band, bit.bxor, bit.rol, bit.tobit
-
-ffi.cdef([[
-  void *mmap(void *address, size_t length, int protection, int flags, int descriptor, long offset);
-  int munmap(void *address, size_t length);
-  int open(const char *path, int flags, ...);
-  int close(int descriptor);
-  int pthread_mutex_lock(void *mutex);
-  int pthread_mutex_unlock(void *mutex);
-  int pthread_mutex_consistent(void *mutex);
-  typedef struct { long seconds; long nanoseconds; } gw_instant;
-  int clock_gettime(int clock, gw_instant *time);
-]])
 -- A Lua state outlives a change of this file: another layout needs other names.
 ffi.cdef([[
   typedef struct {
@@ -27,59 +13,13 @@ ffi.cdef([[
   typedef struct { char magic[8]; uint32_t buckets, cells; int32_t seed[2]; char rest[4072]; } gw_header_2;
 ]])
 
-local READ_WRITE, CLOSE_ON_EXEC, MAP_SHARED, MONOTONIC, OWNER_DIED = 2, 0x80000, 1, 1, 130
-local memory, seed_high, seed_low, buckets, own_binding
+local memory, buckets, own_binding
 
--- The mapping goes with this Lua state, when a new configuration replaces it.
 local function map()
-  local descriptor = ffi.C.open(settings.path, READ_WRITE + CLOSE_ON_EXEC)
-  if descriptor < 0 then error("no shared memory at " .. settings.path, 0) end
-  local address = ffi.C.mmap(nil, settings.size, 3, MAP_SHARED, descriptor, 0)
-  ffi.C.close(descriptor)
-  if tonumber(ffi.cast("intptr_t", address)) == -1 then error("the shared memory cannot be mapped", 0) end
-  memory = ffi.gc(address, function(mapped) ffi.C.munmap(mapped, settings.size) end)
+  memory = mapped(settings.path, settings.size)
   local header = ffi.cast("gw_header_2 *", memory)
   seed_high, seed_low = header.seed[0], header.seed[1]
   buckets = ffi.cast("gw_bucket_2 *", ffi.cast("char *", memory) + 4096)
-end
-
-local function mix(v0, v1, v2, v3)
-  v0, v2 = tobit(v0 + v1), tobit(v2 + v3)
-  v1, v3 = bxor(rol(v1, 5), v0), bxor(rol(v3, 8), v2)
-  v0 = tobit(rol(v0, 16) + v3)
-  v3 = bxor(rol(v3, 7), v0)
-  v2 = tobit(v2 + v1)
-  return v0, bxor(rol(v1, 13), v2), rol(v2, 16), v3
-end
-
--- HalfSipHash-1-3: callers who choose key values cannot make them collide without the seed.
-local function hash(text)
-  local v0, v1 = seed_high, bxor(seed_low, 0xee)
-  local v2, v3 = bxor(0x6c796765, seed_high), bxor(0x74656462, seed_low)
-  local length = #text
-  for i = 1, length - 3, 4 do
-    local a, b, c, d = text:byte(i, i + 3)
-    local word = bit.bor(a, bit.lshift(b, 8), bit.lshift(c, 16), bit.lshift(d, 24))
-    v0, v1, v2, v3 = mix(v0, v1, v2, bxor(v3, word))
-    v0 = bxor(v0, word)
-  end
-  local rest = length - length % 4
-  local a, b, c = text:byte(rest + 1, length)
-  local word = bit.bor(a or 0, bit.lshift(b or 0, 8), bit.lshift(c or 0, 16), bit.lshift(length, 24))
-  v0, v1, v2, v3 = mix(v0, v1, v2, bxor(v3, word))
-  v0, v2 = bxor(v0, word), bxor(v2, 0xee)
-  for _ = 1, 3 do v0, v1, v2, v3 = mix(v0, v1, v2, v3) end
-  local high = bxor(v1, v3)
-  v1 = bxor(v1, 0xdd)
-  for _ = 1, 3 do v0, v1, v2, v3 = mix(v0, v1, v2, v3) end
-  return high, bxor(v1, v3)
-end
-
-local time = ffi.new("gw_instant")
-
-local function now_ms()
-  ffi.C.clock_gettime(MONOTONIC, time)
-  return tonumber(time.seconds) * 1000 + tonumber(time.nanoseconds) / 1e6
 end
 
 -- Whether one cell is to be forgotten before another: not one that refuses, then the least used, the oldest.
@@ -194,12 +134,7 @@ local function take_locked(key, limits)
     last_text = text
   end
   local bucket = buckets[band(low, settings.buckets - 1)]
-  local locked = ffi.C.pthread_mutex_lock(bucket.lock)
-  if locked == OWNER_DIED then
-    ffi.C.pthread_mutex_consistent(bucket.lock)
-  elseif locked ~= 0 then
-    error("lock error " .. locked, 0)
-  end
+  lock(bucket.lock)
   held = bucket
   if not limits[2] then return count_one(limits[1], bucket, high, low, text, now_ms()) end
   return count_all(limits, bucket, high, low, text, now_ms())

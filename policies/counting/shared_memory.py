@@ -73,7 +73,7 @@ def settings(scope: Scope) -> dict[str, Value]:
 
 def files(policy: Path, *, exposes: bool) -> list[Path]:
     """The files of a script that calls `over_quota`; `exposes` where callers are told their quota."""
-    return [COUNTING, QUOTA, policy, *([HEADERS] if exposes else [])]
+    return [place.LUA, COUNTING, QUOTA, policy, *([HEADERS] if exposes else [])]
 
 
 def prepare(state: Path) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+LUA = Path(__file__).with_name("memory.lua")
+"""A file for `script`: maps such a file, locks, hashes and tells the time."""
 LOCK_BYTES = 128
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own inside is made, and refused when it is another's
 

@@ -15,6 +15,7 @@ import pytest
 
 from gateways.agent.host import secret_files
 from policies.catalog import FOLDER, policies
+from policies.catalog.spike_control import spikes
 from policies.contracts import memory
 from policies.counting import shared_memory
 from policies.expression.context import FUNCTIONS
@@ -133,6 +134,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "clientIdExpression": f"#[{HEADER}]",
         "clientSecretExpression": f"#[{OTHER}]",
     },
+    "spike-control": {"maximumRequests": 1200, "timePeriodInMilliseconds": 1},
     "xml-threat-protection": {"maxNodeDepth": 5},
 }
 OBSERVED: dict[str, dict[str, Any]] = {
@@ -166,6 +168,7 @@ LONG_SEPARATOR = injected([f"#[sizeOf({HEADER} splitBy {OTHER})]"])
 def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
     folder = tmp_path_factory.mktemp("long_input")
     shared_memory.prepare(folder)
+    spikes.prepare(folder)
     memory.Book(folder).write([])
     chains = {name: [compiled(name, config, folder, name)] for name, config in CONFIGS.items()}
     chains |= {
