@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from markdown_it import MarkdownIt
 
 from policies import catalog
+from policies.cost import Cost, known
 from policies.policy import Category, Policy
 
 INBOUND, OUTBOUND = "inbound", "outbound"
@@ -23,6 +24,7 @@ _TO_A_FILE = re.compile(r'<a href="\.[^"]*">(.*?)</a>', re.DOTALL)
 class Entry:
     policy: Policy[Any]
     href: str
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,14 @@ def groups_of(text: str, category: str, href: Callable[[Policy[Any]], str], side
         and all(word in _words_of(policy) for word in words)
     ]
     groups = [
-        Group(one, [Entry(policy, href(policy)) for policy in found if policy.category == one])
+        Group(
+            one,
+            [
+                Entry(policy, href(policy), known().get(policy.name))
+                for policy in found
+                if policy.category == one
+            ],
+        )
         for one in Category
     ]
     return [group for group in groups if group.entries]

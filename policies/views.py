@@ -5,6 +5,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from policies import browse, catalog
+from policies.cost import known
 from policies.policy import CATALOG_GROUP
 
 
@@ -25,5 +26,6 @@ def detail(request: HttpRequest, name: str) -> HttpResponse:
         "policy": policy,
         "readme": browse.readme(policy),
         "group": CATALOG_GROUP,
+        "cost": known().get(policy.name),
     }
     return render(request, "policies/policy_detail.html", context)
