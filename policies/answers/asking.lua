@@ -16,12 +16,12 @@ ffi.cdef([[
 ]])
 -- A Lua state outlives a change of this file: another layout needs other names.
 ffi.cdef([[
-  typedef struct { uint64_t first, second; double over; uint32_t length, rest; } gw_answers_entry_1;
+  typedef struct { int32_t digest[4]; double over; uint32_t length, rest; } gw_answers_entry_1;
 ]])
 
 local READ_WRITE, CLOSE_ON_EXEC, MAP_SHARED, BOOTTIME, OWNER_DIED = 2, 0x80000, 1, 7, 130
 local MOST_DECODED, LONGEST, RETRY_SECONDS = 500, 65536, 1
-local NAMESPACE = "gatewright.answers"
+local NAMESPACE, MOST_WORDS = "gatewright.answers", LONGEST / 8 + 1
 
 -- All scripts of a Lua state share the mapping, and what they have read: `ffi` is one table for all of them.
 ffi.gw_answers_1 = ffi.gw_answers_1 or { young = {}, old = {}, count = 0 }
@@ -41,44 +41,52 @@ local function map(place)
 end
 
 local v = ffi.new("uint64_t[4]")
-local last = ffi.new("uint64_t[1]")
 
-local function rounds(v, many)
-  for _ = 1, many do
-    local v0, v1, v2, v3 = v[0] + v[1], v[1], v[2] + v[3], v[3]
-    v1, v3 = bxor(rol(v1, 13), v0), bxor(rol(v3, 16), v2)
-    v0 = rol(v0, 32)
-    v2, v0 = v2 + v1, v0 + v3
-    v1, v3 = bxor(rol(v1, 17), v2), bxor(rol(v3, 21), v0)
-    v[0], v[1], v[2], v[3] = v0, v1, rol(v2, 32), v3
-  end
+-- Without a loop in it, which would be compiled for itself, and by every turn of which numbers were made.
+local function two_rounds()
+  local v0, v1, v2, v3 = v[0], v[1], v[2], v[3]
+  v0, v2 = v0 + v1, v2 + v3
+  v1, v3 = bxor(rol(v1, 13), v0), bxor(rol(v3, 16), v2)
+  v0 = rol(v0, 32)
+  v2, v0 = v2 + v1, v0 + v3
+  v1, v3 = bxor(rol(v1, 17), v2), bxor(rol(v3, 21), v0)
+  v2 = rol(v2, 32)
+  v0, v2 = v0 + v1, v2 + v3
+  v1, v3 = bxor(rol(v1, 13), v0), bxor(rol(v3, 16), v2)
+  v0 = rol(v0, 32)
+  v2, v0 = v2 + v1, v0 + v3
+  v1, v3 = bxor(rol(v1, 17), v2), bxor(rol(v3, 21), v0)
+  v[0], v[1], v[2], v[3] = v0, v1, rol(v2, 32), v3
 end
 
--- SipHash-2-4 of 128 bits; what two 64-bit numbers a key has is for the caller to say.
+local words = ffi.new("uint64_t[?]", MOST_WORDS)
+local made = ffi.new("uint64_t[2]")
+local parts = ffi.cast("const int32_t *", made)
+
+-- SipHash-2-4 of 128 bits: two numbers of 64, as the key is.
 local function digest(key, text)
   local length = #text
+  local whole = (length - length % 8) / 8
+  words[whole] = 0
+  ffi.copy(words, text, length)
+  words[whole] = bit.bor(words[whole], bit.lshift(ffi.cast("uint64_t", length), 56))
   v[0] = bxor(0x736f6d6570736575ULL, key[0])
   v[1] = bxor(0x646f72616e646f6dULL, key[1], 0xeeULL)
   v[2] = bxor(0x6c7967656e657261ULL, key[0])
   v[3] = bxor(0x7465646279746573ULL, key[1])
-  local words = ffi.cast("const uint64_t *", text)
-  local whole = (length - length % 8) / 8
-  for i = 0, whole - 1 do
-    v[3] = bxor(v[3], words[i])
-    rounds(v, 2)
-    v[0] = bxor(v[0], words[i])
+  for i = 0, whole do
+    local word = words[i]
+    v[3] = bxor(v[3], word)
+    two_rounds()
+    v[0] = bxor(v[0], word)
   end
-  last[0] = 0
-  ffi.copy(last, ffi.cast("const char *", text) + whole * 8, length % 8)
-  local word = bit.bor(last[0], bit.lshift(ffi.cast("uint64_t", length), 56))
-  v[3] = bxor(v[3], word)
-  rounds(v, 2)
-  v[0] = bxor(v[0], word)
   v[2] = bxor(v[2], 0xeeULL)
-  rounds(v, 4)
+  two_rounds()
+  two_rounds()
   local first = bxor(v[0], v[1], v[2], v[3])
   v[1] = bxor(v[1], 0xddULL)
-  rounds(v, 4)
+  two_rounds()
+  two_rounds()
   return first, bxor(v[0], v[1], v[2], v[3])
 end
 
@@ -88,10 +96,9 @@ local key
 local function made_key()
   if key then return key end
   local secret = ffi.cast("const uint64_t *", shared.memory + 16)
-  local made = ffi.new("uint64_t[2]")
-  made[0], made[1] = digest(secret, settings.ask.question)
-  key = made
-  return made
+  key = ffi.new("uint64_t[2]")
+  key[0], key[1] = digest(secret, settings.ask.question)
+  return key
 end
 
 local time = ffi.new("long[2]")
@@ -101,12 +108,13 @@ local function now_ms()
   return tonumber(time[0]) * 1000 + tonumber(time[1]) / 1e6
 end
 
-local function copied(bucket, number, first, second)
+local function copied(bucket, number, a, b, c, d)
   local place = settings.ask.memory
-  local entries = ffi.cast("gw_answers_entry_1 *", bucket + 128)
+  local numbers = ffi.cast("const int32_t *", bucket + 128)
   for i = 0, place.ways - 1 do
-    local entry = entries[i]
-    if entry.first == first and entry.second == second then
+    local at = i * 8
+    if numbers[at] == a and numbers[at + 1] == b and numbers[at + 2] == c and numbers[at + 3] == d then
+      local entry = ffi.cast("const gw_answers_entry_1 *", numbers + at)
       if entry.over <= now_ms() or entry.length > place.cell then return nil end
       local cell = shared.memory + place.cells + (number * place.ways + i) * place.cell
       return ffi.string(cell, entry.length)
@@ -115,9 +123,9 @@ local function copied(bucket, number, first, second)
 end
 
 -- The text that is remembered under this digest, or nil.
-local function remembered(first, second)
+local function remembered(a, b, c, d)
   local place = settings.ask.memory
-  local number = tonumber(first % place.buckets)
+  local number = bit.band(a, place.buckets - 1)
   local bucket = shared.memory + place.index + number * place.bucket
   local locked = ffi.C.pthread_mutex_lock(bucket)
   if locked == OWNER_DIED then
@@ -125,7 +133,7 @@ local function remembered(first, second)
   elseif locked ~= 0 then
     return nil
   end
-  local known, text = pcall(copied, bucket, number, first, second)
+  local known, text = pcall(copied, bucket, number, a, b, c, d)
   ffi.C.pthread_mutex_unlock(bucket)
   return known and text or nil
 end
@@ -179,8 +187,8 @@ local function decoded(text)
   return found
 end
 
-local function hexadecimal(first, second)
-  return tohex(first) .. tohex(second)
+local function hexadecimal(a, b, c, d)
+  return tohex(b) .. tohex(a) .. tohex(d) .. tohex(c)
 end
 
 -- The authorizer's word; nil and the reason without one. Other requests run meanwhile.
@@ -204,9 +212,11 @@ local function ask(handle, credential)
   if credential == "" or #credential > LONGEST then return nil, "credential: it is too long to be asked about" end
   local text, name, why
   if shared.memory or map(settings.ask.memory) then
-    local first, second = digest(made_key(), credential)
-    text = remembered(first, second)
-    name = not text and hexadecimal(first, second) or ""
+    made[0], made[1] = digest(made_key(), credential)
+    -- Numbers of 64 bits are objects to compare.
+    local a, b, c, d = parts[0], parts[1], parts[2], parts[3]
+    text = remembered(a, b, c, d)
+    name = not text and hexadecimal(a, b, c, d) or ""
   end
   if not text then
     text, why = asked(handle, credential, name or "")
