@@ -26,7 +26,11 @@ class Cost:
 @cache
 def known() -> dict[str, Cost]:
     """By the policy's name; those that were not measured are not there."""
-    if not FILE.exists():
+    return read(FILE)
+
+
+def read(file: Path) -> dict[str, Cost]:
+    if not file.exists():
         return {}
-    told = json.loads(FILE.read_text())
+    told = json.loads(file.read_text())
     return {name: Cost(each, told["at"], told["machine"]) for name, each in told["microseconds"].items()}
