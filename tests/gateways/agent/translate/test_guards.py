@@ -96,7 +96,7 @@ NAMED = {"name": "a"}
         ),
         ([api("http"), bound("b", EVERY, "cors", {}, rules=[{"path": "/x"}])], "cors always holds"),
         (
-            [api("http"), bound("b", SELECTOR, "ldap-authentication-flex", {})],
+            [api("http"), bound("b", SELECTOR, "no-such-policy-flex", {})],
             "is not a policy of the catalog",
         ),
         ([api("http"), bound("b", SELECTOR, "ip-allowlist", {"ips": []})], "list at least one address"),
