@@ -207,8 +207,9 @@ local function asked(handle, credential, name)
 end
 
 -- What the network says of the credential: a table, as the policy's ask.py made it; nil and the reason where it
--- says nothing. Whoever tells later policies finds it with `answered`.
-local function ask(handle, credential)
+-- says nothing. Whoever tells later policies finds it with `answered`. `unsound`, if there is one, says of a credential
+-- that is not remembered why it is not to be asked about: that is the third of what is given then.
+local function ask(handle, credential, unsound)
   if credential == "" or #credential > LONGEST then return nil, "credential: it is too long to be asked about" end
   local text, name, why
   if shared.memory or map(settings.ask.memory) then
@@ -219,6 +220,8 @@ local function ask(handle, credential)
     name = not text and hexadecimal(a, b, c, d) or ""
   end
   if not text then
+    local wrong = unsound and unsound(credential)
+    if wrong then return nil, nil, wrong end
     text, why = asked(handle, credential, name or "")
     if not text then return nil, why end
   end
