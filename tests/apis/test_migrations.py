@@ -58,6 +58,7 @@ def before(made: Environment) -> StateApps:
     return migrated(("apis", "0004_brought"))
 
 
+@pytest.mark.long
 def test_documents_become_rows_of_their_own_and_are_read(before: StateApps) -> None:
     organization = before.get_model("console", "Organization").objects.latest("created_at")
     assets = before.get_model("apis", "Asset").objects
@@ -91,6 +92,7 @@ def test_documents_become_rows_of_their_own_and_are_read(before: StateApps) -> N
     assert odd.state == "refused"
 
 
+@pytest.mark.long
 def test_assets_become_an_app_of_their_own_with_all_that_is_theirs(made: Environment) -> None:
     """Rows and references stay; who may change assets still may."""
     executor = MigrationExecutor(connection)

@@ -1,5 +1,6 @@
 """One of everything that a page can show, and every page's address, from the URLconf: none is forgotten."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,6 +40,9 @@ SILENT = {
 }
 """Named addresses that answer a GET with no page."""
 
+WHOLE = "jwt-validation"
+_OF_POLICY = re.compile(r"/policies/[\w-]+|/apis/\d+/policies/(add/[\w-]+|\d+)")
+
 
 @dataclass(frozen=True)
 class Gallery:
@@ -69,6 +73,18 @@ class Gallery:
             f"/apis/{self.bare.pk}/analytics",
         )
 
+    def is_like_others(self, path: str) -> bool:
+        """Whether it is a policy's page: of each kind one is looked at whole by day, all by night."""
+        return not self.all_forms and bool(_OF_POLICY.fullmatch(path)) and path not in self._whole()
+
+    def _whole(self) -> set[str]:
+        """The pages of a policy with lists, sections and expressions in its form, and a long text."""
+        return {
+            f"/apis/{self.api.pk}/policies/add/{WHOLE}",
+            f"/policies/{WHOLE}",
+            *(f"/apis/{self.api.pk}/policies/{one.pk}" for one in self.api.policies.filter(policy=WHOLE)),
+        }
+
     def seen_by_viewers(self) -> Iterator[str]:
         """What looks otherwise to those who may change nothing."""
         yield from (f"/apis/{self.api.pk}/{page}" for page in ("policies", "routes", "settings"))
@@ -93,7 +109,8 @@ class Gallery:
 
     def _in_turn(self, first: int) -> tuple[Policy[Any], ...]:
         every = catalog.policies()
-        return every if self.all_forms else every[first::2]
+        turn = tuple(one for at, one in enumerate(every) if at % 2 == first or one.name == WHOLE)
+        return every if self.all_forms else turn
 
     def _id(self, address: str, argument: str) -> object:
         kinds = sorted(self.ids, key=len, reverse=True)

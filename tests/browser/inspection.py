@@ -78,8 +78,11 @@ class Inspection:
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.faults.append(f"{self.path}: {error}"))
 
-    def look(self, path: str) -> None:
-        """At one navigation; what is no page of its own is left out."""
+    def look(self, path: str, *, in_brief: bool = False) -> None:
+        """At one navigation; what is no page of its own is left out.
+
+        In brief is for a page like many others: light at one width and dark at the other, by axe alone.
+        """
         self.path = path
         self._set(*WINDOWS[0], "light")
         answer = self.page.goto(path)
@@ -91,20 +94,20 @@ class Inspection:
         self.page.evaluate(PREPARE)
         self.looked += 1
         for width, size in WINDOWS:
-            for scheme in SCHEMES[width]:
-                self._look(width, size, scheme)
+            for scheme in SCHEMES[width][:1] if in_brief else SCHEMES[width]:
+                self._look(width, size, scheme, in_brief=in_brief)
         for pixels in OTHER_WIDTHS:
             self.page.set_viewport_size({"width": pixels, "height": 800})
             self._fits(f"{pixels} pixels")
 
-    def _look(self, width: str, size: dict[str, int], scheme: str) -> None:
+    def _look(self, width: str, size: dict[str, int], scheme: str, *, in_brief: bool) -> None:
         self._turn(width, size, scheme)
         seen, is_first = f"{width}, {scheme}", scheme == SCHEMES[width][0]
         self._judge(seen, part=PARTS[width] if is_first else "colours")
         self.album.take(self.page, f"{_name(self.path)}-{width}-{scheme}")
         if is_first:
             self._fits(width)
-        if is_first and width in self._walked():
+        if is_first and not in_brief and width in self._walked():
             self.faults += [f"{self.path} ({width}): {one}" for one in keyboard.faults(self.page)]
         for opens, open_ in ((MENUS, self._open_menu), (DIALOGS, self._open_dialog)):
             openers = self.page.locator(opens.openers)

@@ -21,8 +21,8 @@ EMPTY = ("/", "/gateways", "/apis", "/apis/add", "/apis/tls-contexts", "/analyti
 
 
 @pytest.fixture
-def gallery(browser: Browser, transactional_db: None) -> Gallery:
-    return make_gallery()
+def gallery(browser: Browser, transactional_db: None, all_forms: bool) -> Gallery:
+    return make_gallery(all_forms=all_forms)
 
 
 def _fulfill(body: str, route: Route) -> None:
@@ -39,7 +39,7 @@ def test_every_page_is_for_everybody(
         log_in(context, client, base)
         for path in gallery.pages():
             if not path.startswith("/apis"):
-                inspection.look(path)
+                inspection.look(path, in_brief=gallery.is_like_others(path))
         viewer = make_place(Role.Name.VIEWER, environment=gallery.place.environment)
         log_in(context, viewer.client, base)
         for path in gallery.seen_by_viewers():

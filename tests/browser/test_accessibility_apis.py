@@ -19,4 +19,4 @@ def test_every_page_of_apis_is_for_everybody(
         log_in(context, gallery.place.client, base)
         for path in gallery.pages():
             if path.startswith("/apis"):
-                inspection.look(path)
+                inspection.look(path, in_brief=gallery.is_like_others(path))

@@ -251,6 +251,7 @@ def test_no_name_makes_a_page_wider_than_its_window(page: Page) -> None:
     page.set_viewport_size(size)
 
 
+@pytest.mark.long
 def test_every_model_is_in_the_admin(page: Page, album: Album) -> None:
     page.goto("/admin/")
     album.take(page, "admin")

@@ -27,6 +27,7 @@ def test_replica_serves_from_its_store_and_ships_afterwards(site: Site) -> None:
     site.check_account()
 
 
+@pytest.mark.long
 def test_console_that_hangs_does_not_hold_up_the_end(site: Site) -> None:
     with site.load() as load:
         site.wire.hang()

@@ -82,6 +82,7 @@ def is_pushed(console: Console, generation: int) -> bool:
     )
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("second_worker")
 def test_twenty_quick_saves_before_two_workers_make_few_pushes(console: Console) -> None:
     """Two, where all come within the pause that a push is followed by."""

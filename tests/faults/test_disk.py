@@ -74,6 +74,7 @@ def page(site: Site) -> str:
     return client.get(f"/gateways/{site.gateway.pk}").content.decode()
 
 
+@pytest.mark.long
 def test_full_disk_costs_no_request_and_is_told(site: Site, disk: Path) -> None:
     with site.load() as load:
         load.answer(30)

@@ -45,6 +45,7 @@ def guarded(gateway: Gateway, upstream: EchoServer, issuer: Issuer) -> ApiInstan
     return api
 
 
+@pytest.mark.long
 def test_an_issuer_that_is_away_is_told_until_it_is_back(agent: AgentProcess) -> None:
     with echo() as upstream, serving(Issuer()) as issuer:
         issuer.status = 503

@@ -42,6 +42,7 @@ def test_callers_that_read_slowly_hold_nobody_up(stack: Stack) -> None:
     assert (page.status_code, health.status_code) == (200, 200)
 
 
+@pytest.mark.long
 def test_a_password_cannot_be_guessed_from_many_claimed_addresses(stack: Stack) -> None:
     login = {"username": "guessed", "password": "wrong"}
 

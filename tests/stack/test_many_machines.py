@@ -213,6 +213,7 @@ def test_the_readmes_road_leads_to_traffic(road: Road) -> None:
         wait_for(lambda: _status(api_port, "parcels") == 200, 60, "an API of those that are left", road.check)
 
 
+@pytest.mark.long
 def test_setup_gives_an_administrator_made_before_something_to_administer(road: Road) -> None:
     """createsuperuser alone made a console that is empty."""
     with psycopg.connect(

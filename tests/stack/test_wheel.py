@@ -73,6 +73,7 @@ def test_it_needs_no_django(gatewright: Path) -> None:
     assert found.returncode
 
 
+@pytest.mark.long
 def test_tests_of_agent_protocol_and_policies_need_no_more_than_their_extra(
     gatewright: Path, wheel: Path
 ) -> None:

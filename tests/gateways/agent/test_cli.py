@@ -234,7 +234,7 @@ def test_every_policy_on_a_service_is_told_once(
         *(
             f"{version}\nkind: PolicyBinding\nmetadata: {{name: {name}}}\n"
             f"spec: {{{target}, policyRef: {{name: {name}-flex}}}}"
-            for name in ("idle-timeout", "circuit-breaker")
+            for name in ("credential-injection-oauth2", "credential-injection-basic-authentication")
         ),
     ]
     if is_used:
@@ -249,8 +249,8 @@ def test_every_policy_on_a_service_is_told_once(
     told = [line for line in lines if "cannot be applied to a Service yet" in line]
     assert code == 1
     assert [line.split(": ")[1] for line in told] == [
-        "PolicyBinding idle-timeout",
-        "PolicyBinding circuit-breaker",
+        "PolicyBinding credential-injection-oauth2",
+        "PolicyBinding credential-injection-basic-authentication",
     ]
     assert ("ApiInstance a: would not be served" in "".join(lines)) == is_used
 
