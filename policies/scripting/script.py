@@ -12,6 +12,8 @@ SHA256 = Path(__file__).with_name("sha256.lua")
 """A file for `script`: the functions sha256, sha256_words and is_same."""
 BASE64 = Path(__file__).with_name("base64.lua")
 """The same: unbase64."""
+BODY = Path(__file__).with_name("body.lua")
+"""The same: media_type, body_text, refused_body."""
 
 
 def script(

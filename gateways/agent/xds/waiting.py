@@ -5,6 +5,7 @@ filter in the chain never sees the request. So such a filter is the last of its 
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from policies.policy import TYPE_URL, Filter, Script
 from policies.scripting.script import GUARD
@@ -51,6 +52,7 @@ def ended_by_waiting(filters: Iterable[Filter | Script]) -> Iterator[tuple[Filte
         yield tuple(piece)
 
 
+@lru_cache(1024)
 def _calls(source: str) -> bool:
     """The guard before every script reads a body too, where it turns an answer into a refusal."""
     own = source.replace(GUARD, "")

@@ -3,23 +3,15 @@
 -- A body of another kind is not looked at; one of which nothing is told may be JSON.
 local function is_looked_at(headers)
   if headers:get("upgrade") then return false end
-  local kind = (headers:get("content-type") or ""):sub(1, 200):lower()
+  local kind = media_type(headers)
   if kind == "" then return true end
   return kind:find("json", 1, true) ~= nil and kind:sub(1, 16) ~= "application/grpc"
 end
 
 envoy_on_request = guarded(function(handle)
-  local headers = handle:headers()
-  if not is_looked_at(headers) then return nil end
-  -- The body is waited for, and what was had of the handle before is gone afterwards.
-  local coding = headers:get("content-encoding")
-  local body = handle:body()
-  local size = body and body:length() or 0
-  if size == 0 then return nil end
-  if coding and coding:lower() ~= "identity" then
-    local reason = "encoding: a body that is " .. coding .. " cannot be looked at"
-    return { status = "415", error = "The body must not be compressed.", reason = reason }
-  end
-  local reason = fault(body:getBytes(0, size), settings)
-  if reason then return { status = "400", error = "The body is not accepted.", reason = reason } end
+  if not is_looked_at(handle:headers()) then return nil end
+  local text, refusal = body_text(handle)
+  if not text then return refusal end
+  local reason = fault(text, settings)
+  if reason then return refused_body(reason) end
 end)

@@ -6,12 +6,12 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
-from policies.scripting.script import script
+from policies.scripting.script import BODY, script
 
 NAME = "json-threat-protection"
 DEEPEST = 10_000
 """Of more levels nothing is known by any reader: json.lua refuses them where no limit is set, too."""
-FILES = [Path(__file__).with_name(name) for name in ("json.lua", "policy.lua")]
+FILES = [BODY, *(Path(__file__).with_name(name) for name in ("json.lua", "policy.lua"))]
 
 Limit = Annotated[int, Field(ge=-1, le=2**31 - 1)]
 
