@@ -5,6 +5,12 @@ local function media_type(headers)
   return (headers:get("content-type") or ""):sub(1, 200):lower()
 end
 
+-- The beginning of a WebSocket, behind which no body comes.
+local function is_tunnel(headers)
+  if not headers:get("upgrade") or headers:get(":method") ~= "GET" then return false end
+  return (headers:get("content-length") or "0") == "0" and not headers:get("transfer-encoding")
+end
+
 local function refused_body(reason)
   return { status = "400", error = "The body is not accepted.", reason = reason }
 end
@@ -12,7 +18,10 @@ end
 -- Its text; nil where there is none, or nil and the refusal of one that is compressed. It is waited for, and what
 -- was had of the handle before is gone afterwards.
 local function body_text(handle)
-  local coding = handle:headers():get("content-encoding")
+  local headers = handle:headers()
+  -- It has no end then, and who gets it may take it for a body and not change over.
+  if headers:get("upgrade") then return nil, refused_body("upgrade: a body beside it cannot be looked at") end
+  local coding = headers:get("content-encoding")
   local body = handle:body()
   local size = body and body:length() or 0
   if size == 0 then return nil end

@@ -2,7 +2,7 @@
 
 -- A body of another kind is not looked at; one of which nothing is told may be JSON.
 local function is_looked_at(headers)
-  if headers:get("upgrade") then return false end
+  if is_tunnel(headers) then return false end
   local kind = media_type(headers)
   if kind == "" then return true end
   return kind:find("json", 1, true) ~= nil and kind:sub(1, 16) ~= "application/grpc"

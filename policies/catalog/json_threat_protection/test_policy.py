@@ -46,6 +46,14 @@ def status(gateway: Gateway, body: str | bytes) -> int:
     return gateway.post("/json/x", content=content, headers=JSON, timeout=30).status_code
 
 
+def test_an_upgrade_hides_no_body(gateway: Gateway) -> None:
+    """Who gets both may take the body and not change over."""
+    headers = {**JSON, "connection": "upgrade", "upgrade": "websocket"}
+
+    for method in ("GET", "POST"):
+        assert gateway.request(method, "/json/x", content=b"[[1]", headers=headers).status_code == 400
+
+
 @pytest.mark.parametrize("body", GOOD)
 def test_json_passes(gateway: Gateway, body: str) -> None:
     assert status(gateway, body) == 200

@@ -2,7 +2,7 @@
 
 -- A body of another kind is not looked at; one of which nothing is told may be XML.
 local function is_looked_at(headers)
-  if headers:get("upgrade") then return false end
+  if is_tunnel(headers) then return false end
   local kind = media_type(headers)
   return kind == "" or kind:find("xml", 1, true) ~= nil
 end

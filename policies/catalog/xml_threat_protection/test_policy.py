@@ -53,6 +53,14 @@ def status(gateway: Gateway, body: str | bytes) -> int:
     return gateway.post("/xml/x", content=content, headers=XML, timeout=30).status_code
 
 
+def test_an_upgrade_hides_no_body(gateway: Gateway) -> None:
+    """Who gets both may take the body and not change over."""
+    headers = {**XML, "connection": "upgrade", "upgrade": "websocket"}
+
+    for method in ("GET", "POST"):
+        assert gateway.request(method, "/xml/x", content=b"<a>", headers=headers).status_code == 400
+
+
 @pytest.mark.parametrize("body", GOOD)
 def test_xml_passes(gateway: Gateway, body: str) -> None:
     assert is_xml(body)
