@@ -63,13 +63,18 @@ SINGLE = frozenset(
 """Headers that can stand only once: they are overwritten where others get a second value."""
 
 
-def _checked_name(name: str) -> str:
+def _checked_token(name: str) -> str:
     if not TOKEN.fullmatch(name):
         raise PydanticCustomError(
             "header_name",
             '"{name}" is not a header name; use letters, digits and hyphens, such as x-request-source',
             {"name": name},
         )
+    return name
+
+
+def _checked_name(name: str) -> str:
+    _checked_token(name)
     if name.lower() == "host":
         raise PydanticCustomError(
             "header_name", '"host" cannot be set here; the gateway sets it to the address of the upstream'
@@ -106,7 +111,28 @@ def _checked_asked(name: str) -> str:
     return name
 
 
+def _checked_sent(name: str) -> str:
+    _checked_token(name)
+    if name.lower() in CONNECTION - {"content-length"}:
+        raise PydanticCustomError(
+            "header_name",
+            '"{name}" holds for one connection alone, and is gone before policies run',
+            {"name": name},
+        )
+    return name
+
+
+SentHeaderName = Annotated[str, AfterValidator(_checked_sent)]
+"""Of a header that callers may send and a policy looks at."""
 RequestHeaderName = Annotated[OwnHeaderName, AfterValidator(_checked_asked)]
+
+
+def _checked_or_none(name: str) -> str:
+    return _checked_asked(_checked_own(_checked_name(name))) if name else name
+
+
+RequestHeaderNameOrNone = Annotated[str, AfterValidator(_checked_or_none)]
+"""The same, or "" where none is to be written."""
 
 
 def checked_value(value: str) -> str:

@@ -10,10 +10,12 @@ from policies.policy import SETTINGS, Scope, Script
 GUARD = Path(__file__).with_name("guard.lua").read_text()
 SHA256 = Path(__file__).with_name("sha256.lua")
 """A file for `script`: the functions sha256, sha256_words and is_same."""
+HMAC = Path(__file__).with_name("hmac.lua")
+"""The same, after SHA256: hmac_key, hmac_sha256."""
 BASE64 = Path(__file__).with_name("base64.lua")
 """The same: unbase64."""
 BODY = Path(__file__).with_name("body.lua")
-"""The same: media_type, body_text, refused_body."""
+"""The same: media_type, is_tunnel, body_text, refused_body."""
 
 
 def script(

@@ -44,9 +44,10 @@ local function block(state, text, at)
   for i, value in ipairs({ a, b, c, d, e, f, g, h }) do state[i] = tobit(state[i] + value) end
 end
 
-local function sha256_words(text)
-  local length = #text
-  local state = { unpack(START) }
+-- With `after`, a state and how many bytes made it, the text goes on behind those.
+local function sha256_words(text, after)
+  local length = #text + (after and after.bytes or 0)
+  local state = { unpack(after and after.state or START) }
   local bits = ("\0"):rep(4) .. string.char(rshift(length, 21) % 256, rshift(length, 13) % 256, rshift(length, 5) % 256, length * 8 % 256)
   text = text .. "\128" .. ("\0"):rep((55 - length) % 64) .. bits
   for at = 1, #text, 64 do block(state, text, at) end

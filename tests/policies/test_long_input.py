@@ -102,6 +102,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     ),
     "ip-allowlist": {"ips": ["127.0.0.0/8", "::/0"], "ipExpression": f"#[{HEADER}]"},
     "ip-blocklist": {"ips": ["203.0.113.0/24", "2001:db8::/32"], "ipExpression": f"#[{QUERY}]"},
+    "hmac-signature": {"form": "cavage", "keys": "ann: 0123456789abcdef"},
     "json-threat-protection": {"maxContainerDepth": 5},
     "jwt-validation": {
         "jwtOrigin": "customExpression",
@@ -145,6 +146,7 @@ OBSERVED: dict[str, dict[str, Any]] = {
 """Scripts where they only observe."""
 LOOKED_AT = {
     "cors": "origin",
+    "hmac-signature": "signature",
     "http-basic-authentication": "authorization",
     "ldap-authentication": "authorization",
     "oauth2-token-introspection": "authorization",
@@ -154,6 +156,7 @@ LOOKED_AT = {
 UNKNOWN = (
     "api-key",
     "client-id-enforcement",
+    "hmac-signature",
     "jwt-validation",
     "ldap-authentication",
     "oauth2-token-introspection",

@@ -1,16 +1,16 @@
 """API Key: lets requests pass that carry a known key."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from policies.catalog.api_key import keys
 from policies.contracts import memory
 from policies.expression.lua import Value
-from policies.fields.headers import RequestHeaderName
+from policies.fields import keys
+from policies.fields.headers import RequestHeaderName, RequestHeaderNameOrNone
 from policies.policy import (
     Advice,
     AsksContracts,
@@ -25,7 +25,8 @@ from policies.policy import (
 from policies.scripting.script import SHA256, script
 
 NAME = "api-key"
-MOST_CHARACTERS = 600_000
+SHORTEST, GUESSED = 8, 16
+"""A key of less than GUESSED characters can be guessed by who reads its digest."""
 CHECK, KEY, TELL = (Path(__file__).with_name(name) for name in ("policy.lua", "key.lua", "tell.lua"))
 
 
@@ -67,7 +68,7 @@ class Config(PolicyConfig):
         " encrypted; to change one, write them all.",
         json_schema_extra={"needed": True, **_shown(knownFrom=["keys"])},
     )
-    consumer_header: RequestHeaderName | Literal[""] = Field(
+    consumer_header: RequestHeaderNameOrNone = Field(
         "x-consumer-name",
         title="Tell the upstream",
         description="The header that has the name of whose key it is, whatever the caller sent. Empty: none.",
@@ -83,15 +84,7 @@ class Config(PolicyConfig):
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
         if self.known_from == "keys":
-            text = self.keys.get_secret_value() if self.keys else ""
-            if not text.strip():
-                raise fault("keys", "write a line for each, NAME: KEY, or take the client ids of contracts")
-            if len(text) > MOST_CHARACTERS:
-                raise fault("keys", f"it has more than {MOST_CHARACTERS} characters")
-            try:
-                keys.read(text)
-            except keys.BadKeys as error:
-                raise fault("keys", str(error)) from None
+            keys.check("keys", self.keys, SHORTEST, ", or take the client ids of contracts")
         if self.key_origin == "header" and self.consumer_header.lower() == self.header_name.lower():
             raise fault("consumerHeader", "is the header of the key; choose another one")
         return self
@@ -99,7 +92,7 @@ class Config(PolicyConfig):
     @property
     def written(self) -> dict[str, str]:
         is_used = self.keys and self.known_from == "keys"
-        return keys.read(self.keys.get_secret_value()) if self.keys and is_used else {}
+        return keys.read(self.keys.get_secret_value(), SHORTEST) if self.keys and is_used else {}
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
@@ -109,7 +102,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "header": config.header_name.lower() if config.key_origin == "header" else None,
         "query": config.query_parameter if config.key_origin == "query" else None,
         "salt": salt if is_written else None,
-        "consumers": keys.digests(config.written, salt) if is_written else None,
+        "consumers": _digests(config.written, salt) if is_written else None,
         "contracts": None if is_written else memory.settings(scope.state, scope.api),
     }
     own: dict[str, Value] = {
@@ -122,9 +115,14 @@ def compile(config: Config, scope: Scope) -> Compiled:
     return Compiled((tell, script(scope, NAME, [*files, CHECK], {**looking, **own})))
 
 
+def _digests(written: Mapping[str, str], salt: str) -> dict[str, str]:
+    """Names by the digests of their keys, as key.lua looks them up."""
+    return {hashlib.sha256(f"{salt}{key}".encode()).hexdigest(): name for name, key in written.items()}
+
+
 def advice(config: Config) -> Iterator[Advice]:
-    if any(len(key) < keys.GUESSED for key in config.written.values()):
-        yield Advice("keys", f"holds a key of less than {keys.GUESSED} characters, which can be guessed")
+    if any(len(key) < GUESSED for key in config.written.values()):
+        yield Advice("keys", f"holds a key of less than {GUESSED} characters, which can be guessed")
 
 
 def asks(config: Config) -> AsksContracts | None:

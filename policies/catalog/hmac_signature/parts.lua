@@ -1,0 +1,33 @@
+-- What a signature covers, and reading it. Patterns are tried at one place each and go on behind it.
+
+local LONGEST, MOST_PARTS = 4096, 50
+
+-- The values of a header that comes once or more, as both standards join them; nil where there is none.
+local function joined(headers, name)
+  if name == "host" then name = ":authority" end
+  local many = headers:getNumValues(name)
+  if many == 0 then return nil end
+  local values = {}
+  for i = 1, math.min(many, MOST_PARTS) do values[i] = headers:getAtIndex(name, i - 1):match("^%s*(.*)") end
+  for i, value in ipairs(values) do
+    local last = #value
+    while last > 0 and value:byte(last) <= 32 do last = last - 1 end
+    values[i] = value:sub(1, last)
+  end
+  return table.concat(values, ", ")
+end
+
+local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12 }
+
+-- Seconds since 1970 of "Sun, 06 Nov 1994 08:49:37 GMT"; nil for what is none.
+local function time_of(text)
+  local day, name, year, hour, minute, second =
+    text:match("^%a%a%a, (%d%d) (%a%a%a) (%d%d%d%d) (%d%d):(%d%d):(%d%d) GMT$")
+  local month = MONTHS[name]
+  if not month then return nil end
+  -- Days of a year that begins in March, so that a leap day is its last.
+  local years = month > 2 and tonumber(year) or year - 1
+  local days = math.floor(365.25 * years) - math.floor(years / 100) + math.floor(years / 400)
+  days = days + math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 719469
+  return 86400 * days + 3600 * hour + 60 * minute + second
+end
