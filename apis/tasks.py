@@ -6,7 +6,9 @@ from apis.changes import bookkeeping
 from apis.deployment import push
 from apis.documents import reading
 from apis.revisions import collect
+from apis.testing import jobs
 from apis.wizard_draft import WizardDraft
+from gateways import rehearsing
 
 
 @shared_task
@@ -38,3 +40,15 @@ def read_document(specification_id: str) -> None:
 def tend_documents() -> None:
     """Go on with what was left unread, and forget what nobody needs."""
     reading.tend()
+
+
+@shared_task
+def rehearse(key: str) -> None:
+    """Try what somebody waits for on a page; safe to run twice."""
+    jobs.work(key)
+
+
+@shared_task
+def prepare_rehearsal() -> None:
+    """Have a process stand ready for the next one."""
+    rehearsing.prepare()

@@ -3,7 +3,18 @@
 from django.urls import include, path
 
 from apis.deployment import agent_views
-from apis.views import detail, documents, ingress, listing, on_gateway, policies, routes, tls_contexts, wizard
+from apis.views import (
+    detail,
+    documents,
+    ingress,
+    listing,
+    on_gateway,
+    policies,
+    routes,
+    tls_contexts,
+    trying,
+    wizard,
+)
 
 urlpatterns = [
     path("apis", listing.index, name="apis"),
@@ -38,6 +49,13 @@ urlpatterns = [
     path("apis/<int:pk>/policies/restore", policies.restore, name="api_policy_restore"),
     path("apis/<int:pk>/policies/add", policies.add, name="policy_add"),
     path("apis/<int:pk>/policies/add/<slug:name>", policies.new, name="api_policy_new"),
+    path("apis/<int:pk>/policies/add/<slug:name>/test", trying.test_new, name="api_policy_new_test"),
+    path("apis/<int:pk>/policies/add/<slug:name>/yaml", trying.yaml_new, name="api_policy_new_yaml"),
+    path("apis/<int:pk>/policies/<int:binding>/test", trying.test, name="api_policy_test"),
+    path("apis/<int:pk>/policies/<int:binding>/yaml", trying.yaml, name="api_policy_yaml"),
+    path("apis/<int:pk>/rehearsals/evaluate", trying.evaluate, name="api_evaluate"),
+    path("apis/<int:pk>/rehearsals/prepare", trying.prepare, name="api_rehearsal_prepare"),
+    path("apis/<int:pk>/rehearsals/<str:job>", trying.state, name="api_rehearsal"),
     path("apis/<int:pk>/policies/<int:binding>", policies.edit, name="api_policy"),
     path("apis/<int:pk>/policies/<int:binding>/disable", policies.disable, name="api_policy_disable"),
     path("apis/<int:pk>/policies/<int:binding>/enable", policies.enable, name="api_policy_enable"),

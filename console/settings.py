@@ -216,10 +216,15 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 """A broker that is away makes a save slower by seconds at most, and never fails it."""
 CELERY_DB_REUSE_MAX = 10**9
 """Tasks keep their thread's connection, which `console.celery` tends; Celery would open one for each task."""
-CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("celery", "documents")]
+CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("celery", "documents", "rehearsals")]
 """A worker takes from all of them, unless it is told which with -Q."""
-CELERY_TASK_ROUTES = {"apis.tasks.read_document": {"queue": "documents"}}
-"""Reading takes seconds; pushes never wait behind it where a worker of its own reads."""
+CELERY_TASK_ROUTES = {
+    "apis.tasks.read_document": {"queue": "documents"},
+    "apis.tasks.rehearse": {"queue": "rehearsals"},
+    "apis.tasks.prepare_rehearsal": {"queue": "rehearsals"},
+    "apis.tasks.run_tests": {"queue": "rehearsals"},
+}
+"""What takes seconds; pushes never wait behind it where a worker of its own does it."""
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -1,6 +1,7 @@
 """Has requests rehearsed in a process of its own: bounded, without the console's secrets, always ended.
 
-For tasks and commands; a page's thread does not wait for it.
+For tasks and commands; a page's thread does not wait for it. Each rehearsal has a process, which is thrown
+away with what it was told; one more stands ready, since reading its modules takes longer than the rest.
 """
 
 import os
@@ -9,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +18,17 @@ from pathlib import Path
 
 import orjson
 
-from gateways.protocol.rehearsal import MOST_LINE_BYTES, Line, NotServed, Played, Reply, Request, Verdict
+from gateways.protocol.rehearsal import (
+    MOST_LINE_BYTES,
+    Evaluate,
+    Line,
+    NotServed,
+    Played,
+    Reply,
+    Request,
+    Value,
+    Verdict,
+)
 from gateways.protocol.resources import AnyResource
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -29,6 +41,8 @@ MORE_SECONDS = 20
 """What an answer may take beyond the request's own time."""
 CPU_SECONDS = 300
 END_SECONDS = 2
+SPARE_SECONDS = 540
+"""How long one may have waited for its first line; a minute later it ends by itself."""
 _PIECE_BYTES = 64 * 1024
 
 
@@ -43,13 +57,26 @@ class NotAsked(ValueError):
 class Rehearsing:
     """`ports` and `not_served` tell what the resources became."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", serving: Line, ready_seconds: float) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", ready_seconds: float) -> None:
         assert process.stdin is not None and process.stdout is not None
         self._in, self._out = process.stdin.fileno(), process.stdout.fileno()
         self._read = b""
-        ready = self._reply(serving, ready_seconds)
-        self.ports: tuple[int, ...] = ready.ports or ()
-        self.not_served: tuple[NotServed, ...] = ready.not_served or ()
+        self._ready_seconds = ready_seconds
+        self.ports: tuple[int, ...] = ()
+        self.not_served: tuple[NotServed, ...] = ()
+
+    def serve(self, resources: Sequence[AnyResource], answers: Sequence[Played] = ()) -> None:
+        """From now on these; counters of policies begin anew. Raises RehearsalEnded, NotAsked."""
+        line = Line(resources=tuple(resources), answers=tuple(answers))
+        ready = self._reply(line, self._ready_seconds)
+        self.ports, self.not_served = ready.ports or (), ready.not_served or ()
+
+    def evaluate(self, asked: Evaluate, request: Request, answers: Sequence[Played] = ()) -> Value:
+        """Raises RehearsalEnded, NotAsked."""
+        line = Line(evaluate=asked, request=request, answers=tuple(answers))
+        reply = self._reply(line, self._ready_seconds + request.seconds)
+        assert reply.value is not None
+        return reply.value
 
     def ask(self, request: Request, answers: Sequence[Played] = ()) -> Verdict:
         """Raises RehearsalEnded, NotAsked."""
@@ -90,12 +117,60 @@ class Rehearsing:
 
 @contextmanager
 def rehearsing(
-    resources: Sequence[AnyResource],
+    resources: Sequence[AnyResource] | None,
     answers: Sequence[Played] = (),
     command: tuple[str, ...] = COMMAND,
     ready_seconds: float = READY_SECONDS,
 ) -> Iterator[Rehearsing]:
-    """Raises RehearsalEnded, NotAsked."""
+    """`resources` are None where expressions alone are evaluated. Raises RehearsalEnded, NotAsked."""
+    process = _spares.taken() if command == COMMAND else None
+    process = process or _started(command)
+    try:
+        made = Rehearsing(process, ready_seconds)
+        if resources is not None:
+            made.serve(resources, answers)
+        yield made
+    finally:
+        _end(process)
+
+
+def prepare() -> None:
+    """Has a process stand ready for the next rehearsal, for as long as one waits for its first line."""
+    _spares.prepare()
+
+
+class _Spares:
+    """The one process that stands ready: it was told nothing yet, and ends by itself when nobody comes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+
+    def taken(self) -> "subprocess.Popen[bytes] | None":
+        with self._lock:
+            process, self._process = self._process, None
+        if process is None or self._is_fresh(process):
+            return process
+        _end(process)
+        return None
+
+    def prepare(self) -> None:
+        with self._lock:
+            if self._process is not None and self._is_fresh(self._process):
+                return
+            gone, self._process, self._started_at = self._process, _started(COMMAND), time.monotonic()
+        if gone is not None:
+            _end(gone)
+
+    def _is_fresh(self, process: "subprocess.Popen[bytes]") -> bool:
+        return process.poll() is None and time.monotonic() - self._started_at < SPARE_SECONDS
+
+
+_spares = _Spares()
+
+
+def _started(command: tuple[str, ...]) -> "subprocess.Popen[bytes]":
     process = subprocess.Popen(
         [sys.executable, *command],
         stdin=subprocess.PIPE,
@@ -107,11 +182,8 @@ def rehearsing(
     )
     assert process.stdin is not None and process.stdout is not None
     os.set_blocking(process.stdin.fileno(), False)
-    try:
-        resource.prlimit(process.pid, resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-        yield Rehearsing(process, Line(resources=tuple(resources), answers=tuple(answers)), ready_seconds)
-    finally:
-        _end(process)
+    resource.prlimit(process.pid, resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    return process
 
 
 def _text(line: Line) -> bytes:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import yaml
 
-from apis.models import TlsContext
+from apis.models import ApiInstance, PolicyBinding, TlsContext
 from apis.revision import TLS_CONTEXT, Content, Document, Revision, document, name
 from apis.revisions import rows
 from apis.rules.policy_config import merged
@@ -27,6 +27,14 @@ _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 def yaml_of(revision: Revision) -> str:
     """One YAML document for each resource, with those of the TLS contexts that it names as they are now."""
     return "---\n".join(map(text, documents(revision.content, contexts(revision.content))))
+
+
+def yaml_of_binding(api: ApiInstance, binding: PolicyBinding) -> str:
+    """A policy, which need not be saved, as Local Mode takes it; an outbound one as several documents."""
+    names = set(rows.names(api, binding))
+    content = rows.content_with(api, binding)
+    own = tuple(one for one in content.documents if name(one) in names)
+    return "---\n".join(map(text, documents(Content(own, content.secrets), {})))
 
 
 def contexts(*contents: Content) -> dict[UUID, TlsContext]:

@@ -1,7 +1,7 @@
 """From an API's rows to the documents that a gateway runs: what its next revision would hold."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from apis import resource_names
@@ -10,6 +10,8 @@ from apis.revision import TLS_CONTEXT, Content, document
 from apis.rules import upstream_uri
 from gateways.protocol import resources as r
 from gateways.protocol.timeouts import RESPONSE_TIMEOUT
+from policies import catalog
+from policies.policy import Phase
 
 LABEL = "flex.mulesoft.com/"
 VERSION = "gateway.mulesoft.com/v1alpha1"
@@ -20,9 +22,31 @@ def content_of(api: ApiInstance) -> Content:
     return contents([api.pk])[api.pk]
 
 
+def content_with(api: ApiInstance, binding: PolicyBinding) -> Content:
+    """The same with this policy, which need not be saved, in the place of the one of its id, or else in that
+    of its order.
+    """
+    (whole,) = _apis([api.pk])
+    others = [one for one in whole.policies.all() if one.pk != binding.pk]
+    at = sum(one.order < binding.order for one in others)
+    bindings = [*others[:at], binding, *others[at:]]
+    ordered = sorted(bindings, key=lambda one: not _is_first(one))
+    for order, one in enumerate(ordered, start=1):
+        one.order = order
+    return _content(whole, ordered)
+
+
+def _is_first(binding: PolicyBinding) -> bool:
+    """Whether it runs before all others, wherever it stands."""
+    try:
+        return bool(binding.template.phase is Phase.CORS)
+    except catalog.UnknownPolicy:
+        return False
+
+
 def contents(ids: Collection[int]) -> dict[int, Content]:
     """By API, in as many queries however many there are."""
-    return {api.pk: _content(api) for api in _apis(ids)}
+    return {api.pk: _content(api, api.policies.all()) for api in _apis(ids)}
 
 
 def route_label(route: Route) -> str:
@@ -46,14 +70,15 @@ def tls_binding(context: TlsContext) -> r.PolicyBinding:
     )
 
 
-def _content(api: ApiInstance) -> Content:
+def _content(api: ApiInstance, bindings: Iterable[PolicyBinding]) -> Content:
+    bindings = list(bindings)
     secrets = {
         name: binding.secrets
-        for binding in api.policies.all()
+        for binding in bindings
         if binding.secrets and not binding.is_disabled
-        for name in _names(api, binding)
+        for name in names(api, binding)
     }
-    return Content(tuple(document(resource) for resource in _resources(api)), secrets)
+    return Content(tuple(document(resource) for resource in _resources(api, bindings)), secrets)
 
 
 def _apis(ids: Collection[int]) -> Iterator[ApiInstance]:
@@ -66,7 +91,7 @@ def _apis(ids: Collection[int]) -> Iterator[ApiInstance]:
         yield api
 
 
-def _resources(api: ApiInstance) -> Iterator[r.AnyResource]:
+def _resources(api: ApiInstance, bindings: Iterable[PolicyBinding]) -> Iterator[r.AnyResource]:
     """The API, its upstreams, its routes and its policies, all in the environment's namespace."""
     yield r.ApiInstance(
         api_version=VERSION,
@@ -82,7 +107,7 @@ def _resources(api: ApiInstance) -> Iterator[r.AnyResource]:
         yield _route(api, route)
     if api.response_timeout_ms:
         yield _response_timeout(api, api.response_timeout_ms)
-    for binding in api.policies.all():
+    for binding in bindings:
         if binding.is_outbound and not binding.is_disabled:
             yield from _outbound(api, binding)
         elif not binding.is_disabled:
@@ -197,7 +222,7 @@ def _outbound(api: ApiInstance, binding: PolicyBinding) -> Iterator[r.PolicyBind
             yield _binding(api, metadata, binding.policy, config, order=order, rules=(), target=target)
 
 
-def _names(api: ApiInstance, binding: PolicyBinding) -> list[str]:
+def names(api: ApiInstance, binding: PolicyBinding) -> list[str]:
     """Of its resources."""
     if not binding.is_outbound:
         return [binding.resource_name]

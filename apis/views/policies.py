@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from apis import operations, traffic
 from apis.changes import policies, undo, versions
 from apis.models import ApiInstance, PolicyBinding
+from apis.views import trying
 from apis.views.access import api_of, api_to_change, binding_of, binding_to_change
 from apis.views.frame import frame
 from apis.views.lane import AppliedPolicy, Sides, in_order, outbound, sides
@@ -172,7 +173,7 @@ def _form(
                 messages.warning(request, f"{count} of its settings may not do what you mean; see below.")
             return redirect("api_policies", api.pk)
     offered = operations.choice(form.document, request.POST) if policy.has_conditions else {}
-    page = frame(request, api, "policies") | form.context() | offered
+    page = frame(request, api, "policies") | form.context() | offered | trying.beside(form)
     response = render(request, "apis/policy_form.html", page, status=form.status)
     response["Cache-Control"] = "no-store"
     return response

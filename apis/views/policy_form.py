@@ -110,6 +110,31 @@ class PolicyForm:
             self._compare()
         return not self.errors and not self.conflict
 
+    def unsaved(self) -> PolicyBinding:
+        """The policy as the form has it, in the place that it would have. Raises ValidationError."""
+        rows, mode = advanced.conditions(self.policy, self.more), self.more.get("mode")
+        mode = mode or PolicyBinding.Mode.ENFORCE
+        stored = self.binding.secrets if self.binding else {}
+        config, upstreams = merged(self.config, stored), self.upstreams
+        if unread := advanced.unread(self.more):
+            found = policy_check.faults(self.api, self.policy, config, rows, mode=mode, upstreams=upstreams)
+            raise ValidationError(found | unread)
+        public, secrets, kept = policy_check.checked(
+            self.api, self.policy, config, rows, mode=mode, upstreams=upstreams
+        )
+        order = self.binding.order if self.binding else self.more.get("order")
+        return PolicyBinding(
+            pk=self.binding.pk if self.binding else 0,
+            api=self.api,
+            policy=self.policy.name,
+            config=public,
+            secrets=secrets,
+            conditions=kept,
+            upstreams=upstreams,
+            order=order or place_of(self.api, self.policy),
+            mode=mode,
+        )
+
     def context(self) -> dict[str, Any]:
         fields, more = self._fields(self.config), advanced.fields(self.more, self.errors)
         shown = [one for name, one in more.items() if name != "mode"]

@@ -235,6 +235,8 @@ def _attributes(schema: Schema) -> dict[str, Any]:
             found[name] = value
     if schema.get("type") == "number":
         found["step"] = "any"
+    if schema.get("moment"):
+        found["data-moment"] = schema["moment"]
     if schema.get("examples"):
         example = schema["examples"][0]
         found["placeholder"] = "\n".join(map(str, example)) if isinstance(example, list) else example

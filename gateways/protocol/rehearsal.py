@@ -5,9 +5,10 @@ Each is a line of JSON where a console asks a rehearsal in a process of its own.
 
 import base64
 import binascii
+import json
 import re
 from ipaddress import ip_address
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
@@ -216,22 +217,70 @@ def shown(content: bytes) -> dict[str, object]:
 
 
 MOST_LINE_BYTES = 64 * 1024 * 1024
+MOST_EXPRESSION_CHARACTERS = 4096
+MOST_KNOWN_CHARACTERS, MOST_KNOWN_DEPTH = 16 * 1024, 20
+
+
+def _known(value: dict[str, Any]) -> dict[str, Any]:
+    if len(json.dumps(value)) > MOST_KNOWN_CHARACTERS:
+        raise ValueError(f"is longer than {MOST_KNOWN_CHARACTERS} characters of JSON")
+    if _depth(value) > MOST_KNOWN_DEPTH:
+        raise ValueError(f"is deeper than {MOST_KNOWN_DEPTH} levels")
+    return value
+
+
+def _depth(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
+
+
+Known = Annotated[dict[str, Any], AfterValidator(_known)]
+
+
+class Evaluate(Model):
+    """An expression to evaluate: when the request comes, or when its answer comes back.
+
+    `authentication` and `vars` are what policies before would have set.
+    """
+
+    expression: str = Field(max_length=MOST_EXPRESSION_CHARACTERS)
+    moment: Literal["request", "response"] = "request"
+    authentication: Known = {}
+    vars: Known = {}
+
+
+class Value(Model):
+    """What an expression came to: its `kind`, and the value as JSON, of which at most SHOWN_BODY_BYTES.
+
+    Instead, `error` says why there is none; `line` and `column` count from 1 where it does not parse.
+    """
+
+    kind: Literal["String", "Number", "Boolean", "Array", "Object", "Null", ""] = ""
+    text: str = ""
+    is_cut: bool = False
+    error: str = ""
+    line: int = 0
+    column: int = 0
 
 
 class Line(Model):
     """What a rehearsal in a process of its own reads: what to serve from now on, or a request to try.
 
-    `answers` are the request's own, or those that are played where a request has none that fits.
+    `answers` are the request's own, or those that are played where a request has none that fits. With
+    `evaluate` the request is one that an expression sees; nothing needs to be served then.
     """
 
     resources: tuple[AnyResource, ...] | None = None
     request: Request | None = None
+    evaluate: Evaluate | None = None
     answers: Answers = ()
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Self:
         if (self.resources is None) == (self.request is None):
             raise ValueError("give resources or a request")
+        if self.evaluate and self.request is None:
+            raise ValueError("give the request that the expression sees")
         return self
 
 
@@ -250,4 +299,5 @@ class Reply(Model):
     ports: tuple[int, ...] | None = None
     not_served: tuple[NotServed, ...] | None = None
     verdict: Verdict | None = None
+    value: Value | None = None
     error: str | None = None

@@ -71,7 +71,8 @@ class Evaluated:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {"type": "string", "format": "dataweave"}
+        moment = {} if self.context is REQUEST else {"moment": self.context.name}
+        return {"type": "string", "format": "dataweave", **moment}
 
     def read(self, value: Any) -> Expression:
         if isinstance(value, Expression):

@@ -76,6 +76,42 @@
     asking.focus();
   });
 
+  // What stands beside a form follows it: data-follows names the form.
+  const follow = (form) => {
+    for (const one of document.querySelectorAll(`[data-follows="${form?.id}"]`)) one.dispatchEvent(new Event("follow"));
+  };
+  for (const told of ["input", "change"]) document.addEventListener(told, ({ target }) => target.form?.id && follow(target.form));
+
+  // "Try it" beside a field's expression puts it into the box that evaluates, which then goes on with the field.
+  let tried = null;
+  function take(field) {
+    const box = document.querySelector("[data-tried]");
+    const place = box?.querySelector("textarea");
+    if (!place) return;
+    tried = field.id;
+    place.value = field.value;
+    const moment = box.querySelector("select");
+    if (moment) moment.value = field.dataset.moment ?? "request";
+    box.dispatchEvent(new Event("tried"));
+  }
+  document.addEventListener("click", ({ target }) => {
+    const button = target.closest("[data-try]");
+    if (!button) return;
+    take(document.getElementById(button.dataset.try));
+    const place = document.querySelector("[data-tried] textarea");
+    place?.scrollIntoView({ block: "center" });
+    place?.focus();
+  });
+  let typing;
+  document.addEventListener("input", ({ target }) => {
+    if (tried === null || target.id !== tried) return;
+    clearTimeout(typing);
+    typing = setTimeout(() => take(target), 300);
+  });
+  document.addEventListener("htmx:load", ({ detail: { elt } }) => {
+    if (elt.matches("form[id]")) follow(elt);
+  });
+
   const behaviours = { "[data-address-form]": address, "[data-sum]": sum, "[data-fill]": fill, "[data-sortable]": sortable };
   document.addEventListener("htmx:load", (event) => {
     const root = event.detail.elt;

@@ -54,6 +54,7 @@ ABOUT = {
     "upstream_id": "upstream",
     "binding": "policy",
     "replica": "replica",
+    "job": "job",
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 FORM = {
@@ -107,6 +108,7 @@ def make_place(name: str) -> Place:
         "tls_context": make_tls_context(environment).pk,
         "user": owner.pk,
         "role": make_role(owner, organization).pk,
+        "job": "of-nobody",
         "app": ConnectedApp.objects.create(name="app", organization=organization, owner=owner).pk,
     }
     return Place(environment, ids)

@@ -10,6 +10,7 @@ import orjson
 from pydantic import ValidationError
 
 from gateways.agent.rehearsal.envoy import NotStarted
+from gateways.agent.rehearsal.evaluating import Evaluating
 from gateways.agent.rehearsal.rehearsal import NoPort, Rehearsal
 from gateways.protocol.faults import dotted, explained
 from gateways.protocol.rehearsal import MOST_LINE_BYTES, Line, NotServed, Played, Reply
@@ -31,7 +32,8 @@ def serve(source: BinaryIO, out: BinaryIO, first: Rehearsal | None, made: Made) 
     `first` is what serves before any resources come; it has begun. Each line has its answer before the next
     is read.
     """
-    with ExitStack() as opened:
+    evaluating: Evaluating | None = None
+    with ExitStack() as begun, ExitStack() as opened:
         serving = first
         if first is not None:
             _tell(out, _ready(first))
@@ -42,7 +44,10 @@ def serve(source: BinaryIO, out: BinaryIO, first: Rehearsal | None, made: Made) 
                     return
                 try:
                     line = Line.model_validate_json(text)
-                    if line.resources is not None:
+                    if line.evaluate is not None:
+                        evaluating = evaluating or begun.enter_context(Evaluating())
+                        _tell(out, _evaluated(evaluating, line))
+                    elif line.resources is not None:
                         opened.close()
                         serving = opened.enter_context(made(line.resources, line.answers))
                         _tell(out, _ready(serving))
@@ -66,6 +71,11 @@ def _tried(serving: Rehearsal | None, line: Line) -> Reply:
         return Reply(verdict=serving.ask(line.request, line.answers))
     except NoPort as error:
         return Reply(error=str(error))
+
+
+def _evaluated(evaluating: Evaluating, line: Line) -> Reply:
+    assert line.evaluate is not None and line.request is not None
+    return Reply(value=evaluating.value(line.evaluate, line.request, line.answers))
 
 
 def _ready(serving: Rehearsal) -> Reply:

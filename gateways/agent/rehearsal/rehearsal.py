@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -56,7 +57,10 @@ class Rehearsal:
         held: Mapping[Key, str] = MappingProxyType({}),
         place: Callable[[Fault], str] = str,
         answers: Sequence[Played] = (),
+        *,
+        compiler: type[Compiler] = MarkingCompiler,
     ) -> None:
+        self._compiler = compiler
         self._resources = resources
         self._proxying = proxying or Proxying()
         self._held = held
@@ -78,6 +82,11 @@ class Rehearsal:
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
+
+    @property
+    def folder(self) -> Path:
+        """Its own, where its Envoy runs."""
+        return self._folder
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -135,7 +144,7 @@ class Rehearsal:
         waiting = self._spare()
         translation = translate(self._resources)
         gateway = _without_its_door(translation.gateway)
-        compiler = MarkingCompiler(self._folder, gateway, self._proxying, PlayedDocuments(self._answers))
+        compiler = self._compiler(self._folder, gateway, self._proxying, PlayedDocuments(self._answers))
         apis = [api for api in translation.gateway.apis if api.key not in self._held]
         self._served, reasons = candidate.compiled(compiler, apis)
         self._prepare()

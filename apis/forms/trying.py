@@ -1,0 +1,173 @@
+"""The request that somebody types to try something with, and what others are to answer meanwhile."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pydantic
+from django.http import QueryDict
+from pydantic import BaseModel, Field, TypeAdapter
+
+from console.forms import schema_data, schema_form
+from gateways.protocol import given
+from gateways.protocol.faults import dotted, explained
+from gateways.protocol.rehearsal import MOST_HEADERS, Answers, Evaluate, Played, Request
+
+PREFIX = "try"
+MOST_BODY_CHARACTERS = 64 * 1024
+SECONDS = 10
+Errors = dict[str, list[str]]
+_ANSWERS: TypeAdapter[Answers] = TypeAdapter(Answers)
+
+
+class RequestForm(BaseModel):
+    method: str = Field("GET", title="Method", max_length=64, json_schema_extra={"needed": True})
+    target: str = Field(
+        "/", title="Path and query", max_length=8192, json_schema_extra={"code": True, "needed": True}
+    )
+    headers: list[str] = Field(
+        [],
+        title="Headers",
+        description="As Name: value.",
+        examples=[["Accept: application/json"]],
+        max_length=MOST_HEADERS,
+    )
+    body: str = Field(
+        "", title="Body", max_length=MOST_BODY_CHARACTERS, json_schema_extra={"format": "multiline"}
+    )
+    caller: str = Field(
+        "127.0.0.1",
+        title="Caller's address",
+        max_length=45,
+        json_schema_extra={"advanced": True, "code": True},
+    )
+    answers: str = Field(
+        "",
+        title="What others answer",
+        description="YAML, as rehearse --answer takes it: what upstreams answer, and whom policies ask. "
+        "Without it upstreams answer 200 and no body, and who is asked by a policy 503.",
+        examples=["- upstream: orders.example:8443\n  status: 404\n  body: '{}'"],
+        max_length=MOST_BODY_CHARACTERS,
+        json_schema_extra={"advanced": True, "format": "multiline", "code": True},
+    )
+
+
+class ExpressionForm(RequestForm):
+    """`known` is what policies before have set."""
+
+    expression: str = Field(
+        "",
+        title="Expression",
+        max_length=4096,
+        examples=["#[attributes.headers['client_id']]"],
+        json_schema_extra={"code": True, "format": "multiline", "needed": True},
+    )
+    moment: Literal["request", "response"] = Field(
+        "request",
+        title="Evaluated",
+        json_schema_extra={
+            "labels": {"request": "when the request comes", "response": "when its answer comes back"}
+        },
+    )
+    known: dict[str, Any] = Field(
+        {},
+        title="Set by policies before",
+        description="What authentication and vars hold then.",
+        examples=['{"authentication": {"principal": "ann"}, "vars": {}}'],
+        json_schema_extra={"advanced": True},
+    )
+
+
+@dataclass
+class Asked:
+    """What was typed, and what it means where there are no errors."""
+
+    values: dict[str, Any]
+    errors: Errors = field(default_factory=dict)
+    request: Request | None = None
+    answers: tuple[Played, ...] = ()
+    evaluate: Evaluate | None = None
+
+
+REQUEST, EXPRESSION = RequestForm.model_json_schema(), ExpressionForm.model_json_schema()
+
+
+def request_fields(asked: Asked) -> dict[str, schema_form.Field]:
+    return _by_key(schema_form.fields(REQUEST, asked.values, asked.errors, prefix=PREFIX))
+
+
+def expression_fields(asked: Asked) -> dict[str, schema_form.Field]:
+    return _by_key(schema_form.fields(EXPRESSION, asked.values, asked.errors, prefix=PREFIX))
+
+
+def read_request(data: QueryDict) -> Asked:
+    asked = Asked(schema_data.read(REQUEST, data, PREFIX))
+    _understand(asked)
+    return asked
+
+
+def read_expression(data: QueryDict) -> Asked:
+    """Whether the expression itself can be read is not looked at here."""
+    asked = Asked(schema_data.read(EXPRESSION, data, PREFIX))
+    _understand(asked)
+    known = asked.values.get("known") or {}
+    if not isinstance(known, dict) or known.keys() - {"authentication", "vars"}:
+        _add(asked, "known", 'Write an object that may have "authentication" and "vars".')
+        return asked
+    told = {name: asked.values[name] for name in ("expression", "moment") if name in asked.values}
+    try:
+        asked.evaluate = Evaluate.model_validate({"expression": "", **told, **known})
+    except pydantic.ValidationError as error:
+        for path, message in explained(error):
+            name = str(path[0]) if path else ""
+            _add(asked, name if name in ("expression", "moment") else "known", f"{dotted(path)}: {message}")
+    return asked
+
+
+def played(value: Any) -> tuple[Played, ...]:
+    """One answer, or a list of them. Raises ValueError with what is wrong."""
+    if value in (None, "", []):
+        return ()
+    try:
+        return _ANSWERS.validate_python(value if isinstance(value, list) else [value])
+    except pydantic.ValidationError as error:
+        told = "; ".join(f"{dotted(path)}: {message}" for path, message in explained(error))
+        raise ValueError(told) from None
+
+
+def header_of(line: str) -> tuple[str, str]:
+    """Raises ValueError."""
+    name, colon, value = line.partition(":")
+    if not colon or not name.strip():
+        raise ValueError(f'"{line[:80]}" is no header; write it as Name: value.')
+    return name.strip(), value.strip()
+
+
+def _understand(asked: Asked) -> None:
+    values, headers = asked.values, []
+    for at, line in enumerate(values.get("headers", ())):
+        try:
+            headers.append(header_of(str(line)))
+        except ValueError as error:
+            _add(asked, f"headers.{at}", str(error))
+    try:
+        asked.answers = played(given.read(str(values.get("answers", ""))))
+    except (given.NotRead, ValueError) as error:
+        _add(asked, "answers", f"It cannot be read: {error}.")
+    names = {"method": "method", "target": "target", "body": "body", "caller": "from"}
+    told = {name: values[key] for key, name in names.items() if values.get(key)}
+    try:
+        asked.request = Request.model_validate(
+            {"target": "/", **told, "headers": headers, "seconds": SECONDS}
+        )
+    except pydantic.ValidationError as error:
+        for path, message in explained(error):
+            name = str(path[0]) if path else "body"
+            _add(asked, {"from": "caller"}.get(name, name), f"{message}.")
+
+
+def _add(asked: Asked, name: str, message: str) -> None:
+    asked.errors.setdefault(f"{PREFIX}.{name}", []).append(message)
+
+
+def _by_key(fields: tuple[schema_form.Field, ...]) -> dict[str, schema_form.Field]:
+    return {one.key: one for one in fields}

@@ -1,0 +1,188 @@
+"""Rehearsals that somebody waits for: sealed in Valkey for minutes, and worked on by a worker.
+
+What people type is tried again and again, so of each person's rehearsals of a kind the newest counts: one
+that waits still is dropped when a newer one comes, and nobody has more than one of a kind in the line.
+"""
+
+import logging
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+import redis
+from cryptography.fernet import InvalidToken
+from django.conf import settings
+from django.core.cache import cache
+from kombu.exceptions import OperationalError
+
+from console import background
+from console.models import User
+from gateways import evaluating, rehearsing
+from gateways.protocol.rehearsal import Line, Request, Value, Verdict
+from gateways.rehearsing import NotAsked, RehearsalEnded
+
+logger = logging.getLogger(__name__)
+
+Kind = Literal["evaluate", "rehearse"]
+KEEP_SECONDS = 600
+TAKEN_SECONDS = 30
+"""How long one may wait for a worker before people are told that none takes it."""
+WORKED_SECONDS = 120
+"""After so long whoever worked on it is gone."""
+READY_SECONDS = 30
+MOST_BYTES = 8 * 1024 * 1024
+AWAY = "Nothing can be tried at the moment: {}. Try again in a minute."
+TOO_LARGE = "This API is too large to be tried here; use gatewright rehearse with its exported files."
+UNTAKEN = "No worker has taken it. Ask who runs the console whether its workers are up."
+GONE = "Whoever worked on it is gone. Try again."
+
+
+class Away(RuntimeError):
+    """What is needed to try something does not answer; the text is for people."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """`value` or `verdict` is the answer; `fault` says in words why there is none."""
+
+    key: str
+    api_id: int
+    kind: Kind
+    state: Literal["waiting", "working", "done"]
+    seconds: float
+    shown: dict[str, Any]
+    """What the page that asked wants to see again."""
+    value: Value | None = None
+    verdict: Verdict | None = None
+    fault: str = ""
+    total_ms: float = 0
+    """From the question to the answer."""
+
+    @property
+    def is_done(self) -> bool:
+        return self.state == "done"
+
+
+def ask(user: User, api_id: int, kind: Kind, lines: list[dict[str, Any]], shown: dict[str, Any]) -> str:
+    """`lines` are what the rehearsal's process is told, as JSON, the last one the question. Raises Away."""
+    from apis.tasks import rehearse
+
+    key = secrets.token_urlsafe(16)
+    job = {"user": str(user.pk), "api": api_id, "kind": kind, "state": "waiting", "asked_at": time.time()}
+    text = orjson.dumps({**job, "lines": lines, "shown": shown})
+    if len(text) > MOST_BYTES:
+        raise Away(TOO_LARGE)
+    if not background.is_valkey_up():
+        raise Away(AWAY.format("Valkey does not answer"))
+    try:
+        cache.set_many({_place(key): _sealed(text), _newest(str(user.pk), kind): key}, KEEP_SECONDS)
+        rehearse.apply_async(args=(key,), retry=False)
+    except (OperationalError, OSError, redis.RedisError) as error:
+        raise Away(AWAY.format("the workers cannot be reached")) from error
+    return key
+
+
+def found(user: User, key: str) -> Job | None:
+    """The user's own, if it is still kept. Raises redis.RedisError."""
+    job = _opened(key)
+    if job is None or job["user"] != str(user.pk):
+        return None
+    answer, fault, state = job.get("answer") or {}, job.get("fault", ""), job["state"]
+    seconds = time.time() - job["asked_at"]
+    if state == "waiting" and seconds > TAKEN_SECONDS:
+        state, fault = "done", UNTAKEN
+    if state == "working" and seconds > TAKEN_SECONDS + WORKED_SECONDS:
+        state, fault = "done", GONE
+    return Job(
+        key,
+        job["api"],
+        job["kind"],
+        state,
+        seconds,
+        job["shown"],
+        value=Value.model_validate(answer) if answer and job["kind"] == "evaluate" else None,
+        verdict=Verdict.model_validate(answer) if answer and job["kind"] == "rehearse" else None,
+        fault=fault,
+        total_ms=job.get("total_ms", 0),
+    )
+
+
+def work(key: str) -> None:
+    """Give the answer of one that waits and is the newest of its kind; safe to run twice."""
+    job = _opened(key)
+    if job is None or job["state"] != "waiting":
+        return
+    if cache.get(_newest(job["user"], job["kind"])) != key:
+        cache.delete(_place(key))
+        return
+    lines = job.pop("lines")
+    _keep(key, job | {"state": "working"})
+    told = _tried(job["kind"], lines)
+    total_ms = round((time.time() - job["asked_at"]) * 1000)
+    _keep(key, job | told | {"state": "done", "total_ms": total_ms})
+    rehearsing.prepare()
+
+
+def prepare() -> None:
+    """Have a worker hold a process ready; nothing is lost where none can."""
+    from apis.tasks import prepare_rehearsal
+
+    if not background.is_valkey_up():
+        return
+    try:
+        prepare_rehearsal.apply_async(retry=False, expires=TAKEN_SECONDS)
+    except (OperationalError, OSError) as error:
+        logger.warning("rehearsal was not prepared error=%r", error)
+
+
+def _tried(kind: Kind, lines: list[dict[str, Any]]) -> dict[str, Any]:
+    try:
+        *before, last = (Line.model_validate(one) for one in lines)
+        assert last.request is not None
+        if kind == "evaluate":
+            assert last.evaluate is not None
+            return {"answer": _plain(evaluating.evaluate(last.evaluate, last.request, last.answers))}
+        with rehearsing.rehearsing(before[0].resources, before[0].answers, ready_seconds=READY_SECONDS) as it:
+            return {"answer": _plain(it.ask(last.request, last.answers))}
+    except NotAsked as error:
+        return {"fault": f"The gateway could not be started for it: {error}"}
+    except RehearsalEnded as error:
+        logger.warning("rehearsal failed error=%r", error)
+        return {"fault": f"It could not be tried: {error}. Try again in a moment."}
+
+
+def _plain(answer: Value | Verdict) -> dict[str, Any]:
+    plain: dict[str, Any] = answer.model_dump(mode="json", by_alias=True)
+    return plain
+
+
+def line_of(request: Request, **more: Any) -> dict[str, Any]:
+    """The question, as JSON."""
+    return {**more, "request": request.model_dump(mode="json", by_alias=True, exclude={"key"})}
+
+
+def _keep(key: str, job: dict[str, Any]) -> None:
+    cache.set(_place(key), _sealed(orjson.dumps(job)), KEEP_SECONDS)
+
+
+def _opened(key: str) -> dict[str, Any] | None:
+    sealed = cache.get(_place(key))
+    try:
+        return dict(orjson.loads(settings.KEYS.fernet.decrypt(sealed))) if sealed else None
+    except InvalidToken:
+        return None
+
+
+def _sealed(text: bytes) -> bytes:
+    """It holds the secrets of policies, and what people type."""
+    return bytes(settings.KEYS.fernet.encrypt(text))
+
+
+def _place(key: str) -> str:
+    return f"rehearsal:{key}"
+
+
+def _newest(user: str, kind: Kind) -> str:
+    return f"rehearsal-newest:{user}:{kind}"

@@ -1,0 +1,24 @@
+"""An API as a gateway would run it, from its rows as they are saved, whether it is deployed or not."""
+
+from apis.changes import ingress
+from apis.deployment import snapshot
+from apis.models import ApiInstance, PolicyBinding
+from apis.revision import Content, Document, document
+from apis.revisions import export, rows
+
+
+def documents(api: ApiInstance, binding: PolicyBinding | None = None) -> list[Document]:
+    """With secrets, TLS contexts and the gateway's settings; with this policy, saved or not, in its place."""
+    content = rows.content_with(api, binding) if binding else rows.content_of(api)
+    return [*_own(content), *_shared(api)]
+
+
+def _own(content: Content) -> list[Document]:
+    contexts = export.contexts(content)
+    found = snapshot.whole(content, contexts)
+    serving = contexts.get(content.serves_with) if content.serves_with else None
+    return [*found, document(rows.tls_binding(serving))] if serving else found
+
+
+def _shared(api: ApiInstance) -> list[Document]:
+    return [document(one) for one in ingress.resources(api.gateway)] if api.gateway else []

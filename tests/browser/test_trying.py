@@ -1,0 +1,100 @@
+"""Beside a policy's form, in a browser: what is typed is evaluated, tried, shown as YAML."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect
+
+from apis.models import ApiInstance
+from apis.tasks import rehearse
+from apis.testing import jobs
+from tests.apis.views.pages import Place, allow, make_place, make_saved_api
+from tests.browser.axe import violations
+from tests.browser.conftest import Album
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.envoy,
+    pytest.mark.timeout(240),
+    pytest.mark.django_db(transaction=True),
+]
+WAIT_MS = 30_000
+
+
+@pytest.fixture
+def place(browser: Browser, transactional_db: None) -> Place:
+    return make_place()
+
+
+@pytest.fixture(autouse=True)
+def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Works on what pages ask for in threads, as the workers do."""
+    threads: list[threading.Thread] = []
+
+    def work(key: str) -> None:
+        jobs.work(key)
+        connection.close()
+
+    def apply_async(args: tuple[str], **_: object) -> None:
+        threads.append(threading.Thread(target=work, args=args))
+        threads[-1].start()
+
+    monkeypatch.setattr(rehearse, "apply_async", apply_async)
+    yield
+    for one in threads:
+        one.join()
+    cache.clear()
+
+
+@pytest.fixture
+def page(browser: Browser, place: Place, live_server: object) -> Iterator[Page]:
+    context = browser.new_context(base_url=str(live_server), reduced_motion="reduce")
+    context.set_default_timeout(WAIT_MS)
+    client = Client()
+    client.force_login(place.user)
+    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": str(live_server)}
+    context.add_cookies([cookie])  # type: ignore[list-item]
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def api(place: Place) -> ApiInstance:
+    api = make_saved_api(place)
+    allow(place, api, "127.0.0.1")
+    return api
+
+
+def test_what_is_typed_is_tried(page: Page, api: ApiInstance, album: Album) -> None:
+    expect.set_options(timeout=WAIT_MS)
+    page.goto(f"/apis/{api.pk}/policies/add/rate-limiting")
+    page.get_by_label("Requests", exact=True).first.fill("0")
+    yaml = page.locator("#policy-yaml")
+    expect(yaml).to_contain_text("not whole yet")
+    page.get_by_label("Requests", exact=True).first.fill("7")
+    page.locator("[id='f-config.rateLimits.0.timePeriodInMilliseconds']").fill("1")
+    expect(yaml).to_contain_text("maximumRequests: 7")
+
+    page.locator("summary", has_text="Advanced options").click()
+    selector = page.locator("[id='f-config.keySelector']")
+    selector.fill("#[attributes.headers[")
+    page.get_by_role("button", name="Try Count separately by").click()
+    value = page.locator("#value")
+    expect(value).to_contain_text("Line 1, column 22")
+    selector.fill("#[attributes.headers['x-client'] default 'nobody']")
+    expect(value).to_contain_text('"nobody"')
+    page.get_by_label("Headers").fill("X-Client: ann")
+    expect(value).to_contain_text('"ann"')
+
+    page.get_by_role("button", name="Test this policy").click()
+    verdict = page.locator("#verdict")
+    expect(verdict).to_contain_text("Upstream answered")
+    expect(verdict).to_contain_text("this one")
+    album.take(page, "trying")
+    assert violations(page) == []
+    page.set_viewport_size({"width": 390, "height": 900})
+    album.take(page, "trying-narrow")
