@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -207,8 +207,9 @@ class Scope:
     by it, and filters are named after it. `base_path` is "" or starts with "/" and has none at its
     end. `state` is the gateway's state folder, where shared memory lives. `trusted_ca` is the file of the
     CAs that the gateway trusts; `salt` makes names of secrets unlike those of any other gateway.
-    `observed_as` is set where the policy only observes: the name under which the access log tells what it
-    would have refused. Scripts heed it by themselves; a native filter must not refuse then.
+    `noted_as` is the name under which the access log tells of it. `observed_as` is that name where the policy
+    only observes: the log tells what it would have refused. Scripts heed it by themselves; a native filter
+    must not refuse then.
     `documents` has the texts that are at hand of what policies need from the network: whatever a policy asks
     it for is fetched and kept, and the policy is compiled anew when that changes.
     """
@@ -221,6 +222,12 @@ class Scope:
     salt: bytes = field(default=b"", repr=False)
     observed_as: str = ""
     documents: Texts = field(default_factory=dict[Document, str], repr=False)
+    noted_as: str = ""
+
+    @property
+    def observing(self) -> "Scope":
+        """The same for a policy that only observes by its own configuration."""
+        return replace(self, observed_as=self.observed_as or self.noted_as or self.binding)
 
     def secret(self, text: str) -> Secret:
         """To be named by its path, and given back as one of Compiled.secrets."""

@@ -33,8 +33,9 @@ def _checked(pattern: str) -> str:
     return pattern
 
 
+Pattern = Annotated[str, AfterValidator(_checked)]
 Patterns = Annotated[
-    tuple[Annotated[str, AfterValidator(_checked)], ...],
+    tuple[Pattern, ...],
     at_most(MOST_PATTERNS, "expressions"),
     Field(json_schema_extra={"maxItems": MOST_PATTERNS}),
 ]

@@ -192,8 +192,10 @@ class Compiler:
         return [(use, self._compiled(use, name, "", texts)) for use in upstream.policies]
 
     def _compiled(self, use: ir.PolicyUse, name: str, base_path: str, texts: Texts) -> Compiled:
-        observed_as = (noted_name(use.binding) or use.policy) if use.observes else ""
-        scope = Scope(use.binding, name, base_path, self.state, system_ca(), self._salt, observed_as, texts)
+        noted_as = noted_name(use.binding) or use.policy
+        observed_as = noted_as if use.observes else ""
+        place = (use.binding, name, base_path, self.state, system_ca(), self._salt)
+        scope = Scope(*place, observed_as, texts, noted_as)
         try:
             return find(use.policy).compile(use.config, scope)
         except ValueError as error:

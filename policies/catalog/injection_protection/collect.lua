@@ -1,0 +1,96 @@
+-- Collects what a request brings, in texts of one line each, for RE2 to look at. settings: url, headers, names, body.
+
+local PASSED = { ":path", ":method", ":authority", ":scheme" }
+local PLAIN = "^[%d%s%[%]{}:,.+%-truefalsnE]*$"
+local BINARY = { "^image/", "^audio/", "^video/", "^font/", "^application/grpc", "^application/octet%-stream",
+  "^application/zip", "^application/gzip", "^application/pdf", "^application/x%-protobuf", "^application/protobuf" }
+for i, name in ipairs(PASSED) do PASSED[name] = i end
+
+local function spaced(text) return (text:gsub("+", " ")) end
+
+-- Pairs of a query or a form, each in one text: `name=value`.
+local function add_pairs(into, text)
+  local is_decoded = true
+  for pair in text:gmatch("[^&]+") do
+    is_decoded = add(into, spaced(pair)) and is_decoded
+    -- Readers that take it for another character than a blank are not to be surprised.
+    if pair:find("+", 1, true) then is_decoded = add(into, pair) and is_decoded end
+  end
+  return is_decoded
+end
+
+local function add_url(into, path)
+  local at = path:find("?", 1, true)
+  local is_decoded = add(into, at and path:sub(1, at - 1) or path)
+  if at then return add_pairs(into, path:sub(at + 1)) and is_decoded end
+  return is_decoded
+end
+
+local function add_headers(into, headers)
+  local is_decoded = true
+  if settings.names then
+    for _, name in ipairs(settings.names) do
+      local value = headers:get(name)
+      if value then is_decoded = add(into, value) and is_decoded end
+    end
+    return is_decoded
+  end
+  for name, value in pairs(headers) do
+    if not PASSED[name] then is_decoded = add(into, value) and is_decoded end
+  end
+  return is_decoded
+end
+
+-- Names and values between quotes; where something else stands between them, all of it is looked at as it is, since
+-- lenient readers take other quotes, or none.
+local function add_json(into, text)
+  local is_decoded, is_plain, from = true, true, 1
+  local open = text:find('"', 1, true)
+  while open do
+    is_plain = is_plain and text:sub(from, open - 1):find(PLAIN) ~= nil
+    local close = open + 1
+    while true do
+      close = text:find('["\\]', close)
+      if not close or text:byte(close) == 34 then break end
+      close = close + 2
+    end
+    is_decoded = add(into, unescaped(text:sub(open + 1, (close or #text + 1) - 1))) and is_decoded
+    from = (close or #text) + 1
+    open = text:find('"', from, true)
+  end
+  if is_plain and text:sub(from):find(PLAIN) then return is_decoded end
+  return add(into, text) and is_decoded
+end
+
+-- Elements that are no data where a browser sees them.
+local QUOTED = { '="([^"]*)"', "='([^']*)'", '=%s+"([^"]*)"', "=%s+'([^']*)'" }
+local ACTIVE = { script = true, iframe = true, svg = true, img = true, embed = true }
+
+-- What stands between tags, and the quoted values in them.
+local function add_xml(into, text)
+  local is_decoded, from = true, 1
+  while from <= #text do
+    local open = text:find("<", from, true) or #text + 1
+    if open > from then is_decoded = add(into, text:sub(from, open - 1)) and is_decoded end
+    local head, close = 1, nil
+    if text:sub(open, open + 8) == "<![CDATA[" then
+      head, close = 9, text:find("]]>", open, true)
+    elseif text:sub(open, open + 3) == "<!--" then
+      head, close = 4, text:find("-->", open + 4, true)
+    else
+      close = text:find(">", open, true)
+    end
+    local inner = text:sub(open + head, (close or #text + 1) - 1)
+    if head > 1 then
+      is_decoded = add(into, inner) and is_decoded
+    else
+      local name = (inner:match("^/?(%a+)") or ""):lower()
+      if ACTIVE[name] then is_decoded = add(into, "<" .. inner .. ">") and is_decoded end
+      for _, quoted in ipairs(QUOTED) do
+        for value in inner:gmatch(quoted) do is_decoded = add(into, value) and is_decoded end
+      end
+    end
+    from = (close or #text) + (head == 9 and 3 or head == 4 and 3 or 1)
+  end
+  return is_decoded
+end

@@ -1,0 +1,43 @@
+-- Puts what a request brings, decoded, where Envoy's matcher looks at it. settings: namespace; url, headers, names, body.
+
+local ENCODED = { status = "400", error = "The request is not accepted." }
+ENCODED.headers = { ["x-injection-protection"] = "blocked" }
+ENCODED.reason = "encoding: a text is encoded more than " .. ROUNDS .. " times"
+
+local function is_binary(kind)
+  if kind:find("^image/svg") then return false end
+  for _, one in ipairs(BINARY) do
+    if kind:find(one) then return true end
+  end
+  return false
+end
+
+local function add_body(into, kind, text)
+  if kind:find("json", 1, true) then return add_json(into, text) end
+  if kind:find("^application/x%-www%-form%-urlencoded") then return add_pairs(into, text) end
+  if kind:find("xml", 1, true) and not kind:find("svg", 1, true) and not kind:find("html", 1, true) then
+    return add_xml(into, text)
+  end
+  return add(into, text)
+end
+
+local function tell(handle, place, texts)
+  handle:streamInfo():dynamicMetadata():set(settings.namespace, place, table.concat(texts, "\n"))
+end
+
+envoy_on_request = guarded(function(handle)
+  local headers, is_decoded = handle:headers(), true
+  local url, values, body = {}, {}, {}
+  if settings.url then is_decoded = add_url(url, headers:get(":path") or "") end
+  if settings.headers then is_decoded = add_headers(values, headers) and is_decoded end
+  local kind = media_type(headers)
+  if settings.body and not headers:get("upgrade") and not is_binary(kind) then
+    local text, refusal = body_text(handle)
+    if refusal then return refusal end
+    if text then is_decoded = add_body(body, kind, text) and is_decoded end
+  end
+  if settings.url then tell(handle, "url", url) end
+  if settings.headers then tell(handle, "headers", values) end
+  if settings.body then tell(handle, "body", body) end
+  if not is_decoded then return ENCODED end
+end)
