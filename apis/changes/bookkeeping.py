@@ -43,7 +43,7 @@ def lock(*gateways: Gateway | None, api: ApiInstance | None = None) -> None:
     """
     known = {gateway.pk: gateway for gateway in gateways if gateway is not None}
     rows = Gateway.objects.select_for_update(no_key=True).filter(pk__in=known).order_by("pk")
-    ids = {row.pk for row in rows}
+    ids = set(rows.values_list("pk", flat=True))
     if gone := ", ".join(str(gateway) for pk, gateway in known.items() if pk not in ids):
         raise ValidationError({"gateway": [f"Gateway {gone} was deleted meanwhile; choose another."]})
     if api is None:

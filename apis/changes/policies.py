@@ -79,7 +79,7 @@ def apply_policy(
 def edit_policy(
     actor: User,
     binding: PolicyBinding,
-    config: Mapping[str, Any],
+    config: Mapping[str, Any] | None,
     *,
     conditions: Sequence[Mapping[str, Any]] | None = None,
     upstreams: Sequence[UUID] | None = None,
@@ -88,8 +88,7 @@ def edit_policy(
     mode: str | None = None,
     seen: str = "",
 ) -> PolicyBinding:
-    """A secret left out or "" keeps the stored one; `conditions`, `upstreams`, `label`, `version` and `mode`
-    left None stay.
+    """A secret left out or "" keeps the stored one; what is left None stays.
 
     Raises Changed when the policy is not as it was `seen`.
     """
@@ -104,7 +103,7 @@ def edit_policy(
     binding.config, binding.secrets, rows = policy_check.checked(
         binding.api,
         template,
-        merged(config, secrets),
+        merged(binding.config if config is None else config, secrets),
         conditions or (),
         mode=binding.mode,
         upstreams=binding.upstreams,
@@ -305,10 +304,13 @@ def _bump(api: ApiInstance) -> None:
         bookkeeping.bump(api, api.gateway)
 
 
+def _named(binding: PolicyBinding) -> list[str]:
+    return [str(row) for row in binding.api.upstreams.all() if row.pk in binding.upstreams]
+
+
 def _facts(binding: PolicyBinding) -> dict[str, Any]:
-    named = [str(row) for row in binding.api.upstreams.all() if row.pk in binding.upstreams]
     return {
-        **({"upstreams": named} if binding.is_outbound else {}),
+        **({"upstreams": _named(binding)} if binding.is_outbound else {}),
         "policy": binding.policy,
         "version": binding.policy_version,
         "label": binding.label,

@@ -198,20 +198,21 @@ def _remove(actor: User, binding: PolicyBinding, seen: str) -> None:
 
 @transaction.atomic
 def _edit(actor: User, binding: PolicyBinding, body: dict[str, Any], seen: str) -> None:
-    policies.lock_policy(binding)
-    check_version(seen, versions.of_policy(binding))
     upstreams = _upstreams(body)
     if upstreams is not None or {"configurationData", "pointcutData", "label", "assetVersion"} & set(body):
-        config = body.get("configurationData")
         policies.edit_policy(
             actor,
             binding,
-            binding.config if config is None else config,
+            body.get("configurationData"),
             conditions=body["pointcutData"] or () if "pointcutData" in body else None,
             upstreams=upstreams,
             label=body["label"] or "" if "label" in body else None,
             version=body.get("assetVersion"),
+            seen=seen,
         )
+    else:
+        policies.lock_policy(binding)
+        check_version(seen, versions.of_policy(binding))
     if "mode" in body:
         policies.set_policy_mode(actor, binding, body["mode"])
     if "disabled" in body:

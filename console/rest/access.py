@@ -27,11 +27,12 @@ def environment(
 ) -> Environment:
     """The environment, for reading or for editing (403 for a caller who may only read)."""
     user = caller(request)
-    visible = Environment.objects.visible_to(user).select_related("organization")
-    found = visible.filter(pk=environment_id, organization_id=organization_id).first()
-    if found is None:
+    rows = Environment.objects.select_related("organization")
+    found = rows.filter(pk=environment_id, organization_id=organization_id).first()
+    roles = found.roles_of(user) if found else set[str]()
+    if found is None or not roles:
         raise NotFound(f"Environment {environment_id} of organization {organization_id} not found.")
-    if to_edit and not found.permits(user, *Role.EDITORS):
+    if to_edit and roles.isdisjoint(Role.EDITORS):
         raise PermissionDenied(f"Changes in {found} need the role Manager or Administrator.")
     return found
 
