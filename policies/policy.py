@@ -15,6 +15,7 @@ from policies.documents.document import Document, Texts
 
 SECRETS = "secrets"
 """The folder of secrets within the state folder."""
+ANSWER_MARK = "x-gatewright-answered"
 TYPE_URL = "type.googleapis.com/"
 CATALOG_GROUP = "68ef9520-24e9-4cf2-b2f5-620025690913"
 """The groupId under which clients of Anypoint name the included policies."""
@@ -101,7 +102,7 @@ class Filter:
     else: it is left out of an API none of whose policies needs it.
 
     `only_if` is a predicate of Envoy's matchers: for a request that does not meet it the filter does
-    nothing, so it need not be made at all.
+    nothing, so it need not be made at all. One that `acts_always` would act even then: it must not be made.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Filter:
     needs: frozenset[str] = frozenset()
     gives: str = ""
     only_if: Mapping[str, Any] | None = None
+    acts_always: bool = False
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,9 @@ class Compiled:
     `response_seconds` is how long an upstream of the API may take to begin an answer: the strictest of
     several policies holds.
 
+    `answer_mark` is the value of a header that scripts of the API see on answers which the gateway gives
+    itself, ANSWER_MARK, and on no other: nobody else knows it. The script takes it off.
+
     What is said of the action and the cluster takes the place of what the gateway says, as deep as both have
     mappings. Of several policies the action's lists are added up; anything else one alone may say.
     """
@@ -197,6 +202,7 @@ class Compiled:
     upstream_filters: tuple[Filter, ...] = ()
     cluster: Mapping[str, Any] = field(default_factory=dict)
     response_seconds: float | None = None
+    answer_mark: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,11 @@ def refusing(scope: Scope, policy: str, reason: str, only_if: Mapping[str, Any] 
     if scope.observed_as:
         files = [Path(__file__).with_name("refusal.lua")]
         made = script(scope, policy, files, {"reason": Source(f"function(handle) return {reason} end")})
-        return Filter(scope.binding, made.typed_config, only_if=only_if)
+        return Filter(scope.binding, made.typed_config, only_if=only_if, acts_always=bool(only_if))
     everybody = {"permissions": [{"any": True}], "principals": [{"any": True}]}
     rules = {"action": "DENY", "policies": {policy: everybody}}
-    return Filter(scope.binding, {"@type": _RBAC, "rules": rules}, only_if=only_if)
+    config = {"@type": _RBAC, "rules": rules}
+    return Filter(scope.binding, config, only_if=only_if, acts_always=bool(only_if))
 
 
 def details(policy: str) -> str:

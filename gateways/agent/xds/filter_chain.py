@@ -138,10 +138,11 @@ def _most(base_path: str, policies: Sequence[PolicyFilters]) -> int:
 def _slot(at: int, policy: PolicyFilters, *, is_full: bool) -> int | None:
     """The first slot from here on that takes the policy; one without conditions skips no group of composites.
 
-    One with a predicate of its own may stand in the first slot, where it takes no other's place; one that
-    has it for some of its filters costs no more in a composite than in a chain.
+    One that must not be made without its predicate is chosen wherever it stands; one that does nothing
+    without it may be, in the first slot, where it takes no other's place; one that has it for some of its
+    filters costs no more in a composite than in a chain.
     """
-    if policy.conditions or len(policy.parts) > 1 or (policy.only_if and at == 0):
+    if policy.must_be_chosen or (policy.only_if and at == 0):
         start = at + 1 if is_full else at
         return next((slot for slot in range(start, len(SLOTS)) if _is_choice(slot)), None)
     start = next((slot for slot in range(at, len(SLOTS)) if not _is_choice(slot)), len(SLOTS))

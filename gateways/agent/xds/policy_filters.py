@@ -69,6 +69,12 @@ class PolicyFilters:
         return own[0] if own and own.count(own[0]) == len(own) else None
 
     @property
+    def must_be_chosen(self) -> bool:
+        """Whether a filter of it must not be made for requests that do not meet a predicate."""
+        always = (isinstance(one, Filter) and one.acts_always for one in self.filters)
+        return bool(self.conditions) or len(self.parts) > 1 or any(always)
+
+    @property
     def parts(self) -> list["PolicyFilters"]:
         """The same, in order, in pieces of which each is needed as a whole."""
         return [

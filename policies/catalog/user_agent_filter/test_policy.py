@@ -1,0 +1,44 @@
+"""User Agent Filter wherever it stands among other policies."""
+
+import pytest
+
+from gateways.agent.rehearsal.rehearsal import Rehearsal
+from gateways.protocol.rehearsal import Request
+from gateways.protocol.resources import RESOURCE
+
+pytestmark = pytest.mark.envoy
+
+POLICIES = {
+    "user-agent-filter": {"denied": ["^evil"]},
+    "header-injection": {"inboundHeaders": [{"key": "x-method", "value": "#[attributes.method]"}]},
+    "ip-allowlist": {"ips": ["127.0.0.1"]},
+}
+ORDERS = [
+    ("header-injection", "user-agent-filter"),
+    ("ip-allowlist", "user-agent-filter"),
+    ("header-injection", "ip-allowlist", "user-agent-filter"),
+]
+
+
+def test_who_is_not_denied_passes_behind_whatever_policies() -> None:
+    apis = [
+        RESOURCE.validate_python(
+            {
+                "apiVersion": "gatewright.dev/v1alpha1",
+                "kind": "ApiInstance",
+                "metadata": {"name": f"a{at}"},
+                "spec": {
+                    "address": f"http://0.0.0.0:8081/a{at}",
+                    "services": {"backend": {"address": "http://10.0.0.9:9000"}},
+                    "policies": [{"policyRef": {"name": one}, "config": POLICIES[one]} for one in order],
+                },
+            }
+        )
+        for at, order in enumerate(ORDERS)
+    ]
+
+    with Rehearsal(apis) as rehearsal:
+        for at, _ in enumerate(ORDERS):
+            for agent, outcome in (("good", "upstream"), ("evil", "refused")):
+                request = Request(target=f"/a{at}", headers=(("user-agent", agent),))
+                assert rehearsal.ask(request).outcome == outcome
