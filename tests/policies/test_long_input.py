@@ -97,6 +97,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "clientSecretExpression": f"#[{OTHER}]",
     },
     "cors": {"publicResource": False, "originGroups": GROUPS},
+    "error-templates": {},
     "header-injection": injected(
         [*called(HEADER), *called(QUERY), "#[attributes.requestPath]", "#[sizeOf(attributes.queryString)]"]
     ),
@@ -151,6 +152,7 @@ OBSERVED: dict[str, dict[str, Any]] = {
 """Scripts where they only observe."""
 LOOKED_AT = {
     "cors": "origin",
+    "error-templates": "x-request-id",
     "hmac-signature": "signature",
     "http-basic-authentication": "authorization",
     "ldap-authentication": "authorization",

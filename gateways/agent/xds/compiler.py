@@ -22,6 +22,7 @@ from gateways.agent.xds.filter_chain import PASSED, PATH_NOTED, filled, frames, 
 from gateways.agent.xds.joined_paths import judged
 from gateways.agent.xds.listener import listener, probe_listener, route_config_name
 from gateways.agent.xds.policy_filters import PolicyFilters
+from gateways.agent.xds.replies import marked
 from gateways.agent.xds.route_match import Match, matches
 from gateways.agent.xds.saying import joined, over
 from gateways.protocol.rules import Rule
@@ -89,11 +90,14 @@ class Compiler:
         sent = {one: _sent(several) for one, several in outbound.items()}
         names = {one: cluster_name(one, it) for one, it in sent.items()}
         clusters = {names[one]: cluster(one, self.proxying, idle, it) for one, it in sent.items()}
+        mark = marked(next((one.answer_mark for one in made if one.answer_mark), ""))
         asked = {it.name: {**it.config, "name": it.name} for one in made for it in one.clusters}
         return CompiledApi(
             api,
             self.settings,
-            tuple(self._saying(said, route) for route in self._routes(api, slots, names, seconds)),
+            tuple(
+                {**self._saying(said, route), **mark} for route in self._routes(api, slots, names, seconds)
+            ),
             {**clusters, **asked},
             frames(policies),
             tuple(it for one in made for it in one.secrets),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateways.agent.xds import retries
-from policies.policy import TYPE_URL
+from policies.policy import ANSWER_MARK, TYPE_URL
 
 WORDS = {
     "absolute_path_rejected": "The target of the request is not a path.",
@@ -17,6 +17,12 @@ WORDS = {
     "websocket_handshake_unsuccessful": "The upstream did not accept the upgrade.",
 }
 """By the details of those answers that Envoy gives without a body."""
+_NAMESPACE, _KEY = "gatewright.answers", "mark"
+_MARKED = {
+    "header": {"key": ANSWER_MARK, "value": f"%METADATA(ROUTE:{_NAMESPACE}:{_KEY})%"},
+    "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+}
+"""Nothing where the route says nothing: an empty value is not sent."""
 _TOO_LATE = "The upstream did not begin to answer in time."
 
 
@@ -24,14 +30,18 @@ def as_json() -> dict[str, Any]:
     """A `local_reply_config`. The first mapper that fits has the word: the most frequent ones come first."""
     listed = ", ".join(f"'{details}'" for details in WORDS)
     is_late = f"response.code_details in ['{retries.TOO_LATE}', '{retries.REFUSED}']"
-    return {
-        "mappers": [
-            {"filter": _where("response.code_details == 'lua_response'")},
-            {**_mapper(is_late, _TOO_LATE), "status_code": 504},
-            _mapper(f"!(response.code_details in [{listed}])", "%LOCAL_REPLY_BODY%"),
-            *(_mapper(f"response.code_details == '{details}'", text) for details, text in WORDS.items()),
-        ]
-    }
+    mappers = [
+        {"filter": _where("response.code_details == 'lua_response'")},
+        {**_mapper(is_late, _TOO_LATE), "status_code": 504},
+        _mapper(f"!(response.code_details in [{listed}])", "%LOCAL_REPLY_BODY%"),
+        *(_mapper(f"response.code_details == '{details}'", text) for details, text in WORDS.items()),
+    ]
+    return {"mappers": [{**mapper, "headers_to_add": [_MARKED]} for mapper in mappers]}
+
+
+def marked(mark: str) -> dict[str, Any]:
+    """Of a route: its answers that are the gateway's own carry this, for the API's scripts."""
+    return {"metadata": {"filter_metadata": {_NAMESPACE: {_KEY: mark}}}} if mark else {}
 
 
 def _mapper(expression: str, text: str) -> dict[str, Any]:
