@@ -5,9 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateways.agent.rehearsal.rehearsal import Rehearsal
-from gateways.protocol.rehearsal import Played, Request, Verdict
-from gateways.protocol.resources import RESOURCE, AnyResource
+from tests.policies.rehearsed import Played, Rehearsal, Request, Verdict, api
 
 pytestmark = pytest.mark.envoy
 
@@ -26,22 +24,11 @@ POLICIES = {
 """By API: what runs behind the templates."""
 
 
-def api(name: str, policies: list[tuple[str, dict[str, object]]]) -> AnyResource:
-    every = [*policies, ("error-templates", OWN)]
-    spec = {
-        "address": f"http://0.0.0.0:8081/{name}",
-        "services": {
-            "backend": {"address": "http://10.0.0.9:9000", "routes": [{"rules": [{"path": "/here(/.*)?"}]}]}
-        },
-        "policies": [{"policyRef": {"name": policy}, "config": config} for policy, config in every],
-    }
-    plain = {"apiVersion": "gatewright.dev/v1alpha1", "kind": "ApiInstance", "spec": spec}
-    return RESOURCE.validate_python({**plain, "metadata": {"name": name}})
-
-
 @pytest.fixture(scope="module")
 def rehearsal() -> Iterator[Rehearsal]:
-    with Rehearsal([api(name, policies) for name, policies in POLICIES.items()]) as made:
+    routes = [{"rules": [{"path": "/here(/.*)?"}]}]
+    own = ("error-templates", OWN)
+    with Rehearsal([api(name, [*others, own], routes=routes) for name, others in POLICIES.items()]) as made:
         assert made.absent == ()
         yield made
 

@@ -2,9 +2,7 @@
 
 import pytest
 
-from gateways.agent.rehearsal.rehearsal import Rehearsal
-from gateways.protocol.rehearsal import Request
-from gateways.protocol.resources import RESOURCE
+from tests.policies.rehearsed import Rehearsal, Request, api
 
 pytestmark = pytest.mark.envoy
 
@@ -21,21 +19,7 @@ ORDERS = [
 
 
 def test_who_is_not_denied_passes_behind_whatever_policies() -> None:
-    apis = [
-        RESOURCE.validate_python(
-            {
-                "apiVersion": "gatewright.dev/v1alpha1",
-                "kind": "ApiInstance",
-                "metadata": {"name": f"a{at}"},
-                "spec": {
-                    "address": f"http://0.0.0.0:8081/a{at}",
-                    "services": {"backend": {"address": "http://10.0.0.9:9000"}},
-                    "policies": [{"policyRef": {"name": one}, "config": POLICIES[one]} for one in order],
-                },
-            }
-        )
-        for at, order in enumerate(ORDERS)
-    ]
+    apis = [api(f"a{at}", [(one, POLICIES[one]) for one in order]) for at, order in enumerate(ORDERS)]
 
     with Rehearsal(apis) as rehearsal:
         for at, _ in enumerate(ORDERS):
