@@ -17,7 +17,9 @@ _MEMBER = re.compile(r"\[?\s*(attributes|authentication|vars)\s*[.\[]")
 
 def advice(policy: Policy[Any], config: PolicyConfig) -> list[Advice]:
     """Of what every policy has in common, and of this one's own."""
-    return [*_of(config, ()), *policy.advice(config)]
+    usual = _of(config, ())
+    # The console fills it, whatever else the configuration says.
+    return [*(one for one in usual if one.field != policy.own_document), *policy.advice(config)]
 
 
 def _of(value: Any, path: tuple[str, ...]) -> Iterator[Advice]:

@@ -287,6 +287,9 @@ class Policy(Generic[C]):
     An outbound policy is applied to a Service: it compiles to `upstream_filters`, what these need, and
     `cluster`. One that `is_applied_once` sets what there is one of: an API, or an upstream, has it once.
 
+    `own_document` names the field that the console fills with the OpenAPI document of the API's asset where
+    the configuration says `source: context`, in what gateways are told.
+
     `gives` are the variables of the expression language that it gives values to for
     later policies, `own_variables` those that have values in its own expressions alone.
 
@@ -314,6 +317,7 @@ class Policy(Generic[C]):
     is_resource_level: bool = True
     is_outbound: bool = False
     is_applied_once: bool = False
+    own_document: str = ""
     refusals: tuple[Refusal, ...] = ()
     shared_filters: tuple[SharedFilters, ...] = ()
     refuses: bool = False

@@ -1,18 +1,22 @@
 """From an API's rows to the documents that a gateway runs: what its next revision would hold."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
+from uuid import UUID
 
 from apis import resource_names
+from apis.documents.specification import Specification
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from apis.revision import TLS_CONTEXT, Content, document
-from apis.rules import upstream_uri
+from apis.rules import own_document, upstream_uri
 from gateways.protocol import resources as r
 from gateways.protocol.timeouts import RESPONSE_TIMEOUT
 from policies import catalog
 from policies.policy import Phase
 
+Texts = Mapping[UUID, str]
+"""Of OpenAPI documents."""
 LABEL = "flex.mulesoft.com/"
 VERSION = "gateway.mulesoft.com/v1alpha1"
 
@@ -27,13 +31,14 @@ def content_with(api: ApiInstance, binding: PolicyBinding) -> Content:
     of its order.
     """
     (whole,) = _apis([api.pk])
+    texts = _documents([whole], [binding])
     others = [one for one in whole.policies.all() if one.pk != binding.pk]
     at = sum(one.order < binding.order for one in others)
     bindings = [*others[:at], binding, *others[at:]]
     ordered = sorted(bindings, key=lambda one: not _is_first(one))
     for order, one in enumerate(ordered, start=1):
         one.order = order
-    return _content(whole, ordered)
+    return _content(whole, ordered, texts)
 
 
 def _is_first(binding: PolicyBinding) -> bool:
@@ -46,7 +51,9 @@ def _is_first(binding: PolicyBinding) -> bool:
 
 def contents(ids: Collection[int]) -> dict[int, Content]:
     """By API, in as many queries however many there are."""
-    return {api.pk: _content(api, api.policies.all()) for api in _apis(ids)}
+    apis = list(_apis(ids))
+    texts = _documents(apis, (binding for api in apis for binding in api.policies.all()))
+    return {api.pk: _content(api, api.policies.all(), texts) for api in apis}
 
 
 def route_label(route: Route) -> str:
@@ -70,7 +77,21 @@ def tls_binding(context: TlsContext) -> r.PolicyBinding:
     )
 
 
-def _content(api: ApiInstance, bindings: Iterable[PolicyBinding]) -> Content:
+def _documents(apis: Iterable[ApiInstance], bindings: Iterable[PolicyBinding]) -> Texts:
+    """Of the assets of those whose policies ask for it."""
+    asking = {one.api_id for one in bindings if _asks(one)}
+    keys = {one.asset.specification_id for one in apis if one.pk in asking}
+    return dict(Specification.objects.filter(pk__in=keys).values_list("pk", "text")) if keys else {}
+
+
+def _asks(binding: PolicyBinding) -> bool:
+    try:
+        return own_document.is_asked_for(binding.template, binding.config)
+    except catalog.UnknownPolicy:
+        return False
+
+
+def _content(api: ApiInstance, bindings: Iterable[PolicyBinding], texts: Texts) -> Content:
     bindings = list(bindings)
     secrets = {
         name: binding.secrets
@@ -78,7 +99,7 @@ def _content(api: ApiInstance, bindings: Iterable[PolicyBinding]) -> Content:
         if binding.secrets and not binding.is_disabled
         for name in names(api, binding)
     }
-    return Content(tuple(document(resource) for resource in _resources(api, bindings)), secrets)
+    return Content(tuple(document(resource) for resource in _resources(api, bindings, texts)), secrets)
 
 
 def _apis(ids: Collection[int]) -> Iterator[ApiInstance]:
@@ -91,7 +112,7 @@ def _apis(ids: Collection[int]) -> Iterator[ApiInstance]:
         yield api
 
 
-def _resources(api: ApiInstance, bindings: Iterable[PolicyBinding]) -> Iterator[r.AnyResource]:
+def _resources(api: ApiInstance, bindings: Iterable[PolicyBinding], texts: Texts) -> Iterator[r.AnyResource]:
     """The API, its upstreams, its routes and its policies, all in the environment's namespace."""
     yield r.ApiInstance(
         api_version=VERSION,
@@ -111,7 +132,7 @@ def _resources(api: ApiInstance, bindings: Iterable[PolicyBinding]) -> Iterator[
         if binding.is_outbound and not binding.is_disabled:
             yield from _outbound(api, binding)
         elif not binding.is_disabled:
-            yield _policy(api, binding)
+            yield _policy(api, binding, texts)
 
 
 def _routed(api: ApiInstance) -> list[Upstream]:
@@ -203,12 +224,14 @@ def _destination(target: RouteUpstream) -> dict[str, Any]:
     }
 
 
-def _policy(api: ApiInstance, binding: PolicyBinding) -> r.PolicyBinding:
+def _policy(api: ApiInstance, binding: PolicyBinding, texts: Texts) -> r.PolicyBinding:
     rules = tuple(
         r.Rule(path=row.get("uriTemplateRegex"), methods=row.get("methodRegex")) for row in binding.conditions
     )
     metadata = _metadata(api, binding.resource_name)
     config, mode = binding.config, binding.mode
+    if _asks(binding) and (key := api.asset.specification_id):
+        config = own_document.filled(binding.template, config, texts.get(key, ""))
     return _binding(api, metadata, binding.policy, config, order=binding.order, rules=rules, mode=mode)
 
 

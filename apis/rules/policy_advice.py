@@ -6,6 +6,7 @@ from typing import Any
 import pydantic
 
 from apis.models import ApiInstance, PolicyBinding
+from apis.rules import own_document
 from apis.rules.policy_config import merged
 from gateways.protocol import reach
 from policies import advice, catalog
@@ -20,6 +21,8 @@ def warnings(
 ) -> Warnings:
     """`config` is whole, with its secrets. What is not sound gets no advice."""
     found: Warnings = {}
+    if own_document.is_asked_for(policy, config):
+        config = own_document.filled(policy, config, own_document.text_of(api))
     for field, text in (*_of_config(policy, config), *_of_conditions(api, conditions)):
         found.setdefault(field, []).append(f"{text[:1].upper()}{text[1:]}.")
     return found

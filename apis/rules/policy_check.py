@@ -7,7 +7,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 
 from apis.models import ApiInstance, PolicyBinding
-from apis.rules import policy_config, policy_side
+from apis.rules import own_document, policy_config, policy_side
 from apis.rules.instances import regex_fault
 from policies.policy import Policy
 
@@ -58,6 +58,7 @@ def checked(
     found = mode_faults(policy, mode) | policy_side.faults(api, policy, upstreams)
     try:
         public, secrets = policy_config.checked(policy, config)
+        own_document.check(api, policy, config)
     except ValidationError as error:
         found |= error.message_dict
     try:

@@ -16,6 +16,8 @@ BASE64 = Path(__file__).with_name("base64.lua")
 """The same: unbase64."""
 BODY = Path(__file__).with_name("body.lua")
 """The same: media_type, is_tunnel, body_text, refused_body."""
+JSON = Path(__file__).with_name("json.lua")
+"""The same: json_value, NULL, is_array, is_object, canonical."""
 
 
 def script(

@@ -77,6 +77,18 @@ AROUND = (("a", "b"), ("https://a", ".x"), ("[", "x"))
 pytestmark = pytest.mark.envoy
 
 
+DESCRIBED = """
+openapi: 3.0.3
+paths:
+  /:
+    get:
+      parameters:
+        - {name: a, in: query, explode: false, schema: {type: array, items: {type: string}}}
+        - {name: x-a, in: header, schema: {type: string, format: email, pattern: '(a+)+b'}}
+        - {name: x-b, in: header, schema: {type: string, format: ipv6}}
+"""
+
+
 def called(value: str) -> list[str]:
     """Each function of the language, with the value in its first place; and what else reads a text."""
     made = []
@@ -141,6 +153,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "clientIdExpression": f"#[{HEADER}]",
         "clientSecretExpression": f"#[{OTHER}]",
     },
+    "spec-validation": {"source": "inline", "spec": DESCRIBED},
     "spike-control": {"maximumRequests": 1200, "timePeriodInMilliseconds": 1},
     "xml-threat-protection": {"maxNodeDepth": 5},
 }

@@ -31,7 +31,7 @@ envoy_on_request = guarded(function(handle)
   if settings.url then is_decoded = add_url(url, headers:get(":path") or "") end
   if settings.headers then is_decoded = add_headers(values, headers) and is_decoded end
   local kind = media_type(headers)
-  if settings.body and not headers:get("upgrade") and not is_binary(kind) then
+  if settings.body and not is_tunnel(headers) and not is_binary(kind) then
     local text, refusal = body_text(handle)
     if refusal then return refusal end
     if text then is_decoded = add_body(body, kind, text) and is_decoded end
