@@ -12,7 +12,7 @@ from bench.processes import Failed
 # "parts" is for whoever tunes, not among the figures.
 MEASUREMENTS = (
     *("throughput", "live", "thousand", "counting", "console", "streams", "rehearse", "conditions"),
-    *("contracts", "policies"),
+    *("contracts", "policies", "sharing"),
 )
 
 

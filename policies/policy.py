@@ -218,6 +218,7 @@ class Scope:
     must not refuse then.
     `documents` has the texts that are at hand of what policies need from the network: whatever a policy asks
     it for is fetched and kept, and the policy is compiled anew when that changes.
+    `shares_counts` says that replicas tell each other what they count.
     """
 
     binding: str
@@ -229,6 +230,7 @@ class Scope:
     observed_as: str = ""
     documents: Texts = field(default_factory=dict[Document, str], repr=False)
     noted_as: str = ""
+    shares_counts: bool = False
 
     @property
     def observing(self) -> "Scope":

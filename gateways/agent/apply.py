@@ -23,6 +23,7 @@ from gateways.agent.envoy.publish import Configuration, Publisher, Rejected
 from gateways.agent.envoy.validate import Judge
 from gateways.agent.host import ports, secret_files
 from gateways.agent.settings import Proxying
+from gateways.agent.sharing.keeper import Sharing
 from gateways.agent.store import Store, Stored
 from gateways.agent.translate import ir
 from gateways.agent.translate.apis import LastTranslation, Translation, translate
@@ -60,13 +61,14 @@ class Serving:
 
 
 class Applier:
-    """Thread-safe; one per state folder. `documents` are fetched for the policies of what it applies, and
-    `authorizer` runs where one of them asks the network."""
+    """Thread-safe; one per state folder. `documents` are fetched for the policies of what it applies,
+    `authorizer` runs where one of them asks the network, `sharing` where replicas share what they count."""
 
     def __init__(self, envoy: Envoy, proxying: Proxying | None = None) -> None:
         self.envoy = envoy
         self.documents = Documents(envoy.state, self.retry)
         self.authorizer = Authorizer(envoy.state)
+        self.sharing = Sharing(envoy.state)
         self._proxying = proxying or Proxying()
         self._publisher = Publisher(envoy)
         self._store = Store(envoy.state)
@@ -157,6 +159,7 @@ class Applier:
             refused = dict(translation.refused)
             granted_before = self._contracts.contracts
             try:
+                self.sharing.want(gateway.shared_storage or self._proxying.shared_storage)
                 # First: an API that is new finds its contracts, and who lost one is out at once.
                 self._contracts.write(translation.contracts)
                 good = self._compiled(compiler, translation, refused)

@@ -143,6 +143,7 @@ class ConnectedReplica:
         last_words = [_background(self._pulse.tell), _background(self._uplink.stop)]
         self._control.stop()
         self._applier.authorizer.close()
+        self._applier.sharing.close()
         until = min(until, time.monotonic() + LAST_WORDS_SECONDS)
         for one in last_words:
             one.join(max(0.5, until - time.monotonic()))
@@ -187,6 +188,8 @@ class ConnectedReplica:
                 "it would begin with an older one."
             )
         yield from self._applier.documents.troubles()
+        if trouble := self._applier.sharing.trouble:
+            yield trouble
         yield from _first(self._applier.ungranted)
 
     def _listeners(self) -> list[str]:

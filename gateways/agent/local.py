@@ -64,6 +64,7 @@ def run(settings: RunSettings, folder: Path) -> None:
             applier.documents.close()
             envoy.stop()
             applier.authorizer.close()
+            applier.sharing.close()
             uplink.stop()
 
 

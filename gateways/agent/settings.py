@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateways.protocol.networks import MOST_HOPS, MOST_NETWORKS, TrustedProxies, checked_network
+from gateways.protocol.shared_storage import SharedStorage, of_url
 from gateways.protocol.spelling import CHOICES, Slashes
 from gateways.protocol.timeouts import LONGEST_SECONDS, SHORTEST_SECONDS
 
@@ -24,7 +25,7 @@ class Proxying:
     """How Envoy treats connections and streams; the names and defaults are Flex Gateway's FLEX_*.
 
     `slashes` is what becomes of `%2F`, `%5C` and `//` in paths; see `spelling`. `trusted` counts where the
-    resources name nobody.
+    resources name nobody, `shared_storage` where they name none.
     `request_seconds` is how long a request may take to arrive, body and all; 0 sets no limit.
     """
 
@@ -43,6 +44,7 @@ class Proxying:
     most_streams: int = 100
     slashes: Slashes = "as-sent"
     trusted: TrustedProxies = field(default_factory=TrustedProxies)
+    shared_storage: SharedStorage | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ def proxying(environ: Mapping[str, str] = os.environ) -> Proxying:
         most_streams=_count(environ, "GATEWRIGHT_MAX_STREAMS", default.most_streams),
         slashes=_slashes(environ),
         trusted=_trusted(environ),
+        shared_storage=_shared_storage(environ),
     )
 
 
@@ -222,6 +225,14 @@ def _trusted(environ: Mapping[str, str]) -> TrustedProxies:
     if hops > MOST_HOPS:
         raise BadSetting(f'{name}: "{hops}" is more than {MOST_HOPS}')
     return TrustedProxies(networks, hops)
+
+
+def _shared_storage(environ: Mapping[str, str]) -> SharedStorage | None:
+    name = "GATEWRIGHT_SHARED_STORAGE"
+    try:
+        return of_url(text) if (text := environ.get(name, "").strip()) else None
+    except ValueError as error:
+        raise BadSetting(f"{name} {error}") from None
 
 
 def _one_of(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:

@@ -1,25 +1,32 @@
 -- Counts requests in the memory that all worker threads share; shared_memory.py tells its layout. Needs memory.lua.
--- settings: binding, path, size, buckets, cells.
+-- settings: binding, path, size, buckets, cells, shared (whether other replicas' requests count; needs sha256.lua then).
 
 -- A Lua state outlives a change of this file: another layout needs other names.
 ffi.cdef([[
   typedef struct {
     int32_t high, low;
     double period, start;
-    uint32_t requests, maximum, binding, length;
-    char text[88];
-  } gw_cell_2;
-  typedef struct { char lock[128]; gw_cell_2 cells[31]; } gw_bucket_2;
-  typedef struct { char magic[8]; uint32_t buckets, cells; int32_t seed[2]; char rest[4072]; } gw_header_2;
+    uint32_t requests, maximum, binding, length, others, sent;
+    int32_t digest[2];
+    char text[72];
+  } gw_cell_3;
+  typedef struct { char lock[128]; gw_cell_3 cells[31]; } gw_bucket_3;
+  typedef struct {
+    char magic[8]; uint32_t buckets, cells; int32_t seed[2];
+    char identity[104]; double exchanged; char rest[1912]; uint8_t changed[2048];
+  } gw_header_3;
 ]])
 
-local memory, buckets, own_binding
+local LONGEST_TEXT, WALL_CLOCK = 72, 0
+-- A shorter window is over before others hear of it. So long after the last exchange nobody knows what others counted.
+local SHORTEST_SHARED_MS, LOST_MS = 1000, 15000
+local memory, header, buckets, own_binding
 
 local function map()
   memory = mapped(settings.path, settings.size)
-  local header = ffi.cast("gw_header_2 *", memory)
+  header = ffi.cast("gw_header_3 *", memory)
   seed_high, seed_low = header.seed[0], header.seed[1]
-  buckets = ffi.cast("gw_bucket_2 *", ffi.cast("char *", memory) + 4096)
+  buckets = ffi.cast("gw_bucket_3 *", ffi.cast("char *", memory) + 4096)
 end
 
 -- Whether one cell is to be forgotten before another: not one that refuses, then the least used, the oldest.
@@ -51,21 +58,60 @@ local function forgotten(bucket, high, low)
   if victim and (most ~= own_binding or victim.requests < victim.maximum) then return victim end
 end
 
+local wall = ffi.new("gw_instant")
+
+-- When the window began that is now, in all replicas: windows that they share are those of the clock.
+local function beginning(period, now)
+  ffi.C.clock_gettime(WALL_CLOCK, wall)
+  return now - (tonumber(wall.seconds) * 1000 + tonumber(wall.nanoseconds) / 1e6) % period
+end
+
+local function is_shared(period) return settings.shared and period >= SHORTEST_SHARED_MS end
+
+-- By which replicas know the key; none where they do not share it.
+local function name_of(cell, text)
+  local words = is_shared(cell.period) and sha256_words(text)
+  cell.digest[0], cell.digest[1] = words and words[1] or 0, words and words[2] or 0
+end
+
+local function has_name(cell) return cell.digest[0] ~= 0 or cell.digest[1] ~= 0 end
+
+-- A cell of a shared window that is over begins the next. Its beginning first: the exchange writes `sent` without a
+-- lock, and looks at the beginning afterwards.
+local function renew(cell, now)
+  if now - cell.start < cell.period then return end
+  cell.start = beginning(cell.period, now)
+  cell.requests, cell.others, cell.sent = 0, 0, 0
+end
+
 -- The key's cell for this period: its own, or a free one that becomes its own with nothing counted.
 local function cell_of(bucket, high, low, period, text, now)
   local free
   for i = 0, settings.cells - 1 do
     local cell = bucket.cells[i]
     local is_ours = cell.high == high and cell.low == low
-    if is_ours and cell.period == period then return cell end
+    if is_ours and cell.period == period then
+      if is_shared(period) then
+        if not has_name(cell) then name_of(cell, text) end
+        renew(cell, now)
+      elseif has_name(cell) then
+        -- Shared until a moment ago.
+        cell.requests, cell.others = cell.requests + cell.others, 0
+        name_of(cell, text)
+      end
+      return cell
+    end
     -- Our own cells of other periods may have nothing counted yet, and are not free.
     if not free and not is_ours and cell.start + cell.period <= now then free = cell end
   end
   free = free or forgotten(bucket, high, low)
   if not free then error("too many live counters", 0) end
   free.binding = own_binding
-  free.high, free.low, free.period, free.start, free.requests = high, low, period, now - period, 0
-  free.length = math.min(#text, 88)
+  free.high, free.low, free.period, free.start = high, low, period, now - period
+  free.requests, free.others, free.sent = 0, 0, 0
+  name_of(free, text)
+  if is_shared(period) then renew(free, now) end
+  free.length = math.min(#text, LONGEST_TEXT)
   ffi.copy(free.text, text, free.length)
   return free
 end
@@ -74,11 +120,20 @@ end
 -- the period.
 local function used_of(cell, now)
   local age = now - cell.start
-  if cell.requests == 0 or age >= cell.period then return 0, cell.period end
+  if age >= cell.period then return 0, cell.period end
+  if has_name(cell) then return cell.requests + cell.others, cell.period - age end
+  if cell.requests == 0 then return 0, cell.period end
   return cell.requests, cell.period - age
 end
 
+local changed_bucket
+
 local function take_one(cell, used, now)
+  if is_shared(cell.period) then
+    cell.requests = cell.requests + 1
+    header.changed[changed_bucket] = 1
+    return
+  end
   if used == 0 then cell.start = now end
   cell.requests = used + 1
 end
@@ -133,7 +188,11 @@ local function take_locked(key, limits)
     high, low = hash(text)
     last_text = text
   end
-  local bucket = buckets[band(low, settings.buckets - 1)]
+  if settings.shared and settings.block_on_unknown_quota and now_ms() - header.exchanged > LOST_MS then
+    error("the shared storage has not answered for " .. LOST_MS / 1000 .. " s", 0)
+  end
+  changed_bucket = band(low, settings.buckets - 1)
+  local bucket = buckets[changed_bucket]
   lock(bucket.lock)
   held = bucket
   if not limits[2] then return count_one(limits[1], bucket, high, low, text, now_ms()) end

@@ -10,13 +10,22 @@ local function headers(maximum, remaining, ends_in)
   }
 end
 
+local logged_at
+
+-- Once a second: it is the same for all requests.
+local function log_unknown(handle, reason)
+  if os.time() == logged_at then return end
+  logged_at = os.time()
+  handle:logErr(policy_name .. ": " .. settings.binding .. ": " .. reason)
+end
+
 -- Counts the request. The refusal, where the key has no quota left under these limits or it cannot be known.
 local function over_quota(handle, key, limits)
   local admitted, maximum, remaining, ends_in = take(key, limits)
   if admitted == nil then
-    handle:logErr(policy_name .. ": " .. settings.binding .. ": " .. maximum)
+    log_unknown(handle, maximum)
     if not settings.block_on_unknown_quota then return nil end
-    local reason = "quota-unknown: the counter of this request cannot be read"
+    local reason = "quota-unknown: " .. maximum
     return { status = "503", error = "The quota of this request is not known.", reason = reason }
   end
   local exposed = settings.expose_headers and headers(maximum, remaining, ends_in)

@@ -1,12 +1,18 @@
 """The file in which all worker threads of a gateway's Envoy count requests.
 
-    page 0            header: magic, sizes, secret seed of the hash, boot id and machine
+    page 0            header: magic, sizes, secret seed of the hash, boot id and machine, when counts were
+                      exchanged last; from byte 2048 on a byte for each bucket: whether shared counts of it
+                      have changed since
     page 1 + n        bucket n: a lock (bytes 0-127), then 31 cells of 128 bytes
 
 A key (binding and key value) hashes to one bucket and to a 64-bit fingerprint; it has one cell for each
 of its limits there. A cell holds fingerprint, period, start of the window, requests counted in it, how many
-may be, a hash of the binding, and the first 88 bytes of the key's text, for people. Times are milliseconds
+may be, a hash of the binding, and the first 72 bytes of the key's text, for people. Times are milliseconds
 of CLOCK_MONOTONIC.
+
+Where replicas share a count, its windows are those of the clock (multiples of the period since 1970), and the
+cell also holds a digest of the key, the same in all replicas, the requests that others counted in the window,
+and how many of its own they were told of. `gateways/agent/sharing/` exchanges them.
 
 The lock is a robust process-shared pthread mutex: a decision reads and writes all cells of its key under
 it, so exactly the allowed number of requests passes, whatever the number of threads. A thread that dies
@@ -25,22 +31,26 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from policies.expression.lua import Value
 from policies.memory import place
 from policies.policy import Scope
+from policies.scripting.script import SHA256
 
 COUNTING, QUOTA, HEADERS = (
     Path(__file__).with_name(name) for name in ("counting.lua", "quota.lua", "quota_headers.lua")
 )
-MAGIC = b"GWRATES2"
+MAGIC = b"GWRATES3"
 PAGE = 4096
 BUCKETS = 2048
 CELLS = 31
 CELL_BYTES = 128
 SIZE = PAGE * (1 + BUCKETS)
 HEADER = struct.Struct("=8sII8s40x64s")
-CELL = struct.Struct("=iiddIIII88s")
+CELL = struct.Struct("=iiddIIIIIIii72s")
+EXCHANGED, CHANGED = 128, 2048
+"""Places in page 0."""
 PLACE = place.Place("shm", "rate-limits")
 
 
@@ -55,12 +65,34 @@ class Counter:
     requests: int
 
 
+class Cell(NamedTuple):
+    """As it lies in memory; times in ms of CLOCK_MONOTONIC."""
+
+    high: int
+    low: int
+    period: float
+    start: float
+    requests: int
+    maximum: int
+    binding: int
+    length: int
+    others: int
+    sent: int
+    digest: int
+    digest_2: int
+    text: bytes
+
+    @property
+    def is_shared(self) -> bool:
+        return bool(self.digest or self.digest_2)
+
+
 def path(state: Path) -> Path:
     """Where a gateway with this state folder counts."""
     return PLACE.path(state)
 
 
-def settings(scope: Scope) -> dict[str, Value]:
+def settings(scope: Scope, *, clusterizable: bool) -> dict[str, Value]:
     """What counting.lua needs."""
     return {
         "binding": scope.binding,
@@ -68,12 +100,14 @@ def settings(scope: Scope) -> dict[str, Value]:
         "size": SIZE,
         "buckets": BUCKETS,
         "cells": CELLS,
+        "shared": clusterizable and scope.shares_counts,
     }
 
 
-def files(policy: Path, *, exposes: bool) -> list[Path]:
+def files(policy: Path, scope: Scope, *, exposes: bool) -> list[Path]:
     """The files of a script that calls `over_quota`; `exposes` where callers are told their quota."""
-    return [place.LUA, COUNTING, QUOTA, policy, *([HEADERS] if exposes else [])]
+    digest = [SHA256] if scope.shares_counts else []
+    return [*digest, place.LUA, COUNTING, QUOTA, policy, *([HEADERS] if exposes else [])]
 
 
 def prepare(state: Path) -> None:
@@ -97,10 +131,11 @@ def counters(state: Path) -> list[Counter]:
 def _live(content: bytes, now: float) -> Iterator[Counter]:
     for bucket in range(PAGE, len(content), PAGE):
         for offset in range(bucket + CELL_BYTES, bucket + PAGE, CELL_BYTES):
-            _, _, period, start, requests, _, _, length, text = CELL.unpack_from(content, offset)
-            if start + period > now:
-                binding, _, key = text[:length].decode(errors="replace").partition("\n")
-                yield Counter(binding, key, int(period), int(start + period - now), requests)
+            cell = Cell(*CELL.unpack_from(content, offset))
+            if cell.start + cell.period > now:
+                binding, _, key = cell.text[: cell.length].decode(errors="replace").partition("\n")
+                ends_in = int(cell.start + cell.period - now)
+                yield Counter(binding, key, int(cell.period), ends_in, cell.requests)
 
 
 def _is_usable(file: Path) -> bool:

@@ -108,3 +108,4 @@ def running_gateway(
             gateway.applier.documents.close()
             gateway.envoy.stop()
             gateway.applier.authorizer.close()
+            gateway.applier.sharing.close()

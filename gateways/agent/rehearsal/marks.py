@@ -12,8 +12,10 @@ from policies.policy import Compiled, Filter
 class MarkingCompiler(Compiler):
     """Behind each policy that is applied again further down, a filter notes that the request came past it.
 
-    Everything else is as a gateway has it.
+    Everything else is as a gateway has it that shares no counts.
     """
+
+    shares_counts = False
 
     def policy_filters(self, found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> list[PolicyFilters]:
         made = super().policy_filters(found)

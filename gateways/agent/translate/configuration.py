@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import AfterValidator, Field, ValidationError
 
 from gateways.agent.translate import ir
+from gateways.agent.translate.shared_storage import SharedStorage
 from gateways.protocol import resources as r
 from gateways.protocol.faults import Fault, explained, fault
 from gateways.protocol.networks import MOST_HOPS, MOST_NETWORKS, checked_network
@@ -65,10 +66,22 @@ class Paths(r.Model):
         return {"slashes": self.slashes}
 
 
-_PARTS: dict[str, type[Probe] | type[ProxyProtocol] | type[Timeouts] | type[Paths] | type[TrustedProxies]] = {
+class Part(Protocol):
+    """The model of what stands under one name."""
+
+    def to_ir(self) -> dict[str, Any]:
+        """Fields of `ir.Gateway`."""
+        ...
+
+    @classmethod
+    def model_validate(cls, obj: Any) -> Self: ...
+
+
+_PARTS: dict[str, type[Part]] = {
     "paths": Paths,
     "probe": Probe,
     "proxyProtocol": ProxyProtocol,
+    "sharedStorage": SharedStorage,
     "timeouts": Timeouts,
     "trustedProxies": TrustedProxies,
 }

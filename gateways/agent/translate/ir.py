@@ -8,6 +8,7 @@ from functools import cached_property
 
 from gateways.protocol import networks
 from gateways.protocol.rules import Rule
+from gateways.protocol.shared_storage import SharedStorage
 from gateways.protocol.spelling import Slashes
 from policies.policy import PolicyConfig
 
@@ -135,6 +136,7 @@ class Gateway:
     upstream_response_seconds: float | None = None
     stream_idle_seconds: float | None = None
     slashes: Slashes | None = None
+    shared_storage: SharedStorage | None = None
 
     @cached_property
     def listeners(self) -> tuple[Listener, ...]:

@@ -27,6 +27,15 @@ class Certificate(Model):
         return self
 
 
+def is_pem(value: str) -> str:
+    """The certificates themselves. Raises ValueError."""
+    try:
+        _ = value and x509.load_pem_x509_certificates(value.encode())
+    except ValueError:
+        raise ValueError("is not a PEM certificate, or several one after the other") from None
+    return value
+
+
 class TlsConfig(Model):
     trusted_ca: str = Field("", alias="trustedCA")
     certificate: Certificate | None = None
@@ -38,11 +47,7 @@ class TlsConfig(Model):
     @field_validator("trusted_ca")
     @classmethod
     def _is_pem(cls, value: str) -> str:
-        try:
-            _ = value and x509.load_pem_x509_certificates(value.encode())
-        except ValueError:
-            raise ValueError("is not a PEM certificate, or several one after the other") from None
-        return value
+        return is_pem(value)
 
     @field_validator("ciphers")
     @classmethod

@@ -114,6 +114,10 @@ class Compiler:
         return self.gateway.slashes or self.proxying.slashes
 
     @property
+    def shares_counts(self) -> bool:
+        return (self.gateway.shared_storage or self.proxying.shared_storage) is not None
+
+    @property
     def _response_seconds(self) -> float:
         return self.gateway.upstream_response_seconds or self.proxying.upstream_response_seconds
 
@@ -199,7 +203,7 @@ class Compiler:
         noted_as = noted_name(use.binding) or use.policy
         observed_as = noted_as if use.observes else ""
         place = (use.binding, name, base_path, self.state, system_ca(), self._salt)
-        scope = Scope(*place, observed_as, texts, noted_as)
+        scope = Scope(*place, observed_as, texts, noted_as, self.shares_counts)
         try:
             return find(use.policy).compile(use.config, scope)
         except ValueError as error:

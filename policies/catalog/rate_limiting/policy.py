@@ -59,8 +59,8 @@ class Config(PolicyConfig):
     clusterizable: bool = Field(
         True,
         title="Share between replicas",
-        description="Counts are shared where the gateway has shared storage; each replica counts for itself "
-        "otherwise.",
+        description="Replicas count together where the gateway has shared storage: what they let pass above"
+        " the limit is what is asked for in some 20 ms. Each counts for itself otherwise.",
     )
     block_on_unknown_quota: bool = Field(
         True,
@@ -77,13 +77,13 @@ def compile(config: Config, scope: Scope) -> Compiled:
         period = limit.time_period_in_milliseconds
         limits[period] = min(limit.maximum_requests, limits.get(period, limit.maximum_requests))
     settings: dict[str, Value] = {
-        **shared_memory.settings(scope),
+        **shared_memory.settings(scope, clusterizable=config.clusterizable),
         "limits": [{"maximum": maximum, "period": period} for period, maximum in limits.items()],
         "key": key.lua if key and key.text.strip() else None,
         "expose_headers": config.expose_headers,
         "block_on_unknown_quota": config.block_on_unknown_quota,
     }
-    files = shared_memory.files(FILE, exposes=config.expose_headers)
+    files = shared_memory.files(FILE, scope, exposes=config.expose_headers)
     found = script(scope, NAME, files, settings, evaluates=True, sees_response=config.expose_headers)
     return Compiled((found,))
 

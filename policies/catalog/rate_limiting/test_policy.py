@@ -275,8 +275,8 @@ def fill(state: Path, like: str, requests: int, ago_ms: int = 0) -> bytes:
     """Gives every free cell to another key of this policy, used so often; windows began so long ago."""
     start = time.clock_gettime(time.CLOCK_MONOTONIC) * 1000 - ago_ms
     found = [cell for _, cell in cells(state)]
-    first = next(cell for cell in found if cell[8].startswith(f"{like}\n".encode()))
-    other = shared_memory.CELL.pack(1, 2, HOUR, start, requests, *first[5:7], 0, b"")
+    first = next(cell for cell in found if cell[-1].startswith(f"{like}\n".encode()))
+    other = shared_memory.CELL.pack(1, 2, HOUR, start, requests, *first[5:7], 0, 0, 0, 0, 0, b"")
     fill_with(state, other)
     return other
 

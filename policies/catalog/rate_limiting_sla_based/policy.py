@@ -45,8 +45,8 @@ class Config(PolicyConfig):
     clusterizable: bool = Field(
         True,
         title="Share between replicas",
-        description="Counts are shared where the gateway has shared storage; each replica counts for itself "
-        "otherwise.",
+        description="Replicas count together where the gateway has shared storage: what they let pass above"
+        " the limit is what is asked for in some 20 ms. Each counts for itself otherwise.",
     )
 
     @model_validator(mode="after")
@@ -58,10 +58,14 @@ class Config(PolicyConfig):
 
 def compile(config: Config, scope: Scope) -> Compiled:
     asked = credentials.settings(scope, config.client_id_expression, config.client_secret_expression)
-    counting = {**shared_memory.settings(scope), "expose_headers": config.expose_headers}
+    counting = {
+        **shared_memory.settings(scope, clusterizable=config.clusterizable),
+        "expose_headers": config.expose_headers,
+    }
     settings = {**asked, **counting, "block_on_unknown_quota": True}
-    own = shared_memory.files(Path(__file__).with_name("policy.lua"), exposes=config.expose_headers)
-    files, exposes = [*credentials.FILES, *own], config.expose_headers
+    own = shared_memory.files(Path(__file__).with_name("policy.lua"), scope, exposes=config.expose_headers)
+    files = [*credentials.FILES, *(one for one in own if one not in credentials.FILES)]
+    exposes = config.expose_headers
     limit = script(scope, NAME, files, settings, evaluates=True, sees_response=exposes)
     tell = script(scope, NAME, credentials.TELLING, asked, evaluates=True, gives="authentication")
     return Compiled((limit, tell))
