@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
+from apis.api_test import ApiTest, ApiTestRun
 from apis.documents.specification import Operation, Specification
 from apis.models import (
     ApiInstance,
@@ -185,3 +186,20 @@ class LeftGatewayAdmin(ReadOnly, ModelAdmin):
     list_filter = ("api__environment",)
     list_select_related = ("api__asset", "gateway")
     search_fields = ("api__asset__name", "gateway__name")
+
+
+@admin.register(ApiTest)
+class ApiTestAdmin(ReadOnly, ModelAdmin):
+    list_display = ("name", "api", "state", "ran_at")
+    list_filter = ("state", "api__environment")
+    list_select_related = ("api__asset",)
+    search_fields = ("name", "api__asset__name")
+    exclude = ("case", "result")
+
+
+@admin.register(ApiTestRun)
+class ApiTestRunAdmin(ReadOnly, ModelAdmin):
+    list_display = ("api", "state", "done", "total", "asked_at", "ended_at", "by")
+    list_filter = ("state", "api__environment")
+    list_select_related = ("api__asset", "by")
+    search_fields = ("api__asset__name",)

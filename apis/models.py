@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apis import certificates, resource_names
+from apis.api_test import ApiTest, ApiTestRun  # noqa: F401 - Django finds its models here
 from apis.assets.models import Asset
 from apis.removed import Removed  # noqa: F401 - Django finds its models here
 from apis.revision import Revision

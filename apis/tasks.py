@@ -6,7 +6,7 @@ from apis.changes import bookkeeping
 from apis.deployment import push
 from apis.documents import reading
 from apis.revisions import collect
-from apis.testing import jobs
+from apis.testing import jobs, runs
 from apis.wizard_draft import WizardDraft
 from gateways import rehearsing
 
@@ -52,3 +52,9 @@ def rehearse(key: str) -> None:
 def prepare_rehearsal() -> None:
     """Have a process stand ready for the next one."""
     rehearsing.prepare()
+
+
+@shared_task
+def run_tests(api_id: int, token: str) -> None:
+    """Run the API's tests; safe to run twice."""
+    runs.work(api_id, token)

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
 
+from apis.api_test import ApiTest
 from apis.assets.models import Asset
 from apis.changes import bookkeeping
 from apis.desired import desired_of
@@ -22,7 +23,7 @@ from gateways.models import Gateway
 M = TypeVar("M", bound=models.Model)
 Row = dict[str, Any]
 """A row's values as JSON, by their columns."""
-PARTS: tuple[type[models.Model], ...] = (Upstream, Route, RouteUpstream, PolicyBinding)
+PARTS: tuple[type[models.Model], ...] = (Upstream, Route, RouteUpstream, PolicyBinding, ApiTest)
 """What belongs to an API, each after what it refers to."""
 GONE = "It is no longer kept, or somebody restored it meanwhile."
 
@@ -56,7 +57,7 @@ def restore_api(actor: User, removed: Removed) -> ApiInstance:
     _check(api, saved)
     _save([api])
     for part in PARTS:
-        _save(_row(part, row) for row in saved[_kind(part)])
+        _save(_row(part, row) for row in saved.get(_kind(part), ()))
     api = ApiInstance.objects.get(pk=api.pk)
     check_free(api.environment, desired_of(api), api)
     if api.is_deployed:

@@ -7,6 +7,7 @@ from apis.rest.documents import DocumentViews
 from apis.rest.ingress import IngressViews
 from apis.rest.instances import InstanceViews
 from apis.rest.policies import PolicyViews, TemplateViews
+from apis.rest.tests import TestRunViews, TestViews
 from apis.rest.tls_contexts import TlsContextViews
 from apis.rest.upstreams import UpstreamViews
 
@@ -61,6 +62,21 @@ urlpatterns = [
         f"{AM}/<int:api_id>/documents/<uuid:document_id>",
         DocumentViews.as_view({"get": "uploaded"}),
         name="rest_uploaded_document",
+    ),
+    path(
+        f"{AM}/<int:api_id>/tests",
+        TestViews.as_view({"get": "list", "post": "create"}),
+        name="rest_tests",
+    ),
+    path(
+        f"{AM}/<int:api_id>/tests/<int:test_id>",
+        TestViews.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
+        name="rest_test",
+    ),
+    path(
+        f"{AM}/<int:api_id>/test-run",
+        TestRunViews.as_view({"get": "retrieve", "post": "start"}),
+        name="rest_test_run",
     ),
     path(TLS, TlsContextViews.as_view({"get": "list", "post": "create"}), name="rest_tls_contexts"),
     path(

@@ -17,6 +17,7 @@ TABS = (
     ("overview", "Overview", "api"),
     ("policies", "Policies", "api_policies"),
     ("routes", "Routes", "api_routes"),
+    ("tests", "Tests", "api_tests"),
     ("document", "OpenAPI", "api_document"),
     ("analytics", "Analytics", "api_analytics"),
     ("deployments", "Deployments", "api_deployments"),

@@ -127,8 +127,18 @@ def _test(request: Request, form: PolicyForm) -> HttpResponse:
         return _answer(request, "apis/_verdict.html", form.api, {"faults": _words(asked.errors)})
     answers = [one.model_dump(mode="json", by_alias=True) for one in asked.answers]
     plain = asked.request.model_copy(update={"port": form.api.port})
+    shown = {
+        "binding": binding.resource_name,
+        "request": asked.request.model_dump(
+            mode="json", by_alias=True, exclude={"key", "certificate", "port"}
+        ),
+        "answers": [
+            one.model_dump(mode="json", by_alias=True, exclude_defaults=True) for one in asked.answers
+        ],
+        "can_keep": True,
+    }
     lines = [{"resources": whole.documents(form.api, binding), "answers": answers}, jobs.line_of(plain)]
-    return _asked(request, form.api, "rehearse", lines, {"binding": binding.resource_name})
+    return _asked(request, form.api, "rehearse", lines, shown)
 
 
 def _yaml(request: Request, form: PolicyForm) -> HttpResponse:

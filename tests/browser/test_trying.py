@@ -9,9 +9,11 @@ from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 
+from apis.changes import tests as change
 from apis.models import ApiInstance
-from apis.tasks import rehearse
-from apis.testing import jobs
+from apis.tasks import rehearse, run_tests
+from apis.testing import jobs, runs
+from gateways.protocol import cases
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api
 from tests.browser.axe import violations
 from tests.browser.conftest import Album
@@ -44,6 +46,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         threads[-1].start()
 
     monkeypatch.setattr(rehearse, "apply_async", apply_async)
+    monkeypatch.setattr(run_tests, "apply_async", lambda **_: None)
     yield
     for one in threads:
         one.join()
@@ -98,3 +101,30 @@ def test_what_is_typed_is_tried(page: Page, api: ApiInstance, album: Album) -> N
     assert violations(page) == []
     page.set_viewport_size({"width": 390, "height": 900})
     album.take(page, "trying-narrow")
+
+
+def test_tests_of_an_api_are_shown(page: Page, place: Place, api: ApiInstance, album: Album) -> None:
+    known = cases.read(
+        "- {name: open, target: /1, expect: {outcome: upstream}}\n"
+        "- {name: should be closed, target: /1, expect: {status: 401, answer: {www-authenticate: Basic}}}\n"
+        "- {name: twice, order: [{expect: {status: 200}}, {expect: {status: 429}}]}\n"
+    )
+    change.replace_tests(place.user, api, known)
+    going = runs.start(place.user, api)
+    runs.work(api.pk, str(going.token))
+
+    page.goto(f"/apis/{api.pk}/tests")
+    expect(page.get_by_text("Request 2: Status")).to_be_visible(timeout=WAIT_MS)
+    assert violations(page) == []
+    album.take(page, "tests")
+    page.goto(f"/apis/{api.pk}/tests/add")
+    assert violations(page) == []
+    album.take(page, "test-form")
+    page.goto(f"/apis/{api.pk}/tests/yaml")
+    assert violations(page) == []
+    album.take(page, "tests-yaml")
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"/apis/{api.pk}/tests")
+    assert violations(page) == []
+    album.take(page, "tests-narrow")

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from apis.api_test import ApiTest
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, PolicyBinding, Upstream
 from apis.wizard_draft import WizardDraft
@@ -55,7 +56,10 @@ ABOUT = {
     "binding": "policy",
     "replica": "replica",
     "job": "job",
+    "test": "test",
+    "test_id": "test",
 }
+CASE = {"name": "t", "expect": {"status": 200}}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 FORM = {
     "name": "Mine",
@@ -109,6 +113,7 @@ def make_place(name: str) -> Place:
         "user": owner.pk,
         "role": make_role(owner, organization).pk,
         "job": "of-nobody",
+        "test": ApiTest.objects.create(api=api, name="t", position=0, case=CASE).pk,
         "app": ConnectedApp.objects.create(name="app", organization=organization, owner=owner).pk,
     }
     return Place(environment, ids)

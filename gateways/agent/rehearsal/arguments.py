@@ -41,6 +41,12 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         "--answer", type=Path, metavar="FILE", help="what upstreams answer, as YAML (200, without a body)"
     )
     command.add_argument(
+        "--cases", type=Path, metavar="FILE", help="tests as YAML: requests and what is expected of each"
+    )
+    command.add_argument(
+        "--base-path", default="", metavar="PATH", help="what stands before the paths of the tests"
+    )
+    command.add_argument(
         "--times", type=_times, default=1, metavar="N", help="how often to try it: limits count (%(default)s)"
     )
     command.add_argument(

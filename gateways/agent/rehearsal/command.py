@@ -16,6 +16,7 @@ from gateways.agent.rehearsal.rehearsal import NoPort, Rehearsal
 from gateways.agent.rehearsal.spoken import Spoken, Unclear
 from gateways.agent.sources import files
 from gateways.agent.translate.held import Unknown
+from gateways.protocol import cases
 from gateways.protocol.faults import Fault, dotted, explained
 from gateways.protocol.rehearsal import Answers, Played, Request
 from gateways.protocol.resources import AnyResource
@@ -50,6 +51,10 @@ def _run(arguments: argparse.Namespace) -> int:
         return PASSED
     loaded = _loaded(arguments.folder)
     questions = _asked(arguments)
+    if arguments.cases:
+        if questions or arguments.json:
+            raise WrongQuestion("--cases has its own requests, and its own output: leave the others out")
+        return _run_cases(arguments, loaded, proxying)
     answers = _answers(arguments.answer)
     if not questions and not arguments.json:
         raise WrongQuestion("say what to try: --request 'GET /orders/1', or --curl with a curl command")
@@ -59,6 +64,25 @@ def _run(arguments: argparse.Namespace) -> int:
             return PASSED
         requests = [_request(one, arguments, rehearsal.ports) for one in questions]
         return _try(rehearsal, requests * arguments.times, is_json=arguments.json)
+
+
+def _run_cases(arguments: argparse.Namespace, loaded: files.Loaded, proxying: settings.Proxying) -> int:
+    """Each on a gateway of its own: no limit of one counts for another."""
+    try:
+        known = cases.read(_text_of(arguments.cases))
+    except cases.NoCases as error:
+        raise WrongQuestion(f"{arguments.cases}: {error}") from None
+    failed = 0
+    for case in known:
+        with _rehearsal(loaded, proxying, _answers(arguments.answer)) as rehearsal:
+            found = cases.tried(case, rehearsal.ask, arguments.base_path, arguments.port)
+        failed += bool(found)
+        sys.stdout.write(f"{'✗' if found else '✓'} {case.name}\n")
+        for one in found:
+            where = f"request {one.step}: " if one.step else ""
+            sys.stdout.write(f"    {where}{one.what}: expected {one.expected}, came {one.came}\n")
+    sys.stdout.write(f"\n{len(known) - failed} of {len(known)} passed\n")
+    return STOPPED if failed else PASSED
 
 
 def _try(rehearsal: Rehearsal, requests: Sequence[Request], *, is_json: bool) -> int:
@@ -125,15 +149,19 @@ def _request(said: Spoken, arguments: argparse.Namespace, ports: Sequence[int]) 
 def _answers(file: Path | None) -> tuple[Played, ...]:
     if file is None:
         return ()
-    if file.stat().st_size > MOST_FILE_BYTES:
-        raise WrongQuestion(f"{file} is larger than {MOST_FILE_BYTES} bytes")
     try:
-        given = yaml.safe_load(file.read_bytes())
+        given = yaml.safe_load(_text_of(file))
         return _ANSWERS.validate_python(given if isinstance(given, list) else [given])
     except yaml.YAMLError as error:
         raise WrongQuestion(f"{file} is no YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
         raise WrongQuestion(f"{file}: {'; '.join(_words(error))}") from None
+
+
+def _text_of(file: Path) -> str:
+    if file.stat().st_size > MOST_FILE_BYTES:
+        raise WrongQuestion(f"{file} is larger than {MOST_FILE_BYTES} bytes")
+    return file.read_text(errors="replace")
 
 
 def _words(error: ValidationError) -> list[str]:

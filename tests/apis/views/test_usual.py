@@ -5,6 +5,7 @@ from typing import cast
 
 from django.db.models import Model
 
+from apis.api_test import ApiTest
 from apis.changes.instances import edit_api
 from apis.changes.policies import apply_policy, edit_policy
 from apis.changes.tls_contexts import desired_of as tls_desired_of
@@ -269,3 +270,17 @@ class TestEditedTlsContext(VersionedForm):
     def change_meanwhile(self, row: Model, here: Here) -> None:
         context = TlsContext.objects.get(pk=row.pk)
         edit_tls_context(make_user(), context, replace(tls_desired_of(context), name="theirs"))
+
+
+class TestTestsOfAnApi(SearchedList, EmptyList):
+    part = "tests"
+    noun = "test"
+    nothing = "No tests yet"
+
+    def address(self, here: Here) -> str:
+        return f"/apis/{api_of(here).pk}/tests"
+
+    def make(self, here: Here, name: str) -> object:
+        api = api_of(here)
+        case = {"name": name, "expect": {"status": 200}}
+        return ApiTest.objects.create(api=api, name=name, position=api.tests.count(), case=case)

@@ -136,3 +136,24 @@ def test_lines_of_json_for_another_program() -> None:
     assert replies[3] == {"error": "request.nonsense: there is no such field; check its spelling"}
     assert replies[4] == {"ports": [], "notServed": []}
     assert replies[5]["verdict"]["outcome"] == "rejected"
+
+
+def test_tests_say_which_pass_and_what_came_else(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = folder / "tests.cases"
+    file.write_text(
+        "- {name: closed, target: /7, expect: {status: 401, outcome: refused}}\n"
+        "- {name: wrong, target: /7, expect: {status: 200}}\n"
+    )
+
+    code, out, _ = run(capsys, folder, "--cases", file, "--base-path", "/orders", "--port", "8081")
+    bad, _, said = run(capsys, folder, "--cases", file, "--request", "GET /")
+
+    assert code == 1
+    assert out.splitlines() == [
+        "✓ closed",
+        "✗ wrong",
+        "    status: expected 200, came 401",
+        "",
+        "1 of 2 passed",
+    ]
+    assert (bad, "leave the others out" in said) == (2, True)

@@ -1,0 +1,133 @@
+"""Runs an API's tests on what is saved of it: by a worker, each on a throw-away gateway of its own."""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from apis.api_test import ApiTest, ApiTestRun
+from apis.models import ApiInstance
+from apis.testing import whole
+from console import background
+from console.models import User
+from gateways import rehearsing
+from gateways.protocol import cases
+from gateways.protocol.cases import Case
+from gateways.protocol.rehearsal import Line, Played, Request, Verdict
+from gateways.protocol.resources import AnyResource
+from gateways.rehearsing import NotAsked, RehearsalEnded, Rehearsing
+
+logger = logging.getLogger(__name__)
+
+MOST_SECONDS = 300
+"""Of a run: what is not tried by then is said to be."""
+READY_SECONDS = 30
+TOO_LONG = f"The run took longer than {MOST_SECONDS} s; what was not reached could not be run."
+NOT_REACHED = "the run took too long before"
+
+
+@transaction.atomic
+def start(actor: User, api: ApiInstance) -> ApiTestRun:
+    """Ask for a run of all tests. One that goes on is left to itself, and answered again."""
+    api = ApiInstance.objects.select_for_update(no_key=True).get(pk=api.pk)
+    going = ApiTestRun.objects.filter(api=api).first()
+    if going and going.is_going and going.state == ApiTestRun.State.RUNNING:
+        return going
+    values = {
+        "token": uuid.uuid4(),
+        "state": ApiTestRun.State.WAITING,
+        "total": api.tests.count(),
+        "done": 0,
+        "asked_at": timezone.now(),
+        "ended_at": None,
+        "fault": "",
+        "by": actor,
+    }
+    run, _ = ApiTestRun.objects.update_or_create(api=api, defaults=values)
+    transaction.on_commit(partial(_enqueue, run))
+    return run
+
+
+def work(api_id: int, token: str) -> None:
+    """Run them if that run is still wanted and nobody runs it; safe to run twice."""
+    mine = ApiTestRun.objects.filter(api=api_id, token=token)
+    if not mine.filter(state=ApiTestRun.State.WAITING).update(state=ApiTestRun.State.RUNNING):
+        return
+    api = ApiInstance.objects.select_related("gateway", "environment").get(pk=api_id)
+    fault = ""
+    try:
+        fault = _run(api, list(api.tests.all()), lambda count: bool(mine.update(done=count)))
+    except Exception:
+        fault = "The run broke off; the workers' log says why."
+        raise
+    finally:
+        mine.update(state=ApiTestRun.State.DONE, ended_at=timezone.now(), fault=fault[:500])
+
+
+def _run(api: ApiInstance, tests: list[ApiTest], told: Callable[[int], bool]) -> str:
+    """What kept it from being whole, "" for nothing. `told` says whether it is still wanted."""
+    resources = Line.model_validate({"resources": whole.documents(api)}).resources or ()
+    deadline, fault = time.monotonic() + MOST_SECONDS, ""
+    try:
+        with rehearsing.rehearsing(None, ready_seconds=READY_SECONDS) as process:
+            for number, test in enumerate(tests, start=1):
+                if time.monotonic() > deadline:
+                    fault = TOO_LONG
+                    _save(test, ApiTest.State.BROKEN, {"fault": NOT_REACHED})
+                else:
+                    _save(test, *_tried(process, resources, api, test.known))
+                if not told(number):
+                    break
+    except RehearsalEnded as error:
+        logger.warning("tests broke off api=%s error=%r", api.pk, error)
+        fault = f"The run broke off: {error}. Run them again in a moment."
+    rehearsing.prepare()
+    return fault
+
+
+def _tried(
+    process: Rehearsing, resources: tuple[AnyResource, ...], api: ApiInstance, case: Case
+) -> tuple[ApiTest.State, dict[str, Any]]:
+    """Each test has a gateway of its own, so that no limit of one counts for another. Raises
+    RehearsalEnded.
+    """
+    last: list[Verdict] = []
+
+    def ask(request: Request, answers: Sequence[Played]) -> Verdict:
+        last[:] = [process.ask(request, answers)]
+        return last[0]
+
+    try:
+        process.serve(resources)
+        found = cases.tried(case, ask, api.base_path, api.port)
+    except NotAsked as error:
+        return ApiTest.State.BROKEN, {"fault": str(error)[:500]}
+    said = {"outcome": last[0].outcome, "reason": last[0].reason[:500]} if last else {}
+    told = {**said, "differences": [one.model_dump() for one in found]}
+    return (ApiTest.State.FAILED if found else ApiTest.State.PASSED), told
+
+
+def _save(test: ApiTest, state: ApiTest.State, result: dict[str, Any]) -> None:
+    """Nothing where the test was changed meanwhile: what came is of another one then."""
+    same = ApiTest.objects.filter(pk=test.pk, updated_at=test.updated_at)
+    same.update(state=state, result=result, ran_at=timezone.now())
+
+
+def _enqueue(run: ApiTestRun) -> None:
+    from apis.tasks import run_tests
+
+    if background.is_valkey_up():
+        try:
+            run_tests.apply_async(args=(run.api_id, str(run.token)), retry=False)
+            return
+        except (OperationalError, OSError) as error:
+            logger.warning("tests were not enqueued api=%s error=%r", run.api_id, error)
+    fault = "The workers cannot be reached at the moment. Try again in a minute."
+    done = {"state": ApiTestRun.State.DONE, "ended_at": timezone.now(), "fault": fault}
+    ApiTestRun.objects.filter(pk=run.pk, token=run.token).update(**done)
