@@ -11,12 +11,14 @@ import yaml
 from django.utils import timezone
 
 from apis.changes.policies import apply_policy
+from apis.changes.tests import add_test
 from apis.desired import DesiredRoute, DesiredUpstream
 from apis.models import ApiInstance
 from apis.wizard_draft import WizardDraft
 from console.models import ConnectedApp, Role, User
 from gateways.change import issue_token
 from gateways.models import Ack, Deployment, Gateway, ResourceStatus
+from gateways.protocol import cases
 from policies import catalog
 from policies.policy import Policy
 from tests.analytics.traffic import NOW, Shipper, count, resource, sample
@@ -31,6 +33,9 @@ SILENT = {
     "gateway_name",  # the answer of a field's check, shown inside gateway_add
     "api_export",  # a file
     "api_row",
+    "api_rehearsal",
+    "api_policy_new_test",
+    "api_policy_new_yaml",
     "document_operations",
     "document_state",
     "api_status",
@@ -87,7 +92,7 @@ class Gallery:
 
     def seen_by_viewers(self) -> Iterator[str]:
         """What looks otherwise to those who may change nothing."""
-        yield from (f"/apis/{self.api.pk}/{page}" for page in ("policies", "routes", "settings"))
+        yield from (f"/apis/{self.api.pk}/{page}" for page in ("policies", "routes", "settings", "tests"))
         yield f"/apis/{self.api.pk}/policies/{self.api.policies.all()[0].pk}"
 
     def _filled(self, address: Address) -> Iterator[str]:
@@ -154,6 +159,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
     draft = _draft(user, place)
     ids: dict[str, object] = {
         "api": api.pk,
+        "test": add_test(user, api, cases.read("{name: a, expect: {status: 200}}")[0]).pk,
         "policy": api.pk,
         "policy_add": api.pk,
         "tls_context": context.pk,

@@ -109,7 +109,7 @@ window.walk ??= (() => {
       const own = one.closest("label")?.control ?? stop;
       if (one.closest("[inert], :disabled, [aria-disabled=true], [aria-hidden=true]") || own?.matches(":disabled")) return true;
       if (own?.type === "radio") return true;
-      if (/every|load|input|change|submit/.test(one.getAttribute("hx-trigger") ?? "") || one.tagName === "FORM" || one.tagName === "BODY") return true;
+      if (/every|load|input|change|submit|follow/.test(one.getAttribute("hx-trigger") ?? "") || one.tagName === "FORM" || one.tagName === "BODY") return true;
       return visited.includes(own) || [...one.querySelectorAll(STOPS)].some((inner) => visited.includes(inner));
     };
     return pointed.filter((one) => !canBeReached(one)).map((one) => `the keyboard does not reach ${told(one)}`);
