@@ -1,0 +1,59 @@
+"""GraphQL Schema Validation: requests that the schema does not describe never reach the upstream."""
+
+import json
+from pathlib import Path
+
+from pydantic import Field
+
+from policies.graphql import sdl
+from policies.graphql.fields import SOURCE_LABELS, InlineSource, SchemaText, Source
+from policies.graphql.scripts import FILES, SCHEMA
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.scripting.script import script
+
+NAME = "schema-validation"
+
+
+class Config(PolicyConfig):
+    source: InlineSource = Field(
+        Source.INLINE,
+        title="Schema's source",
+        description="Where the schema comes from.",
+        json_schema_extra={**SOURCE_LABELS, "advanced": True},
+    )
+    schema_: SchemaText = Field(
+        alias="schema",
+        title="Schema",
+        description="In the schema language of GraphQL: type Query { orders: [Order] }",
+        json_schema_extra={"format": "multiline"},
+    )
+    block_operation: bool = Field(
+        True,
+        title="Refuse requests",
+        description="Whether requests are refused that do not fit; if not, the log tells.",
+    )
+
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    if not config.block_operation:
+        scope = scope.observing
+    # A file, since every route of the API would repeat it otherwise.
+    table = scope.secret(json.dumps(sdl.read(config.schema_).table))
+    files = [*FILES, SCHEMA, *(Path(__file__).with_name(name) for name in ("validate.lua", "policy.lua"))]
+    made = script(scope, NAME, files, {"file": str(table.path)})
+    return Compiled((made,), secrets=(table,))
+
+
+POLICY = Policy(
+    name=NAME,
+    title="GraphQL Schema Validation",
+    category=Category.SECURITY,
+    phase=Phase.PROTECT,
+    summary="Refuses GraphQL requests whose fields, arguments or variables the schema does not describe.",
+    version="1.0.0",
+    config=Config,
+    compile=compile,
+    aliases=("schema-validation-flex",),
+    refuses=True,
+    icon="file-code",
+)

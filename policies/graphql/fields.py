@@ -1,0 +1,35 @@
+"""The schema as users write it into a policy that reads one."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, JsonValue
+from pydantic_core import PydanticCustomError
+
+from policies.graphql import sdl
+
+
+class Source(StrEnum):
+    CONTEXT = "context"
+    INLINE = "inline"
+
+
+def _inline(source: Source) -> Source:
+    if source is Source.CONTEXT:
+        raise PydanticCustomError(
+            "source", "an API's asset holds OpenAPI alone; write inline, and the schema below"
+        )
+    return source
+
+
+def _read(text: str) -> str:
+    try:
+        sdl.read(text)
+    except sdl.Wrong as error:
+        raise PydanticCustomError("schema", "{reason}", {"reason": str(error)}) from None
+    return text
+
+
+InlineSource = Annotated[Source, AfterValidator(_inline)]
+SchemaText = Annotated[str, Field(max_length=sdl.MOST_BYTES), AfterValidator(_read)]
+SOURCE_LABELS: dict[str, JsonValue] = {"labels": {"context": "The API's own", "inline": "Written here"}}

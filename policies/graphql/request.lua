@@ -1,0 +1,81 @@
+-- Finds the GraphQL documents that a request brings: in the query, in JSON, alone or several in a list, in a form, or as
+-- application/graphql. graphql_requests(handle) is a list of {document, variables}, or nil and a refusal; an empty list
+-- where a request asks for nothing.
+
+local MOST_BATCHED = 50
+
+local function refused_request(reason)
+  return { status = "400", error = "The request is no GraphQL that is accepted.", reason = reason }
+end
+
+local function form_decoded(text)
+  return (text:gsub("+", " "):gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
+end
+
+-- The values of a form by name; nil where one of ours is given twice.
+local function form_of(text)
+  local found = {}
+  for pair in text:gmatch("[^&]+") do
+    local name, given = pair:match("^([^=]*)=?(.*)$")
+    name = form_decoded(name)
+    if found[name] and (name == "query" or name == "variables" or name == "extensions") then return nil end
+    found[name] = form_decoded(given)
+  end
+  return found
+end
+
+local function add(found, text, variables)
+  if #found >= MOST_BATCHED then return refused_request("batch: there are more than " .. MOST_BATCHED .. " requests") end
+  local document, reason = graphql_document(text)
+  if not document then return refused_request(reason) end
+  found[#found + 1] = { document = document, variables = is_object(variables) and variables or {} }
+end
+
+local function add_form(found, text)
+  local form = form_of(text)
+  if not form then return refused_request("twice: a parameter is given twice") end
+  if not form.query then
+    if form.extensions then return refused_request("document: it is told by its digest alone, and cannot be looked at") end
+    return nil
+  end
+  local variables = form.variables and form.variables ~= "" and json_value(form.variables) or nil
+  return add(found, form.query, variables)
+end
+
+local function add_json(found, text)
+  local value, reason = json_value(text)
+  if value == nil then return refused_request(reason) end
+  local list = is_array(value) and value or { [0] = 1, value }
+  for i = 1, list[0] do
+    local one = list[i]
+    if not is_object(one) or type(one.query) ~= "string" then
+      return refused_request("document: there is none that can be looked at")
+    end
+    local refusal = add(found, one.query, one.variables)
+    if refusal then return refusal end
+  end
+end
+
+local function add_body(found, kind, text)
+  kind = kind:match("^[^;%s]*")
+  if kind == "application/graphql" then return add(found, text) end
+  if kind == "application/x-www-form-urlencoded" then return add_form(found, text) end
+  if kind == "" or kind:find("json", 1, true) then return add_json(found, text) end
+  return refused_request("content-type: " .. kind .. " cannot be looked at")
+end
+
+local function graphql_requests(handle)
+  local headers, found = handle:headers(), {}
+  if headers:get("upgrade") then
+    return nil, refused_request("upgrade: what comes over a WebSocket cannot be looked at")
+  end
+  local query = headers:get(":path"):match("%?(.*)$")
+  local refusal = query and add_form(found, query)
+  if refusal then return nil, refusal end
+  local kind = media_type(headers)
+  local text
+  text, refusal = body_text(handle)
+  if text then refusal = add_body(found, kind, text) end
+  if refusal then return nil, refusal end
+  return found
+end
