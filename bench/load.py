@@ -1,6 +1,7 @@
 """The load generator: wrk, on the cores that the proxy does not have."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -27,9 +28,15 @@ class Load:
 
 
 def wrk(
-    url: str, *, seconds: float, connections: int, cores: frozenset[int], headers: Mapping[str, str] = {}
+    url: str,
+    *,
+    seconds: float,
+    connections: int,
+    cores: frozenset[int],
+    headers: Mapping[str, str] = {},
+    body: str = "",
 ) -> Load:
-    """Keep-alive requests as fast as they are answered. Raises Failed."""
+    """Keep-alive requests as fast as they are answered; POST where they have a body. Raises Failed."""
     program = shutil.which("wrk")
     if program is None:
         raise Failed(HOW_TO_GET_IT)
@@ -37,7 +44,14 @@ def wrk(
     command += ["-d", f"{max(1, round(seconds))}s", "--timeout", "5s", "-s", str(SCRIPT)]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
-    done = subprocess.run([*command, url], capture_output=True, text=True, timeout=seconds + 60, check=False)
+    done = subprocess.run(
+        [*command, url],
+        capture_output=True,
+        text=True,
+        timeout=seconds + 60,
+        check=False,
+        env={**os.environ, "BENCH_BODY": body},
+    )
     line = next((text for text in done.stdout.splitlines() if text.startswith("RESULT ")), None)
     if line is None:
         raise Failed(f"wrk: {done.stderr or done.stdout}")

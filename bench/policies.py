@@ -1,13 +1,17 @@
 """What each policy of the catalog costs a request: the CPU time that Envoy takes more than without it.
 
-A policy's `cost.yaml` says with which configuration and headers; it is the only policy of its API, and its
-requests pass. One without the file is not measured.
+A policy's `cost.yaml` says with which configuration (`given`), `headers` and `body`, and among which
+`contracts`; `answers` is the JSON of a server at PROVIDER that the configuration names. It is the only policy
+of its API, and its requests pass. One without the file is not measured.
 """
 
 import json
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -43,33 +47,56 @@ spec: {targetRef: {name: $name}, policyRef: {name: route}, config: {destinationR
 
 @dataclass(frozen=True)
 class Measured:
-    """`given` is the configuration; None stands for the API without a policy."""
+    """`told` is the cost.yaml; a policy of None stands for the API without one."""
 
     name: str
     policy: Policy[Any] | None
-    given: Mapping[str, Any]
-    headers: Mapping[str, str]
+    told: Mapping[str, Any]
 
-    def resources(self, port: int, upstream: str) -> str:
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self.told.get("headers", {})  # type: ignore[no-any-return]
+
+    @property
+    def body(self) -> str:
+        return str(self.told.get("body", ""))
+
+    def resources(self, port: int, upstream: str, provider: str) -> str:
         text = Template(API).substitute(name=self.name, port=port, upstream=upstream)
         if self.policy is None:
             return text
         kind = "Service" if self.policy.is_outbound else "ApiInstance"
-        spec = {"targetRef": {"kind": kind, "name": self.name}, "policyRef": {"name": self.name}}
-        plain = {"apiVersion": "gatewright.dev/v1alpha1", "kind": "PolicyBinding"}
-        binding = {**plain, "metadata": {"name": f"{self.name}-own"}, "spec": {**spec, "config": self.given}}
-        return text + json.dumps(binding).replace("UPSTREAM", upstream) + "\n---\n"
+        spec: dict[str, Any] = {
+            "targetRef": {"kind": kind, "name": self.name},
+            "policyRef": {"name": self.name},
+        }
+        plain = {"apiVersion": "gatewright.dev/v1alpha1"}
+        spec["config"] = self.told["given"]
+        documents = [
+            {**plain, "kind": "PolicyBinding", "metadata": {"name": f"{self.name}-own"}, "spec": spec}
+        ]
+        documents += [
+            {
+                **plain,
+                "kind": "Contract",
+                "metadata": {"name": f"{self.name}-{number}"},
+                "spec": {"apiId": self.name, **one},
+            }
+            for number, one in enumerate(self.told.get("contracts", ()))
+        ]
+        own = "".join(f"{json.dumps(one)}\n---\n" for one in documents)
+        return text + own.replace("UPSTREAM", upstream).replace("PROVIDER", provider)
 
 
 def measure(folder: Path, *, quick: bool, rounds: int) -> None:
     cores, seconds = Cores.of_this_machine(), 1 if quick else 2
-    plain, policies = Measured(PLAIN, None, {}, {}), list(_measured())
+    plain, policies = Measured(PLAIN, None, {}), list(_measured())
     costs: dict[str, list[float]] = {}
-    with rivals.upstream(folder / "upstream", cores) as upstream:
+    with rivals.upstream(folder / "upstream", cores) as upstream, _provider(policies) as provider:
         port = free_port()
         (folder / "conf.d").mkdir()
         address = f"http://127.0.0.1:{upstream.port}"
-        text = "".join(one.resources(port, address) for one in (plain, *policies))
+        text = "".join(one.resources(port, address, provider) for one in (plain, *policies))
         (folder / "conf.d" / "apis.yaml").write_text(text)
         command = ["taskset", "-c", ",".join(map(str, sorted(cores.proxy)))]
         command += [sys.executable, "-m", "gateways.agent.cli", "run", "--concurrency", "1"]
@@ -88,6 +115,39 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
                     costs.setdefault(one.name, []).append(_cost(folder, url, one, seconds))
                 report.progress(f"round {at + 1} of {rounds}")
     _tell(costs, [one.policy for one in policies if one.policy], quick, rounds)
+
+
+@contextmanager
+def _provider(policies: list[Measured]) -> Iterator[str]:
+    """A server that answers below each policy's name with the JSON of its cost.yaml."""
+    base = ""
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            name = self.path.split("/")[1]
+            told = next(one.told.get("answers") for one in policies if one.name == name)
+            text = json.dumps(told).replace("PROVIDER", base).encode()
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def log_message(self, *_: Any) -> None:
+            """Requests are no news."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    base = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield base
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def _tell(costs: Mapping[str, list[float]], policies: list[Policy[Any]], quick: bool, rounds: int) -> None:
@@ -118,8 +178,7 @@ def _measured() -> list[Measured]:
     for policy in catalog.policies():
         file = catalog.FOLDER / policy.name.replace("-", "_") / "cost.yaml"
         if file.exists():
-            told = yaml.safe_load(file.read_text())
-            found.append(Measured(policy.name, policy, told["given"], told.get("headers", {})))
+            found.append(Measured(policy.name, policy, yaml.safe_load(file.read_text())))
     return found
 
 
@@ -129,7 +188,12 @@ def _cost(folder: Path, url: str, one: Measured, seconds: float) -> float:
     cores = Cores.of_this_machine().rest
     used = cpu_seconds(pid)
     done = load.wrk(
-        f"{url}/{one.name}/", seconds=seconds, connections=CONNECTIONS, cores=cores, headers=one.headers
+        f"{url}/{one.name}/",
+        seconds=seconds,
+        connections=CONNECTIONS,
+        cores=cores,
+        headers=one.headers,
+        body=one.body,
     )
     if done.errors:
         raise Failed(f"{one.name}: {done.errors} requests did not pass")
@@ -137,7 +201,9 @@ def _cost(folder: Path, url: str, one: Measured, seconds: float) -> float:
 
 
 def _answers(url: str, one: Measured) -> bool:
+    method, address = "POST" if one.body else "GET", f"{url}/{one.name}/"
     try:
-        return httpx.get(f"{url}/{one.name}/", headers=one.headers, trust_env=False).status_code == 200
+        done = httpx.request(method, address, headers=one.headers, content=one.body, trust_env=False)
+        return done.status_code == 200
     except httpx.HTTPError:
         return False

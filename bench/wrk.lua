@@ -1,4 +1,7 @@
--- Prints what wrk measured as one line of JSON.
+-- Posts BENCH_BODY, if there is one. Prints what wrk measured as one line of JSON.
+local body = os.getenv("BENCH_BODY")
+if body and body ~= "" then wrk.method, wrk.body = "POST", body end
+
 function done(summary, latency)
   io.write(string.format(
     'RESULT {"requests": %d, "seconds": %.6f, "p50_us": %d, "p99_us": %d, "connect": %d, "read": %d, "write": %d, "status": %d, "timeout": %d}\n',
