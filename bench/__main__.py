@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.processes import Failed
 
-# "parts" is for whoever tunes, not among the figures.
+# "parts" is for whoever tunes, "http_cache" needs Node: neither is among the figures.
 MEASUREMENTS = (
     *("throughput", "live", "thousand", "counting", "console", "streams", "rehearse", "conditions"),
     *("contracts", "policies", "sharing"),
@@ -18,7 +18,9 @@ MEASUREMENTS = (
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
-    parser.add_argument("measurement", nargs="?", default="all", choices=(*MEASUREMENTS, "parts", "all"))
+    parser.add_argument(
+        "measurement", nargs="?", default="all", choices=(*MEASUREMENTS, "parts", "http_cache", "all")
+    )
     parser.add_argument("--quick", action="store_true", help="small and short: shows that it works")
     parser.add_argument("--rounds", type=int, help="alternating rounds (5; with --quick 1)")
     parser.add_argument(

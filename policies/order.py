@@ -19,6 +19,22 @@ def place(phases: Sequence[Phase], phase: Phase) -> int:
     return max(earlier, default=0)
 
 
+def misplaced(uses: Sequence[Use]) -> Iterator[tuple[int, str]]:
+    """(position, message) of each policy that its place keeps from what it is for."""
+    yield from unserved(uses)
+    yield from skipped(uses)
+
+
+def skipped(uses: Sequence[Use]) -> Iterator[tuple[int, str]]:
+    """(position, message) of each policy that checks something behind one that may answer before."""
+    cache = ""
+    for position, (policy, _) in enumerate(uses):
+        if cache and Phase.CORS < policy.phase < Phase.CACHE:
+            yield position, f"is skipped where {cache} before it has an answer; move it before that"
+        if policy.phase is Phase.CACHE:
+            cache = policy.title
+
+
 def unserved(uses: Sequence[Use]) -> Iterator[tuple[int, str]]:
     """(position, message) of each policy that reads what only a policy after it, or none, gives a value."""
     for position, (policy, config) in enumerate(uses):

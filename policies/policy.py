@@ -129,7 +129,8 @@ class SharedFilters:
 class Script:
     """A Lua filter in two: `frame`, the code that all uses of a policy have in common, and `settings`.
 
-    `settings` is Lua too and takes the frame's SETTINGS place. `needs` and `gives` are as in Filter.
+    `settings` is Lua too and takes the frame's SETTINGS place. `needs`, `gives` and `only_if` are as in
+    Filter.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Script:
     sees_response: bool = False
     needs: frozenset[str] = frozenset()
     gives: str = ""
+    only_if: Mapping[str, Any] | None = None
 
     @property
     def typed_config(self) -> Mapping[str, Any]:
@@ -145,10 +147,6 @@ class Script:
         source = self.frame.replace(SETTINGS, self.settings, 1)
         lua = TYPE_URL + "envoy.extensions.filters.http.lua.v3.Lua"
         return {"@type": lua, "default_source_code": {"inline_string": source}}
-
-    @property
-    def only_if(self) -> None:
-        return None
 
 
 SETTINGS = "--[[settings]]"
@@ -178,7 +176,9 @@ class Secret:
 class Compiled:
     """What a policy adds to its API's routes, and what it needs beside them.
 
-    `filters` run in this order inside the route's chain. `shared` names those of Policy.shared_filters that
+    `filters` run in this order inside the route's chain. `behind` run behind the filters of all policies,
+    whatever the policy's conditions: they alone see what the upstream answered before another policy changes
+    it, and whether a request got so far. `shared` names those of Policy.shared_filters that
     the API's requests pass before them, whatever the policy's conditions.
     `clusters` stand beside those of upstreams, one for all policies that ask the same server.
     `route_action` are entries of Envoy's RouteAction, for all of the API's routes that lead to an upstream.
@@ -195,6 +195,7 @@ class Compiled:
     """
 
     filters: tuple[Filter | Script, ...] = ()
+    behind: tuple[Filter | Script, ...] = ()
     shared: tuple[str, ...] = ()
     clusters: tuple[Cluster, ...] = ()
     secrets: tuple[Secret, ...] = ()

@@ -76,7 +76,7 @@ def in_order(bindings: list[PolicyBinding]) -> list[AppliedPolicy]:
     """With a warning, too, where one does not get what it reads from a policy before it."""
     applied = [applied_of(binding) for binding in bindings]
     running = [(one, uses) for one in applied if (uses := _use(one))]
-    found = {id(running[at][0]): message for at, message in order.unserved([use for _, use in running])}
+    found = {id(running[at][0]): message for at, message in order.misplaced([use for _, use in running])}
     return [
         replace(one, warnings=(*one.warnings, f"It {found[id(one)]}.")) if id(one) in found else one
         for one in applied

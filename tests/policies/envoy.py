@@ -178,8 +178,8 @@ def _bootstrap(port: int, upstream: int, chains: Mapping[str, Sequence[Compiled]
 def _route(name: str, chain: Sequence[Compiled]) -> dict[str, Any]:
     filters = [
         {"name": item.name, "typed_config": dict(item.typed_config)}
-        for part in chain
-        for item in part.filters
+        for part in (*(one.filters for one in chain), *(one.behind for one in chain))
+        for item in part
     ]
     per_filter: dict[str, Any] = {name: PASSED for part in chain for name in part.shared}
     if filters:

@@ -21,3 +21,19 @@ def test_what_does_nothing_beside_another_setting_is_told() -> None:
         "supportedAudiences": 'does nothing while "Check the audience" is off',
     }
     assert said(KEY | {"validateAudClaim": True, "supportedAudiences": "orders"}) == {}
+
+
+def test_what_a_cache_cannot_do_or_lets_anybody_do_is_told() -> None:
+    cache = find("http-caching")
+    config = {
+        "distributed": True,
+        "invalidationHeader": "x-order",
+        "requestExpression": "#[attributes.method == 'POST']",
+    }
+
+    told = [one.field for one in advice(cache, cache.config.model_validate(config))]
+
+    assert told == ["distributed", "invalidationHeader", "requestExpression"]
+    assert advice(cache, cache.config()) == []
+    unused = cache.config.model_validate({"invalidationExpression": "#[attributes.method == 'GET']"})
+    assert [one.field for one in advice(cache, unused)] == ["invalidationExpression"]

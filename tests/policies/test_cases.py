@@ -50,6 +50,8 @@ def _outcome(policy: str, given: dict[str, Any], documents: Mapping[str, str]) -
 
 def _shown(compiled: Compiled) -> dict[str, Any]:
     shown: dict[str, Any] = {"filters": [_filter(one) for one in compiled.filters]}
+    if compiled.behind:
+        shown["behind"] = [_filter(one) for one in compiled.behind]
     if compiled.clusters:
         shown["clusters"] = {one.name: one.config for one in compiled.clusters}
     if compiled.upstream_filters:
@@ -67,9 +69,9 @@ def _shown(compiled: Compiled) -> dict[str, Any]:
 
 def _filter(one: Filter | Script) -> dict[str, Any]:
     """A script by its settings alone: its code is the policy's, and the same in every case."""
-    if isinstance(one, Script):
-        return {"name": one.name, "@type": one.typed_config["@type"], "settings": one.settings}
     only_if = {"only_if": one.only_if} if one.only_if else {}
+    if isinstance(one, Script):
+        return {"name": one.name, "@type": one.typed_config["@type"], "settings": one.settings, **only_if}
     return {"name": one.name, **one.typed_config, **only_if}
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from gateways.agent.host import secret_files
 from policies.catalog import FOLDER, policies
+from policies.catalog.http_caching import store
 from policies.catalog.spike_control import spikes
 from policies.contracts import memory
 from policies.counting import shared_memory
@@ -113,6 +114,11 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "header-injection": injected(
         [*called(HEADER), *called(QUERY), "#[attributes.requestPath]", "#[sizeOf(attributes.queryString)]"]
     ),
+    "http-caching": {
+        "httpCachingKey": f"#[{HEADER} ++ {OTHER}]",
+        "requestExpression": f"#[sizeOf({HEADER}) >= 0]",
+        "invalidationHeader": "x-a",
+    },
     "injection-protection": {
         "builtInProtections": [],
         "customProtections": [{"name": "one", "regex": "(x+x+)+y"}],
@@ -171,6 +177,7 @@ LOOKED_AT = {
     "cors": "origin",
     "error-templates": "x-request-id",
     "hmac-signature": "signature",
+    "http-caching": "cache-control",
     "http-basic-authentication": "authorization",
     "ldap-authentication": "authorization",
     "oauth2-token-introspection": "authorization",
@@ -196,6 +203,7 @@ def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
     folder = tmp_path_factory.mktemp("long_input")
     shared_memory.prepare(folder)
     spikes.prepare(folder)
+    store.prepare(folder)
     memory.Book(folder).write([])
     chains = {name: [compiled(name, config, folder, name)] for name, config in CONFIGS.items()}
     chains |= {

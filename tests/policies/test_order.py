@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from policies.catalog import find
-from policies.order import place, unserved
+from policies.order import misplaced, place, unserved
 from policies.policy import Phase, Scope
 
 BY_PRINCIPAL = "#[authentication.principal]"
@@ -46,6 +46,14 @@ def test_who_reads_what_only_a_later_policy_gives_is_told() -> None:
     assert message.endswith("move it behind Basic Authentication: Simple")
     ((_, alone),) = unserved([limit])
     assert alone.endswith("apply a policy that does, before this one")
+
+
+def test_what_checks_callers_behind_a_cache_is_told() -> None:
+    cache, basic = use("http-caching", {}), use("http-basic-authentication", BASIC)
+
+    assert list(misplaced([basic, cache])) == []
+    ((at, message),) = misplaced([cache, basic])
+    assert (at, "HTTP Caching" in message) == (1, True)
 
 
 def test_on_the_way_back_every_policy_has_been_passed() -> None:

@@ -47,7 +47,7 @@ def of_api(resource: r.ApiInstance, bindings: Sequence[r.PolicyBinding], api: ir
         for found in policies_advice(find(use.policy), use.config):
             yield _warning(owner, (*path, "config", *found.field.split(".")), found.message)
     uses = [(find(use.policy), use.config) for use in api.policies]
-    for at, message in order.unserved(uses):
+    for at, message in order.misplaced(uses):
         yield _warning(resource, ("spec", "policies"), f"{api.policies[at].policy} {message}")
 
 

@@ -18,7 +18,7 @@ from gateways.agent.xds.access_log import HELD, RouteName
 from gateways.agent.xds.bootstrap import RUNTIME
 from gateways.agent.xds.cluster import Outbound, cluster, cluster_name
 from gateways.agent.xds.compiled_api import CompiledApi
-from gateways.agent.xds.filter_chain import PASSED, PATH_NOTED, filled, frames, scripts_id
+from gateways.agent.xds.filter_chain import PASSED, PATH_NOTED, filled, filled_behind, frames, scripts_id
 from gateways.agent.xds.joined_paths import judged
 from gateways.agent.xds.listener import listener, probe_listener, route_config_name
 from gateways.agent.xds.policy_filters import PolicyFilters
@@ -84,7 +84,8 @@ class Compiler:
         outbound = {one: self._outbound(one, texts) for one in api.upstreams}
         made = [one for several in (found, *outbound.values()) for _, one in several]
         shared = {name: PASSED for one in made for name in one.shared}
-        slots = {**shared, **filled(api.base_path, policies)}
+        behind = [PolicyFilters(one.behind) for _, one in found if one.behind]
+        slots = {**shared, **filled(api.base_path, policies), **filled_behind(behind)}
         said = joined(((use, one.route_action) for use, one in found), adds_lists=True)
         seconds = min((it.response_seconds for _, it in found if it.response_seconds), default=None)
         sent = {one: _sent(several) for one, several in outbound.items()}
@@ -99,7 +100,7 @@ class Compiler:
                 {**self._saying(said, route), **mark} for route in self._routes(api, slots, names, seconds)
             ),
             {**clusters, **asked},
-            frames(policies),
+            frames([*policies, *behind]),
             tuple(it for one in made for it in one.secrets),
             {name: one.service for one, name in names.items()},
             texts.given,
@@ -266,7 +267,9 @@ class Compiler:
 
 def _policy_filters(found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> list[PolicyFilters]:
     """Without the filters that give a value to what no policy needs."""
-    needed = frozenset[str]().union(*(one.needs for _, made in found for one in made.filters))
+    needed = frozenset[str]().union(
+        *(one.needs for _, made in found for one in (*made.filters, *made.behind))
+    )
     return [
         PolicyFilters(
             tuple(one for one in made.filters if not one.gives or one.gives in needed),

@@ -8,6 +8,7 @@ configuration, so routes and policies change at once, on open connections too.
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
@@ -19,7 +20,7 @@ from gateways.agent.xds.choice import MOST_PREDICATES, chosen, composite, predic
 from gateways.agent.xds.joined_paths import EMPTY
 from gateways.agent.xds.policy_filters import PolicyFilters
 from policies import catalog
-from policies.policy import TYPE_URL
+from policies.policy import TYPE_URL, Filter
 
 CHOICES = 8
 """Composites beside each other: a slot that a route leaves empty costs a request 12 nanoseconds."""
@@ -38,6 +39,8 @@ SLOTS = (
     *LAST,
     *("p5", "l3"),
 )
+BEHIND = ("l4", "p6")
+"""Behind all others: what is to see requests last and answers first."""
 PASSED = {"@type": TYPE_URL + "envoy.config.route.v3.FilterConfig", "config": {}}
 """The setting of a route whose requests pass a filter that stands ready in the listener."""
 PATH_SLOT = "path"
@@ -60,7 +63,12 @@ def slots() -> list[dict[str, Any]]:
         "l": {"@type": _LUA, "source_codes": sources},
         "c": EMPTY_CHOICE,
     }
-    every = {PATH_SLOT: empty["p"], **EMPTY, **shared(), **{slot: empty[slot[0]] for slot in SLOTS}}
+    every = {
+        PATH_SLOT: empty["p"],
+        **EMPTY,
+        **shared(),
+        **{slot: empty[slot[0]] for slot in (*SLOTS, *BEHIND)},
+    }
     return [{"name": slot, "disabled": True, "typed_config": config} for slot, config in every.items()]
 
 
@@ -90,6 +98,18 @@ def filled(base_path: str, policies: Sequence[PolicyFilters]) -> dict[str, Mappi
         else:
             made[slot] = _scripts(run) if slot.startswith("l") else _chain(run)
     return made
+
+
+def filled_behind(policies: Sequence[PolicyFilters]) -> dict[str, Mapping[str, Any]]:
+    """The settings on a route of the slots behind all others."""
+    scripts = [replace(one, filters=tuple(one.scripts)) for one in policies if one.scripts]
+    native = [
+        replace(one, filters=found)
+        for one in policies
+        if (found := tuple(it for it in one.filters if isinstance(it, Filter)))
+    ]
+    made: dict[str, Mapping[str, Any]] = {BEHIND[0]: _scripts(scripts)} if scripts else {}
+    return {**made, BEHIND[1]: _chain(native)} if native else made
 
 
 def scripts_id(slots: Mapping[str, Mapping[str, Any]]) -> str:

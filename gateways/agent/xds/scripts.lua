@@ -34,11 +34,12 @@ local function frame(id)
   return frames[id]
 end
 
--- A script's globals are its own.
+-- A script's globals are its own. `gives_takers` tells it that the body of an answer is passed to what its
+-- envoy_on_response gives back.
 local function compiled(key, settings)
   local text = frame(key:match("^%w+"))
   local from, to = text:find("--[[settings]]", 1, true)
-  local place = setmetatable({ require = required }, { __index = _G })
+  local place = setmetatable({ require = required, gives_takers = true }, { __index = _G })
   setfenv(assert(loadstring(text:sub(1, from - 1) .. settings .. text:sub(to + 1))), place)()
   return { request = rawget(place, "envoy_on_request"), response = rawget(place, "envoy_on_response") }
 end

@@ -1,0 +1,243 @@
+"""HTTP Caching: answers from memory what an upstream has answered before."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from policies.catalog.http_caching import store
+from policies.expression import lua, nodes
+from policies.expression.lua import Value
+from policies.fields.expressions import Expression, RequestExpression, ResponseExpression
+from policies.fields.headers import RequestHeaderName
+from policies.memory import place
+from policies.policy import (
+    TYPE_URL,
+    Advice,
+    Category,
+    Compiled,
+    Filter,
+    Phase,
+    Policy,
+    PolicyConfig,
+    Scope,
+    Script,
+    fault,
+)
+from policies.scripting.script import script
+
+NAME = "http-caching"
+YEAR_SECONDS = 31_536_000
+KEY = "#[attributes.requestPath]"
+READS = "#[attributes.method == 'GET' or attributes.method == 'HEAD']"
+STATUSES = (200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501)
+KEPT = f"#[[{', '.join(map(str, STATUSES))}] contains attributes.statusCode]"
+_RULES, _ANSWER, _LOOKUP, _CAPTURE = (
+    Path(__file__).with_name(name) for name in ("rules.lua", "answer.lua", "lookup.lua", "capture.lua")
+)
+_FILES = [place.LUA, store.LUA, _RULES, _ANSWER]
+_PATHS = frozenset(("attributes.requestPath", "attributes.requestUri"))
+_QUERIES = frozenset(("attributes.queryParams", "attributes.queryString", "attributes.requestUri"))
+_WRITES = frozenset(("POST", "PUT", "PATCH", "DELETE"))
+_STATUSES = lua.Source(f"{{{', '.join(f'[{one}] = true' for one in STATUSES)}}}")
+_MUTATION = TYPE_URL + "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
+
+OrderHeader = Annotated[RequestHeaderName | None, BeforeValidator(lambda told: told or None)]
+
+
+class Config(PolicyConfig):
+    http_caching_key: RequestExpression = Field(
+        KEY,
+        validate_default=True,
+        title="Key",
+        description="What answers are told apart by. Host and query always count, and the path, too, unless "
+        "the expression reads them itself. One that reads who calls keeps each caller's answers "
+        "for him alone.",
+    )
+    max_cache_entries: int = Field(
+        10_000,
+        ge=1,
+        le=store.MOST_ENTRIES,
+        title="Answers at most",
+        description="How many are kept; the oldest one makes room. One has at most 1 MB, all of a gateway's "
+        "caches together 256 MB.",
+    )
+    ttl: int = Field(
+        600,
+        ge=1,
+        le=YEAR_SECONDS,
+        title="Time to live",
+        description="How long an answer is used at most. What its own headers say only shortens that.",
+        json_schema_extra={"format": "duration-s"},
+    )
+    distributed: bool = Field(
+        False,
+        title="Share among replicas",
+        description="Needs shared storage, which this gateway has not for answers: each replica keeps its "
+        "own.",
+        json_schema_extra={"advanced": True},
+    )
+    persist_cache: bool = Field(
+        False,
+        title="Keep over restarts",
+        description="Keeps the answers in a file of the gateway's state folder, so that they outlive a "
+        "restart of the gateway. A restart of the machine empties it all the same.",
+    )
+    use_http_cache_headers: bool = Field(
+        True,
+        title="Heed cache headers",
+        description="Cache-Control, Expires and Age say how long, and callers may ask for a fresh answer. "
+        "Without it the time to live alone counts; what is private or not to be stored never is, "
+        "with it or without.",
+    )
+    invalidation_header: OrderHeader = Field(
+        None,
+        title="Header that invalidates",
+        description='A request that has it with "invalidate" forgets the answer for its key, with '
+        '"invalidate-all" all of them. Upstreams do not get it.',
+        json_schema_extra={"advanced": True, "examples": ["x-cache-order"]},
+    )
+    invalidation_expression: RequestExpression | None = Field(
+        None,
+        title="Who may invalidate",
+        description="Without it, whoever may call the API. Nobody else's header does anything.",
+        json_schema_extra={"advanced": True, "examples": ["#[authentication.clientId == 'operations']"]},
+    )
+    request_expression: RequestExpression = Field(
+        READS,
+        validate_default=True,
+        title="Requests",
+        description="Which requests are answered from the cache. Methods other than GET and HEAD never are.",
+        json_schema_extra={"advanced": True},
+    )
+    response_expression: ResponseExpression = Field(
+        KEPT,
+        validate_default=True,
+        title="Answers",
+        description="Which answers are kept. Part of an answer (206) never is.",
+        json_schema_extra={"advanced": True},
+    )
+
+    def model_post_init(self, context: object, /) -> None:
+        for field, value in (
+            ("requestExpression", self.request_expression),
+            ("responseExpression", self.response_expression),
+            ("invalidationExpression", self.invalidation_expression),
+        ):
+            if value is not None and value.constant is not None:
+                raise fault(field, "write a condition in #[ ] that gives true or false")
+
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    shared: dict[str, Value] = {
+        "binding": scope.binding,
+        "cache": f"{scope.binding}\n{_digest(config)}",
+        "most": config.max_cache_entries,
+        "store": store.settings(scope.state, persists=config.persist_cache),
+        "ttl_ms": config.ttl * 1000,
+        "heeds": config.use_http_cache_headers,
+        "is_private": bool(nodes.needed(config.http_caching_key.node)) or _reads_credentials(config),
+    }
+    came_from = f"x-gatewright-from-{hashlib.sha256(scope.binding.encode()).hexdigest()[:8]}"
+    behind = _capture(config, scope, shared, came_from), _noted(scope, came_from)
+    return Compiled((_lookup(config, scope, shared),), behind=behind)
+
+
+def _lookup(config: Config, scope: Scope, shared: dict[str, Value]) -> Script:
+    read = _variables(config.http_caching_key)
+    invalidation = config.invalidation_header.lower() if config.invalidation_header else None
+    settings: dict[str, Value] = {
+        **shared,
+        "key": None if config.http_caching_key.text == KEY else config.http_caching_key.lua,
+        "adds_path": config.http_caching_key.text == KEY or not read & _PATHS,
+        "adds_query": not read & _QUERIES,
+        "when": None if config.request_expression.text == READS else config.request_expression.lua,
+        "invalidation": invalidation,
+        "may_invalidate": config.invalidation_expression.lua if config.invalidation_expression else None,
+    }
+    made = script(scope, NAME, [*_FILES, _LOOKUP], settings, evaluates=True)
+    # Whether a policy has told the caller apart, and not what the expressions read alone.
+    return replace(made, needs=made.needs | {"authentication"})
+
+
+def _capture(config: Config, scope: Scope, shared: dict[str, Value], came_from: str) -> Script:
+    is_usual = config.response_expression.text == KEPT
+    settings: dict[str, Value] = {
+        **shared,
+        "from": came_from,
+        "statuses": _STATUSES if is_usual else None,
+        "wanted": None if is_usual else config.response_expression.lua,
+    }
+    return script(scope, NAME, [*_FILES, _CAPTURE], settings, evaluates=True, sees_response=True)
+
+
+def _noted(scope: Scope, name: str) -> Filter:
+    """Tells the script before it whether an upstream answered, and by which protocol."""
+    header = {"key": name, "value": "%RESPONSE_CODE_DETAILS% %UPSTREAM_PROTOCOL%"}
+    added = {"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
+    mutations = {"@type": _MUTATION, "mutations": {"response_mutations": [added]}}
+    return Filter(f"{scope.binding}/from", mutations)
+
+
+def _digest(config: Config) -> str:
+    """A cache begins anew with another configuration: another key tells other answers apart."""
+    return hashlib.sha256(json.dumps(config.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[
+        :16
+    ]
+
+
+def _variables(expression: Expression) -> frozenset[str]:
+    parts = nodes.parts(expression.node)
+    return frozenset(one.name for one in parts if isinstance(one, nodes.Variable))
+
+
+def _reads_credentials(config: Config) -> bool:
+    return any(
+        isinstance(one, nodes.Select)
+        and one.of == nodes.Variable("attributes.headers")
+        and (
+            not isinstance(one.key, nodes.Literal)
+            or str(one.key.value).lower() in ("authorization", "cookie")
+        )
+        for one in nodes.parts(config.http_caching_key.node)
+    )
+
+
+def advice(config: Config) -> Iterator[Advice]:
+    if config.distributed:
+        yield Advice(
+            "distributed",
+            "does nothing yet: each replica keeps answers of its own, and forgets its own alone",
+        )
+    if config.invalidation_header and config.invalidation_expression is None:
+        reason = "lets whoever may call the API empty its cache; say who may in invalidationExpression"
+        yield Advice("invalidationHeader", reason)
+    if config.invalidation_expression is not None and not config.invalidation_header:
+        yield Advice("invalidationExpression", "does nothing without invalidationHeader")
+    named = {
+        one.value for one in nodes.parts(config.request_expression.node) if isinstance(one, nodes.Literal)
+    }
+    if wanted := sorted(_WRITES & named):
+        yield Advice(
+            "requestExpression", f"answers to {wanted[0]} are never kept, whatever it says; GET and HEAD are"
+        )
+
+
+POLICY = Policy(
+    name=NAME,
+    title="HTTP Caching",
+    category=Category.QUALITY_OF_SERVICE,
+    phase=Phase.CACHE,
+    summary="Answers from memory what the upstream has answered before.",
+    version="1.1.1",
+    config=Config,
+    compile=compile,
+    aliases=("http-caching-flex",),
+    prepare=store.prepare,
+    advice=advice,
+    icon="database",
+)
