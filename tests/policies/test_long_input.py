@@ -165,6 +165,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     },
     "spec-validation": {"source": "inline", "spec": DESCRIBED},
     "spike-control": {"maximumRequests": 1200, "timePeriodInMilliseconds": 1},
+    "websocket-connection-limit": {},
     "xml-threat-protection": {"maxNodeDepth": 5},
 }
 OBSERVED: dict[str, dict[str, Any]] = {
