@@ -26,10 +26,11 @@ local function written(parts, status, headers)
   return table.concat(made)
 end
 
--- A refusal of an answer on its way back is not marked: the script that made it has said so.
-local function is_refused(handle)
-  local told = handle:streamInfo():dynamicMetadata():get("gatewright")
-  return told ~= nil and told.policy ~= nil
+-- A refusal of an answer on its way back is not marked: the script that made it has said so. What a policy answered
+-- in the upstream's place, as from a cache, is marked, and no error of the gateway's.
+local function is_error(handle, is_own)
+  local told = handle:streamInfo():dynamicMetadata():get("gatewright") or {}
+  return told.policy ~= nil or (is_own and told.answered == nil)
 end
 
 function envoy_on_response(handle)
@@ -37,7 +38,7 @@ function envoy_on_response(handle)
   local status, mark = headers:get(":status"), headers:get(MARK)
   local is_own = mark == settings.mark
   if is_own then headers:remove(MARK) end
-  if status < "400" or not (is_own or is_refused(handle)) then return end
+  if status < "400" or not is_error(handle, is_own) then return end
   local template = settings.templates[status] or settings.templates[status:sub(1, 1) .. "xx"]
   if not template then return end
   local text = written(template.parts, status, headers)

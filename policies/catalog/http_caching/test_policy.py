@@ -366,3 +366,12 @@ def test_it_holds_for_the_requests_of_its_rules_alone(cached: Cached) -> None:
 
     assert [cached.get("/kept/1").text for _ in range(2)] == ["answer 1"] * 2
     assert [cached.get("/other/1").text for _ in range(2)] == ["answer 1", "answer 2"]
+
+
+def test_an_error_of_the_upstreams_stays_as_it_was(cached: Cached) -> None:
+    template = "{templates: [{status: '404', contentType: text/plain, body: ours}]}"
+    cached.serve(before=f"- {{policyRef: {{name: error-templates}}, config: {template}}}")
+    cached.answers(status=404, body=b"no such order")
+
+    assert [cached.get().text for _ in range(2)] == ["no such order"] * 2
+    assert cached.asked() == 1
