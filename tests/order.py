@@ -13,6 +13,7 @@ ON_ONE_STACK = (
     "tests/browser/test_documents.py",
     "tests/stack/test_front.py",
     "tests/stack/test_large_bodies.py",
+    "tests/stack/test_trying.py",
     "tests/stack/test_up.py",
     "tests/stack/test_variables.py",
     "tests/faults/test_console_parts.py",

@@ -7,6 +7,7 @@ that waits still is dropped when a newer one comes, and nobody has more than one
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -119,9 +120,18 @@ def work(key: str) -> None:
         return
     lines = job.pop("lines")
     _keep(key, job | {"state": "working"})
-    told = _tried(job["kind"], lines)
-    total_ms = round((time.time() - job["asked_at"]) * 1000)
-    _keep(key, job | told | {"state": "done", "total_ms": total_ms})
+
+    def tell(told: dict[str, Any]) -> None:
+        total_ms = round((time.time() - job["asked_at"]) * 1000)
+        _keep(key, job | told | {"state": "done", "total_ms": total_ms})
+
+    try:
+        _try(job["kind"], lines, tell)
+    except NotAsked as error:
+        tell({"fault": f"The gateway could not be started for it: {error}"})
+    except RehearsalEnded as error:
+        logger.warning("rehearsal failed error=%r", error)
+        tell({"fault": f"It could not be tried: {error}. Try again in a moment."})
     rehearsing.prepare()
 
 
@@ -137,20 +147,16 @@ def prepare() -> None:
         logger.warning("rehearsal was not prepared error=%r", error)
 
 
-def _tried(kind: Kind, lines: list[dict[str, Any]]) -> dict[str, Any]:
-    try:
-        *before, last = (Line.model_validate(one) for one in lines)
-        assert last.request is not None
-        if kind == "evaluate":
-            assert last.evaluate is not None
-            return {"answer": _plain(evaluating.evaluate(last.evaluate, last.request, last.answers))}
-        with rehearsing.rehearsing(before[0].resources, before[0].answers, ready_seconds=READY_SECONDS) as it:
-            return {"answer": _plain(it.ask(last.request, last.answers))}
-    except NotAsked as error:
-        return {"fault": f"The gateway could not be started for it: {error}"}
-    except RehearsalEnded as error:
-        logger.warning("rehearsal failed error=%r", error)
-        return {"fault": f"It could not be tried: {error}. Try again in a moment."}
+def _try(kind: Kind, lines: list[dict[str, Any]], tell: Callable[[dict[str, Any]], None]) -> None:
+    """Tells the answer before the process is ended, which takes time too. Raises NotAsked, RehearsalEnded."""
+    *before, last = (Line.model_validate(one) for one in lines)
+    assert last.request is not None
+    if kind == "evaluate":
+        assert last.evaluate is not None
+        tell({"answer": _plain(evaluating.evaluate(last.evaluate, last.request, last.answers))})
+        return
+    with rehearsing.rehearsing(before[0].resources, before[0].answers, ready_seconds=READY_SECONDS) as it:
+        tell({"answer": _plain(it.ask(last.request, last.answers))})
 
 
 def _plain(answer: Value | Verdict) -> dict[str, Any]:
