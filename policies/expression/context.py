@@ -5,10 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Context:
-    """The moment at which an expression is evaluated. `attributes` are the members it has then."""
+    """The moment at which an expression is evaluated. `attributes` are the members it has then.
+
+    A script may read `payload`, and its value may hold objects.
+    """
 
     name: str
     attributes: frozenset[str]
+    is_script: bool = False
 
 
 REQUEST = Context(
@@ -28,6 +32,7 @@ REQUEST = Context(
         )
     ),
 )
+SCRIPT = Context("request", REQUEST.attributes, is_script=True)
 RESPONSE = Context("response", frozenset(("headers", "statusCode")))
 
 AUTHENTICATION = frozenset(("clientId", "clientName", "principal", "properties"))

@@ -12,6 +12,7 @@ from policies.expression.nodes import (
     Literal,
     Node,
     Not,
+    Object,
     Select,
     Variable,
     needed,
@@ -79,6 +80,9 @@ def _source(node: Node) -> str:
             return literal(value)
         case Array(items):
             return f"dw.array({', '.join([str(len(items)), *map(_source, items)])})"
+        case Object(keys, values):
+            entries = zip(keys, values, strict=True)
+            return "{" + ", ".join(f"[{literal(key)}] = {_source(value)}" for key, value in entries) + "}"
         case Variable(name):
             return f"dw.{name.removeprefix('attributes.')}(handle)"
         case Select(Variable(name="attributes.headers" | "attributes.queryParams" as name), key):

@@ -16,6 +16,14 @@ class Array:
 
 
 @dataclass(frozen=True)
+class Object:
+    """`keys` and `values` in the same order."""
+
+    keys: tuple[str, ...]
+    values: tuple["Node", ...]
+
+
+@dataclass(frozen=True)
 class Variable:
     """What the request or the response offers, by its full name: `attributes.method`, `vars`."""
 
@@ -55,7 +63,7 @@ class Conditional:
     otherwise: "Node"
 
 
-Node = Literal | Array | Variable | Select | Call | Binary | Not | Conditional
+Node = Literal | Array | Object | Variable | Select | Call | Binary | Not | Conditional
 
 
 GIVEN = frozenset(("authentication", "vars"))

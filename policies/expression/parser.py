@@ -9,7 +9,18 @@ from pathlib import Path
 from lark import Lark, Token, Tree, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from policies.expression.context import AUTHENTICATION, FUNCTIONS, KEYED, Context
-from policies.expression.nodes import Array, Binary, Call, Conditional, Literal, Node, Not, Select, Variable
+from policies.expression.nodes import (
+    Array,
+    Binary,
+    Call,
+    Conditional,
+    Literal,
+    Node,
+    Not,
+    Object,
+    Select,
+    Variable,
+)
 
 OPEN, CLOSE = "#[", "]"
 MAX_CHARACTERS = 4096
@@ -109,6 +120,8 @@ class _Builder:
                 return Literal(self.string(tokens[0]))
             case "array":
                 return Array(tuple(self.build(part) for part in parts))
+            case "object":
+                return self.object(tree, parts)
             case "name" | "member" | "index":
                 return self.selection(tree)
             case "call":
@@ -127,6 +140,17 @@ class _Builder:
         if tree.data == "comparison":
             self.refuse_loose(parts, str(tokens[0]), frozenset(("negation",)))
         return Binary(str(tokens[0]), self.build(parts[0]), self.build(parts[1]))
+
+    def object(self, tree: Tree[Token], parts: list[Tree[Token]]) -> Node:
+        if not self.context.is_script:
+            raise self.error('"{" is not part of what can be written here', tree)
+        tokens = [_token(part.children[0]) for part in parts]
+        keys = [self.string(one) if one.type == "STRING" else str(one) for one in tokens]
+        for key, token in zip(keys, tokens, strict=True):
+            if keys.count(key) > 1:
+                raise self.error(f'"{key}" is given twice', token)
+        inner = [part.children[1] for part in parts]
+        return Object(tuple(keys), tuple(self.build(one) for one in inner if isinstance(one, Tree)))
 
     def infix(self, tree: Tree[Token], tokens: list[Token], parts: list[Tree[Token]]) -> Node:
         word = {"concatenation": "++", "default": "default"}.get(tree.data) or str(tokens[0])
@@ -166,6 +190,8 @@ class _Builder:
         name = _token(tree.children[0])
         if name == "vars":
             return Variable("vars"), 0
+        if name == "payload" and self.context.is_script:
+            return Variable("payload"), 0
         if name == "payload":
             raise self.error("payload cannot be read by this policy", name)
         if name == "null":

@@ -22,6 +22,14 @@ function dw.array(length, ...)
   return { [LENGTH] = length, ... }
 end
 
+-- The same of a table that has them already.
+function dw.array_of(items, length)
+  items[LENGTH] = length
+  return items
+end
+
+dw.kind = kind
+
 -- Where values come from --
 
 function dw.headers(handle, name)

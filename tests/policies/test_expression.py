@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from policies.expression import lua
-from policies.expression.context import REQUEST, RESPONSE
+from policies.expression.context import REQUEST, RESPONSE, SCRIPT
 from policies.expression.parser import ExpressionError
 from policies.fields.expressions import Expression, RequestExpression
 from policies.policy import TYPE_URL, Compiled, Filter, Scope
@@ -245,3 +245,19 @@ def test_field_is_written_back_as_the_user_wrote_it() -> None:
 
     assert field.dump_python(expression) == "#[ attributes.method ]"
     assert field.json_schema() == {"type": "string", "format": "dataweave"}
+
+
+@pytest.mark.parametrize(
+    "text", ["#[{}]", "#[{a: 1, 'b c': {d: [payload.x]}}]", "#[if (true) {a: 1} else {b: 2}]"]
+)
+def test_a_script_may_make_objects_and_read_the_payload(text: str) -> None:
+    assert Expression.read(text, SCRIPT).text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("#[{a: 1, a: 2}]", "given twice"), ("#[{a}]", "not expected"), ("#[{1: 2}]", "not expected")],
+)
+def test_objects_that_are_none_are_refused(text: str, reason: str) -> None:
+    with pytest.raises(ExpressionError, match=reason):
+        Expression.read(text, SCRIPT)

@@ -128,6 +128,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "operation-limits": {"maxDepth": 5},
     "schema-validation": {"schema": "type Query { a: Int }"},
     "static-query-complexity": {"schema": "type Query { a: Int }", "maximumComplexity": 5},
+    "dataweave-request-filter": {"script": f"{{success: trim({HEADER} default '') != {OTHER}}}"},
     "ip-allowlist": {"ips": ["127.0.0.0/8", "::/0"], "ipExpression": f"#[{HEADER}]"},
     "ip-blocklist": {"ips": ["203.0.113.0/24", "2001:db8::/32"], "ipExpression": f"#[{QUERY}]"},
     "hmac-signature": {"form": "cavage", "keys": "ann: 0123456789abcdef"},
