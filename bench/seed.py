@@ -1,9 +1,9 @@
 """Puts APIs on the local gateway of a stack, as its pages would, but deploys them in one go.
 
-    python -m bench.seed COUNT PORT UPSTREAM_URL
+    python -m bench.seed COUNT PORT UPSTREAM_URL [POLICIES]
 
-Each has three policies: its IP rule, its password and its rate limit; the first one also has a header
-whose value is a version. Prints JSON of what was made.
+Each has three policies: its IP rule, its password and its rate limit; of five, it also looks at JSON and
+answers browsers. The first one also has a header whose value is a version. Prints JSON of what was made.
 """
 
 import json
@@ -14,7 +14,7 @@ import django
 from django.utils import timezone
 
 
-def main(count: int, port: int, upstream: str) -> dict[str, object]:
+def main(count: int, port: int, upstream: str, policies_each: int = 3) -> dict[str, object]:
     from apis.changes import instances, policies
     from apis.models import ApiInstance
     from console.models import User
@@ -22,7 +22,7 @@ def main(count: int, port: int, upstream: str) -> dict[str, object]:
 
     actor = User.objects.filter(is_superuser=True).earliest("date_joined")
     gateway = Gateway.objects.select_related("environment").get()
-    made = [_api(actor, gateway, number, port, upstream) for number in range(count)]
+    made = [_api(actor, gateway, number, (port, upstream), policies_each) for number in range(count)]
     first = made[0]
     version = {"outboundHeaders": [{"key": "X-Version", "value": "0"}]}
     policy = policies.apply_policy(actor, first, "header-injection", version)
@@ -39,7 +39,7 @@ def main(count: int, port: int, upstream: str) -> dict[str, object]:
     }
 
 
-def _api(actor: Any, gateway: Any, number: int, port: int, upstream: str) -> Any:
+def _api(actor: Any, gateway: Any, number: int, place: tuple[int, str], policies_each: int) -> Any:
     from apis.changes import instances, policies
     from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
     from bench.rivals import PASSWORD, USER
@@ -47,9 +47,9 @@ def _api(actor: Any, gateway: Any, number: int, port: int, upstream: str) -> Any
     desired = DesiredApi(
         asset=NewAsset(f"Bench {number}", asset_id=f"bench-{number}"),
         gateway=gateway,
-        port=port,
+        port=place[0],
         base_path=f"/bench-{number}",
-        routes=[DesiredRoute(upstreams=[DesiredUpstream(upstream)])],
+        routes=[DesiredRoute(upstreams=[DesiredUpstream(place[1])])],
     )
     api = instances.create_api(actor, gateway.environment, desired)
     wanted: dict[str, dict[str, Any]] = {
@@ -58,12 +58,14 @@ def _api(actor: Any, gateway: Any, number: int, port: int, upstream: str) -> Any
         "rate-limiting": {
             "rateLimits": [{"maximumRequests": 2_000_000_000, "timePeriodInMilliseconds": 3_600_000}]
         },
+        "json-threat-protection": {"maxContainerDepth": 10 + number % 10},
+        "cors": {},
     }
-    for name, config in wanted.items():
+    for name, config in list(wanted.items())[:policies_each]:
         policies.apply_policy(actor, api, name, config)
     return api
 
 
 if __name__ == "__main__":
     django.setup()
-    print(json.dumps(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])))
+    print(json.dumps(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], *map(int, sys.argv[4:]))))
