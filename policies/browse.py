@@ -26,6 +26,18 @@ class Entry:
     href: str
     cost: Cost | None = None
 
+    @property
+    def tags(self) -> list[str]:
+        """Where it acts, and what may be chosen for it."""
+        policy = self.policy
+        told = (
+            (policy.is_outbound, "outbound"),
+            (policy.can_observe, "observe"),
+            (policy.has_conditions, "conditions"),
+            (policy.runs_first, "always first"),
+        )
+        return ["inbound"] * (not policy.is_outbound) + [word for holds, word in told if holds]
+
 
 @dataclass(frozen=True)
 class Group:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import template
+from django.db.models import Count
 from django.template import Context
 
 from apis.models import PolicyBinding
@@ -10,6 +11,14 @@ from console.listing import listing
 from policies.policy import Policy
 
 register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def policy_use_counts(context: Context) -> dict[str, int]:
+    """How many APIs of the environment the user works in have each policy, by its name."""
+    found = PolicyBinding.objects.filter(api__environment=context["scope"].environment).order_by()
+    counted = found.values_list("policy").annotate(apis=Count("api", distinct=True))
+    return dict(counted)
 
 
 @register.inclusion_tag("apis/_policy_uses.html", takes_context=True)

@@ -198,6 +198,19 @@ def test_catalog_lists_every_policy(place: Place) -> None:
         assert title in page
 
 
+def test_a_card_of_the_catalog_says_where_it_acts_and_how_many_apis_have_it(place: Place) -> None:
+    for name in ("Orders", "Payments"):
+        allow(place, make_saved_api(place, name))
+
+    page = text(place.client.get("/policies?q=ip+allowlist"))
+
+    assert page.count('class="card policy-card"') == 1
+    for tag in ("inbound", "observe", "conditions"):
+        assert f'<span class="tag">{tag}</span>' in page
+    assert "2 APIs</small>" in page
+    assert catalog.find("ip-allowlist").version in page
+
+
 def test_policy_that_left_the_catalog_is_shown_and_can_be_removed(place: Place) -> None:
     api = make_saved_api(place)
     gone = PolicyBinding.objects.create(api=api, policy="gone-by-now", order=1, config={}, secrets={})
