@@ -19,6 +19,11 @@ class DesiredUpstream:
     id: UUID | None = None
     tls_context: TlsContext | None = None
 
+    @property
+    def key(self) -> str:
+        """Its id as text; "" where it has none yet."""
+        return str(self.id or "")
+
 
 @dataclass(frozen=True)
 class DesiredRoute:

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from apis import health
 from apis.addresses import curl_command
 from apis.changes import instances, versions
 from apis.deployment import brought
@@ -38,6 +39,7 @@ def overview(request: Request, pk: int) -> HttpResponse:
         "applied": applied,
         "outbound": outbound,
         "routes": desired_of(api).routes,
+        "health": health.of_upstreams(api, [one.binding for one in outbound]),
         "command": curl_command(api),
     }
     return render(request, "apis/api_overview.html", frame(request, api, "overview") | context)

@@ -94,6 +94,11 @@ class Applier:
         return self._snapshot.digest if self._snapshot else ""
 
     @property
+    def serving(self) -> list[CompiledApi]:
+        """The APIs that serve, each as Envoy has it."""
+        return [one.compiled for one in list(self._serving.values())]
+
+    @property
     def last_ack(self) -> Ack | None:
         return self._ack
 

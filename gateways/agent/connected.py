@@ -15,6 +15,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from gateways.agent.apply import Applier
+from gateways.agent.envoy import health
 from gateways.agent.envoy.admin import AdminUnreachable
 from gateways.agent.envoy.process import Envoy
 from gateways.agent.host import signals, state_folder
@@ -173,7 +174,7 @@ class ConnectedReplica:
             state=self._phase,
             generation=self._applier.generation,
             digest=self._applier.digest,
-            envoy=facts | {"listeners": self._listeners()},
+            envoy=facts | {"listeners": self._listeners(), **self._upstreams()},
             shed=self._uplink.shed,
             warnings=tuple(islice(self._warnings(), MOST_WARNINGS)),
             stream=self._stream.is_open,
@@ -191,6 +192,10 @@ class ConnectedReplica:
         if trouble := self._applier.sharing.trouble:
             yield trouble
         yield from _first(self._applier.ungranted)
+
+    def _upstreams(self) -> dict[str, Any]:
+        found = health.of_upstreams(self._envoy.admin, self._applier.serving)
+        return {"upstreams": found} if found else {}
 
     def _listeners(self) -> list[str]:
         try:

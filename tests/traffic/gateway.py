@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from gateways.agent.apply import Applier
+from gateways.agent.envoy import health
 from gateways.agent.envoy.process import Envoy
 from gateways.agent.settings import Limits, Proxying
 from gateways.agent.sources.files import load_text
@@ -56,6 +57,10 @@ class Gateway:
 
     def post(self, path: str, **options: Any) -> httpx.Response:
         return self.client.post(path, **options)
+
+    def health(self) -> health.Told:
+        """What a heartbeat tells of the upstreams that Envoy asks."""
+        return health.of_upstreams(self.envoy.admin, self.applier.serving)
 
     def log(self, entries: int = 1) -> list[access_log.Key | None]:
         """What the access log's lines are counted by, once it holds so many."""

@@ -37,6 +37,11 @@ class Admin:
         answer = orjson.loads(self._ask("GET", "/listeners", {"format": "json"}))
         return tuple(status["name"] for status in answer.get("listener_statuses", ()))
 
+    def clusters(self) -> dict[str, list[dict[str, Any]]]:
+        """The hosts of each cluster, with what is known of their health."""
+        answer = orjson.loads(self._ask("GET", "/clusters", {"format": "json"}))
+        return {one["name"]: one.get("host_statuses", []) for one in answer.get("cluster_statuses", ())}
+
     def reopen_logs(self) -> None:
         self._ask("POST", "/reopen_logs")
 

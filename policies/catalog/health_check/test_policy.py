@@ -107,3 +107,16 @@ def test_one_that_is_down_from_the_beginning_is_refused(gateway: Gateway, upstre
     wait_until(lambda: gateway.get("/a/x").status_code == 503)
 
     assert "no healthy upstream" in gateway.get("/a/x").json()["error"]
+
+
+def test_the_agent_tells_which_upstreams_are_healthy(gateway: Gateway, upstream: str) -> None:
+    checked(gateway, upstream, refuses=False)
+    host = upstream.removeprefix("http://")
+
+    wait_until(lambda: gateway.health() == {"default/backend": told(1)})
+    Upstream.status = 503
+    wait_until(lambda: gateway.health() == {"default/backend": told(0, host)})
+
+
+def told(healthy: int, *unhealthy: str) -> dict[str, object]:
+    return {"healthy": healthy, "unknown": 0, "total": 1, "unhealthy": list(unhealthy)}
