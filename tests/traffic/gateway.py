@@ -111,6 +111,7 @@ def running_gateway(
         finally:
             gateway.client.close()
             gateway.applier.documents.close()
+            gateway.envoy.hurry()
             gateway.envoy.stop()
             gateway.applier.authorizer.close()
             gateway.applier.sharing.close()
