@@ -77,8 +77,11 @@ def ask(user: User, api_id: int, kind: Kind, lines: list[dict[str, Any]], shown:
         raise Away(TOO_LARGE)
     if not background.is_valkey_up():
         raise Away(AWAY.format("Valkey does not answer"))
+    newest = _newest(str(user.pk), kind)
     try:
-        cache.set_many({_place(key): _sealed(text), _newest(str(user.pk), kind): key}, KEEP_SECONDS)
+        if older := cache.get(newest):
+            cache.delete(_place(older))
+        cache.set_many({_place(key): _sealed(text), newest: key}, KEEP_SECONDS)
         rehearse.apply_async(args=(key,), retry=False)
     except (OperationalError, OSError, redis.RedisError) as error:
         raise Away(AWAY.format("the workers cannot be reached")) from error

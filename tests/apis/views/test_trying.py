@@ -13,6 +13,7 @@ from apis.models import ApiInstance, PolicyBinding
 from apis.testing import jobs
 from gateways.agent.sources.files import load_text
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
+from tests.factories import make_tls_context
 
 pytestmark = pytest.mark.django_db
 BASIC = "http-basic-authentication"
@@ -239,3 +240,41 @@ def test_opening_the_panel_has_a_process_stand_ready(place: Place, worker: list[
 
     assert place.client.post(f"/apis/{api.pk}/rehearsals/prepare").status_code == 204
     assert worker == ["prepare"]
+
+
+@pytest.mark.envoy
+def test_a_policy_on_upstreams_is_tried_too(place: Place) -> None:
+    api = make_saved_api(place)
+    (upstream,) = api.upstreams.all()
+    form = {"config.path": "/health", "upstreams": str(upstream.pk)}
+
+    page = verdict_on(place, api, "add/health-check", form)
+    written = text(place.client.post(f"/apis/{api.pk}/policies/add/health-check/yaml", form))
+
+    assert "Upstream answered" in page
+    (binding,) = shown_yaml(written)
+    assert binding["spec"]["targetRef"]["kind"] == "Service"
+
+
+@pytest.mark.envoy
+def test_what_only_observes_says_what_it_would_refuse(place: Place) -> None:
+    page = verdict_on(place, make_saved_api(place), f"add/{BASIC}", {**FILLED, "mode": "observe"})
+
+    assert "Would refuse" in page
+    assert "Upstream answered" in page
+
+
+@pytest.mark.envoy
+def test_an_api_that_serves_https_is_tried_with_its_certificate(place: Place) -> None:
+    context = make_tls_context(place.environment)
+    api = make_saved_api(place, protocol="https", port=8443, tls_context=context)
+
+    assert "401 Unauthorized" in verdict_on(place, api, f"add/{BASIC}", FILLED)
+
+
+def test_of_each_person_one_of_a_kind_is_kept(place: Place) -> None:
+    api = make_saved_api(place)
+    address = f"/apis/{api.pk}/rehearsals/evaluate"
+    keys = [key_of(text(place.client.post(address, {"try.expression": f"#[{n}]"}))) for n in range(3)]
+
+    assert [cache.get(f"rehearsal:{key}") is None for key in keys] == [True, True, False]
