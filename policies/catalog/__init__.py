@@ -22,7 +22,7 @@ def policies() -> tuple[Policy[Any], ...]:
         for folder in __path__
         for path in Path(folder).glob("*/policy.py")
     )
-    return tuple(sorted(found, key=lambda policy: policy.title))
+    return tuple(sorted(found, key=lambda policy: policy.title.casefold()))
 
 
 def find(name: str) -> Policy[Any]:
