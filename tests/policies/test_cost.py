@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gateways.protocol.resources import ContractSpec
 from policies import cost
 from policies.catalog import FOLDER, find
 
@@ -14,11 +15,16 @@ MEASURED = sorted(FOLDER.glob("*/cost.yaml"))
 
 @pytest.mark.parametrize("file", MEASURED, ids=lambda file: file.parent.name)
 def test_what_is_measured_is_a_sound_configuration(file: Path) -> None:
-    told = yaml.safe_load(file.read_text().replace("UPSTREAM", "http://127.0.0.1:1"))
+    text = file.read_text()
+    for server in ("UPSTREAM", "PROVIDER"):
+        text = text.replace(server, "http://127.0.0.1:1")
+    told = yaml.safe_load(text)
 
     find(file.parent.name.replace("_", "-")).config.model_validate(told["given"])
 
-    assert told.keys() <= {"given", "headers"}
+    assert told.keys() <= {"given", "headers", "body", "contracts", "answers"}
+    for contract in told.get("contracts", ()):
+        ContractSpec.model_validate({"apiId": "orders", **contract})
 
 
 def test_a_figure_is_told_with_where_it_comes_from(tmp_path: Path) -> None:
