@@ -50,12 +50,15 @@ local function answer(handle, with)
   handle:respond(headers, told(handle, with))
 end
 
--- On the way back there is nobody to respond to: the upstream's answer is emptied and becomes ours.
+-- On the way back there is nobody to respond to: the upstream's answer is emptied and becomes ours. What the
+-- gateway has put into it already stays: by the request's id people ask about a refusal.
+local KEPT = { ["x-request-id"] = true, server = true }
+
 local function overwrite(handle, with)
   local headers, names = handle:headers(), {}
   for name in pairs(headers) do names[#names + 1] = name end
   for _, name in ipairs(names) do
-    if name:sub(1, 1) ~= ":" then headers:remove(name) end
+    if name:sub(1, 1) ~= ":" and not KEPT[name] then headers:remove(name) end
   end
   headers:replace(":status", with.status)
   headers:replace("content-type", "application/json")

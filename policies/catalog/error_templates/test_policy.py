@@ -89,7 +89,7 @@ def test_upstreams_that_fail_or_are_late_have_it_too(rehearsal: Rehearsal) -> No
 def test_an_answer_that_a_policy_refuses_on_its_way_back_has_it_too(rehearsal: Rehearsal) -> None:
     verdict = ask(rehearsal, "/back/here", Played(body="the upstream's"), headers=[("x-request-id", "id-1")])
 
-    assert told(verdict) == (500, TYPE, body(500, "Internal Server Error", ""))
+    assert told(verdict) == (500, TYPE, body(500, "Internal Server Error", "id-1"))
     assert verdict.outcome == "refused"
 
 
