@@ -52,6 +52,12 @@ local function range_of(headers, entry)
   return first, math.min(last, length - 1)
 end
 
+local function copied(told)
+  local copy = {}
+  for name, value in pairs(told) do copy[name] = value end
+  return copy
+end
+
 local function without_content(told)
   for name in pairs(told) do
     if name:sub(1, 8) == "content-" and name ~= "content-location" then told[name] = nil end
@@ -60,20 +66,26 @@ end
 
 -- Headers and body for this request.
 local function answer_of(headers, entry, method, now)
-  local told, body = table_of(entry.head), entry.body
+  -- The same table for all who get the whole.
+  local told, body = entry.told_whole or table_of(entry.head), entry.body
   local left = math.floor((entry.fresh_until - now) / 1000)
   told[":status"] = tostring(entry.status)
   told["age"] = ("%d"):format(math.floor((entry.age + now - entry.stored) / 1000))
   told["cache-status"] = ("gatewright; hit; ttl=%d"):format(left)
   if entry.status ~= 200 then return told, body end
   if is_known_to(headers, entry) then
+    told = copied(told)
     without_content(told)
     told[":status"] = "304"
     return told, ""
   end
   local first, last
   if method == "GET" then first, last = range_of(headers, entry) end
-  if first == nil then return told, body end
+  if first == nil then
+    entry.told_whole = told
+    return told, body
+  end
+  told = copied(told)
   if first == false or last < first then
     without_content(told)
     told[":status"], told["content-range"] = "416", "bytes */" .. #body

@@ -109,7 +109,7 @@ end
 
 -- Whether what is stored may be used as it is.
 local function is_usable(entry, said, now, back)
-  if now < entry.stored or said["no-cache"] or not entry.body then return false end
+  if now < entry.stored or said["no-cache"] or now - back >= entry.fresh_until then return false end
   if now >= entry.fresh_until and (entry.strict or now >= entry.stored + settings.ttl_ms) then return false end
   local most, least = seconds(said["max-age"]), seconds(said["min-fresh"])
   if most and entry.age + now - entry.stored >= most * 1000 + back then return false end

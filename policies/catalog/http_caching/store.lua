@@ -32,7 +32,7 @@ ffi.cdef([[
 ]])
 
 local BLOCK, STEP, MOST_VARIANTS, RETRY_SECONDS, REALTIME = 4096, 256, 16, 1, 0
-local MOST_KEY = 3072
+local MOST_KEY, MOST_KNOWN, MOST_KNOWN_BYTES = 3072, 128, 16384
 local place = settings.store
 -- `held` keeps the mapping for as long as this Lua state lives.
 local held, memory, store, owners, buckets, entries, nexts, data, tried
@@ -242,13 +242,16 @@ local function written(first, texts)
   end
 end
 
--- Whether the request is for this variant: it says the same in all headers that the answer depends on.
-local function is_variant(entry, sent)
-  if entry.vary == 0 then return true end
-  for name, value in read(entry, entry.key, entry.vary):gmatch("([^\n]*)\n([^\n]*)\n") do
+local function fits(vary, sent)
+  for name, value in vary:gmatch("([^\n]*)\n([^\n]*)\n") do
     if (sent(name) or "\1") ~= value then return false end
   end
   return true
+end
+
+-- Whether the request is for this variant: it says the same in all headers that the answer depends on.
+local function is_variant(entry, sent)
+  return entry.vary == 0 or fits(read(entry, entry.key, entry.vary), sent)
 end
 
 local function is_of_key(entry, high, low, key)
@@ -275,6 +278,7 @@ local function looked_up(key, sent, now, back, any)
   local head_at = entry.key + entry.vary
   local is_wanted = any or now - back < entry.fresh_until
   return {
+    at = at, number = entry.number, vary = read(entry, entry.key, entry.vary),
     stored = entry.stored, fresh_until = entry.fresh_until, age = entry.age, status = entry.status,
     open = entry.open == 1, strict = entry.strict == 1, told = entry.told == 1,
     head = read(entry, head_at, entry.head),
@@ -353,11 +357,31 @@ local function forgot_all()
   return true
 end
 
+-- Outside of it. --
+
+-- What was read lately, by key. It still stands there where its entry has the same number, which no second one gets.
+local young, old, count = {}, {}, 0
+
+local function known(key, sent)
+  local one = young[key] or old[key]
+  if not one or entries[one.at].number ~= one.number or owners[own_number].valid_from > one.number then return nil end
+  return (one.vary == "" or fits(one.vary, sent)) and one or nil
+end
+
+local function learnt(key, one)
+  if not one or not one.body or #one.body + #one.head > MOST_KNOWN_BYTES then return one end
+  if count >= MOST_KNOWN then old, young, count = young, {}, 0 end
+  young[key], count = one, count + 1
+  return one
+end
+
 -- For the other files. --
 
 -- The answer for this key that fits what `sent(name)` says of the request's headers: its head, and its body where it
 -- was fresh `back` ms ago.
-local function find(key, sent, now, back) return locked(looked_up, key, sent, now, back, false) end
+local function find(key, sent, now, back)
+  return known(key, sent) or learnt(key, locked(looked_up, key, sent, now, back, false))
+end
 
 -- The same, whole, fresh or not, and invalidated meanwhile or not.
 local function find_any(key, sent, now) return locked(looked_up, key, sent, now, 0, true) end
