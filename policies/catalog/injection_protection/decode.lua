@@ -110,8 +110,15 @@ local function put(into, text)
   if text:find("/*", 1, true) then into[size + 2] = without_comments(text) end
 end
 
+-- One word, or an address: nothing that is built in is found in it.
+local function is_word(text)
+  if text:find("[^%w_/-]") then return not text:find("[^%x.:]") end
+  return not text:find("--", 1, true)
+end
+
 -- Puts the text and what it is decoded to into the list; false where it is still encoded after ROUNDS.
 local function add(into, text)
+  if settings.words_pass and is_word(text) then return true end
   if not text:find("[^%w ._-]") then
     if text ~= "" then into[#into + 1] = text end
     return true

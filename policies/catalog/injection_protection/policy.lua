@@ -1,4 +1,5 @@
--- Puts what a request brings, decoded, where Envoy's matcher looks at it. settings: namespace; url, headers, names, body.
+-- Puts what a request brings, decoded, where Envoy's matcher looks at it. settings: namespace; url, headers,
+-- names, body; words_pass, where nothing but what is built in is looked for.
 
 local ENCODED = { status = "400", error = "The request is not accepted." }
 ENCODED.headers = { ["x-injection-protection"] = "blocked" }
@@ -22,6 +23,7 @@ local function add_body(into, kind, text)
 end
 
 local function tell(handle, place, texts)
+  if #texts == 0 then return end
   handle:streamInfo():dynamicMetadata():set(settings.namespace, place, table.concat(texts, "\n"))
 end
 

@@ -117,7 +117,9 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "body": config.protect_body,
     }
     names = [name.lower() for name in config.headers_to_protect] or None
-    look = script(scope, NAME, _LOOK, {"namespace": namespace, **looked_at, "names": names})
+    words_pass = not config.custom_protections
+    settings = {"namespace": namespace, **looked_at, "names": names, "words_pass": words_pass}
+    look = script(scope, NAME, _LOOK, settings)
     places = [place for place, is_looked_at in looked_at.items() if is_looked_at]
     find = Filter(scope.binding, _finding(namespace, places, _protections(config)))
     refuse = script(

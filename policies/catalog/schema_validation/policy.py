@@ -25,7 +25,7 @@ class Config(PolicyConfig):
         alias="schema",
         title="Schema",
         description="In the schema language of GraphQL: type Query { orders: [Order] }",
-        json_schema_extra={"format": "multiline"},
+        json_schema_extra={"format": "multiline", "code": True},
     )
     block_operation: bool = Field(
         True,

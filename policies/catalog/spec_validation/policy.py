@@ -35,6 +35,7 @@ class Source(StrEnum):
 
 class Config(PolicyConfig):
     source: Source = Field(
+        Source.INLINE,
         title="Document",
         description="Where the OpenAPI document comes from, 3.0 or 3.1.",
         json_schema_extra={"labels": {"context": "The API's own", "inline": "Written here"}},
@@ -43,7 +44,12 @@ class Config(PolicyConfig):
         "",
         title="OpenAPI document",
         description="As JSON or YAML, in one file of 512 KB at most.",
-        json_schema_extra={"format": "multiline", "needed": True, "when": {"source": ["inline"]}},
+        json_schema_extra={
+            "format": "multiline",
+            "code": True,
+            "needed": True,
+            "when": {"source": ["inline"]},
+        },
     )
     api_base_path: Annotated[str, Field(max_length=255, pattern=r"^/[A-Za-z0-9/._~-]*$")] = Field(
         "/",

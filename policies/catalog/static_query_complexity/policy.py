@@ -35,7 +35,7 @@ class Config(PolicyConfig):
         title="Schema",
         description="In the schema language of GraphQL. "
         '@cost(weight: 5, multipliers: ["first"]) behind a field tells its cost.',
-        json_schema_extra={"format": "multiline"},
+        json_schema_extra={"format": "multiline", "code": True},
     )
     default_field_cost: Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)] = Field(
         1.0, title="Cost of a field", description="Of one for which the schema tells none."
