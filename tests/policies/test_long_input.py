@@ -20,6 +20,7 @@ from policies.catalog.spike_control import spikes
 from policies.contracts import memory
 from policies.counting import shared_memory
 from policies.expression.context import FUNCTIONS
+from tests.policies import geo_database
 from tests.policies.envoy import Envoy, compiled, running_envoy
 
 LONG_BYTES, QUERY_BYTES = 24_000, 6_000
@@ -131,6 +132,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "dataweave-request-filter": {"script": f"{{success: trim({HEADER} default '') != {OTHER}}}"},
     "ip-allowlist": {"ips": ["127.0.0.0/8", "::/0"], "ipExpression": f"#[{HEADER}]"},
     "ip-blocklist": {"ips": ["203.0.113.0/24", "2001:db8::/32"], "ipExpression": f"#[{QUERY}]"},
+    "geo-filter": {"action": "deny", "countries": ["KP"], "database": "", "countryHeader": "x-a"},
     "hmac-signature": {"form": "cavage", "keys": "ann: 0123456789abcdef"},
     "json-threat-protection": {"maxContainerDepth": 5},
     "jwt-validation": {
@@ -207,6 +209,8 @@ def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
     spikes.prepare(folder)
     store.prepare(folder)
     memory.Book(folder).write([])
+    geo_database.write(folder / "countries.mmdb", {"192.0.2.0/24": "KP"})
+    CONFIGS["geo-filter"]["database"] = str(folder / "countries.mmdb")
     chains = {name: [compiled(name, config, folder, name)] for name, config in CONFIGS.items()}
     chains |= {
         name: [compiled(name, config, folder, name, observed_as="observed")]

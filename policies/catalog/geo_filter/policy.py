@@ -1,0 +1,120 @@
+"""Geo Filter: lets requests pass by the country that their address belongs to."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from policies.expression.lua import Value
+from policies.fields.headers import RequestHeaderNameOrNone
+from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Scope, at_most
+from policies.scripting.script import script
+
+NAME = "geo-filter"
+_EXTENSIONS = TYPE_URL + "envoy.extensions."
+_SCRIPT = Path(__file__).with_name("policy.lua")
+
+
+def _checked_country(code: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2}", code):
+        raise PydanticCustomError(
+            "country", '"{code}" is no country; write two letters, such as DE', {"code": code}
+        )
+    return code.upper()
+
+
+def _checked_database(path: str) -> str:
+    if not path.startswith("/") or not path.endswith(".mmdb") or not path.isprintable():
+        raise PydanticCustomError(
+            "database", "write the whole path of a .mmdb file, such as /var/lib/GeoIP/GeoLite2-Country.mmdb"
+        )
+    return path
+
+
+def _checked_countries(codes: tuple[str, ...]) -> tuple[str, ...]:
+    if not codes:
+        raise PydanticCustomError("empty", "name at least one country")
+    return tuple(dict.fromkeys(codes))
+
+
+class Config(PolicyConfig):
+    action: Literal["allow", "deny"] = Field(
+        title="What becomes of these countries",
+        description="Allowed: who is elsewhere, or nobody knows where, is refused. Denied: they are.",
+        json_schema_extra={
+            "labels": {"allow": "Allowed, all others refused", "deny": "Refused, all others pass"}
+        },
+    )
+    countries: Annotated[
+        tuple[Annotated[str, AfterValidator(_checked_country)], ...],
+        at_most(250, "countries"),
+        AfterValidator(_checked_countries),
+    ] = Field(
+        title="Countries",
+        description="Two letters each, as ISO 3166 has them: DE, US, JP.",
+        json_schema_extra={"minItems": 1},
+    )
+    database: Annotated[str, Field(max_length=500), AfterValidator(_checked_database)] = Field(
+        title="Database",
+        description="The file that knows where addresses are, in MaxMind's format (GeoLite2-Country, DB-IP"
+        " and others), at this path on every machine that runs the gateway. Gatewright brings none. Without"
+        " it the gateway refuses the API.",
+    )
+    country_header: RequestHeaderNameOrNone = Field(
+        "",
+        title="Tell the upstream",
+        description="The header that has the country's letters, whatever the caller sent. Empty: none.",
+        json_schema_extra={"advanced": True, "examples": ["x-country-code"]},
+    )
+
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    header = f"x-gatewright-country-{hashlib.sha256(scope.binding.encode()).hexdigest()[:8]}"
+    settings: dict[str, Value] = {
+        "header": header,
+        "listed": dict.fromkeys(sorted(config.countries), True),
+        "denies": config.action == "deny",
+        "told": config.country_header.lower() or None,
+    }
+    decide = script(scope, NAME, [_SCRIPT], settings)
+    return Compiled((_unsaid(scope, header), _looked_up(config, scope, header), decide))
+
+
+def _unsaid(scope: Scope, header: str) -> Filter:
+    """What callers send in the place of the answer: where an address is unknown, nobody overwrites it."""
+    config = {
+        "@type": _EXTENSIONS + "filters.http.header_mutation.v3.HeaderMutation",
+        "mutations": {"request_mutations": [{"remove": header}]},
+    }
+    return Filter(f"{scope.binding}/unsaid", config)
+
+
+def _looked_up(config: Config, scope: Scope, header: str) -> Filter:
+    provider = {
+        "@type": _EXTENSIONS + "geoip_providers.maxmind.v3.MaxMindConfig",
+        "country_db_path": config.database,
+        "common_provider_config": {"geo_field_keys": {"country": header}},
+    }
+    lookup = {
+        "@type": _EXTENSIONS + "filters.http.geoip.v3.Geoip",
+        "provider": {"name": "maxmind", "typed_config": provider},
+    }
+    return Filter(f"{scope.binding}/country", lookup)
+
+
+POLICY = Policy(
+    name=NAME,
+    title="Geo Filter",
+    category=Category.SECURITY,
+    phase=Phase.AUTHORIZE,
+    summary="Lets requests pass, or refuses them, by the country of their address.",
+    version="1.0.0",
+    config=Config,
+    compile=compile,
+    aliases=("geo-filter-flex",),
+    refuses=True,
+    icon="globe",
+)
