@@ -28,7 +28,8 @@ APIS = {
     "writes": ("deny", "countries: [KP]", "    rules: [{methods: POST}]"),
 }
 KNOWN = {"192.0.2.0/24": "DE", "198.51.100.0/24": "KP", "2001:db8:1::/48": "FR", "203.0.113.7/32": "KP"}
-PROXIED = """---
+PROXIED = """
+---
 apiVersion: gatewright.dev/v1alpha1
 kind: Configuration
 metadata: {name: proxies}
