@@ -1,7 +1,7 @@
 """The catalog as pages show it: searched by name, browsed by category, documented."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from policies import catalog
 from policies.cost import Cost, known
 from policies.policy import Category, Policy
+from policies.transport import Transport
 
 INBOUND, OUTBOUND = "inbound", "outbound"
 SIDES = {INBOUND: "On the API", OUTBOUND: "On upstreams"}
@@ -20,9 +21,12 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 _TO_A_FILE = re.compile(r'<a href="\.[^"]*">(.*?)</a>', re.DOTALL)
 
 
+Listed = Policy[Any] | Transport
+
+
 @dataclass(frozen=True)
 class Entry:
-    policy: Policy[Any]
+    policy: Listed
     href: str
     cost: Cost | None = None
 
@@ -45,11 +49,13 @@ class Group:
     entries: list[Entry]
 
 
-def context(request: HttpRequest, href: Callable[[Policy[Any]], str]) -> dict[str, Any]:
-    """What `policies/_catalog.html` needs, for `?q=`, `?category=` and `?side=`."""
+def context(
+    request: HttpRequest, href: Callable[[Listed], str], also: Sequence[Transport] = ()
+) -> dict[str, Any]:
+    """What `policies/_catalog.html` needs, for `?q=`, `?category=` and `?side=`; with `also` in it."""
     text, category = request.GET.get("q", "").strip(), request.GET.get("category", "")
     side = request.GET.get("side", "")
-    groups = groups_of(text, category, href, side)
+    groups = groups_of(text, category, href, side, also)
     return {
         "groups": groups,
         "categories": [one for one in Category if any(p.category == one for p in catalog.policies())],
@@ -61,14 +67,20 @@ def context(request: HttpRequest, href: Callable[[Policy[Any]], str]) -> dict[st
     }
 
 
-def groups_of(text: str, category: str, href: Callable[[Policy[Any]], str], side: str = "") -> list[Group]:
+def groups_of(
+    text: str,
+    category: str,
+    href: Callable[[Listed], str],
+    side: str = "",
+    also: Sequence[Transport] = (),
+) -> list[Group]:
     """The policies whose name or summary holds every word, by category; an unknown category or side holds
     none.
     """
     words = text.lower().split()
     found = [
         policy
-        for policy in catalog.policies()
+        for policy in sorted((*catalog.policies(), *also), key=lambda one: one.title.casefold())
         if category in ("", policy.category)
         and side in ("", OUTBOUND if policy.is_outbound else INBOUND)
         and all(word in _words_of(policy) for word in words)
@@ -94,7 +106,11 @@ def readme(policy: Policy[Any]) -> SafeString:
     HTML within the Markdown is shown as text, never passed on. A link to another file of the repository,
     which the console does not serve, is its words alone.
     """
-    text = catalog.readme(policy)
+    return rendered(catalog.readme(policy))
+
+
+def rendered(text: str) -> SafeString:
+    """Markdown as HTML, as `readme` says."""
     title, _, rest = text.partition("\n")
     html: str = _MARKDOWN.render(rest if title.startswith("# ") else text)
     return SafeString(_TO_A_FILE.sub(r"\1", html))
@@ -107,5 +123,5 @@ def introduction(policy: Policy[Any]) -> SafeString:
     return SafeString(before)
 
 
-def _words_of(policy: Policy[Any]) -> str:
+def _words_of(policy: Listed) -> str:
     return " ".join((policy.title, policy.summary, policy.name, *policy.aliases)).lower()

@@ -4,18 +4,23 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from policies import browse, catalog
+from policies import browse, catalog, transport
 from policies.cost import known
 from policies.policy import CATALOG_GROUP
 
 
 def index(request: HttpRequest) -> HttpResponse:
-    context = browse.context(request, lambda policy: reverse("policy", args=[policy.name]))
+    context = browse.context(request, lambda one: reverse("policy", args=[one.name]), transport.ALL)
     return render(request, "policies/policy_list.html", context)
 
 
 def detail(request: HttpRequest, name: str) -> HttpResponse:
     """An alias leads to the policy's own name."""
+    if entry := transport.find(name):
+        if entry.name != name:
+            return redirect("policy", entry.name)
+        context: dict[str, object] = {"entry": entry, "readme": browse.rendered(entry.readme)}
+        return render(request, "policies/transport_detail.html", context)
     try:
         policy = catalog.find(name)
     except catalog.UnknownPolicy as error:

@@ -198,6 +198,18 @@ def test_catalog_lists_every_policy(place: Place) -> None:
         assert title in page
 
 
+def test_tls_stands_in_the_catalog_and_leads_to_its_contexts(place: Place) -> None:
+    found = place.client.get("/policies", {"q": "tls"}).content.decode()
+    own = place.client.get("/policies", {"q": "tls", "side": "outbound"}).content.decode()
+    page = place.client.get("/policies/tls-inbound", follow=True)
+
+    assert ('href="/policies/tls"' in found, 'href="/policies/tls"' in own) == (True, False)
+    assert 'href="/policies/tls-outbound"' in own
+    assert page.redirect_chain == [("/policies/tls", 302)]
+    assert 'href="/apis/tls-contexts"' in page.content.decode()
+    assert "<h2>Parameters</h2>" in page.content.decode()
+
+
 def test_a_card_of_the_catalog_says_where_it_acts_and_how_many_apis_have_it(place: Place) -> None:
     for name in ("Orders", "Payments"):
         allow(place, make_saved_api(place, name))
