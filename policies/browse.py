@@ -78,9 +78,10 @@ def groups_of(
     none.
     """
     words = text.lower().split()
+    listed: tuple[Listed, ...] = (*catalog.policies(), *also)
     found = [
         policy
-        for policy in sorted((*catalog.policies(), *also), key=lambda one: one.title.casefold())
+        for policy in sorted(listed, key=lambda one: one.title.casefold())
         if category in ("", policy.category)
         and side in ("", OUTBOUND if policy.is_outbound else INBOUND)
         and all(word in _words_of(policy) for word in words)

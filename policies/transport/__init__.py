@@ -1,4 +1,4 @@
-"""TLS in the catalog: policies in files; TLS contexts in the console, which keeps certificates for all APIs."""
+"""TLS in the catalog: policies in files; TLS contexts in the console, which keeps certificates."""
 
 from dataclasses import dataclass
 from pathlib import Path
