@@ -292,14 +292,11 @@ def test_batches_add_up_and_lists_may_be_endless(gateway: Gateway) -> None:
     assert post(gateway, "loose", "{all{id}}")[0] == 200
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"), [("watched", "depth: 2, above 1"), ("told", "schema: Query has no field a")]
-)
-def test_what_only_observes_refuses_nothing(tmp_path: Path, name: str, reason: str) -> None:
+def test_what_only_observes_refuses_nothing(tmp_path: Path) -> None:
     with running_gateway(APIS, tmp_path) as gateway:
-        assert post(gateway, name, "{a{b}}")[0] == 200
+        assert [post(gateway, name, "{a{b}}")[0] for name in ("watched", "told")] == [200, 200]
 
-        assert gateway.reasons(1) == [[reason]]
+        assert gateway.reasons(2) == [["depth: 2, above 1"], ["schema: Query has no field a"]]
 
 
 @pytest.mark.parametrize(
