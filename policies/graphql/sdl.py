@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-MOST_BYTES, MOST_TOKENS, DEEPEST = 512 * 1024, 200_000, 20
+MOST_BYTES, MOST_TOKENS, MOST_TYPES, DEEPEST = 512 * 1024, 200_000, 3_000, 20
 SCALARS = ("Int", "Float", "String", "Boolean", "ID")
 _TOKEN = re.compile(
     r"[_A-Za-z][_0-9A-Za-z]*|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|\.\.\.|[!$&():=@\[\]{|}]"
@@ -242,6 +242,8 @@ class _Reader:
             raise self.wrong(f"{name} is described twice")
         if known and is_more and known.kind != kind:
             raise self.wrong(f"{name} is no {kind}")
+        if len(made.types) > MOST_TYPES:
+            raise self.wrong(f"the schema has more than {MOST_TYPES:,} types")
         one = known if known and is_more else Definition(kind)
         made.types[name] = one
         if self.takes("implements"):

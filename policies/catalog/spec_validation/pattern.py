@@ -39,6 +39,8 @@ class Automaton:
     next: tuple[int, ...]
     found: tuple[bool, ...]
     ends: tuple[bool, ...]
+    steps: int
+    """What it took to make it."""
 
     def finds(self, text: str) -> bool:
         """As automaton.lua does it."""
@@ -171,7 +173,9 @@ class _Subsets:
                     raise Unfit(TOO_LARGE)
         found = tuple(self._is_found(one) for one in states)
         ends = tuple(self.last in self._closed(one, at_start=one is first, at_end=True) for one in states)
-        return Automaton(tuple(self.bounds), self.kinds, len(self.classes), tuple(next_), found, ends)
+        return Automaton(
+            tuple(self.bounds), self.kinds, len(self.classes), tuple(next_), found, ends, self.steps
+        )
 
     def _is_found(self, state: frozenset[int]) -> bool:
         return self.last in state

@@ -11,7 +11,7 @@ from policies.catalog.spec_validation.document import Place, References, Wrong
 from policies.catalog.spec_validation.pattern import Automaton, automaton
 from policies.catalog.spec_validation.pattern_syntax import Unfit
 
-MOST_NODES, MOST_ENUM, MOST_ENTRIES = 20_000, 2_000, 200_000
+MOST_NODES, MOST_ENUM, MOST_ENTRIES, MOST_STEPS = 20_000, 2_000, 200_000, 3_000_000
 TYPES = {"null": 1, "boolean": 2, "integer": 4, "number": 12, "string": 16, "array": 32, "object": 64}
 FORMATS = {"date-time", "date", "time", "uuid", "email", "ipv4", "ipv6", "int32"}
 _IN_PLACE = ("ref", "all", "any", "one", "no", "when", "so", "otherwise", "with_schema")
@@ -53,6 +53,7 @@ class Schemas:
         self.references, self.is_3_0, self.remark = references, is_3_0, remark
         self.nodes: list[dict[str, Any]] = []
         self.automata: list[Automaton] = []
+        self.entries = self.steps = 0
         self._known: dict[int, int] = {}
         self._patterns: dict[str, int] = {}
 
@@ -167,8 +168,10 @@ class Schemas:
                 self.automata.append(automaton(text))
             except Unfit as error:
                 raise Wrong(place, f'the pattern "{text[:80]}" {error}') from None
-            if sum(len(one.next) for one in self.automata) > MOST_ENTRIES:
-                raise Wrong(place, "the document's patterns need too much memory together")
+            self.entries += len(self.automata[-1].next)
+            self.steps += self.automata[-1].steps
+            if self.entries > MOST_ENTRIES or self.steps > MOST_STEPS:
+                raise Wrong(place, "the document's patterns together need too much memory or time")
             self._patterns[text] = len(self.automata)
         return self._patterns[text]
 
