@@ -1,7 +1,6 @@
 """Geo Filter: lets requests pass by the country that their address belongs to."""
 
 import hashlib
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,14 +13,27 @@ from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy,
 from policies.scripting.script import script
 
 NAME = "geo-filter"
+_CODES = """
+AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT
+BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH
+ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT
+HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS
+LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI
+NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG
+SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG
+UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW
+"""
+COUNTRIES = frozenset(_CODES.split())
+"""ISO 3166-1, and Kosovo's XK, which databases have."""
 _EXTENSIONS = TYPE_URL + "envoy.extensions."
 _SCRIPT = Path(__file__).with_name("policy.lua")
 
 
 def _checked_country(code: str) -> str:
-    if not re.fullmatch(r"[A-Za-z]{2}", code):
+    if code.upper() not in COUNTRIES:
+        hint = "GB" if code.upper() == "UK" else "two letters of ISO 3166-1, such as DE"
         raise PydanticCustomError(
-            "country", '"{code}" is no country; write two letters, such as DE', {"code": code}
+            "country", '"{code}" is no country; write {hint}', {"code": code[:20], "hint": hint}
         )
     return code.upper()
 

@@ -25,6 +25,7 @@ from policies.catalog import FOLDER
 from tests.apis.deployment.snapshots import resources_of
 from tests.apis.deployment.test_push import deployed
 from tests.factories import make_gateway, make_tls_context, make_user
+from tests.policies import geo_database
 from tests.running import PROJECT
 
 pytestmark = pytest.mark.django_db
@@ -51,8 +52,10 @@ HOSTILE = (
 
 
 @pytest.fixture(scope="module")
-def known() -> dict[str, list[Any]]:
+def known(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     """By policy, the configurations of its cases."""
+    countries = tmp_path_factory.mktemp("geo") / "countries.mmdb"
+    geo_database.write(countries, {"192.0.2.0/24": "DE"})
     found: dict[str, list[Any]] = {}
     for path in CASES:
         policy = path.parent.parent.name.replace("_", "-")
@@ -69,6 +72,8 @@ def known() -> dict[str, list[Any]]:
         "jwtOrigin": "customExpression",
     }
     found["jwt-validation"].append(signed | expressions)
+    for config in found["geo-filter"]:
+        config["database"] = str(countries)
     found["native-ext-authz"].append(found["native-ext-authz"][0] | {"serverVersion": "v3"})
     return found
 
