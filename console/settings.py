@@ -200,6 +200,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "EnvironmentTypeEnum": "console.models.Environment.Type",
         "TlsVersionEnum": "apis.rest.tls_serializers.VERSION_CHOICES",
+        "TestStateEnum": "apis.api_test.ApiTest.State",
+        "TestRunStateEnum": "apis.api_test.ApiTestRun.State",
+        "DocumentStateEnum": "apis.documents.specification.Specification.State",
     },
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
