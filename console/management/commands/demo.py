@@ -3,8 +3,8 @@
 import math
 import random
 import signal
-import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -28,11 +28,14 @@ class Command(BaseCommand):
             raise CommandError("No local gateway runs here: start one with `manage.py up --demo`.")
         gateway = Gateway.objects.get(pk=LOCAL_GATEWAY.read_text())
         port = demo.ensure_examples(gateway, settings.ECHO_URL)
-        stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
-            while not stop.wait(1 / _rate(time.time())):
+            signal.signal(number, signal.default_int_handler)
+        with (
+            suppress(KeyboardInterrupt),
+            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client,
+        ):
+            while True:
+                time.sleep(1 / _rate(time.time()))
                 self.call(client)
 
     def call(self, client: httpx.Client) -> None:
