@@ -15,6 +15,8 @@ else:
     from yaml import SafeLoader as _Base  # type: ignore[assignment]  # the two share no base
 
 MOST_BYTES, MOST_VALUES, MOST_LEVELS, MOST_HOPS = 512 * 1024, 300_000, 100, 20
+MOST_TEXT = 4 * MOST_BYTES
+TOO_DEEP = f"the document has more than {MOST_LEVELS} levels"
 Place = tuple[str | int, ...]
 
 
@@ -43,7 +45,7 @@ def load(text: str) -> Mapping[str, Any]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise Wrong((), f"line {line}: {error.problem}") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, TypeError) as error:
         if isinstance(error, Wrong):
             raise
         raise Wrong((), "the document is neither JSON nor YAML that can be read") from None
@@ -54,10 +56,11 @@ def load(text: str) -> Mapping[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise Wrong((), f'"{next(name for name in names if names.count(name) > 1)[:80]}" is given twice')
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise Wrong((), f'"{name[:80]}" is given twice')
+        found[name] = value
     return found
 
 
@@ -88,6 +91,10 @@ for tag, expression, first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(expression), list(first))
 
 
+for tag in ("binary", "timestamp", "omap", "pairs", "set"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{tag}", _Base.construct_undefined)
+
+
 def _number(loader: Any, node: Any) -> int | float | str:
     """`0123` is the number 123, and not an octal one."""
     text: str = node.value
@@ -102,20 +109,36 @@ for tag in ("int", "float"):
 
 
 def _yaml(text: str) -> Any:
+    # Asked of events before there are nodes: the parser in C dies of what is nested too deeply.
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_LEVELS:
+            raise Wrong((), TOO_DEEP)
     return yaml.load(text, Loader=_Loader)  # noqa: S506  # a loader of plain values
 
 
 def _check_size(document: Any) -> None:
     """What aliases stand for is counted each time."""
-    count, level = 0, [document]
+    count, size, level = 0, 0, [document]
     for _ in range(MOST_LEVELS):
         count += len(level)
+        size += sum(map(_length, level))
         if count > MOST_VALUES:
             raise Wrong((), f"the document holds more than {MOST_VALUES:,} values")
+        if size > MOST_TEXT:
+            raise Wrong((), "the document's aliases make more than 2 MB of it")
         level = [inner for one in level for inner in _inside(one)]
         if not level:
             return
-    raise Wrong((), f"the document has more than {MOST_LEVELS} levels")
+    raise Wrong((), TOO_DEEP)
+
+
+def _length(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(map(len, value))
+    return len(value) if isinstance(value, str) else 0
 
 
 def _inside(value: Any) -> Iterator[Any]:

@@ -11,6 +11,7 @@ from policies.catalog.spec_validation.schemas import Schemas, written
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 MOST_PATHS, MOST_TABLE, MOST_REMARKS = 5_000, 4 * 1024 * 1024, 20
+TOO_LARGE = "the document is too large: what is made of it has more than 4 MB"
 _VERSION = re.compile(r"3\.[01]\.\d+.*")
 _PART = re.compile(r"\{([^{}/]+)\}")
 _SEPARATORS = {"form": ",", "simple": ",", "spaceDelimited": " ", "pipeDelimited": "|"}
@@ -43,10 +44,11 @@ def described(text: str) -> Described:
     references = References(document)
     schemas = Schemas(references, is_3_0=version.startswith("3.0"), remark=remark)
     paths = _Operations(references, schemas, remark).paths(document.get("paths"))
+    schemas.fill()
     schemas.check_cycles()
     table = written({"paths": paths, **schemas.table})
     if len(table) > MOST_TABLE:
-        raise Wrong((), "the document is too large: what is made of it has more than 4 MB")
+        raise Wrong((), TOO_LARGE)
     return Described(table, tuple(remarks))
 
 
@@ -55,6 +57,13 @@ class _Operations:
         self, references: References, schemas: Schemas, remark: Callable[[Place, str], None]
     ) -> None:
         self.references, self.schemas, self.remark = references, schemas, remark
+        self.size = 0
+
+    def count(self, size: int) -> None:
+        """What the table becomes by this at least: references may stand for much, and often. Raises Wrong."""
+        self.size += size
+        if self.size > MOST_TABLE:
+            raise Wrong((), TOO_LARGE)
 
     def paths(self, found: Any) -> list[dict[str, Any]]:
         if not isinstance(found, Mapping) or not found:
@@ -96,6 +105,7 @@ class _Operations:
         if not isinstance(operation, Mapping):
             raise Wrong(place, "write an operation")
         own = self._parameters(operation.get("parameters"), (*place, "parameters"))
+        self.count(sum(50 + len(name) for _, name in common))
         made: dict[str, Any] = {"parameters": list({**common, **own}.values())}
         if "requestBody" in operation:
             body, where = self.references.followed(operation["requestBody"], (*place, "requestBody"))
@@ -115,8 +125,9 @@ class _Operations:
                 if isinstance(parameter, Mapping)
                 else (None, None)
             )
-            if not isinstance(name, str) or kind not in _USUAL:
+            if not isinstance(name, str) or not isinstance(kind, str) or kind not in _USUAL:
                 raise Wrong(where, "a parameter has a name, and is in path, query, header or cookie")
+            self.count(50 + len(name))
             if kind == "header" and name.lower() in _NO_PARAMETERS:
                 continue
             made[(kind, name.lower() if kind == "header" else name)] = self._parameter(parameter, where)
@@ -145,7 +156,7 @@ class _Operations:
     ) -> dict[str, Any]:
         style = parameter.get("style", _USUAL[parameter["in"]])
         types = self.schemas.types(schema, where)
-        if style not in _SEPARATORS or "object" in types:
+        if not isinstance(style, str) or style not in _SEPARATORS or "object" in types:
             self.remark(
                 place,
                 "is not checked: " + ("objects are" if "object" in types else f"{style} is") + " not read",
@@ -167,7 +178,8 @@ class _Operations:
         """The names under which a form's object comes."""
         meant, _ = self.references.followed(schema, place)
         entries = meant.get("properties", {}) if isinstance(meant, Mapping) else {}
-        return [str(name) for name in entries]
+        self.count(sum(3 + len(str(name)) for name in entries) if isinstance(entries, Mapping) else 0)
+        return [str(name) for name in entries] if isinstance(entries, Mapping) else []
 
     def _body(self, body: Any, place: Place) -> dict[str, Any]:
         content = body.get("content") if isinstance(body, Mapping) else None
@@ -176,6 +188,7 @@ class _Operations:
         types = []
         for name, described in content.items():
             media_type = str(name).partition(";")[0].strip().lower()
+            self.count(5 + len(name))
             node = 0
             if _is_json(media_type) or media_type in ("*/*", "application/*"):
                 schema = described.get("schema", True) if isinstance(described, Mapping) else True

@@ -12,6 +12,7 @@ from policies.catalog.spec_validation.pattern import Automaton, automaton
 from policies.catalog.spec_validation.pattern_syntax import Unfit
 
 MOST_NODES, MOST_ENUM, MOST_ENTRIES, MOST_STEPS = 20_000, 2_000, 200_000, 3_000_000
+MOST_PARTS = 100
 TYPES = {"null": 1, "boolean": 2, "integer": 4, "number": 12, "string": 16, "array": 32, "object": 64}
 FORMATS = {"date-time", "date", "time", "uuid", "email", "ipv4", "ipv6", "int32"}
 _IN_PLACE = ("ref", "all", "any", "one", "no", "when", "so", "otherwise", "with_schema")
@@ -55,10 +56,11 @@ class Schemas:
         self.automata: list[Automaton] = []
         self.entries = self.steps = 0
         self._known: dict[int, int] = {}
+        self._unfilled: list[tuple[dict[str, Any], Mapping[str, Any], Place]] = []
         self._patterns: dict[str, int] = {}
 
     def node(self, schema: Any, place: Place) -> int:
-        """The schema's number. Raises Wrong."""
+        """The schema's number; what it holds is read by `fill`. Raises Wrong."""
         if (known := self._known.get(id(schema))) is not None and not isinstance(schema, bool):
             return known
         if len(self.nodes) >= MOST_NODES:
@@ -70,10 +72,15 @@ class Schemas:
             made.update({} if schema else {"never": True})
         elif isinstance(schema, Mapping):
             self._known[id(schema)] = number
-            self._fill(made, schema, place)
+            self._unfilled.append((made, schema, place))
         else:
             raise Wrong(place, "write a schema")
         return number
+
+    def fill(self) -> None:
+        """One after another, since schemas may refer to each other in long rows. Raises Wrong."""
+        while self._unfilled:
+            self._fill(*self._unfilled.pop())
 
     def check_cycles(self) -> None:
         """Raises Wrong where a schema is made of itself, without a step down into a value."""
@@ -106,14 +113,22 @@ class Schemas:
 
     def types(self, schema: Any, place: Place) -> set[str]:
         """The types that a schema names itself, or by what it is made of; none where it leaves that open."""
-        schema, place = self.references.followed(schema, place)
-        if not isinstance(schema, Mapping):
-            return set()
-        named = schema.get("type", [])
-        found = set(named if isinstance(named, list) else [named])
-        for one in schema.get("allOf", ()) if not found else ():
-            found |= self.types(one, place)
-        return {one for one in found if isinstance(one, str)}
+        found: set[str] = set()
+        seen: set[int] = set()
+        left = [(schema, place)]
+        while left:
+            one, where = self.references.followed(*left.pop())
+            if not isinstance(one, Mapping) or id(one) in seen:
+                continue
+            seen.add(id(one))
+            if len(seen) > MOST_PARTS:
+                raise Wrong(place, f"allOf puts more than {MOST_PARTS} schemas together here")
+            named, parts = one.get("type", []), one.get("allOf", ())
+            if named:
+                found.update(it for it in (named if isinstance(named, list) else [named]) if isinstance(it, str))
+            elif isinstance(parts, list):
+                left += [(part, where) for part in parts]
+        return found
 
     def _fill(self, made: dict[str, Any], schema: Mapping[str, Any], place: Place) -> None:
         if "$ref" in schema:
@@ -155,7 +170,7 @@ class Schemas:
         if "pattern" in schema:
             made["pattern"] = self._pattern(schema["pattern"], (*place, "pattern"))
         if (name := schema.get("format")) is not None:
-            if name in FORMATS:
+            if isinstance(name, str) and name in FORMATS:
                 made["format"] = name
             else:
                 self.remark((*place, "format"), f'"{str(name)[:40]}" is not checked')
@@ -178,7 +193,7 @@ class Schemas:
     def _of_numbers(self, made: dict[str, Any], schema: Mapping[str, Any], place: Place) -> None:
         for name, short in _COUNTS.items():
             if name in schema:
-                if not _is_number(schema[name]) or schema[name] < 0 or schema[name] != int(schema[name]):
+                if not _is_number(schema[name]) or schema[name] < 0 or schema[name] % 1 != 0:
                     raise Wrong((*place, name), "write a whole number from 0 on")
                 made[short] = int(schema[name])
         for name, short in _NUMBERS.items():
@@ -279,6 +294,10 @@ def _is_number(value: Any) -> bool:
 def written(table: Mapping[str, Any]) -> str:
     """The table's text. Raises Wrong."""
     try:
-        return json.dumps(table, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(table, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text.encode()
+    except UnicodeEncodeError:
+        raise Wrong((), "a text holds half of a character") from None
     except ValueError:
         raise Wrong((), "a number is none that JSON knows") from None
+    return text
