@@ -1,5 +1,5 @@
 -- Reads GraphQL documents (the specification of October 2021): one step forward for each token, none looks back.
--- graphql_document(text) is {operations, fragments}, or nil and why there is none. An operation: kind, name, variables,
+-- graphql_document(text) is {operations, fragments, tokens, how many}, or nil and why there is none. An operation: kind, name, variables,
 -- directives, fields; a fragment: on, directives, fields; one of `fields`: a field with name, alias, arguments, directives
 -- and fields; a spread of a fragment with spread, directives; an inline fragment with inline, on, directives, fields.
 -- A value is {kind, value}: int, float, string, boolean, null, enum, variable, list, object.
@@ -272,7 +272,7 @@ do
     if #operations == 0 then wrong("operation: the document has none") end
     for _, one in ipairs(operations) do check(one.fields, fragments, {}) end
     for name, one in pairs(fragments) do check(one.fields, fragments, { [name] = true }) end
-    return { operations = operations, fragments = fragments }
+    return { operations = operations, fragments = fragments, tokens = tokens }
   end
 
   graphql_document = function(given)

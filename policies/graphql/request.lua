@@ -2,7 +2,14 @@
 -- application/graphql. graphql_requests(handle) is a list of {document, variables}, or nil and a refusal; an empty list
 -- where a request asks for nothing.
 
-local MOST_BATCHED = 50
+local MOST_BATCHED, MOST_TOGETHER, MOST_EFFORT = 50, 20000, 200000
+local tokens_together, effort
+
+-- Of scripts that follow fragments once for each operation: what one request costs stays within the bound.
+local function graphql_effort(count)
+  effort = effort + count
+  if effort > MOST_EFFORT then error({ "effort: judging the request takes too long" }, 0) end
+end
 
 local function refused_request(reason)
   return { status = "400", error = "The request is no GraphQL that is accepted.", reason = reason }
@@ -26,9 +33,24 @@ end
 
 local function add(found, text, variables)
   if #found >= MOST_BATCHED then return refused_request("batch: there are more than " .. MOST_BATCHED .. " requests") end
+  if variables == NULL then variables = nil end
+  if variables ~= nil and not is_object(variables) then return refused_request("variables: they are no object") end
   local document, reason = graphql_document(text)
   if not document then return refused_request(reason) end
-  found[#found + 1] = { document = document, variables = is_object(variables) and variables or {} }
+  tokens_together = tokens_together + document.tokens
+  if tokens_together > MOST_TOGETHER then
+    return refused_request("tokens: the documents together have more than " .. MOST_TOGETHER)
+  end
+  found[#found + 1] = { document = document, variables = variables or {} }
+end
+
+-- Many servers take variables as JSON within a text, too: what counts for them counts here.
+local function add_told(found, text, variables)
+  if type(variables) ~= "string" then return add(found, text, variables) end
+  if not variables:find("[^ \t\r\n]") then return add(found, text) end
+  local value, reason = json_value(variables)
+  if value == nil then return refused_request("variables: " .. reason:gsub("^%w+: ", "")) end
+  return add(found, text, value)
 end
 
 local function add_form(found, text)
@@ -36,10 +58,10 @@ local function add_form(found, text)
   if not form then return refused_request("twice: a parameter is given twice") end
   if not form.query then
     if form.extensions then return refused_request("document: it is told by its digest alone, and cannot be looked at") end
+    if form.variables then return refused_request("variables: they come without a document") end
     return nil
   end
-  local variables = form.variables and form.variables ~= "" and json_value(form.variables) or nil
-  return add(found, form.query, variables)
+  return add_told(found, form.query, form.variables)
 end
 
 local function add_json(found, text)
@@ -51,13 +73,14 @@ local function add_json(found, text)
     if not is_object(one) or type(one.query) ~= "string" then
       return refused_request("document: there is none that can be looked at")
     end
-    local refusal = add(found, one.query, one.variables)
+    local refusal = add_told(found, one.query, one.variables)
     if refusal then return refusal end
   end
 end
 
 local function add_body(found, kind, text)
   kind = kind:match("^[^;%s]*")
+  if kind:find(",", 1, true) then return refused_request("content-type: there are several") end
   if kind == "application/graphql" then return add(found, text) end
   if kind == "application/x-www-form-urlencoded" then return add_form(found, text) end
   if kind == "" or kind:find("json", 1, true) then return add_json(found, text) end
@@ -66,6 +89,7 @@ end
 
 local function graphql_requests(handle)
   local headers, found = handle:headers(), {}
+  tokens_together = 0
   if headers:get("upgrade") then
     return nil, refused_request("upgrade: what comes over a WebSocket cannot be looked at")
   end
@@ -75,7 +99,11 @@ local function graphql_requests(handle)
   local kind = media_type(headers)
   local text
   text, refusal = body_text(handle)
-  if text then refusal = add_body(found, kind, text) end
+  -- Servers take the document of the one with the variables of the other.
+  if text and found[1] then refusal = refused_request("twice: a document comes in the URL, and a body beside it") end
+  -- Others were read while this body came.
+  tokens_together, effort = 0, 0
+  if text and not refusal then refusal = add_body(found, kind, text) end
   if refusal then return nil, refusal end
   return found
 end

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 MOST_BYTES, MOST_TOKENS, MOST_TYPES, DEEPEST = 512 * 1024, 200_000, 3_000, 20
+LONGEST_NAME = 255
 SCALARS = ("Int", "Float", "String", "Boolean", "ID")
 _TOKEN = re.compile(
     r"[_A-Za-z][_0-9A-Za-z]*|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|\.\.\.|[!$&():=@\[\]{|}]"
@@ -76,13 +77,19 @@ class Schema:
     @property
     def table(self) -> dict[str, Any]:
         """As the Lua scripts read it."""
+        objects: dict[str, list[str]] = {}
+        for name, one in self.types.items():
+            for it in one.interfaces if one.kind == "type" else ():
+                objects.setdefault(it, []).append(name)
         return {
             "roots": self.roots,
-            "types": {name: self._type(name, one) for name, one in self.types.items()},
+            "types": {name: self._type(name, one, objects) for name, one in self.types.items()},
             "directives": {name: _arguments(one) for name, one in self.directives.items()},
         }
 
-    def _type(self, name: str, one: Definition) -> dict[str, Any]:
+    @staticmethod
+    def _type(name: str, one: Definition, objects: Mapping[str, list[str]]) -> dict[str, Any]:
+        """`objects` are the object types of each interface."""
         made: dict[str, Any] = {"kind": one.kind}
         if one.kind == "enum":
             made["values"] = dict.fromkeys(one.members, True)
@@ -96,17 +103,9 @@ class Schema:
                 key: {"type": it.type.table, "has_default": it.has_default} for key, it in one.fields.items()
             }
         if one.kind in ("type", "interface", "union"):
-            made["possible"] = dict.fromkeys(self.possible(name), True)
+            known = {"type": [name], "union": one.members, "interface": objects.get(name, [])}
+            made["possible"] = dict.fromkeys(known[one.kind], True)
         return made
-
-    def possible(self, name: str) -> list[str]:
-        """The object types that a value of the type may have."""
-        one = self.types[name]
-        if one.kind == "type":
-            return [name]
-        if one.kind == "union":
-            return one.members
-        return [key for key, it in self.types.items() if it.kind == "type" and name in it.interfaces]
 
 
 def _arguments(found: Mapping[str, Argument]) -> dict[str, Any]:
@@ -184,6 +183,8 @@ class _Reader:
     def name(self) -> str:
         if not _NAME.fullmatch(self.token):
             raise self.wrong(f'a name is wanted before "{self.token[:40]}"')
+        if len(self.token) > LONGEST_NAME:
+            raise self.wrong(f"a name has more than {LONGEST_NAME} characters")
         return self.advance()
 
     def described(self) -> None:

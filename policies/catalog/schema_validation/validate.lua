@@ -104,6 +104,7 @@ local function check_overlap(on, name, context)
   local asked = context.schema.types[name]
   if not asked or not asked.possible then fault("there is no type " .. name .. " with fields") end
   for one in pairs(asked.possible) do
+    graphql_effort(1)
     if type(one) == "string" and context.schema.types[on].possible[one] then return end
   end
   fault(on .. " is never " .. name)
@@ -129,6 +130,7 @@ local function check_field(one, on, context)
 end
 
 check_fields = function(fields, on, context)
+  graphql_effort(#fields)
   for _, one in ipairs(fields) do
     check_directives(one.directives, context)
     if one.spread then

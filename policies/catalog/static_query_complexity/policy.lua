@@ -58,6 +58,7 @@ cost_of = function(fields, on, context)
     fault("type", "there is no type " .. on .. " with fields")
   end
   local whole = 0
+  graphql_effort(#fields)
   for _, one in ipairs(fields) do
     if one.spread then
       local fragment = context.document.fragments[one.spread]
