@@ -66,6 +66,45 @@ end
 local QUOTED = { '="([^"]*)"', "='([^']*)'", '=%s+"([^"]*)"', "=%s+'([^']*)'" }
 local ACTIVE = { script = true, iframe = true, svg = true, img = true, embed = true }
 
+local function is_binary(kind)
+  if kind:find("^image/svg") then return false end
+  for _, one in ipairs(BINARY) do
+    if kind:find(one) then return true end
+  end
+  return false
+end
+
+local MOST_PARTS = 1000
+
+-- One part: what it says of itself, and its value, save a file's of a kind that is not looked at.
+local function add_part(into, part)
+  local from, to = part:find("\r\n\r\n", 1, true)
+  if not from then from, to = part:find("\n\n", 1, true) end
+  if not from then return add(into, part) end
+  local head = part:sub(1, from - 1)
+  local is_decoded = add(into, head)
+  head = head:lower()
+  if head:find("filename", 1, true) and is_binary(head:match("content%-type:%s*([^;%s]*)") or "") then return is_decoded end
+  local value = part:sub(to + 1)
+  return add(into, value:sub(-2) == "\r\n" and value:sub(1, -3) or value) and is_decoded
+end
+
+-- Nothing but such files is passed over, whatever stands before, between and behind the parts.
+local function add_multipart(into, kind, text)
+  local boundary = kind:match('[bB][oO][uU][nN][dD][aA][rR][yY]="([^"]+)"')
+    or kind:match('[bB][oO][uU][nN][dD][aA][rR][yY]=([^;,%s"]+)')
+  if not boundary then return add(into, text) end
+  local is_decoded, from, parts = true, 1, 0
+  while from <= #text do
+    local first, last
+    parts = parts + 1
+    if parts < MOST_PARTS then first, last = text:find("--" .. boundary, from, true) end
+    is_decoded = add_part(into, text:sub(from, (first or #text + 1) - 1)) and is_decoded
+    from = (last or #text) + 1
+  end
+  return is_decoded
+end
+
 -- What stands between tags, and the quoted values in them.
 local function add_xml(into, text)
   local is_decoded, from = true, 1

@@ -1,7 +1,7 @@
 -- Decodes what callers send as servers and browsers might: %27, %u0027, &#39;, \u0027. Each decoding is looked at, since
 -- nobody knows how often the upstream decodes.
 
-local ROUNDS = 5
+local ROUNDS, TIMES, SPARE_BYTES = 5, 4, 262144
 local MARKS = { lt = "<", gt = ">", amp = "&", quot = '"', apos = "'", colon = ":", sol = "/", lpar = "(", rpar = ")",
   equals = "=", grave = "`", bsol = "\\", num = "#", semi = ";", comma = ",", lowbar = "_", period = ".", excl = "!",
   Tab = " ", NewLine = " ", nbsp = " ", LT = "<", GT = ">", AMP = "&", QUOT = '"' }
@@ -100,15 +100,22 @@ local function without_comments(text)
   return (table.concat(parts):gsub("%*/", " "))
 end
 
+local function append(into, text)
+  into[#into + 1], into.left = text, into.left - #text
+end
+
 local function put(into, text)
-  local size = #into
   if text:find("[%z\1-\31\127]") then
-    if text:find("%z") then into[size + 1], size = text:gsub("%z", ""):gsub("%c", " "), size + 1 end
+    if text:find("%z") then append(into, (text:gsub("%z", ""):gsub("%c", " "))) end
     text = text:gsub("[%z\1-\31\127]", " ")
   end
-  into[size + 1] = text
-  if text:find("/*", 1, true) then into[size + 2] = without_comments(text) end
+  append(into, text)
+  if text:find("/*", 1, true) then append(into, without_comments(text)) end
 end
+
+-- What is to be looked at of a text of so many bytes. Written in several ways it becomes more, but not without end:
+-- callers would have each byte looked at dozens of times.
+local function texts_of(bytes) return { left = TIMES * bytes + SPARE_BYTES } end
 
 -- One word, or an address: nothing that is built in is found in it.
 local function is_word(text)
@@ -116,20 +123,23 @@ local function is_word(text)
   return not text:find("--", 1, true)
 end
 
--- Puts the text and what it is decoded to into the list; false where it is still encoded after ROUNDS.
+-- Puts the text and what it is decoded to into the list; false where it is still encoded after ROUNDS, or becomes
+-- more than is looked at.
 local function add(into, text)
+  if into.left < 0 then return false end
   if settings.words_pass and is_word(text) then return true end
   if not text:find("[^%w ._-]") then
-    if text ~= "" then into[#into + 1] = text end
+    if text ~= "" then append(into, text) end
     return true
   end
   text = valid(text)
   put(into, text)
   for _ = 1, ROUNDS do
     local decoded = once(text)
-    if decoded == text then return true end
+    if decoded == text then return into.left >= 0 end
+    if into.left < 0 then return false end
     text = valid(decoded)
     put(into, text)
   end
-  return once(text) == text
+  return into.left >= 0 and once(text) == text
 end

@@ -3,17 +3,10 @@
 
 local ENCODED = { status = "400", error = "The request is not accepted." }
 ENCODED.headers = { ["x-injection-protection"] = "blocked" }
-ENCODED.reason = "encoding: a text is encoded more than " .. ROUNDS .. " times"
+ENCODED.reason = "encoding: a text is encoded more than " .. ROUNDS .. " times, or in too many ways"
 
-local function is_binary(kind)
-  if kind:find("^image/svg") then return false end
-  for _, one in ipairs(BINARY) do
-    if kind:find(one) then return true end
-  end
-  return false
-end
-
-local function add_body(into, kind, text)
+local function add_body(into, kind, text, headers)
+  if kind:find("^multipart/") then return add_multipart(into, headers:get("content-type"), text) end
   if kind:find("json", 1, true) then return add_json(into, text) end
   if kind:find("^application/x%-www%-form%-urlencoded") then return add_pairs(into, text) end
   if kind:find("xml", 1, true) and not kind:find("svg", 1, true) and not kind:find("html", 1, true) then
@@ -29,17 +22,18 @@ end
 
 envoy_on_request = guarded(function(handle)
   local headers, is_decoded = handle:headers(), true
-  local url, values, body = {}, {}, {}
+  local url, values, body = texts_of(0), texts_of(0), nil
   if settings.url then is_decoded = add_url(url, headers:get(":path") or "") end
   if settings.headers then is_decoded = add_headers(values, headers) and is_decoded end
   local kind = media_type(headers)
   if settings.body and not is_tunnel(headers) and not is_binary(kind) then
     local text, refusal = body_text(handle)
     if refusal then return refusal end
-    if text then is_decoded = add_body(body, kind, text) and is_decoded end
+    body = text and texts_of(#text)
+    if text then is_decoded = add_body(body, kind, text, handle:headers()) and is_decoded end
   end
   if settings.url then tell(handle, "url", url) end
   if settings.headers then tell(handle, "headers", values) end
-  if settings.body then tell(handle, "body", body) end
+  if body then tell(handle, "body", body) end
   if not is_decoded then return ENCODED end
 end)

@@ -163,7 +163,7 @@ def test_the_log_tells_what_was_found_and_what_would_have_been_refused(tmp_path:
             ["xss: XSS is found in the path or query"],
             ["sql: SQL is found in the headers"],
             ["custom: traversal is found in the body"],
-            ["encoding: a text is encoded more than 5 times"],
+            ["encoding: a text is encoded more than 5 times, or in too many ways"],
         ]
         assert {entry.policy for entry in gateway.log(8) if entry} == {"injection-protection", ""}
 
@@ -180,6 +180,16 @@ BODIES = {
         "multipart/form-data; boundary=x",
         '--x\r\ncontent-disposition: form-data; name="a"\r\n\r\n<script>\r\n--x--',
     ),
+    "the end of a multipart value": (
+        "multipart/form-data; boundary=x",
+        '--x\r\ncontent-disposition: form-data; name="a"\r\n\r\nadmin\'--\r\n--x--',
+    ),
+    "a multipart value that says it is binary": (
+        'Multipart/Form-Data; Boundary="x y"',
+        '--x y\r\ncontent-disposition: form-data; name="a"\r\ncontent-type: image/png\r\n\r\n<script>\r\n--x y--',
+    ),
+    "behind the last part": ("multipart/form-data; boundary=x", "--x\r\n\r\na\r\n--x--\r\n<script>"),
+    "multipart without a boundary": ("multipart/mixed", "--x\r\n\r\n<script>\r\n--x--"),
     "XML text": ("application/xml", "<a>' or 1=1--</a>"),
     "XML reference": ("application/xml", "<a>&lt;script&gt;</a>"),
     "XML CDATA": ("text/xml", "<a><![CDATA[<script>]]></a>"),
@@ -195,6 +205,17 @@ def test_bodies_are_read_by_their_type(gateway: Gateway, body: str) -> None:
     headers = {"content-type": kind} if kind else {}
 
     assert send(gateway, "all", {"method": "POST", "content": text, "headers": headers}).status_code == 400
+
+
+def test_a_file_of_a_binary_type_passes_beside_what_is_looked_at(gateway: Gateway) -> None:
+    head = b'content-disposition: form-data; name="a"; filename="a.png"\r\ncontent-type: image/png\r\n\r\n'
+    content = bytes(range(256)) * 3000 + b"<script>/*%41%2541%00"
+    form = b"--x\r\n" + head + content + b'\r\n--x\r\ncontent-disposition: form-data; name="b"\r\n\r\n'
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+
+    for text, status in ((b"O'Brien", 200), (b"' or 1=1--", 400)):
+        answer = gateway.post("/all/x", content=form + text + b"\r\n--x--\r\n", headers=headers)
+        assert answer.status_code == status
 
 
 def test_what_cannot_be_looked_at_is_refused_and_what_is_no_text_passes(gateway: Gateway) -> None:
@@ -230,6 +251,7 @@ def test_what_cannot_be_looked_at_is_refused_and_what_is_no_text_passes(gateway:
         "case when " * 90_000,
         "j a v a s c r i p t " * 45_000,
         "é\xff" * 250_000,
+        "/**/%00%2500%252500%25252500%2525252500" + "' or " * 180_000,
     ],
 )  # fmt: skip
 def test_long_bodies_cost_little_time(gateway: Gateway, text: str) -> None:
