@@ -55,11 +55,11 @@ class ApiTest(models.Model):
 
     @property
     def summary(self) -> str:
-        """What it asks: no header and no body."""
+        """What it asks: no query, no header and no body, which may hold credentials."""
         steps = self.known.steps
         more = f", and {len(steps) - 1} more" if len(steps) > 1 else ""
         times = f" × {steps[0].times}" if steps[0].times > 1 else ""
-        return f"{steps[0].method} {steps[0].target or '/'}{times}{more}"
+        return f"{steps[0].method} {_path(steps[0].target)}{times}{more}"
 
     @property
     def tone(self) -> str:
@@ -108,9 +108,16 @@ class ApiTestRun(models.Model):
 
 
 def facts(case: Case) -> dict[str, Any]:
-    """What the audit compares of a test: nothing of its headers and bodies, which may be secret."""
+    """What the audit compares of a test: nothing of its queries, headers and bodies, which may be secret."""
     steps = case.steps
-    expected = [
-        one.expect.model_dump(exclude_defaults=True, exclude={"body", "body_contains"}) for one in steps
-    ]
-    return {"name": case.name, "asks": [f"{one.method} {one.target}" for one in steps], "expects": expected}
+    expected = [one.expect.model_dump(exclude_defaults=True, exclude=_SECRET) for one in steps]
+    asks = [f"{one.method} {_path(one.target)}" for one in steps]
+    return {"name": case.name, "asks": asks, "expects": expected}
+
+
+_SECRET = {"path", "sent", "answer", "body", "body_contains"}
+
+
+def _path(target: str) -> str:
+    path, mark, _ = target.partition("?")
+    return f"{path or '/'}{'?…' if mark else ''}"

@@ -39,7 +39,8 @@ KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV"
 READY_SECONDS = 60
 MORE_SECONDS = 20
 """What an answer may take beyond the request's own time."""
-CPU_SECONDS = 300
+CPU_SECONDS, MEMORY_BYTES = 300, 1024 * 1024 * 1024
+"""Of the process, and of each that it starts; an Envoy's usual memory is a tenth of it."""
 END_SECONDS = 2
 SPARE_SECONDS = 540
 """How long one may have waited for its first line; a minute later it ends by itself."""
@@ -183,6 +184,7 @@ def _started(command: tuple[str, ...]) -> "subprocess.Popen[bytes]":
     assert process.stdin is not None and process.stdout is not None
     os.set_blocking(process.stdin.fileno(), False)
     resource.prlimit(process.pid, resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.prlimit(process.pid, resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     return process
 
 

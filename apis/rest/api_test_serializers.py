@@ -28,6 +28,14 @@ class TestSummary(s.Serializer[Any]):
     ranAt = s.DateTimeField(source="ran_at", allow_null=True)
     result = ResultShape()
 
+    def to_representation(self, instance: ApiTest) -> dict[str, Any]:
+        """`is_reader` in the context: without the values that differ."""
+        made: dict[str, Any] = super().to_representation(instance)
+        if self.context.get("is_reader"):
+            for one in made["result"].get("differences", ()):
+                one["expected"] = one["came"] = ""
+        return made
+
 
 class TestShape(TestSummary):
     case = s.DictField(help_text="As its YAML says it: name, request, expect.")

@@ -16,6 +16,7 @@ from apis.models import ApiInstance
 from apis.rest import reach
 from apis.rest.api_test_serializers import TestRunShape, TestShape, TestSummary
 from apis.testing import runs
+from console.models import Role
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from gateways.protocol import cases
@@ -34,9 +35,12 @@ CASE = OpenApiTypes.OBJECT
 )
 class TestViews(ViewSet):
     def list(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
-        """What they came to; what each sends, which may be secret, is told to who may change it."""
+        """What they came to; values that are sent or expected, which may be secret, are told to who may
+        change them.
+        """
         api = reach.instance(request, organization_id, environment_id, api_id)
-        return Response(TestSummary(api.tests.all(), many=True).data)
+        is_reader = api.environment.roles_of(access.caller(request)).isdisjoint(Role.EDITORS)
+        return Response(TestSummary(api.tests.all(), many=True, context={"is_reader": is_reader}).data)
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Add a test: `{"name", "method", "target", "headers", "body", "answers", "expect"}`."""

@@ -4,6 +4,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from apis.api_test import ApiTest, ApiTestRun
+from apis.api_test import WORKED_SECONDS, ApiTest, ApiTestRun
 from apis.models import ApiInstance
 from apis.testing import whole
 from console import background
@@ -28,8 +29,13 @@ logger = logging.getLogger(__name__)
 MOST_SECONDS = 300
 """Of a run: what is not tried by then is said to be."""
 READY_SECONDS = 30
+AT_ONCE, AT_ONCE_EACH = 2, 1
+"""Runs, and those of one organization: what people wait for on a page always finds a worker's thread."""
+AGAIN_SECONDS = 3
+BUSY = "The workers were busy with other runs. Run them again."
 TOO_LONG = f"The run took longer than {MOST_SECONDS} s; what was not reached could not be run."
 NOT_REACHED = "the run took too long before"
+NOT_ENDED = f"the run had taken {MOST_SECONDS} s before all of its requests were tried"
 
 
 @transaction.atomic
@@ -57,6 +63,12 @@ def start(actor: User, api: ApiInstance) -> ApiTestRun:
 def work(api_id: int, token: str) -> None:
     """Run them if that run is still wanted and nobody runs it; safe to run twice."""
     mine = ApiTestRun.objects.filter(api=api_id, token=token)
+    wanted = mine.filter(state=ApiTestRun.State.WAITING).select_related("api__environment").first()
+    if wanted is None:
+        return
+    if not _has_room(wanted):
+        _wait(wanted)
+        return
     if not mine.filter(state=ApiTestRun.State.WAITING).update(state=ApiTestRun.State.RUNNING):
         return
     api = ApiInstance.objects.select_related("gateway", "environment").get(pk=api_id)
@@ -70,6 +82,22 @@ def work(api_id: int, token: str) -> None:
         mine.update(state=ApiTestRun.State.DONE, ended_at=timezone.now(), fault=fault[:500])
 
 
+def _has_room(wanted: ApiTestRun) -> bool:
+    """Two that look in the same instant may both begin: it is a share, and no lock."""
+    since = timezone.now() - timedelta(seconds=WORKED_SECONDS)
+    going = ApiTestRun.objects.filter(state=ApiTestRun.State.RUNNING, asked_at__gt=since)
+    whose = list(going.values_list("api__environment__organization", flat=True)[:AT_ONCE])
+    return len(whose) < AT_ONCE and whose.count(wanted.api.environment.organization_id) < AT_ONCE_EACH
+
+
+def _wait(wanted: ApiTestRun) -> None:
+    """In the line once more, until nobody believes in it any longer."""
+    if wanted.is_going:
+        _enqueue(wanted, AGAIN_SECONDS)
+    else:
+        _end(wanted, BUSY)
+
+
 def _run(api: ApiInstance, tests: list[ApiTest], told: Callable[[int], bool]) -> str:
     """What kept it from being whole, "" for nothing. `told` says whether it is still wanted."""
     resources = Line.model_validate({"resources": whole.documents(api)}).resources or ()
@@ -81,7 +109,7 @@ def _run(api: ApiInstance, tests: list[ApiTest], told: Callable[[int], bool]) ->
                     fault = TOO_LONG
                     _save(test, ApiTest.State.BROKEN, {"fault": NOT_REACHED})
                 else:
-                    _save(test, *_tried(process, resources, api, test.known))
+                    _save(test, *_tried(process, resources, api, test.known, deadline))
                 if not told(number):
                     break
     except RehearsalEnded as error:
@@ -92,7 +120,7 @@ def _run(api: ApiInstance, tests: list[ApiTest], told: Callable[[int], bool]) ->
 
 
 def _tried(
-    process: Rehearsing, resources: tuple[AnyResource, ...], api: ApiInstance, case: Case
+    process: Rehearsing, resources: tuple[AnyResource, ...], api: ApiInstance, case: Case, deadline: float
 ) -> tuple[ApiTest.State, dict[str, Any]]:
     """Each test has a gateway of its own, so that no limit of one counts for another. Raises
     RehearsalEnded.
@@ -100,6 +128,8 @@ def _tried(
     last: list[Verdict] = []
 
     def ask(request: Request, answers: Sequence[Played]) -> Verdict:
+        if time.monotonic() > deadline:
+            raise NotAsked(NOT_ENDED)
         last[:] = [process.ask(request, answers)]
         return last[0]
 
@@ -119,15 +149,18 @@ def _save(test: ApiTest, state: ApiTest.State, result: dict[str, Any]) -> None:
     same.update(state=state, result=result, ran_at=timezone.now())
 
 
-def _enqueue(run: ApiTestRun) -> None:
+def _enqueue(run: ApiTestRun, in_seconds: float = 0) -> None:
     from apis.tasks import run_tests
 
     if background.is_valkey_up():
         try:
-            run_tests.apply_async(args=(run.api_id, str(run.token)), retry=False)
+            run_tests.apply_async(args=(run.api_id, str(run.token)), retry=False, countdown=in_seconds)
             return
         except (OperationalError, OSError) as error:
             logger.warning("tests were not enqueued api=%s error=%r", run.api_id, error)
-    fault = "The workers cannot be reached at the moment. Try again in a minute."
+    _end(run, "The workers cannot be reached at the moment. Try again in a minute.")
+
+
+def _end(run: ApiTestRun, fault: str) -> None:
     done = {"state": ApiTestRun.State.DONE, "ended_at": timezone.now(), "fault": fault}
     ApiTestRun.objects.filter(pk=run.pk, token=run.token).update(**done)

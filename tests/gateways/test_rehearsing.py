@@ -51,3 +51,14 @@ def test_the_consoles_secrets_stay_with_it(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert "PATH" in str(told.value)
     assert "GATEWRIGHT" not in str(told.value)
+
+
+def test_its_memory_has_an_end() -> None:
+    script = (
+        "import sys; sys.stdin.readline()\n"
+        "try: bytearray(2 << 30)\n"
+        "except MemoryError: print('{\"error\": \"it has an end\"}')"
+    )
+
+    with pytest.raises(NotAsked, match="it has an end"), rehearsing((), command=("-c", script)):
+        pass

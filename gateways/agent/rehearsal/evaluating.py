@@ -75,7 +75,9 @@ class Evaluating:
         folder = self._rehearsal.folder
         (folder / EXPRESSION).write_text(_asked(asked, expression))
         (folder / VALUE).unlink(missing_ok=True)
-        verdict = self._rehearsal.ask(request.model_copy(update={"port": PORT}), answers)
+        # No expression sees how long an answer took, and others wait for theirs.
+        at_once = [one.model_copy(update={"delay_ms": 0}) for one in answers]
+        verdict = self._rehearsal.ask(request.model_copy(update={"port": PORT}), at_once)
         try:
             told = orjson.loads((folder / VALUE).read_bytes().decode(errors="replace"))
         except FileNotFoundError:

@@ -87,8 +87,14 @@ def test_viewers_read_results_alone(gateway: Gateway, environment: Environment, 
     make_role(viewer, environment.organization, "viewer")
     made = rest("POST", f"AM/{api.pk}/tests", CASE)
     theirs = Rest(viewer, environment)
+    differs = {"what": "header x-key", "expected": "of-a-caller", "came": "nothing", "step": 0}
+    test = api.tests.get()
+    test.result = {"differences": [differs]}
+    test.save()
 
-    assert theirs("GET", f"AM/{api.pk}/tests").status_code == 200
+    (read,) = theirs("GET", f"AM/{api.pk}/tests").data
+    assert read["result"]["differences"] == [{**differs, "expected": "", "came": ""}]
+    assert rest("GET", f"AM/{api.pk}/tests").data[0]["result"]["differences"] == [differs]
     assert theirs("GET", f"AM/{api.pk}/tests/{made.data['id']}").status_code == 403
     assert theirs("POST", f"AM/{api.pk}/tests", CASE).status_code == 403
     assert theirs("POST", f"AM/{api.pk}/test-run").status_code == 403

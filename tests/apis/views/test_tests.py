@@ -1,9 +1,13 @@
 """An API's tests: written as a form and as YAML, kept, run on what is saved, taken along."""
 
+import time
 from collections.abc import Iterator
+from datetime import timedelta
+from unittest.mock import Mock, patch
 
 import pytest
 from django.core.cache import cache
+from django.utils import timezone
 
 from apis.api_test import ApiTest, ApiTestRun
 from apis.changes import tests as change
@@ -14,6 +18,8 @@ from apis.models import ApiInstance
 from apis.testing import runs
 from console.models import AuditEntry
 from gateways.protocol import cases
+from gateways.protocol.rehearsal import Verdict
+from gateways.rehearsing import Rehearsing
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
 
 pytestmark = pytest.mark.django_db
@@ -90,6 +96,39 @@ def test_a_run_that_was_asked_for_anew_is_not_worked_on_twice(place: Place, api:
     assert ApiTestRun.objects.get(api=api).state == "waiting"
     assert older != newer
     assert not api.tests.exclude(state="new").exists()
+
+
+def test_what_waits_on_pages_finds_a_worker_whatever_runs(
+    place: Place, api: ApiInstance, asked: list[object]
+) -> None:
+    other = make_saved_api(place, "Other")
+    runs.start(place.user, other)
+    going = runs.start(place.user, api)
+    ApiTestRun.objects.filter(api=other).update(state="running")
+
+    runs.work(api.pk, str(going.token))
+
+    going.refresh_from_db()
+    assert going.state == "waiting"
+    assert asked[-1] == (api.pk, str(going.token))
+    ApiTestRun.objects.filter(api=api).update(asked_at=timezone.now() - timedelta(seconds=601))
+    runs.work(api.pk, str(going.token))
+    going.refresh_from_db()
+    assert (going.state, going.told) == ("done", runs.BUSY)
+
+
+def test_a_run_ends_in_time_within_a_test_too(api: ApiInstance) -> None:
+    (slow,) = cases.read("{name: slow, times: 100, expect: {outcome: upstream}}")
+    process = Mock(spec=Rehearsing)
+    process.ask.return_value = Verdict(outcome="upstream", reason="")
+    soon = time.monotonic() + 60
+
+    with patch.object(runs, "time") as clock:
+        clock.monotonic.side_effect = [soon - 1, soon - 1, soon + 1]
+        state, told = runs._tried(process, (), api, slow, soon)
+
+    assert (state, told) == (ApiTest.State.BROKEN, {"fault": runs.NOT_ENDED})
+    assert process.ask.call_count == 2
 
 
 def test_progress_is_shown_and_asked_for_again_while_it_goes_on(place: Place, api: ApiInstance) -> None:
@@ -201,8 +240,12 @@ def test_the_audit_tells_of_them_without_what_callers_send(place: Place, api: Ap
     change.edit_test(place.user, test, cases.read(CASES.replace("201", "202"))[0])
     change.remove_test(place.user, test)
 
+    key = "{name: k, target: '/a?key=of-a-caller', expect: {sent: {authorization: of-a-caller}}}"
+    change.add_test(place.user, api, cases.read(key)[0])
+
     told = str(list(AuditEntry.objects.values()))
     assert "passes" in told
+    assert "GET /a?…" in told
     assert "of-a-caller" not in told
 
 
@@ -211,12 +254,17 @@ def test_viewers_see_what_came_and_neither_change_nor_read_what_is_sent(
 ) -> None:
     change.replace_tests(place.user, api, cases.read(CASES))
     (test, *_) = api.tests.all()
+    differs = {"what": "header x-key", "expected": "of-a-caller", "came": "of-a-caller-too", "step": 0}
+    test.state, test.result = "failed", {"differences": [differs], "reason": "it came"}
+    test.save()
     viewer = make_place("viewer", place.environment)
 
     page = text(viewer.client.get(f"/apis/{api.pk}/tests"))
 
     assert "passes" in page
+    assert "Header x-key is not as expected" in page
     assert "of-a-caller" not in page
+    assert "of-a-caller-too" in text(place.client.get(f"/apis/{api.pk}/tests"))
     for path in (f"{test.pk}", "add", "yaml"):
         assert viewer.client.get(f"/apis/{api.pk}/tests/{path}").status_code == 403
     assert viewer.client.post(f"/apis/{api.pk}/tests/run").status_code == 403
