@@ -57,7 +57,7 @@ def test_its_memory_has_an_end() -> None:
     script = (
         "import sys; sys.stdin.readline()\n"
         "try: bytearray(2 << 30)\n"
-        "except MemoryError: print('{\"error\": \"it has an end\"}')"
+        'except MemoryError: print(\'{"error": "it has an end"}\')'
     )
 
     with pytest.raises(NotAsked, match="it has an end"), rehearsing((), command=("-c", script)):

@@ -186,7 +186,8 @@ BODIES = {
     ),
     "a multipart value that says it is binary": (
         'Multipart/Form-Data; Boundary="x y"',
-        '--x y\r\ncontent-disposition: form-data; name="a"\r\ncontent-type: image/png\r\n\r\n<script>\r\n--x y--',
+        '--x y\r\ncontent-disposition: form-data; name="a"\r\n'
+        "content-type: image/png\r\n\r\n<script>\r\n--x y--",
     ),
     "behind the last part": ("multipart/form-data; boundary=x", "--x\r\n\r\na\r\n--x--\r\n<script>"),
     "multipart without a boundary": ("multipart/mixed", "--x\r\n\r\n<script>\r\n--x--"),

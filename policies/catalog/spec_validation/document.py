@@ -91,8 +91,12 @@ for tag, expression, first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(expression), list(first))
 
 
+def _unknown(loader: Any, node: Any) -> Any:
+    return loader.construct_undefined(node)
+
+
 for tag in ("binary", "timestamp", "omap", "pairs", "set"):
-    _Loader.add_constructor(f"tag:yaml.org,2002:{tag}", _Base.construct_undefined)
+    _Loader.add_constructor(f"tag:yaml.org,2002:{tag}", _unknown)
 
 
 def _number(loader: Any, node: Any) -> int | float | str:

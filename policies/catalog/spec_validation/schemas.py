@@ -125,7 +125,9 @@ class Schemas:
                 raise Wrong(place, f"allOf puts more than {MOST_PARTS} schemas together here")
             named, parts = one.get("type", []), one.get("allOf", ())
             if named:
-                found.update(it for it in (named if isinstance(named, list) else [named]) if isinstance(it, str))
+                found.update(
+                    it for it in (named if isinstance(named, list) else [named]) if isinstance(it, str)
+                )
             elif isinstance(parts, list):
                 left += [(part, where) for part in parts]
         return found

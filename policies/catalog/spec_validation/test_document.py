@@ -42,7 +42,7 @@ REFUSED = {
                                   | {f"A{at}": {"title": "a"} for at in range(1, 500)}),
     "a name twice, at the end": '{"openapi": "3.0.3", '
     + ", ".join(f'"a{at}": 1' for at in range(30_000)) + ', "a": 1, "a": 2}',
-    "a number without end": document({"A0": {"minLength": 1}}).replace('"minLength": 1', '"minLength": 1e999'),
+    "a number without end": document({"A0": {"minLength": 10}}).replace("10", "1e999"),
     "half a character": document({"A0": {"const": "\ud800"}}),
     **{f"the tag {tag}": YAML % tag for tag in TAGS},
     "a style that is none": document({}, paths={"/a": {"get": {"parameters": [

@@ -11,7 +11,9 @@ def test_what_is_nested_too_deeply_is_refused(text: str) -> None:
         given.read(text)
 
 
-@pytest.mark.parametrize("text", ["a: !!bool x", "a: !!timestamp x", "a: !!int x", "a: !!int ''", "a: !!python/none x"])
+@pytest.mark.parametrize(
+    "text", ["a: !!bool x", "a: !!timestamp x", "a: !!int x", "a: !!int ''", "a: !!python/none x"]
+)
 def test_a_tag_that_its_value_is_not_of_is_refused(text: str) -> None:
     with pytest.raises(given.NotRead):
         given.read(text)
