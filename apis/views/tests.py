@@ -17,6 +17,7 @@ from apis.models import ApiInstance
 from apis.testing import jobs, runs
 from apis.views.access import api_of, api_to_change, messages_of
 from apis.views.frame import frame
+from console.forms.schema_form import Field
 from console.listing import asked, listing
 from console.scope import Request
 from gateways.protocol import cases
@@ -77,7 +78,8 @@ def as_yaml(request: Request, pk: int) -> HttpResponse:
         else:
             messages.success(request, "The tests are as the text says.")
             return redirect("api_tests", api.pk)
-    page = frame(request, api, "tests") | {"text": text, "faults": errors}
+    told = _ALL.format(api.base_path or "/")
+    page = frame(request, api, "tests") | {"yaml": _yaml("The tests", told, text), "faults": errors}
     return render(request, "apis/api_tests_yaml.html", page, status=422 if errors else 200)
 
 
@@ -169,7 +171,7 @@ def _form(
         "general": typed.errors.get("", []),
         "is_yaml": as_text,
         "is_more": is_more,
-        "text": (row.yaml if row else _EXAMPLE) if text is None else text,
+        "yaml": _yaml("The test", _ONE, (row.yaml if row else _EXAMPLE) if text is None else text),
         "faults": faults or [],
     }
     status = 422 if typed.errors or faults else 200
@@ -178,6 +180,20 @@ def _form(
     return response
 
 
+def _yaml(label: str, told: str, text: str) -> Field:
+    return Field("area", "yaml", label, told, is_required=True, is_code=True, value=text)
+
+
+_ONE = (
+    "As in a policy's own tests: a request, or an order of them, each with what it is to expect: outcome, "
+    "status, refused (a policy), error, body, bodyContains, path, headers of what is sent and of the answer "
+    "(null: none)."
+)
+_ALL = (
+    "What is saved takes the place of all that there are; a test that stays as it is keeps its result. "
+    "gatewright rehearse DIR --cases FILE --base-path {} runs them without a console. "
+    "Headers may hold credentials: keep the file as you keep those."
+)
 _EXAMPLE = """name: Without credentials
 target: /42
 headers: {accept: application/json}
