@@ -7,6 +7,7 @@ taken back where a thread has begun another window or another key in that cell m
 import ctypes
 import mmap
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,18 +51,28 @@ class Counts:
         with shared_memory.path(state).open("r+b") as opened:
             self._memory = mmap.mmap(opened.fileno(), SIZE)
         self._exchanged = ctypes.c_double.from_buffer(self._memory, EXCHANGED)
+        self._next = CHANGED
 
     def changed(self, most: int) -> list[Count]:
-        """Those of which others have not heard all, of so many buckets; their marks are taken away."""
+        """Those of which others have not heard all, of so many buckets; their marks are taken away.
+
+        Goes on where the last call ended: where many change all the time, each has its turn.
+        """
         found: list[Count] = []
-        at = CHANGED - 1
-        for _ in range(most):
-            at = self._memory.find(b"\1", at + 1, CHANGED + BUCKETS)
-            if at < 0:
-                break
+        begun, end = self._next, CHANGED + BUCKETS
+        for at in (*self._marked(begun, end, most), *self._marked(CHANGED, begun, most))[:most]:
             self._memory[at] = 0
+            self._next = at + 1
             found += self._counts(at - CHANGED)
         return [one for one in found if one.more > 0 and one.left_ms > 0]
+
+    def _marked(self, at: int, end: int, most: int) -> Iterator[int]:
+        for _ in range(most):
+            at = self._memory.find(b"\1", at, end)
+            if at < 0:
+                return
+            yield at
+            at += 1
 
     def changed_again(self, counts: list[Count]) -> None:
         """These were not exchanged after all."""
@@ -69,9 +80,14 @@ class Counts:
             self._memory[CHANGED + one.bucket] = 1
 
     def take(self, one: Count, total: int) -> None:
-        """All replicas together have counted so many; ours is among them."""
-        self._write(one, SENT, one.cell.requests)
-        self._write(one, OTHERS, min(max(0, total - one.cell.requests), 2**31 - 1))
+        """All replicas together have counted so many; ours is among them.
+
+        A storage that has forgotten is told ours again, and what others had counted has been counted.
+        """
+        self._write(one, SENT, max(0, min(one.cell.requests, total)))
+        if total < one.cell.requests:
+            self.changed_again([one])
+        self._write(one, OTHERS, min(max(one.cell.others, total - one.cell.requests), 2**31 - 1))
 
     def exchanged(self) -> None:
         """Others have answered just now."""

@@ -1,26 +1,28 @@
 """Tells a storage what was counted here, and hears what all replicas counted."""
 
+import secrets
 import ssl
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from redis import Redis, RedisError
+from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from gateways.agent.host import state_folder
 from gateways.agent.host.trusted_cas import system_ca
-from gateways.agent.sharing.counts import Count, Counts
+from gateways.agent.sharing.batch import Batch
+from gateways.agent.sharing.counts import Counts
 from gateways.protocol.shared_storage import SharedStorage, Tls
 from policies.counting import shared_memory
 
 PAUSE_SECONDS, IDLE_SECONDS, LOST_PAUSE_SECONDS, ANSWER_SECONDS = 0.05, 2.0, 0.5, 1.0
 MOST_BUCKETS = 256
 """Of one exchange: some thousand counts, a few milliseconds of the storage's time."""
-LONGER_MS = 60_000
-"""How long a count is kept behind its window, for clocks that differ."""
+MOST_WORDS = 200
+"""Of a reason, which is partly the server's own text."""
 
 
 def exchange(storage: SharedStorage, state: Path, over: Event, told: Callable[[str], None]) -> None:
@@ -28,40 +30,79 @@ def exchange(storage: SharedStorage, state: Path, over: Event, told: Callable[[s
 
     `told` is called after each answer with "", and with the reason where there was none.
     """
-    shared_memory.prepare(state)
-    counts, client = Counts(state), _client(storage, state)
-    silent, pause = IDLE_SECONDS, 0.0
+    talk, silent, pause = _Talk(storage, state), IDLE_SECONDS, 0.0
     while not over.wait(pause):
-        changed, pause, silent = counts.changed(MOST_BUCKETS), PAUSE_SECONDS, silent + PAUSE_SECONDS
-        if not changed and silent < IDLE_SECONDS:
-            continue
+        pause, silent = PAUSE_SECONDS, silent + PAUSE_SECONDS
         try:
-            _exchange(client, counts, changed)
-        except (RedisError, OSError) as error:
-            counts.changed_again(changed)
+            if not talk.exchange(is_due=silent >= IDLE_SECONDS):
+                continue
+        except Exception as error:
+            # A server that is none makes the client fail in any way.
             pause, silent = LOST_PAUSE_SECONDS, IDLE_SECONDS
-            told(str(error) or type(error).__name__)
+            talk.hang_up()
+            told(_words(error, storage))
             continue
-        counts.exchanged()
         silent = 0.0
         told("")
-    client.close()
+    talk.hang_up()
 
 
-def _exchange(client: "Redis", counts: Counts, changed: list[Count]) -> None:
-    if not changed:
-        client.ping()
-        return
-    pipe = client.pipeline(transaction=False)
-    for one in changed:
-        name = f"gatewright:count:{one.name}"
-        pipe.incrby(name, one.more)
-        pipe.pexpire(name, one.left_ms + LONGER_MS)
-    for one, total in zip(changed, pipe.execute()[::2], strict=True):
-        counts.take(one, int(total))
+class _Talk:
+    """With one storage. A batch that was not answered is told again as it was, until it is."""
+
+    def __init__(self, storage: SharedStorage, state: Path) -> None:
+        self._storage, self._state = storage, state
+        self._teller = secrets.token_hex(8)
+        self._number = 0
+        self._unanswered: Batch | None = None
+        self._counts: Counts | None = None
+        self._client: Redis | None = None
+
+    def exchange(self, *, is_due: bool) -> bool:
+        """Whether there was something to tell, or it `is_due` to ask whether somebody is there."""
+        if self._counts is None:
+            shared_memory.prepare(self._state)
+            self._counts = Counts(self._state)
+        if self._unanswered is None and (changed := self._counts.changed(MOST_BUCKETS)):
+            self._number += 1
+            self._unanswered = Batch.of(changed, self._teller, self._number)
+        if self._unanswered is None and not is_due:
+            return False
+        if self._client is None:
+            self._client = _client(self._storage, self._state)
+        if self._unanswered is None:
+            self._client.ping()
+        else:
+            self._tell(self._client, self._counts, self._unanswered)
+        self._counts.exchanged()
+        return True
+
+    def hang_up(self) -> None:
+        if self._client:
+            self._client.close()
+        self._client = None
+
+    def _tell(self, client: Redis, counts: Counts, batch: Batch) -> None:
+        totals = batch.told(client)
+        self._unanswered = None
+        untold = [one for one, total in zip(batch.counts, totals, strict=True) if total is None]
+        counts.changed_again(untold)
+        for one, total in zip(batch.counts, totals, strict=True):
+            if total is not None:
+                counts.take(one, total)
+        if untold:
+            raise ValueError(f"{len(untold)} counts cannot be kept there")
 
 
-def _client(storage: SharedStorage, state: Path) -> "Redis":
+def _words(error: Exception, storage: SharedStorage) -> str:
+    """Without the password: a server that does not know a command quotes all of it."""
+    words = str(error) or type(error).__name__
+    if storage.password:
+        words = words.replace(storage.password, "...")
+    return words[:MOST_WORDS]
+
+
+def _client(storage: SharedStorage, state: Path) -> Redis:
     options: dict[str, Any] = _tls(storage.tls, state) if storage.tls else {}
     return Redis(
         storage.host,
