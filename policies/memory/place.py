@@ -59,6 +59,21 @@ class Place:
         return MEMORY / f"gatewright-{os.geteuid()}-{digest}{self.suffix}"
 
 
+def is_mapped(file: Path) -> bool:
+    """Whether a process of ours, such as an Envoy that outlived its agent, uses the file."""
+    try:
+        sought = f" {file.resolve()}\n"
+    except OSError:
+        return False
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        try:
+            if sought in maps.read_text(errors="replace"):
+                return True
+        except OSError:
+            continue
+    return False
+
+
 def identity() -> bytes:
     """What must be the same for a file's times and locks to mean anything: 64 bytes at most."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

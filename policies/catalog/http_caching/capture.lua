@@ -1,7 +1,7 @@
 -- Behind all policies: keeps what the upstream answered, as it came, where it may be kept. Needs store.lua, rules.lua,
 -- answer.lua. settings, beside those of store.lua: binding, from (a header of the gateway's own that says where the answer
--- comes from), ttl_ms, heeds (whether its headers say how long), statuses (the default ones, else nil), wanted
--- (an expression over the answer, else nil), is_private.
+-- comes from, and how long the request's body is), ttl_ms, heeds (whether its headers say how long), statuses (the
+-- default ones, else nil), wanted (an expression over the answer, else nil), is_private.
 
 local NAMESPACE, MOST_BODY, MOST_HEAD, MOST_UNDER_WAY = "gatewright.http-caching", 1048576, 16384, 32
 -- What an upstream that only says "not modified" says of the body that it does not send.
@@ -15,10 +15,13 @@ local OF_CONNECTION = {
 }
 
 -- Answers that are being gathered; one whose stream has ended is forgotten with the next collection.
-local under_way, begun = setmetatable({}, { __mode = "k" }), 0
+local under_way, begun, collected = setmetatable({}, { __mode = "k" }), 0, nil
 
 local function may_gather(parts)
   if begun >= MOST_UNDER_WAY then
+    -- Once a second: callers who read slowly must not make every answer cost a collection.
+    if os.time() == collected then return false end
+    collected = os.time()
     collectgarbage()
     begun = 0
     for _ in pairs(under_way) do begun = begun + 1 end
@@ -82,7 +85,9 @@ end
 
 -- Why the answer is not to be kept whatever it says of its time; nil where it may be.
 local function obstacle(handle, headers, token, said, from, status)
-  if status == 206 or status == 304 then return "partial" end
+  if status == 206 or status == 304 or status == 412 then return "partial" end
+  -- Of HTTP/2 no header says that there is one, and some upstreams heed it.
+  if from:find(" [1-9]%d*$") then return "body" end
   if said["no-store"] or said["private"] then return "private" end
   if headers:get("set-cookie") then return "set-cookie" end
   if not settings.is_private and not is_for_all(said) then
@@ -113,7 +118,7 @@ local function prepared(handle, headers, token, from, status)
   local lines, length = lines_of(headers)
   if length > MOST_HEAD then return nil, "size" end
   return {
-    key = token.key, vary = vary, head = table.concat(lines, "\n"), status = status, open = is_for_all(said),
+    key = token.key, era = token.era, vary = vary, head = table.concat(lines, "\n"), status = status, open = is_for_all(said),
     strict = is_strict(said), told = is_told(headers, said),
     stored = now, fresh_until = now + left, age = age,
   }

@@ -152,6 +152,7 @@ local function read_by(handle, headers, key, method)
   local sent = saved(headers)
   if not sent then return nil end
   local token = { key = key, sent = sent, is_known = is_known, has_cookie = has_cookie, is_stale = entry ~= nil }
+  token.era = era(key)
   token.asks = entry ~= nil and asks_again(headers, entry)
   note(handle, token)
 end

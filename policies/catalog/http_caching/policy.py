@@ -176,8 +176,8 @@ def _capture(config: Config, scope: Scope, shared: dict[str, Value], came_from: 
 
 
 def _noted(scope: Scope, name: str) -> Filter:
-    """Tells the script before it whether an upstream answered, and by which protocol."""
-    header = {"key": name, "value": "%RESPONSE_CODE_DETAILS% %UPSTREAM_PROTOCOL%"}
+    """Tells the script before it whether an upstream answered, by which protocol, and what was sent."""
+    header = {"key": name, "value": "%RESPONSE_CODE_DETAILS% %UPSTREAM_PROTOCOL% %BYTES_RECEIVED%"}
     added = {"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
     mutations = {"@type": _MUTATION, "mutations": {"response_mutations": [added]}}
     return Filter(f"{scope.binding}/from", mutations)

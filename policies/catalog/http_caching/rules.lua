@@ -6,23 +6,24 @@ local MONTHS = {
 }
 local NONE = {}
 
--- The directives of Cache-Control, by name in small letters: their value, or true. The first of a name counts.
+-- The directives of Cache-Control, by name in small letters: their value, or true. The first of a name counts. A
+-- semicolon parts them, too: some write "private; max-age=60", and mean it.
 local function directives(text)
   if not text then return NONE end
   if #text > MOST_DIRECTIVES then return { ["no-store"] = true } end
   local found, at = {}, 1
   while true do
-    local name, after = text:match("^[,%s]*([^,=%s]+)()", at)
+    local name, after = text:match("^[,;%s]*([^,;=%s]+)()", at)
     if not name then return found end
     name = name:lower()
     local value = true
     if text:byte(after) == 61 then
       local told, behind = text:match('^"([^"]*)"?()', after + 1)
-      if not told then told, behind = text:match("^([^,%s]*)()", after + 1) end
+      if not told then told, behind = text:match("^([^,;%s]*)()", after + 1) end
       value, after = told, behind
     end
     if found[name] == nil then found[name] = value end
-    at = text:match("^[^,]*()", after)
+    at = text:match("^[^,;]*()", after)
   end
 end
 

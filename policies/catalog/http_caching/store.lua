@@ -13,13 +13,13 @@ ffi.cdef([[
     uint32_t next, older, newer, owner, first;
     uint32_t key, vary, head, body, status, open, strict, told;
     char rest[36];
-  } gw_stored_1;
+  } gw_stored_2;
   typedef struct {
     int32_t high, low;
     uint32_t oldest, newest, entries, blocks;
     double valid_from, used;
     char rest[24];
-  } gw_cache_1;
+  } gw_cache_2;
   typedef struct {
     char magic[8];
     uint32_t limit, entries;
@@ -28,7 +28,8 @@ ffi.cdef([[
     char lock[128];
     uint32_t is_busy, has_index, entries_made, free_entry, blocks_made, blocks_reserved, free_block, spare;
     double number;
-  } gw_store_1;
+    uint32_t forgotten[512];
+  } gw_store_2;
 ]])
 
 local BLOCK, STEP, MOST_VARIANTS, RETRY_SECONDS, REALTIME = 4096, 256, 16, 1, 0
@@ -46,10 +47,10 @@ local function map()
   if not ok then return false end
   held = found
   memory = ffi.cast("char *", found)
-  store = ffi.cast("gw_store_1 *", memory)
-  owners = ffi.cast("gw_cache_1 *", memory + place.owners)
+  store = ffi.cast("gw_store_2 *", memory)
+  owners = ffi.cast("gw_cache_2 *", memory + place.owners)
   buckets = ffi.cast("uint32_t *", memory + place.buckets)
-  entries = ffi.cast("gw_stored_1 *", memory + place.entries)
+  entries = ffi.cast("gw_stored_2 *", memory + place.entries)
   nexts = ffi.cast("uint32_t *", memory + place.nexts)
   data = memory + place.data
   seed_high, seed_low = store.seed[0], store.seed[1]
@@ -72,10 +73,11 @@ local function reserved(from, length)
   return failed == 0
 end
 
--- Forgets everything: at the first use, and where somebody died in the middle of a change.
+-- Forgets everything: at the first use, and where somebody died in the middle of a change. Numbers of entries, too:
+-- by them others know what they have read.
 local function emptied()
   if store.has_index == 0 and not reserved(place.owners, place.data - place.owners) then return false end
-  ffi.fill(memory + place.owners, place.entries - place.owners)
+  ffi.fill(memory + place.owners, place.nexts - place.owners)
   store.entries_made, store.free_entry, store.blocks_made, store.free_block = 0, 0, 0, 0
   store.has_index = 1
   return true
@@ -166,7 +168,7 @@ local function own()
   end
   local owner = owners[free]
   while owner.entries > 0 do removed(owner.oldest) end
-  ffi.fill(owner, ffi.sizeof("gw_cache_1"))
+  ffi.fill(owner, ffi.sizeof("gw_cache_2"))
   owner.high, owner.low = own_high, own_low
   own_number = free
   return owner
@@ -315,9 +317,14 @@ local function filled(at, high, low, first, one)
   return entry
 end
 
+-- Changes with each invalidation that may be of this key.
+local function era_of(owner, low) return owner.valid_from .. " " .. store.forgotten[band(low, 511)] end
+
+-- False too where it was invalidated since the upstream was asked: it may be what was there before.
 local function stored(one, sent)
   local owner = own()
   local high, low = hash(one.key)
+  if one.era ~= era_of(owner, low) then return false end
   made_way(high, low, one.key, sent)
   while owner.entries >= settings.most do removed(owner.oldest) end
   local texts = { one.key, one.vary, one.head, one.body }
@@ -342,6 +349,8 @@ end
 local function forgot(key)
   own()
   local high, low = hash(key)
+  local mark = band(low, 511)
+  store.forgotten[mark] = store.forgotten[mark] + 1
   local at = buckets[bucket_of(low)]
   while at ~= 0 do
     local next_one = entries[at].next
@@ -353,6 +362,7 @@ end
 
 -- What is there stays until its room is needed, and is never used again.
 local function forgot_all()
+  store.number = store.number + 1
   own().valid_from = store.number + 1
   return true
 end
@@ -386,7 +396,14 @@ end
 -- The same, whole, fresh or not, and invalidated meanwhile or not.
 local function find_any(key, sent, now) return locked(looked_up, key, sent, now, 0, true) end
 
--- Keeps an answer: {key, vary, head, body, stored, fresh_until, age, status,
+-- What `keep` is to be told of a key that the upstream is about to be asked for.
+local function era(key)
+  if not own_number then return "" end
+  local _, low = hash(key)
+  return era_of(owners[own_number], low)
+end
+
+-- Keeps an answer: {key, era, vary, head, body, stored, fresh_until, age, status,
 -- open (it is for all), strict (never used when stale), told (it says itself how long)}.
 local function keep(one, sent) return locked(stored, one, sent) end
 

@@ -67,9 +67,10 @@ def settings(state: Path, *, persists: bool) -> dict[str, Value]:
 def prepare(state: Path) -> None:
     """Makes the files; what is on the disk is kept where it is usable. Raises OSError.
 
-    An Envoy that runs goes on with the file that it has.
+    What is in memory begins anew, unless an Envoy runs that uses it: its threads would not use the same
+    file, and what one of them is told to forget the others would still give.
     """
-    MEMORY.prepare(state, lambda file: False, _create)
+    MEMORY.prepare(state, lambda file: is_usable(file) and place.is_mapped(file), _create)
     kept = path(state, persists=True)
     kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not is_usable(kept):

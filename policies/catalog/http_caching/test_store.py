@@ -136,6 +136,21 @@ def test_a_restart_keeps_what_is_to_be_kept_alone(gateway: Gateway, upstream: Or
     assert len(upstream.seen) == 3
 
 
+def test_an_agent_that_starts_anew_beside_its_envoy_leaves_all_threads_one_file(
+    gateway: Gateway, upstream: Origin
+) -> None:
+    state = gateway.envoy.state
+    file = store.path(state, persists=False)
+    gateway.get("/a/memory/1")
+    made = file.stat().st_ino
+
+    store.prepare(state)
+    assert file.stat().st_ino == made
+    gateway.envoy.stop()
+    store.prepare(state)
+    assert file.stat().st_ino != made
+
+
 def test_files_of_another_boot_or_layout_are_made_anew(tmp_path: Path) -> None:
     store.prepare(tmp_path)
     kept = store.path(tmp_path, persists=True)

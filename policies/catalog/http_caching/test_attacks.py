@@ -1,0 +1,59 @@
+"""What an enemy, or bad luck, would have the cache give to others."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from policies.catalog.http_caching import test_policy
+from policies.catalog.http_caching.test_policy import Cached
+from tests.traffic.origin import Asked, Given
+from tests.traffic.raw import http2
+
+pytestmark = pytest.mark.envoy
+upstream, gateway, cached = test_policy.upstream, test_policy.gateway, test_policy.cached
+
+
+def test_a_body_that_no_header_tells_of_poisons_nothing(cached: Cached) -> None:
+    cached.serve()
+    cached.answers()
+    path = f"/{cached.name}/x".encode()
+
+    assert http2(cached.gateway.port, path, sent=b"evil") == b"answer 1"
+    assert http2(cached.gateway.port, path) == b"answer 2"
+    assert http2(cached.gateway.port, path) == b"answer 2"
+
+
+def test_directives_that_semicolons_part_are_heeded(cached: Cached) -> None:
+    cached.serve()
+    cached.answers(("cache-control", "private; max-age=60"))
+
+    assert [cached.get().text for _ in range(2)] == ["answer 1", "answer 2"]
+
+
+@pytest.mark.parametrize("how", ["invalidate", "invalidate-all", "PUT"])
+def test_what_was_asked_before_an_invalidation_is_not_kept(cached: Cached, how: str) -> None:
+    cached.serve("invalidationHeader: x-order")
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def given(asked_for: Asked) -> Given:
+        if asked_for.count == 1:
+            asked.set()
+            goes_on.wait(10)
+        return Given(body=f"answer {asked_for.count}".encode())
+
+    cached.upstream.answer = given
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(
+            httpx.get, f"http://127.0.0.1:{cached.gateway.port}/{cached.name}/x", trust_env=False
+        )
+        assert asked.wait(10)
+        if how == "PUT":
+            cached.get(method="PUT")
+        else:
+            cached.get(x_order=how, cache_control="no-store")
+        goes_on.set()
+        assert slow.result().text == "answer 1"
+
+    assert [cached.get().text for _ in range(2)] == ["answer 3"] * 2
