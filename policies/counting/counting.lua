@@ -95,8 +95,8 @@ local function cell_of(bucket, high, low, period, text, now)
         if not has_name(cell) then name_of(cell, text) end
         renew(cell, now)
       elseif has_name(cell) then
-        -- Shared until a moment ago.
-        cell.requests, cell.others = cell.requests + cell.others, 0
+        -- Shared until a moment ago. It may be again: what others counted is not ours to tell then.
+        cell.requests, cell.sent, cell.others = cell.requests + cell.others, cell.sent + cell.others, 0
         name_of(cell, text)
       end
       return cell
@@ -134,7 +134,7 @@ local function take_one(cell, used, now)
     header.changed[changed_bucket] = 1
     return
   end
-  if used == 0 then cell.start = now end
+  if used == 0 then cell.start, cell.sent = now, 0 end
   cell.requests = used + 1
 end
 

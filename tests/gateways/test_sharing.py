@@ -173,6 +173,35 @@ def test_a_storage_that_is_away_is_as_the_policy_says(tmp_path: Path) -> None:
         wait_until(lambda: "does not answer" in gateway.applier.sharing.trouble)
 
 
+def test_what_others_counted_is_not_told_as_ours_once_it_is_shared_again(
+    tmp_path: Path, storage: SharedStorage
+) -> None:
+    api = API.format(name="a", most=100, period=LONG, config="")
+    document = f"""---
+apiVersion: gatewright.dev/v1alpha1
+kind: Configuration
+metadata: {{name: storage}}
+spec: {{sharedStorage: {{redis: {{address: "127.0.0.1:{storage.port}", password: a secret, DB: 3}}}}}}
+"""
+    with (
+        running_gateway(api + document, tmp_path) as gateway,
+        Redis(port=storage.port, password=storage.password, db=storage.database) as client,
+    ):
+        gateway.get("/a")
+        told(gateway, 1)
+        name = client.keys("gatewright:count:*")[0]
+        client.incrby(name, 5)
+        gateway.get("/a")
+        told(gateway, 2)
+        gateway.apply(api)
+        gateway.get("/a")
+        gateway.apply(api + document)
+        gateway.get("/a")
+        wait_until(lambda: any(one.sent == one.requests == 9 for one in cells(gateway)))
+
+        assert client.get(name) == b"9"
+
+
 def test_a_storage_that_comes_and_goes(tmp_path: Path, server: Server, storage: SharedStorage) -> None:
     """Named by a resource this time, killed, started anew, and taken away again."""
     api = API.format(name="a", most=4, period=LONG, config="blockOnUnknownQuota: false")
