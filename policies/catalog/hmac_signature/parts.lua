@@ -2,13 +2,15 @@
 
 local LONGEST, MOST_PARTS = 4096, 50
 
--- The values of a header that comes once or more, as both standards join them; nil where there is none.
+-- The values of a header that comes once or more, as both standards join them; nil where there is none,
+-- or too many.
 local function joined(headers, name)
   if name == "host" then name = ":authority" end
   local many = headers:getNumValues(name)
-  if many == 0 then return nil end
+  -- Of more than that, some would not be signed.
+  if many == 0 or many > MOST_PARTS then return nil end
   local values = {}
-  for i = 1, math.min(many, MOST_PARTS) do values[i] = headers:getAtIndex(name, i - 1):match("^%s*(.*)") end
+  for i = 1, many do values[i] = headers:getAtIndex(name, i - 1):match("^%s*(.*)") end
   for i, value in ipairs(values) do
     local last = #value
     while last > 0 and value:byte(last) <= 32 do last = last - 1 end
