@@ -106,8 +106,11 @@ class Case(Model):
     def _is_one_thing(self) -> Self:
         if bool(self.order) == bool(self.step):
             raise ValueError("give a request, or an order of them")
-        if len(json.dumps(self.plain)) > MOST_CASE_BYTES:
+        text = json.dumps(self.plain)
+        if len(text) > MOST_CASE_BYTES:
             raise ValueError(f"is larger than {MOST_CASE_BYTES // 1024} KB")
+        if "\\u0000" in text.replace("\\\\", ""):
+            raise ValueError("holds a NUL character; a body that has one is written as bodyBase64")
         return self
 
     @property

@@ -222,16 +222,22 @@ MOST_KNOWN_CHARACTERS, MOST_KNOWN_DEPTH = 16 * 1024, 20
 
 
 def _known(value: dict[str, Any]) -> dict[str, Any]:
+    if _is_deep(value):
+        raise ValueError(f"is deeper than {MOST_KNOWN_DEPTH} levels")
     if len(json.dumps(value)) > MOST_KNOWN_CHARACTERS:
         raise ValueError(f"is longer than {MOST_KNOWN_CHARACTERS} characters of JSON")
-    if _depth(value) > MOST_KNOWN_DEPTH:
-        raise ValueError(f"is deeper than {MOST_KNOWN_DEPTH} levels")
     return value
 
 
-def _depth(value: Any) -> int:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
+def _is_deep(value: Any) -> bool:
+    """Level by level: what is nested without end cannot be gone into by functions that call themselves."""
+    level = [value]
+    for _ in range(MOST_KNOWN_DEPTH + 1):
+        inner = (
+            one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)
+        )
+        level = [one for some in inner for one in some]
+    return bool(level)
 
 
 Known = Annotated[dict[str, Any], AfterValidator(_known)]

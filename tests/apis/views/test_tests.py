@@ -177,6 +177,7 @@ def test_a_test_is_written_as_a_form(place: Place, api: ApiInstance) -> None:
         ({"case.name": "a", "case.status": "200", "case.caller": "x"}, "case.caller"),
         ({"case.name": "a", "case.status": "200", "case.target": "a b"}, "case.target"),
         ({"case.name": "taken", "case.status": "200"}, "case.name"),
+        ({"case.name": "a", "case.status": "200", "case.answers": "- " * 8000}, "case.answers"),
     ],
 )
 def test_what_is_wrong_stands_at_its_field(
@@ -204,6 +205,15 @@ def test_yaml_is_the_same_test_and_says_more_than_the_form(place: Place, api: Ap
     page = text(place.client.get(f"{address}/{test.pk}"))
     assert "more than the form shows" in page
     assert "order:" in page
+
+
+def test_what_the_database_cannot_hold_is_refused(place: Place, api: ApiInstance) -> None:
+    address = f"/apis/{api.pk}/tests/add"
+
+    for wrong in ('name: "a\\0"\nexpect: {status: 200}', 'name: a\nexpect: {error: "\\0"}'):
+        assert place.client.post(address, {"yaml": wrong}).status_code == 422
+    assert not api.tests.exists()
+    assert place.client.post(address, {"yaml": "{name: '\\u0000', expect: {status: 200}}"}).status_code == 302
 
 
 def test_all_are_taken_along_and_brought_back(place: Place, api: ApiInstance) -> None:
