@@ -139,7 +139,9 @@ def _is_caller(address: Expression) -> bool:
 def _rbac(scope: Scope, policy: str, networks: list[Network], *, refuse_listed: bool) -> Filter:
     """Complete by itself; by its `only_if` alone a request is let through for half of the price."""
     ranges = [
-        {"address_prefix": str(item.network_address), "prefix_len": item.prefixlen} for item in networks
+        {"address_prefix": str(item.network_address), "prefix_len": item.prefixlen}
+        for one in networks
+        for item in (one, *_mapped(one))
     ]
     listed = {"or_ids": {"ids": [{"remote_ip": one} for one in ranges]}}
     refused = listed if refuse_listed else {"not_id": listed}
@@ -150,6 +152,12 @@ def _rbac(scope: Scope, policy: str, networks: list[Network], *, refuse_listed: 
     typed = {"@type": TYPE_URL + "envoy.extensions.filters.http.rbac.v3.RBAC", "rules": rules}
     is_listed = {"single_predicate": {"input": _CALLER, "custom_match": _in_one_of(ranges)}}
     return Filter(scope.binding, typed, only_if=is_listed if refuse_listed else {"not_matcher": is_listed})
+
+
+def _mapped(network: Network) -> Iterator[Network]:
+    """An IPv4 network as proxies write it that listen for IPv6 and take both."""
+    if isinstance(network, IPv4Network):
+        yield ip_network(f"::ffff:{network.network_address}/{96 + network.prefixlen}")
 
 
 _CALLER = {

@@ -133,6 +133,17 @@ def test_trusted_networks_tell_the_caller(
     assert ask(gateway, DIRECT, x_forwarded_for=said).status_code == 403
 
 
+@pytest.mark.parametrize("said", ["::ffff:7.7.7.7", "::ffff:707:707"])
+def test_an_address_inside_ipv6_is_in_the_lists_of_ipv4(gateway: Gateway, said: str) -> None:
+    trusted = configuration(trustedProxies={"networks": ["127.0.0.1"]})
+    allowed = policy("ip-allowlist", {"ips": ["7.7.7.7"]})
+    blocked = policy("ip-blocklist", {"ips": ["7.7.0.0/16"]})
+    applied(gateway, trusted, api(allowed, name="who"), api(blocked, name="blocked"))
+
+    assert ask(gateway, PROXY, x_forwarded_for=said).status_code == 200
+    assert ask(gateway, PROXY, "/blocked/x", x_forwarded_for=said).status_code == 403
+
+
 def test_trusted_proxies_tell_scheme_and_host_and_nothing_of_envoy(gateway: Gateway) -> None:
     applied(gateway, configuration(trustedProxies={"networks": ["127.0.0.1/32"]}), api(SHOWN, name="who"))
     envoys = {"x-envoy-retry-on": "5xx", "x-envoy-upstream-rq-timeout-ms": "1"}
