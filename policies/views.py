@@ -19,7 +19,7 @@ def detail(request: HttpRequest, name: str) -> HttpResponse:
     if entry := transport.find(name):
         if entry.name != name:
             return redirect("policy", entry.name)
-        context: dict[str, object] = {"entry": entry, "readme": browse.rendered(entry.readme)}
+        context: dict[str, object] = {"policy": entry, "readme": browse.rendered(entry.readme)}
         return render(request, "policies/transport_detail.html", context)
     try:
         policy = catalog.find(name)

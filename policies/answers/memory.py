@@ -54,13 +54,7 @@ def settings(state: Path) -> dict[str, Value]:
 
 
 def is_usable(file: Path) -> bool:
-    try:
-        with file.open("rb") as opened:
-            magic, buckets, ways, _, identity = HEADER.unpack(opened.read(HEADER.size))
-    except (OSError, struct.error):
-        return False
-    sizes = (magic, buckets, ways, file.stat().st_size)
-    return sizes == (MAGIC, BUCKETS, WAYS, SIZE) and identity.rstrip(b"\0") == place.identity()
+    return place.is_whole(file, HEADER, SIZE, MAGIC, BUCKETS, WAYS)
 
 
 def _fill(memory: mmap.mmap) -> None:

@@ -139,13 +139,7 @@ def _live(content: bytes, now: float) -> Iterator[Counter]:
 
 
 def _is_usable(file: Path) -> bool:
-    try:
-        with file.open("rb") as opened:
-            magic, buckets, cells, _, identity = HEADER.unpack(opened.read(HEADER.size))
-    except (OSError, struct.error):
-        return False
-    sizes = (magic, buckets, cells, file.stat().st_size)
-    return sizes == (MAGIC, BUCKETS, CELLS, SIZE) and identity.rstrip(b"\0") == place.identity()
+    return place.is_whole(file, HEADER, SIZE, MAGIC, BUCKETS, CELLS)
 
 
 def _fill(memory: mmap.mmap) -> None:

@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import stat
+import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -78,6 +79,20 @@ def identity() -> bytes:
     """What must be the same for a file's times and locks to mean anything: 64 bytes at most."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return f"{boot} {platform.machine()}".encode()
+
+
+def is_whole(file: Path, header: struct.Struct, size: int, *known: object) -> bool:
+    """Whether it has this size, and a header that begins with what is `known` and ends with our identity.
+
+    A None stands for whatever is there.
+    """
+    try:
+        with file.open("rb") as opened:
+            *fields, found = header.unpack(opened.read(header.size))
+    except (OSError, struct.error):
+        return False
+    is_known = all(one in (None, field) for one, field in zip(known, fields, strict=False))
+    return is_known and file.stat().st_size == size and found.rstrip(b"\0") == identity()
 
 
 def create(file: Path, size: int, reserved: int, fill: Callable[[mmap.mmap], None]) -> None:

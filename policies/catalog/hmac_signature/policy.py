@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -83,20 +83,14 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "keys": str(secret.path),
         "headers": sorted({name.lower() for name in config.signed_headers}),
         "skew": config.clock_skew_seconds,
-        "told": config.consumer_header.lower() or None,
+        **({"told": told} if (told := config.consumer_header.lower()) else {}),
         "challenge": f'Signature realm="{scope.api.rpartition("/")[2]}"',
     }
     form = "messages.lua" if config.form == "message-signatures" else "cavage.lua"
     files = [SHA256, HMAC, BASE64, _file("parts.lua"), _file(form)]
     if config.validate_body:
         files += [BODY, _file("body.lua")]
-    return Compiled(
-        (script(scope, NAME, [*files, _file("policy.lua")], _without_nothing(settings)),), secrets=(secret,)
-    )
-
-
-def _without_nothing(settings: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if value is not None}
+    return Compiled((script(scope, NAME, [*files, _file("policy.lua")], settings),), secrets=(secret,))
 
 
 def advice(config: Config) -> Iterator[Advice]:

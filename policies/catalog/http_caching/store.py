@@ -78,13 +78,7 @@ def prepare(state: Path) -> None:
 
 
 def is_usable(file: Path) -> bool:
-    try:
-        with file.open("rb") as opened:
-            magic, _, entries, _, identity = HEADER.unpack(opened.read(HEADER.size))
-    except (OSError, struct.error):
-        return False
-    sizes = (magic, entries, file.stat().st_size)
-    return sizes == (MAGIC, MOST_ENTRIES, SIZE) and identity.rstrip(b"\0") == place.identity()
+    return place.is_whole(file, HEADER, SIZE, MAGIC, None, MOST_ENTRIES)
 
 
 def _create(file: Path) -> None:

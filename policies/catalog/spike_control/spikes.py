@@ -38,12 +38,7 @@ def prepare(state: Path) -> None:
 
 
 def _is_usable(file: Path) -> bool:
-    try:
-        with file.open("rb") as opened:
-            magic, _, identity = HEADER.unpack(opened.read(HEADER.size))
-    except (OSError, struct.error):
-        return False
-    return (magic, file.stat().st_size) == (MAGIC, SIZE) and identity.rstrip(b"\0") == place.identity()
+    return place.is_whole(file, HEADER, SIZE, MAGIC)
 
 
 def _fill(memory: mmap.mmap) -> None:
