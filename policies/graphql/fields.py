@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from policies.graphql import sdl
@@ -30,6 +30,16 @@ def _read(text: str) -> str:
     return text
 
 
-InlineSource = Annotated[Source, AfterValidator(_inline)]
+InlineSource = Annotated[
+    Source,
+    AfterValidator(_inline),
+    Field(
+        title="Schema's source",
+        description="Where the schema comes from.",
+        json_schema_extra={
+            "labels": {"context": "The API's own", "inline": "Written here"},
+            "advanced": True,
+        },
+    ),
+]
 SchemaText = Annotated[str, Field(max_length=sdl.MOST_BYTES), AfterValidator(_read)]
-SOURCE_LABELS: dict[str, JsonValue] = {"labels": {"context": "The API's own", "inline": "Written here"}}

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field
 
 from policies.graphql import sdl
-from policies.graphql.fields import SOURCE_LABELS, InlineSource, SchemaText, Source
+from policies.graphql.fields import InlineSource, SchemaText, Source
 from policies.graphql.scripts import FILES, SCHEMA
 from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
 from policies.scripting.script import script
@@ -15,12 +15,7 @@ NAME = "schema-validation"
 
 
 class Config(PolicyConfig):
-    source: InlineSource = Field(
-        Source.INLINE,
-        title="Schema's source",
-        description="Where the schema comes from.",
-        json_schema_extra={**SOURCE_LABELS, "advanced": True},
-    )
+    source: InlineSource = Source.INLINE
     schema_: SchemaText = Field(
         alias="schema",
         title="Schema",

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from policies.expression.lua import Value
 from policies.graphql import sdl
-from policies.graphql.fields import SOURCE_LABELS, InlineSource, SchemaText, Source
+from policies.graphql.fields import InlineSource, SchemaText, Source
 from policies.graphql.scripts import FILES, SCHEMA
 from policies.policy import Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
 from policies.scripting.script import script
@@ -24,12 +24,7 @@ class Config(PolicyConfig):
     maximum_complexity: Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)] = Field(
         title="Most complexity", description="The highest that passes."
     )
-    source: InlineSource = Field(
-        Source.INLINE,
-        title="Schema's source",
-        description="Where the schema comes from.",
-        json_schema_extra={**SOURCE_LABELS, "advanced": True},
-    )
+    source: InlineSource = Source.INLINE
     schema_: SchemaText = Field(
         alias="schema",
         title="Schema",
