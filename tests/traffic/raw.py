@@ -13,16 +13,20 @@ def http1(
             return int(answer.readline().split()[1])
 
 
-def http2(port: int, path: bytes, *, method: bytes = b"GET", sent: bytes = b"") -> bytes:
-    """The body of the answer, over a connection of its own. No header tells of the body that is `sent`."""
+def http2(port: int, path: bytes, *, method: bytes = b"GET", sent: bytes = b"", ends: bool = True) -> bytes:
+    """
+    The body of the answer, over a connection of its own. No header tells of the body that is `sent`; one that
+    does not end is still to come when the answer is read.
+    """
     pseudo = {b":method": method, b":scheme": b"http", b":path": path, b":authority": b"x"}
     block = b"".join(b"\0%c%b%c%b" % (len(name), name, len(value), value) for name, value in pseudo.items())
     headers, settings, ends_stream, ends_headers = 1, 4, 1, 4
     with connected(port) as connection:
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(settings, 0, 0))
-        connection.sendall(_frame(headers, ends_headers | (0 if sent else ends_stream), 1, block))
+        ends_here = ends_stream if ends and not sent else 0
+        connection.sendall(_frame(headers, ends_headers | ends_here, 1, block))
         if sent:
-            connection.sendall(_frame(0, ends_stream, 1, sent))
+            connection.sendall(_frame(0, ends_stream if ends else 0, 1, sent))
         with connection.makefile("rb") as answer:
             body, flags, stream = b"", 0, 0
             while not (stream == 1 and flags & ends_stream):

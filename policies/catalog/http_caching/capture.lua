@@ -86,8 +86,8 @@ end
 -- Why the answer is not to be kept whatever it says of its time; nil where it may be.
 local function obstacle(handle, headers, token, said, from, status)
   if status == 206 or status == 304 or status == 412 then return "partial" end
-  -- Of HTTP/2 no header says that there is one, and some upstreams heed it.
-  if from:find(" [1-9]%d*$") then return "body" end
+  -- Of HTTP/2 no header says that there is one, and some upstreams heed it, also when they answer before it has ended.
+  if from:find(" [1-9]%d*$") or from:find("  %d+$") then return "body" end
   if said["no-store"] or said["private"] then return "private" end
   if headers:get("set-cookie") then return "set-cookie" end
   if not settings.is_private and not is_for_all(said) then

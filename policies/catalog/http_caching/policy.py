@@ -176,8 +176,12 @@ def _capture(config: Config, scope: Scope, shared: dict[str, Value], came_from: 
 
 
 def _noted(scope: Scope, name: str) -> Filter:
-    """Tells the script before it whether an upstream answered, by which protocol, and what was sent."""
-    header = {"key": name, "value": "%RESPONSE_CODE_DETAILS% %UPSTREAM_PROTOCOL% %BYTES_RECEIVED%"}
+    """
+    Tells the script before it whether an upstream answered, by which protocol, and what was sent: no time
+    while the request goes on, and the length of its body so far.
+    """
+    told = "%RESPONSE_CODE_DETAILS% %UPSTREAM_PROTOCOL% %REQUEST_DURATION% %BYTES_RECEIVED%"
+    header = {"key": name, "value": told}
     added = {"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
     mutations = {"@type": _MUTATION, "mutations": {"response_mutations": [added]}}
     return Filter(f"{scope.binding}/from", mutations)

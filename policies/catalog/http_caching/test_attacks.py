@@ -25,6 +25,16 @@ def test_a_body_that_no_header_tells_of_poisons_nothing(cached: Cached) -> None:
     assert http2(cached.gateway.port, path) == b"answer 2"
 
 
+def test_a_body_still_to_come_poisons_nothing(cached: Cached) -> None:
+    cached.serve()
+    cached.answers()
+    path = f"/{cached.name}/x".encode()
+
+    assert http2(cached.gateway.port, path, ends=False) == b"answer 1"
+    assert http2(cached.gateway.port, path) == b"answer 2"
+    assert http2(cached.gateway.port, path) == b"answer 2"
+
+
 def test_directives_that_semicolons_part_are_heeded(cached: Cached) -> None:
     cached.serve()
     cached.answers(("cache-control", "private; max-age=60"))
