@@ -14,6 +14,13 @@ def last_day(apis: Iterable[int]) -> dict[int, Traffic]:
     return {api: Traffic(*counts) for api, counts in queries.last_day(apis).items()}
 
 
+def by_hour(apis: Iterable[int]) -> dict[int, Traffic]:
+    return {
+        api: Traffic(sum(one for one, _ in hours), sum(one for _, one in hours), tuple(hours))
+        for api, hours in queries.hours(apis).items()
+    }
+
+
 def last_active(apis: Iterable[int]) -> dict[int, datetime]:
     return queries.last_active(apis)
 

@@ -293,6 +293,22 @@ def last_day(apis: Iterable[int]) -> dict[int, tuple[int, int]]:
     return errors_by_api(apis, replace(ranges.last(timedelta(days=1)), grain=HOUR))
 
 
+def hours(apis: Iterable[int]) -> dict[int, list[tuple[int, int]]]:
+    """The same for each hour of the last 24, started ones as a whole, of every API that had requests."""
+    over = replace(ranges.last(timedelta(days=1)), grain=HOUR)
+    last = HOUR.floor(over.end - timedelta(seconds=1))
+    times = [last - timedelta(hours=back) for back in range(23, -1, -1)]
+    over = replace(over, start=times[0])
+    sql = f"""
+        SELECT api_id, {bin_of(HOUR.seconds)}, sum(requests), sum(errors)
+        FROM {sources.rows(COUNTS, over)} GROUP BY 1, 2
+    """
+    found: dict[int, dict[datetime, tuple[int, int]]] = defaultdict(dict)
+    for api, time, requests, errors in _ask(sql, apis, over):
+        found[api][time] = int(requests), int(errors)
+    return {api: [counts.get(time, (0, 0)) for time in times] for api, counts in found.items()}
+
+
 def _traffic(whose: Whose, over: Range, source: Callable[..., str] = sources.rows) -> str:
     if isinstance(whose, Environment):
         return source(ENVIRONMENTS, over, "environment_id = %(environment)s")

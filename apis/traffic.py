@@ -12,10 +12,14 @@ from console.models import Environment
 
 @dataclass(frozen=True)
 class Traffic:
-    """Of the last 24 hours. `errors` are answers of 400 and above, and those that were cut."""
+    """Of the last 24 hours. `errors` are answers of 400 and above, and those that were cut.
+
+    `hours`, where they were asked for, are (requests, errors) of each hour, the one that holds now last.
+    """
 
     requests: int
     errors: int
+    hours: tuple[tuple[int, int], ...] = ()
 
     @property
     def error_rate(self) -> float | None:
@@ -52,6 +56,8 @@ class Source(Protocol):
 
     def last_day(self, apis: Iterable[int], /) -> Mapping[int, Traffic]: ...
 
+    def by_hour(self, apis: Iterable[int], /) -> Mapping[int, Traffic]: ...
+
     def last_active(self, apis: Iterable[int], /) -> Mapping[int, datetime]: ...
 
     def failing(self, apis: Iterable[int], /) -> Mapping[int, Failing]: ...
@@ -75,6 +81,12 @@ def last_day(api_ids: Iterable[int]) -> dict[int, Traffic]:
     """By API id; an API without figures is left out."""
     ids = list(api_ids)
     return {pk: figures for source in _sources for pk, figures in source.last_day(ids).items()}
+
+
+def by_hour(api_ids: Iterable[int]) -> dict[int, Traffic]:
+    """The same with its hours: for as many APIs as a page shows."""
+    ids = list(api_ids)
+    return {pk: figures for source in _sources for pk, figures in source.by_hour(ids).items()}
 
 
 def last_active(api_ids: Iterable[int]) -> dict[int, datetime]:

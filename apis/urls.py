@@ -11,6 +11,7 @@ from apis.views import (
     on_gateway,
     policies,
     routes,
+    saved_views,
     tests,
     tls_contexts,
     trying,
@@ -19,6 +20,12 @@ from apis.views import (
 
 urlpatterns = [
     path("apis", listing.index, name="apis"),
+    path("apis/columns", listing.choose_columns, name="api_columns"),
+    path("apis/views", saved_views.index, name="saved_views"),
+    path("apis/views/add", saved_views.add, name="saved_view_add"),
+    path("apis/views/<int:pk>", saved_views.edit, name="saved_view"),
+    path("apis/views/<int:pk>/replace", saved_views.replace, name="saved_view_replace"),
+    path("apis/views/<int:pk>/delete", saved_views.delete, name="saved_view_delete"),
     path("apis/add", wizard.add, name="api_add"),
     path("apis/add/<uuid:pk>/discard", wizard.discard, name="api_draft_discard"),
     path("apis/add/<uuid:pk>/<slug:name>", wizard.step, name="api_add_step"),

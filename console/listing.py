@@ -38,7 +38,11 @@ class Listing:
     searches: str = ""
     query: str = ""
     selects: tuple[Select, ...] = ()
+    more: tuple[Select, ...] = ()
+    """Choices that few need, folded."""
     sort: str = ""
+    kept: tuple[tuple[str, str], ...] = ()
+    """(name, value) of what else the address says, which a search keeps."""
     every_seconds: int = 0
     """How often it fetches itself anew; 0 for never."""
     is_alone: bool = False
@@ -59,7 +63,11 @@ class Listing:
 
     @property
     def is_filtered(self) -> bool:
-        return bool(self.query or any(one.chosen for one in self.selects))
+        return bool(self.query or any(one.chosen for one in (*self.selects, *self.more)))
+
+    @property
+    def is_more_open(self) -> bool:
+        return any(one.chosen for one in self.more)
 
     @property
     def has_filters(self) -> bool:

@@ -78,6 +78,8 @@ INSTALLED_APPS = [
     "gateways",
     "apis",
     "apis.assets",
+    "apis.owners",
+    "apis.lists",
     "analytics",
 ]
 

@@ -1,12 +1,16 @@
 """Template tags with which pages below API Manager show what API Manager knows."""
 
+from collections.abc import Sequence, Sized
 from typing import Any
 
 from django import template
 from django.db.models import Count
 from django.template import Context
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from apis.models import PolicyBinding
+from apis.traffic import Traffic
 from console.listing import listing
 from policies.policy import Policy
 
@@ -28,3 +32,43 @@ def policy_uses(context: Context, policy: Policy[Any]) -> dict[str, Any]:
     found = PolicyBinding.objects.filter(policy=policy.name, api__environment=environment)
     found = found.select_related("api__asset", "api__gateway").order_by("api__asset__name", "order", "pk")
     return {"listing": listing(request, "uses", "use", found), "request": request}
+
+
+@register.simple_tag
+def and_more(found: Sized, shown: int) -> SafeString | str:
+    """How many there are that a row does not show."""
+    return (
+        format_html('<span class="faint small">+{}</span>', len(found) - shown) if len(found) > shown else ""
+    )
+
+
+SPARK_HEIGHT, SPARK_STEP, SPARK_BAR = 20, 4, 3
+
+
+@register.simple_tag
+def sparkline(figures: Traffic) -> SafeString:
+    """Its hours as small bars, what went wrong at their feet."""
+    top = max((requests for requests, _ in figures.hours), default=0)
+    words = (
+        f"Requests each hour: {figures.hours[-1][0] if figures.hours else 0:,} in this one, {top:,} at most"
+    )
+    return format_html(
+        '<svg class="spark" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<title>{}</title><path class="c1" d="{}"/><path class="c4" d="{}"/></svg>',
+        max(1, len(figures.hours)) * SPARK_STEP,
+        SPARK_HEIGHT,
+        words,
+        words,
+        _bars([requests for requests, _ in figures.hours], top),
+        _bars([errors for _, errors in figures.hours], top),
+    )
+
+
+def _bars(counts: Sequence[int], top: int) -> str:
+    """Of a path; whatever is there at all can be seen."""
+    found = []
+    for at, count in enumerate(counts):
+        if count:
+            height = max(1.0, round(SPARK_HEIGHT * count / top, 1))
+            found.append(f"M{at * SPARK_STEP} {SPARK_HEIGHT}v-{height:g}h{SPARK_BAR}v{height:g}z")
+    return "".join(found)

@@ -1,35 +1,32 @@
 """The list of APIs: searched, filtered, sorted, and kept fresh while a gateway has not answered."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import prefetch_related_objects
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
 
 from apis import traffic
-from apis.deployment import status_counts
+from apis.deployment.pending import pending_of
 from apis.deployment.status import ApiStatus, statuses_of
 from apis.failing import Failing
+from apis.lists import choices, columns, saving, search
+from apis.lists.search import Search
 from apis.models import ApiInstance
 from apis.views.access import api_of, environment_of
-from console.listing import Select, asked, listing
+from console.listing import Select, listing
 from console.models import Environment
 from console.scope import Request
-from console.words import words
 
-STATES = ("Active", "Failed", "Applying", "Partly applied", "Inactive", "Not deployed", "Unregistered")
-FAILING = "Upstream failing"
-DEPRECATED = "Deprecated"
 UNSETTLED = ("Applying", "Partly applied", "Failed")
-COLUMNS = {
-    "name": "asset__name",
-    "label": "label",
-    "version": "asset__api_version",
-    "id": "pk",
-    "gateway": "gateway__name",
-    "created": "created_at",
-}
+LOOKED_AT = "name, path, port, upstream, tag or id"
+DEPRECATION = (("yes", "Deprecated"), ("no", "Not deprecated"))
+MOST_SHOWN = 3
+"""Tags, owners or upstreams of a row; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -40,83 +37,98 @@ class Row:
     status: ApiStatus
     traffic: traffic.Traffic | None
     failing: Failing | None = None
+    is_pending: bool = False
 
     @property
     def is_settled(self) -> bool:
         return self.status.state not in UNSETTLED and not self.failing
 
+    @property
+    def upstreams(self) -> list[str]:
+        return [one.uri for one in self.api.upstreams.all()]
+
 
 def index(request: Request) -> HttpResponse:
     environment = environment_of(request)
-    state = Select.of(request, "status", "Status", [(one, one) for one in (*STATES, FAILING, DEPRECATED)])
-    found = _found(ApiInstance.objects.filter(environment=environment), asked(request))
-    order = request.GET.get("sort", "name")
-    if state.chosen == DEPRECATED:
-        found = found.filter(is_deprecated=True)
-    elif state.chosen == FAILING:
-        found = found.filter(pk__in=traffic.failing_in(environment))
-    ordered = _ordered(environment, found, order, state.chosen)
-    looked = "name, version or label"
-    shown = listing(request, "apis", "API", ordered, searches=looked, selects=(state,), sort=order)
-    rows = _rows(_whole(list(shown.page), found))
-    return shown.answer(request, "apis/api_list.html", "apis/_apis.html", {"rows": rows})
+    asked = Search.of(request.GET)
+    shown = listing(
+        request,
+        "apis",
+        "API",
+        search.found(environment, asked),
+        searches=LOOKED_AT,
+        selects=_selects(environment, asked),
+        more=_more(asked),
+        sort=asked.sort or "name",
+        kept=(("view", request.GET["view"]),) if "view" in request.GET else (),
+    )
+    names = columns.of(request.user)
+    context = _shown(request, names) | {"rows": rows(search.whole(shown.page), names)}
+    views = list(saving.views_of(request.user, environment))
+    view = next((one for one in views if str(one.pk) == request.GET.get("view")), None)
+    context |= {"columns": columns.COLUMNS, "asked": asked, "views": views, "view": view}
+    return shown.answer(request, "apis/api_list.html", "apis/_apis.html", context)
 
 
 def row(request: Request, pk: int) -> HttpResponse:
     """One row again, for the list that waits for a gateway's answer."""
-    return render(request, "apis/_api_row.html", {"row": _rows([api_of(request, pk)])[0]})
+    names = columns.of(request.user)
+    context = _shown(request, names) | {"row": rows([api_of(request, pk)], names)[0]}
+    return render(request, "apis/_api_row.html", context)
 
 
-def _found(apis: QuerySet[ApiInstance], text: str) -> QuerySet[ApiInstance]:
-    """Name, version, label or instance id contain the text; every word must be found."""
-    for word in words(text):
-        number = Q(pk=int(word)) if word.isdecimal() and len(word) < 10 else Q()
-        apis = apis.filter(
-            number
-            | Q(asset__name__icontains=word)
-            | Q(asset__api_version__icontains=word)
-            | Q(asset__version__icontains=word)
-            | Q(label__icontains=word)
-            | Q(base_path__icontains=word)
-        )
-    return apis.select_related("asset", "gateway")
+@require_POST
+def choose_columns(request: Request) -> HttpResponse:
+    """Then the list again, as it was asked for."""
+    if "usual" in request.POST:
+        columns.forget(request.user)
+    else:
+        columns.choose(request.user, request.POST.getlist("columns"))
+    return redirect(f"{reverse('apis')}?{Search.of(request.POST).query}")
 
 
-def _ordered(
-    environment: Environment, apis: QuerySet[ApiInstance], order: str, state: str
-) -> QuerySet[ApiInstance] | list[int]:
-    """A queryset where the database can sort and filter; ids where the status or the traffic decides."""
-    name, is_falling = order.removeprefix("-"), order.startswith("-")
-    column = COLUMNS.get(name, "asset__name")
-    apis = apis.order_by(f"-{column}" if is_falling else column, "pk")
-    if state not in STATES and name not in {"status", "requests", "errors"}:
-        return apis
-    ids = list(apis.values_list("pk", flat=True))
-    if state in STATES or name == "status":
-        known = status_counts.by_api(environment)
-        ids = [pk for pk in ids if pk in known and (state not in STATES or known[pk] == state)]
-    if name == "status":
-        ids.sort(key=lambda pk: STATES.index(known[pk]), reverse=is_falling)
-    elif name in {"requests", "errors"}:
-        figures = traffic.last_day(ids)
-        ids.sort(key=lambda pk: _measure(figures.get(pk), name), reverse=is_falling)
-    return ids
-
-
-def _measure(figures: traffic.Traffic | None, name: str) -> float:
-    if figures is None:
-        return -1
-    return figures.requests if name == "requests" else figures.error_rate or 0
-
-
-def _whole(some: Sequence[ApiInstance | int], apis: QuerySet[ApiInstance]) -> list[ApiInstance]:
-    """The APIs of a page, of which there may be ids alone."""
-    found = apis.in_bulk([one for one in some if isinstance(one, int)])
-    return [found[one] if isinstance(one, int) else one for one in some]
-
-
-def _rows(apis: list[ApiInstance]) -> list[Row]:
-    """As many queries for one API as for all."""
+def rows(apis: Iterable[ApiInstance], names: set[str]) -> list[Row]:
+    """As many queries for one API as for all; what no column shows is not asked for."""
+    apis = list(apis)
+    also = [("owners__user", "owners"), ("upstreams", "upstream")]
+    prefetch_related_objects(apis, *[related for related, column in also if column in names])
     statuses = statuses_of(apis)
-    figures, failing = traffic.last_day(statuses), traffic.failing(statuses)
-    return [Row(api, statuses[api.pk], figures.get(api.pk), failing.get(api.pk)) for api in apis]
+    is_counted = not names.isdisjoint({"requests", "errors"})
+    figures = traffic.by_hour(statuses) if is_counted else {}
+    failing, waiting = traffic.failing(statuses), pending_of(apis)
+    return [
+        Row(api, statuses[api.pk], figures.get(api.pk), failing.get(api.pk), api.pk in waiting)
+        for api in apis
+    ]
+
+
+def _shown(request: Request, names: set[str]) -> dict[str, Any]:
+    return {"shown": names, "can_edit": request.scope.can_edit, "most_shown": MOST_SHOWN}
+
+
+def _selects(environment: Environment, asked: Search) -> tuple[Select, ...]:
+    gateways = [*choices.gateways(environment), (search.NO_GATEWAY, "None")]
+    return (
+        _select("status", asked.status, [*search.STATES, search.FAILING]),
+        Select("gateway", "Gateway", _with(asked.gateway, gateways), asked.gateway),
+        _select("tag", asked.tag, choices.tags(environment)),
+        _select("owner", asked.owner, choices.owners(environment)),
+    )
+
+
+def _more(asked: Search) -> tuple[Select, ...]:
+    """Those that few need."""
+    return (
+        Select("protocol", "Protocol", ApiInstance.Protocol.choices, asked.protocol),
+        Select("deprecated", "Deprecation", DEPRECATION, asked.deprecated),
+    )
+
+
+def _select(name: str, chosen: str, values: Iterable[str]) -> Select:
+    return Select(name, name.capitalize(), _with(chosen, [(one, one) for one in values]), chosen)
+
+
+def _with(chosen: str, options: choices.Choices) -> choices.Choices:
+    """What the address asks for can be seen, whether it is in use or not."""
+    is_known = not chosen or any(value == chosen for value, _ in options)
+    return options if is_known else [*options, (chosen, chosen)]

@@ -13,6 +13,7 @@ from django.utils import timezone
 from apis.changes.policies import apply_policy
 from apis.changes.tests import add_test
 from apis.desired import DesiredRoute, DesiredUpstream
+from apis.lists.models import SavedView
 from apis.models import ApiInstance
 from apis.wizard_draft import WizardDraft
 from console.models import ConnectedApp, Role, User
@@ -134,11 +135,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
     context = make_tls_context(environment, name="edge")
     make_gateway(environment, name="away")
     gateway.replicas.update(last_heartbeat_at=timezone.now() + timedelta(hours=1))
-    api = make_saved_api(
-        place,
-        deploy=True,
-        routes=_routes(),
-    )
+    api = make_saved_api(place, deploy=True, routes=_routes())
     for policy in catalog.policies():
         apply_policy(
             user,
@@ -162,6 +159,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         "test": add_test(user, api, cases.read("{name: a, expect: {status: 200}}")[0]).pk,
         "policy": api.pk,
         "policy_add": api.pk,
+        "saved_view": _view(place).pk,
         "tls_context": context.pk,
         "gateway": gateway.pk,
         "gateway_token": token.pk,
@@ -177,6 +175,11 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         "api_add_step": draft.pk,
     }
     return Gallery(place, api, bare, ids, all_forms)
+
+
+def _view(place: Place) -> SavedView:
+    told = {"name": "In Europe", "query": "tag=eu&sort=-name", "is_shared": True}
+    return SavedView.objects.create(user=place.user, environment=place.environment, **told)
 
 
 def _routes() -> list[DesiredRoute]:

@@ -21,7 +21,7 @@ def test_a_list_is_swapped_while_one_goes_on_typing(page: Page, place: Place) ->
     for name in ("Orders", "Payments", "Refunds"):
         make_saved_api(place, name)
     page.goto("/apis")
-    field = page.get_by_label("Search by name, version or label")
+    field = page.get_by_label("Search by name, path, port, upstream, tag or id")
 
     field.press_sequentially("refu", delay=260)
 
@@ -42,7 +42,7 @@ def test_going_back_brings_the_whole_page_again(page: Page, place: Place) -> Non
     page.goto("/gateways")
     page.goto("/apis")
     page.get_by_label("Status").select_option("Unregistered")
-    page.get_by_label("Search by name, version or label").fill("orders")
+    page.get_by_label("Search by name, path, port, upstream, tag or id").fill("orders")
     expect(page.locator("#apis tbody tr")).to_have_count(1, timeout=WAIT_MS)
     expect(page).to_have_url(re.compile("q=orders&status=Unregistered"))
     page.get_by_role("link", name="Orders").click()
@@ -51,7 +51,7 @@ def test_going_back_brings_the_whole_page_again(page: Page, place: Place) -> Non
     page.go_back()
 
     expect(page.get_by_role("heading", name="APIs")).to_be_visible()
-    expect(page.get_by_label("Search by name, version or label")).to_have_value("orders")
+    expect(page.get_by_label("Search by name, path, port, upstream, tag or id")).to_have_value("orders")
     expect(page.locator("#apis tbody tr")).to_have_count(1)
     page.go_back()
     expect(page.get_by_role("heading", name="Gateways")).to_be_visible()

@@ -28,6 +28,7 @@ PAGES = (
     "/apis?sort=-requests",
     "/apis?status=Active",
     "/apis?q=orders",
+    "/apis?tag=a&owner=b&protocol=http&deprecated=no",
     "/apis/add",
     "/gateways",
     "/gateways?sort=-status",

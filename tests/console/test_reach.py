@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from apis.api_test import ApiTest
 from apis.documents.specification import Specification
+from apis.lists.models import SavedView
 from apis.models import ApiInstance, PolicyBinding, Upstream
 from apis.wizard_draft import WizardDraft
 from console.models import AuditEntry, ConnectedApp, Environment, Role, User
@@ -30,6 +31,7 @@ KINDS = (
     ("api_add_step", "draft"),
     ("api_draft", "draft"),
     ("tls_context", "tls_context"),
+    ("saved_view", "view"),
     ("gateway_token", "token"),
     ("gateway", "gateway"),
     ("environment_add", "organization"),
@@ -109,6 +111,7 @@ def make_place(name: str) -> Place:
         "upstream": Upstream.objects.create(api=api, uri="http://spare.test/").pk,
         "policy": PolicyBinding.objects.create(api=api, policy="cors", order=1).pk,
         "document": Specification.objects.create(organization=organization, name="a", text="a", size=1).pk,
+        "view": SavedView.objects.create(user=owner, environment=environment, name="v", is_shared=True).pk,
         "tls_context": make_tls_context(environment).pk,
         "user": owner.pk,
         "role": make_role(owner, organization).pk,
@@ -198,5 +201,6 @@ def nothing_changed(place: Place) -> None:
     assert (gateway.generation, gateway.is_revoked) == (0, False)
     for model, kind in ((ApiInstance, "api"), (Replica, "replica"), (Role, "role"), (ConnectedApp, "app")):
         assert model.objects.filter(pk=place.ids[kind]).exists()
+    assert SavedView.objects.filter(pk=place.ids["view"], name="v", query="").exists()
     assert User.objects.get(pk=place.ids["user"]).is_active
     assert not AuditEntry.objects.exists()

@@ -1,11 +1,23 @@
 """The list of APIs."""
 
+import re
+
 import pytest
 
+from apis.changes.instances import set_deprecated
+from apis.changes.owners import add_owner
+from apis.desired import DesiredRoute, DesiredUpstream
+from apis.templatetags.apis import sparkline
 from apis.traffic import Traffic
-from tests.apis.views.pages import make_place, make_saved_api, text
+from tests.apis.views.pages import Place, make_place, make_saved_api, text
 
 pytestmark = pytest.mark.django_db
+
+
+def shown(place: Place, **asked: str) -> list[str]:
+    """The names of the APIs that the list shows."""
+    page = text(place.client.get("/apis", asked))
+    return re.findall(r'<b><a href="/apis/\d+">([^<]+)</a>', page)
 
 
 def test_row_shows_what_is_known() -> None:
@@ -18,16 +30,103 @@ def test_row_shows_what_is_known() -> None:
         assert words in page
 
 
-@pytest.mark.parametrize("query", ["orders", "PROD", "v1 orders"])
-def test_search_finds_by_name_version_and_label(query: str) -> None:
+@pytest.mark.parametrize(
+    "query",
+    [
+        "orders",
+        "PROD",
+        "v1 orders",
+        "/ord",
+        "9091",
+        ":9091",
+        ":9091/ord",
+        "stock.internal",
+        "SQUAD-A",
+        "{pk}",
+    ],
+)
+def test_search_finds_by_what_a_row_is_known_by(query: str) -> None:
     place = make_place()
-    make_saved_api(place, "Orders", label="prod-eu")
-    make_saved_api(place, "Payments")
+    there = [DesiredRoute(upstreams=[DesiredUpstream("http://stock.internal:8080/")])]
+    api = make_saved_api(
+        place, "Orders", label="prod-eu", port=9091, tags=["squad-a", "b"], routes=there, base_path="/ordered"
+    )
+    make_saved_api(place, "Payments", tags=["squad-b"])
 
-    page = text(place.client.get("/apis", {"q": query}))
+    assert shown(place, q=query.format(pk=api.pk)) == ["Orders"]
 
-    assert "Orders" in page
-    assert "Payments" not in page
+
+def test_a_word_of_upstreams_elsewhere_finds_nothing() -> None:
+    place = make_place()
+    make_saved_api(place, "Orders")
+
+    assert shown(place, q="backend payments") == []
+    assert shown(place, q="%") == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ({"tag": "squad-a"}, ["Orders"]),
+        ({"tag": "squad"}, []),
+        ({"owner": "TEAM@example.com"}, ["Orders"]),
+        ({"protocol": "http"}, ["Orders", "Payments"]),
+        ({"protocol": "https"}, []),
+        ({"deprecated": "yes"}, ["Payments"]),
+        ({"deprecated": "no"}, ["Orders"]),
+        ({"gateway": "none"}, ["Payments"]),
+        ({"gateway": "not-a-key"}, []),
+        ({"gateway": "{gateway}", "status": "Applying"}, ["Orders"]),
+        ({"tag": "squad-a", "deprecated": "yes"}, []),
+    ],
+)
+def test_filters_stand_in_the_address(asked: dict[str, str], names: list[str]) -> None:
+    place = make_place()
+    api = make_saved_api(place, "Orders", tags=["squad-a"], deploy=True)
+    add_owner(place.user, api, "Team@example.com")
+    set_deprecated(place.user, make_saved_api(place, "Payments", gateway=None), True)
+
+    assert (
+        shown(place, **{name: text.format(gateway=place.gateway.pk) for name, text in asked.items()}) == names
+    )
+
+
+def test_what_an_address_asks_for_can_be_chosen_though_nothing_has_it() -> None:
+    place = make_place()
+    make_saved_api(place, "Orders", tags=["eu"])
+
+    page = text(place.client.get("/apis", {"tag": "gone"}))
+
+    assert '<option value="gone" selected>gone</option>' in page
+    assert '<option value="eu">eu</option>' in page
+
+
+def test_columns_are_chosen_and_kept_for_the_user() -> None:
+    place = make_place()
+    api = make_saved_api(place, "Orders", label="prod-eu", tags=["squad-a"])
+    add_owner(place.user, api, "team@example.com")
+
+    chosen = {"columns": ["owners", "upstream", "nonsense"], "q": "orders", "sort": "-name"}
+    answer = place.client.post("/apis/columns", chosen)
+
+    assert answer["Location"] == "/apis?q=orders&sort=-name"
+    page = text(place.client.get("/apis"))
+    row = page[page.index(f'id="api-{api.pk}"') :]
+    assert "team@example.com" in row and "http://backend:8080/" in row
+    assert 'data-label="Tags"' not in row
+    assert "team@example.com" in text(place.client.get(f"/apis/{api.pk}/row"))
+    assert 'data-label="Owners"' not in text(make_place(environment=place.environment).client.get("/apis"))
+    place.client.post("/apis/columns", {"usual": "1"})
+    assert "squad-a" in text(place.client.get("/apis"))
+
+
+def test_the_day_is_drawn_hour_by_hour() -> None:
+    drawn = sparkline(Traffic(31, 1, ((0, 0),) * 22 + ((30, 0), (1, 1))))
+
+    assert 'viewBox="0 0 96 20"' in drawn and "style" not in drawn
+    assert "Requests each hour: 1 in this one, 30 at most" in drawn
+    assert 'class="c1" d="M88 20v-20h3v20zM92 20v-1h3v1z"' in drawn
+    assert 'class="c4" d="M92 20v-1h3v1z"' in drawn
 
 
 def test_status_filters() -> None:

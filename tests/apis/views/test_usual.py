@@ -12,6 +12,7 @@ from apis.changes.tls_contexts import desired_of as tls_desired_of
 from apis.changes.tls_contexts import edit_tls_context
 from apis.changes.versions import DETAILS, ROUTES
 from apis.documents.specification import Operation, Specification
+from apis.lists.models import SavedView
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from console.models import AuditEntry
 from gateways.models import Gateway
@@ -63,10 +64,20 @@ class TestApis(SearchedList, SortedList, EmptyList):
     noun = "API"
     nothing = "No APIs here yet"
     offers = "/apis/add"
-    columns = ("status", "name", "label", "version", "id", "gateway", "errors", "requests", "created")
+    columns = ("status", "name", "version", "id", "gateway", "errors", "requests")
 
     def make(self, here: Here, name: str) -> object:
         return make_api(gateway_of(here), name=name)
+
+
+class TestSavedViews(EmptyList):
+    path = "/apis/views"
+    part = "views"
+    noun = "view"
+    nothing = "No saved views yet"
+
+    def make(self, here: Here, name: str) -> object:
+        return SavedView.objects.create(user=here.user, environment=here.environment, name=name)
 
 
 class TestApisOfAGateway(SearchedList, EmptyList):

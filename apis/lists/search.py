@@ -1,0 +1,168 @@
+"""The APIs of an environment as an address asks for them: searched, filtered and sorted, in a few queries."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db.models import CharField, F, Func, Q, QuerySet, Value
+
+from apis import traffic
+from apis.deployment import status_counts
+from apis.models import ApiInstance, Upstream
+from apis.owners.models import ApiOwner
+from console.models import Environment
+from console.words import MOST_CHARACTERS, words
+
+STATES = ("Active", "Failed", "Applying", "Partly applied", "Inactive", "Not deployed", "Unregistered")
+FAILING = "Upstream failing"
+NO_GATEWAY = "none"
+COLUMNS = {
+    "name": "asset__name",
+    "label": "label",
+    "version": "asset__api_version",
+    "id": "pk",
+    "gateway": "gateway__name",
+    "protocol": "protocol",
+    "created": "created_at",
+    "changed": "updated_at",
+}
+"""What the database sorts by itself."""
+FIGURES = ("requests", "errors")
+
+
+@dataclass(frozen=True)
+class Search:
+    """Each is a parameter of the address; "" asks for nothing."""
+
+    q: str = ""
+    status: str = ""
+    gateway: str = ""
+    tag: str = ""
+    owner: str = ""
+    protocol: str = ""
+    deprecated: str = ""
+    sort: str = ""
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> "Search":
+        """Of an address; what else stands in it is passed over."""
+        names = [one.name for one in fields(cls)]
+        return cls(**{name: query.get(name, "").strip()[:MOST_CHARACTERS] for name in names})
+
+    @property
+    def query(self) -> str:
+        """As an address has it, without what it does not ask for."""
+        return urlencode(self.parameters)
+
+    @property
+    def parameters(self) -> list[tuple[str, str]]:
+        told = [(one.name, getattr(self, one.name)) for one in fields(self)]
+        return [(name, value) for name, value in told if value]
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """(what, of which value): in words, the order apart."""
+        labels = {"q": "Search"}
+        asked = [pair for pair in self.parameters if pair[0] != "sort"]
+        return [(labels.get(name, name.capitalize()), value) for name, value in asked]
+
+
+def found(environment: Environment, search: Search) -> QuerySet[ApiInstance] | list[int]:
+    """In the order that is asked for. A queryset where the database can sort and filter; ids where the status
+    or the traffic decides.
+    """
+    apis = filtered(environment, search)
+    column = COLUMNS.get(search.sort.removeprefix("-"), "asset__name")
+    is_falling = search.sort.startswith("-")
+    apis = apis.order_by(f"-{column}" if is_falling else column, "pk")
+    name = search.sort.removeprefix("-")
+    if search.status not in STATES and name not in {"status", *FIGURES}:
+        return apis
+    ids = list(apis.values_list("pk", flat=True))
+    if search.status in STATES or name == "status":
+        known = status_counts.by_api(environment)
+        ids = [pk for pk in ids if pk in known and search.status in ("", FAILING, known[pk])]
+    if name == "status":
+        ids.sort(key=lambda pk: STATES.index(known[pk]), reverse=is_falling)
+    elif name in FIGURES:
+        figures = traffic.last_day(ids)
+        ids.sort(key=lambda pk: _measure(figures.get(pk), name), reverse=is_falling)
+    return ids
+
+
+def ids(environment: Environment, search: Search, most: int) -> list[int]:
+    """So many at most."""
+    every = found(environment, search)
+    return every[:most] if isinstance(every, list) else list(every.values_list("pk", flat=True)[:most])
+
+
+def filtered(environment: Environment, search: Search) -> QuerySet[ApiInstance]:
+    """By all that it asks but for a status that replicas' answers decide."""
+    apis = ApiInstance.objects.filter(environment=environment).select_related("asset", "gateway")
+    for word in words(search.q):
+        apis = apis.filter(_holds(environment, word))
+    if search.status == FAILING:
+        apis = apis.filter(pk__in=traffic.failing_in(environment))
+    if search.gateway:
+        apis = apis.filter(_on_gateway(search.gateway))
+    if search.tag:
+        apis = apis.filter(tags__contains=[search.tag])
+    if search.owner:
+        named = Q(user__username=search.owner) | Q(email__iexact=search.owner)
+        apis = apis.filter(pk__in=ApiOwner.objects.filter(named).values("api"))
+    if search.protocol:
+        apis = apis.filter(protocol=search.protocol)
+    if search.deprecated:
+        apis = apis.filter(is_deprecated=search.deprecated == "yes")
+    return apis
+
+
+def _holds(environment: Environment, word: str) -> Q:
+    """Name, version, label, path, port, an upstream, a tag or the id has the word in it."""
+    upstreams = Upstream.objects.filter(Q(uri__icontains=word) | Q(label__icontains=word))
+    # Asked for once, and not for each API.
+    to_it = upstreams.filter(api__environment=environment).values("api")
+    texts = ("asset__name", "asset__api_version", "asset__version", "label", "base_path")
+    whole = Q(pk__in=to_it) | Q(pk__in=_tagged(environment, word))
+    for text in texts:
+        whole |= Q(**{f"{text}__icontains": word})
+    number = word.removeprefix(":")
+    if number.isdecimal() and number.isascii() and len(number) < 10:
+        whole |= Q(port=int(number)) if word.startswith(":") else Q(port=int(number)) | Q(pk=int(number))
+    elif word.startswith(":") and "/" in word:
+        port, _, path = word[1:].partition("/")
+        if port.isdecimal() and port.isascii() and len(port) < 6:
+            whole |= Q(port=int(port), base_path__istartswith=f"/{path}")
+    return whole
+
+
+def _tagged(environment: Environment, word: str) -> QuerySet[Any, Any]:
+    """The ids of the APIs with a tag that has the word in it."""
+    joined: Func[Any] = Func(F("tags"), Value("\n"), function="array_to_string", output_field=CharField())
+    rows = ApiInstance.objects.filter(environment=environment).exclude(tags=[]).order_by()
+    return rows.annotate(joined=joined).filter(joined__icontains=word).values("pk")
+
+
+def _on_gateway(key: str) -> Q:
+    if key == NO_GATEWAY:
+        return Q(gateway=None)
+    try:
+        return Q(gateway=UUID(key))
+    except ValueError:
+        return Q(pk__in=())
+
+
+def _measure(figures: traffic.Traffic | None, name: str) -> float:
+    if figures is None:
+        return -1
+    return figures.requests if name == "requests" else figures.error_rate or 0
+
+
+def whole(some: Iterable[ApiInstance | int]) -> list[ApiInstance]:
+    """The APIs of a page, of which there may be ids alone, with all that a row shows."""
+    listed = list(some)
+    keys = [one if isinstance(one, int) else one.pk for one in listed]
+    rows = ApiInstance.objects.select_related("asset", "gateway").in_bulk(keys)
+    return [rows[key] for key in keys if key in rows]
