@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from apis.deployment import agent_views
 from apis.views import (
+    copying,
     detail,
     documents,
     ingress,
@@ -44,6 +45,7 @@ urlpatterns = [
     path("apis/<int:pk>/undeploy", detail.undeploy, name="api_undeploy"),
     path("apis/<int:pk>/deprecate", detail.deprecate, name="api_deprecate"),
     path("apis/<int:pk>/delete", detail.delete, name="api_delete"),
+    path("apis/<int:pk>/copy", copying.copy, name="api_copy"),
     path("apis/<int:pk>/routes", routes.edit, name="api_routes"),
     path("apis/<int:pk>/document", documents.index, name="api_document"),
     path("apis/<int:pk>/document/text", documents.source, name="api_document_source"),

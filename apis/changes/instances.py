@@ -55,7 +55,7 @@ def create_api(
     api = ApiInstance(environment=environment, created_by=actor)
     _fill(api, desired)
     api.asset = (
-        desired.asset if isinstance(desired.asset, Asset) else _new_asset(actor, environment, desired.asset)
+        desired.asset if isinstance(desired.asset, Asset) else new_asset(actor, environment, desired.asset)
     )
     if deploy:
         api.is_deployed, api.deployed_at = True, timezone.now()
@@ -97,7 +97,7 @@ def edit_api(
     api.asset = (
         desired.asset
         if isinstance(desired.asset, Asset)
-        else _new_asset(actor, api.environment, desired.asset)
+        else new_asset(actor, api.environment, desired.asset)
     )
     api.save(update_fields=[*COLUMNS, "asset", "updated_at"])
     bookkeeping.note_left(api, before_gateway)
@@ -196,7 +196,7 @@ def _fill(api: ApiInstance, desired: DesiredApi) -> None:
     api.tags = list(desired.tags)
 
 
-def _new_asset(actor: User, environment: Environment, desired: NewAsset) -> Asset:
+def new_asset(actor: User, environment: Environment, desired: NewAsset) -> Asset:
     asset = Asset.objects.create(
         organization=environment.organization,
         asset_id=asset_id_of(desired),

@@ -66,6 +66,24 @@ def keep(actor: User, organization: Organization, name: str, text: str) -> Speci
     return made
 
 
+@transaction.atomic
+def in_organization(actor: User, document: Specification, organization: Organization) -> Specification:
+    """The document itself where it is the organization's, else one like it that is: an organization has its
+    own, and goes on without whoever had it first.
+    """
+    if document.organization_id == organization.pk:
+        return document
+    names = ("name", "text", "size", "state", "fault", "line", "column", "title", "version", "openapi")
+    read = (*names, "servers", "remarks", "operation_count", "started_at", "finished_at")
+    told = {name: getattr(document, name) for name in read}
+    made = Specification.objects.create(organization=organization, created_by=actor, **told)
+    rows = list(document.operations.all())
+    for row in rows:
+        row.pk, row.specification = None, made
+    Operation.objects.bulk_create(rows, batch_size=1000)
+    return made
+
+
 def enqueue(specification_id: UUID) -> None:
     """A broker that is away loses nothing: `tend` finds what waits."""
     from apis.tasks import read_document

@@ -97,7 +97,7 @@ class Draft:
         """The whole draft and everything that is wrong with it, checked once for each content."""
         if self._made is None:
             desired, unread = parts.desired(self.environment, self.values)
-            found = _gateway_errors(desired.gateway) | validate(self.environment, desired)
+            found = gateway_errors(desired.gateway) | validate(self.environment, desired)
             found |= self.unread_file() | self.refused_file()
             self._made = desired, parts.joined(found, unread)
         return self._made
@@ -183,7 +183,7 @@ def _filled(asset: dict[str, Any], document: Specification) -> dict[str, Any]:
     return asset
 
 
-def _gateway_errors(gateway: Gateway | None) -> parts.Errors:
+def gateway_errors(gateway: Gateway | None) -> parts.Errors:
     if gateway is None or gateway.status == Gateway.Status.CONNECTED:
         return {}
     return {"gateway": [DISCONNECTED.format(gateway)]}

@@ -95,7 +95,7 @@ def created(environment: Environment, body: Mapping[str, Any]) -> DesiredApi:
     if "proxyUri" in body.get("endpoint", {}) and body["endpoint"]["proxyUri"] is None:
         raise ValidationError({"endpoint.proxyUri": [NO_PROXY]})
     spec = body["spec"]
-    blank = DesiredApi(asset=_asset(environment, spec, body), base_path=f"/{spec['assetId']}")
+    blank = DesiredApi(asset=asset(environment, spec, body), base_path=f"/{spec['assetId']}")
     return _changed(environment, blank, body)
 
 
@@ -147,7 +147,7 @@ def _changed(
 ) -> DesiredApi:
     endpoint = body.get("endpoint", {})
     if endpoint.get("proxyUri"):
-        desired = replace(desired, **_listener(endpoint["proxyUri"]))
+        desired = replace(desired, **listener(endpoint["proxyUri"]))
     if "responseTimeout" in endpoint:
         desired = replace(desired, response_timeout_ms=endpoint["responseTimeout"])
     desired = replace(desired, tls_context=_tls_context(environment, desired, endpoint))
@@ -163,7 +163,7 @@ def _changed(
     return replace(desired, **told, tags=body.get("tags", desired.tags))
 
 
-def _listener(uri: str) -> dict[str, Any]:
+def listener(uri: str) -> dict[str, Any]:
     example = "write for example http://0.0.0.0:8081/orders"
     try:
         parts = urlsplit(uri)
@@ -191,10 +191,10 @@ def _tls_context(
         return desired.tls_context if desired.protocol == ApiInstance.Protocol.HTTPS else None
     if told["inbound"] is None:
         return None
-    return _context(environment, told["inbound"], "tls_context")
+    return named_context(environment, told["inbound"], "tls_context")
 
 
-def _context(environment: Environment, told: Mapping[str, Any], field: str) -> TlsContext:
+def named_context(environment: Environment, told: Mapping[str, Any], field: str) -> TlsContext:
     wanted, group = told["tlsContextId"], told.get("secretGroupId")
     if group not in (None, environment.pk):
         message = (
@@ -223,7 +223,7 @@ def _with_trust(
     if "outbound" not in told:
         return desired
     upstreams = [one for route in desired.routes for one in route.upstreams]
-    wanted = told["outbound"] and _context(environment, told["outbound"], "outbound")
+    wanted = told["outbound"] and named_context(environment, told["outbound"], "outbound")
     if wanted is None and (is_routed or trusted_by_all(upstreams) is None):
         return desired
     if wanted and not any(upstream_uri.has_tls(one.uri) for one in upstreams):
@@ -297,14 +297,14 @@ def _upstream(
     row = known.get(body.get("id"))
     uri = body.get("uri") or (row.uri if row else "")
     told = body.get("tlsContext")
-    context = _context(environment, told, field) if told else None
+    context = named_context(environment, told, field) if told else None
     if "tlsContext" not in body and row and upstream_uri.has_tls(uri):
         context = row.tls_context
     label = body.get("label", row.label if row else "")
     return DesiredUpstream(uri, label or "", body["weight"], body.get("id"), context)
 
 
-def _asset(environment: Environment, spec: Mapping[str, Any], body: Mapping[str, Any]) -> Asset | NewAsset:
+def asset(environment: Environment, spec: Mapping[str, Any], body: Mapping[str, Any]) -> Asset | NewAsset:
     """The asset of these coordinates, in the organization or above; else a new one of its own."""
     organization = environment.organization
     group = spec.get("groupId") or organization.pk

@@ -15,7 +15,7 @@ from apis.changes import bookkeeping, instances, upstreams, versions
 from apis.deployment import status
 from apis.desired import desired_of
 from apis.models import ApiInstance
-from apis.rest import answers, bodies, reach, serializers
+from apis.rest import answers, bodies, promotion, reach, serializers
 from console.models import Environment, User
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
@@ -55,12 +55,16 @@ class InstanceViews(ViewSet):
         return Response({**counts, "instances": shape.data})
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
-        """Make an instance, and deploy it when `deployment` says where."""
+        """Make an instance, or a copy of one (`promote`), and deploy it when `deployment` says where."""
         environment = access.environment(request, organization_id, environment_id, to_edit=True)
         body = reach.valid(serializers.InstanceBody, request.data)
-        with bodies.client_names(bodies.of_instance(body)):
-            api = _create(access.caller(request), environment, body)
-        return _answer(api, 201, is_changed=True)
+        said: dict[str, list[str]] = {}
+        with bodies.client_names((*bodies.of_instance(body), *promotion.NAMES)):
+            if "promote" in body:
+                api, said = _promote(access.caller(request), environment, body)
+            else:
+                api = _create(access.caller(request), environment, body)
+        return _answer(api, 201, is_changed=True, said=said)
 
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
@@ -93,6 +97,15 @@ def _create(actor: User, environment: Environment, body: dict[str, Any]) -> ApiI
     if body.get("deprecated"):
         instances.set_deprecated(actor, api, True)
     return api
+
+
+@transaction.atomic
+def _promote(
+    actor: User, environment: Environment, body: dict[str, Any]
+) -> tuple[ApiInstance, dict[str, list[str]]]:
+    api, said = promotion.promoted(actor, environment, body)
+    _keep(api, body)
+    return api, said
 
 
 @transaction.atomic
@@ -158,7 +171,9 @@ def _context(rows: list[ApiInstance]) -> dict[str, Any]:
     return {"statuses": status.statuses_of(rows), "active": traffic.last_active(row.pk for row in rows)}
 
 
-def _answer(api: ApiInstance, code: int = 200, *, is_changed: bool = False) -> Response:
+def _answer(
+    api: ApiInstance, code: int = 200, *, is_changed: bool = False, said: dict[str, list[str]] | None = None
+) -> Response:
     shape = answers.InstanceShape(api, context=_context([api])).data
-    said = bodies.warnings_of(desired_of(api)) if is_changed else {}
+    said = {**(said or {}), **bodies.warnings_of(desired_of(api))} if is_changed else {}
     return preconditions.answer(shape, versions.of_api(api), code, said)

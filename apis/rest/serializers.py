@@ -1,5 +1,6 @@
 """Bodies of API instances and their deployments that the REST interface takes."""
 
+import re
 from typing import Any
 
 from rest_framework import serializers as s
@@ -160,12 +161,51 @@ class InstancePatch(StrictSerializer):
     deprecated = s.BooleanField(required=False)
 
 
+class Included(StrictSerializer):
+    allEntities = s.BooleanField(default=True)
+
+
+class PromoteBody(StrictSerializer):
+    """No API here has alerts, tiers or contracts that could come along: what is said of them says nothing."""
+
+    also_known = ("alerts", "tiers", "contracts")
+
+    originApiId = s.IntegerField(min_value=1, help_text="Of any environment that the caller may see.")
+    policies = Included(required=False, allow_null=True, help_text="Left out: all of them.")
+    tests = Included(required=False, allow_null=True, help_text="Left out: all of them.")
+    secrets = s.DictField(
+        child=s.DictField(child=s.CharField(max_length=20_000)),
+        required=False,
+        help_text='By the origin\'s policy, then by path: {"12": {"password": "…"}}.',
+    )
+    keepSecrets = s.BooleanField(
+        required=False,
+        allow_null=True,
+        help_text="Whether those that secrets does not name are copied. Left out: where the caller may edit "
+        "the origin's environment too; each is named in the Warning header.",
+    )
+
+    def validate_secrets(self, given: dict[str, Any]) -> dict[str, Any]:
+        if wrong := next((key for key in given if not re.fullmatch("[0-9]{1,18}", key)), None):
+            raise s.ValidationError(f"{wrong} is not the id of a policy.")
+        return given
+
+
 class InstanceBody(InstancePatch):
-    """It needs `spec`, and an upstream in `endpoint.uri` or `routing`."""
+    """It needs `spec`, and an upstream in `endpoint.uri` or `routing`; or `promote`, beside which all else is
+    what the copy has otherwise than its origin: `upstreams` then names the origin's.
+    """
 
     spec = SpecBody(
-        help_text="An asset that does not exist yet is made, since there is no Exchange to take it from."
+        required=False,
+        help_text="An asset that does not exist yet is made, since there is no Exchange to take it from.",
     )
+    promote = PromoteBody(required=False)
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if "spec" not in given and "promote" not in given:
+            raise s.ValidationError({"spec": ["Name an asset, or an API to promote."]}, code="required")
+        return given
 
 
 class ListQuery(s.Serializer[Any]):

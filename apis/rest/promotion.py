@@ -1,0 +1,153 @@
+"""REST: an instance made of another one, as clients promote them from environment to environment."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+
+from apis.assets.models import Asset
+from apis.changes import copies
+from apis.changes.copies import Copy
+from apis.desired import DesiredUpstream, NewAsset
+from apis.models import ApiInstance, Upstream
+from apis.rest import bodies
+from apis.rules import copy_secrets, upstream_uri
+from console.models import Environment, Role, User
+
+NAMES: bodies.Names = (
+    (r"secrets\.(\d+)\.(.*)", r"promote.secrets.\1.\2"),
+    (r"policies\.(\d+)", "promote.policies"),
+    (r"upstreams\.([0-9a-f-]{36})\.uri", r"upstreams.\1.uri"),
+    (r"upstreams\.([0-9a-f-]{36})\.tls_context", r"upstreams.\1.tlsContext"),
+)
+KEPT = (
+    "{} of {} in {} was copied with the policy; give it another value if the environments are not to share it"
+)
+ORIGINS = ("routing", "description", "tags", "assetVersion", "deprecated")
+NOT_BESIDE = "A copy has its origin's; leave it out, and change it when the copy is there."
+
+
+def promoted(
+    actor: User, environment: Environment, body: Mapping[str, Any]
+) -> tuple[ApiInstance, dict[str, list[str]]]:
+    """The new instance, and what is to be said of it. Raises ValidationError."""
+    bodies.check_technology(body)
+    told = body["promote"]
+    origin = _origin(actor, told["originApiId"])
+    copy = _wanted(environment, origin, body)
+    is_here = origin.environment_id == environment.pk
+    may_keep = not is_here and origin.environment.permits(actor, *Role.EDITORS)
+    keeps = may_keep if told.get("keepSecrets") is None else told["keepSecrets"]
+    copy = replace(copy, keeps_secrets=keeps)
+    deployment = body.get("deployment") or {}
+    deploy = deployment.get("expectedStatus") == "deployed"
+    made = copies.copy_api(actor, origin, copy, deploy=deploy)
+    return made, {} if is_here else _kept(origin, copy)
+
+
+def _origin(actor: User, pk: int) -> ApiInstance:
+    rows = ApiInstance.objects.visible_to(actor).select_related(
+        "asset__organization", "gateway", "tls_context", "environment__organization"
+    )
+    found = rows.filter(pk=pk).first() if pk < 2**63 else None
+    if found is None:
+        raise ValidationError({"promote.originApiId": [f"API {pk} not found."]})
+    return found
+
+
+def _wanted(environment: Environment, origin: ApiInstance, body: Mapping[str, Any]) -> Copy:
+    """As the origin is, but for what the body names."""
+    told, endpoint = body["promote"], body.get("endpoint", {})
+    _refuse_the_rest(body)
+    copy = replace(copies.as_it_is(origin, environment), gateway=None)
+    if endpoint.get("proxyUri"):
+        copy = replace(copy, **bodies.listener(endpoint["proxyUri"]))
+    contexts = endpoint.get("tlsContexts") or {}
+    if contexts.get("inbound"):
+        copy = replace(
+            copy, tls_context=bodies.named_context(environment, contexts["inbound"], "tls_context")
+        )
+    elif copy.protocol != ApiInstance.Protocol.HTTPS:
+        copy = replace(copy, tls_context=None)
+    if deployment := body.get("deployment"):
+        copy = replace(copy, gateway=bodies.gateway_of(environment, deployment))
+    if "spec" in body:
+        copy = replace(copy, asset=_asset(environment, origin, body))
+    names = {"label": "instanceLabel", "consumer_endpoint": "endpointUri"}
+    given: dict[str, Any] = {name: body[sent] or "" for name, sent in names.items() if sent in body}
+    return replace(
+        copy,
+        **given,
+        upstreams=_upstreams(environment, origin, copy, body),
+        with_policies=_all(told.get("policies")),
+        with_tests=_all(told.get("tests")),
+        secrets={int(pk): values for pk, values in (told.get("secrets") or {}).items()},
+    )
+
+
+def _refuse_the_rest(body: Mapping[str, Any]) -> None:
+    """What is the origin's in each copy: it can be changed when the copy is there."""
+    endpoint = body.get("endpoint", {})
+    said = [name for name in ORIGINS if body.get(name)]
+    said += ["endpoint.responseTimeout"] if endpoint.get("responseTimeout") else []
+    said += ["endpoint.tlsContexts.outbound"] if (endpoint.get("tlsContexts") or {}).get("outbound") else []
+    if said:
+        raise ValidationError({name: [NOT_BESIDE] for name in said})
+
+
+def _all(told: Mapping[str, Any] | None) -> bool:
+    return True if told is None else bool(told["allEntities"])
+
+
+def _asset(environment: Environment, origin: ApiInstance, body: Mapping[str, Any]) -> Asset | NewAsset:
+    """A new asset gets the origin's document."""
+    found = bodies.asset(environment, body["spec"], body)
+    if isinstance(found, Asset):
+        return found
+    was = origin.asset
+    return replace(found, api_version=was.api_version, type=was.type, specification=was.specification)
+
+
+def _upstreams(
+    environment: Environment, origin: ApiInstance, copy: Copy, body: Mapping[str, Any]
+) -> dict[UUID, DesiredUpstream]:
+    rows = {row.pk: row for row in origin.upstreams.all()}
+    found = dict(copy.upstreams)
+    for at, told in enumerate(_told_upstreams(rows, body)):
+        key, field = told["id"], f"upstreams.{at}"
+        if key not in found:
+            raise ValidationError({f"{field}.id": [f"API {origin.pk} has no upstream {key}."]})
+        uri = told.get("uri") or found[key].uri
+        context = found[key].tls_context if upstream_uri.has_tls(uri) else None
+        if told.get("tlsContext"):
+            context = bodies.named_context(environment, told["tlsContext"], f"{field}.tls_context")
+        label = told.get("label", found[key].label) or ""
+        found[key] = replace(found[key], uri=uri, label=label, tls_context=context)
+    return found
+
+
+def _told_upstreams(rows: Mapping[UUID, Upstream], body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """`endpoint.uri` is that of the only upstream."""
+    told = list(body.get("upstreams") or ())
+    if uri := body.get("endpoint", {}).get("uri"):
+        if len(rows) != 1:
+            raise ValidationError(
+                {"endpoint.uri": ["The origin has several upstreams; name them in upstreams."]}
+            )
+        told.append({"id": next(iter(rows)), "uri": uri})
+    return told
+
+
+def _kept(origin: ApiInstance, copy: Copy) -> dict[str, list[str]]:
+    """Which secrets came along from the other environment."""
+    if not copy.keeps_secrets or not copy.with_policies:
+        return {}
+    return {
+        f"promote.secrets.{one.binding.pk}.{one.path}": [
+            KEPT.format(one.label, one.binding.title, origin.environment)
+        ]
+        for one in copy_secrets.held(list(origin.policies.all()))
+        if not copy.secrets.get(one.binding.pk, {}).get(one.path)
+    }

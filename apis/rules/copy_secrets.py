@@ -1,0 +1,47 @@
+"""Which secrets the policies of an API hold, in the words of their forms: a copy elsewhere needs its own."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apis.models import PolicyBinding
+from console.forms.schema import resolve
+from policies import catalog
+
+Schema = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class HeldSecret:
+    """`path` is where it stands in the policy's configuration: "users.0.password"."""
+
+    binding: PolicyBinding
+    path: str
+    label: str
+
+    @property
+    def field(self) -> str:
+        return f"secrets.{self.binding.pk}.{self.path}"
+
+
+def held(bindings: Iterator[PolicyBinding] | list[PolicyBinding]) -> list[HeldSecret]:
+    return [HeldSecret(one, path, _label(one, path)) for one in bindings for path in sorted(one.secrets)]
+
+
+def _label(binding: PolicyBinding, path: str) -> str:
+    """As its form calls it: "Users 1: Password". The path itself of what the catalog no longer has."""
+    try:
+        root = binding.template.config.model_json_schema(by_alias=True)
+    except catalog.UnknownPolicy:
+        return path
+    words: list[str] = []
+    schema: Schema = resolve(root, root)
+    for part in path.split("."):
+        if part.isdigit() and words:
+            words[-1] = f"{words[-1]} {int(part) + 1}"
+            schema = resolve(schema.get("items", {}), root)
+        else:
+            known = schema.get("properties", {}).get(part, schema.get("additionalProperties"))
+            schema = resolve(known, root) if isinstance(known, Mapping) else {}
+            words.append(str(schema.get("title") or part))
+    return ": ".join(words)
