@@ -222,6 +222,11 @@ class Ack(models.Model):
     replica = models.ForeignKey(Replica, models.CASCADE, related_name="acks")
     applied = models.BooleanField()
     reason = models.TextField(blank=True)
+    refused = models.JSONField(
+        default=dict,
+        db_default={},
+        help_text="The APIs that were not applied with the others, each with the reason.",
+    )
     duration_ms = models.PositiveIntegerField(null=True)
     at = models.DateTimeField(default=timezone.now)
 

@@ -3,17 +3,20 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
-from apis.deployment.diff import Together
+from apis.deployment.diff import Difference, Together
 from apis.deployment.told import Told, told
 from apis.history import Line
 from apis.models import ApiInstance
 from apis.revision import Brought, Revision
 from console.models import AuditEntry
 from gateways.models import Deployment
+
+_MOST_UNSENT = 20
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Why:
     """
 
     deployment: Deployment
+    carried: Sequence[Brought]
     changes: list[Told]
     revision: Revision | None
     differences: Together
@@ -39,23 +43,47 @@ class Why:
         return f"{first.entry.actor_name} {first.sentence}{also}"
 
     @property
+    def at(self) -> datetime:
+        """When the last of it was saved; it is sent at once, or when the gateway is back."""
+        return self.carried[-1].at
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it took the API off: by a change that says so, since older revisions are not kept."""
+        last = self.changes[-1].entry if self.changes else None
+        if last is None or last.object_type != "apiinstance":
+            return False
+        gone = last.action == AuditEntry.Action.DELETE
+        was_moved = last.diff.get("gateway", ("", ""))[0] == self.deployment.gateway.name
+        return gone or was_moved or last.diff.get("deployed") == [True, False]
+
+    @property
+    def actors(self) -> str:
+        """Who changed it, each once."""
+        return ", ".join(dict.fromkeys(one.entry.actor_name for one in self.changes))
+
+    @property
+    def difference(self) -> Difference | None:
+        """Between what the gateway was to run and what it ran before, where both are known."""
+        return self.differences.of(self.deployment.pk)
+
+    @property
     def lines(self) -> list[Line]:
-        """What differs between what the gateway was to run and what it ran before, whoever changed it.
+        """The same in words, whoever changed it.
 
         Where one of the two is not known any more, it is what each change says of itself.
         """
-        if difference := self.differences.of(self.deployment.generation):
+        if difference := self.difference:
             return difference.lines
         updates = (one for one in self.changes if one.entry.action == AuditEntry.Action.UPDATE)
         return [line for one in updates for line in one.lines]
 
 
 def deployments(api: ApiInstance) -> QuerySet[Deployment]:
-    """Those of the API's gateway that brought a change of it, the newest first."""
-    if api.gateway is None:
-        return Deployment.objects.none()
-    carried = _changes(api).annotate(deployment=Subquery(_carrying().values("pk")[:1]))
-    return Deployment.objects.filter(pk__in=carried.values("deployment")).order_by("-generation")
+    """Those that brought a change of it to a gateway, its own or one that it was on, the newest first."""
+    carried = Brought.objects.filter(api=api).annotate(carrier=Subquery(_carrying().values("pk")[:1]))
+    found = Deployment.objects.filter(pk__in=carried.values("carrier")).select_related("gateway")
+    return found.order_by("-created_at", "-pk")
 
 
 def why(api: ApiInstance, found: Iterable[Deployment]) -> list[Why]:
@@ -65,23 +93,32 @@ def why(api: ApiInstance, found: Iterable[Deployment]) -> list[Why]:
     rows = [row for rows in carried.values() for row in rows]
     entries = AuditEntry.objects.in_bulk({row.entry_id for row in rows if row.entry_id})
     words = {one.entry.pk: one for one in told(entries.values())}
-    last = {generation: rows[-1].revision_id for generation, rows in carried.items()}
+    last = {carrier: rows[-1].revision_id for carrier, rows in carried.items()}
     revisions = Revision.objects.without_text().in_bulk({pk for pk in last.values() if pk})
-    pairs = {generation: (_before(rows, entries), last[generation]) for generation, rows in carried.items()}
+    pairs = {carrier: (_before(rows, entries), last[carrier]) for carrier, rows in carried.items()}
     differences = Together(lambda: pairs)
     return [
         Why(
             one,
-            [words[row.entry_id] for row in carried[one.generation] if row.entry_id in words],
-            revisions.get(last.get(one.generation) or 0),
+            carried[one.pk],
+            [words[row.entry_id] for row in carried[one.pk] if row.entry_id in words],
+            revisions.get(last.get(one.pk) or 0),
             differences,
         )
         for one in found
+        if one.pk in carried
     ]
 
 
+def unsent(api: ApiInstance) -> list[Told]:
+    """What is to go to the gateway and was not sent yet, as while no worker runs: the newest first."""
+    rows = Brought.objects.filter(api=api, gateway=api.gateway).filter(~Exists(_carrying()))
+    entries = [row.entry for row in rows.select_related("entry").order_by("-pk")[:_MOST_UNSENT] if row.entry]
+    return told(entries)
+
+
 def _carried(api: ApiInstance, found: Sequence[Deployment]) -> defaultdict[int, list[Any]]:
-    """By the generations of deployments: what they brought of the API, in order.
+    """By the ids of deployments: what they brought of the API, in order.
 
     `ran` is what the gateway was to run of it before it was taken off, where it had been.
     """
@@ -89,10 +126,10 @@ def _carried(api: ApiInstance, found: Sequence[Deployment]) -> defaultdict[int, 
         api=OuterRef("api"), gateway=OuterRef("gateway"), generation__lt=OuterRef("generation")
     )
     ran = Subquery(off.order_by("-generation").values("replaced")[:1])
-    carrier = Subquery(_carrying().values("generation")[:1])
-    rows = _changes(api).annotate(carrier=carrier, ran=ran)
+    carrier = Subquery(_carrying().values("pk")[:1])
+    rows = Brought.objects.filter(api=api).annotate(carrier=carrier, ran=ran)
     carried = defaultdict(list)
-    for row in rows.filter(carrier__in=[one.generation for one in found]).order_by("pk"):
+    for row in rows.filter(carrier__in=[one.pk for one in found]).order_by("pk"):
         carried[row.carrier].append(row)
     return carried
 
@@ -104,10 +141,6 @@ def _before(rows: Sequence[Any], entries: Mapping[int, AuditEntry]) -> int | Non
         was_off = entries[first.entry_id].diff.get("deployed") == [False, True]
         return first.ran if was_off else None
     return first.replaced_id
-
-
-def _changes(api: ApiInstance) -> QuerySet[Brought]:
-    return Brought.objects.filter(api=api, gateway=api.gateway)
 
 
 def _carrying() -> QuerySet[Deployment]:

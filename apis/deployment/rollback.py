@@ -33,7 +33,7 @@ def rollback(actor: User, api: ApiInstance, revision: Revision) -> ApiInstance:
     wanted = Revision.objects.select_for_update(no_key=True).filter(pk=revision.pk, api=api).first()
     if wanted is None:
         raise ValidationError({"revision": [GONE]})
-    refuse(_problems(api, wanted))
+    refuse(problems(api, wanted))
     before = {"revision": _named(api.revision), "deployed": api.is_deployed}
     api.is_deployed, api.deployed_at = True, timezone.now()
     api.save(update_fields=["is_deployed", "deployed_at", "updated_at"])
@@ -43,11 +43,8 @@ def rollback(actor: User, api: ApiInstance, revision: Revision) -> ApiInstance:
     return api
 
 
-def _named(revision: Revision | None) -> str | None:
-    return revision.short_id if revision else None
-
-
-def _problems(api: ApiInstance, revision: Revision) -> Iterator[Problem]:
+def problems(api: ApiInstance, revision: Revision) -> Iterator[Problem]:
+    """What stands in the way of running it again."""
     content = revision.content
     known = export.contexts(content)
     named = [pk for pk in (content.serves_with, *content.trusts_by) if pk]
@@ -70,3 +67,7 @@ def _problems(api: ApiInstance, revision: Revision) -> Iterator[Problem]:
             yield Problem(
                 "revision", f"Revision {revision} applies a policy that is gone: {error}", "conflict"
             )
+
+
+def _named(revision: Revision | None) -> str | None:
+    return revision.short_id if revision else None

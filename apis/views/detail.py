@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Prefetch
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
@@ -12,7 +11,7 @@ from django.views.decorators.http import require_POST
 from apis import health
 from apis.addresses import curl_command
 from apis.changes import instances, versions
-from apis.deployment import brought
+from apis.deployment import trouble
 from apis.desired import desired_of
 from apis.forms import parts
 from apis.models import ApiInstance
@@ -26,7 +25,6 @@ from console.models import AuditEntry
 from console.scope import Request
 from console.versions import Changed
 from gateways import lookup
-from gateways.models import Ack
 
 PAGE_SIZE = 20
 
@@ -46,20 +44,14 @@ def overview(request: Request, pk: int) -> HttpResponse:
 
 
 def status(request: Request, pk: int) -> HttpResponse:
-    """The line under the heading and, for the overview, its table of replicas: fresh, and of one moment."""
+    """The line under the heading, what went wrong and, for the overview, its table of replicas: fresh, and
+    of one moment.
+    """
     api = api_of(request, pk)
-    context = {"api": api, "run": run(api), "with_where": "where" in request.GET}
+    now = run(api)
+    context = {"api": api, "run": now, "with_where": "where" in request.GET}
+    context |= {"trouble": trouble.of(api, now.replicas), "can_edit": request.scope.can_edit}
     return render(request, "apis/_state.html", context)
-
-
-def deployments(request: Request, pk: int) -> HttpResponse:
-    """The snapshots of its gateway that brought a change of the API: what, by whom, and each answer."""
-    api = api_of(request, pk)
-    acks = Prefetch("acks", Ack.objects.select_related("replica").order_by("replica__name"))
-    found = brought.deployments(api).prefetch_related(acks)
-    shown = listing(request, "deployments", "deployment", found, size=PAGE_SIZE)
-    context = {"listing": shown, "rows": brought.why(api, list(shown.page))}
-    return render(request, "apis/api_deployments.html", frame(request, api, "deployments") | context)
 
 
 def history(request: Request, pk: int) -> HttpResponse:

@@ -7,6 +7,7 @@ from django.urls import NoReverseMatch, reverse
 
 from apis import traffic
 from apis.addresses import consumer_address
+from apis.deployment import trouble
 from apis.deployment.status import ApiStatus, ReplicaStatus, runs_of
 from apis.failing import Failing
 from apis.models import ApiInstance
@@ -73,10 +74,11 @@ def run(api: ApiInstance) -> Run:
 
 def frame(request: Request, api: ApiInstance, tab: str) -> dict[str, Any]:
     """`tab` is the one that is shown."""
-    first = api.upstreams.first()
+    first, now = api.upstreams.first(), run(api)
     return {
         "api": api,
-        "run": run(api),
+        "run": now,
+        "trouble": trouble.of(api, now.replicas),
         "tabs": _tabs(api, tab),
         "can_edit": request.scope.can_edit,
         "address": consumer_address(api),

@@ -11,6 +11,9 @@ from gateways.protocol import messages
 
 log = logging.getLogger(__name__)
 
+MOST_REFUSED, LONGEST_REASON = 1000, 2000
+"""APIs whose refusal is kept with an answer, and the characters of each reason."""
+
 
 @transaction.atomic
 def record(gateway: Gateway, replica: Replica, ack: messages.Ack) -> Ack:
@@ -28,7 +31,9 @@ def record(gateway: Gateway, replica: Replica, ack: messages.Ack) -> Ack:
     )
     if later := Ack.objects.filter(deployment=row, replica=replica, at__gt=at).first():
         return later
+    refused = [resource for resource in ack.resources if resource.state == "refused"]
     said = {"applied": ack.applied, "reason": ack.reason, "duration_ms": ack.duration_ms, "at": at}
+    said["refused"] = {one.name: one.reason[:LONGEST_REASON] for one in refused[:MOST_REFUSED]}
     [kept] = Ack.objects.bulk_create(
         [Ack(deployment=row, replica=replica, **said)],
         update_conflicts=True,
@@ -39,14 +44,13 @@ def record(gateway: Gateway, replica: Replica, ack: messages.Ack) -> Ack:
         replica.generation, replica.digest = ack.generation, ack.digest
         replica.save(update_fields=["generation", "digest"])
     _keep_statuses(replica, ack, at)
-    refused = [resource.name for resource in ack.resources if resource.state == "refused"]
     log.info(
         "gateway=%s replica=%s generation=%d applied=%s refused=%s duration_ms=%d",
         gateway,
         replica,
         ack.generation,
         str(ack.applied).lower(),
-        ",".join(refused) or "none",
+        ",".join(one.name for one in refused) or "none",
         ack.duration_ms,
     )
     return kept

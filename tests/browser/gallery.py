@@ -152,11 +152,13 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
     token, _ = issue_token(user, environment, "later")
     viewer = make_user("vera")
     role = make_role(viewer, environment.organization, Role.Name.VIEWER)
+    assert api.revision is not None
     app = ConnectedApp.objects.create(name="pipeline", organization=environment.organization, owner=user)
     draft = _draft(user, place)
     ids: dict[str, object] = {
         "api": api.pk,
         "test": add_test(user, api, cases.read("{name: a, expect: {status: 200}}")[0]).pk,
+        "revision": api.revision.short_id,
         "policy": api.pk,
         "policy_add": api.pk,
         "saved_view": _view(place).pk,

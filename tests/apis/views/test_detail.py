@@ -111,11 +111,11 @@ def test_heading_and_table_of_replicas_are_refreshed_by_one_request(place: Place
     fresh = text(place.client.get(asked))
 
     assert overview.count("every 1s") == 1
-    assert 'hx-select-oob="#where"' in overview
+    assert 'hx-select-oob="#trouble,#where"' in overview
     assert "in force on 1 of 1 replica" in fresh
     assert 'id="where"' in fresh
     assert "Applied" in fresh
-    assert 'hx-select-oob="#where"' not in settings
+    assert 'hx-select-oob="#trouble"' in settings
 
 
 def test_refusal_shows_the_gateways_own_reason(place: Place) -> None:
