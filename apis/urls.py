@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from apis.deployment import agent_views
 from apis.views import (
+    assets,
     copying,
     detail,
     documents,
@@ -57,6 +58,9 @@ urlpatterns = [
     path("apis/<int:pk>/revisions/<slug:revision>/rollback", revisions.roll_back, name="api_rollback"),
     path("apis/<int:pk>/history", detail.history, name="api_history"),
     path("apis/<int:pk>/settings", detail.settings, name="api_settings"),
+    path("apis/<int:pk>/asset", assets.asset, name="api_asset"),
+    path("apis/<int:pk>/owners/add", assets.add_owner, name="api_owner_add"),
+    path("apis/<int:pk>/owners/remove", assets.remove_owner, name="api_owner_remove"),
     path("apis/<int:pk>/policies", policies.index, name="api_policies"),
     path("apis/<int:pk>/policies/order", policies.reorder, name="api_policy_order"),
     path("apis/<int:pk>/policies/restore", policies.restore, name="api_policy_restore"),

@@ -21,9 +21,9 @@ _OWNERS = """
 """
 
 
-def tags(environment: Environment) -> list[str]:
+def tags(environment: Environment, most: int = MOST) -> list[str]:
     """In use there, in the order of the alphabet."""
-    return _asked(_TAGS, environment)
+    return _asked(_TAGS, environment, most)
 
 
 def owners(environment: Environment) -> list[str]:
@@ -37,7 +37,7 @@ def gateways(environment: Environment) -> Choices:
     return [(str(pk), name) for pk, name in rows.values_list("pk", "name")[:MOST]]
 
 
-def _asked(sql: str, environment: Environment) -> list[str]:
+def _asked(sql: str, environment: Environment, most: int = MOST) -> list[str]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, [environment.pk, MOST])
+        cursor.execute(sql, [environment.pk, most])
         return sorted((text for (text,) in cursor.fetchall()), key=str.casefold)

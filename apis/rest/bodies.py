@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 
 from apis.assets.models import Asset
+from apis.changes.assets import version_of
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset, desired_of
 from apis.models import ApiInstance, TlsContext, Upstream
 from apis.rest.serializers import ASSET_TYPES
@@ -104,7 +105,7 @@ def patched(api: ApiInstance, body: Mapping[str, Any]) -> DesiredApi:
     check_technology(body)
     desired = desired_of(api)
     if "assetVersion" in body and body["assetVersion"] != api.asset.version:
-        desired = replace(desired, asset=_version_of(api, body["assetVersion"]))
+        desired = replace(desired, asset=version_of(api.asset, body["assetVersion"]))
     return _changed(api.environment, desired, body, api)
 
 
@@ -322,15 +323,6 @@ def asset(environment: Environment, spec: Mapping[str, Any], body: Mapping[str, 
     kind = ASSET_TYPES.get(body.get("endpoint", {}).get("type") or "http", Asset.Type.HTTP)
     name = re.sub(r"[-_.]+", " ", spec["assetId"]).strip().capitalize() or spec["assetId"]
     return NewAsset(name=name, asset_id=spec["assetId"], version=spec["version"], type=kind)
-
-
-def _version_of(api: ApiInstance, version: str) -> Asset | NewAsset:
-    """Another version of the API's asset; made, when it does not exist, as a copy without specification."""
-    asset = api.asset
-    found = Asset.objects.filter(
-        organization=asset.organization_id, asset_id=asset.asset_id, version=version
-    ).first()
-    return found or NewAsset(asset.name, asset.asset_id, version, asset.api_version, asset.type)
 
 
 def names_of(body: Serializer[Any], before: str = "") -> Names:

@@ -1,6 +1,7 @@
 """The pages of one API: overview, deployments, settings, history, and what can be done to it as a whole."""
 
 from dataclasses import replace
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -10,11 +11,13 @@ from django.views.decorators.http import require_POST
 
 from apis import health
 from apis.addresses import curl_command
-from apis.changes import instances, versions
+from apis.changes import assets, instances, versions
 from apis.deployment import trouble
 from apis.desired import desired_of
 from apis.forms import parts
+from apis.lists import choices
 from apis.models import ApiInstance
+from apis.owners.models import users_of
 from apis.views.access import api_of, api_to_change, messages_of
 from apis.views.conflict import Conflict, conflict
 from apis.views.frame import frame, run
@@ -27,6 +30,8 @@ from console.versions import Changed
 from gateways import lookup
 
 PAGE_SIZE = 20
+MOST_OFFERED = 50
+"""Tags, and users, to choose from."""
 
 
 def overview(request: Request, pk: int) -> HttpResponse:
@@ -37,6 +42,7 @@ def overview(request: Request, pk: int) -> HttpResponse:
         "applied": applied,
         "outbound": outbound,
         "routes": desired_of(api).routes,
+        "owners": api.owners.select_related("user"),
         "health": health.of_upstreams(api, [one.binding for one in outbound]),
         "command": curl_command(api),
     }
@@ -83,9 +89,20 @@ def settings(request: Request, pk: int) -> HttpResponse:
             return redirect("api_settings", api.pk)
     context = {"form": parts.fields("details", values, errors), "errors": errors, "conflict": late}
     context["seen"] = seen or versions.of_api(api, versions.DETAILS)
-    page = frame(request, api, "settings") | context
+    page = frame(request, api, "settings") | context | _beside_details(api)
     code = 409 if late else 422 if errors else 200
     return render(request, "apis/api_settings.html", page, status=code)
+
+
+def _beside_details(api: ApiInstance) -> dict[str, Any]:
+    """What the small forms of the settings show."""
+    return {
+        "owners": api.owners.select_related("user"),
+        "people": users_of(api.environment).order_by("username")[:MOST_OFFERED],
+        "tags_in_use": [tag for tag in choices.tags(api.environment, MOST_OFFERED) if tag not in api.tags],
+        "asset_versions": assets.versions_of(api.asset),
+        "asset_seen": assets.seen(api),
+    }
 
 
 @require_POST

@@ -39,6 +39,18 @@
     });
   }
 
+  // What is offered becomes a line of a field that takes several.
+  function addLine(button) {
+    button.addEventListener("click", () => {
+      const field = document.getElementById(button.dataset.addLine);
+      const lines = field.value.split("\n").map((line) => line.trim()).filter(Boolean);
+      if (!lines.includes(button.dataset.value)) field.value = [...lines, button.dataset.value].join("\n");
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      button.hidden = true;
+      field.focus();
+    });
+  }
+
   function sortable(form) {
     const list = form.querySelector("[data-sorted]");
     let held = null;
@@ -112,7 +124,7 @@
     if (elt.matches("form[id]")) follow(elt);
   });
 
-  const behaviours = { "[data-address-form]": address, "[data-sum]": sum, "[data-fill]": fill, "[data-sortable]": sortable };
+  const behaviours = { "[data-address-form]": address, "[data-sum]": sum, "[data-fill]": fill, "[data-add-line]": addLine, "[data-sortable]": sortable };
   document.addEventListener("htmx:load", (event) => {
     const root = event.detail.elt;
     for (const [selector, attach] of Object.entries(behaviours)) {

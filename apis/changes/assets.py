@@ -1,0 +1,73 @@
+"""Every change of the asset that an API is made of: another version of it, another name."""
+
+from dataclasses import replace
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from apis.assets.models import Asset
+from apis.changes import instances, versions
+from apis.desired import NewAsset
+from apis.models import ApiInstance
+from console import audit
+from console.models import AuditEntry, User
+
+PART = ("asset",)
+
+
+def version_of(asset: Asset, version: str, api_version: str = "") -> Asset | NewAsset:
+    """Another version of the asset; where there is none yet, a copy without specification, to be made."""
+    found = Asset.objects.filter(
+        organization=asset.organization_id, asset_id=asset.asset_id, version=version
+    ).first()
+    return found or NewAsset(
+        asset.name, asset.asset_id, version, api_version or asset.api_version, asset.type
+    )
+
+
+def set_version(
+    actor: User, api: ApiInstance, version: str, api_version: str = "", *, seen: str = ""
+) -> ApiInstance:
+    """Make the API one of this version. `api_version` is what consumers see of a version that is new."""
+    made = version_of(api.asset, version.strip(), api_version.strip())
+    return instances.edit_api(actor, api, lambda current: replace(current, asset=made), seen=seen, part=PART)
+
+
+def seen(api: ApiInstance) -> str:
+    """The version of what the form shows."""
+    return versions.of_api(api, PART)
+
+
+@transaction.atomic
+def rename(actor: User, api: ApiInstance, name: str) -> None:
+    """Call the asset this in all of its versions: every API that is made of it is called so. No gateway is
+    told of it, and the asset's id stays.
+    """
+    organization = api.environment.organization
+    organization.lock()
+    asset, name = api.asset, name.strip()
+    if asset.organization_id != organization.pk:
+        raise ValidationError({"name": [f"{asset} belongs to {asset.organization}; change it there."]})
+    if not 1 <= len(name) <= 255:
+        raise ValidationError({"name": ["Give the API a name of 1 to 255 characters."]})
+    same = Asset.objects.filter(organization=organization, asset_id=asset.asset_id)
+    for row in same.exclude(name=name).select_for_update(of=("self",)):
+        before, row.name = row.name, name
+        row.save(update_fields=["name"])
+        audit.record(
+            actor,
+            AuditEntry.Action.UPDATE,
+            row,
+            organization=organization,
+            environment=api.environment,
+            before={"name": before},
+            after={"name": name},
+            of=api,
+        )
+    asset.name = name
+
+
+def versions_of(asset: Asset) -> list[Asset]:
+    """Those that there are, the newest first; so many as a person looks at."""
+    same = Asset.objects.filter(organization=asset.organization_id, asset_id=asset.asset_id)
+    return list(same.order_by("-created_at", "-pk")[:50])
