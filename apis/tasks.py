@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from apis.changes import bookkeeping
+from apis.copying import jobs as copying
 from apis.deployment import push
 from apis.documents import reading
 from apis.revisions import collect
@@ -16,6 +17,12 @@ def push_gateway(gateway_id: str) -> None:
     """Send the gateway's newest generation down its streams; safe to run twice."""
     if pause := push.push(gateway_id):
         bookkeeping.enqueue_later(gateway_id, pause)
+
+
+@shared_task
+def copy_many(key: str) -> None:
+    """Make the copies of an API that somebody waits for; safe to run twice."""
+    copying.work(key)
 
 
 @shared_task

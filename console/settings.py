@@ -225,6 +225,7 @@ CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("celery", "docu
 """A worker takes from all of them, unless it is told which with -Q."""
 CELERY_TASK_ROUTES = {
     "apis.tasks.read_document": {"queue": "documents"},
+    "apis.tasks.copy_many": {"queue": "documents"},
     "apis.tasks.rehearse": {"queue": "rehearsals"},
     "apis.tasks.prepare_rehearsal": {"queue": "rehearsals"},
     "apis.tasks.run_tests": {"queue": "rehearsals"},

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from apis.api_test import ApiTest
@@ -21,6 +22,7 @@ from apis.changes.policies import template_of
 from apis.desired import DesiredApi, DesiredUpstream, NewAsset, desired_of
 from apis.documents import reading
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
+from apis.owners.models import ApiOwner, users_of
 from apis.rules import copy_secrets, policy_check
 from apis.rules import instances as rules
 from apis.rules.listeners import normalised
@@ -189,6 +191,7 @@ def _made(actor: User, api: ApiInstance, copy: Copy, deploy: bool) -> ApiInstanc
     upstreams = _copied_upstreams(api, made, copy)
     _copied_routes(api, made, upstreams)
     applied = _applied(made, bindings, upstreams, secrets.values)
+    _copy_owners(api, made)
     tests = _copied_tests(api, made) if copy.with_tests and _may_edit(actor, api.environment) else 0
     if deploy:
         bookkeeping.bump(made, made.gateway)
@@ -335,6 +338,13 @@ def _copied_tests(api: ApiInstance, made: ApiInstance) -> int:
     """As if they had never been run."""
     rows = [_again(one, OWN_OF_TEST, api=made) for one in api.tests.all()]
     return len(ApiTest.objects.bulk_create(rows))
+
+
+def _copy_owners(api: ApiInstance, made: ApiInstance) -> None:
+    """But for users who have nothing to do where the copy is."""
+    there = users_of(made.environment)
+    some = api.owners.filter(Q(user=None) | Q(user__in=there))
+    ApiOwner.objects.bulk_create(_again(one, frozenset(), api=made) for one in some)
 
 
 def _upstream(row: Upstream, copy: Copy) -> DesiredUpstream:

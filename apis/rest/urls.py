@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apis.rest.copies import CopyViews
 from apis.rest.deployments import DeploymentViews, TargetViews
 from apis.rest.documents import DocumentViews
 from apis.rest.ingress import IngressViews
@@ -33,6 +34,7 @@ urlpatterns = [
         UpstreamViews.as_view({"patch": "partial_update", "delete": "destroy"}),
         name="rest_upstream",
     ),
+    path(f"{AM}/<int:api_id>/copies", CopyViews.as_view({"post": "create"}), name="rest_copies"),
     path(f"{AMX}/apis", InstanceViews.as_view({"get": "instances", "post": "create"}), name="rest_instances"),
     path(f"{AMX}/apis/<int:api_id>", one, name="rest_instance"),
     path(

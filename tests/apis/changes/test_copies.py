@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from django.core.exceptions import ValidationError
 
-from apis.changes import copies, tests, upstreams
+from apis.changes import copies, owners, tests, upstreams
 from apis.changes.copies import Refused, as_it_is, copy_all, copy_api
 from apis.changes.policies import apply_policy
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
@@ -162,6 +162,20 @@ def test_tests_stay_where_the_user_may_not_read_them() -> None:
     made = copy_api(other.user, api, as_it_is(api, gateway.environment))
 
     assert made.tests.count() == 0
+
+
+def test_owners_come_along_where_they_have_something_to_do() -> None:
+    place = make_place()
+    api = make_saved_api(place)
+    owners.set_owners(place.user, api, [place.user.username, "team@example.com"])
+    foreign = make_environment(make_organization())
+    beside_it = make_environment(place.environment.organization)
+
+    near = copy_api(place.user, api, as_it_is(api, beside_it))
+    far = copy_api(place.user, api, as_it_is(api, foreign))
+
+    assert [str(one) for one in near.owners.all()] == [place.user.username, "team@example.com"]
+    assert [str(one) for one in far.owners.all()] == ["team@example.com"]
 
 
 def test_a_tls_context_of_another_environment_is_found_by_its_name_or_asked_for() -> None:

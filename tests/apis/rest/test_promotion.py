@@ -126,3 +126,28 @@ def test_bodies_that_mean_nothing_are_refused(place: Place, target: Environment)
     upstreams = [{"id": str(api.environment_id), "uri": "http://x/"}]
     refused(rest("POST", "AM", {"promote": promote, "upstreams": upstreams}), 400, "upstreams.0.id")
     assert not target.api_instances.exists()
+
+
+def test_several_copies_are_made_together(place: Place) -> None:
+    api = make_whole(place)
+    one = api.upstreams.get(label="one")
+    rest, address = Rest(place.user, place.environment), f"AM/{api.pk}/copies"
+    first = {"name": "EU", "basePath": "/eu", "upstreams": {str(one.pk): "http://eu:1/"}}
+    body = {
+        "copies": [first, {"name": "US", "basePath": "us", "port": 8090}],
+        "targetId": str(place.gateway.pk),
+    }
+    wrong = [first, {"name": "EU", "basePath": "/orders/x", "upstreams": {str(one.pk): "x"}}]
+
+    none = rest("POST", address, body | {"copies": wrong})
+    unknown = rest("POST", address, {"copies": [first | {"upstreams": {"x": "http://x/"}}]})
+    made = rest("POST", address, body | {"deploy": True})
+
+    fields = [one["field"] for one in none.data["errors"]]
+    assert none.status_code == 409
+    assert fields == ["copies.1.name", "copies.1.basePath", f"copies.1.upstreams.{one.pk}"]
+    refused(unknown, 400, "copies.0.upstreams.x")
+    assert [row["name"] for row in made.data["copies"]] == ["EU", "US"]
+    eu, us = ApiInstance.objects.filter(pk__in=[row["id"] for row in made.data["copies"]]).order_by("pk")
+    assert eu.upstreams.get(label="one").uri == "http://eu:1/" and eu.is_deployed
+    assert (us.port, us.base_path) == (8090, "/us")

@@ -1,0 +1,211 @@
+"""Many copies of an API that somebody waits for: made by a worker, together or not at all, and told of in
+Valkey for minutes.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+from uuid import UUID
+
+import orjson
+import redis
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
+from django.http import Http404
+from kombu.exceptions import OperationalError
+
+from apis.changes import copies
+from apis.changes.copies import Copy, Refused
+from apis.desired import DesiredUpstream, NewAsset
+from apis.models import ApiInstance
+from console import background
+from console.models import Role, User
+from gateways import lookup
+from gateways.models import Gateway
+
+logger = logging.getLogger(__name__)
+
+KEEP_SECONDS = 900
+TAKEN_SECONDS = 30
+"""A worker that comes later makes nothing."""
+WORKED_SECONDS = 300
+"""After so long whoever worked on it is gone, and what it made with it."""
+UNTAKEN = "No worker has taken it, and nothing was made. Ask who runs the console whether its workers are up."
+GONE = "Whoever worked on it is gone. Look at the list of APIs: either all copies were made or none."
+BROKEN = "It broke off, and nothing was made; the workers' log says why."
+NOT_ALLOWED = "You may not change this environment any more; nothing was made."
+Faults = dict[int, dict[str, list[str]]]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One copy. An empty name of it is refused; an empty `uri` is the origin's."""
+
+    name: str
+    base_path: str
+    port: int
+    uris: Mapping[str, str] = field(default_factory=dict)
+    """By the ids of the origin's upstreams."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """`rows` is what was asked for; `made` are the ids of the copies once all of them are there."""
+
+    key: str
+    api_id: int
+    state: Literal["waiting", "working", "done"]
+    rows: list[Wanted]
+    gateway: str
+    deploy: bool
+    looked_at: int = 0
+    made: list[int] = field(default_factory=list)
+    faults: Faults = field(default_factory=dict)
+    fault: str = ""
+
+    @property
+    def is_going(self) -> bool:
+        return self.state != "done"
+
+
+def copies_of(api: ApiInstance, rows: Sequence[Wanted], gateway: Gateway | None) -> list[Copy]:
+    """As the origin is, each a new API of the origin's versions."""
+    usual = copies.as_it_is(api, api.environment)
+    was = api.asset
+    return [
+        replace(
+            usual,
+            asset=NewAsset(row.name, "", was.version, was.api_version, was.type, was.specification),
+            gateway=gateway,
+            port=row.port,
+            base_path=row.base_path,
+            label="",
+            upstreams=_upstreams(usual, row),
+        )
+        for row in rows
+    ]
+
+
+def ask(user: User, api: ApiInstance, rows: Sequence[Wanted], gateway: str, *, deploy: bool) -> str:
+    """The job's key. Where no worker can be asked it is done at once."""
+    from apis.tasks import copy_many
+
+    key = secrets.token_urlsafe(16)
+    job: dict[str, Any] = {
+        "user": str(user.pk),
+        "api": api.pk,
+        "state": "waiting",
+        "rows": [asdict(one) for one in rows],
+        "gateway": gateway,
+        "deploy": deploy,
+        "asked_at": time.time(),
+    }
+    if not background.is_valkey_up():
+        raise Away
+    try:
+        _keep(key, job)
+        copy_many.apply_async(args=(key,), retry=False, expires=TAKEN_SECONDS)
+    except (OperationalError, OSError, redis.RedisError) as error:
+        raise Away from error
+    return key
+
+
+class Away(RuntimeError):
+    """No worker can be asked."""
+
+
+def found(user: User, key: str) -> Job | None:
+    """The user's own, if it is still kept. Raises redis.RedisError."""
+    job = _opened(key)
+    if job is None or job["user"] != str(user.pk):
+        return None
+    seconds, state, fault = time.time() - job["asked_at"], job["state"], job.get("fault", "")
+    if state == "waiting" and seconds > 2 * TAKEN_SECONDS:
+        state, fault = "done", UNTAKEN
+    if state == "working" and seconds > TAKEN_SECONDS + WORKED_SECONDS:
+        state, fault = "done", GONE
+    return Job(
+        key,
+        job["api"],
+        state,
+        [Wanted(**one) for one in job["rows"]],
+        job["gateway"],
+        job["deploy"],
+        job.get("looked_at", 0),
+        job.get("made", []),
+        {int(place): faults for place, faults in job.get("faults", {}).items()},
+        fault,
+    )
+
+
+def work(key: str) -> None:
+    """Make the copies of a job that waits; safe to run twice."""
+    job = _opened(key)
+    is_mine = cache.add(f"{_place(key)}:taken", True, KEEP_SECONDS)
+    if job is None or job["state"] != "waiting" or not is_mine:
+        return
+    job["state"] = "working"
+    _keep(key, job)
+    try:
+        told = _made(key, job)
+    except Exception:
+        _keep(key, job | {"state": "done", "fault": BROKEN})
+        raise
+    _keep(key, job | told | {"state": "done"})
+
+
+def _made(key: str, job: dict[str, Any]) -> dict[str, Any]:
+    api = ApiInstance.objects.select_related("asset__organization", "environment__organization", "gateway")
+    origin, user = api.filter(pk=job["api"]).first(), User.objects.filter(pk=job["user"]).first()
+    if origin is None or user is None or not origin.environment.permits(user, *Role.EDITORS):
+        return {"fault": NOT_ALLOWED}
+    rows = [Wanted(**one) for one in job["rows"]]
+
+    def told(count: int) -> None:
+        _keep(key, job | {"looked_at": count})
+
+    try:
+        return {"made": make(user, origin, rows, job["gateway"], deploy=job["deploy"], told=told)}
+    except Refused as refused:
+        return {"faults": faults_of(refused)}
+    except (ValidationError, Http404) as error:
+        return {"fault": " ".join(getattr(error, "messages", [str(error)]))}
+
+
+def make(
+    user: User,
+    api: ApiInstance,
+    rows: Sequence[Wanted],
+    gateway: str,
+    *,
+    deploy: bool,
+    told: Any = lambda count: None,
+) -> list[int]:
+    """The ids of the copies. Raises Refused, or ValidationError for what is not about a single copy."""
+    wanted = copies_of(api, rows, lookup.chosen(api.environment, gateway))
+    return [one.pk for one in copies.copy_all(user, api, wanted, deploy=deploy, told=told)]
+
+
+def faults_of(refused: Refused) -> Faults:
+    """By the copy's place, then by the row's field."""
+    return {place: error.message_dict for place, error in refused.faults.items()}
+
+
+def _upstreams(usual: Copy, row: Wanted) -> dict[UUID, DesiredUpstream]:
+    return {pk: replace(one, uri=row.uris.get(str(pk)) or one.uri) for pk, one in usual.upstreams.items()}
+
+
+def _keep(key: str, job: Mapping[str, Any]) -> None:
+    cache.set(_place(key), orjson.dumps(job, option=orjson.OPT_NON_STR_KEYS), KEEP_SECONDS)
+
+
+def _opened(key: str) -> dict[str, Any] | None:
+    text = cache.get(_place(key))
+    return dict(orjson.loads(text)) if text else None
+
+
+def _place(key: str) -> str:
+    return f"copies:{key}"
