@@ -81,7 +81,7 @@ def _envoy(
     for one in apis.values():
         for name, script in one.frames.items():
             (folder / "scripts" / f"{name}.lua").write_text(script)
-    config = copy.deepcopy(compiler.candidate(list(apis.values())))
+    config = copy.deepcopy(compiler.static(list(apis.values())))
     without(config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"])
     kept = [{"safe_regex": {"regex": regex}} for regex in STATS_KEPT]
     config["stats_config"] = {

@@ -54,7 +54,7 @@ def check(folder: Path, state: Path, proxying: Proxying) -> Checked:
         good, refused = candidate.compiled(compiler, translation.gateway.apis)
         secret_files.write(Path(scratch), (it for one in good.values() for it in one.secrets))
         refused |= candidate.faulty(Judge(Path(scratch)).verdict, compiler, list(good.values()))
-        config = compiler.candidate([one for key, one in good.items() if key not in refused])
+        config = compiler.static([one for key, one in good.items() if key not in refused])
         text = json.dumps(config).replace(scratch, str(state))
     refused |= _waiting(loaded, translation)
     diagnostics = [*loaded.diagnostics, *loaded.located(translation.faults), *_unserved(loaded, refused)]

@@ -45,6 +45,7 @@ class Publisher:
     def __init__(self, envoy: Envoy) -> None:
         self._envoy = envoy
         self._folder = envoy.folder
+        self._clusters: Mapping[str, dict[str, Any]] | None = None
 
     def publish(self, wanted: Configuration) -> None:
         """Clusters old and new first, then routes and listeners, then the old clusters go.
@@ -54,8 +55,11 @@ class Publisher:
         running = self._envoy.admin.stats(_STATS)
         rejected = _rejected(running)
         self._write_frames(wanted.frames)
-        known = {one["name"]: one for one in self._read("cds.json")}
-        grown = self._write_clusters({**known, **wanted.clusters})
+        known, self._clusters = self._clusters, None
+        if known is None:
+            known = {one["name"]: one for one in self._read("cds.json")}
+        both = {**known, **wanted.clusters}
+        grown = self._write_clusters(both)
         if running.get(f"{_CDS}.version_text") != grown:
             self._wait({_CDS: grown}, rejected)
             self._wait_until_warm()
@@ -67,9 +71,9 @@ class Publisher:
                 versions[f"http.p{port}.rds.p{port}"] = version
         versions[_LDS] = self._write("lds.json", "listener.v3.Listener", wanted.listeners)
         self._wait(versions, rejected)
-        pruned = self._write_clusters(wanted.clusters)
-        if pruned != grown:
-            self._wait({_CDS: pruned}, rejected)
+        if both.keys() != wanted.clusters.keys():
+            self._wait({_CDS: self._write_clusters(wanted.clusters)}, rejected)
+        self._clusters = wanted.clusters
         for port in given_up:
             (self._folder / f"rds-{port}.json").unlink(missing_ok=True)
 

@@ -46,7 +46,7 @@ class Leak(AssertionError):
 
 def isolated(compiler: Compiler, apis: Sequence[CompiledApi]) -> dict[str, Any]:
     """A bootstrap configuration. Raises Leak, which nothing that compiles should bring about."""
-    config = compiler.candidate(apis)
+    config = compiler.static(apis)
     resources = config["static_resources"]
     resources["listeners"] = [_listener(one) for one in resources["listeners"]]
     resources["clusters"] = [_cluster(one) for one in resources["clusters"]]

@@ -23,6 +23,7 @@ from gateways.agent.translate.routes import (
     rules,
 )
 from gateways.agent.translate.use_names import bound_name, inline_names
+from gateways.agent.translate.warnings import Warnings
 from gateways.protocol import resources as r
 from gateways.protocol.addresses import BadAddress, listener_address
 from gateways.protocol.faults import Fault, Faulty, Path, fault
@@ -59,9 +60,10 @@ class _Known:
 
 @dataclass
 class LastTranslation:
-    """What the APIs became at the last translation."""
+    """What the APIs became at the last translation, and what was said of the resources."""
 
     known: Mapping[Key, _Known] = field(default_factory=dict)
+    warnings: Warnings = field(default_factory=Warnings)
 
     def recalled(self, key: Key, index: Index, tls_of_ports: Mapping[int, ir.InboundTls]) -> _Known | None:
         """What is known of an API that would become the same again."""
@@ -111,7 +113,7 @@ def translate(
             index.faults += error.faults
     last.known = known
     settings, faults = configuration.read(resources, trusted)
-    faults += warnings.warnings(resources)
+    faults += last.warnings.of(resources)
     granted, ungranted = contracts.granted(index.contracts)
     faults += [*ungranted, *contracts.advice(index.contracts, index, apis)]
     told = dict.fromkeys((*index.faults, *faults))

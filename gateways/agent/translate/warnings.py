@@ -19,8 +19,16 @@ Given = tuple[r.AnyResource, Path, Sequence[r.Rule]]
 """A route as it was written: in which resource, where, for which requests."""
 
 
-def warnings(resources: Sequence[r.AnyResource]) -> list[Fault]:
-    return [warning for resource in resources for warning in _of(resource)]
+class Warnings:
+    """About single resources. Those of a resource that is the same object again are not looked for again."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[r.AnyResource, tuple[Fault, ...]]] = {}
+
+    def of(self, resources: Sequence[r.AnyResource]) -> list[Fault]:
+        before = self._known
+        self._known = {id(one): before.get(id(one)) or (one, tuple(_of(one))) for one in resources}
+        return [warning for _, found in self._known.values() for warning in found]
 
 
 def of_api(resource: r.ApiInstance, bindings: Sequence[r.PolicyBinding], api: ir.Api) -> Iterator[Fault]:

@@ -174,7 +174,7 @@ def compiled(resources: tuple[AnyResource, ...], state: Path) -> dict[str, Any]:
     translation = translate(resources)
     assert not [fault for fault in translation.faults if not fault.is_warning]
     compiler = Compiler(state, translation.gateway, Proxying())
-    config = compiler.candidate([compiler.api(api) for api in translation.gateway.apis])
+    config = compiler.static([compiler.api(api) for api in translation.gateway.apis])
     found = config["static_resources"]
     return {one["name"]: one for one in (*found["listeners"], *found["clusters"])}
 
