@@ -1,6 +1,6 @@
 """What somebody removed and can have back for some time: an API with all of its own, or a policy of one."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
@@ -13,6 +13,11 @@ from console.models import Environment, User
 class RemovedQuerySet(models.QuerySet["Removed"]):
     def visible_to(self, user: User) -> "RemovedQuerySet":
         return self.filter(environment__in=Environment.objects.visible_to(user))
+
+    def there(self) -> "RemovedQuerySet":
+        """Those that can still be had back, without what was saved of them."""
+        since = timezone.now() - timedelta(days=settings.REMOVED_KEEP_DAYS)
+        return self.filter(at__gte=since).defer("saved")
 
     def expired(self) -> "RemovedQuerySet":
         return self.filter(at__lt=timezone.now() - timedelta(days=settings.REMOVED_KEEP_DAYS))
@@ -45,3 +50,8 @@ class Removed(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def until(self) -> datetime:
+        """Until when it is kept, if there are not too many."""
+        return self.at + timedelta(days=settings.REMOVED_KEEP_DAYS)

@@ -18,6 +18,7 @@ from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsCon
 from apis.owners.models import ApiOwner
 from apis.removed import Removed
 from apis.rules.instances import check_free
+from apis.rules.listeners import normalised
 from console.models import AuditEntry, User
 from gateways.models import Gateway
 
@@ -40,11 +41,13 @@ def keep_policy(actor: User, binding: PolicyBinding) -> Removed:
 
 
 @transaction.atomic
-def restore_api(actor: User, removed: Removed) -> ApiInstance:
+def restore_api(
+    actor: User, removed: Removed, *, base_path: str = "", port: int | None = None
+) -> ApiInstance:
     """The API with its routes, upstreams and policies, deployed if it was and its gateway is still there.
 
-    Raises ValidationError when it is no longer kept, or cannot be as it was: its base path was taken
-    meanwhile, or what it needs was deleted.
+    `base_path` and `port` are others than it had, where these were taken. Raises ValidationError when it is
+    no longer kept, or cannot be as it was: its base path was taken meanwhile, or what it needs was deleted.
     """
     api = _row(ApiInstance, removed.saved[_kind(ApiInstance)][0])
     there = Gateway.objects.filter(environment=removed.environment_id, is_revoked=False)
@@ -55,6 +58,7 @@ def restore_api(actor: User, removed: Removed) -> ApiInstance:
     saved = locked(removed, Removed.Kind.API).saved
     api.gateway, api.is_deployed = gateway, api.is_deployed and gateway is not None
     api.revision, api.revision_generation = None, None
+    _move(api, base_path, port)
     _check(api, saved)
     _save([api])
     for part in PARTS:
@@ -135,6 +139,17 @@ def _save(rows: Iterable[models.Model]) -> None:
     """As they are: no time and no default is written over."""
     for row in rows:
         row.save_base(raw=True, force_insert=True)
+
+
+def _move(api: ApiInstance, base_path: str, port: int | None) -> None:
+    """Within what its row can hold; the rules are asked once it is saved."""
+    api.base_path = normalised(base_path)[:255] or api.base_path
+    if len(normalised(base_path)) > 255:
+        _refuse("base_path", "The base path is longer than 255 characters.")
+    if port is not None:
+        api.port = port
+        if not 1 <= port <= 65535:
+            _refuse("port", f"{port} is not a port; write a number from 1 to 65535.")
 
 
 def _check(api: ApiInstance, saved: Mapping[str, list[Row]]) -> None:

@@ -38,9 +38,9 @@ class Why:
         """Like "ann changed policy Rate Limiting", with the number of others."""
         if not self.changes:
             return "deployed again"
-        first, more = self.changes[0], len(self.changes) - 1
+        more = len(self.changes) - 1
         also = f" and {more} more change{'' if more == 1 else 's'}" if more else ""
-        return f"{first.entry.actor_name} {first.sentence}{also}"
+        return f"{self.sentences[0]}{also}"
 
     @property
     def at(self) -> datetime:
@@ -58,9 +58,19 @@ class Why:
         return gone or was_moved or last.diff.get("deployed") == [True, False]
 
     @property
-    def actors(self) -> str:
+    def actors(self) -> list[str]:
         """Who changed it, each once."""
-        return ", ".join(dict.fromkeys(one.entry.actor_name for one in self.changes))
+        return list(dict.fromkeys(one.entry.actor_name for one in self.changes))
+
+    @property
+    def comment(self) -> str:
+        """What was said of it by who deployed it."""
+        said = (one.entry.diff.get("comment", ["", ""])[1] for one in self.changes)
+        return "\n".join(filter(None, said))
+
+    @property
+    def sentences(self) -> list[str]:
+        return [f"{one.entry.actor_name} {one.sentence}" for one in self.changes]
 
     @property
     def difference(self) -> Difference | None:

@@ -17,19 +17,22 @@ from apis.rules.problem import Problem, refuse
 from console.models import AuditEntry, User
 from policies import catalog
 
+MOST_COMMENT = 1000
 GONE = "That revision is no longer kept; choose another."
 
 
 @transaction.atomic
-def rollback(actor: User, api: ApiInstance, revision: Revision) -> ApiInstance:
+def rollback(actor: User, api: ApiInstance, revision: Revision, *, comment: str = "") -> ApiInstance:
     """Run this revision of the API on its gateway, whether it is deployed there now or not.
 
-    It is a deployment like any other. Raises ValidationError when the revision cannot run any more: its
-    port or base path was taken meanwhile, or what it needs was deleted.
+    It is a deployment like any other; `comment` says why. Raises ValidationError when the revision cannot
+    run any more: its port or base path was taken meanwhile, or what it needs was deleted.
     """
     bookkeeping.lock(api.gateway, api=api)
     if api.gateway is None:
         raise ValidationError({"gateway": ["The API has no gateway to run on; choose one."]})
+    if len(comment) > MOST_COMMENT:
+        raise ValidationError({"comment": [f"The comment is longer than {MOST_COMMENT} characters."]})
     wanted = Revision.objects.select_for_update(no_key=True).filter(pk=revision.pk, api=api).first()
     if wanted is None:
         raise ValidationError({"revision": [GONE]})
@@ -38,7 +41,7 @@ def rollback(actor: User, api: ApiInstance, revision: Revision) -> ApiInstance:
     api.is_deployed, api.deployed_at = True, timezone.now()
     api.save(update_fields=["is_deployed", "deployed_at", "updated_at"])
     bookkeeping.bump(api, api.gateway, revision=wanted)
-    after = {"revision": _named(wanted), "deployed": True}
+    after = {"revision": _named(wanted), "deployed": True, "comment": comment.strip() or None}
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
     return api
 

@@ -64,12 +64,12 @@ class InstanceViews(ViewSet):
                 api, said = _promote(access.caller(request), environment, body)
             else:
                 api = _create(access.caller(request), environment, body)
-        return _answer(api, 201, is_changed=True, said=said)
+        return answer(api, 201, is_changed=True, said=said)
 
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
     ) -> Response:
-        return _answer(reach.instance(request, organization_id, environment_id, api_id))
+        return answer(reach.instance(request, organization_id, environment_id, api_id))
 
     def partial_update(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
@@ -79,7 +79,7 @@ class InstanceViews(ViewSet):
         body = reach.valid(serializers.InstancePatch, request.data)
         with bodies.client_names(bodies.of_instance(body)):
             _edit(access.caller(request), api, body, preconditions.seen(request))
-        return _answer(api, is_changed=True)
+        return answer(api, is_changed=True)
 
     def destroy(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
@@ -171,7 +171,7 @@ def _context(rows: list[ApiInstance]) -> dict[str, Any]:
     return {"statuses": status.statuses_of(rows), "active": traffic.last_active(row.pk for row in rows)}
 
 
-def _answer(
+def answer(
     api: ApiInstance, code: int = 200, *, is_changed: bool = False, said: dict[str, list[str]] | None = None
 ) -> Response:
     shape = answers.InstanceShape(api, context=_context([api])).data

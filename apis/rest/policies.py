@@ -69,7 +69,7 @@ class PolicyViews(ViewSet):
         query = reach.valid(policy_serializers.ApplyQuery, request.query_params)
         with bodies.client_names():
             made = _apply(access.caller(request), api, body, allow_duplicated=query["allowDuplicated"])
-        return _answer(made, 201)
+        return answer(made, 201)
 
     @extend_schema(
         operation_id="applyOutboundPolicy",
@@ -89,7 +89,7 @@ class PolicyViews(ViewSet):
                 message = "It acts on requests to the API: send it to the API's policies."
                 raise ValidationError({"policy": [message]})
             made = _apply(access.caller(request), api, body, allow_duplicated=query["allowDuplicated"])
-        return _answer(made, 201)
+        return answer(made, 201)
 
     @extend_schema(
         operation_id="reorderPolicies",
@@ -108,7 +108,7 @@ class PolicyViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int
     ) -> Response:
         api = reach.instance(request, organization_id, environment_id, api_id)
-        return _answer(reach.policy(api, policy_id))
+        return answer(reach.policy(api, policy_id))
 
     def partial_update(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int
@@ -119,7 +119,7 @@ class PolicyViews(ViewSet):
         body = reach.valid(policy_serializers.PolicyPatch, request.data)
         with bodies.client_names():
             _edit(access.caller(request), binding, body, preconditions.seen(request))
-        return _answer(binding)
+        return answer(binding)
 
     def destroy(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int
@@ -228,7 +228,7 @@ def _list(api: ApiInstance) -> list[dict[str, Any]]:
     return [_shape(row) for row in rows]
 
 
-def _answer(binding: PolicyBinding, code: int = 200) -> Response:
+def answer(binding: PolicyBinding, code: int = 200) -> Response:
     said = {
         _CLIENTS[part] + dot + rest: texts
         for field, texts in policy_advice.of_binding(binding.api, binding).items()

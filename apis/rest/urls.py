@@ -8,6 +8,8 @@ from apis.rest.documents import DocumentViews
 from apis.rest.ingress import IngressViews
 from apis.rest.instances import InstanceViews
 from apis.rest.policies import PolicyViews, TemplateViews
+from apis.rest.removed import RemovedApiViews, RemovedPolicyViews
+from apis.rest.revisions import HistoryViews, RevisionViews
 from apis.rest.tests import TestRunViews, TestViews
 from apis.rest.tls_contexts import TlsContextViews
 from apis.rest.upstreams import UpstreamViews
@@ -37,6 +39,27 @@ urlpatterns = [
     path(f"{AM}/<int:api_id>/copies", CopyViews.as_view({"post": "create"}), name="rest_copies"),
     path(f"{AMX}/apis", InstanceViews.as_view({"get": "instances", "post": "create"}), name="rest_instances"),
     path(f"{AMX}/apis/<int:api_id>", one, name="rest_instance"),
+    path(
+        f"{AM}/<int:api_id>/deployments",
+        HistoryViews.as_view({"get": "list"}),
+        name="rest_deployment_history",
+    ),
+    path(f"{AM}/<int:api_id>/revisions", RevisionViews.as_view({"get": "list"}), name="rest_revisions"),
+    path(
+        f"{AM}/<int:api_id>/revisions/compare",
+        RevisionViews.as_view({"get": "compare"}),
+        name="rest_revisions_compare",
+    ),
+    path(
+        f"{AM}/<int:api_id>/revisions/<slug:revision>",
+        RevisionViews.as_view({"get": "retrieve"}),
+        name="rest_revision",
+    ),
+    path(
+        f"{AM}/<int:api_id>/revisions/<slug:revision>/rollback",
+        RevisionViews.as_view({"post": "roll_back"}),
+        name="rest_rollback",
+    ),
     path(
         f"{AM}/<int:api_id>/policies",
         PolicyViews.as_view({"get": "list", "post": "create", "patch": "reorder"}),
@@ -79,6 +102,26 @@ urlpatterns = [
         f"{AM}/<int:api_id>/test-run",
         TestRunViews.as_view({"get": "retrieve", "post": "start"}),
         name="rest_test_run",
+    ),
+    path(
+        f"apimanager/api/v1/{SCOPE}/deleted-apis",
+        RemovedApiViews.as_view({"get": "list"}),
+        name="rest_deleted_apis",
+    ),
+    path(
+        f"apimanager/api/v1/{SCOPE}/deleted-apis/<int:removed_id>/restore",
+        RemovedApiViews.as_view({"post": "restore"}),
+        name="rest_deleted_api_restore",
+    ),
+    path(
+        f"{AM}/<int:api_id>/deleted-policies",
+        RemovedPolicyViews.as_view({"get": "list"}),
+        name="rest_deleted_policies",
+    ),
+    path(
+        f"{AM}/<int:api_id>/deleted-policies/<int:removed_id>/restore",
+        RemovedPolicyViews.as_view({"post": "restore"}),
+        name="rest_deleted_policy_restore",
     ),
     path(TLS, TlsContextViews.as_view({"get": "list", "post": "create"}), name="rest_tls_contexts"),
     path(

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
+from django.conf import settings as settings_of_django
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from apis import health
@@ -146,16 +148,19 @@ def delete(request: Request, pk: int) -> HttpResponse:
     errors: tuple[str, ...] = ()
     if request.method == "POST":
         if not api.is_deployed or request.POST.get("name", "").strip() == api.asset.name:
-            name = str(api)
-            instances.delete_api(request.user, api)
-            messages.success(request, f"Deleted {name}.")
+            kept = instances.delete_api(request.user, api)
+            undo = reverse("removed_restore", args=[kept.pk])
+            messages.success(request, f"Deleted {kept}.", extra_tags=undo)
             return redirect("apis")
         errors = (f'Type "{api.asset.name}" to delete an API that is deployed.',)
     words = f"Type {api.asset.name} to confirm"
     confirm = Field(
         "text", "name", words, is_required=True, value="", errors=errors, attributes={"autocomplete": "off"}
     )
-    page = frame(request, api, "settings") | {"confirm": confirm}
+    page = frame(request, api, "settings") | {
+        "confirm": confirm,
+        "days": settings_of_django.REMOVED_KEEP_DAYS,
+    }
     return render(request, "apis/api_delete.html", page, status=422 if errors else 200)
 
 

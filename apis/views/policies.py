@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from apis import operations, traffic
 from apis.changes import policies, undo, versions
 from apis.models import ApiInstance, PolicyBinding
+from apis.removed import Removed
 from apis.views import trying
 from apis.views.access import api_of, api_to_change, binding_of, binding_to_change
 from apis.views.frame import frame
@@ -22,6 +23,9 @@ from console.scope import Request
 from console.versions import Changed
 from policies import browse, catalog
 from policies.policy import Policy
+
+MOST_GONE = 50
+"""Removed policies that a page tells of."""
 
 
 def index(request: Request, pk: int) -> HttpResponse:
@@ -131,8 +135,13 @@ def _lane(
     request: Request, api: ApiInstance, shown: Sides, is_moved: bool = False, seen: str = ""
 ) -> HttpResponse:
     applied, on_upstreams = shown
-    context = {"applied": applied, "is_moved": is_moved, "removed": undo.title(request.session, api)}
+    context: dict[str, Any] = {
+        "applied": applied,
+        "is_moved": is_moved,
+        "removed": undo.title(request.session, api),
+    }
     context["outbound"] = on_upstreams
+    context["gone"] = Removed.objects.there().filter(kind=Removed.Kind.POLICY, api_id=api.pk)[:MOST_GONE]
     context["seen"] = seen or versions.of_order(api)
     context["held"] = traffic.held(_conditional(applied), api.pk)
     context["observed"] = traffic.observed(_observing(applied), api.pk)

@@ -16,12 +16,13 @@ from apis.deployment import brought, kept, outcomes
 from apis.deployment.brought import Why
 from apis.deployment.diff import between
 from apis.deployment.outcomes import Outcomes
-from apis.deployment.rollback import problems, rollback
+from apis.deployment.rollback import MOST_COMMENT, problems, rollback
 from apis.models import ApiInstance
 from apis.revision import Revision
 from apis.revisions import rows as saved_rows
 from apis.views.access import api_of, api_to_change
 from apis.views.frame import Run, frame
+from console.forms.schema_form import Field
 from console.listing import listing
 from console.scope import Request
 from gateways.models import Ack
@@ -102,14 +103,14 @@ def roll_back(request: Request, pk: int, revision: str) -> HttpResponse:
     faults: list[str] = []
     if request.method == "POST":
         try:
-            rollback(request.user, api, wanted)
+            rollback(request.user, api, wanted, comment=request.POST.get("comment", ""))
         except ValidationError as error:
             faults = error.messages
             api.refresh_from_db()
         else:
             messages.success(request, f"Rolled back to {wanted}; {api.gateway} takes it into force.")
             return redirect("api_deployments", api.pk)
-    context = _question(api, wanted) | {"api": api}
+    context = _question(api, wanted) | {"api": api, "why": _why(request.POST.get("comment", ""))}
     if faults:
         context["faults"] = faults
     if request.htmx:
@@ -139,6 +140,17 @@ def _question(api: ApiInstance, wanted: Revision) -> dict[str, Any]:
         "left": between(wanted.content, saved_rows.content_of(api)),
         "faults": faults,
     }
+
+
+def _why(typed: str) -> Field:
+    return Field(
+        "area",
+        "comment",
+        "Why",
+        help="Kept with the deployment, for whoever looks at it later.",
+        value=typed[:MOST_COMMENT],
+        attributes={"maxlength": MOST_COMMENT},
+    )
 
 
 def _sides(api: ApiInstance) -> list[Side]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -17,7 +18,7 @@ from apis.changes import tls_contexts as change
 from apis.changes import versions
 from apis.changes.tls_contexts import DesiredTlsContext
 from apis.forms.tls_context import TlsContextForm, differences, initial, with_files
-from apis.models import ApiInstance, TlsContext
+from apis.models import ApiInstance, TlsContext, Upstream
 from apis.views.access import (
     environment_of,
     environment_to_change,
@@ -53,9 +54,11 @@ def index(request: Request) -> HttpResponse:
 
 def detail(request: Request, pk: UUID) -> HttpResponse:
     context = tls_context_of(request, pk)
+    reached = Upstream.objects.filter(tls_context=context, api=OuterRef("pk"))
+    using = ApiInstance.objects.with_tls(context).annotate(has_upstream_with_it=Exists(reached))
     page = {
         "context": context,
-        "apis": ApiInstance.objects.with_tls(context).select_related("asset", "gateway"),
+        "apis": list(using.select_related("asset", "gateway")),
         "entries": audit.history(context)[:HISTORY_SHOWN],
     }
     return render(request, "apis/tls_context_detail.html", page)

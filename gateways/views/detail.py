@@ -18,6 +18,8 @@ from gateways.views import state
 from gateways.views.access import gateway_of, gateway_to_change
 
 PAGE_SIZE = 20
+MOST_NAMED = 10
+"""Of the APIs that keep a gateway from being deleted."""
 
 
 def frame(gateway: Gateway, tab: str) -> dict[str, Any]:
@@ -75,7 +77,8 @@ def delete(request: Request, pk: UUID) -> HttpResponse:
     """The question on a page of its own, for those without the dialog; POST is the answer."""
     gateway = gateway_to_change(request, pk)
     if request.method != "POST":
-        return render(request, "gateways/gateway_delete.html", frame(gateway, "settings"))
+        apis = gateway.api_instances.select_related("asset")[:MOST_NAMED]
+        return render(request, "gateways/gateway_delete.html", frame(gateway, "settings") | {"apis": apis})
     try:
         change.delete(request.user, gateway)
     except ValidationError as error:

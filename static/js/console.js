@@ -28,7 +28,7 @@ function toast(text, tone = "info") {
 }
 
 function expire(element) {
-  if (!element.classList.contains("bad")) setTimeout(() => element.remove(), 7000);
+  if (!element.matches(".bad, :has(form)")) setTimeout(() => element.remove(), 7000);
 }
 
 // Rows of a form: data-add-row="#list" clones the list's <template>, with __n__ made unique.

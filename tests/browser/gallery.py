@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from django.utils import timezone
 
+from apis.changes.instances import delete_api
 from apis.changes.policies import apply_policy
 from apis.changes.tests import add_test
 from apis.desired import DesiredRoute, DesiredUpstream
@@ -159,6 +160,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         "api": api.pk,
         "test": add_test(user, api, cases.read("{name: a, expect: {status: 200}}")[0]).pk,
         "revision": api.revision.short_id,
+        "removed": delete_api(user, make_saved_api(place, "Gone", base_path="/gone")).pk,
         "policy": api.pk,
         "policy_add": api.pk,
         "saved_view": _view(place).pk,

@@ -10,6 +10,7 @@ from apis.api_test import ApiTest
 from apis.documents.specification import Specification
 from apis.lists.models import SavedView
 from apis.models import ApiInstance, PolicyBinding, Upstream
+from apis.removed import Removed
 from apis.revisions import store
 from apis.wizard_draft import WizardDraft
 from console.models import AuditEntry, ConnectedApp, Environment, Role, User
@@ -62,6 +63,8 @@ ABOUT = {
     "test": "test",
     "test_id": "test",
     "revision": "revision",
+    "removed": "removed",
+    "removed_id": "removed",
 }
 CASE = {"name": "t", "expect": {"status": 200}}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -118,6 +121,9 @@ def make_place(name: str) -> Place:
         "user": owner.pk,
         "role": make_role(owner, organization).pk,
         "job": "of-nobody",
+        "removed": Removed.objects.create(
+            environment=environment, kind="api", api_id=0, name="gone", saved={}
+        ).pk,
         "revision": store.made([api.pk])[api.pk].short_id,
         "test": ApiTest.objects.create(api=api, name="t", position=0, case=CASE).pk,
         "app": ConnectedApp.objects.create(name="app", organization=organization, owner=owner).pk,

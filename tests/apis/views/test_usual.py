@@ -14,6 +14,7 @@ from apis.changes.versions import DETAILS, ROUTES
 from apis.documents.specification import Operation, Specification
 from apis.lists.models import SavedView
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
+from apis.removed import Removed
 from console.models import AuditEntry
 from gateways.models import Gateway
 from tests.factories import make_api, make_gateway, make_replica, make_tls_context, make_user
@@ -78,6 +79,19 @@ class TestSavedViews(EmptyList):
 
     def make(self, here: Here, name: str) -> object:
         return SavedView.objects.create(user=here.user, environment=here.environment, name=name)
+
+
+class TestDeletedApis(SearchedList, EmptyList):
+    path = "/apis/deleted"
+    part = "deleted"
+    noun = "deleted API"
+    nothing = "Nothing was deleted lately"
+
+    def make(self, here: Here, name: str) -> object:
+        number = Removed.objects.count()
+        return Removed.objects.create(
+            environment=here.environment, kind="api", api_id=number, name=name, saved={}, by=here.user
+        )
 
 
 class TestApisOfAGateway(SearchedList, EmptyList):

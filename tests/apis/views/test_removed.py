@@ -1,0 +1,131 @@
+"""What was deleted lately is listed, and comes back with one press."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from apis.models import ApiInstance, PolicyBinding
+from apis.removed import Removed
+from console.models import Role
+from gateways.models import Gateway
+from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def gone(place: Place) -> Removed:
+    """A deployed API with a policy, deleted."""
+    api = make_saved_api(place, deploy=True)
+    allow(place, api)
+    place.client.post(f"/apis/{api.pk}/delete", {"name": "Orders"})
+    return Removed.objects.get()
+
+
+def test_a_delete_offers_undo_at_once(place: Place) -> None:
+    api = make_saved_api(place, deploy=True)
+
+    asked = text(place.client.get(f"/apis/{api.pk}/delete"))
+    done = text(place.client.post(f"/apis/{api.pk}/delete", {"name": "Orders"}, follow=True))
+    (undo,) = re.findall(r'action="(/apis/deleted/\d+)"', done)
+    back = place.client.post(undo, follow=True)
+
+    assert "cannot be undone" not in asked and "kept for 30 days" in asked
+    assert f"{api} is back" in text(back)
+    assert ApiInstance.objects.get().is_deployed
+
+
+def test_the_list_says_who_deleted_what_and_where_it_was(place: Place, gone: Removed) -> None:
+    page = text(place.client.get("/apis/deleted"))
+
+    assert "/apis/deleted" in text(place.client.get("/apis"))
+    assert str(gone) in page
+    assert f"by {place.user}" in page
+    assert "http://0.0.0.0:8081/orders" in page and f"on {place.gateway}" in page
+    assert f"{gone.until:%B}" in page
+
+
+def test_it_is_found_by_name_and_by_person(place: Place, gone: Removed) -> None:
+    for query in ("order", place.user.username, f"order {gone.api_id}"):
+        assert str(gone) in text(place.client.get("/apis/deleted", {"q": query}))
+
+    assert "No deleted API matches" in text(place.client.get("/apis/deleted", {"q": "payments"}))
+
+
+def test_one_whose_path_was_taken_comes_back_at_another(place: Place, gone: Removed) -> None:
+    make_saved_api(place, "Taker", base_path="/orders")
+    path = f"/apis/deleted/{gone.pk}"
+
+    refused = place.client.post(path)
+    again = place.client.post(path, {"base_path": "orders/sub", "port": "8081"})
+    moved = place.client.post(path, {"base_path": "orders-2", "port": "8081"}, follow=True)
+
+    assert refused.status_code == again.status_code == 409
+    assert "overlaps" in text(refused) and "Taker" in text(refused)
+    assert 'value="/orders"' in text(refused)
+    assert "is back" in text(moved)
+    api = ApiInstance.objects.get(pk=gone.api_id)
+    assert (api.base_path, api.is_deployed) == ("/orders-2", True)
+    assert api.revision is not None and api.revision.base_path == "/orders-2"
+
+
+@pytest.mark.parametrize(
+    "field", [{"port": "x"}, {"port": "0"}, {"port": "9" * 40}, {"base_path": "/a" * 300}]
+)
+def test_where_nothing_can_listen_is_refused(place: Place, gone: Removed, field: dict[str, str]) -> None:
+    answer = place.client.post(f"/apis/deleted/{gone.pk}", field)
+
+    assert answer.status_code == 409
+    assert Removed.objects.filter(pk=gone.pk).exists()
+
+
+def test_one_whose_gateway_is_gone_says_so(place: Place, gone: Removed) -> None:
+    Gateway.objects.all().delete()
+
+    answer = place.client.post(f"/apis/deleted/{gone.pk}", follow=True)
+
+    assert "its gateway is gone" in text(answer)
+
+
+def test_what_is_past_its_days_is_not_offered(place: Place, gone: Removed) -> None:
+    Removed.objects.update(at=timezone.now() - timedelta(days=31))
+
+    assert "Nothing was deleted lately" in text(place.client.get("/apis/deleted"))
+    assert place.client.post(f"/apis/deleted/{gone.pk}").status_code == 404
+
+
+def test_a_viewer_sees_what_was_deleted_and_restores_nothing(place: Place, gone: Removed) -> None:
+    viewer = make_place(Role.Name.VIEWER, place.environment)
+
+    page = text(viewer.client.get("/apis/deleted"))
+
+    assert str(gone) in page and "Restore" not in page
+    assert viewer.client.post(f"/apis/deleted/{gone.pk}").status_code == 403
+    assert not ApiInstance.objects.exists()
+
+
+def test_another_tenants_is_not_there(place: Place, gone: Removed) -> None:
+    other = make_place()
+
+    assert str(gone) not in text(other.client.get("/apis/deleted"))
+    assert other.client.post(f"/apis/deleted/{gone.pk}").status_code == 404
+
+
+def test_policies_removed_from_an_api_are_listed_there_and_come_back(place: Place) -> None:
+    api, other = make_saved_api(place), make_saved_api(place, "Other")
+    binding = allow(place, api, label="office")
+    place.client.post(f"/apis/{api.pk}/policies/{binding.pk}/remove")  # type: ignore[attr-defined]
+    kept = Removed.objects.get()
+    path = f"/policies/removed/{kept.pk}"
+
+    page = text(place.client.get(f"/apis/{api.pk}/policies"))
+    elsewhere = place.client.post(f"/apis/{other.pk}{path}")
+    back = place.client.post(f"/apis/{api.pk}{path}", follow=True)
+
+    assert "Removed policies" in page and path in page
+    assert elsewhere.status_code == 404
+    assert "IP Allowlist is back in its place." in text(back)
+    assert PolicyBinding.objects.get().label == "office"
+    assert "Removed policies" not in text(back)
