@@ -218,11 +218,13 @@ def _is_nothing(value: Any) -> bool:
 
 def _schema(entry: AuditEntry) -> Schema | None:
     """The schema of the configuration that the entry is about; None where the catalog has it no longer."""
-    if entry.object_type != "policybinding" or "config" not in entry.diff:
+    if entry.object_type not in ("policybinding", "automatedpolicy") or "config" not in entry.diff:
         return None
     named = [one for one in entry.diff.get("policy", ()) if one]
     for policy in catalog.policies():
-        if policy.name in named or (not named and policy.title == entry.object_name):
+        # An automated policy's name has its label behind the title.
+        is_called_so = entry.object_name == policy.title or entry.object_name.startswith(f"{policy.title} (")
+        if policy.name in named or (not named and is_called_so):
             schema: Schema = policy.config.model_json_schema()
             return schema
     return None

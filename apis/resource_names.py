@@ -17,6 +17,11 @@ def of_binding(policy: str, pk: int, upstream: str = "") -> str:
     return f"{policy}-{upstream[:8]}-{pk}" if upstream else f"{policy}-{pk}"
 
 
+def of_automated(policy: str, pk: int) -> str:
+    """Of a policy that holds for many APIs; no API's own binding is called so."""
+    return f"{policy}-automated.{pk}"
+
+
 def of_upstream(api: int, upstream: str) -> str:
     """Of the Service that stands for an upstream; `upstream` is its id in hexadecimal digits."""
     return f"{of_api(api)}-{upstream[:8]}"

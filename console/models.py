@@ -15,6 +15,7 @@ from django.utils import timezone
 
 NOUNS = {
     "apiinstance": "API",
+    "automatedpolicy": "automated policy",
     "policybinding": "policy",
     "connectedapp": "connected app",
     "registrationtoken": "registration token",

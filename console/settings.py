@@ -80,6 +80,7 @@ INSTALLED_APPS = [
     "apis.assets",
     "apis.owners",
     "apis.lists",
+    "apis.automated",
     "analytics",
 ]
 

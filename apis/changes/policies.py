@@ -47,7 +47,7 @@ def apply_policy(
     """
     template = template_of(policy)
     bookkeeping.lock(api.gateway, api=api)
-    _check_version(template, version)
+    check_release(template, version)
     public, secrets, rows = policy_check.checked(
         api, template, config, conditions, mode=mode, upstreams=upstreams
     )
@@ -96,7 +96,7 @@ def edit_policy(
     lock_policy(binding)
     check_version(seen, versions.of_policy(binding))
     if version != binding.policy_version:
-        _check_version(template, version or "")
+        check_release(template, version or "")
     before, secrets = _facts(binding), binding.secrets
     binding.mode = binding.mode if mode is None else mode
     binding.upstreams = binding.upstreams if upstreams is None else list(upstreams)
@@ -252,7 +252,7 @@ def template_of(policy: str) -> Policy[Any]:
         raise ValidationError({"policy": [str(error)]}) from error
 
 
-def _check_version(policy: Policy[Any], asked: str) -> None:
+def check_release(policy: Policy[Any], asked: str) -> None:
     """An older release of the same major version is taken: what runs is the catalog's own."""
     if not asked:
         return

@@ -1,7 +1,7 @@
 """From deployed revisions to the snapshot that a gateway should run.
 
-What APIs share is no part of a revision: the certificates and keys of TLS contexts, and the gateway's own
-settings, are in it as they are when it is built.
+What APIs share is no part of a revision: the certificates and keys of TLS contexts, automated policies, and
+the gateway's own settings are in it as they are when it is built.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,12 @@ from uuid import UUID
 import orjson
 from django.db import transaction
 
+from apis.automated import holding
+from apis.automated.holding import Held
 from apis.changes import ingress
 from apis.deployment import snapshot_cache
 from apis.deployment.snapshot_cache import Key
-from apis.models import TlsContext
+from apis.models import ApiInstance, TlsContext
 from apis.revision import TLS_CONTEXT, Content, Document, Revision, canonical, name
 from apis.revisions import rows, store
 from apis.revisions.store import Deployed
@@ -35,10 +37,12 @@ def build(gateway: Gateway) -> Packed:
     row = Gateway.objects.select_for_update(no_key=True).get(pk=gateway.pk)
     deployed = store.deployed(row)
     contexts = _contexts(deployed)
-    texts = _texts(deployed, contexts)
+    automated = holding.holding(row.environment_id, ApiInstance.objects.filter(gateway=row, is_deployed=True))
+    texts = _texts(deployed, contexts, automated.by_api)
     serving = sorted({one.serves_with for one in deployed if one.serves_with in contexts}, key=str)
     shared = [r.canonical(rows.tls_binding(contexts[pk])) for pk in serving if pk]
     shared += [r.canonical(setting) for setting in ingress.resources(row)]
+    shared += [r.canonical(holding.resource(one)) for one in automated.policies]
     count = sum(one.resources_count for one in deployed) + len(shared)
     snapshot = packed(row, [*texts, *shared], count)
     if (row.digest, row.built_generation) != (snapshot.digest, snapshot.generation):
@@ -72,16 +76,23 @@ def _contexts(deployed: Sequence[Deployed]) -> dict[UUID, TlsContext]:
     return TlsContext.objects.in_bulk(named)
 
 
-def _texts(deployed: Sequence[Deployed], contexts: Mapping[UUID, TlsContext]) -> list[bytes]:
+def _texts(
+    deployed: Sequence[Deployed], contexts: Mapping[UUID, TlsContext], automated: Mapping[int, Held]
+) -> list[bytes]:
     """Of each API, all its documents as one text: a part of the snapshot's list."""
     marks = {pk: r.digest_of([orjson.dumps(one.outbound_config)]) for pk, one in contexts.items()}
     keys: dict[Key, int | None] = {
-        (one.digest, *(marks.get(pk, "") for pk in one.trusts_by)): one.revision_id for one in deployed
+        (
+            one.digest,
+            *(marks.get(pk, "") for pk in one.trusts_by),
+            *(f"{held.pk}:{held.policy}:{held.conflicts}" for held in automated.get(one.api_id, ())),
+        ): one.revision_id
+        for one in deployed
     }
     known = _cache.recall(keys)
     missing = {pk: key for key, pk in keys.items() if pk and key not in known}
     made = {
-        missing[revision.pk]: _text(revision, contexts)
+        missing[revision.pk]: _text(revision, contexts, automated.get(revision.api_id, ()))
         for revision in Revision.objects.filter(pk__in=missing).order_by()
     }
     _cache.keep(made)
@@ -89,7 +100,7 @@ def _texts(deployed: Sequence[Deployed], contexts: Mapping[UUID, TlsContext]) ->
     return [known[key] for key in keys]
 
 
-def _text(revision: Revision, contexts: Mapping[UUID, TlsContext]) -> bytes:
-    if revision.secrets or revision.trusts_by:
-        return canonical(whole(revision.content, contexts))[1:-1]
+def _text(revision: Revision, contexts: Mapping[UUID, TlsContext], held: Held) -> bytes:
+    if revision.secrets or revision.trusts_by or held:
+        return canonical(holding.under(held, whole(revision.content, contexts)))[1:-1]
     return revision.documents.encode()[1:-1]

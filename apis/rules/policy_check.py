@@ -62,7 +62,7 @@ def checked(
     except ValidationError as error:
         found |= error.message_dict
     try:
-        rows = _conditions(policy, conditions)
+        rows = checked_conditions(policy, conditions)
     except ValidationError as error:
         found |= error.message_dict
     if found:
@@ -70,7 +70,7 @@ def checked(
     return public, secrets, rows
 
 
-def _conditions(policy: Policy[Any], given: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+def checked_conditions(policy: Policy[Any], given: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Rows without a rule are dropped; several rows mean "or"."""
     found: list[dict[str, str]] = []
     errors: dict[str, list[str]] = {}

@@ -1,5 +1,6 @@
 """An API as a gateway would run it, from its rows as they are saved, whether it is deployed or not."""
 
+from apis.automated import holding
 from apis.changes import ingress
 from apis.deployment import snapshot
 from apis.models import ApiInstance, PolicyBinding
@@ -8,14 +9,16 @@ from apis.revisions import export, rows
 
 
 def documents(api: ApiInstance, binding: PolicyBinding | None = None) -> list[Document]:
-    """With secrets, TLS contexts and the gateway's settings; with this policy, saved or not, in its place."""
+    """With secrets, TLS contexts, automated policies and the gateway's settings; with this policy, saved or
+    not, in its place.
+    """
     content = rows.content_with(api, binding) if binding else rows.content_of(api)
-    return [*_own(content), *_shared(api)]
+    return [*_own(api, content), *_shared(api)]
 
 
-def _own(content: Content) -> list[Document]:
+def _own(api: ApiInstance, content: Content) -> list[Document]:
     contexts = export.contexts(content)
-    found = snapshot.whole(content, contexts)
+    found = holding.whole(api, snapshot.whole(content, contexts))
     serving = contexts.get(content.serves_with) if content.serves_with else None
     return [*found, document(rows.tls_binding(serving))] if serving else found
 

@@ -1,0 +1,150 @@
+"""Which automated policies hold for which APIs, and how they lie in what a gateway runs.
+
+They are in no revision, as TLS contexts are not: a snapshot has each once, for all APIs that bear its label,
+and APIs get their labels when it is built. So a change of one makes no revision of any API, and a deployed
+API that comes under one, or out of it, needs none either.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+
+from apis.automated.models import AutomatedPolicy
+from apis.automated.rule import FIELDS, Rule, Subject
+from apis.models import ApiInstance
+from apis.revision import Document, document, name
+from apis.rules.policy_config import merged
+from console.models import Environment
+from gateways.protocol import resources as r
+from gateways.protocol.timeouts import RESPONSE_TIMEOUT
+from policies import catalog
+
+LABEL = "gatewright/automated-policy."
+"""Of an API's document: with the policy's id, that it holds for the API."""
+VERSION = "gateway.mulesoft.com/v1alpha1"
+BEFORE_APIS_OWN = -10_000
+"""What an API has of its own is numbered from 1."""
+
+Held = tuple[AutomatedPolicy, ...]
+"""In the order in which they run."""
+
+
+@dataclass(frozen=True)
+class Holding:
+    """Those of an environment that are enabled; by API, those whose rules cover it."""
+
+    by_api: Mapping[int, Held]
+
+    @property
+    def policies(self) -> list[AutomatedPolicy]:
+        """Those that cover any of the APIs, in order."""
+        found = {one.pk: one for held in self.by_api.values() for one in held}
+        return sorted(found.values(), key=lambda one: (one.order, one.pk))
+
+
+def holding(environment: Environment | Any, apis: QuerySet[ApiInstance] | None = None) -> Holding:
+    """`environment` may be its id. One query where it has none, else two; of all its APIs, or of these."""
+    key = environment.pk if isinstance(environment, Environment) else environment
+    policies = list(AutomatedPolicy.objects.filter(environment=key, is_disabled=False))
+    if not policies:
+        return Holding({})
+    found = ApiInstance.objects.filter(environment=key) if apis is None else apis
+    subjects = [_subject(row) for row in found.order_by("pk").values_list(*FIELDS)]
+    return Holding(covering(policies, subjects))
+
+
+def covering(policies: Iterable[AutomatedPolicy], apis: Iterable[Subject]) -> dict[int, Held]:
+    rules = [(one, Rule(one)) for one in policies if not one.is_disabled]
+    held = {api.pk: tuple(one for one, rule in rules if rule.covers(api)) for api in apis}
+    return {pk: found for pk, found in held.items() if found}
+
+
+def running(held: Sequence[AutomatedPolicy], own: Collection[str]) -> list[AutomatedPolicy]:
+    """Those of them that run on an API that has these policies of its own, and runs them."""
+    found: list[AutomatedPolicy] = []
+    for one in held:
+        is_beaten = one.conflicts == AutomatedPolicy.Conflicts.YIELDS and one.policy in own
+        if not is_beaten and not (is_once(one) and any(one.policy == before.policy for before in found)):
+            found.append(one)
+    return found
+
+
+def resting(runs: Iterable[AutomatedPolicy]) -> set[str]:
+    """The policies that an API's own rest of, while these run on it."""
+    return {one.policy for one in runs if one.conflicts == AutomatedPolicy.Conflicts.WINS}
+
+
+def is_once(one: AutomatedPolicy) -> bool:
+    """Whether an API can have the policy once only."""
+    try:
+        return bool(one.template.is_applied_once)
+    except catalog.UnknownPolicy:
+        return False
+
+
+def under(held: Sequence[AutomatedPolicy], documents: Sequence[Document]) -> list[Document]:
+    """An API's documents as the gateway runs them: labelled for those that hold, without its own that rest."""
+    if not held or not documents:
+        return list(documents)
+    own = {policy for one in documents if (policy := _own_policy(one))}
+    runs = running(held, own)
+    rest = resting(runs)
+    first, *others = documents
+    labels = first["metadata"]["labels"] | {label_of(one): "holds" for one in runs}
+    labelled = first | {"metadata": first["metadata"] | {"labels": labels}}
+    return [labelled, *(one for one in others if _own_policy(one) not in rest)]
+
+
+def resource(policy: AutomatedPolicy, secrets: Mapping[str, str] | None = None) -> r.PolicyBinding:
+    """One for all APIs that bear its label, with its secrets, or with these words in their places."""
+    rules = tuple(
+        r.Rule(path=row.get("uriTemplateRegex"), methods=row.get("methodRegex")) for row in policy.conditions
+    )
+    kept: Mapping[str, str] = policy.secrets
+    labels = {label_of(policy): "holds"}
+    return r.PolicyBinding(
+        api_version=VERSION,
+        kind="PolicyBinding",
+        metadata=r.Metadata(name=policy.resource_name, namespace=str(policy.environment_id)),
+        spec=r.PolicyBindingSpec(
+            target_ref=r.TargetRef(kind="Selector", selector=r.Selector(labels=labels)),
+            policy_ref=r.PolicyRef(name=policy.policy),
+            config=merged(policy.config, kept if secrets is None else secrets),
+            order=BEFORE_APIS_OWN + policy.order,
+            rules=rules,
+            mode=policy.mode,
+        ),
+    )
+
+
+def whole(api: ApiInstance, documents: Sequence[Document]) -> list[Document]:
+    """The API's documents as its gateway would run them, then the automated policies that hold for it."""
+    held = of_api(api)
+    return [*under(held, documents), *(document(resource(one)) for one in held)]
+
+
+def of_api(api: ApiInstance) -> Held:
+    """Those whose rules cover it, by what the database has of it."""
+    found = holding(api.environment_id, ApiInstance.objects.filter(pk=api.pk))
+    return found.by_api.get(api.pk, ())
+
+
+def label_of(policy: AutomatedPolicy) -> str:
+    return f"{LABEL}{policy.pk}"
+
+
+def _own_policy(one: Document) -> str:
+    """The policy that this document applies to requests to the API; "" where it does nothing such."""
+    if one["kind"] != "PolicyBinding" or one["spec"]["targetRef"]["kind"] != "ApiInstance":
+        return ""
+    # The response timeout that an API's settings say is no policy of its own: the strictest one holds.
+    if name(one) == f"{one['spec']['targetRef']['name']}-{RESPONSE_TIMEOUT}":
+        return ""
+    return str(one["spec"]["policyRef"]["name"])
+
+
+def _subject(row: Any) -> Subject:
+    pk, named, label, tags, gateway = row
+    return Subject(pk, named, label, tuple(tags), gateway)

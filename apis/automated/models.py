@@ -1,0 +1,107 @@
+"""Automated policies: each holds for all APIs of an environment that its rule covers."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.urls import reverse
+
+from apis import resource_names
+from console.fields import EncryptedJSONField
+from console.models import Environment, User
+from policies import catalog
+
+
+class AutomatedPolicyQuerySet(models.QuerySet["AutomatedPolicy"]):
+    def visible_to(self, user: User) -> "AutomatedPolicyQuerySet":
+        return self.filter(environment__in=Environment.objects.visible_to(user))
+
+
+class AutomatedPolicy(models.Model):
+    """A policy with its rule of application: of tags, gateways and names, what is given must hold; nothing
+    given is every API. Secret values live in `secrets` alone.
+    """
+
+    class Mode(models.TextChoices):
+        ENFORCE = "enforce", "Enforce"
+        OBSERVE = "observe", "Observe only"
+
+    class Names(models.TextChoices):
+        WILDCARD = "wildcard", "Wildcard"
+        REGEX = "regex", "Regular expression"
+
+    class Conflicts(models.TextChoices):
+        """Where an API has the same policy of its own."""
+
+        WINS = "wins", "The automated one runs"
+        YIELDS = "yields", "The API's own runs"
+        BOTH = "both", "Both run"
+
+    environment = models.ForeignKey(Environment, models.CASCADE, related_name="automated_policies")
+    policy = models.CharField(max_length=120, help_text="The policy's name in the catalog.")
+    policy_version = models.CharField(max_length=40, blank=True)
+    label = models.CharField(max_length=255, blank=True)
+    config = models.JSONField(default=dict, help_text="Without the secrets.")
+    secrets = EncryptedJSONField(
+        default=dict, help_text="The secret values, merged into the configuration on push."
+    )
+    conditions = models.JSONField(
+        default=list, blank=True, help_text="[{methodRegex, uriTemplateRegex}]; empty means every request."
+    )
+    order = models.PositiveSmallIntegerField(help_text="1 runs first, all of them before APIs' own.")
+    is_disabled = models.BooleanField(default=False)
+    mode = models.CharField(max_length=7, choices=Mode, default=Mode.ENFORCE)
+    tags = ArrayField(
+        models.CharField(max_length=60), default=list, blank=True, help_text="The API has one of them."
+    )
+    gateways = ArrayField(
+        models.UUIDField(),
+        default=list,
+        blank=True,
+        help_text="The API is on one of them. One that was deleted stays here: it covers nothing.",
+    )
+    names = models.CharField(
+        max_length=500, blank=True, help_text="The API's name, or its instance label, is like this."
+    )
+    names_are = models.CharField(max_length=8, choices=Names, default=Names.WILDCARD)
+    conflicts = models.CharField(max_length=6, choices=Conflicts, default=Conflicts.WINS)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = AutomatedPolicyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["order", "id"]
+        verbose_name_plural = "automated policies"
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.label})" if self.label else self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("automated_policy", args=[self.pk])
+
+    @property
+    def template(self) -> Any:
+        """The catalog's entry; raises UnknownPolicy when the catalog no longer has it."""
+        return catalog.find(self.policy)
+
+    @property
+    def title(self) -> str:
+        """The catalog's title; the bare name of a policy that the catalog no longer has."""
+        try:
+            return str(self.template.title)
+        except catalog.UnknownPolicy:
+            return self.policy
+
+    @property
+    def resource_name(self) -> str:
+        return resource_names.of_automated(self.policy, self.pk)
+
+    @property
+    def covers_all(self) -> bool:
+        return not (self.tags or self.gateways or self.names)
+
+    def is_for_gateway(self, gateway: UUID | None) -> bool:
+        return not self.gateways or gateway in self.gateways

@@ -1,0 +1,78 @@
+"""Which APIs an automated policy's rule of application covers, and in words why it does not cover another."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+import re2
+
+from apis.automated.models import AutomatedPolicy
+from apis.models import ApiInstance
+from gateways.protocol import regex
+
+FIELDS = ("pk", "asset__name", "label", "tags", "gateway_id")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What rules look at of an API, as it is saved."""
+
+    pk: int
+    name: str
+    label: str
+    tags: tuple[str, ...]
+    gateway: UUID | None
+
+
+def subject(api: ApiInstance) -> Subject:
+    return Subject(api.pk, api.asset.name, api.label, tuple(api.tags), api.gateway_id)
+
+
+class Rule:
+    """That of one policy. `gateways` are the names of gateways by their ids, for the words."""
+
+    def __init__(self, policy: AutomatedPolicy, gateways: Mapping[UUID, str] | None = None) -> None:
+        self._tags = {tag.casefold() for tag in policy.tags}
+        self._policy, self._gateways = policy, gateways or {}
+        self._is_named = _matcher(policy.names, policy.names_are) if policy.names else None
+
+    def miss(self, api: Subject) -> str:
+        """Why it does not cover the API; "" where it does."""
+        policy = self._policy
+        if self._tags and self._tags.isdisjoint(tag.casefold() for tag in api.tags):
+            named = ", ".join(policy.tags)
+            return f"It has none of the tags {named}." if len(policy.tags) > 1 else f"It has no tag {named}."
+        if not policy.is_for_gateway(api.gateway):
+            named = " or ".join(self._gateways.get(pk, "one that was deleted") for pk in policy.gateways)
+            return f"It is not on gateway {named}."
+        if self._is_named and not (self._is_named(api.name) or (api.label and self._is_named(api.label))):
+            return f"Neither its name nor its label is like {policy.names}."
+        return ""
+
+    def covers(self, api: Subject) -> bool:
+        return not self.miss(api)
+
+
+def fault(names: str, kind: str) -> str:
+    """What is wrong with a pattern for names; "" for nothing."""
+    try:
+        regex.check(_expression(names, kind))
+    except regex.BadRegex as error:
+        return f"{error}."
+    return ""
+
+
+def _matcher(names: str, kind: str) -> Callable[[str], bool]:
+    """A pattern that RE2 does not take matches nothing: it was refused where it was entered."""
+    try:
+        compiled = re2.compile(_expression(names, kind), regex.OPTIONS)
+    except re2.error:
+        return lambda _: False
+    return lambda text: compiled.fullmatch(text) is not None
+
+
+def _expression(names: str, kind: str) -> str:
+    if kind == AutomatedPolicy.Names.REGEX:
+        return names
+    parts = {"*": ".*", "?": "."}
+    return "(?is)" + "".join(parts.get(sign) or regex.escape(sign) for sign in names)
