@@ -50,18 +50,22 @@ class Group:
 
 
 def context(
-    request: HttpRequest, href: Callable[[Listed], str], also: Sequence[Transport] = ()
+    request: HttpRequest, href: Callable[[Listed], str], also: Sequence[Transport] = (), *, side: str = ""
 ) -> dict[str, Any]:
-    """What `policies/_catalog.html` needs, for `?q=`, `?category=` and `?side=`; with `also` in it."""
+    """What `policies/_catalog.html` needs, for `?q=`, `?category=` and `?side=`; with `also` in it.
+
+    Where the side is given, there is no choice of it.
+    """
     text, category = request.GET.get("q", "").strip(), request.GET.get("category", "")
-    side = request.GET.get("side", "")
+    sides = {} if side else SIDES
+    side = side or request.GET.get("side", "")
     groups = groups_of(text, category, href, side, also)
     return {
         "groups": groups,
         "categories": [one for one in Category if any(p.category == one for p in catalog.policies())],
         "category": category,
-        "sides": SIDES,
-        "side": side,
+        "sides": sides,
+        "side": side if sides else "",
         "query": text,
         "count": sum(len(group.entries) for group in groups),
     }

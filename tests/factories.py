@@ -7,6 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from apis.assets.models import Asset
+from apis.automated.models import AutomatedPolicy
 from apis.certificates import self_signed
 from apis.models import ApiInstance, TlsContext
 from console.models import Environment, Organization, Role, User
@@ -52,6 +53,14 @@ def make_api(gateway: Gateway | None = None, **fields: Any) -> ApiInstance:
     fields.setdefault("base_path", f"/{name}")
     fields.setdefault("is_deployed", True)
     return ApiInstance.objects.create(environment=gateway.environment, gateway=gateway, asset=asset, **fields)
+
+
+def make_automated(environment: Environment | None = None, **fields: Any) -> AutomatedPolicy:
+    """An automated IP Blocklist for every API."""
+    environment = environment or make_environment()
+    order = environment.automated_policies.count() + 1
+    given = {"policy": "ip-blocklist", "config": {"ips": ["10.9.9.9"]}, "order": order, **fields}
+    return AutomatedPolicy.objects.create(environment=environment, **given)
 
 
 def make_tls_context(environment: Environment | None = None, **fields: Any) -> TlsContext:

@@ -1,19 +1,21 @@
 """Which APIs an automated policy holds for, as they are saved, and why it does not hold for the others."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from apis.automated import holding
 from apis.automated.models import AutomatedPolicy
 from apis.automated.rule import Rule, subject
 from apis.models import ApiInstance, PolicyBinding
+from console.models import Environment
 
 CONFLICTS_SHOWN = 10
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Of one API: `miss` says why the policy does not hold for it, `has_own` that the API has the same one."""
+    """Of one API: `miss` says why the policy does not hold for it, `has_own` that it has the same one."""
 
     api: ApiInstance
     miss: str = ""
@@ -41,7 +43,7 @@ def coverage(policy: AutomatedPolicy) -> list[Coverage]:
 
 
 def covered(policy: AutomatedPolicy) -> set[int]:
-    """The ids of the APIs that its rule covers, whatever they have of their own; none while it is disabled."""
+    """The ids of the APIs that its rule covers, whatever they have of their own; none while disabled."""
     if policy.is_disabled:
         return set()
     rule = Rule(policy)
@@ -49,12 +51,22 @@ def covered(policy: AutomatedPolicy) -> set[int]:
     return {api.pk for api in found if rule.covers(subject(api))}
 
 
+def counts(environment: Environment, policies: Sequence[AutomatedPolicy]) -> dict[int, int]:
+    """How many APIs the rule of each covers, by the policy's id."""
+    if not policies:
+        return {}
+    rows = ApiInstance.objects.filter(environment=environment).select_related("asset")
+    apis = [subject(api) for api in rows]
+    rules = {one.pk: Rule(one) for one in policies}
+    return {pk: sum(rule.covers(api) for api in apis) for pk, rule in rules.items()}
+
+
 def conflicts(found: Iterable[Coverage]) -> list[Coverage]:
     """Those whose API has the same policy of its own, where the rule covers it."""
     return [one for one in found if one.has_own]
 
 
-def _own(policy: AutomatedPolicy, environment: object) -> Iterable[int]:
+def _own(policy: AutomatedPolicy, environment: UUID) -> Iterable[int]:
     rows = PolicyBinding.objects.inbound().filter(api__environment=environment, policy=policy.policy)
     return rows.filter(is_disabled=False).values_list("api_id", flat=True)
 

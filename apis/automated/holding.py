@@ -85,7 +85,7 @@ def is_once(one: AutomatedPolicy) -> bool:
 
 
 def under(held: Sequence[AutomatedPolicy], documents: Sequence[Document]) -> list[Document]:
-    """An API's documents as the gateway runs them: labelled for those that hold, without its own that rest."""
+    """An API's documents as the gateway runs them: labelled for those that hold, without what rests."""
     if not held or not documents:
         return list(documents)
     own = {policy for one in documents if (policy := _own_policy(one))}
@@ -127,12 +127,21 @@ def whole(api: ApiInstance, documents: Sequence[Document]) -> list[Document]:
 
 def of_api(api: ApiInstance) -> Held:
     """Those whose rules cover it, by what the database has of it."""
-    found = holding(api.environment_id, ApiInstance.objects.filter(pk=api.pk))
-    return found.by_api.get(api.pk, ())
+    return _of(api.environment_id, api.pk)
+
+
+def of_api_with(pk: int) -> Held:
+    """The same of an API of which only the id is known; of one that was deleted, none."""
+    environment = ApiInstance.objects.filter(pk=pk).values_list("environment", flat=True).first()
+    return _of(environment, pk) if environment else ()
+
+
+def _of(environment: Any, pk: int) -> Held:
+    return holding(environment, ApiInstance.objects.filter(pk=pk)).by_api.get(pk, ())
 
 
 def label_of(policy: AutomatedPolicy) -> str:
-    return f"{LABEL}{policy.pk}"
+    return f"{LABEL}{policy.pk or 0}"
 
 
 def _own_policy(one: Document) -> str:

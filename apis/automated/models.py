@@ -97,7 +97,7 @@ class AutomatedPolicy(models.Model):
 
     @property
     def resource_name(self) -> str:
-        return resource_names.of_automated(self.policy, self.pk)
+        return resource_names.of_automated(self.policy, self.pk or 0)
 
     @property
     def covers_all(self) -> bool:

@@ -87,7 +87,7 @@ def unsaved(
     """As it would be saved, in the place of the one that it is `like`. Raises ValidationError with all that
     is wrong.
     """
-    found = _faults(environment, policy, applies, like) | policy_check.mode_faults(policy, mode)
+    found = faults(environment, policy, applies, like) | policy_check.mode_faults(policy, mode)
     whole = merged(config, like.secrets if like else {})
     try:
         public, secrets = checked(policy, whole)
@@ -226,7 +226,7 @@ def set_mode(actor: User, policy: AutomatedPolicy, mode: str) -> AutomatedPolicy
 def reorder(
     actor: User, environment: Environment, ids: Sequence[int], *, seen: str = ""
 ) -> list[AutomatedPolicy]:
-    """Run them in this order; `ids` names each once. Raises Changed when the order is not as it was `seen`."""
+    """Run them in this order; `ids` names each once. Raises Changed when it is not as it was `seen`."""
     lock(environment)
     check_version(seen, order_version(environment))
     rows = {one.pk: one for one in environment.automated_policies.all()}
@@ -304,9 +304,10 @@ def _take(policy: AutomatedPolicy, new: AutomatedPolicy) -> None:
         setattr(policy, one.attname, getattr(new, one.attname))
 
 
-def _faults(
-    environment: Environment, policy: Policy[Any], applies: Applies, like: AutomatedPolicy | None
+def faults(
+    environment: Environment, policy: Policy[Any], applies: Applies, like: AutomatedPolicy | None = None
 ) -> dict[str, list[str]]:
+    """What is wrong with a rule of application, by field."""
     found: dict[str, list[str]] = {}
     if policy.is_outbound:
         found["policy"] = [f"{policy.title} acts on upstreams; automated policies act on requests to APIs."]

@@ -62,7 +62,7 @@ class Kept(s.ListSerializer[Any]):
         return data
 
 
-def _conditions(kind: type[s.ListSerializer[Any]]) -> s.ListSerializer[Any]:
+def conditions_field(kind: type[s.ListSerializer[Any]]) -> s.ListSerializer[Any]:
     return made(kind, lambda binding: binding.conditions or None, child=ConditionBody(), allow_null=True)
 
 
@@ -75,7 +75,7 @@ def _template(binding: PolicyBinding) -> dict[str, str]:
     return {"groupId": CATALOG_GROUP, "assetId": binding.policy, "assetVersion": binding.policy_version}
 
 
-def _implementation(binding: PolicyBinding) -> dict[str, str]:
+def implementation(binding: Any) -> dict[str, str]:
     """Its version is the catalog's own, whichever was asked for."""
     try:
         version = binding.template.version
@@ -102,11 +102,11 @@ class PolicyShape(s.Serializer[Any]):
     order = made(s.IntegerField, _order, allow_null=True)
     disabled = s.BooleanField(source="is_disabled")
     mode = s.ChoiceField(PolicyBinding.Mode.choices)
-    pointcutData = _conditions(s.ListSerializer)
+    pointcutData = conditions_field(s.ListSerializer)
     groupId = fixed(s.CharField, CATALOG_GROUP)
     assetId = s.CharField(source="policy")
     assetVersion = s.CharField(source="policy_version")
-    implementationAsset = made(s.DictField, _implementation)
+    implementationAsset = made(s.DictField, implementation)
     type = fixed(s.CharField, "system")
     apiId = s.IntegerField(source="api_id")
     label = TextOrNull()
@@ -121,10 +121,10 @@ class ActivePolicyShape(s.Serializer[Any]):
     type = fixed(s.CharField, "system")
     version = made(s.FloatField, lambda binding: binding.updated_at.timestamp())
     order = made(s.IntegerField, _order, allow_null=True)
-    pointcutData = _conditions(Kept)
+    pointcutData = conditions_field(Kept)
     configuration = s.DictField(source="config")
     template = made(s.DictField, _template)
-    implementationAsset = made(s.DictField, _implementation)
+    implementationAsset = made(s.DictField, implementation)
     upstreamIds = s.ListField(child=s.CharField(), source="upstreams")
 
 

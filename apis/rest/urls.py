@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apis.rest.copies import CopyViews
+from apis.rest.automated import AutomatedViews
 from apis.rest.deployments import DeploymentViews, TargetViews
 from apis.rest.documents import DocumentViews
 from apis.rest.ingress import IngressViews
@@ -20,8 +21,12 @@ TLS = f"apimanager/api/v1/{SCOPE}/tls-contexts"
 AMX = f"apimanager/xapi/v1/{SCOPE}"
 PX = f"proxies/xapi/v1/{SCOPE}/apis/<int:api_id>/deployments"
 TEMPLATES = "apimanager/api/v1/organizations/<uuid:organization_id>/policy-templates"
+AUTOMATED = "organizations/<uuid:organization_id>/automated-policies"
 
 one = InstanceViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})
+
+automated_all = AutomatedViews.as_view({"get": "list", "post": "create", "patch": "reorder"})
+automated_one = AutomatedViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})
 
 urlpatterns = [
     path(AM, InstanceViews.as_view({"get": "list", "post": "create"}), name="rest_apis"),
@@ -145,6 +150,19 @@ urlpatterns = [
         f"{PX}/<int:deployment_id>",
         DeploymentViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         name="rest_deployment",
+    ),
+    path(f"apimanager/api/v1/{AUTOMATED}", automated_all, name="rest_automated_policies"),
+    path(f"apimanager/xapi/v1/{AUTOMATED}", AutomatedViews.as_view({"get": "list"}), name="rest_automated_x"),
+    path(f"apimanager/api/v1/{AUTOMATED}/<int:policy_id>", automated_one, name="rest_automated_policy"),
+    path(
+        f"apimanager/api/v1/{AUTOMATED}/<int:policy_id>/apis",
+        AutomatedViews.as_view({"get": "apis"}),
+        name="rest_automated_policy_apis",
+    ),
+    path(
+        f"apimanager/api/v1/{AUTOMATED}/<int:policy_id>/implementationAssets",
+        AutomatedViews.as_view({"get": "implementations"}),
+        name="rest_automated_policy_implementations",
     ),
     path(TEMPLATES, TemplateViews.as_view({"get": "list"}), name="rest_templates"),
     path(f"{TEMPLATES}/<str:name>", TemplateViews.as_view({"get": "retrieve"}), name="rest_template"),

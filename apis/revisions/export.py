@@ -11,6 +11,8 @@ from uuid import UUID
 
 import yaml
 
+from apis.automated import holding
+from apis.automated.models import AutomatedPolicy
 from apis.models import ApiInstance, PolicyBinding, TlsContext
 from apis.revision import TLS_CONTEXT, Content, Document, Revision, document, name
 from apis.revisions import rows
@@ -25,8 +27,18 @@ _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def yaml_of(revision: Revision) -> str:
-    """One YAML document for each resource, with those of the TLS contexts that it names as they are now."""
-    return "---\n".join(map(text, documents(revision.content, contexts(revision.content))))
+    """One YAML document for each resource, with those of the TLS contexts that it names, and of the automated
+    policies that hold for its API, as they are now: what a gateway would run.
+    """
+    found = documents(revision.content, contexts(revision.content))
+    held = holding.of_api_with(revision.api_id)
+    automated = [_automated(one) for one in held]
+    return "---\n".join(map(text, [*holding.under(held, found), *automated]))
+
+
+def yaml_of_automated(policy: AutomatedPolicy) -> str:
+    """One, which need not be saved."""
+    return text(_automated(policy))
 
 
 def yaml_of_binding(api: ApiInstance, binding: PolicyBinding) -> str:
@@ -82,6 +94,15 @@ def _shown(
         return one
     whole = one | {"spec": one["spec"] | {"config": context.outbound_config}}
     return _without_key(whole, context)
+
+
+def _automated(policy: AutomatedPolicy) -> Document:
+    """With its secrets by their variables; what is no secret and looks like one is as Local Mode has it."""
+    owner = policy.resource_name
+    literal = _literal(policy.config)
+    shown = {path: variable(owner, path) for path in policy.secrets}
+    found = document(holding.resource(policy, {}))
+    return found | {"spec": found["spec"] | {"config": merged(literal, shown)}}
 
 
 def _without_key(one: Document, context: TlsContext) -> Document:

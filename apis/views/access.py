@@ -6,6 +6,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
+from apis.automated.models import AutomatedPolicy
 from apis.models import ApiInstance, PolicyBinding, TlsContext
 from apis.wizard_draft import WizardDraft
 from console import scope
@@ -39,6 +40,20 @@ def binding_of(request: Request, pk: int, binding: int) -> PolicyBinding:
 def binding_to_change(request: Request, pk: int, binding: int) -> PolicyBinding:
     api = api_to_change(request, pk)
     return get_object_or_404(api.policies.select_related("api__asset", "api__gateway"), pk=binding)
+
+
+def automated_of(request: Request, pk: int) -> AutomatedPolicy:
+    """The automated policy, if the user may see it; its environment becomes the one the user works in."""
+    rows = AutomatedPolicy.objects.visible_to(request.user).select_related("environment__organization")
+    policy = get_object_or_404(rows, pk=pk)
+    scope.enter(request, policy.environment)
+    return policy
+
+
+def automated_to_change(request: Request, pk: int) -> AutomatedPolicy:
+    policy = automated_of(request, pk)
+    must_edit(request)
+    return policy
 
 
 def tls_context_of(request: Request, pk: UUID) -> TlsContext:

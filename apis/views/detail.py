@@ -23,7 +23,7 @@ from apis.owners.models import users_of
 from apis.views.access import api_of, api_to_change, messages_of
 from apis.views.conflict import Conflict, conflict
 from apis.views.frame import frame, run
-from apis.views.lane import sides
+from apis.views.lane import lane
 from console.forms.schema_form import Field
 from console.listing import asked, listing
 from console.models import AuditEntry
@@ -38,14 +38,15 @@ MOST_OFFERED = 50
 
 def overview(request: Request, pk: int) -> HttpResponse:
     api = api_of(request, pk)
-    applied, outbound = sides(api)
+    shown = lane(api)
     context = {
         "with_where": True,
-        "applied": applied,
-        "outbound": outbound,
+        "automated": shown.automated,
+        "applied": shown.inbound,
+        "outbound": shown.outbound,
         "routes": desired_of(api).routes,
         "owners": api.owners.select_related("user"),
-        "health": health.of_upstreams(api, [one.binding for one in outbound]),
+        "health": health.of_upstreams(api, [one.binding for one in shown.outbound]),
         "command": curl_command(api),
     }
     return render(request, "apis/api_overview.html", frame(request, api, "overview") | context)

@@ -16,7 +16,7 @@ from apis.removed import Removed
 from apis.views import trying
 from apis.views.access import api_of, api_to_change, binding_of, binding_to_change
 from apis.views.frame import frame
-from apis.views.lane import AppliedPolicy, Sides, in_order, outbound, sides
+from apis.views.lane import AppliedPolicy, Lane, lane, ordered
 from apis.views.policy_form import PolicyForm
 from console.forms import rows
 from console.scope import Request
@@ -30,7 +30,7 @@ MOST_GONE = 50
 
 def index(request: Request, pk: int) -> HttpResponse:
     api = api_of(request, pk)
-    return _lane(request, api, sides(api))
+    return _lane(request, api, lane(api))
 
 
 def reorder(request: Request, pk: int) -> HttpResponse:
@@ -45,7 +45,7 @@ def reorder(request: Request, pk: int) -> HttpResponse:
         else request.POST.getlist("ids")
     )
     if rows.wanted(request.POST) and sorted(wanted) == sorted(bindings):
-        moved = in_order([bindings[key] for key in wanted]), outbound(api, api.policies.outbound())
+        moved = ordered(api, [bindings[key] for key in wanted], list(api.policies.outbound()))
         return _lane(
             request, api, moved, is_moved=wanted != list(bindings), seen=request.POST.get("seen", "")
         )
@@ -132,15 +132,15 @@ def _found(name: str) -> Policy[Any]:
 
 
 def _lane(
-    request: Request, api: ApiInstance, shown: Sides, is_moved: bool = False, seen: str = ""
+    request: Request, api: ApiInstance, shown: Lane, is_moved: bool = False, seen: str = ""
 ) -> HttpResponse:
-    applied, on_upstreams = shown
+    applied = shown.inbound
     context: dict[str, Any] = {
         "applied": applied,
         "is_moved": is_moved,
         "removed": undo.title(request.session, api),
     }
-    context["outbound"] = on_upstreams
+    context |= {"automated": shown.automated, "outbound": shown.outbound}
     context["gone"] = Removed.objects.there().filter(kind=Removed.Kind.POLICY, api_id=api.pk)[:MOST_GONE]
     context["seen"] = seen or versions.of_order(api)
     context["held"] = traffic.held(_conditional(applied), api.pk)

@@ -26,7 +26,14 @@ from policies.policy import Policy
 from tests.analytics.traffic import NOW, Shipper, count, resource, sample
 from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.console.addresses import Address, addresses
-from tests.factories import make_environment, make_gateway, make_role, make_tls_context, make_user
+from tests.factories import (
+    make_automated,
+    make_environment,
+    make_gateway,
+    make_role,
+    make_tls_context,
+    make_user,
+)
 
 CASES = Path(catalog.__file__).parent
 SILENT = {
@@ -146,7 +153,9 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
             conditions=_conditions(policy.has_conditions),
             upstreams=[one.pk for one in api.upstreams.all()] if policy.is_outbound else [],
         )
-    bare = make_saved_api(place, "Payments", base_path="/payments")
+    make_automated(environment, policy="client-id-enforcement", config={}, mode="observe", names="*")
+    automated = make_automated(environment, tags=["public"], gateways=[gateway.pk], label="everybody")
+    bare = make_saved_api(place, "Payments", base_path="/payments", tags=["public"])
     _traffic(api)
     _deployed(api, gateway)
     _failing(make_saved_api(place, "Refunds", base_path="/refunds/v1", label="nightly", deploy=True))
@@ -158,6 +167,8 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
     draft = _draft(user, place)
     ids: dict[str, object] = {
         "api": api.pk,
+        "automated_policy": automated.pk,
+        "name": automated.policy,
         "test": add_test(user, api, cases.read("{name: a, expect: {status: 200}}")[0]).pk,
         "revision": api.revision.short_id,
         "removed": delete_api(user, make_saved_api(place, "Gone", base_path="/gone")).pk,

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apis.assets.models import Asset
+from apis.automated.models import AutomatedPolicy
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
 from console.models import Environment, Role
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
@@ -30,6 +31,7 @@ PAGES = (
     "/apis?q=orders",
     "/apis?tag=a&owner=b&protocol=http&deprecated=no",
     "/apis/add",
+    "/apis/automated",
     "/gateways",
     "/gateways?sort=-status",
     "/gateways?status=Connected",
@@ -85,6 +87,10 @@ def _fill_with_apis(environment: Environment, start: int, end: int) -> None:
             deployed_at=now,
         )
         for asset in assets
+    )
+    AutomatedPolicy.objects.bulk_create(
+        AutomatedPolicy(environment=environment, policy="ip-blocklist", names=f"{number}*", order=number + 1)
+        for number in range(start, min(end, 100))
     )
     routes = Route.objects.bulk_create(Route(api=api, position=0) for api in apis)
     upstreams = Upstream.objects.bulk_create(Upstream(api=api, uri="http://backend") for api in apis)

@@ -19,6 +19,7 @@ from tests.console.addresses import Address, addresses
 from tests.console.conftest import LogIn
 from tests.factories import (
     make_api,
+    make_automated,
     make_environment,
     make_gateway,
     make_organization,
@@ -34,6 +35,7 @@ KINDS = (
     ("api_draft", "draft"),
     ("tls_context", "tls_context"),
     ("saved_view", "view"),
+    ("automated_policy", "automated"),
     ("gateway_token", "token"),
     ("gateway", "gateway"),
     ("environment_add", "organization"),
@@ -92,7 +94,12 @@ class Place:
     def _id(self, address: Address, argument: str) -> object:
         if argument == "name":
             return "gateway" if address.name == "api_add_step" else "rate-limiting"
-        kind = ABOUT.get(argument) or next(kind for start, kind in KINDS if address.name.startswith(start))
+        is_automated = address.name.startswith("rest_automated") and argument == "policy_id"
+        kind = (
+            "automated"
+            if is_automated
+            else ABOUT.get(argument) or next(kind for start, kind in KINDS if address.name.startswith(start))
+        )
         return self.ids[kind]
 
 
@@ -118,6 +125,7 @@ def make_place(name: str) -> Place:
         "document": Specification.objects.create(organization=organization, name="a", text="a", size=1).pk,
         "view": SavedView.objects.create(user=owner, environment=environment, name="v", is_shared=True).pk,
         "tls_context": make_tls_context(environment).pk,
+        "automated": make_automated(environment).pk,
         "user": owner.pk,
         "role": make_role(owner, organization).pk,
         "job": "of-nobody",

@@ -1,4 +1,4 @@
-"""Automated policies: what their rules cover, what rests for them, and what reaches gateways of their changes."""
+"""Automated policies: what their rules cover, what rests for them, what their changes bring to gateways."""
 
 from typing import Any
 

@@ -1,0 +1,267 @@
+"""Automated policies: the list in request order, the catalog to add from, the form, and whom each covers."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from apis.automated import coverage as covering
+from apis.automated.coverage import CONFLICTS_SHOWN, Coverage
+from apis.automated.models import AutomatedPolicy
+from apis.changes import automated as change
+from apis.forms import automated as rules
+from apis.revisions import export
+from apis.views.access import (
+    automated_of,
+    automated_to_change,
+    environment_of,
+    environment_to_change,
+    messages_of,
+)
+from apis.views.automated_form import AutomatedForm
+from apis.views.lane import held_of
+from console import audit
+from console.forms import rows
+from console.listing import Select, asked, listing
+from console.models import Environment
+from console.scope import Request
+from console.versions import Changed
+from console.words import words
+from policies import browse, catalog
+from policies.policy import Policy
+
+HISTORY_SHOWN = 20
+COVERED, NOT_COVERED, CONFLICTING = "covered", "not-covered", "conflict"
+STATES = ((COVERED, "Covered"), (NOT_COVERED, "Not covered"), (CONFLICTING, "Has it of its own"))
+
+
+def index(request: Request) -> HttpResponse:
+    environment = environment_of(request)
+    return _list(request, environment, list(environment.automated_policies.all()))
+
+
+def reorder(request: Request) -> HttpResponse:
+    """A row button shows the list in its new order; "Apply order" saves it."""
+    environment = environment_to_change(request)
+    if request.method != "POST":
+        return redirect("automated_policies")
+    found = {str(one.pk): one for one in environment.automated_policies.all()}
+    is_step, seen = rows.wanted(request.POST), request.POST.get("seen", "")
+    wanted = (rows.changed(request.POST) if is_step else request.POST).getlist("ids")
+    if is_step and sorted(wanted) == sorted(found):
+        moved = [found[key] for key in wanted]
+        return _list(request, environment, moved, is_moved=wanted != list(found), seen=seen)
+    try:
+        ids = [int(key) for key in wanted if key.isdecimal()]
+        change.reorder(request.user, environment, ids, seen=seen)
+    except (ValidationError, Changed):
+        messages.error(request, "The automated policies changed meanwhile; here they are as they are now.")
+    else:
+        messages.success(request, "The automated policies run in the new order.")
+    return redirect("automated_policies")
+
+
+def add(request: Request) -> HttpResponse:
+    """The catalog's policies on requests to APIs, to choose from."""
+    environment = environment_to_change(request)
+    context = browse.context(
+        request, lambda policy: reverse("automated_policy_new", args=[policy.name]), side=browse.INBOUND
+    )
+    context["applied"] = set(environment.automated_policies.values_list("policy", flat=True))
+    return render(request, "apis/automated_add.html", context)
+
+
+def new(request: Request, name: str) -> HttpResponse:
+    return _form(request, environment_to_change(request), _found(name), None)
+
+
+def edit(request: Request, pk: int) -> HttpResponse:
+    """Who may not edit reads the same form, with secrets left out."""
+    row = automated_to_change(request, pk) if request.method == "POST" else automated_of(request, pk)
+    return _form(request, row.environment, _found(row.policy), row)
+
+
+@require_POST
+def impact_new(request: Request, name: str) -> HttpResponse:
+    return _impact(request, environment_to_change(request), _found(name), None)
+
+
+@require_POST
+def impact(request: Request, pk: int) -> HttpResponse:
+    row = automated_to_change(request, pk)
+    return _impact(request, row.environment, _found(row.policy), row)
+
+
+def detail(request: Request, pk: int) -> HttpResponse:
+    """Which APIs it covers, and why it does not cover the others."""
+    row = automated_of(request, pk)
+    state = Select.of(request, "coverage", "Coverage", STATES)
+    everything = covering.coverage(row)
+    found = [one for one in everything if _is_asked(one, state.chosen, words(asked(request)))]
+    shown = listing(request, "coverage", "API", found, searches="name, label or tag", selects=(state,))
+    context = {
+        "row": row,
+        "held": held_of(row),
+        "counts": _counts(everything),
+        "entries": audit.history(row)[:HISTORY_SHOWN],
+        "gateways": _gateways(row),
+    }
+    return shown.answer(request, "apis/automated_detail.html", "apis/_automated_coverage.html", context)
+
+
+@require_POST
+def disable(request: Request, pk: int) -> HttpResponse:
+    return _switch(request, automated_to_change(request, pk), True)
+
+
+@require_POST
+def enable(request: Request, pk: int) -> HttpResponse:
+    return _switch(request, automated_to_change(request, pk), False)
+
+
+@require_POST
+def enforce(request: Request, pk: int) -> HttpResponse:
+    row = change.set_mode(request.user, automated_to_change(request, pk), AutomatedPolicy.Mode.ENFORCE)
+    messages.success(request, f"{row} refuses from now on what it finds wrong.")
+    return redirect("automated_policies")
+
+
+@require_POST
+def delete(request: Request, pk: int) -> HttpResponse:
+    row = automated_to_change(request, pk)
+    change.delete(request.user, row)
+    messages.success(request, f"Deleted automated policy {row}. What rested for it runs again.")
+    return redirect("automated_policies")
+
+
+def _list(
+    request: Request,
+    environment: Environment,
+    found: list[AutomatedPolicy],
+    is_moved: bool = False,
+    seen: str = "",
+) -> HttpResponse:
+    counts = covering.counts(environment, found)
+    context = {
+        "automated": [(held_of(one), counts[one.pk]) for one in found],
+        "api_count": environment.api_instances.count(),
+        "is_moved": is_moved,
+        "seen": seen or change.order_version(environment),
+    }
+    return render(request, "apis/automated_list.html", context)
+
+
+def _form(
+    request: Request, environment: Environment, policy: Policy[Any], row: AutomatedPolicy | None
+) -> HttpResponse:
+    form = AutomatedForm(environment, policy, row, request.POST.get("seen", ""))
+    if request.method == "POST":
+        form.read(rows.changed(request.POST) if rows.wanted(request.POST) else request.POST)
+        if not rows.wanted(request.POST) and form.save(request.user):
+            assert form.row is not None
+            deployed = len([one for one in covering.coverage(form.row) if one.is_covered])
+            many = f"{deployed} API{'' if deployed == 1 else 's'}"
+            messages.success(request, f"{'Saved' if row else 'Added'} {form.row}; it covers {many}.")
+            return redirect(form.row)
+    address = "automated_policy_impact" if row else "automated_policy_impact_new"
+    page = form.context() | _impact_context(form)
+    page["impact_url"] = reverse(address, args=[row.pk if row else policy.name])
+    response = render(request, "apis/automated_form.html", page, status=form.status)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _impact(
+    request: Request, environment: Environment, policy: Policy[Any], row: AutomatedPolicy | None
+) -> HttpResponse:
+    form = AutomatedForm(environment, policy, row)
+    form.read(request.POST)
+    response = render(request, "apis/_automated_impact.html", _impact_context(form))
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _impact_context(form: AutomatedForm) -> dict[str, Any]:
+    """Whom the rule covers as the form has it, whether or not the rest of the form is whole."""
+    applies, row = rules.applies(form.rule), form.row
+    context = _yaml_context(form)
+    faults = change.faults(form.environment, form.policy, applies, row)
+    if faults or rules.unread(form.rule):
+        texts = [*faults.values(), *rules.unread(form.rule).values()]
+        return context | {"impact_faults": [text for some in texts for text in some]}
+    shown = AutomatedPolicy(
+        pk=row.pk if row else None,
+        environment=form.environment,
+        policy=form.policy.name,
+        label=form.more.get("label", "")[:255],
+        order=row.order if row else 0,
+        is_disabled=row.is_disabled if row else False,
+        tags=list(applies.tags),
+        gateways=list(applies.gateways),
+        names=applies.names.strip(),
+        names_are=applies.names_are,
+        conflicts=applies.conflicts,
+    )
+    found = covering.coverage(shown)
+    conflicts = covering.conflicts(found)
+    return context | {
+        "counts": _counts(found),
+        "conflicts": conflicts[:CONFLICTS_SHOWN],
+        "more_conflicts": max(0, len(conflicts) - CONFLICTS_SHOWN),
+    }
+
+
+def _yaml_context(form: AutomatedForm) -> dict[str, Any]:
+    try:
+        return {"yaml": export.yaml_of_automated(form.unsaved())}
+    except ValidationError as error:
+        found = messages_of(error)
+        return {"yaml_faults": [text for texts in found.values() for text in texts]}
+
+
+def _counts(found: list[Coverage]) -> dict[str, Any]:
+    covered = [one for one in found if one.is_covered]
+    deployed = [one for one in covered if one.api.is_deployed and one.api.gateway]
+    return {
+        "all": len(found),
+        "covered": len(covered),
+        "deployed": len(deployed),
+        "gateways": sorted({str(one.api.gateway) for one in deployed}),
+        "conflicts": len(covering.conflicts(found)),
+    }
+
+
+def _is_asked(one: Coverage, state: str, looked_for: list[str]) -> bool:
+    if state and state not in (
+        COVERED if one.is_covered else NOT_COVERED,
+        CONFLICTING if one.has_own else "",
+    ):
+        return False
+    text = " ".join((one.api.asset.name, one.api.label, *one.api.tags)).casefold()
+    return all(word.casefold() in text for word in looked_for)
+
+
+def _gateways(row: AutomatedPolicy) -> list[str]:
+    known = dict(row.environment.gateways.values_list("pk", "name"))
+    return [known.get(pk, "one that was deleted") for pk in row.gateways]
+
+
+def _switch(request: Request, row: AutomatedPolicy, is_disabled: bool) -> HttpResponse:
+    change.set_disabled(request.user, row, is_disabled)
+    messages.success(request, f"{'Disabled' if is_disabled else 'Enabled'} {row}.")
+    return redirect("automated_policies")
+
+
+def _found(name: str) -> Policy[Any]:
+    """A policy that can be automated."""
+    try:
+        policy = catalog.find(name)
+    except catalog.UnknownPolicy as error:
+        raise Http404(str(error)) from error
+    if policy.is_outbound:
+        raise Http404(f"{policy.title} acts on upstreams; automated policies act on requests to APIs.")
+    return policy

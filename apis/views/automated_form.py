@@ -1,0 +1,163 @@
+"""The form of one automated policy: filled in, saved, compared with what another saved meanwhile."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+
+from apis.automated.models import AutomatedPolicy
+from apis.changes import automated as change
+from apis.changes.automated import Applies
+from apis.forms import advanced
+from apis.forms import automated as rules
+from apis.views.access import messages_of
+from apis.views.conflict import Conflict, of_rows
+from console.forms import schema_data, schema_form
+from console.forms.differences import differences
+from console.forms.schema_form import Field
+from console.models import Environment, User
+from console.versions import Changed
+from policies import browse
+from policies.policy import Policy
+
+GENERAL = ("", "policy", "config", "policy_version")
+
+
+class AutomatedForm:
+    """`row` is None for one that is to be added. `seen` is the version that the form showed, or for a new
+    one, the newest that the environment had then.
+    """
+
+    def __init__(
+        self, environment: Environment, policy: Policy[Any], row: AutomatedPolicy | None, seen: str = ""
+    ) -> None:
+        self.environment, self.policy, self.row = environment, policy, row
+        self.schema = policy.config.model_json_schema(by_alias=True)
+        self.seen = seen or (change.seen_version(row) if row else change.newest(environment))
+        self.config: dict[str, Any] = row.config if row else {}
+        self.more: advanced.Values = _more(row) if row else {}
+        self.rule: rules.Values = rules.values_of(change.applies_of(row) if row else Applies())
+        self.errors: dict[str, list[str]] = {}
+        self.conflict: Conflict | None = None
+
+    @property
+    def status(self) -> int:
+        return 409 if self.conflict else 422 if self.errors else 200
+
+    def read(self, data: QueryDict) -> None:
+        self.config, self.more = schema_data.read(self.schema, data), advanced.read(data)
+        self.rule = rules.read(data)
+
+    def unsaved(self) -> AutomatedPolicy:
+        """As the form has it. Raises ValidationError by the form's fields."""
+        try:
+            return change.unsaved(
+                self.environment,
+                self.policy,
+                self.config,
+                rules.applies(self.rule),
+                conditions=advanced.conditions(self.policy, self.more),
+                label=self.more.get("label", ""),
+                mode=self._mode,
+                like=self.row,
+            )
+        except ValidationError as error:
+            raise ValidationError(rules.named(error.message_dict) | self._unread()) from error
+
+    def save(self, user: User) -> bool:
+        """Whether it was saved; else `errors` or `conflict` tell why not."""
+        if unread := self._unread():
+            self.errors = unread
+            try:
+                self.unsaved()
+            except ValidationError as error:
+                self.errors = error.message_dict
+            return False
+        try:
+            self._save(user)
+        except ValidationError as error:
+            self.errors = rules.named(messages_of(error))
+        except Changed:
+            self._compare()
+        return not self.errors and not self.conflict
+
+    def _save(self, user: User) -> None:
+        applies, conditions = rules.applies(self.rule), advanced.conditions(self.policy, self.more)
+        label, mode = self.more.get("label", ""), self._mode
+        if self.row:
+            change.edit(
+                user,
+                self.row,
+                self.config,
+                applies,
+                conditions=conditions,
+                label=label,
+                mode=mode,
+                seen=self.seen,
+            )
+        else:
+            self.row = change.add(
+                user,
+                self.environment,
+                self.policy.name,
+                self.config,
+                applies,
+                conditions=conditions,
+                label=label,
+                mode=mode,
+                order=self.more.get("order"),
+                newest_seen=int(self.seen) if self.seen.isdecimal() else None,
+            )
+
+    @property
+    def _mode(self) -> str:
+        return self.more.get("mode") or AutomatedPolicy.Mode.ENFORCE
+
+    def _unread(self) -> dict[str, list[str]]:
+        return {**advanced.unread(self.more), **rules.unread(self.rule)}
+
+    def context(self) -> dict[str, Any]:
+        fields, more = self._fields(self.config), advanced.fields(self.more, self.errors)
+        shown = [one for name, one in more.items() if name != "mode"]
+        folded = [*(one for one in fields if one.is_advanced), *shown]
+        is_open = any(one.is_wrong or (one.is_set and one.name != "conditions") for one in folded)
+        return {
+            "policy": self.policy,
+            "row": self.row,
+            "fields": fields,
+            "rule": self._rule(self.rule),
+            "advanced": more,
+            "is_open": is_open,
+            "errors": self.errors,
+            "general": [text for name in GENERAL for text in self.errors.get(name, [])],
+            "introduction": browse.introduction(self.policy),
+            "seen": self.seen,
+            "conflict": self.conflict,
+        }
+
+    def _compare(self) -> None:
+        """Theirs beside what is saved now; sent once more, it is overwritten knowingly."""
+        row = self.row
+        if row is None:
+            return
+        self.seen = change.seen_version(row)
+        theirs = rules.values_of(change.applies_of(row))
+        saved = [*self._fields(row.config), *_of(_more(row)), *self._rule(theirs)]
+        mine = [*self._fields(self.config), *_of(self.more), *self._rule(self.rule)]
+        self.conflict = of_rows(row, differences(mine, saved, {}))
+
+    def _rule(self, values: rules.Values) -> list[Field]:
+        is_once = self.policy.is_applied_once
+        return rules.fields(values, self.errors, self.environment, is_once=is_once)
+
+    def _fields(self, config: dict[str, Any]) -> tuple[Field, ...]:
+        stored = self.row.secrets if self.row else {}
+        return schema_form.fields(self.schema, config, self.errors, stored)
+
+
+def _of(more: advanced.Values) -> list[Field]:
+    return list(advanced.fields(more, {}).values())
+
+
+def _more(row: AutomatedPolicy) -> advanced.Values:
+    return advanced.values_of(row.conditions, row.label, row.mode)

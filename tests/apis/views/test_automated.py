@@ -1,0 +1,163 @@
+"""Pages of automated policies: list, order, form with what it covers, coverage; and what APIs' pages show."""
+
+import pytest
+
+from apis.automated.models import AutomatedPolicy
+from apis.changes import automated
+from console.models import Role
+from gateways.models import Deployment
+from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
+from tests.factories import make_automated
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def place() -> Place:
+    return make_place()
+
+
+def form(**fields: str) -> dict[str, str]:
+    given = {"config.ips": "10.9.9.9", "rule.covers": "all", "rule.conflicts": "wins", "applies": "all"}
+    return given | fields
+
+
+def test_added_by_the_form_and_shown_on_the_api_it_covers(place: Place) -> None:
+    api = make_saved_api(place, deploy=True, tags=["public"])
+    assert "IP Blocklist" in text(place.client.get("/apis/automated/add"))
+    shown = text(place.client.get("/apis/automated/add/ip-blocklist"))
+    assert "1 of 1" in shown
+
+    rule = {"rule.covers": "some", "rule.tags": "public\npartner", "rule.gateways": str(place.gateway.pk)}
+    answer = place.client.post("/apis/automated/add/ip-blocklist", form(**rule), follow=True)
+
+    policy = AutomatedPolicy.objects.get()
+    assert answer.redirect_chain == [(f"/apis/automated/{policy.pk}", 302)]
+    assert "it covers 1 API." in text(answer)
+    assert (policy.tags, policy.gateways) == (["public", "partner"], [place.gateway.pk])
+    for page in (f"/apis/{api.pk}/policies", f"/apis/{api.pk}"):
+        assert f'href="/apis/automated/{policy.pk}"' in text(place.client.get(page))
+    place.gateway.refresh_from_db()
+    Deployment.objects.create(
+        gateway=place.gateway, generation=place.gateway.generation, digest="d", resources_count=1
+    )
+    assert "created automated policy" in text(place.client.get(f"/apis/{api.pk}/deployments"))
+
+
+def test_some_apis_and_no_word_on_which_is_refused(place: Place) -> None:
+    answer = place.client.post("/apis/automated/add/ip-blocklist", form(**{"rule.covers": "some"}))
+    assert answer.status_code == 422
+    assert "Say which APIs" in text(answer)
+    assert not AutomatedPolicy.objects.exists()
+
+
+def test_what_the_form_covers_is_told_as_it_is_typed(place: Place) -> None:
+    make_saved_api(place, "Orders", deploy=True)
+    allow(place, make_saved_api(place, "Stock", port=8082))
+    address = "/apis/automated/add/ip-allowlist/impact"
+
+    def told(**fields: str) -> str:
+        return " ".join(text(place.client.post(address, form(**fields))).split())
+
+    everything = told()
+    assert "2 of 2</b> APIs covered; 1 runs on " in everything
+    assert "1 API has this policy of its own" in everything
+    assert "Its own rests meanwhile" in everything
+    assert "which runs instead" in told(**{"rule.conflicts": "yields"})
+    some = {"rule.covers": "some", "rule.names": "ord*", "rule.names_are": "wildcard"}
+    assert "1 of 2</b> APIs covered" in told(**some)
+    assert "is not an RE2 regular expression" in told(**some | {"rule.names": "(", "rule.names_are": "regex"})
+    assert "guards nothing" in told(**some | {"rule.names": "none"})
+    assert not AutomatedPolicy.objects.exists()
+
+
+def test_an_apis_own_that_rests_says_for_which(place: Place) -> None:
+    api = make_saved_api(place, deploy=True)
+    allow(place, api)
+    policy = make_automated(place.environment, policy="ip-allowlist", config={"ips": ["10.0.0.0/8"]})
+
+    page = text(place.client.get(f"/apis/{api.pk}/policies"))
+    assert "Resting" in page
+    assert "Rests while automated policy" in page
+
+    automated.edit(place.user, policy, applies=automated.Applies(conflicts="yields"))
+    page = text(place.client.get(f"/apis/{api.pk}/policies"))
+    assert "Resting" not in page
+    assert "The API&#x27;s own runs in its place." in page
+
+
+def test_what_an_automated_policy_gives_is_there_for_an_apis_own(place: Place) -> None:
+    api = make_saved_api(place, deploy=True)
+    reading = {"inboundHeaders": [{"key": "x-client", "value": "#[authentication.clientId]"}]}
+    from apis.changes.policies import apply_policy
+
+    apply_policy(place.user, api, "header-injection", reading)
+    page = f"/apis/{api.pk}/policies"
+    assert "to which no policy before it gives a value" in text(place.client.get(page))
+
+    make_automated(place.environment, policy="client-id-enforcement", config={})
+
+    assert "to which no policy before it gives a value" not in text(place.client.get(page))
+
+
+def test_ordered_switched_and_deleted(place: Place) -> None:
+    first = make_automated(place.environment)
+    second = make_automated(
+        place.environment, policy="ip-allowlist", config={"ips": ["10.0.0.1"]}, mode="observe"
+    )
+    ids = [str(first.pk), str(second.pk)]
+    shown = place.client.post("/apis/automated/order", {"ids": ids, "rows": f"down:ids:{first.pk}"})
+    assert text(shown).index("IP Allowlist") < text(shown).index("IP Blocklist")
+    assert "not applied yet" in text(shown)
+    place.client.post("/apis/automated/order", {"ids": ids[::-1], "go": "apply"})
+    found = place.environment.automated_policies
+    assert list(found.values_list("pk", flat=True)) == [second.pk, first.pk]
+
+    place.client.post(f"/apis/automated/{first.pk}/disable")
+    place.client.post(f"/apis/automated/{second.pk}/enforce")
+    assert list(found.values_list("is_disabled", "mode")) == [(False, "enforce"), (True, "enforce")]
+    place.client.post(f"/apis/automated/{first.pk}/enable")
+    assert not found.filter(is_disabled=True).exists()
+
+    place.client.post(f"/apis/automated/{first.pk}/delete")
+    assert list(found.values_list("pk", "order")) == [(second.pk, 1)]
+
+
+def test_coverage_is_filtered(place: Place) -> None:
+    make_saved_api(place, "Orders")
+    allow(place, make_saved_api(place, "Stock", port=8082))
+    policy = make_automated(
+        place.environment, policy="ip-allowlist", config={"ips": ["10.0.0.1"]}, names="sto*"
+    )
+    address = f"/apis/automated/{policy.pk}?coverage="
+    part = {"HX-Request": "true", "HX-Target": "coverage"}
+
+    def named(state: str) -> list[str]:
+        page = text(place.client.get(address + state, headers=part))
+        return [name for name in ("Orders", "Stock") if f">{name}</a>" in page]
+
+    assert [named(state) for state in ("", "covered", "not-covered", "conflict")] == [
+        ["Orders", "Stock"],
+        ["Stock"],
+        ["Orders"],
+        ["Stock"],
+    ]
+    assert "Neither its name nor its label is like sto*." in text(place.client.get(address))
+
+
+def test_a_viewer_looks_and_may_not_change(place: Place) -> None:
+    policy = make_automated(place.environment)
+    viewer = make_place(Role.Name.VIEWER, place.environment).client
+    page = text(viewer.get("/apis/automated"))
+    assert "Add automated policy" not in page
+    assert "Move IP Blocklist" not in page
+    for address in ("order", "add", "add/ip-blocklist", f"{policy.pk}/disable", f"{policy.pk}/delete"):
+        assert viewer.post(f"/apis/automated/{address}").status_code == 403
+    assert viewer.get(f"/apis/automated/{policy.pk}/edit").status_code == 200
+
+
+def test_what_acts_on_upstreams_is_not_offered(place: Place) -> None:
+    assert "Idle Timeout" not in text(place.client.get("/apis/automated/add?q=idle")).replace(
+        "Stream Idle Timeout", ""
+    )
+    assert place.client.get("/apis/automated/add/idle-timeout").status_code == 404
