@@ -5,8 +5,8 @@ from django.urls import include, path
 from apis.deployment import agent_views
 from apis.views import (
     assets,
-    copying,
     automated,
+    copying,
     detail,
     documents,
     ingress,

@@ -84,17 +84,24 @@ def is_once(one: AutomatedPolicy) -> bool:
         return False
 
 
+def split(
+    held: Sequence[AutomatedPolicy], documents: Sequence[Document]
+) -> tuple[list[AutomatedPolicy], list[Document]]:
+    """Those that run on an API of these documents, and what is left of its own while they do."""
+    own = {policy for one in documents if (policy := _own_policy(one))}
+    runs = running(held, own)
+    rest = resting(runs)
+    return runs, [one for one in documents if _own_policy(one) not in rest]
+
+
 def under(held: Sequence[AutomatedPolicy], documents: Sequence[Document]) -> list[Document]:
     """An API's documents as the gateway runs them: labelled for those that hold, without what rests."""
     if not held or not documents:
         return list(documents)
-    own = {policy for one in documents if (policy := _own_policy(one))}
-    runs = running(held, own)
-    rest = resting(runs)
-    first, *others = documents
+    runs, (first, *others) = split(held, documents)
     labels = first["metadata"]["labels"] | {label_of(one): "holds" for one in runs}
     labelled = first | {"metadata": first["metadata"] | {"labels": labels}}
-    return [labelled, *(one for one in others if _own_policy(one) not in rest)]
+    return [labelled, *others]
 
 
 def resource(policy: AutomatedPolicy, secrets: Mapping[str, str] | None = None) -> r.PolicyBinding:

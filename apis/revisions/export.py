@@ -30,10 +30,10 @@ def yaml_of(revision: Revision) -> str:
     """One YAML document for each resource, with those of the TLS contexts that it names, and of the automated
     policies that hold for its API, as they are now: what a gateway would run.
     """
-    found = documents(revision.content, contexts(revision.content))
     held = holding.of_api_with(revision.api_id)
-    automated = [_automated(one) for one in held]
-    return "---\n".join(map(text, [*holding.under(held, found), *automated]))
+    runs, found = holding.split(held, documents(revision.content, contexts(revision.content)))
+    automated = [_on_one(_automated(one), found[0]) for one in runs]
+    return "---\n".join(map(text, [*found, *automated]))
 
 
 def yaml_of_automated(policy: AutomatedPolicy) -> str:
@@ -103,6 +103,14 @@ def _automated(policy: AutomatedPolicy) -> Document:
     shown = {path: variable(owner, path) for path in policy.secrets}
     found = document(holding.resource(policy, {}))
     return found | {"spec": found["spec"] | {"config": merged(literal, shown)}}
+
+
+def _on_one(policy: Document, api: Document) -> Document:
+    """For this API alone: its file can lie beside those of others that the policy covers."""
+    own = name(api)
+    named = policy["metadata"] | {"name": f"{name(policy)}@{own}"}
+    target = policy["spec"]["targetRef"] | {"kind": "ApiInstance", "name": own, "selector": None}
+    return policy | {"metadata": named, "spec": policy["spec"] | {"targetRef": target}}
 
 
 def _without_key(one: Document, context: TlsContext) -> Document:

@@ -1,5 +1,6 @@
 """Automated policies: what their rules cover, what rests for them, what their changes bring to gateways."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,10 @@ from apis.changes import automated, policies
 from apis.changes.automated import Applies
 from apis.models import ApiInstance
 from apis.revision import Brought, Revision
-from apis.revisions import store
+from apis.revisions import export, store
 from console.models import AuditEntry, Environment, User
 from console.versions import Changed
+from gateways.agent.sources import files
 from gateways.agent.translate import ir
 from gateways.agent.translate.apis import translate
 from gateways.models import Gateway
@@ -172,6 +174,33 @@ def test_a_change_is_a_deployment_to_the_gateways_concerned_and_no_revision(
     automated.edit(user, policy, label="same requests")
     automated.edit(user, policy)
     assert AuditEntry.objects.filter(object_type="automatedpolicy", action="update").count() == 2
+
+
+def test_an_apis_export_is_what_runs_and_lies_beside_others(
+    gateway: Gateway, environment: Environment, user: User, tmp_path: Path
+) -> None:
+    apis = [make_api(gateway, name=name, port=8081) for name in ("orders", "stock")]
+    policies.apply_policy(user, apis[0], "ip-blocklist", {"ips": ["10.1.1.1"]})
+    login = {"username": "ann", "password": "correct-horse"}
+    secret = add(environment, "http-basic-authentication", config=login)
+    add(environment)
+    store.deployed(gateway)
+    for api in ApiInstance.objects.select_related("revision"):
+        (tmp_path / f"{api.pk}.yaml").write_text(export.yaml_of(api.revision))
+
+    given = {export.variable(secret.resource_name, "password")[1:]: "correct-horse"}
+    loaded = files.load(tmp_path, given)
+
+    assert loaded.diagnostics == ()
+    found = translate(loaded.resources)
+    assert not [one for one in found.faults if not one.is_warning]
+    there = {_pk(api): [use.config for use in api.policies] for api in found.gateway.apis}
+    sent = {
+        _pk(api): [use.config for use in api.policies]
+        for api in translate(resources_of(gateway)).gateway.apis
+    }
+    assert there == sent
+    assert [len(there[api.pk]) for api in apis] == [2, 2]
 
 
 def test_a_disabled_one_holds_for_nothing(gateway: Gateway, environment: Environment, user: User) -> None:
