@@ -159,7 +159,9 @@ class TestSnapshot:
         api = an_api()
         body(api)
 
-        with django_assert_num_queries(4):  # savepoint, the gateway's row, what is deployed, savepoint
+        with django_assert_num_queries(
+            5
+        ):  # savepoint, gateway, what is deployed, what is automated, savepoint
             body(api)
 
     def test_the_number_of_queries_does_not_grow(self) -> None:
