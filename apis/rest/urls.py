@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from apis.rest.copies import CopyViews
 from apis.rest.automated import AutomatedViews
+from apis.rest.copies import CopyViews
 from apis.rest.deployments import DeploymentViews, TargetViews
 from apis.rest.documents import DocumentViews
 from apis.rest.ingress import IngressViews
