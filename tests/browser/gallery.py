@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from django.utils import timezone
 
+from apis.automated.models import AutomatedPolicy
 from apis.changes.instances import delete_api
 from apis.changes.policies import apply_policy
 from apis.changes.tests import add_test
@@ -144,17 +145,8 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
     make_gateway(environment, name="away")
     gateway.replicas.update(last_heartbeat_at=timezone.now() + timedelta(hours=1))
     api = make_saved_api(place, deploy=True, routes=_routes())
-    for policy in catalog.policies():
-        apply_policy(
-            user,
-            api,
-            policy.name,
-            example(policy.name),
-            conditions=_conditions(policy.has_conditions),
-            upstreams=[one.pk for one in api.upstreams.all()] if policy.is_outbound else [],
-        )
-    make_automated(environment, policy="client-id-enforcement", config={}, mode="observe", names="*")
-    automated = make_automated(environment, tags=["public"], gateways=[gateway.pk], label="everybody")
+    _all_policies(user, api)
+    automated = _automated(place)
     bare = make_saved_api(place, "Payments", base_path="/payments", tags=["public"])
     _traffic(api)
     _deployed(api, gateway)
@@ -190,6 +182,24 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         "api_add_step": draft.pk,
     }
     return Gallery(place, api, bare, ids, all_forms)
+
+
+def _all_policies(user: User, api: ApiInstance) -> None:
+    for policy in catalog.policies():
+        apply_policy(
+            user,
+            api,
+            policy.name,
+            example(policy.name),
+            conditions=_conditions(policy.has_conditions),
+            upstreams=[one.pk for one in api.upstreams.all()] if policy.is_outbound else [],
+        )
+
+
+def _automated(place: Place) -> AutomatedPolicy:
+    make_automated(place.environment, policy="client-id-enforcement", config={}, mode="observe", names="*")
+    rule = {"tags": ["public"], "gateways": [place.gateway.pk]}
+    return make_automated(place.environment, label="everybody", **rule)
 
 
 def _view(place: Place) -> SavedView:
