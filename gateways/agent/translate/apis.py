@@ -13,6 +13,7 @@ from gateways.agent.translate import configuration, contracts, ir, tls, warnings
 from gateways.agent.translate.conflicts import Taken
 from gateways.agent.translate.index import Index, Key, indexed
 from gateways.agent.translate.modes import observes
+from gateways.agent.translate.room import Room
 from gateways.agent.translate.routes import (
     ROUTE,
     Answer,
@@ -88,8 +89,9 @@ def translate(
     `trusted` counts where the resources do not say whose word on callers is taken.
     """
     index = indexed(resources)
+    settings, faults = configuration.read(resources, trusted)
     tls_of_ports = _tls_of_ports(index)
-    taken = Taken()
+    taken, room = Taken(), Room(settings)
     apis: list[ir.Api] = []
     refused: dict[Key, str] = {}
     last = last or LastTranslation()
@@ -102,6 +104,8 @@ def translate(
             api = found.api
             if clash := taken.conflict(api):
                 raise Faulty(fault(resource, ("spec", "address"), clash))
+            if full := room.take(api):
+                raise Faulty(fault(resource, ("spec",), full))
             if not api.routes:
                 index.warn(resource, ("spec",), "has no services and no route; it answers 404")
             taken.add(api)
@@ -112,7 +116,6 @@ def translate(
             refused[key] = str(error)
             index.faults += error.faults
     last.known = known
-    settings, faults = configuration.read(resources, trusted)
     faults += last.warnings.of(resources)
     granted, ungranted = contracts.granted(index.contracts)
     faults += [*ungranted, *contracts.advice(index.contracts, index, apis)]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Protocol, Self
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from gateways.agent.translate import ir
 from gateways.agent.translate.shared_storage import SharedStorage
@@ -13,6 +13,7 @@ from gateways.protocol.faults import Fault, explained, fault
 from gateways.protocol.networks import MOST_HOPS, MOST_NETWORKS, checked_network
 from gateways.protocol.spelling import Slashes
 from gateways.protocol.timeouts import LONGEST_SECONDS, SHORTEST_SECONDS
+from policies.envoy.breakers import Thresholds
 
 
 class Probe(r.Model):
@@ -66,6 +67,37 @@ class Paths(r.Model):
         return {"slashes": self.slashes}
 
 
+class CircuitBreaker(r.Model):
+    """For every upstream, each by itself; where it says something itself, that counts."""
+
+    thresholds: Thresholds
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if self.thresholds == Thresholds():
+            raise ValueError("thresholds: set at least one of them")
+        return self
+
+    def to_ir(self) -> dict[str, Any]:
+        return {"thresholds": self.thresholds}
+
+
+class ResourceLimits(r.Model):
+    """What is beyond them is refused, in the order of the resources."""
+
+    api_instances: int | None = Field(None, ge=1)
+    policies: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if self.api_instances is None and self.policies is None:
+            raise ValueError("set apiInstances or policies")
+        return self
+
+    def to_ir(self) -> dict[str, Any]:
+        return {"most_apis": self.api_instances, "most_policies": self.policies}
+
+
 class Part(Protocol):
     """The model of what stands under one name."""
 
@@ -78,9 +110,11 @@ class Part(Protocol):
 
 
 _PARTS: dict[str, type[Part]] = {
+    "circuitBreaker": CircuitBreaker,
     "paths": Paths,
     "probe": Probe,
     "proxyProtocol": ProxyProtocol,
+    "resourceLimits": ResourceLimits,
     "sharedStorage": SharedStorage,
     "timeouts": Timeouts,
     "trustedProxies": TrustedProxies,

@@ -10,6 +10,7 @@ from gateways.protocol import networks
 from gateways.protocol.rules import Rule
 from gateways.protocol.shared_storage import SharedStorage
 from gateways.protocol.spelling import Slashes
+from policies.envoy.breakers import Thresholds
 from policies.policy import PolicyConfig
 
 TrustedProxies = networks.TrustedProxies
@@ -137,6 +138,9 @@ class Gateway:
     stream_idle_seconds: float | None = None
     slashes: Slashes | None = None
     shared_storage: SharedStorage | None = None
+    thresholds: Thresholds | None = None
+    most_apis: int | None = None
+    most_policies: int | None = None
 
     @cached_property
     def listeners(self) -> tuple[Listener, ...]:

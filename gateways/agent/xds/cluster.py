@@ -12,7 +12,7 @@ from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
 from gateways.agent.xds import retries
 from gateways.agent.xds.saying import over
-from policies.envoy.breakers import circuit_breakers
+from policies.envoy.breakers import Thresholds, circuit_breakers
 from policies.policy import TYPE_URL
 
 CONNECT_SECONDS = 5
@@ -43,7 +43,11 @@ def cluster_name(upstream: ir.Upstream, outbound: Outbound) -> str:
 
 
 def cluster(
-    upstream: ir.Upstream, proxying: Proxying, idle_seconds: float, outbound: Outbound
+    upstream: ir.Upstream,
+    proxying: Proxying,
+    idle_seconds: float,
+    outbound: Outbound,
+    thresholds: Thresholds | None = None,
 ) -> dict[str, Any]:
     name = cluster_name(upstream, outbound)
     address = {"socket_address": {"address": upstream.host, "port_value": upstream.port}}
@@ -58,7 +62,7 @@ def cluster(
         "dns_lookup_family": "V4_PREFERRED",
         "connect_timeout": f"{CONNECT_SECONDS}s",
         "per_connection_buffer_limit_bytes": proxying.buffer_limit_bytes,
-        "circuit_breakers": circuit_breakers(),
+        "circuit_breakers": circuit_breakers(**thresholds.model_dump() if thresholds else {}),
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _protocol(
                 upstream, idle_seconds, outbound.filters

@@ -78,7 +78,6 @@ class Compiler:
         if before and self._is_same(api, before):
             return before
         texts = Noted(self.texts)
-        idle = self.gateway.upstream_idle_seconds or self.proxying.upstream_idle_seconds
         found = self._policies(api, texts)
         policies = self.policy_filters(found)
         outbound = {one: self._outbound(one, texts) for one in api.upstreams}
@@ -90,7 +89,7 @@ class Compiler:
         seconds = min((it.response_seconds for _, it in found if it.response_seconds), default=None)
         sent = {one: _sent(several) for one, several in outbound.items()}
         names = {one: cluster_name(one, it) for one, it in sent.items()}
-        clusters = {names[one]: cluster(one, self.proxying, idle, it) for one, it in sent.items()}
+        clusters = {names[one]: self._cluster(one, it) for one, it in sent.items()}
         mark = marked(next((one.answer_mark for one in made if one.answer_mark), ""))
         asked = {it.name: {**it.config, "name": it.name} for one in made for it in one.clusters}
         return CompiledApi(
@@ -200,6 +199,10 @@ class Compiler:
         """In order. Raises ValueError."""
         name = f"{api.namespace}/{api.name}"
         return [(use, self._compiled(use, name, api.base_path, texts)) for use in api.policies]
+
+    def _cluster(self, upstream: ir.Upstream, outbound: Outbound) -> dict[str, Any]:
+        idle = self.gateway.upstream_idle_seconds or self.proxying.upstream_idle_seconds
+        return cluster(upstream, self.proxying, idle, outbound, self.gateway.thresholds)
 
     def _outbound(self, upstream: ir.Upstream, texts: Texts) -> list[tuple[ir.PolicyUse, Compiled]]:
         """Raises ValueError."""

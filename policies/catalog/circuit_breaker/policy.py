@@ -4,48 +4,10 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from policies.envoy.breakers import MOST, circuit_breakers
+from policies.envoy.breakers import Thresholds, circuit_breakers
 from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
 
 NAME = "circuit-breaker"
-
-
-class Thresholds(PolicyConfig):
-    max_connections: int | None = Field(
-        None,
-        ge=1,
-        le=MOST,
-        title="Connections",
-        description="Requests beyond them wait for one of HTTP/1. Empty: no limit.",
-    )
-    max_pending_requests: int | None = Field(
-        None,
-        ge=1,
-        le=MOST,
-        title="Waiting requests",
-        description="Requests that wait for a connection at the same time. Empty: no limit.",
-    )
-    max_requests: int | None = Field(
-        None,
-        ge=1,
-        le=MOST,
-        title="Requests under way",
-        description="Requests that are sent and not yet answered. Empty: no limit.",
-    )
-    max_retries: int | None = Field(
-        None,
-        ge=0,
-        le=MOST,
-        title="Retries under way",
-        description="Requests that are sent once more at the same time; 0 sends none again. Empty: no limit.",
-    )
-    max_connection_pools: int | None = Field(
-        None,
-        ge=1,
-        le=MOST,
-        title="Connection pools",
-        description="Groups of connections that are alike. Few need it. Empty: no limit.",
-    )
 
 
 class Config(PolicyConfig):
