@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from apis.bulk import running
 from apis.changes import bookkeeping
 from apis.copying import jobs as copying
 from apis.deployment import push
@@ -65,3 +66,15 @@ def prepare_rehearsal() -> None:
 def run_tests(api_id: int, token: str) -> None:
     """Run the API's tests; safe to run twice."""
     runs.work(api_id, token)
+
+
+@shared_task
+def work_on_bulk_change(change_id: str) -> None:
+    """Do some of a bulk change; safe to run twice."""
+    running.work(change_id)
+
+
+@shared_task
+def tend_bulk_changes() -> None:
+    """Go on with those that were left, and forget old ones."""
+    running.tend()

@@ -6,6 +6,7 @@ from apis.deployment import agent_views
 from apis.views import (
     assets,
     automated,
+    bulk,
     copying,
     detail,
     documents,
@@ -27,6 +28,12 @@ from apis.views import (
 urlpatterns = [
     path("apis", listing.index, name="apis"),
     path("apis/columns", listing.choose_columns, name="api_columns"),
+    path("apis/bulk", bulk.index, name="bulk_changes"),
+    path("apis/bulk/<uuid:pk>", bulk.change, name="bulk_change"),
+    path("apis/bulk/<uuid:pk>/policy", bulk.policy, name="bulk_policy"),
+    path("apis/bulk/<uuid:pk>/start", bulk.start, name="bulk_change_start"),
+    path("apis/bulk/<uuid:pk>/stop", bulk.stop, name="bulk_change_stop"),
+    path("apis/bulk/<uuid:pk>/again", bulk.again, name="bulk_change_again"),
     path("apis/views", saved_views.index, name="saved_views"),
     path("apis/views/add", saved_views.add, name="saved_view_add"),
     path("apis/views/<int:pk>", saved_views.edit, name="saved_view"),

@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "apis.owners",
     "apis.lists",
     "apis.automated",
+    "apis.bulk",
     "analytics",
 ]
 
@@ -244,6 +245,7 @@ CELERY_BEAT_SCHEDULE = {
     "gateways-forget-old": {"task": "gateways.tasks.forget_old", "schedule": 600.0},
     "apis-forget-drafts": {"task": "apis.tasks.forget_drafts", "schedule": 3600.0},
     "apis-tend-revisions": {"task": "apis.tasks.tend_revisions", "schedule": 600.0},
+    "apis-tend-bulk-changes": {"task": "apis.tasks.tend_bulk_changes", "schedule": 15.0},
     "apis-tend-documents": {"task": "apis.tasks.tend_documents", "schedule": 15.0},
     "analytics-roll-up": {"task": "analytics.tasks.roll_up", "schedule": 30.0},
     "analytics-tend-partitions": {"task": "analytics.tasks.tend_partitions", "schedule": 3600.0},

@@ -107,16 +107,24 @@ def filtered(environment: Environment, search: Search) -> QuerySet[ApiInstance]:
         apis = apis.filter(pk__in=traffic.failing_in(environment))
     if search.gateway:
         apis = apis.filter(_on_gateway(search.gateway))
-    if search.tag:
-        apis = apis.filter(tags__contains=[search.tag])
-    if search.owner:
-        named = Q(user__username=search.owner) | Q(email__iexact=search.owner)
-        apis = apis.filter(pk__in=ApiOwner.objects.filter(named).values("api"))
+    is_deprecated = {"yes": True, "no": False}.get(search.deprecated)
+    apis = apis.filter(**marked(search.tag, search.owner, is_deprecated))
     if search.protocol:
         apis = apis.filter(protocol=search.protocol)
-    if search.deprecated:
-        apis = apis.filter(is_deprecated=search.deprecated == "yes")
     return apis
+
+
+def marked(tag: str, owner: str, is_deprecated: bool | None) -> dict[str, Any]:
+    """Lookups of what an API is marked with; "" and None ask for nothing."""
+    found: dict[str, Any] = {}
+    if tag:
+        found["tags__contains"] = [tag]
+    if owner:
+        named = Q(user__username=owner) | Q(email__iexact=owner)
+        found["pk__in"] = ApiOwner.objects.filter(named).values("api")
+    if is_deprecated is not None:
+        found["is_deprecated"] = is_deprecated
+    return found
 
 
 def _holds(environment: Environment, word: str) -> Q:

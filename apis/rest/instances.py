@@ -14,6 +14,7 @@ from apis import traffic
 from apis.changes import bookkeeping, instances, upstreams, versions
 from apis.deployment import status
 from apis.desired import desired_of
+from apis.lists import search
 from apis.models import ApiInstance
 from apis.rest import answers, bodies, promotion, reach, serializers
 from console.models import Environment, User
@@ -151,6 +152,7 @@ def _page(environment: Environment, request: Request) -> tuple[list[ApiInstance]
         "instanceLabel": "label",
     }
     rows = rows.filter(**{column: query[name] for name, column in exact.items() if name in query})
+    rows = rows.filter(**search.marked(query.get("tag", ""), query.get("owner", ""), query["deprecated"]))
     if "query" in query:
         text = query["query"]
         rows = rows.filter(

@@ -214,6 +214,9 @@ class ListQuery(s.Serializer[Any]):
     assetVersion = s.CharField(required=False)
     productVersion = s.CharField(required=False)
     instanceLabel = s.CharField(required=False)
+    tag = s.CharField(required=False, help_text="Those that have it.")
+    owner = s.CharField(required=False, help_text="The login of a user, or an address.")
+    deprecated = s.BooleanField(required=False, allow_null=True, default=None)
     query = s.CharField(required=False)
     limit = s.IntegerField(
         default=20, min_value=1, help_text="More than 100 is taken as 100; the answer says which it was."

@@ -8,6 +8,7 @@ from apis.rest.deployments import DeploymentViews, TargetViews
 from apis.rest.documents import DocumentViews
 from apis.rest.ingress import IngressViews
 from apis.rest.instances import InstanceViews
+from apis.rest.marks import AutodiscoveryViews, OwnerViews, TagViews
 from apis.rest.policies import PolicyViews, TemplateViews
 from apis.rest.removed import RemovedApiViews, RemovedPolicyViews
 from apis.rest.revisions import HistoryViews, RevisionViews
@@ -31,6 +32,21 @@ automated_one = AutomatedViews.as_view({"get": "retrieve", "patch": "partial_upd
 urlpatterns = [
     path(AM, InstanceViews.as_view({"get": "list", "post": "create"}), name="rest_apis"),
     path(f"{AM}/<int:api_id>", one, name="rest_api"),
+    path(
+        f"{AM}/<int:api_id>/tags/<str:tag>",
+        TagViews.as_view({"put": "add", "delete": "remove"}),
+        name="rest_tag",
+    ),
+    path(
+        f"{AM}/<int:api_id>/owners",
+        OwnerViews.as_view({"get": "list", "put": "put"}),
+        name="rest_owners",
+    ),
+    path(
+        f"{AM}/<int:api_id>/autodiscoveryProperties",
+        AutodiscoveryViews.as_view({"get": "retrieve"}),
+        name="rest_autodiscovery",
+    ),
     path(
         f"{AM}/<int:api_id>/upstreams",
         UpstreamViews.as_view({"get": "list", "post": "create"}),

@@ -51,6 +51,28 @@
     });
   }
 
+  // A box that checks all others of the list, and how many are checked.
+  function checkAll(box) {
+    const others = () => [...document.querySelectorAll(box.dataset.checkAll)];
+    box.addEventListener("change", () => {
+      for (const one of others()) one.checked = box.checked;
+      others()[0]?.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+    box.closest("table").addEventListener("change", () => {
+      const checked = others().filter((one) => one.checked).length;
+      box.checked = checked > 0 && checked === others().length;
+      box.indeterminate = checked > 0 && !box.checked;
+    });
+  }
+
+  document.addEventListener("change", ({ target }) => {
+    for (const told of document.querySelectorAll("[data-checked-count]")) {
+      if (target.matches(told.dataset.checkedCount)) {
+        told.textContent = `${document.querySelectorAll(`${told.dataset.checkedCount}:checked`).length} chosen`;
+      }
+    }
+  });
+
   function sortable(form) {
     const list = form.querySelector("[data-sorted]");
     let held = null;
@@ -124,7 +146,7 @@
     if (elt.matches("form[id]")) follow(elt);
   });
 
-  const behaviours = { "[data-address-form]": address, "[data-sum]": sum, "[data-fill]": fill, "[data-add-line]": addLine, "[data-sortable]": sortable };
+  const behaviours = { "[data-address-form]": address, "[data-sum]": sum, "[data-fill]": fill, "[data-add-line]": addLine, "[data-check-all]": checkAll, "[data-sortable]": sortable };
   document.addEventListener("htmx:load", (event) => {
     const root = event.detail.elt;
     for (const [selector, attach] of Object.entries(behaviours)) {

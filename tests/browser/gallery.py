@@ -11,6 +11,8 @@ import yaml
 from django.utils import timezone
 
 from apis.automated.models import AutomatedPolicy
+from apis.bulk import running
+from apis.bulk.models import BulkChange, BulkItem
 from apis.changes.instances import delete_api
 from apis.changes.policies import apply_policy
 from apis.changes.tests import add_test
@@ -166,6 +168,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         "removed": delete_api(user, make_saved_api(place, "Gone", base_path="/gone")).pk,
         "policy": api.pk,
         "policy_add": api.pk,
+        **_bulk_changes(place, api, bare),
         "saved_view": _view(place).pk,
         "tls_context": context.pk,
         "gateway": gateway.pk,
@@ -200,6 +203,17 @@ def _automated(place: Place) -> AutomatedPolicy:
     make_automated(place.environment, policy="client-id-enforcement", config={}, mode="observe", names="*")
     rule = {"tags": ["public"], "gateways": [place.gateway.pk]}
     return make_automated(place.environment, label="everybody", **rule)
+
+
+def _bulk_changes(place: Place, *apis: ApiInstance) -> dict[str, object]:
+    """One that went on and one that is to be begun."""
+    going = BulkChange.objects.create(
+        by=place.user, environment=place.environment, action="tag", told="eu", state="running"
+    )
+    for api, state in zip(apis, ("done", "failed"), strict=True):
+        BulkItem.objects.create(change=going, api_key=api.pk, name=str(api), state=state, words="Told.")
+    asked = running.ask(place.user, place.environment, "policy", [api.pk for api in apis])
+    return {"bulk_change": going.pk, "bulk_policy": asked.pk}
 
 
 def _view(place: Place) -> SavedView:

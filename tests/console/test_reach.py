@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apis.api_test import ApiTest
+from apis.bulk.models import BulkChange
 from apis.documents.specification import Specification
 from apis.lists.models import SavedView
 from apis.models import ApiInstance, PolicyBinding, Upstream
@@ -36,6 +37,8 @@ KINDS = (
     ("tls_context", "tls_context"),
     ("saved_view", "view"),
     ("automated_policy", "automated"),
+    ("bulk_change", "bulk"),
+    ("bulk_policy", "bulk"),
     ("gateway_token", "token"),
     ("gateway", "gateway"),
     ("environment_add", "organization"),
@@ -64,6 +67,7 @@ ABOUT = {
     "job": "job",
     "test": "test",
     "test_id": "test",
+    "tag": "tag",
     "revision": "revision",
     "removed": "removed",
     "removed_id": "removed",
@@ -123,6 +127,10 @@ def make_place(name: str) -> Place:
         "upstream": Upstream.objects.create(api=api, uri="http://spare.test/").pk,
         "policy": PolicyBinding.objects.create(api=api, policy="cors", order=1).pk,
         "document": Specification.objects.create(organization=organization, name="a", text="a", size=1).pk,
+        "tag": "eu",
+        "bulk": BulkChange.objects.create(
+            by=owner, environment=environment, action="deploy", state="done"
+        ).pk,
         "view": SavedView.objects.create(user=owner, environment=environment, name="v", is_shared=True).pk,
         "tls_context": make_tls_context(environment).pk,
         "automated": make_automated(environment).pk,

@@ -4,9 +4,11 @@ from dataclasses import replace
 from typing import cast
 
 from django.db.models import Model
+from django.utils import timezone
 
 from apis.api_test import ApiTest
 from apis.automated.models import AutomatedPolicy
+from apis.bulk.models import BulkChange
 from apis.changes import automated
 from apis.changes.instances import edit_api
 from apis.changes.policies import apply_policy, edit_policy
@@ -101,6 +103,17 @@ class TestDeletedApis(SearchedList, EmptyList):
         return Removed.objects.create(
             environment=here.environment, kind="api", api_id=number, name=name, saved={}, by=here.user
         )
+
+
+class TestBulkChanges(EmptyList):
+    path = "/apis/bulk"
+    part = "bulk-changes"
+    noun = "bulk change"
+    nothing = "No bulk changes yet"
+
+    def make(self, here: Here, name: str) -> object:
+        told = {"action": "tag", "told": name, "state": "done", "begun_at": timezone.now()}
+        return BulkChange.objects.create(by=here.user, environment=here.environment, **told)
 
 
 class TestApisOfAGateway(SearchedList, EmptyList):

@@ -1,0 +1,142 @@
+"""What can be done to many APIs: each action checks its values once, then is done to one after another."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from django.core.exceptions import ValidationError
+
+from apis.bulk.models import BulkChange
+from apis.changes import instances, policies, tags
+from apis.models import ApiInstance, PolicyBinding
+from apis.rules import policy_check
+from console.models import Environment, User
+from gateways import lookup
+
+Values = Mapping[str, Any]
+MOST_TAGS = 20
+Named = BulkChange.Action
+
+
+class NothingToDo(Exception):
+    """Why, in words."""
+
+
+class Action(NamedTuple):
+    """`check` raises ValidationError by field and answers what the values are in words; `act` says what was
+    done, and raises NothingToDo, or whatever the change below it raises.
+    """
+
+    check: Callable[[Environment, ApiInstance, Values], str]
+    act: Callable[[User, ApiInstance, Values], str]
+    warning: str = ""
+
+
+def _check_nothing(environment: Environment, first: ApiInstance, values: Values) -> str:
+    return ""
+
+
+def _check_gateway(environment: Environment, first: ApiInstance, values: Values) -> str:
+    gateway = lookup.chosen(environment, values.get("gateway", ""))
+    return f"to {gateway}, where none is chosen" if gateway else ""
+
+
+def _deploy(actor: User, api: ApiInstance, values: Values) -> str:
+    if api.is_deployed:
+        raise NothingToDo("It is deployed already.")
+    chosen = None if api.gateway else lookup.chosen(api.environment, values.get("gateway", ""))
+    if api.gateway is None and chosen is None:
+        raise ValidationError({"gateway": ["No gateway is chosen for it; choose one in its settings."]})
+    instances.deploy_api(actor, api, chosen)
+    return f"Deployed to {api.gateway}."
+
+
+def _undeploy(actor: User, api: ApiInstance, values: Values) -> str:
+    if not api.is_deployed:
+        raise NothingToDo("It is not deployed.")
+    instances.undeploy_api(actor, api)
+    return f"Taken off {api.gateway}."
+
+
+def _check_tags(environment: Environment, first: ApiInstance, values: Values) -> str:
+    named = values.get("tags", [])
+    if not 1 <= len(named) <= MOST_TAGS:
+        raise ValidationError({"tags": [f"Write 1 to {MOST_TAGS} tags, one on each line."]})
+    tags.check(named)
+    return ", ".join(named)
+
+
+def _tag(actor: User, api: ApiInstance, values: Values) -> str:
+    if not tags.add_tags(actor, api, values["tags"]):
+        raise NothingToDo("It has these tags already.")
+    return f"Tagged {', '.join(values['tags'])}."
+
+
+def _untag(actor: User, api: ApiInstance, values: Values) -> str:
+    if not tags.remove_tags(actor, api, values["tags"]):
+        raise NothingToDo("It has none of these tags.")
+    return f"No longer tagged {', '.join(values['tags'])}."
+
+
+def _deprecate(actor: User, api: ApiInstance, values: Values) -> str:
+    if api.is_deprecated:
+        raise NothingToDo("It is deprecated already.")
+    instances.set_deprecated(actor, api, True)
+    return "Deprecated."
+
+
+def _undeprecate(actor: User, api: ApiInstance, values: Values) -> str:
+    if not api.is_deprecated:
+        raise NothingToDo("It is not deprecated.")
+    instances.set_deprecated(actor, api, False)
+    return "No longer deprecated."
+
+
+def _check_policy(environment: Environment, first: ApiInstance, values: Values) -> str:
+    """By one of the APIs: what fits one of them may not fit another, which is said of that one then."""
+    policy = policies.template_of(values.get("policy", ""))
+    if policy.is_outbound:
+        message = f"{policy.title} acts on upstreams, which are each API's own; apply it there."
+        raise ValidationError({"policy": [message]})
+    policy_check.checked(
+        first, policy, values["config"], values["conditions"], mode=values["mode"], upstreams=()
+    )
+    return str(policy.title)
+
+
+def _apply(actor: User, api: ApiInstance, values: Values) -> str:
+    policy = policies.template_of(values["policy"])
+    if api.policies.filter(policy=policy.name).exists():
+        raise NothingToDo(f"It has {policy.title} already; edit it there.")
+    policies.apply_policy(
+        actor,
+        api,
+        policy.name,
+        values["config"],
+        conditions=values["conditions"],
+        order=policies.place_of(api, policy),
+        label=values["label"],
+        mode=values["mode"] or PolicyBinding.Mode.ENFORCE,
+        allow_duplicated=False,
+    )
+    return f"{policy.title} is applied."
+
+
+def _delete(actor: User, api: ApiInstance, values: Values) -> str:
+    instances.delete_api(actor, api)
+    return "Deleted; it can be restored for some time."
+
+
+ACTIONS: Mapping[str, Action] = {
+    Named.DEPLOY: Action(_check_gateway, _deploy),
+    Named.UNDEPLOY: Action(_check_nothing, _undeploy, "Requests to these APIs get 404 at once."),
+    Named.TAG: Action(_check_tags, _tag),
+    Named.UNTAG: Action(_check_tags, _untag),
+    Named.DEPRECATE: Action(_check_nothing, _deprecate),
+    Named.UNDEPRECATE: Action(_check_nothing, _undeprecate),
+    Named.POLICY: Action(_check_policy, _apply, "Requests pass it as soon as their API has it."),
+    Named.DELETE: Action(
+        _check_nothing,
+        _delete,
+        "Their routes, upstreams and policies go with them, and requests to those that are deployed get 404.",
+    ),
+}

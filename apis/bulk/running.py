@@ -1,0 +1,212 @@
+"""Does a bulk change: a worker goes from API to API, and says of each what became of it."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Count, Q
+from django.http import Http404
+from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerAway
+
+from apis.bulk.actions import ACTIONS, NothingToDo, Values
+from apis.bulk.models import MOST_APIS, BulkChange, BulkItem
+from apis.models import ApiInstance
+from console import background
+from console.models import Environment, Role, User
+
+logger = logging.getLogger(__name__)
+
+SLICE_SECONDS = 5
+"""Of a worker's thread at once: pushes take their turns between."""
+HELD = timedelta(seconds=60)
+"""Without a word for so long a worker is gone."""
+AT_ONCE = 2
+AGAIN_SECONDS = 2
+MOST_ASKED = 20
+"""Of a user: what was chosen and not begun."""
+State, Item = BulkChange.State, BulkItem.State
+
+
+@transaction.atomic
+def ask(user: User, environment: Environment, action: str, ids: Sequence[int]) -> BulkChange:
+    """Note which APIs are meant. Raises ValidationError where it is none, or too many."""
+    if action not in ACTIONS:
+        raise ValidationError("Choose what is to be done with the APIs.")
+    apis = ApiInstance.objects.filter(environment=environment, pk__in=ids[: MOST_APIS + 1])
+    found = list(apis.select_related("asset"))
+    if not found:
+        raise ValidationError("Choose at least one API.")
+    if len(found) > MOST_APIS:
+        raise ValidationError(f"At most {MOST_APIS:,} APIs can be changed at once; narrow the search.")
+    change = BulkChange.objects.create(environment=environment, by=user, action=action)
+    BulkItem.objects.bulk_create(
+        (BulkItem(change=change, api_key=api.pk, name=str(api)[:255]) for api in found), 1000
+    )
+    asked = BulkChange.objects.filter(by=user, state=State.ASKED)
+    asked.exclude(pk__in=list(asked.values_list("pk", flat=True)[:MOST_ASKED])).delete()
+    return change
+
+
+@transaction.atomic
+def start(change: BulkChange, values: Values) -> None:
+    """Have it done. Raises ValidationError by field; nothing happens where it was begun already."""
+    row = BulkChange.objects.select_for_update().get(pk=change.pk)
+    if row.state != State.ASKED:
+        return
+    first = _apis(change).first()
+    if first is None:
+        raise ValidationError({"": ["These APIs were all deleted meanwhile."]})
+    row.told = ACTIONS[row.action].check(row.environment, first, values)[:255]
+    row.values, row.state, row.begun_at = dict(values), State.WAITING, timezone.now()
+    row.save()
+    transaction.on_commit(partial(_enqueue, row))
+
+
+@transaction.atomic
+def again(user: User, change: BulkChange) -> BulkChange:
+    """The same once more for those that failed or were not reached. Raises ValidationError."""
+    if change.is_going or not change.is_repeatable:
+        raise ValidationError("What it needs is no longer kept; choose the APIs once more.")
+    left = change.items.filter(state__in=(Item.FAILED, Item.WAITING))
+    new = ask(user, change.environment, change.action, list(left.values_list("api_key", flat=True)))
+    start(new, change.values)
+    return new
+
+
+def stop(change: BulkChange) -> None:
+    """What is done stays done."""
+    going = BulkChange.objects.filter(pk=change.pk, state__in=BulkChange.GOING)
+    going.update(state=State.STOPPED, ended_at=timezone.now())
+
+
+def work(change_id: str) -> None:
+    """Go on with it for a while, if nobody does; safe to run twice."""
+    change = BulkChange.objects.select_related("environment__organization", "by").filter(pk=change_id).first()
+    if change is None or not change.is_going:
+        return
+    if not _hold(change):
+        return
+    if not _may(change):
+        _end(change, f"{change.by} may not change APIs of {change.environment} any more.")
+        return
+    if _work(change):
+        BulkChange.objects.filter(pk=change.pk).update(held_until=None)
+        _enqueue(change)
+
+
+def tend() -> None:
+    """Go on with what a worker left, and forget what is old."""
+    left = Q(held_until=None) | Q(held_until__lt=timezone.now())
+    for change in BulkChange.objects.filter(left, state__in=BulkChange.GOING).order_by("begun_at")[:AT_ONCE]:
+        _enqueue(change)
+    long_ago = timezone.now() - BulkChange.KEEP_VALUES
+    over = BulkChange.objects.filter(is_repeatable=True, ended_at__lt=long_ago)
+    over.update(values={}, is_repeatable=False)
+    BulkChange.objects.forgotten().delete()
+
+
+def totals(changes: Sequence[BulkChange]) -> dict[object, dict[str, int]]:
+    """By change, how many of its APIs are in each state, and in all; one query."""
+    counts = {"total": Count("pk")} | {one.value: Count("pk", filter=Q(state=one)) for one in Item}
+    items = BulkItem.objects.filter(change__in=changes).order_by()
+    rows = items.values_list("change").annotate(**counts).values_list("change", *counts)
+    return {change: dict(zip(counts, found, strict=True)) for change, *found in rows}
+
+
+def _apis(change: BulkChange) -> Any:
+    keys = change.items.values("api_key")
+    rows = ApiInstance.objects.filter(environment=change.environment, pk__in=keys)
+    return rows.select_related("asset", "gateway", "environment__organization").order_by("pk")
+
+
+def _hold(change: BulkChange) -> bool:
+    """Whether it is ours to work on now. Two that begin in the same instant may both find room: it is a
+    share, and no lock; but no two work on one change.
+    """
+    now = timezone.now()
+    free = Q(held_until=None) | Q(held_until__lte=now)
+    mine = BulkChange.objects.filter(free, pk=change.pk, state__in=BulkChange.GOING)
+    others = BulkChange.objects.filter(state=State.RUNNING, held_until__gt=now).exclude(pk=change.pk)
+    if others.count() < AT_ONCE:
+        return bool(mine.update(state=State.RUNNING, held_until=now + HELD))
+    # One task at a time asks again, however many were enqueued.
+    if mine.update(state=State.WAITING, held_until=now + timedelta(seconds=AGAIN_SECONDS)):
+        _enqueue(change, AGAIN_SECONDS + 0.1)
+    return False
+
+
+def _may(change: BulkChange) -> bool:
+    return change.by.is_active and change.environment.permits(change.by, *Role.EDITORS)
+
+
+def _work(change: BulkChange) -> bool:
+    """Whether there is more to do after this while."""
+    until = time.monotonic() + SLICE_SECONDS
+    while time.monotonic() < until:
+        item = change.items.filter(state=Item.WAITING).first()
+        if item is None:
+            _end(change)
+            return False
+        held = BulkChange.objects.filter(pk=change.pk, state=State.RUNNING)
+        if not held.update(held_until=timezone.now() + HELD):
+            return False
+        _do(change, item)
+    return True
+
+
+def _do(change: BulkChange, item: BulkItem) -> None:
+    """The change and what is told of it are one transaction: it is done once, whatever dies."""
+    try:
+        with transaction.atomic():
+            item.state, item.words = _done(change, item)
+            item.save(update_fields=["state", "words"])
+    except (OperationalError, InterfaceError):
+        raise  # of the database: what is not done is done later
+    except Exception as error:
+        item.state, item.words = Item.FAILED, _why(error)[:500]
+        item.save(update_fields=["state", "words"])
+
+
+def _done(change: BulkChange, item: BulkItem) -> tuple[BulkItem.State, str]:
+    rows = ApiInstance.objects.select_related("asset", "gateway", "tls_context", "environment__organization")
+    api = rows.filter(environment=change.environment, pk=item.api_key).first()
+    if api is None:
+        return Item.UNCHANGED, "It was deleted meanwhile."
+    try:
+        return Item.DONE, ACTIONS[change.action].act(change.by, api, change.values)[:500]
+    except NothingToDo as nothing:
+        return Item.UNCHANGED, str(nothing)[:500]
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return " ".join(error.messages)
+    if isinstance(error, Http404 | PermissionDenied):
+        return str(error)
+    logger.error("a bulk change failed", exc_info=error)
+    return "It broke off; the workers' log says why."
+
+
+def _end(change: BulkChange, fault: str = "") -> None:
+    done: Mapping[str, Any] = {"state": State.DONE, "ended_at": timezone.now(), "fault": fault[:500]}
+    BulkChange.objects.filter(pk=change.pk, state__in=BulkChange.GOING).update(**done)
+    if not change.items.exclude(state__in=(Item.DONE, Item.UNCHANGED)).exists():
+        BulkChange.objects.filter(pk=change.pk).update(values={}, is_repeatable=False)
+
+
+def _enqueue(change: BulkChange, in_seconds: float = 0) -> None:
+    """Where workers cannot be reached, `tend` does it later."""
+    from apis.tasks import work_on_bulk_change
+
+    if not background.is_valkey_up():
+        return
+    try:
+        work_on_bulk_change.apply_async(args=(str(change.pk),), retry=False, countdown=in_seconds)
+    except (BrokerAway, OSError) as error:
+        logger.warning("a bulk change was not enqueued change=%s error=%r", change.pk, error)

@@ -1,0 +1,46 @@
+"""The tags of an API, changed one by one. Nothing changes on the gateway."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from apis.changes import bookkeeping
+from apis.models import ApiInstance
+from apis.rules.instances import MAX_TAGS
+from console.models import AuditEntry, User
+
+LONGEST = 60
+
+
+def add_tags(actor: User, api: ApiInstance, tags: Sequence[str]) -> bool:
+    """Whether any of them is new to the API."""
+    return _change(actor, api, lambda had: [*had, *dict.fromkeys(tag for tag in tags if tag not in had)])
+
+
+def remove_tags(actor: User, api: ApiInstance, tags: Sequence[str]) -> bool:
+    """Whether the API had any of them."""
+    return _change(actor, api, lambda had: [tag for tag in had if tag not in tags])
+
+
+def check(tags: Iterable[str]) -> None:
+    """Raises ValidationError at "tags"."""
+    if wrong := [tag for tag in tags if not 1 <= len(tag) <= LONGEST or tag != tag.strip()]:
+        message = f'Tag "{wrong[0][:LONGEST]}" must have 1 to {LONGEST} characters, and no space at its ends.'
+        raise ValidationError({"tags": [message]})
+
+
+@transaction.atomic
+def _change(actor: User, api: ApiInstance, changed: Callable[[list[str]], list[str]]) -> bool:
+    bookkeeping.lock(api=api)
+    before = list(api.tags)
+    after = changed(before)
+    if after == before:
+        return False
+    check(tag for tag in after if tag not in before)
+    if len(after) > MAX_TAGS:
+        raise ValidationError({"tags": [f"{len(after)} tags; at most {MAX_TAGS} are allowed."]})
+    api.tags = after
+    api.save(update_fields=["tags", "updated_at"])
+    bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before={"tags": before}, after={"tags": after})
+    return True
