@@ -1,16 +1,19 @@
 """Every change of the asset that an API is made of: another version of it, another name."""
 
+from contextlib import ExitStack
 from dataclasses import replace
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from apis.assets.models import Asset
-from apis.changes import instances, versions
+from apis.changes import bookkeeping, instances, versions
+from apis.changes.covered import followed
 from apis.desired import NewAsset
 from apis.models import ApiInstance
 from console import audit
-from console.models import AuditEntry, User
+from console.models import AuditEntry, Environment, User
+from gateways.models import Gateway
 
 PART = ("asset",)
 
@@ -40,31 +43,39 @@ def seen(api: ApiInstance) -> str:
 
 @transaction.atomic
 def rename(actor: User, api: ApiInstance, name: str) -> None:
-    """Call the asset this in all of its versions: every API that is made of it is called so. No gateway is
-    told of it, and the asset's id stays.
+    """Call the asset this in all of its versions: every API that is made of it is called so, and its id
+    stays. Gateways are told where automated policies go by names alone.
     """
-    organization = api.environment.organization
-    organization.lock()
-    asset, name = api.asset, name.strip()
+    asset, organization, name = api.asset, api.environment.organization, name.strip()
     if asset.organization_id != organization.pk:
         raise ValidationError({"name": [f"{asset} belongs to {asset.organization}; change it there."]})
     if not 1 <= len(name) <= 255:
         raise ValidationError({"name": ["Give the API a name of 1 to 255 characters."]})
     same = Asset.objects.filter(organization=organization, asset_id=asset.asset_id)
-    for row in same.exclude(name=name).select_for_update(of=("self",)):
-        before, row.name = row.name, name
-        row.save(update_fields=["name"])
-        audit.record(
-            actor,
-            AuditEntry.Action.UPDATE,
-            row,
-            organization=organization,
-            environment=api.environment,
-            before={"name": before},
-            after={"name": name},
-            of=api,
-        )
+    apis = ApiInstance.objects.filter(asset__in=same)
+    bookkeeping.lock(*Gateway.objects.filter(pk__in=apis.values("gateway")))
+    organization.lock()
+    with ExitStack() as stack:
+        for environment in Environment.objects.filter(pk__in=apis.values("environment")).order_by("pk"):
+            stack.enter_context(followed(environment, apis.filter(environment=environment)))
+        for row in same.exclude(name=name).select_for_update(of=("self",)):
+            _rename(actor, api, row, name)
     asset.name = name
+
+
+def _rename(actor: User, api: ApiInstance, row: Asset, name: str) -> None:
+    before, row.name = row.name, name
+    row.save(update_fields=["name"])
+    audit.record(
+        actor,
+        AuditEntry.Action.UPDATE,
+        row,
+        organization=row.organization,
+        environment=api.environment,
+        before={"name": before},
+        after={"name": name},
+        of=api,
+    )
 
 
 def versions_of(asset: Asset) -> list[Asset]:

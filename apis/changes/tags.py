@@ -1,4 +1,4 @@
-"""The tags of an API, changed one by one. Nothing changes on the gateway."""
+"""The tags of an API, changed one by one. Gateways are told where automated policies ask for them alone."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from apis.changes import bookkeeping
+from apis.changes.covered import followed
 from apis.models import ApiInstance
 from apis.rules.instances import MAX_TAGS
 from console.models import AuditEntry, User
@@ -32,7 +33,7 @@ def check(tags: Iterable[str]) -> None:
 
 @transaction.atomic
 def _change(actor: User, api: ApiInstance, changed: Callable[[list[str]], list[str]]) -> bool:
-    bookkeeping.lock(api=api)
+    bookkeeping.lock(api.gateway, api=api)
     before = list(api.tags)
     after = changed(before)
     if after == before:
@@ -41,6 +42,7 @@ def _change(actor: User, api: ApiInstance, changed: Callable[[list[str]], list[s
     if len(after) > MAX_TAGS:
         raise ValidationError({"tags": [f"{len(after)} tags; at most {MAX_TAGS} are allowed."]})
     api.tags = after
-    api.save(update_fields=["tags", "updated_at"])
+    with followed(api.environment, ApiInstance.objects.filter(pk=api.pk)):
+        api.save(update_fields=["tags", "updated_at"])
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before={"tags": before}, after={"tags": after})
     return True
