@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import re2
 
 from gateways.protocol import regex
+from gateways.protocol.languages import are_disjoint, contains
 from gateways.protocol.rules import Rule
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
@@ -71,11 +72,33 @@ def never_reached(routes: Sequence[Sequence[Rule]]) -> Iterator[tuple[int, int]]
                 break
 
 
-def _covers(one: Rule, other: Rule) -> bool:
-    """Whether all that the other rule takes is taken by this one, as far as equal texts tell."""
-    return (
-        one.path in (None, other.path)
-        and one.methods in (None, other.methods)
-        and one.host in (None, other.host)
-        and set(one.headers) <= set(other.headers)
+def is_never_met(conditions: Sequence[Rule], routes: Sequence[Sequence[Rule]]) -> bool:
+    """Whether surely no request that a route takes meets one of the conditions."""
+    rules = [rule for route in routes for rule in route or (EVERYTHING,)]
+    return bool(conditions and rules) and all(
+        _exclude(rule, condition) for condition in conditions for rule in rules
     )
+
+
+def _exclude(rule: Rule, condition: Rule) -> bool:
+    by_method = rule.methods and condition.methods
+    if by_method and are_disjoint(_bare(rule.methods), _bare(condition.methods), ignores_case=True):
+        return True
+    if rule.path is None or condition.path is None:
+        return False
+    return are_disjoint(rule.path, condition.path, as_condition=True)
+
+
+def _covers(one: Rule, other: Rule) -> bool:
+    """Whether all that the other rule takes is surely taken by this one."""
+    return (
+        set(one.headers) <= set(other.headers)
+        and (one.methods is None or contains(_bare(one.methods), _bare(other.methods), ignores_case=True))
+        and (one.host is None or contains(one.host, other.host or ".*", ignores_case=True))
+        and (one.path is None or contains(one.path, other.path or "/.*"))
+    )
+
+
+def _bare(methods: str | None) -> str:
+    """Without anchors, which say nothing where all of a method must match."""
+    return methods.removeprefix("^").removesuffix("$") if methods else ".*"
