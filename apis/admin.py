@@ -23,6 +23,7 @@ from apis.models import (
     TlsContext,
     Upstream,
 )
+from apis.muted_finding import MutedFinding
 from apis.removed import Removed
 from apis.revision import Brought
 from apis.wizard_draft import WizardDraft
@@ -195,6 +196,14 @@ class ApiTestAdmin(ReadOnly, ModelAdmin):
     list_select_related = ("api__asset",)
     search_fields = ("name", "api__asset__name")
     exclude = ("case", "result")
+
+
+@admin.register(MutedFinding)
+class MutedFindingAdmin(ReadOnly, ModelAdmin):
+    list_display = ("code", "api", "reason", "by", "at")
+    list_filter = ("code", "api__environment")
+    list_select_related = ("api__asset", "by")
+    search_fields = ("code", "reason", "api__asset__name")
 
 
 @admin.register(ApiTestRun)

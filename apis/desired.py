@@ -1,11 +1,12 @@
 """What a person or a client wants an API instance to be, before it is checked and saved."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from apis.assets.models import Asset
 from apis.documents.specification import Specification
-from apis.models import ApiInstance, RouteUpstream, TlsContext
+from apis.models import ApiInstance, Route, RouteUpstream, TlsContext
 from gateways.models import Gateway
 
 
@@ -80,17 +81,22 @@ def desired_of(api: ApiInstance) -> DesiredApi:
         description=api.description,
         tags=tuple(api.tags),
         response_timeout_ms=api.response_timeout_ms,
-        routes=tuple(
-            DesiredRoute(
-                label=route.label,
-                methods=route.methods,
-                path=route.path,
-                host=route.host,
-                headers=dict(route.headers),
-                upstreams=tuple(_upstream(target) for target in route.targets.all()),
-            )
-            for route in routes
-        ),
+        routes=desired_routes(routes),
+    )
+
+
+def desired_routes(routes: Iterable[Route]) -> tuple[DesiredRoute, ...]:
+    """Of rows with their targets, upstreams and TLS contexts."""
+    return tuple(
+        DesiredRoute(
+            label=route.label,
+            methods=route.methods,
+            path=route.path,
+            host=route.host,
+            headers=dict(route.headers),
+            upstreams=tuple(_upstream(target) for target in route.targets.all()),
+        )
+        for route in routes
     )
 
 

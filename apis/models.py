@@ -12,6 +12,7 @@ from django.utils import timezone
 from apis import certificates, resource_names
 from apis.api_test import ApiTest, ApiTestRun  # noqa: F401 - Django finds its models here
 from apis.assets.models import Asset
+from apis.muted_finding import MutedFinding  # noqa: F401 - Django finds its models here
 from apis.removed import Removed  # noqa: F401 - Django finds its models here
 from apis.revision import Revision
 from apis.wizard_draft import WizardDraft  # noqa: F401 - Django finds its models here
@@ -219,8 +220,7 @@ class TlsContext(models.Model):
     @property
     def api_count(self) -> int:
         """How many APIs serve with it, or reach an upstream with it."""
-        serving = {api.pk for api in self.api_instances.all()}
-        return len(serving | {upstream.api_id for upstream in self.upstreams.all()})
+        return len({api.pk for api in self.api_instances.all()} | {it.api_id for it in self.upstreams.all()})
 
     @property
     def is_trusting(self) -> bool:

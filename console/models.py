@@ -18,6 +18,7 @@ NOUNS = {
     "automatedpolicy": "automated policy",
     "policybinding": "policy",
     "connectedapp": "connected app",
+    "mutedfinding": "muted finding",
     "registrationtoken": "registration token",
     "tlscontext": "TLS context",
 }

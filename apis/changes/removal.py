@@ -15,6 +15,7 @@ from apis.assets.models import Asset
 from apis.changes import bookkeeping
 from apis.desired import desired_of
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
+from apis.muted_finding import MutedFinding
 from apis.owners.models import ApiOwner
 from apis.removed import Removed
 from apis.rules.instances import check_free
@@ -25,7 +26,15 @@ from gateways.models import Gateway
 M = TypeVar("M", bound=models.Model)
 Row = dict[str, Any]
 """A row's values as JSON, by their columns."""
-PARTS: tuple[type[models.Model], ...] = (Upstream, Route, RouteUpstream, PolicyBinding, ApiTest, ApiOwner)
+PARTS: tuple[type[models.Model], ...] = (
+    Upstream,
+    Route,
+    RouteUpstream,
+    PolicyBinding,
+    ApiTest,
+    ApiOwner,
+    MutedFinding,
+)
 """What belongs to an API, each after what it refers to."""
 GONE = "It is no longer kept, or somebody restored it meanwhile."
 
@@ -65,6 +74,7 @@ def restore_api(
         _save(_row(part, row) for row in saved.get(_kind(part), ()))
     # Before constraints are looked at, which is at the end of the transaction.
     api.owners.exclude(user=None).exclude(user__in=User.objects.all()).delete()
+    api.muted_findings.exclude(by=None).exclude(by__in=User.objects.all()).update(by=None)
     api = ApiInstance.objects.get(pk=api.pk)
     check_free(api.environment, desired_of(api), api)
     if api.is_deployed:

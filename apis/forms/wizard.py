@@ -13,7 +13,8 @@ from apis.desired import DesiredApi
 from apis.documents import reading
 from apis.documents.specification import Specification
 from apis.forms import parts
-from apis.rules.instances import validate, warnings
+from apis.lint.routes import warnings
+from apis.rules.instances import validate
 from apis.wizard_draft import WizardDraft
 from console.models import Environment
 from console.scope import Request

@@ -14,10 +14,10 @@ from rest_framework.serializers import Serializer
 from apis.assets.models import Asset
 from apis.changes.assets import version_of
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset, desired_of
+from apis.lint.routes import warnings
 from apis.models import ApiInstance, TlsContext, Upstream
 from apis.rest.serializers import ASSET_TYPES
 from apis.rules import upstream_uri
-from apis.rules.instances import warnings
 from console.models import Environment
 from gateways import lookup
 from gateways.models import Gateway

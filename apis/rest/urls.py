@@ -6,6 +6,7 @@ from apis.rest.automated import AutomatedViews
 from apis.rest.copies import CopyViews
 from apis.rest.deployments import DeploymentViews, TargetViews
 from apis.rest.documents import DocumentViews
+from apis.rest.findings import FindingViews
 from apis.rest.ingress import IngressViews
 from apis.rest.instances import InstanceViews
 from apis.rest.marks import AutodiscoveryViews, OwnerViews, TagViews
@@ -108,6 +109,17 @@ urlpatterns = [
         f"{AM}/<int:api_id>/documents/<uuid:document_id>",
         DocumentViews.as_view({"get": "uploaded"}),
         name="rest_uploaded_document",
+    ),
+    path(f"{AM}/<int:api_id>/findings", FindingViews.as_view({"get": "list"}), name="rest_findings"),
+    path(
+        f"{AM}/<int:api_id>/findings/muted",
+        FindingViews.as_view({"post": "mute"}),
+        name="rest_findings_muted",
+    ),
+    path(
+        f"{AM}/<int:api_id>/findings/muted/<int:muted_id>",
+        FindingViews.as_view({"delete": "unmute"}),
+        name="rest_finding_muted",
     ),
     path(
         f"{AM}/<int:api_id>/tests",

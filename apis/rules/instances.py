@@ -1,4 +1,4 @@
-"""The rules an API instance must keep, and what is worth a warning: the same for pages, REST and commands."""
+"""The rules an API instance must keep: the same for pages, REST and commands."""
 
 import re
 from collections.abc import Iterator
@@ -14,9 +14,7 @@ from apis.models import ApiInstance, Upstream
 from apis.rules import listeners, upstream_uri
 from apis.rules.problem import Problem, elsewhere, refuse
 from console.models import Environment, Organization
-from gateways.protocol import reach, regex
-from gateways.protocol.groups import glue_advice
-from gateways.protocol.rules import EVERY_PATH, Rule
+from gateways.protocol import regex
 from gateways.protocol.timeouts import LONGEST_SECONDS
 from policies.fields.headers import TOKEN
 
@@ -50,49 +48,6 @@ def check(environment: Environment, desired: DesiredApi, api: ApiInstance | None
 def check_free(environment: Environment, desired: DesiredApi, api: ApiInstance) -> None:
     """The same of what others may have taken alone, for one that was saved under these rules before."""
     refuse([*listeners.problems(environment, desired, api), *_label(environment, desired, api)])
-
-
-def warnings(desired: DesiredApi) -> dict[str, list[str]]:
-    """What may be saved but is probably not meant, by field."""
-    found: dict[str, list[str]] = {}
-    if hint := listeners.hint(desired.port):
-        found["port"] = [hint]
-    for field, text in _rule_advice(desired):
-        found.setdefault(field, []).append(f"{text[:1].upper()}{text[1:]}.")
-    for field, upstream in _upstreams(desired):
-        if hint := upstream_uri.hint(upstream.uri):
-            found[f"{field}.uri"] = [hint]
-    return found
-
-
-def _rule_advice(desired: DesiredApi) -> Iterator[tuple[str, str]]:
-    """Rules that are for no request, and routes that get none."""
-    for index, route in enumerate(desired.routes):
-        given = {"path": route.path, "methods": route.methods, "host": route.host}
-        for name, text in reach.advice(given, desired.base_path.rstrip("/")):
-            yield f"routes.{index}.{name}", text
-        yield from ((f"routes.{index}.path", text) for text in _glued(route))
-    for at, before in reach.never_reached([(_taken(route),) for route in desired.routes]):
-        yield f"routes.{at}", f"gets no request: route {before + 1} takes them all; put it behind this one"
-
-
-def _glued(route: DesiredRoute) -> Iterator[str]:
-    """Advice on a rule whose groups would be joined to an upstream's path without a slash between."""
-    try:
-        expression = regex.templated(route.path)
-        regex.check(expression)
-    except regex.BadRegex:
-        return
-    sound = (one.uri for one in route.upstreams if not upstream_uri.fault(one.uri))
-    paths = {upstream_uri.read(uri).path or "/" for uri in sound}
-    yield from sorted(filter(None, (glue_advice(expression, path) for path in paths)))
-
-
-def _taken(route: DesiredRoute) -> Rule:
-    """Its rule, in the form in which rules are compared."""
-    headers = tuple(sorted(route.headers.items()))
-    path = None if route.path in EVERY_PATH else route.path
-    return Rule(path, route.methods or None, route.host or None, headers)
 
 
 def problems(

@@ -10,7 +10,7 @@ from apis.rules import own_document
 from apis.rules.policy_config import merged
 from gateways.protocol import reach
 from policies import advice, catalog
-from policies.policy import Policy
+from policies.policy import Policy, PolicyConfig
 
 Warnings = dict[str, list[str]]
 _RULE = {"path": "uriTemplateRegex", "methods": "methodRegex"}
@@ -23,7 +23,7 @@ def warnings(
     found: Warnings = {}
     if own_document.is_asked_for(policy, config):
         config = own_document.filled(policy, config, own_document.text_of(api))
-    for field, text in (*_of_config(policy, config), *_of_conditions(api, conditions)):
+    for field, text in (*_of_config(policy, config), *of_conditions(api.base_path, conditions)):
         found.setdefault(field, []).append(f"{text[:1].upper()}{text[1:]}.")
     return found
 
@@ -36,23 +36,17 @@ def of_binding(api: ApiInstance, binding: PolicyBinding) -> Warnings:
     return warnings(api, policy, merged(binding.config, binding.secrets), binding.conditions)
 
 
-def sentences(api: ApiInstance, binding: PolicyBinding) -> list[str]:
-    """The same where no field stands beside it: each begins with what the form calls its field."""
-    found = of_binding(api, binding)
-    known = binding.template.config.model_json_schema(by_alias=True)["properties"] if found else {}
-    return [
-        f"{_label(field, known)}: {text[:1].lower()}{text[1:]}"
-        for field, texts in found.items()
-        for text in texts
-    ]
+def of_config(policy: Policy[Any], model: PolicyConfig) -> Iterator[tuple[str, str]]:
+    """(field, what to think about) of a sound configuration."""
+    for one in advice.advice(policy, model):
+        yield f"config.{one.field}", one.message
 
 
-def _label(field: str, known: Mapping[str, Any]) -> str:
-    part, _, rest = field.partition(".")
-    if part == "conditions":
-        return "Condition on methods" if rest.endswith(_RULE["methods"]) else "Condition on the path"
-    name = rest.partition(".")[0]
-    return str(known.get(name, {}).get("title") or name)
+def of_conditions(base_path: str, conditions: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for index, row in enumerate(conditions):
+        rule = {name: str(row.get(key) or "") for name, key in _RULE.items()}
+        for name, text in reach.advice(rule, base_path.rstrip("/")):
+            yield f"conditions.{index}.{_RULE[name]}", text
 
 
 def _of_config(policy: Policy[Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -60,12 +54,4 @@ def _of_config(policy: Policy[Any], config: Mapping[str, Any]) -> Iterator[tuple
         model = policy.config.model_validate(dict(config))
     except pydantic.ValidationError:
         return
-    for one in advice.advice(policy, model):
-        yield f"config.{one.field}", one.message
-
-
-def _of_conditions(api: ApiInstance, conditions: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    for index, row in enumerate(conditions):
-        rule = {name: str(row.get(key) or "") for name, key in _RULE.items()}
-        for name, text in reach.advice(rule, api.base_path.rstrip("/")):
-            yield f"conditions.{index}.{_RULE[name]}", text
+    yield from of_config(policy, model)

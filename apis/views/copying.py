@@ -12,8 +12,8 @@ from apis.addresses import host_of
 from apis.changes import copies
 from apis.desired import desired_of
 from apis.forms.copy import CopyForm
+from apis.lint.routes import warnings
 from apis.models import ApiInstance
-from apis.rules.instances import warnings
 from apis.views.access import api_of, messages_of
 from apis.views.frame import frame
 from apis.views.tls_contexts import choices

@@ -15,7 +15,6 @@ from apis import health
 from apis.addresses import curl_command
 from apis.changes import assets, instances, versions
 from apis.deployment import trouble
-from apis.desired import desired_of
 from apis.forms import parts
 from apis.lists import choices
 from apis.models import ApiInstance
@@ -44,7 +43,8 @@ def overview(request: Request, pk: int) -> HttpResponse:
         "automated": shown.automated,
         "applied": shown.inbound,
         "outbound": shown.outbound,
-        "routes": desired_of(api).routes,
+        "routes": shown.subject.routes,
+        "findings": shown.findings,
         "owners": api.owners.select_related("user"),
         "health": health.of_upstreams(api, [one.binding for one in shown.outbound]),
         "command": curl_command(api),

@@ -1,19 +1,15 @@
 """An API's policies as the lane shows them: in the order in which a request meets them."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
-import pydantic
-from django.db.models import Exists, OuterRef
-
-from apis.automated import holding
 from apis.automated.models import AutomatedPolicy
-from apis.models import ApiInstance, PolicyBinding, RouteUpstream
-from apis.rules import policy_advice
-from apis.rules.policy_config import merged
-from policies import catalog, order
+from apis.lint.finding import Finding
+from apis.lint.findings import Findings, of_subject
+from apis.lint.subject import Applied, Subject, subject
+from apis.models import ApiInstance, PolicyBinding
+from policies import catalog
 from policies.policy import Policy
 from policies.summary import summary
 
@@ -27,7 +23,7 @@ class AppliedPolicy:
     binding: PolicyBinding
     policy: Policy[Any] | None
     summary: str
-    warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     upstreams: tuple[str, ...] = ()
     rests_for: AutomatedPolicy | None = None
     """The automated policy that runs in its place."""
@@ -77,25 +73,36 @@ class HeldPolicy:
 
 @dataclass(frozen=True)
 class Lane:
-    """All that requests to an API, and those to its upstreams, pass, in order."""
+    """All that requests to an API, and those to its upstreams, pass, in order; all that is found of it."""
 
+    subject: Subject
+    findings: Findings
     automated: list[HeldPolicy]
     inbound: list[AppliedPolicy]
     outbound: list[AppliedPolicy]
 
 
-def lane(api: ApiInstance) -> Lane:
-    rows = list(api.policies.all())
-    inbound = [one for one in rows if not one.is_outbound]
-    return ordered(api, inbound, [one for one in rows if one.is_outbound])
+def lane(api: ApiInstance, bindings: Iterable[PolicyBinding] | None = None) -> Lane:
+    """`bindings` in the place of those that are saved, and in their order."""
+    seen = subject(api, bindings)
+    found = of_subject(seen)
+    upstreams = {one.pk: str(one) for one in seen.api.upstreams.all()}
 
+    def shown(one: Applied) -> AppliedPolicy:
+        words = summary(one.policy.config.model_json_schema(), one.binding.config) if one.policy else ""
+        return AppliedPolicy(
+            one.binding,
+            one.policy,
+            words if one.policy else "No longer in the catalog",
+            tuple(found.at(one.place.id)),
+            tuple(upstreams[pk] for pk in one.binding.upstreams if pk in upstreams),
+            one.rests_for,
+        )
 
-def ordered(api: ApiInstance, inbound: list[PolicyBinding], others: list[PolicyBinding]) -> Lane:
-    """With these as its own, in this order."""
-    held = holding.of_api(api)
-    runs = holding.running(held, {one.policy for one in inbound if not one.is_disabled})
-    automated = [held_of(one, "" if one in runs else _why_not(one, runs)) for one in held]
-    return Lane(automated, in_order(inbound, runs), outbound(api, others))
+    runs = [one for one in seen.held if one in seen.automated]
+    automated = [held_of(one, "" if one in runs else _why_not(one, runs)) for one in seen.held]
+    inbound, outbound = ([shown(one) for one in side] for side in (seen.inbound, seen.outbound))
+    return Lane(seen, found, automated, inbound, outbound)
 
 
 def held_of(one: AutomatedPolicy, yields: str = "") -> HeldPolicy:
@@ -109,62 +116,3 @@ def held_of(one: AutomatedPolicy, yields: str = "") -> HeldPolicy:
 def _why_not(one: AutomatedPolicy, runs: list[AutomatedPolicy]) -> str:
     first = next((other for other in runs if other.policy == one.policy), None)
     return f"{first} runs in its place." if first else "The API's own runs in its place."
-
-
-def outbound(api: ApiInstance, bindings: Iterable[PolicyBinding]) -> list[AppliedPolicy]:
-    """With a warning where no route leads to an upstream."""
-    found = list(bindings)
-    if not found:
-        return []
-    rows = api.upstreams.annotate(is_routed=Exists(RouteUpstream.objects.filter(upstream=OuterRef("pk"))))
-    known = {row.pk: row for row in rows}
-    return [_outbound(binding, known) for binding in found]
-
-
-def _outbound(binding: PolicyBinding, known: Mapping[UUID, Any]) -> AppliedPolicy:
-    own = [known[pk] for pk in binding.upstreams if pk in known]
-    unused = [f"No route leads to {row}: it does nothing there." for row in own if not row.is_routed]
-    one = applied_of(binding)
-    return replace(one, upstreams=tuple(map(str, own)), warnings=(*one.warnings, *unused))
-
-
-def in_order(bindings: list[PolicyBinding], before: Sequence[AutomatedPolicy] = ()) -> list[AppliedPolicy]:
-    """With a warning, too, where one does not get what it reads from a policy before it.
-
-    The automated ones that run before them are among those, and their own of those policies may rest.
-    """
-    applied = [_applied(binding, before) for binding in bindings]
-    automated = [(None, use) for one in before if (use := _use(one))]
-    own = [(one, use) for one in applied if not one.rests_for and (use := _use(one.binding))]
-    running: list[tuple[AppliedPolicy | None, order.Use]] = [*automated, *own]
-    found = {id(running[at][0]): message for at, message in order.misplaced([use for _, use in running])}
-    return [
-        replace(one, warnings=(*one.warnings, f"It {found[id(one)]}.")) if id(one) in found else one
-        for one in applied
-    ]
-
-
-def _applied(binding: PolicyBinding, before: Sequence[AutomatedPolicy]) -> AppliedPolicy:
-    wins = (one for one in before if one.policy in holding.resting([one]))
-    first = next((one for one in wins if one.policy == binding.policy), None)
-    return replace(applied_of(binding), rests_for=None if binding.is_disabled else first)
-
-
-def _use(binding: PolicyBinding | AutomatedPolicy) -> order.Use | None:
-    """The policy and its configuration; None when it does not run."""
-    if binding.is_disabled:
-        return None
-    try:
-        policy = catalog.find(binding.policy)
-        return policy, policy.config.model_validate(merged(binding.config, binding.secrets))
-    except (catalog.UnknownPolicy, pydantic.ValidationError):
-        return None
-
-
-def applied_of(binding: PolicyBinding) -> AppliedPolicy:
-    try:
-        policy = catalog.find(binding.policy)
-    except catalog.UnknownPolicy:
-        return AppliedPolicy(binding, None, "No longer in the catalog")
-    said = tuple(policy_advice.sentences(binding.api, binding))
-    return AppliedPolicy(binding, policy, summary(policy.config.model_json_schema(), binding.config), said)

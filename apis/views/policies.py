@@ -16,7 +16,7 @@ from apis.removed import Removed
 from apis.views import trying
 from apis.views.access import api_of, api_to_change, binding_of, binding_to_change
 from apis.views.frame import frame
-from apis.views.lane import AppliedPolicy, Lane, lane, ordered
+from apis.views.lane import AppliedPolicy, Lane, lane
 from apis.views.policy_form import PolicyForm
 from console.forms import rows
 from console.scope import Request
@@ -45,7 +45,7 @@ def reorder(request: Request, pk: int) -> HttpResponse:
         else request.POST.getlist("ids")
     )
     if rows.wanted(request.POST) and sorted(wanted) == sorted(bindings):
-        moved = ordered(api, [bindings[key] for key in wanted], list(api.policies.outbound()))
+        moved = lane(api, [*(bindings[key] for key in wanted), *api.policies.outbound()])
         return _lane(
             request, api, moved, is_moved=wanted != list(bindings), seen=request.POST.get("seen", "")
         )

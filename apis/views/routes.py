@@ -16,8 +16,9 @@ from apis.changes.instances import Edit, edit_api
 from apis.desired import desired_of
 from apis.forms import parts
 from apis.forms import routes as form
+from apis.lint.routes import warnings
 from apis.models import ApiInstance
-from apis.rules.instances import validate, warnings
+from apis.rules.instances import validate
 from apis.views.access import api_of, messages_of
 from apis.views.conflict import Conflict, conflict
 from apis.views.frame import frame

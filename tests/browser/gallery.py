@@ -13,6 +13,7 @@ from django.utils import timezone
 from apis.automated.models import AutomatedPolicy
 from apis.bulk import running
 from apis.bulk.models import BulkChange, BulkItem
+from apis.changes.findings import mute_finding
 from apis.changes.instances import delete_api
 from apis.changes.policies import apply_policy
 from apis.changes.tests import add_test
@@ -88,6 +89,7 @@ class Gallery:
             f"/apis/{self.bare.pk}",
             f"/apis/{self.bare.pk}/policies",
             f"/apis/{self.bare.pk}/analytics",
+            f"/apis/{self.bare.pk}/findings/mute?code=no-authentication&place=api",
         )
 
     def is_like_others(self, path: str) -> bool:
@@ -166,6 +168,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         "test": add_test(user, api, cases.read("{name: a, expect: {status: 200}}")[0]).pk,
         "revision": api.revision.short_id,
         "removed": delete_api(user, make_saved_api(place, "Gone", base_path="/gone")).pk,
+        "muted": mute_finding(user, api, "authentication-partial", "api", "The rest is for all.").pk,
         "policy": api.pk,
         "policy_add": api.pk,
         **_bulk_changes(place, api, bare),

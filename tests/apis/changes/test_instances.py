@@ -8,9 +8,10 @@ from django.core.exceptions import ValidationError
 from apis.assets.models import WHAT_AN_ASSET_ID_IS, Asset
 from apis.changes import instances
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset, desired_of
+from apis.lint.routes import warnings
 from apis.models import ApiInstance
 from apis.rest.serializers import SpecBody
-from apis.rules.instances import validate, warnings
+from apis.rules.instances import validate
 from console import audit
 from console.models import User
 from gateways.models import Gateway

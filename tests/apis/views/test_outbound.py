@@ -39,7 +39,7 @@ def test_section_says_what_acts_on_which_upstream(place: Place, api: ApiInstance
     assert "shared" in section
     assert "<code>one</code>" in section
     assert "<code>http://two:8080/</code>" in section
-    assert "No route leads to spare: it does nothing there." in section
+    assert "It does nothing at spare: no route leads there." in section
     assert "Circuit Breaker" not in page[: page.index("Outbound policies")]
 
 

@@ -196,6 +196,7 @@ class TestHistoryOfAnApi(SearchedList, EmptyList):
 
 class TestApi(Detail):
     tabs = ("", "/policies", "/routes", "/document", "/deployments", "/history", "/analytics", "/settings")
+    tabs += ("/findings",)
     is_numbered = True
 
     def make(self, here: Here) -> Model:

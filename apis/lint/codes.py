@@ -1,0 +1,194 @@
+"""Every kind of finding: its stable code, how much it weighs, what to do. docs/linter.md lists them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`title` is what is found, in few words; `remedy` what to do."""
+
+    code: str
+    severity: Severity
+    title: str
+    remedy: str
+
+
+KINDS = {
+    one.code: one
+    for one in (
+        Kind(
+            "route-unreachable",
+            "warning",
+            "A route gets no request",
+            "Put it before the one that takes its requests, or remove it.",
+        ),
+        Kind(
+            "route-path",
+            "warning",
+            "A path that is not what it looks like",
+            "Write the path as proposed, or mute this where it is meant so.",
+        ),
+        Kind(
+            "route-methods",
+            "warning",
+            "Methods that nobody uses",
+            "Choose from the usual methods; several are separated by |.",
+        ),
+        Kind("route-host", "warning", "A host that no request has", "Write the host alone."),
+        Kind(
+            "upstream-weight-zero",
+            "info",
+            "An upstream that gets no request",
+            "Give it a share of the route, or take it out of the route.",
+        ),
+        Kind(
+            "upstream-resource",
+            "warning",
+            "An upstream's URL that looks like a resource",
+            "Give the base path only: the request's own path is put after it.",
+        ),
+        Kind(
+            "upstream-in-clear",
+            "warning",
+            "An upstream reached without TLS across networks",
+            "Write https:// where the upstream speaks it, or reach it over a private network.",
+        ),
+        Kind(
+            "upstream-trusts-anyone",
+            "warning",
+            "An upstream whose certificate is not checked",
+            "Give its TLS context the CA that signs the upstream's certificate, and have it validated.",
+        ),
+        Kind(
+            "listener-port",
+            "warning",
+            "A port that Flex Gateway keeps for itself",
+            "Choose another port if this API may run there.",
+        ),
+        Kind(
+            "certificate-expired",
+            "error",
+            "A certificate that has expired",
+            "Put a new certificate into the TLS context.",
+        ),
+        Kind(
+            "certificate-ends-soon",
+            "warning",
+            "A certificate that ends within 30 days",
+            "Put a new certificate into the TLS context before.",
+        ),
+        Kind(
+            "tls-version",
+            "warning",
+            "TLS below 1.2 is allowed",
+            "Raise the lowest version of the TLS context to 1.2.",
+        ),
+        Kind(
+            "no-authentication",
+            "info",
+            "Nothing asks who calls",
+            "Apply a policy that identifies callers, or mute this for an API that is meant for everybody.",
+        ),
+        Kind(
+            "authentication-observed",
+            "warning",
+            "Authentication only observes",
+            "Enforce the policy once what it would refuse is right.",
+        ),
+        Kind(
+            "authentication-partial",
+            "info",
+            "Authentication for some requests only",
+            "Take its conditions away, or mute this where the other requests are meant for everybody.",
+        ),
+        Kind(
+            "credentials-in-clear",
+            "warning",
+            "Credentials over HTTP",
+            "Serve the API with HTTPS; where TLS ends in front of the gateway, write its consumer endpoint"
+            " with https://.",
+        ),
+        Kind(
+            "limit-before-authentication",
+            "warning",
+            "Strangers use up a limit that all callers share",
+            "Move the limit behind the policy that identifies callers, or count by the caller's address.",
+        ),
+        Kind(
+            "limit-never-fires",
+            "warning",
+            "A limit that never refuses",
+            "Remove it, or make it stricter than the other one.",
+        ),
+        Kind(
+            "cache-before-authentication",
+            "error",
+            "Cached answers go to callers whom nobody has checked",
+            "Move the cache behind every policy that decides who may call.",
+        ),
+        Kind(
+            "cache-before-check",
+            "warning",
+            "A policy is skipped where a cache has an answer",
+            "Move the policy before the cache.",
+        ),
+        Kind(
+            "cors-shadowed",
+            "warning",
+            "A second CORS policy",
+            "Keep one, with all sites in its origin groups.",
+        ),
+        Kind(
+            "policy-order",
+            "warning",
+            "A policy reads what no policy before it gives",
+            "Move it behind a policy that does.",
+        ),
+        Kind(
+            "policy-setting",
+            "warning",
+            "A setting that is not what it looks like",
+            "Change the setting, or mute this where it is meant so.",
+        ),
+        Kind(
+            "policy-condition",
+            "warning",
+            "A condition that is not what it looks like",
+            "Write the condition as proposed, or mute this where it is meant so.",
+        ),
+        Kind(
+            "policy-never-applies",
+            "warning",
+            "A policy that is for no request",
+            "Change its conditions so that a route's requests meet one, or remove it.",
+        ),
+        Kind(
+            "policy-observes-long",
+            "info",
+            "A policy that only observes for months",
+            "Enforce it, or remove it.",
+        ),
+        Kind(
+            "policy-not-valid",
+            "error",
+            "A policy whose configuration is no longer sound",
+            "Open its form and correct what it shows: gateways refuse the API with it.",
+        ),
+        Kind(
+            "policy-unknown",
+            "error",
+            "A policy that the catalog no longer has",
+            "Remove it: gateways refuse the API with it.",
+        ),
+        Kind(
+            "outbound-unused",
+            "warning",
+            "An outbound policy on an upstream that no route leads to",
+            "Lead a route to the upstream, or take it off the policy.",
+        ),
+    )
+}

@@ -1,0 +1,110 @@
+"""A finding: what is sound and probably not meant, where, and what to do; and the places that there are."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.urls import reverse
+
+from apis.lint.codes import KINDS, SEVERITIES, Severity
+from apis.muted_finding import MutedFinding
+
+LONGEST_PLACE = 80
+"""Characters of `Place.id`."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """`id` stays while what stands there does, so that what is muted stays so. `title` begins a sentence."""
+
+    id: str
+    title: str
+    path: str
+    """Of the page where it is changed."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`text` goes on after the place's title: "gets no request: …"; where `about` names what of the place is
+    meant, after that: "Condition on the path": "is taken as …". `field` is the form's.
+    """
+
+    code: str
+    place: Place
+    text: str
+    about: str = ""
+    field: str = ""
+    muted: MutedFinding | None = None
+
+    @property
+    def severity(self) -> Severity:
+        return KINDS[self.code].severity
+
+    @property
+    def title(self) -> str:
+        return KINDS[self.code].title
+
+    @property
+    def remedy(self) -> str:
+        return KINDS[self.code].remedy
+
+    @cached_property
+    def message(self) -> str:
+        """By itself."""
+        about = f", {self.about[:1].lower()}{self.about[1:]}:" if self.about else ""
+        return f"{self.place.title}{about} {self.text}."
+
+    @property
+    def said(self) -> str:
+        """Where the place is known."""
+        return f"{self.about}: {self.text}." if self.about else f"It {self.text}."
+
+    @property
+    def in_field(self) -> str:
+        return f"{self.text[:1].upper()}{self.text[1:]}."
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """The gravest first."""
+    return sorted(findings, key=lambda one: SEVERITIES.index(one.severity))
+
+
+def by_field(findings: Iterable[Finding]) -> dict[str, list[str]]:
+    """What each field of a form is warned about."""
+    found: dict[str, list[str]] = {}
+    for one in findings:
+        if one.field:
+            found.setdefault(one.field, []).append(one.in_field)
+    return found
+
+
+def api_place(pk: int | None, title: str = "The API") -> Place:
+    return Place("api", title, reverse("api_routes", args=[pk]) if pk else "")
+
+
+def route_place(pk: int | None, number: int, label: str, rule: Mapping[str, Any]) -> Place:
+    """Known by its rule, wherever it stands among the others."""
+    named = f"Route {number} ({label})" if label else f"Route {number}"
+    return Place(f"route:{_digest(rule)}", named, reverse("api_routes", args=[pk]) if pk else "")
+
+
+def upstream_place(pk: int | None, uri: str) -> Place:
+    shown = uri if len(uri) <= 100 else f"{uri[:99]}…"
+    path = reverse("api_routes", args=[pk]) if pk else ""
+    return Place(f"upstream:{_digest(uri)}", f"Upstream {shown}", path)
+
+
+def policy_place(api: int, pk: int, title: str, path: str = "") -> Place:
+    return Place(f"policy:{pk}", title, path or reverse("api_policy", args=[api, pk]))
+
+
+def context_place(pk: UUID, name: str) -> Place:
+    return Place(f"tls:{pk}", f"TLS context {name}", reverse("tls_context", args=[pk]))
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
