@@ -6,7 +6,7 @@ from datetime import datetime
 from analytics import queries
 from apis.failing import Failing
 from apis.models import PolicyBinding
-from apis.traffic import Held, Observed, Traffic
+from apis.traffic import Held, Observed, Resource, Traffic
 from console.models import Environment
 
 
@@ -31,6 +31,13 @@ def failing(apis: Iterable[int]) -> dict[int, Failing]:
 
 def failing_in(environment: Environment) -> dict[int, Failing]:
     return queries.failing(environment)
+
+
+def resources(api: int, limit: int) -> list[Resource]:
+    return [
+        Resource(one.method, one.resource, one.requests, one.client_errors, one.server_errors, one.total)
+        for one in queries.day_of_resources(api, limit)
+    ]
 
 
 def held(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Held]:

@@ -283,6 +283,11 @@ def top_resources(apis: Iterable[int], over: Range, limit: int = 10) -> list[Res
     ]
 
 
+def day_of_resources(api: int, limit: int) -> list[ResourceShare]:
+    """The same of the last 24 hours, started hours as a whole."""
+    return top_resources([api], replace(ranges.last(timedelta(days=1)), grain=HOUR), limit)
+
+
 def summary(api: int, minutes: int) -> Figures:
     """Of the last so many minutes, up to now."""
     return figures([api], ranges.last(timedelta(minutes=minutes)))

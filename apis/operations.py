@@ -14,6 +14,7 @@ ADD = "operations"
 """What the button says that adds those that are chosen, see `console.forms.rows`."""
 SHOWN = 40
 MOST_CHOSEN = 100
+MOST_TAGS = 200
 _PARAMETER = re.compile(r"\{[^{}/]*\}")
 _SPECIAL = re.compile(r"[.+*?()|\[\]{}^$\\]")
 
@@ -44,6 +45,21 @@ def chosen(document: Specification | None, data: QueryDict) -> list[Operation]:
         return []
     keys = [key for key in data.getlist("operation") if key.isascii() and key.isdigit() and len(key) < 19]
     return list(document.operations.filter(pk__in=keys[:MOST_CHOSEN]))
+
+
+def asked(document: Specification | None, data: QueryDict) -> list[Operation]:
+    """Those that a link names: by their ids (`operation`), or all with a tag (`tag`)."""
+    tag = data.get("tag", "")
+    if document is None or not tag:
+        return chosen(document, data)
+    return list(document.operations.tagged(tag)[:MOST_CHOSEN])
+
+
+def tags_of(document: Specification) -> list[str]:
+    """By their names; of a document with very many, the first."""
+    rows = document.operations.exclude(tags="").order_by("tags").values_list("tags", flat=True).distinct()
+    found = {tag for row in rows[:MOST_TAGS] for tag in row.split(", ")}
+    return sorted(found)[:MOST_TAGS]
 
 
 def conditions(operations: Iterable[Operation]) -> list[dict[str, str]]:

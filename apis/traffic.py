@@ -1,6 +1,6 @@
 """The figures of APIs' traffic that API Manager shows; analytics, which lies above it, gives them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Protocol
@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol
 from apis.failing import Failing
 from apis.models import PolicyBinding
 from console.models import Environment
+from gateways.protocol.histogram import Histogram
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,20 @@ class Observed:
     since: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Resource:
+    """Requests to one path of an API, its ids replaced, in the last 24 hours. `total` is a histogram of
+    microseconds.
+    """
+
+    method: str
+    path: str
+    requests: int
+    client_errors: int
+    server_errors: int
+    total: Histogram
+
+
 class Source(Protocol):
     """Each function is asked once a page, whatever the number of APIs."""
 
@@ -63,6 +78,8 @@ class Source(Protocol):
     def failing(self, apis: Iterable[int], /) -> Mapping[int, Failing]: ...
 
     def failing_in(self, environment: Environment, /) -> Mapping[int, Failing]: ...
+
+    def resources(self, api: int, limit: int, /) -> Sequence[Resource]: ...
 
     def held(self, bindings: Iterable[PolicyBinding], api: int, /) -> Mapping[int, Held]: ...
 
@@ -104,6 +121,11 @@ def failing(api_ids: Iterable[int]) -> dict[int, Failing]:
 def failing_in(environment: Environment) -> dict[int, Failing]:
     """The same for all APIs of an environment."""
     return {pk: found for source in _sources for pk, found in source.failing_in(environment).items()}
+
+
+def resources(api: int, limit: int) -> list[Resource]:
+    """The API's paths that were called most, with what clients call them by."""
+    return [one for source in _sources for one in source.resources(api, limit)]
 
 
 def held(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Held]:

@@ -189,6 +189,7 @@ def _operation(document: Specification, position: int, told: dict[str, Any]) -> 
         operation_id=told["operation_id"],
         tags=", ".join(told["tags"])[:400],
         is_deprecated=told["is_deprecated"],
+        content=told["content"],
     )
 
 

@@ -122,6 +122,11 @@ class OperationQuerySet(models.QuerySet["Operation"]):
             )
         return found
 
+    def tagged(self, tag: str) -> "OperationQuerySet":
+        alone, first = models.Q(tags=tag), models.Q(tags__startswith=f"{tag}, ")
+        later = models.Q(tags__endswith=f", {tag}") | models.Q(tags__contains=f", {tag}, ")
+        return self.filter(alone | first | later)
+
 
 class Operation(models.Model):
     """A method of a path of a document."""
@@ -134,6 +139,13 @@ class Operation(models.Model):
     operation_id = models.CharField(max_length=200, blank=True)
     tags = models.CharField(max_length=400, blank=True)
     is_deprecated = models.BooleanField(default=False)
+    content = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="A digest of all that the document says of it, with what that refers to.",
+    )
 
     objects = OperationQuerySet.as_manager()
 

@@ -25,3 +25,23 @@ class DocumentShape(s.Serializer[Any]):
 
 class DocumentChoice(s.Serializer[Any]):
     id = s.UUIDField(help_text="Of a document that was uploaded and accepted.")
+
+
+class CalledShape(s.Serializer[Any]):
+    method = s.CharField()
+    path = s.CharField(help_text="Of what is not documented: as counted, ids replaced.")
+    requests = s.IntegerField(source="calls.requests")
+    clientErrors = s.IntegerField(source="calls.client_errors")
+    serverErrors = s.IntegerField(source="calls.server_errors")
+    p95Ms = s.FloatField(source="calls.p95_ms", allow_null=True)
+
+
+class DocumentTrafficShape(s.Serializer[Any]):
+    operations = CalledShape(many=True)
+    undocumented = CalledShape(many=True)
+    preflights = s.IntegerField(source="calls.preflights")
+    notToldApart = s.IntegerField(source="calls.other")
+    requests = s.IntegerField(source="calls.requests")
+    isCut = s.BooleanField(
+        source="calls.is_cut", help_text="Whether there were more paths than the 1,000 most called."
+    )

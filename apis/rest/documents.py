@@ -15,11 +15,12 @@ from rest_framework.viewsets import ViewSet
 
 from apis import operations
 from apis.changes import instances
+from apis.documented import calls
 from apis.documents import reading
 from apis.documents.specification import Specification
 from apis.models import ApiInstance
 from apis.rest import reach
-from apis.rest.document_serializers import DocumentChoice, DocumentShape
+from apis.rest.document_serializers import DocumentChoice, DocumentShape, DocumentTrafficShape
 from console.rest import access
 from console.rest.errors import TooLarge
 from console.rest.parsers import BoundedJSONParser
@@ -95,6 +96,24 @@ class DocumentViews(ViewSet):
         """As it was uploaded."""
         api = reach.instance(request, organization_id, environment_id, api_id)
         return HttpResponse(_document_of(api).text, content_type="text/plain; charset=utf-8")
+
+    @extend_schema(operation_id="document_traffic", responses={200: DocumentTrafficShape, 404: ErrorAnswer})
+    def traffic(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
+        """The operations that were called in the last 24 hours, and what was called that the document does
+        not have.
+        """
+        api = reach.instance(request, organization_id, environment_id, api_id)
+        document = _document_of(api)
+        called = calls.of(api, document)
+        rows = document.operations.filter(pk__in=called.by_operation)
+        shown = {
+            "operations": [
+                {"method": one.method, "path": one.path, "calls": called.by_operation[one.pk]} for one in rows
+            ],
+            "undocumented": called.undocumented,
+            "calls": called,
+        }
+        return Response(DocumentTrafficShape(shown).data)
 
 
 def _document_of(api: ApiInstance) -> Specification:

@@ -106,6 +106,11 @@ urlpatterns = [
         f"{AM}/<int:api_id>/document/text", DocumentViews.as_view({"get": "text"}), name="rest_document_text"
     ),
     path(
+        f"{AM}/<int:api_id>/document/traffic",
+        DocumentViews.as_view({"get": "traffic"}),
+        name="rest_document_traffic",
+    ),
+    path(
         f"{AM}/<int:api_id>/documents/<uuid:document_id>",
         DocumentViews.as_view({"get": "uploaded"}),
         name="rest_uploaded_document",

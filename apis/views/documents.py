@@ -1,10 +1,13 @@
 """OpenAPI documents: how reading one goes, and the document of an API to see, to replace and to download."""
 
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet, prefetch_related_objects
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.defaultfilters import filesizeformat
@@ -12,17 +15,21 @@ from django.views.decorators.http import require_POST
 
 from apis import operations
 from apis.changes import instances
+from apis.documented import calls, rules
 from apis.documents import differences, reading
-from apis.documents.specification import Specification
+from apis.documents.specification import Operation, Specification
 from apis.forms import parts
 from apis.models import ApiInstance
 from apis.views.access import api_of, api_to_change, environment_of, messages_of
 from apis.views.frame import frame
-from console.listing import asked, listing
+from console.listing import Select, asked, listing
 from console.scope import Request
 
 PAGE_SIZE = 50
 SHOWN_CHARACTERS = 200_000
+UNDOCUMENTED_SHOWN = 50
+CALLED, NOT_CALLED, FAILING = "Called", "Not called", "Failing"
+TRAFFIC = (CALLED, NOT_CALLED, FAILING)
 ABOUT = (
     "OpenAPI 3 or 2, JSON or YAML, up to {}. You see what differs before anything changes; "
     "what runs on the gateway stays as it is."
@@ -131,20 +138,81 @@ def _new(api: ApiInstance, key: str) -> Specification | None:
 
 def _shown(request: Request, api: ApiInstance, errors: list[str]) -> HttpResponse:
     document, new = operations.document_of(api), _new(api, request.GET.get("new", ""))
-    found = document.operations.matching(asked(request)) if document else []
+    called = calls.of(api, document) if document else calls.DocumentCalls()
+    found = _found(request, document, called) if document else []
     looked = "method, path or words"
-    shown = listing(request, "operations-found", "operation", found, size=PAGE_SIZE, searches=looked)
-    context = {
+    selects = _selects(request, document) if document else ()
+    shown = listing(
+        request, "operations-found", "operation", found, size=PAGE_SIZE, searches=looked, selects=selects
+    )
+    context: dict[str, Any] = {
         "document": document,
-        "new": new,
-        "difference": differences.between(document, new) if new and new.is_accepted else None,
+        "calls": called,
+        "rows": [Row(one, called.by_operation.get(one.pk)) for one in shown.page],
         "listing": shown,
-        "errors": errors,
         "may_change": request.scope.can_edit and _may_change(api),
-        "instance_count": api.asset.instances.count(),
-        "file": parts.file_field(ABOUT.format(filesizeformat(settings.UPLOAD_MAX_BYTES)), is_required=True),
+        "can_edit": request.scope.can_edit,
+        "api": api,
+        "tag": request.GET.get("tag", ""),
     }
     if shown.is_alone:
         return render(request, "apis/_operations.html", context)
+    context |= {
+        "new": new,
+        "errors": errors,
+        "instance_count": api.asset.instances.count(),
+        "file": parts.file_field(ABOUT.format(filesizeformat(settings.UPLOAD_MAX_BYTES)), is_required=True),
+        "undocumented": called.undocumented[:UNDOCUMENTED_SHOWN],
+        "unmatched": rules.unmatched(_with_rules([api])[0], document) if document else None,
+    }
+    if new and new.is_accepted:
+        context["difference"] = differences.between(document, new)
+        context["left_behind"] = _left_behind(request, api, document, new) if document else None
     page = frame(request, api, "document") | context
     return render(request, "apis/api_document.html", page, status=422 if errors else 200)
+
+
+@dataclass(frozen=True)
+class Row:
+    """An operation with its traffic; None for one that was not called."""
+
+    operation: Operation
+    calls: calls.Calls | None
+
+
+def _selects(request: Request, document: Specification) -> tuple[Select, ...]:
+    tags = [(one, one) for one in operations.tags_of(document)]
+    return (
+        Select.of(request, "traffic", "Traffic", [(one, one) for one in TRAFFIC]),
+        *((Select.of(request, "tag", "Tag", tags),) if tags else ()),
+    )
+
+
+def _found(
+    request: Request, document: Specification, called: calls.DocumentCalls
+) -> QuerySet[Operation] | list[Operation]:
+    """As in the document; those that are called, the most called first."""
+    found = document.operations.matching(asked(request))
+    if tag := request.GET.get("tag", ""):
+        found = found.tagged(tag)
+    wanted = request.GET.get("traffic", "")
+    if wanted == NOT_CALLED:
+        return found.exclude(pk__in=called.by_operation)
+    if wanted in (CALLED, FAILING):
+        keys = called.by_operation.keys() if wanted == CALLED else called.failing
+        return sorted(found.filter(pk__in=keys), key=lambda one: -called.by_operation[one.pk].requests)
+    return found
+
+
+def _with_rules(apis: list[ApiInstance]) -> list[ApiInstance]:
+    prefetch_related_objects(apis, "policies", "routes")
+    return apis
+
+
+def _left_behind(
+    request: Request, api: ApiInstance, document: Specification, new: Specification
+) -> rules.Unmatched:
+    """Of all APIs of the asset that the user may see."""
+    found = ApiInstance.objects.visible_to(request.user).filter(asset=api.asset_id)
+    apis = list(found.select_related("asset", "environment")[: rules.MOST_APIS])
+    return rules.left_behind(_with_rules(apis), document, new)

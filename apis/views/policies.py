@@ -1,6 +1,7 @@
 """The policies of one API: the lane in request order, the catalog to add from, the form of each."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -64,7 +65,13 @@ def reorder(request: Request, pk: int) -> HttpResponse:
 def add(request: Request, pk: int) -> HttpResponse:
     """The catalog, to choose from."""
     api = api_to_change(request, pk)
-    context = browse.context(request, lambda policy: reverse("api_policy_new", args=[api.pk, policy.name]))
+    # For the operations that the address names, if any: they become its conditions.
+    named = {name: request.GET.getlist(name) for name in ("operation", "tag") if name in request.GET}
+    query = f"?{urlencode(named, doseq=True)}" if named else ""
+    context = browse.context(
+        request, lambda policy: f"{reverse('api_policy_new', args=[api.pk, policy.name])}{query}"
+    )
+    context["kept"] = [(name, value) for name, values in named.items() for value in values]
     context["applied"] = set(api.policies.values_list("policy", flat=True))
     return render(request, "apis/policy_add.html", frame(request, api, "policies") | context)
 
@@ -171,6 +178,8 @@ def _form(
     request: Request, api: ApiInstance, policy: Policy[Any], binding: PolicyBinding | None
 ) -> HttpResponse:
     form = PolicyForm(api, policy, binding, request.POST.get("seen", ""))
+    if binding is None and policy.has_conditions and request.method != "POST" and request.GET:
+        form.add_operations(request.GET)
     if request.method == "POST":
         data = rows.changed(request.POST) if rows.wanted(request.POST) else request.POST
         form.read(data)

@@ -59,7 +59,9 @@ class PolicyForm:
 
     def add_operations(self, data: QueryDict) -> None:
         """The chosen operations as further conditions, whatever the policy was for."""
-        found = operations.conditions(operations.chosen(self.document, data))
+        found = operations.conditions(operations.asked(self.document, data))
+        if not found:
+            return
         had = self.more.get("conditions", [])
         rows = [one for one in had if one.get("methodRegex") or one.get("uriTemplateRegex")]
         added = [one for one in found if one not in rows]

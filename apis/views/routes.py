@@ -39,7 +39,11 @@ def edit(request: Request, pk: int) -> HttpResponse:
     if not may_edit:
         page = frame(request, api, "routes") | {"routes": current.routes}
         return render(request, "apis/api_routes.html", page, status=403 if request.method == "POST" else 200)
-    return _shown(request, api, _downstream_of(api), form.values_of(current.routes), {})
+    values, added = form.values_of(current.routes), []
+    if request.GET:
+        added = operations.routes(operations.asked(operations.document_of(api), request.GET))
+        values = form.with_operations(values, added) if added else values
+    return _shown(request, api, _downstream_of(api), values, {}, added=len(added))
 
 
 def _posted(request: Request, api: ApiInstance) -> HttpResponse:
@@ -95,12 +99,14 @@ def _shown(
     errors: parts.Errors,
     *,
     is_late: bool = False,
+    added: int = 0,
 ) -> HttpResponse:
     edit, _ = _edit(api, downstream, upstream)
     fields = parts.fields("downstream", downstream, errors) | parts.fields("upstream", upstream, errors)
     seen = "" if is_late else request.POST.get("seen", "")
     context: dict[str, Any] = {
         "form": fields,
+        "added": added,
         "seen": seen or versions.of_api(api, versions.ROUTES),
         "conflict": _conflict(api, fields) if is_late else None,
         "errors": errors,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from apis.documents.openapi.contents import Contents
 from apis.documents.openapi.fault import shortened
 from apis.documents.openapi.limits import MOST_HOPS
 from apis.documents.openapi.references import References
@@ -25,6 +26,8 @@ class Operation:
     operation_id: str
     tags: tuple[str, ...]
     is_deprecated: bool
+    content: str
+    """A digest of what is said of it, but for the fields above."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +43,23 @@ def operations(
 ) -> Iterator[Operation]:
     """In the document's order; what is odd in them is remarked."""
     ids: dict[str, str] = {}
+    contents = Contents(references)
     paths = document.get("paths")
-    for path, given in paths.items() if isinstance(paths, dict) else ():
-        if not path.startswith("/"):
-            continue
+    items = (
+        [(path, _item(given, references)) for path, given in paths.items()] if isinstance(paths, dict) else []
+    )
+    items = [(path, item) for path, item in items if path.startswith("/")]
+    for _, item in items:
+        for _, found in _methods(item):
+            contents.meet(item, found)
+    contents.settle()
+    for path, item in items:
         if len(path) > LONGEST_PATH:
             remark(f"A path longer than {LONGEST_PATH} characters is left out: {shortened(path, 60)}")
             continue
-        item = _item(given, references)
         for method, found in _methods(item):
             place = f"{method} {shortened(path, 120)}"
-            made = _operation(method, path, found)
+            made = _operation(method, path, found, contents.of(item, found))
             if made.operation_id and ids.setdefault(made.operation_id, place) != place:
                 remark(
                     f'operationId "{made.operation_id}" of {place} is that of {ids[made.operation_id]} too'
@@ -109,7 +118,7 @@ def _methods(item: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield method, found
 
 
-def _operation(method: str, path: str, found: dict[str, Any]) -> Operation:
+def _operation(method: str, path: str, found: dict[str, Any], content: str) -> Operation:
     tags = found.get("tags")
     return Operation(
         method,
@@ -118,6 +127,7 @@ def _operation(method: str, path: str, found: dict[str, Any]) -> Operation:
         _text(found.get("operationId")),
         tuple(_text(one, 60) for one in tags[:5] if isinstance(one, str)) if isinstance(tags, list) else (),
         found.get("deprecated") is True,
+        content,
     )
 
 

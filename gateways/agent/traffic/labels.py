@@ -12,13 +12,12 @@ from typing import NamedTuple, TypeVar
 from gateways.agent.traffic.failures import NONE, Failure, failure
 from gateways.agent.xds import access_log
 from gateways.protocol.failures import CUT
+from gateways.protocol.resource_paths import OTHER, template
 from policies import catalog
 
 METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"])
 OTHER_METHOD = "OTHER"
-OTHER_RESOURCE = "(other)"
 RESOURCES_PER_API = 50
-ID = "{id}"
 
 _REMEMBERED = 4096
 
@@ -122,7 +121,7 @@ class Labels:
         return next((one for one in self._refusals if one.details.search(key.details)), None)
 
     def resource(self, period: bytes, api: str, path: str, is_known_to_api: bool) -> str:
-        """The path with its ids replaced; OTHER_RESOURCE past RESOURCES_PER_API different ones a period.
+        """The path with its ids replaced; OTHER past RESOURCES_PER_API different ones a period.
 
         What the API does not know (404) makes no new resource, so that a scanner cannot use them up.
         """
@@ -133,18 +132,9 @@ class Labels:
         if name in known:
             return name
         if not is_known_to_api or len(known) >= RESOURCES_PER_API:
-            return OTHER_RESOURCE
+            return OTHER
         known.add(name)
         return name
-
-
-def template(path: str) -> str:
-    """The path with every segment that looks like an id replaced: /orders/4711 becomes /orders/{id}."""
-    return "/".join(ID if _is_id(part) else part for part in path[:200].split("/"))
-
-
-def _is_id(part: str) -> bool:
-    return part.isdigit() or len(part) > 40 or sum(map(str.isdigit, part)) >= 3
 
 
 def _remember(memory: dict[K, T], key: K, value: T) -> T:

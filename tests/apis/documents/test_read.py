@@ -219,3 +219,29 @@ def test_texts_fit_a_page_and_a_database() -> None:
         [found.title, found.version, found.operations[0].path, found.operations[0].summary]
     )
     assert len(found.operations[0].summary) <= 200
+
+
+def test_the_content_of_an_operation_is_what_it_says_with_what_it_refers_to() -> None:
+    """And nothing else: neither its words, nor other operations."""
+
+    def contents(**schemas: object) -> list[str]:
+        answer = {"200": {"description": "ok", "content": {"application/json": {"schema": schemas["a"]}}}}
+        paths = {
+            "/a": {"get": {"summary": str(schemas.get("words")), "responses": answer}},
+            "/b": {"get": {"responses": {"200": {"description": "ok"}}}},
+        }
+        components = {name: schema for name, schema in schemas.items() if len(name) == 1 and name != "a"}
+        document = {"openapi": "3.0.3", "info": {"title": "A", "version": "1"}, "paths": paths}
+        whole = document | {"components": {"schemas": components}}
+        return [one.content for one in read(json.dumps(whole)).operations]
+
+    ring = {"type": "object", "properties": {"next": {"$ref": "#/components/schemas/C"}}}
+    back = {"type": "object", "properties": {"back": {"$ref": "#/components/schemas/B"}}}
+    to = {"$ref": "#/components/schemas/B"}
+    usual = contents(a=to, B=ring, C=back)
+
+    assert contents(a=to, B=ring, C=back, words="other") == usual
+    assert contents(a=to, B=ring, C=back, D={"type": "string"}) == usual
+    deeper = contents(a=to, B=ring, C=back | {"required": ["back"]})
+    assert deeper[0] != usual[0] and deeper[1] == usual[1]
+    assert all(len(one) == 32 for one in usual)

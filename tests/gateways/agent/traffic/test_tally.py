@@ -3,15 +3,10 @@ import re
 import orjson
 import pytest
 
-from gateways.agent.traffic.labels import (
-    OTHER_RESOURCE,
-    RESOURCES_PER_API,
-    Labels,
-    NativeRefusal,
-    template,
-)
+from gateways.agent.traffic.labels import RESOURCES_PER_API, Labels, NativeRefusal
 from gateways.agent.traffic.tally import Tally
 from gateways.protocol.messages import TrafficBatch
+from gateways.protocol.resource_paths import OTHER, template
 from tests.gateways.agent.traffic.log_lines import START, line
 
 NATIVE = NativeRefusal(
@@ -178,7 +173,7 @@ def test_a_scanner_makes_no_resources() -> None:
         line(path="/.env", status=404), line(path="/wp-admin", status=404, route="sandbox/apii-1/none")
     )
 
-    assert {count.resource for count in batch.resources} == {OTHER_RESOURCE}
+    assert {count.resource for count in batch.resources} == {OTHER}
 
 
 def test_failed_requests_are_sampled_first() -> None:
