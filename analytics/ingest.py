@@ -20,7 +20,8 @@ from analytics import partitions
 from analytics.grains import ROLLED_UP
 from analytics.models import ConditionWindow, LogOffset, ResourceWindow, Sample, Stale, TrafficWindow
 from apis import resource_names
-from apis.models import ApiInstance, LeftGateway, PolicyBinding
+from apis.left_gateway import LeftGateway
+from apis.models import ApiInstance, PolicyBinding
 from gateways.models import Gateway
 from gateways.protocol.messages import (
     ConditionCount,

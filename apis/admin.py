@@ -13,9 +13,9 @@ from django.http import HttpRequest
 
 from apis.api_test import ApiTest, ApiTestRun
 from apis.documents.specification import Operation, Specification
+from apis.left_gateway import LeftGateway
 from apis.models import (
     ApiInstance,
-    LeftGateway,
     PolicyBinding,
     Revision,
     Route,

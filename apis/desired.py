@@ -1,6 +1,6 @@
 """What a person or a client wants an API instance to be, before it is checked and saved."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from apis.assets.models import Asset
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, Route, RouteUpstream, TlsContext
 from gateways.models import Gateway
+from gateways.protocol.upstream_settings import USUAL, UpstreamSettings
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class DesiredUpstream:
     weight: int = 100
     id: UUID | None = None
     tls_context: TlsContext | None = None
+    settings: UpstreamSettings = USUAL
 
     @property
     def key(self) -> str:
@@ -66,6 +68,11 @@ class DesiredApi:
     routes: tuple[DesiredRoute, ...] | list[DesiredRoute] = ()
 
 
+def settings_of(routes: Sequence[DesiredRoute]) -> list[tuple[UUID | None, UpstreamSettings]]:
+    """What each upstream of the routes is told, by its id."""
+    return [(one.id, one.settings) for route in routes for one in route.upstreams]
+
+
 def desired_of(api: ApiInstance) -> DesiredApi:
     """What would save the API as it is: an edit starts from it."""
     routes = api.routes.prefetch_related("targets__upstream__tls_context")
@@ -102,4 +109,4 @@ def desired_routes(routes: Iterable[Route]) -> tuple[DesiredRoute, ...]:
 
 def _upstream(target: RouteUpstream) -> DesiredUpstream:
     row = target.upstream
-    return DesiredUpstream(row.uri, row.label, target.weight, row.pk, row.tls_context)
+    return DesiredUpstream(row.uri, row.label, target.weight, row.pk, row.tls_context, row.told)

@@ -1,7 +1,8 @@
-"""How well an API's upstreams are, as the replicas of its gateway told last: where Health Check asks them."""
+"""How well an API's upstreams are, host by host, as the replicas of its gateway told last."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 import pydantic
@@ -9,8 +10,23 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from apis import resource_names
 from apis.models import ApiInstance, PolicyBinding
+from gateways.protocol.upstream_settings import UpstreamSettings
 
 HEALTH_CHECK = "health-check"
+MOST_HOSTS = 1000
+_WORDS = {"unhealthy": "Unhealthy", "ejected": "Ejected", "unknown": "Not asked yet", "healthy": "Healthy"}
+"""The worst first."""
+
+
+class Host(BaseModel):
+    """One host of an upstream, as one replica has it; `name` is by which DNS knows it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    address: str = Field(max_length=255)
+    name: str = Field("", max_length=255)
+    state: Literal["healthy", "unhealthy", "ejected", "unknown"]
+    backup: bool = False
 
 
 class Told(BaseModel):
@@ -22,6 +38,35 @@ class Told(BaseModel):
     unknown: int = Field(0, ge=0)
     total: int = Field(ge=0)
     unhealthy: tuple[str, ...] = ()
+    hosts: tuple[Host, ...] = Field((), max_length=MOST_HOSTS)
+
+
+@dataclass(frozen=True)
+class HostStates:
+    """A host with what each replica says of it, by the replica's name."""
+
+    address: str
+    name: str
+    is_backup: bool
+    states: dict[str, str]
+
+    @property
+    def words(self) -> str:
+        kinds = set(self.states.values())
+        if len(kinds) == 1:
+            return _WORDS[kinds.pop()]
+        worst = next(one for one in _WORDS if one in kinds)
+        count = sum(one == worst for one in self.states.values())
+        return f"{_WORDS[worst]} on {count} of {len(self.states)}"
+
+    @property
+    def tone(self) -> str:
+        kinds = set(self.states.values())
+        return "ok" if kinds == {"healthy"} else "bad" if kinds & {"unhealthy", "ejected"} else ""
+
+    @property
+    def title(self) -> str:
+        return "; ".join(f"{name}: {_WORDS[state].lower()}" for name, state in sorted(self.states.items()))
 
 
 @dataclass(frozen=True)
@@ -30,12 +75,33 @@ class Health:
 
     told: dict[str, Told]
     replicas: int
+    is_checked: bool = True
+
+    @property
+    def hosts(self) -> list[HostStates]:
+        """Those that replicas told of, each once; DNS may tell replicas of different ones."""
+        found: dict[tuple[str, str, bool], dict[str, str]] = {}
+        for replica, one in sorted(self.told.items()):
+            for host in one.hosts:
+                found.setdefault((host.address, host.name, host.backup), {})[replica] = host.state
+        return [HostStates(*key, states) for key, states in sorted(found.items(), key=_backups_last)]
+
+    @property
+    def has_hosts(self) -> bool:
+        return len(self.hosts) > 1
 
     @property
     def words(self) -> str:
         if not self.told:
             return "Health not known"
-        bad = [name for name, one in self.told.items() if one.unhealthy]
+        if not self.is_checked:
+            most = max(one.total for one in self.told.values())
+            return f"{most} host{'' if most == 1 else 's'}, not asked"
+        bad = [name for name, one in self.told.items() if one.unhealthy and not one.healthy]
+        some = [name for name, one in self.told.items() if one.unhealthy and one.healthy]
+        if some and not bad:
+            worst = min(self.told.values(), key=lambda one: one.healthy)
+            return f"{worst.healthy} of {worst.total} healthy"
         if bad:
             return "Unhealthy" if len(bad) == self.replicas else f"Unhealthy on {len(bad)} of {self.replicas}"
         if all(one.unknown == one.total for one in self.told.values()):
@@ -45,6 +111,8 @@ class Health:
     @property
     def tone(self) -> str:
         words = self.words
+        if words.endswith("healthy") and words != "Healthy":
+            return "warn"
         return "ok" if words == "Healthy" else "bad" if words.startswith("Unhealthy") else ""
 
     @property
@@ -53,23 +121,30 @@ class Health:
         return "; ".join(f"{name}: {_sentence(one)}" for name, one in sorted(self.told.items()))
 
 
-def of_upstreams(api: ApiInstance, bindings: Iterable[PolicyBinding]) -> dict[str, Health]:
-    """By the upstream's id, of those that Health Check, of these policies, is applied to; one query where
-    there are any.
+def of_upstreams(
+    api: ApiInstance,
+    bindings: Iterable[PolicyBinding],
+    settings: Iterable[tuple[UUID | None, UpstreamSettings]],
+) -> dict[str, Health]:
+    """By the upstream's id, of those of which more is known than that they are there: several hosts, or
+    checks of their own or of Health Check among these policies. One query where there are any.
     """
-    checked = _checked(bindings)
+    checked = dict.fromkeys(_checked(bindings), True)
+    for upstream, own in settings:
+        if upstream and own.is_shown:
+            checked.setdefault(upstream, own.is_checked)
     if not checked or api.gateway is None:
         return {}
     replicas = list(api.gateway.replicas.connected())
     found: dict[str, Health] = {}
-    for upstream in checked:
+    for upstream, is_checked in checked.items():
         service = f"{api.environment_id}/{resource_names.of_upstream(api.pk, upstream.hex)}"
         told = {
             replica.name: one
             for replica in replicas
             if (one := _read(replica.envoy.get("upstreams"), service)) is not None
         }
-        found[str(upstream)] = Health(told, len(replicas))
+        found[str(upstream)] = Health(told, len(replicas), is_checked)
     return found
 
 
@@ -86,6 +161,11 @@ def _read(told: object, service: str) -> Told | None:
         return Told.model_validate(told[service])
     except pydantic.ValidationError:
         return None
+
+
+def _backups_last(found: tuple[tuple[str, str, bool], dict[str, str]]) -> tuple[bool, str, str]:
+    (address, name, is_backup), _ = found
+    return is_backup, name, address
 
 
 def _sentence(one: Told) -> str:

@@ -6,12 +6,14 @@ from typing import Any
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Value
 from django.urls import reverse
 from django.utils import timezone
 
 from apis import certificates, resource_names
 from apis.api_test import ApiTest, ApiTestRun  # noqa: F401 - Django finds its models here
 from apis.assets.models import Asset
+from apis.left_gateway import LeftGateway  # noqa: F401 - Django finds its models here
 from apis.muted_finding import MutedFinding  # noqa: F401 - Django finds its models here
 from apis.removed import Removed  # noqa: F401 - Django finds its models here
 from apis.revision import Revision
@@ -19,6 +21,7 @@ from apis.wizard_draft import WizardDraft  # noqa: F401 - Django finds its model
 from console.fields import EncryptedJSONField
 from console.models import Environment, User
 from gateways.models import Gateway
+from gateways.protocol.upstream_settings import USUAL, UpstreamSettings
 from policies import catalog
 
 
@@ -128,22 +131,6 @@ class ApiInstance(models.Model):
     @property
     def address(self) -> str:
         return f"{self.protocol}://0.0.0.0:{self.port}{self.base_path}"
-
-
-class LeftGateway(models.Model):
-    """A gateway that an API was taken from: what it still tells of the API's traffic is true for a while."""
-
-    api = models.ForeignKey(ApiInstance, models.CASCADE, related_name="left_gateways")
-    gateway = models.ForeignKey(Gateway, models.CASCADE, related_name="+")
-    left_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["api", "gateway"], name="left_gateway_once_for_each_api")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.api} left {self.gateway}"
 
 
 class TlsContextQuerySet(models.QuerySet["TlsContext"]):
@@ -271,6 +258,12 @@ class Upstream(models.Model):
         verbose_name="TLS context",
         help_text="How an https:// URI is trusted; without one, by the CAs of the gateway's machine.",
     )
+    settings = models.JSONField(
+        default=dict,
+        blank=True,
+        db_default=Value({}, models.JSONField()),
+        help_text="Hosts, balancing, checks, time limits, retries and bounds, as a Service has them.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -278,6 +271,10 @@ class Upstream(models.Model):
 
     def __str__(self) -> str:
         return self.label or self.uri
+
+    @property
+    def told(self) -> UpstreamSettings:
+        return UpstreamSettings.model_validate(self.settings) if self.settings else USUAL
 
 
 class Route(models.Model):

@@ -18,7 +18,8 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from apis.assets.models import Asset
-from apis.models import ApiInstance, LeftGateway, Route, RouteUpstream
+from apis.left_gateway import LeftGateway
+from apis.models import ApiInstance, Route, RouteUpstream
 from apis.revision import Brought, Revision
 from apis.revisions import store
 from console import audit, background
@@ -237,4 +238,4 @@ def _route(route: Route) -> dict[str, Any]:
 def _upstream(target: RouteUpstream) -> dict[str, Any]:
     row = target.upstream
     tls = {"tls_context": str(row.tls_context)} if row.tls_context else {}
-    return {"uri": row.uri, "label": row.label, "weight": target.weight} | tls
+    return {"uri": row.uri, "label": row.label, "weight": target.weight} | tls | row.told.brief

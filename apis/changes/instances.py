@@ -243,18 +243,19 @@ def _route(api: ApiInstance, position: int, desired: DesiredRoute) -> Route:
 
 
 def _identity(desired: DesiredUpstream) -> object:
-    return desired.id or (desired.uri, desired.label, desired.tls_context)
+    return desired.id or (desired.uri, desired.label, desired.tls_context, desired.settings)
 
 
 def _upstream(api: ApiInstance, wanted: DesiredUpstream, known: list[Upstream]) -> Upstream:
     """The API's upstream of this id, else one that is the same, else a new one."""
     for upstream in known:
-        told = upstream.uri, upstream.label, upstream.tls_context
+        told = upstream.uri, upstream.label, upstream.tls_context, upstream.told
         if upstream.pk == wanted.id if wanted.id else told == _identity(wanted):
             known.remove(upstream)
             break
     else:
         upstream = Upstream(api=api)
     upstream.uri, upstream.label, upstream.tls_context = wanted.uri, wanted.label, wanted.tls_context
+    upstream.settings = wanted.settings.told
     upstream.save()
     return upstream

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -28,7 +29,11 @@ def add(actor: User, api: ApiInstance, desired: DesiredUpstream) -> Upstream:
     if api.upstreams.count() >= MOST:
         raise ValidationError({"uri": [f"An API has at most {MOST} upstreams; delete one first."]})
     row = Upstream.objects.create(
-        api=api, uri=desired.uri, label=desired.label, tls_context=desired.tls_context
+        api=api,
+        uri=desired.uri,
+        label=desired.label,
+        tls_context=desired.tls_context,
+        settings=desired.settings.told,
     )
     bookkeeping.record(actor, Action.CREATE, api, target=row, after=_facts(row))
     return row
@@ -43,8 +48,9 @@ def edit(actor: User, api: ApiInstance, wanted: Mapping[UUID, DesiredUpstream]) 
         instances.edit_api(actor, api, lambda desired: _changed(desired, wanted))
     for row in api.upstreams.select_related("tls_context").exclude(pk__in=routed).filter(pk__in=wanted):
         before, desired = _facts(row), wanted[row.pk]
-        refuse(upstream_problems(api.environment, desired))
+        refuse(upstream_problems(api.environment, desired, policy_side.outbound(api).get(row.pk, ())))
         row.uri, row.label, row.tls_context = desired.uri, desired.label, desired.tls_context
+        row.settings = desired.settings.told
         row.save()
         bookkeeping.record(actor, Action.UPDATE, api, target=row, before=before, after=_facts(row))
 
@@ -74,5 +80,6 @@ def _route(route: DesiredRoute, wanted: Mapping[UUID, DesiredUpstream]) -> Desir
     return replace(route, upstreams=upstreams)
 
 
-def _facts(row: Upstream) -> dict[str, str]:
-    return {"uri": row.uri, "label": row.label, "tls_context": str(row.tls_context or "")}
+def _facts(row: Upstream) -> dict[str, Any]:
+    own = {"uri": row.uri, "label": row.label, "tls_context": str(row.tls_context or "")}
+    return {**own, **row.told.brief}

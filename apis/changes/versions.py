@@ -52,7 +52,10 @@ def _content(desired: DesiredApi, name: str) -> Any:
 def _route(route: Any) -> dict[str, Any]:
     """With the upstreams' TLS contexts by their ids."""
     upstreams = [
-        (one.uri, one.label, one.weight, str(one.tls_context.pk) if one.tls_context else "")
+        (
+            *(one.uri, one.label, one.weight, str(one.tls_context.pk) if one.tls_context else ""),
+            *([one.settings.told] if not one.settings.is_usual else []),
+        )
         for one in route.upstreams
     ]
     rules = {name: getattr(route, name) for name in ("label", "methods", "path", "host", "headers")}

@@ -171,7 +171,7 @@ def read(part: str, data: QueryDict) -> Values:
     """The values of a part as they were posted."""
     values = schema_data.read(SCHEMAS[part], data, prefix="")
     added = data.get("rows", "").removeprefix("add:")
-    return routes.shared_out(values, added) if part == "upstream" else values
+    return routes.shared_out(routes.tidied(values), added) if part == "upstream" else values
 
 
 def fields(part: str, values: Values, errors: Errors) -> dict[str, schema_form.Field]:

@@ -1,5 +1,6 @@
 """The routes of an API as a form: fields from desired routes, and desired routes from what was posted."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 from uuid import UUID
@@ -7,8 +8,10 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from apis.desired import DesiredRoute, DesiredUpstream
+from apis.forms import upstream_settings
 from apis.models import TlsContext
 from apis.rules.instances import METHODS
+from gateways.protocol.upstream_settings import UpstreamSettings
 
 Errors = dict[str, list[str]]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "CONNECT"]
@@ -37,6 +40,7 @@ class UpstreamRow(BaseModel):
     label: str = Field("", title="Label", examples=["stable"])
     weight: int = Field(100, title="Weight", ge=0, le=100, json_schema_extra={"needed": True, "unit": "%"})
     tls_context: str = Field("", title="TLS context", json_schema_extra={"needed": True})
+    settings: list[UpstreamSettings] = Field([], title="Advanced", json_schema_extra={"row": "advanced"})
     id: str = Field("")
 
 
@@ -86,6 +90,7 @@ class RoutesForm(BaseModel):
     )
     uri_id: str = Field("")
     uri_tls: str = Field("", title="TLS context", description=TRUST, json_schema_extra={"needed": True})
+    uri_settings: list[UpstreamSettings] = Field([], title="Advanced", json_schema_extra={"row": "advanced"})
     routes: list[RouteRow] = Field([], title="Routes", min_length=1)
 
 
@@ -93,6 +98,8 @@ SCHEMA = RoutesForm.model_json_schema()
 _ONLY = "routes.0.upstreams.0"
 _PLACES = {f"{_ONLY}.uri": "uri", f"{_ONLY}.tls_context": "uri_tls"}
 """Where the simple form shows what is said of the only upstream."""
+_SETTINGS = r"^(.*\.settings)(?=\.|$)"
+"""Rules know them without the one row that the form has for them."""
 
 
 def values_of(routes: tuple[DesiredRoute, ...] | list[DesiredRoute]) -> dict[str, Any]:
@@ -101,6 +108,7 @@ def values_of(routes: tuple[DesiredRoute, ...] | list[DesiredRoute]) -> dict[str
     if len(routes) == 1 and _is_simple(routes[0]):
         only = routes[0].upstreams[0]
         values |= {"mode": "simple", "uri": only.uri, "uri_id": str(only.id or ""), "uri_tls": _key(only)}
+        values["uri_settings"] = upstream_settings.rows_of(only.settings)
     return values
 
 
@@ -109,7 +117,7 @@ def desired_routes(values: dict[str, Any], contexts: Contexts) -> tuple[list[Des
     errors: Errors = {}
     if values.get("mode", "simple") == "simple":
         row = {"uri": values.get("uri", ""), "id": values.get("uri_id", ""), "weight": 100}
-        row["tls_context"] = values.get("uri_tls", "")
+        row |= {"tls_context": values.get("uri_tls", ""), "settings": values.get("uri_settings", [])}
         return [DesiredRoute(upstreams=[_upstream(row, _ONLY, contexts, errors)])], errors
     rows = enumerate(values.get("routes", []))
     return [_route(row, f"routes.{at}", contexts, errors) for at, row in rows], errors
@@ -117,9 +125,22 @@ def desired_routes(values: dict[str, Any], contexts: Contexts) -> tuple[list[Des
 
 def placed(errors: Errors, values: dict[str, Any]) -> Errors:
     """The errors, or warnings, under the names of the form that is shown."""
+    errors = {re.sub(_SETTINGS, r"\1.0", name): messages for name, messages in errors.items()}
     if values.get("mode", "simple") == "routes":
         return errors
-    return {_PLACES.get(name, name): messages for name, messages in errors.items()}
+    return {_place(name): messages for name, messages in errors.items()}
+
+
+def tidied(values: dict[str, Any]) -> dict[str, Any]:
+    """What was posted, with the settings of upstreams as they would be kept."""
+    for row in (one for route in values.get("routes", []) for one in route.get("upstreams", [])):
+        row["settings"] = upstream_settings.tidied(row.get("settings"))
+    return values | {"uri_settings": upstream_settings.tidied(values.get("uri_settings"))}
+
+
+def _place(name: str) -> str:
+    own = f"{_ONLY}.settings."
+    return f"uri_settings.{name.removeprefix(own)}" if name.startswith(own) else _PLACES.get(name, name)
 
 
 def _is_simple(route: DesiredRoute) -> bool:
@@ -142,6 +163,7 @@ def _row_of(route: DesiredRoute) -> dict[str, Any]:
                 "weight": one.weight,
                 "id": str(one.id or ""),
                 "tls_context": _key(one),
+                "settings": upstream_settings.rows_of(one.settings),
             }
             for one in route.upstreams
         ],
@@ -187,7 +209,12 @@ def _upstream(row: dict[str, Any], name: str, contexts: Contexts, errors: Errors
     if key and key not in contexts:
         errors[f"{name}.tls_context"] = [NOT_HERE]
     return DesiredUpstream(
-        row.get("uri", ""), row.get("label", ""), weight, _id(row.get("id", "")), contexts.get(key)
+        uri=row.get("uri", ""),
+        label=row.get("label", ""),
+        weight=weight,
+        id=_id(row.get("id", "")),
+        tls_context=contexts.get(key),
+        settings=upstream_settings.read(row.get("settings"), name, errors),
     )
 
 
@@ -216,7 +243,8 @@ def with_operations(values: dict[str, Any], chosen: list[dict[str, Any]]) -> dic
     had = values.get("routes", [])
     if values.get("mode", "simple") == "simple":
         only = {"uri": values.get("uri", ""), "id": values.get("uri_id", ""), "weight": 100}
-        had = [{"upstreams": [only | {"tls_context": values.get("uri_tls", "")}]}]
+        more = {"tls_context": values.get("uri_tls", ""), "settings": values.get("uri_settings", [])}
+        had = [{"upstreams": [only | more]}]
     known = [(row.get("methods", []), row.get("path", "")) for row in had]
     at = next((at for at, row in enumerate(had) if _takes_all(row)), len(had))
     upstreams = had[min(at, len(had) - 1)].get("upstreams", []) if had else []

@@ -52,6 +52,24 @@ KINDS = {
             "Give the base path only: the request's own path is put after it.",
         ),
         Kind(
+            "upstream-host-weight-zero",
+            "info",
+            "A host that gets no request",
+            "Give it a weight, or take it out of the upstream's hosts.",
+        ),
+        Kind(
+            "upstream-hash-of-one",
+            "warning",
+            "A choice among hosts of which there may be one",
+            "List the upstream's hosts, or mute this where its name leads to several.",
+        ),
+        Kind(
+            "upstream-check-overlaps",
+            "warning",
+            "A health check that waits longer than until the next one",
+            "Ask less often, or have answers come sooner.",
+        ),
+        Kind(
             "upstream-in-clear",
             "warning",
             "An upstream reached without TLS across networks",

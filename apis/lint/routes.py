@@ -7,13 +7,19 @@ from urllib.parse import urlsplit
 
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream
 from apis.lint.finding import Finding, Place, by_field, context_place, route_place, upstream_place
-from apis.rules import listeners, upstream_uri
+from apis.rules import listeners, upstream_settings, upstream_uri
 from gateways.protocol import reach, regex
 from gateways.protocol.groups import glue_advice
 from gateways.protocol.rules import EVERY_PATH, Rule
 
 _LOCAL = re.compile(r"(?:.*\.)?(?:localhost|local|internal|intranet|lan|home\.arpa|svc|consul|test)", re.I)
 """Names that no public name server knows."""
+_SETTINGS = {
+    "algorithm": "upstream-hash-of-one",
+    "timeoutInSeconds": "upstream-check-overlaps",
+    "weight": "upstream-host-weight-zero",
+}
+"""By the last name of the field."""
 _ABOUT = {"path": "Path", "methods": "Methods", "host": "Host"}
 
 
@@ -88,6 +94,10 @@ def _of_upstream(api: int | None, upstream: DesiredUpstream, field: str) -> Iter
         yield Finding("upstream-resource", place, hint.rstrip("."), "URL", f"{field}.uri")
     elif text := _in_clear(upstream.uri):
         yield Finding("upstream-in-clear", place, text, field=f"{field}.uri")
+    for path, text in upstream_settings.warnings(upstream.uri, upstream.settings):
+        name = path.rpartition(".")[2]
+        about = "" if name == "algorithm" else "Hosts" if name == "weight" else "Health check"
+        yield Finding(_SETTINGS[name], place, text, about or "Load balancing", f"{field}.settings.{path}")
     if upstream.tls_context and upstream.tls_context.skips_validation and api:
         text = (
             f"takes any certificate for {upstream.uri}: whoever is between can read and change what is sent"

@@ -14,8 +14,9 @@ from rest_framework import serializers as s
 
 from apis.assets.models import Asset
 from apis.deployment.status import ApiStatus
-from apis.models import ApiInstance, Route, TlsContext, Upstream
+from apis.models import ApiInstance, Route, RouteUpstream, TlsContext, Upstream
 from apis.rest.bodies import trusted_by_all
+from apis.rest.upstream_settings import SettingsShape
 from console.models import Environment
 from console.rest.fields import Moment, TextOrNull, fixed, made
 from console.rest.shapes import date
@@ -79,12 +80,16 @@ class LastActive(Moment):
         return self.context["active"].get(instance.pk)
 
 
-class RoutedUpstream(s.Serializer[Any]):
+class RoutedUpstream(SettingsShape):
     id = s.UUIDField(source="upstream_id")
     weight = s.IntegerField()
     uri = s.CharField(source="upstream.uri")
     label = TextOrNull(source="upstream.label")
     tlsContext = made(s.JSONField, lambda target: _named(target.upstream.tls_context), allow_null=True)
+
+    @staticmethod
+    def of(row: RouteUpstream) -> Upstream:
+        return row.upstream
 
 
 class RouteShape(s.Serializer[Any]):
@@ -218,7 +223,7 @@ class InstanceList(s.Serializer[Any]):
     instances = InstanceShape(many=True)
 
 
-class UpstreamShape(s.Serializer[Any]):
+class UpstreamShape(SettingsShape):
     id = s.UUIDField()
     label = TextOrNull()
     uri = s.CharField()

@@ -16,6 +16,7 @@ from apis.changes.assets import version_of
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset, desired_of
 from apis.lint.routes import warnings
 from apis.models import ApiInstance, TlsContext, Upstream
+from apis.rest import upstream_settings
 from apis.rest.serializers import ASSET_TYPES
 from apis.rules import upstream_uri
 from console.models import Environment
@@ -48,9 +49,11 @@ _NAMES: Names = (
     (r"routes\.(\d+)\.(path|methods|host|headers)", r"routing.\1.rules.\2"),
     (r"routes\.(\d+)\.weights", r"routing.\1.upstreams"),
     (r"routes\.(\d+)\.upstreams\.(\d+)\.tls_context", r"routing.\1.upstreams.\2.tlsContext"),
+    (r"routes\.(\d+)\.upstreams\.(\d+)\.settings\.(.*)", r"routing.\1.upstreams.\2.\3"),
     (r"routes(.*)", r"routing\1"),
     (r"outbound", "endpoint.tlsContexts.outbound"),
     (r"upstreams\.(\d+)\.tls_context", r"upstreams.\1.tlsContext"),
+    (r"upstreams\.(\d+)\.settings\.(.*)", r"upstreams.\1.\2"),
     (r"upstreams", "upstreamIds"),
     (r"policy", "assetId"),
     (r"policy_version", "assetVersion"),
@@ -61,7 +64,7 @@ _ONE_URI: Names = ((r"routes\.0\.upstreams\.0\.uri", "endpoint.uri"),)
 """Where the only upstream came from when the body has no routing."""
 _NEW_VERSION: Names = ((r"asset(\.version|\.asset_id|\.name)?", "assetVersion"),)
 """What a patch says of its asset."""
-OF_UPSTREAM: Names = ((r"tls_context", "tlsContext"),)
+OF_UPSTREAM: Names = ((r"tls_context", "tlsContext"), (r"settings\.(.*)", r"\1"))
 OF_DEPLOYMENT: Names = ((r"gateway", "targetId"), (r"deployed_to", "environmentId"))
 
 
@@ -301,8 +304,11 @@ def _upstream(
     context = named_context(environment, told, field) if told else None
     if "tlsContext" not in body and row and upstream_uri.has_tls(uri):
         context = row.tls_context
-    label = body.get("label", row.label if row else "")
-    return DesiredUpstream(uri, label or "", body["weight"], body.get("id"), context)
+    label = body.get("label", row.label if row else "") or ""
+    # Clients that know no settings do not take them away by naming an upstream without its id.
+    same = row or next((one for one in known.values() if (one.uri, one.label) == (uri, label)), None)
+    settings = upstream_settings.read(body, same, field.rpartition(".")[0])
+    return DesiredUpstream(uri, label, body["weight"], body.get("id"), context, settings)
 
 
 def asset(environment: Environment, spec: Mapping[str, Any], body: Mapping[str, Any]) -> Asset | NewAsset:

@@ -7,6 +7,7 @@ from rest_framework import serializers as s
 
 from apis.assets.models import ASSET_ID, WHAT_AN_ASSET_ID_IS, Asset
 from apis.rest.strict import StrictSerializer
+from apis.rest.upstream_settings import SettingsBody, WholeSettingsBody
 from console.rest.fields import OneOf, list_or_null
 
 MOST_ROWS = 100
@@ -80,7 +81,7 @@ class RulesBody(StrictSerializer):
     headers = s.DictField(child=s.CharField(), required=False, allow_null=True)
 
 
-class UpstreamBody(s.Serializer[Any]):
+class UpstreamBody(SettingsBody):
     id = s.UUIDField(required=False, allow_null=True)
     uri = s.CharField(required=False, max_length=1024)
     label = s.CharField(required=False, allow_blank=True, allow_null=True, max_length=255)
@@ -98,7 +99,7 @@ class RouteBody(s.Serializer[Any]):
     upstreams = UpstreamBody(many=True)
 
 
-class UpstreamEdit(StrictSerializer):
+class UpstreamEdit(SettingsBody, StrictSerializer):
     """An upstream of the API by its id, and what of it changes."""
 
     also_known = ("audit", "weight")
@@ -109,7 +110,7 @@ class UpstreamEdit(StrictSerializer):
     tlsContext = TlsContextRef(required=False, allow_null=True)
 
 
-class UpstreamNew(StrictSerializer):
+class UpstreamNew(WholeSettingsBody, StrictSerializer):
     """An upstream that no route leads to yet: name its `id` in `routing`."""
 
     also_known = ("audit", "id")
@@ -120,6 +121,7 @@ class UpstreamNew(StrictSerializer):
 
 
 class UpstreamPatch(UpstreamNew):
+    kinds = SettingsBody.kinds
     uri = s.CharField(required=False, max_length=1024)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from apis.models import TlsContext
 from apis.revision import TLS_CONTEXT, Content, Document, name
-from gateways.protocol.resources import ROUTE_LABEL
+from gateways.protocol.resources import ROUTE_LABEL, ServiceSpec
 from gateways.protocol.timeouts import RESPONSE_TIMEOUT
 
 ROUTES = ("route", "route-weighted")
@@ -95,13 +95,15 @@ def _routes(content: Content, contexts: Mapping[UUID, TlsContext]) -> list[dict[
         one["spec"]["targetRef"]["name"]: UUID(one["metadata"]["annotations"][TLS_CONTEXT])
         for one in _bindings(content, ("tls-outbound",))
     }
+    settings = {name(one): _settings(one["spec"]) for one in content.documents if one["kind"] == "Service"}
     found = []
     for one in _bindings(content, ROUTES):
         config, order = one["spec"]["config"], one["spec"]["order"]
         label = one["metadata"]["annotations"].get(ROUTE_LABEL, "")
         rules = [_said(rule) for rule in one["spec"]["rules"]]
         upstreams = [
-            _upstream(target, services, trusts, contexts) for target in config.get("routes", [config])
+            _upstream(target, services, trusts, contexts, settings)
+            for target in config.get("routes", [config])
         ]
         told = {"label": label} if label != str(order) else {}
         found.append(told | (rules[0] if rules else {}) | {"upstreams": upstreams})
@@ -113,11 +115,18 @@ def _upstream(
     services: Mapping[str, str],
     trusts: Mapping[str, UUID],
     contexts: Mapping[UUID, TlsContext],
+    settings: Mapping[str, dict[str, Any]],
 ) -> dict[str, Any]:
     service = target["destinationRef"]["name"]
     path = target["destinationPath"].rstrip("/")
     trusted = {"tls_context": _name_of(trusts[service], contexts)} if service in trusts else {}
-    return {"uri": services.get(service, service) + path, "weight": target.get("weight", 100)} | trusted
+    own = {"uri": services.get(service, service) + path, "weight": target.get("weight", 100)}
+    return own | trusted | settings.get(service, {})
+
+
+def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What a Service says beside its address, without what is as it comes."""
+    return ServiceSpec.model_validate(spec).settings.brief
 
 
 def _name_of(context: UUID | None, contexts: Mapping[UUID, TlsContext]) -> str | None:

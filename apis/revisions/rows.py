@@ -165,7 +165,7 @@ def _service(api: ApiInstance, upstream: Upstream) -> r.Service:
         api_version=VERSION,
         kind="Service",
         metadata=_metadata(api, _service_name(upstream)),
-        spec=r.ServiceSpec(address=upstream_uri.read(upstream.uri).address),
+        spec=r.ServiceSpec(address=upstream_uri.read(upstream.uri).address, **dict(upstream.told)),
     )
 
 

@@ -1,7 +1,8 @@
 """The rules an API instance must keep: the same for pages, REST and commands."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
@@ -11,11 +12,12 @@ from apis.assets.models import ASSET_ID, WHAT_AN_ASSET_ID_IS, Asset
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, Upstream
-from apis.rules import listeners, upstream_uri
+from apis.rules import listeners, policy_side, upstream_settings, upstream_uri
 from apis.rules.problem import Problem, elsewhere, refuse
 from console.models import Environment, Organization
 from gateways.protocol import regex
 from gateways.protocol.timeouts import LONGEST_SECONDS
+from gateways.protocol.upstream_settings import UpstreamSettings
 from policies.fields.headers import TOKEN
 
 MAX_ROUTES = 100
@@ -175,12 +177,23 @@ def _routes(desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:
     if len(desired.routes) > MAX_ROUTES:
         yield Problem("routes", f"{len(desired.routes)} routes; at most {MAX_ROUTES} are allowed.")
     owned = set(Upstream.objects.filter(api=api).values_list("pk", flat=True)) if api else set()
+    settings: dict[UUID, UpstreamSettings] = {}
+    has_settings = any(not one.settings.is_usual for _, one in _upstreams(desired))
+    acting = policy_side.outbound(api) if api and has_settings else {}
     for index, route in enumerate(desired.routes):
         yield from _rules(f"routes.{index}", route)
         yield from _targets(f"routes.{index}", route)
     for field, upstream in _upstreams(desired):
         if message := upstream_uri.fault(upstream.uri):
             yield Problem(f"{field}.uri", message)
+        policies = acting.get(upstream.id, ()) if upstream.id else ()
+        for path, message in upstream_settings.faults(upstream.uri, upstream.settings, policies):
+            yield Problem(f"{field}.settings.{path}", message)
+        if upstream.id is not None and upstream.settings != settings.setdefault(
+            upstream.id, upstream.settings
+        ):
+            message = "A route before has this upstream too; say the same of it on both."
+            yield Problem(f"{field}.settings", message)
         if upstream.id is not None and upstream.id not in owned:
             yield Problem(f"{field}.id", f"{upstream.id} is not an upstream of this API; leave the id out.")
 
@@ -202,10 +215,17 @@ def _trust(environment: Environment, desired: DesiredApi) -> Iterator[Problem]:
             yield Problem(name, message)
 
 
-def upstream_problems(environment: Environment, upstream: DesiredUpstream) -> Iterator[Problem]:
-    """Of one upstream by itself: its fields are "uri" and "tls_context"."""
+def upstream_problems(
+    environment: Environment, upstream: DesiredUpstream, policies: Collection[str] = ()
+) -> Iterator[Problem]:
+    """Of one upstream by itself: its fields are "uri", "tls_context" and "settings.<path>".
+
+    `policies` are the names of those that act on it.
+    """
     if message := upstream_uri.fault(upstream.uri):
         yield Problem("uri", message)
+    for path, message in upstream_settings.faults(upstream.uri, upstream.settings, policies):
+        yield Problem(f"settings.{path}", message)
     alone = DesiredApi(asset=NewAsset(""), routes=[DesiredRoute(upstreams=[upstream])])
     for problem in _trust(environment, alone):
         yield Problem(problem.field.rpartition(".")[2], problem.message)

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 
 from apis.models import ApiInstance, PolicyBinding, Upstream
+from apis.rules import upstream_settings
 from policies.policy import Policy
 
 Faults = dict[str, list[str]]
@@ -19,9 +20,22 @@ def faults(api: ApiInstance, policy: Policy[Any], upstreams: Sequence[UUID]) -> 
         return {"upstreams": [message]} if upstreams else {}
     if not upstreams:
         return {"upstreams": [f"{policy.title} acts on requests to upstreams; name at least one."]}
-    known = set(api.upstreams.values_list("pk", flat=True))
-    unknown = [f"Upstream {one} of API {api.pk} not found." for one in upstreams if one not in known]
-    return {"upstreams": unknown} if unknown else {}
+    known = {row.pk: row for row in api.upstreams.all()}
+    wrong = [f"Upstream {one} of API {api.pk} not found." for one in upstreams if one not in known]
+    acted_on = [known[one] for one in upstreams if one in known]
+    wrong += [
+        f"{row}: {text}" for row in acted_on if (text := upstream_settings.beside(policy.name, row.told))
+    ]
+    return {"upstreams": wrong} if wrong else {}
+
+
+def outbound(api: ApiInstance) -> dict[UUID, list[str]]:
+    """By upstream the names of the policies that act on it."""
+    found: dict[UUID, list[str]] = {}
+    for name, upstreams in api.policies.outbound().values_list("policy", "upstreams"):
+        for one in upstreams:
+            found.setdefault(one, []).append(name)
+    return found
 
 
 def check_free(

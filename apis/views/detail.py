@@ -15,6 +15,7 @@ from apis import health
 from apis.addresses import curl_command
 from apis.changes import assets, instances, versions
 from apis.deployment import trouble
+from apis.desired import settings_of
 from apis.forms import parts
 from apis.lists import choices
 from apis.models import ApiInstance
@@ -38,6 +39,7 @@ MOST_OFFERED = 50
 def overview(request: Request, pk: int) -> HttpResponse:
     api = api_of(request, pk)
     shown = lane(api)
+    told = settings_of(shown.subject.routes)
     context = {
         "with_where": True,
         "automated": shown.automated,
@@ -46,7 +48,7 @@ def overview(request: Request, pk: int) -> HttpResponse:
         "routes": shown.subject.routes,
         "findings": shown.findings,
         "owners": api.owners.select_related("user"),
-        "health": health.of_upstreams(api, [one.binding for one in shown.outbound]),
+        "health": health.of_upstreams(api, [one.binding for one in shown.outbound], told),
         "command": curl_command(api),
     }
     return render(request, "apis/api_overview.html", frame(request, api, "overview") | context)

@@ -9,11 +9,11 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from apis import operations
+from apis import health, operations
 from apis.addresses import host_of
 from apis.changes import versions
 from apis.changes.instances import Edit, edit_api
-from apis.desired import desired_of
+from apis.desired import DesiredApi, desired_of, settings_of
 from apis.forms import parts
 from apis.forms import routes as form
 from apis.lint.routes import warnings
@@ -37,7 +37,7 @@ def edit(request: Request, pk: int) -> HttpResponse:
         return _posted(request, api)
     current = desired_of(api)
     if not may_edit:
-        page = frame(request, api, "routes") | {"routes": current.routes}
+        page = frame(request, api, "routes") | {"routes": current.routes, "health": _health(api, current)}
         return render(request, "apis/api_routes.html", page, status=403 if request.method == "POST" else 200)
     values, added = form.values_of(current.routes), []
     if request.GET:
@@ -102,6 +102,7 @@ def _shown(
     added: int = 0,
 ) -> HttpResponse:
     edit, _ = _edit(api, downstream, upstream)
+    current = desired_of(api)
     fields = parts.fields("downstream", downstream, errors) | parts.fields("upstream", upstream, errors)
     seen = "" if is_late else request.POST.get("seen", "")
     context: dict[str, Any] = {
@@ -111,14 +112,19 @@ def _shown(
         "conflict": _conflict(api, fields) if is_late else None,
         "errors": errors,
         "host": host_of(api.gateway),
-        "warnings": form.placed(warnings(edit(desired_of(api))), upstream),
+        "warnings": form.placed(warnings(edit(current)), upstream),
         "weight_sums": form.weight_sums(upstream),
         "echo_url": settings.ECHO_URL,
+        "health": _health(api, current),
     }
     context |= operations.choice(operations.document_of(api), request.POST)
     page = frame(request, api, "routes") | choices(api.environment) | context
     status = 409 if is_late else 422 if errors else 200
     return render(request, "apis/api_routes.html", page, status=status)
+
+
+def _health(api: ApiInstance, current: DesiredApi) -> dict[str, health.Health]:
+    return health.of_upstreams(api, api.policies.outbound(), settings_of(current.routes))
 
 
 def _conflict(api: ApiInstance, mine: dict[str, Field]) -> Conflict:
@@ -130,5 +136,5 @@ def _conflict(api: ApiInstance, mine: dict[str, Field]) -> Conflict:
 
 def _as_written(fields: dict[str, Field]) -> list[Field]:
     is_simple = fields["mode"].value == "simple"
-    unused = {"routes"} if is_simple else {"uri", "uri_id", "uri_tls"}
+    unused = {"routes"} if is_simple else {"uri", "uri_id", "uri_tls", "uri_settings"}
     return [field for name, field in fields.items() if name not in unused]

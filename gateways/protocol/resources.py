@@ -21,6 +21,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from gateways.protocol.upstream_settings import UpstreamSettings
+
 API_VERSION = "gatewright.dev/v1alpha1"
 DEFAULT_ORDER = 50
 ROUTE_LABEL = "gatewright/route-label"
@@ -167,7 +169,9 @@ class PolicyBinding(Resource):
     spec: PolicyBindingSpec
 
 
-class ServiceSpec(Model):
+class ServiceSpec(UpstreamSettings):
+    """Flex Gateway's has the address alone; the others are fields of our own."""
+
     address: str
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from analytics.ingest import ingest
 from analytics.models import LogOffset, ResourceWindow, Sample, Stale, TrafficWindow
 from apis.changes import instances
-from apis.models import LeftGateway
+from apis.left_gateway import LeftGateway
 from gateways.protocol.messages import TrafficBatch
 from tests.analytics.traffic import NOW, Shipper, count, resource, sample
 from tests.apis.views.pages import make_place, make_saved_api

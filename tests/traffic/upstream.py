@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
@@ -11,7 +12,10 @@ Server = TypeVar("Server", bound=HTTPServer)
 
 
 class Echo(BaseHTTPRequestHandler):
-    """JSON of method, path, headers (names in lower case) and body; `?status=503` answers with that."""
+    """JSON of method, path, headers (names in lower case) and body; `?status=503` answers with that.
+
+    So do the server's own `status`, and after `seconds`.
+    """
 
     protocol_version = "HTTP/1.1"
 
@@ -26,7 +30,8 @@ class Echo(BaseHTTPRequestHandler):
         }
         content = json.dumps(answer).encode()
         status = self.path.partition("status=")[2][:3]
-        self.send_response(int(status) if status.isdigit() else 200)
+        time.sleep(self.server.seconds)
+        self.send_response(int(status) if status.isdigit() else self.server.status)
         self.send_header("content-type", "application/json")
         self.send_header("x-upstream", self.server.name)
         self.send_header("content-length", str(len(content)))
@@ -47,6 +52,7 @@ class EchoServer(ThreadingHTTPServer):
     def __init__(self, name: str) -> None:
         super().__init__(("127.0.0.1", 0), Echo)
         self.name = name
+        self.status, self.seconds = 200, 0.0
 
     @property
     def url(self) -> str:

@@ -10,6 +10,7 @@ from gateways.protocol import networks
 from gateways.protocol.rules import Rule
 from gateways.protocol.shared_storage import SharedStorage
 from gateways.protocol.spelling import Slashes
+from gateways.protocol.upstream_settings import UpstreamSettings
 from policies.envoy.breakers import Thresholds
 from policies.policy import PolicyConfig
 
@@ -55,7 +56,7 @@ class Listener:
 
 @dataclass(frozen=True)
 class Upstream:
-    """A backend. `is_http2` is cleartext HTTP/2 (h2://); `policies` are outbound ones, in order."""
+    """A backend. `is_http2` is HTTP/2 whatever TLS agrees on; `policies` are outbound ones, in order."""
 
     service: str
     namespace: str
@@ -64,6 +65,7 @@ class Upstream:
     tls: OutboundTls | None = None
     is_http2: bool = False
     policies: tuple["PolicyUse", ...] = field(default=(), repr=False)
+    settings: UpstreamSettings = field(default=UpstreamSettings(), repr=False)
 
     @property
     def authority(self) -> str:

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from gateways.agent.translate import ir, tls
 from gateways.agent.translate.modes import observes
+from gateways.agent.translate.upstream_settings import settled
 from gateways.protocol import regex
 from gateways.protocol import resources as r
 from gateways.protocol.addresses import PATH, BadAddress, upstream_address
@@ -68,7 +69,13 @@ class Services:
             message = f'there is no Service "{ref.name}" in namespace "{key[0]}"{hint}'
             raise Faulty(fault(binding, (*path, "destinationRef", "name"), message))
         made = _upstream(service, ("spec", "address"), service.spec.address, ref.name, self._tls(service))
-        return replace(made, policies=self._policies(service))
+        settings = settled(service, self.bindings.get(service.key, ()))
+        return replace(
+            made,
+            policies=self._policies(service),
+            settings=settings,
+            is_http2=made.is_http2 or settings.http2,
+        )
 
     def _policies(self, service: r.Service) -> tuple[ir.PolicyUse, ...]:
         bindings = sorted(self.bindings.get(service.key, ()), key=lambda one: one.spec.order)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from gateways.agent.translate import ir, tls
 from gateways.agent.translate.routes import ROUTE
+from gateways.agent.translate.upstream_settings import advice
 from gateways.agent.translate.use_names import bound_name, inline_names
 from gateways.protocol import reach, regex
 from gateways.protocol import resources as r
@@ -96,6 +97,7 @@ def _of(resource: r.AnyResource) -> Iterator[Fault]:
             yield from _upstream(resource, ("spec", "services", name, "address"), service.address)
     elif isinstance(resource, r.Service):
         yield from _upstream(resource, ("spec", "address"), resource.spec.address)
+        yield from advice(resource)
     elif isinstance(resource, r.PolicyBinding):
         yield from _tls_version(resource)
     elif isinstance(resource, r.Secret):

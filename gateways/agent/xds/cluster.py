@@ -4,13 +4,13 @@ import hashlib
 import ipaddress
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateways.agent.host.trusted_cas import system_ca
 from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
-from gateways.agent.xds import retries
+from gateways.agent.xds import hosts, retries
 from gateways.agent.xds.saying import over
 from policies.envoy.breakers import Thresholds, circuit_breakers
 from policies.policy import TYPE_URL
@@ -37,6 +37,7 @@ def cluster_name(upstream: ir.Upstream, outbound: Outbound) -> str:
     So the routes of an API that keeps its last good version keep their upstreams too.
     """
     own = json.dumps(outbound.filters, sort_keys=True) if outbound.filters else ""
+    own += json.dumps(told, sort_keys=True) if (told := upstream.settings.told) else ""
     own += json.dumps(outbound.said, sort_keys=True) if outbound.said else ""
     content = hashlib.sha256(f"{upstream!r}{own}".encode()).hexdigest()[:8]
     return f"{upstream.service}.{upstream.namespace}.svc-{content}"
@@ -62,7 +63,9 @@ def cluster(
         "dns_lookup_family": "V4_PREFERRED",
         "connect_timeout": f"{CONNECT_SECONDS}s",
         "per_connection_buffer_limit_bytes": proxying.buffer_limit_bytes,
-        "circuit_breakers": circuit_breakers(**thresholds.model_dump() if thresholds else {}),
+        "circuit_breakers": circuit_breakers(
+            **{**(thresholds.model_dump() if thresholds else {}), **hosts.bounds(upstream.settings)}
+        ),
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _protocol(
                 upstream, idle_seconds, outbound.filters
@@ -76,9 +79,10 @@ def cluster(
     if upstream.tls is not None:
         made["transport_socket"] = {
             "name": "envoy.transport_sockets.tls",
-            "typed_config": _outbound_tls(upstream.host, upstream.tls),
+            "typed_config": _outbound_tls(upstream.host, _speaking(upstream, upstream.tls)),
         }
-    return over(made, outbound.said)
+    own = hosts.said(upstream, is_asked="health_checks" in outbound.said)
+    return over(over(made, own), outbound.said)
 
 
 def _shown(upstream: ir.Upstream) -> str:
@@ -121,11 +125,14 @@ def _protocol(
     http1: dict[str, Any] = {"http_protocol_options": {}}
     http2: dict[str, Any] = {"http2_protocol_options": {}}
     version: dict[str, Any] = {"explicit_http_config": http2 if upstream.is_http2 else http1}
-    if upstream.tls and "h2" in upstream.tls.alpn:
+    if upstream.tls and "h2" in upstream.tls.alpn and not upstream.is_http2:
         version = {"auto_config": {**http1, **http2}}
     return {
         "@type": TYPE_URL + "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        "common_http_protocol_options": {"idle_timeout": f"{idle_seconds:g}s"},
+        "common_http_protocol_options": {
+            "idle_timeout": f"{idle_seconds:g}s",
+            **hosts.connections(upstream.settings),
+        },
         **_upstream_filters(filters),
         **version,
     }
@@ -135,6 +142,11 @@ def _upstream_filters(filters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Nothing where it has none of its own: then those of the router act."""
     *too_late, codec = retries.upstream_filters()
     return {"http_filters": [*too_late, *filters, codec]} if filters else {}
+
+
+def _speaking(upstream: ir.Upstream, tls: ir.OutboundTls) -> ir.OutboundTls:
+    """One that speaks HTTP/2 alone has to say so: many servers take HTTP/1 for what nobody names."""
+    return replace(tls, alpn=("h2",)) if upstream.is_http2 else tls
 
 
 def _outbound_tls(host: str, tls: ir.OutboundTls) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from gateways.agent.xds.bootstrap import RUNTIME
 from gateways.agent.xds.cluster import Outbound, cluster, cluster_name
 from gateways.agent.xds.compiled_api import CompiledApi
 from gateways.agent.xds.filter_chain import PASSED, PATH_NOTED, filled, filled_behind, frames, scripts_id
+from gateways.agent.xds.hosts import hash_policy
 from gateways.agent.xds.joined_paths import judged
 from gateways.agent.xds.listener import listener, probe_listener, route_config_name
 from gateways.agent.xds.policy_filters import PolicyFilters
@@ -27,6 +28,7 @@ from gateways.agent.xds.route_match import Match, matches
 from gateways.agent.xds.saying import joined, over
 from gateways.protocol.rules import Rule
 from gateways.protocol.spelling import INDIVISIBLE, REFUSAL, Slashes, refused
+from gateways.protocol.upstream_settings import UpstreamSettings
 from policies.catalog import find
 from policies.documents.document import Document, Noted, Texts
 from policies.policy import Compiled, Scope
@@ -45,6 +47,19 @@ _REQUEST_ID = {
     "append_action": "ADD_IF_ABSENT",
 }
 """Each answer carries it, so that a refusal can be asked about."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """What holds for all routes of an API that lead to upstreams.
+
+    `seconds` is how long these may take to begin an answer; None is what the gateway says. `said` are
+    policies' entries of each route's action.
+    """
+
+    names: Names
+    seconds: float | None
+    said: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -95,9 +110,7 @@ class Compiler:
         return CompiledApi(
             api,
             self.settings,
-            tuple(
-                {**self._saying(said, route), **mark} for route in self._routes(api, slots, names, seconds)
-            ),
+            tuple({**route, **mark} for route in self._routes(api, slots, Way(names, seconds, said))),
             {**clusters, **asked},
             frames([*policies, *behind]),
             tuple(it for one in made for it in one.secrets),
@@ -175,17 +188,14 @@ class Compiler:
         is_same = before.settings == self.settings and (before.api is api or before.api == api)
         return is_same and before.is_made_with(self.texts)
 
-    def _routes(
-        self, api: ir.Api, slots: Mapping[str, Any], names: Names, seconds: float | None
-    ) -> Iterator[dict[str, Any]]:
-        """`seconds` is how long its upstreams may take to begin an answer; None is what the gateway says."""
+    def _routes(self, api: ir.Api, slots: Mapping[str, Any], way: Way) -> Iterator[dict[str, Any]]:
         takes_everything, scripts = False, scripts_id(slots)
         for route in api.routes:
             name = RouteName(api.namespace, api.name, route.label, scripts=scripts)
             for rule in route.rules or (Rule(),):
                 for match in matches(api.base_path, rule):
                     takes_everything = takes_everything or match.is_everything
-                    for made, destination in self._to_targets(match, route.targets, names, seconds):
+                    for made, destination in self._to_targets(match, route.targets, way):
                         joining = match.path.joining(destination)
                         own = {**slots, **judged(*joining)} if joining else slots
                         yield {**_named(name, match.removed, destination.rstrip("/"), own), **made}
@@ -224,17 +234,17 @@ class Compiler:
         return secret_files.salt(self.state)
 
     def _to_targets(
-        self, match: Match, targets: Sequence[ir.WeightedTarget], names: Names, seconds: float | None
+        self, match: Match, targets: Sequence[ir.WeightedTarget], way: Way
     ) -> Iterator[tuple[dict[str, Any], str]]:
-        """One route; one for each target where they differ in path, which Envoy cannot weigh in one.
+        """One route; one for each target where they differ in what Envoy cannot weigh in one: in path, say.
 
         With each, its destination.
         """
         if match.is_refused:
             yield {"match": match.match, **_answer(400, INDIVISIBLE)}, ""
             return
-        if len({target.destination_path for target in targets}) == 1:
-            made = {"match": match.match, "route": self._action(match, targets, names, seconds)}
+        if len({(target.destination_path, _ways(target.upstream)) for target in targets}) == 1:
+            made = {"match": match.match, "route": self._action(match, targets, way)}
             yield made, targets[0].destination_path
             return
         total, so_far = sum(target.weight for target in targets), 0
@@ -242,36 +252,47 @@ class Compiler:
             so_far += target.weight
             share = {"numerator": round(_FRACTION * so_far / total), "denominator": "MILLION"}
             fraction = {"runtime_fraction": {"default_value": share}} if so_far < total else {}
-            action = self._action(match, [target], names, seconds)
+            action = self._action(match, [target], way)
             made = {"match": {**match.match, **fraction}, "route": action}
             yield made, target.destination_path
 
-    def _action(
-        self, match: Match, targets: Sequence[ir.WeightedTarget], names: Names, seconds: float | None
-    ) -> dict[str, Any]:
+    def _action(self, match: Match, targets: Sequence[ir.WeightedTarget], way: Way) -> dict[str, Any]:
         action = {"timeout": "0s", **match.path.action(targets[0].destination_path)}
         http2 = any(target.upstream.is_http2 for target in targets)
-        if http2 or seconds is not None:
-            limit = self._response_seconds if seconds is None else seconds
-            action["retry_policy"] = retries.policy(limit, http2=http2)
+        settings = targets[0].upstream.settings
+        if http2 or way.seconds is not None or retries.says(settings):
+            limit = self._response_seconds if way.seconds is None else way.seconds
+            action["retry_policy"] = retries.policy(limit, http2=http2, settings=settings)
+        if hashes := hash_policy(settings.load_balancing):
+            action["hash_policy"] = hashes
+        action = self._over(action, way.said, settings)
         if len(targets) == 1:
-            return {**action, **self._to(targets[0], "cluster", names)}
-        weighed = [{**self._to(target, "name", names), "weight": target.weight} for target in targets]
+            return {**action, **self._to(targets[0], "cluster", way.names)}
+        weighed = [{**self._to(target, "name", way.names), "weight": target.weight} for target in targets]
         return {**action, "weighted_clusters": {"clusters": weighed}}
 
-    def _saying(self, said: Mapping[str, Any], route: dict[str, Any]) -> dict[str, Any]:
-        """The route with what policies say of its action, where it leads to an upstream."""
-        if not said or "route" not in route:
-            return route
+    def _over(
+        self, action: dict[str, Any], said: Mapping[str, Any], settings: UpstreamSettings
+    ) -> dict[str, Any]:
+        """With what policies say of it; of retries an upstream has the last word."""
+        if settings.retries.most is not None:
+            said = {name: value for name, value in said.items() if name != "retry_policy"}
+        if not said:
+            return action
         # A route that says something of its retries says all of it: the host's do not count for it then.
         usual = {"retry_policy": retries.policy(self._response_seconds)} if "retry_policy" in said else {}
-        return {**route, "route": over({**usual, **route["route"]}, said)}
+        return over({**usual, **action}, said)
 
     def _to(self, target: ir.WeightedTarget, field: str, names: Names) -> dict[str, Any]:
         to = {field: names[target.upstream]}
         if self.proxying.rewrites_host:
             to["host_rewrite_literal"] = target.upstream.authority
         return to
+
+
+def _ways(upstream: ir.Upstream) -> object:
+    """What of its settings is its routes' to say."""
+    return retries.ways(upstream.settings), str(hash_policy(upstream.settings.load_balancing))
 
 
 def _policy_filters(found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> list[PolicyFilters]:

@@ -13,6 +13,8 @@ anywhere a filter of the cluster refuses it, which `replies` turns into 504.
 
 from typing import Any
 
+from gateways.protocol.upstream_settings import UpstreamRetries, UpstreamSettings
+from policies.envoy.retrying import retry_policy
 from policies.policy import TYPE_URL
 
 MOST_RETRIES = 2
@@ -35,6 +37,13 @@ _IDEMPOTENT = [
     {"name": ":method", "string_match": {"exact": method}}
     for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE")
 ]
+_PREVIOUS = TYPE_URL + "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+_ANOTHER_HOST: dict[str, Any] = {
+    "retry_host_predicate": [
+        {"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": {"@type": _PREVIOUS}}
+    ],
+    "host_selection_retry_max_attempts": 5,
+}
 _LOST = {"retry_on": f"reset,{_NEVER_SENT}", "retriable_request_headers": _IDEMPOTENT}
 _NOTHING_SENT = {"retry_on": _NEVER_SENT}
 
@@ -44,15 +53,46 @@ OF_VIRTUAL_HOST: dict[str, Any] = {
 }
 
 
-def policy(response_seconds: float, *, http2: bool = False) -> dict[str, Any]:
-    """Envoy's RetryPolicy of a route to an HTTP/1 upstream, or to one of HTTP/2; 0 seconds set no limit."""
-    limit = {"per_try_timeout": f"{response_seconds:g}s"} if response_seconds else {}
-    return {
+def policy(
+    response_seconds: float, *, http2: bool = False, settings: UpstreamSettings | None = None
+) -> dict[str, Any]:
+    """Envoy's RetryPolicy of a route to an HTTP/1 upstream, or to one of HTTP/2; 0 seconds set no limit.
+
+    What the upstream's settings say comes first.
+    """
+    usual: dict[str, Any] = {
         **(_NOTHING_SENT if http2 else _LOST),
         "num_retries": MOST_RETRIES,
         "retry_back_off": {"base_interval": "0.001s"},
-        **limit,
     }
+    own = _of_settings(settings) if settings else {}
+    if settings and (limit := settings.timeouts.response_in_milliseconds) is not None:
+        response_seconds = limit / 1000
+    limited = {"per_try_timeout": f"{response_seconds:g}s"} if response_seconds else {}
+    return {**(usual if "retry_on" not in own else {}), **own, **limited}
+
+
+def says(settings: UpstreamSettings) -> bool:
+    """Whether an upstream's settings say something of it."""
+    return any(one is not None for one in ways(settings)[:2]) or ways(settings)[2]
+
+
+def ways(settings: UpstreamSettings) -> tuple[int | None, UpstreamRetries | None, bool]:
+    """All that they say: the time limit in ms, retries, and whether there are several hosts to try."""
+    own = settings.retries if settings.retries.most is not None else None
+    return settings.timeouts.response_in_milliseconds, own, len(settings.hosts) > 1
+
+
+def _of_settings(settings: UpstreamSettings) -> dict[str, Any]:
+    _, own, has_several = ways(settings)
+    asked = own and retry_policy(
+        own.most or 0,
+        own.status_codes,
+        own.methods,
+        own.first_pause_in_milliseconds,
+        own.longest_pause_in_milliseconds,
+    )
+    return {**(asked or {}), **(_ANOTHER_HOST if has_several else {})}
 
 
 def upstream_filters() -> list[dict[str, Any]]:

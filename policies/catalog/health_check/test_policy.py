@@ -113,10 +113,12 @@ def test_the_agent_tells_which_upstreams_are_healthy(gateway: Gateway, upstream:
     checked(gateway, upstream, refuses=False)
     host = upstream.removeprefix("http://")
 
-    wait_until(lambda: gateway.health() == {"default/backend": told(1)})
+    wait_until(lambda: gateway.health() == {"default/backend": told(host)})
     Upstream.status = 503
-    wait_until(lambda: gateway.health() == {"default/backend": told(0, host)})
+    wait_until(lambda: gateway.health() == {"default/backend": told(host, is_healthy=False)})
 
 
-def told(healthy: int, *unhealthy: str) -> dict[str, object]:
-    return {"healthy": healthy, "unknown": 0, "total": 1, "unhealthy": list(unhealthy)}
+def told(host: str, *, is_healthy: bool = True) -> dict[str, object]:
+    state, bad = ("healthy", []) if is_healthy else ("unhealthy", [host])
+    hosts = [{"address": host, "name": "", "state": state, "backup": False}]
+    return {"healthy": int(is_healthy), "unknown": 0, "total": 1, "unhealthy": bad, "hosts": hosts}

@@ -4,11 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from policies.envoy.retrying import retry_policy
 from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, at_most, fault
 
 NAME = "retry"
-_LOST = ("connect-failure", "refused-stream", "reset-before-request", "reset")
-_STATUS = "retriable-status-codes"
 
 Method = Literal["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "POST", "PATCH"]
 Status = Annotated[int, Field(ge=400, le=599)]
@@ -62,19 +61,7 @@ class Config(PolicyConfig):
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
-    reasons = [*_LOST, *([_STATUS] if config.status_codes else [])]
-    methods = [{"name": ":method", "string_match": {"exact": one}} for one in dict.fromkeys(config.methods)]
-    policy = {
-        "retry_on": ",".join(reasons) if config.maximum_retries else "",
-        "num_retries": config.maximum_retries,
-        "retriable_status_codes": sorted(set(config.status_codes)),
-        "retriable_request_headers": methods,
-        "retry_back_off": {
-            "base_interval": f"{config.first_pause_in_milliseconds / 1000:.3f}s",
-            "max_interval": f"{config.longest_pause_in_milliseconds / 1000:.3f}s",
-        },
-    }
-    return Compiled(route_action={"retry_policy": policy})
+    return Compiled(route_action={"retry_policy": retry_policy(**config.model_dump())})
 
 
 POLICY = Policy(

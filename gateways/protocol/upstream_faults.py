@@ -1,0 +1,118 @@
+"""What an upstream is told that cannot act, or is probably not meant: together with its address."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateways.protocol.addresses import UpstreamAddress
+from gateways.protocol.upstream_hosts import is_ip, place_of
+from gateways.protocol.upstream_settings import UpstreamSettings
+
+Found = tuple[tuple[str | int, ...], str]
+"""The path of the field, by names outside, and what is wrong with it: no sentence yet."""
+POLICIES = {
+    "circuit-breaker": "limits",
+    "health-check": "healthCheck",
+    "idle-timeout": "timeouts.idleInMilliseconds",
+}
+"""Outbound policies that say what a setting says too, by name, and the setting."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """A host with its port: that of the URL's where it says none."""
+
+    host: str
+    port: int
+    weight: int = 1
+    backup: bool = False
+
+
+def places(host: str, port: int, settings: UpstreamSettings) -> list[Where]:
+    """Where the upstream runs: its hosts, or else what its address says."""
+    if not settings.hosts:
+        return [Where(host, port)]
+    read = ((place_of(one.address), one) for one in settings.hosts)
+    return [Where(at.host, at.port or port, one.weight, one.backup) for at, one in read]
+
+
+def faults(address: UpstreamAddress, settings: UpstreamSettings) -> Iterator[Found]:
+    """What is refused."""
+    found = places(address.host, address.port, settings)
+    yield from _hosts(found, settings)
+    yield from _balancing(found, settings)
+    ejection = settings.outlier_detection
+    if ejection.consecutive_errors and _known(found) and len(found) * ejection.most_ejected_percent < 100:
+        count = f"{len(found)} host{'s' if len(found) > 1 else ''}"
+        message = f"{ejection.most_ejected_percent} % of {count} is less than one: none would be ejected"
+        yield ("outlierDetection", "mostEjectedPercent"), message
+    if not settings.dns.is_usual and _known(found):
+        yield ("dns",), "each host is an IP address, which is not looked up; take it out"
+
+
+def warnings(address: UpstreamAddress, settings: UpstreamSettings) -> Iterator[Found]:
+    """What may be meant."""
+    found = places(address.host, address.port, settings)
+    hashes = settings.load_balancing.algorithm in ("consistentHash", "sticky")
+    if hashes and len(found) == 1 and not _known(found):
+        message = f"chooses among what {found[0].host} resolves to, which may be one host"
+        yield ("loadBalancing", "algorithm"), message
+    if settings.health_check.kind != "none" and settings.health_check.timeout_in_seconds > (
+        settings.health_check.interval_in_seconds
+    ):
+        yield ("healthCheck", "timeoutInSeconds"), "is longer than the time between two questions"
+    drained = [at for at, one in enumerate(found) if not one.weight]
+    for at in drained:
+        yield ("hosts", at, "weight"), "is 0: this host gets no requests"
+
+
+def beside(policy: str, settings: UpstreamSettings) -> Found | None:
+    """Where the outbound policy does not go with a setting, if it does not."""
+    path = POLICIES.get(policy, "")
+    if path == "healthCheck" and len(settings.hosts) > 1:
+        return ("hosts",), "policy health-check is for one host; use the health check of the upstream's own"
+    taken = {
+        "limits": not settings.limits.is_usual,
+        "healthCheck": settings.health_check.kind != "none",
+        "timeouts.idleInMilliseconds": settings.timeouts.idle_in_milliseconds is not None,
+    }
+    if not taken.get(path):
+        return None
+    return tuple(path.split(".")), f"policy {policy} of this upstream says it too; keep one of the two"
+
+
+def _hosts(found: list[Where], settings: UpstreamSettings) -> Iterator[Found]:
+    seen: set[tuple[str, int]] = set()
+    for at, one in enumerate(found):
+        if (one.host, one.port) in seen:
+            yield ("hosts", at, "address"), "is listed twice; give one of them more weight instead"
+        seen.add((one.host, one.port))
+    if not settings.hosts:
+        return
+    if all(one.backup for one in found):
+        yield ("hosts",), "all are backups; leave one that gets requests when all is well"
+    elif not any(one.weight for one in found if not one.backup):
+        yield ("hosts",), "all weights are 0: nobody would get a request"
+    if any(one.backup for one in found) and not settings.is_checked:
+        at = next(at for at, one in enumerate(found) if one.backup)
+        message = "nothing tells when it is needed; add a health check, or eject hosts after errors"
+        yield ("hosts", at, "backup"), message
+
+
+def _balancing(found: list[Where], settings: UpstreamSettings) -> Iterator[Found]:
+    balancing = settings.load_balancing
+    served = [one for one in found if one.weight and not one.backup]
+    if balancing.algorithm != "roundRobin" and len(found) == 1 and _known(found):
+        yield ("loadBalancing", "algorithm"), "there is one host to choose from; add hosts, or take it out"
+    if balancing.algorithm == "random" and len({one.weight for one in served}) > 1:
+        yield ("loadBalancing", "algorithm"), "random does not count weights; make them equal"
+    if balancing.slow_start_in_seconds and settings.health_check.kind == "none" and _known(found):
+        message = "no host ever becomes healthy; add a health check, or take it out"
+        yield ("loadBalancing", "slowStartInSeconds"), message
+    if balancing.refuse_while_unhealthy and not settings.is_checked:
+        message = "nothing tells whether hosts are healthy; add a health check, or eject hosts after errors"
+        yield ("loadBalancing", "refuseWhileUnhealthy"), message
+
+
+def _known(found: list[Where]) -> bool:
+    """Whether DNS adds none: each is an IP address, or this machine."""
+    return all(is_ip(one.host) or one.host == "localhost" for one in found)

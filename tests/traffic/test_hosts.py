@@ -1,0 +1,221 @@
+"""Upstreams of several hosts: who gets what, who gets nothing, and what is told of them."""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from tests.ports import free_port
+from tests.traffic.gateway import Gateway
+from tests.traffic.upstream import EchoServer, echo
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.envoy
+
+API = """
+apiVersion: gatewright.dev/v1alpha1
+kind: ApiInstance
+metadata: {name: orders}
+spec: {address: "http://127.0.0.1:${port}/orders"}
+---
+apiVersion: gatewright.dev/v1alpha1
+kind: PolicyBinding
+metadata: {name: orders-route}
+spec:
+  targetRef: {name: orders}
+  policyRef: {name: route}
+  config: {destinationRef: {name: backend}}
+---
+apiVersion: gatewright.dev/v1alpha1
+kind: Service
+metadata: {name: backend}
+spec:
+  address: http://orders.example.com
+"""
+
+
+@pytest.fixture
+def hosts() -> Iterator[list[EchoServer]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(echo(name)) for name in ("a", "b", "c")]
+
+
+def applied(gateway: Gateway, spec: str) -> None:
+    """With the Service's further fields, each a line."""
+    lines = "\n".join(f"  {line}" for line in spec.strip().splitlines())
+    ack = gateway.apply(API + lines)
+    assert ack.applied, ack.reason
+    assert not [one for one in ack.resources if one.reason], ack.resources
+
+
+def listed(hosts: list[EchoServer], *fields: str) -> str:
+    """A list of hosts, each with the further fields that it has."""
+    rows = [
+        f'{{address: "127.0.0.1:{one.server_port}"{", " if more else ""}{more}}}'
+        for one, more in zip(hosts, [*fields, *("",) * len(hosts)], strict=False)
+    ]
+    return f"hosts: [{', '.join(rows)}]"
+
+
+def reached(gateway: Gateway, requests: int = 40, path: str = "/orders", **options: object) -> Counter[str]:
+    """Who answered how many of so many requests; "" is the gateway itself."""
+    answers = [gateway.get(path, **options) for _ in range(requests)]
+    return Counter(one.headers.get("x-upstream", "") for one in answers)
+
+
+def test_requests_go_to_all_hosts_by_their_weights(gateway: Gateway, hosts: list[EchoServer]) -> None:
+    applied(gateway, listed(hosts, "weight: 3", "weight: 1", "weight: 0"))
+
+    assert reached(gateway) == {"a": 30, "b": 10}
+    answer = gateway.get("/orders/7").json()
+    assert answer["headers"]["host"] == "orders.example.com"
+    assert answer["path"] == "/7"
+
+
+@pytest.mark.parametrize(
+    ("hash_on", "one"),
+    [
+        ("hashOn: header, name: x-tenant", {"x-tenant": "shop"}),
+        ("hashOn: cookie, name: who", {"cookie": "who=ann"}),
+    ],
+)
+def test_a_consistent_hash_sends_the_same_to_the_same(
+    gateway: Gateway, hosts: list[EchoServer], hash_on: str, one: dict[str, str]
+) -> None:
+    applied(gateway, f"{listed(hosts)}\nloadBalancing: {{algorithm: consistentHash, {hash_on}}}")
+
+    assert len(reached(gateway, headers=one)) == 1
+    (name,) = one
+    others = [reached(gateway, 1, headers={name: f"{one[name]}{number}"}) for number in range(40)]
+    assert len(sum(others, Counter())) == 3
+
+
+def test_the_address_of_the_client_is_hashed(gateway: Gateway, hosts: list[EchoServer]) -> None:
+    applied(gateway, f"{listed(hosts)}\nloadBalancing: {{algorithm: consistentHash}}")
+
+    assert len(reached(gateway)) == 1
+
+
+def test_a_sticky_cookie_is_set_and_kept_to(gateway: Gateway, hosts: list[EchoServer]) -> None:
+    applied(
+        gateway, f"{listed(hosts)}\nloadBalancing: {{algorithm: sticky, name: stay, lifetimeInSeconds: 60}}"
+    )
+
+    # Those of one connection are taken for one browser.
+    strangers = [httpx.get(f"http://127.0.0.1:{gateway.port}/orders", trust_env=False) for _ in range(40)]
+    assert len({one.headers["x-upstream"] for one in strangers}) == 3
+    cookie = strangers[-1].headers["set-cookie"]
+    assert cookie.startswith("stay=")
+    assert all(part in cookie for part in ("Max-Age=60", "HttpOnly", "SameSite=Lax", "Path=/"))
+
+    sent = {"cookie": cookie.partition(";")[0]}
+    assert reached(gateway, headers=sent) == {strangers[-1].headers["x-upstream"]: 40}
+
+
+def test_a_host_that_answers_badly_gets_nothing_and_comes_back(
+    gateway: Gateway, hosts: list[EchoServer]
+) -> None:
+    check = (
+        "healthCheck: {kind: http, path: /health, intervalInSeconds: 1, unhealthyAfter: 1, healthyAfter: 1}"
+    )
+    applied(gateway, f"{listed(hosts[:2])}\n{check}")
+    wait_until(lambda: set(reached(gateway, 6)) == {"a", "b"})
+
+    hosts[0].status = 503
+    wait_until(lambda: reached(gateway, 6) == {"b": 6})
+    told = gateway.health()["default/backend"]
+    assert (told["healthy"], told["total"]) == (1, 2)
+    assert told["unhealthy"] == [f"127.0.0.1:{hosts[0].server_port}"]
+    assert [(one["address"], one["state"]) for one in told["hosts"]] == [
+        (f"127.0.0.1:{hosts[0].server_port}", "unhealthy"),
+        (f"127.0.0.1:{hosts[1].server_port}", "healthy"),
+    ]
+
+    hosts[0].status = 200
+    wait_until(lambda: set(reached(gateway, 6)) == {"a", "b"})
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_with_no_host_healthy_requests_are_refused_or_sent(
+    gateway: Gateway, hosts: list[EchoServer], refuses: bool
+) -> None:
+    check = "healthCheck: {kind: http, path: '/health?status=500', intervalInSeconds: 1}"
+    balancing = f"loadBalancing: {{refuseWhileUnhealthy: {str(refuses).lower()}}}"
+    applied(gateway, f"{listed(hosts)}\n{check}\n{balancing}")
+    wait_until(lambda: gateway.health()["default/backend"]["unhealthy"])
+
+    assert set(reached(gateway, 9)) == ({""} if refuses else {"a", "b", "c"})
+
+
+def test_tcp_is_enough_of_a_check(gateway: Gateway, hosts: list[EchoServer]) -> None:
+    check = "healthCheck: {kind: tcp, intervalInSeconds: 1, unhealthyAfter: 1}"
+    gone = f'hosts: [{{address: "127.0.0.1:{hosts[0].server_port}"}}, {{address: "127.0.0.1:{free_port()}"}}]'
+    applied(gateway, f"{gone}\n{check}\nretries: {{most: 0}}")
+
+    wait_until(lambda: gateway.health()["default/backend"]["unhealthy"])
+    assert reached(gateway, 10) == {"a": 10}
+
+
+def test_a_backup_serves_while_no_other_host_is_healthy(gateway: Gateway, hosts: list[EchoServer]) -> None:
+    check = "healthCheck: {kind: http, intervalInSeconds: 1, unhealthyAfter: 1, healthyAfter: 1}"
+    applied(gateway, f"{listed(hosts, '', '', 'backup: true')}\n{check}")
+    wait_until(lambda: set(reached(gateway, 6)) == {"a", "b"})
+
+    hosts[0].status = 500
+    wait_until(lambda: reached(gateway, 6) == {"b": 6})
+    hosts[1].status = 500
+    wait_until(lambda: reached(gateway, 6) == {"c": 6})
+    assert [one["backup"] for one in gateway.health()["default/backend"]["hosts"]].count(True) == 1
+    hosts[0].status = 200
+    wait_until(lambda: reached(gateway, 6) == {"a": 6})
+
+
+def test_a_host_is_ejected_after_errors_and_comes_back(gateway: Gateway, hosts: list[EchoServer]) -> None:
+    ejecting = "outlierDetection: {consecutiveErrors: 2, intervalInSeconds: 1, ejectionInSeconds: 1}"
+    applied(gateway, f"{listed(hosts[:2])}\n{ejecting}")
+    hosts[0].status = 500
+
+    reached(gateway, 4)
+    wait_until(lambda: gateway.health()["default/backend"]["unhealthy"])
+    assert reached(gateway, 6) == {"b": 6}
+    assert {one["state"] for one in gateway.health()["default/backend"]["hosts"]} == {"ejected", "healthy"}
+
+    hosts[0].status = 200
+    wait_until(lambda: set(reached(gateway, 6)) == {"a", "b"})
+
+
+def test_what_fails_is_tried_on_another_host(gateway: Gateway, hosts: list[EchoServer]) -> None:
+    applied(gateway, f"{listed(hosts[:2])}\nretries: {{most: 1, statusCodes: [503]}}")
+    hosts[0].status = 503
+
+    assert reached(gateway, 20) == {"b": 20}
+    assert {gateway.post("/orders").status_code for _ in range(4)} == {200, 503}
+
+
+def test_a_host_that_refuses_connections_costs_no_request(gateway: Gateway, hosts: list[EchoServer]) -> None:
+    applied(
+        gateway,
+        f'hosts: [{{address: "127.0.0.1:{hosts[0].server_port}"}}, {{address: "127.0.0.1:{free_port()}"}}]',
+    )
+
+    assert reached(gateway, 20) == {"a": 20}
+
+
+def test_an_upstream_has_a_time_limit_of_its_own(gateway: Gateway, hosts: list[EchoServer]) -> None:
+    applied(gateway, f"{listed(hosts[:1])}\ntimeouts: {{responseInMilliseconds: 100}}")
+    hosts[0].seconds = 2
+
+    assert gateway.get("/orders").status_code == 504
+
+
+def test_what_is_beyond_a_bound_is_refused(gateway: Gateway, hosts: list[EchoServer]) -> None:
+    applied(gateway, f"{listed(hosts[:1])}\nlimits: {{maxRequests: 1}}")
+    hosts[0].seconds = 1
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: gateway.get("/orders").status_code, range(4)))
+
+    assert sorted(answers) == [200, 503, 503, 503]
