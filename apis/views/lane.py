@@ -81,6 +81,19 @@ class Lane:
     inbound: list[AppliedPolicy]
     outbound: list[AppliedPolicy]
 
+    @property
+    def request(self) -> list[HeldPolicy | AppliedPolicy]:
+        """What runs, in the order in which a request meets it; those that always run first do so here too."""
+        held = [one for one in self.automated if not one.yields]
+        own = [one for one in self.inbound if not one.binding.is_disabled and not one.rests_for]
+        both: list[HeldPolicy | AppliedPolicy] = [*held, *own]
+        return sorted(both, key=lambda one: not (one.policy and one.policy.runs_first))
+
+    @property
+    def sent(self) -> list[AppliedPolicy]:
+        """What runs on requests that are sent to upstreams."""
+        return [one for one in self.outbound if not one.binding.is_disabled]
+
 
 def lane(api: ApiInstance, bindings: Iterable[PolicyBinding] | None = None) -> Lane:
     """`bindings` in the place of those that are saved, and in their order."""

@@ -147,7 +147,7 @@ def _lane(
         "is_moved": is_moved,
         "removed": undo.title(request.session, api),
     }
-    context |= {"automated": shown.automated, "outbound": shown.outbound}
+    context |= {"automated": shown.automated, "outbound": shown.outbound, "lane": shown}
     context["gone"] = Removed.objects.there().filter(kind=Removed.Kind.POLICY, api_id=api.pk)[:MOST_GONE]
     context["seen"] = seen or versions.of_order(api)
     context["held"] = traffic.held(_conditional(applied), api.pk)

@@ -91,6 +91,15 @@
       form.querySelector("[data-sort-bar]").hidden = false;
     });
     list.addEventListener("drop", (event) => event.preventDefault());
+    // Alt and an arrow move what has the focus, as its own buttons do, which keep the focus afterwards.
+    list.addEventListener("keydown", (event) => {
+      const way = event.altKey && { ArrowUp: "up", ArrowDown: "down" }[event.key];
+      const button = way && event.target.closest("[data-sort-item]")?.querySelector(`[value^="${way}:"]`);
+      if (!button) return;
+      event.preventDefault();
+      button.focus();
+      if (button.ariaDisabled !== "true") button.click();
+    });
     list.addEventListener("dragend", () => {
       held?.classList.remove("is-held");
       held = null;
