@@ -83,6 +83,9 @@ class ApiTestRun(models.Model):
     asked_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
     fault = models.CharField(max_length=500, blank=True)
+    digest = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="Of what they were run on."
+    )
     by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
 
     class Meta:

@@ -20,11 +20,15 @@ MOST_ITEMS = 200
 """Of a list that is compared in its order, which takes time by the square of it."""
 MOST_LINES = 60
 SECRETS = frozenset({"password", "secret", "secrets"})
+SAID = frozenset({"changed_by", "comment", "despite_tests", "discarded"})
+"""What an entry says beside what changed."""
 TITLES = {
     "address": "Listens on",
     "alpn": "ALPN",
     "asset_id": "Asset id",
     "config": "",
+    "despite_tests": "Although its tests do not pass",
+    "discarded": "What runs, and is saved again",
     "methodRegex": "methods",
     "min_version": "Lowest TLS version",
     "max_version": "Highest TLS version",
@@ -89,7 +93,9 @@ def schema_of(policy: str) -> Schema | None:
 def _of_fields(diff: Mapping[str, Any], schema: Schema | None) -> Iterator[Line]:
     for name, (before, after) in diff.items():
         own = schema if name == "config" else None
-        if name in SECRETS:
+        if name in SAID:
+            yield Line(title_of(name), after=words(after), kind="is")
+        elif name in SECRETS:
             yield Line(title_of(name), after="changed", kind="is")
         else:
             yield from _compared(title_of(name), before, after, own, own or {})

@@ -1,12 +1,14 @@
 """API Manager: API instances, which are made of assets; their routes, upstreams, policies, TLS contexts."""
 
 import uuid
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Value
+from django.db.models import Func, Value
 from django.urls import reverse
 from django.utils import timezone
 
@@ -17,6 +19,7 @@ from apis.left_gateway import LeftGateway  # noqa: F401 - Django finds its model
 from apis.muted_finding import MutedFinding  # noqa: F401 - Django finds its models here
 from apis.removed import Removed  # noqa: F401 - Django finds its models here
 from apis.revision import Revision
+from apis.waiting import Waiting
 from apis.wizard_draft import WizardDraft  # noqa: F401 - Django finds its models here
 from console.fields import EncryptedJSONField
 from console.models import Environment, User
@@ -43,7 +46,7 @@ class ApiInstanceQuerySet(models.QuerySet["ApiInstance"]):
         return self.filter(is_deployed=True).exclude(gateway=None)
 
 
-class ApiInstance(models.Model):
+class ApiInstance(Waiting):
     """An API on a gateway; `gateway` is where it goes, `is_deployed` whether it should run there."""
 
     class Protocol(models.TextChoices):
@@ -138,13 +141,13 @@ class TlsContextQuerySet(models.QuerySet["TlsContext"]):
         return self.filter(environment__in=Environment.objects.visible_to(user))
 
     def in_use(self) -> "TlsContextQuerySet":
-        """Contexts with which deployed APIs serve or reach an upstream."""
+        """Contexts with which deployed APIs serve or reach an upstream, as saved or as deployed."""
         deployed = ApiInstance.objects.deployed()
-        upstreams = Upstream.objects.filter(api__in=deployed).exclude(tls_context=None)
-        return self.filter(
-            models.Q(pk__in=deployed.exclude(tls_context=None).values("tls_context"))
-            | models.Q(pk__in=upstreams.values("tls_context"))
-        )
+        running = deployed.annotate(one=Func("revision__trusts_by", function="unnest"))
+        saved: list[Any] = [deployed, Upstream.objects.filter(api__in=deployed)]
+        found: list[Any] = [one.values("tls_context") for one in saved]
+        found += [deployed.values("revision__serves_with"), running.values("one")]
+        return self.filter(reduce(or_, (models.Q(pk__in=one) for one in found)))
 
 
 class TlsContext(models.Model):

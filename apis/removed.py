@@ -33,6 +33,7 @@ class Removed(models.Model):
     class Kind(models.TextChoices):
         API = "api", "API"
         POLICY = "policy"
+        PENDING = "edits", "pending changes"
 
     environment = models.ForeignKey(Environment, models.CASCADE, related_name="removed")
     kind = models.CharField(max_length=6, choices=Kind)

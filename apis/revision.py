@@ -2,8 +2,8 @@
 
 import base64
 import hmac
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -26,6 +26,8 @@ Document = dict[str, Any]
 """A resource as JSON, each key there: {apiVersion, kind, metadata, spec}."""
 Secrets = Mapping[str, Mapping[str, str]]
 """By the name of a policy's document: {"users.0.password": value}, as `policy_config.merged` takes them."""
+Saved = Mapping[str, list[dict[str, Any]]]
+"""Rows by their kind, each as JSON by its columns: `revisions.plain` makes and reads them."""
 TLS_CONTEXT = "gatewright/tls-context"
 """A label of the API's document, an annotation of an upstream's: the id of the context that it names.
 
@@ -43,6 +45,8 @@ class Content:
 
     documents: tuple[Document, ...]
     secrets: Secrets
+    saved: Callable[[], Saved | None] = field(default=lambda: None, compare=False, repr=False)
+    """The rows that it was made of, where they are known."""
 
     @cached_property
     def text(self) -> bytes:
@@ -81,7 +85,14 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
 
     def without_text(self) -> "RevisionQuerySet":
         """Rows without documents and secrets, which may be long and take time to decrypt."""
-        return self.defer("documents", "secrets")
+        return self.defer("documents", "secrets", "saved")
+
+
+class RevisionManager(models.Manager.from_queryset(RevisionQuerySet)):  # type: ignore[misc]
+    """`saved` is read by who discards changes alone."""
+
+    def get_queryset(self) -> RevisionQuerySet:
+        return super().get_queryset().defer("saved")
 
 
 class Revision(models.Model):
@@ -111,11 +122,16 @@ class Revision(models.Model):
     secrets = EncryptedJSONField(
         null=True, help_text="By the name of the resource and the path in its configuration."
     )
+    saved = EncryptedJSONField(
+        null=True,
+        help_text="The rows that it was made of. Empty where a release before made it.",
+    )
 
-    objects = RevisionQuerySet.as_manager()
+    objects = RevisionManager()
 
     class Meta:
         ordering = ["-pk"]
+        base_manager_name = "objects"
         constraints = [
             models.UniqueConstraint(fields=["api", "digest"], name="revision_once_for_each_content")
         ]

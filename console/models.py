@@ -13,6 +13,8 @@ from django.db.models import Q
 from django.http import Http404
 from django.utils import timezone
 
+from console.deploys import Deploying
+
 NOUNS = {
     "apiinstance": "API",
     "automatedpolicy": "automated policy",
@@ -154,7 +156,7 @@ class EnvironmentQuerySet(models.QuerySet["Environment"]):
         return self.filter(_any(reach)) if reach else self.none()
 
 
-class Environment(models.Model):
+class Environment(Deploying):
     """A deployment scope inside an organization."""
 
     class Type(models.TextChoices):

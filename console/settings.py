@@ -206,6 +206,7 @@ SPECTACULAR_SETTINGS = {
         "TlsVersionEnum": "apis.rest.tls_serializers.VERSION_CHOICES",
         "TestStateEnum": "apis.api_test.ApiTest.State",
         "TestRunStateEnum": "apis.api_test.ApiTestRun.State",
+        "DeploysEnum": "console.models.Environment.Deploys",
         "DocumentStateEnum": "apis.documents.specification.Specification.State",
     },
     "SERVE_AUTHENTICATION": [],

@@ -29,6 +29,15 @@ from gateways.models import Gateway
 
 logger = logging.getLogger(__name__)
 
+_BROUGHT = (
+    "changed_generation",
+    "changed_at",
+    "revision",
+    "revision_generation",
+    "pending_since",
+    "pending_digest",
+    "pending_by",
+)
 _RAISE = """
     UPDATE gateways_gateway SET generation = generation + 1, updated_at = %s WHERE id = ANY(%s)
     RETURNING id, generation
@@ -56,6 +65,8 @@ def lock(*gateways: Gateway | None, api: ApiInstance | None = None) -> None:
         _lock_new_gateway(row, row.gateway_id)
     for field in ApiInstance._meta.concrete_fields:
         setattr(api, field.attname, getattr(row, field.attname))
+    if gateways:
+        store.adopt(api)
 
 
 def _lock_new_gateway(api: ApiInstance, gateway_id: UUID) -> None:
@@ -74,6 +85,7 @@ def bump(api: ApiInstance, *gateways: Gateway | None, revision: Revision | None 
     Call it inside the change's transaction, with the gateways locked and every row saved: what the API's
     own gateway is to run is the revision made of them, or the one that is given. The API keeps the
     generation of that gateway: an acknowledgement of that one or a later one speaks of what was saved.
+    Of rows that run nothing is pending.
     """
     generations = _raised({gateway.pk for gateway in gateways if gateway is not None})
     if not api.pk:
@@ -93,7 +105,10 @@ def bump(api: ApiInstance, *gateways: Gateway | None, revision: Revision | None 
     if api.gateway_id in generations:
         api.changed_generation = api.revision_generation = generations[api.gateway_id]
         api.changed_at, api.revision = timezone.now(), runs
-        api.save(update_fields=["changed_generation", "changed_at", "revision", "revision_generation"])
+        if revision is None:
+            api.pending_since, api.pending_digest = None, ""
+            api.pending_by = [] if runs else api.pending_by
+        api.save(update_fields=_BROUGHT)
 
 
 def bump_gateway(gateway: Gateway) -> None:

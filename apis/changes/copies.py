@@ -38,6 +38,7 @@ OWN = frozenset(
     {
         *("environment", "asset", "is_deployed", "deployed_at", "changed_generation", "changed_at"),
         *("revision", "revision_generation", "is_deprecated", "created_by", "created_at", "updated_at"),
+        *("pending_since", "pending_digest", "pending_by"),
     }
 )
 """What an API does not share with a copy of it, beside what is told of the copy."""
@@ -183,6 +184,7 @@ def _made(actor: User, api: ApiInstance, copy: Copy, deploy: bool) -> ApiInstanc
     environment.lock()
     if deploy and copy.gateway is None:
         raise ValidationError({"gateway": [instances.NO_GATEWAY]})
+    deploy = deploy and not environment.needs_second_person
     copy = replace(copy, asset=_with_own_document(actor, copy))
     bindings = list(api.policies.order_by("pk")) if copy.with_policies else []
     secrets = _secrets(actor, api, copy, bindings)
@@ -269,6 +271,7 @@ def _row(actor: User, api: ApiInstance, copy: Copy, deploy: bool) -> ApiInstance
         created_by=actor,
         is_deployed=deploy,
         deployed_at=timezone.now() if deploy else None,
+        pending_by=[actor.pk],
     )
     asset = copy.asset
     made.asset = asset if isinstance(asset, Asset) else instances.new_asset(actor, copy.environment, asset)

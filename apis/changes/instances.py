@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apis.assets.models import Asset
-from apis.changes import bookkeeping, removal, versions
+from apis.changes import bookkeeping, deploying, removal, review, versions
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset, desired_of
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
@@ -21,9 +21,11 @@ from apis.removed import Removed
 from apis.rules import policy_side
 from apis.rules.instances import asset_id_of, check, unfit
 from apis.rules.listeners import normalised
+from apis.rules.problem import refuse
 from console.models import AuditEntry, Environment, User
 from console.versions import check as check_version
 from gateways.models import Gateway
+from policies import catalog
 
 COLUMNS = (
     "gateway",
@@ -46,6 +48,7 @@ NO_GATEWAY = "Choose the gateway to deploy to."
 def create_api(
     actor: User, environment: Environment, desired: DesiredApi, deploy: bool = False
 ) -> ApiInstance:
+    """Where a second person is needed, it is saved and not deployed."""
     bookkeeping.lock(desired.gateway)
     environment.organization.lock()
     environment.lock()
@@ -57,11 +60,12 @@ def create_api(
     api.asset = (
         desired.asset if isinstance(desired.asset, Asset) else new_asset(actor, environment, desired.asset)
     )
-    if deploy:
+    api.pending_by = [actor.pk]
+    if deploy and not environment.needs_second_person:
         api.is_deployed, api.deployed_at = True, timezone.now()
     api.save()
     _save_routes(api, desired)
-    if deploy:
+    if api.is_deployed:
         bookkeeping.bump(api, api.gateway)
     bookkeeping.record(actor, AuditEntry.Action.CREATE, api, after=bookkeeping.facts(api))
     return api
@@ -75,8 +79,10 @@ def edit_api(
     *,
     seen: str = "",
     part: Sequence[str] = versions.WHOLE,
+    deploy: bool | None = None,
 ) -> ApiInstance:
-    """Make the API as desired; when it is deployed, on the gateway too, or on both of a move.
+    """Make the API as desired; when it is deployed, on the gateway too (`deploying.saved`), or on both of a
+    move, which takes along what runs.
 
     A function says it of the API as it is then: what it leaves alone stays as others have saved it
     meanwhile. Raises Changed when the part that it edits is not as it was `seen`.
@@ -103,8 +109,8 @@ def edit_api(
     bookkeeping.note_left(api, before_gateway)
     _save_routes(api, desired)
     after = bookkeeping.facts(api)
-    if api.is_deployed and after != before:
-        bookkeeping.bump(api, before_gateway, api.gateway)
+    if after != before:
+        deploying.saved(actor, api, before_gateway, api.gateway, deploy=deploy)
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
     return api
 
@@ -124,18 +130,26 @@ def delete_api(actor: User, api: ApiInstance) -> Removed:
 
 @transaction.atomic
 def deploy_api(actor: User, api: ApiInstance, gateway: Gateway | None = None) -> ApiInstance:
-    """Run the API on this gateway, or on the one it has; on repeat it is pushed again."""
+    """Run the API on this gateway, or on the one it has; on repeat it is pushed again.
+
+    One that is deployed goes on with what it runs, and what is pending of it stays pending: `review` deploys
+    that. Raises ValidationError, too, where the API must be reviewed before.
+    """
     bookkeeping.lock(api.gateway, gateway, api=api)
     before_gateway, goal = api.gateway, gateway or api.gateway
     if goal is None:
         raise ValidationError({"gateway": [NO_GATEWAY]})
     before = bookkeeping.facts(api)
-    left = before_gateway if api.is_deployed else None
+    left, runs = (before_gateway, api.revision) if api.is_deployed else (None, None)
     check(api.environment, replace(desired_of(api), gateway=goal), api)
+    if runs is None:
+        refuse(review.obstacles(actor, api))
+    elif api.pending_since:
+        refuse(review.taken(api, goal))
     api.gateway, api.is_deployed, api.deployed_at = goal, True, timezone.now()
     api.save(update_fields=["gateway", "is_deployed", "deployed_at", "updated_at"])
     bookkeeping.note_left(api, before_gateway)
-    bookkeeping.bump(api, left, goal)
+    bookkeeping.bump(api, left, goal, revision=runs if api.pending_since else None)
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=bookkeeping.facts(api))
     return api
 
@@ -167,7 +181,9 @@ def set_deprecated(actor: User, api: ApiInstance, is_deprecated: bool) -> ApiIns
 
 @transaction.atomic
 def set_specification(actor: User, api: ApiInstance, document: Specification) -> None:
-    """Of the API's asset, and so of all APIs that are made of it; nothing changes on gateways."""
+    """Of the API's asset, and so of all APIs that are made of it. Nothing changes on gateways: where a policy
+    takes it from there, that is pending.
+    """
     bookkeeping.lock(api=api)
     organization = api.environment.organization
     organization.lock()
@@ -179,8 +195,18 @@ def set_specification(actor: User, api: ApiInstance, document: Specification) ->
     before = {"specification": _named(asset.specification)}
     asset.specification = document
     asset.save(update_fields=["specification"])
+    for one in _asking(asset):
+        deploying.wait(actor, one)
     after = {"specification": _named(document)}
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
+
+
+def _asking(asset: Asset) -> list[ApiInstance]:
+    """The deployed APIs of the asset that have a policy which may take its document from there."""
+    names = [policy.name for policy in catalog.policies() if policy.own_document]
+    found = ApiInstance.objects.deployed().filter(asset=asset, policies__policy__in=names).distinct()
+    rows = ApiInstance.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=found.values("pk"))
+    return list(rows.select_related("revision").order_by("pk"))
 
 
 def _named(document: Specification | None) -> str | None:

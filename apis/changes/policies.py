@@ -1,7 +1,8 @@
 """Every change of a policy on an API: applied, edited, disabled, ordered, removed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404
 
-from apis.changes import bookkeeping, removal, versions
+from apis.changes import bookkeeping, deploying, removal, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.removed import Removed
 from apis.rules import policy_check, policy_side
@@ -39,9 +40,9 @@ def apply_policy(
     allow_duplicated: bool = True,
     newest: int | None = None,
     pk: int | None = None,
+    deploy: bool | None = None,
 ) -> PolicyBinding:
     """`policy` is a name or alias, `upstreams` those that an outbound one acts on; `order` counts from 1.
-
     `newest` is the id of the newest policy that the form showed: what was applied since and is the same is
     this form, sent twice, and is applied once. `pk` is the id of one that comes back.
     """
@@ -70,7 +71,7 @@ def apply_policy(
         mode=mode,
     )
     _renumber(api, binding, order)
-    _bump(api)
+    deploying.saved(actor, api, deploy=deploy)
     bookkeeping.record(actor, AuditEntry.Action.CREATE, api, target=binding, after=_facts(binding))
     return binding
 
@@ -87,6 +88,7 @@ def edit_policy(
     version: str | None = None,
     mode: str | None = None,
     seen: str = "",
+    deploy: bool | None = None,
 ) -> PolicyBinding:
     """A secret left out or "" keeps the stored one; what is left None stays.
 
@@ -120,7 +122,7 @@ def edit_policy(
     if binding.secrets != secrets:
         after["secrets"] = "changed"
     if after != before:
-        _bump(binding.api)
+        deploying.saved(actor, binding.api, deploy=deploy)
     bookkeeping.record(
         actor, AuditEntry.Action.UPDATE, binding.api, target=binding, before=before, after=after
     )
@@ -128,20 +130,26 @@ def edit_policy(
 
 
 @transaction.atomic
-def set_policy_disabled(actor: User, binding: PolicyBinding, is_disabled: bool) -> PolicyBinding:
+def set_policy_disabled(
+    actor: User, binding: PolicyBinding, is_disabled: bool, *, deploy: bool | None = None
+) -> PolicyBinding:
     """A disabled policy keeps its place and its configuration, and does nothing."""
-    return _switch(actor, binding, "is_disabled", is_disabled)
+    return _switch(actor, binding, "is_disabled", is_disabled, deploy)
 
 
 @transaction.atomic
-def set_policy_mode(actor: User, binding: PolicyBinding, mode: str) -> PolicyBinding:
+def set_policy_mode(
+    actor: User, binding: PolicyBinding, mode: str, *, deploy: bool | None = None
+) -> PolicyBinding:
     """Whether it refuses, or only tells of it; the rest of it stays."""
     if mode != binding.mode and (faults := policy_check.mode_faults(template_of(binding.policy), mode)):
         raise ValidationError(faults)
-    return _switch(actor, binding, "mode", mode)
+    return _switch(actor, binding, "mode", mode, deploy)
 
 
-def _switch(actor: User, binding: PolicyBinding, field: str, value: bool | str) -> PolicyBinding:
+def _switch(
+    actor: User, binding: PolicyBinding, field: str, value: bool | str, deploy: bool | None
+) -> PolicyBinding:
     """Change one field of it, and nothing where it is so already."""
     if getattr(binding, field) == value:
         return binding
@@ -149,7 +157,7 @@ def _switch(actor: User, binding: PolicyBinding, field: str, value: bool | str) 
     before = _facts(binding)
     setattr(binding, field, value)
     binding.save()
-    _bump(binding.api)
+    deploying.saved(actor, binding.api, deploy=deploy)
     bookkeeping.record(
         actor, AuditEntry.Action.UPDATE, binding.api, target=binding, before=before, after=_facts(binding)
     )
@@ -158,7 +166,7 @@ def _switch(actor: User, binding: PolicyBinding, field: str, value: bool | str) 
 
 @transaction.atomic
 def reorder_policies(
-    actor: User, api: ApiInstance, ids: Sequence[int], *, seen: str = ""
+    actor: User, api: ApiInstance, ids: Sequence[int], *, seen: str = "", deploy: bool | None = None
 ) -> list[PolicyBinding]:
     """Run the API's policies in this order; `ids` names each of them once. Raises Changed when the order is
     not as it was `seen`.
@@ -169,11 +177,11 @@ def reorder_policies(
     if sorted(ids) != sorted(rows):
         named = ", ".join(map(str, rows)) or "none"
         raise ValidationError({"order": [f"Name each policy on requests to the API once; it has {named}."]})
-    before = [str(row) for row in rows.values()]
+    before = _told(rows.values())
     ordered = _save_order([rows[pk] for pk in ids])
-    after = [str(row) for row in ordered]
+    after = _told(ordered)
     if [row.pk for row in ordered] != list(rows):
-        _bump(api)
+        deploying.saved(actor, api, deploy=deploy)
         bookkeeping.record(
             actor, AuditEntry.Action.UPDATE, api, before={"policies": before}, after={"policies": after}
         )
@@ -181,19 +189,19 @@ def reorder_policies(
 
 
 @transaction.atomic
-def move_policy(actor: User, binding: PolicyBinding, order: int) -> None:
+def move_policy(actor: User, binding: PolicyBinding, order: int, *, deploy: bool | None = None) -> None:
     """Give the policy this place, counted from 1, among the inbound ones that the API has now."""
     lock_policy(binding)
     if binding.is_outbound:
         raise ValidationError({"order": [f"{binding.title} acts on upstreams, where there is no order."]})
     ids = [pk for pk in binding.api.policies.inbound().values_list("pk", flat=True) if pk != binding.pk]
     ids.insert(order - 1, binding.pk)
-    reorder_policies(actor, binding.api, ids)
+    reorder_policies(actor, binding.api, ids, deploy=deploy)
     binding.refresh_from_db(fields=["order"])
 
 
 @transaction.atomic
-def remove_policy(actor: User, binding: PolicyBinding) -> Removed:
+def remove_policy(actor: User, binding: PolicyBinding, *, deploy: bool | None = None) -> Removed:
     """What is answered can be given to `restore_policy`, for some time."""
     api = binding.api
     lock_policy(binding)
@@ -201,7 +209,7 @@ def remove_policy(actor: User, binding: PolicyBinding) -> Removed:
     removed = removal.keep_policy(actor, binding)
     binding.delete()
     _save_order(list(api.policies.outbound() if told.is_outbound else api.policies.inbound()))
-    _bump(api)
+    deploying.saved(actor, api, deploy=deploy)
     bookkeeping.record(actor, AuditEntry.Action.DELETE, api, target=told, before=before)
     return removed
 
@@ -215,6 +223,9 @@ def restore_policy(actor: User, api: ApiInstance, removed: Removed) -> PolicyBin
     was = removal.policy_of(removal.locked(removed, Removed.Kind.POLICY))
     if was.api_id != api.pk:
         raise ValidationError({"policy": [f"{was.title} was not removed from {api}."]})
+    if api.policies.filter(pk=was.pk).exists():
+        message = f"{was.title} is back already: the changes that removed it were discarded."
+        raise ValidationError({"policy": [ValidationError(message, code="conflict")]})
     binding = apply_policy(
         actor,
         api,
@@ -299,9 +310,11 @@ def _phase(row: PolicyBinding) -> Phase:
         return Phase.LOG
 
 
-def _bump(api: ApiInstance) -> None:
-    if api.is_deployed:
-        bookkeeping.bump(api, api.gateway)
+def _told(rows: Iterable[PolicyBinding]) -> list[str]:
+    """Their titles, with the ids of those that share one: to swap them is a change, too."""
+    rows = list(rows)
+    count = Counter(row.title for row in rows)
+    return [f"{row.title} {row.pk}" if count[row.title] > 1 else row.title for row in rows]
 
 
 def _named(binding: PolicyBinding) -> list[str]:

@@ -1,64 +1,62 @@
 """Keeps what is about to be removed, and puts it back: the rows as they were, under the ids that they had."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any, TypeVar
-from uuid import UUID
+from typing import Any
 
-from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
 
 from apis.api_test import ApiTest
 from apis.assets.models import Asset
-from apis.changes import bookkeeping
+from apis.changes import bookkeeping, review
 from apis.desired import desired_of
-from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
+from apis.models import ApiInstance, PolicyBinding, RouteUpstream, TlsContext, Upstream
 from apis.muted_finding import MutedFinding
 from apis.owners.models import ApiOwner
 from apis.removed import Removed
+from apis.revision import Revision
+from apis.revisions import plain
 from apis.rules.instances import check_free
 from apis.rules.listeners import normalised
+from apis.rules.problem import refuse
 from console.models import AuditEntry, User
 from gateways.models import Gateway
 
-M = TypeVar("M", bound=models.Model)
-Row = dict[str, Any]
-"""A row's values as JSON, by their columns."""
-PARTS: tuple[type[models.Model], ...] = (
-    Upstream,
-    Route,
-    RouteUpstream,
-    PolicyBinding,
-    ApiTest,
-    ApiOwner,
-    MutedFinding,
-)
+PARTS: tuple[type[models.Model], ...] = (*plain.PARTS, ApiTest, ApiOwner, MutedFinding)
 """What belongs to an API, each after what it refers to."""
 GONE = "It is no longer kept, or somebody restored it meanwhile."
 
 
 def keep_api(actor: User, api: ApiInstance) -> Removed:
-    saved = {_kind(ApiInstance): [_plain(api)]} | {_kind(part): _of(part, api) for part in PARTS}
+    saved = {plain.kind(ApiInstance): [plain.plain(api)]} | {
+        plain.kind(part): _of(part, api) for part in PARTS
+    }
     return _keep(actor, api, Removed.Kind.API, str(api), saved)
 
 
 def keep_policy(actor: User, binding: PolicyBinding) -> Removed:
-    saved = {_kind(PolicyBinding): [_plain(binding)]}
+    saved = {plain.kind(PolicyBinding): [plain.plain(binding)]}
     return _keep(actor, binding.api, Removed.Kind.POLICY, binding.title, saved)
+
+
+def keep_pending(actor: User, api: ApiInstance) -> Removed:
+    """What is saved of it, as somebody discards that."""
+    fresh = ApiInstance.objects.get(pk=api.pk)
+    return _keep(actor, api, Removed.Kind.PENDING, str(api), plain.of_api(fresh))
 
 
 @transaction.atomic
 def restore_api(
     actor: User, removed: Removed, *, base_path: str = "", port: int | None = None
 ) -> ApiInstance:
-    """The API with its routes, upstreams and policies, deployed if it was and its gateway is still there.
+    """The API with its routes, upstreams and policies, deployed if it was and its gateway is still there: as
+    it ran, where something was pending.
 
     `base_path` and `port` are others than it had, where these were taken. Raises ValidationError when it is
     no longer kept, or cannot be as it was: its base path was taken meanwhile, or what it needs was deleted.
     """
-    api = _row(ApiInstance, removed.saved[_kind(ApiInstance)][0])
+    api = plain.row_of(ApiInstance, removed.saved[plain.kind(ApiInstance)][0])
     there = Gateway.objects.filter(environment=removed.environment_id, is_revoked=False)
     gateway = there.filter(pk=api.gateway_id).first() if api.gateway_id else None
     bookkeeping.lock(gateway)
@@ -66,12 +64,19 @@ def restore_api(
     removed.environment.lock()
     saved = locked(removed, Removed.Kind.API).saved
     api.gateway, api.is_deployed = gateway, api.is_deployed and gateway is not None
+    is_moved = bool(base_path) or port is not None
+    ran = None
+    if api.pending_since and is_moved:
+        # What ran cannot run elsewhere, and what was pending nobody has reviewed.
+        api.is_deployed = api.is_deployed and removed.environment.deploys_on_save
+    elif api.pending_since:
+        ran = Revision.objects.filter(pk=api.revision_id, api=api.pk).first()
     api.revision, api.revision_generation = None, None
     _move(api, base_path, port)
     _check(api, saved)
     _save([api])
     for part in PARTS:
-        _save(_row(part, row) for row in saved.get(_kind(part), ()))
+        _save(plain.row_of(part, row) for row in saved.get(plain.kind(part), ()))
     # Before constraints are looked at, which is at the end of the transaction.
     api.owners.exclude(user=None).exclude(user__in=User.objects.all()).delete()
     api.muted_findings.exclude(by=None).exclude(by__in=User.objects.all()).update(by=None)
@@ -80,7 +85,8 @@ def restore_api(
     if api.is_deployed:
         api.deployed_at = timezone.now()
         api.save(update_fields=["deployed_at"])
-        bookkeeping.bump(api, api.gateway)
+        refuse(review.taken(api, api.gateway, ran) if ran else ())
+        bookkeeping.bump(api, api.gateway, revision=ran)
     removed.delete()
     after = {"restored": True} | bookkeeping.facts(api)
     bookkeeping.record(actor, AuditEntry.Action.CREATE, api, after=after)
@@ -97,7 +103,7 @@ def locked(removed: Removed, kind: Removed.Kind) -> Removed:
 
 def policy_of(removed: Removed) -> PolicyBinding:
     """Not saved: it is applied anew, with the same id."""
-    return _row(PolicyBinding, removed.saved[_kind(PolicyBinding)][0])
+    return plain.row_of(PolicyBinding, removed.saved[plain.kind(PolicyBinding)][0])
 
 
 def _keep(actor: User, api: ApiInstance, kind: Removed.Kind, name: str, saved: Mapping[str, Any]) -> Removed:
@@ -106,43 +112,9 @@ def _keep(actor: User, api: ApiInstance, kind: Removed.Kind, name: str, saved: M
     )
 
 
-def _kind(model: type[models.Model]) -> str:
-    return str(model._meta.model_name)
-
-
-def _of(part: type[models.Model], api: ApiInstance) -> list[Row]:
+def _of(part: type[models.Model], api: ApiInstance) -> list[plain.Row]:
     whose = {"route__api": api} if part is RouteUpstream else {"api": api}
-    return [_plain(row) for row in part._default_manager.filter(**whose).order_by("pk")]
-
-
-def _plain(row: models.Model) -> Row:
-    values = {field.attname: field.value_from_object(row) for field in row._meta.concrete_fields}
-    return {name: _as_json(value) for name, value in values.items()}
-
-
-def _as_json(value: Any) -> Any:
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, list):
-        return [_as_json(one) for one in value]
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _row(model: type[M], saved: Row) -> M:
-    """What the release that kept it did not know has its default; what this one does not know is left out."""
-    known = {field.attname: field for field in model._meta.concrete_fields}
-    row = model()
-    for name, value in saved.items():
-        if name in known:
-            setattr(row, name, _value(known[name], value))
-    return row
-
-
-def _value(field: "models.Field[Any, Any]", saved: Any) -> Any:
-    """An array field takes a list for what it is, without a look at its items."""
-    if isinstance(field, ArrayField) and isinstance(saved, list):
-        return [field.base_field.to_python(one) for one in saved]
-    return field.to_python(saved)
+    return [plain.plain(row) for row in part._default_manager.filter(**whose).order_by("pk")]
 
 
 def _save(rows: Iterable[models.Model]) -> None:
@@ -162,9 +134,9 @@ def _move(api: ApiInstance, base_path: str, port: int | None) -> None:
             _refuse("port", f"{port} is not a port; write a number from 1 to 65535.")
 
 
-def _check(api: ApiInstance, saved: Mapping[str, list[Row]]) -> None:
+def _check(api: ApiInstance, saved: Mapping[str, list[plain.Row]]) -> None:
     """That all that it refers to is still there. Raises ValidationError."""
-    named = [api.tls_context_id, *(row["tls_context_id"] for row in saved[_kind(Upstream)])]
+    named = [api.tls_context_id, *(row["tls_context_id"] for row in saved[plain.kind(Upstream)])]
     wanted = {str(one) for one in named if one}
     known = TlsContext.objects.filter(pk__in=wanted, environment=api.environment_id)
     if known.count() < len(wanted):

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.http import Http404
 
 from apis import certificates
@@ -208,11 +209,17 @@ def _pair(context: TlsContext, desired: DesiredTlsContext) -> Iterator[Problem]:
 
 def _in_use(context: TlsContext, desired: DesiredTlsContext) -> Iterator[Problem]:
     """Problems of the APIs that use the context: what they need of it must stay."""
-    if not desired.certificate and (api := context.api_instances.first()):
+    serving = ApiInstance.objects.filter(Q(tls_context=context) | Q(revision__serves_with=context.pk))
+    if not desired.certificate and (api := serving.first()):
         yield Problem("certificate", f"{api} serves with it and needs its certificate.", "conflict")
     is_trusting = desired.trusted_ca or desired.skips_validation
-    if not is_trusting and (upstream := context.upstreams.select_related("api__asset").first()):
+    upstream = None if is_trusting else context.upstreams.select_related("api__asset").first()
+    if upstream:
         message = f"Upstream {upstream} of {upstream.api} is trusted by it and needs its trusted CA."
+        yield Problem("trusted_ca", message, "conflict")
+    running = ApiInstance.objects.filter(revision__trusts_by__contains=[context.pk])
+    if not is_trusting and not upstream and (api := running.first()):
+        message = f"An upstream of {api}, as it runs, is trusted by it and needs its trusted CA."
         yield Problem("trusted_ca", message, "conflict")
 
 

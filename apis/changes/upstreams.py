@@ -40,12 +40,14 @@ def add(actor: User, api: ApiInstance, desired: DesiredUpstream) -> Upstream:
 
 
 @transaction.atomic
-def edit(actor: User, api: ApiInstance, wanted: Mapping[UUID, DesiredUpstream]) -> None:
+def edit(
+    actor: User, api: ApiInstance, wanted: Mapping[UUID, DesiredUpstream], *, deploy: bool | None = None
+) -> None:
     """Change these upstreams of the API; on its gateway too, where routes lead to them."""
     bookkeeping.lock(api.gateway, api=api)
     routed = set(RouteUpstream.objects.filter(route__api=api).values_list("upstream", flat=True))
     if routed & set(wanted):
-        instances.edit_api(actor, api, lambda desired: _changed(desired, wanted))
+        instances.edit_api(actor, api, lambda desired: _changed(desired, wanted), deploy=deploy)
     for row in api.upstreams.select_related("tls_context").exclude(pk__in=routed).filter(pk__in=wanted):
         before, desired = _facts(row), wanted[row.pk]
         refuse(upstream_problems(api.environment, desired, policy_side.outbound(api).get(row.pk, ())))

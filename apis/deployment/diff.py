@@ -61,6 +61,8 @@ class Difference:
         before = _by_name(export.documents(self.before, self._contexts))
         after = _by_name(export.documents(self.after, self._contexts, changed))
         for key in dict.fromkeys([*after, *before]):
+            if before.get(key) == after.get(key):
+                continue
             old, new = (
                 export.text(side[key]).splitlines() if key in side else [] for side in (before, after)
             )
@@ -128,6 +130,8 @@ def _policies(before: Content, after: Content) -> Iterator[Line]:
     old, new = policies(before), policies(after)
     for key in dict.fromkeys([*new, *old]):
         used = new.get(key) or old[key]
+        if old.get(key) == new.get(key):
+            continue
         title, schema = _title(used.policy), history.schema_of(used.policy)
         if key not in old or key not in new:
             config = history.words(used.told, schema)

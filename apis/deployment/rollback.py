@@ -6,13 +6,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from apis.changes import bookkeeping
-from apis.desired import DesiredApi
+from apis.changes import bookkeeping, deploying, review
 from apis.models import ApiInstance
 from apis.revision import Revision
 from apis.revisions import export
 from apis.revisions.facts import policies
-from apis.rules import listeners
 from apis.rules.problem import Problem, refuse
 from console.models import AuditEntry, User
 from policies import catalog
@@ -25,8 +23,9 @@ GONE = "That revision is no longer kept; choose another."
 def rollback(actor: User, api: ApiInstance, revision: Revision, *, comment: str = "") -> ApiInstance:
     """Run this revision of the API on its gateway, whether it is deployed there now or not.
 
-    It is a deployment like any other; `comment` says why. Raises ValidationError when the revision cannot
-    run any more: its port or base path was taken meanwhile, or what it needs was deleted.
+    It is a deployment like any other, and at once in every environment: the way back from a bad one waits for
+    nobody. `comment` says why. Raises ValidationError when the revision cannot run any more: its port or base
+    path was taken meanwhile, or what it needs was deleted.
     """
     bookkeeping.lock(api.gateway, api=api)
     if api.gateway is None:
@@ -41,6 +40,7 @@ def rollback(actor: User, api: ApiInstance, revision: Revision, *, comment: str 
     api.is_deployed, api.deployed_at = True, timezone.now()
     api.save(update_fields=["is_deployed", "deployed_at", "updated_at"])
     bookkeeping.bump(api, api.gateway, revision=wanted)
+    deploying.wait(actor, api)
     after = {"revision": _named(wanted), "deployed": True, "comment": comment.strip() or None}
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
     return api
@@ -54,15 +54,7 @@ def problems(api: ApiInstance, revision: Revision) -> Iterator[Problem]:
     if any(pk not in known or known[pk].environment_id != api.environment_id for pk in named):
         yield Problem("revision", f"A TLS context that revision {revision} needs was deleted.", "conflict")
         return
-    desired = DesiredApi(
-        asset=api.asset,
-        gateway=api.gateway,
-        protocol=revision.protocol,
-        port=revision.port,
-        base_path=revision.base_path,
-        tls_context=known[content.serves_with] if content.serves_with else None,
-    )
-    yield from listeners.problems(api.environment, desired, api)
+    yield from review.taken(api, api.gateway, revision)
     for used in policies(content).values():
         try:
             catalog.find(used.policy)

@@ -66,12 +66,22 @@ class Told:
             return "restored it"
         if entry.action != AuditEntry.Action.UPDATE:
             return f"{entry.verb} the {entry.noun}"
-        if entry.diff.get("revision"):
-            return f"deployed revision {entry.diff['revision'][1]}"
-        if entry.diff.get("deployed"):
-            return "deployed it" if entry.diff["deployed"][1] else "undeployed it"
-        fields = ", ".join(history.title_of(name).lower() for name in entry.diff)
-        return f"{entry.verb} {fields}"
+        return _of_api(entry)
+
+
+def _of_api(entry: AuditEntry) -> str:
+    """What an update of the API itself did."""
+    if entry.diff.get("revision"):
+        by = ", ".join(entry.diff.get("changed_by", [[], []])[1])
+        return f"deployed revision {entry.diff['revision'][1]}{f', changed by {by}' if by else ''}"
+    if entry.diff.get("discarded"):
+        return "discarded what was pending"
+    if entry.diff.get("pending_restored"):
+        return "had back what was discarded"
+    if entry.diff.get("deployed"):
+        return "deployed it" if entry.diff["deployed"][1] else "undeployed it"
+    fields = ", ".join(history.title_of(name).lower() for name in entry.diff)
+    return f"{entry.verb} {fields}"
 
 
 def told(entries: Iterable[AuditEntry]) -> list[Told]:

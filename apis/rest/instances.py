@@ -16,7 +16,7 @@ from apis.deployment import status
 from apis.desired import desired_of
 from apis.lists import search
 from apis.models import ApiInstance
-from apis.rest import answers, bodies, promotion, reach, serializers
+from apis.rest import answers, bodies, promotion, reach, saving, serializers
 from console.models import Environment, User
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
@@ -32,7 +32,9 @@ SORT = {"id": "pk", "name": "asset__name", "createdDate": "created_at", "updated
     ),
     retrieve=extend_schema(responses={200: answers.InstanceShape, 404: ErrorAnswer}),
     partial_update=extend_schema(
-        request=serializers.InstancePatch, responses={200: answers.InstanceShape, **REFUSALS}
+        parameters=[saving.SaveQuery],
+        request=serializers.InstancePatch,
+        responses={200: answers.InstanceShape, **REFUSALS},
     ),
     destroy=extend_schema(responses={204: None, 404: ErrorAnswer}),
 )
@@ -79,7 +81,8 @@ class InstanceViews(ViewSet):
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
         body = reach.valid(serializers.InstancePatch, request.data)
         with bodies.client_names(bodies.of_instance(body)):
-            _edit(access.caller(request), api, body, preconditions.seen(request))
+            deploy = saving.asked(request, api)
+            _edit(access.caller(request), api, body, preconditions.seen(request), deploy)
         return answer(api, is_changed=True)
 
     def destroy(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
@@ -110,20 +113,20 @@ def _promote(
 
 
 @transaction.atomic
-def _edit(actor: User, api: ApiInstance, body: dict[str, Any], seen: str) -> None:
+def _edit(actor: User, api: ApiInstance, body: dict[str, Any], seen: str, deploy: bool | None) -> None:
     wanted = body.get("deployment")
     bookkeeping.lock(api.gateway, bodies.gateway_of(api.environment, wanted) if wanted else None, api=api)
-    instances.edit_api(actor, api, bodies.patched(api, body), seen=seen)
+    instances.edit_api(actor, api, bodies.patched(api, body), seen=seen, deploy=deploy)
     if body.get("upstreams"):
-        upstreams.edit(actor, api, bodies.edited(api, body["upstreams"]))
+        upstreams.edit(actor, api, bodies.edited(api, body["upstreams"]), deploy=deploy)
     _keep(api, body)
     if "deprecated" in body:
         instances.set_deprecated(actor, api, body["deprecated"])
     if body.get("deployment"):
-        deploy = body["deployment"]["expectedStatus"] == "deployed"
-        if deploy and not api.is_deployed:
+        is_wanted = body["deployment"]["expectedStatus"] == "deployed"
+        if is_wanted and not api.is_deployed:
             instances.deploy_api(actor, api)
-        elif not deploy:
+        elif not is_wanted:
             instances.undeploy_api(actor, api)
 
 
@@ -177,5 +180,5 @@ def answer(
     api: ApiInstance, code: int = 200, *, is_changed: bool = False, said: dict[str, list[str]] | None = None
 ) -> Response:
     shape = answers.InstanceShape(api, context=_context([api])).data
-    said = {**(said or {}), **bodies.warnings_of(desired_of(api))} if is_changed else {}
+    said = {**(said or {}), **bodies.warnings_of(desired_of(api)), **saving.said(api)} if is_changed else {}
     return preconditions.answer(shape, versions.of_api(api), code, said)

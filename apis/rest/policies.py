@@ -19,7 +19,7 @@ from rest_framework.viewsets import ViewSet
 
 from apis.changes import policies, versions
 from apis.models import ApiInstance, PolicyBinding
-from apis.rest import bodies, policy_serializers, reach
+from apis.rest import bodies, policy_serializers, reach, saving
 from apis.rest.templates import template
 from apis.rules import policy_advice
 from console.models import User
@@ -41,15 +41,17 @@ from policies.policy import CATALOG_GROUP
         ),
     ),
     create=extend_schema(
-        parameters=[policy_serializers.ApplyQuery],
+        parameters=[policy_serializers.ApplyQuery, saving.SaveQuery],
         request=policy_serializers.PolicyBody,
         responses={201: policy_serializers.PolicyShape, **REFUSALS},
     ),
     retrieve=extend_schema(responses={200: policy_serializers.PolicyShape, 404: ErrorAnswer}),
     partial_update=extend_schema(
-        request=policy_serializers.PolicyPatch, responses={200: policy_serializers.PolicyShape, **REFUSALS}
+        parameters=[saving.SaveQuery],
+        request=policy_serializers.PolicyPatch,
+        responses={200: policy_serializers.PolicyShape, **REFUSALS},
     ),
-    destroy=extend_schema(responses={204: None, 404: ErrorAnswer}),
+    destroy=extend_schema(parameters=[saving.SaveQuery], responses={204: None, 404: ErrorAnswer}),
 )
 @extend_schema(tags=["Policies"])
 class PolicyViews(ViewSet):
@@ -68,12 +70,13 @@ class PolicyViews(ViewSet):
         body = reach.valid(policy_serializers.PolicyBody, request.data)
         query = reach.valid(policy_serializers.ApplyQuery, request.query_params)
         with bodies.client_names():
-            made = _apply(access.caller(request), api, body, allow_duplicated=query["allowDuplicated"])
+            allow, deploy = query["allowDuplicated"], saving.asked(request, api)
+            made = _apply(access.caller(request), api, body, allow_duplicated=allow, deploy=deploy)
         return answer(made, 201)
 
     @extend_schema(
         operation_id="applyOutboundPolicy",
-        parameters=[policy_serializers.ApplyQuery],
+        parameters=[policy_serializers.ApplyQuery, saving.SaveQuery],
         request=policy_serializers.PolicyBody,
         responses={201: policy_serializers.PolicyShape, **REFUSALS},
     )
@@ -88,11 +91,13 @@ class PolicyViews(ViewSet):
             if not policies.template_of(_name(body)).is_outbound:
                 message = "It acts on requests to the API: send it to the API's policies."
                 raise ValidationError({"policy": [message]})
-            made = _apply(access.caller(request), api, body, allow_duplicated=query["allowDuplicated"])
+            allow, deploy = query["allowDuplicated"], saving.asked(request, api)
+            made = _apply(access.caller(request), api, body, allow_duplicated=allow, deploy=deploy)
         return answer(made, 201)
 
     @extend_schema(
         operation_id="reorderPolicies",
+        parameters=[saving.SaveQuery],
         request=policy_serializers.OrderEntry(many=True),
         responses={200: policy_serializers.PolicyShape(many=True), **REFUSALS},
     )
@@ -101,14 +106,14 @@ class PolicyViews(ViewSet):
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
         given = reach.valid(policy_serializers.OrderEntry, request.data, many=True)
         ids = [entry["id"] for entry in sorted(given, key=lambda entry: entry["order"])]
-        policies.reorder_policies(access.caller(request), api, ids)
-        return Response(_list(api))
+        policies.reorder_policies(access.caller(request), api, ids, deploy=saving.asked(request, api))
+        return Response(_list(api), headers=preconditions.warning(saving.said(api)))
 
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int
     ) -> Response:
         api = reach.instance(request, organization_id, environment_id, api_id)
-        return answer(reach.policy(api, policy_id))
+        return answer(reach.policy(api, policy_id), is_changed=False)
 
     def partial_update(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int
@@ -118,15 +123,18 @@ class PolicyViews(ViewSet):
         binding = reach.policy(api, policy_id)
         body = reach.valid(policy_serializers.PolicyPatch, request.data)
         with bodies.client_names():
-            _edit(access.caller(request), binding, body, preconditions.seen(request))
+            seen, deploy = preconditions.seen(request), saving.asked(request, api)
+            _edit(access.caller(request), binding, body, seen, deploy)
         return answer(binding)
 
     def destroy(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int
     ) -> Response:
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
-        _remove(access.caller(request), reach.policy(api, policy_id), preconditions.seen(request))
-        return Response(status=204)
+        binding = reach.policy(api, policy_id)
+        deploy = saving.asked(request, api)
+        _remove(access.caller(request), binding, preconditions.seen(request), deploy)
+        return Response(status=204, headers=preconditions.warning(saving.said(binding.api)))
 
 
 @extend_schema_view(
@@ -151,7 +159,9 @@ class TemplateViews(ViewSet):
         return Response(policy_serializers.TemplateShape(template(entry)).data)
 
 
-def _apply(actor: User, api: ApiInstance, body: dict[str, Any], *, allow_duplicated: bool) -> PolicyBinding:
+def _apply(
+    actor: User, api: ApiInstance, body: dict[str, Any], *, allow_duplicated: bool, deploy: bool | None
+) -> PolicyBinding:
     if body.get("groupId") and str(body["groupId"]) != CATALOG_GROUP:
         message = f"{body['groupId']} holds no policies; leave it out, or write {CATALOG_GROUP}."
         raise ValidationError({"groupId": [message]})
@@ -171,6 +181,7 @@ def _apply(actor: User, api: ApiInstance, body: dict[str, Any], *, allow_duplica
         mode=body.get("mode", PolicyBinding.Mode.ENFORCE),
         version=body.get("assetVersion") or "",
         allow_duplicated=allow_duplicated,
+        deploy=deploy,
     )
 
 
@@ -190,14 +201,14 @@ def _upstreams(body: dict[str, Any]) -> list[UUID] | None:
 
 
 @transaction.atomic
-def _remove(actor: User, binding: PolicyBinding, seen: str) -> None:
+def _remove(actor: User, binding: PolicyBinding, seen: str, deploy: bool | None) -> None:
     policies.lock_policy(binding)
     check_version(seen, versions.of_policy(binding))
-    policies.remove_policy(actor, binding)
+    policies.remove_policy(actor, binding, deploy=deploy)
 
 
 @transaction.atomic
-def _edit(actor: User, binding: PolicyBinding, body: dict[str, Any], seen: str) -> None:
+def _edit(actor: User, binding: PolicyBinding, body: dict[str, Any], seen: str, deploy: bool | None) -> None:
     upstreams = _upstreams(body)
     if upstreams is not None or {"configurationData", "pointcutData", "label", "assetVersion"} & set(body):
         policies.edit_policy(
@@ -209,16 +220,17 @@ def _edit(actor: User, binding: PolicyBinding, body: dict[str, Any], seen: str) 
             label=body["label"] or "" if "label" in body else None,
             version=body.get("assetVersion"),
             seen=seen,
+            deploy=deploy,
         )
     else:
         policies.lock_policy(binding)
         check_version(seen, versions.of_policy(binding))
     if "mode" in body:
-        policies.set_policy_mode(actor, binding, body["mode"])
+        policies.set_policy_mode(actor, binding, body["mode"], deploy=deploy)
     if "disabled" in body:
-        policies.set_policy_disabled(actor, binding, body["disabled"])
+        policies.set_policy_disabled(actor, binding, body["disabled"], deploy=deploy)
     if body.get("order"):
-        policies.move_policy(actor, binding, body["order"])
+        policies.move_policy(actor, binding, body["order"], deploy=deploy)
 
 
 def _list(api: ApiInstance) -> list[dict[str, Any]]:
@@ -228,12 +240,13 @@ def _list(api: ApiInstance) -> list[dict[str, Any]]:
     return [_shape(row) for row in rows]
 
 
-def answer(binding: PolicyBinding, code: int = 200) -> Response:
+def answer(binding: PolicyBinding, code: int = 200, *, is_changed: bool = True) -> Response:
     said = {
         _CLIENTS[part] + dot + rest: texts
         for field, texts in policy_advice.of_binding(binding.api, binding).items()
         for part, dot, rest in [field.partition(".")]
     }
+    said |= saving.said(binding.api) if is_changed else {}
     return preconditions.answer(_shape(binding), versions.of_policy(binding), code, said)
 
 

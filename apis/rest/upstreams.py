@@ -9,7 +9,7 @@ from rest_framework.viewsets import ViewSet
 
 from apis.changes import upstreams
 from apis.desired import desired_of
-from apis.rest import answers, bodies, reach, serializers
+from apis.rest import answers, bodies, reach, saving, serializers
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
@@ -18,7 +18,9 @@ from console.rest.serializers import REFUSALS, ErrorAnswer
     list=extend_schema(operation_id="upstreams", responses=answers.UpstreamList),
     create=extend_schema(request=serializers.UpstreamNew, responses={201: answers.UpstreamShape, **REFUSALS}),
     partial_update=extend_schema(
-        request=serializers.UpstreamPatch, responses={200: answers.UpstreamShape, **REFUSALS}
+        parameters=[saving.SaveQuery],
+        request=serializers.UpstreamPatch,
+        responses={200: answers.UpstreamShape, **REFUSALS},
     ),
     destroy=extend_schema(responses={204: None, 404: ErrorAnswer, 409: ErrorAnswer}),
 )
@@ -46,8 +48,13 @@ class UpstreamViews(ViewSet):
         row = reach.upstream(api, upstream_id)
         body = reach.valid(serializers.UpstreamPatch, request.data)
         with bodies.client_names(bodies.OF_UPSTREAM):
-            upstreams.edit(access.caller(request), api, {row.pk: bodies.upstream(api, body, row)})
-        row, said = reach.upstream(api, upstream_id), bodies.warnings_of(desired_of(api))
+            upstreams.edit(
+                access.caller(request),
+                api,
+                {row.pk: bodies.upstream(api, body, row)},
+                deploy=saving.asked(request, api),
+            )
+        row, said = reach.upstream(api, upstream_id), bodies.warnings_of(desired_of(api)) | saving.said(api)
         return Response(answers.UpstreamShape(row).data, headers=preconditions.warning(said))
 
     def destroy(

@@ -10,6 +10,7 @@ from apis.rest.findings import FindingViews
 from apis.rest.ingress import IngressViews
 from apis.rest.instances import InstanceViews
 from apis.rest.marks import AutodiscoveryViews, OwnerViews, TagViews
+from apis.rest.pending import PendingViews
 from apis.rest.policies import PolicyViews, TemplateViews
 from apis.rest.removed import RemovedApiViews, RemovedPolicyViews
 from apis.rest.revisions import HistoryViews, RevisionViews
@@ -160,6 +161,16 @@ urlpatterns = [
         f"{AM}/<int:api_id>/deleted-policies/<int:removed_id>/restore",
         RemovedPolicyViews.as_view({"post": "restore"}),
         name="rest_deleted_policy_restore",
+    ),
+    path(
+        f"{AM}/<int:api_id>/pending",
+        PendingViews.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="rest_pending",
+    ),
+    path(
+        f"{AM}/<int:api_id>/pending/deployment",
+        PendingViews.as_view({"post": "deploy"}),
+        name="rest_pending_deployment",
     ),
     path(TLS, TlsContextViews.as_view({"get": "list", "post": "create"}), name="rest_tls_contexts"),
     path(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from apis import resource_names
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from apis.revision import TLS_CONTEXT, Content, document
+from apis.revisions import plain
 from apis.rules import own_document, upstream_uri
 from gateways.protocol import resources as r
 from gateways.protocol.timeouts import RESPONSE_TIMEOUT
@@ -35,13 +37,13 @@ def content_with(api: ApiInstance, binding: PolicyBinding) -> Content:
     others = [one for one in whole.policies.all() if one.pk != binding.pk]
     at = sum(one.order < binding.order for one in others)
     bindings = [*others[:at], binding, *others[at:]]
-    ordered = sorted(bindings, key=lambda one: not _is_first(one))
+    ordered = sorted(bindings, key=lambda one: not is_first(one))
     for order, one in enumerate(ordered, start=1):
         one.order = order
     return _content(whole, ordered, texts)
 
 
-def _is_first(binding: PolicyBinding) -> bool:
+def is_first(binding: PolicyBinding) -> bool:
     """Whether it runs before all others, wherever it stands."""
     try:
         return bool(binding.template.phase is Phase.CORS)
@@ -99,7 +101,8 @@ def _content(api: ApiInstance, bindings: Iterable[PolicyBinding], texts: Texts) 
         if binding.secrets and not binding.is_disabled
         for name in names(api, binding)
     }
-    return Content(tuple(document(resource) for resource in _resources(api, bindings, texts)), secrets)
+    resources = tuple(document(resource) for resource in _resources(api, bindings, texts))
+    return Content(resources, secrets, partial(plain.of_api, api))
 
 
 def _apis(ids: Collection[int]) -> Iterator[ApiInstance]:

@@ -85,7 +85,7 @@ def keep(contents: Mapping[int, Content]) -> dict[int, Revision]:
     new = [_revision(api, digests[api][0], one) for api, one in contents.items() if api not in found]
     # One statement finds what is there, locks it, so that it is not forgotten meanwhile, or writes it.
     Revision.objects.bulk_create(
-        new, BATCH, update_conflicts=True, unique_fields=["api", "digest"], update_fields=["port"]
+        new, BATCH, update_conflicts=True, unique_fields=["api", "digest"], update_fields=["port", "saved"]
     )
     return found | {one.api_id: one for one in new}
 
@@ -118,11 +118,13 @@ def stale(apis: "QuerySet[ApiInstance]") -> "QuerySet[ApiInstance]":
 
 
 def adopt(api: ApiInstance) -> None:
-    """Make the revision that the API lacks, if any, before its rows say what is not deployed."""
-    found = stale(ApiInstance.objects.filter(pk=api.pk))
-    missing = dict(found.values_list("pk", "revision_id"))
-    if missing and api.gateway:
-        _adopt(api.gateway, missing)
+    """Make the revision that the API lacks, if any, before its rows say what is not deployed.
+
+    `api` is as the database has it now.
+    """
+    is_stale = api.revision_id is None or api.revision_generation != api.changed_generation
+    if api.is_deployed and api.gateway and is_stale:
+        _adopt(api.gateway, {api.pk: api.revision_id})
         api.refresh_from_db(fields=["revision", "revision_generation"])
 
 
@@ -176,4 +178,5 @@ def _revision(api: int, digest: str, content: Content) -> Revision:
         resources_count=len(content.documents),
         documents=content.text.decode(),
         secrets=content.secrets or None,
+        saved=content.saved(),
     )

@@ -110,8 +110,12 @@ def _port(desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:
         return
     where, others = f"Port {desired.port} of gateway {desired.gateway}", _others(desired, api)
     context = desired.tls_context.pk if desired.tls_context else None
-    running = others.filter(is_deployed=True, revision__port=desired.port).exclude(port=desired.port)
-    if late := running.exclude(revision__protocol=desired.protocol, revision__serves_with=context).first():
+    running = others.filter(is_deployed=True, revision__port=desired.port)
+    same = Q(revision__protocol=desired.protocol, revision__serves_with=context)
+    if context is None:
+        same = Q(revision__protocol=desired.protocol, revision__serves_with__isnull=True)
+    late = running.exclude(same).exclude(port=desired.port, pending_since=None).first()
+    if late:
         message = f"{where} still serves {late} another way; deploy what is saved of it, or choose another."
         yield Problem("port", message, "conflict")
     if (other := others.filter(port=desired.port).first()) is None:

@@ -14,6 +14,8 @@ from kombu.exceptions import OperationalError
 
 from apis.api_test import WORKED_SECONDS, ApiTest, ApiTestRun
 from apis.models import ApiInstance
+from apis.revision import Content
+from apis.revisions import rows
 from apis.testing import whole
 from console import background
 from console.models import User
@@ -53,6 +55,7 @@ def start(actor: User, api: ApiInstance) -> ApiTestRun:
         "asked_at": timezone.now(),
         "ended_at": None,
         "fault": "",
+        "digest": "",
         "by": actor,
     }
     run, _ = ApiTestRun.objects.update_or_create(api=api, defaults=values)
@@ -74,7 +77,9 @@ def work(api_id: int, token: str) -> None:
     api = ApiInstance.objects.select_related("gateway", "environment").get(pk=api_id)
     fault = ""
     try:
-        fault = _run(api, list(api.tests.all()), lambda count: bool(mine.update(done=count)))
+        content = rows.content_of(api)
+        mine.update(digest=content.digests[0])
+        fault = _run(api, content, list(api.tests.all()), lambda count: bool(mine.update(done=count)))
     except Exception:
         fault = "The run broke off; the workers' log says why."
         raise
@@ -98,9 +103,9 @@ def _wait(wanted: ApiTestRun) -> None:
         _end(wanted, BUSY)
 
 
-def _run(api: ApiInstance, tests: list[ApiTest], told: Callable[[int], bool]) -> str:
+def _run(api: ApiInstance, content: Content, tests: list[ApiTest], told: Callable[[int], bool]) -> str:
     """What kept it from being whole, "" for nothing. `told` says whether it is still wanted."""
-    resources = Line.model_validate({"resources": whole.documents(api)}).resources or ()
+    resources = Line.model_validate({"resources": whole.of_content(api, content)}).resources or ()
     deadline, fault = time.monotonic() + MOST_SECONDS, ""
     try:
         with rehearsing.rehearsing(None, ready_seconds=READY_SECONDS) as process:

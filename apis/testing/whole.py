@@ -12,7 +12,11 @@ def documents(api: ApiInstance, binding: PolicyBinding | None = None) -> list[Do
     """With secrets, TLS contexts, automated policies and the gateway's settings; with this policy, saved or
     not, in its place.
     """
-    content = rows.content_with(api, binding) if binding else rows.content_of(api)
+    return of_content(api, rows.content_with(api, binding) if binding else rows.content_of(api))
+
+
+def of_content(api: ApiInstance, content: Content) -> list[Document]:
+    """The same of what was made of its rows."""
     return [*_own(api, content), *_shared(api)]
 
 

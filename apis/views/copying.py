@@ -47,7 +47,7 @@ def copy(request: Request, pk: int) -> HttpResponse:
     except ValidationError as error:
         form.errors = messages_of(error)
         return _shown(request, form, known, wanted)
-    told = f"it is being deployed to {made.gateway}" if deploy else "it is not deployed yet"
+    told = f"it is being deployed to {made.gateway}" if made.is_deployed else "it is not deployed yet"
     messages.success(request, f"Copied {api} to {made.environment} as {made}; {told}.")
     return redirect(made)
 

@@ -20,6 +20,7 @@ from apis.forms import parts
 from apis.lists import choices
 from apis.models import ApiInstance
 from apis.owners.models import users_of
+from apis.views import saving
 from apis.views.access import api_of, api_to_change, messages_of
 from apis.views.conflict import Conflict, conflict
 from apis.views.frame import frame, run
@@ -82,7 +83,9 @@ def settings(request: Request, pk: int) -> HttpResponse:
     if request.method == "POST":
         values = parts.read("details", request.POST)
         try:
-            instances.edit_api(request.user, api, _edit(values), seen=seen, part=versions.DETAILS)
+            deploy = saving.asked(request, api)
+            edit, part = _edit(values), versions.DETAILS
+            instances.edit_api(request.user, api, edit, seen=seen, part=part, deploy=deploy)
         except ValidationError as error:
             errors = messages_of(error)
             api.refresh_from_db()
@@ -90,7 +93,7 @@ def settings(request: Request, pk: int) -> HttpResponse:
             mine, saved = (parts.fields("details", one, {}).values() for one in (values, _details_of(api)))
             late, seen = conflict(api, mine, saved, api.environment), ""
         else:
-            messages.success(request, "Saved.")
+            messages.success(request, saving.told(api, "Saved."))
             return redirect("api_settings", api.pk)
     context = {"form": parts.fields("details", values, errors), "errors": errors, "conflict": late}
     context["seen"] = seen or versions.of_api(api, versions.DETAILS)
@@ -113,13 +116,16 @@ def _beside_details(api: ApiInstance) -> dict[str, Any]:
 @require_POST
 def deploy(request: Request, pk: int) -> HttpResponse:
     api = api_to_change(request, pk)
+    if not api.is_deployed and api.gateway and not api.environment.deploys_on_save:
+        return redirect("api_review", api.pk)
     try:
         gateway = lookup.chosen(api.environment, request.POST.get("gateway", ""))
         instances.deploy_api(request.user, api, gateway)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return redirect("api_gateway", api.pk) if api.gateway is None else redirect(api)
-    messages.success(request, f"Deploying {api} to {api.gateway}.")
+    pending = " with what ran; what is pending stays pending" if api.pending_since else ""
+    messages.success(request, f"Deploying {api} to {api.gateway}{pending}.")
     return redirect(api)
 
 

@@ -7,7 +7,8 @@ from django.urls import NoReverseMatch, reverse
 
 from apis import traffic
 from apis.addresses import consumer_address
-from apis.deployment import trouble
+from apis.changes import undo
+from apis.deployment import pending, trouble
 from apis.deployment.status import ApiStatus, ReplicaStatus, runs_of
 from apis.failing import Failing
 from apis.models import ApiInstance
@@ -79,6 +80,8 @@ def frame(request: Request, api: ApiInstance, tab: str) -> dict[str, Any]:
         "api": api,
         "run": now,
         "trouble": trouble.of(api, now.replicas),
+        "waiting": pending.waiting(api),
+        "is_discarded": undo.has_pending(request.session, api),
         "tabs": _tabs(api, tab),
         "can_edit": request.scope.can_edit,
         "address": consumer_address(api),

@@ -14,7 +14,7 @@ from apis import operations, traffic
 from apis.changes import policies, undo, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.removed import Removed
-from apis.views import trying
+from apis.views import saving, trying
 from apis.views.access import api_of, api_to_change, binding_of, binding_to_change
 from apis.views.frame import frame
 from apis.views.lane import AppliedPolicy, Lane, lane
@@ -58,7 +58,7 @@ def reorder(request: Request, pk: int) -> HttpResponse:
             request, "The policies changed meanwhile; here they are as they are now. Order them again."
         )
     else:
-        messages.success(request, "The policies run in the new order.")
+        messages.success(request, saving.told(api, "The policies run in the new order.", "Saved the order."))
     return redirect("api_policies", api.pk)
 
 
@@ -105,7 +105,9 @@ def enforce(request: Request, pk: int, binding: int) -> HttpResponse:
     """From telling what it would refuse to refusing it."""
     row = binding_to_change(request, pk, binding)
     policies.set_policy_mode(request.user, row, PolicyBinding.Mode.ENFORCE)
-    messages.success(request, f"{row.title} refuses from now on what it finds wrong.")
+    done = f"{row.title} refuses from now on what it finds wrong."
+    waits = f"{row.title} is to refuse what it finds wrong."
+    messages.success(request, saving.told(row.api, done, waits))
     return redirect("api_policies", row.api_id)
 
 
@@ -127,7 +129,8 @@ def restore(request: Request, pk: int) -> HttpResponse:
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     else:
-        messages.success(request, f"{row.title} is back in its place.")
+        done = f"{row.title} is back in its place."
+        messages.success(request, saving.told(api, done))
     return redirect("api_policies", api.pk)
 
 
@@ -170,7 +173,8 @@ def _observing(applied: list[AppliedPolicy]) -> list[PolicyBinding]:
 
 def _switch(request: Request, binding: PolicyBinding, is_disabled: bool) -> HttpResponse:
     policies.set_policy_disabled(request.user, binding, is_disabled)
-    messages.success(request, f"{'Disabled' if is_disabled else 'Enabled'} {binding.title}.")
+    done = f"{'Disabled' if is_disabled else 'Enabled'} {binding.title}."
+    messages.success(request, saving.told(binding.api, done))
     return redirect("api_policies", binding.api_id)
 
 
@@ -185,8 +189,9 @@ def _form(
         form.read(data)
         if request.POST.get("rows") == operations.ADD:
             form.add_operations(request.POST)
-        if not rows.wanted(request.POST) and form.save(request.user):
-            messages.success(request, f"{'Saved' if binding else 'Applied'} {policy.title}.")
+        if not rows.wanted(request.POST) and form.save(request.user, saving.asked(request, api)):
+            done = f"{'Saved' if binding else 'Applied'} {policy.title}."
+            messages.success(request, saving.told(form.binding.api if form.binding else api, done))
             if count := sum(map(len, form.warnings().values())):
                 messages.warning(request, f"{count} of its settings may not do what you mean; see below.")
             return redirect("api_policies", api.pk)

@@ -67,8 +67,10 @@ class PolicyForm:
         added = [one for one in found if one not in rows]
         self.more = self.more | {"applies": advanced.SOME, "conditions": [*rows, *added]}
 
-    def save(self, user: User) -> bool:
-        """Whether it was saved; else `errors` or `conflict` tell why not."""
+    def save(self, user: User, deploy: bool | None = None) -> bool:
+        """Whether it was saved; else `errors` or `conflict` tell why not. `deploy` is as in
+        `deploying.saved`.
+        """
         rows_of = advanced.conditions(self.policy, self.more)
         label, order = self.more.get("label", ""), self.more.get("order")
         mode = self.more.get("mode") or PolicyBinding.Mode.ENFORCE
@@ -90,6 +92,7 @@ class PolicyForm:
                     label=label,
                     mode=mode,
                     seen=self.seen,
+                    deploy=deploy,
                 )
             else:
                 is_placed = order is None and not self.policy.is_outbound
@@ -105,6 +108,7 @@ class PolicyForm:
                     order=order,
                     mode=mode,
                     newest=int(self.seen) if self.seen.isdecimal() else None,
+                    deploy=deploy,
                 )
         except ValidationError as error:
             self.errors = messages_of(error)

@@ -19,6 +19,7 @@ from apis.forms import routes as form
 from apis.lint.routes import warnings
 from apis.models import ApiInstance
 from apis.rules.instances import validate
+from apis.views import saving
 from apis.views.access import api_of, messages_of
 from apis.views.conflict import Conflict, conflict
 from apis.views.frame import frame
@@ -58,7 +59,8 @@ def _posted(request: Request, api: ApiInstance) -> HttpResponse:
     errors = parts.joined(validate(api.environment, edit(desired_of(api)), api), errors)
     if not errors:
         try:
-            edit_api(request.user, api, edit, seen=request.POST.get("seen", ""), part=versions.ROUTES)
+            seen, deploy = request.POST.get("seen", ""), saving.asked(request, api)
+            edit_api(request.user, api, edit, seen=seen, part=versions.ROUTES, deploy=deploy)
         except ValidationError as error:
             errors = messages_of(error)
             api.refresh_from_db()
@@ -66,9 +68,8 @@ def _posted(request: Request, api: ApiInstance) -> HttpResponse:
             return _shown(request, api, downstream, upstream, {}, is_late=True)
     if errors:
         return _shown(request, api, downstream, upstream, errors)
-    messages.success(
-        request, "Saved." if not api.is_deployed else f"Saved; {api.gateway} takes it into force."
-    )
+    done = f"Saved; {api.gateway} takes it into force." if api.is_deployed else "Saved."
+    messages.success(request, saving.told(api, done, "Saved."))
     return redirect("api_routes", api.pk)
 
 

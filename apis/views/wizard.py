@@ -141,7 +141,7 @@ def _review(request: Request, draft: wizard.Draft) -> HttpResponse:
     row.save()
     done = (
         f"Saved {api}; it is being deployed to {api.gateway}."
-        if deploy
+        if api.is_deployed
         else f"Saved {api}. It is not deployed yet."
     )
     messages.success(request, done)

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from console import accounts
+from console import accounts, environment_settings
 from console.models import Environment
 from console.rest import access, serializers, shapes
 
@@ -31,6 +31,11 @@ class OrganizationView(APIView):
         responses={201: serializers.EnvironmentShape},
     ),
     retrieve=extend_schema(operation_id="environment", responses=serializers.EnvironmentShape),
+    partial_update=extend_schema(
+        operation_id="changeEnvironment",
+        request=serializers.EnvironmentPatch,
+        responses={200: serializers.EnvironmentShape, **serializers.REFUSALS},
+    ),
     destroy=extend_schema(operation_id="deleteEnvironment", responses={204: None}),
 )
 @extend_schema(tags=["Accounts"])
@@ -51,6 +56,21 @@ class EnvironmentViews(ViewSet):
 
     def retrieve(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         return Response(shapes.environment(access.environment(request, organization_id, environment_id)))
+
+    def partial_update(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
+        """Say how changes that are saved of deployed APIs are deployed."""
+        found = access.environment(request, organization_id, environment_id)
+        access.administered(request, organization_id)
+        body = serializers.EnvironmentPatch(data=request.data)
+        body.is_valid(raise_exception=True)
+        given = body.validated_data
+        environment_settings.set_deploys(
+            access.caller(request),
+            found,
+            given.get("deploys", found.deploys),
+            given.get("failingTestsStop", found.failing_tests_stop),
+        )
+        return Response(shapes.environment(found))
 
     def destroy(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         found = access.environment(request, organization_id, environment_id)

@@ -57,6 +57,12 @@ class EnvironmentShape(serializers.Serializer[Any]):
     isProduction = serializers.BooleanField()
     type = serializers.ChoiceField(Environment.Type.choices)
     clientId = serializers.CharField(allow_null=True)
+    deploys = serializers.ChoiceField(
+        Environment.Deploys.choices, help_text="How changes that are saved of deployed APIs are deployed."
+    )
+    failingTestsStop = serializers.BooleanField(
+        help_text="Whether an API's failing tests stop the deployment of what is pending of it."
+    )
 
 
 @extend_schema_serializer(many=False)
@@ -69,6 +75,11 @@ class EnvironmentBody(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=120)
     type = OneOf(Environment.Type.choices, default=Environment.Type.SANDBOX)
     organizationId = serializers.UUIDField(required=False)
+
+
+class EnvironmentPatch(serializers.Serializer[Any]):
+    deploys = OneOf(Environment.Deploys.choices, required=False)
+    failingTestsStop = serializers.BooleanField(required=False)
 
 
 class MemberShape(serializers.Serializer[Any]):

@@ -22,6 +22,8 @@ def environment(row: Environment) -> Shape:
         "isProduction": row.type == Environment.Type.PRODUCTION,
         "type": row.type,
         "clientId": None,
+        "deploys": row.deploys,
+        "failingTestsStop": row.failing_tests_stop,
     }
 
 

@@ -19,7 +19,9 @@ urlpatterns = [
     ),
     path(
         f"{ORGANIZATION}/environments/<uuid:environment_id>",
-        organizations.EnvironmentViews.as_view({"get": "retrieve", "delete": "destroy"}),
+        organizations.EnvironmentViews.as_view(
+            {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+        ),
         name="rest_environment",
     ),
     path("cli/api/v1/analytics/<slug:kind>", accounts.Telemetry.as_view(), name="rest_telemetry"),

@@ -79,7 +79,12 @@ def test_a_password_is_changed_where_that_is_audited(root: Client) -> None:
 
 def test_a_change_in_the_admin_is_audited_with_what_it_was(root: Client) -> None:
     environment = Environment.objects.get()
-    fields = {"name": "Renamed", "type": "sandbox", "organization": environment.organization_id}
+    fields = {
+        "name": "Renamed",
+        "type": "sandbox",
+        "deploys": "on-save",
+        "organization": environment.organization_id,
+    }
 
     root.post(f"/admin/console/environment/{environment.pk}/change/", fields)
 
@@ -135,7 +140,7 @@ def _form(page: str) -> dict[str, str]:
     """The hidden fields of a page of the admin, and those of its inlines."""
     fields = re.findall(r'<input type="(?:hidden|text)" name="([^"]+)"(?: value="([^"]*)")?', page)
     kept = {name: value for name, value in fields if "__prefix__" not in name}
-    return kept | {"environments-0-type": "sandbox"}
+    return kept | {"environments-0-type": "sandbox", "environments-0-deploys": "on-save"}
 
 
 def text(response: object) -> str:

@@ -85,6 +85,30 @@ class EnvironmentForm(NameForm):
     )
 
 
+class DeploysForm(forms.Form):
+    """`seen` is the version of what the form showed."""
+
+    WORDS = {
+        Environment.Deploys.ON_SAVE: "Saved is deployed. A form offers to save alone, too.",
+        Environment.Deploys.REVIEW: "Changes gather until somebody looks at what differs and deploys it.",
+        Environment.Deploys.SECOND_PERSON: "The same, and who made one of the changes cannot deploy them.",
+    }
+
+    deploys = forms.ChoiceField(
+        label="Saved changes are deployed",
+        choices=Environment.Deploys.choices,
+        widget=forms.RadioSelect,
+        help_text=" ".join(f"{choice.label}: {words}" for choice, words in WORDS.items()),
+    )
+    failing_tests_stop = forms.BooleanField(
+        required=False,
+        label="Failing tests stop a deployment",
+        help_text="In the review, each test of the API must pass on what is about to be deployed. "
+        "Administrators may deploy all the same, and say so.",
+    )
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+
 class AppAccessForm(forms.Form):
     """What a connected app may do, where, and until when."""
 

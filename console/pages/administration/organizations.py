@@ -1,16 +1,20 @@
 """The tree of organizations, and their environments."""
 
+from functools import partial
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from console import accounts, audit
+from console import accounts, audit, environment_settings
 from console.models import Environment, Organization, Role
 from console.pages.administration.access import administered_organization, attempt, attempt_or_say
-from console.pages.administration.forms import EnvironmentForm, NameForm
+from console.pages.administration.forms import DeploysForm, EnvironmentForm, NameForm
 from console.pages.administration.tree import tree
 from console.scope import Request
+from console.versions import Changed
 
 
 def organizations(request: Request) -> HttpResponse:
@@ -68,8 +72,46 @@ def environment(request: Request, pk: object) -> HttpResponse:
             messages.success(request, f"{before} is called {found.name} now.")
             return redirect("organizations")
         found.name = before
-    context = {"environment": found, "form": form, "entries": audit.history(found)[:20]}
-    return render(request, "console/administration/environment.html", context, status=_status(form))
+    return _environment_page(request, found, form, _deploys_form(found))
+
+
+@require_POST
+def environment_deploys(request: Request, pk: object) -> HttpResponse:
+    """How saved changes of its APIs are deployed."""
+    found = _environment(request, pk)
+    form = DeploysForm(request.POST)
+    if form.is_valid():
+        try:
+            attempt(form, partial(_set_deploys, request, found, form.cleaned_data))
+        except Changed:
+            found.refresh_from_db()
+            sent = request.POST.dict() | {"seen": environment_settings.deploys_version(found)}
+            form = DeploysForm(sent)
+            form.add_error(None, "Somebody changed this after you opened it. Save again to overwrite it.")
+        if not form.errors:
+            how = found.get_deploys_display().lower()
+            messages.success(request, f"Changes saved in {found} are deployed {how}.")
+            return redirect("environment", found.pk)
+    name = NameForm(initial={"name": found.name, "seen": found.name})
+    return _environment_page(request, found, name, form)
+
+
+def _set_deploys(request: Request, found: Environment, given: dict[str, Any]) -> None:
+    deploys, stop = given["deploys"], given["failing_tests_stop"]
+    environment_settings.set_deploys(request.user, found, deploys, stop, seen=given["seen"])
+
+
+def _deploys_form(found: Environment) -> DeploysForm:
+    shown = {"deploys": found.deploys, "failing_tests_stop": found.failing_tests_stop}
+    return DeploysForm(initial=shown | {"seen": environment_settings.deploys_version(found)})
+
+
+def _environment_page(
+    request: Request, found: Environment, form: NameForm, deploys: DeploysForm
+) -> HttpResponse:
+    context = {"environment": found, "form": form, "deploys": deploys, "entries": audit.history(found)[:20]}
+    status = 422 if form.errors or deploys.errors else 200
+    return render(request, "console/administration/environment.html", context, status=status)
 
 
 @require_POST

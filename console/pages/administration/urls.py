@@ -25,6 +25,11 @@ urlpatterns = [
     ),
     path("administration/environments/<uuid:pk>", organizations.environment, name="environment"),
     path(
+        "administration/environments/<uuid:pk>/deploys",
+        organizations.environment_deploys,
+        name="environment_deploys",
+    ),
+    path(
         "administration/environments/<uuid:pk>/delete",
         organizations.delete_environment,
         name="environment_delete",

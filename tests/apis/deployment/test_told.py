@@ -92,7 +92,7 @@ class TestEntry:
         policies.apply_policy(place.user, api, "rate-limiting", LIMITS)
         rollback(place.user, api, older)
 
-        instances.edit_api(place.user, api, lambda draft: replace(draft, base_path="/v2"))
+        instances.edit_api(place.user, api, lambda draft: replace(draft, base_path="/v2"), deploy=True)
 
         labels = {one.label: one.kind for one in last()}
         assert labels == {"Listens on": "changed", "Policy Rate Limiting": "added"}
