@@ -10,8 +10,8 @@ from apis.traffic import Held, Observed, Resource, Traffic
 from console.models import Environment
 
 
-def last_day(apis: Iterable[int]) -> dict[int, Traffic]:
-    return {api: Traffic(*counts) for api, counts in queries.last_day(apis).items()}
+def last_day_in(environment: Environment) -> dict[int, Traffic]:
+    return {api: Traffic(*counts) for api, counts in queries.last_day(environment).items()}
 
 
 def by_hour(apis: Iterable[int]) -> dict[int, Traffic]:

@@ -69,7 +69,30 @@ class Resource:
 class Source(Protocol):
     """Each function is asked once a page, whatever the number of APIs."""
 
-    def last_day(self, apis: Iterable[int], /) -> Mapping[int, Traffic]: ...
+    def last_day_in(self, environment: Environment, /) -> Mapping[int, Traffic]: ...
+
+    def by_hour(self, apis: Iterable[int], /) -> Mapping[int, Traffic]: ...
+
+    def last_active(self, apis: Iterable[int], /) -> Mapping[int, datetime]: ...
+
+    def failing(self, apis: Iterable[int], /) -> Mapping[int, Failing]: ...
+
+    def failing_in(self, environment: Environment, /) -> Mapping[int, Failing]: ...
+
+    def held(self, bindings: Iterable[PolicyBinding], api: int, /) -> Mapping[int, Held]: ...
+
+    def observed(self, bindings: Iterable[PolicyBinding], api: int, /) -> Mapping[int, Observed]: ...
+
+
+_sources: list[Source] = []
+
+
+def provide(source: Source) -> None:
+    """Called once, when the app that knows the figures is ready."""
+    _sources[:] = [source]
+
+
+def last_day_in(self, environment: Environment, /) -> Mapping[int, Traffic]: ...
 
     def by_hour(self, apis: Iterable[int], /) -> Mapping[int, Traffic]: ...
 
@@ -100,8 +123,13 @@ def last_day(api_ids: Iterable[int]) -> dict[int, Traffic]:
     return {pk: figures for source in _sources for pk, figures in source.last_day(ids).items()}
 
 
+def last_day_in(environment: Environment) -> dict[int, Traffic]:
+    """Of all APIs of an environment, by API id; one without figures is left out."""
+    return {pk: figures for source in _sources for pk, figures in source.last_day_in(environment).items()}
+
+
 def by_hour(api_ids: Iterable[int]) -> dict[int, Traffic]:
-    """The same with its hours: for as many APIs as a page shows."""
+    """The same with its hours, for as many APIs as a page shows."""
     ids = list(api_ids)
     return {pk: figures for source in _sources for pk, figures in source.by_hour(ids).items()}
 

@@ -23,11 +23,13 @@ from analytics.models import (
 )
 from apis.assets.models import Asset
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.owners.models import ApiOwner
 from apis.revision import Brought
 from console import first_start
 from console.models import Environment
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
 
+TAGS: tuple[list[str], ...] = ([], ["eu"], ["eu", "pci"], ["internal", "us", "squad-a"])
 POLICIES = ("ip-allowlist", "http-basic-authentication", "rate-limiting")
 FIRST = "api.id = (SELECT min(id) FROM apis_apiinstance)"
 BUSY = "api.id %% 50 = (SELECT min(id) FROM apis_apiinstance) %% 50"
@@ -115,13 +117,19 @@ def _apis(environment: Environment, gateways: list[Gateway], count: int) -> list
             asset=asset,
             gateway=gateways[number % len(gateways)],
             base_path=f"/orders-{start + number}",
+            tags=TAGS[number % len(TAGS)],
             is_deployed=True,
             deployed_at=timezone.now(),
             changed_generation=1,
         )
         for number, asset in enumerate(assets)
     )
-    upstreams = Upstream.objects.bulk_create(Upstream(api=api, uri="http://127.0.0.1:9") for api in apis)
+    upstreams = Upstream.objects.bulk_create(
+        Upstream(api=api, uri=f"http://backend-{number}:8080/") for number, api in enumerate(apis)
+    )
+    ApiOwner.objects.bulk_create(
+        ApiOwner(api=api, email=f"team{'-b' * (number % 2)}@example.com") for number, api in enumerate(apis)
+    )
     routes = Route.objects.bulk_create(Route(api=api, position=0) for api in apis)
     RouteUpstream.objects.bulk_create(
         RouteUpstream(route=route, upstream=upstream)

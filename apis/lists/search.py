@@ -87,7 +87,7 @@ def found(environment: Environment, search: Search) -> QuerySet[ApiInstance] | l
     if name == "status":
         ids.sort(key=lambda pk: STATES.index(known[pk]), reverse=is_falling)
     elif name in FIGURES:
-        figures = traffic.last_day(ids)
+        figures = traffic.last_day_in(environment)
         ids.sort(key=lambda pk: _measure(figures.get(pk), name), reverse=is_falling)
     return ids
 
@@ -169,8 +169,9 @@ def _measure(figures: traffic.Traffic | None, name: str) -> float:
 
 
 def whole(some: Iterable[ApiInstance | int]) -> list[ApiInstance]:
-    """The APIs of a page, of which there may be ids alone, with all that a row shows."""
+    """The APIs of a page, of which there may be ids alone."""
     listed = list(some)
-    keys = [one if isinstance(one, int) else one.pk for one in listed]
-    rows = ApiInstance.objects.select_related("asset", "gateway").in_bulk(keys)
-    return [rows[key] for key in keys if key in rows]
+    keys = [one for one in listed if isinstance(one, int)]
+    rows = ApiInstance.objects.select_related("asset", "gateway").in_bulk(keys) if keys else {}
+    found = (rows.get(one) if isinstance(one, int) else one for one in listed)
+    return [one for one in found if one is not None]

@@ -57,7 +57,7 @@ def index(request: Request) -> HttpResponse:
         "API",
         search.found(environment, asked),
         searches=LOOKED_AT,
-        selects=_selects(environment, asked),
+        selects=_selects(environment, asked, is_alone=bool(request.htmx.target == "apis")),
         more=_more(asked),
         sort=asked.sort or "name",
         kept=(("view", request.GET["view"]),) if "view" in request.GET else (),
@@ -106,7 +106,11 @@ def _shown(request: Request, names: set[str]) -> dict[str, Any]:
     return {"shown": names, "can_edit": request.scope.can_edit, "most_shown": MOST_SHOWN}
 
 
-def _selects(environment: Environment, asked: Search) -> tuple[Select, ...]:
+def _selects(environment: Environment, asked: Search, *, is_alone: bool) -> tuple[Select, ...]:
+    """The choices are beside the list, and not asked for where it is swapped alone."""
+    if is_alone:
+        chosen = (asked.status, asked.gateway, asked.tag, asked.owner)
+        return tuple(Select("", "", (), one) for one in chosen)
     gateways = [*choices.gateways(environment), (search.NO_GATEWAY, "None")]
     return (
         _select("status", asked.status, [*search.STATES, search.FAILING]),
