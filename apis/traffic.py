@@ -79,29 +79,6 @@ class Source(Protocol):
 
     def failing_in(self, environment: Environment, /) -> Mapping[int, Failing]: ...
 
-    def held(self, bindings: Iterable[PolicyBinding], api: int, /) -> Mapping[int, Held]: ...
-
-    def observed(self, bindings: Iterable[PolicyBinding], api: int, /) -> Mapping[int, Observed]: ...
-
-
-_sources: list[Source] = []
-
-
-def provide(source: Source) -> None:
-    """Called once, when the app that knows the figures is ready."""
-    _sources[:] = [source]
-
-
-def last_day_in(self, environment: Environment, /) -> Mapping[int, Traffic]: ...
-
-    def by_hour(self, apis: Iterable[int], /) -> Mapping[int, Traffic]: ...
-
-    def last_active(self, apis: Iterable[int], /) -> Mapping[int, datetime]: ...
-
-    def failing(self, apis: Iterable[int], /) -> Mapping[int, Failing]: ...
-
-    def failing_in(self, environment: Environment, /) -> Mapping[int, Failing]: ...
-
     def resources(self, api: int, limit: int, /) -> Sequence[Resource]: ...
 
     def held(self, bindings: Iterable[PolicyBinding], api: int, /) -> Mapping[int, Held]: ...
@@ -115,12 +92,6 @@ _sources: list[Source] = []
 def provide(source: Source) -> None:
     """Called once, when the app that knows the figures is ready."""
     _sources[:] = [source]
-
-
-def last_day(api_ids: Iterable[int]) -> dict[int, Traffic]:
-    """By API id; an API without figures is left out."""
-    ids = list(api_ids)
-    return {pk: figures for source in _sources for pk, figures in source.last_day(ids).items()}
 
 
 def last_day_in(environment: Environment) -> dict[int, Traffic]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from django.core.exceptions import ValidationError
 
 from apis.bulk.models import BulkChange
-from apis.changes import instances, policies, tags
+from apis.changes import instances, policies, review, tags
 from apis.models import ApiInstance, PolicyBinding
 from apis.rules import policy_check
 from console.models import Environment, User
@@ -41,8 +41,11 @@ def _check_gateway(environment: Environment, first: ApiInstance, values: Values)
 
 
 def _deploy(actor: User, api: ApiInstance, values: Values) -> str:
-    if api.is_deployed:
+    if api.is_deployed and api.pending_since is None:
         raise NothingToDo("It is deployed already.")
+    if api.is_deployed:
+        review.deploy_pending(actor, api)
+        return f"What was pending is deployed to {api.gateway}."
     chosen = None if api.gateway else lookup.chosen(api.environment, values.get("gateway", ""))
     if api.gateway is None and chosen is None:
         raise ValidationError({"gateway": ["No gateway is chosen for it; choose one in its settings."]})
@@ -118,7 +121,7 @@ def _apply(actor: User, api: ApiInstance, values: Values) -> str:
         mode=values["mode"] or PolicyBinding.Mode.ENFORCE,
         allow_duplicated=False,
     )
-    return f"{policy.title} is applied."
+    return f"{policy.title} is applied{', and waits to be deployed' if api.pending_since else ''}."
 
 
 def _delete(actor: User, api: ApiInstance, values: Values) -> str:

@@ -43,6 +43,7 @@ class Search:
     owner: str = ""
     protocol: str = ""
     deprecated: str = ""
+    pending: str = ""
     sort: str = ""
 
     @classmethod
@@ -109,6 +110,9 @@ def filtered(environment: Environment, search: Search) -> QuerySet[ApiInstance]:
         apis = apis.filter(_on_gateway(search.gateway))
     is_deprecated = {"yes": True, "no": False}.get(search.deprecated)
     apis = apis.filter(**marked(search.tag, search.owner, is_deprecated))
+    if search.pending:
+        waits = Q(is_deployed=True, pending_since__isnull=False)
+        apis = apis.filter(waits if search.pending == "yes" else ~waits)
     if search.protocol:
         apis = apis.filter(protocol=search.protocol)
     return apis

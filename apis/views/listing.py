@@ -24,6 +24,7 @@ from console.scope import Request
 
 UNSETTLED = ("Applying", "Partly applied", "Failed")
 LOOKED_AT = "name, path, port, upstream, tag or id"
+WAITING = (("yes", "Pending"), ("no", "Nothing pending"))
 DEPRECATION = (("yes", "Deprecated"), ("no", "Not deprecated"))
 MOST_SHOWN = 3
 """Tags, owners or upstreams of a row; the others are counted."""
@@ -124,6 +125,7 @@ def _more(asked: Search) -> tuple[Select, ...]:
     """Those that few need."""
     return (
         Select("protocol", "Protocol", ApiInstance.Protocol.choices, asked.protocol),
+        Select("pending", "Changes", WAITING, asked.pending),
         Select("deprecated", "Deprecation", DEPRECATION, asked.deprecated),
     )
 

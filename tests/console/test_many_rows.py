@@ -29,7 +29,7 @@ PAGES = (
     "/apis?sort=-requests",
     "/apis?status=Active",
     "/apis?q=orders",
-    "/apis?tag=a&owner=b&protocol=http&deprecated=no",
+    "/apis?tag=a&owner=b&protocol=http&deprecated=no&pending=no",
     "/apis/add",
     "/apis/automated",
     "/gateways",

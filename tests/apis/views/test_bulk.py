@@ -10,6 +10,7 @@ from apis.bulk import running
 from apis.bulk.models import MOST_APIS, BulkChange, BulkItem
 from apis.changes.instances import set_deprecated
 from apis.models import ApiInstance
+from console.deploys import Deploys
 from console.models import AuditEntry, Role
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
 from tests.factories import make_gateway
@@ -69,6 +70,30 @@ def test_apis_are_deployed_where_they_belong_and_each_tells_why_not(place: Place
     assert place.gateway.generation == fresh(orders).changed_generation
     assert "Homeless" in done(place, "deploy", homeless, gateway=str(place.gateway.pk))
     assert fresh(homeless).is_deployed
+
+
+def test_what_is_pending_is_deployed_and_a_policy_waits_where_the_environment_says_so(place: Place) -> None:
+    place.environment.deploys = Deploys.REVIEW
+    place.environment.save()
+    orders = make_saved_api(place, deploy=True)
+
+    found = done(place, "policy", orders, **IP, applies="all")
+
+    assert found["Orders"] == ("done", "IP Allowlist is applied, and waits to be deployed.")
+    assert fresh(orders).pending_since is not None
+    assert done(place, "deploy", orders)["Orders"][1] == f"What was pending is deployed to {place.gateway}."
+    assert fresh(orders).pending_since is None
+
+
+def test_who_needs_a_second_person_is_told_so(place: Place) -> None:
+    place.environment.deploys = Deploys.SECOND_PERSON
+    place.environment.save()
+    orders = make_saved_api(place)
+
+    state, words = done(place, "deploy", orders)["Orders"]
+
+    assert (state, "a second person deploys them" in words) == ("failed", True)
+    assert not fresh(orders).is_deployed
 
 
 def test_a_gateway_of_another_environment_is_refused(place: Place) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from apis.changes.instances import set_deprecated
 from apis.changes.owners import add_owner
+from apis.changes.policies import apply_policy
 from apis.desired import DesiredRoute, DesiredUpstream
 from apis.templatetags.apis import sparkline
 from apis.traffic import Traffic
@@ -89,6 +90,19 @@ def test_filters_stand_in_the_address(asked: dict[str, str], names: list[str]) -
     assert (
         shown(place, **{name: text.format(gateway=place.gateway.pk) for name, text in asked.items()}) == names
     )
+
+
+def test_what_waits_to_be_deployed_is_told_and_filtered() -> None:
+    place = make_place()
+    api = make_saved_api(place, "Orders", deploy=True)
+    make_saved_api(place, "Payments", deploy=True)
+    apply_policy(place.user, api, "ip-allowlist", {"ips": ["10.0.0.1"]}, deploy=False)
+
+    page = text(place.client.get("/apis"))
+
+    assert page.count("Pending changes") == 1
+    assert shown(place, pending="yes") == ["Orders"]
+    assert shown(place, pending="no") == ["Payments"]
 
 
 def test_what_an_address_asks_for_can_be_chosen_though_nothing_has_it() -> None:
