@@ -10,8 +10,7 @@ from apis.bulk import running
 from apis.bulk.models import MOST_APIS, BulkChange, BulkItem
 from apis.changes.instances import set_deprecated
 from apis.models import ApiInstance
-from console.deploys import Deploys
-from console.models import AuditEntry, Role
+from console.models import AuditEntry, Environment, Role
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
 from tests.factories import make_gateway
 
@@ -73,7 +72,7 @@ def test_apis_are_deployed_where_they_belong_and_each_tells_why_not(place: Place
 
 
 def test_what_is_pending_is_deployed_and_a_policy_waits_where_the_environment_says_so(place: Place) -> None:
-    place.environment.deploys = Deploys.REVIEW
+    place.environment.deploys = Environment.Deploys.REVIEW
     place.environment.save()
     orders = make_saved_api(place, deploy=True)
 
@@ -86,7 +85,7 @@ def test_what_is_pending_is_deployed_and_a_policy_waits_where_the_environment_sa
 
 
 def test_who_needs_a_second_person_is_told_so(place: Place) -> None:
-    place.environment.deploys = Deploys.SECOND_PERSON
+    place.environment.deploys = Environment.Deploys.SECOND_PERSON
     place.environment.save()
     orders = make_saved_api(place)
 
