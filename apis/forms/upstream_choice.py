@@ -1,6 +1,6 @@
 """The field by which an outbound policy is given the upstreams that it acts on."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +22,21 @@ def chosen(api: ApiInstance, policy: Policy[Any], binding: PolicyBinding | None)
 
 
 def read(data: QueryDict) -> list[UUID]:
+    return ids(data.getlist(NAME))
+
+
+def ids(texts: Iterable[str]) -> list[UUID]:
     """Each once; what is no id is of no upstream."""
-    return list(dict.fromkeys(one for text in data.getlist(NAME) if (one := _id(text))))
+    return list(dict.fromkeys(one for text in texts if (one := _id(text))))
+
+
+def schema(api: ApiInstance, policy: Policy[Any]) -> dict[str, Any]:
+    """Of the field, as other fields of a form have one; without it for a policy that is not outbound."""
+    if not policy.is_outbound:
+        return {}
+    labels = {str(row.pk): _words(row.label, row.uri) for row in api.upstreams.all()}
+    item = {"type": "string", "enum": list(labels), "labels": labels}
+    return {"properties": {NAME: {"type": "array", "title": "Upstreams", "items": item}}}
 
 
 def field(api: ApiInstance, policy: Policy[Any], upstreams: Collection[UUID], errors: Errors) -> Field | None:

@@ -22,9 +22,10 @@ from apis.models import ApiInstance
 from apis.owners.models import users_of
 from apis.views import saving
 from apis.views.access import api_of, api_to_change, messages_of
-from apis.views.conflict import Conflict, conflict
+from apis.views.conflict import Conflict, Meeting
 from apis.views.frame import frame, run
 from apis.views.lane import lane
+from console.forms.merging import Part
 from console.forms.schema_form import Field
 from console.listing import asked, listing
 from console.models import AuditEntry
@@ -79,9 +80,14 @@ def settings(request: Request, pk: int) -> HttpResponse:
     api = api_to_change(request, pk) if request.method == "POST" else api_of(request, pk)
     errors: parts.Errors = {}
     late: Conflict | None = None
+    meeting = Meeting([Part("details", parts.SCHEMAS["details"])], api, api.environment, request.POST)
     values, seen = _details_of(api), request.POST.get("seen", "")
     if request.method == "POST":
         values = parts.read("details", request.POST)
+    if meeting.is_choosing:
+        found, late = meeting.chosen({"details": values}, {"details": _details_of(api)})
+        values = found["details"]
+    elif request.method == "POST":
         try:
             deploy = saving.asked(request, api)
             edit, part = _edit(values), versions.DETAILS
@@ -90,15 +96,16 @@ def settings(request: Request, pk: int) -> HttpResponse:
             errors = messages_of(error)
             api.refresh_from_db()
         except Changed:
-            mine, saved = (parts.fields("details", one, {}).values() for one in (values, _details_of(api)))
-            late, seen = conflict(api, mine, saved, api.environment), ""
+            found, late = meeting.met({"details": values}, {"details": _details_of(api)})
+            values, seen = found["details"], ""
         else:
             messages.success(request, saving.told(api, "Saved."))
             return redirect("api_settings", api.pk)
     context = {"form": parts.fields("details", values, errors), "errors": errors, "conflict": late}
+    context["base"] = meeting.base({"details": _details_of(api)}, seen)
     context["seen"] = seen or versions.of_api(api, versions.DETAILS)
     page = frame(request, api, "settings") | context | _beside_details(api)
-    code = 409 if late else 422 if errors else 200
+    code = 409 if late and not meeting.is_choosing else 422 if errors else 200
     return render(request, "apis/api_settings.html", page, status=code)
 
 

@@ -9,8 +9,10 @@ from django.shortcuts import redirect, render
 
 from apis.changes import ingress
 from apis.views.access import messages_of
-from apis.views.conflict import conflict
+from apis.views.conflict import Meeting
 from console.forms import schema_data, schema_form
+from console.forms.merging import Part
+from console.forms.schema import PREFIX
 from console.scope import Request
 from console.versions import Changed
 from gateways.views.access import gateway_of, must_edit
@@ -22,18 +24,23 @@ def edit(request: Request, pk: UUID) -> HttpResponse:
     gateway = gateway_of(request, pk)
     schema = ingress.Ingress.model_json_schema(by_alias=True)
     config, errors = ingress.of(gateway), dict[str, list[str]]()
-    seen, late = request.POST.get("seen") or ingress.seen(gateway), None
+    meeting = Meeting([Part("config", schema, PREFIX)], gateway, gateway.environment, request.POST)
+    seen, late = request.POST.get("seen", ""), None
     if request.method == "POST":
         must_edit(request)
         config = schema_data.read(schema, request.POST)
+    if meeting.is_choosing:
+        found, late = meeting.chosen({"config": config}, {"config": ingress.of(gateway)})
+        config = found["config"]
+    elif request.method == "POST":
         try:
-            ingress.change(request.user, gateway, config, seen_version=request.POST.get("seen", ""))
+            ingress.change(request.user, gateway, config, seen_version=seen)
         except ValidationError as error:
             errors = messages_of(error)
         except Changed:
             gateway.refresh_from_db()
-            mine, saved = (schema_form.fields(schema, one) for one in (config, ingress.of(gateway)))
-            seen, late = ingress.seen(gateway), conflict(gateway, mine, saved, gateway.environment)
+            found, late = meeting.met({"config": config}, {"config": ingress.of(gateway)})
+            config, seen = found["config"], ""
         else:
             messages.success(request, "Saved. The gateway takes it as it takes a change of an API.")
             return redirect("gateway_ingress", gateway.pk)
@@ -41,8 +48,9 @@ def edit(request: Request, pk: UUID) -> HttpResponse:
         "fields": schema_form.fields(schema, config, errors),
         "errors": errors,
         "conflict": late,
-        "seen": seen,
+        "base": meeting.base({"config": ingress.of(gateway)}, seen),
+        "seen": seen or ingress.seen(gateway),
     }
     page = frame(gateway, "ingress") | context
-    status = 409 if late else 422 if errors else 200
+    status = 409 if late and not meeting.is_choosing else 422 if errors else 200
     return render(request, "gateways/gateway_ingress.html", page, status=status)

@@ -181,7 +181,7 @@ def _switch(request: Request, binding: PolicyBinding, is_disabled: bool) -> Http
 def _form(
     request: Request, api: ApiInstance, policy: Policy[Any], binding: PolicyBinding | None
 ) -> HttpResponse:
-    form = PolicyForm(api, policy, binding, request.POST.get("seen", ""))
+    form = PolicyForm(api, policy, binding, request.POST.get("seen", ""), request.POST)
     if binding is None and policy.has_conditions and request.method != "POST" and request.GET:
         form.add_operations(request.GET)
     if request.method == "POST":
@@ -189,7 +189,9 @@ def _form(
         form.read(data)
         if request.POST.get("rows") == operations.ADD:
             form.add_operations(request.POST)
-        if not rows.wanted(request.POST) and form.save(request.user, saving.asked(request, api)):
+        if form.is_choosing:
+            form.choose()
+        elif not rows.wanted(request.POST) and form.save(request.user, saving.asked(request, api)):
             done = f"{'Saved' if binding else 'Applied'} {policy.title}."
             messages.success(request, saving.told(form.binding.api if form.binding else api, done))
             if count := sum(map(len, form.warnings().values())):

@@ -1,6 +1,6 @@
 """The form of one policy on an API: filled in, saved, compared with what another saved meanwhile."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -17,8 +17,10 @@ from apis.models import ApiInstance, PolicyBinding
 from apis.rules import policy_advice, policy_check
 from apis.rules.policy_config import merged
 from apis.views.access import messages_of
-from apis.views.conflict import Conflict, conflict
+from apis.views.conflict import Conflict, Meeting
 from console.forms import schema_data, schema_form
+from console.forms.merging import Part
+from console.forms.schema import PREFIX
 from console.forms.schema_form import Field
 from console.models import User
 from console.versions import Changed
@@ -32,7 +34,12 @@ class PolicyForm:
     """
 
     def __init__(
-        self, api: ApiInstance, policy: Policy[Any], binding: PolicyBinding | None, seen: str = ""
+        self,
+        api: ApiInstance,
+        policy: Policy[Any],
+        binding: PolicyBinding | None,
+        seen: str = "",
+        data: QueryDict | None = None,
     ) -> None:
         self.api, self.policy, self.binding = api, policy, binding
         self.schema = policy.config.model_json_schema(by_alias=True)
@@ -42,16 +49,38 @@ class PolicyForm:
         self.upstreams = upstream_choice.chosen(api, policy, binding)
         self.errors: dict[str, list[str]] = {}
         self.conflict: Conflict | None = None
+        self.sent, self.data = seen, data if data is not None else QueryDict()
 
     @property
     def status(self) -> int:
-        if self.conflict:
+        if self.conflict and not self.is_choosing:
             return 409
         return 422 if self.errors else 200
 
     def read(self, data: QueryDict) -> None:
         self.config, self.more = schema_data.read(self.schema, data), advanced.read(data)
         self.upstreams = upstream_choice.read(data)
+
+    @cached_property
+    def meeting(self) -> Meeting | None:
+        """With whoever else edits the policy, which is applied already."""
+        if self.binding is None:
+            return None
+        made_of = [
+            Part("config", self.schema, PREFIX, self.binding.secrets),
+            Part("more", advanced.SCHEMA),
+            Part("upstreams", upstream_choice.schema(self.api, self.policy)),
+        ]
+        return Meeting(made_of, self.binding, self.api.environment, self.data)
+
+    @property
+    def is_choosing(self) -> bool:
+        return self.meeting is not None and self.meeting.is_choosing
+
+    def choose(self) -> None:
+        """Make the choice that a button asks for, between what two people made of the policy."""
+        if self.meeting:
+            self._hold(self.meeting.chosen(self._values(), self._saved()))
 
     @cached_property
     def document(self) -> Specification | None:
@@ -159,6 +188,7 @@ class PolicyForm:
             "introduction": browse.introduction(self.policy),
             "warnings": self.warnings(),
             "seen": self.seen,
+            "base": self.meeting.base(self._saved(), self.sent) if self.meeting else "",
             "conflict": self.conflict,
         }
 
@@ -173,21 +203,22 @@ class PolicyForm:
         )
 
     def _compare(self) -> None:
-        """Theirs beside what is saved now; sent once more, it is overwritten knowingly."""
-        binding = self.binding
-        if binding is None:
-            return
-        self.seen = versions.of_policy(binding)
-        self.conflict = conflict(
-            binding,
-            [*self._compared(self.upstreams), *self._fields(self.config), *_of(self.more)],
-            [*self._compared(binding.upstreams), *self._fields(binding.config), *_of(_more(binding))],
-            self.api.environment,
-        )
+        """The form then holds what both made of it; sent once more, it is saved so."""
+        if self.binding and self.meeting:
+            self.seen, self.sent = versions.of_policy(self.binding), ""
+            self._hold(self.meeting.met(self._values(), self._saved()))
 
-    def _compared(self, upstreams: Sequence[UUID]) -> list[Field]:
-        one = self._upstream_field(upstreams)
-        return [one] if one else []
+    def _hold(self, found: tuple[dict[str, Any], Conflict]) -> None:
+        values, self.conflict = found
+        self.config, self.more = values["config"], values["more"]
+        self.upstreams = upstream_choice.ids(values["upstreams"].get(upstream_choice.NAME, ()))
+
+    def _values(self) -> dict[str, Any]:
+        return _whole(self.config, self.more, self.upstreams)
+
+    def _saved(self) -> dict[str, Any]:
+        binding = self.binding
+        return _whole(binding.config, _more(binding), binding.upstreams) if binding else {}
 
     def _upstream_field(self, chosen: Sequence[UUID]) -> Field | None:
         return upstream_choice.field(self.api, self.policy, chosen, self.errors)
@@ -197,8 +228,11 @@ class PolicyForm:
         return schema_form.fields(self.schema, config, self.errors, stored)
 
 
-def _of(more: advanced.Values) -> Iterable[Field]:
-    return advanced.fields(more, {}).values()
+def _whole(config: dict[str, Any], more: advanced.Values, upstreams: Sequence[UUID]) -> dict[str, Any]:
+    """An empty row of conditions, which every form sends, says nothing."""
+    rows = [one for one in more.get("conditions", ()) if any(one.values())]
+    chosen = {upstream_choice.NAME: list(map(str, upstreams))}
+    return {"config": config, "more": {**more, "conditions": rows}, "upstreams": chosen}
 
 
 def _more(binding: PolicyBinding) -> advanced.Values:

@@ -21,11 +21,11 @@ from apis.models import ApiInstance
 from apis.rules.instances import validate
 from apis.views import saving
 from apis.views.access import api_of, messages_of
-from apis.views.conflict import Conflict, conflict
+from apis.views.conflict import Conflict, Meeting, Values
 from apis.views.frame import frame
 from apis.views.tls_contexts import choices
 from console.forms import rows
-from console.forms.schema_form import Field
+from console.forms.merging import Part
 from console.scope import Request
 from console.versions import Changed
 
@@ -55,6 +55,8 @@ def _posted(request: Request, api: ApiInstance) -> HttpResponse:
         upstream = form.with_operations(upstream, operations.routes(found))
     if rows.wanted(request.POST):
         return _shown(request, api, downstream, upstream, {})
+    if (meeting := _meeting(request, api)).is_choosing:
+        return _compared(request, api, meeting.chosen(_whole(downstream, upstream), _saved(api)))
     edit, errors = _edit(api, downstream, upstream)
     errors = parts.joined(validate(api.environment, edit(desired_of(api)), api), errors)
     if not errors:
@@ -65,7 +67,7 @@ def _posted(request: Request, api: ApiInstance) -> HttpResponse:
             errors = messages_of(error)
             api.refresh_from_db()
         except Changed:
-            return _shown(request, api, downstream, upstream, {}, is_late=True)
+            return _compared(request, api, meeting.met(_whole(downstream, upstream), _saved(api)))
     if errors:
         return _shown(request, api, downstream, upstream, errors)
     done = f"Saved; {api.gateway} takes it into force." if api.is_deployed else "Saved."
@@ -99,18 +101,23 @@ def _shown(
     upstream: parts.Values,
     errors: parts.Errors,
     *,
-    is_late: bool = False,
+    late: Conflict | None = None,
     added: int = 0,
 ) -> HttpResponse:
     edit, _ = _edit(api, downstream, upstream)
     current = desired_of(api)
     fields = parts.fields("downstream", downstream, errors) | parts.fields("upstream", upstream, errors)
+    meeting = _meeting(request, api)
+    is_late = late is not None and not meeting.is_choosing
     seen = "" if is_late else request.POST.get("seen", "")
+    is_as_saved = request.method != "POST" and not added
+    saved = _whole(downstream, upstream) if is_as_saved else _saved(api)
     context: dict[str, Any] = {
         "form": fields,
         "added": added,
         "seen": seen or versions.of_api(api, versions.ROUTES),
-        "conflict": _conflict(api, fields) if is_late else None,
+        "base": meeting.base(saved, seen),
+        "conflict": late,
         "errors": errors,
         "host": host_of(api.gateway),
         "warnings": form.placed(warnings(edit(current)), upstream),
@@ -128,14 +135,27 @@ def _health(api: ApiInstance, current: DesiredApi) -> dict[str, health.Health]:
     return health.of_upstreams(api, api.policies.outbound(), settings_of(current.routes))
 
 
-def _conflict(api: ApiInstance, mine: dict[str, Field]) -> Conflict:
-    """The routes as they are written here and there: as one URL, or as rows."""
-    saved = parts.fields("downstream", _downstream_of(api), {})
-    saved |= parts.fields("upstream", form.values_of(desired_of(api).routes), {})
-    return conflict(api, _as_written(mine), _as_written(saved), api.environment)
+def _meeting(request: Request, api: ApiInstance) -> Meeting:
+    names = ("downstream", "upstream")
+    made_of = [Part(name, parts.SCHEMAS[name]) for name in names]
+    return Meeting(made_of, api, api.environment, request.POST, unused=_unused)
 
 
-def _as_written(fields: dict[str, Field]) -> list[Field]:
-    is_simple = fields["mode"].value == "simple"
-    unused = {"routes"} if is_simple else {"uri", "uri_id", "uri_tls", "uri_settings"}
-    return [field for name, field in fields.items() if name not in unused]
+def _unused(values: Values) -> set[str]:
+    """One URL, or rows: what is not chosen is kept in the form and counts for nothing."""
+    is_simple = values["upstream"].get("mode") == "simple"
+    return {"routes"} if is_simple else {"uri", "uri_id", "uri_tls", "uri_settings"}
+
+
+def _saved(api: ApiInstance) -> Values:
+    return _whole(_downstream_of(api), form.values_of(desired_of(api).routes))
+
+
+def _whole(downstream: parts.Values, upstream: parts.Values) -> Values:
+    return {"downstream": downstream, "upstream": upstream}
+
+
+def _compared(request: Request, api: ApiInstance, found: tuple[dict[str, Any], Conflict]) -> HttpResponse:
+    """The form with what two people made of it."""
+    values, late = found
+    return _shown(request, api, values["downstream"], values["upstream"], {}, late=late)

@@ -40,10 +40,11 @@ def _told(fields: Iterable[Field], names: Mapping[str, str], before: str = "") -
             for number, row in enumerate(field.fields, 1):
                 yield from _told(row.fields, names, f"{before}{field.singular.capitalize()} {number}: ")
         elif field.key not in KEYS:
-            yield label, _words(field, names)
+            yield label, words(field, names)
 
 
-def _words(field: Field, names: Mapping[str, str]) -> str:
+def words(field: Field, names: Mapping[str, str]) -> str:
+    """What a control has, for a person; `names` are the words for values that are keys."""
     match field.kind:
         case "secret":
             return HIDDEN if field.value else "as stored"

@@ -20,7 +20,7 @@
     }
   };
 
-  const NEVER = "[type=password], [type=file], [type=submit], [type=button], [name=csrfmiddlewaretoken], [name=seen], [name=once], [data-secret]";
+  const NEVER = "[type=password], [type=file], [type=submit], [type=button], [name=csrfmiddlewaretoken], [name=seen], [name=base], [name=was], [name=once], [data-secret]";
 
   // The form as [name, value] pairs, a box that is off as a name without a value.
   function content(form) {
@@ -32,7 +32,8 @@
   }
 
   const seenOf = (form) => form.elements.namedItem("seen")?.value ?? "";
-  const keep = (form) => write(keyOf(form), { who, seen: seenOf(form), fields: content(form), isSent: false });
+  const baseOf = (form) => form.elements.namedItem("base")?.value ?? "";
+  const keep = (form) => write(keyOf(form), { who, seen: seenOf(form), base: baseOf(form), fields: content(form), isSent: false });
 
   function touch(form) {
     changed.add(form);
@@ -45,12 +46,14 @@
   }
 
   // What was typed goes back into the form: by the server where the form has rows, which it has to make.
-  function restore(form, { fields, seen }) {
-    const version = form.elements.namedItem("seen");
+  function restore(form, { fields, seen, base }) {
+    const [version, opened] = ["seen", "base"].map((name) => form.elements.namedItem(name));
     if (version && seen) version.value = seen;
+    if (opened && seen) opened.value = base ?? "";
     if (form.matches(".with-rows") && typeof htmx === "object") {
       const body = new URLSearchParams(fields.filter(([, value]) => value !== null).map(([name, value]) => [name, value]));
       if (seen) body.set("seen", seen);
+      if (seen && base) body.set("base", base);
       body.set("rows", "keep");
       const values = {};
       for (const [name, value] of body) (values[name] ??= []).push(value);
@@ -169,7 +172,7 @@
     sent.add(form);
     event.submitter?.setAttribute("aria-busy", "true");
     isLeaving = true;
-    if (form.matches("[data-keep]")) write(keyOf(form), { who, seen: seenOf(form), fields: content(form), isSent: true });
+    if (form.matches("[data-keep]")) write(keyOf(form), { who, seen: seenOf(form), base: baseOf(form), fields: content(form), isSent: true });
     if (form.hasAttribute("data-leave")) for (const other of unsaved()) forget(other);
     if (form.hasAttribute("data-logout")) for (const key of stored()) sessionStorage.removeItem(key);
     setTimeout(() => again(form), 15_000);
