@@ -6,8 +6,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from apis.changes import bookkeeping, deploying, review
+from apis.changes import bookkeeping, deploying, discarding, review
 from apis.models import ApiInstance
+from apis.removed import Removed
 from apis.revision import Revision
 from apis.revisions import export
 from apis.revisions.facts import policies
@@ -15,7 +16,6 @@ from apis.rules.problem import Problem, refuse
 from console.models import AuditEntry, User
 from policies import catalog
 
-MOST_COMMENT = 1000
 GONE = "That revision is no longer kept; choose another."
 
 
@@ -30,8 +30,8 @@ def rollback(actor: User, api: ApiInstance, revision: Revision, *, comment: str 
     bookkeeping.lock(api.gateway, api=api)
     if api.gateway is None:
         raise ValidationError({"gateway": ["The API has no gateway to run on; choose one."]})
-    if len(comment) > MOST_COMMENT:
-        raise ValidationError({"comment": [f"The comment is longer than {MOST_COMMENT} characters."]})
+    if len(comment) > review.MOST_COMMENT:
+        raise ValidationError({"comment": [f"The comment is longer than {review.MOST_COMMENT} characters."]})
     wanted = Revision.objects.select_for_update(no_key=True).filter(pk=revision.pk, api=api).first()
     if wanted is None:
         raise ValidationError({"revision": [GONE]})
@@ -44,6 +44,15 @@ def rollback(actor: User, api: ApiInstance, revision: Revision, *, comment: str 
     after = {"revision": _named(wanted), "deployed": True, "comment": comment.strip() or None}
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
     return api
+
+
+@transaction.atomic
+def rollback_all(actor: User, api: ApiInstance, revision: Revision, *, comment: str = "") -> Removed | None:
+    """The same, and what is saved becomes what runs. What is answered can be given to `discarding.restore`;
+    None where nothing else was saved.
+    """
+    rollback(actor, api, revision, comment=comment)
+    return discarding.discard(actor, api) if api.pending_since else None
 
 
 def problems(api: ApiInstance, revision: Revision) -> Iterator[Problem]:

@@ -4,10 +4,10 @@ from typing import Any
 
 from rest_framework import serializers as s
 
+from apis.changes.review import MOST_COMMENT
 from apis.deployment.brought import Why
 from apis.deployment.kept import Kept
 from apis.deployment.outcomes import Outcomes
-from apis.deployment.rollback import MOST_COMMENT
 from apis.rest.serializers import MOST_ROWS
 from apis.rest.strict import StrictSerializer
 from console.rest.fields import Moment, made
@@ -33,6 +33,9 @@ class CompareQuery(s.Serializer[Any]):
 
 class RollbackBody(StrictSerializer):
     comment = s.CharField(required=False, default="", allow_blank=True, max_length=MOST_COMMENT)
+    discard = s.BooleanField(
+        required=False, default=False, help_text="Whether what is saved becomes what runs, too."
+    )
 
 
 class RevisionShape(s.Serializer[Any]):

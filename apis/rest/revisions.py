@@ -12,7 +12,7 @@ from rest_framework.viewsets import ViewSet
 
 from apis.deployment import brought, kept, outcomes, status
 from apis.deployment.diff import between
-from apis.deployment.rollback import rollback
+from apis.deployment.rollback import rollback, rollback_all
 from apis.models import ApiInstance
 from apis.rest import reach
 from apis.rest import revision_serializers as shapes
@@ -71,11 +71,12 @@ class RevisionViews(ViewSet):
     def roll_back(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, revision: str
     ) -> Response:
-        """Deploy this revision again; what is saved stays."""
+        """Deploy this revision again; what is saved stays, and is pending, unless it is discarded."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
         wanted = _named(api, revision)
         body = reach.valid(shapes.RollbackBody, request.data)
-        rollback(access.caller(request), api, wanted, comment=body["comment"])
+        back = rollback_all if body["discard"] else rollback
+        back(access.caller(request), api, wanted, comment=body["comment"])
         [told] = kept.told(api, kept.revisions(api).filter(pk=wanted.pk))
         return Response(shapes.RevisionShape(told).data)
 

@@ -12,11 +12,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from apis.changes import undo
+from apis.changes.review import MOST_COMMENT
 from apis.deployment import brought, kept, outcomes
 from apis.deployment.brought import Why
 from apis.deployment.diff import between
 from apis.deployment.outcomes import Outcomes
-from apis.deployment.rollback import MOST_COMMENT, problems, rollback
+from apis.deployment.rollback import problems, rollback, rollback_all
 from apis.models import ApiInstance
 from apis.revision import Revision
 from apis.revisions import rows as saved_rows
@@ -103,7 +105,7 @@ def roll_back(request: Request, pk: int, revision: str) -> HttpResponse:
     faults: list[str] = []
     if request.method == "POST":
         try:
-            rollback(request.user, api, wanted, comment=request.POST.get("comment", ""))
+            _do(request, api, wanted)
         except ValidationError as error:
             faults = error.messages
             api.refresh_from_db()
@@ -111,12 +113,28 @@ def roll_back(request: Request, pk: int, revision: str) -> HttpResponse:
             messages.success(request, f"Rolled back to {wanted}; {api.gateway} takes it into force.")
             return redirect("api_deployments", api.pk)
     context = _question(api, wanted) | {"api": api, "why": _why(request.POST.get("comment", ""))}
+    context["discard"] = Field(
+        "switch",
+        "discard",
+        "Discard what is saved, too",
+        help="The forms then show what runs. Else what differs is pending: it stays saved, and is deployed "
+        "when somebody reviews and deploys it.",
+        value="discard" in request.POST,
+    )
     if faults:
         context["faults"] = faults
     if request.htmx:
         return render(request, "apis/_rollback_dialog.html", context)
     page = frame(request, api, "deployments") | context
     return render(request, "apis/api_rollback.html", page, status=409 if faults else 200)
+
+
+def _do(request: Request, api: ApiInstance, wanted: Revision) -> None:
+    comment = request.POST.get("comment", "")
+    if "discard" not in request.POST:
+        rollback(request.user, api, wanted, comment=comment)
+    elif discarded := rollback_all(request.user, api, wanted, comment=comment):
+        undo.offer(request.session, discarded)
 
 
 def _rows(api: ApiInstance, found: Sequence[Why], run: Run) -> list[Row]:

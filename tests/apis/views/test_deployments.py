@@ -179,11 +179,39 @@ class TestRollBack:
 
         for question in (asked, dialog):
             assert "Policy IP Allowlist" in question and "removed" in question
-            assert "What is saved stays as it is" in question
+            assert "Discard what is saved, too" in question
         assert "<dialog" in dialog and "<html" not in dialog
         assert f"Rolled back to {good}" in text(done)
         assert now(api) == good
         assert AuditEntry.objects.first().diff["revision"][1] == good.short_id  # type: ignore[union-attr]
+
+    def test_what_is_saved_stays_pending_or_is_discarded_with_it(
+        self, place: Place, api: ApiInstance
+    ) -> None:
+        good, path = now(api), f"/apis/{api.pk}/revisions/{now(api).short_id}/rollback"
+        allow(place, api)
+
+        place.client.post(path, {"comment": "Too strict."})
+        api.refresh_from_db()
+        assert (api.pending_since is not None, api.policies.count()) == (True, 1)
+        place.client.post(f"/apis/{api.pk}/pending/deploy", {"seen": ""})
+        page = text(place.client.post(path, {"discard": "on"}, follow=True))
+
+        api.refresh_from_db()
+        assert (api.revision, api.pending_since, api.policies.count()) == (good, None, 0)
+        assert "Discarded what was pending." in page, "it can be had back"
+
+    def test_why_is_told_with_the_deployment(self, place: Place, api: ApiInstance) -> None:
+        good = now(api)
+        allow(place, api)
+        path = f"/apis/{api.pk}/revisions/{good.short_id}/rollback"
+
+        place.client.post(path, {"comment": "Too <b>strict</b>."})
+        carried(place.gateway)
+
+        assert "Too &lt;b&gt;strict&lt;/b&gt;." in page_of(place, api)
+        long = place.client.post(path, {"comment": "x" * 1001})
+        assert long.status_code == 409 and "longer than 1000" in text(long)
 
     def test_what_stands_in_its_way_is_said_before(self, place: Place, api: ApiInstance) -> None:
         good = now(api)
