@@ -12,8 +12,10 @@ from django.db import models
 from django.http import HttpRequest
 
 from apis.api_test import ApiTest, ApiTestRun
+from apis.bulk.models import BulkChange
 from apis.documents.specification import Operation, Specification
 from apis.left_gateway import LeftGateway
+from apis.lists.models import SavedView
 from apis.models import (
     ApiInstance,
     PolicyBinding,
@@ -24,6 +26,7 @@ from apis.models import (
     Upstream,
 )
 from apis.muted_finding import MutedFinding
+from apis.owners.models import ApiOwner
 from apis.removed import Removed
 from apis.revision import Brought
 from apis.wizard_draft import WizardDraft
@@ -212,3 +215,27 @@ class ApiTestRunAdmin(ReadOnly, ModelAdmin):
     list_filter = ("state", "api__environment")
     list_select_related = ("api__asset", "by")
     search_fields = ("api__asset__name",)
+
+
+@admin.register(ApiOwner)
+class ApiOwnerAdmin(ReadOnly, ModelAdmin):
+    list_display = ("__str__", "api")
+    list_filter = ("api__environment",)
+    list_select_related = ("user", "api__asset")
+    search_fields = ("user__username", "email")
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(ReadOnly, ModelAdmin):
+    list_display = ("name", "user", "environment", "is_shared", "created_at")
+    list_filter = ("is_shared", "environment")
+    list_select_related = ("user", "environment")
+    search_fields = ("name", "user__username")
+
+
+@admin.register(BulkChange)
+class BulkChangeAdmin(ReadOnly, ModelAdmin):
+    list_display = ("__str__", "state", "by", "environment", "asked_at", "ended_at")
+    list_filter = ("state", "action", "environment")
+    list_select_related = ("by", "environment")
+    exclude = ("values",)

@@ -92,7 +92,11 @@ def policy(request: Request, pk: UUID) -> HttpResponse:
 
 @require_POST
 def start(request: Request, pk: UUID) -> HttpResponse:
-    found = _change_to_begin(request, pk)
+    """Sent twice, it begins once, and both lead to it."""
+    found = _change(request, pk)
+    must_edit(request)
+    if found.state != BulkChange.State.ASKED:
+        return redirect(found)
     if rows.wanted(request.POST):
         return _confirm(request, found)
     try:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from django.db import connection
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from apis.bulk import running
 from apis.bulk.models import BulkChange
@@ -39,7 +39,7 @@ def work() -> BulkChange:
     return change
 
 
-def rows(page: Page) -> object:  # noqa: F811
+def rows(page: Page) -> Locator:  # noqa: F811
     return page.locator("#apis tbody tr")
 
 
@@ -106,3 +106,25 @@ def test_what_is_chosen_stays_so_while_a_row_asks_again(page: Page, place: Place
 
     expect(page.get_by_label(re.compile("^Choose Orders"))).to_be_checked()
     expect(page.locator("#bulk")).to_be_visible()
+
+
+def test_without_scripts_many_are_changed_too(browser: Browser, live_server: object, place: Place) -> None:  # noqa: F811
+    for name in ("Orders", "Payments"):
+        make_saved_api(place, name)
+    context = browser.new_context(base_url=str(live_server), java_script_enabled=False)  # noqa: F811
+    cookie = {"name": "sessionid", "value": place.client.cookies["sessionid"].value, "url": str(live_server)}
+    context.add_cookies([cookie])  # type: ignore[list-item]
+    page = context.new_page()  # noqa: F811
+    page.goto("/apis?sort=-name")
+
+    page.get_by_label(re.compile("^Choose Orders")).check()
+    page.get_by_label(re.compile("^Choose Payments")).check()
+    page.get_by_role("button", name="Deprecate", exact=True).click()
+    page.get_by_role("button", name="Deprecate 2 APIs").click()
+    work()
+    page.reload()
+
+    expect(page.get_by_text("2 of 2 tried")).to_be_visible()
+    page.goto("/apis?deprecated=yes")
+    expect(rows(page)).to_have_count(2)
+    context.close()
