@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from apis.lists.models import MOST, SavedView
 from apis.lists.search import Search
@@ -21,7 +21,8 @@ def searched(query: str) -> Search:
 def views_of(user: User, environment: Environment) -> QuerySet[SavedView]:
     """The user's own first."""
     found = SavedView.objects.visible_to(user).filter(environment=environment).select_related("user")
-    return found.order_by("is_shared", "name", "pk")
+    is_own = ExpressionWrapper(Q(user=user), output_field=BooleanField())
+    return found.order_by(is_own.desc(), "name", "pk")
 
 
 @transaction.atomic

@@ -26,6 +26,8 @@ UNSETTLED = ("Applying", "Partly applied", "Failed")
 LOOKED_AT = "name, path, port, upstream, tag or id"
 WAITING = (("yes", "Pending"), ("no", "Nothing pending"))
 DEPRECATION = (("yes", "Deprecated"), ("no", "Not deprecated"))
+MOST_VIEWS = 100
+"""In the menu, one's own first; the others stand on a page of their own."""
 MOST_SHOWN = 3
 """Tags, owners or upstreams of a row; the others are counted."""
 
@@ -65,7 +67,8 @@ def index(request: Request) -> HttpResponse:
     )
     names = columns.of(request.user)
     context = _shown(request, names) | {"rows": rows(search.whole(shown.page), names)}
-    views = list(saving.views_of(request.user, environment))
+    saved = saving.views_of(request.user, environment)
+    views = list(saved[:MOST_VIEWS])
     view = next((one for one in views if str(one.pk) == request.GET.get("view")), None)
     context |= {"columns": columns.COLUMNS, "asked": asked, "views": views, "view": view}
     return shown.answer(request, "apis/api_list.html", "apis/_apis.html", context)
