@@ -136,6 +136,10 @@ def again(request: Request, pk: UUID) -> HttpResponse:
 def _ask(request: Request) -> HttpResponse:
     environment = environment_to_change(request)
     asked = Search.of(request.POST)
+    if request.POST.get("environment") != str(environment.pk):
+        # Another tab went elsewhere: "all that match" would be others.
+        messages.error(request, f"You work in {environment} meanwhile; choose the APIs once more.")
+        return redirect("apis")
     if request.POST.get("all"):
         ids = search.ids(environment, asked, MOST_APIS + 1)
     else:

@@ -28,9 +28,11 @@ def test_many_are_guarded_and_undeployed(stack: Stack, browser: httpx.Client) ->
     made = [client.deploy(f"many-{number}", stack.api_port, stack.echo_url) for number in range(MANY)]
     ids = [str(one["id"]) for one in made]
 
+    where = {"environment": client.environment}
+
     def done(action: str, **values: str) -> str:
         token = {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
-        asked = browser.post("/apis/bulk", data={"action": action, "api": ids, **token}).url.path
+        asked = browser.post("/apis/bulk", data={"action": action, "api": ids, **where, **token}).url.path
         change = re.search(r"/apis/bulk/[0-9a-f-]{36}", asked)[0]  # type: ignore[index]
         assert browser.post(f"{change}/start", data={**values, **token}).status_code == 200
         wait_for(lambda: f"{MANY} of {MANY} tried" in browser.get(change).text, 60, f"the end of {action}")

@@ -12,7 +12,7 @@ from apis.changes.instances import set_deprecated
 from apis.models import ApiInstance
 from console.models import AuditEntry, Environment, Role
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
-from tests.factories import make_gateway
+from tests.factories import make_environment, make_gateway
 
 pytestmark = pytest.mark.django_db
 IP = {"config.ips": "10.0.0.1", "policy": "ip-allowlist"}
@@ -29,7 +29,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def choose(place: Place, action: str, *apis: ApiInstance, **more: object) -> BulkChange:
-    answer = place.client.post("/apis/bulk", {"action": action, "api": [one.pk for one in apis], **more})
+    where = {"environment": str(place.environment.pk)}
+    sent = {"action": action, "api": [one.pk for one in apis], **where, **more}
+    answer = place.client.post("/apis/bulk", sent)
     assert answer.status_code == 302, answer
     return BulkChange.objects.get(pk=re.search(r"[0-9a-f-]{36}", answer["Location"])[0])  # type: ignore[index]
 
@@ -217,7 +219,22 @@ def test_apis_of_others_cannot_be_chosen(place: Place) -> None:
         {"action": "deprecate", "api": [theirs.pk, "x", "9" * 30]},
         {"action": "nonsense", "api": [ours.pk]},
     ):
-        assert place.client.post("/apis/bulk", sent)["Location"].startswith("/apis?")
+        told = sent | {"environment": str(place.environment.pk)}
+        assert place.client.post("/apis/bulk", told)["Location"].startswith("/apis?")
+
+
+def test_all_that_match_are_never_those_of_where_another_tab_went(place: Place) -> None:
+    make_saved_api(place)
+    other = make_environment(place.environment.organization)
+    assert f'name="environment" value="{place.environment.pk}"' in text(place.client.get("/apis"))
+    place.client.post("/scope", {"environment": str(other.pk)})
+    make_saved_api(Place(place.user, other, make_gateway(other), place.client), "Theirs")
+
+    sent = {"action": "delete", "all": "1", "environment": str(place.environment.pk)}
+    page = place.client.post("/apis/bulk", sent, follow=True)
+
+    assert f"You work in {other} meanwhile" in text(page)
+    assert not BulkChange.objects.exists()
 
 
 def test_more_than_can_be_changed_at_once_is_refused(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +243,11 @@ def test_more_than_can_be_changed_at_once_is_refused(place: Place, monkeypatch: 
 
     answer = place.client.post(
         "/apis/bulk",
-        {"action": "deprecate", "api": [make_saved_api(place, name).pk for name in ("A", "B")]},
+        {
+            "action": "deprecate",
+            "api": [make_saved_api(place, name).pk for name in ("A", "B")],
+            "environment": str(place.environment.pk),
+        },
         follow=True,
     )
 
