@@ -1,6 +1,7 @@
 -- Opens the script of every Lua policy: a decision that fails refuses the request, never lets it pass.
 -- The script's own `policy_name` stands above. Its settings set `mode.observed_as`, the binding's name, where
--- the policy only observes: then a refusal is noted and the request goes on.
+-- the policy only observes: then a refusal is noted and the request goes on. A policy whose callers read no JSON sets
+-- `mode.written`, which gives of a refusal the body and its media type.
 
 local mode = {}
 local MOST_REASON, MOST_OBSERVED = 240, 800
@@ -20,14 +21,16 @@ local function reason_of(with)
   return plain(with.reason or with.error, MOST_REASON)
 end
 
--- What a refusal says; it is counted as one.
+function mode.written(with) return '{"error": "' .. with.error .. '"}', "application/json" end
+
+-- What a refusal says, and its media type; it is counted as one.
 local function told(handle, with)
   local metadata = handle:streamInfo():dynamicMetadata()
   local reason = reason_of(with)
   local check = reason:match("^([%w-]+): ")
   metadata:set("gatewright", "policy", check and policy_name .. " " .. check or policy_name)
   metadata:set("gatewright", "reason", reason)
-  return '{"error": "' .. with.error .. '"}'
+  return mode.written(with)
 end
 
 -- What would have been refused, one entry behind the other: BINDING TAB REASON TAB.
@@ -46,8 +49,9 @@ local function answer(handle, with)
     handle:streamInfo():dynamicMetadata():set("gatewright", "answered", policy_name)
     return handle:respond(headers, "")
   end
-  headers["content-type"] = "application/json"
-  handle:respond(headers, told(handle, with))
+  local body, kind = told(handle, with)
+  headers["content-type"] = kind
+  handle:respond(headers, body)
 end
 
 -- On the way back there is nobody to respond to: the upstream's answer is emptied and becomes ours. What the
@@ -61,8 +65,8 @@ local function overwrite(handle, with)
     if name:sub(1, 1) ~= ":" and not KEPT[name] then headers:remove(name) end
   end
   headers:replace(":status", with.status)
-  headers:replace("content-type", "application/json")
-  local body = told(handle, with)
+  local body, kind = told(handle, with)
+  headers:replace("content-type", kind)
   handle:body(true):setBytes(body)
 end
 

@@ -18,6 +18,8 @@ BODY = Path(__file__).with_name("body.lua")
 """The same: media_type, is_tunnel, body_text, refused_body."""
 JSON = Path(__file__).with_name("json.lua")
 """The same: json_value, NULL, is_array, is_object, canonical."""
+XML = Path(__file__).with_name("xml.lua")
+"""The same: after_name, after_value and others, which read the parts of a document of XML."""
 
 
 def script(

@@ -89,6 +89,12 @@ paths:
         - {name: x-a, in: header, schema: {type: string, format: email, pattern: '(a+)+b'}}
         - {name: x-b, in: header, schema: {type: string, format: ipv6}}
 """
+SOAP = """
+<w:definitions xmlns:w="http://schemas.xmlsoap.org/wsdl/" xmlns:soap="http://schemas.xmlsoap.org/wsdl/soap/">
+<w:message name="M"/>
+<w:portType name="P"><w:operation name="O"><w:input message="M"/></w:operation></w:portType>
+<w:binding name="B" type="P"><soap:binding/><w:operation name="O"/></w:binding></w:definitions>
+"""
 
 
 def called(value: str) -> list[str]:
@@ -166,6 +172,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "clientIdExpression": f"#[{HEADER}]",
         "clientSecretExpression": f"#[{OTHER}]",
     },
+    "soap-validation": {"wsdl": SOAP},
     "spec-validation": {"source": "inline", "spec": DESCRIBED},
     "spike-control": {"maximumRequests": 1200, "timePeriodInMilliseconds": 1},
     "websocket-connection-limit": {},
@@ -183,6 +190,7 @@ LOOKED_AT = {
     "hmac-signature": "signature",
     "http-caching": "cache-control",
     "http-basic-authentication": "authorization",
+    "soap-validation": "soapaction",
     "ldap-authentication": "authorization",
     "oauth2-token-introspection": "authorization",
     "openidconnect-access-token-enforcement": "authorization",

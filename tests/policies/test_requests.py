@@ -7,7 +7,7 @@ are those with the API: what a Contract's `spec` says beside whose it is.
 A request's `each` names a header and values: it is one request for each value. `answers` are what the
 upstream answers to it, `times` how often it is asked. Those of an `order` are asked one after another, as
 where a policy counts. In `expect`, headers of the request that is `sent` on and of the `answer` have their
-value, a list of several, or null for none.
+value, a list of several, or null for none; `fault` and `code` are those of a SOAP fault.
 """
 
 import json
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from xml.etree.ElementTree import fromstring
 
 import pytest
 import yaml
@@ -134,6 +135,10 @@ def seen(verdict: Verdict, name: str, wanted: Any) -> Any:
         return verdict.answer.status
     if name == "error":
         return json.loads(verdict.answer.body)["error"]
+    if name in ("fault", "code"):
+        fault = fromstring(verdict.answer.body)[0][0]
+        texts = [text for text in (one.strip() for one in fault.itertext()) if text]
+        return texts[name == "fault"]
     if name == "path":
         assert verdict.sent is not None
         return verdict.sent.target

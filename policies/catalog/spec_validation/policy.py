@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from policies.catalog.spec_validation.document import MOST_BYTES, Wrong
 from policies.catalog.spec_validation.operations import MOST_REMARKS, described
 from policies.expression.lua import Value
+from policies.patterns.pattern import LUA
 from policies.policy import Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
 from policies.scripting.script import BODY, JSON, script
 
@@ -17,10 +18,8 @@ NAME = "spec-validation"
 FILES = [
     BODY,
     JSON,
-    *(
-        Path(__file__).with_name(name)
-        for name in ("automaton.lua", "schema.lua", "request.lua", "policy.lua")
-    ),
+    LUA,
+    *(Path(__file__).with_name(name) for name in ("schema.lua", "request.lua", "policy.lua")),
 ]
 WITHOUT_CONSOLE = (
     "source: context stands for the document of the API's asset, which only a console has; "

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from policies.catalog.spec_validation.document import Place, References, Wrong
-from policies.catalog.spec_validation.pattern import Automaton, automaton
-from policies.catalog.spec_validation.pattern_syntax import Unfit
+from policies.patterns.pattern import Automaton, automaton
+from policies.patterns.pattern_syntax import Unfit
 
 MOST_NODES, MOST_ENUM, MOST_ENTRIES, MOST_STEPS = 20_000, 2_000, 200_000, 3_000_000
 MOST_PARTS = 100
@@ -269,17 +269,7 @@ class Schemas:
     def table(self) -> dict[str, Any]:
         return {
             "nodes": self.nodes,
-            "automata": [
-                {
-                    "bounds": one.bounds,
-                    "kinds": one.kinds,
-                    "width": one.width,
-                    "next": one.next,
-                    "found": one.found,
-                    "ends": one.ends,
-                }
-                for one in self.automata
-            ],
+            "automata": [one.table for one in self.automata],
         }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from policies.catalog.spec_validation.pattern import automaton
+from policies.patterns.pattern import automaton
 from tests.policies.envoy import compiled
 from tests.traffic.gateway import Gateway, running_gateway
 

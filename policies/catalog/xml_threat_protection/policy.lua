@@ -1,4 +1,4 @@
--- Refuses a body that is no XML, or larger in some way than it may be. settings: the limits of xml.lua.
+-- Refuses a body that is no XML, or larger in some way than it may be. settings: the limits of limits.lua.
 
 -- A body of another kind is not looked at; one of which nothing is told may be XML.
 local function is_looked_at(headers)

@@ -6,12 +6,12 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
-from policies.scripting.script import BODY, script
+from policies.scripting.script import BODY, XML, script
 
 NAME = "xml-threat-protection"
 DEEPEST = 10_000
-"""Elements deeper in each other exhaust readers: xml.lua refuses them where no limit is set, too."""
-FILES = [BODY, *(Path(__file__).with_name(name) for name in ("xml.lua", "policy.lua"))]
+"""Elements deeper in each other exhaust readers: limits.lua refuses them where no limit is set, too."""
+FILES = [BODY, XML, *(Path(__file__).with_name(name) for name in ("limits.lua", "policy.lua"))]
 
 Limit = Annotated[int, Field(ge=-1, le=2**31 - 1)]
 

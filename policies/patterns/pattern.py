@@ -8,8 +8,10 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
-from policies.catalog.spec_validation.pattern_syntax import (
+from policies.patterns.pattern_syntax import (
     LAST,
     Alternatives,
     Edge,
@@ -21,6 +23,8 @@ from policies.catalog.spec_validation.pattern_syntax import (
     parsed,
 )
 
+LUA = Path(__file__).with_name("automaton.lua")
+"""A file for scripts: is_found(automaton, text) of `Automaton.table`."""
 MOST_POSITIONS, MOST_STATES, MOST_ENTRIES, MOST_STEPS = 6_000, 2_000, 60_000, 1_500_000
 TOO_LARGE = "needs too many states; write it shorter, or counts such as {1,100} smaller"
 
@@ -42,6 +46,18 @@ class Automaton:
     steps: int
     """What it took to make it."""
 
+    @property
+    def table(self) -> dict[str, Any]:
+        """As automaton.lua reads it."""
+        return {
+            "bounds": self.bounds,
+            "kinds": self.kinds,
+            "width": self.width,
+            "next": self.next,
+            "found": self.found,
+            "ends": self.ends,
+        }
+
     def finds(self, text: str) -> bool:
         """As automaton.lua does it."""
         state = 0
@@ -58,7 +74,12 @@ class Automaton:
 @lru_cache(512)
 def automaton(pattern: str) -> Automaton:
     """Raises Unfit."""
-    return _Subsets(_Positions().of(parsed(pattern))).automaton()
+    return automaton_of(parsed(pattern))
+
+
+def automaton_of(node: Node) -> Automaton:
+    """Of an expression in another notation. Raises Unfit."""
+    return _Subsets(_Positions().of(node)).automaton()
 
 
 @dataclass

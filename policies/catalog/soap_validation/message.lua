@@ -1,0 +1,334 @@
+-- Walks through a SOAP message once: names are resolved, the envelope is checked, and what stands in it is given to
+-- validate.lua as it comes. judge_message(text, version, action) raises what is wrong, as `wrong` does.
+
+local judge_message
+local ENVELOPES = {
+  ["http://schemas.xmlsoap.org/soap/envelope/"] = "1.1",
+  ["http://www.w3.org/2003/05/soap-envelope"] = "1.2",
+}
+do
+  local DEEPEST, MOST_ATTRIBUTES, LONGEST_NAME = 256, 200, 512
+  local XML, XMLNS = "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/"
+  local PLAIN = { lt = "<", gt = ">", amp = "&", quot = '"', apos = "'" }
+  local char, floor = string.char, math.floor
+
+  -- Of the message that is walked through.
+  local bytes, size, at, depth
+  local open, scope, undone, marks
+  local version, envelope, action, has_body, has_header, part, operation
+
+  local function malformed() wrong("malformed", "the body is no XML") end
+
+  local function utf8(code)
+    if code < 0x80 then return char(code) end
+    if code < 0x800 then return char(0xC0 + floor(code / 64), 0x80 + code % 64) end
+    local last, middle = 0x80 + code % 64, 0x80 + floor(code / 64) % 64
+    if code < 0x10000 then return char(0xE0 + floor(code / 4096), middle, last) end
+    return char(0xF0 + floor(code / 262144), 0x80 + floor(code / 4096) % 64, middle, last)
+  end
+
+  -- What a reference stands for that after_reference has found sound.
+  local function referred(name)
+    if PLAIN[name] then return PLAIN[name] end
+    local hex = name:match("^#x(%x+)$")
+    return utf8(hex and tonumber(hex, 16) or tonumber(name:sub(2), 10))
+  end
+
+  local function decoded(text)
+    if text:find("\r", 1, true) then text = text:gsub("\r\n?", "\n") end
+    if not text:find("&", 1, true) then return text end
+    return (text:gsub("&([^;]*);", referred))
+  end
+
+  -- The prefix and the rest of a name.
+  local function split(name)
+    if #name > LONGEST_NAME then wrong("name", "a name is longer than " .. LONGEST_NAME .. " bytes") end
+    local colon = name:find(":", 1, true)
+    if not colon then return "", name end
+    local rest = name:sub(colon + 1)
+    if colon == 1 or not rest:find("^[%a_\128-\255][^:]*$") then malformed() end
+    return name:sub(1, colon - 1), rest
+  end
+
+  local function meant(prefix)
+    if prefix == "xml" then return XML end
+    return scope[prefix]
+  end
+
+  local function declare(prefix, uri)
+    local is_odd = prefix == "xmlns" or uri == XMLNS or (prefix == "xml") ~= (uri == XML) or (prefix ~= "" and uri == "")
+    if is_odd then wrong("namespace", "a prefix is declared as it must not be") end
+    if prefix == "xml" then return end
+    undone[#undone + 1] = { prefix, scope[prefix] }
+    scope[prefix] = uri ~= "" and uri or nil
+  end
+
+  local function key_of(uri, name) return uri == "" and name or "{" .. uri .. "}" .. name end
+
+  -- The attributes that begin here: raw names and values in turn.
+  local function raw_attributes()
+    local found, count = {}, 0
+    while true do
+      local from = after_blanks(bytes, at, size)
+      if from >= size then malformed() end
+      if bytes[from] == GT or bytes[from] == SLASH then
+        at = from
+        return found, count
+      end
+      local finish = after_name(bytes, from, size)
+      if finish == from or from == at then malformed() end
+      if count >= 2 * MOST_ATTRIBUTES then wrong("attributes", "an element has more than " .. MOST_ATTRIBUTES .. " attributes") end
+      local equals = after_blanks(bytes, finish, size)
+      if equals >= size or bytes[equals] ~= EQUALS then malformed() end
+      local quote = after_blanks(bytes, equals + 1, size)
+      if quote >= size then malformed() end
+      local behind = after_value(bytes, quote, size, size)
+      if not behind then malformed() end
+      local value = ffi.string(bytes + quote + 1, behind - quote - 2)
+      if value:find("[\t\r\n]") then value = value:gsub("\r\n", " "):gsub("[\t\r\n]", " ") end
+      found[count + 1], found[count + 2], count = ffi.string(bytes + from, finish - from), decoded(value), count + 2
+      at = behind
+    end
+  end
+
+  -- The attributes with their namespaces, without those that declare some.
+  local function attributes_here()
+    local raw, count = raw_attributes()
+    if count == 0 then return raw, 0 end
+    local seen = {}
+    for i = 1, count, 2 do
+      local name, value = raw[i], raw[i + 1]
+      if seen[name] then malformed() end
+      seen[name] = true
+      if name == "xmlns" then
+        declare("", value)
+      elseif name:sub(1, 6) == "xmlns:" then
+        local _, prefix = split(name)
+        declare(prefix, value)
+      end
+    end
+    local found, known_keys = {}, {}
+    for i = 1, count, 2 do
+      local name = raw[i]
+      if name ~= "xmlns" and name:sub(1, 6) ~= "xmlns:" then
+        local prefix, rest = split(name)
+        local uri = prefix == "" and "" or meant(prefix)
+        if not uri then wrong("namespace", "the prefix of an attribute is not declared") end
+        local key = key_of(uri, rest)
+        if known_keys[key] then malformed() end
+        known_keys[key] = true
+        found[#found + 1] = { uri = uri, name = rest, key = key, value = raw[i + 1] }
+      end
+    end
+    return found, #found
+  end
+
+  local function check_plain(attributes, count)
+    for i = 1, count do
+      if attributes[i].uri == "" then wrong("envelope", "the envelope has an attribute without a namespace") end
+    end
+  end
+
+  local function open_envelope(uri, name)
+    envelope, version = uri, ENVELOPES[uri]
+    if name ~= "Envelope" or not version then wrong("envelope", "the body is no SOAP envelope") end
+  end
+
+  local function open_part(uri, name)
+    if uri ~= envelope or (name ~= "Header" and name ~= "Body") then wrong("envelope", "the envelope holds something else than Header and Body") end
+    if has_body then wrong("envelope", "something stands behind the Body") end
+    if name == "Header" then
+      if has_header then wrong("envelope", "there are two Headers") end
+      has_header = true
+    else
+      has_body = true
+    end
+    part = name
+  end
+
+  -- Attributes of SOAP's own stand on every block of the header.
+  local function open_block(uri, key, name, attributes, count)
+    if uri == "" or uri == envelope then wrong("header", "a block of the Header has no namespace of its own") end
+    local own = {}
+    for i = 1, count do
+      if attributes[i].uri ~= envelope then own[#own + 1] = attributes[i] end
+    end
+    begin_content()
+    open_element(uri, key, name, own, #own, meant, nil, "lax")
+  end
+
+  -- The one operation that has this first element, and this action where the caller names one.
+  local function operation_of(key)
+    local entries = known.operations[version][key]
+    if not entries then
+      wrong("operation", key == "" and "the Body is empty" or "no operation has the element " .. key:match("([^}]*)$"))
+    end
+    local found
+    for i = 1, entries[0] do
+      local one = entries[i]
+      local is_meant = action == "" and not one[4] or action ~= "" and action == one[2]
+      if is_meant then
+        if found and found[3] ~= one[3] then wrong("action", "the action has to say which operation is meant") end
+        found = one
+      end
+    end
+    if not found and action == "" then wrong("action", "the action is missing") end
+    return found or wrong("action", "the action is not that of the operation " .. entries[1][1])
+  end
+
+  local function open_body(uri, key, name, attributes, count)
+    if operation then wrong("body", "the Body holds more than one element") end
+    operation = operation_of(key)
+    begin_content()
+    open_element(uri, key, name, attributes, count, meant, operation[3])
+  end
+
+  local function open_tag()
+    local finish = after_name(bytes, at + 1, size)
+    if finish == at + 1 or (depth == 0 and open[1]) then malformed() end
+    local raw = ffi.string(bytes + at + 1, finish - at - 1)
+    depth, at = depth + 1, finish
+    if depth > DEEPEST then wrong("depth", "elements lie more than " .. DEEPEST .. " deep in each other") end
+    open[depth], marks[depth] = raw, #undone
+    local attributes, count = attributes_here()
+    local prefix, name = split(raw)
+    local uri = meant(prefix)
+    if not uri then
+      if prefix ~= "" then wrong("namespace", "the prefix of an element is not declared") end
+      uri = ""
+    end
+    local key = key_of(uri, name)
+    if depth == 1 then open_envelope(uri, name) end
+    if depth == 2 then open_part(uri, name) end
+    if depth <= 2 then
+      check_plain(attributes, count)
+    elseif depth > 3 then
+      open_element(uri, key, name, attributes, count, meant)
+    elseif part == "Header" then
+      open_block(uri, key, name, attributes, count)
+    else
+      open_body(uri, key, name, attributes, count)
+    end
+  end
+
+  local function close_tag()
+    if depth > 2 then
+      close_element(meant)
+    elseif depth == 2 and part == "Body" and not operation then
+      operation = operation_of("")
+    end
+    for i = #undone, marks[depth] + 1, -1 do
+      scope[undone[i][1]], undone[i] = undone[i][2], nil
+    end
+    depth = depth - 1
+  end
+
+  local function read_start()
+    open_tag()
+    if bytes[at] == SLASH then
+      at = at + 1
+      if at >= size or bytes[at] ~= GT then malformed() end
+      close_tag()
+    end
+    at = at + 1
+  end
+
+  local function read_end()
+    local finish = after_name(bytes, at + 2, size)
+    if depth == 0 or ffi.string(bytes + at + 2, finish - at - 2) ~= open[depth] then malformed() end
+    at = after_blanks(bytes, finish, size)
+    if at >= size or bytes[at] ~= GT then malformed() end
+    at = at + 1
+    close_tag()
+  end
+
+  local function give(text)
+    if text == "" then return end
+    if depth > 2 then return add_text(text) end
+    if text:find("[^ \t\r\n]") then
+      if depth == 0 then malformed() end
+      wrong("envelope", "text stands between the parts of the envelope")
+    end
+  end
+
+  local function read_text()
+    local from = at
+    while at < size and bytes[at] ~= LT do
+      local byte = bytes[at]
+      if byte == AMP then
+        at = depth > 0 and after_reference(bytes, at, size) or malformed()
+      else
+        if kinds[byte] == 8 or (byte == CLOSE and is_at(bytes, at, size, "]]>")) then malformed() end
+        at = at + 1
+      end
+    end
+    give(decoded(ffi.string(bytes + from, at - from)))
+  end
+
+  local function read_bang()
+    if is_at(bytes, at, size, "<!--") then
+      at = after_comment(bytes, at + 4, size, size) or malformed()
+    elseif depth > 0 and is_at(bytes, at, size, "<![CDATA[") then
+      local from = at + 9
+      at = after_word(bytes, from, size, "]]>") or malformed()
+      local text = ffi.string(bytes + from, at - 3 - from)
+      if depth <= 2 then wrong("envelope", "text stands between the parts of the envelope") end
+      give((text:gsub("\r\n?", "\n")))
+    elseif is_at(bytes, at, size, "<!DOCTYPE") then
+      wrong("doctype", "a document type is never accepted")
+    else
+      malformed()
+    end
+  end
+
+  -- Whether it is UTF-8 whose every character XML knows. Bytes that can be in none are refused where they stand.
+  local function is_sound(text)
+    local from = text:find("[\128-\255]")
+    while from do
+      local first, second, third, fourth = text:byte(from, from + 3)
+      local function follows(byte, low, high) return byte ~= nil and byte >= (low or 128) and byte <= (high or 191) end
+      local length
+      if first >= 0xC2 and first <= 0xDF and follows(second) then
+        length = 2
+      elseif first >= 0xE0 and first <= 0xEF and follows(second, first == 0xE0 and 0xA0, first == 0xED and 0x9F) and follows(third) then
+        if first == 0xEF and second == 0xBF and third >= 0xBE then return false end
+        length = 3
+      elseif first >= 0xF0 and first <= 0xF4 and follows(second, first == 0xF0 and 0x90, first == 0xF4 and 0x8F) and follows(third) and follows(fourth) then
+        length = 4
+      else
+        return false
+      end
+      from = text:find("[\128-\255]", from + length)
+    end
+    return true
+  end
+
+  -- `wanted` is the version that the media type says; `said` the action, "" where none is said.
+  judge_message = function(text, wanted, said)
+    if not is_sound(text) then malformed() end
+    bytes, size, depth = ffi.cast("const uint8_t *", text), #text, 0
+    open, scope, undone, marks = {}, {}, {}, {}
+    envelope, version, action, part, operation = nil, nil, said, nil, nil
+    has_body, has_header = false, false
+    at = is_at(bytes, 0, size, "\239\187\191") and 3 or 0
+    at = after_declaration(bytes, at, size) or malformed()
+    while at < size do
+      if bytes[at] ~= LT then
+        read_text()
+      elseif at + 1 >= size then
+        malformed()
+      elseif bytes[at + 1] == BANG then
+        read_bang()
+      elseif bytes[at + 1] == QUESTION then
+        wrong("instruction", "a SOAP message has no processing instructions")
+      elseif bytes[at + 1] == SLASH then
+        read_end()
+      else
+        read_start()
+        if depth == 1 and version ~= wanted then wrong("version", "the envelope is not of the version that the content type says") end
+      end
+    end
+    if depth > 0 or not open[1] then malformed() end
+    if not has_body then wrong("envelope", "the envelope has no Body") end
+  end
+end

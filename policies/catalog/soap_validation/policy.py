@@ -1,0 +1,139 @@
+"""SOAP Schema Validation: messages that the service's WSDL does not describe never reach the upstream."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from policies.catalog.soap_validation.document import MOST_BYTES, Wrong, decoded
+from policies.catalog.soap_validation.wsdl import Described, described
+from policies.documents.document import BadDocument, Document, Kind
+from policies.expression.lua import Value
+from policies.fields.urls import Url
+from policies.patterns.pattern import LUA
+from policies.policy import Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+from policies.scripting.script import BODY, JSON, XML, script
+
+NAME = "soap-validation"
+FILES = [
+    BODY,
+    JSON,
+    LUA,
+    XML,
+    *(Path(__file__).with_name(name) for name in ("value.lua", "validate.lua", "message.lua", "policy.lua")),
+]
+TTL_SECONDS = 3600
+MOST_REMARKS = 10
+
+Name = Annotated[str, Field(max_length=255)]
+
+
+class Encoding(StrEnum):
+    UTF_8 = "UTF-8"
+    ISO_8859_1 = "ISO-8859-1"
+    US_ASCII = "US-ASCII"
+
+
+def _text(content: bytes) -> str:
+    """Raises BadDocument."""
+    try:
+        text = decoded(content)
+        described(text)
+    except Wrong as error:
+        raise BadDocument(str(error)) from None
+    return text
+
+
+WSDL = Kind("wsdl", _text)
+
+
+class Config(PolicyConfig):
+    wsdl_url: Url | None = Field(
+        None,
+        title="WSDL's URL",
+        description="Of the service's WSDL 1.1 document, with its schemas in it; fetched again every hour.",
+        examples=["https://orders.example.com/orders?wsdl"],
+    )
+    wsdl: Annotated[str, Field(max_length=MOST_BYTES)] = Field(
+        "",
+        title="WSDL",
+        description="The document itself, if it is not fetched: 1 MB at most.",
+        json_schema_extra={"format": "multiline", "code": True},
+    )
+    encoding: Encoding = Field(
+        Encoding.UTF_8,
+        title="Encoding of messages",
+        description="A message that says that it is in another one is refused.",
+        json_schema_extra={"advanced": True},
+    )
+    service_name: Name = Field(
+        "",
+        title="Service",
+        description="Its name in the WSDL. Empty: every service of the document.",
+    )
+    service_port: Name = Field(
+        "",
+        title="Port",
+        description="Its name in the WSDL. Empty: every port for SOAP.",
+    )
+
+    @model_validator(mode="after")
+    def _is_readable(self) -> Self:
+        if bool(self.wsdl_url) == bool(self.wsdl.strip()):
+            raise fault("wsdlUrl", "write the URL of the WSDL, or the WSDL itself; one of the two")
+        if self.wsdl.strip():
+            try:
+                self.described(self.wsdl)
+            except Wrong as error:
+                raise fault(error.field or "wsdl", str(error)) from None
+        return self
+
+    def described(self, text: str) -> Described:
+        """Raises Wrong."""
+        return described(text, self.service_name, self.service_port)
+
+
+def compile(config: Config, scope: Scope) -> Compiled:
+    text: str | None = config.wsdl
+    if config.wsdl_url:
+        text = scope.documents.get(Document(config.wsdl_url, WSDL, TTL_SECONDS))
+    settings: dict[str, Value] = {"encoding": config.encoding.lower()}
+    if text is None:
+        settings["missing"] = "the document was not fetched yet"
+        return Compiled((script(scope, NAME, FILES, settings),))
+    try:
+        found = config.described(text)
+    except Wrong as error:
+        settings["missing"] = str(error)
+        return Compiled((script(scope, NAME, FILES, settings),))
+    # A file, since every route of the API would repeat it otherwise.
+    table = scope.secret(found.table)
+    settings["file"] = str(table.path)
+    return Compiled((script(scope, NAME, FILES, settings),), secrets=(table,))
+
+
+def advice(config: Config) -> Iterable[Advice]:
+    if config.wsdl_url:
+        if config.wsdl_url.startswith("http:"):
+            yield Advice("wsdlUrl", "is fetched without TLS: who stands between can let anything pass")
+        return
+    for remark in config.described(config.wsdl).remarks[:MOST_REMARKS]:
+        yield Advice("wsdl", remark)
+
+
+POLICY = Policy(
+    name=NAME,
+    title="SOAP Schema Validation",
+    category=Category.SECURITY,
+    phase=Phase.PROTECT,
+    summary="Refuses SOAP messages that the WSDL of the service does not describe, with a SOAP fault.",
+    version="1.10.0",
+    config=Config,
+    compile=compile,
+    aliases=("soap-validation-flex",),
+    advice=advice,
+    refuses=True,
+    icon="file-code",
+)
