@@ -115,13 +115,14 @@ class LoadBalancing(Part):
         title="Algorithm",
         description="Who gets the next request. Each replica of the gateway decides for itself.",
         json_schema_extra={
+            "needed": True,
             "labels": {
                 "roundRobin": "Round robin: one after the other",
                 "leastRequest": "Least request: who has fewer under way",
                 "random": "Random",
                 "consistentHash": "Consistent hash: the same caller, the same host",
                 "sticky": "Sticky: by a cookie that the gateway sets",
-            }
+            },
         },
     )
     hash_on: Literal["clientAddress", "header", "cookie"] = Field(
@@ -129,6 +130,7 @@ class LoadBalancing(Part):
         title="Hash of",
         description="What is the same goes to the same host; a request without it goes to any.",
         json_schema_extra={
+            "needed": True,
             "when": {"algorithm": ["consistentHash"]},
             "labels": {
                 "clientAddress": "The client's address",
@@ -150,7 +152,7 @@ class LoadBalancing(Part):
         le=365 * DAY_SECONDS,
         title="Cookie lasts",
         description="0: until the browser is closed.",
-        json_schema_extra={"format": "duration-s", "when": {"algorithm": ["sticky"]}},
+        json_schema_extra={"format": "duration-s", "needed": True, "when": {"algorithm": ["sticky"]}},
     )
     slow_start_in_seconds: int = Field(
         0,
@@ -158,7 +160,11 @@ class LoadBalancing(Part):
         le=3600,
         title="Slow start",
         description="A host that has become healthy gets its whole share only after so long; 0: at once.",
-        json_schema_extra={"format": "duration-s", "when": {"algorithm": ["roundRobin", "leastRequest"]}},
+        json_schema_extra={
+            "format": "duration-s",
+            "needed": True,
+            "when": {"algorithm": ["roundRobin", "leastRequest"]},
+        },
     )
     refuse_while_unhealthy: bool = Field(
         False,
@@ -214,7 +220,8 @@ class HealthCheck(Part):
         title="Ask hosts",
         description="In the background, whether they are well. Each replica asks for itself.",
         json_schema_extra={
-            "labels": {"none": "No", "http": "With an HTTP request", "tcp": "By connecting (TCP)"}
+            "needed": True,
+            "labels": {"none": "No", "http": "With an HTTP request", "tcp": "By connecting (TCP)"},
         },
     )
     path: Annotated[str, AfterValidator(_path)] = Field(
@@ -231,22 +238,22 @@ class HealthCheck(Part):
         ("200",),
         max_length=MOST_STATUSES,
         title="Good statuses",
-        description="One in each line, 200 or 200-299. Any other is a bad answer.",
-        json_schema_extra={"when": {"kind": ["http"]}},
+        description="200, or 200-299. Any other is a bad answer.",
+        json_schema_extra={"needed": True, "when": {"kind": ["http"]}},
     )
     interval_in_seconds: int = Field(
         10,
         ge=1,
         le=3600,
         title="Ask every",
-        json_schema_extra={"format": "duration-s", "when": {"kind": ["http", "tcp"]}},
+        json_schema_extra={"format": "duration-s", "needed": True, "when": {"kind": ["http", "tcp"]}},
     )
     timeout_in_seconds: int = Field(
         2,
         ge=1,
         le=60,
         title="Answer within",
-        json_schema_extra={"format": "duration-s", "when": {"kind": ["http", "tcp"]}},
+        json_schema_extra={"format": "duration-s", "needed": True, "when": {"kind": ["http", "tcp"]}},
     )
     unhealthy_after: int = Field(
         3,
@@ -254,7 +261,7 @@ class HealthCheck(Part):
         le=100,
         title="Unhealthy after",
         description="Bad answers, one after the other. The very first decides alone.",
-        json_schema_extra={"when": {"kind": ["http", "tcp"]}},
+        json_schema_extra={"needed": True, "when": {"kind": ["http", "tcp"]}},
     )
     healthy_after: int = Field(
         2,
@@ -262,7 +269,7 @@ class HealthCheck(Part):
         le=100,
         title="Healthy after",
         description="Good answers, one after the other.",
-        json_schema_extra={"when": {"kind": ["http", "tcp"]}},
+        json_schema_extra={"needed": True, "when": {"kind": ["http", "tcp"]}},
     )
 
     @model_validator(mode="after")
@@ -296,7 +303,7 @@ class OutlierDetection(Part):
         le=3600,
         title="Look every",
         description="At which hosts come back, and when.",
-        json_schema_extra={"format": "duration-s"},
+        json_schema_extra={"format": "duration-s", "needed": True},
     )
     ejection_in_seconds: int = Field(
         30,
@@ -304,10 +311,10 @@ class OutlierDetection(Part):
         le=DAY_SECONDS,
         title="Ejected for",
         description="At first; each further time so much longer, 5 minutes at most unless this is more.",
-        json_schema_extra={"format": "duration-s"},
+        json_schema_extra={"format": "duration-s", "needed": True},
     )
     most_ejected_percent: int = Field(
-        50, ge=1, le=100, title="Eject at most", json_schema_extra={"unit": "%"}
+        50, ge=1, le=100, title="Eject at most", json_schema_extra={"needed": True, "unit": "%"}
     )
 
     @model_validator(mode="after")

@@ -68,7 +68,7 @@ class UpstreamRetries(Part):
         (502, 503, 504),
         max_length=50,
         title="Answers to try again",
-        description="One status in each line.",
+        description="Statuses of the upstream.",
     )
     methods: tuple[Method, ...] = Field(
         IDEMPOTENT,
@@ -77,10 +77,14 @@ class UpstreamRetries(Part):
         description="With POST or PATCH an upstream may do twice what was asked once.",
     )
     first_pause_in_milliseconds: int = Field(
-        25, ge=1, le=10_000, title="First pause", json_schema_extra={"format": "duration-ms"}
+        25, ge=1, le=10_000, title="First pause", json_schema_extra={"format": "duration-ms", "needed": True}
     )
     longest_pause_in_milliseconds: int = Field(
-        250, ge=1, le=60_000, title="Longest pause", json_schema_extra={"format": "duration-ms"}
+        250,
+        ge=1,
+        le=60_000,
+        title="Longest pause",
+        json_schema_extra={"format": "duration-ms", "needed": True},
     )
 
     @model_validator(mode="after")

@@ -30,6 +30,27 @@
     });
   }
 
+  // A slider and buttons for the weights of a route's two upstreams; they follow what is typed, too.
+  function split(part) {
+    const slider = part.querySelector("input");
+    const list = part.closest("[data-sum]");
+    const weights = () => [...list.querySelectorAll("[data-weight]")];
+    const share = (percent) => {
+      const [first, second] = weights();
+      first.value = 100 - percent;
+      second.value = slider.value = percent;
+      second.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    slider.addEventListener("input", (event) => {
+      event.stopPropagation();
+      share(Number(slider.value));
+    });
+    for (const button of part.querySelectorAll("[data-share]")) {
+      button.addEventListener("click", () => share(Number(button.dataset.share)));
+    }
+    list.addEventListener("input", () => { slider.value = weights()[1].value; });
+  }
+
   function fill(button) {
     button.addEventListener("click", () => {
       const field = document.getElementById(button.dataset.fill);
@@ -155,7 +176,7 @@
     if (elt.matches("form[id]")) follow(elt);
   });
 
-  const behaviours = { "[data-address-form]": address, "[data-sum]": sum, "[data-fill]": fill, "[data-add-line]": addLine, "[data-check-all]": checkAll, "[data-sortable]": sortable };
+  const behaviours = { "[data-address-form]": address, "[data-sum]": sum, "[data-split]": split, "[data-fill]": fill, "[data-add-line]": addLine, "[data-check-all]": checkAll, "[data-sortable]": sortable };
   document.addEventListener("htmx:load", (event) => {
     const root = event.detail.elt;
     for (const [selector, attach] of Object.entries(behaviours)) {

@@ -25,6 +25,7 @@ from console.models import ConnectedApp, Role, User
 from gateways.change import issue_token
 from gateways.models import Ack, Deployment, Gateway, ResourceStatus
 from gateways.protocol import cases
+from gateways.protocol.upstream_settings import UpstreamSettings
 from policies import catalog
 from policies.policy import Policy
 from tests.analytics.traffic import NOW, Shipper, count, resource, sample
@@ -60,6 +61,10 @@ SILENT = {
 
 WHOLE = "jwt-validation"
 _OF_POLICY = re.compile(r"/policies/[\w-]+|/apis/\d+/policies/(add/[\w-]+|\d+)")
+
+SETTINGS = UpstreamSettings.model_validate(
+    {"hosts": [{"address": "c-1"}], "outlierDetection": {"consecutiveErrors": 5}, "retries": {"most": 1}}
+)
 
 
 @dataclass(frozen=True)
@@ -234,7 +239,7 @@ def _routes() -> list[DesiredRoute]:
             upstreams=[DesiredUpstream("http://a/", "a", 90), DesiredUpstream("http://b/", "b", 10)],
         ),
         DesiredRoute(
-            headers={"x-beta": "yes"}, upstreams=[DesiredUpstream("https://c/", "c", 100, tls_context=None)]
+            headers={"x-beta": "yes"}, upstreams=[DesiredUpstream("https://c/", "c", 100, settings=SETTINGS)]
         ),
     ]
 

@@ -8,6 +8,7 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page, expect
 
 from apis.changes.policies import apply_policy
+from apis.desired import DesiredRoute, DesiredUpstream
 from apis.models import ApiInstance, PolicyBinding
 from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.browser.conftest import Album
@@ -353,3 +354,26 @@ def test_fields_are_shown_where_they_act(page: Page, api: ApiInstance, album: Al
 
     expect(page.locator("#toasts")).to_contain_text("Applied JWT Validation.")
     assert PolicyBinding.objects.get(api=api).config["jwksUrl"] == "https://issuer.example.com/keys"
+
+
+def test_one_slider_splits_requests_between_two_upstreams(page: Page, place: Place) -> None:
+    two = [DesiredUpstream("http://blue/", "blue", 90), DesiredUpstream("http://green/", "green", 10)]
+    api = make_saved_api(place, routes=[DesiredRoute(upstreams=two)])
+    page.goto(f"/apis/{api.pk}/routes")
+    weights = page.locator("[data-weight]")
+    slider = page.get_by_label("Percent of requests for green", exact=True)
+
+    page.get_by_role("button", name="25 percent for green").click()
+    expect(weights.nth(0)).to_have_value("75")
+    expect(weights.nth(1)).to_have_value("25")
+    slider.focus()
+    slider.press("ArrowRight")
+    expect(weights.nth(0)).to_have_value("74")
+    expect(page.locator("[data-total]")).to_have_text("Weights: 100 of 100 %")
+    weights.nth(1).fill("40")
+    expect(slider).to_have_value("40")
+
+    page.get_by_role("button", name="5 percent for green", exact=True).click()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#toasts")).to_contain_text("Saved.")
+    assert [one.weight for one in api.routes.get().targets.all()] == [95, 5]
