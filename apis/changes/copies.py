@@ -23,13 +23,14 @@ from apis.desired import DesiredApi, DesiredUpstream, NewAsset, desired_of
 from apis.documents import reading
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from apis.owners.models import ApiOwner, users_of
-from apis.rules import copy_secrets, policy_check
+from apis.rules import copy_secrets, policy_check, upstream_uri
 from apis.rules import instances as rules
 from apis.rules.listeners import normalised
 from apis.rules.policy_config import hidden, merged
 from apis.rules.problem import Problem, refuse
 from console.models import AuditEntry, Environment, Role, User
 from gateways.models import Gateway
+from gateways.protocol.upstream_settings import UpstreamSettings
 
 M = TypeVar("M", bound=models.Model)
 MOST_COPIES = 100
@@ -285,6 +286,7 @@ def _copied_upstreams(api: ApiInstance, made: ApiInstance, copy: Copy) -> dict[U
     for row in api.upstreams.select_related("tls_context"):
         wanted = _upstream(row, copy)
         told = {"uri": wanted.uri, "label": wanted.label, "tls_context": wanted.tls_context}
+        told["settings"] = wanted.settings.told
         own = _again(row, frozenset(), api=made, **told)
         own.save()
         found[row.pk] = own
@@ -355,12 +357,20 @@ def _upstream(row: Upstream, copy: Copy) -> DesiredUpstream:
     told = copy.upstreams.get(row.pk)
     context = told.tls_context if told else tls_in(row.tls_context, copy.environment)
     uri, label = (told.uri, told.label) if told else (row.uri, row.label)
-    return DesiredUpstream(uri, label, tls_context=context)
+    return DesiredUpstream(uri, label, tls_context=context, settings=_settings(row, uri))
 
 
 def _as_in(wanted: DesiredUpstream, was: DesiredUpstream) -> DesiredUpstream:
     """With all that the route says of it, and what a later release knows of upstreams."""
-    return replace(was, id=None, uri=wanted.uri, label=wanted.label, tls_context=wanted.tls_context)
+    told = {"uri": wanted.uri, "label": wanted.label, "tls_context": wanted.tls_context}
+    return replace(was, id=None, settings=wanted.settings, **told)
+
+
+def _settings(row: Upstream, uri: str) -> UpstreamSettings:
+    """The origin's; its hosts only at its own address, since they are that one's."""
+    if upstream_uri.fault(uri) or upstream_uri.read(uri).address == upstream_uri.read(row.uri).address:
+        return row.told
+    return row.told.model_copy(update={"hosts": ()})
 
 
 def _again(row: M, own: frozenset[str], **changed: Any) -> M:

@@ -15,6 +15,7 @@ from apis.models import ApiInstance, PolicyBinding
 from console.models import AuditEntry, Role
 from gateways.models import Gateway
 from gateways.protocol.cases import Case
+from gateways.protocol.upstream_settings import UpstreamSettings
 from tests.apis.views.documents import api_with_document
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api
 from tests.factories import make_environment, make_gateway, make_organization, make_role, make_tls_context
@@ -98,6 +99,22 @@ def test_a_copy_is_deployed_when_asked_in_one_generation_and_audited_without_sec
         "http-basic-authentication",
     ]
     assert "s3cret" not in json.dumps(entry.diff)
+
+
+@pytest.mark.parametrize(("uri", "hosts"), [("http://one:8080/v2", 1), ("http://other:8080/", 0)])
+def test_hosts_of_an_upstream_come_along_to_its_own_address_alone(uri: str, hosts: int) -> None:
+    place = make_place()
+    told = UpstreamSettings.model_validate({"hosts": [{"address": "a"}], "retries": {"most": 1}})
+    one = DesiredUpstream("http://one:8080/", settings=told)
+    api = make_saved_api(place, routes=[DesiredRoute(upstreams=[one])])
+    wanted = replace(as_it_is(api, place.environment), label="eu", base_path="/eu")
+    (key,) = wanted.upstreams
+
+    made = copy_api(place.user, api, replace(wanted, upstreams={key: DesiredUpstream(uri)}))
+
+    copied = made.upstreams.get().told
+    assert len(copied.hosts) == hosts
+    assert copied.retries == told.retries
 
 
 def test_a_copy_is_checked_as_a_new_api_is() -> None:
