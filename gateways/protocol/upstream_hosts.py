@@ -251,7 +251,7 @@ class HealthCheck(Part):
     timeout_in_seconds: int = Field(
         2,
         ge=1,
-        le=60,
+        le=15,
         title="Answer within",
         json_schema_extra={"format": "duration-s", "needed": True, "when": {"kind": ["http", "tcp"]}},
     )

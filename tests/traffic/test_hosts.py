@@ -1,5 +1,7 @@
 """Upstreams of several hosts: who gets what, who gets nothing, and what is told of them."""
 
+import socket
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -219,3 +221,28 @@ def test_what_is_beyond_a_bound_is_refused(gateway: Gateway, hosts: list[EchoSer
         answers = list(threads.map(lambda _: gateway.get("/orders").status_code, range(4)))
 
     assert sorted(answers) == [200, 503, 503, 503]
+
+
+def test_a_host_that_never_answers_its_check_costs_no_request_of_a_change(
+    gateway: Gateway, hosts: list[EchoServer]
+) -> None:
+    """Envoy has no new cluster before each of its hosts was asked: routes lead to the old one until then."""
+    applied(gateway, listed(hosts[:1]))
+    stop, answers = threading.Event(), Counter[int]()
+
+    def call() -> None:
+        while not stop.is_set():
+            answers[httpx.get(f"http://127.0.0.1:{gateway.port}/orders", trust_env=False).status_code] += 1
+
+    with socket.socket() as silent, ThreadPoolExecutor(1) as threads:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        calling = threads.submit(call)
+        ports = hosts[1].server_port, silent.getsockname()[1]
+        both = ", ".join(f'{{address: "127.0.0.1:{port}"}}' for port in ports)
+        applied(gateway, f"hosts: [{both}]\nhealthCheck: {{kind: http, timeoutInSeconds: 4}}")
+        assert reached(gateway, 10) == {"b": 10}
+        stop.set()
+        calling.result()
+
+    assert set(answers) == {200}

@@ -21,7 +21,7 @@ from gateways.agent.host.waiting import until
 from policies.policy import TYPE_URL
 
 TAKE_SECONDS = 15
-WARM_SECONDS = 2
+WARM_SECONDS, LONGEST_WARM_SECONDS = 2, 20
 POLL_SECONDS = 0.005
 _CDS, _LDS = "cluster_manager.cds", "listener_manager.lds"
 _STATS = r"^(cluster_manager\.(cds\.|warming_clusters)|listener_manager\.lds\.|http\.p[0-9]+\.rds\.).*"
@@ -62,7 +62,7 @@ class Publisher:
         grown = self._write_clusters(both)
         if running.get(f"{_CDS}.version_text") != grown:
             self._wait({_CDS: grown}, rejected)
-            self._wait_until_warm()
+            self._wait_until_warm([one for name, one in wanted.clusters.items() if name not in known])
         versions: dict[str, str] = {}
         given_up = self._ports() - set(wanted.route_configs)
         for port, routes in [*wanted.route_configs.items(), *((port, _empty(port)) for port in given_up)]:
@@ -125,9 +125,14 @@ class Publisher:
         if not until(is_taken, TAKE_SECONDS, POLL_SECONDS):
             raise Rejected(f"Envoy did not take {', '.join(sorted(missing))} within {TAKE_SECONDS} s")
 
-    def _wait_until_warm(self) -> None:
-        """Gives names of new upstreams a moment to resolve, so that their first requests do not meet 503."""
-        until(lambda: not self._stats().get("cluster_manager.warming_clusters"), WARM_SECONDS, POLL_SECONDS)
+    def _wait_until_warm(self, added: Iterable[Mapping[str, Any]]) -> None:
+        """Gives names of new upstreams a moment to resolve, and hosts that are asked one to answer, so that
+        their first requests do not meet 503: until then Envoy has no such cluster.
+        """
+        asking = (check for one in added for check in one.get("health_checks", ()))
+        longest = max((float(one["timeout"].removesuffix("s")) for one in asking), default=0)
+        seconds = max(WARM_SECONDS, min(longest + 1, LONGEST_WARM_SECONDS))
+        until(lambda: not self._stats().get("cluster_manager.warming_clusters"), seconds, POLL_SECONDS)
 
     def _stats(self) -> dict[str, int | str]:
         try:
