@@ -360,10 +360,12 @@ def _upstream(row: Upstream, copy: Copy) -> DesiredUpstream:
     return DesiredUpstream(uri, label, tls_context=context, settings=_settings(row, uri))
 
 
+OF_UPSTREAM = ("uri", "label", "tls_context", "settings")
+
+
 def _as_in(wanted: DesiredUpstream, was: DesiredUpstream) -> DesiredUpstream:
     """With all that the route says of it, and what a later release knows of upstreams."""
-    told = {"uri": wanted.uri, "label": wanted.label, "tls_context": wanted.tls_context}
-    return replace(was, id=None, settings=wanted.settings, **told)
+    return replace(was, id=None, **{name: getattr(wanted, name) for name in OF_UPSTREAM})
 
 
 def _settings(row: Upstream, uri: str) -> UpstreamSettings:

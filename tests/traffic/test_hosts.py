@@ -240,9 +240,11 @@ def test_a_host_that_never_answers_its_check_costs_no_request_of_a_change(
         calling = threads.submit(call)
         ports = hosts[1].server_port, silent.getsockname()[1]
         both = ", ".join(f'{{address: "127.0.0.1:{port}"}}' for port in ports)
-        applied(gateway, f"hosts: [{both}]\nhealthCheck: {{kind: http, timeoutInSeconds: 4}}")
-        assert reached(gateway, 10) == {"b": 10}
-        stop.set()
+        try:
+            applied(gateway, f"hosts: [{both}]\nhealthCheck: {{kind: http, timeoutInSeconds: 4}}")
+            assert reached(gateway, 10) == {"b": 10}
+        finally:
+            stop.set()
         calling.result()
 
     assert set(answers) == {200}
