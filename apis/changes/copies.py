@@ -285,7 +285,7 @@ def _copied_upstreams(api: ApiInstance, made: ApiInstance, copy: Copy) -> dict[U
     found: dict[UUID, Upstream] = {}
     for row in api.upstreams.select_related("tls_context"):
         wanted = _upstream(row, copy)
-        told = {"uri": wanted.uri, "label": wanted.label, "tls_context": wanted.tls_context}
+        told: dict[str, Any] = {name: getattr(wanted, name) for name in OF_UPSTREAM}
         told["settings"] = wanted.settings.told
         own = _again(row, frozenset(), api=made, **told)
         own.save()
