@@ -179,11 +179,60 @@ class Answer(Shown):
     status: int
 
 
+class Criterion(Model):
+    """One thing that a rule asks of a request: `part` is "path", "method", "host" or "header NAME"; `wanted` the
+    expression as it is written, `came` what the request has of it.
+    """
+
+    part: str
+    wanted: str
+    came: str
+    holds: bool
+
+
+class RuleWeighed(Model):
+    holds: bool
+    criteria: tuple[Criterion, ...] = ()
+
+
+class Share(Model):
+    """An upstream of a route, how much of its requests it gets, and what comes before their path there."""
+
+    upstream: str
+    service: str = ""
+    percent: float
+    destination_path: str = ""
+
+
+class RouteWeighed(Model):
+    """A route of the API, and why it took the request or did not: it takes one that meets any of its rules.
+
+    Routes behind the one that took it are `not-asked`; `holds` tells whether they would have taken it.
+    """
+
+    number: int
+    route: str
+    state: Literal["taken", "passed-over", "not-asked"]
+    holds: bool
+    rules: tuple[RuleWeighed, ...] = ()
+    upstreams: tuple[Share, ...] = ()
+
+
+class ApiWeighed(Model):
+    """An API of the port: whether the request's path is below its base path, and whether it took it."""
+
+    api: str
+    base_path: str
+    is_taken: bool
+    holds: bool
+
+
 class Verdict(Model):
     """What happened to a request, told by the Envoy that it went through.
 
     `sent` is the last try at the API's upstream, of `tries`; `asked` are what policies asked others.
-    `faults` say why an API is not served. `said` is what Envoy logged meanwhile.
+    `faults` say why an API is not served. `said` is what Envoy logged meanwhile. `target` is the request's as
+    routes see it; `apis` and `routes` say why others did not take it.
     """
 
     outcome: Outcome
@@ -199,6 +248,9 @@ class Verdict(Model):
     details: str = ""
     faults: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
+    target: str = ""
+    apis: tuple[ApiWeighed, ...] = ()
+    routes: tuple[RouteWeighed, ...] = ()
     milliseconds: float = 0
 
     @property

@@ -26,6 +26,7 @@ FACTS = {
     "told": "%DYNAMIC_METADATA(gatewright)%",
     "held": "%FILTER_STATE(gatewright.held:PLAIN)%",
     "passed": f"%FILTER_STATE({access_log.PASSED}:PLAIN)%",
+    "target": "%FILTER_STATE(gatewright.target:PLAIN)%",
     "caller": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
 }
 """What Envoy writes of each request, as a line of JSON."""
@@ -38,6 +39,9 @@ _LOG = {
         "log_format": {"json_format": FACTS},
     },
 }
+
+
+_TARGET = access_log.noting("gatewright.target", "%REQ(:PATH)%")
 
 
 class Leak(AssertionError):
@@ -63,7 +67,10 @@ def entrance(port: int) -> str:
 def _listener(given: dict[str, Any]) -> dict[str, Any]:
     port = given["address"]["socket_address"]["port_value"]
     for chain in given["filter_chains"]:
-        chain["filters"][0]["typed_config"]["access_log"] = [_LOG]
+        manager = chain["filters"][0]["typed_config"]
+        manager["access_log"] = [_LOG]
+        # Before any policy, and before the route writes another path.
+        manager["http_filters"] = [_TARGET, *manager["http_filters"]]
     made = {**given, "address": {"pipe": {"path": entrance(port), "mode": 0o600}}}
     return {**made, "listener_filters": [callers.proxy_protocol()]}
 

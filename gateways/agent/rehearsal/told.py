@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gateways.protocol.rehearsal import Decision, DecisionKind, Request, Sent, Shown, Verdict
+from gateways.protocol.rehearsal import Decision, DecisionKind, Request, RouteWeighed, Sent, Shown, Verdict
 
 MOST_BODY_LINES = 40
 _MARKS: dict[DecisionKind, str] = {
@@ -35,6 +35,8 @@ def _lines(request: Request, verdict: Verdict) -> Iterator[str]:
     yield _row("API", verdict.api or "none")
     if verdict.api and verdict.outcome != "not-served":
         yield _row("Route", verdict.route or "none that matches")
+    for number, one in enumerate(it for it in verdict.routes if it.state == "passed-over"):
+        yield _row("" if number else "Not by", f"{one.route}: {_short(why_not(one))}")
     for number, fault in enumerate(verdict.faults):
         yield _row("" if number else "Why", fault)
     width = max((len(one.title) for one in verdict.policies), default=0)
@@ -53,6 +55,15 @@ def _lines(request: Request, verdict: Verdict) -> Iterator[str]:
         yield _row("" if number else "Log", line)
     yield ""
     yield f"{'✓' if verdict.has_passed else '✗'} {verdict.reason}"
+
+
+def why_not(one: RouteWeighed) -> str:
+    """What of each of its rules the request did not meet."""
+    rules = [
+        " and ".join(f"{it.part} {it.wanted} is not {it.came or 'there'}" for it in rule.criteria if not it.holds)
+        for rule in one.rules
+    ]
+    return ", nor ".join(filter(None, rules))
 
 
 def _row(label: str, value: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from gateways.agent.rehearsal import marks
+from gateways.agent.rehearsal import marks, routing
 from gateways.agent.rehearsal.caller import Heard
 from gateways.agent.rehearsal.player import Noted, Part
 from gateways.agent.traffic.failures import failure
@@ -19,8 +19,7 @@ from gateways.agent.xds.compiler import noted_name
 from gateways.protocol.rehearsal import Decision, DecisionKind, Outcome, Request, Sent, Verdict, shown
 from policies.catalog import find
 
-NO_ROUTE = "none"
-"""The label of what an API answers where no route of its own fits."""
+NO_ROUTE = routing.NONE
 OR_ANOTHER = "or it was another one of the same policy, after it"
 OR_IT_WAS = "or it was this one that decided"
 
@@ -134,7 +133,9 @@ def verdict(
     missing = _missing(request, port, absent) if api is None else None
     outcome, reason = _outcome(facts, api, sent, missing)
     key = api.key if api else missing.key if missing else None
+    weighed = _weighed(request, port, facts, served, api) if missing is None and facts.told else {}
     return Verdict(
+        **weighed,
         outcome=outcome,
         reason=reason,
         api="/".join(key) if key else "",
@@ -149,6 +150,22 @@ def verdict(
         faults=missing.faults if missing else (),
         said=facts.said,
     )
+
+
+def _weighed(
+    request: Request, port: int, facts: Facts, served: Mapping[Key, ir.Api], api: ir.Api | None
+) -> dict[str, Any]:
+    """Why others did not take it; nothing where it was refused before anybody was asked."""
+    target = str(facts.told.get("target") or request.target)
+    if api is None and facts.told.get("status") != 404:
+        return {"target": target}
+    seen = routing.seen(request, port, target)
+    label = facts.route.label if facts.route else NO_ROUTE
+    return {
+        "target": target,
+        "apis": routing.apis(seen, port, served.values(), api),
+        "routes": routing.routes(seen, api, label) if api else (),
+    }
 
 
 def _outcome(

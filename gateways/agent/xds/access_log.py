@@ -80,7 +80,8 @@ def _of_release_before(found: list[bytes]) -> list[bytes]:
     return [*before, NOTHING, NOTHING, NOTHING, rest]
 
 
-def _noting(name: str, text: str) -> dict[str, Any]:
+def noting(name: str, text: str) -> dict[str, Any]:
+    """The HTTP filter that notes this of a request, as filter state of the name."""
     return {
         "name": name,
         "typed_config": {
@@ -98,7 +99,7 @@ def _noting(name: str, text: str) -> dict[str, Any]:
 
 PASSED = "gatewright.passed"
 
-PATH_FILTER = _noting("gatewright.path", "%PATH(NQ:PATH):400%")
+PATH_FILTER = noting("gatewright.path", "%PATH(NQ:PATH):400%")
 """The HTTP filter that notes the client's path, for the routes that need it; it runs before any policy."""
 
 HELD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
@@ -108,12 +109,12 @@ HELD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 def held_filter(bindings: Sequence[str]) -> dict[str, Any]:
     """The HTTP filter that notes that the conditions of these policies held, behind what was noted before."""
     noted = "".join(f",{name}" for name in bindings)
-    return _noting("gatewright.held", f"%FILTER_STATE(gatewright.held:PLAIN)%{noted}")
+    return noting("gatewright.held", f"%FILTER_STATE(gatewright.held:PLAIN)%{noted}")
 
 
 def passed_filter(binding: str) -> dict[str, Any]:
     """The HTTP filter that notes that the request came past this policy."""
-    return _noting(PASSED, f"%FILTER_STATE({PASSED}:PLAIN)%,{binding}")
+    return noting(PASSED, f"%FILTER_STATE({PASSED}:PLAIN)%,{binding}")
 
 
 def held(noted: bytes) -> list[str]:
