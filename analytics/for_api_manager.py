@@ -1,13 +1,18 @@
 """Gives API Manager, which lies below, the figures that its pages show: an `apis.traffic.Source`."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.utils import timezone
 
 from analytics import queries
+from analytics.models import Sample
 from apis.failing import Failing
 from apis.models import PolicyBinding
-from apis.traffic import Held, Observed, Resource, Traffic
+from apis.traffic import Held, Observed, Recent, Resource, Traffic
 from console.models import Environment
+
+MOST_RECENT = 10
 
 
 def last_day_in(environment: Environment) -> dict[int, Traffic]:
@@ -37,6 +42,14 @@ def resources(api: int, limit: int) -> list[Resource]:
     return [
         Resource(one.method, one.resource, one.requests, one.client_errors, one.server_errors, one.total)
         for one in queries.day_of_resources(api, limit)
+    ]
+
+
+def recent(api: int) -> list[Recent]:
+    since = timezone.now() - timedelta(days=1)
+    return [
+        Recent(one.time, one.method, one.path, one.status, one.remote_address, one.user_agent)
+        for one in Sample.objects.filter(api=api, time__gte=since).order_by("-time")[:MOST_RECENT]
     ]
 
 

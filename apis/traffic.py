@@ -66,6 +66,18 @@ class Resource:
     total: Histogram
 
 
+@dataclass(frozen=True)
+class Recent:
+    """A request as it was: of its path no query, and of its headers none but the user agent."""
+
+    at: datetime
+    method: str
+    path: str
+    status: int
+    caller: str
+    user_agent: str
+
+
 class Source(Protocol):
     """Each function is asked once a page, whatever the number of APIs."""
 
@@ -80,6 +92,8 @@ class Source(Protocol):
     def failing_in(self, environment: Environment, /) -> Mapping[int, Failing]: ...
 
     def resources(self, api: int, limit: int, /) -> Sequence[Resource]: ...
+
+    def recent(self, api: int, /) -> list[Recent]: ...
 
     def held(self, bindings: Iterable[PolicyBinding], api: int, /) -> Mapping[int, Held]: ...
 
@@ -109,6 +123,11 @@ def last_active(api_ids: Iterable[int]) -> dict[int, datetime]:
     """When each was called last, to the ten seconds, as far as traffic is kept; by API id."""
     ids = list(api_ids)
     return {pk: time for source in _sources for pk, time in source.last_active(ids).items()}
+
+
+def recent(api: int) -> list[Recent]:
+    """The newest requests of the last day that were kept as they were, the newest first."""
+    return [one for source in _sources for one in source.recent(api)]
 
 
 def failing(api_ids: Iterable[int]) -> dict[int, Failing]:

@@ -8,7 +8,7 @@ from django.http import QueryDict
 from pydantic import BaseModel, Field, TypeAdapter
 
 from console.forms import schema_data, schema_form
-from gateways.protocol import given
+from gateways.protocol import given, spoken
 from gateways.protocol.faults import dotted, explained
 from gateways.protocol.rehearsal import MOST_HEADERS, Answers, Evaluate, Played, Request
 
@@ -51,6 +51,31 @@ class RequestForm(BaseModel):
     )
 
 
+class TesterForm(RequestForm):
+    """`target` may be a whole address. `on` is what it is tried on: None where nothing is deployed."""
+
+    method: str = Field("GET", title="Method", max_length=64, json_schema_extra={"needed": True})
+    target: str = Field(
+        "/",
+        title="Path and query, or a whole address",
+        max_length=8192,
+        json_schema_extra={"code": True, "needed": True},
+    )
+    on: Literal["saved", "deployed"] = Field(
+        "saved",
+        title="On",
+        json_schema_extra={"labels": {"saved": "what is saved", "deployed": "what is deployed"}},
+    )
+    curl: str = Field(
+        "",
+        title="The command",
+        description="As a browser or an API tool copies it. The form above becomes what it says.",
+        examples=["curl 'https://api.example.com/orders/42' -H 'Accept: application/json'"],
+        max_length=MOST_BODY_CHARACTERS,
+        json_schema_extra={"format": "multiline", "code": True},
+    )
+
+
 class ExpressionForm(RequestForm):
     """`known` is what policies before have set."""
 
@@ -87,8 +112,14 @@ class Asked:
     answers: tuple[Played, ...] = ()
     evaluate: Evaluate | None = None
 
+    @property
+    def on(self) -> Literal["saved", "deployed"]:
+        """What the tester tries it on."""
+        return "deployed" if self.values.get("on") == "deployed" else "saved"
+
 
 REQUEST, EXPRESSION = RequestForm.model_json_schema(), ExpressionForm.model_json_schema()
+TESTER = TesterForm.model_json_schema()
 
 
 def request_fields(asked: Asked) -> dict[str, schema_form.Field]:
@@ -120,6 +151,59 @@ def read_expression(data: QueryDict) -> Asked:
         for path, message in explained(error):
             name = str(path[0]) if path else ""
             _add(asked, name if name in ("expression", "moment") else "known", f"{dotted(path)}: {message}")
+    return asked
+
+
+def tester_fields(asked: Asked) -> dict[str, schema_form.Field]:
+    return _by_key(schema_form.fields(TESTER, asked.values, asked.errors, prefix=PREFIX))
+
+
+def read_tester(data: QueryDict) -> Asked:
+    """A whole address in the path's place gives the port and the host, too."""
+    return understood(schema_data.read(TESTER, data, PREFIX))
+
+
+def read_curl(data: QueryDict) -> Asked:
+    """What the form holds once the curl command is taken over; it is not kept."""
+    asked = Asked(schema_data.read(TESTER, data, PREFIX))
+    try:
+        said = spoken.curl(str(asked.values.get("curl", "")))
+    except spoken.Unclear as error:
+        _add(asked, "curl", f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        return asked
+    fields = said.fields()
+    kept: dict[str, Any] = {
+        name: asked.values[name] for name in ("caller", "answers", "on") if name in asked.values
+    }
+    lines = list(fields.pop("headers"))
+    host = next((it for name, it in lines if name == "Host"), "")
+    if said.port and host.endswith(f":{said.port}"):
+        # The port is part of what is asked, and the form has a whole address for it.
+        fields["target"] = f"http://{host}{said.target}"
+        lines.remove(("Host", host))
+    headers = [f"{name}: {value}" for name, value in lines]
+    asked.values = {**kept, **fields, "headers": headers}
+    return asked
+
+
+def understood(values: dict[str, Any]) -> Asked:
+    """What these values of the tester's form mean."""
+    asked, port = Asked(dict(values)), None
+    target = str(values.get("target", ""))
+    if "://" in target:
+        try:
+            said = spoken.line(f"{values.get('method') or 'GET'} {target}")
+        except spoken.Unclear as error:
+            _add(asked, "target", f"{error}.")
+            return asked
+        headers = [str(line) for line in values.get("headers", ())]
+        if not any(line.lower().startswith("host:") for line in headers):
+            headers = [*(f"{name}: {value}" for name, value in said.headers), *headers]
+        asked.values |= {"target": said.target, "headers": headers}
+        port = said.port
+    _understand(asked)
+    if asked.request and port:
+        asked.request = asked.request.model_copy(update={"port": port})
     return asked
 
 

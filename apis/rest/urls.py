@@ -12,6 +12,7 @@ from apis.rest.instances import InstanceViews
 from apis.rest.marks import AutodiscoveryViews, OwnerViews, TagViews
 from apis.rest.pending import PendingViews
 from apis.rest.policies import PolicyViews, TemplateViews
+from apis.rest.rehearsals import RehearsalViews
 from apis.rest.removed import RemovedApiViews, RemovedPolicyViews
 from apis.rest.revisions import HistoryViews, RevisionViews
 from apis.rest.tests import TestRunViews, TestViews
@@ -126,6 +127,12 @@ urlpatterns = [
         f"{AM}/<int:api_id>/findings/muted/<int:muted_id>",
         FindingViews.as_view({"delete": "unmute"}),
         name="rest_finding_muted",
+    ),
+    path(f"{AM}/<int:api_id>/rehearsals", RehearsalViews.as_view({"post": "start"}), name="rest_rehearsals"),
+    path(
+        f"{AM}/<int:api_id>/rehearsals/<str:key>",
+        RehearsalViews.as_view({"get": "retrieve"}),
+        name="rest_rehearsal",
     ),
     path(
         f"{AM}/<int:api_id>/tests",

@@ -38,7 +38,7 @@ def evaluate(request: Request, pk: int) -> HttpResponse:
     if mistake := _mistake(text, str(asked.values.get("moment", ""))):
         return _value(request, api, {"mistake": mistake, "text": text})
     if asked.errors or asked.request is None or asked.evaluate is None:
-        return _value(request, api, {"faults": _words(asked.errors)})
+        return _value(request, api, {"faults": words(asked.errors)})
     line = jobs.line_of(
         asked.request,
         evaluate=asked.evaluate.model_dump(mode="json"),
@@ -121,10 +121,10 @@ def _test(request: Request, form: PolicyForm) -> HttpResponse:
     try:
         binding = form.unsaved()
     except ValidationError as error:
-        faults = _words(messages_of(error))
+        faults = words(messages_of(error))
         return _answer(request, "apis/_verdict.html", form.api, {"faults": faults, "is_of_policy": True})
     if asked.errors or asked.request is None:
-        return _answer(request, "apis/_verdict.html", form.api, {"faults": _words(asked.errors)})
+        return _answer(request, "apis/_verdict.html", form.api, {"faults": words(asked.errors)})
     answers = [one.model_dump(mode="json", by_alias=True) for one in asked.answers]
     plain = asked.request.model_copy(update={"port": form.api.port})
     shown = {
@@ -149,7 +149,7 @@ def _yaml_context(form: PolicyForm) -> dict[str, Any]:
     try:
         return {"yaml": export.yaml_of_binding(form.api, form.unsaved())}
     except ValidationError as error:
-        return {"yaml_faults": _words(messages_of(error))}
+        return {"yaml_faults": words(messages_of(error))}
 
 
 def _asked(
@@ -198,7 +198,7 @@ def _has_expressions(schema: Any) -> bool:
     return is_one or any(map(_has_expressions, inner))
 
 
-def _words(faults: dict[str, list[str]]) -> list[str]:
+def words(faults: dict[str, list[str]]) -> list[str]:
     """Each with the place that it is about."""
     return [
         f"{name.removeprefix('config.').removeprefix('try.')}: {text}" if name else text

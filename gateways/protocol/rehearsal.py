@@ -180,8 +180,9 @@ class Answer(Shown):
 
 
 class Criterion(Model):
-    """One thing that a rule asks of a request: `part` is "path", "method", "host" or "header NAME"; `wanted` the
-    expression as it is written, `came` what the request has of it.
+    """One thing that a rule asks of a request: `part` is "path", "method", "host" or "header NAME".
+
+    `wanted` is the expression as it is written, `came` what the request has of it.
     """
 
     part: str

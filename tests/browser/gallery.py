@@ -48,6 +48,7 @@ SILENT = {
     "api_export",  # a file
     "api_row",
     "api_rehearsal",
+    "gateway_rehearsal",
     "api_policy_new_test",
     "api_policy_new_yaml",
     "document_operations",

@@ -1,4 +1,4 @@
-"""What a rehearsal says of random requests is what the gateway does with them, on random routes and policies."""
+"""What a rehearsal says of random requests is what the gateway does, on random routes and policies."""
 
 import http.client
 import json

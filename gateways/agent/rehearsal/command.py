@@ -10,16 +10,16 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from gateways.agent import settings
-from gateways.agent.rehearsal import lines, spoken, told
+from gateways.agent.rehearsal import lines, told
 from gateways.agent.rehearsal.envoy import NotStarted
 from gateways.agent.rehearsal.rehearsal import NoPort, Rehearsal
-from gateways.agent.rehearsal.spoken import Spoken, Unclear
 from gateways.agent.sources import files
 from gateways.agent.translate.held import Unknown
-from gateways.protocol import cases
+from gateways.protocol import cases, spoken
 from gateways.protocol.faults import Fault, dotted, explained
 from gateways.protocol.rehearsal import Answers, Played, Request
 from gateways.protocol.resources import AnyResource
+from gateways.protocol.spoken import Spoken, Unclear
 
 PASSED, STOPPED, WRONG = 0, 1, 2
 MOST_FILE_BYTES = 8 * 1024 * 1024

@@ -4,7 +4,7 @@ Nothing is decided here: which route took the request is what Envoy told. Where 
 is another one, nothing is told.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,9 +95,7 @@ def _rule(request: Seen, base_path: str, rule: Rule) -> RuleWeighed:
     return RuleWeighed(holds=all(one.holds for one in best), criteria=tuple(best))
 
 
-def _criteria(
-    request: Seen, base_path: str, rule: Rule, match: Mapping[str, Any]
-) -> list[Criterion]:
+def _criteria(request: Seen, base_path: str, rule: Rule, match: Mapping[str, Any]) -> list[Criterion]:
     written = {
         "path": f"{base_path}{rule.path or ''}" or "/",
         "method": rule.methods or "",
@@ -147,4 +145,3 @@ def _shares(route: ir.Route) -> Iterator[Share]:
             percent=round(100 * one.weight / total, 2),
             destination_path=one.destination_path,
         )
-

@@ -35,8 +35,8 @@ def _lines(request: Request, verdict: Verdict) -> Iterator[str]:
     yield _row("API", verdict.api or "none")
     if verdict.api and verdict.outcome != "not-served":
         yield _row("Route", verdict.route or "none that matches")
-    for number, one in enumerate(it for it in verdict.routes if it.state == "passed-over"):
-        yield _row("" if number else "Not by", f"{one.route}: {_short(why_not(one))}")
+    for number, route in enumerate(it for it in verdict.routes if it.state == "passed-over"):
+        yield _row("" if number else "Not by", f"{route.route}: {_short(why_not(route))}")
     for number, fault in enumerate(verdict.faults):
         yield _row("" if number else "Why", fault)
     width = max((len(one.title) for one in verdict.policies), default=0)
@@ -60,7 +60,9 @@ def _lines(request: Request, verdict: Verdict) -> Iterator[str]:
 def why_not(one: RouteWeighed) -> str:
     """What of each of its rules the request did not meet."""
     rules = [
-        " and ".join(f"{it.part} {it.wanted} is not {it.came or 'there'}" for it in rule.criteria if not it.holds)
+        " and ".join(
+            f"{it.part} {it.wanted} is not {it.came or 'there'}" for it in rule.criteria if not it.holds
+        )
         for rule in one.rules
     ]
     return ", nor ".join(filter(None, rules))

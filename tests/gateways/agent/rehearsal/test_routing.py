@@ -45,9 +45,7 @@ def shop() -> Iterator[Rehearsal]:
 
 def misses(verdict: Verdict) -> list[list[str]]:
     """What of each route did not hold, rule by rule."""
-    return [
-        [it.part for rule in one.rules for it in rule.criteria if not it.holds] for one in verdict.routes
-    ]
+    return [[it.part for rule in one.rules for it in rule.criteria if not it.holds] for one in verdict.routes]
 
 
 def states(verdict: Verdict) -> list[str]:

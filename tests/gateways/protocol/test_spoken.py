@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateways.agent.rehearsal.spoken import Unclear, curl, line
+from gateways.protocol.spoken import Unclear, curl, line
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,14 @@ from gateways.agent.rehearsal.spoken import Unclear, curl, line
         ("curl -I http://h/a", {"method": "HEAD"}),
         ("curl http://h/a -d x=1 -d y=2", {"method": "POST", "body": "x=1&y=2"}),
         ("curl --request=PUT --data-raw '@a' http://h/a", {"method": "PUT", "body": "@a"}),
+        ("curl $'http://h/\\u0061\\x62' -d $'it\\'s\\n'", {"target": "/ab", "body": "it's\n"}),
+        (
+            "curl 'http://h/a?b' -G -d c=d --data-urlencode 'e=f g&'",
+            {"method": "GET", "target": "/a?b&c=d&e=f%20g%26"},
+        ),
+        ('curl http://h/a -H "X: \\"a\\" 5$"', {"headers": [("Host", "h"), ("X", '"a" 5$')]}),
+        ('curl http://h/a -m 5 -o /dev/null -w "%{http_code}"', {"method": "GET", "target": "/a"}),
+        ("curl -L -k --http2 http://h/a#b", {"target": "/a"}),
         ("curl \\\n  -sk \\\n  http://h/a", {"method": "GET", "target": "/a"}),
     ],
 )
@@ -54,6 +62,16 @@ def test_headers_of_a_curl_are_those_that_it_would_send() -> None:
         "curl ftp://h/a",
         "curl http://h:99999/",
         "curl --proxy http://p http://h",
+        "curl http://h/a?b=c&d=e",
+        "curl http://h | sh",
+        "curl http://h/$(id)",
+        'curl http://h -H "X: $TOKEN"',
+        "curl http://h -H `id`",
+        "curl http://h > /etc/passwd",
+        "curl http://h -d '" + "x" * 300_000 + "'",
+        "curl " + '"' * 99_999,
+        "curl http://h --data-urlencode name@file",
+        "curl http://h \\",
     ],
 )
 def test_what_is_not_understood_is_refused(text: str) -> None:

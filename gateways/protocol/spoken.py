@@ -1,11 +1,12 @@
 """Requests as people write them: a method with a path or an address, or a whole `curl`."""
 
 import base64
-import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+
+from gateways.protocol.shell_words import NoWords, words
 
 
 class Unclear(ValueError):
@@ -21,6 +22,8 @@ class Spoken:
     port: int | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: str = ""
+    is_query: bool = False
+    """Whether the data goes into the address."""
 
     def fields(self) -> dict[str, Any]:
         """As the request's model takes them."""
@@ -55,35 +58,47 @@ def header(text: str) -> tuple[str, str]:
 def curl(text: str) -> Spoken:
     """A command as browsers and API tools copy it. Raises Unclear where an option's meaning would be lost."""
     try:
-        words = shlex.split(text.replace("\\\n", " "))
-    except ValueError as error:
+        said = words(text)
+    except NoWords as error:
         raise Unclear(f"the curl command cannot be read: {error}") from None
-    if not words or words[0] != "curl":
+    if not said or said[0] != "curl":
         raise Unclear('it does not begin with "curl"')
     spoken = Spoken()
-    given = iter(_separated(words[1:]))
+    given = iter(_separated(said[1:]))
     addresses = []
     for word in given:
         if not word.startswith("-"):
             addresses.append(word)
         elif word == "--url":
             addresses.append(_value(word, given))
-        elif word in _OPTIONS:
-            _OPTIONS[word](spoken, _value(word, given))
-        elif word in ("-I", "--head"):
-            spoken.method = "HEAD"
-        elif word == "--compressed":
-            spoken.headers.append(("Accept-Encoding", "deflate, gzip, br"))
-        elif word not in _WITHOUT_EFFECT:
-            raise Unclear(
-                f"{word} of curl is not understood; take it out, or give the request in other words"
-            )
+        else:
+            _take(spoken, word, given)
     if len(addresses) != 1:
         raise Unclear(f"the curl command names {len(addresses) or 'no'} addresses; name one")
+    if spoken.is_query and spoken.body:
+        mark = "&" if "?" in addresses[0] else "?"
+        addresses, spoken.body = [f"{addresses[0]}{mark}{spoken.body}"], ""
     _go(spoken, addresses[0])
     if spoken.body and not any(name.lower() == "content-type" for name, _ in spoken.headers):
         spoken.headers.append(("Content-Type", "application/x-www-form-urlencoded"))
     return spoken
+
+
+def _take(spoken: Spoken, option: str, given: Iterator[str]) -> None:
+    """With its value, where it has one. Raises Unclear."""
+    if option in _OPTIONS:
+        _OPTIONS[option](spoken, _value(option, given))
+    elif option in _IGNORED:
+        _value(option, given)
+    elif option in ("-G", "--get"):
+        spoken.is_query = True
+    elif option in ("-I", "--head"):
+        spoken.method = "HEAD"
+    elif option == "--compressed":
+        spoken.headers.append(("Accept-Encoding", "deflate, gzip, br"))
+    elif option not in _WITHOUT_EFFECT:
+        message = f"{option[:80]} of curl is not understood; take it out, or give the request in other words"
+        raise Unclear(message)
 
 
 def _go(spoken: Spoken, where: str) -> None:
@@ -109,7 +124,7 @@ def _separated(words: Iterable[str]) -> Iterable[str]:
         if word.startswith("--") and "=" in word:
             yield from word.split("=", 1)
         elif word[:1] == "-" and word[:2] != "--" and len(word) > 2:
-            if word[:2] in _OPTIONS:
+            if word[:2] in _OPTIONS or word[:2] in _IGNORED:
                 yield from (word[:2], word[2:])
             else:
                 yield from (f"-{letter}" for letter in word[1:])
@@ -142,6 +157,16 @@ def _raw(spoken: Spoken, value: str) -> None:
     spoken.body += ("&" if spoken.body else "") + value
 
 
+def _encoded(spoken: Spoken, value: str) -> None:
+    """As curl takes it: content, =content or name=content."""
+    name, equals, content = value.partition("=")
+    if not equals:
+        name, content = "", value
+    if "@" in (name if equals else value):
+        raise Unclear(f"{value[:80]}: files are not read; give the text itself")
+    _raw(spoken, f"{name}={quote(content, safe='')}" if name else quote(content, safe=""))
+
+
 def _json(spoken: Spoken, value: str) -> None:
     spoken.headers += [("Content-Type", "application/json"), ("Accept", "application/json")]
     _data(spoken, value)
@@ -165,6 +190,7 @@ _OPTIONS: dict[str, Callable[[Spoken, str], None]] = {
     "--data-ascii": _data,
     "--data-binary": _data,
     "--data-raw": _raw,
+    "--data-urlencode": _encoded,
     "--json": _json,
     "-u": _user,
     "--user": _user,
@@ -175,7 +201,11 @@ _OPTIONS: dict[str, Callable[[Spoken, str], None]] = {
     "-e": _named("Referer"),
     "--referer": _named("Referer"),
 }
+_IGNORED = frozenset(
+    ("-o", "--output", "-m", "--max-time", "--connect-timeout", "-w", "--write-out", "--retry")
+)
+"""They have a value, and say what curl does with the answer and how long it waits."""
 _WITHOUT_EFFECT = frozenset(
-    ("-i", "-k", "-s", "-S", "-v", "-f", "-L", "-g", "-#", "--http1.1", "--include", "--insecure")
+    ("-i", "-k", "-s", "-S", "-v", "-f", "-L", "-g", "-#", "--http1.1", "--http2", "--include", "--insecure")
 ) | {"--silent", "--show-error", "--verbose", "--fail", "--location", "--globoff", "--no-progress-meter"}
 """They say what curl shows and trusts, which no rehearsal asks."""
