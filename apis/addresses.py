@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from apis.models import ApiInstance
+from apis.revision import Revision
 from gateways.models import Gateway
 
 LOOPBACK = {"127.0.0.1", "::1", "0.0.0.0", "localhost"}  # noqa: S104 — compared with, never listened on
@@ -28,13 +29,23 @@ def consumer_address(api: ApiInstance) -> str:
     """
     if api.consumer_endpoint:
         return api.consumer_endpoint
-    host = host_of(api.gateway)
-    return f"{'' if host == UNKNOWN else f'{api.protocol}://{host}'}:{api.port}{api.base_path}"
+    host, (protocol, port, base_path) = host_of(api.gateway), _served(api)
+    return f"{'' if host == UNKNOWN else f'{protocol}://{host}'}:{port}{base_path}"
 
 
 def curl_address(api: ApiInstance) -> str:
     """The same for a command: with a word that stands for the host where that is not known."""
-    return api.consumer_endpoint or f"{api.protocol}://{host_of(api.gateway)}:{api.port}{api.base_path}"
+    protocol, port, base_path = _served(api)
+    return api.consumer_endpoint or f"{protocol}://{host_of(api.gateway)}:{port}{base_path}"
+
+
+def _served(api: ApiInstance) -> tuple[str, int, str]:
+    """(protocol, port, base path): while another address is pending, that of what runs."""
+    found = None
+    if api.is_deployed and api.pending_since:
+        runs = Revision.objects.filter(pk=api.revision_id)
+        found = runs.values_list("protocol", "port", "base_path").first()
+    return found or (api.protocol, api.port, api.base_path)
 
 
 def curl_command(api: ApiInstance) -> str:

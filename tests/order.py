@@ -12,6 +12,7 @@ ON_ONE_STACK = (
     "tests/browser/test_walkthrough.py",
     "tests/browser/test_documents.py",
     "tests/stack/test_bulk.py",
+    "tests/browser/test_review.py",
     "tests/stack/test_front.py",
     "tests/stack/test_large_bodies.py",
     "tests/stack/test_trying.py",

@@ -28,6 +28,10 @@ RUN = ("protocol", "port", "base_path", "tls_context_id", "label", "response_tim
 NOT_KEPT = (
     "The revision that runs was made by an older release, which kept nothing to go back to; deploy or edit."
 )
+SHARED = (
+    "What is pending is the OpenAPI document of the asset, which all of its APIs share; deploy it, or "
+    "replace the document."
+)
 LATE = "Something was saved or deployed since it was discarded; it cannot be had back."
 
 
@@ -51,8 +55,10 @@ def discard(actor: User, api: ApiInstance, *, seen: str = "") -> Removed:
     _put(api, was)
     if rows.content_of(api) != runs.content:
         _put_asset(api, was)
-    api.pending_by = []
+    api.pending_by, before = [], content.digests[0]
     _settle(actor, api)
+    if api.pending_since and api.pending_digest == before:
+        raise ValidationError({"": [ValidationError(SHARED, code="conflict")]})
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, after={"discarded": runs.short_id})
     return removed
 

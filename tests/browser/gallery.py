@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from apis.automated.models import AutomatedPolicy
 from apis.bulk import running
 from apis.bulk.models import BulkChange, BulkItem
 from apis.changes.findings import mute_finding
-from apis.changes.instances import delete_api
+from apis.changes.instances import delete_api, edit_api
 from apis.changes.policies import apply_policy
 from apis.changes.tests import add_test
 from apis.desired import DesiredRoute, DesiredUpstream
@@ -55,6 +55,7 @@ SILENT = {
     "document_state",
     "api_status",
     "api_tiles",
+    "api_review_tests",
     "gateway_status",  # parts of pages
     "logout",
 }
@@ -161,6 +162,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
     _traffic(api)
     _deployed(api, gateway)
     _failing(make_saved_api(place, "Refunds", base_path="/refunds/v1", label="nightly", deploy=True))
+    edit_api(user, api, lambda it: replace(it, base_path="/orders/v2"), deploy=False)
     token, _ = issue_token(user, environment, "later")
     viewer = make_user("vera")
     role = make_role(viewer, environment.organization, Role.Name.VIEWER)

@@ -201,7 +201,7 @@ def test_an_api_turns_to_https_with_a_certificate_made_in_a_dialog(
     expect(page.locator("#f-tls_context option:checked")).to_contain_text("edge")
     expect(page.locator("#f-tls_context")).to_be_focused()
     expect(page.get_by_label("Port", exact=True)).to_have_value(str(port))
-    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("button", name="Save & deploy").click()
     expect(page.locator("#api-status")).to_contain_text("Active", timeout=SOON_MS)
     page.get_by_role("link", name="Overview", exact=True).last.click()
     expect(page.locator("main")).to_contain_text(f"curl -i --insecure https://localhost:{port}/orders")

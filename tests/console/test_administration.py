@@ -219,3 +219,54 @@ def test_everyone_sees_the_organizations_they_work_in(viewer: Client) -> None:
 
 def test_administration_starts_with_the_audit_log_for_who_administers_nothing(viewer: Client) -> None:
     assert viewer.get("/administration")["Location"] == "/administration/audit"
+
+
+class TestDeploys:
+    def test_an_administrator_says_how_saved_changes_are_deployed(
+        self, admin: Client, environment: Environment
+    ) -> None:
+        address = f"/administration/environments/{environment.pk}"
+        seen = re.findall(r'name="seen" value="([^"]+)"', admin.get(address).content.decode())[-1]
+
+        wrong = admin.post(
+            f"{address}/deploys", {"deploys": "on-save", "failing_tests_stop": "on", "seen": seen}
+        )
+        done = admin.post(
+            f"{address}/deploys", {"deploys": "second-person", "failing_tests_stop": "on", "seen": seen}
+        )
+
+        assert wrong.status_code == 422
+        assert "Tests are run in a review" in wrong.content.decode()
+        assert done.status_code == 302
+        environment.refresh_from_db()
+        assert (environment.deploys, environment.failing_tests_stop) == ("second-person", True)
+        entry = AuditEntry.objects.latest("pk")
+        assert entry.diff == {"deploys": ["on-save", "second-person"], "failing_tests_stop": [False, True]}
+        page = admin.get(address).content.decode()
+        assert "After a review by a second person" in page
+
+    def test_who_was_second_is_told_and_may_overwrite(self, admin: Client, environment: Environment) -> None:
+        address = f"/administration/environments/{environment.pk}"
+        seen = re.findall(r'name="seen" value="([^"]+)"', admin.get(address).content.decode())[-1]
+        Environment.objects.update(deploys="review")
+
+        late = admin.post(f"{address}/deploys", {"deploys": "on-save", "seen": seen})
+
+        assert late.status_code == 422
+        assert "after you opened it" in late.content.decode()
+        seen = re.findall(r'name="seen" value="([^"]+)"', late.content.decode())[-1]
+        assert admin.post(f"{address}/deploys", {"deploys": "on-save", "seen": seen}).status_code == 302
+        environment.refresh_from_db()
+        assert environment.deploys == "on-save"
+
+    def test_nobody_else_does(self, environment: Environment) -> None:
+        manager = Client()
+        user = make_user()
+        make_role(user, environment.organization, Role.Name.MANAGER)
+        manager.force_login(user)
+
+        answer = manager.post(f"/administration/environments/{environment.pk}/deploys", {"deploys": "review"})
+
+        assert answer.status_code == 403
+        environment.refresh_from_db()
+        assert environment.deploys == "on-save"

@@ -29,6 +29,9 @@ class Client:
     def post(self, path: str, body: dict[str, Any]) -> Any:
         return self._checked(self.http.post(path, json=body))
 
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        return self._checked(self.http.patch(path, json=body))
+
     def deploy(self, name: str, port: int, upstream: str, label: str = "") -> dict[str, Any]:
         """Add an API and deploy it to the gateway `local`; the API as the console told it."""
         made: dict[str, Any] = self.post(

@@ -5,13 +5,15 @@ import json
 import pytest
 from django.core.exceptions import ValidationError
 
-from apis.changes import policies
+from apis.changes import discarding, instances, policies, review
+from apis.deployment.pending import pending
 from apis.documents.specification import Specification
 from apis.models import ApiInstance
 from apis.revisions import rows
 from apis.rules import policy_advice
 from console.models import User
-from tests.factories import make_api
+from tests.apis.deployment.test_revision import an_api
+from tests.factories import make_api, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -83,3 +85,28 @@ def test_what_is_not_checked_is_told(actor: User) -> None:
     found = policy_advice.of_binding(api, binding)
 
     assert "only JSON is read" in found["config.spec"][0]
+
+
+def test_a_document_that_is_replaced_waits_on_each_api_that_takes_it() -> None:
+    """Nobody discards it for one API alone."""
+    api, actor = an_api(), make_user()
+    first, second = (
+        Specification.objects.create(
+            organization=api.asset.organization, name="pets.json", text=text, size=len(text), state="accepted"
+        )
+        for text in (GOOD, HALF)
+    )
+    instances.set_specification(actor, api, first)
+    api = ApiInstance.objects.get(pk=api.pk)
+    policies.apply_policy(actor, api, "spec-validation", CONTEXT)
+    assert not pending(api)
+
+    instances.set_specification(actor, api, second)
+
+    api.refresh_from_db()
+    assert pending(api)
+    assert api.pending_by == [actor.pk]
+    with pytest.raises(ValidationError, match="all of its APIs share"):
+        discarding.discard(actor, api)
+    review.deploy_pending(actor, api)
+    assert not pending(api)

@@ -196,7 +196,7 @@ class TestHistoryOfAnApi(SearchedList, EmptyList):
 
 class TestApi(Detail):
     tabs = ("", "/policies", "/routes", "/document", "/deployments", "/history", "/analytics", "/settings")
-    tabs += ("/findings",)
+    tabs += ("/findings", "/review")
     is_numbered = True
 
     def make(self, here: Here) -> Model:
