@@ -9,9 +9,13 @@ from django.template import Context
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apis import history
+from apis.forms import upstream_settings
+from apis.history import Line
 from apis.models import PolicyBinding
 from apis.traffic import Traffic
 from console.listing import listing
+from gateways.protocol.upstream_settings import UpstreamSettings
 from policies.policy import Policy
 
 register = template.Library()
@@ -72,3 +76,9 @@ def _bars(counts: Sequence[int], top: int) -> str:
             height = max(1.0, round(SPARK_HEIGHT * count / top, 1))
             found.append(f"M{at * SPARK_STEP} {SPARK_HEIGHT}v-{height:g}h{SPARK_BAR}v{height:g}z")
     return "".join(found)
+
+
+@register.filter
+def said(settings: UpstreamSettings) -> list[Line]:
+    """What an upstream is told beside its URI, line by line."""
+    return list(history.compared("", {}, settings.brief, upstream_settings.SCHEMA))

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from apis.models import ApiInstance
+from console.models import Role
 from gateways.models import Replica
 from gateways.protocol.upstream_settings import IDEMPOTENT
-from tests.apis.views.pages import Place, make_saved_api, text
+from tests.apis.views.pages import Place, make_place, make_saved_api, text
 from tests.apis.views.wizard import fill, send
 from tests.factories import make_replica
 
@@ -186,3 +187,14 @@ def test_hosts_of_nonsense_are_not_shown(place: Place, api: ApiInstance) -> None
 
     assert "Health not known" in shown
     assert "10.0.0.1" not in shown
+
+
+def test_who_may_not_edit_sees_what_is_set(place: Place, api: ApiInstance) -> None:
+    post(place, api, {**ONE, **TWO_HOSTS})
+    viewer = make_place(Role.Name.VIEWER, place.environment)
+
+    page = text(viewer.client.get(f"/apis/{api.pk}/routes"))
+
+    assert "<dt>Health check, path</dt>" in page
+    assert "two:8080" in page
+    assert "uri_settings" not in page
