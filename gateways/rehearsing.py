@@ -79,9 +79,10 @@ class Rehearsing:
         assert reply.value is not None
         return reply.value
 
-    def ask(self, request: Request, answers: Sequence[Played] = ()) -> Verdict:
+    def ask(self, request: Request, answers: Sequence[Played] = (), *, foresees: bool = False) -> Verdict:
         """Raises RehearsalEnded, NotAsked."""
-        reply = self._reply(Line(request=request, answers=tuple(answers)), request.seconds + MORE_SECONDS)
+        line = Line(request=request, answers=tuple(answers), foresees=foresees)
+        reply = self._reply(line, request.seconds + MORE_SECONDS)
         assert reply.verdict is not None
         return reply.verdict
 

@@ -65,7 +65,7 @@ class RehearsalViews(ViewSet):
             found = whole.running(api) if body["on"] == "deployed" else whole.documents(api)
         except whole.NotDeployed:
             raise ValidationError({"on": ["The API is not deployed; try it on what is saved."]}) from None
-        lines = [{"resources": found, "answers": answers}, jobs.line_of(asked)]
+        lines = [{"resources": found, "answers": answers}, jobs.line_of(asked, foresees=True)]
         user = access.caller(request)
         try:
             job = jobs.found(user, jobs.ask(user, api.pk, "rehearse", lines, {}))

@@ -159,7 +159,7 @@ def _try(kind: Kind, lines: list[dict[str, Any]], tell: Callable[[dict[str, Any]
         tell({"answer": _plain(evaluating.evaluate(last.evaluate, last.request, last.answers))})
         return
     with rehearsing.rehearsing(before[0].resources, before[0].answers, ready_seconds=READY_SECONDS) as it:
-        tell({"answer": _plain(it.ask(last.request, last.answers))})
+        tell({"answer": _plain(it.ask(last.request, last.answers, foresees=last.foresees))})
 
 
 def _plain(answer: Value | Verdict) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def lines(found: list[Any], asked: Asked) -> list[dict[str, Any]]:
     """What the rehearsal's process is told."""
     assert asked.request is not None
     answers = [one.model_dump(mode="json", by_alias=True) for one in asked.answers]
-    return [{"resources": found, "answers": answers}, jobs.line_of(asked.request)]
+    return [{"resources": found, "answers": answers}, jobs.line_of(asked.request, foresees=True)]
 
 
 def _shown(asked: Asked) -> dict[str, Any]:

@@ -175,6 +175,13 @@ class Sent(Shown):
     was_given: bool = False
 
 
+class Foreseen(Model):
+    """What an upstream would get if no policy kept the request from it: where, and the path there."""
+
+    upstream: str
+    target: str
+
+
 class Answer(Shown):
     status: int
 
@@ -233,7 +240,8 @@ class Verdict(Model):
 
     `sent` is the last try at the API's upstream, of `tries`; `asked` are what policies asked others.
     `faults` say why an API is not served. `said` is what Envoy logged meanwhile. `target` is the request's as
-    routes see it; `apis` and `routes` say why others did not take it.
+    routes see it; `apis` and `routes` say why others did not take it. `foreseen` is there where it was asked
+    for and a policy kept the request from the upstream.
     """
 
     outcome: Outcome
@@ -252,6 +260,7 @@ class Verdict(Model):
     target: str = ""
     apis: tuple[ApiWeighed, ...] = ()
     routes: tuple[RouteWeighed, ...] = ()
+    foreseen: Foreseen | None = None
     milliseconds: float = 0
 
     @property
@@ -325,7 +334,8 @@ class Value(Model):
 class Line(Model):
     """What a rehearsal in a process of its own reads: what to serve from now on, or a request to try.
 
-    `answers` are the request's own, or those that are played where a request has none that fits. With
+    `answers` are the request's own, or those that are played where a request has none that fits. One that
+    `foresees` is told what the upstream would get of a request that a policy keeps from it. With
     `evaluate` the request is one that an expression sees; nothing needs to be served then.
     """
 
@@ -333,6 +343,7 @@ class Line(Model):
     request: Request | None = None
     evaluate: Evaluate | None = None
     answers: Answers = ()
+    foresees: bool = False
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Self:

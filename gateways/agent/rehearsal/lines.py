@@ -68,7 +68,7 @@ def _tried(serving: Rehearsal | None, line: Line) -> Reply:
         return Reply(error="there is nothing to try it on: give resources first")
     assert line.request is not None
     try:
-        return Reply(verdict=serving.ask(line.request, line.answers))
+        return Reply(verdict=serving.ask(line.request, line.answers, foresees=line.foresees))
     except NoPort as error:
         return Reply(error=str(error))
 

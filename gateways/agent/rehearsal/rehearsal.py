@@ -29,7 +29,7 @@ from gateways.agent.xds.compiled_api import CompiledApi
 from gateways.agent.xds.compiler import Compiler
 from gateways.protocol.addresses import BadAddress, listener_address
 from gateways.protocol.faults import Fault
-from gateways.protocol.rehearsal import Played, Request, Verdict
+from gateways.protocol.rehearsal import Foreseen, Played, Request, Verdict
 from gateways.protocol.resources import AnyResource, ApiInstance
 from policies import catalog
 from policies.contracts.memory import Book
@@ -47,7 +47,8 @@ class Rehearsal:
 
     Counters of policies begin at zero and count on from request to request. `held` are APIs that are not
     served, each with the reason; `place` says where a fault is. `answers` are played where a request has
-    none of its own that fits, and make the documents that policies need, such as key sets.
+    none of its own that fits, and make the documents that policies need, such as key sets. One that
+    `is_bare` has no policies on requests.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Rehearsal:
         answers: Sequence[Played] = (),
         *,
         compiler: type[Compiler] = MarkingCompiler,
+        is_bare: bool = False,
     ) -> None:
         self._compiler = compiler
         self._resources = resources
@@ -66,6 +68,8 @@ class Rehearsal:
         self._held = held
         self._place = place
         self._answers = answers
+        self._is_bare = is_bare
+        self._bare: Rehearsal | None = None
         self._lock = threading.Lock()
         self._open = ExitStack()
         self._served: dict[Key, CompiledApi] = {}
@@ -102,7 +106,7 @@ class Rehearsal:
         """The process id of its Envoy."""
         return self._envoy.pid if self._envoy else None
 
-    def ask(self, request: Request, answers: Sequence[Played] = ()) -> Verdict:
+    def ask(self, request: Request, answers: Sequence[Played] = (), *, foresees: bool = False) -> Verdict:
         """Raises NoPort."""
         with self._lock:
             began = time.monotonic()
@@ -110,8 +114,21 @@ class Rehearsal:
             facts = self._facts(request, port, answers)
             verdict = verdicts.verdict(request, port, facts, self._apis, self._absent)
             verdict = self._veil.over(verdict, request)
+            if foresees and verdict.sent is None and verdict.outcome in ("refused", "answered"):
+                verdict = verdict.model_copy(update={"foreseen": self._foreseen(request, port)})
             took_ms = round((time.monotonic() - began) * 1000, 1)
             return verdict.model_copy(update={"milliseconds": took_ms})
+
+    def _foreseen(self, request: Request, port: int) -> Foreseen | None:
+        """By another gateway, of the same resources without policies, which is kept for the next request."""
+        if self._bare is None:
+            bare = Rehearsal(self._resources, self._proxying, self._held, is_bare=True)
+            try:
+                self._bare = self._open.enter_context(bare)
+            except envoy.NotStarted:
+                return None
+        sent = self._bare.ask(request.model_copy(update={"port": port})).sent
+        return Foreseen(upstream=sent.upstream, target=sent.target) if sent else None
 
     @property
     def _apis(self) -> dict[Key, ir.Api]:
@@ -146,6 +163,8 @@ class Rehearsal:
         gateway = _without_its_door(translation.gateway)
         compiler = self._compiler(self._folder, gateway, self._proxying, PlayedDocuments(self._answers))
         apis = [api for api in translation.gateway.apis if api.key not in self._held]
+        if self._is_bare:
+            apis = [replace(api, policies=()) for api in apis]
         self._served, reasons = candidate.compiled(compiler, apis)
         self._prepare()
         Book(self._folder).write(translation.contracts)

@@ -75,6 +75,7 @@ def test_it_is_told_which_route_takes_a_request_and_why_no_other(place: Place) -
     assert "<code>one:80</code> 90 %" in page
     assert "<code>two:80</code> 10 %" in page
     assert "fits, but comes later" in page
+    assert "The upstream would see <code>/v2/items/4</code>" in page
     assert "Keep as a test" in page
     assert "of-ann-alone" not in page
 

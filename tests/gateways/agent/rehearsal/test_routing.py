@@ -108,3 +108,21 @@ def test_people_are_told_in_a_line_for_each(shop: Rehearsal) -> None:
     told = text(request, shop.ask(request))
 
     assert "Not by    beta-route-1: header x-beta yes is not there" in told
+
+
+def test_what_a_policy_keeps_from_the_upstream_is_foreseen_where_it_is_asked_for() -> None:
+    with rehearsal(SHOP.replace("  services:\n    beta", POLICIES + "  services:\n    beta")) as made:
+        request = Request.model_validate({"target": "/shop/items/4?a=b"})
+
+        plain, asked = made.ask(request), made.ask(request, foresees=True)
+
+    assert (plain.outcome, plain.foreseen) == ("refused", None)
+    assert asked.sent is None
+    assert asked.foreseen is not None
+    assert (asked.foreseen.upstream, asked.foreseen.target) == ("stable.example:8080", "/v2/4?a=b")
+
+
+POLICIES = """  policies:
+    - policyRef: {name: http-basic-authentication}
+      config: {username: ann, password: of-ann}
+"""
