@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 SLICE_SECONDS = 5
 """Of a worker's thread at once: pushes take their turns between."""
+SAID_SECONDS = 0.5
+BATCH = 50
 HELD = timedelta(seconds=60)
 """Without a word for so long a worker is gone."""
 AT_ONCE = 2
@@ -147,30 +149,41 @@ def _may(change: BulkChange) -> bool:
 
 def _work(change: BulkChange) -> bool:
     """Whether there is more to do after this while."""
-    until = time.monotonic() + SLICE_SECONDS
-    while time.monotonic() < until:
-        item = change.items.filter(state=Item.WAITING).first()
-        if item is None:
-            _end(change)
-            return False
-        held = BulkChange.objects.filter(pk=change.pk, state=State.RUNNING)
-        if not held.update(held_until=timezone.now() + HELD):
-            return False
-        _do(change, item)
-    return True
+    until, said_at = time.monotonic() + SLICE_SECONDS, 0.0
+    while items := list(change.items.filter(state=Item.WAITING)[:BATCH]):
+        for item in items:
+            now = time.monotonic()
+            if now > until:
+                return True
+            if now - said_at > SAID_SECONDS:
+                if not _go_on(change):
+                    return False
+                said_at = now
+            _do(change, item)
+    _end(change)
+    return False
+
+
+def _go_on(change: BulkChange) -> bool:
+    """Say that we still work on it, unless somebody stopped it."""
+    held = BulkChange.objects.filter(pk=change.pk, state=State.RUNNING)
+    return bool(held.update(held_until=timezone.now() + HELD))
 
 
 def _do(change: BulkChange, item: BulkItem) -> None:
-    """The change and what is told of it are one transaction: it is done once, whatever dies."""
+    """The change and what is told of it are one transaction: it is done once, whatever dies or is slow."""
     try:
         with transaction.atomic():
+            waiting = change.items.select_for_update().filter(pk=item.pk, state=Item.WAITING)
+            if waiting.first() is None:
+                return
             item.state, item.words = _done(change, item)
             item.save(update_fields=["state", "words"])
     except (OperationalError, InterfaceError):
         raise  # of the database: what is not done is done later
     except Exception as error:
-        item.state, item.words = Item.FAILED, _why(error)[:500]
-        item.save(update_fields=["state", "words"])
+        failed = change.items.filter(pk=item.pk, state=Item.WAITING)
+        failed.update(state=Item.FAILED, words=_why(error)[:500])
 
 
 def _done(change: BulkChange, item: BulkItem) -> tuple[BulkItem.State, str]:
