@@ -46,7 +46,7 @@ def faults(address: UpstreamAddress, settings: UpstreamSettings) -> Iterator[Fou
         message = f"{ejection.most_ejected_percent} % of {count} is less than one: none would be ejected"
         yield ("outlierDetection", "mostEjectedPercent"), message
     if not settings.dns.is_usual and _known(found):
-        yield ("dns",), "each host is an IP address, which is not looked up; take it out"
+        yield ("dns",), "each host is an IP address or localhost, which is not looked up; take it out"
 
 
 def warnings(address: UpstreamAddress, settings: UpstreamSettings) -> Iterator[Found]:

@@ -1,8 +1,10 @@
 """gRPC through the gateway: real calls of gRPC's own client to its own server, over HTTP/2 on both sides."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from string import Template
 
 import grpc
@@ -10,6 +12,7 @@ import pytest
 import yaml
 
 from gateways.agent.settings import Proxying
+from tests.certificates import self_signed
 from tests.traffic.gateway import Gateway, running_gateway
 from tests.waiting import wait_until
 
@@ -156,3 +159,53 @@ def test_what_a_policy_refuses_is_a_status_of_grpc(
         call("Echo")(b"lamp", timeout=CLOCK)
 
     assert failed.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+TWO_HOSTS = """
+apiVersion: gatewright.dev/v1alpha1
+kind: ApiInstance
+metadata: {name: a}
+spec: {address: "http://127.0.0.1:${port}/"}
+---
+apiVersion: gatewright.dev/v1alpha1
+kind: PolicyBinding
+metadata: {name: to-two}
+spec: {targetRef: {name: a}, policyRef: {name: route}, config: {destinationRef: {name: two}}}
+---
+apiVersion: gatewright.dev/v1alpha1
+kind: Service
+metadata: {name: two}
+spec: {address: "https://localhost", hosts: HOSTS, http2: true}
+---
+apiVersion: gatewright.dev/v1alpha1
+kind: PolicyBinding
+metadata: {name: trust}
+spec: {targetRef: {kind: Service, name: two}, policyRef: {name: tls-outbound}, config: {trustedCA: TRUSTED}}
+"""
+
+
+def test_two_hosts_with_tls_share_calls(tmp_path: Path, service: Service) -> None:
+    """Both show a certificate for the URL's host; HTTP/2 is agreed on by ALPN."""
+    pair = self_signed()
+    keys = grpc.ssl_server_credentials([(pair["key"].encode(), pair["crt"].encode())])
+    servers = [grpc.server(ThreadPoolExecutor(2)) for _ in range(2)]
+    ports = [one.add_secure_port("127.0.0.1:0", keys) for one in servers]
+    for one in servers:
+        one.add_generic_rpc_handlers((service,))
+        one.start()
+    hosts = json.dumps([{"address": f"127.0.0.1:{port}"} for port in ports])
+    listed = TWO_HOSTS.replace("HOSTS", hosts).replace("TRUSTED", json.dumps(pair["crt"]))
+    try:
+        with (
+            running_gateway(listed, tmp_path) as made,
+            grpc.insecure_channel(f"127.0.0.1:{made.port}", [("grpc.enable_http_proxy", 0)]) as channel,
+        ):
+            call = channel.unary_unary("/shop.Orders/Echo")
+            answers = [call(b"lamp", timeout=CLOCK) for _ in range(4)]
+            servers[0].stop(None).wait()
+            answers += [call(b"lamp", timeout=CLOCK) for _ in range(4)]
+    finally:
+        for one in servers:
+            one.stop(None)
+
+    assert [one.split()[0] for one in answers] == [b"lamp"] * 8

@@ -248,3 +248,29 @@ def test_a_host_that_never_answers_its_check_costs_no_request_of_a_change(
         calling.result()
 
     assert set(answers) == {200}
+
+
+@pytest.mark.parametrize(
+    "balancing",
+    [
+        "{algorithm: roundRobin, slowStartInSeconds: 30}",
+        "{algorithm: leastRequest, slowStartInSeconds: 30, refuseWhileUnhealthy: true}",
+        "{algorithm: random}",
+        "{algorithm: consistentHash}",
+        "{algorithm: sticky, lifetimeInSeconds: 3600}",
+    ],
+)
+def test_envoy_takes_all_that_may_be_said(gateway: Gateway, hosts: list[EchoServer], balancing: str) -> None:
+    spec = f"""
+hosts: [{{address: "localhost.:{hosts[0].server_port}"}}, {{address: "127.0.0.1:{hosts[1].server_port}"}}]
+loadBalancing: {balancing}
+healthCheck: {{kind: http, statuses: [200, 204-299], intervalInSeconds: 1, timeoutInSeconds: 1}}
+outlierDetection: {{consecutiveErrors: 5, ejectionInSeconds: 600}}
+timeouts: {{connectInMilliseconds: 1000, responseInMilliseconds: 60000, idleInMilliseconds: 100}}
+retries: {{most: 10, statusCodes: [], methods: [POST], longestPauseInMilliseconds: 60000}}
+limits: {{maxConnections: 5, maxPendingRequests: 5, maxRetries: 0, maxRequestsPerConnection: 1}}
+dns: {{refreshInSeconds: 1, respectTtl: true}}
+"""
+    applied(gateway, spec)
+
+    assert set(reached(gateway, 10)) <= {"a", "b"}

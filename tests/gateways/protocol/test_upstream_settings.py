@@ -82,7 +82,7 @@ def told(spec: str, address: str = "http://10.0.0.1:80") -> list[str]:
         ("retries: {methods: [POST]}", "nothing is sent again by it"),
         ("retries: {most: 1, methods: []}", "name at least one"),
         ("retries: {most: 1, firstPauseInMilliseconds: 500}", "is shorter than the first pause"),
-        ("dns: {respectTtl: true}", "each host is an IP address"),
+        ("dns: {respectTtl: true}", "each host is an IP address or localhost"),
         ("limits: {maxRequests: 0}", "greater than or equal to 1"),
         ("timeouts: {connectInMilliseconds: 0}", "greater than or equal to 1"),
         (f"hosts: [{', '.join(f'{{address: h{at}}}' for at in range(101))}]", "at most 100 items"),
