@@ -19,6 +19,7 @@ NOUNS = {
     "apiinstance": "API",
     "automatedpolicy": "automated policy",
     "policybinding": "policy",
+    "policyset": "policy set",
     "connectedapp": "connected app",
     "mutedfinding": "muted finding",
     "registrationtoken": "registration token",

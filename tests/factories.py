@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from apis.assets.models import Asset
-from apis.automated.models import AutomatedPolicy
+from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.certificates import self_signed
 from apis.models import ApiInstance, TlsContext
 from console.models import Environment, Organization, Role, User
@@ -61,6 +61,11 @@ def make_automated(environment: Environment | None = None, **fields: Any) -> Aut
     order = environment.automated_policies.count() + 1
     given = {"policy": "ip-blocklist", "config": {"ips": ["10.9.9.9"]}, "order": order, **fields}
     return AutomatedPolicy.objects.create(environment=environment, **given)
+
+
+def make_policy_set(environment: Environment | None = None, **fields: Any) -> PolicySet:
+    given = {"name": f"set-{next(numbers)}", **fields}
+    return PolicySet.objects.create(environment=environment or make_environment(), **given)
 
 
 def make_tls_context(environment: Environment | None = None, **fields: Any) -> TlsContext:

@@ -1,4 +1,6 @@
-"""Automated policies: each holds for all APIs of an environment that its rule covers."""
+"""Automated policies, each for all APIs of an environment that its rule covers; policy sets, for those that
+they are given to.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -13,14 +15,57 @@ from console.models import Environment, User
 from policies import catalog
 
 
+class PolicySetQuerySet(models.QuerySet["PolicySet"]):
+    def visible_to(self, user: User) -> "PolicySetQuerySet":
+        return self.filter(environment__in=Environment.objects.visible_to(user))
+
+
+class PolicySet(models.Model):
+    """A named set of policies that is given to APIs, and changed in one place for all of them.
+
+    `apis` keeps the id of an API that was deleted: restored, it has the set again.
+    """
+
+    environment = models.ForeignKey(Environment, models.CASCADE, related_name="policy_sets")
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+    apis = ArrayField(models.BigIntegerField(), default=list, blank=True, help_text="The ids of APIs.")
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = PolicySetQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["environment", "name"], name="policy_set_name_is_unique")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("policy_set", args=[self.pk])
+
+
 class AutomatedPolicyQuerySet(models.QuerySet["AutomatedPolicy"]):
     def visible_to(self, user: User) -> "AutomatedPolicyQuerySet":
         return self.filter(environment__in=Environment.objects.visible_to(user))
 
 
+class AutomatedPolicyManager(models.Manager.from_queryset(AutomatedPolicyQuerySet)):  # type: ignore[misc]
+    """With their sets, which say whom they cover."""
+
+    def get_queryset(self) -> AutomatedPolicyQuerySet:
+        return super().get_queryset().select_related("policy_set")
+
+
 class AutomatedPolicy(models.Model):
     """A policy with its rule of application: of tags, gateways and names, what is given must hold; nothing
-    given is every API. Secret values live in `secrets` alone.
+    given is every API. One of a set covers the APIs that the set is given to, and no others.
+
+    Secret values live in `secrets` alone.
     """
 
     class Mode(models.TextChoices):
@@ -39,6 +84,9 @@ class AutomatedPolicy(models.Model):
         BOTH = "both", "Both run"
 
     environment = models.ForeignKey(Environment, models.CASCADE, related_name="automated_policies")
+    policy_set = models.ForeignKey(
+        PolicySet, models.RESTRICT, null=True, blank=True, related_name="policies", editable=False
+    )
     policy = models.CharField(max_length=120, help_text="The policy's name in the catalog.")
     policy_version = models.CharField(max_length=40, blank=True)
     label = models.CharField(max_length=255, blank=True)
@@ -70,7 +118,7 @@ class AutomatedPolicy(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = AutomatedPolicyQuerySet.as_manager()
+    objects = AutomatedPolicyManager()
 
     class Meta:
         ordering = ["order", "id"]
@@ -101,7 +149,7 @@ class AutomatedPolicy(models.Model):
 
     @property
     def covers_all(self) -> bool:
-        return not (self.tags or self.gateways or self.names)
+        return not (self.policy_set or self.tags or self.gateways or self.names)
 
     def is_for_gateway(self, gateway: UUID | None) -> bool:
         return not self.gateways or gateway in self.gateways

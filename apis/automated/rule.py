@@ -34,11 +34,14 @@ class Rule:
     def __init__(self, policy: AutomatedPolicy, gateways: Mapping[UUID, str] | None = None) -> None:
         self._tags = {tag.casefold() for tag in policy.tags}
         self._policy, self._gateways = policy, gateways or {}
+        self._given = frozenset(policy.policy_set.apis if policy.policy_set else ())
         self._is_named = _matcher(policy.names, policy.names_are) if policy.names else None
 
     def miss(self, api: Subject) -> str:
         """Why it does not cover the API; "" where it does."""
         policy = self._policy
+        if policy.policy_set:
+            return "" if api.pk in self._given else f"It is not given policy set {policy.policy_set}."
         if self._tags and self._tags.isdisjoint(tag.casefold() for tag in api.tags):
             named = ", ".join(policy.tags)
             return f"It has none of the tags {named}." if len(policy.tags) > 1 else f"It has no tag {named}."

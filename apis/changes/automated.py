@@ -5,55 +5,34 @@ and is a deployment to the gateways of the APIs that it concerns.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404
 
-from apis.automated import coverage, rule
-from apis.automated.models import AutomatedPolicy
+from apis.automated import coverage
+from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.changes import bookkeeping
+from apis.changes.automated_check import Applies, applies_of, unsaved
 from apis.changes.policies import check_release, template_of
 from apis.models import ApiInstance
 from apis.revision import Brought
-from apis.rules import own_document, policy_check
-from apis.rules.policy_config import checked, hidden, merged
+from apis.rules import policy_check
+from apis.rules.policy_config import hidden
 from console import audit
-from console.models import AuditEntry, Environment, User
+from console.models import AuditEntry, Environment, Role, User
 from console.versions import check as check_version
 from console.versions import version as version_of
 from policies.order import place
-from policies.policy import Phase, Policy
+from policies.policy import Phase
 
 MOST = 100
 """The most of an environment: each is a part of every request to the APIs that it covers."""
-MOST_TAGS = 50
-LONGEST_TAG = 60
-LONGEST_NAMES = 500
-OWN_DOCUMENT = "It holds for many APIs: write the document here, or apply the policy to the APIs themselves."
-
-
-@dataclass(frozen=True)
-class Applies:
-    """A rule of application: what of tags, gateways and names is given must hold, nothing is every API.
-
-    `conflicts` is what happens where an API has the same policy of its own.
-    """
-
-    tags: tuple[str, ...] = ()
-    gateways: tuple[UUID, ...] = ()
-    names: str = ""
-    names_are: str = AutomatedPolicy.Names.WILDCARD
-    conflicts: str = AutomatedPolicy.Conflicts.WINS
-
-
-def applies_of(policy: AutomatedPolicy) -> Applies:
-    return Applies(
-        tuple(policy.tags), tuple(policy.gateways), policy.names, policy.names_are, policy.conflicts
-    )
+AT_ONCE = (
+    "In {} nobody deploys what they changed alone, and this would be in force at once: an administrator "
+    "changes it."
+)
 
 
 def seen_version(policy: AutomatedPolicy) -> str:
@@ -73,56 +52,6 @@ def newest(environment: Environment) -> str:
     return str(found or 0)
 
 
-def unsaved(
-    environment: Environment,
-    policy: Policy[Any],
-    config: Mapping[str, Any],
-    applies: Applies,
-    *,
-    conditions: Sequence[Mapping[str, Any]] = (),
-    label: str = "",
-    mode: str = AutomatedPolicy.Mode.ENFORCE,
-    like: AutomatedPolicy | None = None,
-) -> AutomatedPolicy:
-    """As it would be saved, in the place of the one that it is `like`. Raises ValidationError with all that
-    is wrong.
-    """
-    found = faults(environment, policy, applies, like) | policy_check.mode_faults(policy, mode)
-    whole = merged(config, like.secrets if like else {})
-    try:
-        public, secrets = checked(policy, whole)
-    except ValidationError as error:
-        found |= error.message_dict
-    if own_document.is_asked_for(policy, config):
-        found[f"config.{own_document.SOURCE}"] = [OWN_DOCUMENT]
-    try:
-        rows = policy_check.checked_conditions(policy, conditions)
-    except ValidationError as error:
-        found |= error.message_dict
-    if found:
-        raise ValidationError(found)
-    return AutomatedPolicy(
-        pk=like.pk if like else None,
-        environment=environment,
-        policy=policy.name,
-        policy_version=like.policy_version if like else policy.version,
-        label=label[:255],
-        config=public,
-        secrets=secrets,
-        conditions=rows,
-        order=like.order if like else 0,
-        is_disabled=like.is_disabled if like else False,
-        mode=mode,
-        tags=_tags(applies),
-        gateways=list(dict.fromkeys(applies.gateways)),
-        names=applies.names.strip(),
-        names_are=applies.names_are,
-        conflicts=applies.conflicts,
-        created_by=like.created_by if like else None,
-        **({"created_at": like.created_at} if like else {}),
-    )
-
-
 @transaction.atomic
 def add(
     actor: User,
@@ -138,19 +67,32 @@ def add(
     mode: str = AutomatedPolicy.Mode.ENFORCE,
     version: str = "",
     newest_seen: int | None = None,
+    policy_set: PolicySet | None = None,
 ) -> AutomatedPolicy:
     """`order` counts from 1; None puts it where policies of its kind stand. `newest_seen` is the id of the
     newest that the form showed: what was added since and is the same is this form, sent twice.
     """
     template = template_of(policy)
-    lock(environment)
+    lock(environment, actor)
     check_release(template, version)
-    new = unsaved(environment, template, config, applies, conditions=conditions, label=label, mode=mode)
+    if policy_set and not PolicySet.objects.filter(pk=policy_set.pk, environment=environment).exists():
+        raise Http404(f"Policy set {policy_set.pk} not found.")
+    new = unsaved(
+        environment,
+        template,
+        config,
+        applies,
+        conditions=conditions,
+        label=label,
+        mode=mode,
+        policy_set=policy_set,
+    )
     new.policy_version, new.is_disabled, new.created_by = version or template.version, is_disabled, actor
     others = list(environment.automated_policies.all())
     same = seen_version(new)
     for one in others:
-        if newest_seen is not None and one.pk > newest_seen and seen_version(one) == same:
+        is_since = newest_seen is not None and one.pk > newest_seen
+        if is_since and one.policy_set_id == new.policy_set_id and seen_version(one) == same:
             return one
     if len(others) >= MOST:
         message = f"{environment} has {MOST} automated policies, and has room for no more; delete one."
@@ -158,7 +100,7 @@ def add(
     at = place([_phase(one) for one in others], template.phase) if order is None else max(0, order - 1)
     new.save()
     _save_order([*others[:at], new, *others[at:]])
-    _deploy(coverage.covered(new))
+    deploy(coverage.covered(new))
     _record(actor, AuditEntry.Action.CREATE, new, after=_facts(new))
     return new
 
@@ -180,7 +122,7 @@ def edit(
     """What is left None stays; a secret left out or "" keeps the stored one. Raises Changed when it is not
     as it was `seen`.
     """
-    lock_policy(policy)
+    lock_policy(policy, actor)
     check_version(seen, seen_version(policy))
     template = template_of(policy.policy)
     if version not in (None, policy.policy_version):
@@ -204,7 +146,7 @@ def edit(
     if policy.secrets != secrets:
         after["secrets"] = "changed"
     if after != before:
-        _deploy(were | coverage.covered(policy))
+        deploy(were | coverage.covered(policy))
     _record(actor, AuditEntry.Action.UPDATE, policy, before=before, after=after)
     return policy
 
@@ -227,7 +169,7 @@ def reorder(
     actor: User, environment: Environment, ids: Sequence[int], *, seen: str = ""
 ) -> list[AutomatedPolicy]:
     """Run them in this order; `ids` names each once. Raises Changed when it is not as it was `seen`."""
-    lock(environment)
+    lock(environment, actor)
     check_version(seen, order_version(environment))
     rows = {one.pk: one for one in environment.automated_policies.all()}
     if sorted(ids) != sorted(rows):
@@ -238,7 +180,7 @@ def reorder(
     ordered = _save_order([rows[pk] for pk in ids])
     if [one.pk for one in ordered] != list(rows):
         concerned = [coverage.covered(rows[pk]) for pk in moved]
-        _deploy(set().union(*concerned))
+        deploy(set().union(*concerned))
         after = [str(one) for one in ordered]
         told = ordered[0]
         _record(actor, AuditEntry.Action.UPDATE, told, before={"policies": before}, after={"policies": after})
@@ -248,7 +190,7 @@ def reorder(
 @transaction.atomic
 def move(actor: User, policy: AutomatedPolicy, order: int) -> None:
     """Give it this place, counted from 1."""
-    lock_policy(policy)
+    lock_policy(policy, actor)
     rows = policy.environment.automated_policies.exclude(pk=policy.pk)
     ids = list(rows.values_list("pk", flat=True))
     ids.insert(max(0, order - 1), policy.pk)
@@ -259,27 +201,32 @@ def move(actor: User, policy: AutomatedPolicy, order: int) -> None:
 @transaction.atomic
 def delete(actor: User, policy: AutomatedPolicy, *, seen: str = "") -> None:
     """What rested for it on APIs runs again."""
-    lock_policy(policy)
+    lock_policy(policy, actor)
     check_version(seen, seen_version(policy))
     were, before, environment = coverage.covered(policy), _facts(policy), policy.environment
     key = policy.pk
     policy.delete()
     _save_order(list(environment.automated_policies.all()))
-    _deploy(were)
+    deploy(were)
     policy.pk = key
     _record(actor, AuditEntry.Action.DELETE, policy, before=before)
 
 
-def lock(environment: Environment) -> None:
-    """Let one change at a time of what holds for its APIs, none of which is deployed elsewhere meanwhile."""
+def lock(environment: Environment, actor: User) -> None:
+    """Let one change at a time of what holds for its APIs, none of which is deployed elsewhere meanwhile.
+
+    Raises ValidationError where the actor may not bring a change to gateways alone.
+    """
+    if environment.needs_second_person and not environment.permits(actor, Role.Name.ADMINISTRATOR):
+        raise ValidationError({"": [AT_ONCE.format(environment)]})
     bookkeeping.lock(*environment.gateways.all())
     environment.lock()
 
 
-def lock_policy(policy: AutomatedPolicy) -> None:
+def lock_policy(policy: AutomatedPolicy, actor: User) -> None:
     """The policy as it is now. Raises Http404 when it was deleted: saving it would bring it back."""
-    lock(policy.environment)
     environment = policy.environment
+    lock(environment, actor)
     try:
         policy.refresh_from_db()
     except AutomatedPolicy.DoesNotExist as gone:
@@ -288,13 +235,13 @@ def lock_policy(policy: AutomatedPolicy) -> None:
 
 
 def _switch(actor: User, policy: AutomatedPolicy, field: str, value: bool | str) -> AutomatedPolicy:
-    lock_policy(policy)
+    lock_policy(policy, actor)
     if getattr(policy, field) == value:
         return policy
     before, were = _facts(policy), coverage.covered(policy)
     setattr(policy, field, value)
     policy.save(update_fields=[field, "updated_at"])
-    _deploy(were | coverage.covered(policy))
+    deploy(were | coverage.covered(policy))
     _record(actor, AuditEntry.Action.UPDATE, policy, before=before, after=_facts(policy))
     return policy
 
@@ -302,39 +249,6 @@ def _switch(actor: User, policy: AutomatedPolicy, field: str, value: bool | str)
 def _take(policy: AutomatedPolicy, new: AutomatedPolicy) -> None:
     for one in AutomatedPolicy._meta.concrete_fields:
         setattr(policy, one.attname, getattr(new, one.attname))
-
-
-def faults(
-    environment: Environment, policy: Policy[Any], applies: Applies, like: AutomatedPolicy | None = None
-) -> dict[str, list[str]]:
-    """What is wrong with a rule of application, by field."""
-    found: dict[str, list[str]] = {}
-    if policy.is_outbound:
-        found["policy"] = [f"{policy.title} acts on upstreams; automated policies act on requests to APIs."]
-    if long := next((tag for tag in applies.tags if len(tag.strip()) > LONGEST_TAG), None):
-        found["tags"] = [f'"{long[:LONGEST_TAG]}…" is longer than {LONGEST_TAG} characters.']
-    elif len(applies.tags) > MOST_TAGS:
-        found["tags"] = [f"{len(applies.tags)} tags; at most {MOST_TAGS} are allowed."]
-    known = set(environment.gateways.values_list("pk", flat=True)) | set(like.gateways if like else ())
-    if unknown := [str(pk) for pk in applies.gateways if pk not in known]:
-        found["gateways"] = [f"Gateway {', '.join(unknown[:3])} not found in {environment}."]
-    if applies.names_are not in AutomatedPolicy.Names.values:
-        known_kinds = " or ".join(AutomatedPolicy.Names.values)
-        found["names_are"] = [f'"{applies.names_are}" is no kind of pattern; write {known_kinds}.']
-    elif len(applies.names) > LONGEST_NAMES:
-        found["names"] = [f"The pattern is longer than {LONGEST_NAMES} characters."]
-    elif applies.names.strip() and (reason := rule.fault(applies.names.strip(), applies.names_are)):
-        found["names"] = [reason]
-    if applies.conflicts not in AutomatedPolicy.Conflicts.values:
-        choices = ", ".join(AutomatedPolicy.Conflicts.values)
-        found["conflicts"] = [f'"{applies.conflicts}" is none of {choices}.']
-    elif applies.conflicts == AutomatedPolicy.Conflicts.BOTH and policy.is_applied_once:
-        found["conflicts"] = [f"An API can have {policy.title} once; say which of the two runs."]
-    return found
-
-
-def _tags(applies: Applies) -> list[str]:
-    return list(dict.fromkeys(tag for one in applies.tags if (tag := one.strip())))
 
 
 def _save_order(rows: list[AutomatedPolicy]) -> list[AutomatedPolicy]:
@@ -353,7 +267,8 @@ def _phase(one: AutomatedPolicy) -> Phase:
         return Phase.LOG
 
 
-def _deploy(apis: Collection[int]) -> None:
+def deploy(apis: Collection[int]) -> None:
+    """Bring what holds for these to their gateways, where they are deployed."""
     bookkeeping.bump_all(ApiInstance.objects.filter(pk__in=apis).deployed())
 
 
@@ -394,4 +309,5 @@ def _facts(policy: AutomatedPolicy) -> dict[str, Any]:
         "names": policy.names,
         "names_are": policy.names_are,
         "conflicts": policy.conflicts,
+        "policy_set": str(policy.policy_set) if policy.policy_set else None,
     }

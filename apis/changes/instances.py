@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from apis.assets.models import Asset
 from apis.changes import bookkeeping, deploying, removal, review, versions
+from apis.changes.covered import followed
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset, desired_of
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
@@ -99,18 +100,20 @@ def edit_api(
             {"gateway": ["The API is deployed; undeploy it before taking its gateway away."]}
         )
     before = bookkeeping.facts(api)
-    _fill(api, desired)
-    api.asset = (
-        desired.asset
-        if isinstance(desired.asset, Asset)
-        else new_asset(actor, api.environment, desired.asset)
-    )
-    api.save(update_fields=[*COLUMNS, "asset", "updated_at"])
-    bookkeeping.note_left(api, before_gateway)
-    _save_routes(api, desired)
-    after = bookkeeping.facts(api)
-    if after != before:
-        deploying.saved(actor, api, before_gateway, api.gateway, deploy=deploy)
+    # Tags and names that automated policies go by count at once, whatever else waits.
+    with followed(api.environment, ApiInstance.objects.filter(pk=api.pk)):
+        _fill(api, desired)
+        api.asset = (
+            desired.asset
+            if isinstance(desired.asset, Asset)
+            else new_asset(actor, api.environment, desired.asset)
+        )
+        api.save(update_fields=[*COLUMNS, "asset", "updated_at"])
+        bookkeeping.note_left(api, before_gateway)
+        _save_routes(api, desired)
+        after = bookkeeping.facts(api)
+        if after != before:
+            deploying.saved(actor, api, before_gateway, api.gateway, deploy=deploy)
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
     return api
 

@@ -11,10 +11,11 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
+from django.db import models
 from django.urls import reverse
 
 from apis import history
-from apis.automated.models import AutomatedPolicy
+from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.deployment.diff import Pairs, Together
 from apis.history import Line
 from apis.models import ApiInstance, TlsContext
@@ -133,9 +134,14 @@ def _links(entries: Sequence[AuditEntry]) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     for pk in ApiInstance.objects.filter(pk__in=apis).values_list("pk", flat=True) if apis else ():
         found["apiinstance", str(pk)] = reverse("api", args=[pk])
-    automated = [int(pk) for pk in wanted.get("automatedpolicy", ()) if pk.isdecimal()]
-    kept = AutomatedPolicy.objects.filter(pk__in=automated).values_list("pk", flat=True) if automated else ()
-    found |= {("automatedpolicy", str(pk)): reverse("automated_policy", args=[pk]) for pk in kept}
+    numbered: tuple[tuple[str, type[models.Model], str], ...] = (
+        ("automatedpolicy", AutomatedPolicy, "automated_policy"),
+        ("policyset", PolicySet, "policy_set"),
+    )
+    for kind, rows, page in numbered:
+        numbers = [int(pk) for pk in wanted.get(kind, ()) if pk.isdecimal()]
+        kept = rows._default_manager.filter(pk__in=numbers).values_list("pk", flat=True) if numbers else ()
+        found |= {(kind, str(pk)): reverse(page, args=[pk]) for pk in kept}
     for kind, model, page in (("gateway", Gateway, "gateway"), ("tlscontext", TlsContext, "tls_context")):
         ids = {one for one in map(_uuid, wanted.get(kind, ())) if one}
         for key in model._default_manager.filter(pk__in=ids).values_list("pk", flat=True) if ids else ():

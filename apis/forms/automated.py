@@ -8,7 +8,7 @@ from uuid import UUID
 from django.http import QueryDict
 from pydantic import BaseModel, Field
 
-from apis.changes.automated import Applies
+from apis.changes.automated_check import Applies
 from console.forms import schema_data, schema_form
 from console.forms.schema_form import Choice, Errors, When
 from console.models import Environment

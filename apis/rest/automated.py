@@ -16,7 +16,8 @@ from rest_framework.viewsets import ViewSet
 from apis.automated import coverage
 from apis.automated.models import AutomatedPolicy
 from apis.changes import automated as change
-from apis.changes.automated import Applies
+from apis.changes import automated_check
+from apis.changes.automated_check import Applies
 from apis.rest import automated_serializers as shapes
 from apis.rest import bodies, reach
 from apis.rest.policy_serializers import OrderEntry, implementation
@@ -171,14 +172,14 @@ def _found(
 
 @transaction.atomic
 def _edit(actor: User, policy: AutomatedPolicy, body: Mapping[str, Any], seen: str) -> None:
-    change.lock_policy(policy)
+    change.lock_policy(policy, actor)
     check_version(seen, change.seen_version(policy))
     is_said = "ruleOfApplication" in body or "conflicts" in body
     change.edit(
         actor,
         policy,
         body.get("configurationData"),
-        _applies(change.applies_of(policy), body) if is_said else None,
+        _applies(automated_check.applies_of(policy), body) if is_said else None,
         conditions=body["pointcutData"] or () if "pointcutData" in body else None,
         label=body["label"] or "" if "label" in body else None,
         mode=body.get("mode"),

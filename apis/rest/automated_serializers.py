@@ -7,6 +7,7 @@ from rest_framework import serializers as s
 from apis.automated.coverage import Coverage
 from apis.automated.models import AutomatedPolicy
 from apis.changes import automated as change
+from apis.changes import automated_check
 from apis.rest.answers import dates
 from apis.rest.policy_serializers import ConditionBody, conditions_field, implementation
 from apis.rest.strict import StrictSerializer
@@ -32,9 +33,9 @@ class RuleBody(StrictSerializer):
     environmentId = s.UUIDField()
     range = RangeBody(required=False, allow_null=True, help_text="Taken, and warned of: see the guide.")
     tags = s.ListField(
-        child=s.CharField(max_length=change.LONGEST_TAG),
+        child=s.CharField(max_length=automated_check.LONGEST_TAG),
         required=False,
-        max_length=change.MOST_TAGS,
+        max_length=automated_check.MOST_TAGS,
         help_text="The API has one of them.",
     )
     gatewayIds = s.ListField(
@@ -44,7 +45,7 @@ class RuleBody(StrictSerializer):
         required=False,
         allow_blank=True,
         allow_null=True,
-        max_length=change.LONGEST_NAMES,
+        max_length=automated_check.LONGEST_NAMES,
         help_text="The API's name, or its instance label, is like this.",
     )
     namesAre = s.ChoiceField(AutomatedPolicy.Names.choices, required=False)

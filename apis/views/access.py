@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
-from apis.automated.models import AutomatedPolicy
+from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.models import ApiInstance, PolicyBinding, TlsContext
 from apis.wizard_draft import WizardDraft
 from console import scope
@@ -54,6 +54,20 @@ def automated_to_change(request: Request, pk: int) -> AutomatedPolicy:
     policy = automated_of(request, pk)
     must_edit(request)
     return policy
+
+
+def policy_set_of(request: Request, pk: int) -> PolicySet:
+    """The policy set, if the user may see it; its environment becomes the one the user works in."""
+    rows = PolicySet.objects.visible_to(request.user).select_related("environment__organization")
+    policy_set = get_object_or_404(rows, pk=pk)
+    scope.enter(request, policy_set.environment)
+    return policy_set
+
+
+def policy_set_to_change(request: Request, pk: int) -> PolicySet:
+    policy_set = policy_set_of(request, pk)
+    must_edit(request)
+    return policy_set
 
 
 def tls_context_of(request: Request, pk: UUID) -> TlsContext:

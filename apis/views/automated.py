@@ -5,14 +5,15 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from apis.automated import coverage as covering
 from apis.automated.coverage import CONFLICTS_SHOWN, Coverage
-from apis.automated.models import AutomatedPolicy
+from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.changes import automated as change
+from apis.changes import automated_check
 from apis.forms import automated as rules
 from apis.revisions import export
 from apis.views.access import (
@@ -35,6 +36,7 @@ from policies import browse, catalog
 from policies.policy import Policy
 
 HISTORY_SHOWN = 20
+COVERED_SHOWN = 25
 COVERED, NOT_COVERED, CONFLICTING = "covered", "not-covered", "conflict"
 STATES = ((COVERED, "Covered"), (NOT_COVERED, "Not covered"), (CONFLICTING, "Has it of its own"))
 
@@ -58,7 +60,9 @@ def reorder(request: Request) -> HttpResponse:
     try:
         ids = [int(key) for key in wanted if key.isdecimal()]
         change.reorder(request.user, environment, ids, seen=seen)
-    except (ValidationError, Changed):
+    except ValidationError as error:
+        return _refused(request, error)
+    except Changed:
         messages.error(request, "The automated policies changed meanwhile; here they are as they are now.")
     else:
         messages.success(request, "The automated policies run in the new order.")
@@ -68,15 +72,22 @@ def reorder(request: Request) -> HttpResponse:
 def add(request: Request) -> HttpResponse:
     """The catalog's policies on requests to APIs, to choose from."""
     environment = environment_to_change(request)
-    context = browse.context(
-        request, lambda policy: reverse("automated_policy_new", args=[policy.name]), side=browse.INBOUND
-    )
+    policy_set = _set_asked(request, environment)
+    more = f"?set={policy_set.pk}" if policy_set else ""
+
+    def href(policy: browse.Listed) -> str:
+        return reverse("automated_policy_new", args=[policy.name]) + more
+
+    context = browse.context(request, href, side=browse.INBOUND)
+    context["policy_set"] = policy_set
     context["applied"] = set(environment.automated_policies.values_list("policy", flat=True))
     return render(request, "apis/automated_add.html", context)
 
 
 def new(request: Request, name: str) -> HttpResponse:
-    return _form(request, environment_to_change(request), _found(name), None)
+    """`?set=` names the policy set that it is to be of."""
+    environment = environment_to_change(request)
+    return _form(request, environment, _found(name), None, _set_asked(request, environment))
 
 
 def edit(request: Request, pk: int) -> HttpResponse:
@@ -87,7 +98,8 @@ def edit(request: Request, pk: int) -> HttpResponse:
 
 @require_POST
 def impact_new(request: Request, name: str) -> HttpResponse:
-    return _impact(request, environment_to_change(request), _found(name), None)
+    environment = environment_to_change(request)
+    return _impact(request, environment, _found(name), None, _set_asked(request, environment))
 
 
 @require_POST
@@ -125,7 +137,11 @@ def enable(request: Request, pk: int) -> HttpResponse:
 
 @require_POST
 def enforce(request: Request, pk: int) -> HttpResponse:
-    row = change.set_mode(request.user, automated_to_change(request, pk), AutomatedPolicy.Mode.ENFORCE)
+    row = automated_to_change(request, pk)
+    try:
+        change.set_mode(request.user, row, AutomatedPolicy.Mode.ENFORCE)
+    except ValidationError as error:
+        return _refused(request, error)
     messages.success(request, f"{row} refuses from now on what it finds wrong.")
     return redirect("automated_policies")
 
@@ -133,7 +149,10 @@ def enforce(request: Request, pk: int) -> HttpResponse:
 @require_POST
 def delete(request: Request, pk: int) -> HttpResponse:
     row = automated_to_change(request, pk)
-    change.delete(request.user, row)
+    try:
+        change.delete(request.user, row)
+    except ValidationError as error:
+        return _refused(request, error)
     messages.success(request, f"Deleted automated policy {row}. What rested for it runs again.")
     return redirect("automated_policies")
 
@@ -156,9 +175,13 @@ def _list(
 
 
 def _form(
-    request: Request, environment: Environment, policy: Policy[Any], row: AutomatedPolicy | None
+    request: Request,
+    environment: Environment,
+    policy: Policy[Any],
+    row: AutomatedPolicy | None,
+    policy_set: PolicySet | None = None,
 ) -> HttpResponse:
-    form = AutomatedForm(environment, policy, row, request.POST.get("seen", ""))
+    form = AutomatedForm(environment, policy, row, request.POST.get("seen", ""), policy_set)
     if request.method == "POST":
         form.read(rows.changed(request.POST) if rows.wanted(request.POST) else request.POST)
         if not rows.wanted(request.POST) and form.save(request.user):
@@ -166,19 +189,24 @@ def _form(
             deployed = len([one for one in covering.coverage(form.row) if one.is_covered])
             many = f"{deployed} API{'' if deployed == 1 else 's'}"
             messages.success(request, f"{'Saved' if row else 'Added'} {form.row}; it covers {many}.")
-            return redirect(form.row)
+            return redirect(form.policy_set or form.row)
     address = "automated_policy_impact" if row else "automated_policy_impact_new"
     page = form.context() | _impact_context(form)
-    page["impact_url"] = reverse(address, args=[row.pk if row else policy.name])
+    more = f"?set={policy_set.pk}" if policy_set else ""
+    page["impact_url"] = reverse(address, args=[row.pk if row else policy.name]) + more
     response = render(request, "apis/automated_form.html", page, status=form.status)
     response["Cache-Control"] = "no-store"
     return response
 
 
 def _impact(
-    request: Request, environment: Environment, policy: Policy[Any], row: AutomatedPolicy | None
+    request: Request,
+    environment: Environment,
+    policy: Policy[Any],
+    row: AutomatedPolicy | None,
+    policy_set: PolicySet | None = None,
 ) -> HttpResponse:
-    form = AutomatedForm(environment, policy, row)
+    form = AutomatedForm(environment, policy, row, policy_set=policy_set)
     form.read(request.POST)
     response = render(request, "apis/_automated_impact.html", _impact_context(form))
     response["Cache-Control"] = "no-store"
@@ -189,13 +217,14 @@ def _impact_context(form: AutomatedForm) -> dict[str, Any]:
     """Whom the rule covers as the form has it, whether or not the rest of the form is whole."""
     applies, row = rules.applies(form.rule), form.row
     context = _yaml_context(form)
-    faults = change.faults(form.environment, form.policy, applies, row)
+    faults = automated_check.faults(form.environment, form.policy, applies, row)
     if faults or rules.unread(form.rule):
         texts = [*faults.values(), *rules.unread(form.rule).values()]
         return context | {"impact_faults": [text for some in texts for text in some]}
     shown = AutomatedPolicy(
         pk=row.pk if row else None,
         environment=form.environment,
+        policy_set=form.policy_set,
         policy=form.policy.name,
         label=form.more.get("label", "")[:255],
         order=row.order if row else 0,
@@ -210,6 +239,7 @@ def _impact_context(form: AutomatedForm) -> dict[str, Any]:
     conflicts = covering.conflicts(found)
     return context | {
         "counts": _counts(found),
+        "covered": [one for one in found if one.is_covered][:COVERED_SHOWN],
         "conflicts": conflicts[:CONFLICTS_SHOWN],
         "more_conflicts": max(0, len(conflicts) - CONFLICTS_SHOWN),
     }
@@ -245,14 +275,31 @@ def _is_asked(one: Coverage, state: str, looked_for: list[str]) -> bool:
     return all(word.casefold() in text for word in looked_for)
 
 
+def _set_asked(request: Request, environment: Environment) -> PolicySet | None:
+    """The set of this environment that the address names; 404 for another's."""
+    asked_for = request.GET.get("set", "")
+    if not asked_for:
+        return None
+    pk = int(asked_for) if asked_for.isdecimal() and len(asked_for) < 18 else 0
+    return get_object_or_404(environment.policy_sets, pk=pk)
+
+
 def _gateways(row: AutomatedPolicy) -> list[str]:
     known = dict(row.environment.gateways.values_list("pk", "name"))
     return [known.get(pk, "one that was deleted") for pk in row.gateways]
 
 
 def _switch(request: Request, row: AutomatedPolicy, is_disabled: bool) -> HttpResponse:
-    change.set_disabled(request.user, row, is_disabled)
+    try:
+        change.set_disabled(request.user, row, is_disabled)
+    except ValidationError as error:
+        return _refused(request, error)
     messages.success(request, f"{'Disabled' if is_disabled else 'Enabled'} {row}.")
+    return redirect("automated_policies")
+
+
+def _refused(request: Request, error: ValidationError) -> HttpResponse:
+    messages.error(request, " ".join(text for texts in messages_of(error).values() for text in texts))
     return redirect("automated_policies")
 
 

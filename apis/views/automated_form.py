@@ -5,9 +5,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from apis.automated.models import AutomatedPolicy
+from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.changes import automated as change
-from apis.changes.automated import Applies
+from apis.changes import automated_check
+from apis.changes.automated_check import Applies
 from apis.forms import advanced
 from apis.forms import automated as rules
 from apis.views.access import messages_of
@@ -29,14 +30,20 @@ class AutomatedForm:
     """
 
     def __init__(
-        self, environment: Environment, policy: Policy[Any], row: AutomatedPolicy | None, seen: str = ""
+        self,
+        environment: Environment,
+        policy: Policy[Any],
+        row: AutomatedPolicy | None,
+        seen: str = "",
+        policy_set: PolicySet | None = None,
     ) -> None:
         self.environment, self.policy, self.row = environment, policy, row
+        self.policy_set = row.policy_set if row else policy_set
         self.schema = policy.config.model_json_schema(by_alias=True)
         self.seen = seen or (change.seen_version(row) if row else change.newest(environment))
         self.config: dict[str, Any] = row.config if row else {}
         self.more: advanced.Values = _more(row) if row else {}
-        self.rule: rules.Values = rules.values_of(change.applies_of(row) if row else Applies())
+        self.rule: rules.Values = rules.values_of(automated_check.applies_of(row) if row else Applies())
         self.errors: dict[str, list[str]] = {}
         self.conflict: Conflict | None = None
 
@@ -47,11 +54,13 @@ class AutomatedForm:
     def read(self, data: QueryDict) -> None:
         self.config, self.more = schema_data.read(self.schema, data), advanced.read(data)
         self.rule = rules.read(data)
+        if self.policy_set:
+            self.rule["covers"] = rules.ALL
 
     def unsaved(self) -> AutomatedPolicy:
         """As the form has it. Raises ValidationError by the form's fields."""
         try:
-            return change.unsaved(
+            return automated_check.unsaved(
                 self.environment,
                 self.policy,
                 self.config,
@@ -60,6 +69,7 @@ class AutomatedForm:
                 label=self.more.get("label", ""),
                 mode=self._mode,
                 like=self.row,
+                policy_set=self.policy_set,
             )
         except ValidationError as error:
             raise ValidationError(rules.named(error.message_dict) | self._unread()) from error
@@ -107,6 +117,7 @@ class AutomatedForm:
                 mode=mode,
                 order=self.more.get("order"),
                 newest_seen=int(self.seen) if self.seen.isdecimal() else None,
+                policy_set=self.policy_set,
             )
 
     @property
@@ -124,6 +135,7 @@ class AutomatedForm:
         return {
             "policy": self.policy,
             "row": self.row,
+            "policy_set": self.policy_set,
             "fields": fields,
             "rule": self._rule(self.rule),
             "advanced": more,
@@ -141,14 +153,15 @@ class AutomatedForm:
         if row is None:
             return
         self.seen = change.seen_version(row)
-        theirs = rules.values_of(change.applies_of(row))
+        theirs = rules.values_of(automated_check.applies_of(row))
         saved = [*self._fields(row.config), *_of(_more(row)), *self._rule(theirs)]
         mine = [*self._fields(self.config), *_of(self.more), *self._rule(self.rule)]
         self.conflict = of_rows(row, differences(mine, saved, {}))
 
     def _rule(self, values: rules.Values) -> list[Field]:
         is_once = self.policy.is_applied_once
-        return rules.fields(values, self.errors, self.environment, is_once=is_once)
+        found = rules.fields(values, self.errors, self.environment, is_once=is_once)
+        return found[-1:] if self.policy_set else found
 
     def _fields(self, config: dict[str, Any]) -> tuple[Field, ...]:
         stored = self.row.secrets if self.row else {}

@@ -35,6 +35,7 @@ from tests.factories import (
     make_automated,
     make_environment,
     make_gateway,
+    make_policy_set,
     make_role,
     make_tls_context,
     make_user,
@@ -173,6 +174,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         "api": api.pk,
         "automated_policy": automated.pk,
         "name": automated.policy,
+        "policy_set": _policy_set(bare),
         "test": add_test(user, api, cases.read("{name: a, expect: {status: 200}}")[0]).pk,
         "revision": api.revision.short_id,
         "removed": delete_api(user, make_saved_api(place, "Gone", base_path="/gone")).pk,
@@ -208,6 +210,12 @@ def _all_policies(user: User, api: ApiInstance) -> None:
             conditions=_conditions(policy.has_conditions),
             upstreams=[one.pk for one in api.upstreams.all()] if policy.is_outbound else [],
         )
+
+
+def _policy_set(api: ApiInstance) -> int:
+    policy_set = make_policy_set(api.environment, name="Public", apis=[api.pk], description="Seen by all.")
+    make_automated(api.environment, policy_set=policy_set, label="of the set")
+    return policy_set.pk
 
 
 def _automated(place: Place) -> AutomatedPolicy:

@@ -24,6 +24,7 @@ from tests.factories import (
     make_environment,
     make_gateway,
     make_organization,
+    make_policy_set,
     make_replica,
     make_role,
     make_tls_context,
@@ -37,6 +38,7 @@ KINDS = (
     ("tls_context", "tls_context"),
     ("saved_view", "view"),
     ("automated_policy", "automated"),
+    ("policy_set", "policy_set"),
     ("bulk_change", "bulk"),
     ("bulk_policy", "bulk"),
     ("gateway_token", "token"),
@@ -53,6 +55,7 @@ KINDS = (
 )
 """What `pk` is, by how an address's name begins."""
 ABOUT = {
+    "api": "api",
     "organization_id": "organization",
     "environment_id": "environment",
     "api_id": "api",
@@ -134,6 +137,7 @@ def make_place(name: str) -> Place:
         "view": SavedView.objects.create(user=owner, environment=environment, name="v", is_shared=True).pk,
         "tls_context": make_tls_context(environment).pk,
         "automated": make_automated(environment).pk,
+        "policy_set": make_policy_set(environment, apis=[api.pk]).pk,
         "user": owner.pk,
         "role": make_role(owner, organization).pk,
         "job": "of-nobody",

@@ -10,7 +10,7 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from apis.changes import automated
-from apis.changes.automated import Applies
+from apis.changes.automated_check import Applies
 from apis.changes.instances import create_api, edit_api
 from apis.changes.policies import apply_policy
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset

@@ -1,5 +1,6 @@
 """Automated policies: what their rules cover, what rests for them, what their changes bring to gateways."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,21 @@ from django.http import Http404
 
 from apis.automated.coverage import coverage
 from apis.automated.models import AutomatedPolicy
-from apis.changes import automated, policies
-from apis.changes.automated import Applies
-from apis.models import ApiInstance
+from apis.changes import automated, policies, policy_sets
+from apis.changes.automated_check import Applies
+from apis.changes.instances import edit_api
+from apis.desired import desired_of
+from apis.models import ApiInstance, Route, RouteUpstream, Upstream
 from apis.revision import Brought, Revision
 from apis.revisions import export, store
-from console.models import AuditEntry, Environment, User
+from console.models import AuditEntry, Environment, Role, User
 from console.versions import Changed
 from gateways.agent.sources import files
 from gateways.agent.translate import ir
 from gateways.agent.translate.apis import translate
 from gateways.models import Gateway
 from tests.apis.deployment.snapshots import resources_of
-from tests.factories import make_api, make_environment, make_gateway, make_user
+from tests.factories import make_api, make_environment, make_gateway, make_role, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -295,6 +298,44 @@ def test_who_comes_second_overwrites_nothing(environment: Environment, user: Use
     automated.delete(user, policy)
     with pytest.raises(Http404):
         automated.edit(user, stale, label="back")
+
+
+def test_where_a_second_person_deploys_administrators_change_it(environment: Environment) -> None:
+    Environment.objects.filter(pk=environment.pk).update(deploys="second-person")
+    environment.refresh_from_db()
+    manager, administrator = make_user(), make_user()
+    make_role(manager, environment.organization, Role.Name.MANAGER)
+    make_role(administrator, environment.organization, Role.Name.ADMINISTRATOR)
+
+    with pytest.raises(ValidationError, match="an administrator changes it"):
+        automated.add(manager, environment, "ip-blocklist", BLOCK, Applies())
+    policy = automated.add(administrator, environment, "ip-blocklist", BLOCK, Applies())
+    for change in (
+        lambda: automated.delete(manager, policy),
+        lambda: automated.edit(manager, policy, label="x"),
+        lambda: automated.set_disabled(manager, policy, True),
+        lambda: automated.reorder(manager, environment, [policy.pk]),
+        lambda: policy_sets.add(manager, environment, "Public"),
+    ):
+        with pytest.raises(ValidationError, match="an administrator changes it"):
+            change()
+
+
+def test_a_tag_counts_at_once_where_changes_wait(
+    gateway: Gateway, environment: Environment, user: User
+) -> None:
+    api = make_api(gateway)
+    upstream = Upstream.objects.create(api=api, uri="http://backend:8080/")
+    RouteUpstream.objects.create(route=Route.objects.create(api=api, position=0), upstream=upstream)
+    add(environment, tags=("public",))
+    assert run_on(gateway)[api.pk] == []
+    tagged = replace(desired_of(api), tags=["public"])
+
+    edit_api(user, api, tagged, deploy=False)
+
+    gateway.refresh_from_db()
+    assert Brought.objects.filter(api=api, generation=gateway.generation).exists()
+    assert run_on(gateway)[api.pk] == ["ip-blocklist"]
 
 
 def test_a_form_sent_twice_adds_one(environment: Environment) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from apis.automated.models import AutomatedPolicy
 from apis.changes import automated
+from apis.changes.automated_check import Applies
 from console.models import Role
 from gateways.models import Deployment
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
@@ -80,7 +81,7 @@ def test_an_apis_own_that_rests_says_for_which(place: Place) -> None:
     assert "Resting" in page
     assert "Rests while automated policy" in page
 
-    automated.edit(place.user, policy, applies=automated.Applies(conflicts="yields"))
+    automated.edit(place.user, policy, applies=Applies(conflicts="yields"))
     page = text(place.client.get(f"/apis/{api.pk}/policies"))
     assert "Resting" not in page
     assert "The API&#x27;s own runs in its place." in page

@@ -7,9 +7,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from apis.api_test import ApiTest
-from apis.automated.models import AutomatedPolicy
 from apis.bulk.models import BulkChange
-from apis.changes import automated
 from apis.changes.instances import edit_api
 from apis.changes.policies import apply_policy, edit_policy
 from apis.changes.tls_contexts import desired_of as tls_desired_of
@@ -23,7 +21,6 @@ from console.models import AuditEntry
 from gateways.models import Gateway
 from tests.factories import (
     make_api,
-    make_automated,
     make_gateway,
     make_replica,
     make_tls_context,
@@ -137,19 +134,6 @@ class TestTlsContexts(SearchedList, EmptyList):
 
     def make(self, here: Here, name: str) -> object:
         return make_tls_context(here.environment, name=name)
-
-
-class TestCoverageOfAnAutomatedPolicy(SearchedList, EmptyList):
-    part = "coverage"
-    noun = "API"
-    nothing = "No APIs here yet"
-
-    def address(self, here: Here) -> str:
-        found = AutomatedPolicy.objects.filter(environment=here.environment).first()
-        return f"/apis/automated/{(found or make_automated(here.environment)).pk}"
-
-    def make(self, here: Here, name: str) -> object:
-        return make_api(gateway_of(here), name=name)
 
 
 class TestOperationsOfADocument(SearchedList):
@@ -288,51 +272,6 @@ class TestPolicyOfAnApi(VersionedForm):
 
     def change_meanwhile(self, row: Model, here: Here) -> None:
         edit_policy(make_user(), cast(PolicyBinding, row), {"ips": ["10.0.0.9"]})
-
-
-class TestNewAutomatedPolicy(Form):
-    bad = {"config.ips": "10.0.0.300"}
-    at = "f-config.ips"
-    words = "10.0.0.300"
-    typed = {"label": "kept", "rule.tags": "kept"}
-
-    def make(self, here: Here) -> Model:
-        return here.environment
-
-    def address(self, row: Model) -> str:
-        return "/apis/automated/add/ip-blocklist"
-
-    def good(self, here: Here) -> Sent:
-        rule = {"rule.covers": "some", "rule.names": "o*", "rule.names_are": "wildcard"}
-        return {"config.ips": "10.9.9.9", "rule.conflicts": "wins", "applies": "all", "label": ""} | rule
-
-    def is_saved(self, row: Model) -> bool:
-        return AutomatedPolicy.objects.filter(environment=row, names="o*").exists()
-
-
-class TestEditedAutomatedPolicy(VersionedForm):
-    bad = {"config.ips": "10.0.0.300"}
-    at = "f-config.ips"
-    words = "10.0.0.300"
-    typed = {"label": "kept"}
-    is_seen_by_viewers = True
-
-    def make(self, here: Here) -> Model:
-        return make_automated(here.environment)
-
-    def address(self, row: Model) -> str:
-        return f"/apis/automated/{row.pk}/edit"
-
-    def good(self, here: Here) -> Sent:
-        rule = {"rule.covers": "all", "rule.conflicts": "yields"}
-        return {"config.ips": "10.0.0.2", "applies": "all", "label": ""} | rule
-
-    def is_saved(self, row: Model) -> bool:
-        found = AutomatedPolicy.objects.get(pk=row.pk)
-        return found.config["ips"] == ["10.0.0.2"] and found.conflicts == "yields"
-
-    def change_meanwhile(self, row: Model, here: Here) -> None:
-        automated.edit(make_user(), cast(AutomatedPolicy, row), {"ips": ["10.0.0.9"]})
 
 
 class TestNewTlsContext(Form):
