@@ -64,13 +64,11 @@ def restore_api(
     removed.environment.lock()
     saved = locked(removed, Removed.Kind.API).saved
     api.gateway, api.is_deployed = gateway, api.is_deployed and gateway is not None
-    is_moved = bool(base_path) or port is not None
-    ran = None
-    if api.pending_since and is_moved:
-        # What ran cannot run elsewhere, and what was pending nobody has reviewed.
-        api.is_deployed = api.is_deployed and removed.environment.deploys_on_save
-    elif api.pending_since:
-        ran = Revision.objects.filter(pk=api.revision_id, api=api.pk).first()
+    ran = _ran(api) if not base_path and port is None else None
+    place = removed.environment
+    if ran is None and (api.pending_since or place.needs_second_person):
+        # Something else than ran would run, and nobody has reviewed it.
+        api.is_deployed = api.is_deployed and place.deploys_on_save
     api.revision, api.revision_generation = None, None
     _move(api, base_path, port)
     _check(api, saved)
@@ -85,8 +83,9 @@ def restore_api(
     if api.is_deployed:
         api.deployed_at = timezone.now()
         api.save(update_fields=["deployed_at"])
-        refuse(review.taken(api, api.gateway, ran) if ran else ())
-        bookkeeping.bump(api, api.gateway, revision=ran)
+        waits = ran if api.pending_since else None
+        refuse(review.taken(api, api.gateway, waits) if waits else ())
+        bookkeeping.bump(api, api.gateway, revision=waits)
     removed.delete()
     after = {"restored": True} | bookkeeping.facts(api)
     bookkeeping.record(actor, AuditEntry.Action.CREATE, api, after=after)
@@ -121,6 +120,11 @@ def _save(rows: Iterable[models.Model]) -> None:
     """As they are: no time and no default is written over."""
     for row in rows:
         row.save_base(raw=True, force_insert=True)
+
+
+def _ran(api: ApiInstance) -> Revision | None:
+    """What its gateway was to run when it was deleted, as far as that is kept."""
+    return Revision.objects.filter(pk=api.revision_id, api=api.pk).first()
 
 
 def _move(api: ApiInstance, base_path: str, port: int | None) -> None:

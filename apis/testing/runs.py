@@ -78,8 +78,9 @@ def work(api_id: int, token: str) -> None:
     fault = ""
     try:
         content = rows.content_of(api)
-        mine.update(digest=content.digests[0])
         fault = _run(api, content, list(api.tests.all()), lambda count: bool(mine.update(done=count)))
+        if not fault:
+            mine.update(digest=content.digests[0])
     except Exception:
         fault = "The run broke off; the workers' log says why."
         raise

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from apis.addresses import consumer_address
-from apis.changes import instances, review, tls_contexts
+from apis.changes import instances, removal, review, tls_contexts
 from apis.deployment.pending import pending
 from apis.models import ApiInstance, TlsContext
 from apis.revisions import rows
@@ -71,3 +72,38 @@ def test_the_address_that_callers_are_told_is_the_one_that_serves() -> None:
 
     review.deploy_pending(actor, api)
     assert consumer_address(fresh(api)).endswith("/new")
+
+
+def test_a_note_that_a_release_before_left_is_taken_away() -> None:
+    api, actor = api_where(Deploys.REVIEW), make_user()
+    limit(actor, api)
+    review.deploy_pending(actor, api)
+    ApiInstance.objects.update(pending_since=timezone.now(), pending_digest="x")
+
+    review.deploy_pending(actor, fresh(api))
+
+    assert fresh(api).pending_since is None
+
+
+@pytest.mark.parametrize("deploys", [Deploys.REVIEW, Deploys.SECOND_PERSON])
+def test_an_api_that_is_restored_elsewhere_waits_for_its_review(deploys: str) -> None:
+    api, actor = api_where(deploys), make_user()
+    limit(actor, api)
+    removed = instances.delete_api(actor, api)
+
+    back = removal.restore_api(actor, removed, base_path="/elsewhere")
+
+    assert not back.is_deployed
+    assert back.base_path == "/elsewhere"
+
+
+def test_an_api_that_is_restored_runs_what_ran_and_waits_as_it_did() -> None:
+    api, actor = api_where(Deploys.SECOND_PERSON), make_user()
+    limit(actor, api)
+    ran = api.revision
+    removed = instances.delete_api(actor, api)
+
+    back = fresh(removal.restore_api(make_user(), removed))
+
+    assert (back.is_deployed, back.revision, back.pending_by) == (True, ran, [actor.pk])
+    assert [one.label for one in pending(back).lines] == ["Policy Rate Limiting"]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import Mock, patch
 
@@ -11,7 +12,7 @@ from django.utils import timezone
 
 from apis.api_test import ApiTest, ApiTestRun
 from apis.changes import tests as change
-from apis.changes.instances import delete_api
+from apis.changes.instances import delete_api, edit_api
 from apis.changes.policies import apply_policy
 from apis.changes.removal import restore_api
 from apis.models import ApiInstance
@@ -316,3 +317,18 @@ def test_what_is_asked_lies_encrypted(place: Place, api: ApiInstance) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f'SELECT "case" FROM {ApiTest._meta.db_table}')
         assert "of-a-caller" not in str(cursor.fetchall())
+
+
+@pytest.mark.envoy
+def test_a_review_tells_what_came_of_what_is_pending(place: Place) -> None:
+    api = make_saved_api(place, deploy=True)
+    edit_api(place.user, api, lambda it: replace(it, base_path="/v2"), deploy=False)
+    change.replace_tests(place.user, api, cases.read(CASES))
+
+    run(place, api)
+    page = text(place.client.get(f"/apis/{api.pk}/review"))
+    edit_api(place.user, api, lambda it: replace(it, base_path="/v3"), deploy=False)
+    later = text(place.client.get(f"/apis/{api.pk}/review/tests"))
+
+    assert "did not pass" in page and "Not run on what is saved now" not in page
+    assert "Not run on what is saved now" in later
