@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from apis import resource_names
 from apis.models import ApiInstance, PolicyBinding
-from gateways.protocol.upstream_settings import UpstreamSettings
+from gateways.protocol.upstream_hosts import is_ip, place_of
+from gateways.protocol.upstream_settings import USUAL, UpstreamSettings
 
 HEALTH_CHECK = "health-check"
 MOST_HOSTS = 1000
@@ -75,7 +76,21 @@ class Health:
 
     told: dict[str, Told]
     replicas: int
-    is_checked: bool = True
+    settings: UpstreamSettings = USUAL
+    is_asked: bool = True
+    """By policy Health Check."""
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether it is known of its hosts if they are well."""
+        return self.is_asked or self.settings.is_checked
+
+    @property
+    def missing(self) -> list[str]:
+        """Names of hosts that no replica has: they do not resolve, or are not deployed yet."""
+        known = {host.name for host in self.hosts}
+        names = (one.address for one in self.settings.hosts if one.weight and self.told)
+        return [one for one in names if not is_ip(host := place_of(one).host) and host not in known]
 
     @property
     def hosts(self) -> list[HostStates]:
@@ -88,7 +103,7 @@ class Health:
 
     @property
     def has_hosts(self) -> bool:
-        return len(self.hosts) > 1
+        return len(self.hosts) > 1 or bool(self.missing)
 
     @property
     def words(self) -> str:
@@ -129,22 +144,22 @@ def of_upstreams(
     """By the upstream's id, of those of which more is known than that they are there: several hosts, or
     checks of their own or of Health Check among these policies. One query where there are any.
     """
-    checked = dict.fromkeys(_checked(bindings), True)
-    for upstream, own in settings:
-        if upstream and own.is_shown:
-            checked.setdefault(upstream, own.is_checked)
+    known = {upstream: own for upstream, own in settings if upstream}
+    asked = _checked(bindings)
+    checked = {one: known.get(one, USUAL) for one in asked}
+    checked |= {upstream: own for upstream, own in known.items() if own.is_shown}
     if not checked or api.gateway is None:
         return {}
     replicas = list(api.gateway.replicas.connected())
     found: dict[str, Health] = {}
-    for upstream, is_checked in checked.items():
+    for upstream, own in checked.items():
         service = f"{api.environment_id}/{resource_names.of_upstream(api.pk, upstream.hex)}"
         told = {
             replica.name: one
             for replica in replicas
             if (one := _read(replica.envoy.get("upstreams"), service)) is not None
         }
-        found[str(upstream)] = Health(told, len(replicas), is_checked)
+        found[str(upstream)] = Health(told, len(replicas), own, upstream in asked)
     return found
 
 

@@ -262,7 +262,10 @@ def test_a_host_that_never_answers_its_check_costs_no_request_of_a_change(
 )
 def test_envoy_takes_all_that_may_be_said(gateway: Gateway, hosts: list[EchoServer], balancing: str) -> None:
     spec = f"""
-hosts: [{{address: "localhost.:{hosts[0].server_port}"}}, {{address: "127.0.0.1:{hosts[1].server_port}"}}]
+hosts:
+- {{address: "localhost:{hosts[0].server_port}"}}
+- {{address: "127.0.0.1:{hosts[1].server_port}"}}
+- {{address: nowhere.invalid}}
 loadBalancing: {balancing}
 healthCheck: {{kind: http, statuses: [200, 204-299], intervalInSeconds: 1, timeoutInSeconds: 1}}
 outlierDetection: {{consecutiveErrors: 5, ejectionInSeconds: 600}}
@@ -274,3 +277,6 @@ dns: {{refreshInSeconds: 1, respectTtl: true}}
     applied(gateway, spec)
 
     assert set(reached(gateway, 10)) <= {"a", "b"}
+    told = {one["name"]: one["address"] for one in gateway.health()["default/backend"]["hosts"]}
+    assert told["localhost"] == f"127.0.0.1:{hosts[0].server_port}"
+    assert "nowhere.invalid" not in told

@@ -177,6 +177,7 @@ def test_hosts_are_shown_as_each_replica_told(place: Place, api: ApiInstance, pa
     assert ">Ejected on 1 of 2<" in shown
     assert "10.0.0.1:8080" in shown
     assert ">Not asked yet<" in shown
+    assert ">No replica has it<" in shown
 
 
 def test_hosts_of_nonsense_are_not_shown(place: Place, api: ApiInstance) -> None:
