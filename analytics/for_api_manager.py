@@ -53,6 +53,10 @@ def recent(api: int) -> list[Recent]:
     ]
 
 
+def recorded_paths(api: int, limit: int) -> list[tuple[str, str]]:
+    return queries.recorded_paths(api, limit)
+
+
 def held(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Held]:
     return queries.held(bindings, api)
 

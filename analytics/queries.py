@@ -23,6 +23,7 @@ from analytics.grains import (
     WINDOW,
     bin_of,
 )
+from analytics.models import Sample
 from analytics.ranges import Range
 from apis.failing import Failed, Failing
 from apis.models import PolicyBinding
@@ -288,6 +289,13 @@ def top_resources(apis: Iterable[int], over: Range, limit: int = 10) -> list[Res
 def day_of_resources(api: int, limit: int) -> list[ResourceShare]:
     """The same of the last 24 hours, started hours as a whole."""
     return top_resources([api], replace(ranges.last(timedelta(days=1)), grain=HOUR), limit)
+
+
+def recorded_paths(api: int, limit: int) -> list[tuple[str, str]]:
+    """Methods and paths of the newest recorded requests of the last 24 hours, the newest first."""
+    since = ranges.last(timedelta(days=1)).start
+    rows = Sample.objects.filter(api=api, time__gte=since).order_by("-time")
+    return list(rows.values_list("method", "path")[:limit])
 
 
 def summary(api: int, minutes: int) -> Figures:

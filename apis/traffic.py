@@ -95,6 +95,8 @@ class Source(Protocol):
 
     def recent(self, api: int, /) -> list[Recent]: ...
 
+    def recorded_paths(self, api: int, limit: int, /) -> Sequence[tuple[str, str]]: ...
+
     def held(self, bindings: Iterable[PolicyBinding], api: int, /) -> Mapping[int, Held]: ...
 
     def observed(self, bindings: Iterable[PolicyBinding], api: int, /) -> Mapping[int, Observed]: ...
@@ -144,6 +146,11 @@ def failing_in(environment: Environment) -> dict[int, Failing]:
 def resources(api: int, limit: int) -> list[Resource]:
     """The API's paths that were called most, with what clients call them by."""
     return [one for source in _sources for one in source.resources(api, limit)]
+
+
+def recorded_paths(api: int, limit: int) -> list[tuple[str, str]]:
+    """Methods and paths of the API's newest recorded requests of the last 24 hours, the newest first."""
+    return [one for source in _sources for one in source.recorded_paths(api, limit)]
 
 
 def held(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Held]:

@@ -185,7 +185,7 @@ def _made(actor: User, api: ApiInstance, copy: Copy, deploy: bool) -> ApiInstanc
     environment.lock()
     if deploy and copy.gateway is None:
         raise ValidationError({"gateway": [instances.NO_GATEWAY]})
-    deploy = deploy and not environment.needs_second_person
+    deploy = deploy and _may_go_at_once(api, copy)
     copy = replace(copy, asset=_with_own_document(actor, copy))
     bindings = list(api.policies.order_by("pk")) if copy.with_policies else []
     secrets = _secrets(actor, api, copy, bindings)
@@ -202,6 +202,12 @@ def _made(actor: User, api: ApiInstance, copy: Copy, deploy: bool) -> ApiInstanc
     after["policies"] = [_facts(one) for one in applied]
     bookkeeping.record(actor, AuditEntry.Action.CREATE, made, after=after)
     return made
+
+
+def _may_go_at_once(api: ApiInstance, copy: Copy) -> bool:
+    """Where a second person is asked for, or tests have to pass that nobody has run, it waits."""
+    place, has_tests = copy.environment, copy.with_tests and api.tests.exists()
+    return not (place.needs_second_person or (place.failing_tests_stop and has_tests))
 
 
 def _with_own_document(actor: User, copy: Copy) -> Asset | NewAsset:

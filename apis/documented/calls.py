@@ -12,11 +12,12 @@ from apis.documents import templates
 from apis.documents.specification import Specification
 from apis.models import ApiInstance
 from gateways.protocol.histogram import Histogram, merge, percentile
-from gateways.protocol.resource_paths import OTHER
+from gateways.protocol.resource_paths import OTHER, template
 
 MOST_PATHS = 1000
 """Of an API, those with the most requests."""
 PREFLIGHT = "OPTIONS"
+MOST_RECORDED, MOST_EXAMPLES = 500, 10
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class DocumentCalls:
     undocumented: tuple[Undocumented, ...] = ()
     preflights: int = 0
     other: int = 0
+    examples: tuple[tuple[str, str], ...] = ()
+    """Methods and paths of recorded requests that no operation is for and that are not listed themselves."""
     is_cut: bool = False
 
     @property
@@ -108,4 +111,20 @@ def of(api: ApiInstance, document: Specification) -> DocumentCalls:
         else:
             path = f"/{'/'.join(segments)}"
             unknown.append(Undocumented(one.method, path, Calls().and_of(one), known.has_path(segments)))
-    return DocumentCalls(found, tuple(unknown), preflights, other, len(rows) == MOST_PATHS)
+    examples = _examples(api, known, rows) if other else ()
+    return DocumentCalls(found, tuple(unknown), preflights, other, examples, len(rows) == MOST_PATHS)
+
+
+def _examples(
+    api: ApiInstance, known: templates.Templates, rows: list[traffic.Resource]
+) -> tuple[tuple[str, str], ...]:
+    """Of what was not told apart, as far as single requests were recorded."""
+    listed = {(one.method, one.path) for one in rows}
+    found: dict[tuple[str, str], None] = {}
+    for method, path in traffic.recorded_paths(api.pk, MOST_RECORDED):
+        counted = template(path)
+        segments = templates.segments(counted, api.base_path)
+        is_known = segments is not None and known.operation(method, segments) is not None
+        if not is_known and (method, counted) not in listed and len(found) < MOST_EXAMPLES:
+            found[method, counted] = None
+    return tuple(found)

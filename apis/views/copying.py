@@ -47,7 +47,9 @@ def copy(request: Request, pk: int) -> HttpResponse:
     except ValidationError as error:
         form.errors = messages_of(error)
         return _shown(request, form, known, wanted)
-    told = f"it is being deployed to {made.gateway}" if made.is_deployed else "it is not deployed yet"
+    why = f", as {environment} asks for a second person or for tests that pass" if deploy else ""
+    waits = f"it is not deployed yet{why}"
+    told = f"it is being deployed to {made.gateway}" if made.is_deployed else waits
     messages.success(request, f"Copied {api} to {made.environment} as {made}; {told}.")
     return redirect(made)
 

@@ -97,7 +97,7 @@ def _shown(
     area = Field(
         "area",
         "pasted",
-        "Paste from a spreadsheet",
+        "Rows to add",
         "Name, base path, port and upstream, one row a line, with tabs, semicolons or commas between; "
         "a first row of titles is left out.",
         value=form.pasted,

@@ -117,6 +117,19 @@ def test_hosts_of_an_upstream_come_along_to_its_own_address_alone(uri: str, host
     assert copied.retries == told.retries
 
 
+@pytest.mark.parametrize("rule", ["needs_second_person", "failing_tests_stop"])
+def test_a_copy_waits_where_its_environment_asks_for_more_than_one_press(rule: str) -> None:
+    place = make_place()
+    api = make_whole(place)
+    setattr(place.environment, rule, True)
+    place.environment.save()
+    wanted = replace(as_it_is(api, place.environment), label="eu", base_path="/eu")
+
+    made = copy_api(place.user, api, wanted, deploy=True)
+
+    assert (made.is_deployed, made.gateway, made.pending_by) == (False, place.gateway, [place.user.pk])
+
+
 def test_a_copy_is_checked_as_a_new_api_is() -> None:
     place = make_place()
     api = make_whole(place)

@@ -48,6 +48,7 @@ def test_an_api_is_copied_in_its_place_and_deployed(place: Place) -> None:
     assert answer.status_code == 302 and answer["Location"] == f"/apis/{made.pk}"
     assert (made.base_path, made.label, made.is_deployed, made.policies.count()) == ("/copy", "copy", True, 3)
     assert f"Copied {api}" in unescape(text(place.client.get(answer["Location"])))
+    assert "Copied from" in text(place.client.get(f"/apis/{made.pk}/history"))
 
 
 def test_a_new_api_is_made_of_it(place: Place) -> None:

@@ -13,7 +13,7 @@ from apis.documents import reading
 from apis.documents.specification import Operation, Specification
 from apis.models import ApiInstance
 from console.models import Role
-from tests.analytics.traffic import Shipper, resource
+from tests.analytics.traffic import Shipper, resource, sample
 from tests.apis.views.documents import ANSWERS, OPENAPI, api_with_document
 from tests.apis.views.pages import Place, allow, make_place, text
 from tests.rest import Rest
@@ -105,6 +105,18 @@ def test_what_is_called_and_not_documented_is_listed(place: Place) -> None:
     assert "another method of it is documented" in row(part, "DELETE", "/orders")
     assert "9 preflight requests" in part and "11 requests cannot be told apart" in part
     assert ">1<" in row(page, "GET", "/orders")
+
+
+def test_what_cannot_be_told_apart_has_examples_of_recorded_requests(place: Place) -> None:
+    api = make(place)
+    recorded = [sample(api, path=path) for path in ("/pets/wp-admin", "/pets/orders/7", "/pets/listed")]
+    counts = [resource(api, resource="(other)", requests=9), resource(api, resource="/pets/listed")]
+    Shipper(api).ship(resources=tuple(counts), samples=tuple(recorded))
+
+    part = page_of(place, api).partition('id="undocumented"')[2]
+
+    told = part[part.index("Recorded among them") :][:300]
+    assert "GET /pets/wp-admin" in told and "orders" not in told and "listed" not in told
 
 
 def test_without_traffic_the_page_says_so(place: Place) -> None:
