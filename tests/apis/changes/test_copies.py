@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -12,7 +13,7 @@ from apis.changes.policies import apply_policy
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, PolicyBinding
-from console.models import AuditEntry, Role
+from console.models import AuditEntry, Environment, Role
 from gateways.models import Gateway
 from gateways.protocol.cases import Case
 from gateways.protocol.upstream_settings import UpstreamSettings
@@ -117,12 +118,14 @@ def test_hosts_of_an_upstream_come_along_to_its_own_address_alone(uri: str, host
     assert copied.retries == told.retries
 
 
-@pytest.mark.parametrize("rule", ["needs_second_person", "failing_tests_stop"])
-def test_a_copy_waits_where_its_environment_asks_for_more_than_one_press(rule: str) -> None:
+@pytest.mark.parametrize(
+    "rule", [{"deploys": Environment.Deploys.SECOND_PERSON}, {"failing_tests_stop": True}]
+)
+def test_a_copy_waits_where_its_environment_asks_for_more_than_one_press(rule: dict[str, Any]) -> None:
     place = make_place()
     api = make_whole(place)
-    setattr(place.environment, rule, True)
-    place.environment.save()
+    Environment.objects.filter(pk=place.environment.pk).update(**rule)
+    place.environment.refresh_from_db()
     wanted = replace(as_it_is(api, place.environment), label="eu", base_path="/eu")
 
     made = copy_api(place.user, api, wanted, deploy=True)
