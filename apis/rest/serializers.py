@@ -206,7 +206,7 @@ class InstanceBody(InstancePatch):
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         if "spec" not in given and "promote" not in given:
-            raise s.ValidationError({"spec": ["Name an asset, or an API to promote."]}, code="required")
+            raise s.ValidationError({"spec": ["This field is required."]}, code="required")
         return given
 
 
