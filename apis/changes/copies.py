@@ -98,18 +98,21 @@ def asset_in(api: ApiInstance, environment: Environment) -> Asset | NewAsset:
     )
 
 
-def tls_in(context: TlsContext | None, environment: Environment) -> TlsContext | None:
+def tls_in(
+    context: TlsContext | None, environment: Environment, known: Mapping[str, TlsContext]
+) -> TlsContext | None:
     """The context itself in its own environment, in another one that of its name, if there is one."""
     if context is None or context.environment_id == environment.pk:
         return context
-    return environment.tls_contexts.filter(name=context.name).first()
+    return known.get(context.name)
 
 
 def as_it_is(api: ApiInstance, environment: Environment) -> Copy:
     """Everything as far as it can be the same there; no gateway, unless it is the same environment."""
     is_here = environment.pk == api.environment_id
+    known = {} if is_here else {one.name: one for one in environment.tls_contexts.all()}
     upstreams = {
-        row.pk: DesiredUpstream(row.uri, row.label, tls_context=tls_in(row.tls_context, environment))
+        row.pk: DesiredUpstream(row.uri, row.label, tls_context=tls_in(row.tls_context, environment, known))
         for row in api.upstreams.select_related("tls_context")
     }
     return Copy(
@@ -119,7 +122,7 @@ def as_it_is(api: ApiInstance, environment: Environment) -> Copy:
         api.port,
         api.base_path,
         api.protocol,
-        tls_in(api.tls_context, environment),
+        tls_in(api.tls_context, environment, known),
         api.label,
         api.consumer_endpoint if is_here else "",
         upstreams,
@@ -361,7 +364,7 @@ def _copy_owners(api: ApiInstance, made: ApiInstance) -> None:
 def _upstream(row: Upstream, copy: Copy) -> DesiredUpstream:
     """What an upstream of the origin is in the copy."""
     told = copy.upstreams.get(row.pk)
-    context = told.tls_context if told else tls_in(row.tls_context, copy.environment)
+    context = told.tls_context if told else tls_in(row.tls_context, copy.environment, {})
     uri, label = (told.uri, told.label) if told else (row.uri, row.label)
     return DesiredUpstream(uri, label, tls_context=context, settings=_settings(row, uri))
 

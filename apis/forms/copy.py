@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from django.http import QueryDict
@@ -43,7 +44,11 @@ class AssetForm(BaseModel):
 
 
 class MoreForm(BaseModel):
-    with_policies: bool = Field(True, title="Policies")
+    with_policies: bool = Field(
+        True,
+        title="Policies",
+        description="Without them the copy lets everybody through whom they would stop.",
+    )
     with_tests: bool = Field(True, title="Tests")
     keeps_secrets: bool = Field(False, title="Copy the secrets too")
 
@@ -75,9 +80,14 @@ class CopyForm:
         self.values: dict[str, Any] = {}
         self.errors: dict[str, list[str]] = {}
 
+    @cached_property
+    def usual(self) -> Copy:
+        """The copy as the origin is."""
+        return copies.as_it_is(self.api, self.environment)
+
     def propose(self) -> None:
         """Everything as it is, but for what is taken already."""
-        usual = copies.as_it_is(self.api, self.environment)
+        usual = self.usual
         connected = [one for one in self.gateways if one.status == Gateway.Status.CONNECTED]
         gateway = usual.gateway if usual.gateway in connected else next(iter(connected), None)
         is_taken = ApiInstance.objects.filter(gateway=gateway, port=usual.port).exists() if gateway else False
@@ -129,7 +139,7 @@ class CopyForm:
         unread.pop("asset", None)
         self.errors = unread | gateway_errors(read.gateway)
         upstreams = {row.pk: self._upstream(row) for row in self.upstreams}
-        usual = copies.as_it_is(self.api, self.environment)
+        usual = self.usual
         return replace(
             usual,
             asset=self._asset(usual),

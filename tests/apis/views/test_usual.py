@@ -27,7 +27,7 @@ from tests.factories import (
     make_user,
 )
 from tests.usual.details import Detail
-from tests.usual.forms import Form, Sent, VersionedForm
+from tests.usual.forms import Form, FormOfOne, Sent, VersionedForm
 from tests.usual.here import Here
 from tests.usual.lists import EmptyList, SearchedList, SortedList
 
@@ -329,3 +329,35 @@ class TestTestsOfAnApi(SearchedList, EmptyList):
         api = api_of(here)
         case = {"name": name, "expect": {"status": 200}}
         return ApiTest.objects.create(api=api, name=name, position=api.tests.count(), case=case)
+
+
+class TestCopiesOfAnApi(Detail):
+    """Both pages."""
+
+    tabs = ("/copy", "/copies")
+    is_numbered = True
+    seen_by_viewers = False
+
+    def make(self, here: Here) -> Model:
+        return api_of(here)
+
+
+class TestCopyOfAnApi(FormOfOne):
+    bad = {"base_path": "x y"}
+    at = "f-base_path"
+    words = "x y"
+    typed = {"label": "kept", "consumer_endpoint": "https://kept.example"}
+
+    def make(self, here: Here) -> Model:
+        return api_of(here)
+
+    def address(self, row: Model) -> str:
+        return f"/apis/{row.pk}/copy"
+
+    def good(self, here: Here) -> Sent:
+        upstream = api_of(here).upstreams.get()
+        listener = {"protocol": "http", "port": "8081", "base_path": "/copied", "label": "copied"}
+        return {"kind": "same", "gateway": "", **listener, f"upstreams.{upstream.pk}.uri": upstream.uri}
+
+    def is_saved(self, row: Model) -> bool:
+        return ApiInstance.objects.filter(asset=cast(ApiInstance, row).asset, label="copied").exists()
