@@ -4,9 +4,9 @@ What is copied are rows, field by field, so that what a later release keeps of a
 made is checked as any new API and any new policy is.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -19,18 +19,17 @@ from apis.api_test import ApiTest
 from apis.assets.models import Asset
 from apis.changes import bookkeeping, instances
 from apis.changes.policies import template_of
-from apis.desired import DesiredApi, DesiredUpstream, NewAsset, desired_of
+from apis.desired import NewAsset
 from apis.documents import reading
-from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
+from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
 from apis.owners.models import ApiOwner, users_of
-from apis.rules import copy_secrets, policy_check, upstream_uri
-from apis.rules import instances as rules
+from apis.rules import copies as rules
+from apis.rules import copy_secrets, policy_check
+from apis.rules.copies import OF_UPSTREAM, Copy
 from apis.rules.listeners import normalised
 from apis.rules.policy_config import hidden, merged
 from apis.rules.problem import Problem, refuse
 from console.models import AuditEntry, Environment, Role, User
-from gateways.models import Gateway
-from gateways.protocol.upstream_settings import UpstreamSettings
 
 M = TypeVar("M", bound=models.Model)
 MOST_COPIES = 100
@@ -51,94 +50,12 @@ MAY_NOT_KEEP = (
 )
 
 
-@dataclass(frozen=True)
-class Copy:
-    """What the copy is otherwise than its origin.
-
-    `upstreams` are by the ids of the origin's; one that is left out stays as it is. `secrets` are by the
-    ids of the origin's policies, and by their paths; with `keeps_secrets` those that are not told are the
-    origin's, as they always are within one environment.
-    """
-
-    environment: Environment
-    asset: Asset | NewAsset
-    gateway: Gateway | None
-    port: int
-    base_path: str
-    protocol: str = ApiInstance.Protocol.HTTP
-    tls_context: TlsContext | None = None
-    label: str = ""
-    consumer_endpoint: str = ""
-    upstreams: Mapping[UUID, DesiredUpstream] = field(default_factory=dict)
-    with_policies: bool = True
-    with_tests: bool = True
-    secrets: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
-    keeps_secrets: bool = False
-
-
 class Refused(Exception):
     """Of several copies none was made; `faults` are by the copy's place, then by field."""
 
     def __init__(self, faults: Mapping[int, ValidationError]) -> None:
         super().__init__(f"{len(faults)} copies are refused")
         self.faults = faults
-
-
-def asset_in(api: ApiInstance, environment: Environment) -> Asset | NewAsset:
-    """What a copy there is made of: the API's own asset where the organization may use it, else one of the
-    same id and version there, else a new one like it.
-    """
-    asset, organization = api.asset, environment.organization
-    if str(asset.organization_id) in organization.path.split("/"):
-        return asset
-    if found := organization.assets.filter(asset_id=asset.asset_id, version=asset.version).first():
-        return found
-    return NewAsset(
-        asset.name, asset.asset_id, asset.version, asset.api_version, asset.type, asset.specification
-    )
-
-
-def tls_in(
-    context: TlsContext | None, environment: Environment, known: Mapping[str, TlsContext]
-) -> TlsContext | None:
-    """The context itself in its own environment, in another one that of its name, if there is one."""
-    if context is None or context.environment_id == environment.pk:
-        return context
-    return known.get(context.name)
-
-
-def as_it_is(api: ApiInstance, environment: Environment) -> Copy:
-    """Everything as far as it can be the same there; no gateway, unless it is the same environment."""
-    is_here = environment.pk == api.environment_id
-    known = {} if is_here else {one.name: one for one in environment.tls_contexts.all()}
-    upstreams = {
-        row.pk: DesiredUpstream(row.uri, row.label, tls_context=tls_in(row.tls_context, environment, known))
-        for row in api.upstreams.select_related("tls_context")
-    }
-    return Copy(
-        environment,
-        asset_in(api, environment),
-        api.gateway if is_here else None,
-        api.port,
-        api.base_path,
-        api.protocol,
-        tls_in(api.tls_context, environment, known),
-        api.label,
-        api.consumer_endpoint if is_here else "",
-        upstreams,
-    )
-
-
-def desired(api: ApiInstance, copy: Copy) -> DesiredApi:
-    """The copy as any new API is desired."""
-    known = {row.pk: _upstream(row, copy) for row in api.upstreams.select_related("tls_context")}
-    was = desired_of(api)
-    routes = [
-        replace(route, upstreams=[_as_in(known[one.id], one) for one in route.upstreams if one.id])
-        for route in was.routes
-    ]
-    told = ("asset", "gateway", "protocol", "port", "base_path", "tls_context", "label", "consumer_endpoint")
-    return replace(was, routes=routes, **{name: getattr(copy, name) for name in told})
 
 
 @transaction.atomic
@@ -192,7 +109,7 @@ def _made(actor: User, api: ApiInstance, copy: Copy, deploy: bool) -> ApiInstanc
     copy = replace(copy, asset=_with_own_document(actor, copy))
     bindings = list(api.policies.order_by("pk")) if copy.with_policies else []
     secrets = _secrets(actor, api, copy, bindings)
-    refuse([*_problems(api, copy), *secrets.problems])
+    refuse([*rules.problems(api, copy), *secrets.problems])
     made = _row(actor, api, copy, deploy)
     upstreams = _copied_upstreams(api, made, copy)
     _copied_routes(api, made, upstreams)
@@ -220,27 +137,6 @@ def _with_own_document(actor: User, copy: Copy) -> Asset | NewAsset:
         return asset
     own = reading.in_organization(actor, asset.specification, copy.environment.organization)
     return replace(asset, specification=own)
-
-
-def _problems(api: ApiInstance, copy: Copy) -> Iterator[Problem]:
-    wanted = desired(api, copy)
-    places = {
-        f"routes.{at}.upstreams.{place}": str(upstream.id)
-        for at, route in enumerate(desired_of(api).routes)
-        for place, upstream in enumerate(route.upstreams)
-    }
-    seen: set[tuple[str, str]] = set()
-    for problem in rules.problems(copy.environment, wanted):
-        before, _, last = problem.field.rpartition(".")
-        name = f"upstreams.{places[before]}.{last}" if before in places else problem.field
-        # An upstream of several routes is told of once.
-        if (name, problem.message) not in seen:
-            seen.add((name, problem.message))
-            yield Problem(name, problem.message, problem.code)
-    unrouted = api.upstreams.exclude(pk__in=RouteUpstream.objects.filter(route__api=api).values("upstream"))
-    for row in unrouted.select_related("tls_context"):
-        for problem in rules.upstream_problems(copy.environment, _upstream(row, copy)):
-            yield replace(problem, field=f"upstreams.{row.pk}.{problem.field}")
 
 
 @dataclass(frozen=True)
@@ -293,7 +189,7 @@ def _copied_upstreams(api: ApiInstance, made: ApiInstance, copy: Copy) -> dict[U
     """By the ids of the origin's. One by one: their order is that of the times at which they were made."""
     found: dict[UUID, Upstream] = {}
     for row in api.upstreams.select_related("tls_context"):
-        wanted = _upstream(row, copy)
+        wanted = rules.upstream(row, copy)
         told: dict[str, Any] = {name: getattr(wanted, name) for name in OF_UPSTREAM}
         told["settings"] = wanted.settings.told
         own = _again(row, frozenset(), api=made, **told)
@@ -359,29 +255,6 @@ def _copy_owners(api: ApiInstance, made: ApiInstance) -> None:
     there = users_of(made.environment)
     some = api.owners.filter(Q(user=None) | Q(user__in=there))
     ApiOwner.objects.bulk_create(_again(one, frozenset(), api=made) for one in some)
-
-
-def _upstream(row: Upstream, copy: Copy) -> DesiredUpstream:
-    """What an upstream of the origin is in the copy."""
-    told = copy.upstreams.get(row.pk)
-    context = told.tls_context if told else tls_in(row.tls_context, copy.environment, {})
-    uri, label = (told.uri, told.label) if told else (row.uri, row.label)
-    return DesiredUpstream(uri, label, tls_context=context, settings=_settings(row, uri))
-
-
-OF_UPSTREAM = ("uri", "label", "tls_context", "settings")
-
-
-def _as_in(wanted: DesiredUpstream, was: DesiredUpstream) -> DesiredUpstream:
-    """With all that the route says of it, and what a later release knows of upstreams."""
-    return replace(was, id=None, **{name: getattr(wanted, name) for name in OF_UPSTREAM})
-
-
-def _settings(row: Upstream, uri: str) -> UpstreamSettings:
-    """The origin's; its hosts only at its own address, since they are that one's."""
-    if upstream_uri.fault(uri) or upstream_uri.read(uri).address == upstream_uri.read(row.uri).address:
-        return row.told
-    return row.told.model_copy(update={"hosts": ()})
 
 
 def _again(row: M, own: frozenset[str], **changed: Any) -> M:

@@ -18,9 +18,10 @@ from django.http import Http404
 from kombu.exceptions import OperationalError
 
 from apis.changes import copies
-from apis.changes.copies import Copy, Refused
+from apis.changes.copies import Refused
 from apis.desired import DesiredUpstream, NewAsset
 from apis.models import ApiInstance
+from apis.rules.copies import Copy, as_it_is
 from console import background
 from console.models import Role, User
 from gateways import lookup
@@ -73,7 +74,7 @@ class Job:
 
 def copies_of(api: ApiInstance, rows: Sequence[Wanted], gateway: Gateway | None) -> list[Copy]:
     """As the origin is, each a new API of the origin's versions."""
-    usual = copies.as_it_is(api, api.environment)
+    usual = as_it_is(api, api.environment)
     was = api.asset
     return [
         replace(

@@ -10,13 +10,12 @@ from django.utils.text import slugify
 from pydantic import BaseModel, Field
 
 from apis.assets.models import Asset
-from apis.changes import copies
-from apis.changes.copies import Copy
 from apis.desired import DesiredUpstream, NewAsset
 from apis.forms import parts
 from apis.forms.wizard import gateway_errors
 from apis.models import ApiInstance, TlsContext, Upstream
 from apis.rules import copy_secrets, listeners
+from apis.rules.copies import Copy, as_it_is
 from apis.rules.copy_secrets import HeldSecret
 from console.forms import schema_data, schema_form
 from console.models import Environment
@@ -83,7 +82,7 @@ class CopyForm:
     @cached_property
     def usual(self) -> Copy:
         """The copy as the origin is."""
-        return copies.as_it_is(self.api, self.environment)
+        return as_it_is(self.api, self.environment)
 
     def propose(self) -> None:
         """Everything as it is, but for what is taken already."""

@@ -9,11 +9,12 @@ from django.core.exceptions import ValidationError
 
 from apis.assets.models import Asset
 from apis.changes import copies
-from apis.changes.copies import Copy
 from apis.desired import DesiredUpstream, NewAsset
 from apis.models import ApiInstance, Upstream
 from apis.rest import bodies
+from apis.rules import copies as rules
 from apis.rules import copy_secrets, upstream_uri
+from apis.rules.copies import Copy
 from console.models import Environment, Role, User
 
 NAMES: bodies.Names = (
@@ -61,7 +62,7 @@ def _wanted(environment: Environment, origin: ApiInstance, body: Mapping[str, An
     """As the origin is, but for what the body names."""
     told, endpoint = body["promote"], body.get("endpoint", {})
     _refuse_the_rest(body)
-    copy = replace(copies.as_it_is(origin, environment), gateway=None)
+    copy = replace(rules.as_it_is(origin, environment), gateway=None)
     if endpoint.get("proxyUri"):
         copy = replace(copy, **bodies.listener(endpoint["proxyUri"]))
     contexts = endpoint.get("tlsContexts") or {}

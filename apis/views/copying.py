@@ -14,6 +14,8 @@ from apis.desired import desired_of
 from apis.forms.copy import CopyForm
 from apis.lint.routes import warnings
 from apis.models import ApiInstance
+from apis.rules import copies as rules
+from apis.rules.copies import Copy
 from apis.views.access import api_of, messages_of
 from apis.views.frame import frame
 from apis.views.tls_contexts import choices
@@ -74,7 +76,7 @@ def _chosen(api: ApiInstance, known: list[Environment], asked: str) -> Environme
 
 
 def _shown(
-    request: Request, form: CopyForm, known: list[Environment], wanted: copies.Copy | None = None
+    request: Request, form: CopyForm, known: list[Environment], wanted: Copy | None = None
 ) -> HttpResponse:
     api, environment, errors = form.api, form.environment, form.errors
     wanted = wanted or form.copy()
@@ -100,7 +102,7 @@ def _shown(
     return response
 
 
-def _warnings(api: ApiInstance, wanted: copies.Copy) -> dict[str, list[str]]:
+def _warnings(api: ApiInstance, wanted: Copy) -> dict[str, list[str]]:
     """What may be copied and is probably not meant, by the form's field."""
-    found = warnings(copies.desired(api, wanted))
+    found = warnings(rules.desired(api, wanted))
     return {name: texts for name, texts in found.items() if not name.startswith("routes.")}

@@ -22,7 +22,7 @@ def test_an_api_with_a_document_shows_what_is_called(page: Page, stack: Stack, a
     page.locator("label.choice", has_text="local").click()
     page.get_by_role("button", name="Next").last.click()
     page.locator("label.choice", has_text="Create a new API").click()
-    page.locator("label.choice", has_text="REST API").click()
+    page.locator("label.choice", has_text="With an OpenAPI file").click()
     page.locator("#f-specification").set_input_files(
         file(document(stack.echo_url, "/ships", "/ships/{name}"), "harbour.json")  # type: ignore[arg-type]
     )

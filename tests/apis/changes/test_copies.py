@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from apis.changes import copies, owners, tests, upstreams
-from apis.changes.copies import Refused, as_it_is, copy_all, copy_api
+from apis.changes import owners, tests, upstreams
+from apis.changes.copies import Refused, copy_all, copy_api
 from apis.changes.policies import apply_policy
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, PolicyBinding
+from apis.rules.copies import Copy, as_it_is, desired
 from console.models import AuditEntry, Environment, Role
 from gateways.models import Gateway
 from gateways.protocol.cases import Case
@@ -247,7 +248,7 @@ def test_several_copies_are_made_together_or_not_at_all() -> None:
     api = make_whole(place)
     told: list[int] = []
 
-    def named(name: str, path: str) -> copies.Copy:
+    def named(name: str, path: str) -> Copy:
         return replace(as_it_is(api, place.environment), asset=NewAsset(name), base_path=path)
 
     good = [named("A", "/a"), named("B", "/b")]
@@ -282,6 +283,6 @@ def test_desired_of_a_copy_names_no_id_of_the_origin() -> None:
     place = make_place()
     api = make_whole(place)
 
-    found: DesiredApi = copies.desired(api, as_it_is(api, place.environment))
+    found: DesiredApi = desired(api, as_it_is(api, place.environment))
 
     assert [one.id for route in found.routes for one in route.upstreams] == [None, None, None]
