@@ -10,6 +10,8 @@ from django.utils import timezone
 from apis.changes import bookkeeping
 from apis.models import ApiInstance
 from apis.revisions import rows
+from apis.rules import running
+from apis.rules.problem import refuse
 from console.models import User
 from gateways.models import Gateway
 
@@ -27,6 +29,7 @@ def saved(actor: User, api: ApiInstance, *gateways: Gateway | None, deploy: bool
         bookkeeping.bump(api, *where)
     else:
         if len({one.pk for one in where if one}) > 1:
+            refuse(running.taken(api, api.gateway))
             bookkeeping.bump(api, *where, revision=api.revision)
         wait(actor, api)
 

@@ -19,7 +19,7 @@ from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset, de
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
 from apis.removed import Removed
-from apis.rules import policy_side
+from apis.rules import policy_side, running
 from apis.rules.instances import asset_id_of, check, unfit
 from apis.rules.listeners import normalised
 from apis.rules.problem import refuse
@@ -148,7 +148,7 @@ def deploy_api(actor: User, api: ApiInstance, gateway: Gateway | None = None) ->
     if runs is None:
         refuse(review.obstacles(actor, api))
     elif api.pending_since:
-        refuse(review.taken(api, goal))
+        refuse(running.taken(api, goal))
     api.gateway, api.is_deployed, api.deployed_at = goal, True, timezone.now()
     api.save(update_fields=["gateway", "is_deployed", "deployed_at", "updated_at"])
     bookkeeping.note_left(api, before_gateway)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from apis.api_test import ApiTest
 from apis.assets.models import Asset
-from apis.changes import bookkeeping, review
+from apis.changes import bookkeeping
 from apis.desired import desired_of
 from apis.models import ApiInstance, PolicyBinding, RouteUpstream, TlsContext, Upstream
 from apis.muted_finding import MutedFinding
@@ -17,6 +17,7 @@ from apis.owners.models import ApiOwner
 from apis.removed import Removed
 from apis.revision import Revision
 from apis.revisions import plain
+from apis.rules import running
 from apis.rules.instances import check_free
 from apis.rules.listeners import normalised
 from apis.rules.problem import refuse
@@ -84,7 +85,7 @@ def restore_api(
         api.deployed_at = timezone.now()
         api.save(update_fields=["deployed_at"])
         waits = ran if api.pending_since else None
-        refuse(review.taken(api, api.gateway, waits) if waits else ())
+        refuse(running.taken(api, api.gateway, waits) if waits else ())
         bookkeeping.bump(api, api.gateway, revision=waits)
     removed.delete()
     after = {"restored": True} | bookkeeping.facts(api)

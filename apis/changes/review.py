@@ -9,16 +9,14 @@ from django.utils import timezone
 
 from apis.api_test import ApiTest, ApiTestRun
 from apis.changes import bookkeeping, deploying
-from apis.desired import DesiredApi, desired_of
-from apis.models import ApiInstance, TlsContext
+from apis.desired import desired_of
+from apis.models import ApiInstance
 from apis.revision import Content, Revision
 from apis.revisions import rows
-from apis.rules import listeners
 from apis.rules.instances import check_free
 from apis.rules.problem import Problem, refuse
 from console.models import AuditEntry, Role, User
 from console.versions import check, version
-from gateways.models import Gateway
 
 MOST_COMMENT = 1000
 NOTHING = "Nothing is pending any more: what is saved is what the gateway is to run."
@@ -113,23 +111,6 @@ def untested(api: ApiInstance, digests: list[str]) -> str:
     if missing := len([one for one in states if one != ApiTest.State.PASSED]):
         return f"{missing} of its {len(states)} tests did not pass."
     return ""
-
-
-def taken(api: ApiInstance, gateway: Gateway | None, revision: Revision | None = None) -> Iterator[Problem]:
-    """What stands in the way of the revision on this gateway: another API that has its port or base path."""
-    runs = revision or api.revision
-    if runs is None:
-        return
-    context = TlsContext.objects.filter(pk=runs.serves_with).first() if runs.serves_with else None
-    desired = DesiredApi(
-        asset=api.asset,
-        gateway=gateway,
-        protocol=runs.protocol,
-        port=runs.port,
-        base_path=runs.base_path,
-        tls_context=context,
-    )
-    yield from listeners.problems(api.environment, desired, api)
 
 
 def _asked(api: ApiInstance, comment: str) -> Iterator[Problem]:

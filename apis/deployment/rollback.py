@@ -12,6 +12,7 @@ from apis.removed import Removed
 from apis.revision import Revision
 from apis.revisions import export
 from apis.revisions.facts import policies
+from apis.rules import running
 from apis.rules.problem import Problem, refuse
 from console.models import AuditEntry, User
 from policies import catalog
@@ -63,7 +64,7 @@ def problems(api: ApiInstance, revision: Revision) -> Iterator[Problem]:
     if any(pk not in known or known[pk].environment_id != api.environment_id for pk in named):
         yield Problem("revision", f"A TLS context that revision {revision} needs was deleted.", "conflict")
         return
-    yield from review.taken(api, api.gateway, revision)
+    yield from running.taken(api, api.gateway, revision)
     for used in policies(content).values():
         try:
             catalog.find(used.policy)

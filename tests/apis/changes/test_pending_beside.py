@@ -107,3 +107,20 @@ def test_an_api_that_is_restored_runs_what_ran_and_waits_as_it_did() -> None:
 
     assert (back.is_deployed, back.revision, back.pending_by) == (True, ran, [actor.pk])
     assert [one.label for one in pending(back).lines] == ["Policy Rate Limiting"]
+
+
+def test_an_edit_that_moves_it_takes_along_what_runs_where_that_is_free() -> None:
+    api, actor = api_where(Deploys.SECOND_PERSON), make_user()
+    free, full = make_gateway(api.environment), make_gateway(api.environment)
+    taken = replace(instances.desired_of(api), gateway=full, label="other", routes=[route("http://x:1/")])
+    instances.deploy_api(make_user(), instances.create_api(actor, api.environment, taken))
+    ran = api.revision
+
+    with pytest.raises(ValidationError, match="overlaps"):
+        wanted = replace(instances.desired_of(api), gateway=full, base_path="/new")
+        instances.edit_api(actor, api, wanted)
+    wanted = replace(instances.desired_of(fresh(api)), gateway=free, base_path="/new")
+    api = fresh(instances.edit_api(actor, fresh(api), wanted))
+
+    assert (api.gateway, api.revision, api.pending_by) == (free, ran, [actor.pk])
+    assert [one.label for one in pending(api).lines] == ["Listens on"]
