@@ -1,7 +1,7 @@
 """Deployments of one API: what each brought and what became of it, two compared, and the way back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import messages
@@ -30,6 +30,8 @@ from console.scope import Request
 from gateways.models import Ack
 
 PAGE_SIZE = 20
+EVERY_SECONDS = 3
+"""How often the list is fetched anew while a replica's answer is awaited."""
 MOST_OFFERED = 100
 """Revisions that the page which compares two has to choose from."""
 WORDS = {kept.RUNNING: "What runs now", kept.SAVED: "What is saved"}
@@ -65,6 +67,8 @@ def deployments(request: Request, pk: int) -> HttpResponse:
     page = frame(request, api, "deployments")
     shown = listing(request, "deployments", "deployment", found, size=PAGE_SIZE)
     rows = _rows(api, brought.why(api, list(shown.page)), page["run"])
+    if any(row.outcomes.is_awaited for row in rows):
+        shown = replace(shown, every_seconds=EVERY_SECONDS)
     context = page | {"rows": rows, "unsent": brought.unsent(api)}
     return shown.answer(request, "apis/api_deployments.html", "apis/_deployments.html", context)
 

@@ -11,8 +11,8 @@ from gateways.protocol import messages
 
 log = logging.getLogger(__name__)
 
-MOST_REFUSED, LONGEST_REASON = 1000, 2000
-"""APIs whose refusal is kept with an answer, and the characters of each reason."""
+MOST_REASONS, LONGEST_REASON = 100, 500
+"""Kept with an answer, of the APIs that it refused, which are all named; and the characters of each."""
 
 
 @transaction.atomic
@@ -33,7 +33,10 @@ def record(gateway: Gateway, replica: Replica, ack: messages.Ack) -> Ack:
         return later
     refused = [resource for resource in ack.resources if resource.state == "refused"]
     said = {"applied": ack.applied, "reason": ack.reason, "duration_ms": ack.duration_ms, "at": at}
-    said["refused"] = {one.name: one.reason[:LONGEST_REASON] for one in refused[:MOST_REFUSED]}
+    said["refused"] = {
+        one.name: one.reason[:LONGEST_REASON] if number < MOST_REASONS else ""
+        for number, one in enumerate(refused)
+    }
     [kept] = Ack.objects.bulk_create(
         [Ack(deployment=row, replica=replica, **said)],
         update_conflicts=True,

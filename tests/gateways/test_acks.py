@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from gateways.agent.envoy.validate import MOST_CHARACTERS
+from gateways.agents.acks import LONGEST_REASON, MOST_REASONS
 from gateways.models import Ack, Gateway, Replica, ResourceStatus
 from tests.gateways.replica import SigningReplica
 
@@ -35,6 +36,7 @@ def test_ack_is_kept_with_a_status_per_resource(replica: SigningReplica) -> None
     assert Replica.objects.get().generation == 5
     statuses = ResourceStatus.objects.order_by("name").values_list("state", "reason", "running_generation")
     assert list(statuses) == [("applied", "", 5), ("refused", "port 8081 is taken", 4)]
+    assert Ack.objects.get().refused == {"b": "port 8081 is taken"}
 
 
 def test_since_stays_while_the_state_does(replica: SigningReplica) -> None:
@@ -82,6 +84,9 @@ def test_an_answer_about_a_thousand_refused_apis_is_kept(replica: SigningReplica
     assert replica.ack(5, *refused).status_code == 200
 
     assert ResourceStatus.objects.filter(reason=reason).count() == 1000
+    kept = Ack.objects.get().refused
+    assert len(kept) == 1000, "each is named"
+    assert sum(map(len, kept.values())) == MOST_REASONS * LONGEST_REASON
 
 
 def test_nothing_runs_a_later_generation_than_the_one_answered(replica: SigningReplica) -> None:
