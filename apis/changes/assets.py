@@ -47,8 +47,7 @@ def rename(actor: User, api: ApiInstance, name: str) -> None:
     stays. Gateways are told where automated policies go by names alone.
     """
     asset, organization, name = api.asset, api.environment.organization, name.strip()
-    if asset.organization_id != organization.pk:
-        raise ValidationError({"name": [f"{asset} belongs to {asset.organization}; change it there."]})
+    _check_own(api, "name")
     if not 1 <= len(name) <= 255:
         raise ValidationError({"name": ["Give the API a name of 1 to 255 characters."]})
     same = Asset.objects.filter(organization=organization, asset_id=asset.asset_id)
@@ -59,21 +58,42 @@ def rename(actor: User, api: ApiInstance, name: str) -> None:
         for environment in Environment.objects.filter(pk__in=apis.values("environment")).order_by("pk"):
             stack.enter_context(followed(environment, apis.filter(environment=environment)))
         for row in same.exclude(name=name).select_for_update(of=("self",)):
-            _rename(actor, api, row, name)
+            _save(actor, api, row, "name", name)
     asset.name = name
 
 
-def _rename(actor: User, api: ApiInstance, row: Asset, name: str) -> None:
-    before, row.name = row.name, name
-    row.save(update_fields=["name"])
+@transaction.atomic
+def set_type(actor: User, api: ApiInstance, kind: str) -> None:
+    """Of the asset in this version; nothing changes on gateways."""
+    api.environment.organization.lock()
+    _check_own(api, "type")
+    if kind not in Asset.Type.values:
+        message = f'"{kind}" is not an asset type; one of {", ".join(Asset.Type.values)}.'
+        raise ValidationError({"type": [message]})
+    row = Asset.objects.select_for_update(of=("self",)).get(pk=api.asset_id)
+    if row.type != kind:
+        _save(actor, api, row, "type", kind)
+    api.asset.type = kind
+
+
+def _check_own(api: ApiInstance, field: str) -> None:
+    asset = api.asset
+    if asset.organization_id != api.environment.organization_id:
+        raise ValidationError({field: [f"{asset} belongs to {asset.organization}; change it there."]})
+
+
+def _save(actor: User, api: ApiInstance, row: Asset, field: str, value: str) -> None:
+    before = getattr(row, field)
+    setattr(row, field, value)
+    row.save(update_fields=[field])
     audit.record(
         actor,
         AuditEntry.Action.UPDATE,
         row,
         organization=row.organization,
         environment=api.environment,
-        before={"name": before},
-        after={"name": name},
+        before={field: before},
+        after={field: value},
         of=api,
     )
 

@@ -14,12 +14,14 @@ from console.versions import Changed
 
 @require_POST
 def asset(request: Request, pk: int) -> HttpResponse:
-    """Its name, and which of its versions the API is made of."""
+    """Its name and type, and which of its versions the API is made of."""
     api = api_to_change(request, pk)
     told = request.POST
     try:
         if (name := told.get("name", "").strip()) != api.asset.name:
             assets.rename(request.user, api, name)
+        if (kind := told.get("type") or api.asset.type) != api.asset.type:
+            assets.set_type(request.user, api, kind)
         if (version := told.get("version", "").strip()) != api.asset.version:
             seen, api_version = told.get("seen", ""), told.get("api_version", "")
             assets.set_version(request.user, api, version, api_version, seen=seen)

@@ -61,6 +61,17 @@ def test_another_asset_version_is_taken_or_made(place: Place) -> None:
     assert Asset.objects.count() == 2
 
 
+def test_the_type_is_this_versions_own(place: Place) -> None:
+    api = make_saved_api(place)
+    told(place, f"/apis/{api.pk}/asset", name="Orders", version="2.0.0", api_version="v2")
+
+    told(place, f"/apis/{api.pk}/asset", name="Orders", version="2.0.0", type="rest-api")
+
+    assert dict(Asset.objects.values_list("version", "type")) == {"1.0.0": "http-api", "2.0.0": "rest-api"}
+    page = told(place, f"/apis/{api.pk}/asset", name="Orders", version="2.0.0", type="soap")
+    assert "is not an asset type" in page
+
+
 def test_a_bad_version_is_refused(place: Place) -> None:
     api = make_saved_api(place)
 
