@@ -6,11 +6,16 @@ from uuid import UUID
 
 from apis.automated import holding
 from apis.automated.models import AutomatedPolicy
-from apis.automated.rule import Rule, subject
+from apis.automated.rule import Rule, subject, subjects
 from apis.models import ApiInstance, PolicyBinding
 from console.models import Environment
 
 CONFLICTS_SHOWN = 10
+SHOWN = (
+    *("label", "tags", "is_deployed", "environment", "gateway__name"),
+    *("asset__name", "asset__asset_id", "asset__version", "asset__api_version"),
+)
+"""What lists show of an API: an environment may have thousands."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ class Coverage:
 def coverage(policy: AutomatedPolicy) -> list[Coverage]:
     """Of every API of its environment, by name; the policy need not be saved. Four queries."""
     environment = policy.environment
-    apis = list(ApiInstance.objects.filter(environment=environment).select_related("asset", "gateway"))
+    found = ApiInstance.objects.filter(environment=environment).select_related("asset", "gateway")
+    apis = list(found.only(*SHOWN))
     own = set(_own(policy, environment.pk))
     before = _before(policy)
     rule = Rule(policy, dict(environment.gateways.values_list("pk", "name")))
@@ -47,16 +53,15 @@ def covered(policy: AutomatedPolicy) -> set[int]:
     if policy.is_disabled:
         return set()
     rule = Rule(policy)
-    found = ApiInstance.objects.filter(environment=policy.environment_id).select_related("asset")
-    return {api.pk for api in found if rule.covers(subject(api))}
+    found = ApiInstance.objects.filter(environment=policy.environment_id)
+    return {api.pk for api in subjects(found) if rule.covers(api)}
 
 
 def counts(environment: Environment, policies: Sequence[AutomatedPolicy]) -> dict[int, int]:
     """How many APIs the rule of each covers, by the policy's id."""
     if not policies:
         return {}
-    rows = ApiInstance.objects.filter(environment=environment).select_related("asset")
-    apis = [subject(api) for api in rows]
+    apis = subjects(ApiInstance.objects.filter(environment=environment))
     rules = {one.pk: Rule(one) for one in policies}
     return {pk: sum(rule.covers(api) for api in apis) for pk, rule in rules.items()}
 

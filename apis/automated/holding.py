@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from apis.automated.models import AutomatedPolicy
-from apis.automated.rule import FIELDS, Rule, Subject
+from apis.automated.rule import Rule, Subject, subjects
 from apis.models import ApiInstance
 from apis.revision import Document, document, name
 from apis.rules.policy_config import merged
@@ -51,8 +51,7 @@ def holding(environment: Environment | Any, apis: QuerySet[ApiInstance] | None =
     if not policies:
         return Holding({})
     found = ApiInstance.objects.filter(environment=key) if apis is None else apis
-    subjects = [_subject(row) for row in found.order_by("pk").values_list(*FIELDS)]
-    return Holding(covering(policies, subjects))
+    return Holding(covering(policies, subjects(found)))
 
 
 def covering(policies: Iterable[AutomatedPolicy], apis: Iterable[Subject]) -> dict[int, Held]:
@@ -159,8 +158,3 @@ def _own_policy(one: Document) -> str:
     if name(one) == f"{one['spec']['targetRef']['name']}-{RESPONSE_TIMEOUT}":
         return ""
     return str(one["spec"]["policyRef"]["name"])
-
-
-def _subject(row: Any) -> Subject:
-    pk, named, label, tags, gateway = row
-    return Subject(pk, named, label, tuple(tags), gateway)

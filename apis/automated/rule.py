@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import re2
+from django.db.models import QuerySet
 
 from apis.automated.models import AutomatedPolicy
 from apis.models import ApiInstance
@@ -22,6 +23,12 @@ class Subject:
     label: str
     tags: tuple[str, ...]
     gateway: UUID | None
+
+
+def subjects(apis: QuerySet[ApiInstance]) -> list[Subject]:
+    """Of many, without a look at the rest of them. One query."""
+    rows = apis.order_by("pk").values_list(*FIELDS)
+    return [Subject(pk, name, label, tuple(tags), gateway) for pk, name, label, tags, gateway in rows]
 
 
 def subject(api: ApiInstance) -> Subject:
