@@ -50,7 +50,10 @@ class CopiesForm:
         return [one.label for one in self._cells(0, {})]
 
     def read(self, data: QueryDict) -> None:
-        self.rows = list(schema_data.read(self.schema, data, prefix="")[LIST])
+        # One more than may be, which says that there are too many: each row that is shown takes its time.
+        few = data.copy()
+        few.setlist(LIST, data.getlist(LIST)[: MOST_COPIES + 1])
+        self.rows = list(schema_data.read(self.schema, few, prefix="")[LIST])
         self.gateway = data.get("gateway", "")
         self.pasted = data.get("pasted", "")
 
@@ -102,7 +105,7 @@ class CopiesForm:
             self.rows = [{}]
             return []
         if len(self.rows) > MOST_COPIES:
-            self.errors[""] = [f"{len(self.rows)} rows; at most {MOST_COPIES} copies are made at once."]
+            self.errors[""] = [f"There are more than {MOST_COPIES} rows; make the others later."]
             return []
         return [self._one(at, row) for at, row in enumerate(self.rows)]
 

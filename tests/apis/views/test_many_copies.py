@@ -135,6 +135,16 @@ def test_a_table_without_a_row_or_with_a_wrong_port_asks_nobody(place: Place) ->
     assert 'id="f-copies.0.port_error"' in text(port)
 
 
+def test_more_rows_than_may_be_are_refused(place: Place) -> None:
+    api = make_saved_api(place)
+
+    answer = place.client.post(address_of(api), sent(place, *[(f"A{at}", "", "") for at in range(150)]))
+
+    page = text(answer)
+    assert answer.status_code == 422 and "There are more than 100 rows" in page
+    assert 'id="f-copies.100.name"' in page and 'id="f-copies.101.name"' not in page
+
+
 def test_each_upstream_has_a_column(place: Place) -> None:
     api = make_whole(place)
 
