@@ -36,6 +36,7 @@ from gateways.protocol.messages import Ack, ResourceAck
 from gateways.protocol.resources import AnyResource
 from policies.contracts.contract import Contract
 from policies.contracts.memory import Book
+from policies.documents.document import Document
 
 DOCUMENT_SECONDS = 3.0
 """How long a change waits for documents that were never had, if they are on their way."""
@@ -235,7 +236,10 @@ class Applier:
         """The APIs that can run, by key; the others are added to `refused` with the reason."""
         before = {key: one.compiled for key, one in self._serving.items()}
         good, reasons = candidate.compiled(compiler, translation.gateway.apis, before)
-        if self._awaits_documents([*good.values(), *before.values()]):
+        known: set[Document] = set()
+        until = time.monotonic() + DOCUMENT_SECONDS
+        # Again, since which others a document needs is known when it is there.
+        while self._awaits_documents([*good.values(), *before.values()], known, until):
             good, reasons = candidate.compiled(compiler, translation.gateway.apis, good)
         refused |= reasons
         for key in self._blocked(one.compiled for one in self._serving.values()):
@@ -251,12 +255,14 @@ class Applier:
         self._checked = {one.digest for one in good.values()}
         return good
 
-    def _awaits_documents(self, apis: Iterable[CompiledApi]) -> bool:
-        """Has what they need kept from now on. Whether some of it was never had, and may be there now."""
+    def _awaits_documents(self, apis: Iterable[CompiledApi], known: set[Document], until: float) -> bool:
+        """Has what they need kept from now on. Whether some of it was never had, and may be there now, that
+        is not `known` yet; then it is."""
         wanted = {document for one in apis for document in one.documents}
-        missing = [one for one in wanted if self.documents.get(one) is None]
+        missing = [one for one in wanted - known if self.documents.get(one) is None]
+        known |= wanted
         self.documents.want(wanted)
-        self.documents.wait(missing, DOCUMENT_SECONDS)
+        self.documents.wait(missing, max(0, until - time.monotonic()))
         return bool(missing)
 
     def _blocked(self, apis: Iterable[CompiledApi]) -> dict[Key, str]:

@@ -13,29 +13,37 @@ _DECLARED = re.compile(rb"""\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([A-Za-z0-9.
 
 
 class Wrong(ValueError):
-    """What is wrong in a document, and in which line; `field` names what else of a configuration is wrong."""
+    """What is wrong in a document, and where; `field` names what else of a configuration is wrong."""
 
-    def __init__(self, message: str, line: int = 0, *, field: str = "") -> None:
-        super().__init__(f"line {line}: {message}" if line else message)
+    def __init__(self, message: str, line: int = 0, *, document: str = "", field: str = "") -> None:
+        place = [document] if document else []
+        place += [f"line {line}"] if line else []
+        super().__init__(f"{', '.join(place)}: {message}" if place else message)
         self.field = field
 
 
 @dataclass
 class Node:
-    """`attributes` are named as `{namespace}name`, or plainly without a namespace, as is `key`."""
+    """`attributes` are named as `{namespace}name`, or plainly without a namespace. `document` is the name of
+    the document, "" for the first."""
 
     uri: str
     name: str
     attributes: Mapping[str, str]
     prefixes: Mapping[str, str]
     line: int
+    document: str = ""
     children: list["Node"] = field(default_factory=list)
 
     def get(self, name: str, default: str = "") -> str:
         return self.attributes.get(name, default)
 
+    @property
+    def place(self) -> str:
+        return f"{self.document}, line {self.line}" if self.document else f"line {self.line}"
+
     def wrong(self, message: str) -> Wrong:
-        return Wrong(message, self.line)
+        return Wrong(message, self.line, document=self.document)
 
     def of(self, uri: str, name: str = "") -> Iterator["Node"]:
         """The children of a namespace, and name."""
@@ -76,15 +84,16 @@ def decoded(content: bytes) -> str:
         raise Wrong(f"the document is not in the encoding {encoding}, as it says") from None
 
 
-def read(text: str) -> Node:
+def read(text: str, document: str = "") -> Node:
     """The root. Raises Wrong."""
     if len(text.encode(errors="replace")) > MOST_BYTES:
         raise Wrong(f"the document has more than {MOST_BYTES // 1024} KB")
-    return _Reader().root(text.removeprefix("\ufeff"))
+    return _Reader(document).root(text.removeprefix("\ufeff"))
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, document: str) -> None:
+        self.document = document
         self.parser = expat.ParserCreate(namespace_separator=" ")
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
@@ -100,15 +109,17 @@ class _Reader:
         try:
             self.parser.Parse(text, True)
         except expat.ExpatError as error:
-            raise Wrong(f"this is no XML: {expat.ErrorString(error.code)}", error.lineno) from None
+            raise Wrong(
+                f"this is no XML: {expat.ErrorString(error.code)}", error.lineno, document=self.document
+            ) from None
         except UnicodeError:
             raise Wrong("a text holds half of a character") from None
         if self.found is None:
-            raise Wrong("this is no XML")
+            raise Wrong("this is no XML", document=self.document)
         return self.found
 
     def _wrong(self, message: str) -> Wrong:
-        return Wrong(message, self.parser.CurrentLineNumber)
+        return Wrong(message, self.parser.CurrentLineNumber, document=self.document)
 
     def _doctype(self, *told: object) -> None:
         raise self._wrong("a document type (<!DOCTYPE) is never read; leave it out")
@@ -133,7 +144,7 @@ class _Reader:
         self.declared = {}
         uri, _, local = name.rpartition(" ")
         named = {key(*(one.rpartition(" ")[::2])): value for one, value in attributes.items()}
-        made = Node(uri, local, named, prefixes, self.parser.CurrentLineNumber)
+        made = Node(uri, local, named, prefixes, self.parser.CurrentLineNumber, self.document)
         if self.open:
             self.open[-1].children.append(made)
         else:

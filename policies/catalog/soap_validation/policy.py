@@ -7,8 +7,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from policies.catalog.soap_validation.document import MOST_BYTES, Wrong, decoded
-from policies.catalog.soap_validation.wsdl import Described, described
+from policies.catalog.soap_validation.document import MOST_BYTES, Wrong, decoded, read
+from policies.catalog.soap_validation.linked import Away, linked, refers
+from policies.catalog.soap_validation.wsdl import Described, described, described_with
 from policies.documents.document import BadDocument, Document, Kind
 from policies.expression.lua import Value
 from policies.fields.urls import Url
@@ -37,23 +38,34 @@ class Encoding(StrEnum):
 
 
 def _text(content: bytes) -> str:
-    """Raises BadDocument."""
+    """One that stands alone is read as a whole, so that a sound one is never replaced. Raises BadDocument."""
     try:
         text = decoded(content)
-        described(text)
+        if not refers(read(text)):
+            described(text)
     except Wrong as error:
         raise BadDocument(str(error)) from None
     return text
 
 
-WSDL = Kind("wsdl", _text)
+def _other(content: bytes) -> str:
+    """Raises BadDocument."""
+    try:
+        text = decoded(content)
+        read(text)
+    except Wrong as error:
+        raise BadDocument(str(error)) from None
+    return text
+
+
+WSDL, OTHER = Kind("wsdl", _text), Kind("wsdl-part", _other)
 
 
 class Config(PolicyConfig):
     wsdl_url: Url | None = Field(
         None,
         title="WSDL's URL",
-        description="Of the service's WSDL 1.1 document, with its schemas in it; fetched again every hour.",
+        description="Of the service's WSDL 1.1 document; what it imports of its server is fetched, too.",
         examples=["https://orders.example.com/orders?wsdl"],
     )
     wsdl: Annotated[str, Field(max_length=MOST_BYTES)] = Field(
@@ -96,22 +108,32 @@ class Config(PolicyConfig):
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
-    text: str | None = config.wsdl
-    if config.wsdl_url:
-        text = scope.documents.get(Document(config.wsdl_url, WSDL, TTL_SECONDS))
     settings: dict[str, Value] = {"encoding": config.encoding.lower()}
-    if text is None:
-        settings["missing"] = "the document was not fetched yet"
-        return Compiled((script(scope, NAME, FILES, settings),))
     try:
-        found = config.described(text)
-    except Wrong as error:
+        found = _described(config, scope)
+    except (Away, Wrong) as error:
         settings["missing"] = str(error)
         return Compiled((script(scope, NAME, FILES, settings),))
     # A file, since every route of the API would repeat it otherwise.
     table = scope.secret(found.table)
     settings["file"] = str(table.path)
     return Compiled((script(scope, NAME, FILES, settings),), secrets=(table,))
+
+
+def _described(config: Config, scope: Scope) -> Described:
+    """Raises Wrong and Away."""
+    if not config.wsdl_url:
+        return config.described(config.wsdl)
+    main = Document(config.wsdl_url, WSDL, TTL_SECONDS)
+    text = scope.documents.get(main)
+    if text is None:
+        raise Away([main.url])
+
+    def other(url: str) -> str | None:
+        return scope.documents.get(Document(url, OTHER, TTL_SECONDS))
+
+    others = tuple(linked(text, main.url, other).texts.items())
+    return described_with(text, main.url, others, config.service_name, config.service_port)
 
 
 def advice(config: Config) -> Iterable[Advice]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from policies.catalog.soap_validation.document import XML, Node, key, short
+from policies.catalog.soap_validation.document import Node, key, short
 from policies.catalog.soap_validation.simple import FACETS, XS
 
 KINDS = {"element", "attribute", "complexType", "simpleType", "group", "attributeGroup"}
@@ -31,7 +31,6 @@ _UNDERSTOOD = {
     **{name: {"id", "value", "fixed"} for name in FACETS},
 }  # fmt: skip
 IDENTITY = {"key", "keyref", "unique"}
-WELL_KNOWN = {XML, XS}
 
 
 @dataclass(frozen=True)
@@ -88,13 +87,11 @@ def is_true(node: Node, name: str) -> bool:
 
 
 class Schemas:
-    """Raises Wrong for what is declared twice, and for what stands in a document that is not here."""
+    """Raises Wrong for what is declared twice."""
 
     def __init__(self, roots: Iterable[Node]) -> None:
         self.found: dict[str, dict[str, Placed]] = {kind: {} for kind in KINDS}
         self.remarks: dict[str, None] = {}
-        roots = list(roots)
-        self.targets = {one.get("targetNamespace") for one in roots}
         for root in roots:
             self._collect(root)
 
@@ -108,7 +105,6 @@ class Schemas:
         )
         for one in inside(root):
             if one.name in ("import", "include"):
-                self._check_other(one)
                 continue
             if one.name not in KINDS:
                 raise one.wrong(f"xs:{one.name} may not stand here, within xs:schema")
@@ -118,16 +114,7 @@ class Schemas:
             kind = "complexType" if one.name == "simpleType" else one.name
             known = self.found[kind].setdefault(key(schema.target, name), Placed(one, schema))
             if known.node is not one:
-                raise one.wrong(f'"{name[:80]}" is declared a second time; first in line {known.node.line}')
-
-    def _check_other(self, one: Node) -> None:
-        location, namespace = one.get("schemaLocation"), one.get("namespace")
-        if one.name == "include" and location:
-            raise one.wrong(f'the schema at "{location[:200]}" is not read; put what it holds into this one')
-        if location and namespace not in self.targets | WELL_KNOWN:
-            raise one.wrong(
-                f'the schema at "{location[:200]}" is not read; put it into the types of this document'
-            )
+                raise one.wrong(f'"{name[:80]}" is declared a second time; first in {known.node.place}')
 
     def get(self, kind: str, name: str, at: Node) -> Placed:
         """Raises Wrong."""
@@ -141,7 +128,7 @@ class Schemas:
         yield from self.found[kind].items()
 
     def remark(self, node: Node, words: str) -> None:
-        self.remarks[f"line {node.line}: {words}"] = None
+        self.remarks[f"{node.place}: {words}"] = None
 
 
 def occurs(node: Node) -> tuple[int, int | None]:

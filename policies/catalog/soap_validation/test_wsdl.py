@@ -5,7 +5,8 @@ import time
 import pytest
 
 from policies.catalog.soap_validation.document import Wrong, decoded
-from policies.catalog.soap_validation.wsdl import described
+from policies.catalog.soap_validation.linked import Away, linked
+from policies.catalog.soap_validation.wsdl import described, described_with
 
 WSDL = """<definitions targetNamespace="urn:t" xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:t="urn:t" xmlns:o="urn:o"
   xmlns:soap="http://schemas.xmlsoap.org/wsdl/soap/" xmlns:xs="http://www.w3.org/2001/XMLSchema"
@@ -41,7 +42,7 @@ REFUSED = {
     "WSDL 2.0": ('<description xmlns="http://www.w3.org/ns/wsdl"/>', "write a WSDL 1.1 document"),
     "half": (WSDL[:-5], "line 10: this is no XML"),
     "an import of WSDL": (WSDL.replace("<types>", '<import namespace="u" location="b.wsdl"/><types>'), '"b.wsdl" is not read'),
-    "an include": (with_schema('<xs:include schemaLocation="b.xsd"/>'), 'line 5: the schema at "b.xsd" is not read'),
+    "an include": (with_schema('<xs:include schemaLocation="b.xsd"/>'), 'line 5: the document at "b.xsd" is not read'),
     "redefine": (with_schema('<xs:redefine schemaLocation="b.xsd"/>'), "<redefine> within xs:schema is not understood"),
     "encoded": (WSDL.replace("literal", "encoded"), 'use="encoded" is not understood'),
     "attachments": (WSDL.replace('<soap:body use="literal"/>', "<mime:multipartRelated/>"), "attachments"),
@@ -189,3 +190,78 @@ def test_what_is_not_checked_is_told() -> None:
     text = with_schema('<xs:element name="u"><xs:key name="k"/></xs:element>')
 
     assert described(text).remarks == ("line 5: xs:key, xs:keyref and xs:unique are not checked",)
+
+
+HOST = "https://orders.example.com/services/"
+MAIN = WSDL.replace("<types>", '<import namespace="urn:t" location="p.wsdl"/><types>').replace(
+    "<!-- here -->",
+    '<xs:include schemaLocation="?xsd=1"/><xs:import namespace="urn:o" schemaLocation="../o.xsd"/>',
+)
+INTERFACE = WSDL[WSDL.index("<message") : WSDL.index("<binding")]
+OTHERS = {
+    HOST + "p.wsdl": WSDL[: WSDL.index("<types>")] + INTERFACE + "</definitions>",
+    HOST
+    + "orders?xsd=1": '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="u" type="U"/>'
+    '<xs:simpleType name="U"><xs:restriction base="xs:int"/></xs:simpleType></xs:schema>',
+    "https://orders.example.com/o.xsd": '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:o">'
+    '<xs:include schemaLocation="/o.xsd"/><xs:element name="v"/></xs:schema>',
+}
+
+
+def of_several(main: str, others: dict[str, str]) -> str:
+    found = linked(main, HOST + "orders?wsdl", others.get)
+    return described_with(main, HOST + "orders?wsdl", tuple(found.texts.items())).table
+
+
+def test_documents_of_the_same_server_are_read() -> None:
+    table = of_several(MAIN.replace(INTERFACE, ""), OTHERS)
+
+    assert all(f'"{name}":' in table for name in ("{urn:t}t", "{urn:t}u", "{urn:t}U", "{urn:o}v"))
+
+
+def test_all_that_is_missing_is_asked_for_at_once() -> None:
+    asked: list[str] = []
+
+    with pytest.raises(Away) as found:
+        linked(MAIN, HOST + "orders?wsdl", asked.append)
+
+    assert set(asked) == OTHERS.keys()
+    assert "https://orders.example.com/o.xsd: not fetched yet" in str(found.value)
+    assert "xsd=1" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://orders.example.com/o.xsd", "https://orders.example.com:8443/o.xsd", "https://other.example.com/o.xsd",
+     "file:///etc/passwd", "//other.example.com/o.xsd", "https://a@orders.example.com/o.xsd", "https://[/", "o\u00e9.xsd"],
+)  # fmt: skip
+def test_documents_of_other_servers_are_not(location: str) -> None:
+    asked: list[str] = []
+
+    with pytest.raises(Wrong, match="is of another server, and not read"):
+        linked(
+            MAIN.replace("../o.xsd", location),
+            HOST + "orders?wsdl",
+            lambda url: asked.append(url) or OTHERS.get(url),
+        )
+
+    assert set(asked) <= OTHERS.keys()
+
+
+def test_a_mistake_is_told_with_its_document() -> None:
+    with pytest.raises(Wrong, match=r"^o\.xsd, line 1: <x> within xs:schema is not understood"):
+        of_several(
+            MAIN.replace(INTERFACE, ""),
+            OTHERS
+            | {
+                "https://orders.example.com/o.xsd": '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><x/></xs:schema>'
+            },
+        )
+
+
+def test_documents_that_lead_to_ever_more_are_bounded() -> None:
+    def next_one(url: str) -> str:
+        return f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:include schemaLocation="{url}a"/></xs:schema>'
+
+    with pytest.raises(Wrong, match="more than 50 documents"):
+        linked(MAIN, HOST + "orders?wsdl", next_one)

@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 from policies.catalog.soap_validation.attributes import use_of
-from policies.catalog.soap_validation.document import Node, Wrong, key, read, short
+from policies.catalog.soap_validation.document import Node, Wrong, key, short
+from policies.catalog.soap_validation.linked import WSDL, linked
 from policies.catalog.soap_validation.schemas import Schemas
 from policies.catalog.soap_validation.simple import BUILT_IN, XS
 from policies.catalog.soap_validation.types import Types
 
-WSDL = "http://schemas.xmlsoap.org/wsdl/"
 SOAP = {"1.1": "http://schemas.xmlsoap.org/wsdl/soap/", "1.2": "http://schemas.xmlsoap.org/wsdl/soap12/"}
 MIME = "http://schemas.xmlsoap.org/wsdl/mime/"
 MOST_TABLE, MOST_OPERATIONS = 4 * 1024 * 1024, 5_000
@@ -27,24 +27,25 @@ class Described:
     versions: tuple[str, ...]
 
 
-@lru_cache(8)
 def described(text: str, service: str = "", port: str = "") -> Described:
-    """Raises Wrong."""
-    root = read(text)
-    if (root.uri, root.name) != (WSDL, "definitions"):
-        raise root.wrong("write a WSDL 1.1 document, which begins with <definitions>")
-    roots = [schema for types in root.of(WSDL, "types") for schema in types.children]
-    for one in roots:
-        if (one.uri, one.name) != (XS, "schema"):
-            raise one.wrong(f"<{one.name[:60]}> within types is not understood; only xs:schema is")
-    schemas = Schemas(roots)
+    """Of a document that stands alone. Raises Wrong."""
+    return described_with(text, "", (), service, port)
+
+
+@lru_cache(8)
+def described_with(
+    text: str, url: str, others: tuple[tuple[str, str], ...], service: str = "", port: str = ""
+) -> Described:
+    """Of a document that is at a URL, with the others that it needs, by theirs. Raises Wrong and Away."""
+    documents = linked(text, url, dict(others).get)
+    schemas = Schemas(documents.schemas)
     types = Types(schemas)
-    operations = _Operations(root, types).chosen(service, port)
+    operations = _Operations(documents.definitions, types).chosen(service, port)
     table = {
         "operations": operations,
         "global_elements": {name: types.element(one) for name, one in schemas.names("element")},
         "global_types": {
-            **{key(XS, name): types.named(key(XS, name), root) for name in BUILT_IN},
+            **{key(XS, name): types.named(key(XS, name), documents.definitions[0]) for name in BUILT_IN},
             **{name: types.named(name, one.node) for name, one in schemas.names("complexType")},
         },
         "global_attributes": {
@@ -60,13 +61,8 @@ def described(text: str, service: str = "", port: str = "") -> Described:
 
 
 class _Operations:
-    def __init__(self, root: Node, types: Types) -> None:
-        self.root, self.types = root, types
-        self.target = root.get("targetNamespace")
-        for one in root.of(WSDL, "import"):
-            raise one.wrong(
-                f'the document at "{one.get("location")[:200]}" is not read; put what it holds into this one'
-            )
+    def __init__(self, roots: list[Node], types: Types) -> None:
+        self.roots, self.types = roots, types
         self.messages = self._named("message")
         self.interfaces = self._named("portType")
         self.bindings = self._named("binding")
@@ -74,9 +70,10 @@ class _Operations:
 
     def _named(self, name: str) -> dict[str, Node]:
         found: dict[str, Node] = {}
-        for one in self.root.of(WSDL, name):
-            if found.setdefault(key(self.target, one.get("name")), one) is not one:
-                raise one.wrong(f'there is a second {name} "{one.get("name")[:80]}"')
+        for root in self.roots:
+            for one in root.of(WSDL, name):
+                if found.setdefault(key(root.get("targetNamespace"), one.get("name")), one) is not one:
+                    raise one.wrong(f'there is a second {name} "{one.get("name")[:80]}"')
         return found
 
     def _get(self, found: dict[str, Node], at: Node, name: str, what: str) -> Node:
@@ -99,11 +96,11 @@ class _Operations:
                 if entry not in entries:
                     entries.append(entry)
         if not made:
-            raise self.root.wrong("no port of the document has an operation over SOAP")
+            raise self.roots[0].wrong("no port of the document has an operation over SOAP")
         return made
 
     def _bindings(self, service: str, port: str) -> Iterator[tuple[str, Node]]:
-        services = list(self.root.of(WSDL, "service"))
+        services = [one for root in self.roots for one in root.of(WSDL, "service")]
         if service and service not in [one.get("name") for one in services]:
             known = ", ".join(one.get("name")[:40] for one in services[:10]) or "none"
             raise Wrong(
