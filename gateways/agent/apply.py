@@ -29,6 +29,7 @@ from gateways.agent.translate import ir
 from gateways.agent.translate.apis import LastTranslation, Translation, translate
 from gateways.agent.translate.conflicts import Taken
 from gateways.agent.translate.index import Key
+from gateways.agent.translate.together import Together
 from gateways.agent.xds.compiled_api import CompiledApi
 from gateways.agent.xds.compiler import Compiler
 from gateways.agent.xds.listener import PROBE_HOST
@@ -78,6 +79,7 @@ class Applier:
         self._lock = threading.RLock()
         self._serving: dict[Key, Serving] = {}
         self._last_translation = LastTranslation()
+        self._together = Together()
         self._judge = Judge(envoy.state)
         self._checked: set[str] = set()
         self._snapshot: Stored | None = None
@@ -161,6 +163,7 @@ class Applier:
             began, offered = time.monotonic(), Stored(generation, digest, tuple(resources), {}, held)
             translation = _without(translate(resources, self._last_translation, self._proxying.trusted), held)
             gateway = self._probed(translation.gateway)
+            self._together = Together(resources)
             compiler = Compiler(self.envoy.state, gateway, self._proxying, self.documents)
             refused = dict(translation.refused)
             granted_before = self._contracts.contracts
@@ -318,6 +321,7 @@ class Applier:
     ) -> dict[Key, Serving]:
         """The new versions, and the last good ones of the refused. What runs has the right of way."""
         while True:
+            _move(refused, good, self._held_back(good, refused))
             kept = {key: self._serving[key] for key in refused if key in self._serving}
             standing = Taken(one.compiled.api for one in kept.values())
             clashes = {key: standing.conflict(one.api) for key, one in good.items()}
@@ -325,6 +329,14 @@ class Applier:
             if not clashing:
                 return {key: Serving(one, generation) for key, one in good.items()} | kept
             _move(refused, good, clashing)
+
+    def _held_back(self, good: Mapping[Key, CompiledApi], refused: Mapping[Key, str]) -> dict[Key, str]:
+        """Those that would change together with one that is refused, and have a version to stay with."""
+        return {
+            key: reason
+            for key, reason in self._together.held_back(refused).items()
+            if key in good and key in self._serving and self._serving[key].compiled.digest != good[key].digest
+        }
 
     def _kept(self, stored: Stored) -> dict[Key, Serving]:
         """The last good versions that an earlier process of this replica ran with."""

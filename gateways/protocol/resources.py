@@ -25,6 +25,8 @@ from gateways.protocol.upstream_settings import UpstreamSettings
 
 API_VERSION = "gatewright.dev/v1alpha1"
 DEFAULT_ORDER = 50
+CHANGE_SET = "gatewright/change-set"
+"""An annotation of ApiInstances: those in which it is the same change together, or not at all."""
 ROUTE_LABEL = "gatewright/route-label"
 """The annotation of a route's binding that names the route in the access log; without it, its own name."""
 

@@ -114,6 +114,39 @@ def test_api_that_takes_the_base_path_of_a_last_good_version_is_refused(gateway:
     assert "overlaps /b of API b" in ack.resources[1].reason
 
 
+def together(text: str) -> str:
+    return text.replace("metadata: {", "metadata: {annotations: {gatewright/change-set: one}, ")
+
+
+def test_of_a_change_set_all_change_or_none_does(gateway: Gateway) -> None:
+    gateway.apply(api("a") + api("b") + api("c"))
+
+    refused = gateway.apply(together(api("a", NOBODY) + api("b", UNKNOWN)) + api("c", NOBODY))
+
+    assert [gateway.get(path).status_code for path in ("/a", "/b", "/c")] == [200, 200, 403]
+    assert [one.state for one in refused.resources] == ["refused", "refused", "applied"]
+    assert refused.resources[0].reason.startswith("b, which it is deployed together with, is refused: ")
+
+    mended = gateway.apply(together(api("a", NOBODY) + api("b", NOBODY)) + api("c", NOBODY))
+
+    assert [gateway.get(path).status_code for path in ("/a", "/b")] == [403, 403]
+    assert [one.state for one in mended.resources] == ["applied"] * 3
+
+
+def test_a_change_set_holds_back_what_has_a_version_to_stay_with_and_nothing_that_runs(
+    gateway: Gateway,
+) -> None:
+    gateway.apply(together(api("a", NOBODY)))
+
+    ack = gateway.apply(together(api("a", NOBODY) + api("b", UNKNOWN) + api("new")))
+
+    assert [(one.name, one.state) for one in ack.resources] == [
+        ("a", "applied"),
+        ("b", "refused"),
+        ("new", "applied"),
+    ]
+
+
 def test_removed_api_is_gone_and_its_last_good_version_too(gateway: Gateway) -> None:
     gateway.apply(api("a") + api("b"))
 
