@@ -8,13 +8,13 @@ from typing import Any
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Func, Value
 from django.urls import reverse
 from django.utils import timezone
 
 from apis import certificates, resource_names
 from apis.api_test import ApiTest, ApiTestRun  # noqa: F401 - Django finds its models here
 from apis.assets.models import Asset
+from apis.change_set import InChangeSet
 from apis.left_gateway import LeftGateway  # noqa: F401 - Django finds its models here
 from apis.muted_finding import MutedFinding  # noqa: F401 - Django finds its models here
 from apis.removed import Removed  # noqa: F401 - Django finds its models here
@@ -46,7 +46,7 @@ class ApiInstanceQuerySet(models.QuerySet["ApiInstance"]):
         return self.filter(is_deployed=True).exclude(gateway=None)
 
 
-class ApiInstance(Waiting):
+class ApiInstance(Waiting, InChangeSet):
     """An API on a gateway; `gateway` is where it goes, `is_deployed` whether it should run there."""
 
     class Protocol(models.TextChoices):
@@ -143,7 +143,7 @@ class TlsContextQuerySet(models.QuerySet["TlsContext"]):
     def in_use(self) -> "TlsContextQuerySet":
         """Contexts with which deployed APIs serve or reach an upstream, as saved or as deployed."""
         deployed = ApiInstance.objects.deployed()
-        running = deployed.annotate(one=Func("revision__trusts_by", function="unnest"))
+        running = deployed.annotate(one=models.Func("revision__trusts_by", function="unnest"))
         saved: list[Any] = [deployed, Upstream.objects.filter(api__in=deployed)]
         found: list[Any] = [one.values("tls_context") for one in saved]
         found += [deployed.values("revision__serves_with"), running.values("one")]
@@ -264,7 +264,7 @@ class Upstream(models.Model):
     settings = models.JSONField(
         default=dict,
         blank=True,
-        db_default=Value({}, models.JSONField()),
+        db_default=models.Value({}, models.JSONField()),
         help_text="Hosts, balancing, checks, time limits, retries and bounds, as a Service has them.",
     )
     created_at = models.DateTimeField(auto_now_add=True)

@@ -174,6 +174,7 @@ class Brought(models.Model):
         Revision, models.SET_NULL, null=True, related_name="+", help_text="What was to run there before."
     )
     entry = models.ForeignKey(AuditEntry, models.SET_NULL, null=True, related_name="+")
+    change_set = models.ForeignKey("apis.ChangeSet", models.SET_NULL, null=True, related_name="brought")
     at = models.DateTimeField(db_default=TransactionNow())
 
     class Meta:

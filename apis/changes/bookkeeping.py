@@ -37,6 +37,7 @@ _BROUGHT = (
     "pending_since",
     "pending_digest",
     "pending_by",
+    "change_set",
 )
 _RAISE = """
     UPDATE gateways_gateway SET generation = generation + 1, updated_at = %s WHERE id = ANY(%s)
@@ -104,7 +105,7 @@ def bump(api: ApiInstance, *gateways: Gateway | None, revision: Revision | None 
     )
     if api.gateway_id in generations:
         api.changed_generation = api.revision_generation = generations[api.gateway_id]
-        api.changed_at, api.revision = timezone.now(), runs
+        api.changed_at, api.revision, api.change_set = timezone.now(), runs, None
         if revision is None:
             api.pending_since, api.pending_digest = None, ""
             api.pending_by = [] if runs else api.pending_by

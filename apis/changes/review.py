@@ -27,7 +27,10 @@ OWN = (
 
 
 def token(api: ApiInstance, content: Content | None = None) -> str:
-    """A word for what is saved and what the gateway is to run: who deploys says which of both they saw."""
+    """A word for what is saved and what the gateway is to run: who deploys says which of both they saw.
+
+    Without a query where the content is given, and the API's revision was read with it.
+    """
     return _token(api, (content or rows.content_of(api)).digests[0])
 
 
@@ -37,7 +40,10 @@ def token_of_waiting(api: ApiInstance) -> str:
 
 
 def _token(api: ApiInstance, saved: str) -> str:
-    runs = Revision.objects.filter(pk=api.revision_id).values_list("digest", flat=True).first()
+    if ApiInstance._meta.get_field("revision").is_cached(api):
+        runs = api.revision.digest if api.revision else None
+    else:
+        runs = Revision.objects.filter(pk=api.revision_id).values_list("digest", flat=True).first()
     return version([saved, runs if api.is_deployed else None, str(api.gateway_id)])
 
 

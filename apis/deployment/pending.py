@@ -12,6 +12,7 @@ from apis.models import ApiInstance
 from apis.revision import Content
 from apis.revisions import rows
 from console.models import AuditEntry
+from gateways.models import Gateway
 
 RUN = ["address", "asset", "label", "policies", "response_timeout_ms", "revision", "routes", "specification"]
 """Of an API's own entries, the fields by which what gateways run may have changed."""
@@ -42,6 +43,12 @@ def pending(api: ApiInstance, saved: Content | None = None) -> Difference:
 def pending_of(apis: Iterable[ApiInstance]) -> set[int]:
     """The ids of those of which something waits, without a query: every change notes it on its API."""
     return {api.pk for api in apis if api.is_deployed and api.pending_since}
+
+
+def waiting_on(gateway: Gateway) -> QuerySet[ApiInstance]:
+    """The gateway's APIs of which something waits, the longest first."""
+    found = ApiInstance.objects.deployed().filter(gateway=gateway)
+    return found.exclude(pending_since=None).order_by("pending_since", "pk")
 
 
 def waiting(api: ApiInstance) -> Waiting | None:

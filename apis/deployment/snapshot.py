@@ -86,13 +86,17 @@ def _texts(
             one.digest,
             *(marks.get(pk, "") for pk in one.trusts_by),
             *(f"{held.pk}:{held.policy}:{held.conflicts}" for held in automated.get(one.api_id, ())),
+            f"with {one.change_set}" if one.change_set else "",
         ): one.revision_id
         for one in deployed
     }
     known = _cache.recall(keys)
     missing = {pk: key for key, pk in keys.items() if pk and key not in known}
+    sets = {one.api_id: one.change_set for one in deployed if one.change_set}
     made = {
-        missing[revision.pk]: _text(revision, contexts, automated.get(revision.api_id, ()))
+        missing[revision.pk]: _text(
+            revision, contexts, automated.get(revision.api_id, ()), sets.get(revision.api_id)
+        )
         for revision in Revision.objects.filter(pk__in=missing).order_by()
     }
     _cache.keep(made)
@@ -100,7 +104,18 @@ def _texts(
     return [known[key] for key in keys]
 
 
-def _text(revision: Revision, contexts: Mapping[UUID, TlsContext], held: Held) -> bytes:
-    if revision.secrets or revision.trusts_by or held:
-        return canonical(holding.under(held, whole(revision.content, contexts)))[1:-1]
+def _text(
+    revision: Revision, contexts: Mapping[UUID, TlsContext], held: Held, change_set: UUID | None
+) -> bytes:
+    if revision.secrets or revision.trusts_by or held or change_set:
+        documents = holding.under(held, whole(revision.content, contexts))
+        return canonical(_together(documents, change_set) if change_set else documents)[1:-1]
     return revision.documents.encode()[1:-1]
+
+
+def _together(documents: Sequence[Document], change_set: UUID) -> list[Document]:
+    """The same with the mark by which a gateway knows what changes together; the API's own comes first."""
+    own, *others = documents
+    metadata = own["metadata"]
+    marked = metadata | {"annotations": metadata["annotations"] | {r.CHANGE_SET: str(change_set)}}
+    return [own | {"metadata": marked}, *others]

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apis.rest.automated import AutomatedViews
+from apis.rest.change_sets import ChangeSetViews
 from apis.rest.copies import CopyViews
 from apis.rest.deployments import DeploymentViews, TargetViews
 from apis.rest.documents import DocumentViews
@@ -21,6 +22,7 @@ from apis.rest.upstreams import UpstreamViews
 
 SCOPE = "organizations/<uuid:organization_id>/environments/<uuid:environment_id>"
 AM = f"apimanager/api/v1/{SCOPE}/apis"
+SETS = f"apimanager/api/v1/{SCOPE}/change-sets"
 TLS = f"apimanager/api/v1/{SCOPE}/tls-contexts"
 AMX = f"apimanager/xapi/v1/{SCOPE}"
 PX = f"proxies/xapi/v1/{SCOPE}/apis/<int:api_id>/deployments"
@@ -178,6 +180,13 @@ urlpatterns = [
         f"{AM}/<int:api_id>/pending/deployment",
         PendingViews.as_view({"post": "deploy"}),
         name="rest_pending_deployment",
+    ),
+    path(SETS, ChangeSetViews.as_view({"get": "list", "post": "create"}), name="rest_change_sets"),
+    path(f"{SETS}/<uuid:change_set>", ChangeSetViews.as_view({"get": "retrieve"}), name="rest_change_set"),
+    path(
+        f"{SETS}/<uuid:change_set>/take-back",
+        ChangeSetViews.as_view({"post": "take_back"}),
+        name="rest_change_set_take_back",
     ),
     path(TLS, TlsContextViews.as_view({"get": "list", "post": "create"}), name="rest_tls_contexts"),
     path(

@@ -119,6 +119,15 @@ _OF_NO_API = """
         LIMIT %(at_once)s
     )
 """
+_OLD_SETS = """
+    DELETE FROM apis_changeset WHERE id IN (
+        SELECT id FROM apis_changeset AS one WHERE at < %(since)s
+            AND NOT EXISTS (SELECT FROM apis_brought AS brought WHERE brought.change_set_id = one.id)
+            AND NOT EXISTS (SELECT FROM apis_apiinstance AS api WHERE api.change_set_id = one.id)
+            AND NOT EXISTS (SELECT FROM apis_changeset AS other WHERE other.undoes_id = one.id)
+        LIMIT %(at_once)s
+    )
+"""
 
 
 def tend() -> None:
@@ -129,6 +138,7 @@ def tend() -> None:
     forget_removed()
     forget_brought()
     forget_deployments()
+    forget_sets()
     forget_old()
 
 
@@ -149,6 +159,12 @@ def forget_deployments(*, last: int = KEEP_LAST_DEPLOYMENTS, most: int = MOST_DE
     """How many went, each with what replicas answered to it."""
     bounds = {"after": UUID(int=0), "last": last, "most": most, "owners": GATEWAYS_AT_ONCE}
     return _forget(_GATEWAYS_WITH_MANY, partial(_count, _OLD_DEPLOYMENTS), bounds)
+
+
+def forget_sets() -> int:
+    """How many change sets went: those of which nothing is known any more but the comment."""
+    since = timezone.now() - timedelta(days=settings.REVISIONS_KEEP_DAYS)
+    return _all(_OLD_SETS, {"since": since, "at_once": AT_ONCE})
 
 
 def forget_old(*, last: int = KEEP_LAST, most: int = MOST, owners: int = OWNERS_AT_ONCE) -> int:

@@ -59,6 +59,7 @@ class Deployed(NamedTuple):
     trusts_by: list[UUID]
     resources_count: int
     is_stale: bool
+    change_set: UUID | None
 
 
 def deployed(gateway: Gateway) -> list[Deployed]:
@@ -143,8 +144,9 @@ _STALE = Q(revision=None) | Q(revision_generation=None) | ~Q(revision_generation
 def _deployed(gateway: Gateway) -> list[Deployed]:
     is_stale = ExpressionWrapper(_STALE, output_field=BooleanField())
     found = ApiInstance.objects.filter(gateway=gateway, is_deployed=True).order_by("pk")
-    of_revision = [f"revision__{field}" for field in Deployed._fields[2:-1]]
-    fields = found.annotate(is_stale=is_stale).values_list("pk", "revision_id", *of_revision, "is_stale")
+    of_revision = [f"revision__{field}" for field in Deployed._fields[2:-2]]
+    own = ["pk", "revision_id", *of_revision, "is_stale", "change_set_id"]
+    fields = found.annotate(is_stale=is_stale).values_list(*own)
     return [Deployed(*one) for one in fields]
 
 

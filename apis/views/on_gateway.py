@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.http import HttpResponse
 
 from apis import traffic
+from apis.deployment.pending import waiting_on
 from apis.deployment.status import ApiStatus, ReplicaStatus, runs_of
 from apis.failing import Failing
 from apis.models import ApiInstance
@@ -35,5 +36,5 @@ def index(request: Request, pk: UUID) -> HttpResponse:
     runs = runs_of(shown.page.object_list)
     failing = traffic.failing(runs)
     rows = [Row(api, *runs[api.pk], failing.get(api.pk)) for api in shown.page]
-    context = frame(gateway, "apis") | {"rows": rows}
+    context = frame(gateway, "apis") | {"rows": rows, "pending_count": waiting_on(gateway).count()}
     return shown.answer(request, "gateways/gateway_apis.html", "gateways/_gateway_apis.html", context)

@@ -12,6 +12,7 @@ from apis.api_test import ApiTest, ApiTestRun
 from apis.changes import discarding, review, undo
 from apis.deployment import pending
 from apis.deployment.diff import between
+from apis.deployment.pending import waiting_on
 from apis.deployment.told import told
 from apis.lint.findings import findings
 from apis.models import ApiInstance
@@ -135,6 +136,7 @@ def _shown(
         and review.may_override(request.user, api),
         "is_held": any(one.field == "tests" for one in obstacles),
         "late": CHANGED if is_late else "",
+        "others": waiting_on(api.gateway).exclude(pk=api.pk).count() if api.gateway else 0,
     }
     page = frame(request, api, "") | _tests(api, saved) | context
     return render(request, "apis/api_review.html", page, status=409 if is_late else 422 if errors else 200)

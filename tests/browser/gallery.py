@@ -13,6 +13,7 @@ from django.utils import timezone
 from apis.automated.models import AutomatedPolicy
 from apis.bulk import running
 from apis.bulk.models import BulkChange, BulkItem
+from apis.change_set import ChangeSet
 from apis.changes.findings import mute_finding
 from apis.changes.instances import delete_api, edit_api
 from apis.changes.policies import apply_policy
@@ -20,6 +21,7 @@ from apis.changes.tests import add_test
 from apis.desired import DesiredRoute, DesiredUpstream
 from apis.lists.models import SavedView
 from apis.models import ApiInstance
+from apis.revision import Brought
 from apis.wizard_draft import WizardDraft
 from console.models import ConnectedApp, Role, User
 from gateways.change import issue_token
@@ -50,13 +52,13 @@ SILENT = {
     "api_row",
     "api_rehearsal",
     "gateway_rehearsal",
+    "api_review_tests",
     "api_policy_new_test",
     "api_policy_new_yaml",
     "document_operations",
     "document_state",
     "api_status",
     "api_tiles",
-    "api_review_tests",
     "gateway_status",  # parts of pages
     "logout",
 }
@@ -162,8 +164,10 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
     bare = make_saved_api(place, "Payments", base_path="/payments", tags=["public"])
     _traffic(api)
     _deployed(api, gateway)
-    _failing(make_saved_api(place, "Refunds", base_path="/refunds/v1", label="nightly", deploy=True))
+    refunds = make_saved_api(place, "Refunds", base_path="/refunds/v1", label="nightly", deploy=True)
+    _failing(refunds)
     edit_api(user, api, lambda it: replace(it, base_path="/orders/v2"), deploy=False)
+    edit_api(user, refunds, lambda it: replace(it, base_path="/refunds/v2"), deploy=False)
     token, _ = issue_token(user, environment, "later")
     viewer = make_user("vera")
     role = make_role(viewer, environment.organization, Role.Name.VIEWER)
@@ -183,6 +187,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         "policy_add": api.pk,
         **_bulk_changes(place, api, bare),
         "saved_view": _view(place).pk,
+        "change_set": _change_set(place, api).pk,
         "tls_context": context.pk,
         "gateway": gateway.pk,
         "gateway_token": token.pk,
@@ -222,6 +227,17 @@ def _automated(place: Place) -> AutomatedPolicy:
     make_automated(place.environment, policy="client-id-enforcement", config={}, mode="observe", names="*")
     rule = {"tags": ["public"], "gateways": [place.gateway.pk]}
     return make_automated(place.environment, label="everybody", **rule)
+
+
+def _change_set(place: Place, api: ApiInstance) -> ChangeSet:
+    """With which the last change of the API came."""
+    made = ChangeSet.objects.create(
+        environment=place.environment, gateway=place.gateway, actor_name=place.user.username, comment="CR-7"
+    )
+    ApiInstance.objects.filter(pk=api.pk).update(change_set=made)
+    last = Brought.objects.filter(api=api).latest("generation")
+    Brought.objects.filter(pk=last.pk).update(change_set=made)
+    return made
 
 
 def _bulk_changes(place: Place, *apis: ApiInstance) -> dict[str, object]:

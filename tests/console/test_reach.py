@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from apis.api_test import ApiTest
 from apis.bulk.models import BulkChange
+from apis.change_set import ChangeSet
 from apis.documents.specification import Specification
 from apis.lists.models import SavedView
 from apis.models import ApiInstance, PolicyBinding, Upstream
@@ -35,6 +36,7 @@ from tests.rest import Rest
 KINDS = (
     ("api_add_step", "draft"),
     ("api_draft", "draft"),
+    ("change_set", "change_set"),
     ("tls_context", "tls_context"),
     ("saved_view", "view"),
     ("automated_policy", "automated"),
@@ -59,6 +61,7 @@ ABOUT = {
     "organization_id": "organization",
     "environment_id": "environment",
     "api_id": "api",
+    "change_set": "change_set",
     "policy_id": "policy",
     "gateway_id": "gateway",
     "context_id": "tls_context",
@@ -130,6 +133,7 @@ def make_place(name: str) -> Place:
         "upstream": Upstream.objects.create(api=api, uri="http://spare.test/").pk,
         "policy": PolicyBinding.objects.create(api=api, policy="cors", order=1).pk,
         "document": Specification.objects.create(organization=organization, name="a", text="a", size=1).pk,
+        "change_set": ChangeSet.objects.create(environment=environment, gateway=gateway).pk,
         "tag": "eu",
         "bulk": BulkChange.objects.create(
             by=owner, environment=environment, action="deploy", state="done"
