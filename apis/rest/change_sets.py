@@ -41,6 +41,7 @@ class ChangeSetViews(ViewSet):
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """Deploy what is pending of these APIs: on each replica all of them change, or none does."""
+        access.environment(request, organization_id, environment_id, to_edit=True)
         body = reach.valid(NewChangeSet, request.data)
         gateway = reach.gateway(request, organization_id, environment_id, body["gatewayId"], to_edit=True)
         ids = body.get("apiIds")

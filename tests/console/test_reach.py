@@ -12,6 +12,7 @@ from apis.change_set import ChangeSet
 from apis.documents.specification import Specification
 from apis.lists.models import SavedView
 from apis.models import ApiInstance, PolicyBinding, Upstream
+from apis.muted_finding import MutedFinding
 from apis.removed import Removed
 from apis.revisions import store
 from apis.wizard_draft import WizardDraft
@@ -62,6 +63,7 @@ ABOUT = {
     "environment_id": "environment",
     "api_id": "api",
     "change_set": "change_set",
+    "muted_id": "muted",
     "policy_id": "policy",
     "gateway_id": "gateway",
     "context_id": "tls_context",
@@ -134,6 +136,7 @@ def make_place(name: str) -> Place:
         "policy": PolicyBinding.objects.create(api=api, policy="cors", order=1).pk,
         "document": Specification.objects.create(organization=organization, name="a", text="a", size=1).pk,
         "change_set": ChangeSet.objects.create(environment=environment, gateway=gateway).pk,
+        "muted": MutedFinding.objects.create(api=api, code="a", place="api", reason="r").pk,
         "tag": "eu",
         "bulk": BulkChange.objects.create(
             by=owner, environment=environment, action="deploy", state="done"
