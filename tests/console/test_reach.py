@@ -64,6 +64,7 @@ ABOUT = {
     "api_id": "api",
     "change_set": "change_set",
     "muted_id": "muted",
+    "key": "job",
     "policy_id": "policy",
     "gateway_id": "gateway",
     "context_id": "tls_context",
