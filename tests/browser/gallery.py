@@ -166,14 +166,13 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
     _deployed(api, gateway)
     refunds = make_saved_api(place, "Refunds", base_path="/refunds/v1", label="nightly", deploy=True)
     _failing(refunds)
-    edit_api(user, api, lambda it: replace(it, base_path="/orders/v2"), deploy=False)
-    edit_api(user, refunds, lambda it: replace(it, base_path="/refunds/v2"), deploy=False)
-    token, _ = issue_token(user, environment, "later")
+    for one in (api, refunds):
+        edit_api(user, one, lambda it: replace(it, base_path=f"{it.base_path}/new"), deploy=False)
     viewer = make_user("vera")
     role = make_role(viewer, environment.organization, Role.Name.VIEWER)
     assert api.revision is not None
     app = ConnectedApp.objects.create(name="pipeline", organization=environment.organization, owner=user)
-    draft = _draft(user, place)
+    draft = _draft(user, place).pk
     ids: dict[str, object] = {
         "api": api.pk,
         "automated_policy": automated.pk,
@@ -190,7 +189,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         "change_set": _change_set(place, api).pk,
         "tls_context": context.pk,
         "gateway": gateway.pk,
-        "gateway_token": token.pk,
+        "gateway_token": issue_token(user, environment, "later")[0].pk,
         "replica": gateway.replicas.get().pk,
         "organization": environment.organization_id,
         "environment": environment.pk,
@@ -198,9 +197,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         "user": viewer.pk,
         "role": role.pk,
         "connected_app": app.pk,
-        "api_draft": draft.pk,
-        "draft": draft.pk,
-        "api_add_step": draft.pk,
+        **dict.fromkeys(("api_draft", "draft", "api_add_step"), draft),
     }
     return Gallery(place, api, bare, ids, all_forms)
 
