@@ -76,6 +76,7 @@ urlpatterns = [
     path("apis/policy-sets/<int:pk>/delete", policy_sets.delete, name="policy_set_delete"),
     path("apis/documents/<uuid:pk>/operations", documents.operation_choice, name="document_operations"),
     path("apis/documents/<uuid:pk>/state", documents.state, name="document_state"),
+    path("apis/findings", findings.of_environment, name="findings"),
     path("apis/<int:pk>", detail.overview, name="api"),
     path("apis/<int:pk>/row", listing.row, name="api_row"),
     path("apis/<int:pk>/status", detail.status, name="api_status"),

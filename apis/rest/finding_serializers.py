@@ -25,6 +25,23 @@ class FindingShape(s.Serializer[Any]):
     muted = MutedShape(allow_null=True)
 
 
+class PageQuery(s.Serializer[Any]):
+    limit = s.IntegerField(default=20, min_value=1, help_text="Of APIs; more than 100 is taken as 100.")
+    offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
+
+
+class FindingsOfApi(s.Serializer[Any]):
+    apiId = s.IntegerField()
+    findings = FindingShape(many=True)
+
+
+class FindingsPage(s.Serializer[Any]):
+    total = s.IntegerField(help_text="Of APIs.")
+    limit = s.IntegerField()
+    offset = s.IntegerField()
+    apis = FindingsOfApi(many=True)
+
+
 class MuteBody(s.Serializer[Any]):
     code = s.CharField(max_length=60)
     place = s.CharField(max_length=80)

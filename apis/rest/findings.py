@@ -9,11 +9,14 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from apis.changes import findings as change
-from apis.lint.findings import findings
+from apis.lint.findings import findings, findings_of
+from apis.models import ApiInstance
 from apis.rest import reach
-from apis.rest.finding_serializers import FindingShape, MuteBody, MutedShape
+from apis.rest.finding_serializers import FindingShape, FindingsPage, MuteBody, MutedShape, PageQuery
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
+
+MOST_APIS = 100
 
 
 @extend_schema(tags=["Findings"])
@@ -23,6 +26,23 @@ class FindingViews(ViewSet):
         """The gravest first; muted ones last, each with the reason."""
         found = findings(reach.instance(request, organization_id, environment_id, api_id))
         return Response(FindingShape([*found.told, *found.muted], many=True).data)
+
+    @extend_schema(
+        operation_id="findings_of_environment",
+        parameters=[PageQuery],
+        responses={200: FindingsPage, 400: ErrorAnswer, 404: ErrorAnswer},
+    )
+    def of_environment(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
+        """API by API, by their ids; an API in which nothing is found is there too."""
+        environment = access.environment(request, organization_id, environment_id)
+        query = reach.valid(PageQuery, request.query_params)
+        limit, offset = min(query["limit"], MOST_APIS), query["offset"]
+        rows = ApiInstance.objects.filter(environment=environment).order_by("pk")
+        ids = list(rows.values_list("pk", flat=True)[offset : offset + limit])
+        found = findings_of(ids)
+        apis = [{"apiId": pk, "findings": [*found[pk].told, *found[pk].muted]} for pk in ids if pk in found]
+        page = {"total": rows.count(), "limit": limit, "offset": offset, "apis": apis}
+        return Response(FindingsPage(page).data)
 
     @extend_schema(operation_id="finding_mute", request=MuteBody, responses={201: MutedShape, **REFUSALS})
     def mute(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:

@@ -119,6 +119,11 @@ urlpatterns = [
         DocumentViews.as_view({"get": "uploaded"}),
         name="rest_uploaded_document",
     ),
+    path(
+        f"apimanager/api/v1/{SCOPE}/findings",
+        FindingViews.as_view({"get": "of_environment"}),
+        name="rest_findings_of_environment",
+    ),
     path(f"{AM}/<int:api_id>/findings", FindingViews.as_view({"get": "list"}), name="rest_findings"),
     path(
         f"{AM}/<int:api_id>/findings/muted",

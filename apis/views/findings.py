@@ -1,19 +1,34 @@
-"""What the linter finds in an API: the page of all findings, and muting one with a reason."""
+"""What the linter finds: in all APIs of an environment, in one; and muting a finding with a reason."""
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from apis.changes import findings as change
 from apis.lint.finding import Finding
-from apis.lint.findings import findings
+from apis.lint.findings import findings, findings_of
+from apis.models import ApiInstance
 from apis.muted_finding import MOST_REASON
-from apis.views.access import api_of, api_to_change
+from apis.views.access import api_of, api_to_change, environment_of
 from apis.views.frame import frame
 from console.forms.schema_form import Field
+from console.listing import asked, listing
 from console.scope import Request
+
+
+def of_environment(request: Request) -> HttpResponse:
+    """API by API: those of a page are looked at together."""
+    environment = environment_of(request)
+    apis = ApiInstance.objects.filter(environment=environment).select_related("asset")
+    if query := asked(request):
+        apis = apis.filter(Q(asset__name__icontains=query) | Q(label__icontains=query))
+    shown = listing(request, "findings", "API", apis, searches="name or label")
+    found = findings_of(api.pk for api in shown.page)
+    context = {"rows": [(api, found[api.pk]) for api in shown.page]}
+    return shown.answer(request, "apis/findings.html", "apis/_findings.html", context)
 
 
 def index(request: Request, pk: int) -> HttpResponse:

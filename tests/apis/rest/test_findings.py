@@ -55,3 +55,18 @@ def test_a_viewer_reads_and_a_stranger_does_not(rest: Rest, gateway: Gateway) ->
     assert Rest(viewer, gateway.environment)("POST", f"AM/{api.pk}/findings/muted", body).status_code == 403
     assert Rest(make_user(), gateway.environment)("GET", f"AM/{api.pk}/findings").status_code in (403, 404)
     assert not MutedFinding.objects.exists()
+
+
+def test_all_of_an_environment_are_listed_page_by_page(rest: Rest, gateway: Gateway) -> None:
+    apis = [make_api(gateway) for _ in range(3)]
+    environment = gateway.environment
+    scope = f"organizations/{environment.organization_id}/environments/{environment.pk}"
+    path = f"/apimanager/api/v1/{scope}/findings"
+
+    page = rest("GET", f"{path}?limit=2&offset=1").data
+
+    assert (page["total"], page["limit"], page["offset"]) == (3, 2, 1)
+    assert [one["apiId"] for one in page["apis"]] == [one.pk for one in apis[1:]]
+    assert [it["code"] for it in page["apis"][0]["findings"]] == ["no-authentication"]
+    assert rest("GET", f"{path}?limit=0").status_code == 400
+    assert Rest(make_user())("GET", path).status_code in (403, 404)

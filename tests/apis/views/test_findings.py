@@ -9,8 +9,24 @@ from apis.desired import DesiredRoute, DesiredUpstream
 from apis.muted_finding import MutedFinding
 from console.models import AuditEntry, Role
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
+from tests.factories import make_api, make_gateway
+from tests.usual.here import Here
+from tests.usual.lists import EmptyList, SearchedList
 
 pytestmark = pytest.mark.django_db
+
+
+class TestFindingsOfAnEnvironment(SearchedList, EmptyList):
+    path = "/apis/findings"
+    part = "findings"
+    noun = "API"
+    nothing = "No APIs here yet"
+    offers = "/apis/add"
+
+    def make(self, here: Here, name: str) -> object:
+        return make_api(make_gateway(here.environment), name=name)
+
+
 BASIC = {"username": "ann", "password": "of-ann"}
 
 
