@@ -15,6 +15,7 @@ from apis.lint.subject import Applied, Running, Subject
 from apis.models import Upstream
 from apis.rules import policy_advice
 from gateways.protocol import reach, regex
+from gateways.protocol.languages import Effort
 from gateways.protocol.rules import EVERY_PATH, Rule
 from policies import catalog, order
 from policies.policy import Phase
@@ -28,9 +29,10 @@ def findings(subject: Subject) -> Iterator[Finding]:
     running = subject.running
     yield from _in_order(running)
     yield from limits.findings(running)
+    effort = Effort()
     for one in running:
         if one.is_own:
-            yield from _never_applied(subject, one)
+            yield from _never_applied(subject, one, effort)
             yield from _observing(one)
     for one in [one for one in running if one.policy.name == "cors"][1:]:
         text = "answers no preflight request: another CORS policy does before it"
@@ -76,9 +78,9 @@ def _in_order(running: list[Running]) -> Iterator[Finding]:
             yield Finding("limit-before-authentication", one.place, text)
 
 
-def _never_applied(subject: Subject, one: Running) -> Iterator[Finding]:
+def _never_applied(subject: Subject, one: Running, effort: Effort) -> Iterator[Finding]:
     conditions = [_condition(row) for row in one.binding.conditions]
-    if reach.is_never_met(conditions, [(rule_of(route),) for route in subject.routes]):
+    if reach.is_never_met(conditions, [(rule_of(route),) for route in subject.routes], effort):
         yield Finding("policy-never-applies", one.place, "is for no request that a route of the API takes")
 
 

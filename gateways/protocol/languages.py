@@ -8,7 +8,7 @@ A "/" stands for several that follow each other, as routes take it.
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -19,7 +19,9 @@ from gateways.protocol import regex
 OTHER = "\x01"
 """What is no ASCII character, came percent-encoded, or is one that no path holds."""
 ALPHABET = frozenset([chr(code) for code in range(0x20, 0x7F) if chr(code) != "%"] + [OTHER])
-MOST_ATOMS, MOST_PAIRS, MOST_CHARACTERS = 200, 1500, 300
+MOST_ATOMS, MOST_CHARACTERS = 200, 300
+MOST_EFFORT = 20_000
+"""States that are stepped from, one for each symbol: some 30 ms."""
 MOST_DEPTH, MOST_STEPS = 20, 2000
 _ESCAPES = {r"\d": "[0-9]", r"\w": "[0-9A-Za-z_]"}
 _REPEATED = ("*", "+")
@@ -64,35 +66,67 @@ class _Part:
     takes_nothing: bool = True
 
 
-@lru_cache(maxsize=16_384)
-def contains(outer: str, inner: str, *, ignores_case: bool = False) -> bool:
+@dataclass
+class Effort:
+    """What may be spent on many comparisons together, in the units of MOST_EFFORT; then nothing is sure."""
+
+    left: int = 20 * MOST_EFFORT
+
+
+def contains(outer: str, inner: str, *, ignores_case: bool = False, effort: Effort | None = None) -> bool:
     """Whether the outer one surely matches, in full, whatever the inner one does."""
     if outer == inner:
         return True
     if not ignores_case and _begin_differently(outer, inner):
         return False
-    try:
-        one, other = _automaton(inner, ignores_case), _automaton(outer, ignores_case)
-        return not any(one.ends(mine) and not other.ends(theirs) for mine, theirs in _pairs(one, other))
-    except Unsure:
-        return False
+    return _spent(effort, lambda: _contains(outer, inner, ignores_case))
 
 
-@lru_cache(maxsize=16_384)
-def are_disjoint(one: str, other: str, *, ignores_case: bool = False, as_condition: bool = False) -> bool:
+def are_disjoint(
+    one: str,
+    other: str,
+    *,
+    ignores_case: bool = False,
+    as_condition: bool = False,
+    effort: Effort | None = None,
+) -> bool:
     """Whether there is surely nothing that both match.
 
     `as_condition`: the other is a policy's, which holds for what any server could read as a path that it
     names, so for more than it says.
     """
+    return _spent(effort, lambda: _are_disjoint(one, other, ignores_case, as_condition))
+
+
+def _spent(effort: Effort | None, compare: Callable[[], tuple[bool, int]]) -> bool:
+    if effort is not None and effort.left <= 0:
+        return False
+    is_sure, spent = compare()
+    if effort is not None:
+        effort.left -= spent
+    return is_sure
+
+
+@lru_cache(maxsize=16_384)
+def _contains(outer: str, inner: str, ignores_case: bool) -> tuple[bool, int]:
+    """With what it took, which is the same each time."""
+    try:
+        one, other = _automaton(inner, ignores_case), _automaton(outer, ignores_case)
+    except Unsure:
+        return False, 1
+    return _never(one, other, lambda mine, theirs: one.ends(mine) and not other.ends(theirs))
+
+
+@lru_cache(maxsize=16_384)
+def _are_disjoint(one: str, other: str, ignores_case: bool, as_condition: bool) -> tuple[bool, int]:
     try:
         if as_condition:
             _check(other)
         mine = _automaton(one, ignores_case)
         theirs = _automaton(_widened(other) if as_condition else other, ignores_case, is_widened=as_condition)
-        return not any(mine.ends(a) and theirs.ends(b) for a, b in _pairs(mine, theirs, both=True))
     except Unsure:
-        return False
+        return False, 1
+    return _never(mine, theirs, lambda a, b: mine.ends(a) and theirs.ends(b), both=True)
 
 
 def _begin_differently(one: str, other: str) -> bool:
@@ -128,27 +162,32 @@ def _check(expression: str) -> None:
         raise Unsure
 
 
-def _pairs(
-    one: _Automaton, other: _Automaton, *, both: bool = False
-) -> Iterator[tuple[frozenset[int], frozenset[int]]]:
-    """Where the two are after each text that the first may begin with, and the other too if `both`.
-
-    Raises Unsure.
+def _never(
+    one: _Automaton,
+    other: _Automaton,
+    is_so: Callable[[frozenset[int], frozenset[int]], bool],
+    *,
+    both: bool = False,
+) -> tuple[bool, int]:
+    """Whether it is surely so behind no text that the first may begin with, and the other too if `both`; and
+    what that took.
     """
     begin = frozenset([-1])
     symbols = _distinct([*one.atoms, *other.atoms])
     seen = {(begin, begin)}
     waiting = deque(seen)
+    spent = len(symbols)
     while waiting:
         pair = waiting.popleft()
-        yield pair
+        if is_so(*pair) or spent > MOST_EFFORT:
+            return False, spent
+        spent += len(symbols) * (1 + len(pair[0]) + len(pair[1]))
         for symbol in symbols:
             mine, theirs = one.step(pair[0], symbol), other.step(pair[1], symbol)
             if mine and (theirs or not both) and (mine, theirs) not in seen:
                 seen.add((mine, theirs))
                 waiting.append((mine, theirs))
-        if len(seen) > MOST_PAIRS:
-            raise Unsure
+    return True, spent
 
 
 def _distinct(atoms: list[frozenset[str]]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import re2
 
 from gateways.protocol import regex
-from gateways.protocol.languages import are_disjoint, contains
+from gateways.protocol.languages import Effort, are_disjoint, contains
 from gateways.protocol.rules import Rule
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
@@ -64,38 +64,45 @@ def never_reached(routes: Sequence[Sequence[Rule]]) -> Iterator[tuple[int, int]]
 
     A route is given by its rules; one without any takes every request.
     """
+    effort = Effort()
     for at, route in enumerate(routes):
         wanted = route or (EVERYTHING,)
         for before, other in enumerate(routes[:at]):
-            if all(any(_covers(one, rule) for one in other or (EVERYTHING,)) for rule in wanted):
+            if all(any(_covers(one, rule, effort) for one in other or (EVERYTHING,)) for rule in wanted):
                 yield at, before
                 break
 
 
-def is_never_met(conditions: Sequence[Rule], routes: Sequence[Sequence[Rule]]) -> bool:
+def is_never_met(conditions: Sequence[Rule], routes: Sequence[Sequence[Rule]], effort: Effort) -> bool:
     """Whether surely no request that a route takes meets one of the conditions."""
     rules = [rule for route in routes for rule in route or (EVERYTHING,)]
     return bool(conditions and rules) and all(
-        _exclude(rule, condition) for condition in conditions for rule in rules
+        _exclude(rule, condition, effort) for condition in conditions for rule in rules
     )
 
 
-def _exclude(rule: Rule, condition: Rule) -> bool:
+def _exclude(rule: Rule, condition: Rule, effort: Effort) -> bool:
+    one, other = _bare(rule.methods), _bare(condition.methods)
     by_method = rule.methods and condition.methods
-    if by_method and are_disjoint(_bare(rule.methods), _bare(condition.methods), ignores_case=True):
+    if by_method and are_disjoint(one, other, ignores_case=True, effort=effort):
         return True
     if rule.path is None or condition.path is None:
         return False
-    return are_disjoint(rule.path, condition.path, as_condition=True)
+    return are_disjoint(rule.path, condition.path, as_condition=True, effort=effort)
 
 
-def _covers(one: Rule, other: Rule) -> bool:
+def _covers(one: Rule, other: Rule, effort: Effort) -> bool:
     """Whether all that the other rule takes is surely taken by this one."""
+
+    def holds(mine: str | None, theirs: str, *, ignores_case: bool = False) -> bool:
+        return mine is None or contains(mine, theirs, ignores_case=ignores_case, effort=effort)
+
+    methods = one.methods and _bare(one.methods)
     return (
         set(one.headers) <= set(other.headers)
-        and (one.methods is None or contains(_bare(one.methods), _bare(other.methods), ignores_case=True))
-        and (one.host is None or contains(one.host, other.host or ".*", ignores_case=True))
-        and (one.path is None or contains(one.path, other.path or "/.*"))
+        and holds(methods, _bare(other.methods), ignores_case=True)
+        and holds(one.host, other.host or ".*", ignores_case=True)
+        and holds(one.path, other.path or "/.*")
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 import re2
 
 from gateways.agent.xds.path_regex import over_paths, over_targets
-from gateways.protocol.languages import are_disjoint, contains
+from gateways.protocol.languages import Effort, are_disjoint, contains
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,14 @@ def test_what_is_said_is_true_of_all_that_is_sent() -> None:
             assert not list(filter(holds.fullmatch, taken)), (one, other)
     assert contained > 20
     assert disjoint > 20
+
+
+def test_what_takes_long_to_compare_is_not_sure() -> None:
+    hard = "/" + "(ab|ba)*.*a[ab]{8}[a-m].*" * 4
+    effort = Effort()
+
+    found = [contains(f"{hard}{number}", f"{hard}{number + 1}", effort=effort) for number in range(100)]
+
+    assert not any(found)
+    assert effort.left <= 0
+    assert not contains("/a.*", "/a/b", effort=effort)
