@@ -8,6 +8,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from console.accounts import AppAccess
+from console.forms.cards import Card
 from console.models import Environment, Organization, OrganizationQuerySet, Role, User
 
 ROLE_HELP = (
@@ -89,16 +90,15 @@ class DeploysForm(forms.Form):
     """`seen` is the version of what the form showed."""
 
     WORDS = {
-        Environment.Deploys.ON_SAVE: "Saved is deployed. A form offers to save alone, too.",
-        Environment.Deploys.REVIEW: "Changes gather until somebody looks at what differs and deploys it.",
-        Environment.Deploys.SECOND_PERSON: "The same, and who made one of the changes cannot deploy them.",
+        Environment.Deploys.ON_SAVE: "At once; a form offers to save alone, too",
+        Environment.Deploys.REVIEW: "They gather until somebody looks at what differs and deploys it",
+        Environment.Deploys.SECOND_PERSON: "The same, by one who made none of them",
     }
 
     deploys = forms.ChoiceField(
         label="Saved changes are deployed",
-        choices=Environment.Deploys.choices,
+        choices=[(one.value, Card(one.label, words)) for one, words in WORDS.items()],
         widget=forms.RadioSelect,
-        help_text=" ".join(f"{choice.label}: {words}" for choice, words in WORDS.items()),
     )
     failing_tests_stop = forms.BooleanField(
         required=False,
