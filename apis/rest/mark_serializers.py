@@ -14,7 +14,7 @@ class TagsShape(s.Serializer[Any]):
     tags = s.ListField(child=s.CharField())
 
 
-class OwnerShape(s.Serializer[Any]):
+class ApiOwnerShape(s.Serializer[Any]):
     """A user, or with an address alone a contact."""
 
     id = s.IntegerField()
@@ -24,9 +24,9 @@ class OwnerShape(s.Serializer[Any]):
     email = made(TextOrNull, lambda owner: owner.contact)
 
 
-class OwnersShape(s.Serializer[Any]):
+class ApiOwnersShape(s.Serializer[Any]):
     total = s.IntegerField()
-    owners = OwnerShape(many=True)
+    owners = ApiOwnerShape(many=True)
 
 
 class OwnersBody(StrictSerializer):

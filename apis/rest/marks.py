@@ -10,7 +10,7 @@ from rest_framework.viewsets import ViewSet
 from apis.changes import owners, tags
 from apis.models import ApiInstance
 from apis.rest import bodies, reach
-from apis.rest.mark_serializers import AutodiscoveryShape, OwnersBody, OwnersShape, TagsShape
+from apis.rest.mark_serializers import ApiOwnersShape, AutodiscoveryShape, OwnersBody, TagsShape
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
@@ -40,12 +40,12 @@ class TagViews(ViewSet):
 
 @extend_schema(tags=["API instances"])
 class OwnerViews(ViewSet):
-    @extend_schema(operation_id="owners", responses={200: OwnersShape, 404: ErrorAnswer})
+    @extend_schema(operation_id="owners", responses={200: ApiOwnersShape, 404: ErrorAnswer})
     def list(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Who answers for an instance."""
         return _owners(reach.instance(request, organization_id, environment_id, api_id))
 
-    @extend_schema(operation_id="owners_set", request=OwnersBody, responses={200: OwnersShape, **REFUSALS})
+    @extend_schema(operation_id="owners_set", request=OwnersBody, responses={200: ApiOwnersShape, **REFUSALS})
     def put(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """These, and nobody else."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
@@ -70,4 +70,4 @@ class AutodiscoveryViews(ViewSet):
 
 def _owners(api: ApiInstance) -> Response:
     found = list(api.owners.select_related("user"))
-    return Response(OwnersShape({"total": len(found), "owners": found}).data)
+    return Response(ApiOwnersShape({"total": len(found), "owners": found}).data)
