@@ -18,3 +18,5 @@ class ApisConfig(AppConfig):
         menu.add(menu.Entry("API Manager", "apis", icon="waypoints", place=20, count=count))
         finder.add(search.apis, place=10)
         finder.add(search.tls_contexts, place=30)
+        finder.add(search.automated, place=32)
+        finder.add(search.policy_sets, place=34)

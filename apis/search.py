@@ -1,10 +1,11 @@
-"""How APIs and TLS contexts are found by name."""
+"""How APIs, TLS contexts, automated policies and policy sets are found by name."""
 
 from collections.abc import Iterator
 
 from django.db.models import CharField, Q
 from django.db.models.functions import Cast
 
+from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.models import ApiInstance, TlsContext
 from console.finder import Hit, nearest_first, where
 from console.models import User
@@ -27,3 +28,20 @@ def tls_contexts(user: User, query: str, limit: int) -> Iterator[Hit]:
     for row in rows[:limit]:
         url = row.get_absolute_url()
         yield Hit("TLS context", icon="lock", name=row.name, detail=where(row.environment), url=url)
+
+
+def automated(user: User, query: str, limit: int) -> Iterator[Hit]:
+    """By the policy's name in the catalog, or the label."""
+    visible = AutomatedPolicy.objects.visible_to(user).select_related("environment__organization")
+    named = Q(policy__icontains="-".join(query.split())) | Q(label__icontains=query)
+    for row in visible.filter(named).order_by(*nearest_first("policy", query))[:limit]:
+        url, detail = row.get_absolute_url(), where(row.environment)
+        yield Hit("Automated policy", icon="shield", name=str(row), detail=detail, url=url)
+
+
+def policy_sets(user: User, query: str, limit: int) -> Iterator[Hit]:
+    named = PolicySet.objects.visible_to(user).filter(name__icontains=query)
+    rows = named.order_by(*nearest_first("name", query)).select_related("environment__organization")
+    for row in rows[:limit]:
+        url, detail = row.get_absolute_url(), where(row.environment)
+        yield Hit("Policy set", icon="list-plus", name=row.name, detail=detail, url=url)

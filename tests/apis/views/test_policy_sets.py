@@ -70,3 +70,16 @@ def test_a_viewer_looks_and_may_not_change(place: Place) -> None:
     assert "Detach" not in page
     for part in ("edit", "give", f"take/{api.pk}", "delete"):
         assert viewer.post(f"/apis/policy-sets/{made.pk}/{part}").status_code == 403
+
+
+def test_both_are_found_by_name_by_those_who_may_see_them(place: Place) -> None:
+    made = make_policy_set(place.environment, name="Public things")
+    policy = make_automated(place.environment, label="edge of town")
+    stranger = make_place().client
+    for query, url in (
+        ("public th", made.get_absolute_url()),
+        ("ip block", policy.get_absolute_url()),
+        ("edge of", policy.get_absolute_url()),
+    ):
+        assert f'href="{url}"' in text(place.client.get(f"/search?q={query}"))
+        assert f'href="{url}"' not in text(stranger.get(f"/search?q={query}"))
