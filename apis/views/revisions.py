@@ -95,7 +95,7 @@ def compare(request: Request, pk: int) -> HttpResponse:
         "to": _known(sides, after),
         "gone": [name for name, one in zip((before, after), contents, strict=True) if one is None],
         "difference": None if None in contents else between(*contents),
-        "targets": [name for name in (before, after) if name not in WORDS and kept.named(api, name)],
+        "targets": [name for name in (before, after) if _may_go_back(api, name)],
     }
     return render(request, "apis/api_compare.html", frame(request, api, "deployments") | context)
 
@@ -188,6 +188,11 @@ def _words(one: kept.Kept) -> str:
     when = f", {one.at:%-d %b %Y %H:%M} UTC" if one.at else ""
     by = f" by {one.by}" if one.by else ""
     return f"{one.revision}{when}{by}{' (runs now)' if one.is_running else ''}"
+
+
+def _may_go_back(api: ApiInstance, name: str) -> bool:
+    revision = None if name in WORDS else kept.named(api, name)
+    return revision is not None and not (api.is_deployed and revision.pk == api.revision_id)
 
 
 def _known(sides: Sequence[Side], name: str) -> Side:
