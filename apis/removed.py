@@ -15,9 +15,8 @@ class RemovedQuerySet(models.QuerySet["Removed"]):
         return self.filter(environment__in=Environment.objects.visible_to(user))
 
     def there(self) -> "RemovedQuerySet":
-        """Those that can still be had back, without what was saved of them."""
-        since = timezone.now() - timedelta(days=settings.REMOVED_KEEP_DAYS)
-        return self.filter(at__gte=since).defer("saved")
+        """Those that can still be had back."""
+        return self.filter(at__gte=timezone.now() - timedelta(days=settings.REMOVED_KEEP_DAYS))
 
     def expired(self) -> "RemovedQuerySet":
         return self.filter(at__lt=timezone.now() - timedelta(days=settings.REMOVED_KEEP_DAYS))

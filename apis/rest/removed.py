@@ -81,7 +81,7 @@ class RemovedPolicyViews(ViewSet):
 
 def _list(request: Request, found: RemovedQuerySet) -> Response:
     page = reach.valid(PageQuery, request.query_params)
-    found = found.there().select_related("by")
+    found = found.there().defer("saved").select_related("by")
     rows = found[page["offset"] : page["offset"] + page["limit"]]
     return Response({"total": found.count(), **page, "deleted": RemovedShape(rows, many=True).data})
 

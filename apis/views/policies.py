@@ -151,7 +151,9 @@ def _lane(
         "removed": undo.title(request.session, api),
     }
     context |= {"automated": shown.automated, "outbound": shown.outbound, "lane": shown}
-    context["gone"] = Removed.objects.there().filter(kind=Removed.Kind.POLICY, api_id=api.pk)[:MOST_GONE]
+    context["gone"] = (
+        Removed.objects.there().defer("saved").filter(kind=Removed.Kind.POLICY, api_id=api.pk)[:MOST_GONE]
+    )
     context["seen"] = seen or versions.of_order(api)
     context["held"] = traffic.held(_conditional(applied), api.pk)
     context["observed"] = traffic.observed(_observing(applied), api.pk)

@@ -38,7 +38,7 @@ class Row:
 
 def index(request: Request) -> HttpResponse:
     environment = environment_of(request)
-    found = Removed.objects.there().filter(environment=environment, kind=Removed.Kind.API)
+    found = Removed.objects.there().defer("saved").filter(environment=environment, kind=Removed.Kind.API)
     for word in words(asked(request)):
         found = found.filter(Q(name__icontains=word) | Q(by__username__icontains=word))
     shown = listing(

@@ -204,7 +204,7 @@ class _Merge:
             return "theirs", theirs
         if theirs == before:
             return "mine", mine
-        can_join = shape in {"rows", "lines"} and before is not UNKNOWN
+        can_join = shape in {"rows", "lines", "choices"} and before is not UNKNOWN
         if can_join and not _has_secrets(schema, self.root):
             joined = _joined(before, mine, theirs)
             if joined is not None:

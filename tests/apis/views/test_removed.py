@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from apis.changes import instances, removal
 from apis.models import ApiInstance, PolicyBinding
 from apis.removed import Removed
 from console.models import Role
 from gateways.models import Gateway
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
+from tests.console.test_together import meanwhile
 
 pytestmark = pytest.mark.django_db
 
@@ -87,6 +89,26 @@ def test_one_whose_gateway_is_gone_says_so(place: Place, gone: Removed) -> None:
     answer = place.client.post(f"/apis/deleted/{gone.pk}", follow=True)
 
     assert "its gateway is gone" in text(answer)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_that_another_restores_at_the_same_time_is_said_to_be_gone() -> None:
+    place = make_place()
+    kept = instances.delete_api(place.user, make_saved_api(place))
+    path = f"/apis/deleted/{kept.pk}"
+
+    with meanwhile(lambda: removal.restore_api(place.user, kept)):
+        answer = place.client.post(path)
+
+    assert answer.status_code == 409
+    assert "somebody restored it meanwhile" in text(answer)
+    assert ApiInstance.objects.count() == 1
+
+
+def test_odd_questions_find_nothing(place: Place, gone: Removed) -> None:
+    for query in ("%", "_", "\\", "' OR 1=1", "x" * 5000, " ".join(["a"] * 500)):
+        assert place.client.get("/apis/deleted", {"q": query}).status_code == 200
+    assert place.client.get(f"/apis/deleted/{10**30}").status_code == 404
 
 
 def test_what_is_past_its_days_is_not_offered(place: Place, gone: Removed) -> None:
