@@ -45,7 +45,7 @@ class Run:
         count = len(self.replicas)
         if applied:
             return f"in force on {applied} of {count} replica{'' if count == 1 else 's'}"
-        if before == count:
+        if count and before == count:
             return "the version before goes on serving"
         return f"the version before goes on serving on {before} of {count} replicas" if before else ""
 

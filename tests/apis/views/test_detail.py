@@ -335,3 +335,9 @@ def test_a_read_never_writes(place: Place) -> None:
 
     for path in ("deploy", "undeploy", "deprecate"):
         assert place.client.get(f"/apis/{api.pk}/{path}").status_code == 405
+
+
+def test_of_an_api_that_was_never_deployed_nothing_is_said_to_serve(place: Place) -> None:
+    api = make_saved_api(place)
+
+    assert "goes on serving" not in text(place.client.get(f"/apis/{api.pk}"))
