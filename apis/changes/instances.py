@@ -187,6 +187,7 @@ def set_specification(actor: User, api: ApiInstance, document: Specification) ->
     """Of the API's asset, and so of all APIs that are made of it. Nothing changes on gateways: where a policy
     takes it from there, that is pending.
     """
+    asking = _asking(api)
     bookkeeping.lock(api=api)
     organization = api.environment.organization
     organization.lock()
@@ -198,18 +199,22 @@ def set_specification(actor: User, api: ApiInstance, document: Specification) ->
     before = {"specification": _named(asset.specification)}
     asset.specification = document
     asset.save(update_fields=["specification"])
-    for one in _asking(asset):
+    for one in asking:
         deploying.wait(actor, one)
     after = {"specification": _named(document)}
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
 
 
-def _asking(asset: Asset) -> list[ApiInstance]:
-    """The deployed APIs of the asset that have a policy which may take its document from there."""
+def _asking(api: ApiInstance) -> list[ApiInstance]:
+    """The deployed APIs of its asset that have a policy which may take its document from there.
+
+    They and the API are locked, in one order and before their organizations, as whoever edits one does.
+    """
     names = [policy.name for policy in catalog.policies() if policy.own_document]
-    found = ApiInstance.objects.deployed().filter(asset=asset, policies__policy__in=names).distinct()
-    rows = ApiInstance.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=found.values("pk"))
-    return list(rows.select_related("revision").order_by("pk"))
+    sharing = ApiInstance.objects.deployed().filter(asset=api.asset_id, policies__policy__in=names)
+    found = set(sharing.values_list("pk", flat=True))
+    rows = ApiInstance.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in={api.pk, *found})
+    return [one for one in rows.select_related("revision").order_by("pk") if one.pk in found]
 
 
 def _named(document: Specification | None) -> str | None:
