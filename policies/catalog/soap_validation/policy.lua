@@ -90,16 +90,17 @@ local function in_utf8(text)
   end))
 end
 
--- The service's own description is asked for so, and nothing else.
-local function asks_for_document(headers)
+-- The service's own description is asked for so, and nothing else. In HTTP/2 no header tells of a body.
+local function asks_for_document(handle, headers)
   local method = headers:get(":method")
   if method ~= "GET" and method ~= "HEAD" then return false end
   local path = headers:get(":path")
   local mark = path:find("?", 1, true)
   local query = mark and path:sub(mark + 1)
-  local has_body = (headers:get("content-length") or "0") ~= "0" or headers:get("transfer-encoding") ~= nil
-  if not query or query:find("[&;#]") or has_body or headers:get("upgrade") then return false end
-  return DOCUMENTS[query:match("^[^=]*"):lower()] == true
+  if not query or query:find("[&;#]") or headers:get("upgrade") then return false end
+  if not DOCUMENTS[query:match("^[^=]*"):lower()] then return false end
+  local body = handle:body()
+  return not body or body:length() == 0
 end
 
 -- The version that the content type says; or nil and the refusal.
@@ -149,7 +150,9 @@ envoy_on_request = guarded(function(handle)
   if settings.missing then
     return { status = "500", error = "The description of the service is not at hand.", reason = "wsdl: " .. settings.missing }
   end
-  if asks_for_document(headers) then return nil end
+  if asks_for_document(handle, headers) then return nil end
+  -- A body was waited for, perhaps: what was had before is gone.
+  headers = handle:headers()
   if headers:get(":method") ~= "POST" then return refused("method", "a message comes by POST") end
   if #kind > LONGEST_ACTION then return refused("content-type", "the content type is too long") end
   return judged(handle, headers, kind)

@@ -267,6 +267,20 @@ def test_a_chunked_message_is_looked_at(gateway: Gateway) -> None:
     assert gateway.post("/soap/x", content=pieces(), headers=SOAP).status_code == 400
 
 
+def test_the_description_is_asked_for_without_a_body(gateway: Gateway) -> None:
+    found = {
+        (method, query, body): gateway.request(
+            method, f"/soap/x?{query}", content=body, headers=SOAP
+        ).status_code
+        for method in ("GET", "HEAD", "PUT")
+        for query in ("wsdl", "WSDL", "xsd=1", "wsdl&op=b", "op=wsdl", "wsdl;a", "")
+        for body in ("", holding("<b/>"))
+    }
+    asked = {(method, query, "") for method in ("GET", "HEAD") for query in ("wsdl", "WSDL", "xsd=1")}
+
+    assert {one for one, it in found.items() if it == 200} == asked
+
+
 def test_the_fault_quotes_nothing_that_ends_it(gateway: Gateway) -> None:
     answer = gateway.post("/soap/x", content=holding("<b o:é_.x=''/>"), headers=SOAP)
 

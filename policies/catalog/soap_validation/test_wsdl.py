@@ -122,6 +122,16 @@ REFUSED = {
         ),
         "too many elements",
     ),
+    "groups deep in each other": (
+        with_schema(
+            "".join(
+                f"<xs:group name='g{at}'>{'<xs:sequence>' * 60}<xs:element name='e'/><xs:group ref='t:g{at + 1}'/>{'</xs:sequence>' * 60}</xs:group>"
+                for at in range(35)
+            )
+            + "<xs:group name='g35'><xs:sequence/></xs:group><xs:complexType name='T'><xs:group ref='t:g0'/></xs:complexType>"
+        ),
+        "too deep in each other",
+    ),
     "types in a long row": (
         with_schema(
             "<xs:simpleType name='s0'><xs:restriction base='xs:int'/></xs:simpleType>"

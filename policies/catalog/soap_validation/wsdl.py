@@ -8,7 +8,7 @@ from typing import Any
 
 from policies.catalog.soap_validation.attributes import use_of
 from policies.catalog.soap_validation.document import Node, Wrong, key, short
-from policies.catalog.soap_validation.linked import WSDL, linked
+from policies.catalog.soap_validation.linked import WSDL, Linked, linked
 from policies.catalog.soap_validation.schemas import Schemas
 from policies.catalog.soap_validation.simple import BUILT_IN, XS
 from policies.catalog.soap_validation.types import Types
@@ -37,7 +37,13 @@ def described_with(
     text: str, url: str, others: tuple[tuple[str, str], ...], service: str = "", port: str = ""
 ) -> Described:
     """Of a document that is at a URL, with the others that it needs, by theirs. Raises Wrong and Away."""
-    documents = linked(text, url, dict(others).get)
+    try:
+        return _described(linked(text, url, dict(others).get), service, port)
+    except RecursionError:
+        raise Wrong("groups and types of the document lie too deep in each other") from None
+
+
+def _described(documents: Linked, service: str, port: str) -> Described:
     schemas = Schemas(documents.schemas)
     types = Types(schemas)
     operations = _Operations(documents.definitions, types).chosen(service, port)
