@@ -325,7 +325,7 @@ class TestDiscard:
         left = (
             "id asset_id environment_id gateway_id description consumer_endpoint tags is_deployed deployed_at"
             " changed_generation changed_at revision_id revision_generation pending_since pending_by"
-            " pending_digest is_deprecated extra created_by_id created_at updated_at"
+            " pending_digest change_set_id is_deprecated extra created_by_id created_at updated_at"
         )
         known = {field.attname for field in ApiInstance._meta.concrete_fields}
 
