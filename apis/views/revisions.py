@@ -24,7 +24,7 @@ from apis.revision import Revision
 from apis.revisions import rows as saved_rows
 from apis.views.access import api_of, api_to_change
 from apis.views.frame import Run, frame
-from console.forms.schema_form import Field
+from console.forms.schema_form import Choice, Field
 from console.listing import listing
 from console.scope import Request
 from gateways.models import Ack
@@ -90,9 +90,9 @@ def compare(request: Request, pk: int) -> HttpResponse:
     after = request.GET.get("to") or (kept.RUNNING if api.is_deployed else kept.SAVED)
     contents = [kept.content(api, name) for name in (before, after)]
     context = {
-        "sides": sides,
-        "from": _known(sides, before),
-        "to": _known(sides, after),
+        "fields": [_choice("from", "From", sides, before), _choice("to", "To", sides, after)],
+        "from": before,
+        "to": after,
         "gone": [name for name, one in zip((before, after), contents, strict=True) if one is None],
         "difference": None if None in contents else between(*contents),
         "targets": [name for name in (before, after) if _may_go_back(api, name)],
@@ -195,6 +195,9 @@ def _may_go_back(api: ApiInstance, name: str) -> bool:
     return revision is not None and not (api.is_deployed and revision.pk == api.revision_id)
 
 
-def _known(sides: Sequence[Side], name: str) -> Side:
-    """The side of this name; an older one than those that are offered has its name alone."""
-    return next((one for one in sides if one.name == name), Side(name, name))
+def _choice(name: str, label: str, sides: Sequence[Side], chosen: str) -> Field:
+    """An older revision than those that are offered has its name alone."""
+    names = {one.name: one.words for one in sides}
+    names.setdefault(chosen, chosen[:64])
+    choices = tuple(Choice(key, words, key == chosen) for key, words in names.items())
+    return Field("choice", name, label, is_required=True, value=chosen, choices=choices)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from analytics.bars import Bars, bars
 from analytics.figures import CLASSES, Figures
 from analytics.ranges import last
-from console.forms.differences import Difference
+from apis.views.conflict import Conflict, Row
 from console.listing import Listing, Select
 from console.models import AuditEntry
 from console.templatetags.ui import SPRITE
@@ -59,10 +59,14 @@ def styleguide(request: HttpRequest) -> HttpResponse:
             "entries": _entries(),
             "chart": _chart(),
             "icons": _icons(),
-            "conflict": {
-                "entry": _entries()[0],
-                "rows": [Difference("Time period", "1 minute", "5 minutes")],
-            },
+            "conflict": Conflict(
+                _entries()[0],
+                [
+                    Row("Requests", "9", "5", "1", "requests", "conflict", "mine"),
+                    Row("Time period", "1 second", "1 minute", "1 second", "period", "theirs", "theirs"),
+                ],
+                was="signed",
+            ),
             "command": "gatewright registration create --token 6bX… --connected=true",
         },
     )
