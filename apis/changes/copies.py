@@ -38,7 +38,7 @@ OWN = frozenset(
     {
         *("environment", "asset", "is_deployed", "deployed_at", "changed_generation", "changed_at"),
         *("revision", "revision_generation", "is_deprecated", "created_by", "created_at", "updated_at"),
-        *("pending_since", "pending_digest", "pending_by"),
+        *("pending_since", "pending_digest", "pending_by", "change_set"),
     }
 )
 """What an API does not share with a copy of it, beside what is told of the copy."""
