@@ -44,8 +44,9 @@ do
   local function split(name)
     if #name > LONGEST_NAME then wrong("name", "a name is longer than " .. LONGEST_NAME .. " bytes") end
     local colon = name:find(":", 1, true)
+    local rest = colon and name:sub(colon + 1) or name
+    if not has_letters_of_names(name) or not has_letters_of_names(rest) then malformed() end
     if not colon then return "", name end
-    local rest = name:sub(colon + 1)
     if colon == 1 or not rest:find("^[%a_\128-\255][^:]*$") then malformed() end
     return name:sub(1, colon - 1), rest
   end
@@ -311,6 +312,8 @@ do
     envelope, version, action, part, operation = nil, nil, said, nil, nil
     has_body, has_header = false, false
     at = is_at(bytes, 0, size, "\239\187\191") and 3 or 0
+    -- In XML 1.1 other characters are blanks, too.
+    if text:sub(1, 200):find("<?xml%s+version%s*=%s*[\"']1%.[^0]") then wrong("version", "XML 1.0 is read, and no other") end
     at = after_declaration(bytes, at, size) or malformed()
     while at < size do
       if bytes[at] ~= LT then

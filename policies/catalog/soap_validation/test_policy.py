@@ -94,6 +94,11 @@ TRICKS = {
     "no character of XML": f"{OPEN}<z>\ufffe</z>{SHUT}",
     "a longer spelling": OPEN.encode() + b"\xc0\xbcb/>" + SHUT.encode(),
     "UTF-16": f"{OPEN}<b/>{SHUT}".encode("utf-16"),
+    "a blank of XML 1.1": f"{OPEN}<z\u2028x=''/>{SHUT}",
+    "a blank in a prefix": f"{OPEN}<z xmlns:\u2028v='u'/>{SHUT}",
+    "no letter": f"{OPEN}<z><\u00d7/></z>{SHUT}",
+    "no first letter": f"{OPEN}<z><o:\u0300a/></z>{SHUT}",
+    "XML 1.1": f"<?xml version='1.1'?>{OPEN}<b/>{SHUT}",
     "JSON": "{}",
 }  # fmt: skip
 
@@ -125,6 +130,7 @@ def test_the_same_without_a_trick_passes(gateway: Gateway) -> None:
         "<z xmlns:v='urn:o' o:x='' v:y=''/>",
         "<a xmlns:q='urn:t'><q:b/></a>",
         "<d>1</d>",
+        "<z><\u00e9\u0300.\u00b7/></z>",
         "<z>\u20ac</z>",
     ]
 

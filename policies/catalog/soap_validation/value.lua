@@ -3,7 +3,7 @@
 -- value_fault(number, text, meant): what is wrong with the text, or nil; `meant` gives the namespace of a prefix.
 
 local types, automata, steps
-local value_fault, is_same_value, charge, collapsed
+local value_fault, is_same_value, charge, collapsed, has_letters_of_names
 do
   local MOST_STEPS, BYTES_OF_A_STEP = 400000, 16
   local find, sub, byte = string.find, string.sub, string.byte
@@ -231,11 +231,41 @@ do
     return true
   end
 
-  -- Letters beyond ASCII are taken for ones of names.
+  -- From one to the next: code points that begin names of XML, 1, go on with them, 2, or stand in none, 0.
+  local BOUNDS = { { 0x80, 0 }, { 0xB7, 2 }, { 0xB8, 0 }, { 0xC0, 1 }, { 0xD7, 0 }, { 0xD8, 1 }, { 0xF7, 0 }, { 0xF8, 1 },
+    { 0x300, 2 }, { 0x370, 1 }, { 0x37E, 0 }, { 0x37F, 1 }, { 0x2000, 0 }, { 0x200C, 1 }, { 0x200E, 0 }, { 0x203F, 2 },
+    { 0x2041, 0 }, { 0x2070, 1 }, { 0x2190, 0 }, { 0x2C00, 1 }, { 0x2FF0, 0 }, { 0x3001, 1 }, { 0xD800, 0 }, { 0xF900, 1 },
+    { 0xFDD0, 0 }, { 0xFDF0, 1 }, { 0xFFFE, 0 }, { 0x10000, 1 }, { 0xF0000, 0 } }
+
+  local function letter_kind(code)
+    local low, high = 1, #BOUNDS
+    while low < high do
+      local middle = math.ceil((low + high) / 2)
+      if BOUNDS[middle][1] <= code then low = middle else high = middle - 1 end
+    end
+    return BOUNDS[low][2]
+  end
+
+  -- Whether the characters beyond ASCII are ones of names, the first one's beginning too, where it is one.
+  has_letters_of_names = function(text)
+    local from = find(text, "[\128-\255]")
+    while from do
+      local code, behind = character(text, from)
+      local kind = letter_kind(code)
+      if kind == 0 or (kind == 2 and from == 1) then return false end
+      from = find(text, "[\128-\255]", behind)
+    end
+    return true
+  end
+
+  local function is_named(pattern)
+    return function(text) return find(text, pattern) and has_letters_of_names(text) end
+  end
+
   local NAMES = {
-    Name = function(text) return find(text, "^[%a_:\128-\255][%w_:.\128-\255-]*$") end,
-    NCName = function(text) return find(text, "^[%a_\128-\255][%w_.\128-\255-]*$") end,
-    NMTOKEN = function(text) return find(text, "^[%w_:.\128-\255-]+$") end,
+    Name = is_named("^[%a_:\128-\255][%w_:.\128-\255-]*$"),
+    NCName = is_named("^[%a_\128-\255][%w_.\128-\255-]*$"),
+    NMTOKEN = function(text) return find(text, "^[%w_:.\128-\255-]+$") and has_letters_of_names("a" .. text) end,
     language = is_language,
   }
 
