@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from apis.api_test import ApiTest, ApiTestRun
 from apis.bulk.models import BulkChange
+from apis.change_set import ChangeSet
 from apis.documents.specification import Operation, Specification
 from apis.left_gateway import LeftGateway
 from apis.lists.models import SavedView
@@ -164,6 +165,14 @@ class BroughtAdmin(ReadOnly, ModelAdmin):
     list_filter = ("api__environment",)
     list_select_related = ("api__asset", "gateway", "entry", "revision", "replaced")
     search_fields = ("api__asset__name", "gateway__name")
+
+
+@admin.register(ChangeSet)
+class ChangeSetAdmin(ReadOnly, ModelAdmin):
+    list_display = ("__str__", "gateway", "actor_name", "at", "comment", "undoes")
+    list_filter = ("environment",)
+    list_select_related = ("gateway", "undoes")
+    search_fields = ("comment", "gateway__name", "actor_name")
 
 
 @admin.register(Revision)

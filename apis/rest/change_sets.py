@@ -25,11 +25,6 @@ MOST_SHOWN = 100
     list=extend_schema(responses={200: ChangeSetShape(many=True), 404: ErrorAnswer}),
     retrieve=extend_schema(responses={200: ChangeSetShape, 404: ErrorAnswer}),
     create=extend_schema(request=NewChangeSet, responses={201: ChangeSetShape, **REFUSALS}),
-    take_back=extend_schema(
-        operation_id="take_back_change_set",
-        request=Comment,
-        responses={201: ChangeSetShape, **REFUSALS},
-    ),
 )
 @extend_schema(tags=["Deployments"])
 class ChangeSetViews(ViewSet):
@@ -61,6 +56,11 @@ class ChangeSetViews(ViewSet):
     ) -> Response:
         return Response(ChangeSetShape(_set(request, organization_id, environment_id, change_set)).data)
 
+    @extend_schema(
+        operation_id="change_sets_take_back",
+        request=Comment,
+        responses={201: ChangeSetShape, **REFUSALS},
+    )
     def take_back(
         self, request: Request, organization_id: UUID, environment_id: UUID, change_set: UUID
     ) -> Response:

@@ -167,7 +167,7 @@ def test_a_token_of_an_environment_that_is_deleted_meanwhile_registers_nothing(
 def test_what_is_taken_meanwhile_is_said_in_the_admin(browser: Client, organization: Organization) -> None:
     grace, password = make_user(), "a long pass phrase"
     user = {"username": "ada", "password1": password, "password2": password, "usable_password": "true"}
-    environment = {"name": "Test", "type": "sandbox", "organization": organization.pk}
+    environment = {"name": "Test", "type": "sandbox", "organization": organization.pk, "deploys": "on-save"}
     role = {"user": grace.pk, "organization": organization.pk, "name": Role.Name.VIEWER}
 
     with meanwhile(lambda: make_user("ada")):
