@@ -62,7 +62,7 @@ def test_the_wheel_is_the_gateway_alone(wheel: Path) -> None:
         *(f"policies/{one}" for one in ("__init__.py", "advice.py", "order.py", "policy.py", "catalog")),
         *(f"policies/{one}" for one in ("documents", "envoy", "expression", "fields", "scripting")),
         *(f"policies/{one}" for one in ("answers", "contracts", "counting", "introspection", "memory")),
-        "policies/graphql",
+        *(f"policies/{one}" for one in ("graphql", "patterns")),
     }
 
 
