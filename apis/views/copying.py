@@ -19,6 +19,7 @@ from apis.rules.copies import Copy
 from apis.views.access import api_of, messages_of
 from apis.views.frame import frame
 from apis.views.tls_contexts import choices
+from console.forms.schema_form import Choice, Field
 from console.models import Environment, Role
 from console.scope import Request
 
@@ -84,6 +85,7 @@ def _shown(
     context: dict[str, Any] = {
         "environment": environment,
         "targets": known,
+        "environment_field": _environment_field(api, environment, known),
         "is_here": form.is_here,
         "gateways": form.gateways,
         "chosen": str(form.values.get("gateway", "")),
@@ -100,6 +102,22 @@ def _shown(
     response = render(request, "apis/api_copy.html", page, status=422 if errors else 200)
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _environment_field(api: ApiInstance, chosen: Environment, known: list[Environment]) -> Field:
+    def told(one: Environment) -> str:
+        here = " (where it is)" if one.pk == api.environment_id else ""
+        kind = ", production" if one.type == Environment.Type.PRODUCTION else ""
+        return f"{one.organization} / {one}{here}{kind}"
+
+    return Field(
+        "choice",
+        "environment",
+        "Environment",
+        "Gateways, TLS contexts and secrets are of one environment: what is asked below is what they need "
+        "there.",
+        choices=tuple(Choice(str(one.pk), told(one), one == chosen) for one in known),
+    )
 
 
 def _warnings(api: ApiInstance, wanted: Copy) -> dict[str, list[str]]:

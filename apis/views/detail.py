@@ -17,6 +17,7 @@ from apis.changes import assets, instances, versions
 from apis.deployment import trouble
 from apis.desired import settings_of
 from apis.forms import parts
+from apis.forms.asset import asset_fields, owner_field
 from apis.lists import choices
 from apis.models import ApiInstance
 from apis.owners.models import users_of
@@ -104,18 +105,19 @@ def settings(request: Request, pk: int) -> HttpResponse:
     context = {"form": parts.fields("details", values, errors), "errors": errors, "conflict": late}
     context["base"] = meeting.base({"details": _details_of(api)}, seen)
     context["seen"] = seen or versions.of_api(api, versions.DETAILS)
-    page = frame(request, api, "settings") | context | _beside_details(api)
+    page = frame(request, api, "settings") | context | _beside_details(api, request.scope.can_edit)
     code = 409 if late and not meeting.is_choosing else 422 if errors else 200
     return render(request, "apis/api_settings.html", page, status=code)
 
 
-def _beside_details(api: ApiInstance) -> dict[str, Any]:
+def _beside_details(api: ApiInstance, can_edit: bool) -> dict[str, Any]:
     """What the small forms of the settings show."""
+    people = users_of(api.environment).order_by("username")[:MOST_OFFERED]
     return {
         "owners": api.owners.select_related("user"),
-        "people": users_of(api.environment).order_by("username")[:MOST_OFFERED],
+        "owner_field": owner_field(api.environment.organization, people) if can_edit else None,
         "tags_in_use": [tag for tag in choices.tags(api.environment, MOST_OFFERED) if tag not in api.tags],
-        "asset_versions": assets.versions_of(api.asset),
+        "asset_form": asset_fields(api.asset, assets.versions_of(api.asset)),
         "asset_seen": assets.seen(api),
     }
 

@@ -110,6 +110,7 @@ def _shown(
         "general": form.general,
         "errors": {} if set(form.errors) <= {"pasted"} else form.errors,
         "pasted": area,
+        "gateway_field": Field("cards", "gateway", "Gateway of all"),
         "gateways": api.environment.gateways.filter(is_revoked=False).prefetch_related("replicas"),
         "chosen": form.gateway,
         "most": MOST_COPIES,

@@ -14,7 +14,7 @@ from apis.models import ApiInstance, PolicyBinding
 from apis.rules import copy_secrets
 from apis.views.access import api_of, messages_of
 from apis.views.frame import frame
-from console.forms.schema_form import Field
+from console.forms.schema_form import Choice, Field
 from console.models import Environment, Role
 from console.scope import Request
 from console.words import words
@@ -56,7 +56,7 @@ def copy(request: Request, pk: int) -> HttpResponse:
         "sent": sent,
         "chosen": {one.pk for one in sent.policies},
         "found": _found(request, api, sent),
-        "existing": change.EXISTING,
+        "form": _fields(sent),
         "secret_fields": _secret_fields(sent),
         "plans": _plans(sent) if go in ("look", "copy") else [],
         "errors": {"": errors} if errors else {},
@@ -155,6 +155,17 @@ def _plans(sent: Sent) -> list[tuple[ApiInstance, list[change.Step]]]:
         (target, change.plan(sent.policies, target, existing=sent.existing, secrets=sent.secrets))
         for target in sent.to[: change.MOST_TARGETS]
     ]
+
+
+def _fields(sent: Sent) -> dict[str, Field]:
+    choices = tuple(Choice(value, label, value == sent.existing) for value, label in change.EXISTING.items())
+    placed = {"placeholder": "Name, label or environment", "maxlength": 200}
+    found = (
+        Field("choices", "policy", "Policies to copy", is_required=True),
+        Field("cards", "existing", "Where an API has the policy already", choices=choices),
+        Field("search", "q", "Search", value=sent.query, attributes=placed),
+    )
+    return {one.name: one for one in found}
 
 
 def _secret_fields(sent: Sent) -> list[tuple[str, list[Field]]]:

@@ -50,7 +50,7 @@ SCHEMA = SetForm.model_json_schema()
 
 def index(request: Request) -> HttpResponse:
     found = environment_of(request).policy_sets.filter(name__icontains=asked(request))
-    found = found.annotate(policy_count=Count("policies"))
+    found = found.annotate(policy_count=Count("policies")).order_by("name", "pk")
     shown = listing(request, "policy-sets", "policy set", found, searches="name")
     return shown.answer(request, "apis/policy_set_list.html", "apis/_policy_sets.html", {})
 
@@ -139,6 +139,13 @@ def give(request: Request, pk: int) -> HttpResponse:
         "ticked": ticked,
         "offered": offered.exclude(pk__in=ids).select_related("asset", "gateway")[:OFFERED_SHOWN],
         "query": query,
+        "search": schema_form.Field(
+            "search",
+            "q",
+            "Search",
+            value=query,
+            attributes={"placeholder": "Name, label or tag", "maxlength": 200},
+        ),
         "policies": policy_set.policies.all(),
         "errors": {"": errors} if errors else {},
         "general": errors,

@@ -23,8 +23,8 @@ SHAPES = {
 legend, or a frame around fields. All others are a control below its label."""
 FIRST = frozenset({"rows", "group"})
 """Kinds that are explained before what is in them."""
-ANSWERED = frozenset({"choice", "cards", "switch", "group", "CheckboxInput", "RadioSelect"})
-"""Kinds that always have an answer, and so are not called optional."""
+ANSWERED = frozenset({"choice", "cards", "switch", "group", "search", "CheckboxInput", "RadioSelect"})
+"""Kinds that always have an answer, or need none, and so are not called optional."""
 HINTS = {
     "json": "JSON.",
     "lines": "One on each line.",
@@ -82,7 +82,7 @@ class Control:
 
 
 def control(one: Field | BoundField, **said: Any) -> Control:
-    """`said` is what the page says otherwise: label, unit, attributes, needed."""
+    """`said` is what the page says otherwise: id, label, unit, attributes, needed."""
     made = _of_django(one) if isinstance(one, BoundField) else _of_schema(one)
     attributes = {**made.attributes, **said.pop("attributes", {})}
     is_needed = bool(said.pop("needed", made.is_needed))

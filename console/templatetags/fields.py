@@ -15,14 +15,14 @@ from console.forms.schema_form import Field
 register = template.Library()
 USUAL = {"is_label_hidden": False, "optional_words": "", "notes": ""}
 """What a field may be told for its own template, and what lies inside it must not inherit."""
-SAID = frozenset({"kind", "label", "unit", "needed", "template", "when"})
+SAID = frozenset({"id", "kind", "label", "unit", "needed", "template", "when"})
 
 
 @register.simple_tag(takes_context=True)
 def field(context: Context, one: Field | BoundField, **said: Any) -> SafeString:
     """`{% field form.port %}`: label, control, unit, help, warnings and errors.
 
-    `kind`, `label`, `unit`, `needed` and `template` (of the control) say otherwise than the form;
+    `id`, `kind`, `label`, `unit`, `needed` and `template` (of the control) say otherwise than the form;
     `when="name"` and `is="a b"` show it with these values of another field alone; what begins with `data_` or
     `hx_` becomes an attribute; the rest is for the control's template.
     """
