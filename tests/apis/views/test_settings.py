@@ -1,5 +1,7 @@
 """What an API's settings say beside its details: its owners, its asset, the tags in use."""
 
+import re
+
 import pytest
 
 from apis.assets.models import Asset
@@ -90,6 +92,20 @@ def test_the_name_changes_in_every_version(place: Place) -> None:
     assert set(Asset.objects.values_list("name", flat=True)) == {"Purchases"}
     assert AuditEntry.objects.filter(object_type="asset", of_id=str(api.pk), action="update").count() == 2
     assert "Give the API a name" in told(place, f"/apis/{api.pk}/asset", name=" ", version="2.0.0")
+
+
+def test_logins_and_versions_are_suggested(place: Place) -> None:
+    api = make_saved_api(place)
+    told(place, f"/apis/{api.pk}/asset", name="Orders", version="2.0.0", api_version="v2")
+
+    page = text(place.client.get(f"/apis/{api.pk}/settings"))
+
+    lists = dict(re.findall(r'<datalist id="([^"]+)">(.*?)</datalist>', page))
+    offered = {name: re.findall(r'value="([^"]+)"', options) for name, options in lists.items()}
+    assert offered["asset-version-choices"] == ["2.0.0", "1.0.0"]
+    assert place.user.username in offered["owner-choices"]
+    assert set(re.findall(r' list="([^"]+)"', page)) == set(offered)
+    assert "There are 2.0.0, 1.0.0; another one is made." in page
 
 
 def test_tags_in_use_are_offered(place: Place) -> None:
