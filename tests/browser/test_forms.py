@@ -68,7 +68,7 @@ def test_what_was_typed_survives_a_reload(page: Page, api: ApiInstance) -> None:
 
     expect(page.get_by_label("Description")).to_have_value("Half a thought")
     expect(page.get_by_text("What you typed is back.")).to_be_visible()
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#toasts")).to_contain_text("Saved.")
     page.reload()
     expect(page.get_by_text("What you typed is back.")).to_have_count(0)
