@@ -42,6 +42,14 @@ def goes_at_once(api: ApiInstance, deploy: bool | None) -> bool:
     return bool(deploy) or (place.deploys_on_save and api.pending_since is None)
 
 
+def note(actor: User, api: ApiInstance) -> None:
+    """Of what was saved beside the API and never goes at once: an OpenAPI document."""
+    if api.is_deployed:
+        wait(actor, api)
+    else:
+        _note_author(actor, api)
+
+
 def wait(actor: User, api: ApiInstance) -> None:
     """Note whether something is pending of the deployed API now, since when, and who has a part in it."""
     content = rows.content_of(api)

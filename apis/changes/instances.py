@@ -99,7 +99,7 @@ def edit_api(
         raise ValidationError(
             {"gateway": ["The API is deployed; undeploy it before taking its gateway away."]}
         )
-    before = bookkeeping.facts(api)
+    before, ids = bookkeeping.facts(api), _ids(api)
     # Tags and names that automated policies go by count at once, whatever else waits.
     with followed(api.environment, ApiInstance.objects.filter(pk=api.pk)):
         _fill(api, desired)
@@ -112,7 +112,7 @@ def edit_api(
         bookkeeping.note_left(api, before_gateway)
         _save_routes(api, desired)
         after = bookkeeping.facts(api)
-        if after != before:
+        if (after, _ids(api)) != (before, ids):
             deploying.saved(actor, api, before_gateway, api.gateway, deploy=deploy)
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
     return api
@@ -200,18 +200,18 @@ def set_specification(actor: User, api: ApiInstance, document: Specification) ->
     asset.specification = document
     asset.save(update_fields=["specification"])
     for one in asking:
-        deploying.wait(actor, one)
+        deploying.note(actor, one)
     after = {"specification": _named(document)}
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
 
 
 def _asking(api: ApiInstance) -> list[ApiInstance]:
-    """The deployed APIs of its asset that have a policy which may take its document from there.
+    """The APIs of its asset that have a policy which may take its document from there.
 
     They and the API are locked, in one order and before their organizations, as whoever edits one does.
     """
     names = [policy.name for policy in catalog.policies() if policy.own_document]
-    sharing = ApiInstance.objects.deployed().filter(asset=api.asset_id, policies__policy__in=names)
+    sharing = ApiInstance.objects.filter(asset=api.asset_id, policies__policy__in=names)
     found = set(sharing.values_list("pk", flat=True))
     rows = ApiInstance.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in={api.pk, *found})
     return [one for one in rows.select_related("revision").order_by("pk") if one.pk in found]
@@ -221,6 +221,12 @@ def _named(document: Specification | None) -> str | None:
     if document is None:
         return None
     return f"{document}: {document.title} {document.version}, {document.operation_count} operations"
+
+
+def _ids(api: ApiInstance) -> list[object]:
+    """What may be another one of the same name: the asset, with its document, and what routes lead to."""
+    targets = RouteUpstream.objects.filter(route__api=api).order_by("route__position", "pk")
+    return [api.asset_id, *targets.values_list("upstream", flat=True)]
 
 
 def _fill(api: ApiInstance, desired: DesiredApi) -> None:

@@ -99,7 +99,7 @@ def edit_policy(
     check_version(seen, versions.of_policy(binding))
     if version != binding.policy_version:
         check_release(template, version or "")
-    before, secrets = _facts(binding), binding.secrets
+    before, secrets, acted_on = _facts(binding), binding.secrets, binding.upstreams
     binding.mode = binding.mode if mode is None else mode
     binding.upstreams = binding.upstreams if upstreams is None else list(upstreams)
     binding.config, binding.secrets, rows = policy_check.checked(
@@ -121,7 +121,7 @@ def edit_policy(
     after = _facts(binding)
     if binding.secrets != secrets:
         after["secrets"] = "changed"
-    if after != before:
+    if after != before or binding.upstreams != acted_on:  # Two upstreams may have one name.
         deploying.saved(actor, binding.api, deploy=deploy)
     bookkeeping.record(
         actor, AuditEntry.Action.UPDATE, binding.api, target=binding, before=before, after=after

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from apis.api_test import ApiTest
 from apis.assets.models import Asset
-from apis.changes import bookkeeping
+from apis.changes import bookkeeping, deploying, reviving
 from apis.desired import desired_of
 from apis.models import ApiInstance, PolicyBinding, RouteUpstream, TlsContext, Upstream
 from apis.muted_finding import MutedFinding
@@ -17,7 +17,6 @@ from apis.owners.models import ApiOwner
 from apis.removed import Removed
 from apis.revision import Revision
 from apis.revisions import plain
-from apis.rules import running
 from apis.rules.instances import check_free
 from apis.rules.listeners import normalised
 from apis.rules.problem import refuse
@@ -67,9 +66,12 @@ def restore_api(
     api.gateway, api.is_deployed = gateway, api.is_deployed and gateway is not None
     ran = _ran(api) if not base_path and port is None else None
     place = removed.environment
-    if ran is None and (api.pending_since or place.needs_second_person):
+    if ran is None and (not place.deploys_on_save or place.failing_tests_stop):
         # Something else than ran would run, and nobody has reviewed it.
-        api.is_deployed = api.is_deployed and place.deploys_on_save
+        api.is_deployed = False
+    if not api.is_deployed:
+        api.pending_since, api.pending_digest = None, ""
+        api.pending_by = list(dict.fromkeys([*api.pending_by, actor.pk]))
     api.revision, api.revision_generation = None, None
     _move(api, base_path, port)
     _check(api, saved)
@@ -84,9 +86,10 @@ def restore_api(
     if api.is_deployed:
         api.deployed_at = timezone.now()
         api.save(update_fields=["deployed_at"])
-        waits = ran if api.pending_since else None
-        refuse(running.taken(api, api.gateway, waits) if waits else ())
-        bookkeeping.bump(api, api.gateway, revision=waits)
+        refuse(reviving.problems(api, ran) if ran else ())
+        bookkeeping.bump(api, api.gateway, revision=ran)
+        # Also where nothing waited: the asset may have got another document meanwhile.
+        deploying.wait(actor, api)
     removed.delete()
     after = {"restored": True} | bookkeeping.facts(api)
     bookkeeping.record(actor, AuditEntry.Action.CREATE, api, after=after)

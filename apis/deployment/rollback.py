@@ -1,21 +1,16 @@
 """Deploys an older revision: what is saved stays, and what differs from it is pending then."""
 
-from collections.abc import Iterator
-
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
 from apis.changes import bookkeeping, deploying, discarding, review
+from apis.changes.reviving import problems
 from apis.models import ApiInstance
 from apis.removed import Removed
 from apis.revision import Revision
-from apis.revisions import export
-from apis.revisions.facts import policies
-from apis.rules import running
-from apis.rules.problem import Problem, refuse
+from apis.rules.problem import refuse
 from console.models import AuditEntry, User
-from policies import catalog
 
 GONE = "That revision is no longer kept; choose another."
 
@@ -41,6 +36,7 @@ def rollback(actor: User, api: ApiInstance, revision: Revision, *, comment: str 
     api.is_deployed, api.deployed_at = True, timezone.now()
     api.save(update_fields=["is_deployed", "deployed_at", "updated_at"])
     bookkeeping.bump(api, api.gateway, revision=wanted)
+    api.pending_digest = ""  # What waited waits beside something else now, and the actor has a part in it.
     deploying.wait(actor, api)
     after = {"revision": _named(wanted), "deployed": True, "comment": comment.strip() or None}
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
@@ -54,24 +50,6 @@ def rollback_all(actor: User, api: ApiInstance, revision: Revision, *, comment: 
     """
     rollback(actor, api, revision, comment=comment)
     return discarding.discard(actor, api) if api.pending_since else None
-
-
-def problems(api: ApiInstance, revision: Revision) -> Iterator[Problem]:
-    """What stands in the way of running it again."""
-    content = revision.content
-    known = export.contexts(content)
-    named = [pk for pk in (content.serves_with, *content.trusts_by) if pk]
-    if any(pk not in known or known[pk].environment_id != api.environment_id for pk in named):
-        yield Problem("revision", f"A TLS context that revision {revision} needs was deleted.", "conflict")
-        return
-    yield from running.taken(api, api.gateway, revision)
-    for used in policies(content).values():
-        try:
-            catalog.find(used.policy)
-        except catalog.UnknownPolicy as error:
-            yield Problem(
-                "revision", f"Revision {revision} applies a policy that is gone: {error}", "conflict"
-            )
 
 
 def _named(revision: Revision | None) -> str | None:

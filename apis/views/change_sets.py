@@ -1,5 +1,6 @@
 """What is pending of a gateway's APIs, deployed together as a change set; change sets, and the way back."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,7 @@ from gateways.views.access import gateway_of, gateway_to_change
 from gateways.views.detail import frame
 
 MOST_SETS = 20
+_ID = re.compile(r"[0-9]{1,18}")
 CHANGED = (
     "What is saved, or what runs, changed after you opened this. Here it is as it is now: look at it again, "
     "then deploy it."
@@ -69,7 +71,7 @@ def pending(request: Request, pk: UUID) -> HttpResponse:
 def deploy(request: Request, pk: UUID) -> HttpResponse:
     gateway = gateway_to_change(request, pk)
     comment, chosen = request.POST.get("comment", ""), request.POST.getlist("api")
-    seen = {int(one): request.POST.get(f"seen-{one}", "") or "none" for one in chosen if one.isdecimal()}
+    seen = {int(one): request.POST.get(f"seen-{one}", "") or "none" for one in chosen if _ID.fullmatch(one)}
     try:
         made = change_sets.deploy_together(
             request.user,

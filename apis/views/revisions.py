@@ -14,11 +14,12 @@ from django.utils.http import urlencode
 
 from apis.changes import undo
 from apis.changes.review import MOST_COMMENT
+from apis.changes.reviving import problems
 from apis.deployment import brought, kept, outcomes
 from apis.deployment.brought import Why
 from apis.deployment.diff import between
 from apis.deployment.outcomes import Outcomes
-from apis.deployment.rollback import problems, rollback, rollback_all
+from apis.deployment.rollback import rollback, rollback_all
 from apis.models import ApiInstance
 from apis.revision import Revision
 from apis.revisions import rows as saved_rows

@@ -114,6 +114,9 @@ class TestApi:
 
         back = removal.restore_api(actor, instances.delete_api(actor, api))
 
+        # Who restored it is no second person for what it says now.
+        assert back.pending_by == [actor.pk]
+        ApiInstance.objects.update(pending_by=[])
         assert rows(back) == before
         assert not back.is_deployed
 

@@ -137,3 +137,9 @@ def test_the_ways_there(place: Place, apis: list[ApiInstance]) -> None:
 
     assert address in text(place.client.get(f"/gateways/{place.gateway.pk}/apis"))
     assert address in text(place.client.get(f"/apis/{apis[0].pk}/review"))
+
+
+@pytest.mark.parametrize("ids", [["9" * 5000], [str(2**63)], ["-1", "²", "a"], []])
+def test_what_names_no_api_is_refused(place: Place, apis: list[ApiInstance], ids: list[str]) -> None:
+    assert deploy(place, {"api": ids}).status_code == 422
+    assert waits(apis) == [True, True]

@@ -1,0 +1,29 @@
+"""Whether a revision can run again, which ran some time ago."""
+
+from collections.abc import Iterator
+
+from apis.models import ApiInstance
+from apis.revision import Revision
+from apis.revisions import export
+from apis.revisions.facts import policies
+from apis.rules import running
+from apis.rules.problem import Problem
+from policies import catalog
+
+
+def problems(api: ApiInstance, revision: Revision) -> Iterator[Problem]:
+    """What stands in the way of running it on the API's gateway."""
+    content = revision.content
+    known = export.contexts(content)
+    named = [pk for pk in (content.serves_with, *content.trusts_by) if pk]
+    if any(pk not in known or known[pk].environment_id != api.environment_id for pk in named):
+        yield Problem("revision", f"A TLS context that revision {revision} needs was deleted.", "conflict")
+        return
+    yield from running.taken(api, api.gateway, revision)
+    for used in policies(content).values():
+        try:
+            catalog.find(used.policy)
+        except catalog.UnknownPolicy as error:
+            yield Problem(
+                "revision", f"Revision {revision} applies a policy that is gone: {error}", "conflict"
+            )
