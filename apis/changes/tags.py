@@ -1,6 +1,7 @@
 """The tags of an API, changed one by one. Gateways are told where automated policies ask for them alone."""
 
 from collections.abc import Callable, Iterable, Sequence
+from unicodedata import category
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -26,9 +27,13 @@ def remove_tags(actor: User, api: ApiInstance, tags: Sequence[str]) -> bool:
 
 def check(tags: Iterable[str]) -> None:
     """Raises ValidationError at "tags"."""
-    if wrong := [tag for tag in tags if not 1 <= len(tag) <= LONGEST or tag != tag.strip()]:
-        message = f'Tag "{wrong[0][:LONGEST]}" must have 1 to {LONGEST} characters, and no space at its ends.'
-        raise ValidationError({"tags": [message]})
+    for tag in tags:
+        if not 1 <= len(tag) <= LONGEST or tag != tag.strip():
+            message = f'Tag "{tag[:LONGEST]}" must have 1 to {LONGEST} characters, and no space at its ends.'
+            raise ValidationError({"tags": [message]})
+        if any(category(sign) == "Cc" for sign in tag):
+            message = f"Tag {tag!r} holds a control character or a line break; take it out."
+            raise ValidationError({"tags": [message]})
 
 
 @transaction.atomic

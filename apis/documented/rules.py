@@ -61,7 +61,8 @@ def left_behind(apis: Iterable[ApiInstance], before: Specification, after: Speci
 
 def _unmatched(rules: Iterable[Rule], before: Operations | None, after: Operations) -> Unmatched:
     found, budget = [], _Budget(MOST_TRIED)
-    gone = None if before is None else [one for one in before if one not in set(after)]
+    kept = set(after)
+    gone = None if before is None else [one for one in before if one not in kept]
     for rule in rules:
         was = gone is None or _is_for(rule, gone, budget)
         if was and not _is_for(rule, after, budget) and not budget.is_spent:
@@ -88,6 +89,9 @@ def _is_for(rule: Rule, operations: Operations, budget: _Budget) -> bool:
     except regex.BadRegex:
         return True
     for method, template in operations:
+        budget.left -= 1
+        if budget.is_spent:
+            return True
         if methods and not methods.fullmatch(method):
             continue
         if path is None:
@@ -96,8 +100,6 @@ def _is_for(rule: Rule, operations: Operations, budget: _Budget) -> bool:
             budget.left -= 1
             if path.fullmatch(_PARAMETER.sub(sample, template)):
                 return True
-        if budget.is_spent:
-            return True
     return False
 
 

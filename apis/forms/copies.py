@@ -144,7 +144,7 @@ class CopiesForm:
         base_path = listeners.with_slash(str(row.get("base_path") or slugify(name)))
         if port is None:
             port = self.api.port
-        elif not isinstance(port, int):
+        elif not isinstance(port, int) or not 1 <= port <= 65535:
             message = f'"{port}" is not a port; write a number from 1 to 65535.'
             self.errors[f"{LIST}.{at}.port"] = [message]
             port = self.api.port

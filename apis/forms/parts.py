@@ -17,6 +17,7 @@ from apis.models import ApiInstance, TlsContext
 from apis.rules import listeners
 from console.forms import schema_data, schema_form
 from console.models import Environment
+from console.numbers import number
 from gateways import lookup
 from gateways.models import Gateway
 
@@ -228,7 +229,7 @@ def _tls_context(contexts: routes.Contexts, values: Values, errors: Errors) -> T
 def _asset(environment: Environment, values: Values, errors: Errors) -> Asset | NewAsset:
     if values.get("mode") == "existing":
         key = str(values.get("key", ""))
-        found = assets(environment).filter(pk=key).first() if key.isdecimal() else None
+        found = assets(environment).filter(pk=number(key) or 0).first()
         if found is None:
             errors["asset"] = ["Choose an API from the list, or create a new one."]
         return found or NewAsset(name="")

@@ -17,6 +17,7 @@ from apis.lint.routes import warnings
 from apis.rules.instances import validate
 from apis.wizard_draft import WizardDraft
 from console.models import Environment
+from console.numbers import number
 from console.scope import Request
 from gateways.models import Gateway
 
@@ -82,7 +83,7 @@ class Draft:
             self.row.save()
             self._drop_oldest()
             return True
-        known = int(seen) if seen.isdecimal() else self.row.version
+        known = self.row.version if (sent := number(seen)) is None else sent
         told = {name: getattr(self.row, name) for name in ("values", "step", "title")}
         row = WizardDraft.objects.filter(pk=self.row.pk, version=known, api=None)
         if row.update(**told, version=known + 1, updated_at=timezone.now()):

@@ -8,7 +8,7 @@ from apis.assets.models import Asset
 from apis.desired import DesiredApi, DesiredUpstream, NewAsset, desired_of
 from apis.models import ApiInstance, RouteUpstream, TlsContext, Upstream
 from apis.rules import instances as rules
-from apis.rules import upstream_uri
+from apis.rules import upstream_settings, upstream_uri
 from apis.rules.problem import Problem
 from console.models import Environment
 from gateways.models import Gateway
@@ -135,7 +135,9 @@ def as_in(wanted: DesiredUpstream, was: DesiredUpstream) -> DesiredUpstream:
 
 
 def _settings(row: Upstream, uri: str) -> UpstreamSettings:
-    """The origin's; its hosts only at its own address, since they are that one's."""
+    """The origin's; its hosts only at its own address, since they are that one's. Elsewhere what cannot act
+    without them goes too: the copy could not be made, and its form has nothing to mend it by.
+    """
     if upstream_uri.fault(uri) or upstream_uri.read(uri).address == upstream_uri.read(row.uri).address:
         return row.told
-    return row.told.model_copy(update={"hosts": ()})
+    return upstream_settings.acting(uri, row.told.model_copy(update={"hosts": ()}))

@@ -39,6 +39,17 @@ def faults(uri: str, settings: UpstreamSettings, policies: Collection[str] = ())
     yield from map(_said, found)
 
 
+def acting(uri: str, settings: UpstreamSettings) -> UpstreamSettings:
+    """Without what cannot act at this URI: a part of which anything cannot is as it comes."""
+    parts = {path.split(".")[0] for path, _ in faults(uri, settings)}
+    usual = {
+        name: getattr(USUAL, name)
+        for name, info in UpstreamSettings.model_fields.items()
+        if info.alias in parts
+    }
+    return settings.model_copy(update=usual)
+
+
 def warnings(uri: str, settings: UpstreamSettings) -> Iterator[tuple[str, str]]:
     """(path, text) of what may not be meant; no sentence yet."""
     address = _address(uri)

@@ -29,6 +29,7 @@ from console import audit
 from console.forms import rows
 from console.listing import Select, asked, listing
 from console.models import Environment
+from console.numbers import number, numbers
 from console.scope import Request
 from console.versions import Changed
 from console.words import words
@@ -58,8 +59,7 @@ def reorder(request: Request) -> HttpResponse:
         moved = [found[key] for key in wanted]
         return _list(request, environment, moved, is_moved=wanted != list(found), seen=seen)
     try:
-        ids = [int(key) for key in wanted if key.isdecimal()]
-        change.reorder(request.user, environment, ids, seen=seen)
+        change.reorder(request.user, environment, numbers(wanted), seen=seen)
     except ValidationError as error:
         return _refused(request, error)
     except Changed:
@@ -280,8 +280,7 @@ def _set_asked(request: Request, environment: Environment) -> PolicySet | None:
     asked_for = request.GET.get("set", "")
     if not asked_for:
         return None
-    pk = int(asked_for) if asked_for.isdecimal() and len(asked_for) < 18 else 0
-    return get_object_or_404(environment.policy_sets, pk=pk)
+    return get_object_or_404(environment.policy_sets, pk=number(asked_for) or 0)
 
 
 def _gateways(row: AutomatedPolicy) -> list[str]:

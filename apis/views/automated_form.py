@@ -17,6 +17,7 @@ from console.forms import schema_data, schema_form
 from console.forms.differences import differences
 from console.forms.schema_form import Field
 from console.models import Environment, User
+from console.numbers import number
 from console.versions import Changed
 from policies import browse
 from policies.policy import Policy
@@ -116,7 +117,7 @@ class AutomatedForm:
                 label=label,
                 mode=mode,
                 order=self.more.get("order"),
-                newest_seen=int(self.seen) if self.seen.isdecimal() else None,
+                newest_seen=number(self.seen),
                 policy_set=self.policy_set,
             )
 

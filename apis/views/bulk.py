@@ -21,6 +21,7 @@ from apis.views.access import environment_of, environment_to_change, messages_of
 from console import scope
 from console.forms import rows, schema_data, schema_form
 from console.listing import Select, listing
+from console.numbers import numbers
 from console.scope import Request
 from policies import browse, catalog
 from policies.policy import Policy
@@ -143,8 +144,7 @@ def _ask(request: Request) -> HttpResponse:
     if request.POST.get("all"):
         ids = search.ids(environment, asked, MOST_APIS + 1)
     else:
-        told = request.POST.getlist("api")[: MOST_APIS + 1]
-        ids = [int(key) for key in told if key.isdecimal() and key.isascii() and len(key) < 19]
+        ids = numbers(request.POST.getlist("api")[: MOST_APIS + 1])
     try:
         made = running.ask(request.user, environment, request.POST.get("action", ""), ids)
     except ValidationError as error:

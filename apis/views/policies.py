@@ -20,6 +20,7 @@ from apis.views.frame import frame
 from apis.views.lane import AppliedPolicy, Lane, lane
 from apis.views.policy_form import PolicyForm
 from console.forms import rows
+from console.numbers import numbers
 from console.scope import Request
 from console.versions import Changed
 from policies import browse, catalog
@@ -51,7 +52,7 @@ def reorder(request: Request, pk: int) -> HttpResponse:
             request, api, moved, is_moved=wanted != list(bindings), seen=request.POST.get("seen", "")
         )
     try:
-        ids = [int(key) for key in wanted if key.isdecimal()]
+        ids = numbers(wanted)
         policies.reorder_policies(request.user, api, ids, seen=request.POST.get("seen", ""))
     except (ValidationError, Changed):
         messages.error(

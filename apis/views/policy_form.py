@@ -23,6 +23,7 @@ from console.forms.merging import Part
 from console.forms.schema import PREFIX
 from console.forms.schema_form import Field
 from console.models import User
+from console.numbers import number
 from console.versions import Changed
 from policies import browse
 from policies.policy import Policy
@@ -136,7 +137,7 @@ class PolicyForm:
                     label=label,
                     order=order,
                     mode=mode,
-                    newest=int(self.seen) if self.seen.isdecimal() else None,
+                    newest=number(self.seen),
                     deploy=deploy,
                 )
         except ValidationError as error:

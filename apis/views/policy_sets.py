@@ -26,6 +26,7 @@ from console import audit
 from console.forms import schema_data, schema_form
 from console.forms.differences import differences
 from console.listing import asked, listing
+from console.numbers import numbers
 from console.scope import Request
 from console.versions import Changed
 from console.words import words
@@ -113,7 +114,7 @@ def give(request: Request, pk: int) -> HttpResponse:
     """The APIs of its environment that have it not, searched; those that are ticked get it."""
     policy_set = policy_set_to_change(request, pk)
     errors: list[str] = []
-    ids = [int(one) for one in request.POST.getlist("api") if one.isdecimal() and len(one) < 18]
+    ids = numbers(request.POST.getlist("api"))
     if request.method == "POST" and "find" not in request.POST:
         if not ids:
             errors = ["Tick the APIs that are to have it."]

@@ -78,6 +78,7 @@ class ConnectedReplica:
             drain_seconds=settings.drain_seconds,
             limits=settings.limits,
         )
+        self._health = health.Watch(self._envoy.admin)
         self._applier = Applier(self._envoy, settings.proxying)
         self._intake = Intake(self._applier, registered.gateway_id, self._id)
         self._applier.documents.changed = self._intake.retry
@@ -194,7 +195,7 @@ class ConnectedReplica:
         yield from _first(self._applier.ungranted)
 
     def _upstreams(self) -> dict[str, Any]:
-        found = health.of_upstreams(self._envoy.admin, self._applier.serving)
+        found = self._health.told(self._applier.serving)
         return {"upstreams": found} if found else {}
 
     def _listeners(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from gateways.protocol.addresses import UpstreamAddress
 from gateways.protocol.upstream_hosts import is_ip, place_of
@@ -83,9 +84,10 @@ def beside(policy: str, settings: UpstreamSettings) -> Found | None:
 def _hosts(found: list[Where], settings: UpstreamSettings) -> Iterator[Found]:
     seen: set[tuple[str, int]] = set()
     for at, one in enumerate(found):
-        if (one.host, one.port) in seen:
+        place = (str(ip_address(one.host)) if is_ip(one.host) else one.host, one.port)
+        if place in seen:
             yield ("hosts", at, "address"), "is listed twice; give one of them more weight instead"
-        seen.add((one.host, one.port))
+        seen.add(place)
     if not settings.hosts:
         return
     if all(one.backup for one in found):

@@ -37,9 +37,10 @@ class Admin:
         answer = orjson.loads(self._ask("GET", "/listeners", {"format": "json"}))
         return tuple(status["name"] for status in answer.get("listener_statuses", ()))
 
-    def clusters(self) -> dict[str, list[dict[str, Any]]]:
-        """The hosts of each cluster, with what is known of their health."""
-        answer = orjson.loads(self._ask("GET", "/clusters", {"format": "json"}))
+    def clusters(self, pattern: str) -> dict[str, list[dict[str, Any]]]:
+        """The hosts of each cluster of such a name, with what is known of their health."""
+        asked = {"format": "json", "filter": f"^(?:{pattern})$"}
+        answer = orjson.loads(self._ask("GET", "/clusters", asked))
         return {one["name"]: one.get("host_statuses", []) for one in answer.get("cluster_statuses", ())}
 
     def reopen_logs(self) -> None:

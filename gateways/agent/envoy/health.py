@@ -1,6 +1,8 @@
 """How well the hosts of upstreams are, where Envoy asks them or ejects them, for the console to show."""
 
-from collections.abc import Iterable, Mapping
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gateways.agent.envoy.admin import Admin, AdminUnreachable
@@ -8,6 +10,10 @@ from gateways.agent.xds.compiled_api import CompiledApi
 
 MOST_SERVICES, MOST_BAD, MOST_HOSTS = 200, 4, 1000
 """Told in a heartbeat, which is small. Hosts are those of all services together."""
+HOSTS_AT_ONCE, CLUSTERS_AT_ONCE = 2_000, 100
+"""Envoy writes 0.7 KB of a host, and its admin takes an address of 60 KB."""
+SHARE = 20
+"""To ask takes this part of the time at most: 200 upstreams of 100 hosts each are 15 MB to read."""
 Told = dict[str, dict[str, Any]]
 """By NAMESPACE/SERVICE: {"healthy", "unknown", "total": hosts, "unhealthy": addresses of some, "hosts"}.
 
@@ -16,37 +22,72 @@ A host is {"address", "name": by which DNS knows it, "state", "backup"}. Those t
 _ORDER = ("unhealthy", "ejected", "unknown", "healthy")
 
 
+class Watch:
+    """Tells of them again and again. While it would cost too much to ask, what was told last is told."""
+
+    def __init__(self, admin: Admin) -> None:
+        self._admin = admin
+        self._told: Told = {}
+        self._again_at = 0.0
+
+    def told(self, serving: Iterable[CompiledApi]) -> Told:
+        began = time.monotonic()
+        if began >= self._again_at:
+            self._told = of_upstreams(self._admin, serving)
+            ended = time.monotonic()
+            self._again_at = ended + (ended - began) * SHARE
+        return self._told
+
+
 def of_upstreams(admin: Admin, serving: Iterable[CompiledApi]) -> Told:
     """Of those of which something is known; Envoy is asked about none where there are none."""
     services: dict[str, set[str]] = {}
+    sizes: dict[str, int] = {}
     for one in serving:
         for name, service in one.services.items():
             if _is_watched(one.clusters[name]):
                 services.setdefault(name, set()).add(f"{one.api.namespace}/{service}")
-    if not services:
-        return {}
+                sizes[name] = _hosts_of(one.clusters[name])
+    told: Told = {}
+    left = MOST_HOSTS
     try:
-        clusters = admin.clusters()
+        for names in _portions(sizes):
+            if len(told) >= MOST_SERVICES:
+                break
+            clusters = admin.clusters("|".join(map(re.escape, names)))
+            for name in (one for one in names if one in clusters):
+                it = _told(clusters[name])
+                for service in sorted(services[name]):
+                    told[service] = {**it, "hosts": it["hosts"][:left]}
+                    left -= len(told[service]["hosts"])
     except AdminUnreachable:
         return {}
-    found = {
-        service: _told(clusters[name])
-        for name in sorted(services.keys() & clusters.keys())
-        for service in sorted(services[name])
-    }
-    left = MOST_HOSTS
-    told: Told = {}
-    for service, it in list(found.items())[:MOST_SERVICES]:
-        told[service] = {**it, "hosts": it["hosts"][:left]}
-        left -= len(told[service]["hosts"])
-    return told
+    return dict(list(told.items())[:MOST_SERVICES])
+
+
+def _portions(sizes: Mapping[str, int]) -> Iterator[list[str]]:
+    """The names of clusters, in order, as many at a time as are asked about together."""
+    names: list[str] = []
+    hosts = 0
+    for name in sorted(sizes):
+        if names and (hosts + sizes[name] > HOSTS_AT_ONCE or len(names) >= CLUSTERS_AT_ONCE):
+            yield names
+            names, hosts = [], 0
+        names.append(name)
+        hosts += sizes[name]
+    if names:
+        yield names
 
 
 def _is_watched(cluster: Mapping[str, Any]) -> bool:
     """Whether it is known of its hosts how they are, or there are several to tell of."""
+    return "health_checks" in cluster or "outlier_detection" in cluster or _hosts_of(cluster) > 1
+
+
+def _hosts_of(cluster: Mapping[str, Any]) -> int:
+    """As it was told; DNS may find more."""
     places = cluster.get("load_assignment", {}).get("endpoints", ())
-    hosts = sum(len(one["lb_endpoints"]) for one in places)
-    return "health_checks" in cluster or "outlier_detection" in cluster or hosts > 1
+    return sum(len(one["lb_endpoints"]) for one in places)
 
 
 def _told(hosts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

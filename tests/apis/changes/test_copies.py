@@ -119,6 +119,20 @@ def test_hosts_of_an_upstream_come_along_to_its_own_address_alone(uri: str, host
     assert copied.retries == told.retries
 
 
+def test_what_needs_several_hosts_stays_behind_with_them() -> None:
+    place = make_place()
+    told = {"hosts": [{"address": "a"}, {"address": "b"}], "loadBalancing": {"algorithm": "sticky"}}
+    settings = UpstreamSettings.model_validate(told | {"retries": {"most": 1}})
+    routes = [DesiredRoute(upstreams=[DesiredUpstream("http://one:8080/", settings=settings)])]
+    api = make_saved_api(place, routes=routes)
+    wanted = replace(as_it_is(api, place.environment), label="eu", base_path="/eu")
+    elsewhere = dict.fromkeys(wanted.upstreams, DesiredUpstream("http://10.0.0.1:8080/"))
+
+    made = copy_api(place.user, api, replace(wanted, upstreams=elsewhere))
+
+    assert made.upstreams.get().told == UpstreamSettings.model_validate({"retries": {"most": 1}})
+
+
 @pytest.mark.parametrize(
     "rule", [{"deploys": Environment.Deploys.SECOND_PERSON}, {"failing_tests_stop": True}]
 )

@@ -126,6 +126,8 @@ def test_tags_one_by_one(rest: Rest, made: int) -> None:
         assert answer.status_code == 200
     assert answer.data == {"tags": ["eu", "squad a"]}
     refused(rest("PUT", f"AM/{made}/tags/{'x' * 61}"), 400, "1 to 60 characters")
+    for sign in ("%00", "%0A"):
+        refused(rest("PUT", f"AM/{made}/tags/a{sign}b"), 400, "a control character or a line break")
     for _ in range(2):
         assert rest("DELETE", f"AM/{made}/tags/eu").status_code == 204
     assert rest("GET", f"AM/{made}").data["tags"] == ["squad a"]

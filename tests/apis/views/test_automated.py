@@ -162,3 +162,13 @@ def test_what_acts_on_upstreams_is_not_offered(place: Place) -> None:
         "Stream Idle Timeout", ""
     )
     assert place.client.get("/apis/automated/add/idle-timeout").status_code == 404
+
+
+def test_an_order_of_numbers_that_are_none_changes_nothing(place: Place) -> None:
+    api = make_saved_api(place)
+    allow(place, api)
+    make_automated(place.environment)
+    pages = ("/apis/automated/order", f"/apis/{api.pk}/policies/order")
+
+    for address, said in zip(pages, ("Name each automated policy once", "changed meanwhile"), strict=True):
+        assert said in text(place.client.post(address, {"ids": "9" * 5000}, follow=True))

@@ -163,3 +163,13 @@ def test_a_viewer_makes_no_copies(place: Place) -> None:
 
     assert viewer.client.get(address_of(api)).status_code == 403
     assert viewer.client.post(address_of(api), sent(place, ("A", "/a", ""))).status_code == 403
+
+
+@pytest.mark.parametrize("port", ["0", "65536", str(2**70)])
+def test_a_port_that_is_none_is_told_at_its_row(place: Place, port: str) -> None:
+    api = make_saved_api(place)
+
+    answer = place.client.post(address_of(api), sent(place, ("A", "/a", port, "")))
+
+    assert answer.status_code == 422
+    assert "is not a port; write a number from 1 to 65535." in unescape(text(answer))

@@ -55,6 +55,7 @@ def told(spec: str, address: str = "http://10.0.0.1:80") -> list[str]:
         ("hosts: [{address: b, wait: 1}]", "there is no such field"),
         ("hosts: [{address: b, weight: -1}]", "greater than or equal to 0"),
         ("hosts: [{address: b}, {address: 'B:80'}]", "spec.hosts[1].address: is listed twice"),
+        ("hosts: [{address: '[::1]'}, {address: '[0:0::0:1]:80'}]", "spec.hosts[1].address: is listed twice"),
         ("hosts: [{address: b, weight: 0}, {address: c, weight: 0}]", "all weights are 0"),
         (f"{CHECKED}hosts: [{{address: b, backup: true}}]", "all are backups"),
         ("hosts: [{address: b}, {address: c, backup: true}]", "nothing tells when it is needed"),
