@@ -59,7 +59,8 @@ def lock(*gateways: Gateway | None, api: ApiInstance | None = None) -> None:
         raise ValidationError({"gateway": [f"Gateway {gone} was deleted meanwhile; choose another."]})
     if api is None:
         return
-    row = ApiInstance.objects.select_for_update(no_key=True).filter(pk=api.pk).first()
+    # In no order: that of a list goes by the asset's name, and the asset would be locked, too.
+    row = ApiInstance.objects.order_by().select_for_update(no_key=True).filter(pk=api.pk).first()
     if row is None:
         raise Http404(f"API {api.pk} not found.")
     if gateways and row.gateway_id and row.gateway_id not in ids:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import connection, transaction
 from django.http import Http404
 
 from apis.assets.models import Asset
-from apis.changes import instances, policies
+from apis.changes import bookkeeping, instances, policies
 from apis.models import ApiInstance, PolicyBinding
 from console.models import Environment, User
 from gateways import change as gateway_change
@@ -248,3 +248,23 @@ class TestMeanwhile:
 
         api = ApiInstance.objects.get()
         assert (api.is_deployed, api.is_deprecated) == (False, True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_holds_an_api_holds_nothing_of_its_asset(user: User, environment: Environment) -> None:
+    """Renaming locks the asset before APIs: with both held by an edit, the two waited for each other."""
+    api, free = make_api(make_gateway(environment)), []
+
+    def look() -> None:
+        asset = Asset.objects.select_for_update(skip_locked=True).filter(pk=api.asset_id)
+        with transaction.atomic():
+            free.extend(asset)
+        connection.close()
+
+    with transaction.atomic():
+        bookkeeping.lock(api.gateway, api=api)
+        other = threading.Thread(target=look)
+        other.start()
+        other.join()
+
+    assert free == [api.asset]
