@@ -84,6 +84,8 @@ def take(actor: User, policy_set: PolicySet, api: ApiInstance, *, keep: bool) ->
     """Take it from the API, which may `keep` its policies as its own, as they are now: later changes of the
     set leave them alone. Raises ValidationError where they could not be in force at once.
     """
+    # The API before the environment, as whoever copies it does: else each may wait for the other.
+    bookkeeping.lock(*policy_set.environment.gateways.all(), api=api)
     lock_set(policy_set, actor)
     if api.pk not in policy_set.apis:
         raise ValidationError({"apis": [f"{api} does not have policy set {policy_set}."]})

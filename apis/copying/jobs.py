@@ -161,7 +161,7 @@ def work(key: str) -> None:
 def _made(key: str, job: dict[str, Any]) -> dict[str, Any]:
     api = ApiInstance.objects.select_related("asset__organization", "environment__organization", "gateway")
     origin, user = api.filter(pk=job["api"]).first(), User.objects.filter(pk=job["user"]).first()
-    if origin is None or user is None or not origin.environment.permits(user, *Role.EDITORS):
+    if origin is None or user is None or not _may(user, origin):
         return {"fault": NOT_ALLOWED}
     rows = [Wanted(**one) for one in job["rows"]]
 
@@ -174,6 +174,10 @@ def _made(key: str, job: dict[str, Any]) -> dict[str, Any]:
         return {"faults": faults_of(refused)}
     except (ValidationError, Http404) as error:
         return {"fault": " ".join(getattr(error, "messages", [str(error)]))}
+
+
+def _may(user: User, origin: ApiInstance) -> bool:
+    return user.is_active and origin.environment.permits(user, *Role.EDITORS)
 
 
 def make(

@@ -85,7 +85,7 @@ def _texts(
         (
             one.digest,
             *(marks.get(pk, "") for pk in one.trusts_by),
-            *(f"{held.pk}:{held.policy}:{held.conflicts}" for held in automated.get(one.api_id, ())),
+            _mark(automated.get(one.api_id, ())),
             f"with {one.change_set}" if one.change_set else "",
         ): one.revision_id
         for one in deployed
@@ -102,6 +102,12 @@ def _texts(
     _cache.keep(made)
     known |= made
     return [known[key] for key in keys]
+
+
+def _mark(held: Held) -> str:
+    """What of them is in an API's text. Thousands of keys are kept: it is short, however many they are."""
+    told = "".join(f"{one.pk}:{one.policy}:{one.conflicts}\n" for one in held)
+    return r.digest_of([told.encode()]) if told else ""
 
 
 def _text(

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.changes import automated, policies, policy_sets, removal
@@ -20,6 +22,7 @@ from tests.factories import make_api, make_environment, make_gateway, make_role,
 
 pytestmark = pytest.mark.django_db
 
+LOCKED = ("gateways_gateway", "apis_apiinstance", "console_environment")
 LOGIN: dict[str, Any] = {"username": "ann", "password": "correct-horse"}
 
 
@@ -173,3 +176,18 @@ def test_no_revision_is_made_by_giving_it(gateway: Gateway, user: User, given: P
     api.refresh_from_db()
     assert api.revision_id == before
     assert AuditEntry.objects.filter(object_type="policyset", action="update").count() == 1
+
+
+def test_an_api_is_locked_before_its_environment_as_its_copies_do(
+    gateway: Gateway, user: User, given: PolicySet
+) -> None:
+    """In the other order, whoever takes a set from it and whoever copies it could wait for each other."""
+    api = make_api(gateway)
+    policy_sets.give(user, given, [api.pk])
+
+    with CaptureQueriesContext(connection) as asked:
+        policy_sets.take(user, given, api, keep=True)
+
+    locks = [one["sql"] for one in asked if "FOR NO KEY UPDATE" in one["sql"]]
+    first = [next(at for at, sql in enumerate(locks) if f'FROM "{table}"' in sql) for table in LOCKED]
+    assert first == sorted(first)

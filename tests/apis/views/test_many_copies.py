@@ -8,7 +8,7 @@ import pytest
 from apis.copying import jobs
 from apis.forms import copies as form
 from apis.models import ApiInstance
-from console.models import Role
+from console.models import Role, User
 from tests.apis.changes.test_copies import make_whole
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
 
@@ -74,10 +74,14 @@ def test_a_job_is_done_once_and_seen_by_who_asked_alone(place: Place) -> None:
     assert "Made 1 copy" not in text(other.client.get(answer["Location"]))
 
 
-def test_who_may_not_edit_any_more_makes_nothing(place: Place) -> None:
+@pytest.mark.parametrize("is_active", [True, False])
+def test_who_may_not_edit_any_more_makes_nothing(place: Place, is_active: bool) -> None:
     api = make_saved_api(place)
     answer = place.client.post(address_of(api), sent(place, ("A", "/a", "")))
-    place.user.roles.update(name=Role.Name.VIEWER)
+    if is_active:
+        place.user.roles.update(name=Role.Name.VIEWER)
+    else:
+        User.objects.filter(pk=place.user.pk).update(is_active=False)
 
     jobs.work(answer["Location"].partition("job=")[2])
 
