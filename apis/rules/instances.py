@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator
+from unicodedata import category
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -88,6 +89,8 @@ def _asset(environment: Environment, desired: DesiredApi) -> Iterator[Problem]:
         return
     if len(asset.name) > 255:
         yield Problem("asset.name", "The name is longer than 255 characters.")
+    if any(category(sign) == "Cc" for sign in asset.name):
+        yield Problem("asset.name", "The name holds a line break or a control character; take it out.")
     if asset.type not in Asset.Type.values:
         yield Problem(
             "asset.type", f'"{asset.type}" is not an asset type; one of {", ".join(Asset.Type.values)}.'

@@ -9,6 +9,7 @@ import pytest
 from apis.changes import instances
 from apis.changes.instances import edit_api
 from apis.desired import DesiredRoute, DesiredUpstream
+from apis.documented import rules
 from apis.documents import reading
 from apis.documents.specification import Operation, Specification
 from apis.models import ApiInstance
@@ -188,3 +189,18 @@ def test_the_same_by_rest(place: Place) -> None:
     assert (one["path"], one["requests"], one["serverErrors"]) == ("/orders/{id}", 7, 1)
     assert (unknown["path"], unknown["requests"]) == ("/secret", 3)
     assert (found["requests"], found["notToldApart"], found["isCut"]) == (12, 2, False)
+
+
+def test_methods_that_fit_none_of_many_operations_take_no_longer_than_may_be(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = make(place)
+    allow(place, api, conditions=[{"methodRegex": "PATCH", "uriTemplateRegex": "/orders"}])
+    document = api.asset.specification
+    assert document is not None
+
+    whole = rules.unmatched(api, document)
+    monkeypatch.setattr(rules, "MOST_TRIED", 1)
+
+    assert (len(whole.rules), whole.is_cut) == (1, False)
+    assert rules.unmatched(api, document).is_cut

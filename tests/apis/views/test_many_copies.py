@@ -177,3 +177,17 @@ def test_a_port_that_is_none_is_told_at_its_row(place: Place, port: str) -> None
 
     assert answer.status_code == 422
     assert "is not a port; write a number from 1 to 65535." in unescape(text(answer))
+
+
+def test_a_pasted_name_of_two_lines_is_refused(place: Place) -> None:
+    api = make_saved_api(place)
+    pasted = form.CopiesForm(api)
+    pasted.pasted = '"Orders\nEU",/eu,8090,'
+    pasted.paste()
+
+    page = done(
+        place, place.client.post(address_of(api), sent(place, (pasted.rows[0]["name"], "/eu", "", "")))
+    )
+
+    assert "The name holds a line break or a control character" in page
+    assert ApiInstance.objects.count() == 1
