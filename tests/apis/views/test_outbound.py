@@ -40,7 +40,7 @@ def test_section_says_what_acts_on_which_upstream(place: Place, api: ApiInstance
     assert "<code>one</code>" in section
     assert "<code>http://two:8080/</code>" in section
     assert "It does nothing at spare: no route leads there." in section
-    assert "Circuit Breaker" not in page[: page.index("Outbound policies")]
+    assert "Circuit Breaker" not in page[page.index("Inbound policies") : page.index("Outbound policies")]
 
 
 def test_an_empty_section_says_what_goes_there(place: Place, api: ApiInstance) -> None:
