@@ -44,4 +44,5 @@ def test_a_delayed_request_waits_and_goes_on(gateway: Gateway) -> None:
     answer = gateway.get("/trial/x", timeout=30)
 
     assert answer.status_code == 200
-    assert time.monotonic() - began >= 0.3
+    # Envoy's timers count from when its loop last looked at the clock: some of it may have passed by then.
+    assert time.monotonic() - began > 0.2
