@@ -15,6 +15,7 @@ from apis import certificates, resource_names
 from apis.api_test import ApiTest, ApiTestRun  # noqa: F401 - Django finds its models here
 from apis.assets.models import Asset
 from apis.change_set import InChangeSet
+from apis.from_catalog import FromCatalog
 from apis.left_gateway import LeftGateway  # noqa: F401 - Django finds its models here
 from apis.muted_finding import MutedFinding  # noqa: F401 - Django finds its models here
 from apis.removed import Removed  # noqa: F401 - Django finds its models here
@@ -25,7 +26,6 @@ from console.fields import EncryptedJSONField
 from console.models import Environment, User
 from gateways.models import Gateway
 from gateways.protocol.upstream_settings import USUAL, UpstreamSettings
-from policies import catalog
 
 
 class ApiInstanceQuerySet(models.QuerySet["ApiInstance"]):
@@ -335,7 +335,7 @@ class PolicyBindingQuerySet(models.QuerySet["PolicyBinding"]):
         return self.exclude(upstreams=[])
 
 
-class PolicyBinding(models.Model):
+class PolicyBinding(FromCatalog, models.Model):
     """A policy applied to an API, or to some of its upstreams. Secret values live in `secrets` alone."""
 
     class Mode(models.TextChoices):
@@ -373,19 +373,6 @@ class PolicyBinding(models.Model):
 
     def __str__(self) -> str:
         return self.title
-
-    @property
-    def template(self) -> Any:
-        """The catalog's entry; raises UnknownPolicy when the catalog no longer has it."""
-        return catalog.find(self.policy)
-
-    @property
-    def title(self) -> str:
-        """The catalog's title; the bare name of a policy that the catalog no longer has."""
-        try:
-            return str(self.template.title)
-        except catalog.UnknownPolicy:
-            return self.policy
 
     @property
     def is_outbound(self) -> bool:

@@ -2,7 +2,6 @@
 they are given to.
 """
 
-from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
@@ -10,9 +9,9 @@ from django.db import models
 from django.urls import reverse
 
 from apis import resource_names
+from apis.from_catalog import FromCatalog
 from console.fields import EncryptedJSONField
 from console.models import Environment, User
-from policies import catalog
 
 
 class PolicySetQuerySet(models.QuerySet["PolicySet"]):
@@ -61,7 +60,7 @@ class AutomatedPolicyManager(models.Manager.from_queryset(AutomatedPolicyQuerySe
         return super().get_queryset().select_related("policy_set")
 
 
-class AutomatedPolicy(models.Model):
+class AutomatedPolicy(FromCatalog, models.Model):
     """A policy with its rule of application: of tags, gateways and names, what is given must hold; nothing
     given is every API. One of a set covers the APIs that the set is given to, and no others.
 
@@ -129,19 +128,6 @@ class AutomatedPolicy(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("automated_policy", args=[self.pk])
-
-    @property
-    def template(self) -> Any:
-        """The catalog's entry; raises UnknownPolicy when the catalog no longer has it."""
-        return catalog.find(self.policy)
-
-    @property
-    def title(self) -> str:
-        """The catalog's title; the bare name of a policy that the catalog no longer has."""
-        try:
-            return str(self.template.title)
-        except catalog.UnknownPolicy:
-            return self.policy
 
     @property
     def resource_name(self) -> str:

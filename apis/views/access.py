@@ -1,8 +1,10 @@
 """Which API a page is about, and whether the user may change it."""
 
+from typing import TypeVar
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
@@ -13,15 +15,15 @@ from console import scope
 from console.models import Environment
 from console.scope import Request
 
+Row = TypeVar("Row", ApiInstance, AutomatedPolicy, PolicySet, TlsContext, WizardDraft)
+
 
 def api_of(request: Request, pk: int) -> ApiInstance:
     """The API, if the user may see it; its environment becomes the one the user works in."""
     rows = ApiInstance.objects.visible_to(request.user).select_related(
         "asset", "gateway", "tls_context", "environment__organization"
     )
-    api = get_object_or_404(rows, pk=pk)
-    scope.enter(request, api.environment)
-    return api
+    return _entered(request, rows, pk)
 
 
 def api_to_change(request: Request, pk: int) -> ApiInstance:
@@ -44,10 +46,8 @@ def binding_to_change(request: Request, pk: int, binding: int) -> PolicyBinding:
 
 def automated_of(request: Request, pk: int) -> AutomatedPolicy:
     """The automated policy, if the user may see it; its environment becomes the one the user works in."""
-    rows = AutomatedPolicy.objects.visible_to(request.user).select_related("environment__organization")
-    policy = get_object_or_404(rows, pk=pk)
-    scope.enter(request, policy.environment)
-    return policy
+    rows = AutomatedPolicy.objects.visible_to(request.user)
+    return _entered(request, rows.select_related("environment__organization"), pk)
 
 
 def automated_to_change(request: Request, pk: int) -> AutomatedPolicy:
@@ -58,10 +58,8 @@ def automated_to_change(request: Request, pk: int) -> AutomatedPolicy:
 
 def policy_set_of(request: Request, pk: int) -> PolicySet:
     """The policy set, if the user may see it; its environment becomes the one the user works in."""
-    rows = PolicySet.objects.visible_to(request.user).select_related("environment__organization")
-    policy_set = get_object_or_404(rows, pk=pk)
-    scope.enter(request, policy_set.environment)
-    return policy_set
+    rows = PolicySet.objects.visible_to(request.user)
+    return _entered(request, rows.select_related("environment__organization"), pk)
 
 
 def policy_set_to_change(request: Request, pk: int) -> PolicySet:
@@ -72,10 +70,8 @@ def policy_set_to_change(request: Request, pk: int) -> PolicySet:
 
 def tls_context_of(request: Request, pk: UUID) -> TlsContext:
     """The TLS context, if the user may see it; its environment becomes the one the user works in."""
-    rows = TlsContext.objects.visible_to(request.user).select_related("environment__organization")
-    context = get_object_or_404(rows, pk=pk)
-    scope.enter(request, context.environment)
-    return context
+    rows = TlsContext.objects.visible_to(request.user)
+    return _entered(request, rows.select_related("environment__organization"), pk)
 
 
 def tls_context_to_change(request: Request, pk: UUID) -> TlsContext:
@@ -89,10 +85,16 @@ def draft_to_change(request: Request, pk: UUID) -> WizardDraft:
     rows = WizardDraft.objects.fresh().filter(
         user=request.user, environment__in=Environment.objects.visible_to(request.user)
     )
-    draft = get_object_or_404(rows.select_related("environment__organization", "api__asset"), pk=pk)
-    scope.enter(request, draft.environment)
+    draft = _entered(request, rows.select_related("environment__organization", "api__asset"), pk)
     must_edit(request)
     return draft
+
+
+def _entered(request: Request, rows: QuerySet[Row], pk: int | UUID) -> Row:
+    """The row, whose environment becomes the one the user works in; 404 where it is not among those."""
+    row = get_object_or_404(rows, pk=pk)
+    scope.enter(request, row.environment)
+    return row
 
 
 def must_edit(request: Request) -> None:

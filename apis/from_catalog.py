@@ -1,0 +1,24 @@
+"""What rows that name a policy of the catalog have in common."""
+
+from typing import Any
+
+from policies import catalog
+
+
+class FromCatalog:
+    """`policy` is its name there."""
+
+    policy: Any
+
+    @property
+    def template(self) -> Any:
+        """The catalog's entry; raises UnknownPolicy when the catalog no longer has it."""
+        return catalog.find(self.policy)
+
+    @property
+    def title(self) -> str:
+        """The catalog's title; the bare name of a policy that the catalog no longer has."""
+        try:
+            return str(self.template.title)
+        except catalog.UnknownPolicy:
+            return str(self.policy)
