@@ -9,13 +9,14 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 from apis.automated.models import AutomatedPolicy, PolicySet
+from apis.change_set import ChangeSet
 from apis.models import ApiInstance, PolicyBinding, TlsContext
 from apis.wizard_draft import WizardDraft
 from console import scope
 from console.models import Environment
 from console.scope import Request
 
-Row = TypeVar("Row", ApiInstance, AutomatedPolicy, PolicySet, TlsContext, WizardDraft)
+Row = TypeVar("Row", ApiInstance, AutomatedPolicy, PolicySet, TlsContext, ChangeSet, WizardDraft)
 
 
 def api_of(request: Request, pk: int) -> ApiInstance:
@@ -78,6 +79,13 @@ def tls_context_to_change(request: Request, pk: UUID) -> TlsContext:
     context = tls_context_of(request, pk)
     must_edit(request)
     return context
+
+
+def change_set_of(request: Request, pk: UUID) -> ChangeSet:
+    """The change set, if the user may see it; its environment becomes the one the user works in."""
+    rows = ChangeSet.objects.filter(environment__in=Environment.objects.visible_to(request.user))
+    named = ("environment__organization", "gateway", "undoes", "undone_by")
+    return _entered(request, rows.select_related(*named), pk)
 
 
 def draft_to_change(request: Request, pk: UUID) -> WizardDraft:

@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from apis.change_set import ChangeSet
@@ -22,10 +22,9 @@ from apis.deployment.status import ApiStatus, statuses_of
 from apis.models import ApiInstance
 from apis.revision import Brought
 from apis.revisions import export, rows
-from apis.views.access import messages_of, must_edit
-from console import scope
-from console.forms.schema_form import Field
-from console.models import Environment, User
+from apis.views.access import change_set_of, messages_of, must_edit
+from apis.views.comment import comment_field
+from console.models import User
 from console.scope import Request
 from console.versions import Changed
 from gateways.models import Gateway
@@ -92,12 +91,12 @@ def deploy(request: Request, pk: UUID) -> HttpResponse:
 
 
 def detail(request: Request, pk: UUID) -> HttpResponse:
-    return _detail(request, _set_of(request, pk))
+    return _detail(request, change_set_of(request, pk))
 
 
 @require_POST
 def take_back(request: Request, pk: UUID) -> HttpResponse:
-    change_set = _set_of(request, pk)
+    change_set = change_set_of(request, pk)
     must_edit(request)
     comment = request.POST.get("comment", "")
     try:
@@ -106,14 +105,6 @@ def take_back(request: Request, pk: UUID) -> HttpResponse:
         return _detail(request, change_set, [text for texts in messages_of(error).values() for text in texts])
     messages.success(request, f"{change_set.gateway} runs what it ran before. What is saved is pending.")
     return redirect(made)
-
-
-def _set_of(request: Request, pk: UUID) -> ChangeSet:
-    rows = ChangeSet.objects.filter(environment__in=Environment.objects.visible_to(request.user))
-    found = rows.select_related("environment__organization", "gateway", "undoes", "undone_by")
-    change_set = get_object_or_404(found, pk=pk)
-    scope.enter(request, change_set.environment)
-    return change_set
 
 
 def _shown(
@@ -128,15 +119,7 @@ def _shown(
     errors = dict(errors or {})
     waiting = list(_waiting(request.user, gateway, chosen))
     about = "Kept with each deployment: why, for whom, which ticket."
-    field = Field(
-        "area",
-        "comment",
-        "Comment",
-        about,
-        value=comment,
-        errors=tuple(errors.get("comment", ())),
-        attributes={"maxlength": review.MOST_COMMENT},
-    )
+    field = comment_field(comment, "Comment", about, errors.get("comment", ()))
     sets = ChangeSet.objects.filter(gateway=gateway).annotate(apis=Count("brought"))
     context: dict[str, Any] = {
         "waiting": waiting[: change_sets.MOST],

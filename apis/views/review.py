@@ -20,8 +20,8 @@ from apis.revision import Content
 from apis.revisions import rows
 from apis.testing import runs
 from apis.views.access import api_of, api_to_change, messages_of
+from apis.views.comment import comment_field
 from apis.views.frame import frame
-from console.forms.schema_form import Field
 from console.scope import Request
 from console.versions import Changed
 
@@ -114,15 +114,7 @@ def _shown(
     runs_now = api.revision.content if api.is_deployed and api.revision else None
     obstacles = [] if errors else list(review.obstacles(request.user, api, saved))
     about = "Kept with the deployment: why, for whom, which ticket."
-    field = Field(
-        "area",
-        "comment",
-        "Comment",
-        about,
-        value=comment,
-        errors=tuple(errors.get("comment", ())),
-        attributes={"maxlength": review.MOST_COMMENT},
-    )
+    field = comment_field(comment, "Comment", about, errors.get("comment", ()))
     context: dict[str, Any] = {
         "difference": between(runs_now, saved),
         "changes": told(pending.entries(api)[:MOST_ENTRIES]),

@@ -24,6 +24,7 @@ from apis.models import ApiInstance
 from apis.revision import Revision
 from apis.revisions import rows as saved_rows
 from apis.views.access import api_of, api_to_change
+from apis.views.comment import comment_field
 from apis.views.frame import Run, frame
 from console.forms.schema_form import Choice, Field
 from console.listing import listing
@@ -166,14 +167,8 @@ def _question(api: ApiInstance, wanted: Revision) -> dict[str, Any]:
 
 
 def _why(typed: str) -> Field:
-    return Field(
-        "area",
-        "comment",
-        "Why",
-        help="Kept with the deployment, for whoever looks at it later.",
-        value=typed[:MOST_COMMENT],
-        attributes={"maxlength": MOST_COMMENT},
-    )
+    about = "Kept with the deployment, for whoever looks at it later."
+    return comment_field(typed[:MOST_COMMENT], "Why", about)
 
 
 def _sides(api: ApiInstance) -> list[Side]:
