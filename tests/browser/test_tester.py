@@ -1,22 +1,18 @@
 """Test a request, in a browser: by keyboard from a curl command to the verdict, and kept as a test."""
 
-import threading
 from collections.abc import Iterator
 
 import pytest
-from django.core.cache import cache
-from django.db import connection
-from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 
 from apis.changes.policies import apply_policy
 from apis.desired import DesiredRoute, DesiredUpstream
 from apis.models import ApiInstance
-from apis.tasks import prepare_rehearsal, rehearse
-from apis.testing import jobs
+from apis.tasks import prepare_rehearsal
 from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.browser.axe import violations
 from tests.browser.conftest import Album
+from tests.browser.rehearsing import WAIT_MS, opened, working
 
 pytestmark = [
     pytest.mark.browser,
@@ -24,7 +20,6 @@ pytestmark = [
     pytest.mark.timeout(240),
     pytest.mark.django_db(transaction=True),
 ]
-WAIT_MS = 30_000
 CURL = "curl -X POST 'http://api.example.com:8081/orders/items/4' -H 'Accept: application/json' -d a=b"
 
 
@@ -35,35 +30,14 @@ def place(browser: Browser, transactional_db: None) -> Place:
 
 @pytest.fixture(autouse=True)
 def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Works on what pages ask for in threads, as the workers do."""
-    threads: list[threading.Thread] = []
-
-    def work(key: str) -> None:
-        jobs.work(key)
-        connection.close()
-
-    def apply_async(args: tuple[str], **_: object) -> None:
-        threads.append(threading.Thread(target=work, args=args))
-        threads[-1].start()
-
-    monkeypatch.setattr(rehearse, "apply_async", apply_async)
-    monkeypatch.setattr(prepare_rehearsal, "apply_async", lambda **_: None)
-    yield
-    for one in threads:
-        one.join()
-    cache.clear()
+    with working(monkeypatch, prepare_rehearsal):
+        yield
 
 
 @pytest.fixture
 def page(browser: Browser, place: Place, live_server: object) -> Iterator[Page]:
-    context = browser.new_context(base_url=str(live_server), reduced_motion="reduce")
-    context.set_default_timeout(WAIT_MS)
-    client = Client()
-    client.force_login(place.user)
-    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": str(live_server)}
-    context.add_cookies([cookie])  # type: ignore[list-item]
-    yield context.new_page()
-    context.close()
+    with opened(browser, place.user, str(live_server)) as made:
+        yield made
 
 
 @pytest.fixture
