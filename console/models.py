@@ -17,12 +17,14 @@ from console.deploys import Deploying
 
 NOUNS = {
     "apiinstance": "API",
+    "application": "client application",
     "automatedpolicy": "automated policy",
     "policybinding": "policy",
     "policyset": "policy set",
     "connectedapp": "connected app",
     "mutedfinding": "muted finding",
     "registrationtoken": "registration token",
+    "tier": "SLA tier",
     "tlscontext": "TLS context",
 }
 """Words for the audit log's object types where the model's name is not the word."""

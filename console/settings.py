@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "apis.lists",
     "apis.automated",
     "apis.bulk",
+    "apis.contracts",
     "analytics",
 ]
 

@@ -9,8 +9,9 @@ from django.utils import timezone
 from apis.assets.models import Asset
 from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.certificates import self_signed
+from apis.contracts.models import Application, ClientSecret, Contract, Tier
 from apis.models import ApiInstance, TlsContext
-from console.models import Environment, Organization, Role, User
+from console.models import Environment, Organization, Role, User, digest
 from gateways.models import Gateway, Replica
 
 numbers = itertools.count(1)
@@ -81,3 +82,28 @@ def make_replica(gateway: Gateway, **fields: Any) -> Replica:
     fields = {"started_at": now, "last_heartbeat_at": now, "version": "0.1.0", **fields}
     fields.setdefault("name", f"replica-{next(numbers)}")
     return Replica.objects.create(id=uuid.uuid4(), gateway=gateway, **fields)
+
+
+def make_application(organization: Organization | None = None, **fields: Any) -> Application:
+    """A client application whose secret is "s3cret"."""
+    fields.setdefault("name", f"application-{next(numbers)}")
+    owners = fields.pop("owners", ())
+    application = Application.objects.create(organization=organization or make_organization(), **fields)
+    application.owners.set(owners)
+    ClientSecret.objects.create(application=application, digest=digest("s3cret"), hint="cret")
+    return application
+
+
+def make_tier(api: ApiInstance | None = None, **fields: Any) -> Tier:
+    """Ten requests a minute."""
+    limits = [{"maximumRequests": 10, "timePeriodInMilliseconds": 60_000, "visible": True}]
+    given = {"name": f"tier-{next(numbers)}", "limits": limits, **fields}
+    return Tier.objects.create(api=api or make_api(), **given)
+
+
+def make_contract(api: ApiInstance | None = None, **fields: Any) -> Contract:
+    """An approved one, of an application of the API's organization."""
+    api = api or make_api()
+    application = fields.pop("application", None) or make_application(api.environment.organization)
+    given = {"status": Contract.Status.APPROVED, "approved_at": timezone.now(), **fields}
+    return Contract.objects.create(api=api, application=application, **given)

@@ -1,0 +1,171 @@
+"""Who may call an API, and how much: client applications, contracts with APIs, and the tiers of those."""
+
+import secrets
+from datetime import datetime
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from apis.models import ApiInstance
+from console.models import Environment, Organization, User
+
+
+class ApplicationQuerySet(models.QuerySet["Application"]):
+    def visible_to(self, user: User) -> "ApplicationQuerySet":
+        """Those of organizations in which the user holds a role, and those that the user owns."""
+        return self.filter(
+            Q(organization__in=Organization.objects.visible_to(user)) | Q(owners=user)
+        ).distinct()
+
+
+class Application(models.Model):
+    """A client application of an organization. It calls APIs as `client_id`, with one of its secrets."""
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="applications")
+    name = models.CharField(max_length=255)
+    description = models.TextField(blank=True)
+    url = models.URLField("application URL", max_length=1024, blank=True)
+    redirect_uris = ArrayField(models.CharField(max_length=1024), default=list, blank=True)
+    grant_types = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    client_id = models.CharField(max_length=64, unique=True, default=secrets.token_hex, editable=False)
+    owners = models.ManyToManyField(User, blank=True, related_name="applications")
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="From then on none of its contracts lets it pass; empty: never."
+    )
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ApplicationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        verbose_name = "client application"
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "name"], name="application_name_is_unique")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ClientSecretQuerySet(models.QuerySet["ClientSecret"]):
+    def live(self, now: datetime | None = None) -> "ClientSecretQuerySet":
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=now or timezone.now()))
+
+
+class ClientSecret(models.Model):
+    """A secret of an application. Only its digest is kept: nobody can read it, and gateways can check it.
+
+    After a reset the one before goes on until it expires, so that two are live.
+    """
+
+    application = models.ForeignKey(Application, models.CASCADE, related_name="secrets")
+    digest = models.CharField(max_length=64, editable=False, help_text="SHA-256, hexadecimal.")
+    hint = models.CharField(max_length=4, blank=True, editable=False, help_text="Its last characters.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: with the application.")
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ClientSecretQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"secret of {self.application}"
+
+
+class Tier(models.Model):
+    """How much an application may ask of an API. `limits` are rows as REST has them:
+    `{maximumRequests, timePeriodInMilliseconds, visible}`; all of them hold.
+    """
+
+    class Status(models.TextChoices):
+        ACTIVE = "ACTIVE", "Active"
+        DEPRECATED = "DEPRECATED", "Deprecated"
+
+    MOST_LIMITS = 8
+
+    api = models.ForeignKey(ApiInstance, models.CASCADE, related_name="tiers")
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+    limits = models.JSONField(default=list)
+    approves_by_itself = models.BooleanField(
+        "approves requests by itself", default=False, help_text="Nobody has to approve who asks for it."
+    )
+    status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["id"]
+        verbose_name = "SLA tier"
+        constraints = [models.UniqueConstraint(fields=["api", "name"], name="tier_name_is_unique")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == self.Status.ACTIVE
+
+
+class ContractQuerySet(models.QuerySet["Contract"]):
+    def visible_to(self, user: User) -> "ContractQuerySet":
+        """Those with APIs of environments that the user sees, and of applications that the user owns."""
+        environments = Environment.objects.visible_to(user)
+        return self.filter(Q(api__environment__in=environments) | Q(application__owners=user)).distinct()
+
+    def in_force(self, now: datetime | None = None) -> "ContractQuerySet":
+        """Those by which a gateway lets somebody pass."""
+        at = now or timezone.now()
+        own = Q(expires_at=None) | Q(expires_at__gt=at)
+        applications = Q(application__expires_at=None) | Q(application__expires_at__gt=at)
+        return self.filter(own, applications, status=Contract.Status.APPROVED)
+
+
+class Contract(models.Model):
+    """An application's grant to call an API, or its request for one: one for each application and API.
+
+    `requested_tier` is the tier that a pending one asks for, or that an approved one would rather have.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "PENDING", "Pending"
+        APPROVED = "APPROVED", "Approved"
+        REJECTED = "REJECTED", "Rejected"
+        REVOKED = "REVOKED", "Revoked"
+
+    LONGEST_REASON = 500
+
+    application = models.ForeignKey(Application, models.CASCADE, related_name="contracts")
+    api = models.ForeignKey(ApiInstance, models.CASCADE, related_name="contracts")
+    status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
+    tier = models.ForeignKey(Tier, models.RESTRICT, null=True, blank=True, related_name="contracts")
+    requested_tier = models.ForeignKey(Tier, models.SET_NULL, null=True, blank=True, related_name="requests")
+    reason = models.CharField(max_length=LONGEST_REASON, blank=True, help_text="Why access is asked for.")
+    answer = models.CharField(
+        max_length=LONGEST_REASON, blank=True, help_text="What whoever decided last had to say."
+    )
+    accepted_terms = models.BooleanField(default=False)
+    requested_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
+    decided_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    approved_at = models.DateTimeField(null=True, blank=True, editable=False)
+    rejected_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ContractQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["application", "api"], name="contract_is_one_of_both")]
+        indexes = [models.Index(fields=["api", "status", "-created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.application} with {self.api}"
