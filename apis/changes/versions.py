@@ -1,10 +1,13 @@
-"""The versions of what two people may edit at once: an API, a part of it, its policies, a TLS context."""
+"""The versions of what two people may edit at once: an API, a part of it, its policies and tiers, a TLS
+context, a client application.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Max
 
+from apis.contracts.models import Application, Tier
 from apis.desired import DesiredApi, desired_of
 from apis.models import ApiInstance, PolicyBinding, TlsContext
 from console.versions import version
@@ -40,6 +43,17 @@ def of_tls_context(context: TlsContext) -> str:
     kept = ("certificate", "key", "trusted_ca", "skips_validation", "requires_client_certificate")
     spoken = ("name", "min_version", "max_version", "alpn", "ciphers")
     return version({name: getattr(context, name) for name in (*kept, *spoken)})
+
+
+def of_application(application: Application) -> str:
+    kept = ("name", "description", "url", "redirect_uris", "grant_types", "expires_at")
+    owners = sorted(map(str, application.owners.values_list("pk", flat=True)))
+    return version({name: getattr(application, name) for name in kept} | {"owners": owners})
+
+
+def of_tier(tier: Tier) -> str:
+    kept = ("name", "description", "limits", "approves_by_itself", "status")
+    return version({name: getattr(tier, name) for name in kept})
 
 
 def _content(desired: DesiredApi, name: str) -> Any:

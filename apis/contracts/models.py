@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import datetime
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -10,14 +11,16 @@ from django.utils import timezone
 
 from apis.models import ApiInstance
 from console.models import Environment, Organization, User
+from gateways.models import Gateway
 
 
 class ApplicationQuerySet(models.QuerySet["Application"]):
     def visible_to(self, user: User) -> "ApplicationQuerySet":
-        """Those of organizations in which the user holds a role, and those that the user owns."""
-        return self.filter(
-            Q(organization__in=Organization.objects.visible_to(user)) | Q(owners=user)
-        ).distinct()
+        """Those of organizations in which the user holds a role, and those that the user owns in person: a
+        connected app sees what it was granted.
+        """
+        seen = Q(organization__in=Organization.objects.visible_to(user))
+        return self.filter(seen if user.through else seen | Q(pk__in=_owned(user)))
 
 
 class Application(models.Model):
@@ -116,8 +119,8 @@ class Tier(models.Model):
 class ContractQuerySet(models.QuerySet["Contract"]):
     def visible_to(self, user: User) -> "ContractQuerySet":
         """Those with APIs of environments that the user sees, and of applications that the user owns."""
-        environments = Environment.objects.visible_to(user)
-        return self.filter(Q(api__environment__in=environments) | Q(application__owners=user)).distinct()
+        seen = Q(api__environment__in=Environment.objects.visible_to(user))
+        return self.filter(seen if user.through else seen | Q(application__in=_owned(user)))
 
     def in_force(self, now: datetime | None = None) -> "ContractQuerySet":
         """Those by which a gateway lets somebody pass."""
@@ -169,3 +172,26 @@ class Contract(models.Model):
 
     def __str__(self) -> str:
         return f"{self.application} with {self.api}"
+
+
+class Book(models.Model):
+    """The contracts that a gateway has to know. `generation` grows with every change of them; the others are
+    of what was made for the gateway last.
+    """
+
+    gateway = models.OneToOneField(Gateway, models.CASCADE, primary_key=True, related_name="book")
+    generation = models.BigIntegerField(default=0)
+    built_generation = models.BigIntegerField(default=0, editable=False)
+    digest = models.CharField(max_length=64, blank=True, editable=False)
+    pushed_generation = models.BigIntegerField(default=0, editable=False)
+
+    class Meta:
+        verbose_name = "book of contracts"
+        verbose_name_plural = "books of contracts"
+
+    def __str__(self) -> str:
+        return f"contracts of {self.gateway}"
+
+
+def _owned(user: User) -> models.QuerySet[Any, Any]:
+    return Application.owners.through.objects.filter(user_id=user.pk).values("application")

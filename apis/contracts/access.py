@@ -1,0 +1,82 @@
+"""Who may do what with client applications, contracts and SLA tiers: each decision in one place."""
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from apis.contracts.models import Application, Contract
+from apis.models import ApiInstance
+from console.models import Environment, Organization, Role, User
+
+
+def may_manage_contracts(user: User, api: ApiInstance) -> bool:
+    """Approve, reject, revoke, restore, delete; give another tier; change the API's tiers."""
+    return api.environment.permits(user, *Role.EDITORS)
+
+
+def may_manage_applications(user: User, organization: Organization) -> bool:
+    """All of the organization's."""
+    return Organization.objects.where(user, *Role.EDITORS).filter(pk=organization.pk).exists()
+
+
+def may_create_application(user: User, organization: Organization) -> bool:
+    """Whoever sees anything of the organization may call its APIs, once somebody approves of it."""
+    seen = Organization.objects.visible_to(user).filter(pk=organization.pk)
+    return seen.exists() or _owns_one_of(user, organization)
+
+
+def may_manage_application(user: User, application: Application) -> bool:
+    """Change it, reset its secret, delete it."""
+    return _owns(user, application) or may_manage_applications(user, application.organization)
+
+
+def may_request(user: User, application: Application, api: ApiInstance) -> bool:
+    """Ask for access to the API, for this application; ask for another tier; take back what was asked for."""
+    return may_manage_application(user, application) and (
+        requestable(user, application).filter(pk=api.pk).exists()
+    )
+
+
+def may_delete_contract(user: User, contract: Contract) -> bool:
+    """Who manages the API's contracts; what waits to be approved takes back also who asked for it."""
+    if may_manage_contracts(user, contract.api):
+        return True
+    return contract.status == Contract.Status.PENDING and may_manage_application(user, contract.application)
+
+
+def requestable(user: User, application: Application) -> QuerySet[ApiInstance]:
+    """The APIs that the application may be given access to by this user: those that the user sees in the
+    application's tenant, and those of its own organization and below, which an owner without a role may call
+    too.
+    """
+    own = application.organization
+    tenant = own.path.split("/")[0]
+    within = Q(environment__organization__path__startswith=own.path)
+    seen = Q(
+        environment__in=Environment.objects.visible_to(user),
+        environment__organization__path__startswith=f"{tenant}/",
+    )
+    return ApiInstance.objects.filter(within | seen)
+
+
+def may_own(organization: Organization) -> QuerySet[User]:
+    """Who may be named as an owner: those with a role in the organization, above or below it, those who own
+    an application of it already, and who administers all.
+    """
+    above = [part for part in organization.path.split("/") if part]
+    roles = Role.objects.order_by().filter(
+        Q(organization__in=above) | Q(organization__path__startswith=organization.path), user=OuterRef("pk")
+    )
+    owned = Application.owners.through.objects.filter(
+        application__organization=organization, user_id=OuterRef("pk")
+    )
+    return User.objects.filter(Exists(roles) | Exists(owned) | Q(is_superuser=True), is_active=True)
+
+
+def _owns(user: User, application: Application) -> bool:
+    """In person: a connected app has what it was granted, and no more."""
+    return user.through is None and application.owners.filter(pk=user.pk).exists()
+
+
+def _owns_one_of(user: User, organization: Organization) -> bool:
+    return (
+        user.through is None and Application.objects.filter(organization=organization, owners=user).exists()
+    )
