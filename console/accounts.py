@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
@@ -18,6 +19,7 @@ from django.utils import timezone
 from console.audit import record
 from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User, digest
 from console.once import Sending
+from console.sessions import logins
 from console.versions import check as check_version
 from console.versions import version
 
@@ -72,23 +74,25 @@ def create_user(
 @transaction.atomic
 def reset_password(actor: User, user: User) -> str:
     """A new generated password, to be shown once; the user's sessions end with the old one."""
-    organization = _require_whole_user(actor, user)
+    organization = require_whole_user(actor, user)
     password = secrets.token_urlsafe(12)
     user.set_password(password)
     user.must_change_password = True
     user.save(update_fields=["password", "must_change_password"])
     user.access_tokens.all().delete()
+    logins.end_all(user)
     _record(actor, Action.UPDATE, user, organization, before={"password": "old"}, after={"password": "new"})
     return password
 
 
 @transaction.atomic
-def set_own_password(user: User, password: str) -> None:
-    """What was logged in with the old one ends: REST tokens at once, sessions with their next request."""
+def set_own_password(user: User, password: str, session: SessionBase | None = None) -> None:
+    """What was logged in with the old one ends, REST tokens and sessions, but for the session that asks."""
     user.set_password(password)
     user.must_change_password = False
     user.save(update_fields=["password", "must_change_password"])
     user.access_tokens.all().delete()
+    logins.end_all(user, but=session)
     if organization := user.organizations().first():
         _record(
             user, Action.UPDATE, user, organization, before={"password": "old"}, after={"password": "new"}
@@ -100,12 +104,13 @@ def set_active(actor: User, user: User, is_active: bool) -> None:
     """A deactivated user cannot log in, and their tokens stop working."""
     if user == actor:
         raise ValidationError({"user": ["You cannot deactivate yourself; ask another administrator."]})
-    organization = _require_whole_user(actor, user)
+    organization = require_whole_user(actor, user)
     before = user.is_active
     user.is_active = is_active
     user.save(update_fields=["is_active"])
     if not is_active:
         user.access_tokens.all().delete()
+        logins.end_all(user)
     _record(
         actor, Action.UPDATE, user, organization, before={"is_active": before}, after={"is_active": is_active}
     )
@@ -269,7 +274,7 @@ def delete_connected_app(actor: User, app: ConnectedApp) -> None:
     app.delete()
 
 
-def _require_whole_user(actor: User, user: User) -> Organization:
+def require_whole_user(actor: User, user: User) -> Organization:
     """The organization to audit under; the actor must administer every one in which the user has a role."""
     if user.is_superuser and not actor.reaches_everything:
         raise PermissionDenied(f"Only an administrator of everything may change {user}.")

@@ -62,7 +62,6 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.humanize",
     "whitenoise.runserver_nostatic",
@@ -74,6 +73,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "console",
+    "console.sessions",
     "policies",
     "gateways",
     "apis",
@@ -99,6 +99,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "console.sessions.logins.LastUsedMiddleware",
     "console.pages.session.LoginMiddleware",
     "console.pages.own_password.OwnPasswordMiddleware",
     "console.scope.ScopeMiddleware",
@@ -163,6 +164,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 """A form of a hundred routes has thousands of fields."""
 
+SESSION_ENGINE = "console.sessions.engine"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONSOLE_URL.startswith("https://")
@@ -243,6 +245,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BEAT_SCHEDULER = "console.beat:Scheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
+    "console-forget-sessions": {"task": "console.tasks.forget_sessions", "schedule": 3600.0},
     "console-pulse": {"task": "console.tasks.pulse", "schedule": 5.0},
     "gateways-forget-old": {"task": "gateways.tasks.forget_old", "schedule": 600.0},
     "apis-forget-drafts": {"task": "apis.tasks.forget_drafts", "schedule": 3600.0},

@@ -10,6 +10,7 @@ from django.core.cache import cache
 from redis import RedisError
 
 from console.background import PULSE_KEY, PULSE_SECONDS, READER_PULSE_KEY
+from console.sessions.engine import SessionStore
 
 DOCUMENTS = "documents"
 """The queue of what may take minutes."""
@@ -22,6 +23,12 @@ _reader_pulses: list[Any] = []
 def pulse() -> None:
     """Say that broker and workers work: /healthz reads it."""
     cache.set(PULSE_KEY, time.time(), timeout=None)
+
+
+@shared_task
+def forget_sessions() -> None:
+    """Those that have expired."""
+    SessionStore.clear_expired()
 
 
 @worker_ready.connect

@@ -73,7 +73,7 @@ class OwnPasswordPage(FormView):
 
     def form_valid(self, form: OwnPasswordForm) -> HttpResponse:
         """This browser's session goes on; every other one ends."""
-        accounts.set_own_password(self.request.user, form.cleaned_data["new_password1"])
+        accounts.set_own_password(self.request.user, form.cleaned_data["new_password1"], self.request.session)
         update_session_auth_hash(self.request, self.request.user)
         messages.success(self.request, "Your password was changed. The one you were given no longer works.")
         return redirect(on_this_site(self.request, self.request.POST.get("next", "")))

@@ -1,4 +1,4 @@
-"""A user's own account: their roles and password."""
+"""A user's own account: their roles, sessions and password."""
 
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.urls import reverse_lazy
 
 from console import accounts
 from console.scope import Request
+from console.sessions import logins
 
 
 class ProfilePage(PasswordChangeView):
@@ -22,11 +23,13 @@ class ProfilePage(PasswordChangeView):
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         """This browser's session goes on; every other one ends."""
-        accounts.set_own_password(self.request.user, form.cleaned_data["new_password1"])
+        accounts.set_own_password(self.request.user, form.cleaned_data["new_password1"], self.request.session)
         update_session_auth_hash(self.request, self.request.user)
         messages.success(self.request, "Your password was changed.")
         return redirect(self.get_success_url())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        roles = self.request.user.roles.select_related("organization", "environment")
-        return super().get_context_data(roles=roles, **kwargs)
+        user = self.request.user
+        roles = user.roles.select_related("organization", "environment")
+        sessions = logins.shown(user, self.request.session)
+        return super().get_context_data(roles=roles, sessions=sessions, **kwargs)

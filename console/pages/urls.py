@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from console.pages import home, own_password, profile, search, session, styleguide
+from console.pages import home, own_password, profile, search, session, sessions, styleguide
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -15,6 +15,8 @@ urlpatterns = [
     path("theme", session.choose_theme, name="theme"),
     path("search", search.search, name="search"),
     path("profile", profile.ProfilePage.as_view(), name="profile"),
+    path("profile/sessions/end-others", sessions.end_others, name="sessions_end"),
+    path("profile/sessions/<uuid:number>/end", sessions.end, name="session_end"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("", include("console.pages.administration.urls")),
 ]

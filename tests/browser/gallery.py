@@ -1,6 +1,7 @@
 """One of everything that a page can show, and every page's address, from the URLconf: none is forgotten."""
 
 import re
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -195,6 +196,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         "environment": environment.pk,
         "environment_add": environment.organization_id,
         "user": viewer.pk,
+        "number": uuid.uuid4(),  # of a session that has ended
         "role": role.pk,
         "connected_app": app.pk,
         **dict.fromkeys(("api_draft", "draft", "api_add_step"), draft),

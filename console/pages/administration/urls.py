@@ -12,6 +12,7 @@ urlpatterns = [
     path("administration/users/<uuid:pk>", users.user, name="user"),
     path("administration/users/<uuid:pk>/active", users.set_active, name="user_active"),
     path("administration/users/<uuid:pk>/password", users.reset_password, name="user_password"),
+    path("administration/users/<uuid:pk>/sessions/end", users.end_sessions, name="user_sessions"),
     path("administration/roles/<int:pk>/revoke", users.revoke, name="role_revoke"),
     path("administration/organizations", organizations.organizations, name="organizations"),
     path("administration/organizations/<uuid:pk>", organizations.organization, name="organization"),

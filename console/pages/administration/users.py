@@ -8,12 +8,13 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from console import accounts, audit, once
+from console import account_security, accounts, audit, once
 from console.listing import asked, listing
 from console.models import Organization, Role, User
 from console.pages.administration.access import administered, attempt, attempt_or_say
 from console.pages.administration.forms import RoleForm, UserForm
 from console.scope import Request
+from console.sessions import logins
 
 PAGE_SIZE = 50
 ORDERS = {"username": "username", "email": "email", "last_login": "last_login", "active": "-is_active"}
@@ -54,7 +55,9 @@ def user(request: Request, pk: object) -> HttpResponse:
         if attempt(form, lambda: grant(facts["environment"])):
             messages.success(request, f"{person} has the role now.")
             return redirect("user", pk)
-    context = {"person": person, "form": form, "entries": audit.history(person).visible_to(request.user)[:20]}
+    entries = audit.history(person).visible_to(request.user)[:20]
+    sessions = logins.shown(person, request.session)
+    context = {"person": person, "form": form, "entries": entries, "sessions": sessions}
     return render(request, "console/administration/user.html", context, status=_status(form))
 
 
@@ -74,6 +77,14 @@ def reset_password(request: Request, pk: object) -> HttpResponse:
     person = get_object_or_404(_known(request, administered(request)), pk=pk)
     password = accounts.reset_password(request.user, person)
     return render(request, "console/administration/user_password.html", _once(person, password))
+
+
+@require_POST
+def end_sessions(request: Request, pk: object) -> HttpResponse:
+    person = get_object_or_404(_known(request, administered(request)), pk=pk)
+    account_security.end_sessions(request.user, person)
+    messages.success(request, f"{person} is logged out everywhere.")
+    return redirect("user", pk)
 
 
 @require_POST
