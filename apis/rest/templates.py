@@ -2,7 +2,13 @@
 
 from typing import Any
 
+import orjson
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+
 from console.forms.schema import Schema, resolve
+from console.rest.errors import body
 from policies import catalog
 from policies.policy import CATALOG_GROUP, Policy
 
@@ -52,3 +58,19 @@ def _parameter(name: str, part: Schema, is_needed: bool, root: Schema) -> Shape:
         "options": [{"name": str(value), "value": value} for value in one.get("enum", ())],
         "configuration": _parameters(one, root),
     }
+
+
+@login_not_required
+@require_safe
+def policy_definition(request: HttpRequest, name: str, version: str) -> HttpResponse:
+    """What clients download without a login to describe a policy: YAML, in the spelling of JSON."""
+    try:
+        entry = catalog.find(name)
+    except catalog.UnknownPolicy as error:
+        return JsonResponse(body(404, [("", str(error), "not_found")]), status=404)
+    if version != entry.version:
+        message = f"{entry.name} has no version {version}; it has {entry.version}."
+        return JsonResponse(body(404, [("", message, "not_found")]), status=404)
+    told = template(entry)
+    kept = {key: told[key] for key in ("id", "name", "category", "description", "configuration")}
+    return HttpResponse(orjson.dumps(kept, option=orjson.OPT_INDENT_2), content_type="application/yaml")

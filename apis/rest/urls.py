@@ -8,6 +8,7 @@ from apis.rest.copies import CopyViews
 from apis.rest.deployments import DeploymentViews, TargetViews
 from apis.rest.documents import DocumentViews
 from apis.rest.findings import FindingViews
+from apis.rest.graph import Graph
 from apis.rest.ingress import IngressViews
 from apis.rest.instances import InstanceViews
 from apis.rest.marks import AutodiscoveryViews, OwnerViews, TagViews
@@ -16,6 +17,8 @@ from apis.rest.policies import PolicyViews, TemplateViews
 from apis.rest.rehearsals import RehearsalViews
 from apis.rest.removed import RemovedApiViews, RemovedPolicyViews
 from apis.rest.revisions import HistoryViews, RevisionViews
+from apis.rest.taking_away import TakingAwayViews
+from apis.rest.templates import policy_definition
 from apis.rest.tests import TestRunViews, TestViews
 from apis.rest.tls_contexts import TlsContextViews
 from apis.rest.upstreams import UpstreamViews
@@ -228,6 +231,23 @@ urlpatterns = [
         f"apimanager/api/v1/{AUTOMATED}/<int:policy_id>/implementationAssets",
         AutomatedViews.as_view({"get": "implementations"}),
         name="rest_automated_policy_implementations",
+    ),
+    path(
+        f"proxies/xapi/v1/{SCOPE}/apis/<int:api_id>/proxy",
+        TakingAwayViews.as_view({"get": "proxy"}),
+        name="rest_proxy",
+    ),
+    path(
+        "apiplatform/repository/v2/organizations/<uuid:organization_id>/apis/<int:asset_row>/versions/"
+        "<int:api_id>/classify",
+        TakingAwayViews.as_view({"post": "classify"}),
+        name="rest_classify",
+    ),
+    path("graph/api/v2/graphql", Graph.as_view(), name="rest_graphql"),
+    path(
+        "exchange/api/v1/policy-definitions/<str:name>/<str:version>",
+        policy_definition,
+        name="rest_policy_definition",
     ),
     path(TEMPLATES, TemplateViews.as_view({"get": "list"}), name="rest_templates"),
     path(f"{TEMPLATES}/<str:name>", TemplateViews.as_view({"get": "retrieve"}), name="rest_template"),

@@ -30,8 +30,13 @@ def yaml_of(revision: Revision) -> str:
     """One YAML document for each resource, with those of the TLS contexts that it names, and of the automated
     policies that hold for its API, as they are now: what a gateway would run.
     """
-    held = holding.of_api_with(revision.api_id)
-    runs, found = holding.split(held, documents(revision.content, contexts(revision.content)))
+    return yaml_of_content(revision.api_id, revision.content)
+
+
+def yaml_of_content(api_id: int, content: Content) -> str:
+    """The same of what need not be deployed."""
+    held = holding.of_api_with(api_id)
+    runs, found = holding.split(held, documents(content, contexts(content)))
     automated = [_on_one(_automated(one), found[0]) for one in runs]
     return "---\n".join(map(text, [*found, *automated]))
 

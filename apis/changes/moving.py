@@ -1,0 +1,61 @@
+"""An API that is deployed nowhere moves to another environment of its organization, id and all."""
+
+from dataclasses import replace
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from apis.changes import bookkeeping
+from apis.desired import desired_of
+from apis.models import ApiInstance, TlsContext
+from apis.removed import Removed
+from apis.rules.instances import check_free
+from console import audit
+from console.models import AuditEntry, Environment, User
+
+DEPLOYED = "{} is deployed; undeploy it first, or copy it to {}."
+ELSEWHERE = "{} belongs to another organization; copy the API there."
+
+
+@transaction.atomic
+def move_api(actor: User, api: ApiInstance, environment: Environment) -> ApiInstance:
+    """Without its gateway, which is the old environment's. Its contracts, policies and history go along.
+
+    Raises ValidationError where it is deployed, or has what the other environment cannot give it.
+    """
+    bookkeeping.lock(api.gateway, api=api)
+    before = api.environment
+    if before.pk == environment.pk:
+        return api
+    environment.organization.lock()
+    for one in sorted((before, environment), key=lambda it: it.pk):
+        one.lock()
+    if environment.organization_id != before.organization_id:
+        raise ValidationError({"environmentId": [ELSEWHERE.format(environment)]})
+    if api.is_deployed:
+        raise ValidationError({"environmentId": [DEPLOYED.format(api, environment)]})
+    if contexts := _contexts(api):
+        needs = f"It uses {', '.join(contexts)} of {before}, which stays there; choose others first."
+        raise ValidationError({"environmentId": [needs]})
+    api.gateway, api.environment = None, environment
+    check_free(environment, replace(desired_of(api), gateway=None), api)
+    api.save(update_fields=["gateway", "environment", "updated_at"])
+    Removed.objects.filter(api_id=api.pk).update(environment=environment)
+    was, now = {"environment": before.name}, {"environment": environment.name}
+    for place in (before, environment):
+        audit.record(
+            actor,
+            AuditEntry.Action.UPDATE,
+            api,
+            organization=place.organization,
+            environment=place,
+            before=was,
+            after=now,
+        )
+    return api
+
+
+def _contexts(api: ApiInstance) -> list[str]:
+    upstreams = TlsContext.objects.filter(upstreams__api=api)
+    own = [api.tls_context] if api.tls_context else []
+    return sorted({str(one) for one in (*own, *upstreams)})
