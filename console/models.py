@@ -22,7 +22,6 @@ NOUNS = {
     "policybinding": "policy",
     "policyset": "policy set",
     "connectedapp": "connected app",
-    "mailserver": "mail server",
     "mutedfinding": "muted finding",
     "registrationtoken": "registration token",
     "tier": "SLA tier",

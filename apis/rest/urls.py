@@ -7,6 +7,7 @@ from apis.rest.change_sets import ChangeSetViews
 from apis.rest.copies import CopyViews
 from apis.rest.deployments import DeploymentViews, TargetViews
 from apis.rest.documents import DocumentViews
+from apis.rest.exporting import ExportViews
 from apis.rest.findings import FindingViews
 from apis.rest.graph import Graph
 from apis.rest.ingress import IngressViews
@@ -64,6 +65,10 @@ urlpatterns = [
         f"{AM}/<int:api_id>/upstreams/<uuid:upstream_id>",
         UpstreamViews.as_view({"patch": "partial_update", "delete": "destroy"}),
         name="rest_upstream",
+    ),
+    path(f"{AM}/<int:api_id>/export", ExportViews.as_view({"get": "retrieve"}), name="rest_api_export"),
+    path(
+        f"apimanager/api/v1/{SCOPE}/api-export", ExportViews.as_view({"get": "list"}), name="rest_apis_export"
     ),
     path(f"{AM}/<int:api_id>/copies", CopyViews.as_view({"post": "create"}), name="rest_copies"),
     path(f"{AMX}/apis", InstanceViews.as_view({"get": "instances", "post": "create"}), name="rest_instances"),

@@ -30,6 +30,9 @@ CHANGE_SET = "gatewright/change-set"
 ROUTE_LABEL = "gatewright/route-label"
 """The annotation of a route's binding that names the route in the access log; without it, its own name."""
 
+API_DETAILS = "ApiDetails"
+"""The kind of what the console alone knows of an API: its exports have it, gateways pass it over."""
+
 ApiVersion = Literal[
     "gatewright.dev/v1alpha1",
     "gatewright.dev/v1beta1",

@@ -50,6 +50,8 @@ SILENT = {
     "schema",  # a document to download
     "gateway_name",  # the answer of a field's check, shown inside gateway_add
     "api_export",  # a file
+    "api_file",
+    "apis_file",
     "api_row",
     "api_rehearsal",
     "gateway_rehearsal",

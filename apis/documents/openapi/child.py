@@ -16,7 +16,7 @@ TOO_MUCH_MEMORY = "reading it takes more than the memory that a document gets; s
 
 
 def main() -> None:
-    _limit()
+    limit()
     # Imported within the limits.
     from apis.documents.openapi.check import read
     from apis.documents.openapi.fault import Fault, pointer
@@ -36,7 +36,8 @@ def main() -> None:
     sys.stdout.write(json.dumps(answer))
 
 
-def _limit() -> None:
+def limit() -> None:
+    """What this process may take, from now on."""
     os.nice(10)
     for kind, most in (
         (resource.RLIMIT_CPU, limits.CPU_SECONDS),

@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from gateways.agent.sources.yaml_documents import BadYaml
-from gateways.agent.sources.yaml_documents import documents as documents_in
 from gateways.protocol.faults import dotted, explained
 from gateways.protocol.resources import API_VERSION, Configuration
+from gateways.protocol.yaml_documents import BadYaml
+from gateways.protocol.yaml_documents import documents as documents_in
 
 FILE_NAME = "registration.yaml"
 KEYS_FILE_NAME = "certificate.yaml"

@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from gateways.agent.sources.yaml_documents import MOST_BYTES, BadYaml, documents
 from gateways.agent.translate.held import Broken, held
 from gateways.protocol import resources as r
 from gateways.protocol.faults import Fault, dotted, explained
+from gateways.protocol.yaml_documents import MOST_BYTES, BadYaml, documents
 
 _SUFFIXES = (".yaml", ".yml")
 _VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
@@ -188,14 +188,19 @@ def _raise(error: OSError) -> None:
 def _read(reading: _Reading, file: Path, content: bytes) -> None:
     try:
         for node, data in documents(content):
-            _document(reading, file, node, data)
+            if not _is_passed_over(data):
+                _document(reading, file, node, data)
     except BadYaml as error:
         reading.refuse(Diagnostic(file, error.line, str(error)))
 
 
+def _is_passed_over(data: Any) -> bool:
+    """What the console alone knows of an API, and nothing at all."""
+    is_details = isinstance(data, dict) and data.get("kind") == r.API_DETAILS
+    return data is None or (is_details and data.get("apiVersion") in r.API_VERSIONS)
+
+
 def _document(reading: _Reading, file: Path, node: yaml.Node, data: Any) -> None:
-    if data is None:
-        return
     line = node.start_mark.line + 1
     if not isinstance(data, dict):
         reading.refuse(Diagnostic(file, line, "this document is not a mapping of fields"))

@@ -1,0 +1,51 @@
+"""APIs of an environment as one file."""
+
+from collections.abc import Sequence
+
+from apis.models import ApiInstance, TlsContext
+from apis.portable import names, written
+from apis.portable.rows import portable_of
+from apis.portable.shape import Portable
+from apis.portable.written import Contexts
+
+MOST_APIS = 50
+"""Of one file: it is made while somebody waits."""
+
+
+def yaml_of(apis: Sequence[ApiInstance], *, tests: bool = True) -> str:
+    """In the order that is given. Two APIs of one name are called apart. Tests may hold credentials: without
+    `tests` they stay.
+    """
+    texts, used = [], dict[str, int]()
+    for api in apis:
+        base = names.base_of(api.asset.asset_id, api.label)
+        used[base] = used.get(base, 0) + 1
+        if used[base] > 1:
+            base = f"{base}.{used[base]}"
+        whole = portable_of(api, document=True, base=base)
+        whole = whole if tests else whole.model_copy(update={"tests": ()})
+        texts.append(written.yaml_of(whole, contexts_of(api, whole), base=base))
+    return "".join(texts)
+
+
+def file_name(apis: Sequence[ApiInstance]) -> str:
+    if len(apis) != 1:
+        return f"apis-of-{apis[0].environment.name}.yaml" if apis else "apis.yaml"
+    return f"{names.base_of(apis[0].asset.asset_id, apis[0].label)}.yaml"
+
+
+def contexts_of(api: ApiInstance, whole: Portable) -> Contexts:
+    """Of the TLS contexts that it names, as they are now; their keys are variables."""
+    wanted = {whole.tls_context, *(one.tls_context for one in whole.upstreams)} - {""}
+    found = TlsContext.objects.filter(environment=api.environment_id, name__in=wanted) if wanted else ()
+    return Contexts(
+        {one.name: _without_key(one.inbound_config, one.name) for one in found},
+        {one.name: _without_key(one.outbound_config, one.name) for one in found},
+    )
+
+
+def _without_key(config: dict[str, object], name: str) -> dict[str, object]:
+    certificate = config.get("certificate")
+    if not isinstance(certificate, dict):
+        return config
+    return config | {"certificate": certificate | {"key": written.variable(f"tls {name}", "key")}}

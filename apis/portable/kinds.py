@@ -1,0 +1,60 @@
+"""What a file of an API says beside what a gateway runs: in annotations, and in a kind of its own."""
+
+from typing import Any
+
+from pydantic import Field
+
+from apis.portable.shape import (
+    MOST_ALERTS,
+    MOST_MUTED,
+    MOST_POLICIES,
+    MOST_TIERS,
+    MOST_UPSTREAMS,
+    AssetPart,
+    DocumentPart,
+    MutedPart,
+    PolicyPart,
+    Text,
+    TierPart,
+    UpstreamPart,
+)
+from gateways.protocol.resources import Model
+
+FORMAT = 1
+"""Of the file. One of a later release is refused, since nobody here knows what it means."""
+LABEL, URI, TLS = "gatewright/label", "gatewright/uri", "gatewright/tls-context"
+VERSION, POLICY = "gatewright/policy-version", "gatewright/policy"
+OWN_DOCUMENT, IDLE = "gatewright/own-document", "gatewright/idle-upstreams"
+"""Annotations. `POLICY` is the key of an outbound policy, which has a binding for each upstream;
+`OWN_DOCUMENT` the field that holds the API's own document; `IDLE` a route's upstreams of weight 0.
+"""
+EXPORTED = "gatewright/exported"
+"""Of an ApiInstance: an ApiDetails of its name follows. A file without it ends too early."""
+
+
+class ListedPolicy(PolicyPart):
+    """A disabled one, or an outbound one for upstreams to which no route leads. `order` as in a binding."""
+
+    order: int = Field(1, ge=0, le=100_000)
+
+
+class Details(Model):
+    """The `spec` of an ApiDetails: what no gateway is told."""
+
+    format: int = FORMAT
+    asset: AssetPart
+    label: Text = ""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    owners: tuple[str, ...] = Field((), max_length=20)
+    consumer_endpoint: str = Field("", max_length=200)
+    is_deprecated: bool = Field(False, alias="deprecated")
+    extra: dict[str, Any] = {}
+    upstreams: tuple[UpstreamPart, ...] = Field((), max_length=MOST_UPSTREAMS)
+    policies: tuple[ListedPolicy, ...] = Field((), max_length=MOST_POLICIES)
+    tiers: tuple[TierPart, ...] = Field((), max_length=MOST_TIERS)
+    alerts: tuple[dict[str, Any], ...] = Field((), max_length=MOST_ALERTS)
+    tests: tuple[dict[str, Any], ...] = Field((), max_length=100)
+    muted: tuple[MutedPart, ...] = Field((), max_length=MOST_MUTED)
+    secrets: tuple[str, ...] = Field((), max_length=5_000)
+    document: DocumentPart | None = None

@@ -1,0 +1,58 @@
+"""REST: APIs as one YAML file, which can be imported elsewhere and served in Local Mode."""
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import ValidationError as Refused
+from rest_framework.request import Request
+from rest_framework.viewsets import ViewSet
+
+from apis.models import ApiInstance
+from apis.portable import exporting
+from apis.rest import reach
+from console.models import Role
+from console.rest import access
+from console.rest.serializers import REFUSALS, ErrorAnswer
+
+IDS = OpenApiParameter("apis", str, description="Ids with commas between, 50 at most.", required=True)
+YAML = (200, "application/yaml")
+
+
+@extend_schema(tags=["Export and import"])
+class ExportViews(ViewSet):
+    @extend_schema(operation_id="api_export", responses={YAML: OpenApiTypes.STR, 404: ErrorAnswer})
+    def retrieve(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
+    ) -> HttpResponse:
+        """All of an API but secrets, which are variables. Without tests, which may hold credentials, for a
+        caller who may not change it.
+        """
+        api = reach.instance(request, organization_id, environment_id, api_id)
+        return _file(request, [api])
+
+    @extend_schema(
+        operation_id="apis_export", parameters=[IDS], responses={YAML: OpenApiTypes.STR, **REFUSALS}
+    )
+    def list(self, request: Request, organization_id: UUID, environment_id: UUID) -> HttpResponse:
+        """Several APIs of the environment in one file, in the order that is given."""
+        environment = access.environment(request, organization_id, environment_id)
+        given = [one.strip() for one in request.query_params.get("apis", "").split(",")]
+        ids = [int(one) for one in given if one.isdecimal() and len(one) < 19]
+        if len(ids) != len(given) or len(ids) > exporting.MOST_APIS:
+            raise Refused({"apis": [f"Write 1 to {exporting.MOST_APIS} ids of APIs, with commas between."]})
+        rows = ApiInstance.objects.select_related("asset__specification", "tls_context", "environment")
+        found = {row.pk: row for row in rows.filter(environment=environment, pk__in=ids)}
+        if missing := [pk for pk in ids if pk not in found]:
+            raise NotFound(f"API {missing[0]} not found.")
+        return _file(request, [found[pk] for pk in dict.fromkeys(ids)])
+
+
+def _file(request: Request, apis: list[ApiInstance]) -> HttpResponse:
+    may_edit = apis[0].environment.permits(access.caller(request), *Role.EDITORS)
+    response = HttpResponse(
+        exporting.yaml_of(apis, tests=may_edit), content_type="application/yaml; charset=utf-8"
+    )
+    response["Cache-Control"] = "no-store"
+    return response
