@@ -1,12 +1,27 @@
 """Reading settings from the environment."""
 
 import os
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 YEAR_SECONDS = 365 * 24 * 3600
+MAIL_FORM = "write it like smtp://user:password@mail.example.com:587?from=gateway@example.com"
+MAIL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail server. `security` is starttls, tls or none."""
+
+    host: str
+    port: int
+    security: str
+    username: str
+    password: str = field(repr=False)
+    sender: str
 
 
 def number(name: str, default: int) -> int:
@@ -30,6 +45,28 @@ def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
     """IP networks and addresses, separated by commas; none by default."""
     entries = (entry.strip() for entry in os.environ.get(name, "").split(","))
     return tuple(_network(name, entry) for entry in entries if entry)
+
+
+def mail(name: str) -> Mail | None:
+    """smtp://user:password@host:587?from=gateway@example.com, with STARTTLS; smtps:// speaks TLS from the
+    first byte, and smtp:// with security=none none. A refusal quotes nothing of it: it holds a password.
+    """
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        url = urlsplit(text)
+        asked = {key: values[-1] for key, values in parse_qs(url.query, strict_parsing=True).items()}
+        port = url.port
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}: {MAIL_FORM}") from None
+    security = "tls" if url.scheme == "smtps" else asked.pop("security", "starttls")
+    sender = asked.pop("from", "")
+    is_sound = url.scheme in ("smtp", "smtps") and url.hostname and "@" in sender and not asked
+    if not is_sound or security not in MAIL_PORTS or url.path not in ("", "/") or port == 0:
+        raise ImproperlyConfigured(f"{name}: {MAIL_FORM}")
+    username, password = unquote(url.username or ""), unquote(url.password or "")
+    return Mail(url.hostname or "", port or MAIL_PORTS[security], security, username, password, sender)
 
 
 def hsts_seconds(console_url: str) -> int:

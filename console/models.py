@@ -22,6 +22,7 @@ NOUNS = {
     "policybinding": "policy",
     "policyset": "policy set",
     "connectedapp": "connected app",
+    "mailserver": "mail server",
     "mutedfinding": "muted finding",
     "registrationtoken": "registration token",
     "tier": "SLA tier",

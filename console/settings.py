@@ -34,6 +34,12 @@ CSRF_TRUSTED_ORIGINS = [CONSOLE_URL]
 TRUSTED_PROXIES = environment.networks("GATEWRIGHT_TRUSTED_PROXIES")
 """Whose X-Forwarded-For and X-Forwarded-Proto are believed. Of loopback, gunicorn believes the latter too."""
 
+MAIL = environment.mail("GATEWRIGHT_EMAIL_URL")
+"""The mail server; None where the environment names none, and an administrator may enter it."""
+EMAIL_BACKEND = "console.notices.backend.OutboxBackend"
+DESTINATION_NETWORKS = environment.networks("GATEWRIGHT_DESTINATION_NETWORKS")
+"""Beside the internet, where webhooks may be that people of the console enter."""
+
 DATABASE_URL = os.environ.get("DATABASE_URL") or places.database_url(HOME)
 REDIS_URL = os.environ.get("REDIS_URL") or places.redis_url(HOME)
 
@@ -73,6 +79,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "console",
+    "console.notices",
     "console.sessions",
     "policies",
     "gateways",
@@ -227,7 +234,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 """A broker that is away makes a save slower by seconds at most, and never fails it."""
 CELERY_DB_REUSE_MAX = 10**9
 """Tasks keep their thread's connection, which `console.celery` tends; Celery would open one for each task."""
-CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("celery", "documents", "rehearsals")]
+CELERY_TASK_QUEUES = [
+    Queue(name, routing_key=name) for name in ("celery", "documents", "rehearsals", "notices")
+]
 """A worker takes from all of them, unless it is told which with -Q."""
 CELERY_TASK_ROUTES = {
     "apis.tasks.read_document": {"queue": "documents"},
@@ -235,6 +244,7 @@ CELERY_TASK_ROUTES = {
     "apis.tasks.rehearse": {"queue": "rehearsals"},
     "apis.tasks.prepare_rehearsal": {"queue": "rehearsals"},
     "apis.tasks.run_tests": {"queue": "rehearsals"},
+    "console.notices.tasks.deliver": {"queue": "notices"},
 }
 """What takes seconds; pushes never wait behind it where a worker of its own does it."""
 CELERY_TASK_IGNORE_RESULT = True
@@ -247,6 +257,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "console-forget-sessions": {"task": "console.tasks.forget_sessions", "schedule": 3600.0},
     "console-pulse": {"task": "console.tasks.pulse", "schedule": 5.0},
+    "notices-deliver": {"task": "console.notices.tasks.deliver", "schedule": 15.0},
     "gateways-forget-old": {"task": "gateways.tasks.forget_old", "schedule": 600.0},
     "apis-forget-drafts": {"task": "apis.tasks.forget_drafts", "schedule": 3600.0},
     "apis-tend-revisions": {"task": "apis.tasks.tend_revisions", "schedule": 600.0},

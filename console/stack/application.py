@@ -75,8 +75,8 @@ def worker(environment: dict[str, str]) -> Program:
 
 
 def reader(environment: dict[str, str]) -> Program:
-    """The worker that has uploaded documents read and requests rehearsed, so that no push waits for them."""
-    return _worker("reader", "documents,rehearsals", 3, environment)
+    """Has uploaded documents read, requests rehearsed and notices sent, so that no push waits for them."""
+    return _worker("reader", "documents,rehearsals,notices", 4, environment)
 
 
 def beat(environment: dict[str, str]) -> Program:

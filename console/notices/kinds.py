@@ -1,0 +1,58 @@
+"""What people are told about, in kinds that each can choose for: every app adds its own when it starts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`inbox` and `mail` are what people get who never chose."""
+
+    name: str
+    label: str
+    about: str
+    inbox: bool = True
+    mail: bool = True
+
+
+class UnknownKind(ValueError):
+    """A mistake of ours: the kind was never added."""
+
+
+_kinds: dict[str, Kind] = {}
+
+
+def add(*kinds: Kind) -> None:
+    """Once or again: one of the same name is replaced."""
+    _kinds.update((kind.name, kind) for kind in kinds)
+
+
+def kinds() -> Iterable[Kind]:
+    """In the order in which they were added."""
+    return _kinds.values()
+
+
+def kind(name: str) -> Kind:
+    if name not in _kinds:
+        raise UnknownKind(f"{name}: add it by console.notices.kinds.add")
+    return _kinds[name]
+
+
+def label(name: str) -> str:
+    """Of one that a row tells of, which may be gone by now."""
+    return _kinds[name].label if name in _kinds else name.replace("_", " ").capitalize()
+
+
+add(
+    Kind("alerts", "Alerts", "An alert began or ended, and you are among those it tells."),
+    Kind("contracts", "Contracts", "Access to an API was asked for, granted, refused or taken back."),
+    Kind("certificates", "Certificates", "A certificate, a secret or an application is about to end."),
+    Kind(
+        "deployments",
+        "Deployments",
+        "A gateway refused what was deployed, or somebody waits for your review.",
+    ),
+    Kind("people", "People", "Somebody invited you, or what you may do has changed."),
+    Kind("security", "Security", "Your account: passwords, second factors, logins from elsewhere."),
+    Kind("test", "Tests of mail and destinations", "What a button on a page sends.", inbox=False),
+)

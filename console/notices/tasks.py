@@ -1,0 +1,12 @@
+"""What the workers do for notices."""
+
+from celery import shared_task
+
+from console.notices import outbox
+
+
+@shared_task
+def deliver() -> None:
+    """Send what is due; safe to run twice, and by many at once."""
+    if outbox.work():
+        outbox.ask()
