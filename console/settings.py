@@ -90,6 +90,7 @@ INSTALLED_APPS = [
     "apis.automated",
     "apis.bulk",
     "apis.contracts",
+    "apis.promotions",
     "analytics",
 ]
 

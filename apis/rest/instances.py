@@ -67,7 +67,8 @@ class InstanceViews(ViewSet):
                 api, said = _promote(access.caller(request), environment, body)
             else:
                 api = _create(access.caller(request), environment, body)
-        return answer(api, 201, is_changed=True, said=said)
+        is_new = not body.get("promote", {}).get("counterpartId")
+        return answer(api, 201 if is_new else 200, is_changed=True, said=said)
 
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int

@@ -11,6 +11,8 @@ from apis.assets.models import Asset
 from apis.changes import copies
 from apis.desired import DesiredUpstream, NewAsset
 from apis.models import ApiInstance, Upstream
+from apis.portable.rows import policies_of
+from apis.promotions import choices, promoting
 from apis.rest import bodies
 from apis.rules import copies as rules
 from apis.rules import copy_secrets, upstream_uri
@@ -27,6 +29,7 @@ KEPT = (
     "{} of {} in {} was copied with the policy; give it another value if the environments are not to share it"
 )
 ORIGINS = ("routing", "description", "tags", "assetVersion", "deprecated")
+NOT_BESIDE_UPDATE = "What is there keeps its own; change it by PATCH of the API."
 NOT_BESIDE = "A copy has its origin's; leave it out, and change it when the copy is there."
 
 
@@ -37,6 +40,8 @@ def promoted(
     bodies.check_technology(body)
     told = body["promote"]
     origin = _origin(actor, told["originApiId"])
+    if told.get("counterpartId"):
+        return _updated(actor, environment, origin, body)
     copy = _wanted(environment, origin, body)
     is_here = origin.environment_id == environment.pk
     may_keep = not is_here and origin.environment.permits(actor, *Role.EDITORS)
@@ -45,7 +50,37 @@ def promoted(
     deployment = body.get("deployment") or {}
     deploy = deployment.get("expectedStatus") == "deployed"
     made = copies.copy_api(actor, origin, copy, deploy=deploy)
-    return made, {} if is_here else _kept(origin, copy)
+    parts = frozenset(name for name in ("tiers", "alerts") if _all(told.get(name)))
+    notes = promoting.note_made(actor, origin, made, parts)
+    said = {} if is_here else _kept(origin, copy)
+    return made, said | ({"promote": list(notes)} if notes else {})
+
+
+def _updated(
+    actor: User, environment: Environment, origin: ApiInstance, body: Mapping[str, Any]
+) -> tuple[ApiInstance, dict[str, list[str]]]:
+    """What the origin was promoted to before, as the origin is now: what differs there stays."""
+    told = body["promote"]
+    if more := sorted(body.keys() - {"promote", "instanceLabel", "technology", "deployment"}):
+        raise ValidationError({name: [NOT_BESIDE_UPDATE] for name in more})
+    known = {one.pk: one for one in choices.counterparts(origin, environment)}
+    found = known.get(told["counterpartId"])
+    if found is None:
+        message = (
+            f"API {origin.pk} was not promoted to {told['counterpartId']}; leave it out to make a new one."
+        )
+        raise ValidationError({"promote.counterpartId": [message]})
+    usual = choices.proposed(actor, origin, environment, found)
+    keys = {row.pk: key for key, row in policies_of(origin).items()}
+    secrets = {keys[int(pk)]: it for pk, it in (told.get("secrets") or {}).items() if int(pk) in keys}
+    left = {name for name in ("policies", "tiers", "alerts", "tests") if not _all(told.get(name))}
+    wanted = replace(
+        usual, secrets=secrets, parts=usual.parts - left, label=body.get("instanceLabel") or usual.label
+    )
+    deployment = body.get("deployment") or {}
+    deploy = deployment.get("expectedStatus") == "deployed"
+    made = promoting.promote(actor, origin, wanted, deploy=deploy)
+    return made.api, {"promote": list(made.notes)} if made.notes else {}
 
 
 def _origin(actor: User, pk: int) -> ApiInstance:

@@ -168,13 +168,22 @@ class Included(StrictSerializer):
 
 
 class PromoteBody(StrictSerializer):
-    """No API here has alerts, tiers or contracts that could come along: what is said of them says nothing."""
+    """Contracts are of one environment: what is said of them says nothing."""
 
-    also_known = ("alerts", "tiers", "contracts")
+    also_known = ("contracts",)
 
     originApiId = s.IntegerField(min_value=1, help_text="Of any environment that the caller may see.")
     policies = Included(required=False, allow_null=True, help_text="Left out: all of them.")
     tests = Included(required=False, allow_null=True, help_text="Left out: all of them.")
+    tiers = Included(required=False, allow_null=True, help_text="Left out: all of them.")
+    alerts = Included(required=False, allow_null=True, help_text="Left out: all of them.")
+    counterpartId = s.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        help_text="What the origin was promoted to here before: it is brought up to date, with the addresses "
+        "and secrets that it has. Left out: a new instance is made.",
+    )
     secrets = s.DictField(
         child=s.DictField(child=s.CharField(max_length=20_000)),
         required=False,

@@ -21,6 +21,7 @@ from apis.forms.asset import asset_fields, owner_field
 from apis.lists import choices
 from apis.models import ApiInstance
 from apis.owners.models import users_of
+from apis.promotions import promoting
 from apis.views import saving
 from apis.views.access import api_of, api_to_change, messages_of
 from apis.views.conflict import Conflict, Meeting
@@ -53,6 +54,7 @@ def overview(request: Request, pk: int) -> HttpResponse:
         "owners": api.owners.select_related("user"),
         "health": health.of_upstreams(api, [one.binding for one in shown.outbound], told),
         "command": curl_command(api),
+        "promotion": promoting.last_of(api),
     }
     return render(request, "apis/api_overview.html", frame(request, api, "overview") | context)
 

@@ -9,11 +9,11 @@ from django.utils import timezone
 from apis.api_test import ApiTest
 from apis.bulk.models import BulkChange
 from apis.change_set import ChangeSet
-from apis.contracts.models import Application, ClientSecret, Contract, Tier
 from apis.documents.specification import Specification
 from apis.lists.models import SavedView
 from apis.models import ApiInstance, PolicyBinding, Upstream
 from apis.muted_finding import MutedFinding
+from apis.promotions.models import Promotion
 from apis.removed import Removed
 from apis.revisions import store
 from apis.wizard_draft import WizardDraft
@@ -24,14 +24,12 @@ from tests.console.conftest import LogIn
 from tests.factories import (
     make_api,
     make_automated,
-    make_contract,
     make_environment,
     make_gateway,
     make_organization,
     make_policy_set,
     make_replica,
     make_role,
-    make_tier,
     make_tls_context,
     make_user,
 )
@@ -56,19 +54,12 @@ KINDS = (
     ("role", "role"),
     ("user", "user"),
     ("document", "document"),
-    ("application", "application"),
-    ("consumer_contract", "contract"),
-    ("consumer", "application"),
     ("api", "api"),
     ("policy_add", "api"),
 )
 """What `pk` is, by how an address's name begins."""
 ABOUT = {
     "api": "api",
-    "organization": "organization",
-    "contract": "contract",
-    "tier": "tier",
-    "verb": "verb",
     "organization_id": "organization",
     "environment_id": "environment",
     "api_id": "api",
@@ -91,6 +82,7 @@ ABOUT = {
     "revision": "revision",
     "removed": "removed",
     "removed_id": "removed",
+    "promotion": "promotion",
 }
 CASE = {"name": "t", "expect": {"status": 200}}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -135,15 +127,9 @@ def make_place(name: str) -> Place:
     token = RegistrationToken.objects.create(
         token_hash=name, environment=environment, created_by=owner, expires_at=timezone.now()
     )
-    tier = make_tier(api)
-    contract = make_contract(api, status="PENDING", requested_tier=tier)
     draft = WizardDraft.objects.create(user=owner, environment=environment, step="gateway")
     ids = {
         "draft": draft.pk,
-        "application": contract.application_id,
-        "contract": contract.pk,
-        "tier": tier.pk,
-        "verb": "approve",
         "organization": organization.pk,
         "environment": environment.pk,
         "gateway": gateway.pk,
@@ -167,6 +153,7 @@ def make_place(name: str) -> Place:
         "user": owner.pk,
         "role": make_role(owner, organization).pk,
         "job": "of-nobody",
+        "promotion": Promotion.objects.create(api=api, told="made", left="", made_it=True).pk,
         "removed": Removed.objects.create(
             environment=environment, kind="api", api_id=0, name="gone", saved={}
         ).pk,
@@ -254,16 +241,7 @@ def test_a_viewer_changes_nothing_by_rest(address: Address, theirs: Place) -> No
 def nothing_changed(place: Place) -> None:
     gateway = Gateway.objects.get(pk=place.ids["gateway"])
     assert (gateway.generation, gateway.is_revoked) == (0, False)
-    assert Contract.objects.filter(pk=place.ids["contract"], status="PENDING").exists()
-    assert ClientSecret.objects.filter(application=place.ids["application"], hint="cret").exists()
-    for model, kind in (
-        (ApiInstance, "api"),
-        (Replica, "replica"),
-        (Role, "role"),
-        (ConnectedApp, "app"),
-        (Application, "application"),
-        (Tier, "tier"),
-    ):
+    for model, kind in ((ApiInstance, "api"), (Replica, "replica"), (Role, "role"), (ConnectedApp, "app")):
         assert model.objects.filter(pk=place.ids[kind]).exists()
     assert SavedView.objects.filter(pk=place.ids["view"], name="v", query="").exists()
     assert User.objects.get(pk=place.ids["user"]).is_active

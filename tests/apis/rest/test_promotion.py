@@ -10,7 +10,7 @@ from gateways.models import Gateway
 from tests.apis.changes.test_copies import make_whole
 from tests.apis.rest.bodies import refused
 from tests.apis.views.pages import Place, make_place
-from tests.factories import make_environment, make_gateway, make_role, make_user
+from tests.factories import make_environment, make_gateway, make_role, make_tier, make_user
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -151,3 +151,37 @@ def test_several_copies_are_made_together(place: Place) -> None:
     eu, us = ApiInstance.objects.filter(pk__in=[row["id"] for row in made.data["copies"]]).order_by("pk")
     assert eu.upstreams.get(label="one").uri == "http://eu:1/" and eu.is_deployed
     assert (us.port, us.base_path) == (8090, "/us")
+
+
+def test_tiers_come_along_as_the_command_line_asks(place: Place, target: Environment) -> None:
+    api = make_whole(place)
+    make_tier(api, name="Gold")
+
+    answer = Rest(place.user, target)("POST", "AM", as_the_command_line_does(api))
+    without = as_the_command_line_does(api, instanceLabel="b")
+    without["promote"]["tiers"] = {"allEntities": False}
+    other = Rest(place.user, target)("POST", "AM", without)
+
+    assert [one.name for one in ApiInstance.objects.get(pk=answer.data["id"]).tiers.all()] == ["Gold"]
+    assert not ApiInstance.objects.get(pk=other.data["id"]).tiers.exists()
+
+
+def test_what_was_promoted_before_is_brought_up_to_date(place: Place, target: Environment) -> None:
+    api, rest = make_whole(place), Rest(place.user, target)
+    made = ApiInstance.objects.get(pk=rest("POST", "AM", as_the_command_line_does(api)).data["id"])
+    made.upstreams.filter(label="one").update(uri="http://prod:8080/")
+    make_tier(api, name="Gold")
+    api.policies.filter(policy="ip-allowlist").update(config={"ips": ["10.7.7.7"]})
+
+    answer = rest("POST", "AM", {"promote": {"originApiId": api.pk, "counterpartId": made.pk}})
+    wrong = rest("POST", "AM", {"promote": {"originApiId": api.pk, "counterpartId": 1}})
+    beside = rest(
+        "POST", "AM", {"promote": {"originApiId": api.pk, "counterpartId": made.pk}, "description": "x"}
+    )
+
+    assert answer.status_code == 200 and answer.data["id"] == made.pk, answer.data
+    made.refresh_from_db()
+    assert made.policies.get(policy="ip-allowlist").config == {"ips": ["10.7.7.7"]}
+    assert made.tiers.get().name == "Gold" and made.label == "Orders (Promoted)"
+    refused(wrong, 400, "promote.counterpartId")
+    refused(beside, 400, "description")

@@ -1,0 +1,104 @@
+"""What a promotion and an import ask alike: which parts come along, and the secrets of policies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.http import QueryDict
+
+from apis.models import ApiInstance
+from apis.portable.shape import Portable
+from apis.portable.updating import matched
+from apis.portable.wanted import PARTS, Wanted
+from console.forms.schema_form import Field
+from policies import catalog
+
+TITLES = {"policies": "Policies", "tiers": "SLA tiers", "alerts": "Alerts", "tests": "Tests"}
+SENT = "parts"
+Given = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Secret:
+    """`key` is the field of the rules, `name` that of the form."""
+
+    policy: str
+    path: str
+    title: str
+    name: str
+    is_kept: bool
+
+    @property
+    def key(self) -> str:
+        return f"secrets.{self.policy}.{self.path}"
+
+
+class SecretFields:
+    """Of all policies of the API; those that the counterpart has may stay empty."""
+
+    def __init__(self, whole: Portable, counterpart: ApiInstance | None, is_here: bool = False) -> None:
+        self.whole, self.counterpart, self.is_here = whole, counterpart, is_here
+
+    @cached_property
+    def fields(self) -> list[Secret]:
+        if self.is_here:
+            return []
+        kept: Mapping[str, Mapping[str, str]] = {}
+        if self.counterpart:
+            match = matched(self.counterpart, Wanted(self.counterpart.environment, self.whole))
+            kept = {key: row.secrets for key, row in match.policies.items()}
+        found: list[Secret] = []
+        for one in self.whole.policies:
+            title = one.label or _title(one.policy)
+            for path in one.secrets:
+                is_kept = path in kept.get(one.key, {})
+                found.append(Secret(one.key, path, title, f"secrets.{len(found)}", is_kept))
+        return found
+
+    @property
+    def unknown(self) -> list[Secret]:
+        return [one for one in self.fields if not one.is_kept]
+
+    def read(self, data: QueryDict) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        for one in self.fields:
+            if value := data.get(one.name, ""):
+                found.setdefault(one.policy, {})[one.path] = value
+        return found
+
+    def groups(self, given: Given, errors: Mapping[str, list[str]]) -> list[tuple[str, list[Field]]]:
+        found: dict[tuple[str, str], list[Field]] = {}
+        for one in self.fields:
+            field = Field(
+                "secret",
+                one.name,
+                one.path,
+                help="Empty: the one that is there stays." if one.is_kept else "",
+                is_required=not one.is_kept,
+                value=given.get(one.policy, {}).get(one.path, ""),
+                errors=tuple(errors.get(one.key, ())),
+            )
+            found.setdefault((one.policy, one.title), []).append(field)
+        return [(title, fields) for (_, title), fields in found.items()]
+
+
+def part_fields(parts: frozenset[str], whole: Portable) -> list[Field]:
+    """A tick for each that the API has."""
+    return [
+        Field("switch", f"with_{name}", f"{TITLES[name]} ({len(getattr(whole, name))})", value=name in parts)
+        for name in PARTS
+    ]
+
+
+def read_parts(data: QueryDict, usual: frozenset[str]) -> frozenset[str]:
+    """What is not ticked stays; a form that has no ticks says nothing of them."""
+    if SENT not in data:
+        return usual
+    return frozenset(name for name in PARTS if f"with_{name}" in data)
+
+
+def _title(policy: str) -> str:
+    try:
+        return str(catalog.find(policy).title)
+    except catalog.UnknownPolicy:
+        return policy

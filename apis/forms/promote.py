@@ -1,0 +1,178 @@
+"""A promotion as a form: a table of what something is in the one environment and in the other."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.http import QueryDict
+
+from apis.forms.portable_parts import SecretFields, part_fields, read_parts
+from apis.models import ApiInstance
+from apis.portable.rows import portable_of
+from apis.promotions.choices import Choices
+from console.forms.schema_form import Choice, Field
+from console.models import Environment
+from console.numbers import number
+from gateways.models import Gateway
+
+NEW = "new"
+NO_GATEWAY = "no"
+KNOWN = "As in the last promotion, or as it is there."
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing in the origin's environment, and the field that says what it is in the other."""
+
+    what: str
+    here: str
+    there: Field
+
+
+class PromoteForm:
+    def __init__(
+        self,
+        origin: ApiInstance,
+        choices: Choices,
+        gateways: Sequence[Gateway],
+        counterparts: Sequence[ApiInstance],
+    ) -> None:
+        self.origin, self.choices, self.gateways = origin, choices, gateways
+        self.counterparts = counterparts
+        self.whole = portable_of(origin)
+        self.environment: Environment = choices.environment
+        self.contexts = [one.name for one in self.environment.tls_contexts.all()]
+        self.secrets = SecretFields(self.whole, choices.counterpart, self.environment == origin.environment)
+        self.errors: dict[str, list[str]] = {}
+
+    def read(self, data: QueryDict) -> None:
+        """Take what was sent; what was not stays as it is proposed."""
+        was, told = self.choices, data.get
+        gateways = {str(one.pk): one for one in self.gateways}
+        key = told("gateway", str(was.gateway.pk) if was.gateway else "")
+        protocol = told("protocol", was.protocol)
+        self.choices = replace(
+            was,
+            gateway=gateways.get(key),
+            protocol=protocol,
+            port=_port(told("port", "")) if "port" in data else was.port,
+            base_path=told("base_path", was.base_path).strip(),
+            tls_context=told("tls_context", was.tls_context) if protocol == "https" else "",
+            label=told("label", was.label).strip(),
+            consumer_endpoint=told("consumer_endpoint", was.consumer_endpoint).strip(),
+            uris={key: told(self._name(key, "uri"), uri).strip() for key, uri in was.uris.items()},
+            contexts={key: told(self._name(key, "tls_context"), one) for key, one in was.contexts.items()},
+            hosts={one: told(f"hosts.{at}", was.hosts[one]).strip() for at, one in enumerate(was.hosts)},
+            secrets=self.secrets.read(data),
+            keeps_secrets="keeps_secrets" in data,
+            parts=read_parts(data, was.parts),
+        )
+
+    def rows(self) -> list[Row]:
+        return list(self._rows())
+
+    def _rows(self) -> Iterator[Row]:
+        c, origin = self.choices, self.origin
+        yield Row("Gateway", str(origin.gateway or "none"), self._gateway())
+        yield Row("Protocol", origin.protocol, self._protocol())
+        yield Row("Port", str(origin.port), self._text("port", "Port", str(c.port)))
+        yield Row("Base path", origin.base_path, self._text("base_path", "Base path", c.base_path))
+        if self.contexts or self.whole.tls_context:
+            shown = self._context("tls_context", "TLS context", c.tls_context, "tls_context")
+            yield Row("TLS context", self.whole.tls_context or "none", shown)
+        yield Row(
+            "Instance label", self.whole.label or "none", self._text("label", "Instance label", c.label)
+        )
+        endpoint = self._text("consumer_endpoint", "Consumer endpoint", c.consumer_endpoint)
+        yield Row("Consumer endpoint", self.whole.consumer_endpoint or "none", endpoint)
+        for at, one in enumerate(self.whole.upstreams, start=1):
+            title = f"Upstream {one.label or at}"
+            field = self._text(self._name(one.key, "uri"), title, c.uris[one.key], f"upstreams.{one.key}.uri")
+            yield Row(title, one.uri, field)
+            if one.tls_context:
+                name, label = self._name(one.key, "tls_context"), f"TLS context of {one.label or at}"
+                key = f"upstreams.{one.key}.tls_context"
+                yield Row(label, one.tls_context, self._context(name, label, c.contexts[one.key], key))
+        for at, was in enumerate(c.hosts):
+            yield Row("Host", was, self._text(f"hosts.{at}", f"Host {was}", c.hosts[was], f"hosts.{was}"))
+
+    def fields(self) -> dict[str, Any]:
+        c = self.choices
+        return {
+            "rows": self.rows(),
+            "unknown_count": len(c.unknown) + len(self.secrets.unknown),
+            "kind_field": self._kind(),
+            "part_fields": part_fields(c.parts, self.whole),
+            "secret_groups": self.secrets.groups(c.secrets, self.errors),
+            "general": self._general(),
+            "keeps_field": Field(
+                "switch",
+                "keeps_secrets",
+                f"Take the secrets of {self.origin.environment} along",
+                "Those that are not written here.",
+                value=c.keeps_secrets,
+            ),
+        }
+
+    def _name(self, key: str, part: str) -> str:
+        at = next(at for at, one in enumerate(self.whole.upstreams) if one.key == key)
+        return f"upstreams.{at}.{part}"
+
+    def _text(self, name: str, label: str, value: str, key: str = "") -> Field:
+        is_new = (key or name) in self.choices.unknown
+        return Field(
+            "text",
+            name,
+            label,
+            help=f"As in {self.origin.environment}: nothing else is known yet." if is_new else "",
+            is_required=True,
+            is_code=True,
+            value=value,
+            errors=tuple(self.errors.get(key or name, ())),
+        )
+
+    def _choice(self, name: str, label: str, value: str, choices: Sequence[tuple[str, str]]) -> Field:
+        found = tuple(Choice(one, told, one == value) for one, told in choices)
+        errors = tuple(self.errors.get(name, ()))
+        return Field("choice", name, label, is_required=True, value=value, choices=found, errors=errors)
+
+    def _gateway(self) -> Field:
+        chosen = str(self.choices.gateway.pk) if self.choices.gateway else ""
+        named = [("", "None yet"), *((str(one.pk), f"{one} ({one.status})") for one in self.gateways)]
+        return self._choice("gateway", "Gateway", chosen, named)
+
+    def _protocol(self) -> Field:
+        named = [("http", "HTTP"), ("https", "HTTPS")]
+        return self._choice("protocol", "Protocol", self.choices.protocol, named)
+
+    def _context(self, name: str, label: str, value: str, key: str) -> Field:
+        named = [("", "None"), *((one, one) for one in self.contexts)]
+        if value and value not in self.contexts:
+            named.append((value, f"{value}, which is not there"))
+        found = self._choice(name, label, value, named)
+        return replace(found, errors=tuple(self.errors.get(key, ())))
+
+    def _kind(self) -> Field | None:
+        if not self.counterparts:
+            return None
+        chosen = str(self.choices.counterpart.pk) if self.choices.counterpart else NEW
+        rows = [Choice(str(one.pk), f"Update {one}", str(one.pk) == chosen) for one in self.counterparts]
+        rows.append(Choice(NEW, "Make a new API", chosen == NEW))
+        return Field("choice", "counterpart", "What becomes of it", choices=tuple(rows), value=chosen)
+
+    def _general(self) -> list[str]:
+        """What no field shows."""
+        shown = {"gateway", "protocol", "port", "base_path", "tls_context", "label", "consumer_endpoint"}
+        for one in self.whole.upstreams:
+            shown |= {f"upstreams.{one.key}.uri", f"upstreams.{one.key}.tls_context"}
+        shown |= {one.key for one in self.secrets.fields} | {f"hosts.{one}" for one in self.choices.hosts}
+        return [text for name, texts in self.errors.items() if name not in shown for text in texts]
+
+
+def errors_by_field(found: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    return {("gateway" if name == "deployed_to" else name): texts for name, texts in found.items()}
+
+
+def _port(text: str) -> int:
+    """0, which is none, for what is no number."""
+    return number(text.strip()) or 0

@@ -1,0 +1,240 @@
+"""Promotes an API: makes its counterpart elsewhere, or brings it up to date; shows before what would change,
+and takes it back.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from apis import history
+from apis.changes import bookkeeping, instances
+from apis.deployment.diff import Difference, between
+from apis.history import Line
+from apis.models import ApiInstance
+from apis.portable import alerts, beside
+from apis.portable.making import Made, make
+from apis.portable.rows import portable_of
+from apis.portable.shape import Portable
+from apis.portable.updating import update
+from apis.portable.wanted import Wanted
+from apis.promotions import mapping
+from apis.promotions.choices import Choices, wanted
+from apis.promotions.mapping import Kind
+from apis.promotions.models import Counterpart, Promotion
+from apis.revisions import rows
+from console.models import AuditEntry, User
+
+NOT_THE_LAST = "Something of it was changed, or it was promoted again since; roll back or edit it instead."
+ITSELF = "An API is not promoted to itself; copy it instead."
+OFFERED = timedelta(days=1)
+LATE = "It was taken back already, or so long ago that nothing is kept of it."
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would be: `difference` of what the gateway runs, `beside` of all else."""
+
+    difference: Difference
+    beside: tuple[Line, ...]
+    notes: tuple[str, ...]
+    waits: bool
+    whole: Portable
+
+    @property
+    def is_nothing(self) -> bool:
+        return not self.difference and not self.beside
+
+
+class _Undone(Exception):
+    pass
+
+
+@transaction.atomic
+def promote(user: User, origin: ApiInstance, choices: Choices, *, deploy: bool = False) -> Made:
+    """Raises ValidationError by the fields of `portable.making.make`. The caller sees to it that the user
+    may see the origin and may promote to the environment.
+    """
+    if choices.counterpart and choices.counterpart.pk == origin.pk:
+        raise ValidationError({"counterpart": [ITSELF]})
+    whole = wanted(user, origin, choices)
+    made = put(user, whole, choices.counterpart, origin=origin, deploy=deploy)
+    _remember(origin, choices)
+    return made
+
+
+@transaction.atomic
+def note_made(user: User, origin: ApiInstance, api: ApiInstance, parts: frozenset[str]) -> tuple[str, ...]:
+    """That a copy in another environment is the origin's counterpart there; of these parts it gets all."""
+    whole = portable_of(origin)
+    notes: tuple[str, ...] = ()
+    if "tiers" in parts and whole.tiers:
+        notes = tuple(beside.put_tiers(user, api, whole.tiers))
+    if "alerts" in parts and whole.alerts:
+        alerts.put(user, api, whole.alerts)
+    if origin.environment_id != api.environment_id:
+        _noted(user, api, origin, f"{origin}, {origin.environment}", None)
+        mapping.remember(origin.environment, api.environment, _same_places(whole, portable_of(api)))
+    return notes
+
+
+def _same_places(origin: Portable, copy: Portable) -> Iterator[tuple[str, str, str]]:
+    for was, becomes in zip(origin.upstreams, copy.upstreams, strict=False):
+        yield Kind.UPSTREAM, was.uri, becomes.uri
+
+
+def _noted(user: User, api: ApiInstance, origin: ApiInstance | None, told: str, before: Any) -> None:
+    if origin and not _is_linked(origin, api):
+        Counterpart.objects.update_or_create(copy=api, defaults={"origin": origin})
+    Promotion.objects.create(
+        api=api,
+        made_it=before is None,
+        origin=origin,
+        told=told[:500],
+        before=before,
+        left=digest(api),
+        by=user,
+    )
+
+
+@transaction.atomic
+def put(
+    user: User,
+    whole: Wanted,
+    counterpart: ApiInstance | None,
+    *,
+    origin: ApiInstance | None = None,
+    deploy: bool = False,
+) -> Made:
+    """Make it, or the counterpart like it, so that it can be taken back."""
+    before = None
+    if counterpart:
+        bookkeeping.lock(counterpart.gateway, whole.gateway, api=counterpart)
+        before = portable_of(counterpart, secrets=True).plain
+        made = update(
+            user, counterpart, whole, deploy=None if counterpart.is_deployed or not deploy else True
+        )
+        if deploy and not counterpart.is_deployed and not whole.environment.needs_second_person:
+            instances.deploy_api(user, counterpart)
+    else:
+        made = make(user, whole, deploy=deploy)
+    told = f"{origin}, {origin.environment}" if origin else whole.origin
+    _noted(user, made.api, origin, told, before)
+    return made
+
+
+def preview(
+    user: User,
+    whole: Wanted,
+    counterpart: ApiInstance | None,
+    *,
+    deploy: bool = False,
+) -> Preview:
+    """What it would bring: done, looked at, and undone. Raises ValidationError as doing it does."""
+    found: list[Preview] = []
+    before = rows.content_of(counterpart) if counterpart else None
+    was = portable_of(counterpart) if counterpart else None
+    try:
+        with transaction.atomic():
+            made = put(user, whole, counterpart, deploy=deploy)
+            after = portable_of(made.api)
+            difference = between(before, rows.content_of(made.api))
+            _ = difference.lines, difference.yaml  # while the rows are there
+            waits = bool(counterpart and made.api.pending_since)
+            beside = tuple(history.bounded(_beside(was, after))) if was else ()
+            found.append(Preview(difference, beside, made.notes, waits, after))
+            raise _Undone
+    except _Undone:
+        pass
+    if counterpart:
+        counterpart.refresh_from_db()
+    return found[0]
+
+
+@transaction.atomic
+def take_back(user: User, promotion: Promotion) -> str:
+    """Make the API what it was, or delete what was made. Answers what was done, in words.
+
+    Raises ValidationError where it is not as the promotion left it.
+    """
+    api = promotion.api
+    bookkeeping.lock(api.gateway, api=api)
+    row = Promotion.objects.select_for_update(of=("self",)).get(pk=promotion.pk)
+    if row.taken_back_at or timezone.now() - row.at > Promotion.KEEP:
+        raise ValidationError({"": [ValidationError(LATE, code="conflict")]})
+    newest = Promotion.objects.filter(api=api).first()
+    if newest is None or newest.pk != row.pk or digest(api) != row.left:
+        raise ValidationError({"": [ValidationError(NOT_THE_LAST, code="conflict")]})
+    if row.made_it:
+        told = f"Deleted {api}, which the promotion had made; it can be restored for some time."
+        instances.delete_api(user, api)
+        return told
+    whole = Portable.model_validate(row.before)
+    update(user, api, Wanted(api.environment, whole, api.gateway, origin="before the promotion"))
+    row.taken_back_at = timezone.now()
+    row.save(update_fields=["taken_back_at"])
+    bookkeeping.record(user, AuditEntry.Action.UPDATE, api, after={"taken_back": row.told})
+    return f"{api} is saved again as it was before."
+
+
+def last_of(api: ApiInstance) -> Promotion | None:
+    """The last one, while it is new and was not taken back: what a page offers to take back."""
+    last = Promotion.objects.filter(api=api).defer("before").select_related("by").first()
+    is_new = last is not None and timezone.now() - last.at < OFFERED
+    return last if last and is_new and not last.taken_back_at else None
+
+
+def digest(api: ApiInstance) -> str:
+    """Of all that can be carried but secrets: whether it is as it was left."""
+    plain = portable_of(api).plain
+    return hashlib.sha256(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _is_linked(origin: ApiInstance, api: ApiInstance) -> bool:
+    """Either way: what was promoted back stays the origin."""
+    return Counterpart.objects.filter(origin=api, copy=origin).exists()
+
+
+def _remember(origin: ApiInstance, choices: Choices) -> None:
+    mapping.remember(origin.environment, choices.environment, _learned(origin, choices))
+
+
+def _learned(origin: ApiInstance, choices: Choices) -> Iterator[tuple[str, str, str]]:
+    whole = portable_of(origin)
+    for one in whole.upstreams:
+        yield Kind.UPSTREAM, one.uri, choices.uris.get(one.key, one.uri)
+        if one.tls_context and (becomes := choices.contexts.get(one.key)):
+            yield Kind.TLS, one.tls_context, becomes
+    for was, becomes in choices.hosts.items():
+        yield Kind.HOST, was, becomes
+    if whole.tls_context and choices.tls_context:
+        yield Kind.TLS, whole.tls_context, choices.tls_context
+    if not choices.counterpart:
+        yield Kind.PORT, str(whole.port), str(choices.port)
+    if origin.gateway and choices.gateway:
+        yield Kind.GATEWAY, origin.gateway.name, choices.gateway.name
+
+
+_BESIDE = ("description", "tags", "owners", "consumer_endpoint", "is_deprecated", "label")
+
+
+def _beside(before: Portable, after: Portable) -> Iterator[Line]:
+    """What no gateway is told, in history's words."""
+    yield from history.compared("", _facts(before), _facts(after))
+
+
+def _facts(whole: Portable) -> dict[str, Any]:
+    told: dict[str, Any] = {name: getattr(whole, name) for name in _BESIDE}
+    told |= {"tags": list(whole.tags), "owners": list(whole.owners)}
+    told["asset_version"] = whole.asset.version
+    told["tiers"] = [one.model_dump(mode="json") for one in whole.tiers]
+    told["alerts"] = [one.get("name", "") for one in whole.alerts]
+    told["tests"] = [one.get("name", "") for one in whole.tests]
+    told["disabled_policies"] = [one.label or one.policy for one in whole.policies if one.is_disabled]
+    return told
