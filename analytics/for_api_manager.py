@@ -1,18 +1,20 @@
 """Gives API Manager, which lies below, the figures that its pages show: an `apis.traffic.Source`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from analytics import queries
+from analytics import calls, queries
 from analytics.models import Sample
 from apis.failing import Failing
 from apis.models import PolicyBinding
-from apis.traffic import Held, Observed, Recent, Resource, Traffic
+from apis.traffic import Calls, Held, Observed, Recent, Resource, Traffic
 from console.models import Environment
 
 MOST_RECENT = 10
+LIMITER = "rate-limiting-sla-based"
+"""The policy that holds applications to their tiers."""
 
 
 def last_day_in(environment: Environment) -> dict[int, Traffic]:
@@ -63,3 +65,18 @@ def held(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Held]:
 
 def observed(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Observed]:
     return queries.observed(bindings, api)
+
+
+def by_application(apis: Iterable[int], names: Iterable[str]) -> dict[tuple[int, str], Traffic]:
+    return {key: Traffic(*counts) for key, counts in calls.last_day(apis, names).items()}
+
+
+def of_applications(names: Mapping[int, str]) -> dict[int, Traffic]:
+    """By id. What is called under its name where it has no contract is another tenant's."""
+    found = calls.last_day_of_contracts(names, names.values()) if names else {}
+    return {pk: Traffic(*found[name]) for pk, name in names.items() if name in found}
+
+
+def used(of: Calls, periods_ms: Sequence[int]) -> list[int]:
+    periods = [timedelta(milliseconds=one) for one in periods_ms]
+    return calls.used(of, periods, limiter=LIMITER)

@@ -32,6 +32,11 @@ def _indexes() -> list[models.Index]:
     ]
 
 
+def _of_applications(name: str) -> models.Index:
+    """For one application's rows, among those of all that call an API."""
+    return models.Index(fields=["application", "time"], name=name, condition=~models.Q(application=""))
+
+
 class Traffic(models.Model):
     """Requests of one API that share every label, from `time` on, for as long as the table's grain.
 
@@ -47,13 +52,9 @@ class Traffic(models.Model):
     policy = models.CharField(max_length=255, blank=True, help_text="The policy that refused.")
     policy_check = _late_label("Which check of the policy refused.")
     application = models.CharField(max_length=255, blank=True)
-    failure = models.CharField(
-        max_length=255, blank=True, default="", db_default="", help_text="Why the upstream failed."
-    )
+    failure = _late_label("Why the upstream failed.")
     failure_detail = _late_label()
-    upstream_host = models.CharField(
-        max_length=255, blank=True, default="", db_default="", help_text="The upstream that failed."
-    )
+    upstream_host = _late_label("The upstream that failed.")
     requests = models.BigIntegerField()
     received_bytes = models.BigIntegerField()
     sent_bytes = models.BigIntegerField()
@@ -67,6 +68,7 @@ class Traffic(models.Model):
             # What the state of every API is asked of again and again, and why an environment's requests
             # failed: of failures there are few.
             models.Index(fields=["time"], name="%(class)s_failed", condition=~models.Q(failure="")),
+            _of_applications("%(class)s_by_app"),
         ]
 
     def __str__(self) -> str:
@@ -343,6 +345,7 @@ class Sample(models.Model):
             models.Index(fields=["api", "time"], name="sample_by_api"),
             models.Index(fields=["time"], name="sample_by_time"),
             models.Index(fields=["api", "request_id"], name="sample_by_request"),
+            _of_applications("sample_by_application"),
         ]
 
     def __str__(self) -> str:

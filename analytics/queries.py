@@ -27,13 +27,15 @@ from analytics.models import Sample
 from analytics.ranges import Range
 from apis.failing import Failed, Failing
 from apis.models import PolicyBinding
-from apis.traffic import Held, Observed
+from apis.traffic import Calls, Held, Observed
 from console.models import Environment
 from gateways.protocol.failures import CUT
 from gateways.protocol.histogram import Histogram
 
-Whose = Iterable[int] | Environment
-"""The ids of APIs, or all that an environment had, those of APIs that were deleted since among it."""
+Whose = Iterable[int] | Environment | Calls
+"""The ids of APIs, or all that an environment had, those of APIs that were deleted since among it; or what
+one application called.
+"""
 
 _BY_CLASS = f"""
     sum(requests), sum(requests) FILTER (WHERE status BETWEEN 200 AND 299 AND failure <> '{CUT}'),
@@ -53,19 +55,20 @@ def figures(whose: Whose, over: Range) -> Figures:
     """Everything together."""
     merged = "histogram_sum(total), histogram_sum(upstream)"
     source = _traffic(whose, over, sources.whole)
-    (row,) = _ask(f"SELECT {_BY_CLASS}, {merged} FROM {source}", whose, over)
+    (row,) = ask(f"SELECT {_BY_CLASS}, {merged} FROM {source}", whose, over)
     return _figures(row)
 
 
 def had_traffic(whose: Whose, over: Range) -> bool:
     """Whether there was any request, at the cost of finding one."""
-    return bool(_ask(f"SELECT 1 FROM {_traffic(whose, over)} LIMIT 1", whose, over))
+    return bool(ask(f"SELECT 1 FROM {_traffic(whose, over)} LIMIT 1", whose, over))
 
 
 def requests(whose: Whose, over: Range) -> int:
     """How many, at less cost than all figures."""
-    source = _traffic(whose, over) if isinstance(whose, Environment) else sources.rows(COUNTS, over)
-    ((count,),) = _ask(f"SELECT sum(requests) FROM {source}", whose, over)
+    is_counted = not isinstance(whose, Environment | Calls)
+    source = sources.rows(COUNTS, over) if is_counted else _traffic(whose, over)
+    ((count,),) = ask(f"SELECT sum(requests) FROM {source}", whose, over)
     return int(count or 0)
 
 
@@ -73,7 +76,7 @@ def series(whose: Whose, over: Range, *, with_latencies: bool = True) -> list[Fi
     """One for every step of the range, empty ones too."""
     histograms = _LISTED if with_latencies else _WITHOUT
     sql = f"SELECT {bin_of(over.step)}, {_BY_CLASS}, {histograms} FROM {_traffic(whose, over)} GROUP BY 1"
-    found = {time: _figures(row) for time, *row in _ask(sql, whose, over)}
+    found = {time: _figures(row) for time, *row in ask(sql, whose, over)}
     return [found.get(time, Figures()) for time in over.times]
 
 
@@ -82,7 +85,7 @@ def errors_by_api(whose: Whose, over: Range) -> dict[int, tuple[int, int]]:
     of all for an environment's, of which there are no ids to compare.
     """
     source = sources.rows(COUNTS, over, _mine(whose))
-    found = _ask(f"SELECT api_id, sum(requests), sum(errors) FROM {source} GROUP BY 1", whose, over)
+    found = ask(f"SELECT api_id, sum(requests), sum(errors) FROM {source} GROUP BY 1", whose, over)
     return {api: (int(requests), int(errors)) for api, requests, errors in found}
 
 
@@ -104,23 +107,23 @@ def leaders(environment: Environment, over: Range, limit: int) -> tuple[list[int
         (SELECT false, api_id FROM mine WHERE errors > 0
             ORDER BY errors / requests DESC, api_id LIMIT %(limit)s)
     """
-    found = _ask(sql, environment, over, limit=limit)
+    found = ask(sql, environment, over, limit=limit)
     return [api for is_busy, api in found if is_busy], [api for is_busy, api in found if not is_busy]
 
 
-def by_api(apis: Iterable[int], over: Range) -> dict[int, Figures]:
+def by_api(whose: Iterable[int] | Calls, over: Range) -> dict[int, Figures]:
     """Of every API that had requests, without the upstream's latencies."""
     histograms = "histogram_sum(total), NULL"
-    source = sources.whole(TRAFFIC, over)
+    source = sources.whole(TRAFFIC, over, _mine(whose))
     sql = f"SELECT api_id, {_BY_CLASS}, {histograms} FROM {source} GROUP BY 1"
-    return {api: _figures(row) for api, *row in _ask(sql, apis, over)}
+    return {api: _figures(row) for api, *row in ask(sql, whose, over)}
 
 
 def requests_by_api(apis: Iterable[int], over: Range) -> dict[int, list[int]]:
     """How many requests in each step, of every API that had some."""
     source = sources.rows(TRAFFIC, over)
     found: dict[int, dict[datetime, int]] = {}
-    for api, time, requests in _ask(
+    for api, time, requests in ask(
         f"SELECT api_id, {bin_of(over.step)}, sum(requests) FROM {source} GROUP BY 1, 2", apis, over
     ):
         found.setdefault(api, {})[time] = int(requests)
@@ -134,7 +137,7 @@ def violations(whose: Whose, over: Range) -> dict[str, list[int]]:
         WHERE policy <> '' GROUP BY 1, 2
     """
     found: dict[str, dict[datetime, int]] = {}
-    for policy, time, requests in _ask(sql, whose, over):
+    for policy, time, requests in ask(sql, whose, over):
         found.setdefault(policy, {})[time] = int(requests)
     ordered = sorted(found, key=lambda policy: -sum(found[policy].values()))
     return {policy: [found[policy].get(time, 0) for time in over.times] for policy in ordered}
@@ -156,7 +159,7 @@ def breakdowns(apis: Iterable[int], over: Range) -> dict[str, list[Share]]:
         ORDER BY sum(requests) DESC
     """
     found: dict[str, list[Share]] = {label: [] for label in labels}
-    for *values, requests, total in _ask(sql, apis, over):
+    for *values, requests, total in ask(sql, apis, over):
         label, value = next(pair for pair in zip(labels, values, strict=True) if pair[1] is not None)
         found[label].append(Share(value, int(requests), _histogram(total)))
     return found
@@ -172,7 +175,7 @@ def failures(whose: Whose, over: Range) -> list[Failed]:
         FROM {sources.whole(TRAFFIC, over, _mine(whose))}
         WHERE failure <> '' GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3
     """
-    found = _ask(sql, whose, over)
+    found = ask(sql, whose, over)
     return [Failed(reason, detail, host, int(requests)) for reason, detail, host, requests in found]
 
 
@@ -210,7 +213,7 @@ def failing(whose: Whose) -> dict[int, Failing]:
         WHERE failure <> '' AND time >= %(start)s AND {_mine(whose)}
         GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 2, 3, 4
     """
-    for api, reason, detail, host, requests in _ask(sql, whose, over):
+    for api, reason, detail, host, requests in ask(sql, whose, over):
         parts[api].append(Failed(reason, detail, host, int(requests)))
     if not parts:
         return {}
@@ -218,7 +221,7 @@ def failing(whose: Whose) -> dict[int, Failing]:
         SELECT api_id, sum(requests) FROM analytics_trafficwindow
         WHERE policy = '' AND time >= %(start)s AND {sources.OF_APIS} GROUP BY 1
     """
-    passed = dict(_ask(sql, parts, over))
+    passed = dict(ask(sql, parts, over))
     found = {api: Failing(tuple(some), int(passed[api])) for api, some in parts.items() if api in passed}
     return {api: one for api, one in found.items() if one.asks_for_a_look}
 
@@ -232,10 +235,10 @@ def held(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Held]:
     if not since:
         return {}
     asked = f"SELECT time, sum(requests) FROM {sources.rows(COUNTS, over)} GROUP BY 1"
-    requests = _ask(asked, [api], over)
+    requests = ask(asked, [api], over)
     met = f"SELECT binding_id, time, sum(requests) FROM {sources.rows(CONDITIONS, over)} GROUP BY 1, 2"
     counts: dict[int, int] = defaultdict(int)
-    for binding, time, count in _ask(met, [api], over):
+    for binding, time, count in ask(met, [api], over):
         if binding in since and time >= since[binding]:
             counts[binding] += int(count)
     return {
@@ -258,7 +261,7 @@ def observed(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Observed]
         return {}
     asked = f"SELECT binding_id, time, sum(would_refuse) FROM {sources.rows(CONDITIONS, over)} GROUP BY 1, 2"
     counts: dict[int, int] = defaultdict(int)
-    for binding, time, count in _ask(asked, [api], over):
+    for binding, time, count in ask(asked, [api], over):
         if binding in since and time >= since[binding]:
             counts[binding] += int(count)
     return {pk: Observed(counts[pk], start if start > over.start else None) for pk, start in since.items()}
@@ -270,7 +273,7 @@ def checks(apis: Iterable[int], over: Range, limit: int = 20) -> list[tuple[str,
         SELECT policy, policy_check, sum(requests) FROM {sources.whole(TRAFFIC, over)}
         WHERE policy <> '' GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT %(limit)s
     """
-    return [(policy, check, int(count)) for policy, check, count in _ask(sql, apis, over, limit=limit)]
+    return [(policy, check, int(count)) for policy, check, count in ask(sql, apis, over, limit=limit)]
 
 
 def top_resources(apis: Iterable[int], over: Range, limit: int = 10) -> list[ResourceShare]:
@@ -282,7 +285,7 @@ def top_resources(apis: Iterable[int], over: Range, limit: int = 10) -> list[Res
     """
     return [
         ResourceShare(method, resource, int(requests), int(client), int(server), _histogram(total))
-        for method, resource, requests, client, server, total in _ask(sql, apis, over, limit=limit)
+        for method, resource, requests, client, server, total in ask(sql, apis, over, limit=limit)
     ]
 
 
@@ -319,7 +322,7 @@ def hours(apis: Iterable[int]) -> dict[int, list[tuple[int, int]]]:
         FROM {sources.rows(COUNTS, over)} GROUP BY 1, 2
     """
     found: dict[int, dict[datetime, tuple[int, int]]] = defaultdict(dict)
-    for api, time, requests, errors in _ask(sql, apis, over):
+    for api, time, requests, errors in ask(sql, apis, over):
         found[api][time] = int(requests), int(errors)
     return {api: [counts.get(time, (0, 0)) for time in times] for api, counts in found.items()}
 
@@ -327,18 +330,27 @@ def hours(apis: Iterable[int]) -> dict[int, list[tuple[int, int]]]:
 def _traffic(whose: Whose, over: Range, source: Callable[..., str] = sources.rows) -> str:
     if isinstance(whose, Environment):
         return source(ENVIRONMENTS, over, "environment_id = %(environment)s")
-    return source(TRAFFIC, over)
+    return source(TRAFFIC, over, _mine(whose))
 
 
 def _mine(whose: Whose) -> str:
-    """The condition for the rows of these APIs, or of those of the environment."""
+    """The condition for the rows of these APIs, of those of the environment, or of the application."""
+    if isinstance(whose, Calls):
+        return sources.OF_APPLICATION
     return sources.OF_ENVIRONMENT if isinstance(whose, Environment) else sources.OF_APIS
 
 
-def _ask(sql: str, whose: Whose, over: Range, **more: Any) -> list[tuple[Any, ...]]:
-    mine = {"environment": whose.pk} if isinstance(whose, Environment) else {"apis": list(whose)}
+def _parameters(whose: Whose) -> dict[str, Any]:
+    if isinstance(whose, Environment):
+        return {"environment": whose.pk}
+    if isinstance(whose, Calls):
+        return {"apis": list(whose.apis), "application": whose.application, "since": whose.since}
+    return {"apis": list(whose)}
+
+
+def ask(sql: str, whose: Whose, over: Range, **more: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, {**mine, **sources.times(over), **more})
+        cursor.execute(sql, {**_parameters(whose), **sources.times(over), **more})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 

@@ -7,6 +7,8 @@ from analytics import endpoints, rest, views
 urlpatterns = [
     path("agent/v1/traffic", endpoints.traffic, name="agent_traffic"),
     path("analytics", views.index, name="analytics"),
+    path("applications/<int:pk>/usage", views.application_usage, name="application_usage"),
+    path("consumer/<int:pk>/usage", views.consumer_usage, name="consumer_usage"),
     path("apis/<int:pk>/analytics", views.api_dashboard, name="api_analytics"),
     path("apis/<int:pk>/analytics/tiles", views.api_tiles, name="api_tiles"),
     path("apis/<int:pk>/analytics/export.csv", views.api_export, name="api_export"),

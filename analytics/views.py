@@ -3,11 +3,16 @@
 import csv
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from analytics import dashboards, queries, ranges
+from analytics import dashboards, queries, ranges, usage
+from apis.contracts.models import Application, Contract
+from apis.models import ApiInstance
 from apis.views.access import api_of, environment_of
+from apis.views.application_access import application_of, own_application
+from apis.views.application_secrets import MANAGED, OWN
 from apis.views.frame import frame
 from console.forms.schema_form import Field
 from console.scope import Request
@@ -23,6 +28,8 @@ SAMPLE_CHOICES = (
     ("observed", "Would be refused"),
 )
 PERCENTILES = ("p50", "p95", "p99")
+MOST_APIS = 1000
+"""Of one application, whose calls are added up."""
 
 
 def index(request: Request) -> HttpResponse:
@@ -70,6 +77,31 @@ def api_export(request: Request, pk: int) -> HttpResponse:
         counts = [point.requests, *point.classes.values(), point.violations]
         writer.writerow([time.isoformat(), *counts, *total, *upstream])
     return response
+
+
+def application_usage(request: Request, pk: int) -> HttpResponse:
+    """An application's calls, of the APIs that the user may see."""
+    application = application_of(request, pk)
+    contracts = application.contracts.visible_to(request.user)
+    return _usage(request, application, contracts, MANAGED)
+
+
+def consumer_usage(request: Request, pk: int) -> HttpResponse:
+    """The same for who owns it: of all of its APIs."""
+    application = own_application(request, pk)
+    return _usage(request, application, application.contracts.all(), OWN)
+
+
+def _usage(
+    request: Request, application: Application, contracts: QuerySet[Contract], base: str
+) -> HttpResponse:
+    over = ranges.of_request({"range": "24h", **request.GET.dict()}, ranges.FEW_STEPS)
+    rows = ApiInstance.objects.filter(pk__in=contracts.order_by().values("api")[:MOST_APIS])
+    apis = list(rows.select_related("asset", "environment"))
+    context = usage.of_application(application, apis, over) | _toolbar(request, over)
+    context |= {"application": application, "base": base, "is_own": base == OWN}
+    page = "analytics/_usage.html" if _is_poll(request) else "analytics/application_usage.html"
+    return render(request, page, context)
 
 
 def _toolbar(request: Request, over: ranges.Range) -> dict[str, Any]:

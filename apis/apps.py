@@ -16,7 +16,12 @@ class ApisConfig(AppConfig):
             return ApiInstance.objects.filter(environment=environment).count()
 
         menu.add(menu.Entry("API Manager", "apis", icon="waypoints", place=20, count=count))
+        menu.add(
+            menu.Entry("Client applications", "applications", icon="app-window", place=25),
+            menu.Entry("My applications", "consumer", icon="app-window", place=26, is_for_consumers=True),
+        )
         finder.add(search.apis, place=10)
+        finder.add(search.applications, place=15)
         finder.add(search.tls_contexts, place=30)
         finder.add(search.automated, place=32)
         finder.add(search.policy_sets, place=34)

@@ -1,14 +1,16 @@
-"""How APIs, TLS contexts, automated policies and policy sets are found by name."""
+"""How APIs, client applications, TLS contexts, automated policies and policy sets are found by name."""
 
 from collections.abc import Iterator
 
 from django.db.models import CharField, Q
 from django.db.models.functions import Cast
+from django.urls import reverse
 
 from apis.automated.models import AutomatedPolicy, PolicySet
+from apis.contracts.models import Application
 from apis.models import ApiInstance, TlsContext
 from console.finder import Hit, nearest_first, where
-from console.models import User
+from console.models import Organization, User
 
 
 def apis(user: User, query: str, limit: int) -> Iterator[Hit]:
@@ -20,6 +22,17 @@ def apis(user: User, query: str, limit: int) -> Iterator[Hit]:
     for api in found.order_by(*nearest_first("asset__name", query), "pk")[:limit]:
         detail = f"{api.autodiscovery_name} · :{api.port}{api.base_path} · {where(api.environment)}"
         yield Hit("API", icon="waypoints", name=api.asset.name, detail=detail, url=api.get_absolute_url())
+
+
+def applications(user: User, query: str, limit: int) -> Iterator[Hit]:
+    """By name, or the client id's beginning; of those that the user owns and may not manage, the own page."""
+    named = Q(name__icontains=query) | Q(client_id__startswith=query.lower())
+    rows = Application.objects.visible_to(user).filter(named).select_related("organization")
+    managed = set(Organization.objects.visible_to(user).values_list("pk", flat=True))
+    for row in rows.order_by(*nearest_first("name", query))[:limit]:
+        page = "application" if row.organization_id in managed else "consumer_application"
+        url, detail = reverse(page, args=[row.pk]), str(row.organization)
+        yield Hit("Client application", icon="app-window", name=row.name, detail=detail, url=url)
 
 
 def tls_contexts(user: User, query: str, limit: int) -> Iterator[Hit]:

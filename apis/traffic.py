@@ -78,6 +78,15 @@ class Recent:
     user_agent: str
 
 
+@dataclass(frozen=True)
+class Calls:
+    """Of one application to these APIs, since it has its name: before, another one may have had it."""
+
+    apis: Sequence[int]
+    application: str
+    since: datetime
+
+
 class Source(Protocol):
     """Each function is asked once a page, whatever the number of APIs."""
 
@@ -100,6 +109,14 @@ class Source(Protocol):
     def held(self, bindings: Iterable[PolicyBinding], api: int, /) -> Mapping[int, Held]: ...
 
     def observed(self, bindings: Iterable[PolicyBinding], api: int, /) -> Mapping[int, Observed]: ...
+
+    def by_application(
+        self, apis: Iterable[int], names: Iterable[str], /
+    ) -> Mapping[tuple[int, str], Traffic]: ...
+
+    def of_applications(self, names: Mapping[int, str], /) -> Mapping[int, Traffic]: ...
+
+    def used(self, calls: Calls, periods_ms: Sequence[int], /) -> Sequence[int]: ...
 
 
 _sources: list[Source] = []
@@ -163,3 +180,19 @@ def observed(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Observed]
     """What these policies of the API, which observe, would have refused, by the policy's id."""
     known = list(bindings)
     return {pk: found for source in _sources for pk, found in source.observed(known, api).items()}
+
+
+def by_application(apis: Iterable[int], names: Iterable[str]) -> dict[tuple[int, str], Traffic]:
+    """Of the last 24 hours, by API and application: those that had requests."""
+    ids, called = list(apis), list(names)
+    return {key: found for source in _sources for key, found in source.by_application(ids, called).items()}
+
+
+def of_applications(names: Mapping[int, str]) -> dict[int, Traffic]:
+    """Of the last 24 hours, of client applications: their names, by id."""
+    return {pk: found for source in _sources for pk, found in source.of_applications(names).items()}
+
+
+def used(calls: Calls, periods_ms: Sequence[int]) -> list[int]:
+    """How many requests tiers' limits let pass in each of these times up to now; nothing without figures."""
+    return [count for source in _sources for count in source.used(calls, periods_ms)]

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from apis.contracts.limits import Limit, read, words
 from apis.models import ApiInstance
 from console.models import Environment, Organization, User
 from gateways.models import Gateway
@@ -52,6 +53,11 @@ class Application(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def ends(self) -> str:
+        """The day on which it expires."""
+        return f"{self.expires_at:%-d %b %Y}" if self.expires_at else ""
 
 
 class ClientSecretQuerySet(models.QuerySet["ClientSecret"]):
@@ -114,6 +120,24 @@ class Tier(models.Model):
     @property
     def is_active(self) -> bool:
         return self.status == self.Status.ACTIVE
+
+    @property
+    def words(self) -> str:
+        """All of its limits: "100 a minute, 5,000 a day"."""
+        return words(read(self.limits))
+
+    @property
+    def hides_some(self) -> bool:
+        return len(self.visible_limits) < len(self.limits)
+
+    @property
+    def visible_limits(self) -> list[Limit]:
+        return [one for one in read(self.limits) if one.is_visible]
+
+    @property
+    def told(self) -> str:
+        """The limits that consumers are told."""
+        return words(self.visible_limits)
 
 
 class ContractQuerySet(models.QuerySet["Contract"]):

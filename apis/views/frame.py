@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
 from django.urls import NoReverseMatch, reverse
 
 from apis import traffic
 from apis.addresses import consumer_address
 from apis.changes import undo
+from apis.contracts.models import Contract
 from apis.deployment import pending, trouble
 from apis.deployment.status import ApiStatus, ReplicaStatus, runs_of
 from apis.failing import Failing
@@ -19,6 +21,8 @@ TABS = (
     ("overview", "Overview", "api"),
     ("policies", "Policies", "api_policies"),
     ("routes", "Routes", "api_routes"),
+    ("contracts", "Contracts", "api_contracts"),
+    ("tiers", "SLA tiers", "api_tiers"),
     ("tests", "Tests", "api_tests"),
     ("document", "OpenAPI", "api_document"),
     ("analytics", "Analytics", "api_analytics"),
@@ -63,9 +67,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Tab:
+    """`waits` is how many of what it shows wait for a decision."""
+
     title: str
     href: str
     is_current: bool
+    waits: int = 0
 
 
 def run(api: ApiInstance) -> Run:
@@ -91,11 +98,18 @@ def frame(request: Request, api: ApiInstance, tab: str) -> dict[str, Any]:
     }
 
 
+def waiting_contracts(api: ApiInstance) -> int:
+    """Those that ask for access, and for another tier."""
+    wants = Q(status=Contract.Status.APPROVED, requested_tier__isnull=False)
+    return api.contracts.filter(Q(status=Contract.Status.PENDING) | wants).count()
+
+
 def _tabs(api: ApiInstance, current: str) -> list[Tab]:
     found = []
     for name, title, url in TABS:
         try:
-            found.append(Tab(title, reverse(url, args=[api.pk]), name == current))
+            waits = waiting_contracts(api) if name == "contracts" else 0
+            found.append(Tab(title, reverse(url, args=[api.pk]), name == current, waits))
         except NoReverseMatch:
             continue
     return found

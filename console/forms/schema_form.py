@@ -154,7 +154,9 @@ class _Form:
             case "rows":
                 return None, self._rows(schema, value, name)
             case "duration":
-                return durations.split(value, durations.base(schema))[0], ()
+                return durations.split(value, durations.base(schema), are_long=durations.has_long(schema))[
+                    0
+                ], ()
             case "lines" if isinstance(value, list | tuple):
                 return "\n".join(map(str, value)), ()
             case "json" if value is not None and not isinstance(value, str):
@@ -216,9 +218,10 @@ def _choices(schema: Schema, value: Any, root: Schema) -> tuple[Choice, ...]:
 
 def _units(schema: Schema, value: Any) -> tuple[Choice, ...]:
     """Those of a time, the value's own chosen."""
-    kept = durations.base(schema)
-    chosen = durations.split(value, kept)[1]
-    return tuple(Choice(one, durations.LABELS[one], one == chosen) for one in durations.units(kept))
+    kept, are_long = durations.base(schema), durations.has_long(schema)
+    chosen = durations.split(value, kept, are_long=are_long)[1]
+    known = durations.units(kept, are_long=are_long)
+    return tuple(Choice(one, durations.LABELS[one], one == chosen) for one in known)
 
 
 def _attributes(schema: Schema) -> dict[str, Any]:

@@ -68,7 +68,10 @@ def _name_path(organization: Organization, names: dict[Any, str]) -> list[str]:
 
 def _places(request: AnyRequest) -> list[Place]:
     environment = request.scope.environment
-    return [_place(request.path, entry, environment) for entry in menu.entries()]
+    places = [(_place(request.path, entry, environment), entry) for entry in menu.entries()]
+    if environment is None:
+        return [place for place, entry in places if entry.is_for_consumers]
+    return [place for place, entry in places if place.is_current or not entry.is_for_consumers]
 
 
 def _place(asked: str, entry: menu.Entry, environment: Environment | None) -> Place:

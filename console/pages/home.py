@@ -68,6 +68,8 @@ def home(request: Request) -> HttpResponse:
     """The page; for htmx, its figures alone."""
     environment = request.scope.environment
     if environment is None:
+        if request.user.applications.exists():
+            return redirect("consumer")
         may_begin = request.user.is_superuser and not Organization.objects.exists()
         return render(request, "console/home_without_role.html", {"may_begin": may_begin})
     overview = _overview(environment)

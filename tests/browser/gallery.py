@@ -36,11 +36,14 @@ from tests.analytics.traffic import NOW, Shipper, count, resource, sample
 from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.console.addresses import Address, addresses
 from tests.factories import (
+    make_application,
     make_automated,
+    make_contract,
     make_environment,
     make_gateway,
     make_policy_set,
     make_role,
+    make_tier,
     make_tls_context,
     make_user,
 )
@@ -182,6 +185,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         "automated_policy": automated.pk,
         "name": automated.policy,
         "policy_set": _policy_set(bare),
+        **_contracts(api, user),
         "test": add_test(user, api, cases.read("{name: a, expect: {status: 200}}")[0]).pk,
         "revision": api.revision.short_id,
         "promotion": Promotion.objects.create(api=api, told="Sandbox", left="", made_it=False).pk,
@@ -195,9 +199,8 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         "gateway": gateway.pk,
         "gateway_token": issue_token(user, environment, "later")[0].pk,
         "replica": gateway.replicas.get().pk,
-        "organization": environment.organization_id,
+        **dict.fromkeys(("organization", "environment_add"), environment.organization_id),
         "environment": environment.pk,
-        "environment_add": environment.organization_id,
         "user": viewer.pk,
         "number": uuid.uuid4(),  # of a session that has ended
         "role": role.pk,
@@ -217,6 +220,33 @@ def _all_policies(user: User, api: ApiInstance) -> None:
             conditions=_conditions(policy.has_conditions),
             upstreams=[one.pk for one in api.upstreams.all()] if policy.is_outbound else [],
         )
+
+
+def _contracts(api: ApiInstance, owner: User) -> dict[str, object]:
+    """Of every state, one of which asks for another tier; and calls, of which some were refused."""
+    organization = api.environment.organization
+    silver, gold = (make_tier(api, name=name, description="For partners.") for name in ("Silver", "Gold"))
+    shop = make_application(organization, name="Web shop", owners=[owner], description="Where people buy.")
+    told = {"tier": silver, "requested_tier": gold, "reason": "Christmas.", "answer": "Welcome."}
+    contract = make_contract(api, application=shop, **told)
+    waits = {"status": "PENDING", "approved_at": None, "requested_tier": silver, "reason": "To try it."}
+    make_contract(api, **waits)
+    for status in ("REJECTED", "REVOKED"):
+        make_contract(api, status=status, tier=silver, answer="Not any more.")
+    refused = {"policy": "rate-limiting-sla-based", "status": 429, "application": "Web shop"}
+    Shipper(api).ship(
+        count(api, 40, application="Web shop"),
+        count(api, 5, **refused),
+        samples=(sample(api, **refused),),
+    )
+    return {
+        "application": shop.pk,
+        "consumer": shop.pk,
+        "consumer_contract": contract.pk,
+        "contract": contract.pk,
+        "tier": silver.pk,
+        "verb": "revoke",
+    }
 
 
 def _policy_set(api: ApiInstance) -> int:

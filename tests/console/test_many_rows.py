@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from apis.assets.models import Asset
 from apis.automated.models import AutomatedPolicy
+from apis.contracts.models import Application, Contract
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
-from console.models import Environment, Role
+from console.models import Environment, Role, User
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
 from tests.factories import make_environment, make_role, make_user
 from tests.rest import Rest
@@ -32,6 +33,9 @@ PAGES = (
     "/apis?tag=a&owner=b&protocol=http&deprecated=no&pending=no",
     "/apis/add",
     "/apis/automated",
+    "/applications",
+    "/applications?shows=pending",
+    "/consumer",
     "/gateways",
     "/gateways?sort=-status",
     "/gateways?status=Connected",
@@ -92,6 +96,7 @@ def _fill_with_apis(environment: Environment, start: int, end: int) -> None:
         AutomatedPolicy(environment=environment, policy="ip-blocklist", names=f"{number}*", order=number + 1)
         for number in range(start, min(end, 100))
     )
+    _fill_with_contracts(environment, apis, start)
     routes = Route.objects.bulk_create(Route(api=api, position=0) for api in apis)
     upstreams = Upstream.objects.bulk_create(Upstream(api=api, uri="http://backend") for api in apis)
     RouteUpstream.objects.bulk_create(
@@ -111,6 +116,22 @@ def _fill_with_apis(environment: Environment, start: int, end: int) -> None:
             since=now,
         )
         for number, api in enumerate(apis)
+    )
+
+
+def _fill_with_contracts(environment: Environment, apis: list[ApiInstance], start: int) -> None:
+    """An application for each API, owned by the one user, which asks for access to it."""
+    user = User.objects.get()
+    applications = Application.objects.bulk_create(
+        Application(organization=environment.organization, name=f"orders-{start + number}")
+        for number in range(len(apis))
+    )
+    Application.owners.through.objects.bulk_create(
+        Application.owners.through(application=one, user=user) for one in applications
+    )
+    Contract.objects.bulk_create(
+        Contract(application=application, api=api)
+        for application, api in zip(applications, apis, strict=True)
     )
 
 

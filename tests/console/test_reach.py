@@ -9,6 +9,7 @@ from django.utils import timezone
 from apis.api_test import ApiTest
 from apis.bulk.models import BulkChange
 from apis.change_set import ChangeSet
+from apis.contracts.models import Application, ClientSecret, Contract, Tier
 from apis.documents.specification import Specification
 from apis.lists.models import SavedView
 from apis.models import ApiInstance, PolicyBinding, Upstream
@@ -24,12 +25,14 @@ from tests.console.conftest import LogIn
 from tests.factories import (
     make_api,
     make_automated,
+    make_contract,
     make_environment,
     make_gateway,
     make_organization,
     make_policy_set,
     make_replica,
     make_role,
+    make_tier,
     make_tls_context,
     make_user,
 )
@@ -54,12 +57,19 @@ KINDS = (
     ("role", "role"),
     ("user", "user"),
     ("document", "document"),
+    ("application", "application"),
+    ("consumer_contract", "contract"),
+    ("consumer", "application"),
     ("api", "api"),
     ("policy_add", "api"),
 )
 """What `pk` is, by how an address's name begins."""
 ABOUT = {
     "api": "api",
+    "organization": "organization",
+    "contract": "contract",
+    "tier": "tier",
+    "verb": "verb",
     "organization_id": "organization",
     "environment_id": "environment",
     "api_id": "api",
@@ -127,9 +137,15 @@ def make_place(name: str) -> Place:
     token = RegistrationToken.objects.create(
         token_hash=name, environment=environment, created_by=owner, expires_at=timezone.now()
     )
+    tier = make_tier(api)
+    contract = make_contract(api, status="PENDING", requested_tier=tier)
     draft = WizardDraft.objects.create(user=owner, environment=environment, step="gateway")
     ids = {
         "draft": draft.pk,
+        "application": contract.application_id,
+        "contract": contract.pk,
+        "tier": tier.pk,
+        "verb": "approve",
         "organization": organization.pk,
         "environment": environment.pk,
         "gateway": gateway.pk,
@@ -241,7 +257,16 @@ def test_a_viewer_changes_nothing_by_rest(address: Address, theirs: Place) -> No
 def nothing_changed(place: Place) -> None:
     gateway = Gateway.objects.get(pk=place.ids["gateway"])
     assert (gateway.generation, gateway.is_revoked) == (0, False)
-    for model, kind in ((ApiInstance, "api"), (Replica, "replica"), (Role, "role"), (ConnectedApp, "app")):
+    assert Contract.objects.filter(pk=place.ids["contract"], status="PENDING").exists()
+    assert ClientSecret.objects.filter(application=place.ids["application"], hint="cret").exists()
+    for model, kind in (
+        (ApiInstance, "api"),
+        (Replica, "replica"),
+        (Role, "role"),
+        (ConnectedApp, "app"),
+        (Application, "application"),
+        (Tier, "tier"),
+    ):
         assert model.objects.filter(pk=place.ids[kind]).exists()
     assert SavedView.objects.filter(pk=place.ids["view"], name="v", query="").exists()
     assert User.objects.get(pk=place.ids["user"]).is_active

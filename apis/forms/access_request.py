@@ -1,0 +1,93 @@
+"""The form by which an application asks for access to an API, or for another tier."""
+
+from typing import Any
+
+from django import forms
+
+from apis.contracts.models import Application, Contract, Tier
+from apis.models import ApiInstance
+from console.forms.cards import Card
+
+
+def tier_choices(api: ApiInstance, *, tells_hidden: bool) -> list[tuple[str, Any]]:
+    """Active tiers, with what they allow. Who manages the API is told of hidden limits too."""
+    found = api.tiers.filter(status=Tier.Status.ACTIVE).order_by("name", "pk")
+    return [(str(one.pk), Card(one.name, _about(one, tells_hidden=tells_hidden))) for one in found]
+
+
+def _about(tier: Tier, *, tells_hidden: bool) -> str:
+    limits = tier.words if tells_hidden else tier.told
+    decides = "approved at once" if tier.approves_by_itself else "somebody approves it"
+    about = f" {tier.description}" if tier.description else ""
+    return f"{limits}; {decides}.{about}"
+
+
+class TierChoice(forms.Form):
+    """`tiers` as (id, words)."""
+
+    MOST_CARDS = 8
+
+    tier = forms.ChoiceField(label="SLA tier", widget=forms.RadioSelect)
+
+    def __init__(self, tiers: list[tuple[str, Any]], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["tier"]
+        if len(tiers) > self.MOST_CARDS:
+            tiers = [(key, f"{card}: {card.about}"[:200]) for key, card in tiers]
+            field.widget = forms.Select()
+            tiers = [("", "Choose a tier"), *tiers]
+        field.choices = tiers
+        if not tiers:
+            del self.fields["tier"]
+
+    def chosen(self, api: ApiInstance) -> Tier | None:
+        """Of a valid form."""
+        key = self.cleaned_data.get("tier")
+        return api.tiers.filter(pk=key).first() if key else None
+
+
+class AccessForm(TierChoice):
+    reason = forms.CharField(
+        required=False,
+        max_length=Contract.LONGEST_REASON,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Whoever approves reads it: what for, and how many requests to expect.",
+    )
+    accepted_terms = forms.BooleanField(
+        label="We use the API for what is told here, keep the secret to ourselves, and hold to the limits",
+        error_messages={"required": "Access is given to who agrees to this."},
+    )
+
+    def facts(self, api: ApiInstance) -> dict[str, Any]:
+        given = self.cleaned_data
+        return {
+            "tier": self.chosen(api),
+            "reason": given["reason"],
+            "accepted_terms": given["accepted_terms"],
+        }
+
+
+class ApplicationChoice(AccessForm):
+    """Asked from an API's page: for which application."""
+
+    application = forms.ChoiceField(label="Client application")
+
+    field_order = ["application", "tier", "reason", "accepted_terms"]
+
+    def __init__(
+        self, applications: list[Application], tiers: list[tuple[str, Any]], *args: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(tiers, *args, **kwargs)
+        choice: Any = self.fields["application"]
+        choice.choices = [(str(one.pk), one.name) for one in applications]
+
+
+class TierWish(TierChoice):
+    """Another tier than the contract has."""
+
+    reason = forms.CharField(
+        required=False,
+        max_length=Contract.LONGEST_REASON,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Whoever approves reads it.",
+    )

@@ -1,0 +1,74 @@
+"""Which of an API's policies ask for contracts: without one, contracts grant nothing and keep nobody out."""
+
+import re
+from dataclasses import dataclass
+
+from apis.lint.subject import subject
+from apis.models import ApiInstance
+from policies.policy import PolicyConfig
+
+USUAL = "client-id-enforcement"
+"""The policy to add where none asks."""
+_HEADER = re.compile(r"""#?\[?\s*attributes\.headers\[['"]([A-Za-z0-9_-]+)['"]\]\s*\]?""")
+
+
+@dataclass(frozen=True)
+class How:
+    """Where callers send their credentials: "" for a place that is no header."""
+
+    is_basic: bool = False
+    id_header: str = ""
+    secret_header: str = ""
+    needs_secret: bool = True
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Titles of the policies that look callers up in contracts, and of those that hold them to their tier's
+    limits. `observing` only tell what they would refuse.
+    """
+
+    policies: tuple[str, ...] = ()
+    limiting: tuple[str, ...] = ()
+    observing: tuple[str, ...] = ()
+    how: How | None = None
+    """As the first of them looks for them; None where nothing does."""
+
+    @property
+    def only_observes(self) -> bool:
+        return bool(self.observing) and not self.policies
+
+
+def asking(api: ApiInstance) -> Asking:
+    """Of what is saved: the API's own and the automated policies that run for it."""
+    policies: list[str] = []
+    limiting: list[str] = []
+    observing: list[str] = []
+    how: How | None = None
+    for one in subject(api).running:
+        asks = one.policy.asks_contracts(one.config)
+        if asks is None:
+            continue
+        how = how or _how(one.config, needs_secret=asks.secret)
+        if not one.is_enforced:
+            observing.append(one.policy.title)
+            continue
+        policies.append(one.policy.title)
+        if asks.limits:
+            limiting.append(one.policy.title)
+    return Asking(tuple(policies), tuple(limiting), tuple(observing), how)
+
+
+def _how(config: PolicyConfig, *, needs_secret: bool) -> How:
+    if getattr(config, "is_basic", False):
+        return How(is_basic=True)
+    if getattr(config, "key_origin", "") == "header":
+        return How(id_header=str(getattr(config, "header_name", "")), needs_secret=False)
+    id_header = _header(getattr(config, "client_id_expression", None))
+    secret_header = _header(getattr(config, "client_secret_expression", None)) if needs_secret else ""
+    return How(id_header=id_header, secret_header=secret_header, needs_secret=needs_secret)
+
+
+def _header(expression: object) -> str:
+    found = _HEADER.fullmatch(str(getattr(expression, "text", "")).strip())
+    return found[1] if found else ""
