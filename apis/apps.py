@@ -23,5 +23,6 @@ class ApisConfig(AppConfig):
         finder.add(search.apis, place=10)
         finder.add(search.applications, place=15)
         finder.add(search.tls_contexts, place=30)
+        finder.add(search.secrets, place=31)
         finder.add(search.automated, place=32)
         finder.add(search.policy_sets, place=34)

@@ -20,6 +20,7 @@ from apis.left_gateway import LeftGateway  # noqa: F401 - Django finds its model
 from apis.muted_finding import MutedFinding  # noqa: F401 - Django finds its models here
 from apis.removed import Removed  # noqa: F401 - Django finds its models here
 from apis.revision import Revision
+from apis.secret_groups.models import Secret, SecretGroup
 from apis.waiting import Waiting
 from apis.wizard_draft import WizardDraft  # noqa: F401 - Django finds its models here
 from console.fields import EncryptedJSONField
@@ -165,6 +166,14 @@ class TlsContext(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     environment = models.ForeignKey(Environment, models.CASCADE, related_name="tls_contexts")
     name = models.CharField(max_length=120)
+    group = models.ForeignKey(
+        SecretGroup, models.RESTRICT, null=True, related_name="tls_contexts", help_text="Empty: the default."
+    )
+    keystore = models.ForeignKey(
+        Secret, models.RESTRICT, null=True, blank=True, related_name="serving", help_text="Else pasted."
+    )
+    truststore = models.ForeignKey(Secret, models.RESTRICT, null=True, blank=True, related_name="trusting")
+    # Of a keystore and a truststore what they hold now: whoever changes one changes these.
     certificate = models.TextField(blank=True, help_text="PEM: its own, then those of its issuers.")
     key = EncryptedJSONField(default="", help_text="PEM.")
     trusted_ca = models.TextField(
@@ -196,6 +205,10 @@ class TlsContext(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("tls_context", args=[self.pk])
+
+    @property
+    def secret_group_id(self) -> uuid.UUID:
+        return self.group_id or self.environment_id
 
     @property
     def facts(self) -> certificates.Facts | None:

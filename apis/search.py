@@ -1,4 +1,4 @@
-"""How APIs, client applications, TLS contexts, automated policies and policy sets are found by name."""
+"""How APIs, client applications, TLS contexts, secrets, automated policies and policy sets are found."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,7 @@ from django.urls import reverse
 from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.contracts.models import Application
 from apis.models import ApiInstance, TlsContext
+from apis.secret_groups.models import Secret
 from console.finder import Hit, nearest_first, where
 from console.models import Organization, User
 
@@ -41,6 +42,14 @@ def tls_contexts(user: User, query: str, limit: int) -> Iterator[Hit]:
     for row in rows[:limit]:
         url = row.get_absolute_url()
         yield Hit("TLS context", icon="lock", name=row.name, detail=where(row.environment), url=url)
+
+
+def secrets(user: User, query: str, limit: int) -> Iterator[Hit]:
+    named = Secret.objects.visible_to(user).without_content().filter(name__icontains=query)
+    rows = named.select_related("group__environment__organization")
+    for row in rows.order_by(*nearest_first("name", query), "pk")[:limit]:
+        url, detail = row.get_absolute_url(), f"{row.group} · {where(row.group.environment)}"
+        yield Hit(row.get_kind_display(), icon="key-round", name=row.name, detail=detail, url=url)
 
 
 def automated(user: User, query: str, limit: int) -> Iterator[Hit]:

@@ -91,6 +91,7 @@ INSTALLED_APPS = [
     "apis.bulk",
     "apis.contracts",
     "apis.promotions",
+    "apis.secret_groups",
     "analytics",
 ]
 

@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from apis.assets.models import Asset
 from apis.automated.models import AutomatedPolicy, PolicySet
-from apis.certificates import self_signed
+from apis.certificates import read, self_signed
 from apis.contracts.models import Application, ClientSecret, Contract, Tier
 from apis.models import ApiInstance, TlsContext
+from apis.secret_groups.models import Secret, SecretGroup
 from console.models import Environment, Organization, Role, User, digest
 from gateways.models import Gateway, Replica
 
@@ -74,6 +75,30 @@ def make_tls_context(environment: Environment | None = None, **fields: Any) -> T
     certificate, key = self_signed(["localhost", "127.0.0.1"])
     given = {"name": f"tls-{next(numbers)}", "certificate": certificate, "key": key, **fields}
     return TlsContext.objects.create(environment=environment or make_environment(), **given)
+
+
+def make_secret_group(environment: Environment | None = None, **fields: Any) -> SecretGroup:
+    given = {"name": f"group-{next(numbers)}", **fields}
+    return SecretGroup.objects.create(environment=environment or make_environment(), **given)
+
+
+def make_secret(group: SecretGroup | None = None, **fields: Any) -> Secret:
+    """A username with the password "s3cret"."""
+    given: dict[str, Any] = {"name": f"secret-{next(numbers)}", "kind": "shared-secret", **fields}
+    given.setdefault("type", "UsernamePassword")
+    given.setdefault("content", {"username": "ann", "password": "s3cret"})
+    given.setdefault("told", {"username": "ann"})
+    return Secret.objects.create(group=group or make_secret_group(), **given)
+
+
+def make_keystore(group: SecretGroup | None = None, *names: str, **fields: Any) -> Secret:
+    """With a certificate for these names, or for localhost."""
+    certificate, key = self_signed(names or ["localhost", "127.0.0.1"])
+    facts = read(certificate)
+    told = {"subject": facts.subject, "names": list(facts.names), "expires_at": facts.expires_at.isoformat()}
+    content = {"certificate": certificate, "key": key}
+    given = {"kind": "keystore", "type": "PEM", "content": content, "told": told, **fields}
+    return make_secret(group, expires_at=facts.expires_at, **given)
 
 
 def make_replica(gateway: Gateway, **fields: Any) -> Replica:

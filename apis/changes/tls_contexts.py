@@ -18,6 +18,7 @@ from apis.changes import bookkeeping, versions
 from apis.models import ApiInstance, TlsContext
 from apis.revision import Brought
 from apis.rules.problem import Problem, refuse
+from apis.secret_groups.models import Secret, SecretGroup, default_group
 from console import audit
 from console.models import AuditEntry, Environment, User
 from console.versions import check as check_version
@@ -32,7 +33,9 @@ MOST_PEM = certificates.MOST_CHARACTERS
 @dataclass(frozen=True)
 class DesiredTlsContext:
     """Certificates and key are PEM; an empty `key` means the one that `certificate` holds beside itself, else
-    the stored one. Without a certificate a context can only trust."""
+    the stored one. Without a certificate a context can only trust. What a keystore or a truststore holds
+    stands before what is given as PEM. Without a group it is in the environment's own.
+    """
 
     name: str
     certificate: str = ""
@@ -44,10 +47,15 @@ class DesiredTlsContext:
     max_version: str = TlsContext.Version.TLS_1_3
     alpn: tuple[str, ...] = ALPN
     ciphers: tuple[str, ...] = ()
+    group: SecretGroup | None = None
+    keystore: Secret | None = None
+    truststore: Secret | None = None
 
 
 FIELDS = (
     "name",
+    "keystore",
+    "truststore",
     "certificate",
     "trusted_ca",
     "skips_validation",
@@ -69,7 +77,8 @@ def desired_of(context: TlsContext) -> DesiredTlsContext:
 def create_tls_context(actor: User, environment: Environment, desired: DesiredTlsContext) -> TlsContext:
     environment.organization.lock()
     environment.lock()
-    context = TlsContext(environment=environment, created_by=actor)
+    group = desired.group or default_group(environment)
+    context = TlsContext(environment=environment, group=group, created_by=actor)
     _fill(context, desired)
     context.save()
     _record(actor, AuditEntry.Action.CREATE, context, after=_facts(context))
@@ -110,6 +119,21 @@ def delete_tls_context(actor: User, context: TlsContext) -> None:
     context.delete()
 
 
+def follow_stores(context: TlsContext, store: Secret) -> None:
+    """The context with what its stores hold now, of which `store` is one; all is locked. Raises
+    ValidationError where it could not be served with.
+    """
+    stores = {store.pk: store}
+    for name in ("keystore", "truststore"):
+        if known := stores.get(getattr(context, f"{name}_id")):
+            setattr(context, name, known)
+    try:
+        _fill(context, desired_of(context))
+    except ValidationError as error:
+        raise ValidationError({"": [f"TLS context {context}: {text}" for text in error.messages]}) from error
+    context.save()
+
+
 def ending(environment: Environment) -> list[TlsContext]:
     """Those that deployed APIs use and whose certificates must be renewed, the most urgent first."""
     found = [(one.facts, one) for one in environment.tls_contexts.in_use()]
@@ -133,7 +157,7 @@ def lock_tls_context(context: TlsContext) -> None:
 def _fill(context: TlsContext, desired: DesiredTlsContext) -> None:
     """Raises ValidationError with all that is wrong."""
     tidy = _tidied(desired, str(context.key or ""))
-    refuse(_problems(context, tidy))
+    refuse(_named_by_stores(desired, _problems(context, tidy)))
     for name in (*FIELDS, "key"):
         setattr(context, name, getattr(tidy, name))
     context.alpn, context.ciphers = list(tidy.alpn), list(tidy.ciphers)
@@ -144,6 +168,12 @@ def _tidied(desired: DesiredTlsContext, stored: str) -> DesiredTlsContext:
     given = desired.key.strip() or (
         desired.certificate if certificates.holds_key(desired.certificate) else ""
     )
+    if desired.keystore:
+        held = desired.keystore.content
+        desired = replace(desired, certificate=held["certificate"], key=held["key"])
+        given = desired.key
+    if desired.truststore:
+        desired = replace(desired, trusted_ca=desired.truststore.content["trusted_ca"])
     return replace(
         desired,
         name=desired.name.strip(),
@@ -153,8 +183,17 @@ def _tidied(desired: DesiredTlsContext, stored: str) -> DesiredTlsContext:
     )
 
 
+def _named_by_stores(desired: DesiredTlsContext, problems: Iterator[Problem]) -> Iterator[Problem]:
+    """What is wrong with what a store holds is told of the store."""
+    names = {"certificate": "keystore", "key": "keystore"} if desired.keystore else {}
+    names |= {"trusted_ca": "truststore"} if desired.truststore else {}
+    for one in problems:
+        yield replace(one, field=names.get(one.field, one.field))
+
+
 def _problems(context: TlsContext, desired: DesiredTlsContext) -> Iterator[Problem]:
     yield from _name(context, desired.name)
+    yield from _stores(context, desired)
     if desired.certificate or desired.key or not (desired.trusted_ca or desired.skips_validation):
         yield from _pair(context, desired)
     yield from _trusted(desired)
@@ -181,6 +220,13 @@ def _name(context: TlsContext, name: str) -> Iterator[Problem]:
     elif context.environment.tls_contexts.filter(name=name).exclude(pk=context.pk).exists():
         message = f'"{name}" is the name of another TLS context of {context.environment}; choose another.'
         yield Problem("name", message, "conflict")
+
+
+def _stores(context: TlsContext, desired: DesiredTlsContext) -> Iterator[Problem]:
+    for field in ("keystore", "truststore"):
+        store: Secret | None = getattr(desired, field)
+        if store and (store.kind != field or store.group.environment_id != context.environment_id):
+            yield Problem(field, f"{store} is no {field} of {context.environment}.")
 
 
 def _pair(context: TlsContext, desired: DesiredTlsContext) -> Iterator[Problem]:
@@ -239,8 +285,10 @@ def _trusted(desired: DesiredTlsContext) -> Iterator[Problem]:
 
 def _facts(context: TlsContext) -> dict[str, Any]:
     """What the audit compares: what identifies the certificate, and nothing of the key."""
-    shown = {name: getattr(context, name) for name in FIELDS if name not in ("certificate", "trusted_ca")}
-    return shown | {name: _told(getattr(context, name)) for name in ("certificate", "trusted_ca")}
+    apart = ("certificate", "trusted_ca", "keystore", "truststore")
+    shown = {name: getattr(context, name) for name in FIELDS if name not in apart}
+    stores = {name: str(one) for name in apart[2:] if (one := getattr(context, name))}
+    return shown | stores | {name: _told(getattr(context, name)) for name in ("certificate", "trusted_ca")}
 
 
 def _told(pem: str) -> str:

@@ -42,7 +42,8 @@ def of_order(api: ApiInstance) -> str:
 def of_tls_context(context: TlsContext) -> str:
     kept = ("certificate", "key", "trusted_ca", "skips_validation", "requires_client_certificate")
     spoken = ("name", "min_version", "max_version", "alpn", "ciphers")
-    return version({name: getattr(context, name) for name in (*kept, *spoken)})
+    stores = {name: str(pk) for name in ("keystore", "truststore") if (pk := getattr(context, f"{name}_id"))}
+    return version({name: getattr(context, name) for name in (*kept, *spoken)} | stores)
 
 
 def of_application(application: Application) -> str:

@@ -1,5 +1,6 @@
 """What a person fills in for a TLS context."""
 
+from operator import attrgetter
 from typing import Any
 
 from django import forms
@@ -8,8 +9,10 @@ from django.core.files.uploadedfile import UploadedFile
 from apis import certificates
 from apis.changes.tls_contexts import ALPN, MOST_PEM, DesiredTlsContext
 from apis.models import TlsContext
+from apis.secret_groups.models import Secret
 from console.forms.cards import Card
 from console.forms.differences import HIDDEN, NOTHING, Difference
+from console.models import Environment
 from gateways.protocol import tls
 
 FILES = {"certificate_file": "certificate", "key_file": "key", "trusted_ca_file": "trusted_ca"}
@@ -49,12 +52,14 @@ class TlsContextForm(forms.Form):
         label="Certificate and key",
         choices=[
             ("own", Card("Of yours", "From your CA, with its private key")),
+            ("keystore", Card("A keystore", "Kept under Secrets, and renewed there for all that use it")),
             ("self-signed", Card("Self-signed", "Made here, for 90 days, to try with")),
             ("none", Card("None", "It only trusts: for upstreams")),
         ],
         initial="own",
         widget=forms.RadioSelect,
     )
+    keystore = forms.ModelChoiceField(Secret.objects.none(), required=False, empty_label="Choose a keystore…")
     certificate = _pem(
         "Certificate",
         "PEM: the server's own first, then those of its issuers.",
@@ -88,6 +93,12 @@ class TlsContextForm(forms.Form):
         "PEM: who signs the certificates of upstreams, and of clients that are asked for one.",
         placeholder="-----BEGIN CERTIFICATE-----",
     )
+    truststore = forms.ModelChoiceField(
+        Secret.objects.none(),
+        required=False,
+        empty_label="None: what is pasted below",
+        help_text="Kept under Secrets, and renewed there for all that use it.",
+    )
     trusted_ca_file = forms.FileField(label="Trusted CA file", required=False)
     skips_validation = forms.BooleanField(
         label="Take any certificate of an upstream",
@@ -105,9 +116,21 @@ class TlsContextForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
 
-    def __init__(self, *args: Any, is_new: bool = True, serves: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        environment: Environment | None = None,
+        is_new: bool = True,
+        serves: bool = False,
+        **kwargs: Any,
+    ) -> None:
         """`serves`: it is for an API to serve with, and so needs a certificate."""
         super().__init__(*args, **kwargs)
+        for name in ("keystore", "truststore"):
+            field: Any = self.fields[name]
+            known = Secret.objects.filter(group__environment=environment, kind=name)
+            field.queryset = known.select_related("group").order_by("group__name", "name")
+            field.label_from_instance = attrgetter("reference")
         source: Any = self.fields["source"]
         if serves:
             source.choices = [one for one in source.choices if one[0] != "none"]
@@ -119,7 +142,7 @@ class TlsContextForm(forms.Form):
     @property
     def trust_is_open(self) -> bool:
         """Whether the part about trust is shown open: it is filled in, or there is nothing else."""
-        names = ("trusted_ca", "skips_validation", "requires_client_certificate")
+        names = ("trusted_ca", "truststore", "skips_validation", "requires_client_certificate")
         told = any(self[name].value() or self[name].errors for name in names)
         return told or self["source"].value() == "none"
 
@@ -133,15 +156,22 @@ class TlsContextForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
+        trusts = given.get("trusted_ca") or given.get("truststore") or given.get("skips_validation")
+        if given.get("trusted_ca") and given.get("truststore"):
+            self.add_error("truststore", "Choose a truststore or paste a CA; take the other one out.")
+        if given.get("source") != "keystore":
+            given["keystore"] = None
+        elif not given.get("keystore"):
+            self.add_error("keystore", "Choose a keystore; make one under Secrets where there is none.")
         if given.get("source") == "self-signed":
             self._sign(given)
         elif given.get("source") == "own" and not (given.get("certificate") or given.get("key")):
             # Trust alone is sound, yet not what was asked for: no API could serve with it.
-            if given.get("trusted_ca") or given.get("skips_validation"):
+            if trusts:
                 self.add_error("certificate", "Paste the certificate as PEM, or choose its file.")
-        elif given.get("source") == "none":
+        elif given.get("source") in ("none", "keystore"):
             given["certificate"] = given["key"] = ""
-            if not (given.get("trusted_ca") or given.get("skips_validation")):
+            if given["source"] == "none" and not trusts:
                 self.add_error(
                     "trusted_ca", "Paste the CA as PEM, or choose its file: trust is all it would have."
                 )
@@ -161,6 +191,8 @@ class TlsContextForm(forms.Form):
             max_version=given["max_version"],
             alpn=ALPN if given["http2"] else ("http/1.1",),
             ciphers=tuple(given["ciphers"]),
+            keystore=given["keystore"],
+            truststore=given.get("truststore"),
         )
 
     def _sign(self, given: dict[str, Any]) -> None:
@@ -181,14 +213,16 @@ def initial(context: TlsContext) -> dict[str, Any]:
     """The form of a context as it is; its key never comes back."""
     return {
         "name": context.name,
-        "certificate": context.certificate,
+        "certificate": "" if context.keystore_id else context.certificate,
+        "keystore": context.keystore_id,
+        "truststore": context.truststore_id,
         "hosts": " ".join(context.facts.names) if context.facts else "",
-        "source": "own" if context.certificate else "none",
+        "source": "keystore" if context.keystore_id else "own" if context.certificate else "none",
         "min_version": context.min_version,
         "max_version": context.max_version,
         "http2": "h2" in context.alpn or not context.alpn,
         "requires_client_certificate": context.requires_client_certificate,
-        "trusted_ca": context.trusted_ca,
+        "trusted_ca": "" if context.truststore_id else context.trusted_ca,
         "skips_validation": context.skips_validation,
         "ciphers": context.ciphers,
     }
@@ -196,7 +230,7 @@ def initial(context: TlsContext) -> dict[str, Any]:
 
 def differences(form: TlsContextForm, context: TlsContext) -> list[Difference]:
     """Where what was typed is not what is stored. A key is not shown, and a certificate by what it says."""
-    stored = TlsContextForm(initial=initial(context), is_new=False)
+    stored = TlsContextForm(initial=initial(context), environment=context.environment, is_new=False)
     names = [name for name in form.fields if name not in {*FILES, "hosts"}]
     rows = [Difference(str(form[name].label), _shown(form, name), _shown(stored, name)) for name in names]
     return [row for row in rows if row.mine != row.saved]
@@ -212,6 +246,10 @@ def _shown(form: TlsContextForm, name: str) -> str:
         return "on" if value else "off"
     if isinstance(value, list):
         return ", ".join(map(str, value)) or NOTHING
+    if name in ("keystore", "truststore"):
+        field: Any = form.fields[name]
+        found = field.queryset.filter(pk=value).first() if value else None
+        return found.reference if found else NOTHING
     choices = dict(getattr(form.fields[name], "choices", ()))
     return str(choices.get(value, value or NOTHING))
 

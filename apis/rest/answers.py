@@ -37,10 +37,9 @@ def dates(row: Any) -> Shape:
 
 
 def _named(context: TlsContext | None) -> Shape | None:
-    """An environment is one secret group."""
     if context is None:
         return None
-    group = str(context.environment_id)
+    group = str(context.secret_group_id)
     return {"secretGroupId": group, "tlsContextId": str(context.pk), "name": context.name}
 
 

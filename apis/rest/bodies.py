@@ -200,13 +200,12 @@ def _tls_context(
 
 def named_context(environment: Environment, told: Mapping[str, Any], field: str) -> TlsContext:
     wanted, group = told["tlsContextId"], told.get("secretGroupId")
-    if group not in (None, environment.pk):
-        message = (
-            f"secretGroupId: write {environment.pk}, {environment} itself, or leave it out; not {group}."
-        )
-        raise ValidationError({field: [message]})
     if found := environment.tls_contexts.filter(pk=wanted).first():
-        return found
+        if group in (None, found.secret_group_id):
+            return found
+        own = found.secret_group_id
+        message = f"secretGroupId: write {own}, the group of {found}, or leave it out; not {group}."
+        raise ValidationError({field: [message]})
     raise ValidationError({field: [f"{environment} has no TLS context {wanted}."]})
 
 

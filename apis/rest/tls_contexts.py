@@ -98,6 +98,11 @@ def _desired(desired: DesiredTlsContext, body: dict[str, Any]) -> DesiredTlsCont
         name: tuple(value) if isinstance(value, list) else value for name, value in body.items()
     }
     sent.pop("target", None)
+    # What is sent as text takes the place of a store that was chosen.
+    if {"certificate", "key"} & sent.keys():
+        sent["keystore"] = None
+    if "trusted_ca" in sent:
+        sent["truststore"] = None
     return replace(desired, **sent)
 
 

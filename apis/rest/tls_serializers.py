@@ -78,9 +78,7 @@ class TlsContextBody(TlsContextPatch):
 
 class TlsContextShape(s.Serializer[Any]):
     id = s.UUIDField()
-    secretGroupId = s.UUIDField(
-        source="environment_id", help_text="The environment's id: each has one group."
-    )
+    secretGroupId = s.UUIDField(source="secret_group_id", help_text="The environment's own has its id.")
     name = s.CharField()
     target = fixed(s.CharField, "FlexGateway")
     certificate = s.CharField(allow_blank=True)

@@ -1,6 +1,8 @@
 """API Manager's REST interface: the paths that clients of Anypoint use. No trailing slashes."""
 
-from django.urls import path
+from typing import Any
+
+from django.urls import URLPattern, path
 
 from apis.rest.automated import AutomatedViews
 from apis.rest.change_sets import ChangeSetViews
@@ -18,6 +20,10 @@ from apis.rest.policies import PolicyViews, TemplateViews
 from apis.rest.rehearsals import RehearsalViews
 from apis.rest.removed import RemovedApiViews, RemovedPolicyViews
 from apis.rest.revisions import HistoryViews, RevisionViews
+from apis.rest.secret_groups import SecretGroupViews
+from apis.rest.secret_reach import SecretsViewSet
+from apis.rest.secret_tls_contexts import SecretTlsContextViews
+from apis.rest.secrets import CertificateViews, KeystoreViews, SharedSecretViews, TruststoreViews
 from apis.rest.taking_away import TakingAwayViews
 from apis.rest.templates import policy_definition
 from apis.rest.tests import TestRunViews, TestViews
@@ -27,6 +33,8 @@ from apis.rest.upstreams import UpstreamViews
 SCOPE = "organizations/<uuid:organization_id>/environments/<uuid:environment_id>"
 AM = f"apimanager/api/v1/{SCOPE}/apis"
 SETS = f"apimanager/api/v1/{SCOPE}/change-sets"
+SG = f"secrets-manager/api/v1/{SCOPE}/secretGroups"
+IN_SG = f"{SG}/<uuid:group_id>"
 TLS = f"apimanager/api/v1/{SCOPE}/tls-contexts"
 AMX = f"apimanager/xapi/v1/{SCOPE}"
 PX = f"proxies/xapi/v1/{SCOPE}/apis/<int:api_id>/deployments"
@@ -37,6 +45,18 @@ one = InstanceViews.as_view({"get": "retrieve", "patch": "partial_update", "dele
 
 automated_all = AutomatedViews.as_view({"get": "list", "post": "create", "patch": "reorder"})
 automated_one = AutomatedViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})
+
+ONE: dict[str, Any] = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
+
+
+def _secrets(folder: str, name: str, views: type[SecretsViewSet], one: str = "secret_id") -> list[URLPattern]:
+    """The addresses of one kind of secrets of a group."""
+    start = f"{IN_SG}/{folder}"
+    return [
+        path(start, views.as_view({"get": "list", "post": "create"}), name=f"{name}s"),
+        path(f"{start}/<uuid:{one}>", views.as_view(ONE), name=name),
+    ]
+
 
 urlpatterns = [
     path(AM, InstanceViews.as_view({"get": "list", "post": "create"}), name="rest_apis"),
@@ -201,6 +221,17 @@ urlpatterns = [
         ChangeSetViews.as_view({"post": "take_back"}),
         name="rest_change_set_take_back",
     ),
+    path(SG, SecretGroupViews.as_view({"get": "list", "post": "create"}), name="rest_secret_groups"),
+    path(
+        IN_SG,
+        SecretGroupViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="rest_secret_group",
+    ),
+    *_secrets("sharedSecrets", "rest_shared_secret", SharedSecretViews),
+    *_secrets("certificates", "rest_certificate", CertificateViews),
+    *_secrets("truststores", "rest_truststore", TruststoreViews),
+    *_secrets("keystores", "rest_keystore", KeystoreViews),
+    *_secrets("tlsContexts", "rest_secret_tls_context", SecretTlsContextViews, "context_id"),
     path(TLS, TlsContextViews.as_view({"get": "list", "post": "create"}), name="rest_tls_contexts"),
     path(
         f"{TLS}/<uuid:context_id>",

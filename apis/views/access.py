@@ -11,12 +11,14 @@ from django.shortcuts import get_object_or_404
 from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.change_set import ChangeSet
 from apis.models import ApiInstance, PolicyBinding, TlsContext
+from apis.secret_groups.models import Secret, SecretGroup
+from apis.secret_groups.permission import may_manage
 from apis.wizard_draft import WizardDraft
 from console import scope
 from console.models import Environment
 from console.scope import Request
 
-Row = TypeVar("Row", ApiInstance, AutomatedPolicy, PolicySet, TlsContext, ChangeSet, WizardDraft)
+Row = TypeVar("Row", ApiInstance, AutomatedPolicy, PolicySet, TlsContext, ChangeSet, WizardDraft, SecretGroup)
 
 
 def api_of(request: Request, pk: int) -> ApiInstance:
@@ -79,6 +81,37 @@ def tls_context_to_change(request: Request, pk: UUID) -> TlsContext:
     context = tls_context_of(request, pk)
     must_edit(request)
     return context
+
+
+def secret_group_of(request: Request, pk: UUID) -> SecretGroup:
+    """The secret group, if the user may see it; its environment becomes the one the user works in."""
+    rows = SecretGroup.objects.visible_to(request.user)
+    return _entered(request, rows.select_related("environment__organization"), pk)
+
+
+def secret_group_to_change(request: Request, pk: UUID) -> SecretGroup:
+    group = secret_group_of(request, pk)
+    _must_manage(request, group)
+    return group
+
+
+def secret_of(request: Request, pk: UUID) -> Secret:
+    """The secret, if the user may see its group."""
+    rows = Secret.objects.visible_to(request.user).select_related("changed_by")
+    secret = get_object_or_404(rows, pk=pk)
+    secret.group = secret_group_of(request, secret.group_id)
+    return secret
+
+
+def secret_to_change(request: Request, pk: UUID) -> Secret:
+    secret = secret_of(request, pk)
+    _must_manage(request, secret.group)
+    return secret
+
+
+def _must_manage(request: Request, group: SecretGroup) -> None:
+    if not may_manage(request.user, group.environment):
+        raise PermissionDenied(f"Changes of secrets in {group.environment} need the role Manager.")
 
 
 def change_set_of(request: Request, pk: UUID) -> ChangeSet:

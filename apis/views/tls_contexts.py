@@ -70,8 +70,8 @@ def add(request: Request) -> HttpResponse:
     if request.method != "POST":
         source = "none" if request.GET.get("purpose") == "upstream" else "own"
         shown = {"hosts": _hosts(environment), "source": source}
-        return _form(request, TlsContextForm(initial=shown, serves=_serves(request)))
-    form = _read(request)
+        return _form(request, TlsContextForm(initial=shown, environment=environment, serves=_serves(request)))
+    form = _read(request, environment)
     made = _saved(form, lambda desired: change.create_tls_context(request.user, environment, desired))
     if made is None:
         return _form(request, form)
@@ -84,8 +84,9 @@ def add(request: Request) -> HttpResponse:
 def edit(request: Request, pk: UUID) -> HttpResponse:
     context = tls_context_to_change(request, pk)
     if request.method != "POST":
-        return _form(request, TlsContextForm(initial=initial(context), is_new=False), context)
-    form, seen = _read(request, is_new=False), request.POST.get("seen", "")
+        shown = TlsContextForm(initial=initial(context), environment=context.environment, is_new=False)
+        return _form(request, shown, context)
+    form, seen = _read(request, context.environment, is_new=False), request.POST.get("seen", "")
     try:
         saved = _saved(
             form, lambda desired: change.edit_tls_context(request.user, context, desired, seen=seen)
@@ -113,9 +114,9 @@ def delete(request: Request, pk: UUID) -> HttpResponse:
     return redirect("tls_contexts")
 
 
-def _read(request: Request, *, is_new: bool = True) -> TlsContextForm:
+def _read(request: Request, environment: Environment, *, is_new: bool = True) -> TlsContextForm:
     data, refused = with_files(request.POST, request.FILES)
-    form = TlsContextForm(data, is_new=is_new, serves=_serves(request))
+    form = TlsContextForm(data, environment=environment, is_new=is_new, serves=_serves(request))
     form.full_clean()
     for field, reason in refused.items():
         form.add_error(field, reason)
@@ -129,7 +130,7 @@ def _saved(form: TlsContextForm, save: Callable[[DesiredTlsContext], TlsContext]
     try:
         return save(form.desired())
     except ValidationError as error:
-        shown = {"alpn": "http2"}
+        shown = {"alpn": "http2", "group": ""}
         if form.cleaned_data["source"] == "self-signed":
             shown |= {"certificate": "hosts", "key": "hosts"}
         if form.cleaned_data["source"] == "none":

@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StringConstraints,
     TypeAdapter,
     model_validator,
 )
@@ -224,11 +225,25 @@ class Configuration(Resource):
 
 class SecretTls(Model):
     crt: str
-    key: str
+    key: str = Field(repr=False)
+
+
+SecretField = Annotated[str, StringConstraints(pattern=r"^\w{1,40}$")]
 
 
 class SecretSpec(Model):
-    tls: SecretTls
+    """Exactly one of them: a certificate with its key, or values by their names."""
+
+    tls: SecretTls | None = None
+    data: dict[SecretField, str] | None = Field(None, repr=False)
+
+    @model_validator(mode="after")
+    def _holds_one(self) -> Self:
+        if (self.tls is None) == (self.data is None):
+            raise ValueError("exactly one of tls and data belongs here")
+        if self.data is not None and not 1 <= len(self.data) <= 50:
+            raise ValueError("data holds 1 to 50 values by their names")
+        return self
 
 
 class Secret(Resource):

@@ -25,7 +25,7 @@ from apis.models import ApiInstance
 from apis.promotions.models import Promotion
 from apis.revision import Brought
 from apis.wizard_draft import WizardDraft
-from console.models import ConnectedApp, Role, User
+from console.models import ConnectedApp, Environment, Role, User
 from gateways.change import issue_token
 from gateways.models import Ack, Deployment, Gateway, ResourceStatus
 from gateways.protocol import cases
@@ -41,8 +41,11 @@ from tests.factories import (
     make_contract,
     make_environment,
     make_gateway,
+    make_keystore,
     make_policy_set,
     make_role,
+    make_secret,
+    make_secret_group,
     make_tier,
     make_tls_context,
     make_user,
@@ -162,7 +165,6 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
     """Of an administrator who also works in an empty environment, which is chosen by whoever asks for it."""
     place = make_place(Role.Name.ADMINISTRATOR)
     user, environment, gateway = place.user, place.environment, place.gateway
-    context = make_tls_context(environment, name="edge")
     make_gateway(environment, name="away")
     gateway.replicas.update(last_heartbeat_at=timezone.now() + timedelta(hours=1))
     api = make_saved_api(place, deploy=True, routes=_routes())
@@ -195,7 +197,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         **_bulk_changes(place, api, bare),
         "saved_view": _view(place).pk,
         "change_set": _change_set(place, api).pk,
-        "tls_context": context.pk,
+        **_secrets(environment),
         "gateway": gateway.pk,
         "gateway_token": issue_token(user, environment, "later")[0].pk,
         "replica": gateway.replicas.get().pk,
@@ -253,6 +255,19 @@ def _policy_set(api: ApiInstance) -> int:
     policy_set = make_policy_set(api.environment, name="Public", apis=[api.pk], description="Seen by all.")
     make_automated(api.environment, policy_set=policy_set, label="of the set")
     return policy_set.pk
+
+
+def _secrets(environment: Environment) -> dict[str, object]:
+    """A keystore that a TLS context serves with, and a password."""
+    group = make_secret_group(environment, name="shop")
+    keystore = make_keystore(group, "shop.example.com", name="shop.example.com")
+    held = keystore.content
+    make_tls_context(
+        environment, name="shop", keystore=keystore, certificate=held["certificate"], key=held["key"]
+    )
+    make_secret(group, name="database", ends_on=timezone.now().date(), expires_at=timezone.now())
+    context = make_tls_context(environment, name="edge")
+    return {"secret_group": group.pk, "secret": keystore.pk, "tls_context": context.pk}
 
 
 def _automated(place: Place) -> AutomatedPolicy:

@@ -15,6 +15,7 @@ from apis.assets.models import Asset
 from apis.automated.models import AutomatedPolicy
 from apis.contracts.models import Application, Contract
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.secret_groups.models import Secret, SecretGroup
 from console.models import Environment, Role, User
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
 from tests.factories import make_environment, make_role, make_user
@@ -36,6 +37,8 @@ PAGES = (
     "/applications",
     "/applications?shows=pending",
     "/consumer",
+    "/apis/secrets",
+    "/apis/secret-groups",
     "/gateways",
     "/gateways?sort=-status",
     "/gateways?status=Connected",
@@ -47,7 +50,7 @@ PAGES = (
     "/administration/organizations",
     "/administration/audit",
 )
-REST = ("AM", "AM?limit=100", "AMX/gateway-targets")
+REST = ("AM", "AM?limit=100", "AMX/gateway-targets", "SG")
 
 
 def fill(environment: Environment, start: int, end: int) -> None:
@@ -97,6 +100,7 @@ def _fill_with_apis(environment: Environment, start: int, end: int) -> None:
         for number in range(start, min(end, 100))
     )
     _fill_with_contracts(environment, apis, start)
+    _fill_with_secrets(environment, start, end)
     routes = Route.objects.bulk_create(Route(api=api, position=0) for api in apis)
     upstreams = Upstream.objects.bulk_create(Upstream(api=api, uri="http://backend") for api in apis)
     RouteUpstream.objects.bulk_create(
@@ -132,6 +136,16 @@ def _fill_with_contracts(environment: Environment, apis: list[ApiInstance], star
     Contract.objects.bulk_create(
         Contract(application=application, api=api)
         for application, api in zip(applications, apis, strict=True)
+    )
+
+
+def _fill_with_secrets(environment: Environment, start: int, end: int) -> None:
+    groups = SecretGroup.objects.bulk_create(
+        SecretGroup(environment=environment, name=f"group-{number:04}") for number in range(start, end)
+    )
+    Secret.objects.bulk_create(
+        Secret(group=group, kind="shared-secret", type="SymmetricKey", name="key", content={"key": "k"})
+        for group in groups
     )
 
 

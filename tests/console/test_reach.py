@@ -32,6 +32,8 @@ from tests.factories import (
     make_policy_set,
     make_replica,
     make_role,
+    make_secret,
+    make_secret_group,
     make_tier,
     make_tls_context,
     make_user,
@@ -43,6 +45,8 @@ KINDS = (
     ("api_draft", "draft"),
     ("change_set", "change_set"),
     ("tls_context", "tls_context"),
+    ("secret_group", "secret_group"),
+    ("secret", "secret"),
     ("saved_view", "view"),
     ("automated_policy", "automated"),
     ("policy_set", "policy_set"),
@@ -79,6 +83,8 @@ ABOUT = {
     "policy_id": "policy",
     "gateway_id": "gateway",
     "context_id": "tls_context",
+    "group_id": "secret_group",
+    "secret_id": "secret",
     "document_id": "document",
     "deployment_id": "api",
     "upstream_id": "upstream",
@@ -156,6 +162,7 @@ def make_place(name: str) -> Place:
         "upstream": Upstream.objects.create(api=api, uri="http://spare.test/").pk,
         "policy": PolicyBinding.objects.create(api=api, policy="cors", order=1).pk,
         "document": Specification.objects.create(organization=organization, name="a", text="a", size=1).pk,
+        **_secrets(environment),
         "change_set": ChangeSet.objects.create(environment=environment, gateway=gateway).pk,
         "muted": MutedFinding.objects.create(api=api, code="a", place="api", reason="r").pk,
         "tag": "eu",
@@ -163,7 +170,6 @@ def make_place(name: str) -> Place:
             by=owner, environment=environment, action="deploy", state="done"
         ).pk,
         "view": SavedView.objects.create(user=owner, environment=environment, name="v", is_shared=True).pk,
-        "tls_context": make_tls_context(environment).pk,
         "automated": make_automated(environment).pk,
         "policy_set": make_policy_set(environment, apis=[api.pk]).pk,
         "user": owner.pk,
@@ -178,6 +184,12 @@ def make_place(name: str) -> Place:
         "app": ConnectedApp.objects.create(name="app", organization=organization, owner=owner).pk,
     }
     return Place(environment, ids)
+
+
+def _secrets(environment: Environment) -> dict[str, object]:
+    group = make_secret_group(environment)
+    context = make_tls_context(environment)
+    return {"secret_group": group.pk, "secret": make_secret(group).pk, "tls_context": context.pk}
 
 
 def is_about_something(address: Address) -> bool:
@@ -221,7 +233,7 @@ def test_rest_finds_nothing_of_another_organization(
     )
     places = (
         [theirs, ours]
-        if {"api_id", "gateway_id", "context_id"} & dict(address.arguments).keys()
+        if {"api_id", "gateway_id", "context_id", "group_id"} & dict(address.arguments).keys()
         else [theirs]
     )
     rest = Rest(administrator)

@@ -272,7 +272,7 @@ def _at(
 
 
 def _variables(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Where inside any `config`, or in a contract's `client`, a `$NAME` stands, and its name."""
+    """Where in a `config`, a contract's `client` or what a secret holds a `$NAME` stands, and its name."""
     if isinstance(value, dict | list):
         for key, one in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _variables(one, (*path, key))
@@ -281,7 +281,7 @@ def _variables(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[t
 
 
 def _takes_variables(path: tuple[str | int, ...]) -> bool:
-    return "config" in path or path[:2] == ("spec", "client")
+    return "config" in path or path[:2] in (("spec", "client"), ("spec", "data"), ("spec", "tls"))
 
 
 def _resolved(value: Any, environ: Mapping[str, str], path: tuple[str | int, ...] = ()) -> Any:

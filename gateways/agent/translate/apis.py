@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
-from gateways.agent.translate import configuration, contracts, ir, tls, warnings
+from gateways.agent.translate import configuration, contracts, ir, secrets, tls, warnings
 from gateways.agent.translate.conflicts import Taken
 from gateways.agent.translate.index import Index, Key, indexed
 from gateways.agent.translate.modes import observes
@@ -88,7 +88,9 @@ def translate(
     With the last, an API of which nothing has changed since the last time is the same object again.
     `trusted` counts where the resources do not say whose word on callers is taken.
     """
+    resources, unused = secrets.filled(resources)
     index = indexed(resources)
+    index.faults += unused
     settings, faults = configuration.read(resources, trusted)
     tls_of_ports = _tls_of_ports(index)
     taken, room = Taken(), Room(settings)
@@ -227,6 +229,7 @@ def _own_tls(resource: r.ApiInstance, bindings: Sequence[r.PolicyBinding]) -> ir
             continue
         if one.rules:
             raise Faulty(fault(owner, (*path, "rules"), "tls always holds for the whole port; take them out"))
+        secrets.check(owner, (*path, "config"), one.config)
         try:
             own = tls.InboundConfig.model_validate(one.config).to_ir()
         except ValidationError as error:
@@ -271,6 +274,8 @@ def _use(
             raise Faulty(*faults, fault(resource, (*path, "policyRef", "name"), message))
         if conditions and not policy.is_resource_level:
             faults.append(fault(resource, (*path, "rules"), f"{policy.name} always holds for the whole API"))
+        with _collecting(faults):
+            secrets.check(resource, (*path, "config"), given.config)
         config = policy.config.model_validate(given.config)
     except UnknownPolicy as error:
         is_outbound = given.policy_ref.name in tls.OUTBOUND

@@ -12,7 +12,6 @@ from gateways.protocol.faults import Fault, Path, did_you_mean, fault
 Key = tuple[str, str]
 
 _IGNORED = {
-    "Secret": "Secret is not supported yet; ignored: write certificate and key into the policy's config",
     "Extension": "Extension is not supported yet; ignored: policies are those of the catalog",
 }
 
@@ -68,7 +67,7 @@ def indexed(resources: Sequence[r.AnyResource]) -> Index:
     for resource in resources:
         if isinstance(resource, r.PolicyBinding):
             _bind(index, resource)
-        elif isinstance(resource, r.Secret | r.Extension):
+        elif isinstance(resource, r.Extension):
             index.warn(resource, ("kind",), _IGNORED[resource.kind])
         elif isinstance(resource, r.Contract):
             index.contracts.append(resource)

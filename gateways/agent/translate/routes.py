@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import Field, ValidationError, field_validator
 
-from gateways.agent.translate import ir, tls
+from gateways.agent.translate import ir, secrets, tls
 from gateways.agent.translate.modes import observes
 from gateways.agent.translate.upstream_settings import settled
 from gateways.protocol import regex
@@ -96,6 +96,7 @@ class Services:
             if binding.spec.rules:
                 message = "tls-outbound always holds for the whole Service; take them out"
                 raise Faulty(fault(binding, ("spec", "rules"), message))
+            secrets.check(binding, ("spec", "config"), binding.spec.config)
             try:
                 own = tls.OutboundConfig.model_validate(binding.spec.config).to_ir()
             except ValidationError as error:
@@ -113,6 +114,7 @@ def _outbound(binding: r.PolicyBinding) -> ir.PolicyUse:
     if binding.spec.rules:
         message = f"{policy.name} always holds for the whole Service; take them out"
         raise Faulty(fault(binding, ("spec", "rules"), message))
+    secrets.check(binding, ("spec", "config"), binding.spec.config)
     try:
         config = policy.config.model_validate(binding.spec.config)
     except ValidationError as error:

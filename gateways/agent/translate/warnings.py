@@ -132,11 +132,15 @@ def _tls_version(resource: r.PolicyBinding) -> Iterator[Fault]:
 
 
 def _base64(resource: r.Secret) -> Iterator[Fault]:
+    if resource.spec.tls is None:
+        return
     for name, text in (("crt", resource.spec.tls.crt), ("key", resource.spec.tls.key)):
+        if "-----BEGIN" in text:
+            continue
         try:
             b64decode(text, validate=True)
         except ValueError:
-            yield _warning(resource, ("spec", "tls", name), "is not base64")
+            yield _warning(resource, ("spec", "tls", name), "is neither PEM nor base64")
 
 
 def _warning(resource: r.AnyResource, path: Path, message: str) -> Fault:

@@ -17,12 +17,15 @@ from apis.documents.specification import Operation, Specification
 from apis.lists.models import SavedView
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from apis.removed import Removed
+from apis.secret_groups.models import default_group
 from console.models import AuditEntry
 from gateways.models import Gateway
 from tests.factories import (
     make_api,
     make_gateway,
     make_replica,
+    make_secret,
+    make_secret_group,
     make_tls_context,
     make_user,
 )
@@ -136,6 +139,28 @@ class TestTlsContexts(SearchedList, EmptyList):
         return make_tls_context(here.environment, name=name)
 
 
+class TestSecrets(SearchedList, EmptyList):
+    path = "/apis/secrets"
+    part = "secrets"
+    noun = "secret"
+    nothing = "No secrets yet"
+    offers = "/apis/secrets/add"
+
+    def make(self, here: Here, name: str) -> object:
+        return make_secret(default_group(here.environment), name=name)
+
+
+class TestSecretGroups(SearchedList, EmptyList):
+    path = "/apis/secret-groups"
+    part = "secret-groups"
+    noun = "secret group"
+    nothing = "No secret groups yet"
+    offers = "/apis/secret-groups/add"
+
+    def make(self, here: Here, name: str) -> object:
+        return make_secret_group(here.environment, name=name)
+
+
 class TestOperationsOfADocument(SearchedList):
     part = "operations-found"
     noun = "operation"
@@ -194,6 +219,16 @@ class TestApi(Detail):
 class TestTlsContext(Detail):
     def make(self, here: Here) -> Model:
         return make_tls_context(here.environment)
+
+
+class TestSecret(Detail):
+    def make(self, here: Here) -> Model:
+        return make_secret(make_secret_group(here.environment))
+
+
+class TestSecretGroup(Detail):
+    def make(self, here: Here) -> Model:
+        return make_secret_group(here.environment)
 
 
 class TestDetailsOfAnApi(VersionedForm):

@@ -293,7 +293,7 @@ def test_warnings_do_not_fail(folder: Path, capsys: pytest.CaptureFixture[str]) 
         (
             "kind: Secret\nmetadata: {name: s}\nspec: {tls: {crt: aGk=, key: not base64}}",
             0,
-            "a.yaml:12: warning: Secret s: spec.tls.key: is not base64",
+            "a.yaml:12: warning: Secret s: spec.tls.key: is neither PEM nor base64",
         ),
     ],
 )

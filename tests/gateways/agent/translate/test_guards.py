@@ -206,5 +206,5 @@ def test_an_api_that_needs_a_secret_is_refused(certificate: Any) -> None:
     assert translation.gateway.apis == ()
     assert "certificate" in translation.refused[KEY]
     assert [one.message for one in translation.faults if one.is_warning] == [
-        "Secret is not supported yet; ignored: write certificate and key into the policy's config"
+        "no configuration mentions it: write ${secret:default/s} where a password or key is asked for"
     ]

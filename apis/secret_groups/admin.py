@@ -1,0 +1,44 @@
+"""Secret groups in Django's admin: to be looked at. What changes them checks, and tells gateways."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+
+from apis.secret_groups.models import Secret, SecretGroup
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+
+
+class ReadOnly:
+    """Can be looked at, not changed."""
+
+    def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+
+@admin.register(SecretGroup)
+class SecretGroupAdmin(ReadOnly, ModelAdmin):
+    list_display = ("name", "environment", "downloadable", "created_at")
+    list_filter = ("environment",)
+    list_select_related = ("environment",)
+    search_fields = ("name",)
+
+
+@admin.register(Secret)
+class SecretAdmin(ReadOnly, ModelAdmin):
+    list_display = ("name", "kind", "type", "group", "expires_at", "updated_at")
+    list_filter = ("kind", "group__environment")
+    list_select_related = ("group",)
+    search_fields = ("name",)
+    exclude = ("content",)

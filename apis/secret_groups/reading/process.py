@@ -1,0 +1,73 @@
+"""Has a store read in a process of its own, which can take no more than its share and is always ended.
+
+What it holds goes through pipes alone: a key touches no disk.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from apis.secret_groups.reading import limits
+from apis.secret_groups.reading.asked import Asked
+from apis.secret_groups.reading.fault import Fault
+
+PROJECT = Path(__file__).resolve().parents[3]
+KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
+"""The variables that it gets of our environment: it needs no secret."""
+TOO_MUCH = (
+    "opening it takes more than {} s of computing: its passphrase is stretched too often. Export it anew, "
+    "for example with openssl pkcs12 -export -iter 10000."
+)
+
+
+def read(asked: Asked, wall_seconds: float = limits.WALL_SECONDS) -> dict[str, Any]:
+    """{"content", "told"}. Raises Fault."""
+    for name, content in asked.files.items():
+        if len(content) > limits.MOST_BYTES:
+            raise Fault(name, f"the file is larger than {limits.MOST_BYTES // 1024} KB.")
+    for name in ("passphrase", "key_passphrase"):
+        if len(getattr(asked, name)) > limits.LONGEST_PASSPHRASE:
+            raise Fault(name, f"it is longer than {limits.LONGEST_PASSPHRASE} characters.")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "apis.secret_groups.reading.child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=PROJECT,
+        env={name: os.environ[name] for name in KEPT if name in os.environ},
+        start_new_session=True,
+    )
+    try:
+        answered, _ = process.communicate(asked.written(), timeout=wall_seconds)
+    except subprocess.TimeoutExpired:
+        raise Fault(_main(asked), TOO_MUCH.format(limits.CPU_SECONDS)) from None
+    finally:
+        _end(process)
+    if process.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        raise Fault(_main(asked), TOO_MUCH.format(limits.CPU_SECONDS))
+    if process.returncode:
+        raise Fault(_main(asked), "it cannot be read: it is damaged, or of a kind that nobody knows.")
+    found: dict[str, Any] = json.loads(answered)
+    if fault := found.get("fault"):
+        raise Fault(fault["field"], fault["message"])
+    return found
+
+
+def _main(asked: Asked) -> str:
+    return "store" if "store" in asked.files else "certificate"
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Ends the process and whatever it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            with suppress(OSError):
+                pipe.close()

@@ -1,0 +1,134 @@
+"""Secret groups: the list, one with its TLS contexts, and its form."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Count
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+from pydantic import BaseModel, Field
+
+from apis.changes import secret_groups as change
+from apis.secret_groups.models import SecretGroup
+from apis.secret_groups.permission import may_manage
+from apis.views.access import (
+    environment_of,
+    environment_to_change,
+    messages_of,
+    secret_group_of,
+    secret_group_to_change,
+)
+from console import audit
+from console.forms import schema_data, schema_form
+from console.listing import asked, listing
+from console.scope import Request
+from console.versions import Changed
+
+HISTORY_SHOWN = 20
+
+
+class GroupForm(BaseModel):
+    name: str = Field(
+        "",
+        title="Name",
+        description="Policies name a shared secret by its group and its own name: ${secret:group/name}.",
+        max_length=120,
+        json_schema_extra={"needed": True},
+    )
+    downloadable: bool = Field(
+        False,
+        title="Certificates may be downloaded",
+        description="Those of its keystores and truststores, by who may manage secrets. Keys never.",
+    )
+
+
+SCHEMA = GroupForm.model_json_schema()
+
+
+def index(request: Request) -> HttpResponse:
+    environment = environment_of(request)
+    found = environment.secret_groups.filter(name__icontains=asked(request))
+    found = found.annotate(
+        secret_count=Count("secrets", distinct=True), context_count=Count("tls_contexts", distinct=True)
+    )
+    shown = listing(request, "secret-groups", "secret group", found, searches="name")
+    context = {"manages": may_manage(request.user, environment)}
+    return shown.answer(request, "apis/secret_group_list.html", "apis/_secret_groups.html", context)
+
+
+def detail(request: Request, pk: UUID) -> HttpResponse:
+    group = secret_group_of(request, pk)
+    page = {
+        "group": group,
+        "secrets": group.secrets.without_content().select_related("group")[:100],
+        "contexts": group.tls_contexts.all()[:100],
+        "manages": may_manage(request.user, group.environment),
+        "entries": audit.history(group)[:HISTORY_SHOWN],
+    }
+    return render(request, "apis/secret_group_detail.html", page)
+
+
+def add(request: Request) -> HttpResponse:
+    environment = environment_to_change(request)
+    values, errors = schema_data.read(SCHEMA, request.POST, prefix=""), {}
+    if request.method == "POST":
+        try:
+            told = values.get("name", ""), bool(values.get("downloadable"))
+            made = change.create_group(request.user, environment, *told)
+        except ValidationError as error:
+            errors = messages_of(error)
+        else:
+            messages.success(request, f"Made secret group {made}.")
+            return redirect(made)
+    return _form(request, None, values, errors)
+
+
+def edit(request: Request, pk: UUID) -> HttpResponse:
+    group = secret_group_to_change(request, pk)
+    values = {"name": group.name, "downloadable": group.downloadable}
+    errors: dict[str, list[str]] = {}
+    if request.method == "POST":
+        values = schema_data.read(SCHEMA, request.POST, prefix="")
+        try:
+            change.edit_group(
+                request.user,
+                group,
+                name=values.get("name", ""),
+                downloadable=bool(values.get("downloadable")),
+                seen=request.POST.get("seen", ""),
+            )
+        except ValidationError as error:
+            errors = messages_of(error)
+        except Changed:
+            errors = {"name": ["Somebody changed the group meanwhile; look at it, and save again."]}
+        else:
+            messages.success(request, f"Saved secret group {group}.")
+            return redirect(group)
+        group.refresh_from_db()
+    return _form(request, group, values, errors)
+
+
+@require_POST
+def delete(request: Request, pk: UUID) -> HttpResponse:
+    group = secret_group_to_change(request, pk)
+    try:
+        change.delete_group(request.user, group)
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+        return redirect(group)
+    messages.success(request, f"Deleted secret group {group}, with what was in it.")
+    return redirect("secret_groups")
+
+
+def _form(
+    request: Request, group: SecretGroup | None, values: dict[str, object], errors: dict[str, list[str]]
+) -> HttpResponse:
+    context = {
+        "group": group,
+        "fields": schema_form.fields(SCHEMA, values, errors, prefix=""),
+        "errors": errors,
+        "seen": change.version_of(group) if group else "",
+    }
+    return render(request, "apis/secret_group_form.html", context, status=422 if errors else 200)
