@@ -17,6 +17,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 
+from apis.secret_groups import references
 from console.fields import EncryptedJSONField
 from console.models import AuditEntry, Environment, User
 from gateways.models import Gateway
@@ -78,6 +79,11 @@ class Content:
         found = (document["metadata"]["annotations"].get(TLS_CONTEXT) for document in self.documents)
         return [UUID(one) for one in dict.fromkeys(found) if one]
 
+    @property
+    def refers_to(self) -> list[str]:
+        configs = (one["spec"]["config"] for one in self.documents if one["kind"] == "PolicyBinding")
+        return references.keys(*configs)
+
 
 class RevisionQuerySet(models.QuerySet["Revision"]):
     def visible_to(self, user: User) -> "RevisionQuerySet":
@@ -116,6 +122,12 @@ class Revision(models.Model):
     )
     trusts_by = ArrayField(
         models.UUIDField(), default=list, help_text="The TLS contexts of its upstreams, likewise."
+    )
+    refers_to = ArrayField(
+        models.CharField(max_length=250),
+        default=list,
+        db_default=[],
+        help_text='The shared secrets that its policies mention, "group/name", likewise.',
     )
     resources_count = models.PositiveIntegerField()
     documents = models.TextField(help_text="Canonical JSON, a list of resources without their secrets.")

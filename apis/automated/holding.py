@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from apis.automated.models import AutomatedPolicy
 from apis.automated.rule import Rule, Subject, subjects
 from apis.models import ApiInstance
-from apis.revision import Document, document, name
+from apis.revision import Document, name
 from apis.rules.policy_config import merged
 from console.models import Environment
 from gateways.protocol import resources as r
@@ -125,10 +125,8 @@ def resource(policy: AutomatedPolicy, secrets: Mapping[str, str] | None = None) 
     )
 
 
-def whole(api: ApiInstance, documents: Sequence[Document]) -> list[Document]:
-    """The API's documents as its gateway would run them, then the automated policies that hold for it."""
-    held = of_api(api)
-    return [*under(held, documents), *(document(resource(one)) for one in held)]
+def bindings(policies: Iterable[AutomatedPolicy]) -> list[r.PolicyBinding]:
+    return [resource(one) for one in policies]
 
 
 def of_api(api: ApiInstance) -> Held:

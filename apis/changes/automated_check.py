@@ -58,7 +58,7 @@ def unsaved(
     of_set = like.policy_set if like else policy_set
     stored = like.secrets if like else {}
     found = faults(environment, policy, applies, like, of_set) | policy_check.mode_faults(policy, mode)
-    public, secrets, rows = _checked(policy, merged(config, stored), conditions, found)
+    public, secrets, rows = _checked(environment, policy, merged(config, stored), conditions, found)
     return AutomatedPolicy(
         pk=like.pk if like else None,
         environment=environment,
@@ -118,6 +118,7 @@ def faults(
 
 
 def _checked(
+    environment: Environment,
     policy: Policy[Any],
     config: Mapping[str, Any],
     conditions: Sequence[Mapping[str, Any]],
@@ -130,7 +131,7 @@ def _checked(
     secrets: dict[str, str] = {}
     rows: list[dict[str, str]] = []
     try:
-        public, secrets = checked(policy, config)
+        public, secrets = checked(policy, config, environment)
     except ValidationError as error:
         found |= error.message_dict
     if own_document.is_asked_for(policy, config):

@@ -8,6 +8,7 @@ from apis.revisions import export
 from apis.revisions.facts import policies
 from apis.rules import running
 from apis.rules.problem import Problem
+from apis.secret_groups import references
 from policies import catalog
 
 
@@ -18,6 +19,12 @@ def problems(api: ApiInstance, revision: Revision) -> Iterator[Problem]:
     named = [pk for pk in (content.serves_with, *content.trusts_by) if pk]
     if any(pk not in known or known[pk].environment_id != api.environment_id for pk in named):
         yield Problem("revision", f"A TLS context that revision {revision} needs was deleted.", "conflict")
+        return
+    known_secrets = references.secrets(api.environment_id, content.refers_to)
+    gone = set(content.refers_to) - {"/".join(key) for key in known_secrets}
+    if gone:
+        message = f"Shared secret {min(gone)}, which revision {revision} needs, was deleted."
+        yield Problem("revision", message, "conflict")
         return
     yield from running.taken(api, api.gateway, revision)
     for used in policies(content).values():

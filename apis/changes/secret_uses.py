@@ -1,15 +1,23 @@
-"""Who uses a secret: TLS contexts that refer to a store, and APIs by them."""
+"""Who uses a secret: TLS contexts that refer to a store, policies that mention a shared secret."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
+from django.urls import reverse
 
+from apis.automated.models import AutomatedPolicy
 from apis.changes import bookkeeping
+from apis.models import ApiInstance, PolicyBinding
+from apis.secret_groups import references
 from apis.secret_groups.models import Secret
 from console.models import Environment
+from gateways.protocol.mentions import START
 
 
 @dataclass(frozen=True)
@@ -23,43 +31,80 @@ class Use:
 
 def of(secret: Secret, most: int = 100) -> list[Use]:
     """Some of those that use it."""
-    served = [
-        Use("to serve with", f"TLS context {one}", one.get_absolute_url())
-        for one in secret.serving.all()[:most]
-    ]
-    trusted = [
-        Use("to trust by", f"TLS context {one}", one.get_absolute_url())
-        for one in secret.trusting.all()[:most]
-    ]
-    return [*served, *trusted]
+    return [one for one, _ in zip(_of(secret), range(most), strict=False)]
 
 
 def counts(environment: Environment, secrets: Iterable[Any]) -> dict[UUID, int]:
-    """How many use each of these, which have `serving_count` and `trusting_count`."""
-    return {one.pk: one.serving_count + one.trusting_count for one in secrets}
+    """How many use each of these, which have `serving_count` and `trusting_count`. Two queries."""
+    found: Counter[str] = Counter()
+    configs = [one.config for one in bindings(environment)]
+    for config in (*configs, *(one.config for one in automated(environment))):
+        found.update(references.keys(config))
+    return {
+        one.pk: one.serving_count + one.trusting_count + (found[one.reference] if one.is_shared else 0)
+        for one in secrets
+    }
 
 
-def users(secret: Secret, most: int = 50) -> list[str]:
-    """In words, some of them."""
-    return list(dict.fromkeys(use.of for use in of(secret, most)))
+def bindings(environment: Environment) -> QuerySet[PolicyBinding]:
+    """Policies of APIs that mention any shared secret: found by an index that has these alone."""
+    rows = PolicyBinding.objects.annotate(text=Cast("config", TextField()))
+    return rows.filter(text__contains=START, api__environment=environment).order_by("pk")
+
+
+def automated(environment: Environment) -> list[AutomatedPolicy]:
+    return [one for one in environment.automated_policies.all() if references.keys(one.config)]
+
+
+def mentioning(secret: Secret) -> tuple[list[PolicyBinding], list[AutomatedPolicy]]:
+    environment, name = secret.group.environment, secret.reference
+    own = bindings(environment).select_related("api__asset", "api__environment")
+    named = [one for one in own.iterator(500) if name in references.keys(one.config)]
+    return named, [one for one in automated(environment) if name in references.keys(one.config)]
+
+
+def running(secret: Secret) -> QuerySet[ApiInstance]:
+    """Deployed APIs whose revisions mention it, whatever is saved of them."""
+    deployed = ApiInstance.objects.filter(environment=secret.group.environment).deployed()
+    return deployed.filter(revision__refers_to__contains=[secret.reference])
 
 
 def refuse_while_used(secret: Secret) -> None:
-    if found := users(secret, 4):
-        message = (
-            f"{secret.get_kind_display()} {secret} is used by {_named(found)}; give them another one first."
-        )
+    if found := list(dict.fromkeys(use.of for use in of(secret, 8))):
+        kind = secret.get_kind_display()
+        message = f"{kind} {secret} is used by {_named(found)}; give them another one first."
         raise ValidationError({"": [ValidationError(message, code="conflict")]})
 
 
 def refuse_while_named(secret: Secret, remedy: str) -> None:
-    """Of what refers to it by its name."""
-
-
-def _named(found: list[str]) -> str:
-    return ", ".join(found[:3]) + (" and others" if len(found) > 3 else "")
+    """Of what mentions it by its name."""
+    if secret.is_shared and (found := list(dict.fromkeys(use.of for use in of(secret, 8)))):
+        message = f"{_named(found)} mention {secret.reference}: {remedy}."
+        raise ValidationError({"name": [ValidationError(message, code="conflict")]})
 
 
 def lock_users(environment: Environment) -> None:
     """Let no API begin or cease to use a secret of the environment."""
     bookkeeping.lock(*environment.gateways.all())
+
+
+def _of(secret: Secret) -> Iterator[Use]:
+    for one in secret.serving.all():
+        yield Use("to serve with", f"TLS context {one}", one.get_absolute_url())
+    for one in secret.trusting.all():
+        yield Use("to trust by", f"TLS context {one}", one.get_absolute_url())
+    if not secret.is_shared:
+        return
+    own, for_many = mentioning(secret)
+    for policy in for_many:
+        yield Use("as its secret", f"automated policy {policy}", policy.get_absolute_url())
+    for binding in own:
+        address = reverse("api_policy", args=[binding.api_id, binding.pk])
+        yield Use(f"by {binding.title}", str(binding.api), address)
+    saved = {binding.api_id for binding in own}
+    for api in running(secret).exclude(pk__in=saved).select_related("asset"):
+        yield Use("in what is deployed, and no longer in what is saved", str(api), api.get_absolute_url())
+
+
+def _named(found: list[str]) -> str:
+    return ", ".join(found[:3]) + (" and others" if len(found) > 3 else "")

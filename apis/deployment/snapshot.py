@@ -1,10 +1,10 @@
 """From deployed revisions to the snapshot that a gateway should run.
 
-What APIs share is no part of a revision: the certificates and keys of TLS contexts, automated policies, and
-the gateway's own settings are in it as they are when it is built.
+What APIs share is no part of a revision: the certificates and keys of TLS contexts, shared secrets, automated
+policies, and the gateway's own settings are in it as they are when it is built.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 import orjson
@@ -20,10 +20,14 @@ from apis.revision import TLS_CONTEXT, Content, Document, Revision, canonical, n
 from apis.revisions import rows, store
 from apis.revisions.store import Deployed
 from apis.rules.policy_config import merged
+from apis.secret_groups import references
+from apis.secret_groups.models import Secret
 from gateways.agents.packed import Packed, packed
 from gateways.models import Gateway
+from gateways.protocol import mentions
 from gateways.protocol import resources as r
 
+Mentioned = Mapping[references.Key, Secret]
 _cache = snapshot_cache.SnapshotCache()
 
 
@@ -38,11 +42,13 @@ def build(gateway: Gateway) -> Packed:
     deployed = store.deployed(row)
     contexts = _contexts(deployed)
     automated = holding.holding(row.environment_id, ApiInstance.objects.filter(gateway=row, is_deployed=True))
-    texts = _texts(deployed, contexts, automated.by_api)
+    held = holding.bindings(automated.policies)
+    secrets = references.secrets(row.environment_id, _named(deployed, held))
+    texts = _texts(deployed, contexts, automated.by_api, secrets)
     serving = sorted({one.serves_with for one in deployed if one.serves_with in contexts}, key=str)
     shared = [r.canonical(rows.tls_binding(contexts[pk])) for pk in serving if pk]
     shared += [r.canonical(setting) for setting in ingress.resources(row)]
-    shared += [r.canonical(holding.resource(one)) for one in automated.policies]
+    shared += [r.canonical(with_values(one, secrets)) for one in held]
     count = sum(one.resources_count for one in deployed) + len(shared)
     snapshot = packed(row, [*texts, *shared], count)
     if (row.digest, row.built_generation) != (snapshot.digest, snapshot.generation):
@@ -50,9 +56,44 @@ def build(gateway: Gateway) -> Packed:
     return snapshot
 
 
-def whole(content: Content, contexts: Mapping[UUID, TlsContext]) -> list[Document]:
-    """Its documents as the gateway runs them: with the secrets, and with what TLS contexts say now."""
-    return [_whole(one, content, contexts) for one in content.documents]
+def whole(content: Content, contexts: Mapping[UUID, TlsContext], mentioned: Mentioned) -> list[Document]:
+    """Its documents as the gateway runs them: with the secrets, and with what TLS contexts and shared secrets
+    say now.
+    """
+    return [_valued(_whole(one, content, contexts), mentioned) for one in content.documents]
+
+
+def mentioned(environment: UUID, contents: Iterable[Content], held: Iterable[r.PolicyBinding]) -> Mentioned:
+    """The shared secrets that these mention."""
+    named = {name for content in contents for name in content.refers_to}
+    return references.secrets(environment, named | set(references.keys(*(one.spec.config for one in held))))
+
+
+def with_values(binding: r.PolicyBinding, mentioned: Mentioned) -> r.PolicyBinding:
+    """With what its configuration mentions."""
+    config = binding.spec.config
+    texts = [text for _, text in mentions.found(config)]
+    if not texts:
+        return binding
+    config = references.put(config, references.valued(texts, mentioned))
+    return binding.model_copy(update={"spec": binding.spec.model_copy(update={"config": config})})
+
+
+def _valued(one: Document, mentioned: Mentioned) -> Document:
+    if one["kind"] != "PolicyBinding":
+        return one
+    config = one["spec"]["config"]
+    texts = [text for _, text in mentions.found(config)]
+    if not texts:
+        return one
+    config = references.put(config, references.valued(texts, mentioned))
+    return one | {"spec": one["spec"] | {"config": config}}
+
+
+def _named(deployed: Sequence[Deployed], held: Iterable[r.PolicyBinding]) -> set[str]:
+    """The shared secrets that what runs mentions, "group/name"."""
+    own = {name for one in deployed for name in one.refers_to}
+    return own | set(references.keys(*(one.spec.config for one in held)))
 
 
 def _whole(one: Document, content: Content, contexts: Mapping[UUID, TlsContext]) -> Document:
@@ -77,14 +118,19 @@ def _contexts(deployed: Sequence[Deployed]) -> dict[UUID, TlsContext]:
 
 
 def _texts(
-    deployed: Sequence[Deployed], contexts: Mapping[UUID, TlsContext], automated: Mapping[int, Held]
+    deployed: Sequence[Deployed],
+    contexts: Mapping[UUID, TlsContext],
+    automated: Mapping[int, Held],
+    mentioned: Mentioned,
 ) -> list[bytes]:
     """Of each API, all its documents as one text: a part of the snapshot's list."""
     marks = {pk: r.digest_of([orjson.dumps(one.outbound_config)]) for pk, one in contexts.items()}
+    held_now = {"/".join(key): r.digest_of([orjson.dumps(one.content)]) for key, one in mentioned.items()}
     keys: dict[Key, int | None] = {
         (
             one.digest,
             *(marks.get(pk, "") for pk in one.trusts_by),
+            *(held_now.get(name, "") for name in one.refers_to),
             _mark(automated.get(one.api_id, ())),
             f"with {one.change_set}" if one.change_set else "",
         ): one.revision_id
@@ -95,7 +141,7 @@ def _texts(
     sets = {one.api_id: one.change_set for one in deployed if one.change_set}
     made = {
         missing[revision.pk]: _text(
-            revision, contexts, automated.get(revision.api_id, ()), sets.get(revision.api_id)
+            revision, contexts, automated.get(revision.api_id, ()), mentioned, sets.get(revision.api_id)
         )
         for revision in Revision.objects.filter(pk__in=missing).order_by()
     }
@@ -111,10 +157,14 @@ def _mark(held: Held) -> str:
 
 
 def _text(
-    revision: Revision, contexts: Mapping[UUID, TlsContext], held: Held, change_set: UUID | None
+    revision: Revision,
+    contexts: Mapping[UUID, TlsContext],
+    held: Held,
+    mentioned: Mentioned,
+    change_set: UUID | None,
 ) -> bytes:
-    if revision.secrets or revision.trusts_by or held or change_set:
-        documents = holding.under(held, whole(revision.content, contexts))
+    if revision.secrets or revision.trusts_by or revision.refers_to or held or change_set:
+        documents = holding.under(held, whole(revision.content, contexts, mentioned))
         return canonical(_together(documents, change_set) if change_set else documents)[1:-1]
     return revision.documents.encode()[1:-1]
 

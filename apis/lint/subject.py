@@ -16,6 +16,7 @@ from apis.lint.finding import Place, policy_place
 from apis.models import ApiInstance, PolicyBinding, Route
 from apis.rules import own_document
 from apis.rules.policy_config import merged
+from apis.secret_groups import references
 from policies import catalog
 from policies.policy import Policy, PolicyConfig
 
@@ -72,13 +73,15 @@ class Subject:
     held: Sequence[AutomatedPolicy]
     automated: Sequence[AutomatedPolicy]
     texts: Texts
+    values: references.Values
+    """Of the shared secrets that policies mention."""
 
     @property
     def running(self) -> list[Running]:
         """Of those on requests."""
         found = []
         for one in self.automated:
-            policy, config = _read(self.api, one, self.texts)
+            policy, config = _read(self.api, one, self.texts, self.values)
             if policy and config:
                 place = Place(f"automated:{one.pk}", f"Automated policy {one}", one.get_absolute_url())
                 found.append(Running(one, policy, config, place))
@@ -109,10 +112,13 @@ def _subjects(apis: list[ApiInstance], given: list[PolicyBinding] | None) -> Ite
     held = _held(apis)
     of_each = {api.pk: list(api.policies.all()) if given is None else given for api in apis}
     texts = _documents(apis, {pk: [*found, *held.get(pk, ())] for pk, found in of_each.items()})
+    configs = [one.config for found in of_each.values() for one in found]
+    configs += [one.config for found in held.values() for one in found]
+    values = references.values(apis[0].environment_id, *configs) if apis else {}
     for api in apis:
         own = {one.policy for one in of_each[api.pk] if not one.is_disabled and not one.is_outbound}
         automated = holding.running(held.get(api.pk, ()), own)
-        applied = [_applied(api, one, texts, automated) for one in of_each[api.pk]]
+        applied = [_applied(api, one, (texts, values), automated) for one in of_each[api.pk]]
         yield Subject(
             api,
             desired_routes(api.routes.all()),
@@ -121,6 +127,7 @@ def _subjects(apis: list[ApiInstance], given: list[PolicyBinding] | None) -> Ite
             held.get(api.pk, ()),
             automated,
             texts,
+            values,
         )
 
 
@@ -148,23 +155,26 @@ def _asks(binding: PolicyBinding | AutomatedPolicy) -> bool:
 
 
 def _applied(
-    api: ApiInstance, binding: PolicyBinding, texts: Texts, automated: Sequence[AutomatedPolicy]
+    api: ApiInstance,
+    binding: PolicyBinding,
+    known: tuple[Texts, references.Values],
+    automated: Sequence[AutomatedPolicy],
 ) -> Applied:
     binding.api = api
-    policy, config = _read(api, binding, texts)
+    policy, config = _read(api, binding, *known)
     wins = (one for one in automated if one.policy == binding.policy and one.policy in holding.resting([one]))
     can_rest = not (binding.is_disabled or binding.is_outbound)
     return Applied(binding, policy, config, next(wins, None) if can_rest else None)
 
 
 def _read(
-    api: ApiInstance, binding: PolicyBinding | AutomatedPolicy, texts: Texts
+    api: ApiInstance, binding: PolicyBinding | AutomatedPolicy, texts: Texts, values: references.Values
 ) -> tuple[Policy[Any] | None, PolicyConfig | None]:
     try:
         policy = catalog.find(binding.policy)
     except catalog.UnknownPolicy:
         return None, None
-    whole = merged(binding.config, binding.secrets)
+    whole = references.put(merged(binding.config, binding.secrets), values)
     if own_document.is_asked_for(policy, whole):
         whole = own_document.filled(policy, whole, texts.get(api.asset.specification_id, ""))
     try:

@@ -25,7 +25,7 @@ from console.rest.serializers import REFUSALS, ErrorAnswer
 class SecretGroupViews(SecretsViewSet):
     def list(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         place = secret_reach.environment(request, organization_id, environment_id, to_edit=False)
-        return Response(GroupShape(place.secret_groups.all(), many=True).data)
+        return Response([GroupShape(one).data for one in place.secret_groups.all()])
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         place = secret_reach.environment(request, organization_id, environment_id, to_edit=True)

@@ -5,7 +5,7 @@ environment. So is the key of a TLS context, `$TLS_SHOP_KEY`.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,10 @@ from apis.models import ApiInstance, PolicyBinding, TlsContext
 from apis.revision import TLS_CONTEXT, Content, Document, Revision, document, name
 from apis.revisions import rows
 from apis.rules.policy_config import merged
+from apis.secret_groups import references
+from apis.secret_groups.models import SecretGroup
+from apis.secret_groups.shared import SHOWN
+from gateways.protocol import mentions
 
 Secret = tuple[str, str]
 """The name of its document and its path in the configuration."""
@@ -38,7 +42,8 @@ def yaml_of_content(api_id: int, content: Content) -> str:
     held = holding.of_api_with(api_id)
     runs, found = holding.split(held, documents(content, contexts(content)))
     automated = [_on_one(_automated(one), found[0]) for one in runs]
-    return "---\n".join(map(text, [*found, *automated]))
+    whole = [*found, *automated]
+    return "---\n".join(map(text, [*whole, *_secrets(whole)]))
 
 
 def yaml_of_automated(policy: AutomatedPolicy) -> str:
@@ -108,6 +113,26 @@ def _automated(policy: AutomatedPolicy) -> Document:
     shown = {path: variable(owner, path) for path in policy.secrets}
     found = document(holding.resource(policy, {}))
     return found | {"spec": found["spec"] | {"config": merged(literal, shown)}}
+
+
+def _secrets(mentioning: Sequence[Document]) -> Iterator[Document]:
+    """The shared secrets that these mention, their values by variables."""
+    if not mentioning:
+        return
+    environment = UUID(mentioning[0]["metadata"]["namespace"])
+    configs = [one["spec"]["config"] for one in mentioning if one["kind"] == "PolicyBinding"]
+    texts = sorted({found for config in configs for _, found in mentions.found(config)})
+    known = references.secrets(environment, references.keys(*configs))
+    written = set()
+    for mention in filter(None, map(mentions.read, texts)):
+        place = mention.group or str(environment), mention.name
+        secret = known.get((mention.group or SecretGroup.DEFAULT, mention.name))
+        if secret and place not in written:
+            written.add(place)
+            told = _literal({name: one for name, one in secret.told.items() if name in SHOWN})
+            data = {name: told.get(name) or variable(" ".join(place), name) for name in secret.content}
+            metadata = {"name": mention.name, "namespace": place[0]}
+            yield {"apiVersion": rows.VERSION, "kind": "Secret", "metadata": metadata, "spec": {"data": data}}
 
 
 def _on_one(policy: Document, api: Document) -> Document:

@@ -57,6 +57,7 @@ class Deployed(NamedTuple):
     digest: str
     serves_with: UUID | None
     trusts_by: list[UUID]
+    refers_to: list[str]
     resources_count: int
     is_stale: bool
     change_set: UUID | None
@@ -177,6 +178,7 @@ def _revision(api: int, digest: str, content: Content) -> Revision:
         base_path=content.address.path,
         serves_with=content.serves_with,
         trusts_by=content.trusts_by,
+        refers_to=content.refers_to,
         resources_count=len(content.documents),
         documents=content.text.decode(),
         secrets=content.secrets or None,

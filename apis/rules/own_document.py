@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from apis.documents.specification import Specification
 from apis.models import ApiInstance
 from apis.rules import config_messages
+from apis.secret_groups import references
 from policies.policy import Policy
 
 SOURCE, CONTEXT = "source", "context"
@@ -41,7 +42,8 @@ def check(api: ApiInstance, policy: Policy[Any], config: Mapping[str, Any]) -> N
     if not text:
         raise ValidationError({f"config.{SOURCE}": [NONE]})
     try:
-        policy.config.model_validate(filled(policy, config, text))
+        whole = references.put(config, references.values(api.environment_id, config))
+        policy.config.model_validate(filled(policy, whole, text))
     except pydantic.ValidationError as error:
         found = config_messages.messages(policy, error).get(f"config.{policy.own_document}", [])
         if found:

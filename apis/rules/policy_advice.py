@@ -8,6 +8,7 @@ import pydantic
 from apis.models import ApiInstance, PolicyBinding
 from apis.rules import own_document
 from apis.rules.policy_config import merged
+from apis.secret_groups import references
 from gateways.protocol import reach
 from policies import advice, catalog
 from policies.policy import Policy, PolicyConfig
@@ -21,6 +22,7 @@ def warnings(
 ) -> Warnings:
     """`config` is whole, with its secrets. What is not sound gets no advice."""
     found: Warnings = {}
+    config = references.put(config, references.values(api.environment_id, config))
     if own_document.is_asked_for(policy, config):
         config = own_document.filled(policy, config, own_document.text_of(api))
     for field, text in (*_of_config(policy, config), *of_conditions(api.base_path, conditions)):

@@ -57,7 +57,7 @@ def checked(
     rows: list[dict[str, str]] = []
     found = mode_faults(policy, mode) | policy_side.faults(api, policy, upstreams)
     try:
-        public, secrets = policy_config.checked(policy, config)
+        public, secrets = policy_config.checked(policy, config, api.environment)
         own_document.check(api, policy, config)
     except ValidationError as error:
         found |= error.message_dict

@@ -3,7 +3,7 @@
 Secrets are a flat map from the path of a value ("users.0.password") to the value.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -12,25 +12,75 @@ from django.core.exceptions import ValidationError
 from pydantic import BaseModel, SecretStr
 
 from apis.rules import config_messages
+from apis.secret_groups import references
 from console.audit import HIDDEN
+from console.models import Environment
+from gateways.protocol import mentions
 from policies.policy import Policy
 
 Config = dict[str, Any]
 Path = tuple[str, ...]
 
 
-def checked(policy: Policy[Any], config: Mapping[str, Any]) -> tuple[Config, dict[str, str]]:
-    """(configuration without secrets, secrets). Raises ValidationError by "config.<path>"."""
+def checked(
+    policy: Policy[Any], config: Mapping[str, Any], environment: Environment
+) -> tuple[Config, dict[str, str]]:
+    """(configuration without secrets, secrets). A mention of a shared secret stays where it stands; what it
+    stands for is checked. Raises ValidationError by "config.<path>".
+    """
+    mentioned = dict(mentions.found(config))
+    known = references.values(environment.pk, config) if mentioned else {}
+    if faults := _unknown(environment, mentioned, known):
+        raise ValidationError(faults)
+    whole = mentions.put(config, known) if known else config
     try:
-        model = policy.config.model_validate(dict(config))
+        model = policy.config.model_validate(dict(whole))
     except pydantic.ValidationError as error:
         raise ValidationError(config_messages.messages(policy, error)) from error
     public, secrets = deepcopy(dict(config)), {}
-    for path, value in _secrets(model, config, ()):
+    hidden_paths = dict(_secrets(model, whole, ()))
+    if faults := _in_the_open(mentioned, hidden_paths):
+        raise ValidationError(faults)
+    at_mentions = {tuple(map(str, path)) for path in mentioned}
+    for path, value in hidden_paths.items():
+        if path in at_mentions:
+            continue
         _take(_holder(public, path), path[-1])
         if value.get_secret_value():
             secrets[".".join(path)] = value.get_secret_value()
     return public, secrets
+
+
+def _unknown(
+    environment: Environment, mentioned: Mapping[mentions.Path, str], known: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Of mentions that stand for nothing, by field."""
+    found: dict[str, list[str]] = {}
+    for path, text in mentioned.items():
+        if mentions.read(text) is None:
+            words = f'"{text[:80]}" is no mention of a secret; write ${{secret:group/name}}.'
+        elif text not in known:
+            words = f"{environment} has no shared secret that {text} could mean."
+        else:
+            continue
+        found[_dotted(path)] = [words]
+    return found
+
+
+def _in_the_open(
+    mentioned: Mapping[mentions.Path, str], hidden_paths: Collection[Path]
+) -> dict[str, list[str]]:
+    """Of mentions of what is secret where everybody would see it, by field."""
+    message = "This is no secret and shown to everybody: a secret may stand in fields for secrets alone."
+    return {
+        _dotted(path): [message]
+        for path, text in mentioned.items()
+        if tuple(map(str, path)) not in hidden_paths and not references.is_shown(text)
+    }
+
+
+def _dotted(path: mentions.Path) -> str:
+    return ".".join(["config", *map(str, path)])
 
 
 def merged(config: Mapping[str, Any], secrets: Mapping[str, str]) -> Config:

@@ -56,19 +56,24 @@ def of_gateway(gateway: Gateway, *, is_saved: bool) -> list[Document]:
         revisions = Revision.objects.filter(pk__in=[pk for pk in deployed.values() if pk])
         contents = {one.api_id: one.content for one in revisions}
     held = holding.holding(gateway.environment_id, ApiInstance.objects.filter(pk__in=contents))
-    contexts = export.contexts(*contents.values())
+    contexts, shared = export.contexts(*contents.values()), holding.bindings(held.policies)
+    mentioned = snapshot.mentioned(gateway.environment_id, contents.values(), shared)
     found = [
         one
         for pk, content in sorted(contents.items())
-        for one in holding.under(held.by_api.get(pk, ()), snapshot.whole(content, contexts))
+        for one in holding.under(held.by_api.get(pk, ()), snapshot.whole(content, contexts, mentioned))
     ]
-    automated = [document(holding.resource(one)) for one in held.policies]
+    automated = [document(snapshot.with_values(one, mentioned)) for one in shared]
     return [*found, *automated, *_serving(contents.values(), contexts), *_shared(gateway)]
 
 
 def _own(api: ApiInstance, content: Content) -> list[Document]:
-    contexts = export.contexts(content)
-    return [*holding.whole(api, snapshot.whole(content, contexts)), *_serving([content], contexts)]
+    contexts, held = export.contexts(content), holding.of_api(api)
+    shared = holding.bindings(held)
+    mentioned = snapshot.mentioned(api.environment_id, [content], shared)
+    own = holding.under(held, snapshot.whole(content, contexts, mentioned))
+    automated = [document(snapshot.with_values(one, mentioned)) for one in shared]
+    return [*own, *automated, *_serving([content], contexts)]
 
 
 def _serving(contents: Iterable[Content], contexts: Mapping[UUID, TlsContext]) -> list[Document]:

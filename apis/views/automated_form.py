@@ -11,6 +11,7 @@ from apis.changes import automated_check
 from apis.changes.automated_check import Applies
 from apis.forms import advanced
 from apis.forms import automated as rules
+from apis.forms.shared_secrets import SharedSecrets
 from apis.views.access import messages_of
 from apis.views.conflict import Conflict, of_rows
 from console.forms import schema_data, schema_form
@@ -144,6 +145,7 @@ class AutomatedForm:
             "errors": self.errors,
             "general": [text for name in GENERAL for text in self.errors.get(name, [])],
             "introduction": browse.introduction(self.policy),
+            "shared_secrets": SharedSecrets(self.environment),
             "seen": self.seen,
             "conflict": self.conflict,
         }

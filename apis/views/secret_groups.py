@@ -1,5 +1,6 @@
 """Secret groups: the list, one with its TLS contexts, and its form."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -87,7 +88,7 @@ def add(request: Request) -> HttpResponse:
 
 def edit(request: Request, pk: UUID) -> HttpResponse:
     group = secret_group_to_change(request, pk)
-    values = {"name": group.name, "downloadable": group.downloadable}
+    values: dict[str, Any] = {"name": group.name, "downloadable": group.downloadable}
     errors: dict[str, list[str]] = {}
     if request.method == "POST":
         values = schema_data.read(SCHEMA, request.POST, prefix="")
@@ -123,7 +124,7 @@ def delete(request: Request, pk: UUID) -> HttpResponse:
 
 
 def _form(
-    request: Request, group: SecretGroup | None, values: dict[str, object], errors: dict[str, list[str]]
+    request: Request, group: SecretGroup | None, values: dict[str, Any], errors: dict[str, list[str]]
 ) -> HttpResponse:
     context = {
         "group": group,

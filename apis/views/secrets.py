@@ -37,7 +37,7 @@ def index(request: Request) -> HttpResponse:
     if kind.chosen in Secret.Kind.values:
         found = found.filter(kind=kind.chosen)
     if group.chosen in dict(groups):
-        found = found.filter(group=group.chosen)
+        found = found.filter(group=UUID(group.chosen))
     found = found.annotate(
         serving_count=Count("serving", distinct=True), trusting_count=Count("trusting", distinct=True)
     ).order_by("group__name", "kind", "name")
@@ -63,8 +63,8 @@ def detail(request: Request, pk: UUID) -> HttpResponse:
 def add(request: Request) -> HttpResponse:
     environment = environment_to_change(request)
     if request.method != "POST":
-        kind, group = request.GET.get("kind", ""), request.GET.get("group", "")
-        shown = {"kind": kind if kind in Secret.Kind.values else Secret.Kind.KEYSTORE, "group": group}
+        kind, wanted = request.GET.get("kind", ""), request.GET.get("group", "")
+        shown = {"kind": kind if kind in Secret.Kind.values else Secret.Kind.KEYSTORE, "group": wanted}
         return _form(request, SecretForm(initial=shown, environment=environment))
     form = SecretForm(request.POST, request.FILES, environment=environment)
     if form.is_valid():

@@ -6,6 +6,9 @@ from typing import Any
 PREFIX = "config"
 """What the name of a policy's field, and the path of its error, starts with."""
 
+MENTION = "${secret:"
+"""What the value of a secret's field begins with where it only names one that is kept elsewhere."""
+
 Schema = Mapping[str, Any]
 
 _STRINGS = {"password": "secret", "dataweave": "expression", "multiline": "area"}

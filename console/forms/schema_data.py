@@ -48,6 +48,8 @@ def _read_one(schema: Schema, root: Schema, data: QueryDict, name: str) -> Any:
             return lines if item.get("type") == "string" else [_number(line) for line in lines]
         case shape:
             unit = data.get(f"{name}.unit") or durations.base(schema)
+            if shape == "secret" and not data.get(name):
+                name = f"{name}.mention"
             return _read_text(shape, schema, str(data[name]), unit) if name in data else None
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from console.forms import durations
-from console.forms.schema import PREFIX, Schema, kind, named, resolve
+from console.forms.schema import MENTION, PREFIX, Schema, kind, named, resolve
 
 Errors = Mapping[str, list[str]]
 LONG = {"area", "choices", "group", "json", "lines", "rows"}
@@ -62,6 +62,11 @@ class Field:
     def is_wrong(self) -> bool:
         """Whether anything in it is to be mended."""
         return bool(self.errors) or any(one.is_wrong for one in self.fields)
+
+    @property
+    def mention(self) -> str:
+        """Which secret it names, where it holds none itself."""
+        return str(self.value) if str(self.value).startswith(MENTION) else ""
 
     @property
     def template(self) -> str:

@@ -28,12 +28,9 @@ MIDDLE = Authority("Middle", ROOT)
 OWN, OWN_KEY = MIDDLE.issued("own.example.com")
 
 
-def read(
-    kind: str = "keystore", type_: str = "PEM", passphrase: str = "", key: str = "", **files: str | bytes
-):  # type: ignore[no-untyped-def]
+def read(kind: str = "keystore", type_: str = "PEM", passphrase: str = "", **files: str | bytes):  # type: ignore[no-untyped-def]
     content = {name: one.encode() if isinstance(one, str) else one for name, one in files.items()}
-    alias = str(content.pop("alias", b""), "utf-8") if "alias" in content else ""
-    return process.read(Asked(kind, type_, content, passphrase, key, alias))
+    return process.read(Asked(kind, type_, content, passphrase))
 
 
 def locked(pem: str, passphrase: str) -> bytes:
