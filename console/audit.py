@@ -15,7 +15,7 @@ def record(
     action: AuditEntry.Action,
     target: models.Model,
     *,
-    organization: Organization,
+    organization: Organization | None,
     environment: Environment | None = None,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
@@ -24,6 +24,7 @@ def record(
 ) -> AuditEntry | None:
     """One entry with `{field: [before, after]}` of what differs; None when an update changes nothing.
 
+    Without an organization it concerns the whole console, and only administrators of everything see it.
     `of` is what the target belongs to, as a policy to its API. Call it inside `transaction.atomic`.
     `before` and `after` hold JSON values, secrets already hidden.
     """

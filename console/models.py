@@ -310,7 +310,11 @@ class AccessToken(models.Model):
 
 class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
     def visible_to(self, user: User) -> "AuditEntryQuerySet":
-        """Entries of the user's environments, and of organizations in all of which they hold a role."""
+        """Entries of the user's environments, and of organizations in all of which they hold a role. Those of
+        no organization are for who reaches everything.
+        """
+        if user.reaches_everything:
+            return self
         environments = Environment.objects.visible_to(user)
         organizations = Organization.objects.where(user, *Role.Name.values)
         return self.filter(
@@ -341,7 +345,7 @@ class AuditEntry(models.Model):
     at = models.DateTimeField(default=timezone.now, db_index=True)
     actor = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     actor_name = models.CharField(max_length=160)
-    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+")
+    organization = models.ForeignKey(Organization, models.CASCADE, null=True, related_name="+")
     environment = models.ForeignKey(Environment, models.SET_NULL, null=True, related_name="+")
     action = models.CharField(max_length=8, choices=Action)
     object_type = models.CharField(max_length=40)

@@ -260,6 +260,7 @@ CELERY_BEAT_SCHEDULE = {
     "console-forget-sessions": {"task": "console.tasks.forget_sessions", "schedule": 3600.0},
     "console-pulse": {"task": "console.tasks.pulse", "schedule": 5.0},
     "notices-deliver": {"task": "console.notices.tasks.deliver", "schedule": 15.0},
+    "notices-tend": {"task": "console.notices.tasks.tend", "schedule": 600.0},
     "gateways-forget-old": {"task": "gateways.tasks.forget_old", "schedule": 600.0},
     "apis-forget-drafts": {"task": "apis.tasks.forget_drafts", "schedule": 3600.0},
     "apis-tend-revisions": {"task": "apis.tasks.tend_revisions", "schedule": 600.0},

@@ -6,3 +6,10 @@ class NoticesConfig(AppConfig):
     label = "notices"
     verbose_name = "Notices"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """The query that loads a session counts what its user has not read."""
+        from console.notices import inbox
+        from console.sessions import engine
+
+        engine.asked["unread_notices"] = inbox.unread()

@@ -13,6 +13,7 @@ class Kind:
     about: str
     inbox: bool = True
     mail: bool = True
+    is_choosable: bool = True
 
 
 class UnknownKind(ValueError):
@@ -54,5 +55,11 @@ add(
     ),
     Kind("people", "People", "Somebody invited you, or what you may do has changed."),
     Kind("security", "Security", "Your account: passwords, second factors, logins from elsewhere."),
-    Kind("test", "Tests of mail and destinations", "What a button on a page sends.", inbox=False),
+    Kind(
+        "test",
+        "Tests of mail and destinations",
+        "What a button on a page sends.",
+        inbox=False,
+        is_choosable=False,
+    ),
 )

@@ -42,6 +42,10 @@ def is_set_up() -> bool:
 def check_sender(text: str) -> None:
     """Raises ValidationError where it is no address, with or without a name."""
     address = parseaddr(text)[1]
-    if "\n" in text or "\r" in text or not address:
+    try:
+        validate_email(address)
+        is_sound = text.isprintable()
+    except ValidationError:
+        is_sound = False
+    if not is_sound:
         raise ValidationError("Write an address, or a name with one: Gatewright <gateway@example.com>.")
-    validate_email(address)

@@ -9,8 +9,12 @@ PREFIX = "whsec_"
 SECRET_BYTES = 24
 
 
-def new_secret() -> str:
-    return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+def new_secret(given: str = "") -> str:
+    """`given` is random text of which it is made; else it is new."""
+    key = (
+        hashlib.sha256(given.encode()).digest()[:SECRET_BYTES] if given else secrets.token_bytes(SECRET_BYTES)
+    )
+    return PREFIX + base64.b64encode(key).decode()
 
 
 def headers(secret: str, delivery_id: str, at_seconds: int, body: bytes) -> dict[str, str]:

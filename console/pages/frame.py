@@ -42,8 +42,15 @@ def frame(request: AnyRequest) -> dict[str, Any]:
         "places": SimpleLazyObject(lambda: _places(request)),
         "scope_groups": groups,
         "scope_count": SimpleLazyObject(lambda: sum(len(one.environments) for one in groups)),
+        "unread_notices": SimpleLazyObject(lambda: _unread(request)),
         "troubles": SimpleLazyObject(condition.troubles),
     }
+
+
+def _unread(request: AnyRequest) -> int:
+    """Of the inbox: counted by the query that loaded the session."""
+    row = getattr(request.session, "row", None)
+    return getattr(row, "unread_notices", 0)
 
 
 def scope_groups(request: AnyRequest) -> list[ScopeGroup]:

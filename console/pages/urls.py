@@ -18,5 +18,6 @@ urlpatterns = [
     path("profile/sessions/end-others", sessions.end_others, name="sessions_end"),
     path("profile/sessions/<uuid:number>/end", sessions.end, name="session_end"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
+    path("", include("console.pages.notices.urls")),
     path("", include("console.pages.administration.urls")),
 ]

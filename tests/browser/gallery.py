@@ -34,6 +34,7 @@ from policies import catalog
 from policies.policy import Policy
 from tests.analytics.traffic import NOW, Shipper, count, resource, sample
 from tests.apis.views.pages import Place, make_place, make_saved_api
+from tests.browser.gallery_notices import make_notices
 from tests.console.addresses import Address, addresses
 from tests.factories import (
     make_application,
@@ -70,6 +71,7 @@ SILENT = {
     "api_status",
     "api_tiles",
     "gateway_status",  # parts of pages
+    "notice_open",  # leads to what it is about
     "logout",
 }
 """Named addresses that answer a GET with no page."""
@@ -195,6 +197,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         "muted": mute_finding(user, api, "authentication-partial", "api", "The rest is for all.").pk,
         **dict.fromkeys(("policy", "policy_add"), api.pk),
         **_bulk_changes(place, api, bare),
+        **make_notices(place),
         "saved_view": _view(place).pk,
         "change_set": _change_set(place, api).pk,
         **_secrets(environment),

@@ -49,6 +49,9 @@ PAGES = (
     "/policies/ip-blocklist",
     "/administration/organizations",
     "/administration/audit",
+    "/administration/destinations",
+    "/administration/outbox",
+    "/inbox",
 )
 REST = ("AM", "AM?limit=100", "AMX/gateway-targets", "SG")
 

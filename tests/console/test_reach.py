@@ -19,6 +19,7 @@ from apis.removed import Removed
 from apis.revisions import store
 from apis.wizard_draft import WizardDraft
 from console.models import AuditEntry, ConnectedApp, Environment, Role, User
+from console.notices.models import Delivery, Destination, Notice
 from gateways.models import Gateway, RegistrationToken, Replica
 from tests.console.addresses import Address, addresses
 from tests.console.conftest import LogIn
@@ -41,6 +42,9 @@ from tests.factories import (
 from tests.rest import Rest
 
 KINDS = (
+    ("notice", "notice"),
+    ("delivery", "delivery"),
+    ("destination", "destination"),
     ("api_add_step", "draft"),
     ("api_draft", "draft"),
     ("change_set", "change_set"),
@@ -181,6 +185,7 @@ def make_place(name: str) -> Place:
         ).pk,
         "revision": store.made([api.pk])[api.pk].short_id,
         "test": ApiTest.objects.create(api=api, name="t", position=0, case=CASE).pk,
+        **_notices(owner, environment),
         "app": ConnectedApp.objects.create(name="app", organization=organization, owner=owner).pk,
     }
     return Place(environment, ids)
@@ -190,6 +195,15 @@ def _secrets(environment: Environment) -> dict[str, object]:
     group = make_secret_group(environment)
     context = make_tls_context(environment)
     return {"secret_group": group.pk, "secret": make_secret(group).pk, "tls_context": context.pk}
+
+
+def _notices(owner: User, environment: Environment) -> dict[str, object]:
+    told = {"organization": environment.organization, "environment": environment}
+    destination = Destination.objects.create(name="d", url="https://a.example/", **told)
+    delivery = Delivery(way="channel", destination=destination, kind="alerts", subject="s", **told)
+    delivery.save()
+    notice = Notice.objects.create(user=owner, kind="alerts", subject="s")
+    return {"notice": notice.pk, "destination": destination.pk, "delivery": delivery.pk}
 
 
 def is_about_something(address: Address) -> bool:
@@ -280,6 +294,9 @@ def nothing_changed(place: Place) -> None:
         (Tier, "tier"),
     ):
         assert model.objects.filter(pk=place.ids[kind]).exists()
+    assert Destination.objects.filter(pk=place.ids["destination"], name="d").exists()
+    assert Notice.objects.get(pk=place.ids["notice"]).read_at is None
+    assert Delivery.objects.get().is_waiting
     assert SavedView.objects.filter(pk=place.ids["view"], name="v", query="").exists()
     assert User.objects.get(pk=place.ids["user"]).is_active
     assert not AuditEntry.objects.exists()
