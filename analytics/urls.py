@@ -1,10 +1,11 @@
 """Analytics: what agents call, the pages, and REST."""
 
-from django.urls import path
+from django.urls import include, path
 
 from analytics import endpoints, rest, views
 
 urlpatterns = [
+    path("", include("analytics.alerts.urls")),
     path("agent/v1/traffic", endpoints.traffic, name="agent_traffic"),
     path("analytics", views.index, name="analytics"),
     path("applications/<int:pk>/usage", views.application_usage, name="application_usage"),

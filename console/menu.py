@@ -9,7 +9,8 @@ from console.models import Environment
 @dataclass(frozen=True)
 class Entry:
     """`page` is the name of its address; `place` orders the entries; `count` tells how many there are in an
-    environment. One that `is_for_consumers` is for who holds no role, and where they are.
+    environment, `alarm` how many of them somebody should look at. One that `is_for_consumers` is for who
+    holds no role, and where they are.
     """
 
     title: str
@@ -17,6 +18,7 @@ class Entry:
     icon: str
     place: int
     count: Callable[[Environment], int] | None = None
+    alarm: Callable[[Environment], int] | None = None
     is_for_consumers: bool = False
 
 

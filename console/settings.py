@@ -93,6 +93,7 @@ INSTALLED_APPS = [
     "apis.promotions",
     "apis.secret_groups",
     "analytics",
+    "analytics.alerts",
 ]
 
 MIDDLEWARE = [
@@ -218,6 +219,11 @@ SPECTACULAR_SETTINGS = {
         "TlsVersionEnum": "apis.rest.tls_serializers.VERSION_CHOICES",
         "TestStateEnum": "apis.api_test.ApiTest.State",
         "TestRunStateEnum": "apis.api_test.ApiTestRun.State",
+        "AlertSeverityEnum": "analytics.alerts.models.Alert.Severity",
+        "AlertTypeEnum": "analytics.alerts.rest.serializers.BASIC",
+        "LegacyAlertTypeEnum": "analytics.alerts.rest.serializers.TYPES",
+        "AlertRecipientEnum": "analytics.alerts.rest.serializers.RECIPIENTS",
+        "AlertNotifiedEnum": "analytics.alerts.rest.serializers.NOTIFIED",
         "DeploysEnum": "console.models.Environment.Deploys",
         "DocumentStateEnum": "apis.documents.specification.Specification.State",
     },
@@ -267,6 +273,8 @@ CELERY_BEAT_SCHEDULE = {
     "apis-tend-bulk-changes": {"task": "apis.tasks.tend_bulk_changes", "schedule": 15.0},
     "apis-tend-documents": {"task": "apis.tasks.tend_documents", "schedule": 15.0},
     "analytics-roll-up": {"task": "analytics.tasks.roll_up", "schedule": 30.0},
+    "alerts-look": {"task": "analytics.alerts.tasks.look", "schedule": 15.0},
+    "alerts-forget-old": {"task": "analytics.alerts.tasks.forget_old", "schedule": 3600.0},
     "analytics-tend-partitions": {"task": "analytics.tasks.tend_partitions", "schedule": 3600.0},
 }
 

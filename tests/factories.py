@@ -6,6 +6,8 @@ from typing import Any
 
 from django.utils import timezone
 
+from analytics.alerts import wording
+from analytics.alerts.models import Alert
 from apis.assets.models import Asset
 from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.certificates import read, self_signed
@@ -132,3 +134,13 @@ def make_contract(api: ApiInstance | None = None, **fields: Any) -> Contract:
     application = fields.pop("application", None) or make_application(api.environment.organization)
     given = {"status": Contract.Status.APPROVED, "approved_at": timezone.now(), **fields}
     return Contract.objects.create(api=api, application=application, **given)
+
+
+def make_alert(environment: Environment | None = None, **fields: Any) -> Alert:
+    """About the error rate of every API of the environment."""
+    given = {"type": Alert.Type.ERRORS, "about": Alert.About.ENVIRONMENT, "threshold": 5, **fields}
+    if api := given.get("api"):
+        environment, given["about"] = api.environment, Alert.About.API
+    subject, message = wording.usual(given["type"])
+    texts = {"name": f"alert-{next(numbers)}", "subject": subject, "message": message}
+    return Alert.objects.create(environment=environment or make_environment(), **texts | given)

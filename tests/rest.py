@@ -16,7 +16,7 @@ class Rest:
         self.environment = environment
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """The response; `.data` is its JSON. "AM/…", "AMX/…", "SG/…" and "PX/…" are in the environment."""
+        """The response; `.data` is its JSON. "AM/…", "PX/…" and the like are in the environment."""
         text = body if isinstance(body, str | bytes) else json.dumps(body)
         raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
         response = self.client.generic(
@@ -38,6 +38,7 @@ class Rest:
             "AM": f"/apimanager/api/v1/{scope}/apis",
             "AMX": f"/apimanager/xapi/v1/{scope}",
             "SG": f"/secrets-manager/api/v1/{scope}/secretGroups",
+            "ALERTS": f"/monitoring/api/alerts/api/v2/{scope}/alerts",
             "PX": f"/proxies/xapi/v1/{scope}/apis",
         }
         whole = "/".join(filter(None, (places[start], rest))) if start in places else path

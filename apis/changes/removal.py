@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
 
+from apis import attached
 from apis.api_test import ApiTest
 from apis.assets.models import Asset
 from apis.changes import bookkeeping, deploying, reviving
@@ -31,6 +32,9 @@ GONE = "It is no longer kept, or somebody restored it meanwhile."
 def keep_api(actor: User, api: ApiInstance) -> Removed:
     saved = {plain.kind(ApiInstance): [plain.plain(api)]} | {
         plain.kind(part): _of(part, api) for part in PARTS
+    }
+    saved |= {
+        plain.kind(part): [plain.plain(row) for row in of(api)] for part, of in attached.parts().items()
     }
     return _keep(actor, api, Removed.Kind.API, str(api), saved)
 
@@ -78,6 +82,8 @@ def restore_api(
     _save([api])
     for part in PARTS:
         _save(plain.row_of(part, row) for row in saved.get(plain.kind(part), ()))
+    for model in attached.parts():
+        _save(attached.mended(plain.row_of(model, row)) for row in saved.get(plain.kind(model), ()))
     # Before constraints are looked at, which is at the end of the transaction.
     api.owners.exclude(user=None).exclude(user__in=User.objects.all()).delete()
     api.muted_findings.exclude(by=None).exclude(by__in=User.objects.all()).update(by=None)

@@ -1,7 +1,9 @@
 """The state of every API of an environment, where a page counts or sorts thousands of them."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
@@ -24,7 +26,7 @@ _FACTS = """
         GROUP BY replica_id
     ), api AS (
         SELECT *, environment_id::text AS namespace, %(api)s::text || id AS name
-        FROM apis_apiinstance WHERE environment_id = %(environment)s
+        FROM apis_apiinstance WHERE environment_id = ANY(%(environments)s)
     ), told AS (
         SELECT api.id AS api_id, replica.id AS replica_id, is_live, running_generation,
             coalesce(answer.generation >= changed_generation, false) AS is_about_wanted,
@@ -60,7 +62,7 @@ def counts(environment: Environment) -> Counter[State]:
     """How many APIs are in each state."""
     found: Counter[State] = Counter()
     for *facts, apis in _ask(
-        f"SELECT {_COLUMNS}, count(*) FROM ({_FACTS}) AS api GROUP BY {_COLUMNS}", environment
+        f"SELECT {_COLUMNS}, count(*) FROM ({_FACTS}) AS api GROUP BY {_COLUMNS}", [environment.pk]
     ):
         found[Facts(*facts).state] += apis
     return found
@@ -68,13 +70,19 @@ def counts(environment: Environment) -> Counter[State]:
 
 def by_api(environment: Environment) -> dict[int, State]:
     """The state of each by its id."""
-    rows = _ask(f"SELECT id, {_COLUMNS} FROM ({_FACTS}) AS api", environment)
+    rows = _ask(f"SELECT id, {_COLUMNS} FROM ({_FACTS}) AS api", [environment.pk])
     return {api: Facts(*facts).state for api, *facts in rows}
 
 
-def _ask(sql: str, environment: Environment) -> list[tuple[Any, ...]]:
+def refused(environments: Iterable[UUID]) -> set[int]:
+    """Deployed APIs of these environments whose wanted version a replica that reports does not take."""
+    sql = f"SELECT id FROM ({_FACTS}) AS api WHERE is_deployed AND refused > 0"
+    return {api for (api,) in _ask(sql, list(environments))}
+
+
+def _ask(sql: str, environments: list[UUID]) -> list[tuple[Any, ...]]:
     values: dict[str, Any] = {
-        "environment": environment.pk,
+        "environments": environments,
         "heard_since": heard_since(),
         "api": resource_names.API,
         "refused": ResourceStatus.State.REFUSED,

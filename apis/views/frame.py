@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Q
 from django.urls import NoReverseMatch, reverse
 
-from apis import traffic
+from apis import alerting, traffic
 from apis.addresses import consumer_address
 from apis.changes import undo
 from apis.contracts.models import Contract
@@ -26,6 +26,7 @@ TABS = (
     ("tests", "Tests", "api_tests"),
     ("document", "OpenAPI", "api_document"),
     ("analytics", "Analytics", "api_analytics"),
+    ("alerts", "Alerts", "api_alerts"),
     ("deployments", "Deployments", "api_deployments"),
     ("history", "History", "api_history"),
     ("settings", "Settings", "api_settings"),
@@ -87,6 +88,7 @@ def frame(request: Request, api: ApiInstance, tab: str) -> dict[str, Any]:
         "api": api,
         "run": now,
         "trouble": trouble.of(api, now.replicas),
+        "alerting": alerting.of(api),
         "waiting": pending.waiting(api),
         "is_discarded": undo.has_pending(request.session, api),
         "tabs": _tabs(api, tab),

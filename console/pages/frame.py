@@ -21,6 +21,7 @@ class Place:
     path: str
     icon: str
     count: int | None = None
+    alarm: int = 0
     is_current: bool = False
 
 
@@ -85,4 +86,5 @@ def _place(asked: str, entry: menu.Entry, environment: Environment | None) -> Pl
     path = reverse(entry.page)
     is_current = asked == path or (path != "/" and asked.startswith(f"{path}/"))
     count = entry.count(environment) if entry.count and environment else None
-    return Place(entry.title, path, entry.icon, count, is_current)
+    alarm = entry.alarm(environment) if entry.alarm and environment else 0
+    return Place(entry.title, path, entry.icon, count, alarm, is_current)

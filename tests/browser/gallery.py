@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 from django.utils import timezone
 
-from apis.automated.models import AutomatedPolicy
 from apis.bulk import running
 from apis.bulk.models import BulkChange, BulkItem
 from apis.change_set import ChangeSet
@@ -32,6 +31,7 @@ from gateways.protocol import cases
 from gateways.protocol.upstream_settings import UpstreamSettings
 from policies import catalog
 from policies.policy import Policy
+from tests.analytics.alerts.shown import alerts_of
 from tests.analytics.traffic import NOW, Shipper, count, resource, sample
 from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.browser.gallery_notices import make_notices
@@ -70,6 +70,8 @@ SILENT = {
     "document_state",
     "api_status",
     "api_tiles",
+    "alert_new_preview",  # what forms send, to see it before it is saved
+    "alert_preview",
     "gateway_status",  # parts of pages
     "notice_open",  # leads to what it is about
     "logout",
@@ -171,7 +173,6 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
     gateway.replicas.update(last_heartbeat_at=timezone.now() + timedelta(hours=1))
     api = make_saved_api(place, deploy=True, routes=_routes())
     _all_policies(user, api)
-    automated = _automated(place)
     bare = make_saved_api(place, "Payments", base_path="/payments", tags=["public"])
     _traffic(api)
     _deployed(api, gateway)
@@ -186,8 +187,8 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
     draft = _draft(user, place).pk
     ids: dict[str, object] = {
         "api": api.pk,
-        "automated_policy": automated.pk,
-        "name": automated.policy,
+        "alert": alerts_of(place, api),
+        **_automated(place),
         "policy_set": _policy_set(bare),
         **_contracts(api, user),
         "test": add_test(user, api, cases.read("{name: a, expect: {status: 200}}")[0]).pk,
@@ -273,10 +274,11 @@ def _secrets(environment: Environment) -> dict[str, object]:
     return {"secret_group": group.pk, "secret": keystore.pk, "tls_context": context.pk}
 
 
-def _automated(place: Place) -> AutomatedPolicy:
+def _automated(place: Place) -> dict[str, object]:
     make_automated(place.environment, policy="client-id-enforcement", config={}, mode="observe", names="*")
     rule = {"tags": ["public"], "gateways": [place.gateway.pk]}
-    return make_automated(place.environment, label="everybody", **rule)
+    made = make_automated(place.environment, label="everybody", **rule)
+    return {"automated_policy": made.pk, "name": made.policy}
 
 
 def _change_set(place: Place, api: ApiInstance) -> ChangeSet:

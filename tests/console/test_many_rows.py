@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from analytics.alerts.models import Alert
 from apis.assets.models import Asset
 from apis.automated.models import AutomatedPolicy
 from apis.contracts.models import Application, Contract
@@ -45,6 +46,9 @@ PAGES = (
     "/search?q=orders",
     "/search?q=gateway",
     "/analytics",
+    "/alerts",
+    "/alerts?sort=-severity&state=pending&q=orders",
+    "/alerts/new",
     "/policies",
     "/policies/ip-blocklist",
     "/administration/organizations",
@@ -53,7 +57,7 @@ PAGES = (
     "/administration/outbox",
     "/inbox",
 )
-REST = ("AM", "AM?limit=100", "AMX/gateway-targets", "SG")
+REST = ("AM", "AM?limit=100", "AMX/gateway-targets", "SG", "ALERTS")
 
 
 def fill(environment: Environment, start: int, end: int) -> None:
@@ -97,6 +101,10 @@ def _fill_with_apis(environment: Environment, start: int, end: int) -> None:
             deployed_at=now,
         )
         for asset in assets
+    )
+    Alert.objects.bulk_create(
+        Alert(environment=environment, name=f"Orders {api.pk}", type="errors", about="api", api=api)
+        for api in apis
     )
     AutomatedPolicy.objects.bulk_create(
         AutomatedPolicy(environment=environment, policy="ip-blocklist", names=f"{number}*", order=number + 1)

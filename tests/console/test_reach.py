@@ -24,6 +24,7 @@ from gateways.models import Gateway, RegistrationToken, Replica
 from tests.console.addresses import Address, addresses
 from tests.console.conftest import LogIn
 from tests.factories import (
+    make_alert,
     make_api,
     make_automated,
     make_contract,
@@ -45,6 +46,7 @@ KINDS = (
     ("notice", "notice"),
     ("delivery", "delivery"),
     ("destination", "destination"),
+    ("alert", "alert"),
     ("api_add_step", "draft"),
     ("api_draft", "draft"),
     ("change_set", "change_set"),
@@ -81,6 +83,7 @@ ABOUT = {
     "organization_id": "organization",
     "environment_id": "environment",
     "api_id": "api",
+    "alert_id": "alert",
     "change_set": "change_set",
     "muted_id": "muted",
     "key": "job",
@@ -163,6 +166,7 @@ def make_place(name: str) -> Place:
         "token": token.pk,
         "api": api.pk,
         "asset": api.asset_id,
+        "alert": make_alert(api=api).pk,
         "upstream": Upstream.objects.create(api=api, uri="http://spare.test/").pk,
         "policy": PolicyBinding.objects.create(api=api, policy="cors", order=1).pk,
         "document": Specification.objects.create(organization=organization, name="a", text="a", size=1).pk,
@@ -170,9 +174,7 @@ def make_place(name: str) -> Place:
         "change_set": ChangeSet.objects.create(environment=environment, gateway=gateway).pk,
         "muted": MutedFinding.objects.create(api=api, code="a", place="api", reason="r").pk,
         "tag": "eu",
-        "bulk": BulkChange.objects.create(
-            by=owner, environment=environment, action="deploy", state="done"
-        ).pk,
+        "bulk": BulkChange.objects.create(by=owner, environment=environment, action="tag", state="done").pk,
         "view": SavedView.objects.create(user=owner, environment=environment, name="v", is_shared=True).pk,
         "automated": make_automated(environment).pk,
         "policy_set": make_policy_set(environment, apis=[api.pk]).pk,

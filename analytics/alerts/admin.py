@@ -1,0 +1,46 @@
+"""Alerts in Django's admin, to look at: they are changed on their pages, where they are checked."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from analytics.alerts.models import Alert, Incident, Round
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Alert)
+class AlertAdmin(ReadOnlyAdmin):
+    list_display = ("name", "type", "severity", "about", "state", "is_enabled", "environment")
+    list_filter = ("type", "severity", "state", "is_enabled")
+    list_select_related = ("environment__organization",)
+    search_fields = ("name",)
+
+
+@admin.register(Incident)
+class IncidentAdmin(ReadOnlyAdmin):
+    list_display = ("alert", "name", "since", "raised_at", "resolved_at", "value")
+    list_select_related = ("alert",)
+    ordering = ("-since",)
+
+
+@admin.register(Round)
+class RoundAdmin(ReadOnlyAdmin):
+    list_display = ("until", "alerts", "took_ms")

@@ -1,0 +1,23 @@
+from django.apps import AppConfig
+
+
+class AlertsConfig(AppConfig):
+    name = "analytics.alerts"
+    label = "alerts"
+    verbose_name = "Alerts"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from analytics.alerts import for_api_manager
+        from analytics.alerts.models import Alert, Incident
+        from apis import alerting, attached
+        from console import menu
+        from console.models import Environment
+
+        def alarm(environment: Environment) -> int:
+            return Alert.objects.filter(environment=environment).alerting().count()
+
+        alerting.provide(for_api_manager.alerting)
+        attached.add(Alert, for_api_manager.alerts_of)
+        attached.add(Incident, for_api_manager.incidents_of)
+        menu.add(menu.Entry("Alerts", "alerts", icon="bell", place=45, alarm=alarm))

@@ -1,0 +1,130 @@
+"""Whether the conditions of alerts hold, for what was measured: no database, no clock."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from operator import eq, ge, gt, le, lt
+
+from analytics.alerts.covered import Apis
+from analytics.alerts.kinds import kind_of
+from analytics.alerts.measures import ERRORS, REQUESTS, Parts
+from analytics.alerts.models import Alert
+from gateways.protocol.histogram import bucket, middle, percentile
+
+TOGETHER = "together"
+_HOLDS = {"above": gt, "at-least": ge, "equal": eq, "at-most": le, "below": lt}
+
+
+@dataclass(frozen=True)
+class Breach:
+    """For whom a condition holds, and with which value."""
+
+    key: str
+    name: str
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at one alert found. `is_known`: whether there ever was traffic to judge by."""
+
+    breaches: tuple[Breach, ...] = ()
+    is_known: bool = True
+
+
+@dataclass
+class Measured:
+    """What was counted in an alert's window, by API, and which of the others were called lately."""
+
+    seen: Mapping[int, Parts]
+    called: frozenset[int] | set[int] = field(default_factory=frozenset)
+
+
+def judge(alert: Alert, apis: Apis, found: Measured) -> Look:
+    """Of an alert on traffic."""
+    if alert.is_together:
+        mine = [found.seen[api] for api in _both(apis, found.seen)]
+        is_known = bool(mine) or not found.called.isdisjoint(apis)
+        value = value_of(alert, added(mine)) if is_known else None
+        held = (Breach(TOGETHER, _all(alert), value),) if holds(alert, value) else ()
+        return Look(held, is_known)
+    is_known = alert.state != Alert.State.PENDING or bool(
+        any(api in apis for api in found.seen) or not found.called.isdisjoint(apis)
+    )
+    return Look(tuple(_each(alert, apis, found)), is_known)
+
+
+def needs_called(alert: Alert) -> bool:
+    """Whether it matters who was called at all: the condition may hold for those without a request."""
+    return alert.state == Alert.State.PENDING or holds(alert, kind_of(alert).at_rest)
+
+
+def value_of(alert: Alert, parts: Parts) -> float | None:
+    """None where nothing was counted that has a value."""
+    match alert.type:
+        case Alert.Type.ERRORS:
+            requests = parts.get(REQUESTS, 0)
+            return round(100 * parts.get(ERRORS, 0) / requests, 3) if requests else None
+        case Alert.Type.TIME:
+            count = sum(parts.values())
+            return round(sum(middle(at) * n for at, n in parts.items()) / count / 1000, 3) if count else None
+        case Alert.Type.PERCENTILE:
+            found = percentile(parts, alert.percentile / 100)
+            return None if found is None else round(found / 1000, 3)
+    return float(_count(alert, parts))
+
+
+def holds(alert: Alert, value: float | None) -> bool:
+    if value is None:
+        return False
+    if alert.type == Alert.Type.SILENT:
+        return value == 0
+    return bool(_HOLDS[alert.operator](value, alert.threshold))
+
+
+def _count(alert: Alert, parts: Parts) -> int:
+    match alert.type:
+        case Alert.Type.CODES:
+            return sum(parts.get(code, 0) for code in alert.codes)
+        case Alert.Type.VIOLATIONS:
+            return sum(parts.get(name, 0) for name in alert.policies or parts)
+        case Alert.Type.SLOW:
+            slow = bucket(alert.slower_ms * 1000)
+            return sum(count for index, count in parts.items() if index > slow)
+    return parts.get(REQUESTS, 0)
+
+
+def added(parts: Iterable[Parts]) -> Parts:
+    whole: Counter[object] = Counter()
+    for one in parts:
+        whole.update(one)
+    return whole
+
+
+def _each(alert: Alert, apis: Apis, found: Measured) -> Iterator[Breach]:
+    for pk in _both(apis, found.seen):
+        value = value_of(alert, found.seen[pk])
+        if holds(alert, value):
+            yield Breach(apis[pk].key, apis[pk].name, value)
+    at_rest = kind_of(alert).at_rest
+    if holds(alert, at_rest):
+        # One that was taken off is not silent: somebody wanted it so.
+        quiet = (pk for pk in found.called if pk in apis and pk not in found.seen)
+        for one in (apis[pk] for pk in quiet if apis[pk].is_deployed):
+            yield Breach(one.key, one.name, at_rest)
+
+
+def _both(apis: Apis, seen: Mapping[int, Parts]) -> list[int]:
+    """Walks over the fewer."""
+    if len(apis) < len(seen):
+        return [pk for pk in apis if pk in seen]
+    return [pk for pk in seen if pk in apis]
+
+
+def _all(alert: Alert) -> str:
+    match alert.about:
+        case Alert.About.TAG:
+            return f"APIs tagged {alert.tag}"
+        case Alert.About.GATEWAY:
+            return "All APIs of the gateway"
+    return "All APIs"

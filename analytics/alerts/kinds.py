@@ -1,0 +1,71 @@
+"""The types of alerts: what each looks at, in which unit, and what it may be about."""
+
+from dataclasses import dataclass
+
+from analytics.alerts.models import Alert
+
+Type, About = Alert.Type, Alert.About
+EVERYWHERE = (About.API, About.TAG, About.GATEWAY, About.ENVIRONMENT)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`is_compared`: it has an operator and a threshold. `is_traffic`: it is seen in what gateways count.
+
+    `at_rest` is its value where there were no requests; None: it has none.
+    """
+
+    type: str
+    told: str
+    unit: str = ""
+    abouts: tuple[str, ...] = EVERYWHERE
+    is_traffic: bool = True
+    is_compared: bool = True
+    has_window: bool = True
+    at_rest: float | None = None
+    most: float = 1e9
+
+    @property
+    def title(self) -> str:
+        return str(Type(self.type).label)
+
+
+_KINDS = (
+    Kind(Type.REQUESTS, "How many requests came", "requests", at_rest=0),
+    Kind(Type.CODES, "How many were answered with certain statuses", "answers", at_rest=0),
+    Kind(Type.TIME, "How long requests took, on average", "ms", most=3_600_000),
+    Kind(Type.VIOLATIONS, "How many a policy refused", "refusals", at_rest=0),
+    Kind(Type.PERCENTILE, "What most requests stay below: the 95th percentile, say", "ms", most=3_600_000),
+    Kind(Type.SLOW, "How many took longer than a time", "requests", at_rest=0),
+    Kind(Type.ERRORS, "The share that was answered with 400 or above, or cut", "%", most=100),
+    Kind(Type.SILENT, "That an API which was called before is called no more", is_compared=False, at_rest=0),
+    Kind(
+        Type.AWAY,
+        "That no replica of a gateway reports",
+        "minutes",
+        abouts=(About.GATEWAY, About.ENVIRONMENT),
+        is_traffic=False,
+        is_compared=False,
+    ),
+    Kind(
+        Type.CERTIFICATE,
+        "That a certificate which APIs use ends within some days",
+        "days",
+        is_traffic=False,
+        is_compared=False,
+        has_window=False,
+        most=3650,
+    ),
+    Kind(
+        Type.DEPLOYMENT,
+        "That a gateway refuses what was deployed",
+        is_traffic=False,
+        is_compared=False,
+        has_window=False,
+    ),
+)
+KINDS = {kind.type: kind for kind in _KINDS}
+
+
+def kind_of(alert: Alert) -> Kind:
+    return KINDS[alert.type]

@@ -1,0 +1,121 @@
+"""Looks at many alerts at once: a statement for each kind of figure and fact, not for each alert."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from analytics.alerts import facts, judging, measures
+from analytics.alerts.covered import Apis, Covered
+from analytics.alerts.facts import Fact
+from analytics.alerts.judging import Breach, Look, Measured
+from analytics.alerts.measures import Seen
+from analytics.alerts.models import Alert
+
+Type = Alert.Type
+COUNTED = (Type.REQUESTS, Type.ERRORS, Type.SILENT)
+TIMED = (Type.TIME, Type.PERCENTILE, Type.SLOW)
+Looks = dict[int, Look]
+"""By the alert's id."""
+
+
+def looks(alerts: Sequence[Alert], at: datetime, covered: Covered | None = None) -> Looks:
+    """Of the windows that end at `at`, a full minute."""
+    covered = covered or Covered(alerts)
+    by_type: dict[str, list[Alert]] = defaultdict(list)
+    for alert in alerts:
+        by_type[alert.type].append(alert)
+    return {
+        **_traffic(alerts, at, covered),
+        **_away(by_type[Type.AWAY], at),
+        **_ending(by_type[Type.CERTIFICATE], at, covered),
+        **_refused(by_type[Type.DEPLOYMENT], covered),
+    }
+
+
+def _traffic(alerts: Sequence[Alert], at: datetime, covered: Covered) -> Looks:
+    ways: tuple[tuple[Sequence[str], Callable[[list[int], list[Alert]], Seen]], ...] = (
+        (COUNTED, lambda apis, some: measures.counts(apis, _windows(some), at)),
+        (TIMED, lambda apis, some: measures.measured(measures.BUCKETS, apis, _windows(some), at)),
+        (
+            (Type.CODES,),
+            lambda apis, some: measures.measured(
+                measures.STATUSES,
+                apis,
+                _windows(some),
+                at,
+                sorted({code for one in some for code in one.codes}),
+            ),
+        ),
+        (
+            (Type.VIOLATIONS,),
+            lambda apis, some: measures.measured(measures.POLICIES, apis, _windows(some), at),
+        ),
+    )
+    found: list[tuple[Alert, Apis, Mapping[int, measures.Parts]]] = []
+    for types, ask in ways:
+        some = [alert for alert in alerts if alert.type in types]
+        if some:
+            seen = ask(sorted({pk for alert in some for pk in covered.of(alert)}), some)
+            found += [(alert, covered.of(alert), seen[alert.window_minutes]) for alert in some]
+    called = _called(found, at)
+    return {alert.pk: judging.judge(alert, apis, Measured(seen, called)) for alert, apis, seen in found}
+
+
+def _called(found: Iterable[tuple[Alert, Apis, Mapping[int, measures.Parts]]], at: datetime) -> set[int]:
+    """Who was called lately, of those for whom it matters."""
+    asked: set[int] = set()
+    for alert, apis, seen in found:
+        if judging.needs_called(alert):
+            asked.update(pk for pk in apis if pk not in seen)
+    return measures.ever(sorted(asked), at)
+
+
+def _away(alerts: Sequence[Alert], at: datetime) -> Looks:
+    found = facts.away({one.environment_id for one in alerts}, at) if alerts else []
+
+    def is_about(alert: Alert, fact: Fact) -> bool:
+        return fact.value >= alert.window_minutes and alert.gateway_id in (None, fact.gateway)
+
+    return _of_facts(alerts, found, is_about)
+
+
+def _ending(alerts: Sequence[Alert], at: datetime, covered: Covered) -> Looks:
+    found = facts.ending({one.environment_id for one in alerts}, at) if alerts else []
+
+    def is_about(alert: Alert, fact: Fact) -> bool:
+        return fact.value <= alert.threshold and any(pk in covered.of(alert) for pk in fact.apis)
+
+    return _of_facts(alerts, found, is_about)
+
+
+def _refused(alerts: Sequence[Alert], covered: Covered) -> Looks:
+    refused = facts.refused({one.environment_id for one in alerts}) if alerts else set()
+    return {
+        alert.pk: Look(
+            tuple(Breach(apis[pk].key, apis[pk].name, None) for pk in sorted(refused) if pk in apis)
+        )
+        for alert in alerts
+        for apis in [covered.of(alert)]
+    }
+
+
+def _of_facts(
+    alerts: Sequence[Alert], found: Sequence[Fact], is_about: Callable[[Alert, Fact], bool]
+) -> Looks:
+    here: dict[object, list[Fact]] = defaultdict(list)
+    for fact in found:
+        here[fact.environment].append(fact)
+    return {
+        alert.pk: Look(
+            tuple(
+                Breach(fact.key, fact.name, fact.value)
+                for fact in here[alert.environment_id]
+                if is_about(alert, fact)
+            )
+        )
+        for alert in alerts
+    }
+
+
+def _windows(alerts: Iterable[Alert]) -> set[int]:
+    return {alert.window_minutes for alert in alerts}

@@ -1,0 +1,214 @@
+"""What an alert is refused for, and in which words."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from analytics.alerts import wording
+from analytics.alerts.kinds import KINDS, Kind
+from analytics.alerts.models import Alert
+from analytics.alerts.wanted import Wanted
+from apis.models import ApiInstance
+from console.models import Environment, User
+from console.notices.models import Destination
+from policies import catalog
+
+MOST = 1000
+"""Of an environment."""
+MOST_OF_API = 20
+MOST_WIDE = 200
+"""Of an environment, about more than one API."""
+MOST_TOLD = 20
+"""Of people, of addresses, of destinations."""
+MOST_CODES = 10
+MOST_POLICIES = 20
+LONGEST = 31 * 24 * 60
+"""Minutes that a condition may have to hold."""
+LONGEST_MESSAGE = 4000
+WINDOW = "A window is 1 to 60 minutes, or 1 to 24 whole hours, or 1 to 7 whole days; {} is none."
+Operator, About, Type = Alert.Operator, Alert.About, Alert.Type
+
+
+@dataclass(frozen=True)
+class Fault:
+    field: str
+    message: str
+    code: str = "invalid"
+
+
+def check(environment: Environment, wanted: Wanted, alert: Alert | None = None) -> None:
+    """Raises ValidationError by the fields of Wanted. `alert` is the one that is to become so."""
+    kind = KINDS.get(wanted.type)
+    if kind is None:
+        raise ValidationError({"type": ["Choose what the alert looks at."]})
+    faults = [
+        *_name(wanted),
+        *_type(kind, wanted, alert),
+        *_about(environment, wanted),
+        *_condition(kind, wanted),
+        *_window(kind, wanted),
+        *_details(wanted),
+        *_told(environment, wanted),
+        *_words(wanted),
+    ]
+    if not faults:
+        faults = list(_room(environment, wanted, alert))
+    refuse(faults)
+
+
+def refuse(faults: list[Fault]) -> None:
+    if not faults:
+        return
+    by_field: dict[str, list[ValidationError]] = defaultdict(list)
+    for fault in faults:
+        by_field[fault.field].append(ValidationError(fault.message, code=fault.code))
+    raise ValidationError(dict(by_field))
+
+
+def is_window(minutes: int) -> bool:
+    return (
+        1 <= minutes <= 60
+        or (minutes % 60 == 0 and minutes <= 24 * 60)
+        or (minutes % 1440 == 0 and minutes <= 7 * 1440)
+    ) and minutes > 0
+
+
+def _name(wanted: Wanted) -> Iterator[Fault]:
+    name = wanted.name.strip()
+    if not name:
+        yield Fault("name", "Give the alert a name; messages and lists call it by it.")
+    elif len(name) > 120 or not name.isprintable():
+        yield Fault("name", "A name is one line of 120 characters at most.")
+    if wanted.severity not in Alert.Severity.values:
+        yield Fault("severity", f"A severity is one of {', '.join(Alert.Severity.values)}.")
+
+
+def _type(kind: Kind, wanted: Wanted, alert: Alert | None) -> Iterator[Fault]:
+    if alert and alert.type != kind.type:
+        yield Fault("type", "An alert stays of its type; add another one.")
+    if wanted.about not in About.values:
+        yield Fault("about", f"An alert is about one of {', '.join(About.values)}.")
+    elif wanted.about not in kind.abouts:
+        named = wording.listed([str(About(one).label).lower() for one in kind.abouts], "or")
+        yield Fault("about", f"{kind.title} is about {named}.")
+
+
+def _about(environment: Environment, wanted: Wanted) -> Iterator[Fault]:
+    match wanted.about:
+        case About.API:
+            if not wanted.api or not _is_there(environment, wanted.api):
+                yield Fault("api", f"Choose an API of {environment}.")
+        case About.GATEWAY:
+            if not wanted.gateway or not environment.gateways.filter(pk=wanted.gateway).exists():
+                yield Fault("gateway", f"Choose a gateway of {environment}.")
+        case About.TAG:
+            if not 0 < len(wanted.tag.strip()) <= 60:
+                yield Fault("tag", "Write a tag, of 60 characters at most; APIs that have it are watched.")
+
+
+def _condition(kind: Kind, wanted: Wanted) -> Iterator[Fault]:
+    at = wanted.threshold
+    if kind.is_compared and wanted.operator not in Operator.values:
+        yield Fault("operator", f"An operator is one of {', '.join(Operator.values)}.")
+    if not (kind.is_compared or kind.type == Type.CERTIFICATE):
+        return
+    if not math.isfinite(at) or not 0 <= at <= kind.most:
+        yield Fault("threshold", f"Write a number from 0 to {wording.number(kind.most)} ({kind.unit}).")
+    elif kind.unit not in ("ms", "%") and at != int(at):
+        yield Fault("threshold", f"Write a whole number of {kind.unit}.")
+    elif kind.is_compared and _never_holds(kind, wanted):
+        yield Fault("threshold", "This never holds: write another number or another operator.")
+    elif kind.is_compared and _always_holds(kind, wanted):
+        yield Fault("threshold", "This always holds: write another number or another operator.")
+
+
+def _never_holds(kind: Kind, wanted: Wanted) -> bool:
+    at, operator = wanted.threshold, wanted.operator
+    return (operator == Operator.BELOW and at == 0) or (
+        kind.type == Type.ERRORS and operator == Operator.ABOVE and at >= 100
+    )
+
+
+def _always_holds(kind: Kind, wanted: Wanted) -> bool:
+    at, operator = wanted.threshold, wanted.operator
+    return (operator == Operator.AT_LEAST and at == 0) or (
+        kind.type == Type.ERRORS and operator == Operator.AT_MOST and at >= 100
+    )
+
+
+def _window(kind: Kind, wanted: Wanted) -> Iterator[Fault]:
+    if not kind.has_window:
+        return
+    if not is_window(wanted.window_minutes):
+        yield Fault("window_minutes", WINDOW.format(f"{wanted.window_minutes:,} minutes"))
+    elif wanted.periods < 1 or wanted.window_minutes * wanted.periods > LONGEST:
+        most = LONGEST // wanted.window_minutes
+        yield Fault("periods", f"Write 1 to {most:,} windows on end: 31 days together, at most.")
+
+
+def _details(wanted: Wanted) -> Iterator[Fault]:
+    match wanted.type:
+        case Type.CODES:
+            if not 1 <= len(set(wanted.codes)) <= MOST_CODES:
+                yield Fault("codes", f"Write 1 to {MOST_CODES} statuses, such as 500 and 503.")
+            elif bad := [code for code in wanted.codes if not 100 <= code <= 599]:
+                yield Fault("codes", f"{bad[0]} is no status; write three digits, from 100 to 599.")
+        case Type.VIOLATIONS:
+            known = {one.name for one in catalog.policies()}
+            if len(wanted.policies) > MOST_POLICIES:
+                yield Fault("policies", f"Choose {MOST_POLICIES} policies at most, or none for any.")
+            elif bad_names := [name for name in wanted.policies if name not in known]:
+                yield Fault("policies", f"{bad_names[0][:80]} is no policy of the catalog.")
+        case Type.PERCENTILE:
+            if not 50 <= wanted.percentile <= 99:
+                yield Fault("percentile", "Write a percentile from 50 to 99.")
+        case Type.SLOW:
+            if not 1 <= wanted.slower_ms <= 3_600_000:
+                yield Fault("slower_ms", "Write 1 to 3,600,000 ms.")
+
+
+def _told(environment: Environment, wanted: Wanted) -> Iterator[Fault]:
+    for name in ("users", "addresses", "destinations"):
+        if len(set(getattr(wanted, name))) > MOST_TOLD:
+            yield Fault(name, f"At most {MOST_TOLD}.")
+            return
+    people = {one.pk: one for one in User.objects.filter(pk__in=wanted.users, is_active=True)}
+    if any(pk not in people or not environment.roles_of(people[pk]) for pk in wanted.users):
+        yield Fault("users", f"Choose people who have a role in {environment}.")
+    for address in wanted.addresses:
+        try:
+            validate_email(address)
+        except ValidationError:
+            yield Fault("addresses", f"{address[:80]} is no mail address.")
+    known = set(Destination.objects.usable_in(environment).values_list("pk", flat=True))
+    if not known.issuperset(wanted.destinations):
+        yield Fault("destinations", f"Choose destinations of {environment}.")
+
+
+def _words(wanted: Wanted) -> Iterator[Fault]:
+    if len(wanted.subject) > 200:
+        yield Fault("subject", "A subject has 200 characters at most.")
+    if len(wanted.message) > LONGEST_MESSAGE:
+        yield Fault("message", f"A message has {LONGEST_MESSAGE:,} characters at most.")
+    for field, text in (("subject", wanted.subject), ("message", wanted.message)):
+        yield from (Fault(field, fault) for fault in wording.unknown(text))
+
+
+def _room(environment: Environment, wanted: Wanted, alert: Alert | None) -> Iterator[Fault]:
+    others = environment.alerts.exclude(pk=alert.pk if alert else 0)
+    if others.count() >= MOST:
+        yield Fault("", f"{environment} has {MOST:,} alerts, and has room for no more.", "conflict")
+    elif wanted.about == About.API and others.filter(api=wanted.api).count() >= MOST_OF_API:
+        yield Fault("api", f"This API has {MOST_OF_API} alerts, and has room for no more.", "conflict")
+    elif wanted.about != About.API and others.exclude(about=About.API).count() >= MOST_WIDE:
+        yield Fault(
+            "about", f"{environment} has {MOST_WIDE} alerts about more than one API, at most.", "conflict"
+        )
+
+
+def _is_there(environment: Environment, api: int) -> bool:
+    return 0 < api < 2**63 and ApiInstance.objects.filter(environment=environment, pk=api).exists()
