@@ -22,6 +22,7 @@ COLUMNS = (
     Column("owners", "Owners", False),
     Column("upstream", "Upstream", False),
     Column("protocol", "Protocol", False),
+    Column("applications", "Client applications", False),
     Column("errors", "Error rate, 24 h"),
     Column("requests", "Requests, 24 h"),
     Column("created", "Created", False),

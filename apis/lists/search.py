@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import CharField, F, Func, Q, QuerySet, Value
+from django.db.models import CharField, Count, F, Func, Q, QuerySet, Value
 
 from apis import traffic
+from apis.contracts.models import Contract
 from apis.deployment import status_counts
 from apis.models import ApiInstance, Upstream
 from apis.owners.models import ApiOwner
@@ -30,6 +31,7 @@ COLUMNS = {
 }
 """What the database sorts by itself."""
 FIGURES = ("requests", "errors")
+APPLICATIONS = "applications"
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def found(environment: Environment, search: Search) -> QuerySet[ApiInstance] | l
     is_falling = search.sort.startswith("-")
     apis = apis.order_by(f"-{column}" if is_falling else column, "pk")
     name = search.sort.removeprefix("-")
-    if search.status not in STATES and name not in {"status", *FIGURES}:
+    if search.status not in STATES and name not in {"status", APPLICATIONS, *FIGURES}:
         return apis
     ids = list(apis.values_list("pk", flat=True))
     if search.status in STATES or name == "status":
@@ -87,6 +89,9 @@ def found(environment: Environment, search: Search) -> QuerySet[ApiInstance] | l
         ids = [pk for pk in ids if pk in known and search.status in ("", FAILING, known[pk])]
     if name == "status":
         ids.sort(key=lambda pk: STATES.index(known[pk]), reverse=is_falling)
+    elif name == APPLICATIONS:
+        counts = applications_in(environment)
+        ids.sort(key=lambda pk: counts.get(pk, 0), reverse=is_falling)
     elif name in FIGURES:
         figures = traffic.last_day_in(environment)
         ids.sort(key=lambda pk: _measure(figures.get(pk), name), reverse=is_falling)
@@ -97,6 +102,17 @@ def ids(environment: Environment, search: Search, most: int) -> list[int]:
     """So many at most."""
     every = found(environment, search)
     return every[:most] if isinstance(every, list) else list(every.values_list("pk", flat=True)[:most])
+
+
+def applications_in(environment: Environment) -> dict[int, int]:
+    """How many client applications may call each API of the environment; those that none may are left out."""
+    return applications_of(Contract.objects.filter(api__environment=environment))
+
+
+def applications_of(contracts: QuerySet[Contract]) -> dict[int, int]:
+    """The same of the APIs of these contracts."""
+    approved = contracts.filter(status=Contract.Status.APPROVED).order_by()
+    return dict(approved.values_list("api").annotate(Count("pk")))
 
 
 def filtered(environment: Environment, search: Search) -> QuerySet[ApiInstance]:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
-from django.http import Http404
+from django.http import Http404, QueryDict
 from django.shortcuts import get_object_or_404
 
 from apis.automated.models import AutomatedPolicy, PolicySet
@@ -155,6 +155,11 @@ def environment_to_change(request: Request) -> Environment:
     environment = environment_of(request)
     must_edit(request)
     return environment
+
+
+def posted(request: Request) -> QueryDict | None:
+    """What a form is bound to: an empty one that is sent is a form with nothing in it."""
+    return request.POST if request.method == "POST" else None
 
 
 def messages_of(error: ValidationError) -> dict[str, list[str]]:

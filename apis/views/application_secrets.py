@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 from apis.changes import applications as change
 from apis.contracts.models import Application
 from apis.forms.application import SecretForm
-from apis.views.access import messages_of
+from apis.views.access import messages_of, posted
 from apis.views.application_access import application_to_change, own_application
 from console import once
 from console.scope import Request
@@ -38,7 +38,7 @@ def end_own_old(request: Request, pk: int) -> HttpResponse:
 
 def _reset(request: Request, application: Application, base: str) -> HttpResponse:
     """The same form sent twice resets once, and shows the same secret to both tabs."""
-    form = SecretForm(request.POST or None)
+    form = SecretForm(posted(request))
     if form.is_valid():
         try:
             secret = change.reset_secret(

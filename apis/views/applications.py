@@ -16,7 +16,7 @@ from apis.changes import versions
 from apis.contracts import access
 from apis.contracts.models import Application, Contract
 from apis.forms.application import ApplicationForm, EditedForm, shown
-from apis.views.access import environment_of, messages_of
+from apis.views.access import environment_of, messages_of, posted
 from apis.views.application_access import application_of, application_to_change
 from apis.views.contract_rows import rows_of_application
 from console import audit, once
@@ -62,7 +62,7 @@ def add(request: Request) -> HttpResponse:
 def add_to(request: Request, organization: Organization, base: str, back: str) -> HttpResponse:
     if not access.may_create_application(request.user, organization):
         raise PermissionDenied(f"You may make no application in {organization}.")
-    form = ApplicationForm(organization, request.POST or None)
+    form = ApplicationForm(organization, posted(request))
     if form.is_valid():
         try:
             made, secret = change.create(request.user, organization, **form.facts(), sending=once.of(request))
@@ -103,7 +103,7 @@ def detail(request: Request, pk: int) -> HttpResponse:
 
 def edit(request: Request, pk: int) -> HttpResponse:
     application = application_to_change(request, pk)
-    form = EditedForm(application, request.POST or None, initial=shown(application))
+    form = EditedForm(application, posted(request), initial=shown(application))
     seen = request.POST.get("seen") or versions.of_application(application)
     if form.is_valid():
         try:

@@ -2,10 +2,14 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
+from django.db.models import Count
+
+from apis.contracts.models import Contract
 from apis.lint.subject import subject
 from apis.models import ApiInstance
-from policies.policy import PolicyConfig
+from policies.policy import Policy, PolicyConfig
 
 USUAL = "client-id-enforcement"
 """The policy to add where none asks."""
@@ -57,6 +61,28 @@ def asking(api: ApiInstance) -> Asking:
         if asks.limits:
             limiting.append(one.policy.title)
     return Asking(tuple(policies), tuple(limiting), tuple(observing), how)
+
+
+def may_ask(policy: Policy[Any]) -> bool:
+    """Whether there is a configuration of it that looks callers up in contracts."""
+    usual: Any = Policy.__dataclass_fields__["asks_contracts"].default
+    return policy.asks_contracts is not usual
+
+
+@dataclass(frozen=True)
+class Granted:
+    """How many contracts an API has, for the page of a policy that asks for them."""
+
+    approved: int
+    waiting: int
+
+
+def granted(api: ApiInstance, policy: Policy[Any]) -> Granted | None:
+    """None for a policy that never asks."""
+    if not may_ask(policy):
+        return None
+    counts = dict(api.contracts.order_by().values_list("status").annotate(Count("pk")))
+    return Granted(counts.get(Contract.Status.APPROVED, 0), counts.get(Contract.Status.PENDING, 0))
 
 
 def _how(config: PolicyConfig, *, needs_secret: bool) -> How:

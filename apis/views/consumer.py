@@ -19,7 +19,7 @@ from apis.changes import contracts as change
 from apis.contracts import access, named
 from apis.contracts.models import Contract, Tier
 from apis.forms.access_request import TierWish, tier_choices
-from apis.views.access import messages_of
+from apis.views.access import messages_of, posted
 from apis.views.application_access import own_application, own_contract
 from apis.views.applications import SOON, add_to, rows_of
 from apis.views.asking import asking
@@ -94,7 +94,7 @@ def tier(request: Request, pk: int) -> HttpResponse:
     row = own_contract(request, pk)
     now = str(row.requested_tier_id or row.tier_id or "")
     choices = [one for one in tier_choices(row.api, tells_hidden=False) if one[0] != str(row.tier_id)]
-    form = TierWish(choices, request.POST or None, initial={"tier": now})
+    form = TierWish(choices, posted(request), initial={"tier": now})
     if request.method == "POST" and request.POST.get("go") == "back":
         return _done(request, row, lambda: change.ask_for_tier(request.user, row, None))
     if form.is_valid():

@@ -1,6 +1,7 @@
 """The contracts of a page's list, each with its calls of a day."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -26,6 +27,17 @@ class ContractRow:
     @property
     def decisions(self) -> list[Decision]:
         return decisions(self.contract)
+
+    @property
+    def since(self) -> datetime:
+        """When it came to the state that it is in."""
+        contract = self.contract
+        moments = {
+            "APPROVED": contract.approved_at,
+            "REJECTED": contract.rejected_at,
+            "REVOKED": contract.revoked_at,
+        }
+        return moments.get(contract.status) or contract.updated_at
 
     @property
     def tone(self) -> str:

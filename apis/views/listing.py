@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from apis import traffic
+from apis.contracts.models import Contract
 from apis.deployment.pending import pending_of
 from apis.deployment.status import ApiStatus, statuses_of
 from apis.failing import Failing
@@ -41,6 +42,7 @@ class Row:
     traffic: traffic.Traffic | None
     failing: Failing | None = None
     is_pending: bool = False
+    applications: int = 0
 
     @property
     def is_settled(self) -> bool:
@@ -100,8 +102,17 @@ def rows(apis: Iterable[ApiInstance], names: set[str]) -> list[Row]:
     is_counted = not names.isdisjoint({"requests", "errors"})
     figures = traffic.by_hour(statuses) if is_counted else {}
     failing, waiting = traffic.failing(statuses), pending_of(apis)
+    contracts = Contract.objects.filter(api__in=list(statuses))
+    callers = search.applications_of(contracts) if search.APPLICATIONS in names else {}
     return [
-        Row(api, statuses[api.pk], figures.get(api.pk), failing.get(api.pk), api.pk in waiting)
+        Row(
+            api,
+            statuses[api.pk],
+            figures.get(api.pk),
+            failing.get(api.pk),
+            api.pk in waiting,
+            callers.get(api.pk, 0),
+        )
         for api in apis
     ]
 

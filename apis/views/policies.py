@@ -16,6 +16,7 @@ from apis.models import ApiInstance, PolicyBinding
 from apis.removed import Removed
 from apis.views import saving, trying
 from apis.views.access import api_of, api_to_change, binding_of, binding_to_change
+from apis.views.asking import granted
 from apis.views.frame import frame
 from apis.views.lane import AppliedPolicy, Lane, lane
 from apis.views.policy_form import PolicyForm
@@ -202,6 +203,7 @@ def _form(
             return redirect("api_policies", api.pk)
     offered = operations.choice(form.document, request.POST) if policy.has_conditions else {}
     page = frame(request, api, "policies") | form.context() | offered | trying.beside(form)
+    page["granted"] = granted(api, policy)
     response = render(request, "apis/policy_form.html", page, status=form.status)
     response["Cache-Control"] = "no-store"
     return response

@@ -13,7 +13,7 @@ from apis.contracts import access
 from apis.contracts.models import Application, Contract
 from apis.forms.access_request import AccessForm, ApplicationChoice, tier_choices
 from apis.models import ApiInstance
-from apis.views.access import api_of, messages_of
+from apis.views.access import api_of, messages_of, posted
 from apis.views.application_access import application_to_change, own_application
 from apis.views.application_secrets import MANAGED, OWN
 from apis.views.frame import frame
@@ -44,7 +44,7 @@ def of_api(request: Request, pk: int) -> HttpResponse:
     form = ApplicationChoice(
         applications,
         tier_choices(api, tells_hidden=request.scope.can_edit),
-        request.POST or None,
+        posted(request),
         initial={"application": chosen},
     )
     if form.is_valid():
@@ -69,7 +69,7 @@ def _of(request: Request, application: Application, base: str, back: str) -> Htt
     api = _open(request, application).filter(pk=chosen).first()
     if api is None:
         raise Http404("There is no such API to ask for.")
-    form = AccessForm(tier_choices(api, tells_hidden=False), request.POST or None)
+    form = AccessForm(tier_choices(api, tells_hidden=False), posted(request))
     if form.is_valid() and (made := _asked(request, form, application, api)):
         messages.success(request, _told(made))
         return redirect(back, application.pk)

@@ -11,6 +11,7 @@ from apis.desired import DesiredRoute, DesiredUpstream
 from apis.templatetags.apis import sparkline
 from apis.traffic import Traffic
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
+from tests.factories import make_contract
 
 pytestmark = pytest.mark.django_db
 
@@ -184,3 +185,17 @@ def test_only_a_row_that_waits_asks_again() -> None:
 def test_error_rate_is_of_the_requests() -> None:
     assert Traffic(200, 3).error_rate == 1.5
     assert Traffic(0, 0).error_rate is None
+
+
+def test_the_list_tells_how_many_applications_may_call_an_api_and_is_sorted_by_it() -> None:
+    place = make_place()
+    alone, called = make_saved_api(place, "Alone"), make_saved_api(place, "Called")
+    for status in ("APPROVED", "APPROVED", "PENDING", "REVOKED"):
+        make_contract(called, status=status)
+
+    place.client.post("/apis/columns", {"columns": ["applications"]})
+    rising, falling = (text(place.client.get("/apis", {"sort": f"{sign}applications"})) for sign in ("", "-"))
+
+    assert f'<a href="/apis/{called.pk}/contracts?status=APPROVED">2</a>' in rising
+    assert f"/apis/{alone.pk}/contracts" not in rising
+    assert [page.index(">Alone<") < page.index(">Called<") for page in (rising, falling)] == [True, False]
