@@ -129,6 +129,8 @@ def grant_role(
     )
     if is_new:
         _record(actor, Action.CREATE, role, organization, environment, after=_facts(role))
+    # What an identity provider gave is given by hand from now on, and stays when its group is gone.
+    role.provided.all().delete()
     return role
 
 

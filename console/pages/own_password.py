@@ -17,6 +17,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from console import accounts
 from console.models import User
+from console.pages.entering import PROVIDER
 from console.pages.session import on_this_site
 from console.scope import Request
 
@@ -37,7 +38,7 @@ class OwnPasswordMiddleware:
         name = request.resolver_match.url_name if request.resolver_match else ""
         if not isinstance(user, User) or not user.must_change_password or name in self.OPEN:
             return None
-        if not getattr(view, "login_required", True):
+        if not getattr(view, "login_required", True) or request.session.get(PROVIDER):
             return None
         if request.htmx:  # type: ignore[attr-defined]
             return HttpResponseClientRefresh()

@@ -11,6 +11,8 @@ from django.shortcuts import redirect
 from django.urls import reverse_lazy
 
 from console import accounts
+from console.factors import needed
+from console.pages.with_provider import to_tie
 from console.scope import Request
 from console.sessions import logins
 
@@ -32,4 +34,11 @@ class ProfilePage(PasswordChangeView):
         user = self.request.user
         roles = user.roles.select_related("organization", "environment")
         sessions = logins.shown(user, self.request.session)
-        return super().get_context_data(roles=roles, sessions=sessions, **kwargs)
+        more = {
+            "roles": roles,
+            "sessions": sessions,
+            "identities": user.identities.select_related("provider"),
+            "to_tie": to_tie(self.request),
+            "has_factor": needed.has_factor(user),
+        }
+        return super().get_context_data(**more, **kwargs)

@@ -1,25 +1,35 @@
 """Logging in, now and when a session ends, choosing the environment to work in, and the theme."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import LoginView, redirect_to_login
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
 from console import login_attempts, scope
-from console.models import Environment
+from console.models import Environment, User
+from console.pages import entering
+from console.providers import people
+from console.providers.models import IdentityProvider
 from console.scope import Request
 from console.themes import THEMES
 
+LEFT = "left"
+"""In a session: the provider by which one was logged in that ended just now."""
+MOST_OFFERED = 20
 YEAR_SECONDS = 365 * 24 * 3600
 SESSION_ENDED = (
     "Your session has ended, so nothing was changed. Log in to go on: this tab keeps what you typed."
@@ -60,6 +70,13 @@ class LoginForm(AuthenticationForm):
             )
         return super().clean()
 
+    def confirm_login_allowed(self, user: Any) -> None:
+        super().confirm_login_allowed(user)
+        if provider := people.only_by(user):
+            raise ValidationError(
+                f"{provider.organization} lets you log in by {provider} alone.", code="by_provider"
+            )
+
 
 class LoginPage(LoginView):
     """`login_not_required` and the refusal to go to other sites come with Django's own view."""
@@ -68,11 +85,59 @@ class LoginPage(LoginView):
     template_name = "console/login.html"
     redirect_authenticated_user = True
 
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        return entering.enter(self.request, cast(User, form.get_user()), self.get_success_url())
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """With the providers that are offered to all, or the one whose address this is."""
+        offered = IdentityProvider.objects.filter(is_enabled=True)
+        if slug := self.kwargs.get("slug"):
+            offered = offered.filter(pk=get_object_or_404(offered, slug=slug).pk)
+        else:
+            offered = offered.filter(is_listed=True)
+        return super().get_context_data(offered=offered[:MOST_OFFERED], **kwargs)
+
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         answer = super().form_invalid(form)
         if form.has_error(NON_FIELD_ERRORS, "too_many"):
             answer.status_code = HTTPStatus.TOO_MANY_REQUESTS
         return answer
+
+
+@login_not_required
+def admin_login(request: HttpRequest) -> HttpResponse:
+    """The admin has no login of its own, which would ask for a password alone."""
+    if request.user.is_authenticated:
+        raise PermissionDenied("Only administrators of everything may open the admin.")
+    return redirect_to_login(on_this_site(request, request.GET.get("next", reverse("admin:index"))))
+
+
+@login_not_required
+@require_POST
+def log_out(request: HttpRequest) -> HttpResponse:
+    """Who came by an identity provider is still logged in there, and is shown the way out."""
+    by = request.session.get(entering.PROVIDER) or {}
+    logout(request)
+    if not by.get("end"):
+        return redirect("login")
+    request.session[LEFT] = by
+    return redirect("logged_out")
+
+
+@login_not_required
+@require_GET
+def logged_out(request: HttpRequest) -> HttpResponse:
+    """With a link to the provider's end of session: a form may lead to no other site."""
+    by = request.session.get(LEFT)
+    if not by or request.user.is_authenticated:
+        return redirect("login")
+    back = {
+        "post_logout_redirect_uri": f"{settings.CONSOLE_URL}{reverse('login')}",
+        "client_id": by["client_id"],
+    }
+    hint = {"id_token_hint": by["hint"]} if by["hint"] else {}
+    end = f"{by['end']}{'&' if '?' in by['end'] else '?'}{urlencode(hint | back)}"
+    return render(request, "console/logged_out.html", {"name": by["name"], "end": end})
 
 
 @require_POST

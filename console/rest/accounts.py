@@ -13,7 +13,9 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from console import login_attempts
+from console.factors import needed
 from console.models import AccessToken, ConnectedApp, User
+from console.providers import people
 from console.rest import access, serializers, shapes, tokens
 from console.rest.parsers import BoundedJSONParser
 
@@ -122,6 +124,15 @@ def _user(request: Request, username: str, password: str) -> User:
     if user.must_change_password:
         raise AuthenticationFailed(
             "This password was generated or given: log in at the console once and choose your own."
+        )
+    if needed.has_factor(user) or needed.needs_factor(user):
+        raise AuthenticationFailed(
+            "A password alone is not enough for this user, who has or needs a second factor; tools use a "
+            "connected app."
+        )
+    if provider := people.only_by(user):
+        raise AuthenticationFailed(
+            f"{provider.organization} lets you log in by {provider} alone; tools use a connected app."
         )
     return user
 

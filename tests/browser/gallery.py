@@ -24,7 +24,9 @@ from apis.models import ApiInstance
 from apis.promotions.models import Promotion
 from apis.revision import Brought
 from apis.wizard_draft import WizardDraft
+from console.factors.models import Passkey
 from console.models import ConnectedApp, Environment, Role, User
+from console.providers.models import IdentityProvider
 from gateways.change import issue_token
 from gateways.models import Ack, Deployment, Gateway, ResourceStatus
 from gateways.protocol import cases
@@ -208,6 +210,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         **dict.fromkeys(("organization", "environment_add"), environment.organization_id),
         "environment": environment.pk,
         "user": viewer.pk,
+        **_provider(place),
         "number": uuid.uuid4(),  # of a session that has ended
         "role": role.pk,
         "connected_app": app.pk,
@@ -253,6 +256,39 @@ def _contracts(api: ApiInstance, owner: User) -> dict[str, object]:
         "tier": silver.pk,
         "verb": "revoke",
     }
+
+
+def _provider(place: Place) -> dict[str, object]:
+    """An identity provider, by which the viewer came and the administrator may."""
+    organization = place.environment.organization
+    made = IdentityProvider.objects.create(
+        organization=organization,
+        name="Acme ID",
+        slug="acme",
+        discovery_url="https://id.acme.test/realms/staff",
+        client_id="gatewright",
+        is_listed=True,
+    )
+    given = made.group_roles.create(group="engineers", organization=organization, role=Role.Name.MANAGER)
+    whom = {"subject": "7", "user": place.user, "email": "a@acme.test"}
+    tied = made.identities.create(issuer="https://id.acme.test", **whom)
+    IdentityProvider.objects.create(
+        organization=organization, name="Other", slug="other", discovery_url="https://id.test", client_id="c"
+    )
+    return {
+        "provider": made.pk,
+        "slug": made.slug,
+        "group": given.pk,
+        "identity": tied.pk,
+        "login": made.pk,
+        "passkey": _passkey(place),
+    }
+
+
+def _passkey(place: Place) -> int:
+    return Passkey.objects.create(
+        user=make_user("with-passkey"), name="Phone", credential_id=b"1", data=b"", host="localhost"
+    ).pk
 
 
 def _policy_set(api: ApiInstance) -> int:

@@ -7,6 +7,13 @@ from tests.console.addresses import Address, addresses
 
 OPEN = {
     "login",
+    "login_at",
+    "login_second",
+    "login_second_passkey",
+    "login_passkey",
+    "login_with",
+    "login_back",
+    "logged_out",  # the link to the provider's own logout, for the browser that has just left
     "logout",  # answers a stranger with the login page
     "theme",  # a cookie of the browser, no data
     "healthz",  # for load balancers; names parts, tells nothing of what they hold

@@ -56,6 +56,7 @@ PAGES = (
     "/administration/destinations",
     "/administration/outbox",
     "/inbox",
+    "/administration/providers",
 )
 REST = ("AM", "AM?limit=100", "AMX/gateway-targets", "SG", "ALERTS")
 

@@ -18,8 +18,9 @@ from apis.promotions.models import Promotion
 from apis.removed import Removed
 from apis.revisions import store
 from apis.wizard_draft import WizardDraft
-from console.models import AuditEntry, ConnectedApp, Environment, Role, User
+from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User
 from console.notices.models import Delivery, Destination, Notice
+from console.providers.models import GroupRole, IdentityProvider
 from gateways.models import Gateway, RegistrationToken, Replica
 from tests.console.addresses import Address, addresses
 from tests.console.conftest import LogIn
@@ -64,6 +65,7 @@ KINDS = (
     ("organization", "organization"),
     ("environment", "environment"),
     ("connected_app", "app"),
+    ("provider", "provider"),
     ("role", "role"),
     ("user", "user"),
     ("document", "document"),
@@ -102,11 +104,22 @@ ABOUT = {
     "test": "test",
     "test_id": "test",
     "tag": "tag",
+    "group": "group",
     "revision": "revision",
     "removed": "removed",
     "removed_id": "removed",
     "promotion": "promotion",
 }
+KEPT = (
+    (ApiInstance, "api"),
+    (Replica, "replica"),
+    (Role, "role"),
+    (ConnectedApp, "app"),
+    (IdentityProvider, "provider"),
+    (GroupRole, "group"),
+    (Application, "application"),
+    (Tier, "tier"),
+)
 CASE = {"name": "t", "expect": {"status": 200}}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 FORM = {
@@ -188,8 +201,16 @@ def make_place(name: str) -> Place:
         "revision": store.made([api.pk])[api.pk].short_id,
         "test": ApiTest.objects.create(api=api, name="t", position=0, case=CASE).pk,
         **_notices(owner, environment),
+        "provider": IdentityProvider.objects.create(
+            organization=organization,
+            name="ID",
+            slug=name.lower(),
+            discovery_url="https://id.test",
+            client_id="c",
+        ).pk,
         "app": ConnectedApp.objects.create(name="app", organization=organization, owner=owner).pk,
     }
+    ids["group"] = _group_role(ids["provider"], organization)
     return Place(environment, ids)
 
 
@@ -206,6 +227,11 @@ def _notices(owner: User, environment: Environment) -> dict[str, object]:
     delivery.save()
     notice = Notice.objects.create(user=owner, kind="alerts", subject="s")
     return {"notice": notice.pk, "destination": destination.pk, "delivery": delivery.pk}
+
+
+def _group_role(provider: object, organization: Organization) -> object:
+    given = {"provider_id": provider, "group": "g", "organization": organization, "role": "viewer"}
+    return GroupRole.objects.create(**given).pk
 
 
 def is_about_something(address: Address) -> bool:
@@ -287,14 +313,7 @@ def nothing_changed(place: Place) -> None:
     assert (gateway.generation, gateway.is_revoked) == (0, False)
     assert Contract.objects.filter(pk=place.ids["contract"], status="PENDING").exists()
     assert ClientSecret.objects.filter(application=place.ids["application"], hint="cret").exists()
-    for model, kind in (
-        (ApiInstance, "api"),
-        (Replica, "replica"),
-        (Role, "role"),
-        (ConnectedApp, "app"),
-        (Application, "application"),
-        (Tier, "tier"),
-    ):
+    for model, kind in KEPT:
         assert model.objects.filter(pk=place.ids[kind]).exists()
     assert Destination.objects.filter(pk=place.ids["destination"], name="d").exists()
     assert Notice.objects.get(pk=place.ids["notice"]).read_at is None

@@ -4,6 +4,7 @@ import pytest
 from django.db.models import Model
 
 from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User
+from console.providers.models import GroupRole, IdentityProvider
 from tests.factories import make_role, make_user
 from tests.usual.details import Detail
 from tests.usual.forms import Form, FormOfOne, Sent, VersionedForm
@@ -40,6 +41,116 @@ class TestConnectedApps(SearchedList, EmptyList):
         return ConnectedApp.objects.create(
             name=name, organization=here.environment.organization, owner=here.user
         )
+
+
+class TestIdentityProviders(SearchedList, EmptyList):
+    path = "/administration/providers"
+    part = "providers"
+    noun = "identity provider"
+    nothing = "No identity provider yet"
+    offers = "/administration/providers/add"
+    role = ADMINISTRATOR
+    is_of_environment = False
+
+    def make(self, here: Here, name: str) -> object:
+        return make_provider(here.environment.organization, name)
+
+
+class TestIdentityProvider(Detail):
+    role = ADMINISTRATOR
+    seen_by_viewers = False
+
+    def make(self, here: Here) -> Model:
+        return make_provider(here.environment.organization, "alpha")
+
+
+class TestNewIdentityProvider(Form):
+    role = ADMINISTRATOR
+    bad = {"discovery_url": "http://10.0.0.7/"}
+    at = "id_discovery_url"
+    words = "begins with https://"
+    typed = {"client_id": "gatewright"}
+
+    def make(self, here: Here) -> Model:
+        return here.environment.organization
+
+    def address(self, row: Model) -> str:
+        return "/administration/providers/add"
+
+    def good(self, here: Here) -> Sent:
+        return provider_facts() | {"organization": str(here.environment.organization_id), "secret": "s"}
+
+    def is_saved(self, row: Model) -> bool:
+        return IdentityProvider.objects.filter(name="Acme ID", client_secret__isnull=False).exists()
+
+
+class TestSettingsOfAnIdentityProvider(VersionedForm):
+    role = ADMINISTRATOR
+    bad = {"slug": "with"}
+    at = "id_slug"
+    words = "address of the console"
+    typed = {"client_id": "another"}
+
+    def make(self, here: Here) -> Model:
+        return make_provider(here.environment.organization, "alpha")
+
+    def address(self, row: Model) -> str:
+        return f"/administration/providers/{row.pk}"
+
+    def good(self, here: Here) -> Sent:
+        return provider_facts() | {"makes_users": "on"}
+
+    def is_saved(self, row: Model) -> bool:
+        return IdentityProvider.objects.filter(pk=row.pk, name="Acme ID", makes_users=True).exists()
+
+    def change_meanwhile(self, row: Model, here: Here) -> None:
+        IdentityProvider.objects.filter(pk=row.pk).update(client_id="meanwhile")
+
+
+class TestGroupOfAnIdentityProvider(FormOfOne):
+    role = ADMINISTRATOR
+    bad = {"role": "king"}
+    at = "id_role"
+    words = "king"
+    typed = {"group": "engineers"}
+
+    def make(self, here: Here) -> Model:
+        return make_provider(here.environment.organization, "alpha")
+
+    def address(self, row: Model) -> str:
+        return f"/administration/providers/{row.pk}"
+
+    def send(self, here: Here, row: Model, **more: object) -> object:
+        return here.client.post(f"{self.address(row)}/groups", {**self.good(here), **more})
+
+    def good(self, here: Here) -> Sent:
+        organization = str(here.environment.organization_id)
+        return {"group": "engineers", "organization": organization, "role": "manager"}
+
+    def is_saved(self, row: Model) -> bool:
+        return GroupRole.objects.filter(provider=row, group="engineers", role="manager").exists()
+
+
+def make_provider(organization: Organization, name: str) -> IdentityProvider:
+    return IdentityProvider.objects.create(
+        organization=organization,
+        name=name,
+        slug=f"slug-{IdentityProvider.objects.count()}",
+        discovery_url="http://127.0.0.1:9/",
+        client_id="c",
+    )
+
+
+def provider_facts() -> Sent:
+    """Nobody listens there: what is saved is warned about."""
+    return {
+        "name": "Acme ID",
+        "slug": "acme",
+        "discovery_url": "http://127.0.0.1:9/realms/acme",
+        "client_id": "gatewright",
+        "scopes": "openid",
+        "groups_claim": "groups",
+    }
 
 
 class TestAuditLog(SearchedList, EmptyList):

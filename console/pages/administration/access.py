@@ -30,7 +30,7 @@ def administered_organization(request: Request, pk: object) -> Organization:
     return organization
 
 
-def attempt(form: forms.Form, change: Callable[[], T]) -> T | None:
+def attempt(form: forms.BaseForm, change: Callable[[], T]) -> T | None:
     """The change's result; None, with the errors on the form's fields, when a rule refuses it."""
     try:
         return change()

@@ -9,6 +9,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from console import accounts, audit, environment_settings
+from console.factors import changes
+from console.factors.models import LoginRule
 from console.models import Environment, Organization, Role
 from console.pages.administration.access import administered_organization, attempt, attempt_or_say
 from console.pages.administration.forms import DeploysForm, EnvironmentForm, NameForm
@@ -35,8 +37,27 @@ def organization(request: Request, pk: object) -> HttpResponse:
             messages.success(request, f"{before} is called {found.name} now.")
             return redirect("organizations")
         found.name = before
-    context = {"organization": found, "form": form, "entries": audit.history(found)[:20]}
+    rule = LoginRule.objects.filter(organization=found).first()
+    context = {
+        "organization": found,
+        "form": form,
+        "needs_second_factor": bool(rule and rule.needs_second_factor),
+        "entries": audit.history(found)[:20],
+    }
     return render(request, "console/administration/organization.html", context, status=_status(form))
+
+
+@require_POST
+def login_rule(request: Request, pk: object) -> HttpResponse:
+    """Whether its members need a second factor."""
+    found = administered_organization(request, pk)
+    is_needed = request.POST.get("needed") == "1"
+    changes.set_rule(request.user, found, is_needed)
+    who = f"The members of {found}"
+    messages.success(
+        request, f"{who} need a second factor now." if is_needed else f"{who} choose for themselves."
+    )
+    return redirect("organization", found.pk)
 
 
 def add_group(request: Request, pk: object) -> HttpResponse:

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from console.pages import condition
-from console.pages.administration import apps, audit, organizations, users
+from console.pages.administration import apps, audit, organizations, providers, users
 
 urlpatterns = [
     path("administration", audit.index, name="administration"),
@@ -13,9 +13,15 @@ urlpatterns = [
     path("administration/users/<uuid:pk>/active", users.set_active, name="user_active"),
     path("administration/users/<uuid:pk>/password", users.reset_password, name="user_password"),
     path("administration/users/<uuid:pk>/sessions/end", users.end_sessions, name="user_sessions"),
+    path("administration/users/<uuid:pk>/second-factor/reset", users.reset_factor, name="user_factor"),
     path("administration/roles/<int:pk>/revoke", users.revoke, name="role_revoke"),
     path("administration/organizations", organizations.organizations, name="organizations"),
     path("administration/organizations/<uuid:pk>", organizations.organization, name="organization"),
+    path(
+        "administration/organizations/<uuid:pk>/second-factor",
+        organizations.login_rule,
+        name="organization_login_rule",
+    ),
     path(
         "administration/organizations/<uuid:pk>/groups/add", organizations.add_group, name="organization_add"
     ),
@@ -40,6 +46,17 @@ urlpatterns = [
     path("administration/apps/<str:pk>/access", apps.access, name="connected_app_access"),
     path("administration/apps/<str:pk>/renew", apps.renew, name="connected_app_renew"),
     path("administration/apps/<str:pk>/delete", apps.delete, name="connected_app_delete"),
+    path("administration/providers", providers.providers, name="providers"),
+    path("administration/providers/add", providers.add, name="provider_add"),
+    path("administration/providers/<uuid:pk>", providers.provider, name="provider"),
+    path("administration/providers/<uuid:pk>/test", providers.test, name="provider_test"),
+    path("administration/providers/<uuid:pk>/delete", providers.delete, name="provider_delete"),
+    path("administration/providers/<uuid:pk>/groups", providers.add_group, name="provider_group_add"),
+    path(
+        "administration/providers/<uuid:pk>/groups/<int:group>/remove",
+        providers.remove_group,
+        name="provider_group_remove",
+    ),
     path("administration/audit", audit.audit, name="audit"),
     path("administration/system", condition.system, name="system"),
 ]

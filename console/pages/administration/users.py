@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from console import account_security, accounts, audit, once
+from console.factors import changes, needed
 from console.listing import asked, listing
 from console.models import Organization, Role, User
 from console.pages.administration.access import administered, attempt, attempt_or_say
@@ -57,7 +58,13 @@ def user(request: Request, pk: object) -> HttpResponse:
             return redirect("user", pk)
     entries = audit.history(person).visible_to(request.user)[:20]
     sessions = logins.shown(person, request.session)
-    context = {"person": person, "form": form, "entries": entries, "sessions": sessions}
+    context = {
+        "person": person,
+        "form": form,
+        "entries": entries,
+        "sessions": sessions,
+        "has_factor": needed.has_factor(person),
+    }
     return render(request, "console/administration/user.html", context, status=_status(form))
 
 
@@ -84,6 +91,16 @@ def end_sessions(request: Request, pk: object) -> HttpResponse:
     person = get_object_or_404(_known(request, administered(request)), pk=pk)
     account_security.end_sessions(request.user, person)
     messages.success(request, f"{person} is logged out everywhere.")
+    return redirect("user", pk)
+
+
+@require_POST
+def reset_factor(request: Request, pk: object) -> HttpResponse:
+    person = get_object_or_404(_known(request, administered(request)), pk=pk)
+    changes.reset(request.user, person)
+    messages.success(
+        request, f"{person} logs in with the password alone until a new second factor is set up."
+    )
     return redirect("user", pk)
 
 

@@ -1,0 +1,32 @@
+"""Who must have a second factor: whoever may do anything in an organization that needs it, or below."""
+
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef
+
+from console.factors.models import LoginRule, Passkey, SecondFactor
+from console.models import Role, User
+
+
+def of_session() -> ExpressionWrapper:
+    """Of the user of a session: whether one is needed, and there is none yet."""
+    return _needs("user_id")
+
+
+def needs_factor(user: User) -> bool:
+    return User.objects.filter(pk=user.pk).annotate(needs=_needs("pk")).filter(needs=True).exists()
+
+
+def has_factor(user: User) -> bool:
+    codes = SecondFactor.objects.filter(user=user, totp_since__isnull=False)
+    return codes.exists() or Passkey.objects.filter(user=user).exists()
+
+
+def _needs(user: str) -> ExpressionWrapper:
+    """An administrator of everything is in every organization."""
+    below = Role.objects.filter(
+        user=OuterRef(OuterRef(user)), organization__path__startswith=OuterRef("organization__path")
+    )
+    everywhere = User.objects.filter(pk=OuterRef(OuterRef(user)), is_superuser=True)
+    rules = LoginRule.objects.filter(needs_second_factor=True).filter(Exists(below) | Exists(everywhere))
+    codes = SecondFactor.objects.filter(user=OuterRef(user), totp_since__isnull=False)
+    passkeys = Passkey.objects.filter(user=OuterRef(user))
+    return ExpressionWrapper(Exists(rules) & ~Exists(codes) & ~Exists(passkeys), output_field=BooleanField())

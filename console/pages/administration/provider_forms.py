@@ -1,0 +1,74 @@
+"""The forms of identity providers and of what their groups give."""
+
+from typing import Any
+
+from django import forms
+
+from console.models import OrganizationQuerySet, Role, User
+from console.pages.administration.forms import PlaceField, RoleForm
+from console.providers.models import IdentityProvider
+from console.versioned_form import VersionedForm
+
+
+class ProviderForm(VersionedForm):
+    """`organization` is chosen once, when the provider is added."""
+
+    organization = PlaceField(
+        queryset=None,
+        empty_label=None,
+        help_text="It logs in those whose roles all lie in here and in the business groups below.",
+    )
+    secret = forms.CharField(
+        label="Client secret",
+        required=False,
+        max_length=1000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="It is stored encrypted and shown to nobody. A public client has none.",
+    )
+
+    class Meta:
+        model = IdentityProvider
+        fields = (
+            "name",
+            "organization",
+            "slug",
+            "discovery_url",
+            "client_id",
+            "scopes",
+            "groups_claim",
+            "makes_users",
+            "default_role",
+            "links_by_email",
+            "password_allowed",
+            "checks_second_factor",
+            "is_listed",
+            "is_enabled",
+        )
+        widgets = {
+            "discovery_url": forms.TextInput(attrs={"placeholder": "https://login.example.com/realms/acme"})
+        }
+
+    field_order = ("name", "organization", "slug", "discovery_url", "client_id", "secret")
+
+    def __init__(self, user: User, organizations: OrganizationQuerySet, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        role: Any = self.fields["default_role"]
+        role.choices = [("", "None"), *Role.Name.choices]
+        if not user.reaches_everything:
+            del self.fields["is_listed"]
+        if self.instance._state.adding:
+            self.fields["organization"].queryset = organizations.order_by("path")  # type: ignore[attr-defined]
+            return
+        del self.fields["organization"]
+        if self.instance.client_secret:
+            self.fields["secret"].help_text = "Empty: the stored one stays. It is shown to nobody."
+
+
+class GroupForm(RoleForm):
+    """Which role a group's members have, where."""
+
+    group = forms.CharField(
+        max_length=255, help_text="As the provider writes it, capitals too; some send ids instead of names."
+    )
+
+    field_order = ["group"]

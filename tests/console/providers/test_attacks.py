@@ -1,0 +1,467 @@
+"""What must not log anybody in: answers and tokens of others, late, changed, or of another kind."""
+
+import json
+import time
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+import jwt
+import pytest
+from django.test import Client
+
+from console.models import Environment, Role, User
+from console.providers import oidc
+from console.providers.models import Identity, IdentityProvider
+from tests.console.providers.conftest import GRACE, enter, make_browser, make_provider, sent_back
+from tests.console.providers.test_login import said, who
+from tests.factories import make_environment, make_organization, make_role, make_user
+from tests.oidc_provider import CLIENT_ID, CLIENT_SECRET, Claims, Provider
+
+pytestmark = pytest.mark.django_db
+
+
+def change(**changed: object) -> Callable[[Claims], None]:
+    return lambda claims: claims.update(changed)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (change(nonce="another"), "made for another login"),
+        (lambda claims: claims.pop("nonce"), "made for another login"),
+        (change(nonce=["a"]), "made for another login"),
+        (change(aud="another-client"), "Audience doesn"),
+        (change(aud=["gatewright", "another"]), "made for another client"),
+        (change(azp="another"), "made for another client"),
+        (change(iss="https://evil.test"), "Invalid issuer"),
+        (change(exp=int(time.time()) - 3600), "Signature has expired"),
+        (lambda claims: claims.pop("exp"), "exp"),
+        (lambda claims: claims.pop("sub"), "sub"),
+        (change(sub=""), "names nobody"),
+        (change(sub="a\0b"), "names nobody"),
+        (change(sub="s" * 256), "names nobody"),
+        (change(sub=7), "does not count"),
+        (change(iat=int(time.time()) + 3600), "not yet valid"),
+        (change(nbf=int(time.time()) + 3600), "not yet valid"),
+    ],
+)
+def test_a_token_that_is_not_of_this_login_logs_nobody_in(
+    spoil: Callable[[Claims], None], words: str, acme: Provider, provider: IdentityProvider
+) -> None:
+    acme.spoil = spoil
+    browser = make_browser()
+
+    answer = enter(browser, provider)
+
+    assert words in said(answer)
+    assert who(browser) == ""
+    assert not User.objects.exists()
+
+
+def by_secret(acme: Provider, claims: Claims) -> str:
+    return jwt.encode(claims, CLIENT_SECRET, "HS256", headers={"kid": acme.keys[-1][0]})
+
+
+def by_public_key(acme: Provider, claims: Claims) -> str:
+    """HS256 with the published key as the secret."""
+    return jwt.encode(claims, json.dumps(acme.jwks()["keys"][0]), "HS256", headers={"kid": acme.keys[-1][0]})
+
+
+def by_nothing(acme: Provider, claims: Claims) -> str:
+    return jwt.encode(claims, None, "none", headers={"kid": acme.keys[-1][0]})
+
+
+def by_a_stranger(acme: Provider, claims: Claims) -> str:
+    kid = acme.keys[-1][0]
+    stranger = Provider()
+    stranger.stop()
+    return stranger.signed(claims, kid=kid)
+
+
+def by_an_old_key(acme: Provider, claims: Claims) -> str:
+    token = acme.signed(claims)
+    acme.rotate()
+    return token
+
+
+def by_another_algorithm(acme: Provider, claims: Claims) -> str:
+    return acme.signed(claims, "RS512")
+
+
+def by_a_key_of_its_own(acme: Provider, claims: Claims) -> str:
+    """The key lies in the token."""
+    stranger = Provider()
+    stranger.stop()
+    return stranger.signed(claims, jwk=stranger.jwks()["keys"][0], jku=f"{acme.issuer}/jwks")
+
+
+def too_long(acme: Provider, claims: Claims) -> str:
+    return acme.signed(claims | {"more": "x" * 40_000})
+
+
+def no_token(acme: Provider, claims: Claims) -> str:
+    return "a.b.c"
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        by_secret,
+        by_public_key,
+        by_nothing,
+        by_a_stranger,
+        by_an_old_key,
+        by_another_algorithm,
+        by_a_key_of_its_own,
+        too_long,
+        no_token,
+    ],
+)
+def test_a_token_that_the_provider_did_not_sign_logs_nobody_in(
+    sign: Callable[[Provider, Claims], str], acme: Provider, provider: IdentityProvider
+) -> None:
+    acme.sign = sign
+    browser = make_browser()
+
+    enter(browser, provider)
+
+    assert who(browser) == ""
+    assert not User.objects.exists()
+
+
+def test_another_browsers_answer_does_not_count(provider: IdentityProvider) -> None:
+    """Whoever sends somebody the end of their own login would have them work in their account."""
+    mine, theirs = make_browser(), make_browser()
+    back = sent_back(mine, f"/login/with/{provider.pk}")
+
+    answer = theirs.get(back, follow=True)
+
+    assert "not begun in this browser" in said(answer)
+    assert who(theirs) == ""
+
+
+@pytest.mark.parametrize("state", ["", "wrong", "%00", "a" * 9000])
+def test_an_answer_without_its_state_does_not_count(state: str, provider: IdentityProvider) -> None:
+    browser = make_browser()
+    code = parse_qs(urlsplit(sent_back(browser, f"/login/with/{provider.pk}")).query)["code"][0]
+
+    browser.get(f"/login/with/{provider.pk}/back?code={code}&state={state}")
+
+    assert who(browser) == ""
+
+
+def test_an_answer_counts_once(provider: IdentityProvider) -> None:
+    browser = make_browser()
+    back = sent_back(browser, f"/login/with/{provider.pk}")
+    browser.get(back)
+    browser.post("/logout")
+
+    answer = browser.get(back, follow=True)
+
+    assert "not begun in this browser" in said(answer)
+    assert who(browser) == ""
+
+
+def test_a_code_counts_once_at_the_provider_too(acme: Provider, provider: IdentityProvider) -> None:
+    browser = make_browser()
+    code = parse_qs(urlsplit(sent_back(browser, f"/login/with/{provider.pk}")).query)["code"][0]
+    acme._codes.clear()
+    state = next(iter(browser.session["provider_logins"]))
+
+    answer = browser.get(
+        f"/login/with/{provider.pk}/back?code={code}&state={state}&iss={acme.issuer}", follow=True
+    )
+
+    assert "did not take its code back: invalid_grant" in said(answer)
+
+
+def test_a_login_that_was_begun_long_ago_does_not_count(provider: IdentityProvider) -> None:
+    browser = make_browser()
+    back = sent_back(browser, f"/login/with/{provider.pk}")
+    session = browser.session
+    for begun in session["provider_logins"].values():
+        begun["at"] -= oidc.STARTED_SECONDS + 1
+    session.save()
+
+    browser.get(back)
+
+    assert who(browser) == ""
+
+
+def test_a_code_of_one_provider_does_not_count_at_another(
+    acme: Provider, provider: IdentityProvider, environment: Environment
+) -> None:
+    other = make_provider(acme, environment, name="Other")
+    browser = make_browser()
+    back = sent_back(browser, f"/login/with/{provider.pk}")
+
+    browser.get(back.replace(str(provider.pk), str(other.pk)))
+
+    assert who(browser) == ""
+
+
+def test_an_answer_of_another_issuer_does_not_count(acme: Provider, provider: IdentityProvider) -> None:
+    browser = make_browser()
+    back = sent_back(browser, f"/login/with/{provider.pk}")
+
+    answer = browser.get(f"{back}&iss=https://evil.test", follow=True)
+
+    assert "comes from another identity provider" in said(answer)
+
+
+def test_two_tenants_providers_with_the_same_subjects_are_different_people(
+    acme: Provider, provider: IdentityProvider
+) -> None:
+    rival = make_environment(make_organization("Rival"))
+    theirs = make_provider(acme, rival, name="Rival ID")
+    enter(make_browser(), provider)
+    browser = make_browser()
+
+    enter(browser, theirs)
+
+    assert Identity.objects.count() == 2
+    assert who(browser) == "grace-2"
+
+
+def test_the_same_subject_of_another_issuer_is_another_person(
+    acme: Provider, provider: IdentityProvider
+) -> None:
+    enter(make_browser(), provider)
+    other = Provider(person=dict(GRACE), redirect_uris=acme.redirect_uris)
+    provider.discovery_url = other.issuer
+    provider.save()
+    browser = make_browser()
+
+    enter(browser, provider)
+    other.stop()
+
+    assert who(browser) == "grace-2"
+
+
+@pytest.fixture
+def by_email(acme: Provider, environment: Environment) -> IdentityProvider:
+    return make_provider(acme, environment, makes_users=False, links_by_email=True)
+
+
+def test_a_verified_address_ties_the_one_who_has_it(
+    by_email: IdentityProvider, environment: Environment
+) -> None:
+    make_role(make_user("hopper", email="Grace@acme.test"), environment.organization, Role.Name.VIEWER)
+    browser = make_browser()
+
+    enter(browser, by_email)
+
+    assert who(browser) == "hopper"
+
+
+@pytest.mark.parametrize(
+    "person",
+    [
+        GRACE | {"email_verified": False},
+        GRACE | {"email_verified": "true"},
+        {name: value for name, value in GRACE.items() if name != "email_verified"},
+        GRACE | {"email": "grace@acme.test\0"},
+        GRACE | {"email": ""},
+    ],
+)
+def test_an_address_that_the_provider_has_not_verified_ties_nobody(
+    person: Claims, by_email: IdentityProvider, acme: Provider, environment: Environment
+) -> None:
+    make_role(make_user("hopper", email="grace@acme.test"), environment.organization, Role.Name.VIEWER)
+    acme.person = person
+    browser = make_browser()
+
+    enter(browser, by_email)
+
+    assert who(browser) == ""
+    assert not Identity.objects.exists()
+
+
+def test_a_verified_address_that_userinfo_has_of_another_ties_nobody(
+    by_email: IdentityProvider, acme: Provider, environment: Environment
+) -> None:
+    make_role(make_user("hopper", email="grace@acme.test"), environment.organization, Role.Name.VIEWER)
+    acme.in_userinfo = ("email_verified", "groups")
+    acme.spoil_userinfo = change(email="mallory@acme.test")
+    browser = make_browser()
+
+    enter(browser, by_email)
+
+    assert who(browser) == ""
+
+
+def test_userinfo_of_another_person_is_refused(acme: Provider, provider: IdentityProvider) -> None:
+    acme.in_userinfo = ("groups",)
+    acme.spoil_userinfo = change(sub="mallory")
+
+    answer = enter(make_browser(), provider)
+
+    assert "answers for another person" in said(answer)
+
+
+def test_no_provider_becomes_an_administrator_of_everything(
+    by_email: IdentityProvider, environment: Environment
+) -> None:
+    """An organization's administrator runs the provider, and could come as anybody."""
+    root = make_user("root", email="grace@acme.test", is_superuser=True)
+    make_role(root, environment.organization, Role.Name.VIEWER)
+    browser = make_browser()
+
+    enter(browser, by_email)
+
+    assert who(browser) == ""
+
+
+def test_no_provider_becomes_somebody_with_roles_elsewhere(
+    by_email: IdentityProvider, environment: Environment
+) -> None:
+    hopper = make_user("hopper", email="grace@acme.test")
+    make_role(hopper, environment.organization, Role.Name.VIEWER)
+    enter(make_browser(), by_email)
+    make_role(hopper, make_organization("Rival"), Role.Name.VIEWER)
+    browser = make_browser()
+
+    answer = enter(browser, by_email)
+
+    assert "has roles beyond Acme" in said(answer)
+    assert who(browser) == ""
+
+
+def test_an_address_of_two_users_ties_neither(by_email: IdentityProvider, environment: Environment) -> None:
+    for name in ("one", "two"):
+        make_role(make_user(name, email="grace@acme.test"), environment.organization, Role.Name.VIEWER)
+
+    answer = enter(make_browser(), by_email)
+
+    assert "Several users here have the address" in said(answer)
+
+
+def test_a_deactivated_user_stays_out(provider: IdentityProvider) -> None:
+    enter(make_browser(), provider)
+    User.objects.update(is_active=False)
+    browser = make_browser()
+
+    answer = enter(browser, provider)
+
+    assert "This account was deactivated" in said(answer)
+    assert who(browser) == ""
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.test/",
+        "//evil.test",
+        "/\\evil.test",
+        "javascript:alert(1)",
+        "http://localhost:8000//evil.test",
+    ],
+)
+def test_a_login_leads_to_no_other_site(address: str, provider: IdentityProvider) -> None:
+    browser = make_browser()
+
+    answer = browser.get(sent_back(browser, f"/login/with/{provider.pk}?next={address}"))
+
+    assert answer["Location"] == "/"
+
+
+def test_another_site_cannot_tie_its_account_to_mine(
+    acme: Provider, provider: IdentityProvider, administrator: User
+) -> None:
+    browser = make_browser()
+    browser.force_login(administrator)
+
+    for key in ("", "?key=", "?key=guessed"):
+        assert browser.get(f"/profile/providers/{provider.pk}{key}").status_code == 403
+    assert "/authorize" not in acme.asked
+
+
+def test_the_account_that_begins_a_tie_is_the_one_that_is_tied(
+    provider: IdentityProvider, administrator: User, environment: Environment
+) -> None:
+    make_role(make_user("vera"), environment.organization, Role.Name.VIEWER)
+    browser = make_browser()
+    browser.force_login(administrator)
+    ((_, link),) = browser.get("/profile").context["to_tie"]
+    back = sent_back(browser, link)
+    begun = browser.session["provider_logins"]
+    browser.force_login(User.objects.get(username="vera"))
+    session = browser.session
+    session["provider_logins"] = begun
+    session.save()
+
+    browser.get(back)
+
+    assert not Identity.objects.exists()
+
+
+def test_a_provider_of_another_tenant_is_not_to_be_tied(
+    acme: Provider, administrator: User, environment: Environment
+) -> None:
+    theirs = make_provider(acme, make_environment(make_organization("Rival")), name="Rival ID")
+    browser = make_browser()
+    browser.force_login(administrator)
+
+    assert browser.get("/profile").context["to_tie"] == []
+    assert browser.get(f"/profile/providers/{theirs.pk}?key=x").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        {"authorization_endpoint": "javascript:alert(1)"},
+        {"token_endpoint": "http://169.254.169.254/latest"},
+        {"jwks_uri": "file:///etc/passwd"},
+        {"issuer": "https://evil.test"},
+        {"userinfo_endpoint": "http://10.0.0.7/"},
+        {"token_endpoint": 7},
+    ],
+)
+def test_a_discovery_document_aims_the_console_at_nothing_else(
+    spoiled: Claims, acme: Provider, provider: IdentityProvider
+) -> None:
+    sound = acme.discovery()
+    acme.discovery = lambda: sound | spoiled  # type: ignore[method-assign]
+
+    answer = make_browser().get(f"/login/with/{provider.pk}", follow=True)
+
+    assert "Acme ID cannot be asked" in said(answer)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://169.254.169.254/",
+        "http://idp.internal/",
+        "ftp://x/",
+        "https://u:p@idp.test/",
+        "https://idp.test:x/",
+        "https://",
+    ],
+)
+def test_an_address_that_is_none_to_ask_is_refused_at_the_form(
+    address: str, admin: Client, environment: Environment
+) -> None:
+    answer = admin.post(
+        "/administration/providers/add",
+        {
+            "name": "Acme ID",
+            "slug": "acme",
+            "organization": str(environment.organization_id),
+            "discovery_url": address,
+            "client_id": CLIENT_ID,
+            "scopes": "openid",
+        },
+    )
+
+    assert answer.status_code == 422
+    assert not IdentityProvider.objects.exists()
+
+
+def test_a_provider_that_answers_without_end_is_left(acme: Provider, provider: IdentityProvider) -> None:
+    sound = acme.discovery()
+    acme.discovery = lambda: sound | {"x": "x" * 600_000}  # type: ignore[method-assign]
+
+    answer = make_browser().get(f"/login/with/{provider.pk}", follow=True)
+
+    assert "longer than" in said(answer)
