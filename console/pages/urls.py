@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from console.pages import (
     factors,
+    forgotten,
     home,
     own_password,
     passkeys,
@@ -25,6 +26,8 @@ urlpatterns = [
     path("login/with/<uuid:provider>/back", with_provider.back, name="login_back"),
     path("login/second", second_factor.second, name="login_second"),
     path("login/second/passkey", passkeys.second, name="login_second_passkey"),
+    path("login/forgotten", forgotten.forgotten, name="password_forgotten"),
+    path("login/reset/<str:uidb64>/<str:token>", forgotten.ResetPage.as_view(), name="password_reset"),
     path("login/passkey", passkeys.alone, name="login_passkey"),
     path("logout", session.log_out, name="logout"),
     path("logged-out", session.logged_out, name="logged_out"),

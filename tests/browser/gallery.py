@@ -77,6 +77,7 @@ SILENT = {
     "gateway_status",  # parts of pages
     "notice_open",  # leads to what it is about
     "logout",
+    "login_with",  # leads to another site
 }
 """Named addresses that answer a GET with no page."""
 

@@ -8,6 +8,8 @@ from tests.console.addresses import Address, addresses
 OPEN = {
     "login",
     "login_at",
+    "password_forgotten",
+    "password_reset",
     "login_second",
     "login_second_passkey",
     "login_passkey",

@@ -13,6 +13,7 @@ urlpatterns = [
     path("administration/users/<uuid:pk>/active", users.set_active, name="user_active"),
     path("administration/users/<uuid:pk>/password", users.reset_password, name="user_password"),
     path("administration/users/<uuid:pk>/sessions/end", users.end_sessions, name="user_sessions"),
+    path("administration/users/<uuid:pk>/link", users.make_link, name="user_link"),
     path("administration/users/<uuid:pk>/second-factor/reset", users.reset_factor, name="user_factor"),
     path("administration/roles/<int:pk>/revoke", users.revoke, name="role_revoke"),
     path("administration/organizations", organizations.organizations, name="organizations"),

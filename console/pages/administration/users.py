@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from console import account_security, accounts, audit, once
+from console import account_security, accounts, audit, once, passwords
 from console.factors import changes, needed
 from console.listing import asked, listing
 from console.models import Organization, Role, User
@@ -84,6 +84,15 @@ def reset_password(request: Request, pk: object) -> HttpResponse:
     person = get_object_or_404(_known(request, administered(request)), pk=pk)
     password = accounts.reset_password(request.user, person)
     return render(request, "console/administration/user_password.html", _once(person, password))
+
+
+@require_POST
+def make_link(request: Request, pk: object) -> HttpResponse:
+    """To a new password; shown in this answer and never again."""
+    person = get_object_or_404(_known(request, administered(request)), pk=pk)
+    link = passwords.make_link(request.user, person)
+    context = {"person": person, "link": link}
+    return render(request, "console/administration/user_link.html", context)
 
 
 @require_POST
