@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -38,7 +37,6 @@ class ResetPage(PasswordResetConfirmView):
     """By a link. The second factor is asked for afterwards, at the login."""
 
     template_name = "console/password_reset.html"
-    form_class = SetPasswordForm
     reset_url_token = "choose"  # noqa: S105 — a part of the address
 
     def form_valid(self, form: Any) -> HttpResponse:

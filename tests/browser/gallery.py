@@ -1,7 +1,6 @@
 """One of everything that a page can show, and every page's address, from the URLconf: none is forgotten."""
 
 import re
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -24,9 +23,7 @@ from apis.models import ApiInstance
 from apis.promotions.models import Promotion
 from apis.revision import Brought
 from apis.wizard_draft import WizardDraft
-from console.factors.models import Passkey
 from console.models import ConnectedApp, Environment, Role, User
-from console.providers.models import IdentityProvider
 from gateways.change import issue_token
 from gateways.models import Ack, Deployment, Gateway, ResourceStatus
 from gateways.protocol import cases
@@ -36,6 +33,7 @@ from policies.policy import Policy
 from tests.analytics.alerts.shown import alerts_of
 from tests.analytics.traffic import NOW, Shipper, count, resource, sample
 from tests.apis.views.pages import Place, make_place, make_saved_api
+from tests.browser.gallery_logins import made_for_logins
 from tests.browser.gallery_notices import make_notices
 from tests.console.addresses import Address, addresses
 from tests.factories import (
@@ -211,8 +209,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         **dict.fromkeys(("organization", "environment_add"), environment.organization_id),
         "environment": environment.pk,
         "user": viewer.pk,
-        **_provider(place),
-        "number": uuid.uuid4(),  # of a session that has ended
+        **made_for_logins(place),
         "role": role.pk,
         "connected_app": app.pk,
         **dict.fromkeys(("api_draft", "draft", "api_add_step"), draft),
@@ -257,39 +254,6 @@ def _contracts(api: ApiInstance, owner: User) -> dict[str, object]:
         "tier": silver.pk,
         "verb": "revoke",
     }
-
-
-def _provider(place: Place) -> dict[str, object]:
-    """An identity provider, by which the viewer came and the administrator may."""
-    organization = place.environment.organization
-    made = IdentityProvider.objects.create(
-        organization=organization,
-        name="Acme ID",
-        slug="acme",
-        discovery_url="https://id.acme.test/realms/staff",
-        client_id="gatewright",
-        is_listed=True,
-    )
-    given = made.group_roles.create(group="engineers", organization=organization, role=Role.Name.MANAGER)
-    whom = {"subject": "7", "user": place.user, "email": "a@acme.test"}
-    tied = made.identities.create(issuer="https://id.acme.test", **whom)
-    IdentityProvider.objects.create(
-        organization=organization, name="Other", slug="other", discovery_url="https://id.test", client_id="c"
-    )
-    return {
-        "provider": made.pk,
-        "slug": made.slug,
-        "group": given.pk,
-        "identity": tied.pk,
-        "login": made.pk,
-        "passkey": _passkey(place),
-    }
-
-
-def _passkey(place: Place) -> int:
-    return Passkey.objects.create(
-        user=make_user("with-passkey"), name="Phone", credential_id=b"1", data=b"", host="localhost"
-    ).pk
 
 
 def _policy_set(api: ApiInstance) -> int:

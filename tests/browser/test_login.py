@@ -71,7 +71,7 @@ def enter(page: Page) -> None:
 
 def leave(page: Page) -> None:
     page.get_by_role("button", name="Your account").click()
-    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("menuitem", name="Log out").click()
 
 
 def test_by_an_identity_provider_and_out_again(

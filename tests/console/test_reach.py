@@ -201,16 +201,9 @@ def make_place(name: str) -> Place:
         "revision": store.made([api.pk])[api.pk].short_id,
         "test": ApiTest.objects.create(api=api, name="t", position=0, case=CASE).pk,
         **_notices(owner, environment),
-        "provider": IdentityProvider.objects.create(
-            organization=organization,
-            name="ID",
-            slug=name.lower(),
-            discovery_url="https://id.test",
-            client_id="c",
-        ).pk,
+        **_provider(organization, name),
         "app": ConnectedApp.objects.create(name="app", organization=organization, owner=owner).pk,
     }
-    ids["group"] = _group_role(ids["provider"], organization)
     return Place(environment, ids)
 
 
@@ -229,9 +222,11 @@ def _notices(owner: User, environment: Environment) -> dict[str, object]:
     return {"notice": notice.pk, "destination": destination.pk, "delivery": delivery.pk}
 
 
-def _group_role(provider: object, organization: Organization) -> object:
-    given = {"provider_id": provider, "group": "g", "organization": organization, "role": "viewer"}
-    return GroupRole.objects.create(**given).pk
+def _provider(organization: Organization, name: str) -> dict[str, object]:
+    given = {"name": "ID", "slug": name.lower(), "discovery_url": "https://id.test", "client_id": "c"}
+    made = IdentityProvider.objects.create(organization=organization, **given)
+    group = GroupRole.objects.create(provider=made, group="g", organization=organization, role="viewer")
+    return {"provider": made.pk, "group": group.pk}
 
 
 def is_about_something(address: Address) -> bool:

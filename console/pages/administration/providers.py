@@ -55,7 +55,7 @@ def provider(request: Request, pk: object) -> HttpResponse:
             messages.success(request, "The identity provider was saved.")
             _ask(request, found)
             return redirect(found)
-    return _page(request, pk, form=form)
+    return _page(request, found, form=form)
 
 
 @require_POST
@@ -83,7 +83,7 @@ def add_group(request: Request, pk: object) -> HttpResponse:
     if form.is_valid() and attempt(form, lambda: give(**form.cleaned_data)) is not None:
         messages.success(request, "From their next login on, the members of this group have the role.")
         return redirect(found)
-    return _page(request, pk, group_form=form)
+    return _page(request, found, group_form=form)
 
 
 @require_POST
@@ -106,11 +106,15 @@ def _provider(request: Request, pk: object) -> IdentityProvider:
 
 
 def _page(
-    request: Request, pk: object, form: ProviderForm | None = None, group_form: GroupForm | None = None
+    request: Request,
+    found: IdentityProvider,
+    form: ProviderForm | None = None,
+    group_form: GroupForm | None = None,
 ) -> HttpResponse:
     """As it is stored; a form that was refused shows what was typed."""
-    found = _provider(request, pk)
-    form = form or ProviderForm(request.user, administered(request), instance=_provider(request, pk))
+    form = form or ProviderForm(request.user, administered(request), instance=found)
+    if form.errors:
+        found = IdentityProvider.objects.select_related("organization").get(pk=found.pk)
     given = found.group_roles.select_related("organization", "environment")
     context = {
         "provider": found,
