@@ -48,8 +48,9 @@ def record(
 
 
 def history(target: models.Model) -> AuditEntryQuerySet:
-    """The entries of one object, newest first."""
-    return AuditEntry.objects.filter(object_type=target._meta.model_name, object_id=str(target.pk))
+    """The changes of one object, newest first."""
+    rows = AuditEntry.objects.filter(object_type=target._meta.model_name, object_id=str(target.pk))
+    return rows.exclude(action=AuditEntry.Action.LOGIN)
 
 
 def _name(actor: User | None) -> str:

@@ -28,6 +28,16 @@ class Select:
 
 
 @dataclass(frozen=True)
+class Input:
+    """A field beside the search, among those that few need; `type` is of HTML: text, date."""
+
+    name: str
+    label: str
+    value: str = ""
+    type: str = "text"
+
+
+@dataclass(frozen=True)
 class Listing:
     """`name` is the id of what htmx swaps; `searches` says what the search looks at, "" for no search."""
 
@@ -40,6 +50,8 @@ class Listing:
     selects: tuple[Select, ...] = ()
     more: tuple[Select, ...] = ()
     """Choices that few need, folded."""
+    inputs: tuple[Input, ...] = ()
+    """Folded with them."""
     sort: str = ""
     kept: tuple[tuple[str, str], ...] = ()
     """(name, value) of what else the address says, which a search keeps."""
@@ -59,15 +71,16 @@ class Listing:
 
     @property
     def counted(self) -> str:
-        return f"{self.count:,} {self.noun if self.count == 1 else self.plural}"
+        more = "+" if getattr(self.page.paginator, "is_cut", False) else ""
+        return f"{self.count:,}{more} {self.noun if self.count == 1 else self.plural}"
 
     @property
     def is_filtered(self) -> bool:
-        return bool(self.query or any(one.chosen for one in (*self.selects, *self.more)))
+        return bool(self.query or any(one.chosen for one in self.selects) or self.is_more_open)
 
     @property
     def is_more_open(self) -> bool:
-        return any(one.chosen for one in self.more)
+        return any(one.chosen for one in self.more) or any(one.value for one in self.inputs)
 
     @property
     def has_filters(self) -> bool:

@@ -14,21 +14,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from console.deploys import Deploying
-
-NOUNS = {
-    "apiinstance": "API",
-    "application": "client application",
-    "automatedpolicy": "automated policy",
-    "policybinding": "policy",
-    "policyset": "policy set",
-    "connectedapp": "connected app",
-    "mailserver": "mail server",
-    "mutedfinding": "muted finding",
-    "registrationtoken": "registration token",
-    "tier": "SLA tier",
-    "tlscontext": "TLS context",
-}
-"""Words for the audit log's object types where the model's name is not the word."""
+from console.nouns import NOUNS
 
 
 @dataclass(frozen=True)
@@ -341,6 +327,7 @@ class AuditEntry(models.Model):
         CREATE = "create"
         UPDATE = "update"
         DELETE = "delete"
+        LOGIN = "login"
 
     at = models.DateTimeField(default=timezone.now, db_index=True)
     actor = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
@@ -348,6 +335,7 @@ class AuditEntry(models.Model):
     organization = models.ForeignKey(Organization, models.CASCADE, null=True, related_name="+")
     environment = models.ForeignKey(Environment, models.SET_NULL, null=True, related_name="+")
     action = models.CharField(max_length=8, choices=Action)
+    failed = models.BooleanField(default=False, db_default=False, help_text="It was tried, and refused.")
     object_type = models.CharField(max_length=40)
     object_id = models.CharField(max_length=64)
     object_name = models.CharField(max_length=255)
@@ -366,6 +354,13 @@ class AuditEntry(models.Model):
         indexes = [
             models.Index(fields=["object_type", "object_id", "-at"]),
             models.Index(fields=["of_type", "of_id", "-at"]),
+            models.Index(fields=["organization", "-at", "-id"]),
+            models.Index(fields=["environment", "-at", "-id"]),
+            models.Index(
+                fields=["actor_name", "-at"],
+                name="audit_actor",
+                opclasses=["varchar_pattern_ops", "timestamptz_ops"],
+            ),
         ]
 
     def __str__(self) -> str:
@@ -373,6 +368,8 @@ class AuditEntry(models.Model):
 
     @property
     def verb(self) -> str:
+        if self.action == self.Action.LOGIN:
+            return "failed to log in as" if self.failed else "logged in as"
         return {"create": "created", "update": "changed", "delete": "deleted"}[self.action]
 
     @property

@@ -79,6 +79,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "console",
+    "console.audit_log",
     "console.notices",
     "console.sessions",
     "console.providers",
@@ -274,6 +275,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "console-forget-sessions": {"task": "console.tasks.forget_sessions", "schedule": 3600.0},
     "console-pulse": {"task": "console.tasks.pulse", "schedule": 5.0},
+    "audit-log-forget": {"task": "console.audit_log.tasks.forget", "schedule": 3600.0},
     "notices-deliver": {"task": "console.notices.tasks.deliver", "schedule": 15.0},
     "notices-tend": {"task": "console.notices.tasks.tend", "schedule": 600.0},
     "gateways-forget-old": {"task": "gateways.tasks.forget_old", "schedule": 600.0},
@@ -289,6 +291,9 @@ CELERY_BEAT_SCHEDULE = {
 
 HEARTBEAT_SECONDS = environment.number("GATEWRIGHT_HEARTBEAT_SECONDS", 5)
 """How often a replica reports; one that misses three is Disconnected."""
+
+AUDIT_KEEP_DAYS = environment.number("GATEWRIGHT_KEEP_AUDIT_DAYS", 365)
+"""Of the audit log, where an organization's administrator chose nothing else."""
 
 REVISIONS_KEEP_DAYS = max(1, environment.number("GATEWRIGHT_KEEP_REVISIONS_DAYS", 90))
 """Since it was last deployed, or replaced; deployments are kept as long. The newest of each API and of each

@@ -13,6 +13,7 @@ from console.models import Environment, Organization, Role, User
 from console.notices import kinds
 
 A_DAY = timedelta(days=1)
+UNTOUCHED = timedelta(minutes=3)
 
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
@@ -165,6 +166,10 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def due(self, now: datetime | None = None) -> "DeliveryQuerySet":
         return self.waiting().filter(next_at__lte=now or timezone.now()).order_by("next_at", "created_at")
+
+    def untouched(self) -> "DeliveryQuerySet":
+        """Due for so long, and never tried, that nobody seems to send."""
+        return self.due(timezone.now() - UNTOUCHED).filter(attempts=0, is_held=False)
 
     def to_the_same(self, delivery: "Delivery") -> "DeliveryQuerySet":
         """By the same mail server, or to the same destination."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from celery import current_app
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -24,6 +24,8 @@ PAUSES = [timedelta(seconds=one) for one in (10, 30, 60, 120, 300, 600, 1200, 18
 TASK = "console.notices.tasks.deliver"
 AT_ONCE = 500
 RUN_SECONDS = 60
+TURNS = 2
+"""So many mails are sent at once, and so many messages to destinations."""
 State = Delivery.State
 
 log = logging.getLogger(__name__)
@@ -54,10 +56,16 @@ def work(seconds: float = RUN_SECONDS) -> bool:
     return True
 
 
-@transaction.atomic
 def send_next() -> bool:
-    """Whether there was one to send that nobody else is sending."""
-    rows = Delivery.objects.due().select_for_update(of=("self",), skip_locked=True)
+    """Whether there was one to send that nobody else is sending, and a turn to do so."""
+    return any(_send_one(way) for way in Delivery.Way)
+
+
+@transaction.atomic
+def _send_one(way: Delivery.Way) -> bool:
+    if not _has_turn(way):
+        return False
+    rows = Delivery.objects.due().filter(way=way).select_for_update(of=("self",), skip_locked=True)
     delivery = rows.select_related("destination", "organization", "environment").first()
     if delivery is None:
         return False
@@ -72,6 +80,17 @@ def send_next() -> bool:
         _finish(delivery, State.SENT, answer)
         _wake(delivery)
     return True
+
+
+def _has_turn(way: Delivery.Way) -> bool:
+    """Until the transaction ends: destinations that are slow keep up neither mails nor all the workers."""
+    with connection.cursor() as cursor:
+        for turn in range(TURNS):
+            key = f"delivery {way} {turn}"
+            cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+            if cursor.fetchone()[0]:
+                return True
+    return False
 
 
 def _send(delivery: Delivery) -> str:

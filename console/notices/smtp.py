@@ -5,6 +5,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
@@ -80,7 +81,7 @@ def _message(server: Server, delivery: Delivery) -> EmailMessage:
     """Plain text. A name that is the same at each attempt tells mailboxes one mail from two."""
     message = EmailMessage(policy=SMTP)
     name, address = parseaddr(server.sender)
-    message["From"] = f"{name} <{_ascii(address)}>" if name else _ascii(address)
+    message["From"] = Address(display_name=name, addr_spec=_ascii(address))
     message["To"] = _ascii(delivery.address)
     message["Subject"] = texts.subject(delivery.subject)
     message["Date"] = format_datetime(delivery.created_at)

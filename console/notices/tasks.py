@@ -5,7 +5,7 @@ from celery import shared_task
 from console.notices import outbox, tending
 
 
-@shared_task
+@shared_task(expires=60)
 def deliver() -> None:
     """Send what is due; safe to run twice, and by many at once."""
     if outbox.work():

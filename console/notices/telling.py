@@ -66,15 +66,16 @@ def tell(
         texts.body(text),
         texts.link(link),
     )
+    given = tuple(addresses)
     people = list({one.pk: one for one in users if one.is_active}.values())
     in_inbox, by_mail = _wanted(kinds.kind(kind), people)
     Notice.objects.bulk_create((_notice(one, message) for one in in_inbox), batch_size=AT_ONCE)
-    wanted, bad = _mailboxes(by_mail, addresses)
+    wanted, bad = _mailboxes(by_mail, given)
     if not wanted:
         return Told(len(in_inbox), 0, bad)
     if not mail.is_set_up():
-        given = {one.casefold() for one in addresses}
-        return Told(len(in_inbox), 0, (*bad, *(key for key in wanted if key in given)))
+        named = {one.casefold() for one in given}
+        return Told(len(in_inbox), 0, (*bad, *(key for key in wanted if key in named)))
     outbox.put(_mail(address, user, message) for address, user in wanted.values())
     return Told(len(in_inbox), len(wanted), bad)
 

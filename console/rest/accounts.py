@@ -13,6 +13,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from console import login_attempts
+from console.audit_log import logins
 from console.factors import needed
 from console.models import AccessToken, ConnectedApp, User
 from console.providers import people
@@ -134,6 +135,7 @@ def _user(request: Request, username: str, password: str) -> User:
         raise AuthenticationFailed(
             f"{provider.organization} lets you log in by {provider} alone; tools use a connected app."
         )
+    logins.record_login(request._request, user)
     return user
 
 

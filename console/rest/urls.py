@@ -2,9 +2,11 @@
 
 from django.urls import path, re_path
 
-from console.rest import accounts, organizations, schema
+from console.rest import accounts, audit, organizations, schema
 
 ORGANIZATION = "accounts/api/organizations/<uuid:organization_id>"
+
+AUDIT = "audit/v2/organizations/<uuid:organization_id>"
 
 urlpatterns = [
     path("accounts/login", accounts.Login.as_view(), name="rest_login"),
@@ -24,11 +26,17 @@ urlpatterns = [
         ),
         name="rest_environment",
     ),
+    path(f"{AUDIT}/query", audit.AuditQuery.as_view(), name="rest_audit_query"),
+    path(f"{AUDIT}/query.csv", audit.AuditFile.as_view(), name="rest_audit_file"),
+    path(f"{AUDIT}/platforms", audit.AuditPlatforms.as_view(), name="rest_audit_platforms"),
+    path(f"{AUDIT}/objectTypes", audit.AuditObjectTypes.as_view(), name="rest_audit_object_types"),
+    path(f"{AUDIT}/actions", audit.AuditActions.as_view(), name="rest_audit_actions"),
+    path(f"{AUDIT}/retentionSettings", audit.AuditRetention.as_view(), name="rest_audit_retention"),
     path("cli/api/v1/analytics/<slug:kind>", accounts.Telemetry.as_view(), name="rest_telemetry"),
     path("api/schema", schema.Document.as_view(), name="schema"),
     path("api/docs", schema.docs, name="docs"),
     re_path(
-        r"^(?:accounts|apimanager|apiplatform|proxies|exchange|gatewaymanager|graph|cli|analytics/api|standalone|api)/(?P<rest>[\s\S]*)$",
+        r"^(?:accounts|audit|apimanager|apiplatform|proxies|exchange|gatewaymanager|graph|cli|analytics/api|standalone|api)/(?P<rest>[\s\S]*)$",
         schema.unknown,
     ),
 ]

@@ -33,6 +33,7 @@ from policies.policy import Policy
 from tests.analytics.alerts.shown import alerts_of
 from tests.analytics.traffic import NOW, Shipper, count, resource, sample
 from tests.apis.views.pages import Place, make_place, make_saved_api
+from tests.browser.gallery_failing import make_failing
 from tests.browser.gallery_logins import made_for_logins
 from tests.browser.gallery_notices import make_notices
 from tests.console.addresses import Address, addresses
@@ -73,6 +74,7 @@ SILENT = {
     "alert_new_preview",  # what forms send, to see it before it is saved
     "alert_preview",
     "gateway_status",  # parts of pages
+    "audit_export",  # a file
     "notice_open",  # leads to what it is about
     "logout",
     "login_with",  # leads to another site
@@ -178,7 +180,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
     _traffic(api)
     _deployed(api, gateway)
     refunds = make_saved_api(place, "Refunds", base_path="/refunds/v1", label="nightly", deploy=True)
-    _failing(refunds)
+    make_failing(refunds)
     for one in (api, refunds):
         edit_api(user, one, lambda it: replace(it, base_path=f"{it.base_path}/new"), deploy=False)
     viewer = make_user("vera")
@@ -368,15 +370,6 @@ def _traffic(api: ApiInstance) -> None:
             sample(api, path="/orders/7", at=NOW - 1.0),
             sample(api, path="/orders/8", status=503, at=NOW - 2.0),
         ),
-    )
-
-
-def _failing(api: ApiInstance) -> None:
-    """As an upstream that is down looks everywhere."""
-    lost = {"status": 503, "upstream": {}, "upstream_host": "refunds.internal.example:8080"}
-    Shipper(api).ship(
-        count(api, 214, failure="connection_refused", **lost),
-        count(api, 3, failure="dns_failure", **lost),
     )
 
 

@@ -8,6 +8,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from console.accounts import AppAccess
+from console.audit_log.models import LEAST_DAYS, MOST_DAYS
 from console.forms.cards import Card
 from console.models import Environment, Organization, OrganizationQuerySet, Role, User
 
@@ -107,6 +108,16 @@ class DeploysForm(forms.Form):
         "Administrators may deploy all the same, and say so.",
     )
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+
+class RetentionForm(forms.Form):
+    days = forms.IntegerField(
+        label="Keep entries for",
+        min_value=LEAST_DAYS,
+        max_value=MOST_DAYS,
+        help_text=f"Days, {LEAST_DAYS} to {MOST_DAYS}. It counts from a week from now on, so that a mistake "
+        "costs nothing at once.",
+    )
 
 
 class AppAccessForm(forms.Form):

@@ -59,5 +59,7 @@ urlpatterns = [
         name="provider_group_remove",
     ),
     path("administration/audit", audit.audit, name="audit"),
+    path("administration/audit/export", audit.export, name="audit_export"),
+    path("administration/audit/retention", audit.keep, name="audit_retention"),
     path("administration/system", condition.system, name="system"),
 ]

@@ -34,7 +34,8 @@ def outbox(request: Request) -> HttpResponse:
     found = found.select_related("destination", "organization", "environment").defer("content")
     looked = {"searches": "subject, address or destination", "selects": (state, way)}
     shown = listing(request, "deliveries", "message", found, size=PAGE_SIZE, **looked)
-    context = {"has_mail": mail.is_set_up(), "has_failed": failed}
+    untouched = Delivery.objects.visible_to(request.user).untouched().exists()
+    context = {"has_mail": mail.is_set_up(), "has_failed": failed, "is_untouched": untouched}
     return shown.answer(request, "console/notices/outbox.html", "console/notices/_deliveries.html", context)
 
 

@@ -1,10 +1,12 @@
 """What the pages of inbox, mail, outbox and destinations do."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from console.models import AuditEntry, Environment, Role, User
 from console.notices import inbox, outbox, tending, uses
@@ -174,6 +176,16 @@ def test_what_failed_is_tried_again_or_dropped(
     assert AuditEntry.objects.filter(object_type="delivery").count() == 2
     assert admin.post(f"/administration/outbox/{first.pk}/drop", follow=True).status_code == 200
     assert Delivery.objects.get(pk=first.pk).state == "sent"
+
+
+def test_it_is_told_that_nobody_sends(admin: Client, environment: Environment, mailbox: Mailbox) -> None:
+    told = {"way": "mail", "kind": "people", "organization": environment.organization, "subject": "s"}
+    Delivery.objects.create(address="a@b.example", next_at=timezone.now() - timedelta(minutes=5), **told)
+    assert "Nobody sends what is due" in text(admin.get("/administration/outbox"))
+
+    outbox.work()
+
+    assert "Nobody sends what is due" not in text(admin.get("/administration/outbox"))
 
 
 def test_an_administrator_sees_only_what_is_of_their_organization(admin: Client, root: Client) -> None:

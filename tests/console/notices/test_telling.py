@@ -1,5 +1,6 @@
 """Who is told what, and where."""
 
+from email.utils import formataddr
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from console.notices import outbox
 from console.notices.kinds import UnknownKind
 from console.notices.models import Delivery, Notice, Preference
 from console.notices.telling import Told, tell
+from tests.console.notices.conftest import mail_at
 from tests.console.notices.receivers import Mailbox
 from tests.factories import make_user
 
@@ -87,6 +89,22 @@ def test_who_is_named_twice_is_told_once(environment: Environment, mailbox: Mail
 
 def test_who_was_deactivated_is_not_told(environment: Environment, mailbox: Mailbox) -> None:
     assert told(environment, users=[make_user(email="a@b.example", is_active=False)]) == Told()
+
+
+def test_addresses_may_come_one_by_one(environment: Environment) -> None:
+    assert told(environment, addresses=iter(["a@b.example"])).unmailed == ("a@b.example",)
+
+
+@pytest.mark.parametrize("name", ["Acme, Inc.", "Ünïcode", 'The "Gate"'])
+def test_a_senders_name_may_be_anything(
+    environment: Environment, mailbox: Mailbox, settings: Any, name: str
+) -> None:
+    settings.MAIL = mail_at(mailbox.port, sender=formataddr((name, "gw@acme.example")))
+    told(environment, addresses=["a@b.example"])
+    outbox.work()
+
+    sender = mailbox.mails[0]["From"].addresses[0]
+    assert (sender.display_name, sender.addr_spec) == (name, "gw@acme.example")
 
 
 def test_what_is_no_address_is_named(environment: Environment, mailbox: Mailbox) -> None:

@@ -1,0 +1,103 @@
+"""Which audit entries are asked for: by page, file and REST alike, and quickly among millions."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q
+
+from console.models import AuditEntry, AuditEntryQuerySet, Environment, Organization, Role, User
+
+SEARCHED = 100_000
+"""A word is looked for in so many of the newest entries that the other choices leave."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """`place` is an organization or an environment; `about` is the kind and id of an object; `who` is a
+    person's name, or that of a person and an app: "ada by pipeline". `until` is not included.
+    """
+
+    text: str = ""
+    kinds: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    who: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    about: tuple[str, str] | None = None
+    place: UUID | None = None
+    failed: bool | None = None
+
+    def of(self, rows: AuditEntryQuerySet) -> AuditEntryQuerySet:
+        """Those of these that are wanted."""
+        if self.place:
+            rows = rows.filter(Q(environment=self.place) | Q(organization=self.place))
+        if self.kinds:
+            rows = rows.filter(object_type__in=self.kinds)
+        if self.actions:
+            rows = rows.filter(action__in=self.actions)
+        if self.who:
+            rows = rows.filter(Q(actor_name=self.who) | Q(actor_name__startswith=f"{self.who} by "))
+        if self.since:
+            rows = rows.filter(at__gte=self.since)
+        if self.until:
+            rows = rows.filter(at__lt=self.until)
+        if self.about:
+            rows = rows.about(self.about[0], [self.about[1]])
+        if self.failed is not None:
+            rows = rows.filter(failed=self.failed)
+        if self.text:
+            newest = rows.order_by("-at", "-id").values("pk")[:SEARCHED]
+            rows = AuditEntry.objects.filter(pk__in=newest).search(self.text)
+        return rows
+
+
+def visible(user: User) -> AuditEntryQuerySet:
+    """What `AuditEntry.objects.visible_to` finds, in a form for which an index serves."""
+    if user.reaches_everything:
+        return AuditEntry.objects.all()
+    whole = list(Organization.objects.where(user, *Role.Name.values).values_list("pk", flat=True))
+    single = Environment.objects.visible_to(user).exclude(organization__in=whole)
+    reach = Q(organization__in=whole)
+    if environments := list(single.values_list("pk", flat=True)):
+        reach |= Q(environment__in=environments)
+    return AuditEntry.objects.filter(reach)
+
+
+def kinds() -> list[str]:
+    """Every kind of object that an entry is about: found by steps in an index, not by reading all rows."""
+    table = connection.ops.quote_name(AuditEntry._meta.db_table)
+    step = f"SELECT min(object_type) FROM {table}"  # noqa: S608 a table of ours
+    statement = (
+        f"WITH RECURSIVE kinds(kind) AS (({step}) UNION ALL "  # noqa: S608 likewise
+        f"SELECT ({step} WHERE object_type > kind) FROM kinds WHERE kind IS NOT NULL) "
+        "SELECT kind FROM kinds WHERE kind IS NOT NULL"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def cursor_of(entry: AuditEntry) -> str:
+    """A word for where an entry stands in the order of time."""
+    return f"{(entry.at - EPOCH) // MICROSECOND}_{entry.pk}"
+
+
+def beyond(rows: AuditEntryQuerySet, cursor: str, *, ascending: bool = False) -> AuditEntryQuerySet:
+    """Those behind it, in order. Raises ValueError for what is no cursor."""
+    order = ("at", "id") if ascending else ("-at", "-id")
+    if not cursor:
+        return rows.order_by(*order)
+    micros, _, pk = cursor.partition("_")
+    if not (micros.isascii() and micros.isdigit() and pk.isascii() and pk.isdigit() and len(cursor) < 40):
+        raise ValueError("This is no cursor that an answer had.")
+    try:
+        at = EPOCH + int(micros) * MICROSECOND
+    except OverflowError:
+        raise ValueError("This is no cursor that an answer had.") from None
+    if ascending:
+        return rows.filter(Q(at=at, pk__gt=int(pk)) | Q(at__gt=at), at__gte=at).order_by(*order)
+    return rows.filter(Q(at=at, pk__lt=int(pk)) | Q(at__lt=at), at__lte=at).order_by(*order)

@@ -1,0 +1,16 @@
+"""What the audit log calls things."""
+
+NOUNS = {
+    "apiinstance": "API",
+    "application": "client application",
+    "automatedpolicy": "automated policy",
+    "policybinding": "policy",
+    "policyset": "policy set",
+    "connectedapp": "connected app",
+    "mailserver": "mail server",
+    "mutedfinding": "muted finding",
+    "registrationtoken": "registration token",
+    "tier": "SLA tier",
+    "tlscontext": "TLS context",
+}
+"""Words for the audit log's object types where the model's name is not the word."""
