@@ -111,7 +111,7 @@ def self_signed(names: Iterable[str], days: int = SELF_SIGNED_DAYS) -> tuple[str
 
     Raises ValueError with the name that is none.
     """
-    listed = [_general_name(name) for name in names]
+    listed = [general_name(name) for name in names]
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, str(listed[0].value)[:64])])
     # A client that trusts several certificates of one name tells them apart by the key's identifier.
@@ -131,6 +131,21 @@ def self_signed(names: Iterable[str], days: int = SELF_SIGNED_DAYS) -> tuple[str
     return certificate.public_bytes(Encoding.PEM).decode(), private.decode()
 
 
+def general_name(name: str) -> x509.DNSName | x509.IPAddress:
+    """Raises ValueError with the name that is neither a host nor an address."""
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        pass
+    try:
+        encoded = name.encode("idna" if not name.startswith("*.") else "ascii").decode()
+    except UnicodeError:
+        raise ValueError(name) from None
+    if not _HOST.fullmatch(encoded):
+        raise ValueError(name)
+    return x509.DNSName(encoded)
+
+
 def _named(name: x509.Name) -> str:
     """The common name, else the whole name."""
     common = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
@@ -144,17 +159,3 @@ def _names(certificate: x509.Certificate) -> Iterator[str]:
         return
     yield from found.get_values_for_type(x509.DNSName)
     yield from map(str, found.get_values_for_type(x509.IPAddress))
-
-
-def _general_name(name: str) -> x509.DNSName | x509.IPAddress:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        pass
-    try:
-        encoded = name.encode("idna" if not name.startswith("*.") else "ascii").decode()
-    except UnicodeError:
-        raise ValueError(name) from None
-    if not _HOST.fullmatch(encoded):
-        raise ValueError(name)
-    return x509.DNSName(encoded)

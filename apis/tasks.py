@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from apis.bulk import running
-from apis.changes import bookkeeping
+from apis.changes import authorities, bookkeeping
 from apis.copying import jobs as copying
 from apis.deployment import push
 from apis.documents import reading
@@ -24,6 +24,12 @@ def push_gateway(gateway_id: str) -> None:
 def copy_many(key: str) -> None:
     """Make the copies of an API that somebody waits for; safe to run twice."""
     copying.work(key)
+
+
+@shared_task
+def renew_certificates() -> None:
+    """Renew what the private CAs have issued and is due; safe to run twice."""
+    authorities.renew_due()
 
 
 @shared_task

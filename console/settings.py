@@ -279,6 +279,7 @@ CELERY_BEAT_SCHEDULE = {
     "notices-deliver": {"task": "console.notices.tasks.deliver", "schedule": 15.0},
     "notices-tend": {"task": "console.notices.tasks.tend", "schedule": 600.0},
     "gateways-forget-old": {"task": "gateways.tasks.forget_old", "schedule": 600.0},
+    "apis-renew-certificates": {"task": "apis.tasks.renew_certificates", "schedule": 900.0},
     "apis-forget-drafts": {"task": "apis.tasks.forget_drafts", "schedule": 3600.0},
     "apis-tend-revisions": {"task": "apis.tasks.tend_revisions", "schedule": 600.0},
     "apis-tend-bulk-changes": {"task": "apis.tasks.tend_bulk_changes", "schedule": 15.0},

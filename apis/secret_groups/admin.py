@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
+from apis.secret_groups.authority import Authority, Issued
 from apis.secret_groups.models import Secret, SecretGroup
 
 if TYPE_CHECKING:
@@ -42,3 +43,19 @@ class SecretAdmin(ReadOnly, ModelAdmin):
     list_select_related = ("group",)
     search_fields = ("name",)
     exclude = ("content",)
+
+
+@admin.register(Authority)
+class AuthorityAdmin(ReadOnly, ModelAdmin):
+    list_display = ("__str__", "state", "expires_at", "created_at")
+    list_filter = ("environment", "state")
+    list_select_related = ("environment",)
+    exclude = ("key",)
+
+
+@admin.register(Issued)
+class IssuedAdmin(ReadOnly, ModelAdmin):
+    list_display = ("name", "authority", "keystore", "days", "expires_at", "created_at")
+    list_filter = ("authority__environment",)
+    list_select_related = ("authority__environment", "keystore")
+    search_fields = ("name",)

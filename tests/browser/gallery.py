@@ -13,6 +13,7 @@ from django.utils import timezone
 from apis.bulk import running
 from apis.bulk.models import BulkChange, BulkItem
 from apis.change_set import ChangeSet
+from apis.changes import authorities
 from apis.changes.findings import mute_finding
 from apis.changes.instances import delete_api, edit_api
 from apis.changes.policies import apply_policy
@@ -58,7 +59,8 @@ SILENT = {
     "healthz",  # plain JSON, for load balancers
     "schema",  # a document to download
     "gateway_name",  # the answer of a field's check, shown inside gateway_add
-    "api_export",  # a file
+    "api_export",  # a file, as is the next
+    "private_ca_certificate",
     "api_file",
     "apis_file",
     "api_row",
@@ -204,7 +206,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         **make_notices(place),
         "saved_view": _view(place).pk,
         "change_set": _change_set(place, api).pk,
-        **_secrets(environment),
+        **_secrets(environment, user),
         "gateway": gateway.pk,
         "gateway_token": issue_token(user, environment, "later")[0].pk,
         "replica": gateway.replicas.get().pk,
@@ -264,17 +266,16 @@ def _policy_set(api: ApiInstance) -> int:
     return policy_set.pk
 
 
-def _secrets(environment: Environment) -> dict[str, object]:
+def _secrets(environment: Environment, owner: User) -> dict[str, object]:
     """A keystore that a TLS context serves with, and a password."""
     group = make_secret_group(environment, name="shop")
     keystore = make_keystore(group, "shop.example.com", name="shop.example.com")
-    held = keystore.content
-    make_tls_context(
-        environment, name="shop", keystore=keystore, certificate=held["certificate"], key=held["key"]
-    )
+    make_tls_context(environment, name="shop", keystore=keystore, **keystore.content)
     make_secret(group, name="database", ends_on=timezone.now().date(), expires_at=timezone.now())
-    context = make_tls_context(environment, name="edge")
-    return {"secret_group": group.pk, "secret": keystore.pk, "tls_context": context.pk}
+    context = make_tls_context(environment, name="edge").pk
+    authorities.begin(owner, environment)
+    authorities.issue_once(owner, environment, "orders", ["orders.internal"], 30)
+    return {"secret_group": group.pk, "secret": keystore.pk, "tls_context": context}
 
 
 def _automated(place: Place) -> dict[str, object]:

@@ -16,6 +16,7 @@ from apis.assets.models import Asset
 from apis.automated.models import AutomatedPolicy
 from apis.contracts.models import Application, Contract
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.secret_groups.authority import Authority, Issued
 from apis.secret_groups.models import Secret, SecretGroup
 from console.models import Environment, Role, User
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
@@ -40,6 +41,7 @@ PAGES = (
     "/consumer",
     "/apis/secrets",
     "/apis/secret-groups",
+    "/apis/private-ca",
     "/gateways",
     "/gateways?sort=-status",
     "/gateways?status=Connected",
@@ -158,6 +160,12 @@ def _fill_with_secrets(environment: Environment, start: int, end: int) -> None:
     Secret.objects.bulk_create(
         Secret(group=group, kind="shared-secret", type="SymmetricKey", name="key", content={"key": "k"})
         for group in groups
+    )
+    told = {"state": "current", "certificate": "", "expires_at": timezone.now()}
+    authority, _ = Authority.objects.get_or_create(environment=environment, number=1, defaults=told)
+    Issued.objects.bulk_create(
+        Issued(authority=authority, name=f"{number}", serial="1", expires_at=timezone.now())
+        for number in range(start, end)
     )
 
 
