@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from apis.bulk import running
+from apis.certifying import acme
 from apis.changes import authorities, bookkeeping
 from apis.copying import jobs as copying
 from apis.deployment import push
@@ -24,6 +25,12 @@ def push_gateway(gateway_id: str) -> None:
 def copy_many(key: str) -> None:
     """Make the copies of an API that somebody waits for; safe to run twice."""
     copying.work(key)
+
+
+@shared_task
+def ask_acme() -> None:
+    """Obtain and renew certificates from ACME CAs; safe to run twice."""
+    acme.work()
 
 
 @shared_task

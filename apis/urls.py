@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from apis.deployment import agent_views
 from apis.views import (
+    acme,
     application_secrets,
     applications,
     assets,
@@ -71,6 +72,10 @@ urlpatterns = [
     path("apis/secrets/<uuid:pk>", secrets.detail, name="secret"),
     path("apis/secrets/<uuid:pk>/edit", secrets.edit, name="secret_edit"),
     path("apis/secrets/<uuid:pk>/delete", secrets.delete, name="secret_delete"),
+    path("apis/acme", acme.index, name="acme_sources"),
+    path("apis/acme/add", acme.add, name="acme_new"),
+    path("apis/acme/<int:pk>/try", acme.try_now, name="acme_source_try"),
+    path("apis/acme/<int:pk>/delete", acme.delete, name="acme_source_delete"),
     path("apis/private-ca", private_ca.index, name="private_ca"),
     path("apis/private-ca/certificate", private_ca.certificate, name="private_ca_certificate"),
     path("apis/private-ca/begin", private_ca.begin, name="private_ca_begin"),

@@ -47,6 +47,11 @@ def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(_network(name, entry) for entry in entries if entry)
 
 
+def words(name: str) -> tuple[str, ...]:
+    """Divided by spaces or commas."""
+    return tuple(os.environ.get(name, "").replace(",", " ").split())
+
+
 def mail(name: str) -> Mail | None:
     """smtp://user:password@host:587?from=gateway@example.com, with STARTTLS; smtps:// speaks TLS from the
     first byte, and smtp:// with security=none none. A refusal quotes nothing of it: it holds a password.

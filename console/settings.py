@@ -178,6 +178,11 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+ACME_DIRECTORIES = environment.words("GATEWRIGHT_ACME_DIRECTORIES") or (
+    "https://acme-v02.api.letsencrypt.org/directory",
+    "https://acme-staging-v02.api.letsencrypt.org/directory",
+)
+"""The only CAs that the console asks."""
 UPLOAD_MAX_BYTES = 20 * 1024 * 1024
 """Of a file that a form sends; what stands before the console must let as much through, and a little more."""
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
@@ -279,6 +284,7 @@ CELERY_BEAT_SCHEDULE = {
     "notices-deliver": {"task": "console.notices.tasks.deliver", "schedule": 15.0},
     "notices-tend": {"task": "console.notices.tasks.tend", "schedule": 600.0},
     "gateways-forget-old": {"task": "gateways.tasks.forget_old", "schedule": 600.0},
+    "apis-ask-acme": {"task": "apis.tasks.ask_acme", "schedule": 30.0},
     "apis-renew-certificates": {"task": "apis.tasks.renew_certificates", "schedule": 900.0},
     "apis-forget-drafts": {"task": "apis.tasks.forget_drafts", "schedule": 3600.0},
     "apis-tend-revisions": {"task": "apis.tasks.tend_revisions", "schedule": 600.0},

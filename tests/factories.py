@@ -2,6 +2,7 @@
 
 import itertools
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -13,6 +14,7 @@ from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.certificates import read, self_signed
 from apis.contracts.models import Application, ClientSecret, Contract, Tier
 from apis.models import ApiInstance, TlsContext
+from apis.secret_groups.acme import AcmeSource
 from apis.secret_groups.models import Secret, SecretGroup
 from console.models import Environment, Organization, Role, User, digest
 from gateways.models import Gateway, Replica
@@ -101,6 +103,19 @@ def make_keystore(group: SecretGroup | None = None, *names: str, **fields: Any) 
     content = {"certificate": certificate, "key": key}
     given = {"kind": "keystore", "type": "PEM", "content": content, "told": told, **fields}
     return make_secret(group, expires_at=facts.expires_at, **given)
+
+
+def make_acme_source(group: SecretGroup | None = None, **fields: Any) -> AcmeSource:
+    """One that nobody asks for yet."""
+    group = group or make_secret_group()
+    given = {
+        "name": f"acme-{next(numbers)}",
+        "directory": "https://ca.test/",
+        "names": ["a.example.com"],
+        **fields,
+    }
+    given.setdefault("next_try_at", timezone.now() + timedelta(days=1))
+    return AcmeSource.objects.create(environment=group.environment, group=group, **given)
 
 
 def make_replica(gateway: Gateway, **fields: Any) -> Replica:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from apis.changes import bookkeeping
 from apis.rules import config_messages
+from apis.secret_groups.acme import AcmeSource
 from console import audit
 from console.models import AuditEntry, User
 from console.versions import check, version
@@ -141,6 +142,11 @@ def resources(gateway: Gateway) -> Iterator[r.Configuration]:
         yield _configuration(gateway, "proxy-protocol", proxy_protocol={"enabled": True})
     if gateway.path_slashes != Gateway.PathSlashes.DEFAULT:
         yield _configuration(gateway, "paths", paths={"slashes": gateway.path_slashes})
+    sources = AcmeSource.objects.filter(environment=gateway.environment_id).exclude(challenges=[])
+    served = [pair for one in sources.order_by("pk").values_list("challenges", flat=True) for pair in one]
+    if served:
+        told = [{"token": token, "answer": answer} for token, answer in served]
+        yield _configuration(gateway, "acme-challenges", acme_challenges={"challenges": told})
 
 
 def _configuration(gateway: Gateway, name: str, **part: Any) -> r.Configuration:

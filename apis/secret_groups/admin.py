@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
+from apis.secret_groups.acme import AcmeSource
 from apis.secret_groups.authority import Authority, Issued
 from apis.secret_groups.models import Secret, SecretGroup
 
@@ -59,3 +60,11 @@ class IssuedAdmin(ReadOnly, ModelAdmin):
     list_filter = ("authority__environment",)
     list_select_related = ("authority__environment", "keystore")
     search_fields = ("name",)
+
+
+@admin.register(AcmeSource)
+class AcmeSourceAdmin(ReadOnly, ModelAdmin):
+    list_display = ("name", "environment", "directory", "state", "next_try_at")
+    list_filter = ("environment", "state")
+    list_select_related = ("environment",)
+    exclude = ("account", "eab_key", "challenges")

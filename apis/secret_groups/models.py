@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apis.certificates import SOON
+from apis.secret_groups.acme import AcmeSource  # noqa: F401 - Django finds its models here
 from apis.secret_groups.authority import Authority, Issued  # noqa: F401 - Django finds its models here
 from console.fields import EncryptedJSONField
 from console.models import Environment, User

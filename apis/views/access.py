@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404
 from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.change_set import ChangeSet
 from apis.models import ApiInstance, PolicyBinding, TlsContext
+from apis.secret_groups.acme import AcmeSource
 from apis.secret_groups.models import Secret, SecretGroup
 from apis.secret_groups.permission import may_manage
 from apis.wizard_draft import WizardDraft
@@ -107,6 +108,14 @@ def secret_to_change(request: Request, pk: UUID) -> Secret:
     secret = secret_of(request, pk)
     _must_manage(request, secret.group)
     return secret
+
+
+def acme_source_to_change(request: Request, pk: int) -> AcmeSource:
+    rows = AcmeSource.objects.filter(environment__in=Environment.objects.visible_to(request.user))
+    source = get_object_or_404(rows.select_related("environment__organization", "group"), pk=pk)
+    source.group.environment = source.environment
+    _must_manage(request, source.group)
+    return source
 
 
 def _must_manage(request: Request, group: SecretGroup) -> None:

@@ -202,6 +202,7 @@ class ConfigurationSpec(Model):
     default_tls: dict[str, Any] | None = Field(None, alias="defaultTLS")
     resource_limits: dict[str, Any] | None = None
     platform_connection: dict[str, Any] | None = None
+    acme_challenges: dict[str, Any] | None = None
 
     @property
     def part(self) -> tuple[str, dict[str, Any]]:

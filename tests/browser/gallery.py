@@ -39,6 +39,7 @@ from tests.browser.gallery_logins import made_for_logins
 from tests.browser.gallery_notices import make_notices
 from tests.console.addresses import Address, addresses
 from tests.factories import (
+    make_acme_source,
     make_application,
     make_automated,
     make_contract,
@@ -59,8 +60,7 @@ SILENT = {
     "healthz",  # plain JSON, for load balancers
     "schema",  # a document to download
     "gateway_name",  # the answer of a field's check, shown inside gateway_add
-    "api_export",  # a file, as is the next
-    "private_ca_certificate",
+    *("api_export", "private_ca_certificate"),  # files
     "api_file",
     "apis_file",
     "api_row",
@@ -275,7 +275,9 @@ def _secrets(environment: Environment, owner: User) -> dict[str, object]:
     context = make_tls_context(environment, name="edge").pk
     authorities.begin(owner, environment)
     authorities.issue_once(owner, environment, "orders", ["orders.internal"], 30)
-    return {"secret_group": group.pk, "secret": keystore.pk, "tls_context": context}
+    source = make_acme_source(group, state="failed", trouble="The CA cannot be reached: Timeout.").pk
+    found = {"secret": keystore.pk, "tls_context": context, "acme_source": source}
+    return {"secret_group": group.pk, **found}
 
 
 def _automated(place: Place) -> dict[str, object]:

@@ -16,6 +16,7 @@ from apis.assets.models import Asset
 from apis.automated.models import AutomatedPolicy
 from apis.contracts.models import Application, Contract
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
+from apis.secret_groups.acme import AcmeSource
 from apis.secret_groups.authority import Authority, Issued
 from apis.secret_groups.models import Secret, SecretGroup
 from console.models import Environment, Role, User
@@ -42,6 +43,7 @@ PAGES = (
     "/apis/secrets",
     "/apis/secret-groups",
     "/apis/private-ca",
+    "/apis/acme",
     "/gateways",
     "/gateways?sort=-status",
     "/gateways?status=Connected",
@@ -159,6 +161,11 @@ def _fill_with_secrets(environment: Environment, start: int, end: int) -> None:
     )
     Secret.objects.bulk_create(
         Secret(group=group, kind="shared-secret", type="SymmetricKey", name="key", content={"key": "k"})
+        for group in groups
+    )
+    now = timezone.now()
+    AcmeSource.objects.bulk_create(
+        AcmeSource(environment=environment, group=group, name="a", names=["a.test"], next_try_at=now)
         for group in groups
     )
     told = {"state": "current", "certificate": "", "expires_at": timezone.now()}

@@ -25,6 +25,7 @@ from gateways.models import Gateway, RegistrationToken, Replica
 from tests.console.addresses import Address, addresses
 from tests.console.conftest import LogIn
 from tests.factories import (
+    make_acme_source,
     make_alert,
     make_api,
     make_automated,
@@ -52,6 +53,7 @@ KINDS = (
     ("api_draft", "draft"),
     ("change_set", "change_set"),
     ("tls_context", "tls_context"),
+    ("acme_source", "acme_source"),
     ("secret_group", "secret_group"),
     ("secret", "secret"),
     ("saved_view", "view"),
@@ -210,7 +212,9 @@ def make_place(name: str) -> Place:
 def _secrets(environment: Environment) -> dict[str, object]:
     group = make_secret_group(environment)
     context = make_tls_context(environment)
-    return {"secret_group": group.pk, "secret": make_secret(group).pk, "tls_context": context.pk}
+    source = make_acme_source(group)
+    found = {"secret_group": group.pk, "secret": make_secret(group).pk, "tls_context": context.pk}
+    return found | {"acme_source": source.pk}
 
 
 def _notices(owner: User, environment: Environment) -> dict[str, object]:

@@ -98,6 +98,20 @@ class ResourceLimits(r.Model):
         return {"most_apis": self.api_instances, "most_policies": self.policies}
 
 
+class Challenge(r.Model):
+    """Of RFC 8555, 8.3: both are of the alphabet of base64url."""
+
+    token: str = Field(pattern=r"^[A-Za-z0-9_-]{16,256}$")
+    answer: str = Field(pattern=r"^[A-Za-z0-9_.-]{16,512}$")
+
+
+class AcmeChallenges(r.Model):
+    challenges: tuple[Challenge, ...] = Field(max_length=500)
+
+    def to_ir(self) -> dict[str, Any]:
+        return {"challenges": tuple((one.token, one.answer) for one in self.challenges)}
+
+
 class Part(Protocol):
     """The model of what stands under one name."""
 
@@ -110,6 +124,7 @@ class Part(Protocol):
 
 
 _PARTS: dict[str, type[Part]] = {
+    "acmeChallenges": AcmeChallenges,
     "circuitBreaker": CircuitBreaker,
     "paths": Paths,
     "probe": Probe,

@@ -143,6 +143,8 @@ class Gateway:
     thresholds: Thresholds | None = None
     most_apis: int | None = None
     most_policies: int | None = None
+    challenges: tuple[tuple[str, str], ...] = ()
+    """Of ACME: a token, and what a CA is answered who asks for it over HTTP."""
 
     @cached_property
     def listeners(self) -> tuple[Listener, ...]:

@@ -77,7 +77,7 @@ class Compiler:
     @cached_property
     def settings(self) -> tuple[Any, ...]:
         """All that an API is compiled with, beside itself and texts."""
-        return self.state, self.proxying, replace(self.gateway, apis=())
+        return self.state, self.proxying, replace(self.gateway, apis=(), challenges=())
 
     @classmethod
     def renewed(cls, compiled: CompiledApi, texts: Texts) -> CompiledApi:
@@ -145,7 +145,9 @@ class Compiler:
         """The routes of one port; APIs that live on other ports are passed over."""
         here = sorted((one for one in apis if one.api.listener.port == port), key=lambda one: one.api.key)
         routes = [route for compiled in here for route in compiled.routes]
-        routes = [_refused_paths(self.slashes), *routes, _nothing_here()]
+        is_plain = all(one.api.listener.tls is None for one in here)
+        asked = [_challenge(*one) for one in self.gateway.challenges] if is_plain else []
+        routes = [_refused_paths(self.slashes), *asked, *routes, _nothing_here()]
         host = {
             "name": f"p{port}",
             "domains": ["*"],
@@ -339,6 +341,11 @@ def _named(name: RouteName, removed: str | None, put: str, slots: Mapping[str, A
 def _refused_paths(slashes: Slashes) -> dict[str, Any]:
     """Before all others, and of no API: whose path it is cannot be told."""
     return {"match": {"safe_regex": {"regex": refused(slashes)}}, **_answer(400, REFUSAL)}
+
+
+def _challenge(token: str, answer: str) -> dict[str, Any]:
+    """What a CA asks for before it signs, at any plain port: it is of no API, and no policy is in its way."""
+    return {"match": {"path": f"/.well-known/acme-challenge/{token}"}, **_answer(200, answer)}
 
 
 def _nothing_here() -> dict[str, Any]:

@@ -1,0 +1,109 @@
+"""A certificate from an ACME CA: a running gateway answers the CA's question, whatever its APIs refuse."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from django.utils import timezone
+from pytest_django.live_server_helper import LiveServer
+
+from apis.certificates import read
+from apis.certifying import acme
+from apis.changes.instances import create_api
+from apis.changes.policies import apply_policy
+from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
+from apis.secret_groups.acme import AcmeSource
+from apis.secret_groups.models import Secret
+from tests.apis.secret_groups.acme_server import acme_server
+from tests.factories import make_secret_group, make_user
+from tests.gateways.agent_process import AgentProcess
+from tests.gateways.link_process import LinkProcess
+from tests.gateways.pushing import push
+from tests.ports import free_port
+from tests.traffic.upstream import echo
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.envoy, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def agent(
+    tmp_path: Path, live_server: LiveServer, link: LinkProcess, settings: Any
+) -> Iterator[AgentProcess]:
+    settings.HEARTBEAT_SECONDS = 1
+    agent = AgentProcess(tmp_path, live_server.url).register()
+    try:
+        yield agent
+    finally:
+        agent.end()
+
+
+def test_gateway_answers_the_ca_and_the_keystore_is_renewed(agent: AgentProcess, settings: Any) -> None:
+    user, environment, port = make_user(), agent.gateway.environment, free_port()
+    group = make_secret_group(environment, name="edge")
+    with echo() as upstream, acme_server(port) as ca:
+        settings.ACME_DIRECTORIES = (ca.directory,)
+        agent.start()
+        wanted = DesiredApi(
+            asset=NewAsset("orders"),
+            gateway=agent.gateway,
+            port=port,
+            base_path="/",
+            routes=[DesiredRoute(upstreams=[DesiredUpstream(upstream.url)])],
+        )
+        api = create_api(user, environment, wanted, deploy=True)
+        apply_policy(user, api, "ip-allowlist", {"ips": ["10.9.9.9"]})
+
+        def status() -> int:
+            try:
+                return httpx.get(f"http://127.0.0.1:{port}/1", trust_env=False).status_code
+            except httpx.HTTPError:
+                return 0
+
+        push(agent.gateway.pk)
+        wait_until(lambda: status() == 403, 20)
+        source = acme.ask(user, group, "edge", ca.directory, ["a.example.com", "B.example.com"])
+
+        assert acme.work() == 1
+
+        source.refresh_from_db()
+        assert (source.state, source.trouble, source.challenges) == ("valid", "", [])
+        keystore = Secret.objects.get()
+        facts = read(keystore.content["certificate"])
+        assert facts.names == ("a.example.com", "b.example.com") == tuple(ca.seen)
+        assert source.next_try_at == facts.expires_at - (facts.expires_at - facts.starts_at) / 3
+        assert acme.work() == 0
+
+        AcmeSource.objects.update(next_try_at=timezone.now())
+        assert acme.work() == 1
+        keystore.refresh_from_db()
+        assert read(keystore.content["certificate"]).fingerprint != facts.fingerprint
+        assert len(ca.accounts) == 1
+        push(agent.gateway.pk)
+        wait_until(lambda: status() == 403, 20)
+
+
+def test_ca_that_cannot_see_the_names_is_asked_again_later(settings: Any) -> None:
+    group, user = make_secret_group(), make_user()
+    with acme_server(free_port()) as ca:
+        settings.ACME_DIRECTORIES = (ca.directory,)
+        source = acme.ask(user, group, "edge", ca.directory, ["a.example.com"])
+        pauses = []
+
+        for _ in range(2):
+            AcmeSource.objects.update(next_try_at=timezone.now())
+            assert acme.work() == 1
+            source.refresh_from_db()
+            pauses.append(source.next_try_at - timezone.now())
+
+        assert source.state == "failed"
+        assert "a.example.com" in source.trouble
+        assert timedelta(minutes=4) < pauses[0] < timedelta(minutes=6) < pauses[1]
+    AcmeSource.objects.update(next_try_at=timezone.now())
+    assert acme.work() == 1
+    source.refresh_from_db()
+    assert "cannot be reached" in source.trouble
+    assert not Secret.objects.exists()
