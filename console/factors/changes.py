@@ -5,6 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 
 from console.accounts import require_administrator, require_whole_user
@@ -12,6 +13,7 @@ from console.audit import record
 from console.factors import codes, needed
 from console.factors.models import LoginRule, Passkey, SecondFactor
 from console.models import AccessToken, AuditEntry, Organization, User
+from console.notices.telling import tell
 from console.sessions import logins
 
 MOST_PASSKEYS = 20
@@ -96,6 +98,8 @@ def reset(actor: User, user: User) -> None:
     logins.end_all(user)
     user.access_tokens.filter(connected_app=None).delete()
     record(actor, UPDATE, user, organization=organization, before=before, after={"second factor": ""})
+    text = f"{actor.get_username()} removed it. If you did not ask for that, tell another administrator."
+    _tell(user, organization, "Your second factor was reset", text)
 
 
 @transaction.atomic
@@ -130,7 +134,7 @@ def _first_codes(factor: SecondFactor) -> list[str]:
 
 def _check_last(user: User) -> None:
     rules = LoginRule.objects.filter(needs_second_factor=True)
-    paths = list(user.roles.values_list("organization__path", flat=True))
+    paths = [one.path for one in user.grants()]
     for rule in rules.select_related("organization"):
         if user.is_superuser or any(path.startswith(rule.organization.path) for path in paths):
             raise ValidationError(f"{rule.organization} needs a second factor; set up another one first.")
@@ -138,5 +142,16 @@ def _check_last(user: User) -> None:
 
 def _changed(user: User, what: str, before: Any, after: Any) -> None:
     user.access_tokens.filter(connected_app=None).delete()
-    if organization := user.organizations().first():
+    organization = user.organizations().first()
+    if organization:
         record(user, UPDATE, user, organization=organization, before={what: before}, after={what: after})
+    text = (
+        f"What logs you in beside your password was changed ({what}: {after or 'removed'}). "
+        "If it was not you, change your password and tell an administrator."
+    )
+    _tell(user, organization, "Your second factor was changed", text)
+
+
+def _tell(user: User, organization: Organization | None, subject: str, text: str) -> None:
+    link = reverse("factors")
+    tell("security", organization=organization, users=[user], subject=subject, text=text, link=link)

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
 from console import login_attempts, scope
+from console.factors import passkeys
 from console.models import Environment, User
 from console.pages import entering
 from console.providers import people
@@ -95,7 +96,11 @@ class LoginPage(LoginView):
             offered = offered.filter(pk=get_object_or_404(offered, slug=slug).pk)
         else:
             offered = offered.filter(is_listed=True)
-        return super().get_context_data(offered=offered[:MOST_OFFERED], **kwargs)
+        return super().get_context_data(
+            offered=offered[:MOST_OFFERED],
+            are_passkeys_offered=not passkeys.fault_of(self.request),
+            **kwargs,
+        )
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         answer = super().form_invalid(form)

@@ -17,17 +17,16 @@ from django.utils import timezone
 from console.audit import record
 from console.models import AuditEntry, Organization, Role, User
 from console.providers.groups import give_roles, groups_of, take_all
-from console.providers.models import Identity, IdentityProvider
+from console.providers.models import Identity, IdentityProvider, ProvidedRole
 from console.providers.oidc import Proven, Refused
 
+MOST_OF_AN_ADDRESS = 20
 UNFIT = re.compile(r"[^\w.@+-]")
 
 
 def belongs(user: User, organization: Organization) -> bool:
     """Whether all that the user may do lies in the organization and below."""
-    if user.is_superuser:
-        return False
-    return not user.roles.exclude(organization__path__startswith=organization.path).exists()
+    return not user.is_superuser and all(one.path.startswith(organization.path) for one in user.grants())
 
 
 @transaction.atomic
@@ -63,7 +62,7 @@ def tie(provider: IdentityProvider, proven: Proven, user: User) -> None:
     known = _known(provider, proven)
     if known is not None and known.user_id != user.pk:
         raise Refused(f"Your account at {provider} is tied to another user here.")
-    if not belongs(user, provider.organization) or not user.roles.exists():
+    if not user.grants() or not belongs(user, provider.organization):
         raise Refused(f"{provider} is for those whose roles all lie in {provider.organization}.")
     if known is None:
         _tie(provider, proven, user)
@@ -90,7 +89,7 @@ def only_by(user: User) -> IdentityProvider | None:
     """
     if user.is_superuser:
         return None
-    paths = set(user.roles.values_list("organization__path", flat=True))
+    paths = {one.path for one in user.grants()}
     strict = IdentityProvider.objects.filter(is_enabled=True, password_allowed=False)
     for provider in strict.select_related("organization"):
         path = provider.organization.path
@@ -107,6 +106,12 @@ def _administers_by_hand(user: User, organization: Organization) -> bool:
     )
 
 
+def provided_to(user: User) -> dict[int, str]:
+    """The names of the providers by which a user has roles, by the role's key."""
+    found = ProvidedRole.objects.filter(identity__user=user).select_related("identity__provider")
+    return {one.role_id: one.identity.provider.name for one in found}
+
+
 def _known(provider: IdentityProvider, proven: Proven) -> Identity | None:
     found = Identity.objects.filter(provider=provider, issuer=proven.issuer, subject=proven.subject)
     return found.select_related("user", "provider__organization").first()
@@ -117,8 +122,8 @@ def _tied(provider: IdentityProvider, proven: Proven) -> Identity | None:
     email = _email(proven.claims)
     if not provider.links_by_email or not email or proven.claims.get("email_verified") is not True:
         return None
-    same = User.objects.filter(email__iexact=email, is_active=True, roles__isnull=False).distinct()
-    found = [user for user in same[:20] if belongs(user, provider.organization)]
+    same = User.objects.filter(email__iexact=email, is_active=True)[:MOST_OF_AN_ADDRESS]
+    found = [user for user in same if user.grants() and belongs(user, provider.organization)]
     if len(found) > 1:
         raise Refused(f"Several users here have the address {email}; log in with a password and tie yours.")
     return _tie(provider, proven, found[0]) if found else None

@@ -14,6 +14,7 @@ from console.listing import asked, listing
 from console.models import Organization, Role, User
 from console.pages.administration.access import administered, attempt, attempt_or_say
 from console.pages.administration.forms import RoleForm, UserForm
+from console.providers import people
 from console.scope import Request
 from console.sessions import logins
 
@@ -64,6 +65,7 @@ def user(request: Request, pk: object) -> HttpResponse:
         "entries": entries,
         "sessions": sessions,
         "has_factor": needed.has_factor(person),
+        "provided": people.provided_to(person),
     }
     return render(request, "console/administration/user.html", context, status=_status(form))
 
@@ -117,8 +119,12 @@ def reset_factor(request: Request, pk: object) -> HttpResponse:
 def revoke(request: Request, pk: int) -> HttpResponse:
     roles = Role.objects.select_related("organization", "environment", "user")
     role = get_object_or_404(roles.filter(organization__in=administered(request)), pk=pk)
+    role_pk, given = role.pk, people.provided_to(role.user)
     if attempt_or_say(request, lambda: accounts.revoke_role(request.user, role)):
-        messages.success(request, f"{role.user} lost the role.")
+        words = f"{role.user} lost the role."
+        if by := given.get(role_pk):
+            words += f" It comes back with the next login by {by}, unless its group is taken off there."
+        messages.success(request, words)
     known = _known(request, administered(request)).filter(pk=role.user_id).exists()
     return redirect("user", role.user_id) if known else redirect("users")
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from console.factors import changes, codes
 from console.factors.models import LoginRule, SecondFactor
 from console.models import AccessToken, AuditEntry, ConnectedApp, Environment, Role, User
+from console.notices.models import Notice
 from console.rest import tokens
 from console.sessions.engine import LOGIN
 from console.sessions.models import LoginSession
@@ -334,6 +335,7 @@ def test_an_administrator_resets_the_one_of_a_member(admin: Client, environment:
     assert not is_in(theirs)
     assert is_in(enter("vera"))
     assert AuditEntry.objects.get().diff == {"second factor": ["set up", ""]}
+    assert Notice.objects.filter(user=vera, subject="Your second factor was reset").exists()
 
 
 def test_an_administrator_of_a_part_of_a_users_places_resets_nothing(

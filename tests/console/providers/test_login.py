@@ -121,6 +121,27 @@ def test_roles_given_by_hand_stay_when_the_group_is_gone(
     assert roles() == {("Acme", "", "viewer")}
 
 
+def test_a_users_page_tells_which_roles_come_back(
+    provider: IdentityProvider, environment: Environment, admin: Client
+) -> None:
+    provider.group_roles.create(group="engineers", organization=environment.organization, role="viewer")
+    enter(make_browser(), provider)
+    grace = User.objects.get(username="grace")
+
+    page = admin.get(f"/administration/users/{grace.pk}")
+    answer = admin.post(f"/administration/roles/{grace.roles.get().pk}/revoke", follow=True)
+
+    assert "by Acme ID, with each login" in said(page)
+    assert "comes back with the next login by Acme ID" in said(answer)
+
+
+def test_a_profile_without_a_password_offers_none_to_change(provider: IdentityProvider) -> None:
+    page = enter(make_browser(), provider)
+
+    assert "You have none" in said(page)
+    assert "old_password" not in said(page)
+
+
 def test_everybody_has_the_role_of_everybody(acme: Provider, environment: Environment) -> None:
     enter(make_browser(), make_provider(acme, environment, default_role="viewer"))
 
