@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from apis.contracts.models import Application, Contract, Tier
+from apis.forms.long_select import LongSelect
 from apis.models import ApiInstance
 from console.forms.cards import Card
 
@@ -34,7 +35,7 @@ class TierChoice(forms.Form):
         field: Any = self.fields["tier"]
         if len(tiers) > self.MOST_CARDS:
             tiers = [(key, f"{card}: {card.about}"[:200]) for key, card in tiers]
-            field.widget = forms.Select()
+            field.widget = LongSelect()
             tiers = [("", "Choose a tier"), *tiers]
         field.choices = tiers
         if not tiers:
@@ -70,7 +71,7 @@ class AccessForm(TierChoice):
 class ApplicationChoice(AccessForm):
     """Asked from an API's page: for which application."""
 
-    application = forms.ChoiceField(label="Client application")
+    application = forms.ChoiceField(label="Client application", widget=LongSelect)
 
     field_order = ["application", "tier", "reason", "accepted_terms"]
 

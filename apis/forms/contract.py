@@ -6,9 +6,9 @@ from typing import Any
 from django import forms
 
 from apis.contracts.models import Contract, Tier
+from apis.forms.long_select import LongSelect
 
 Status = Contract.Status
-MOST_CARDS = 8
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def decisions(contract: Contract) -> list[Decision]:
 class AnswerForm(forms.Form):
     """`tiers`: those of the API that are active, and the one that the contract has or asks for."""
 
-    tier = forms.ChoiceField(label="SLA tier", widget=forms.Select)
+    tier = forms.ChoiceField(label="SLA tier", widget=LongSelect)
     answer = forms.CharField(
         required=False,
         max_length=Contract.LONGEST_REASON,

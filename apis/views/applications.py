@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -164,7 +164,7 @@ def _which(found: Any, chosen: str) -> Any:
     if chosen == "expired":
         return found.filter(expires_at__lte=timezone.now())
     if chosen == "unused":
-        return found.filter(contracts=None)
+        return found.filter(~Exists(Contract.objects.filter(application=OuterRef("pk"))))
     if chosen == "pending":
         waits = Q(status=Contract.Status.PENDING) | Q(
             status=Contract.Status.APPROVED, requested_tier__isnull=False

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apis.contracts.models import Application, Contract
@@ -62,10 +63,7 @@ class ContractRow:
 
 
 def rows_of_api(api: ApiInstance, page: Any) -> list[ContractRow]:
-    found = page.object_list.select_related(
-        "application__organization", "tier", "requested_tier", "requested_by"
-    )
-    contracts = list(found)
+    contracts = list(_of(page).select_related("application__organization", "tier", "requested_tier"))
     for one in contracts:
         one.api = api
     calls = by_application([api.pk], [one.application.name for one in contracts])
@@ -73,10 +71,14 @@ def rows_of_api(api: ApiInstance, page: Any) -> list[ContractRow]:
 
 
 def rows_of_application(application: Application, page: Any) -> list[ContractRow]:
-    contracts = list(
-        page.object_list.select_related("api__asset", "api__environment", "tier", "requested_tier")
-    )
+    related = ("api__asset", "api__environment", "tier", "requested_tier")
+    contracts = list(_of(page).select_related(*related))
     for one in contracts:
         one.application = application
     calls = by_application([one.api_id for one in contracts], [application.name])
     return [ContractRow(one, calls.get((one.api_id, application.name))) for one in contracts]
+
+
+def _of(page: Any) -> QuerySet[Contract]:
+    """Of few ids: those of a page are found among thousands, which need nothing of what belongs to them."""
+    return Contract.objects.filter(pk__in=list(page.object_list.values_list("pk", flat=True)))
