@@ -25,7 +25,7 @@ def providers(request: Request) -> HttpResponse:
     found = IdentityProvider.objects.filter(organization__in=administered(request))
     if query := asked(request):
         found = found.filter(Q(name__icontains=query) | Q(discovery_url__icontains=query))
-    found = found.select_related("organization").annotate(people=Count("identities"))
+    found = found.select_related("organization").annotate(people=Count("identities")).order_by("name", "id")
     shown = listing(request, "providers", "identity provider", found, searches="name or address")
     page, part = "console/administration/providers.html", "console/administration/_providers.html"
     return shown.answer(request, page, part, {})
