@@ -92,7 +92,7 @@ def translate(
     index = indexed(resources)
     index.faults += unused
     settings, faults = configuration.read(resources, trusted)
-    tls_of_ports = _tls_of_ports(index)
+    tls_of_ports = _tls_of_ports(index, settings.default_tls)
     taken, room = Taken(), Room(settings)
     apis: list[ir.Api] = []
     refused: dict[Key, str] = {}
@@ -111,7 +111,7 @@ def translate(
             if not api.routes:
                 index.warn(resource, ("spec",), "has no services and no route; it answers 404")
             taken.add(api)
-            apis.append(api)
+            apis.append(api.trusting(settings.default_trust) if settings.default_trust else api)
             known[key] = found
             index.faults += found.advice
         except Faulty as error:
@@ -241,15 +241,22 @@ def _own_tls(resource: r.ApiInstance, bindings: Sequence[r.PolicyBinding]) -> ir
     return found
 
 
-def _tls_of_ports(index: Index) -> dict[int, ir.InboundTls]:
-    """The TLS context of one API covers every API on its port; the first one that is sound decides."""
+def _tls_of_ports(index: Index, default: ir.InboundTls | None) -> dict[int, ir.InboundTls]:
+    """The TLS context of one API covers every API on its port; the first one that is sound decides. Ports of
+    APIs that all have none have the gateway's.
+    """
     found: dict[int, ir.InboundTls] = {}
+    without: list[int] = []
     for key, resource in index.apis.items():
         with suppress(BadAddress, Faulty):
             address, own = listener_address(resource.spec.address), _own_tls(*index.given(key))
-            if own is not None and address.scheme == "https":
+            if address.scheme != "https":
+                continue
+            if own is not None:
                 found.setdefault(address.port, own)
-    return found
+            else:
+                without.append(address.port)
+    return {**dict.fromkeys(without, default), **found} if default else found
 
 
 def _bound_policy(resource: r.ApiInstance, binding: r.PolicyBinding) -> ir.PolicyUse:

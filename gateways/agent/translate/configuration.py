@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from gateways.agent.translate import ir
+from gateways.agent.translate import ir, secrets, tls
 from gateways.agent.translate.shared_storage import SharedStorage
 from gateways.protocol import resources as r
-from gateways.protocol.faults import Fault, explained, fault
+from gateways.protocol.faults import Fault, Faulty, explained, fault
 from gateways.protocol.networks import MOST_HOPS, MOST_NETWORKS, checked_network
 from gateways.protocol.spelling import Slashes
 from gateways.protocol.timeouts import LONGEST_SECONDS, SHORTEST_SECONDS
@@ -98,6 +98,21 @@ class ResourceLimits(r.Model):
         return {"most_apis": self.api_instances, "most_policies": self.policies}
 
 
+class DefaultTls(r.Model):
+    """As the policies tls and tls-outbound have it, for what has no such policy of its own."""
+
+    inbound: tls.InboundConfig | None = None
+    outbound: tls.OutboundConfig | None = None
+    outbound_policy_calls: dict[str, Any] | None = None
+    """Flex Gateway's: what policies ask the network is asked with the trust of the machine."""
+
+    def to_ir(self) -> dict[str, Any]:
+        return {
+            "default_tls": self.inbound.to_ir() if self.inbound else None,
+            "default_trust": self.outbound.to_ir() if self.outbound else None,
+        }
+
+
 class Challenge(r.Model):
     """Of RFC 8555, 8.3: both are of the alphabet of base64url."""
 
@@ -126,6 +141,7 @@ class Part(Protocol):
 _PARTS: dict[str, type[Part]] = {
     "acmeChallenges": AcmeChallenges,
     "circuitBreaker": CircuitBreaker,
+    "defaultTLS": DefaultTls,
     "paths": Paths,
     "probe": Probe,
     "proxyProtocol": ProxyProtocol,
@@ -135,6 +151,7 @@ _PARTS: dict[str, type[Part]] = {
     "trustedProxies": TrustedProxies,
 }
 _V1BETA1 = ("circuitBreaker", "tracing")
+_WITHOUT_EFFECT = {"defaultTLS": "outboundPolicyCalls"}
 _SILENT = ("platformConnection",)
 
 
@@ -156,11 +173,17 @@ def read(resources: Sequence[r.AnyResource], trusted: ir.TrustedProxies) -> tupl
             faults.append(fault(resource, ("spec", name), message))
         elif name in _PARTS:
             try:
+                secrets.check(resource, ("spec", name), value)
                 gateway = replace(gateway, **_PARTS[name].model_validate(value).to_ir())
                 sound[name] = resource
+                if (part := _WITHOUT_EFFECT.get(name)) and part in value:
+                    message = f"{part} has no effect: policies' calls trust the CAs of the machine"
+                    faults.append(fault(resource, ("spec", name, part), message, is_warning=True))
             except ValidationError as error:
                 path = ("spec", name)
                 faults += [fault(resource, (*path, *where), text) for where, text in explained(error)]
+            except Faulty as error:
+                faults += error.faults
         elif name not in _SILENT:
             message = f"{name} is not supported yet; ignored"
             faults.append(fault(resource, ("spec", name), message, is_warning=True))

@@ -3,7 +3,7 @@
 `translate` makes it from resources; the xds modules turn it into Envoy's configuration.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from gateways.protocol import networks
@@ -126,6 +126,18 @@ class Api:
     def upstreams(self) -> tuple[Upstream, ...]:
         return tuple(dict.fromkeys(target.upstream for route in self.routes for target in route.targets))
 
+    def trusting(self, default: OutboundTls) -> "Api":
+        """The same, where upstreams that have no trust of their own have this one. What has a tls-outbound
+        names a CA, or takes any certificate.
+        """
+
+        def target(one: WeightedTarget) -> WeightedTarget:
+            is_bare = one.upstream.tls == OutboundTls()
+            return replace(one, upstream=replace(one.upstream, tls=default)) if is_bare else one
+
+        routes = [replace(one, targets=tuple(map(target, one.targets))) for one in self.routes]
+        return replace(self, routes=tuple(routes))
+
 
 @dataclass(frozen=True)
 class Gateway:
@@ -143,6 +155,10 @@ class Gateway:
     thresholds: Thresholds | None = None
     most_apis: int | None = None
     most_policies: int | None = None
+    default_tls: InboundTls | None = None
+    """With which an https API is served that has no tls policy."""
+    default_trust: OutboundTls | None = None
+    """By which an https upstream is reached that has no tls-outbound."""
     challenges: tuple[tuple[str, str], ...] = ()
     """Of ACME: a token, and what a CA is answered who asks for it over HTTP."""
 

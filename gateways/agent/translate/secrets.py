@@ -39,6 +39,12 @@ def _filled(one: r.AnyResource, held: Held, used: set[tuple[str, str]]) -> r.Any
         return (
             one if same else one.model_copy(update={"spec": one.spec.model_copy(update={"config": config})})
         )
+    if isinstance(one, r.Configuration):
+        name, value = one.spec.part
+        whole = _put(value, namespace, held, used)
+        if whole is value or whole == value:
+            return one
+        return one.model_copy(update={"spec": r.ConfigurationSpec.model_validate({name: whole})})
     if isinstance(one, r.ApiInstance) and one.spec.policies:
         policies = tuple(
             inline.model_copy(update={"config": _put(inline.config, namespace, held, used)})
