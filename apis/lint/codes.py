@@ -94,6 +94,18 @@ KINDS = {
             "Put a new certificate into the TLS context.",
         ),
         Kind(
+            "secret-expired",
+            "warning",
+            "A shared secret past its date",
+            "Renew it under Secrets: what mentions it takes the new one by itself.",
+        ),
+        Kind(
+            "secret-ends-soon",
+            "warning",
+            "A shared secret that ends soon",
+            "Renew it under Secrets: what mentions it takes the new one by itself.",
+        ),
+        Kind(
             "certificate-ends-soon",
             "warning",
             "A certificate that ends within 30 days",

@@ -17,6 +17,8 @@ from apis.models import ApiInstance, PolicyBinding, Route
 from apis.rules import own_document
 from apis.rules.policy_config import merged
 from apis.secret_groups import references
+from apis.secret_groups.models import Secret
+from gateways.protocol import mentions
 from policies import catalog
 from policies.policy import Policy, PolicyConfig
 
@@ -75,6 +77,8 @@ class Subject:
     texts: Texts
     values: references.Values
     """Of the shared secrets that policies mention."""
+    secrets: Sequence[Secret]
+    """Those that policies of this API mention, automated ones too."""
 
     @property
     def running(self) -> list[Running]:
@@ -114,7 +118,7 @@ def _subjects(apis: list[ApiInstance], given: list[PolicyBinding] | None) -> Ite
     texts = _documents(apis, {pk: [*found, *held.get(pk, ())] for pk, found in of_each.items()})
     configs = [one.config for found in of_each.values() for one in found]
     configs += [one.config for found in held.values() for one in found]
-    values = references.values(apis[0].environment_id, *configs) if apis else {}
+    values, secrets = _mentioned(apis, configs)
     for api in apis:
         own = {one.policy for one in of_each[api.pk] if not one.is_disabled and not one.is_outbound}
         automated = holding.running(held.get(api.pk, ()), own)
@@ -128,7 +132,24 @@ def _subjects(apis: list[ApiInstance], given: list[PolicyBinding] | None) -> Ite
             automated,
             texts,
             values,
+            [secrets[key] for key in _keys(of_each[api.pk], held.get(api.pk, ())) if key in secrets],
         )
+
+
+def _mentioned(
+    apis: list[ApiInstance], configs: Sequence[Mapping[str, Any]]
+) -> tuple[references.Values, Mapping[str, Secret]]:
+    """What mentions stand for, and the secrets by group and name: one query, or none."""
+    if not apis:
+        return {}, {}
+    texts = {text for config in configs for _, text in mentions.found(config)}
+    known = references.secrets(apis[0].environment_id, references.keys(*configs))
+    return references.valued(texts, known), {"/".join(key): one for key, one in known.items()}
+
+
+def _keys(own: Iterable[PolicyBinding], held: Iterable[AutomatedPolicy]) -> list[str]:
+    configs = [one.config for one in own if not one.is_disabled]
+    return references.keys(*configs, *(one.config for one in held))
 
 
 def _held(apis: list[ApiInstance]) -> Mapping[int, holding.Held]:

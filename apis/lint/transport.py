@@ -19,6 +19,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
     if hint := listeners.hint(api.port):
         yield Finding("listener-port", api_place(api.pk), hint.rstrip("."), "Port")
     yield from _certificates(subject)
+    yield from _secrets(subject)
     yield from _authentication(subject, identifying)
     if api.protocol == ApiInstance.Protocol.HTTP and not api.consumer_endpoint.startswith("https://"):
         for one in identifying:
@@ -66,6 +67,18 @@ def _certificates(subject: Subject) -> Iterator[Finding]:
                 contexts[upstream.tls_context.pk] = upstream.tls_context
     for context in contexts.values():
         yield from _of_context(context, is_serving=context == serving)
+
+
+def _secrets(subject: Subject) -> Iterator[Finding]:
+    for one in subject.secrets:
+        if one.expires_at is None or not (one.is_expired or one.expires_soon):
+            continue
+        place = Place(f"secret:{one.pk}", f"Shared secret {one.reference}", one.get_absolute_url())
+        ends = f"{one.expires_at:%-d %B %Y}"
+        if one.is_expired:
+            yield Finding("secret-expired", place, f"should have been renewed by {ends}")
+        else:
+            yield Finding("secret-ends-soon", place, f"is to be renewed by {ends}")
 
 
 def _of_context(context: TlsContext, *, is_serving: bool) -> Iterator[Finding]:

@@ -1,10 +1,12 @@
 """Policies mention shared secrets by name: what they stand for goes to gateways, and follows a change."""
 
+from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from apis.changes import secrets as change
 from apis.changes.automated import add
@@ -13,6 +15,7 @@ from apis.changes.policies import apply_policy, edit_policy
 from apis.changes.secrets import shared_material
 from apis.deployment import snapshot
 from apis.deployment.pending import pending_of
+from apis.lint.findings import findings
 from apis.lint.subject import subject
 from apis.models import ApiInstance
 from apis.revisions import export
@@ -212,3 +215,15 @@ def test_form_offers_secrets_and_shows_the_chosen_one(place: Place, api: ApiInst
     )
     binding.refresh_from_db()
     assert (binding.config, binding.secrets) == ({"username": "eve"}, {"password": "typed"})
+
+
+@pytest.mark.parametrize(("days", "code"), [(7, "secret-ends-soon"), (-1, "secret-expired"), (90, "")])
+def test_linter_tells_of_a_secret_that_is_to_be_renewed(
+    place: Place, api: ApiInstance, secret: Secret, days: int, code: str
+) -> None:
+    Secret.objects.update(expires_at=timezone.now() + timedelta(days=days))
+
+    found = [one for one in findings(api).told if one.code.startswith("secret-")]
+
+    assert [one.code for one in found] == ([code] if code else [])
+    assert all("Shared secret shop/database" in one.message for one in found)
