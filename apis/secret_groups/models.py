@@ -161,7 +161,7 @@ def ending(environments: Any, within: timedelta = SOON, now: datetime | None = N
 
 
 def default_group(environment: Environment) -> SecretGroup:
-    """The environment's own, made when it is first needed. Call it with the environment locked."""
+    """The environment's own, made when it is first needed."""
     known = SecretGroup.objects.filter(pk=environment.pk).first()
     if known is not None:
         return known
@@ -171,4 +171,5 @@ def default_group(environment: Environment) -> SecretGroup:
         for one in (SecretGroup.DEFAULT, *(f"{SecretGroup.DEFAULT}-{n}" for n in range(2, 1000)))
         if one not in taken
     )
-    return SecretGroup.objects.create(pk=environment.pk, environment=environment, name=name)
+    told = {"environment": environment, "name": name}
+    return SecretGroup.objects.get_or_create(pk=environment.pk, defaults=told)[0]

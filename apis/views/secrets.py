@@ -51,11 +51,13 @@ def index(request: Request) -> HttpResponse:
 
 def detail(request: Request, pk: UUID) -> HttpResponse:
     secret = secret_of(request, pk)
+    manages = may_manage(request.user, secret.group.environment)
     page = {
         "secret": secret,
-        "manages": may_manage(request.user, secret.group.environment),
+        "manages": manages,
         "uses": secret_uses.of(secret),
-        "entries": audit.history(secret)[:HISTORY_SHOWN],
+        # It tells of subjects and usernames, too.
+        "entries": audit.history(secret)[:HISTORY_SHOWN] if manages else None,
     }
     return render(request, "apis/secret_detail.html", page)
 

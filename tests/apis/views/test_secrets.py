@@ -7,6 +7,7 @@ from django.utils import timezone
 from apis.certificates import self_signed
 from apis.models import TlsContext
 from apis.secret_groups.models import Secret, SecretGroup, ending
+from console import audit
 from console.models import AuditEntry, Role
 from tests.apis.secret_groups import stores
 from tests.apis.views.pages import Place, make_place, text
@@ -108,6 +109,14 @@ def test_second_of_two_tabs_is_told(place: Place) -> None:
 def test_viewer_sees_names_and_dates_alone() -> None:
     place = make_place(Role.Name.VIEWER)
     keystore = make_keystore(make_secret_group(place.environment), "inside.example.com", name="edge")
+
+    renewed = {"name": "edge", "told": {**keystore.told, "subject": "inside.example.com"}}
+    told = {
+        "organization": place.environment.organization,
+        "environment": place.environment,
+        "after": renewed,
+    }
+    audit.record(None, AuditEntry.Action.UPDATE, keystore, **told)
 
     for path in ("/apis/secrets", f"/apis/secrets/{keystore.pk}"):
         page = text(place.client.get(path))
