@@ -17,6 +17,7 @@ from apis.failing import Failed
 from apis.models import PolicyBinding
 from apis.rest import reach
 from apis.traffic import Held
+from console.permissions import Permission
 
 MOST_MINUTES = 30 * 24 * 60
 MOST_REQUESTS = 200
@@ -74,7 +75,7 @@ class SummaryView(APIView):
     )
     def get(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Requests, violations, status classes and latency percentiles of one API instance."""
-        api = reach.instance(request, organization_id, environment_id, api_id)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.VIEW_TRAFFIC)
         query = SummaryQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         over = ranges.last(timedelta(minutes=query.validated_data["minutes"]))
@@ -125,7 +126,7 @@ class RequestsView(APIView):
     )
     def get(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """The newest requests that were kept as they were."""
-        api = reach.instance(request, organization_id, environment_id, api_id)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.VIEW_TRAFFIC)
         query = RequestsQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         found = Sample.objects.filter(api=api).order_by("-time")
@@ -172,7 +173,7 @@ class ConditionsView(APIView):
     @extend_schema(operation_id="apiConditions", tags=["Analytics"], responses=HeldSerializer(many=True))
     def get(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """How often the conditions of an API's policies held in the last day."""
-        api = reach.instance(request, organization_id, environment_id, api_id)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.VIEW_TRAFFIC)
         bindings = [one for one in api.policies.all() if one.conditions and not one.is_disabled]
         held = queries.held(bindings, api.pk)
         return Response([_held(one, held[one.pk]) for one in bindings])

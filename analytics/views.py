@@ -15,6 +15,7 @@ from apis.views.application_access import application_of, own_application
 from apis.views.application_secrets import MANAGED, OWN
 from apis.views.frame import frame
 from console.forms.schema_form import Field
+from console.permissions import Permission
 from console.scope import Request
 
 SAMPLE_CHOICES = (
@@ -34,7 +35,7 @@ MOST_APIS = 1000
 
 def index(request: Request) -> HttpResponse:
     """All APIs of the environment."""
-    environment = environment_of(request)
+    environment = environment_of(request, Permission.VIEW_TRAFFIC)
     over = ranges.of_request(request.GET, ranges.FEW_STEPS)
     context = dashboards.of_environment(environment, over) | _toolbar(request, over)
     return render(request, _template(request, "analytics/environment"), context)
@@ -42,7 +43,7 @@ def index(request: Request) -> HttpResponse:
 
 def api_dashboard(request: Request, pk: int) -> HttpResponse:
     """One API, as a tab of its page."""
-    api = api_of(request, pk)
+    api = api_of(request, pk, Permission.VIEW_TRAFFIC)
     over = ranges.of_request(request.GET)
     chosen = request.GET.get("samples", "")
     request_id = request.GET.get("request", "").strip()
@@ -55,7 +56,7 @@ def api_dashboard(request: Request, pk: int) -> HttpResponse:
 
 def api_tiles(request: Request, pk: int) -> HttpResponse:
     """The last hour's key metrics and traffic, for the API's overview."""
-    api = api_of(request, pk)
+    api = api_of(request, pk, Permission.VIEW_TRAFFIC)
     over = ranges.of_request({})
     context = dashboards.summary(api, over) | {"api": api, "over": over}
     return render(request, "analytics/_api_tiles.html", context)
@@ -63,7 +64,7 @@ def api_tiles(request: Request, pk: int) -> HttpResponse:
 
 def api_export(request: Request, pk: int) -> HttpResponse:
     """The charts' numbers as CSV; times are UTC, latencies milliseconds."""
-    api = api_of(request, pk)
+    api = api_of(request, pk, Permission.VIEW_TRAFFIC)
     over = ranges.of_request(request.GET)
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     name = f"api-{api.pk}-{over.start:%Y%m%dT%H%M%S}-{over.end:%Y%m%dT%H%M%S}.csv"

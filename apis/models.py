@@ -11,7 +11,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from apis import certificates, resource_names
+from apis import certificates, granted, resource_names
 from apis.api_test import ApiTest, ApiTestRun  # noqa: F401 - Django finds its models here
 from apis.assets.models import Asset
 from apis.change_set import InChangeSet
@@ -25,14 +25,12 @@ from apis.waiting import Waiting
 from apis.wizard_draft import WizardDraft  # noqa: F401 - Django finds its models here
 from console.fields import EncryptedJSONField
 from console.models import Environment, User
+from console.permissions import Permission
 from gateways.models import Gateway
 from gateways.protocol.upstream_settings import USUAL, UpstreamSettings
 
 
-class ApiInstanceQuerySet(models.QuerySet["ApiInstance"]):
-    def visible_to(self, user: User) -> "ApiInstanceQuerySet":
-        return self.filter(environment__in=Environment.objects.visible_to(user))
-
+class ApiInstanceQuerySet(granted.Permitted["ApiInstance"]):
     def with_tls(self, context: "TlsContext") -> "ApiInstanceQuerySet":
         """APIs that serve with the context or reach an upstream with it, as saved or as deployed."""
         upstreams = Upstream.objects.filter(tls_context=context)
@@ -139,7 +137,7 @@ class ApiInstance(Waiting, InChangeSet):
 
 class TlsContextQuerySet(models.QuerySet["TlsContext"]):
     def visible_to(self, user: User) -> "TlsContextQuerySet":
-        return self.filter(environment__in=Environment.objects.visible_to(user))
+        return self.filter(environment__in=Environment.objects.permitting(user, Permission.VIEW_SECRETS))
 
     def in_use(self) -> "TlsContextQuerySet":
         """Contexts with which deployed APIs serve or reach an upstream, as saved or as deployed."""

@@ -4,15 +4,23 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from console.fields import EncryptedJSONField
+from console.grants import Held
 from console.models import Environment, User
+from console.permissions import Permission
 
 
 class RemovedQuerySet(models.QuerySet["Removed"]):
     def visible_to(self, user: User) -> "RemovedQuerySet":
-        return self.filter(environment__in=Environment.objects.visible_to(user))
+        return self.of(user.held())
+
+    def of(self, held: Held) -> "RemovedQuerySet":
+        """Of the environments, and of the single APIs, that somebody may see."""
+        places = Environment.objects.allowing(held, Permission.VIEW_APIS)
+        return self.filter(Q(environment__in=places) | Q(api_id__in=held.apis(Permission.VIEW_APIS)))
 
     def there(self) -> "RemovedQuerySet":
         """Those that can still be had back."""

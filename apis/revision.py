@@ -17,9 +17,11 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 
+from apis import granted
 from apis.secret_groups import references
 from console.fields import EncryptedJSONField
-from console.models import AuditEntry, Environment, User
+from console.models import AuditEntry, User
+from console.permissions import Permission
 from gateways.models import Gateway
 from gateways.protocol.resources import AnyResource
 
@@ -87,7 +89,7 @@ class Content:
 
 class RevisionQuerySet(models.QuerySet["Revision"]):
     def visible_to(self, user: User) -> "RevisionQuerySet":
-        return self.filter(api__environment__in=Environment.objects.visible_to(user))
+        return self.filter(granted.apis(user.held(), Permission.VIEW_APIS, "api__"))
 
     def without_text(self) -> "RevisionQuerySet":
         """Rows without documents and secrets, which may be long and take time to decrypt."""

@@ -12,6 +12,7 @@ from apis.models import ApiInstance, TlsContext
 from apis.secret_groups.models import Secret
 from console.finder import Hit, nearest_first, where
 from console.models import Organization, User
+from console.permissions import Permission
 
 
 def apis(user: User, query: str, limit: int) -> Iterator[Hit]:
@@ -29,7 +30,9 @@ def applications(user: User, query: str, limit: int) -> Iterator[Hit]:
     """By name, or the client id's beginning; of those that the user owns and may not manage, the own page."""
     named = Q(name__icontains=query) | Q(client_id__startswith=query.lower())
     rows = Application.objects.visible_to(user).filter(named).select_related("organization")
-    managed = set(Organization.objects.visible_to(user).values_list("pk", flat=True))
+    managed = set(
+        Organization.objects.visible_to(user, Permission.VIEW_CONTRACTS).values_list("pk", flat=True)
+    )
     for row in rows.order_by(*nearest_first("name", query))[:limit]:
         page = "application" if row.organization_id in managed else "consumer_application"
         url, detail = reverse(page, args=[row.pk]), str(row.organization)

@@ -19,6 +19,7 @@ from django.utils import timezone
 from console.audit import record
 from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User, digest
 from console.once import Sending
+from console.permissions import Permission
 from console.sessions import logins
 from console.versions import check as check_version
 from console.versions import version
@@ -37,7 +38,7 @@ class AppAccess:
 
 
 def require_administrator(actor: User, organization: Organization) -> None:
-    administered = Organization.objects.where(actor, Role.Name.ADMINISTRATOR)
+    administered = Organization.objects.where(actor, Permission.ADMINISTER_ORGANIZATION)
     if not administered.filter(pk=organization.pk).exists():
         raise PermissionDenied(f"Only an administrator of {organization} may do this.")
 
@@ -283,7 +284,7 @@ def require_whole_user(actor: User, user: User) -> Organization:
     held = list(Organization.objects.filter(roles__user=user).distinct())
     for organization in held:
         require_administrator(actor, organization)
-    found = held[0] if held else Organization.objects.where(actor, Role.Name.ADMINISTRATOR).first()
+    found = held[0] if held else Organization.objects.where(actor, Permission.ADMINISTER_ORGANIZATION).first()
     if found is None or not (held or actor.reaches_everything):
         raise PermissionDenied(f"{user} belongs to no organization that you administer.")
     return found
@@ -371,8 +372,10 @@ def access_facts(app: ConnectedApp) -> dict[str, Any]:
 
 
 def _facts(role: Role) -> dict[str, Any]:
-    place = f"{role.organization} / {role.environment}" if role.environment else str(role.organization)
-    return {"user": role.user.get_username(), "role": role.name, "where": place}
+    parts = [role.organization, role.environment, role.api]
+    where = " / ".join(str(one) for one in parts if one)
+    of = {"team": role.team.name} if role.team else {"user": str(role.user)}
+    return of | {"role": str(role.custom or role.name), "where": where}
 
 
 def _record(

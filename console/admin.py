@@ -23,7 +23,8 @@ admin.site.unregister(Group)  # roles say who may do what; groups say nothing
 class RoleInline(admin.TabularInline):
     model = Role
     extra = 0
-    autocomplete_fields = ["organization", "environment"]
+    fields = ["organization", "environment", "name", "custom"]
+    autocomplete_fields = ["organization", "environment", "custom"]
 
 
 class UserForm(VersionedForm, UserChangeForm):
@@ -77,11 +78,12 @@ class EnvironmentAdmin(AuditedAdmin):
 
 @admin.register(Role)
 class RoleAdmin(AuditedAdmin):
-    list_display = ("user", "name", "organization", "environment")
+    list_display = ("holder", "title", "organization", "environment", "api")
     list_filter = ("name", "organization")
-    list_select_related = ("user", "organization", "environment")
-    search_fields = ("user__username", "organization__name", "environment__name")
-    autocomplete_fields = ("user", "organization", "environment")
+    list_select_related = ("user", "team", "custom", "organization", "environment", "api__asset")
+    search_fields = ("user__username", "team__name", "organization__name", "environment__name")
+    autocomplete_fields = ("user", "team", "organization", "environment", "custom")
+    raw_id_fields = ("api",)
 
 
 @admin.register(ConnectedApp)

@@ -1,38 +1,23 @@
 """Who may do what where, and what was done: users, organizations, environments, roles, audit."""
 
-import hashlib
 import secrets
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.http import Http404
 from django.utils import timezone
 
 from console.deploys import Deploying
+from console.digests import digest
+from console.grants import Grant, Held, Limit, May, any_of, common
 from console.nouns import NOUNS
-
-
-@dataclass(frozen=True)
-class Grant:
-    """A role that holds in an organization and all below it or, with an environment, there alone."""
-
-    name: str
-    path: str
-    organization_id: uuid.UUID
-    environment_id: uuid.UUID | None = None
-
-    def covers(self, other: "Grant") -> bool:
-        """Whether who has this one may do all that the other one permits."""
-        if Role.RANKS[self.name] < Role.RANKS[other.name]:
-            return False
-        if self.environment_id:
-            return self.environment_id == other.environment_id
-        return other.path.startswith(self.path)
+from console.permissions import BUILT_IN, OF_AN_API, Permission, closed
+from console.role_places import CONSTRAINTS, RoleQuerySet
 
 
 class User(AbstractUser):
@@ -42,8 +27,8 @@ class User(AbstractUser):
         help_text="The password was generated or given by somebody else: the next login asks for a new one.",
     )
 
-    through: "ConnectedApp | None" = None
-    """The connected app by which this request came, whose grants limit what the user may do."""
+    through: Limit | None = None
+    """The connected app or token by which this request came, whose grants limit what the user may do."""
 
     @property
     def reaches_everything(self) -> bool:
@@ -51,17 +36,15 @@ class User(AbstractUser):
         return self.is_superuser and self.through is None
 
     def grants(self) -> list[Grant]:
-        """What the user may do where. Through a connected app, what both it and the user were granted."""
-        own = [
-            Grant(role.name, role.organization.path, role.organization_id, role.environment_id)
-            for role in self.roles.select_related("organization")
-        ]
-        if self.through is None:
-            return own
-        asked = self.through.grants()
-        if self.is_superuser:
-            return asked
-        return [grant for grant in asked if any(one.covers(grant) for one in own)]
+        """In person and by teams. Through a connected app or a token, what both that and the user hold."""
+        if self.is_superuser and self.through is not None:
+            return self.through.grants()
+        own = [one.grant() for one in Role.objects.of(self).select_related("organization", "custom")]
+        return own if self.through is None else common(self.through.grants(), own)
+
+    def held(self) -> Held:
+        """The same, to ask about several places."""
+        return Held((), is_everything=True) if self.reaches_everything else Held(tuple(self.grants()))
 
     def organizations(self) -> "OrganizationQuerySet":
         """The organizations in which this user may see anything."""
@@ -69,26 +52,26 @@ class User(AbstractUser):
 
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):
-    def visible_to(self, user: User) -> "OrganizationQuerySet":
-        """Organizations where the user holds a role, and below; for a role in an environment, its own."""
+    def visible_to(self, user: User, *names: str) -> "OrganizationQuerySet":
+        """Organizations where the user was given something; with names, one of these for more than an API."""
         if user.reaches_everything:
             return self
         reach = [
             Q(pk=grant.organization_id) if grant.environment_id else Q(path__startswith=grant.path)
             for grant in user.grants()
+            if not names or (grant.api_id is None and grant.satisfies(*names))
         ]
-        return self.filter(_any(reach)) if reach else self.none()
+        return self.filter(any_of(reach)) if reach else self.none()
 
     def where(self, user: User, *names: str) -> "OrganizationQuerySet":
-        """Organizations in all of which the user holds one of these roles, here or above."""
-        if user.reaches_everything:
+        return self.allowing(user.held(), *names)
+
+    def allowing(self, held: Held, *names: str) -> "OrganizationQuerySet":
+        """Organizations in all of which one holds one of these permissions or roles, here or above."""
+        if held.is_everything:
             return self
-        below = [
-            Q(path__startswith=grant.path)
-            for grant in user.grants()
-            if grant.name in names and grant.environment_id is None
-        ]
-        return self.filter(_any(below)) if below else self.none()
+        grants = [one for one in held.grants if one.environment_id is None and one.satisfies(*names)]
+        return self.filter(any_of(Q(path__startswith=one.path) for one in grants)) if grants else self.none()
 
 
 class Organization(models.Model):
@@ -127,23 +110,34 @@ class Organization(models.Model):
 
 
 class EnvironmentQuerySet(models.QuerySet["Environment"]):
-    def visible_to(self, user: User) -> "EnvironmentQuerySet":
-        """Environments in which the user holds a role, directly or through an organization above."""
-        return self.permitting(user, Role.Name.values)
+    def known_to(self, user: User) -> "EnvironmentQuerySet":
+        return self.known_by(user.held())
 
-    def permitting(self, user: User, names: Iterable[str]) -> "EnvironmentQuerySet":
-        """Environments in which the user holds one of these roles."""
-        if user.reaches_everything:
+    def known_by(self, held: Held) -> "EnvironmentQuerySet":
+        """Environments in which one may see anything, and be it a single API."""
+        return self if held.is_everything else self._within(held.grants)
+
+    def visible_to(self, user: User) -> "EnvironmentQuerySet":
+        """Environments in which the user may see everything."""
+        return self.permitting(user, Role.Name.VIEWER)
+
+    def permitting(self, user: User, *names: str) -> "EnvironmentQuerySet":
+        return self.allowing(user.held(), *names)
+
+    def allowing(self, held: Held, *names: str) -> "EnvironmentQuerySet":
+        """Environments in all of which one holds one of these permissions or roles."""
+        if held.is_everything:
             return self
-        wanted = set(names)
+        return self._within(one for one in held.grants if one.api_id is None and one.satisfies(*names))
+
+    def _within(self, grants: Iterable[Grant]) -> "EnvironmentQuerySet":
         reach = [
             Q(pk=grant.environment_id)
             if grant.environment_id
             else Q(organization__path__startswith=grant.path)
-            for grant in user.grants()
-            if grant.name in wanted
+            for grant in grants
         ]
-        return self.filter(_any(reach)) if reach else self.none()
+        return self.filter(any_of(reach)) if reach else self.none()
 
 
 class Environment(Deploying):
@@ -177,65 +171,82 @@ class Environment(Deploying):
             raise Http404(f"Environment {self.pk} of organization {self.organization_id} not found.")
 
     def permits(self, user: User, *names: str) -> bool:
-        """Whether the user holds one of these roles here."""
+        """Whether the user holds one of these permissions or roles in all of it."""
         if user.reaches_everything:
             return True
-        return Environment.objects.filter(pk=self.pk).permitting(user, names).exists()
+        return Environment.objects.filter(pk=self.pk).permitting(user, *names).exists()
 
-    def roles_of(self, user: User) -> set[str]:
-        """Every role the user holds here, directly or through an organization above."""
-        if user.reaches_everything:
-            return set(Role.Name.values)
-        here = self.organization.path
-        return {
-            grant.name
-            for grant in user.grants()
-            if grant.environment_id == self.pk
-            or (grant.environment_id is None and here.startswith(grant.path))
-        }
+    def may(self, user: User) -> May:
+        """Every permission that the user holds in all of it."""
+        return user.held().in_environment(self.pk, self.organization.path)
 
 
 class Role(models.Model):
-    """A user's role in an organization and all below it, or in one environment alone."""
+    """What a user or a team may do in an organization and all below it, in one environment, or to one API."""
 
     class Name(models.TextChoices):
         ADMINISTRATOR = "administrator", "Administrator"
         MANAGER = "manager", "Manager"
         VIEWER = "viewer", "Viewer"
 
+    OF_AN_API = (("api-manager", "Manager"), ("api-viewer", "Viewer"))
+    """Releases before know no roles for one API: to them these are none."""
+    CUSTOM = "custom"
     EDITORS = (Name.ADMINISTRATOR, Name.MANAGER)
-    RANKS: dict[str, int] = {Name.VIEWER: 1, Name.MANAGER: 2, Name.ADMINISTRATOR: 3}
 
-    user = models.ForeignKey(User, models.CASCADE, related_name="roles")
+    user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="roles")
+    team = models.ForeignKey("teams.Team", models.CASCADE, null=True, blank=True, related_name="roles")
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="roles")
     environment = models.ForeignKey(Environment, models.CASCADE, null=True, blank=True, related_name="roles")
-    name = models.CharField(max_length=16, choices=Name)
+    api = models.ForeignKey("apis.ApiInstance", models.CASCADE, null=True, blank=True, related_name="roles")
+    name = models.CharField(max_length=16, choices=[*Name.choices, *OF_AN_API, (CUSTOM, "Custom")])
+    custom = models.ForeignKey(
+        "roles.CustomRole", models.PROTECT, null=True, blank=True, related_name="given"
+    )
+
+    objects = RoleQuerySet.as_manager()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["user", "organization", "environment", "name"],
-                name="role_is_given_once",
-                nulls_distinct=False,
-            )
-        ]
+        constraints = CONSTRAINTS
 
     def __str__(self) -> str:
-        return f"{self.user} is {self.name} of {self.environment or self.organization}"
+        return f"{self.holder} is {self.title} of {self.api or self.environment or self.organization}"
+
+    @property
+    def holder(self) -> Any:
+        return self.user or self.team
+
+    @property
+    def title(self) -> str:
+        return str(self.custom or self.get_name_display())
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        held = closed(self.custom.permissions) if self.custom else BUILT_IN.get(self.name, frozenset())
+        return held & OF_AN_API if self.api_id else held
+
+    def grant(self) -> Grant:
+        place = self.organization_id, self.environment_id, self.api_id
+        return Grant(self.permissions, self.organization.path, *place)
 
 
 class ConnectedApp(models.Model):
     """A machine's credentials for the REST interface.
 
-    It acts for its owner, but may do no more than its own role permits, in the environments chosen for it,
-    until it expires; and nothing that its owner may not do.
+    It acts for its owner, but may do no more than its own role or scopes permit, in the environments chosen
+    for it, until it expires; and nothing that its owner may not do.
     """
+
+    SCOPES = "scopes"
 
     client_id = models.CharField(primary_key=True, max_length=64, default=secrets.token_hex, editable=False)
     name = models.CharField(max_length=120)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="connected_apps")
     owner = models.ForeignKey(User, models.CASCADE, related_name="connected_apps")
-    role = models.CharField(max_length=16, choices=Role.Name, default=Role.Name.VIEWER)
+    role = models.CharField(
+        max_length=16, choices=[*Role.Name.choices, (SCOPES, "Chosen permissions")], default=Role.Name.VIEWER
+    )
+    scopes = ArrayField(models.CharField(max_length=40), default=list, db_default=[], blank=True)
     in_every_environment = models.BooleanField(
         default=False, help_text="Of the organization and of the business groups below, new ones too."
     )
@@ -260,11 +271,15 @@ class ConnectedApp(models.Model):
         if self.has_expired:
             return []
         if self.in_every_environment:
-            return [Grant(self.role, self.organization.path, self.organization_id)]
+            return [Grant(self.permissions, self.organization.path, self.organization_id)]
         return [
-            Grant(self.role, one.organization.path, one.organization_id, one.pk)
+            Grant(self.permissions, one.organization.path, one.organization_id, one.pk)
             for one in self.environments.select_related("organization")
         ]
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        return closed(self.scopes) if self.role == self.SCOPES else BUILT_IN[self.role]
 
     def renew_secret(self, secret: str = "") -> str:
         """A new secret, to be shown once; the one before stops working."""
@@ -296,15 +311,18 @@ class AccessToken(models.Model):
 
 class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
     def visible_to(self, user: User) -> "AuditEntryQuerySet":
-        """Entries of the user's environments, and of organizations in all of which they hold a role. Those of
-        no organization are for who reaches everything.
-        """
-        if user.reaches_everything:
+        """Entries of the environments, organizations and single APIs whose audit log the user may view."""
+        return self.seen_by(user.held())
+
+    def seen_by(self, held: Held) -> "AuditEntryQuerySet":
+        """The same of what is known already."""
+        if held.is_everything:
             return self
-        environments = Environment.objects.visible_to(user)
-        organizations = Organization.objects.where(user, *Role.Name.values)
+        view = Permission.VIEW_AUDIT
         return self.filter(
-            Q(environment__in=environments) | Q(environment=None, organization__in=organizations)
+            Q(environment__in=Environment.objects.allowing(held, view))
+            | Q(environment=None, organization__in=Organization.objects.allowing(held, view))
+            | held.entries_of_apis(view)
         )
 
     def about(self, kind: str, ids: Iterable[object]) -> "AuditEntryQuerySet":
@@ -380,15 +398,3 @@ class AuditEntry(models.Model):
     @property
     def of_noun(self) -> str:
         return NOUNS.get(self.of_type, self.of_type)
-
-
-def digest(token: str) -> str:
-    """How a bearer token or a client secret is stored: SHA-256, since each has 256 random bits."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _any(conditions: Iterable[Q]) -> Q:
-    whole = Q()
-    for condition in conditions:
-        whole |= condition
-    return whole

@@ -7,6 +7,7 @@ NOUNS = {
     "policybinding": "policy",
     "policyset": "policy set",
     "connectedapp": "connected app",
+    "customrole": "custom role",
     "mailserver": "mail server",
     "mutedfinding": "muted finding",
     "registrationtoken": "registration token",

@@ -4,23 +4,40 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 from django_htmx.middleware import HtmxDetails
 
-from console.models import Environment, Organization, Role, User
+from console.grants import Held, May
+from console.models import Environment, Organization, User
+from console.permissions import Permission
 
 SESSION_KEY = "environment"
+NO_ROLE = "You have no role in any environment yet."
+
+
+NOTHING, NONE = Held(), May()
 
 
 @dataclass(frozen=True)
 class Scope:
     """Either is None only for a user who may see nothing yet."""
 
-    organization: Organization | None
-    environment: Environment | None
-    can_edit: bool
-    can_administer: bool
+    organization: Organization | None = None
+    environment: Environment | None = None
+    held: Held = NOTHING
+    """All that the user was granted, anywhere."""
+    may: May = NONE
+    """What the user may do in all of the environment."""
+
+    @property
+    def can_edit(self) -> bool:
+        return self.may.edit
+
+    @property
+    def can_administer(self) -> bool:
+        return Permission.ADMINISTER_ENVIRONMENT in self.may
 
 
 class AnyRequest(HttpRequest):
@@ -50,21 +67,30 @@ class ScopeMiddleware:
 def current(request: HttpRequest) -> Scope:
     """The environment chosen last, if it is still visible, else the oldest visible one."""
     if not isinstance(request.user, User):
-        return Scope(None, None, False, False)
-    visible = Environment.objects.visible_to(request.user).select_related("organization")
+        return Scope()
+    held = request.user.held()
+    visible = Environment.objects.known_by(held).select_related("organization")
     chosen = request.session.get(SESSION_KEY)
     environment = (visible.filter(pk=chosen).first() if chosen else None) or visible.order_by(
         "created_at"
     ).first()
     if environment is None:
-        return Scope(None, None, False, False)
-    held = environment.roles_of(request.user)
-    return Scope(
-        environment.organization,
-        environment,
-        can_edit=not held.isdisjoint(Role.EDITORS),
-        can_administer=Role.Name.ADMINISTRATOR in held,
-    )
+        return Scope(held=held)
+    organization = environment.organization
+    return Scope(organization, environment, held, held.in_environment(environment.pk, organization.path))
+
+
+def must(request: Request, permission: str) -> None:
+    """In all of the environment that the user works in; 404 where there is none, 403 for who lacks it."""
+    if request.scope.environment is None:
+        raise Http404(NO_ROLE)
+    if permission not in request.scope.may:
+        raise lacking(permission)
+
+
+def lacking(permission: str) -> PermissionDenied:
+    label = Permission(permission).label
+    return PermissionDenied(f"You need the permission {label} here; ask an administrator.")
 
 
 def enter(request: AnyRequest, environment: Environment) -> None:

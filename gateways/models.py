@@ -16,13 +16,14 @@ from django.utils import timezone
 
 from console.fields import EncryptedJSONField
 from console.models import Environment, User
+from console.permissions import Permission
 
 NAME = re.compile(r"^(?![-0-9])([a-z0-9-]{2,41}[a-z0-9])?$")
 
 
 class GatewayQuerySet(models.QuerySet["Gateway"]):
     def visible_to(self, user: User) -> "GatewayQuerySet":
-        return self.filter(environment__in=Environment.objects.visible_to(user))
+        return self.filter(environment__in=Environment.objects.permitting(user, Permission.VIEW_GATEWAYS))
 
     def connected(self) -> "GatewayQuerySet":
         """Those with a replica that reports."""
@@ -118,7 +119,7 @@ class Gateway(models.Model):
 
 class RegistrationTokenQuerySet(models.QuerySet["RegistrationToken"]):
     def visible_to(self, user: User) -> "RegistrationTokenQuerySet":
-        return self.filter(environment__in=Environment.objects.visible_to(user))
+        return self.filter(environment__in=Environment.objects.permitting(user, Permission.MANAGE_GATEWAYS))
 
 
 class RegistrationToken(models.Model):

@@ -8,6 +8,7 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from console.permissions import Permission
 from console.rest import access
 from gateways import change
 
@@ -22,6 +23,6 @@ from gateways import change
 @api_view(["POST"])
 def gateway_tokens(request: Request, organization_id: UUID, environment_id: UUID) -> Response:
     """A one-time token that registers one gateway in this environment."""
-    environment = access.environment(request, organization_id, environment_id, to_edit=True)
+    environment = access.environment(request, organization_id, environment_id, Permission.MANAGE_GATEWAYS)
     _, text = change.issue_token(access.caller(request), environment)
     return Response({"registrationToken": text}, status=201)

@@ -28,6 +28,11 @@ def make_user(username: str = "", **fields: Any) -> User:
     )
 
 
+def make_actor(username: str = "", **fields: Any) -> User:
+    """Who changes something, where it does not matter who: may do everything."""
+    return make_user(username, is_superuser=True, **fields)
+
+
 def make_organization(name: str = "", **fields: Any) -> Organization:
     return Organization.objects.create(name=name or f"Organization {next(numbers)}", **fields)
 

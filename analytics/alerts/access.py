@@ -7,14 +7,15 @@ from analytics.alerts.models import Alert
 from apis.models import ApiInstance
 from apis.views.access import api_of, environment_of
 from console import scope
-from console.models import Environment, Role, User
+from console.models import Environment, User
+from console.permissions import Permission
 from console.scope import Request
 
-REFUSED = "You need the role Manager or Administrator here to manage alerts; ask an administrator."
+REFUSED = "You need the permission Manage alerts here; ask an administrator."
 
 
 def may_manage(user: User, environment: Environment) -> bool:
-    return environment.permits(user, *Role.EDITORS)
+    return Permission.MANAGE_ALERTS in environment.may(user)
 
 
 def must_manage(user: User, environment: Environment) -> None:
@@ -38,10 +39,10 @@ def alert_to_change(request: Request, pk: int) -> Alert:
 
 
 def environment_to_manage(request: Request) -> Environment:
-    environment = environment_of(request)
+    environment = environment_of(request, Permission.VIEW_ALERTS)
     must_manage(request.user, environment)
     return environment
 
 
 def api_with_alerts(request: Request, pk: int) -> ApiInstance:
-    return api_of(request, pk)
+    return api_of(request, pk, Permission.VIEW_ALERTS)

@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from apis.models import ApiInstance
 from console.models import Environment, User
+from console.permissions import Permission
 from gateways.models import Gateway
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
     def visible_to(self, user: User) -> "AlertQuerySet":
-        return self.filter(environment__in=Environment.objects.visible_to(user))
+        return self.filter(environment__in=Environment.objects.permitting(user, Permission.VIEW_ALERTS))
 
     def alerting(self) -> "AlertQuerySet":
         """What somebody should look at: neither paused nor silenced."""

@@ -15,6 +15,7 @@ from analytics.alerts.wanted import Wanted
 from apis.models import ApiInstance
 from console.models import Environment, User
 from console.notices.models import Destination
+from console.permissions import Permission
 from policies import catalog
 
 MOST = 1000
@@ -177,8 +178,10 @@ def _told(environment: Environment, wanted: Wanted) -> Iterator[Fault]:
             yield Fault(name, f"At most {MOST_TOLD}.")
             return
     people = {one.pk: one for one in User.objects.filter(pk__in=wanted.users, is_active=True)}
-    if any(pk not in people or not environment.roles_of(people[pk]) for pk in wanted.users):
-        yield Fault("users", f"Choose people who have a role in {environment}.")
+    if any(
+        pk not in people or Permission.VIEW_ALERTS not in environment.may(people[pk]) for pk in wanted.users
+    ):
+        yield Fault("users", f"Choose people who may view alerts in {environment}.")
     for address in wanted.addresses:
         try:
             validate_email(address)

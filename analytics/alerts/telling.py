@@ -14,6 +14,7 @@ from analytics.alerts.settling import Settled
 from console.models import User
 from console.notices import telling as notices
 from console.notices.models import Destination
+from console.permissions import Permission
 
 KIND = "alerts"
 LISTED = 20
@@ -76,7 +77,7 @@ def send(
 def recipients(alert: Alert) -> list[User]:
     """Who is named and still may see what it is about."""
     found = User.objects.filter(pk__in=alert.users, is_active=True)
-    return [one for one in found if alert.environment.roles_of(one)]
+    return [one for one in found if Permission.VIEW_ALERTS in alert.environment.may(one)]
 
 
 def _worst(alert: Alert, incidents: Sequence[Incident]) -> float | None:

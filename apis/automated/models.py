@@ -12,11 +12,12 @@ from apis import resource_names
 from apis.from_catalog import FromCatalog
 from console.fields import EncryptedJSONField
 from console.models import Environment, User
+from console.permissions import Permission
 
 
 class PolicySetQuerySet(models.QuerySet["PolicySet"]):
     def visible_to(self, user: User) -> "PolicySetQuerySet":
-        return self.filter(environment__in=Environment.objects.visible_to(user))
+        return self.filter(environment__in=Environment.objects.permitting(user, Permission.VIEW_POLICIES))
 
 
 class PolicySet(models.Model):
@@ -50,7 +51,7 @@ class PolicySet(models.Model):
 
 class AutomatedPolicyQuerySet(models.QuerySet["AutomatedPolicy"]):
     def visible_to(self, user: User) -> "AutomatedPolicyQuerySet":
-        return self.filter(environment__in=Environment.objects.visible_to(user))
+        return self.filter(environment__in=Environment.objects.permitting(user, Permission.VIEW_POLICIES))
 
 
 class AutomatedPolicyManager(models.Manager.from_queryset(AutomatedPolicyQuerySet)):  # type: ignore[misc]

@@ -10,6 +10,7 @@ from apis.changes import instances, policies, review, tags
 from apis.models import ApiInstance, PolicyBinding
 from apis.rules import policy_check
 from console.models import Environment, User
+from console.permissions import Permission
 from gateways import lookup
 
 Values = Mapping[str, Any]
@@ -22,10 +23,12 @@ class NothingToDo(Exception):
 
 
 class Action(NamedTuple):
-    """`check` raises ValidationError by field and answers what the values are in words; `act` says what was
-    done, and raises NothingToDo, or whatever the change below it raises.
+    """`needs` is the permission for it, in the whole environment. `check` raises ValidationError by field and
+    answers what the values are in words; `act` says what was done, and raises NothingToDo, or whatever the
+    change below it raises.
     """
 
+    needs: str
     check: Callable[[Environment, ApiInstance, Values], str]
     act: Callable[[User, ApiInstance, Values], str]
     warning: str = ""
@@ -130,14 +133,19 @@ def _delete(actor: User, api: ApiInstance, values: Values) -> str:
 
 
 ACTIONS: Mapping[str, Action] = {
-    Named.DEPLOY: Action(_check_gateway, _deploy),
-    Named.UNDEPLOY: Action(_check_nothing, _undeploy, "Requests to these APIs get 404 at once."),
-    Named.TAG: Action(_check_tags, _tag),
-    Named.UNTAG: Action(_check_tags, _untag),
-    Named.DEPRECATE: Action(_check_nothing, _deprecate),
-    Named.UNDEPRECATE: Action(_check_nothing, _undeprecate),
-    Named.POLICY: Action(_check_policy, _apply, "Requests pass it as soon as their API has it."),
+    Named.DEPLOY: Action(Permission.DEPLOY_APIS, _check_gateway, _deploy),
+    Named.UNDEPLOY: Action(
+        Permission.DEPLOY_APIS, _check_nothing, _undeploy, "Requests to these APIs get 404 at once."
+    ),
+    Named.TAG: Action(Permission.MANAGE_APIS, _check_tags, _tag),
+    Named.UNTAG: Action(Permission.MANAGE_APIS, _check_tags, _untag),
+    Named.DEPRECATE: Action(Permission.MANAGE_APIS, _check_nothing, _deprecate),
+    Named.UNDEPRECATE: Action(Permission.MANAGE_APIS, _check_nothing, _undeprecate),
+    Named.POLICY: Action(
+        Permission.MANAGE_POLICIES, _check_policy, _apply, "Requests pass it as soon as their API has it."
+    ),
     Named.DELETE: Action(
+        Permission.MANAGE_APIS,
         _check_nothing,
         _delete,
         "Their routes, upstreams and policies go with them, and requests to those that are deployed get 404.",

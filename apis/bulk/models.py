@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from console.fields import EncryptedJSONField
 from console.models import Environment, User
+from console.permissions import Permission
 
 MOST_APIS = 10_000
 """Of one bulk change."""
@@ -19,7 +20,7 @@ class BulkChangeQuerySet(models.QuerySet["BulkChange"]):
     def visible_to(self, user: User) -> "BulkChangeQuerySet":
         """Those that were begun, and those that the user is about to begin."""
         begun = ~models.Q(state=BulkChange.State.ASKED) | models.Q(by=user)
-        return self.filter(begun, environment__in=Environment.objects.visible_to(user))
+        return self.filter(begun, environment__in=Environment.objects.permitting(user, Permission.VIEW_APIS))
 
     def forgotten(self) -> "BulkChangeQuerySet":
         """What nobody began within a day, and what ended long ago."""

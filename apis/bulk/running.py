@@ -18,7 +18,7 @@ from apis.bulk.actions import ACTIONS, NothingToDo, Values
 from apis.bulk.models import MOST_APIS, BulkChange, BulkItem
 from apis.models import ApiInstance
 from console import background
-from console.models import Environment, Role, User
+from console.models import Environment, User
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ def _hold(change: BulkChange) -> bool:
 
 
 def _may(change: BulkChange) -> bool:
-    return change.by.is_active and change.environment.permits(change.by, *Role.EDITORS)
+    return change.by.is_active and change.environment.permits(change.by, ACTIONS[change.action].needs)
 
 
 def _work(change: BulkChange) -> bool:

@@ -7,7 +7,7 @@ and is a deployment to the gateways of the APIs that it concerns.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import Http404
 
@@ -21,7 +21,8 @@ from apis.revision import Brought
 from apis.rules import policy_check
 from apis.rules.policy_config import hidden
 from console import audit
-from console.models import AuditEntry, Environment, Role, User
+from console.models import AuditEntry, Environment, User
+from console.permissions import Permission
 from console.versions import check as check_version
 from console.versions import version as version_of
 from policies.order import place
@@ -33,6 +34,8 @@ AT_ONCE = (
     "In {} nobody deploys what they changed alone, and this would be in force at once: an administrator "
     "changes it."
 )
+
+MAY_NOT = "This would be in force at once: it needs the permission Deploy APIs in {}, too."
 
 
 def seen_version(policy: AutomatedPolicy) -> str:
@@ -217,7 +220,10 @@ def lock(environment: Environment, actor: User) -> None:
 
     Raises ValidationError where the actor may not bring a change to gateways alone.
     """
-    if environment.needs_second_person and not environment.permits(actor, Role.Name.ADMINISTRATOR):
+    may = environment.may(actor)
+    if Permission.DEPLOY_APIS not in may:
+        raise PermissionDenied(MAY_NOT.format(environment))
+    if environment.needs_second_person and Permission.ADMINISTER_ENVIRONMENT not in may:
         raise ValidationError({"": [AT_ONCE.format(environment)]})
     bookkeeping.lock(*environment.gateways.all())
     environment.lock()

@@ -24,12 +24,13 @@ from apis.documents import reading
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
 from apis.owners.models import ApiOwner, users_of
 from apis.rules import copies as rules
-from apis.rules import copy_secrets, policy_check
+from apis.rules import copy_secrets, permitted, policy_check
 from apis.rules.copies import OF_UPSTREAM, Copy
 from apis.rules.listeners import normalised
 from apis.rules.policy_config import hidden, merged
 from apis.rules.problem import Problem, refuse
-from console.models import AuditEntry, Environment, Role, User
+from console.models import AuditEntry, User
+from console.permissions import Permission
 
 M = TypeVar("M", bound=models.Model)
 MOST_COPIES = 100
@@ -105,6 +106,8 @@ def _made(actor: User, api: ApiInstance, copy: Copy, deploy: bool) -> ApiInstanc
     environment.lock()
     if deploy and copy.gateway is None:
         raise ValidationError({"gateway": [instances.NO_GATEWAY]})
+    if deploy:
+        permitted.require_in(actor, environment, Permission.DEPLOY_APIS)
     deploy = deploy and _may_go_at_once(api, copy)
     copy = replace(copy, asset=_with_own_document(actor, copy))
     bindings = list(api.policies.order_by("pk")) if copy.with_policies else []
@@ -115,7 +118,7 @@ def _made(actor: User, api: ApiInstance, copy: Copy, deploy: bool) -> ApiInstanc
     _copied_routes(api, made, upstreams)
     applied = _applied(made, bindings, upstreams, secrets.values)
     _copy_owners(api, made)
-    tests = _copied_tests(api, made) if copy.with_tests and _may_edit(actor, api.environment) else 0
+    tests = _copied_tests(api, made) if copy.with_tests and may_edit(actor, api) else 0
     if deploy:
         bookkeeping.bump(made, made.gateway)
     after = bookkeeping.facts(made) | {"copied_from": f"{api}, {api.environment}", "tests": tests}
@@ -148,7 +151,7 @@ class _Secrets:
 def _secrets(actor: User, api: ApiInstance, copy: Copy, bindings: Sequence[PolicyBinding]) -> _Secrets:
     """Those of each policy of the copy, and which are missing."""
     is_here = copy.environment.pk == api.environment_id
-    may_keep = is_here or (copy.keeps_secrets and _may_edit(actor, api.environment))
+    may_keep = is_here or (copy.keeps_secrets and may_edit(actor, api))
     words = MAY_NOT_KEEP if copy.keeps_secrets and not may_keep else NEEDS_SECRET
     missing = words.format(environment=copy.environment, source=api.environment)
     values: dict[int, dict[str, str]] = {}
@@ -275,5 +278,6 @@ def _facts(binding: PolicyBinding) -> dict[str, Any]:
     return {name: value for name in told if (value := getattr(binding, name))} | config
 
 
-def _may_edit(actor: User, environment: Environment) -> bool:
-    return environment.permits(actor, *Role.EDITORS)
+def may_edit(actor: User, api: ApiInstance) -> bool:
+    """Whether its secrets and its tests may go along elsewhere."""
+    return {Permission.MANAGE_APIS, Permission.MANAGE_POLICIES} <= permitted.may(actor, api)

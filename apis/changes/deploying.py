@@ -10,9 +10,10 @@ from django.utils import timezone
 from apis.changes import bookkeeping
 from apis.models import ApiInstance
 from apis.revisions import rows
-from apis.rules import running
+from apis.rules import permitted, running
 from apis.rules.problem import refuse
 from console.models import User
+from console.permissions import Permission
 from gateways.models import Gateway
 
 
@@ -25,21 +26,28 @@ def saved(actor: User, api: ApiInstance, *gateways: Gateway | None, deploy: bool
     where = gateways or (api.gateway,)
     if not api.is_deployed:
         _note_author(actor, api)
-    elif goes_at_once(api, deploy):
+    elif goes_at_once(api, deploy, actor):
         bookkeeping.bump(api, *where)
     else:
         if len({one.pk for one in where if one}) > 1:
+            permitted.require(actor, api, Permission.DEPLOY_APIS)
             refuse(running.taken(api, api.gateway))
             bookkeeping.bump(api, *where, revision=api.revision)
         wait(actor, api)
 
 
-def goes_at_once(api: ApiInstance, deploy: bool | None) -> bool:
-    """Where nobody asked for it, nothing that waits already is brought along."""
+def goes_at_once(api: ApiInstance, deploy: bool | None, actor: User) -> bool:
+    """Where nobody asked for it, nothing that waits already is brought along, and what somebody saves who may
+    not deploy waits. Raises PermissionDenied where such a one asked for it.
+    """
     place = api.environment
     if deploy is False or place.needs_second_person or place.failing_tests_stop:
         return False
-    return bool(deploy) or (place.deploys_on_save and api.pending_since is None)
+    if not (deploy or (place.deploys_on_save and api.pending_since is None)):
+        return False
+    if deploy:
+        permitted.require(actor, api, Permission.DEPLOY_APIS)
+    return Permission.DEPLOY_APIS in permitted.may(actor, api)
 
 
 def note(actor: User, api: ApiInstance) -> None:

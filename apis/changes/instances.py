@@ -19,11 +19,12 @@ from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset, de
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
 from apis.removed import Removed
-from apis.rules import policy_side, running
+from apis.rules import permitted, policy_side, running
 from apis.rules.instances import asset_id_of, check, unfit
 from apis.rules.listeners import normalised
 from apis.rules.problem import refuse
 from console.models import AuditEntry, Environment, User
+from console.permissions import Permission
 from console.versions import check as check_version
 from gateways.models import Gateway
 from policies import catalog
@@ -56,6 +57,8 @@ def create_api(
     check(environment, desired)
     if deploy and desired.gateway is None:
         raise ValidationError({"gateway": [NO_GATEWAY]})
+    if deploy:
+        permitted.require_in(actor, environment, Permission.DEPLOY_APIS)
     api = ApiInstance(environment=environment, created_by=actor)
     _fill(api, desired)
     api.asset = (
@@ -122,6 +125,8 @@ def edit_api(
 def delete_api(actor: User, api: ApiInstance) -> Removed:
     """What is answered can be given to `removal.restore_api`, for some time."""
     bookkeeping.lock(api.gateway, api=api)
+    if api.is_deployed:
+        permitted.require(actor, api, Permission.DEPLOY_APIS)
     before, removed = bookkeeping.facts(api), removal.keep_api(actor, api)
     if api.is_deployed:
         api.is_deployed = False
@@ -138,6 +143,7 @@ def deploy_api(actor: User, api: ApiInstance, gateway: Gateway | None = None) ->
     One that is deployed goes on with what it runs, and what is pending of it stays pending: `review` deploys
     that. Raises ValidationError, too, where the API must be reviewed before.
     """
+    permitted.require(actor, api, Permission.DEPLOY_APIS)
     bookkeeping.lock(api.gateway, gateway, api=api)
     before_gateway, goal = api.gateway, gateway or api.gateway
     if goal is None:
@@ -160,6 +166,7 @@ def deploy_api(actor: User, api: ApiInstance, gateway: Gateway | None = None) ->
 @transaction.atomic
 def undeploy_api(actor: User, api: ApiInstance) -> ApiInstance:
     """Take the API off its gateway, which stays its gateway: its port and base path remain its own."""
+    permitted.require(actor, api, Permission.DEPLOY_APIS)
     bookkeeping.lock(api.gateway, api=api)
     if not api.is_deployed:
         return api

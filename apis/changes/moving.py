@@ -41,6 +41,7 @@ def move_api(actor: User, api: ApiInstance, environment: Environment) -> ApiInst
     check_free(environment, replace(desired_of(api), gateway=None), api)
     api.save(update_fields=["gateway", "environment", "updated_at"])
     Removed.objects.filter(api_id=api.pk).update(environment=environment)
+    api.roles.update(environment=environment)
     was, now = {"environment": before.name}, {"environment": environment.name}
     for place in (before, environment):
         audit.record(

@@ -22,6 +22,7 @@ from apis.rules.instances import check_free
 from apis.rules.listeners import normalised
 from apis.rules.problem import refuse
 from console.models import AuditEntry, User
+from console.permissions import Permission
 from gateways.models import Gateway
 
 PARTS: tuple[type[models.Model], ...] = (*plain.PARTS, ApiTest, ApiOwner, MutedFinding)
@@ -70,8 +71,9 @@ def restore_api(
     api.gateway, api.is_deployed = gateway, api.is_deployed and gateway is not None
     ran = _ran(api) if not base_path and port is None else None
     place = removed.environment
-    if ran is None and (not place.deploys_on_save or place.failing_tests_stop):
-        # Something else than ran would run, and nobody has reviewed it.
+    is_reviewed = ran is not None or (place.deploys_on_save and not place.failing_tests_stop)
+    if not is_reviewed or Permission.DEPLOY_APIS not in place.may(actor):
+        # Something else than ran would run, and nobody has reviewed it; or somebody else is to deploy it.
         api.is_deployed = False
     if not api.is_deployed:
         api.pending_since, api.pending_digest = None, ""

@@ -13,9 +13,11 @@ from apis.desired import desired_of
 from apis.models import ApiInstance
 from apis.revision import Content, Revision
 from apis.revisions import rows
+from apis.rules import permitted
 from apis.rules.instances import check_free
 from apis.rules.problem import Problem, refuse
-from console.models import AuditEntry, Role, User
+from console.models import AuditEntry, User
+from console.permissions import Permission
 from console.versions import check, version
 
 MOST_COMMENT = 1000
@@ -56,6 +58,7 @@ def deploy_pending(
     Raises Changed when what is saved or what runs is not as it was `seen`, ValidationError when it may not
     be deployed, or nothing is pending.
     """
+    permitted.require(actor, api, Permission.DEPLOY_APIS)
     bookkeeping.lock(api.gateway, api=api)
     content = rows.content_of(api)
     check(seen, token(api, content))
@@ -101,7 +104,7 @@ def obstacles(
 
 def may_override(actor: User, api: ApiInstance) -> bool:
     """Whether they may deploy what its tests do not pass."""
-    return api.environment.permits(actor, Role.Name.ADMINISTRATOR)
+    return api.environment.permits(actor, Permission.ADMINISTER_ENVIRONMENT)
 
 
 def untested(api: ApiInstance, digests: list[str]) -> str:

@@ -2,19 +2,22 @@
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from apis import granted
 from apis.contracts.models import Application, Contract
 from apis.models import ApiInstance
-from console.models import Environment, Organization, Role, User
+from console.models import Organization, Role, User
+from console.permissions import Permission
 
 
 def may_manage_contracts(user: User, api: ApiInstance) -> bool:
     """Approve, reject, revoke, restore, delete; give another tier; change the API's tiers."""
-    return api.environment.permits(user, *Role.EDITORS)
+    held = user.held().on_api(api.pk, api.environment_id, api.environment.organization.path)
+    return Permission.MANAGE_CONTRACTS in held
 
 
 def may_manage_applications(user: User, organization: Organization) -> bool:
     """All of the organization's."""
-    return Organization.objects.where(user, *Role.EDITORS).filter(pk=organization.pk).exists()
+    return Organization.objects.where(user, Permission.MANAGE_CONTRACTS).filter(pk=organization.pk).exists()
 
 
 def may_create_application(user: User, organization: Organization) -> bool:
@@ -50,9 +53,8 @@ def requestable(user: User, application: Application) -> QuerySet[ApiInstance]:
     own = application.organization
     tenant = own.path.split("/")[0]
     within = Q(environment__organization__path__startswith=own.path)
-    seen = Q(
-        environment__in=Environment.objects.visible_to(user),
-        environment__organization__path__startswith=f"{tenant}/",
+    seen = granted.apis(user.held(), Permission.VIEW_APIS) & Q(
+        environment__organization__path__startswith=f"{tenant}/"
     )
     return ApiInstance.objects.filter(within | seen)
 
@@ -63,12 +65,12 @@ def may_own(organization: Organization) -> QuerySet[User]:
     """
     above = [part for part in organization.path.split("/") if part]
     roles = Role.objects.order_by().filter(
-        Q(organization__in=above) | Q(organization__path__startswith=organization.path), user=OuterRef("pk")
+        Q(organization__in=above) | Q(organization__path__startswith=organization.path)
     )
     owned = Application.owners.through.objects.filter(
         application__organization=organization, user_id=OuterRef("pk")
     )
-    return User.objects.filter(Exists(roles) | Exists(owned) | Q(is_superuser=True), is_active=True)
+    return User.objects.filter(roles.holders() | Exists(owned) | Q(is_superuser=True), is_active=True)
 
 
 def _owns(user: User, application: Application) -> bool:

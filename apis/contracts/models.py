@@ -9,9 +9,11 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from apis import granted
 from apis.contracts.limits import Limit, read, words
 from apis.models import ApiInstance
-from console.models import Environment, Organization, User
+from console.models import Organization, User
+from console.permissions import Permission
 from gateways.models import Gateway
 
 
@@ -20,7 +22,7 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         """Those of organizations in which the user holds a role, and those that the user owns in person: a
         connected app sees what it was granted.
         """
-        seen = Q(organization__in=Organization.objects.visible_to(user))
+        seen = Q(organization__in=Organization.objects.visible_to(user, Permission.VIEW_CONTRACTS))
         return self.filter(seen if user.through else seen | Q(pk__in=_owned(user)))
 
 
@@ -143,8 +145,8 @@ class Tier(models.Model):
 class ContractQuerySet(models.QuerySet["Contract"]):
     def visible_to(self, user: User) -> "ContractQuerySet":
         """Those with APIs of environments that the user sees, and of applications that the user owns."""
-        seen = Q(api__environment__in=Environment.objects.visible_to(user))
-        return self.filter(seen if user.through else seen | Q(application__in=_owned(user)))
+        seen = granted.apis(user.held(), Permission.VIEW_CONTRACTS, "api__")
+        return self.filter(seen if user.through or not seen else seen | Q(application__in=_owned(user)))
 
     def in_force(self, now: datetime | None = None) -> "ContractQuerySet":
         """Those by which a gateway lets somebody pass."""

@@ -21,9 +21,11 @@ from apis.changes import copies
 from apis.changes.copies import Refused
 from apis.desired import DesiredUpstream, NewAsset
 from apis.models import ApiInstance
+from apis.rules import permitted
 from apis.rules.copies import Copy, as_it_is
 from console import background
-from console.models import Role, User
+from console.models import User
+from console.permissions import Permission
 from gateways import lookup
 from gateways.models import Gateway
 
@@ -177,7 +179,7 @@ def _made(key: str, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _may(user: User, origin: ApiInstance) -> bool:
-    return user.is_active and origin.environment.permits(user, *Role.EDITORS)
+    return user.is_active and Permission.MANAGE_APIS in permitted.may(user, origin)
 
 
 def make(

@@ -9,8 +9,10 @@ from apis.changes.reviving import problems
 from apis.models import ApiInstance
 from apis.removed import Removed
 from apis.revision import Revision
+from apis.rules import permitted
 from apis.rules.problem import refuse
 from console.models import AuditEntry, User
+from console.permissions import Permission
 
 GONE = "That revision is no longer kept; choose another."
 
@@ -23,6 +25,7 @@ def rollback(actor: User, api: ApiInstance, revision: Revision, *, comment: str 
     nobody. `comment` says why. Raises ValidationError when the revision cannot run any more: its port or base
     path was taken meanwhile, or what it needs was deleted.
     """
+    permitted.require(actor, api, Permission.DEPLOY_APIS)
     bookkeeping.lock(api.gateway, api=api)
     if api.gateway is None:
         raise ValidationError({"gateway": ["The API has no gateway to run on; choose one."]})

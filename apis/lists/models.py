@@ -15,7 +15,7 @@ class SavedViewQuerySet(models.QuerySet["SavedView"]):
     def visible_to(self, user: User) -> "SavedViewQuerySet":
         """The user's own, and what others share, in environments that the user may see."""
         mine = Q(user=user) | Q(is_shared=True)
-        return self.filter(mine, environment__in=Environment.objects.visible_to(user))
+        return self.filter(mine, environment__in=Environment.objects.known_to(user))
 
 
 class SavedView(models.Model):

@@ -8,7 +8,8 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from apis.lists.models import MOST, SavedView
 from apis.lists.search import Search
-from console.models import Environment, Role, User
+from console.models import Environment, User
+from console.permissions import Permission
 
 LONGEST_NAME = 80
 
@@ -53,13 +54,13 @@ def replace_search(user: User, view: SavedView, search: Search) -> None:
 
 def delete_view(user: User, view: SavedView) -> None:
     """One's own; a shared one also by an administrator of the environment."""
-    if view.user_id != user.pk and not view.environment.permits(user, Role.Name.ADMINISTRATOR):
+    if view.user_id != user.pk and not view.environment.permits(user, Permission.ADMINISTER_ENVIRONMENT):
         raise PermissionDenied(f"Only {view.user} or an administrator may delete this view.")
     view.delete()
 
 
 def may_share(user: User, environment: Environment) -> bool:
-    return environment.permits(user, *Role.EDITORS)
+    return environment.permits(user, Permission.MANAGE_APIS)
 
 
 def _check_mine(user: User, view: SavedView) -> None:

@@ -13,6 +13,7 @@ from apis.contracts.models import Contract
 from apis.deployment import status_counts
 from apis.models import ApiInstance, Upstream
 from apis.owners.models import ApiOwner
+from console.grants import Held
 from console.models import Environment
 from console.words import MOST_CHARACTERS, words
 
@@ -72,11 +73,11 @@ class Search:
         return [(labels.get(name, name.capitalize()), value) for name, value in asked]
 
 
-def found(environment: Environment, search: Search) -> QuerySet[ApiInstance] | list[int]:
+def found(environment: Environment, search: Search, held: Held) -> QuerySet[ApiInstance] | list[int]:
     """In the order that is asked for. A queryset where the database can sort and filter; ids where the status
     or the traffic decides.
     """
-    apis = filtered(environment, search)
+    apis = filtered(environment, search, held)
     column = COLUMNS.get(search.sort.removeprefix("-"), "asset__name")
     is_falling = search.sort.startswith("-")
     apis = apis.order_by(f"-{column}" if is_falling else column, "pk")
@@ -98,9 +99,9 @@ def found(environment: Environment, search: Search) -> QuerySet[ApiInstance] | l
     return ids
 
 
-def ids(environment: Environment, search: Search, most: int) -> list[int]:
+def ids(environment: Environment, search: Search, held: Held, most: int) -> list[int]:
     """So many at most."""
-    every = found(environment, search)
+    every = found(environment, search, held)
     return every[:most] if isinstance(every, list) else list(every.values_list("pk", flat=True)[:most])
 
 
@@ -115,9 +116,13 @@ def applications_of(contracts: QuerySet[Contract]) -> dict[int, int]:
     return dict(approved.values_list("api").annotate(Count("pk")))
 
 
-def filtered(environment: Environment, search: Search) -> QuerySet[ApiInstance]:
-    """By all that it asks but for a status that replicas' answers decide."""
-    apis = ApiInstance.objects.filter(environment=environment).select_related("asset", "gateway")
+def filtered(environment: Environment, search: Search, held: Held) -> QuerySet[ApiInstance]:
+    """Those that somebody may see, by all that it asks but for a status that replicas' answers decide."""
+    apis = (
+        ApiInstance.objects.permitting(held)
+        .filter(environment=environment)
+        .select_related("asset", "gateway")
+    )
     for word in words(search.q):
         apis = apis.filter(_holds(environment, word))
     if search.status == FAILING:

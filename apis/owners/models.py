@@ -49,5 +49,4 @@ def users_of(environment: Environment) -> models.QuerySet[User]:
     """Who may own an API there: those who hold a role in its organization, or above, or administer all."""
     path = [part for part in environment.organization.path.split("/") if part]
     within = Q(organization__in=path, environment=None) | Q(environment=environment)
-    holding = Role.objects.filter(within).values("user")
-    return User.objects.filter(Q(pk__in=holding) | Q(is_superuser=True), is_active=True)
+    return User.objects.filter(Role.objects.filter(within).holders() | Q(is_superuser=True), is_active=True)

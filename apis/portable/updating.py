@@ -43,7 +43,7 @@ def update(actor: User, api: ApiInstance, wanted: Wanted, *, deploy: bool | None
     match = matched(api, wanted)
     kept = _with_kept_secrets(wanted, match)
     refuse([*rules.missing(wanted, known), *_unknown_secrets(kept, wanted)])
-    at_once = api.is_deployed and deploying.goes_at_once(api, deploy)
+    at_once = api.is_deployed and deploying.goes_at_once(api, deploy, actor)
     asset = rules.asset_of(wanted)
     if "policies" in wanted.parts:
         for binding in match.gone:

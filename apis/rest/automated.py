@@ -21,7 +21,8 @@ from apis.changes.automated_check import Applies
 from apis.rest import automated_serializers as shapes
 from apis.rest import bodies, reach
 from apis.rest.policy_serializers import OrderEntry, implementation
-from console.models import Environment, Role, User
+from console.models import Environment, User
+from console.permissions import Permission
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from console.versions import check as check_version
@@ -56,7 +57,7 @@ class AutomatedViews(ViewSet):
         organization = access.organization(request, organization_id)
         query = reach.valid(shapes.AutomatedQuery, request.query_params)
         if key := query.get("environmentId"):
-            return _list(access.environment(request, organization_id, key))
+            return _list(access.environment(request, organization_id, key, Permission.VIEW_POLICIES))
         rows = AutomatedPolicy.objects.visible_to(access.caller(request))
         found = rows.filter(environment__organization=organization).order_by("environment__name", "order")
         shown = shapes.AutomatedShape(found.select_related("environment__organization"), many=True).data
@@ -67,7 +68,9 @@ class AutomatedViews(ViewSet):
         _must_edit_somewhere(request, organization_id)
         body = reach.valid(shapes.AutomatedBody, request.data)
         sent = body["ruleOfApplication"]
-        environment = access.environment(request, organization_id, sent["environmentId"], to_edit=True)
+        environment = access.environment(
+            request, organization_id, sent["environmentId"], needs=Permission.MANAGE_POLICIES
+        )
         with bodies.client_names(NAMES):
             made = change.add(
                 access.caller(request),
@@ -96,7 +99,7 @@ class AutomatedViews(ViewSet):
         query = reach.valid(shapes.AutomatedQuery, request.query_params)
         if not (key := query.get("environmentId")):
             raise ValidationError({"environmentId": ["Say of which environment: ?environmentId=…"]})
-        environment = access.environment(request, organization_id, key, to_edit=True)
+        environment = access.environment(request, organization_id, key, needs=Permission.MANAGE_POLICIES)
         given = reach.valid(OrderEntry, request.data, many=True)
         ids = [entry["id"] for entry in sorted(given, key=lambda entry: entry["order"])]
         change.reorder(access.caller(request), environment, ids)
@@ -107,7 +110,7 @@ class AutomatedViews(ViewSet):
 
     def partial_update(self, request: Request, organization_id: UUID, policy_id: int) -> Response:
         """Change what the body names, on every gateway that has an API which it covers."""
-        policy = _found(request, organization_id, policy_id, to_edit=True)
+        policy = _found(request, organization_id, policy_id, needs=Permission.MANAGE_POLICIES)
         body = reach.valid(shapes.AutomatedPatch, request.data)
         sent = body.get("ruleOfApplication") or {}
         if sent and sent["environmentId"] != policy.environment_id:
@@ -117,7 +120,7 @@ class AutomatedViews(ViewSet):
         return _answer(policy, 200, sent)
 
     def destroy(self, request: Request, organization_id: UUID, policy_id: int) -> Response:
-        policy = _found(request, organization_id, policy_id, to_edit=True)
+        policy = _found(request, organization_id, policy_id, needs=Permission.MANAGE_POLICIES)
         change.delete(access.caller(request), policy, seen=preconditions.seen(request))
         return Response(status=204)
 
@@ -150,12 +153,14 @@ def _must_edit_somewhere(request: Request, organization_id: UUID) -> None:
     """Before a body says in which environment: what is wrong with it is told to those who may send one."""
     organization = access.organization(request, organization_id)
     editable = Environment.objects.filter(organization=organization)
-    if not editable.permitting(access.caller(request), Role.EDITORS).exists():
-        raise PermissionDenied(f"Changes in {organization} need the role Manager or Administrator.")
+    if not editable.permitting(access.caller(request), Permission.MANAGE_POLICIES).exists():
+        raise PermissionDenied(
+            f"This needs the permission Manage policies in an environment of {organization}."
+        )
 
 
 def _found(
-    request: Request, organization_id: UUID, policy_id: int, *, to_edit: bool = False
+    request: Request, organization_id: UUID, policy_id: int, needs: str = Permission.VIEW_POLICIES
 ) -> AutomatedPolicy:
     rows = AutomatedPolicy.objects.filter(environment__organization=organization_id)
     policy = rows.filter(pk=policy_id).first() if policy_id < 2**63 else None
@@ -163,7 +168,7 @@ def _found(
     if policy is None:
         raise missing
     try:
-        environment = access.environment(request, organization_id, policy.environment_id, to_edit=to_edit)
+        environment = access.environment(request, organization_id, policy.environment_id, needs)
     except NotFound:
         raise missing from None
     policy.environment = environment

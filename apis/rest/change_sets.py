@@ -15,6 +15,7 @@ from apis.deployment.pending import waiting_on
 from apis.rest import reach
 from apis.rest.change_set_serializers import ChangeSetShape, Comment, NewChangeSet
 from apis.revision import Revision
+from console.permissions import Permission
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
@@ -30,15 +31,15 @@ MOST_SHOWN = 100
 class ChangeSetViews(ViewSet):
     def list(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """The newest hundred of the environment."""
-        environment = access.environment(request, organization_id, environment_id)
+        environment = access.environment(request, organization_id, environment_id, Permission.VIEW_APIS)
         found = ChangeSet.objects.filter(environment=environment).prefetch_related(*_BROUGHT)
         return Response(ChangeSetShape(found[:MOST_SHOWN], many=True).data)
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """Deploy what is pending of these APIs: on each replica all of them change, or none does."""
-        access.environment(request, organization_id, environment_id, to_edit=True)
+        access.environment(request, organization_id, environment_id, Permission.DEPLOY_APIS)
         body = reach.valid(NewChangeSet, request.data)
-        gateway = reach.gateway(request, organization_id, environment_id, body["gatewayId"], to_edit=True)
+        gateway = reach.gateway(request, organization_id, environment_id, body["gatewayId"])
         ids = body.get("apiIds")
         if ids is None:
             ids = waiting_on(gateway).values_list("pk", flat=True)[: change_sets.MOST]
@@ -65,7 +66,7 @@ class ChangeSetViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, change_set: UUID
     ) -> Response:
         """Have all of its APIs run again what they ran before."""
-        found = _set(request, organization_id, environment_id, change_set, to_edit=True)
+        found = _set(request, organization_id, environment_id, change_set, Permission.DEPLOY_APIS)
         body = reach.valid(Comment, request.data)
         made = change_sets.take_back(access.caller(request), found, comment=body["comment"])
         return Response(ChangeSetShape(made).data, status=201)
@@ -77,9 +78,13 @@ _BROUGHT = tuple(
 
 
 def _set(
-    request: Request, organization_id: UUID, environment_id: UUID, change_set: UUID, *, to_edit: bool = False
+    request: Request,
+    organization_id: UUID,
+    environment_id: UUID,
+    change_set: UUID,
+    needs: str = Permission.VIEW_APIS,
 ) -> ChangeSet:
-    environment = access.environment(request, organization_id, environment_id, to_edit=to_edit)
+    environment = access.environment(request, organization_id, environment_id, needs)
     rows = ChangeSet.objects.filter(environment=environment).select_related(
         "gateway__environment__organization"
     )

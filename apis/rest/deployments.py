@@ -15,6 +15,7 @@ from apis.changes import instances
 from apis.models import ApiInstance
 from apis.rest import answers, bodies, reach, serializers
 from console.models import User
+from console.permissions import Permission
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from gateways.models import Gateway
@@ -61,7 +62,7 @@ class DeploymentViews(ViewSet):
         return Response([_shape(api)] if _has_deployment(api) else [])
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
-        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.DEPLOY_APIS)
         body = reach.valid(serializers.DeploymentBody, request.data)
         if body["expectedStatus"] != "deployed":
             raise ValidationError({"expectedStatus": [NOT_DEPLOYED]})
@@ -84,7 +85,7 @@ class DeploymentViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, deployment_id: int
     ) -> Response:
         """Deploy again, on another target if one is named; `expectedStatus: undeployed` takes it off."""
-        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.DEPLOY_APIS)
         _check(api, deployment_id)
         body = reach.valid(serializers.DeploymentBody, request.data, partial=True)
         with bodies.client_names(bodies.OF_DEPLOYMENT):
@@ -95,14 +96,14 @@ class DeploymentViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, deployment_id: int
     ) -> Response:
         """Undeploy."""
-        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.DEPLOY_APIS)
         _check(api, deployment_id)
         instances.undeploy_api(access.caller(request), api)
         return Response(status=204)
 
 
 def _targets(request: Request, organization_id: UUID, environment_id: UUID) -> list[Gateway]:
-    environment = access.environment(request, organization_id, environment_id)
+    environment = access.environment(request, organization_id, environment_id, Permission.VIEW_GATEWAYS)
     rows = Gateway.objects.filter(environment=environment, is_revoked=False)
     return list(rows.select_related("environment").prefetch_related("replicas"))
 

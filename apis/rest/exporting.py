@@ -12,7 +12,7 @@ from rest_framework.viewsets import ViewSet
 from apis.models import ApiInstance
 from apis.portable import exporting
 from apis.rest import reach
-from console.models import Role
+from console.permissions import Permission
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
@@ -29,7 +29,7 @@ class ExportViews(ViewSet):
         """All of an API but secrets, which are variables. Without tests, which may hold credentials, for a
         caller who may not change it.
         """
-        api = reach.instance(request, organization_id, environment_id, api_id)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.VIEW_POLICIES)
         return _file(request, [api])
 
     @extend_schema(
@@ -37,12 +37,13 @@ class ExportViews(ViewSet):
     )
     def list(self, request: Request, organization_id: UUID, environment_id: UUID) -> HttpResponse:
         """Several APIs of the environment in one file, in the order that is given."""
-        environment = access.environment(request, organization_id, environment_id)
+        environment = access.known_environment(request, organization_id, environment_id)
         given = [one.strip() for one in request.query_params.get("apis", "").split(",")]
         ids = [int(one) for one in given if one.isdecimal() and len(one) < 19]
         if len(ids) != len(given) or len(ids) > exporting.MOST_APIS:
             raise Refused({"apis": [f"Write 1 to {exporting.MOST_APIS} ids of APIs, with commas between."]})
-        rows = ApiInstance.objects.select_related("asset__specification", "tls_context", "environment")
+        seen = ApiInstance.objects.permitting(access.held(request), Permission.VIEW_POLICIES)
+        rows = seen.select_related("asset__specification", "tls_context", "environment__organization")
         found = {row.pk: row for row in rows.filter(environment=environment, pk__in=ids)}
         if missing := [pk for pk in ids if pk not in found]:
             raise NotFound(f"API {missing[0]} not found.")
@@ -50,7 +51,7 @@ class ExportViews(ViewSet):
 
 
 def _file(request: Request, apis: list[ApiInstance]) -> HttpResponse:
-    may_edit = apis[0].environment.permits(access.caller(request), *Role.EDITORS)
+    may_edit = all(Permission.MANAGE_APIS in reach.may(request, one) for one in apis)
     response = HttpResponse(
         exporting.yaml_of(apis, tests=may_edit), content_type="application/yaml; charset=utf-8"
     )

@@ -10,7 +10,6 @@ from rest_framework.viewsets import ViewSet
 
 from apis.changes import findings as change
 from apis.lint.findings import findings, findings_of
-from apis.models import ApiInstance
 from apis.rest import reach
 from apis.rest.finding_serializers import FindingShape, FindingsPage, MuteBody, MutedShape, PageQuery
 from console.rest import access
@@ -34,10 +33,10 @@ class FindingViews(ViewSet):
     )
     def of_environment(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """API by API, by their ids; an API in which nothing is found is there too."""
-        environment = access.environment(request, organization_id, environment_id)
+        environment = access.known_environment(request, organization_id, environment_id)
         query = reach.valid(PageQuery, request.query_params)
         limit, offset = min(query["limit"], MOST_APIS), query["offset"]
-        rows = ApiInstance.objects.filter(environment=environment).order_by("pk")
+        rows = reach.instances(request, environment).order_by("pk")
         ids = list(rows.values_list("pk", flat=True)[offset : offset + limit])
         found = findings_of(ids)
         apis = [{"apiId": pk, "findings": [*found[pk].told, *found[pk].muted]} for pk in ids if pk in found]

@@ -37,6 +37,7 @@ from rest_framework.views import APIView
 from apis.assets.models import Asset
 from apis.rest import graph_serializers as shapes
 from console.models import AccessToken, Organization, User
+from console.permissions import Permission
 from console.rest import access, authentication
 from policies import catalog
 from policies.policy import CATALOG_GROUP, Policy
@@ -170,7 +171,7 @@ def _spend(info: GraphQLResolveInfo) -> None:
 
 
 def _organizations(info: GraphQLResolveInfo, ids: Sequence[str] | None) -> Any:
-    visible = Organization.objects.visible_to(info.context["user"])
+    visible = Organization.objects.visible_to(info.context["user"], Permission.VIEW_APIS)
     if not ids:
         return visible
     wanted = [one for one in visible.values_list("pk", flat=True) if str(one) in ids]

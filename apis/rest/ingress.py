@@ -12,6 +12,7 @@ from rest_framework.viewsets import ViewSet
 from apis.changes import bookkeeping, ingress
 from apis.rest import bodies, reach
 from apis.rest.ingress_serializers import IngressShape
+from console.permissions import Permission
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from gateways.models import Gateway
@@ -39,7 +40,9 @@ class IngressViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, gateway_id: UUID
     ) -> Response:
         """Change what the body names. The gateway takes it as it takes a change of an API."""
-        gateway = reach.gateway(request, organization_id, environment_id, gateway_id, to_edit=True)
+        gateway = reach.gateway(
+            request, organization_id, environment_id, gateway_id, Permission.MANAGE_GATEWAYS
+        )
         sent = _sent(reach.valid(IngressShape, request.data))
         with bodies.client_names(NAMES), transaction.atomic():
             bookkeeping.lock(gateway)

@@ -18,6 +18,7 @@ from apis.lists import search
 from apis.models import ApiInstance
 from apis.rest import answers, bodies, promotion, reach, saving, serializers
 from console.models import Environment, User
+from console.permissions import Permission
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from console.versions import check as check_version
@@ -42,7 +43,7 @@ SORT = {"id": "pk", "name": "asset__name", "createdDate": "created_at", "updated
 class InstanceViews(ViewSet):
     def list(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """The environment's instances, grouped by asset."""
-        environment = access.environment(request, organization_id, environment_id)
+        environment = access.known_environment(request, organization_id, environment_id)
         rows, counts = _page(environment, request)
         found = answers.by_asset(rows, environment)
         shape = answers.AssetShape(found, many=True, context=_context(rows))
@@ -53,13 +54,13 @@ class InstanceViews(ViewSet):
     )
     def instances(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """The environment's instances, one by one."""
-        rows, counts = _page(access.environment(request, organization_id, environment_id), request)
+        rows, counts = _page(access.known_environment(request, organization_id, environment_id), request)
         shape = answers.InstanceShape(rows, many=True, context=_context(rows))
         return Response({**counts, "instances": shape.data})
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """Make an instance, or a copy of one (`promote`), and deploy it when `deployment` says where."""
-        environment = access.environment(request, organization_id, environment_id, to_edit=True)
+        environment = access.environment(request, organization_id, environment_id, Permission.MANAGE_APIS)
         body = reach.valid(serializers.InstanceBody, request.data)
         said: dict[str, list[str]] = {}
         with bodies.client_names((*bodies.of_instance(body), *promotion.NAMES)):
@@ -147,7 +148,7 @@ def _keep(api: ApiInstance, body: dict[str, Any]) -> None:
 def _page(environment: Environment, request: Request) -> tuple[list[ApiInstance], dict[str, int]]:
     """(the rows of this page, how many there are in all and which page it is)"""
     query = reach.valid(serializers.ListQuery, request.query_params)
-    rows = ApiInstance.objects.filter(environment=environment)
+    rows = reach.instances(request, environment)
     exact = {
         "assetId": "asset__asset_id",
         "groupId": "asset__organization",

@@ -16,6 +16,7 @@ from apis.rest.pending_serializers import PendingDeployment, PendingShape
 from apis.revision import Content
 from apis.revisions import rows
 from console.models import User
+from console.permissions import Permission
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
@@ -41,7 +42,7 @@ class PendingViews(ViewSet):
     )
     def deploy(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Deploy what is pending. With If-Match, only what was looked at."""
-        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.DEPLOY_APIS)
         body = reach.valid(PendingDeployment, request.data)
         review.deploy_pending(
             access.caller(request),
@@ -54,7 +55,7 @@ class PendingViews(ViewSet):
 
     def destroy(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Discard what is pending: what is saved becomes what runs."""
-        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.MANAGE_APIS)
         discarding.discard(access.caller(request), api, seen=preconditions.seen(request))
         return Response(status=204)
 

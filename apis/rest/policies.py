@@ -23,6 +23,7 @@ from apis.rest import bodies, policy_serializers, reach, saving
 from apis.rest.templates import template
 from apis.rules import policy_advice
 from console.models import User
+from console.permissions import Permission
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from console.versions import check as check_version
@@ -57,7 +58,7 @@ from policies.policy import CATALOG_GROUP
 class PolicyViews(ViewSet):
     def list(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """The policies of an instance in the order in which they run."""
-        api = reach.instance(request, organization_id, environment_id, api_id)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.VIEW_POLICIES)
         if not reach.valid(policy_serializers.PolicyListQuery, request.query_params)["fullInfo"]:
             return Response(_list(api))
         active = [row for row in api.policies.all() if not row.is_disabled]
@@ -66,7 +67,7 @@ class PolicyViews(ViewSet):
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Apply a policy of the catalog."""
-        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.MANAGE_POLICIES)
         body = reach.valid(policy_serializers.PolicyBody, request.data)
         query = reach.valid(policy_serializers.ApplyQuery, request.query_params)
         with bodies.client_names():
@@ -84,7 +85,7 @@ class PolicyViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
     ) -> Response:
         """Apply an outbound policy to the upstreams that `upstreamIds` names."""
-        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.MANAGE_POLICIES)
         body = reach.valid(policy_serializers.PolicyBody, request.data)
         query = reach.valid(policy_serializers.ApplyQuery, request.query_params)
         with bodies.client_names():
@@ -103,7 +104,7 @@ class PolicyViews(ViewSet):
     )
     def reorder(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Set the order: `[{"id", "order"}]`, naming each policy that has one once."""
-        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.MANAGE_POLICIES)
         given = reach.valid(policy_serializers.OrderEntry, request.data, many=True)
         ids = [entry["id"] for entry in sorted(given, key=lambda entry: entry["order"])]
         policies.reorder_policies(access.caller(request), api, ids, deploy=saving.asked(request, api))
@@ -112,14 +113,14 @@ class PolicyViews(ViewSet):
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int
     ) -> Response:
-        api = reach.instance(request, organization_id, environment_id, api_id)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.VIEW_POLICIES)
         return answer(reach.policy(api, policy_id), is_changed=False)
 
     def partial_update(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int
     ) -> Response:
         """Change configuration, conditions, label, place or whether it is disabled."""
-        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.MANAGE_POLICIES)
         binding = reach.policy(api, policy_id)
         body = reach.valid(policy_serializers.PolicyPatch, request.data)
         with bodies.client_names():
@@ -130,7 +131,7 @@ class PolicyViews(ViewSet):
     def destroy(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int
     ) -> Response:
-        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.MANAGE_POLICIES)
         binding = reach.policy(api, policy_id)
         deploy = saving.asked(request, api)
         _remove(access.caller(request), binding, preconditions.seen(request), deploy)

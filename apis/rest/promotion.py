@@ -17,7 +17,7 @@ from apis.rest import bodies
 from apis.rules import copies as rules
 from apis.rules import copy_secrets, upstream_uri
 from apis.rules.copies import Copy
-from console.models import Environment, Role, User
+from console.models import Environment, User
 
 NAMES: bodies.Names = (
     (r"secrets\.(\d+)\.(.*)", r"promote.secrets.\1.\2"),
@@ -44,7 +44,7 @@ def promoted(
         return _updated(actor, environment, origin, body)
     copy = _wanted(environment, origin, body)
     is_here = origin.environment_id == environment.pk
-    may_keep = not is_here and origin.environment.permits(actor, *Role.EDITORS)
+    may_keep = not is_here and copies.may_edit(actor, origin)
     keeps = may_keep if told.get("keepSecrets") is None else told["keepSecrets"]
     copy = replace(copy, keeps_secrets=keeps)
     deployment = body.get("deployment") or {}

@@ -3,33 +3,62 @@
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
 from apis.models import ApiInstance, PolicyBinding, Upstream
+from console.grants import May
+from console.models import Environment
+from console.permissions import Permission
 from console.rest import access
 from gateways import lookup
 from gateways.models import Gateway
 
 
 def instance(
-    request: Request, organization_id: UUID, environment_id: UUID, api_id: int, *, to_edit: bool = False
+    request: Request,
+    organization_id: UUID,
+    environment_id: UUID,
+    api_id: int,
+    needs: str = Permission.VIEW_APIS,
+    *,
+    to_edit: bool = False,
 ) -> ApiInstance:
-    environment = access.environment(request, organization_id, environment_id, to_edit=to_edit)
+    """The API, for whoever has the permission for it; `to_edit` stands for Manage APIs."""
+    environment = access.known_environment(request, organization_id, environment_id)
     rows = ApiInstance.objects.select_related("asset__organization", "gateway", "tls_context")
     found = rows.filter(environment=environment, pk=api_id).first() if api_id < 2**63 else None
-    if found is None:
+    if found is not None:
+        found.environment = environment
+    if found is None or Permission.VIEW_APIS not in may(request, found):
         raise NotFound(f"API {api_id} not found.")
-    found.environment = environment
+    needs = Permission.MANAGE_APIS if to_edit else needs
+    if needs not in may(request, found):
+        raise access.lacking(needs, found)
     return found
 
 
+def instances(request: Request, environment: Environment) -> QuerySet[ApiInstance]:
+    """Those of the environment that the caller may see."""
+    return ApiInstance.objects.permitting(access.held(request)).filter(environment=environment)
+
+
+def may(request: Request, api: ApiInstance) -> May:
+    """What the caller may do to this API."""
+    return access.held(request).on_api(api.pk, api.environment_id, api.environment.organization.path)
+
+
 def gateway(
-    request: Request, organization_id: UUID, environment_id: UUID, gateway_id: UUID, *, to_edit: bool = False
+    request: Request,
+    organization_id: UUID,
+    environment_id: UUID,
+    gateway_id: UUID,
+    needs: str = Permission.VIEW_GATEWAYS,
 ) -> Gateway:
     """A gateway that can be deployed to, which clients call a target."""
-    environment = access.environment(request, organization_id, environment_id, to_edit=to_edit)
+    environment = access.environment(request, organization_id, environment_id, needs)
     found = lookup.find(environment, gateway_id)
     if found is None or found.is_revoked:
         raise NotFound(f"Deployment target with ID {gateway_id} not found.")

@@ -15,6 +15,7 @@ from apis.rest.instances import answer as instance_answer
 from apis.rest.policies import answer as policy_answer
 from apis.rest.removed_serializers import NoBody, RemovedList, RemovedShape, RestoreBody
 from apis.rest.revision_serializers import PageQuery
+from console.permissions import Permission
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
@@ -30,7 +31,7 @@ class RemovedApiViews(ViewSet):
     )
     def list(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """APIs that can still be restored, the one that was deleted last first."""
-        environment = access.environment(request, organization_id, environment_id)
+        environment = access.environment(request, organization_id, environment_id, Permission.VIEW_APIS)
         return _list(request, Removed.objects.filter(environment=environment, kind=Removed.Kind.API))
 
     @extend_schema(
@@ -42,7 +43,7 @@ class RemovedApiViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, removed_id: int
     ) -> Response:
         """The API as it was, under the id that it had, deployed if it was and its gateway is still there."""
-        environment = access.environment(request, organization_id, environment_id, to_edit=True)
+        environment = access.environment(request, organization_id, environment_id, Permission.MANAGE_APIS)
         kept = _one(Removed.objects.filter(environment=environment, kind=Removed.Kind.API), removed_id)
         body = reach.valid(RestoreBody, request.data)
         caller, at = access.caller(request), {"base_path": body["basePath"], "port": body["port"]}
@@ -61,7 +62,7 @@ class RemovedPolicyViews(ViewSet):
     )
     def list(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Policies of the API that can still be restored, the one that was removed last first."""
-        api = reach.instance(request, organization_id, environment_id, api_id)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.VIEW_POLICIES)
         return _list(request, Removed.objects.filter(api_id=api.pk, kind=Removed.Kind.POLICY))
 
     @extend_schema(
@@ -73,7 +74,7 @@ class RemovedPolicyViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, removed_id: int
     ) -> Response:
         """Apply it again where it was, with the configuration that it had."""
-        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.MANAGE_POLICIES)
         kept = _one(Removed.objects.filter(api_id=api.pk, kind=Removed.Kind.POLICY), removed_id)
         reach.valid(NoBody, request.data or {})
         return policy_answer(policies.restore_policy(access.caller(request), api, kept), 201)

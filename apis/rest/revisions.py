@@ -18,6 +18,7 @@ from apis.rest import reach
 from apis.rest import revision_serializers as shapes
 from apis.revision import Content, Revision
 from apis.revisions import export
+from console.permissions import Permission
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from gateways.models import Ack
@@ -72,7 +73,7 @@ class RevisionViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, revision: str
     ) -> Response:
         """Deploy this revision again; what is saved stays, and is pending, unless it is discarded."""
-        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.DEPLOY_APIS)
         wanted = _named(api, revision)
         body = reach.valid(shapes.RollbackBody, request.data)
         back = rollback_all if body["discard"] else rollback

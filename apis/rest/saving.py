@@ -5,6 +5,7 @@ from rest_framework.request import Request
 
 from apis.models import ApiInstance
 from apis.rest import reach
+from console.permissions import Permission
 
 WAITS = (
     "saved and not deployed: it is pending. Look at it with GET .../apis/{}/pending and deploy it with "
@@ -28,7 +29,7 @@ def asked(request: Request, api: ApiInstance) -> bool | None:
     wanted: bool | None = reach.valid(SaveQuery, _known(request))["deploy"]
     if wanted is not None or api.environment.deploys_on_save:
         return wanted
-    return api.pending_since is None
+    return True if api.pending_since is None and Permission.DEPLOY_APIS in reach.may(request, api) else None
 
 
 def _known(request: Request) -> dict[str, str]:

@@ -13,6 +13,7 @@ from rest_framework.viewsets import ViewSet
 from apis.secret_groups.models import SecretGroup
 from apis.secret_groups.permission import may_manage
 from console.models import Environment
+from console.permissions import Permission
 from console.rest import access
 
 
@@ -28,9 +29,9 @@ class SecretsViewSet(ViewSet):
 def environment(
     request: Request, organization_id: UUID, environment_id: UUID, *, to_edit: bool
 ) -> Environment:
-    found = access.environment(request, organization_id, environment_id)
+    found = access.environment(request, organization_id, environment_id, Permission.VIEW_SECRETS)
     if to_edit and not may_manage(access.caller(request), found):
-        raise PermissionDenied(f"Changes of secrets in {found} need the role Manager or Administrator.")
+        raise PermissionDenied(f"Changes of secrets need the permission Manage secrets and TLS in {found}.")
     return found
 
 

@@ -20,6 +20,7 @@ from apis.rest import instances, reach
 from apis.rest.answers import InstanceShape
 from apis.revisions import export, rows
 from console.models import Environment
+from console.permissions import Permission
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
@@ -43,7 +44,7 @@ class TakingAwayViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
     ) -> HttpResponse:
         """What is saved of an instance as a zip of the files of Local Mode: secrets are variables."""
-        api = reach.instance(request, organization_id, environment_id, api_id)
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.VIEW_POLICIES)
         name = f"{api.asset.asset_id}-{api.asset.version}-{api.pk}"
         answer = HttpResponse(_zip(api, name), content_type="application/zip")
         answer["Content-Disposition"] = f'attachment; filename="{name}.zip"'
@@ -61,7 +62,9 @@ class TakingAwayViews(ViewSet):
             raise NotFound(f"API {api_id} not found.")
         api = reach.instance(request, organization_id, found, api_id, to_edit=True)
         body = reach.valid(ClassifyBody, request.data)
-        goal: Environment = access.environment(request, organization_id, body["environmentId"], to_edit=True)
+        goal: Environment = access.environment(
+            request, organization_id, body["environmentId"], Permission.MANAGE_APIS
+        )
         return instances.answer(move_api(access.caller(request), api, goal), is_changed=True)
 
 

@@ -16,7 +16,7 @@ from apis.models import ApiInstance
 from apis.rest import reach
 from apis.rest.api_test_serializers import TestRunShape, TestShape, TestSummary
 from apis.testing import runs
-from console.models import Role
+from console.permissions import Permission
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from gateways.protocol import cases
@@ -39,7 +39,7 @@ class TestViews(ViewSet):
         change them.
         """
         api = reach.instance(request, organization_id, environment_id, api_id)
-        is_reader = api.environment.roles_of(access.caller(request)).isdisjoint(Role.EDITORS)
+        is_reader = Permission.MANAGE_APIS not in reach.may(request, api)
         return Response(TestSummary(api.tests.all(), many=True, context={"is_reader": is_reader}).data)
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:

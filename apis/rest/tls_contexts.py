@@ -22,6 +22,7 @@ from apis.rest.tls_serializers import (
     TlsContextPatch,
     TlsContextShape,
 )
+from console.permissions import Permission
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from console.versions import check as check_version
@@ -39,12 +40,12 @@ NAMES = bodies.names_of(TlsContextPatch())
 @extend_schema(tags=["TLS contexts"])
 class TlsContextViews(ViewSet):
     def list(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
-        environment = access.environment(request, organization_id, environment_id)
+        environment = access.environment(request, organization_id, environment_id, Permission.VIEW_SECRETS)
         found = TlsContextShape(environment.tls_contexts.all(), many=True).data
         return Response({"total": len(found), "tlsContexts": found})
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
-        environment = access.environment(request, organization_id, environment_id, to_edit=True)
+        environment = access.environment(request, organization_id, environment_id, Permission.MANAGE_SECRETS)
         body = reach.valid(TlsContextBody, request.data)
         with bodies.client_names(NAMES):
             desired = _desired(DesiredTlsContext(body["name"]), body)
@@ -60,7 +61,7 @@ class TlsContextViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, context_id: UUID
     ) -> Response:
         """Change what the body names, on every gateway where an API uses it."""
-        context = _found(request, organization_id, environment_id, context_id, to_edit=True)
+        context = _found(request, organization_id, environment_id, context_id, Permission.MANAGE_SECRETS)
         body = reach.valid(TlsContextPatch, request.data)
         with bodies.client_names(NAMES), transaction.atomic():
             change.lock_tls_context(context)
@@ -73,7 +74,7 @@ class TlsContextViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, context_id: UUID
     ) -> Response:
         """409 while an instance has it."""
-        context = _found(request, organization_id, environment_id, context_id, to_edit=True)
+        context = _found(request, organization_id, environment_id, context_id, Permission.MANAGE_SECRETS)
         with transaction.atomic():
             change.lock_tls_context(context)
             check_version(preconditions.seen(request), versions.of_tls_context(context))
@@ -82,9 +83,13 @@ class TlsContextViews(ViewSet):
 
 
 def _found(
-    request: Request, organization_id: UUID, environment_id: UUID, context_id: UUID, *, to_edit: bool = False
+    request: Request,
+    organization_id: UUID,
+    environment_id: UUID,
+    context_id: UUID,
+    needs: str = Permission.VIEW_SECRETS,
 ) -> TlsContext:
-    environment = access.environment(request, organization_id, environment_id, to_edit=to_edit)
+    environment = access.environment(request, organization_id, environment_id, needs)
     found = environment.tls_contexts.filter(pk=context_id).first()
     if found is None:
         raise NotFound(f"TLS context {context_id} not found.")

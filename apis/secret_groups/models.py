@@ -16,6 +16,7 @@ from apis.secret_groups.acme import AcmeSource  # noqa: F401 - Django finds its 
 from apis.secret_groups.authority import Authority, Issued  # noqa: F401 - Django finds its models here
 from console.fields import EncryptedJSONField
 from console.models import Environment, User
+from console.permissions import Permission
 
 NAME = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,118}[A-Za-z0-9])?"
 WHAT_A_NAME_IS = (
@@ -26,7 +27,7 @@ WHAT_A_NAME_IS = (
 
 class SecretGroupQuerySet(models.QuerySet["SecretGroup"]):
     def visible_to(self, user: User) -> "SecretGroupQuerySet":
-        return self.filter(environment__in=Environment.objects.visible_to(user))
+        return self.filter(environment__in=Environment.objects.permitting(user, Permission.VIEW_SECRETS))
 
 
 class SecretGroup(models.Model):
@@ -64,7 +65,9 @@ class SecretGroup(models.Model):
 
 class SecretQuerySet(models.QuerySet["Secret"]):
     def visible_to(self, user: User) -> "SecretQuerySet":
-        return self.filter(group__environment__in=Environment.objects.visible_to(user))
+        return self.filter(
+            group__environment__in=Environment.objects.permitting(user, Permission.VIEW_SECRETS)
+        )
 
     def without_content(self) -> "SecretQuerySet":
         """Lists neither need nor decrypt it."""

@@ -16,36 +16,47 @@ from apis.secret_groups.models import Secret, SecretGroup
 from apis.secret_groups.permission import may_manage
 from apis.wizard_draft import WizardDraft
 from console import scope
+from console.grants import May
 from console.models import Environment
-from console.scope import Request
+from console.permissions import Permission
+from console.scope import NO_ROLE, Request, lacking, must
 
 Row = TypeVar("Row", ApiInstance, AutomatedPolicy, PolicySet, TlsContext, ChangeSet, WizardDraft, SecretGroup)
 
 
-def api_of(request: Request, pk: int) -> ApiInstance:
-    """The API, if the user may see it; its environment becomes the one the user works in."""
+def api_of(request: Request, pk: int, needs: str = Permission.VIEW_APIS) -> ApiInstance:
+    """The API, if the user may see it; its environment becomes the one the user works in. 404 for one that
+    is out of sight, 403 for whoever needs more than they have.
+    """
     rows = ApiInstance.objects.visible_to(request.user).select_related(
         "asset", "gateway", "tls_context", "environment__organization"
     )
-    return _entered(request, rows, pk)
-
-
-def api_to_change(request: Request, pk: int) -> ApiInstance:
-    """The API, if the user may change it: 404 for one that is out of sight, 403 for a viewer."""
-    api = api_of(request, pk)
-    must_edit(request)
+    api = _entered(request, rows, pk)
+    if needs not in may_on(request, api):
+        raise lacking(needs)
     return api
 
 
-def binding_of(request: Request, pk: int, binding: int) -> PolicyBinding:
+def api_to_change(request: Request, pk: int) -> ApiInstance:
+    """The API, if the user may change it."""
+    return api_of(request, pk, Permission.MANAGE_APIS)
+
+
+def may_on(request: Request, api: ApiInstance) -> May:
+    """What the user may do to this API."""
+    return request.scope.held.on_api(api.pk, api.environment_id, api.environment.organization.path)
+
+
+def binding_of(
+    request: Request, pk: int, binding: int, needs: str = Permission.VIEW_POLICIES
+) -> PolicyBinding:
     """A policy that the user may see."""
-    api = api_of(request, pk)
+    api = api_of(request, pk, needs)
     return get_object_or_404(api.policies.select_related("api__asset", "api__gateway"), pk=binding)
 
 
 def binding_to_change(request: Request, pk: int, binding: int) -> PolicyBinding:
-    api = api_to_change(request, pk)
-    return get_object_or_404(api.policies.select_related("api__asset", "api__gateway"), pk=binding)
+    return binding_of(request, pk, binding, Permission.MANAGE_POLICIES)
 
 
 def automated_of(request: Request, pk: int) -> AutomatedPolicy:
@@ -56,7 +67,7 @@ def automated_of(request: Request, pk: int) -> AutomatedPolicy:
 
 def automated_to_change(request: Request, pk: int) -> AutomatedPolicy:
     policy = automated_of(request, pk)
-    must_edit(request)
+    must(request, Permission.MANAGE_POLICIES)
     return policy
 
 
@@ -68,7 +79,7 @@ def policy_set_of(request: Request, pk: int) -> PolicySet:
 
 def policy_set_to_change(request: Request, pk: int) -> PolicySet:
     policy_set = policy_set_of(request, pk)
-    must_edit(request)
+    must(request, Permission.MANAGE_POLICIES)
     return policy_set
 
 
@@ -80,7 +91,7 @@ def tls_context_of(request: Request, pk: UUID) -> TlsContext:
 
 def tls_context_to_change(request: Request, pk: UUID) -> TlsContext:
     context = tls_context_of(request, pk)
-    must_edit(request)
+    must(request, Permission.MANAGE_SECRETS)
     return context
 
 
@@ -111,7 +122,9 @@ def secret_to_change(request: Request, pk: UUID) -> Secret:
 
 
 def acme_source_to_change(request: Request, pk: int) -> AcmeSource:
-    rows = AcmeSource.objects.filter(environment__in=Environment.objects.visible_to(request.user))
+    rows = AcmeSource.objects.filter(
+        environment__in=Environment.objects.permitting(request.user, Permission.VIEW_SECRETS)
+    )
     source = get_object_or_404(rows.select_related("environment__organization", "group"), pk=pk)
     source.group.environment = source.environment
     _must_manage(request, source.group)
@@ -120,12 +133,16 @@ def acme_source_to_change(request: Request, pk: int) -> AcmeSource:
 
 def _must_manage(request: Request, group: SecretGroup) -> None:
     if not may_manage(request.user, group.environment):
-        raise PermissionDenied(f"Changes of secrets in {group.environment} need the role Manager.")
+        raise PermissionDenied(
+            f"Changes of secrets need the permission Manage secrets and TLS in {group.environment}."
+        )
 
 
 def change_set_of(request: Request, pk: UUID) -> ChangeSet:
     """The change set, if the user may see it; its environment becomes the one the user works in."""
-    rows = ChangeSet.objects.filter(environment__in=Environment.objects.visible_to(request.user))
+    rows = ChangeSet.objects.filter(
+        environment__in=Environment.objects.permitting(request.user, Permission.VIEW_APIS)
+    )
     named = ("environment__organization", "gateway", "undoes", "undone_by")
     return _entered(request, rows.select_related(*named), pk)
 
@@ -133,10 +150,10 @@ def change_set_of(request: Request, pk: UUID) -> ChangeSet:
 def draft_to_change(request: Request, pk: UUID) -> WizardDraft:
     """The user's own draft, where the user may still add an API."""
     rows = WizardDraft.objects.fresh().filter(
-        user=request.user, environment__in=Environment.objects.visible_to(request.user)
+        user=request.user, environment__in=Environment.objects.known_to(request.user)
     )
     draft = _entered(request, rows.select_related("environment__organization", "api__asset"), pk)
-    must_edit(request)
+    must(request, Permission.MANAGE_APIS)
     return draft
 
 
@@ -148,15 +165,18 @@ def _entered(request: Request, rows: QuerySet[Row], pk: int | UUID) -> Row:
 
 
 def must_edit(request: Request) -> None:
+    """For who may do all that a manager may do."""
     if not request.scope.can_edit:
         raise PermissionDenied("You need the role Manager or Administrator here; ask an administrator.")
 
 
-def environment_of(request: Request) -> Environment:
-    """The environment the user works in; 404 for one who may see none."""
+def environment_of(request: Request, needs: str = "") -> Environment:
+    """The environment the user works in, for who has the permission in all of it: without one, any."""
+    if needs:
+        must(request, needs)
     environment = request.scope.environment
     if environment is None:
-        raise Http404("You have no role in any environment yet.")
+        raise Http404(NO_ROLE)
     return environment
 
 

@@ -14,9 +14,10 @@ from apis.certifying import acme as change
 from apis.secret_groups.acme import AcmeSource
 from apis.secret_groups.models import default_group
 from apis.secret_groups.permission import may_manage
-from apis.views.access import acme_source_to_change, environment_of, environment_to_change, messages_of
+from apis.views.access import acme_source_to_change, environment_of, messages_of
 from console.forms import schema_data, schema_form
 from console.listing import asked, listing
+from console.permissions import Permission
 from console.scope import Request
 
 
@@ -51,7 +52,7 @@ def _schema() -> dict[str, Any]:
 
 
 def index(request: Request) -> HttpResponse:
-    environment = environment_of(request)
+    environment = environment_of(request, Permission.VIEW_SECRETS)
     found = AcmeSource.objects.filter(environment=environment, name__icontains=asked(request))
     found = found.select_related("keystore").defer("keystore__content", "account", "eab_key")
     shown = listing(request, "acme-sources", "certificate", found, searches="name")
@@ -60,7 +61,7 @@ def index(request: Request) -> HttpResponse:
 
 
 def add(request: Request) -> HttpResponse:
-    environment, schema = environment_to_change(request), _schema()
+    environment, schema = environment_of(request, Permission.MANAGE_SECRETS), _schema()
     values, errors = schema_data.read(schema, request.POST, prefix=""), {}
     if request.method == "POST":
         try:

@@ -6,9 +6,10 @@ from django.shortcuts import get_object_or_404
 from apis.contracts import access
 from apis.contracts.models import Application, Contract, Tier
 from apis.models import ApiInstance
-from apis.views.access import api_of, api_to_change
+from apis.views.access import api_of
 from console import scope
 from console.models import Environment, Organization
+from console.permissions import Permission
 from console.scope import Request
 
 
@@ -16,10 +17,12 @@ def application_of(request: Request, pk: int) -> Application:
     """The application, if the user holds a role where it is; an environment of its organization becomes the
     one the user works in.
     """
-    seen = Application.objects.filter(organization__in=Organization.objects.visible_to(request.user))
+    seen = Application.objects.filter(
+        organization__in=Organization.objects.visible_to(request.user, Permission.VIEW_CONTRACTS)
+    )
     application = get_object_or_404(seen.select_related("organization"), pk=pk)
     if application.organization != request.scope.organization:
-        environments = Environment.objects.visible_to(request.user)
+        environments = Environment.objects.known_to(request.user)
         environment = environments.filter(organization=application.organization).first()
         if environment:
             scope.enter(request, environment)
@@ -57,7 +60,7 @@ def own_contract(request: Request, pk: int) -> Contract:
 
 def contract_of(request: Request, pk: int, contract: int, *, to_change: bool = False) -> Contract:
     """A contract with an API that the user sees, or may change."""
-    api = api_to_change(request, pk) if to_change else api_of(request, pk)
+    api = api_of(request, pk, Permission.MANAGE_CONTRACTS if to_change else Permission.VIEW_CONTRACTS)
     found = get_object_or_404(
         api.contracts.select_related("application__organization", "tier", "requested_tier", "requested_by"),
         pk=contract,
@@ -67,7 +70,7 @@ def contract_of(request: Request, pk: int, contract: int, *, to_change: bool = F
 
 
 def tier_to_change(request: Request, pk: int, tier: int) -> Tier:
-    return tier_of(api_to_change(request, pk), tier)
+    return tier_of(api_of(request, pk, Permission.MANAGE_CONTRACTS), tier)
 
 
 def tier_of(api: ApiInstance, tier: int) -> Tier:

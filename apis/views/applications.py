@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from apis import traffic
+from apis import granted, traffic
 from apis.changes import applications as change
 from apis.changes import versions
 from apis.contracts import access
@@ -22,7 +22,8 @@ from apis.views.contract_rows import rows_of_application
 from console import audit, once
 from console.forms.schema_form import Field
 from console.listing import Select, asked, listing
-from console.models import Environment, Organization
+from console.models import Organization
+from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
 
@@ -33,7 +34,7 @@ SHOWS = (("expired", "Expired"), ("unused", "Without contracts"), ("pending", "W
 
 
 def index(request: Request) -> HttpResponse:
-    organization = environment_of(request).organization
+    organization = environment_of(request, Permission.VIEW_CONTRACTS).organization
     found = Application.objects.filter(organization=organization)
     if query := asked(request):
         found = found.filter(
@@ -77,8 +78,9 @@ def add_to(request: Request, organization: Organization, base: str, back: str) -
 
 def detail(request: Request, pk: int) -> HttpResponse:
     application = application_of(request, pk)
-    environments = Environment.objects.visible_to(request.user)
-    contracts = application.contracts.filter(api__environment__in=environments)
+    contracts = application.contracts.filter(
+        granted.apis(request.scope.held, Permission.VIEW_CONTRACTS, "api__")
+    )
     if query := asked(request):
         contracts = contracts.filter(Q(api__asset__name__icontains=query) | Q(api__label__icontains=query))
     status = Select.of(request, "status", "Status", Contract.Status.choices)

@@ -20,7 +20,6 @@ from apis.views.access import (
     automated_of,
     automated_to_change,
     environment_of,
-    environment_to_change,
     messages_of,
 )
 from apis.views.automated_form import AutomatedForm
@@ -30,6 +29,7 @@ from console.forms import rows
 from console.listing import Select, asked, listing
 from console.models import Environment
 from console.numbers import number, numbers
+from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
 from console.words import words
@@ -43,13 +43,13 @@ STATES = ((COVERED, "Covered"), (NOT_COVERED, "Not covered"), (CONFLICTING, "Has
 
 
 def index(request: Request) -> HttpResponse:
-    environment = environment_of(request)
+    environment = environment_of(request, Permission.VIEW_POLICIES)
     return _list(request, environment, list(environment.automated_policies.all()))
 
 
 def reorder(request: Request) -> HttpResponse:
     """A row button shows the list in its new order; "Apply order" saves it."""
-    environment = environment_to_change(request)
+    environment = environment_of(request, Permission.MANAGE_POLICIES)
     if request.method != "POST":
         return redirect("automated_policies")
     found = {str(one.pk): one for one in environment.automated_policies.all()}
@@ -71,7 +71,7 @@ def reorder(request: Request) -> HttpResponse:
 
 def add(request: Request) -> HttpResponse:
     """The catalog's policies on requests to APIs, to choose from."""
-    environment = environment_to_change(request)
+    environment = environment_of(request, Permission.MANAGE_POLICIES)
     policy_set = _set_asked(request, environment)
     more = f"?set={policy_set.pk}" if policy_set else ""
 
@@ -86,7 +86,7 @@ def add(request: Request) -> HttpResponse:
 
 def new(request: Request, name: str) -> HttpResponse:
     """`?set=` names the policy set that it is to be of."""
-    environment = environment_to_change(request)
+    environment = environment_of(request, Permission.MANAGE_POLICIES)
     return _form(request, environment, _found(name), None, _set_asked(request, environment))
 
 
@@ -98,7 +98,7 @@ def edit(request: Request, pk: int) -> HttpResponse:
 
 @require_POST
 def impact_new(request: Request, name: str) -> HttpResponse:
-    environment = environment_to_change(request)
+    environment = environment_of(request, Permission.MANAGE_POLICIES)
     return _impact(request, environment, _found(name), None, _set_asked(request, environment))
 
 

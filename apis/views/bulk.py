@@ -17,12 +17,13 @@ from apis.bulk.models import MOST_APIS, BulkChange, BulkItem
 from apis.forms import advanced
 from apis.lists import choices, search
 from apis.lists.search import Search
-from apis.views.access import environment_of, environment_to_change, messages_of, must_edit
+from apis.views.access import environment_of, messages_of
 from console import scope
 from console.forms import rows, schema_data, schema_form
 from console.listing import Select, listing
 from console.numbers import numbers
-from console.scope import Request
+from console.permissions import Permission
+from console.scope import Request, must
 from policies import browse, catalog
 from policies.policy import Policy
 
@@ -39,7 +40,7 @@ def index(request: Request) -> HttpResponse:
     """Those of the environment; a POST is the choice of APIs in the list."""
     if request.method == "POST":
         return _ask(request)
-    environment = environment_of(request)
+    environment = environment_of(request, Permission.VIEW_APIS)
     found = BulkChange.objects.visible_to(request.user).filter(environment=environment)
     begun = found.exclude(state=BulkChange.State.ASKED).select_related("by").defer("values")
     shown = listing(request, "bulk-changes", "bulk change", begun)
@@ -72,7 +73,7 @@ def change(request: Request, pk: UUID) -> HttpResponse:
         "total": total,
         "tried": total - counts[BulkItem.State.WAITING],
         "left": counts[BulkItem.State.WAITING] + counts[BulkItem.State.FAILED],
-        "can_edit": request.scope.can_edit,
+        "can_edit": ACTIONS[found.action].needs in request.scope.may,
     }
     return shown.answer(request, "apis/bulk_change.html", "apis/_bulk_items.html", context)
 
@@ -95,7 +96,7 @@ def policy(request: Request, pk: UUID) -> HttpResponse:
 def start(request: Request, pk: UUID) -> HttpResponse:
     """Sent twice, it begins once, and both lead to it."""
     found = _change(request, pk)
-    must_edit(request)
+    must(request, ACTIONS[found.action].needs)
     if found.state != BulkChange.State.ASKED:
         return redirect(found)
     if rows.wanted(request.POST):
@@ -113,7 +114,7 @@ def start(request: Request, pk: UUID) -> HttpResponse:
 @require_POST
 def stop(request: Request, pk: UUID) -> HttpResponse:
     found = _change(request, pk)
-    must_edit(request)
+    must(request, ACTIONS[found.action].needs)
     running.stop(found)
     messages.success(request, "Stopped. What was done stays done.")
     return redirect(found)
@@ -123,7 +124,7 @@ def stop(request: Request, pk: UUID) -> HttpResponse:
 def again(request: Request, pk: UUID) -> HttpResponse:
     """For those that failed or were not reached."""
     found = _change(request, pk)
-    must_edit(request)
+    must(request, ACTIONS[found.action].needs)
     try:
         if found.by_id != request.user.pk:
             raise ValidationError(f"{found.by} began it; choose the APIs in the list yourself.")
@@ -135,18 +136,21 @@ def again(request: Request, pk: UUID) -> HttpResponse:
 
 
 def _ask(request: Request) -> HttpResponse:
-    environment = environment_to_change(request)
+    environment = environment_of(request)
+    action = request.POST.get("action", "")
+    if action in ACTIONS:
+        must(request, ACTIONS[action].needs)
     asked = Search.of(request.POST)
     if request.POST.get("environment") != str(environment.pk):
         # Another tab went elsewhere: "all that match" would be others.
         messages.error(request, f"You work in {environment} meanwhile; choose the APIs once more.")
         return redirect("apis")
     if request.POST.get("all"):
-        ids = search.ids(environment, asked, MOST_APIS + 1)
+        ids = search.ids(environment, asked, request.scope.held, MOST_APIS + 1)
     else:
         ids = numbers(request.POST.getlist("api")[: MOST_APIS + 1])
     try:
-        made = running.ask(request.user, environment, request.POST.get("action", ""), ids)
+        made = running.ask(request.user, environment, action, ids)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return redirect(f"{reverse('apis')}?{asked.query}")
@@ -163,7 +167,7 @@ def _change(request: Request, pk: UUID) -> BulkChange:
 def _change_to_begin(request: Request, pk: UUID) -> BulkChange:
     """One's own that is not begun."""
     found = _change(request, pk)
-    must_edit(request)
+    must(request, ACTIONS[found.action].needs)
     if found.state != BulkChange.State.ASKED:
         raise Http404("It was begun already.")
     return found
@@ -181,7 +185,7 @@ def _typed(found: BulkChange) -> str:
 
 
 def _confirm(request: Request, found: BulkChange, errors: dict[str, list[str]] | None = None) -> HttpResponse:
-    must_edit(request)
+    must(request, ACTIONS[found.action].needs)
     values, chosen = _values(request, found)
     if found.action == Action.POLICY and chosen is None:
         return redirect("bulk_policy", found.pk)

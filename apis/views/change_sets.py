@@ -22,13 +22,14 @@ from apis.deployment.status import ApiStatus, statuses_of
 from apis.models import ApiInstance
 from apis.revision import Brought
 from apis.revisions import export, rows
-from apis.views.access import change_set_of, messages_of, must_edit
+from apis.views.access import change_set_of, messages_of
 from apis.views.comment import comment_field
 from console.models import User
-from console.scope import Request
+from console.permissions import Permission
+from console.scope import Request, must
 from console.versions import Changed
 from gateways.models import Gateway
-from gateways.views.access import gateway_of, gateway_to_change
+from gateways.views.access import gateway_of
 from gateways.views.detail import frame
 
 MOST_SETS = 20
@@ -68,7 +69,8 @@ def pending(request: Request, pk: UUID) -> HttpResponse:
 
 @require_POST
 def deploy(request: Request, pk: UUID) -> HttpResponse:
-    gateway = gateway_to_change(request, pk)
+    gateway = gateway_of(request, pk)
+    must(request, Permission.DEPLOY_APIS)
     comment, chosen = request.POST.get("comment", ""), request.POST.getlist("api")
     seen = {int(one): request.POST.get(f"seen-{one}", "") or "none" for one in chosen if _ID.fullmatch(one)}
     try:
@@ -97,7 +99,7 @@ def detail(request: Request, pk: UUID) -> HttpResponse:
 @require_POST
 def take_back(request: Request, pk: UUID) -> HttpResponse:
     change_set = change_set_of(request, pk)
-    must_edit(request)
+    must(request, Permission.DEPLOY_APIS)
     comment = request.POST.get("comment", "")
     try:
         made = change_sets.take_back(request.user, change_set, comment=comment)
@@ -160,7 +162,7 @@ def _detail(request: Request, change_set: ChangeSet, errors: Sequence[str] = ())
         "change_set": change_set,
         "members": members,
         "undone": undone,
-        "may_take_back": request.scope.can_edit and can_go_back and not undone,
+        "may_take_back": request.scope.may["deploy_apis"] and can_go_back and not undone,
         "errors": errors,
     }
     return render(request, "apis/change_set.html", context, status=422 if errors else 200)

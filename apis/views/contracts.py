@@ -14,7 +14,7 @@ from apis.contracts import access
 from apis.contracts.models import Contract
 from apis.forms.contract import DECISIONS, AnswerForm, Decision, decisions
 from apis.models import ApiInstance
-from apis.views.access import api_of, api_to_change, messages_of
+from apis.views.access import api_of, messages_of
 from apis.views.application_access import contract_of
 from apis.views.asking import asking
 from apis.views.contract_rows import ContractRow, rows_of_api
@@ -22,6 +22,7 @@ from apis.views.frame import frame
 from console.listing import Select, asked, listing
 from console.models import AuditEntry, Organization
 from console.numbers import number, numbers
+from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
 
@@ -34,7 +35,7 @@ MOST_TIERS = 100
 
 
 def index(request: Request, pk: int) -> HttpResponse:
-    api = api_of(request, pk)
+    api = api_of(request, pk, Permission.VIEW_CONTRACTS)
     found = api.contracts.all()
     if query := asked(request):
         named = Q(application__name__icontains=query) | Q(application__client_id__startswith=query.lower())
@@ -71,7 +72,7 @@ def detail(request: Request, pk: int, contract: int) -> HttpResponse:
         "contract": row,
         "row": ContractRow(row),
         "decisions": decisions(row),
-        "entries": AuditEntry.objects.visible_to(request.user).about("contract", [row.pk])[:HISTORY_SHOWN],
+        "entries": AuditEntry.objects.seen_by(request.scope.held).about("contract", [row.pk])[:HISTORY_SHOWN],
         "may_see_application": _sees(request, row),
     }
     return render(request, "apis/contract_detail.html", context)
@@ -109,7 +110,7 @@ def decide(request: Request, pk: int, contract: int, verb: str) -> HttpResponse:
 @require_POST
 def approve_several(request: Request, pk: int) -> HttpResponse:
     """Those of the chosen ones that wait, each on the tier that it asks for."""
-    api = api_to_change(request, pk)
+    api = api_of(request, pk, Permission.MANAGE_CONTRACTS)
     ids = numbers(request.POST.getlist("contract"))[:MOST_AT_ONCE]
     waiting = api.contracts.filter(pk__in=ids, status=Contract.Status.PENDING)
     done, refused = 0, []
@@ -168,7 +169,7 @@ def _answer(request: Request, row: Contract, decision: Decision, form: AnswerFor
 
 def _sees(request: Request, row: Contract) -> bool:
     """Whether the user may open the application's own page."""
-    seen = Organization.objects.visible_to(request.user)
+    seen = Organization.objects.visible_to(request.user, Permission.VIEW_CONTRACTS)
     return seen.filter(pk=row.application.organization_id).exists()
 
 

@@ -20,10 +20,11 @@ from apis.views.access import api_of, messages_of
 from apis.views.frame import frame
 from apis.views.tls_contexts import choices
 from console.forms.schema_form import Choice, Field
-from console.models import Environment, Role
+from console.models import Environment
+from console.permissions import Permission
 from console.scope import Request
 
-NOWHERE = "You need the role Manager or Administrator in the environment that the copy is for."
+NOWHERE = "You need the permission Manage APIs in the environment that the copy is for."
 
 
 def copy(request: Request, pk: int) -> HttpResponse:
@@ -59,7 +60,7 @@ def copy(request: Request, pk: int) -> HttpResponse:
 
 def targets(request: Request) -> list[Environment]:
     """Where the user may add an API."""
-    found = Environment.objects.permitting(request.user, Role.EDITORS)
+    found = Environment.objects.permitting(request.user, Permission.MANAGE_APIS)
     return list(found.select_related("organization").order_by("organization__path", "name"))
 
 
@@ -93,7 +94,7 @@ def _shown(
         "routes": desired_of(api).routes,
         "bindings": form.bindings,
         "test_count": api.tests.count(),
-        "may_keep": request.scope.can_edit,
+        "may_keep": copies.may_edit(request.user, api),
         "missing_listener": form.missing_listener(),
         "warnings": {} if errors else _warnings(api, wanted),
         "errors": errors,

@@ -23,7 +23,7 @@ from apis.models import ApiInstance
 from apis.owners.models import users_of
 from apis.promotions import promoting
 from apis.views import saving
-from apis.views.access import api_of, api_to_change, messages_of
+from apis.views.access import api_of, api_to_change, may_on, messages_of
 from apis.views.conflict import Conflict, Meeting
 from apis.views.frame import frame, run
 from apis.views.lane import lane
@@ -31,6 +31,7 @@ from console.forms.merging import Part
 from console.forms.schema_form import Field
 from console.listing import asked, listing
 from console.models import AuditEntry
+from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
 from gateways import lookup
@@ -66,13 +67,19 @@ def status(request: Request, pk: int) -> HttpResponse:
     api = api_of(request, pk)
     now = run(api)
     context = {"api": api, "run": now, "with_where": "where" in request.GET}
-    context |= {"trouble": trouble.of(api, now.replicas), "can_edit": request.scope.can_edit}
+    context |= {
+        "trouble": trouble.of(api, now.replicas),
+        "may": may_on(request, api),
+        "can_edit": may_on(request, api)["manage_apis"],
+    }
     return render(request, "apis/_state.html", context)
 
 
 def history(request: Request, pk: int) -> HttpResponse:
     api = api_of(request, pk)
-    found = AuditEntry.objects.about("apiinstance", [api.pk]).search(asked(request))
+    found = (
+        AuditEntry.objects.seen_by(request.scope.held).about("apiinstance", [api.pk]).search(asked(request))
+    )
     shown = listing(request, "changes", "change", found, size=PAGE_SIZE, searches="name, id or person")
     context = frame(request, api, "history")
     return shown.answer(request, "apis/api_history.html", "components/_changes.html", context)
@@ -107,7 +114,9 @@ def settings(request: Request, pk: int) -> HttpResponse:
     context = {"form": parts.fields("details", values, errors), "errors": errors, "conflict": late}
     context["base"] = meeting.base({"details": _details_of(api)}, seen)
     context["seen"] = seen or versions.of_api(api, versions.DETAILS)
-    page = frame(request, api, "settings") | context | _beside_details(api, request.scope.can_edit)
+    page = (
+        frame(request, api, "settings") | context | _beside_details(api, may_on(request, api)["manage_apis"])
+    )
     code = 409 if late and not meeting.is_choosing else 422 if errors else 200
     return render(request, "apis/api_settings.html", page, status=code)
 
@@ -126,7 +135,7 @@ def _beside_details(api: ApiInstance, can_edit: bool) -> dict[str, Any]:
 
 @require_POST
 def deploy(request: Request, pk: int) -> HttpResponse:
-    api = api_to_change(request, pk)
+    api = api_of(request, pk, Permission.DEPLOY_APIS)
     if not api.is_deployed and api.gateway and not api.environment.deploys_on_save:
         return redirect("api_review", api.pk)
     try:
@@ -142,14 +151,14 @@ def deploy(request: Request, pk: int) -> HttpResponse:
 
 def gateway(request: Request, pk: int) -> HttpResponse:
     """Choose where to deploy: for an API without a gateway, or to move one."""
-    api = api_to_change(request, pk)
+    api = api_of(request, pk, Permission.DEPLOY_APIS)
     gateways = api.environment.gateways.filter(is_revoked=False).prefetch_related("replicas")
     return render(request, "apis/api_gateway.html", frame(request, api, "") | {"gateways": gateways})
 
 
 @require_POST
 def undeploy(request: Request, pk: int) -> HttpResponse:
-    api = instances.undeploy_api(request.user, api_to_change(request, pk))
+    api = instances.undeploy_api(request.user, api_of(request, pk, Permission.DEPLOY_APIS))
     messages.success(request, f"Undeploying {api}; its port and base path stay its own.")
     return redirect(api)
 

@@ -20,7 +20,7 @@ from apis.documents import differences, reading
 from apis.documents.specification import Operation, Specification
 from apis.forms import parts
 from apis.models import ApiInstance
-from apis.views.access import api_of, api_to_change, environment_of, messages_of
+from apis.views.access import api_of, api_to_change, environment_of, may_on, messages_of
 from apis.views.frame import frame
 from console.listing import Select, asked, listing
 from console.scope import Request
@@ -150,8 +150,8 @@ def _shown(request: Request, api: ApiInstance, errors: list[str]) -> HttpRespons
         "calls": called,
         "rows": [Row(one, called.by_operation.get(one.pk)) for one in shown.page],
         "listing": shown,
-        "may_change": request.scope.can_edit and _may_change(api),
-        "can_edit": request.scope.can_edit,
+        "may_change": may_on(request, api)["manage_apis"] and _may_change(api),
+        "can_edit": may_on(request, api)["manage_apis"],
         "api": api,
         "tag": request.GET.get("tag", ""),
     }

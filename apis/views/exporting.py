@@ -5,19 +5,21 @@ from django.utils.http import content_disposition_header
 
 from apis.models import ApiInstance
 from apis.portable import exporting
-from apis.views.access import api_of, environment_of
+from apis.views.access import api_of, environment_of, may_on
+from console.permissions import Permission
 from console.scope import Request
 
 
 def one(request: Request, pk: int) -> HttpResponse:
-    return _file(request, [api_of(request, pk)])
+    return _file(request, [api_of(request, pk, Permission.VIEW_POLICIES)])
 
 
 def several(request: Request) -> HttpResponse:
     """`?api=` names each of them, of the environment that the user works in."""
     environment = environment_of(request)
     ids = [int(key) for key in request.GET.getlist("api")[: exporting.MOST_APIS + 1] if key.isdigit()]
-    rows = ApiInstance.objects.select_related("asset__specification", "tls_context", "environment")
+    seen = ApiInstance.objects.permitting(request.scope.held, Permission.VIEW_POLICIES)
+    rows = seen.select_related("asset__specification", "tls_context", "environment__organization")
     found = {row.pk: row for row in rows.filter(environment=environment, pk__in=ids)}
     if not found:
         raise Http404("None of these APIs is in the environment.")
@@ -27,7 +29,8 @@ def several(request: Request) -> HttpResponse:
 
 
 def _file(request: Request, apis: list[ApiInstance]) -> HttpResponse:
-    text = exporting.yaml_of(apis, tests=request.scope.can_edit)
+    may_edit = all(Permission.MANAGE_APIS in may_on(request, one) for one in apis)
+    text = exporting.yaml_of(apis, tests=may_edit)
     response = HttpResponse(text, content_type="application/yaml; charset=utf-8")
     response["Content-Disposition"] = content_disposition_header(True, exporting.file_name(apis))
     response["Cache-Control"] = "no-store"

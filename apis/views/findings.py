@@ -22,7 +22,11 @@ from console.scope import Request
 def of_environment(request: Request) -> HttpResponse:
     """API by API: those of a page are looked at together."""
     environment = environment_of(request)
-    apis = ApiInstance.objects.filter(environment=environment).select_related("asset")
+    apis = (
+        ApiInstance.objects.permitting(request.scope.held)
+        .filter(environment=environment)
+        .select_related("asset")
+    )
     if query := asked(request):
         apis = apis.filter(Q(asset__name__icontains=query) | Q(label__icontains=query))
     shown = listing(request, "findings", "API", apis, searches="name or label")

@@ -14,6 +14,7 @@ from apis.deployment import pending, trouble
 from apis.deployment.status import ApiStatus, ReplicaStatus, runs_of
 from apis.failing import Failing
 from apis.models import ApiInstance
+from apis.views.access import may_on
 from console.scope import Request
 from gateways.models import Gateway
 
@@ -92,7 +93,8 @@ def frame(request: Request, api: ApiInstance, tab: str) -> dict[str, Any]:
         "waiting": pending.waiting(api),
         "is_discarded": undo.has_pending(request.session, api),
         "tabs": _tabs(api, tab),
-        "can_edit": request.scope.can_edit,
+        "may": may_on(request, api),
+        "can_edit": may_on(request, api)["manage_apis"],
         "address": consumer_address(api),
         "is_gateway_down": bool(api.gateway and api.gateway.status == Gateway.Status.DISCONNECTED),
         "upstream": first.uri if first else "",

@@ -13,9 +13,10 @@ from apis.views.conflict import Meeting
 from console.forms import schema_data, schema_form
 from console.forms.merging import Part
 from console.forms.schema import PREFIX
-from console.scope import Request
+from console.permissions import Permission
+from console.scope import Request, must
 from console.versions import Changed
-from gateways.views.access import gateway_of, must_edit
+from gateways.views.access import gateway_of
 from gateways.views.detail import frame
 
 
@@ -27,7 +28,7 @@ def edit(request: Request, pk: UUID) -> HttpResponse:
     meeting = Meeting([Part("config", schema, PREFIX)], gateway, gateway.environment, request.POST)
     seen, late = request.POST.get("seen", ""), None
     if request.method == "POST":
-        must_edit(request)
+        must(request, Permission.MANAGE_GATEWAYS)
         config = schema_data.read(schema, request.POST)
     if meeting.is_choosing:
         found, late = meeting.chosen({"config": config}, {"config": ingress.of(gateway)})

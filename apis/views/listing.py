@@ -60,7 +60,7 @@ def index(request: Request) -> HttpResponse:
         request,
         "apis",
         "API",
-        search.found(environment, asked),
+        search.found(environment, asked, request.scope.held),
         searches=LOOKED_AT,
         selects=_selects(environment, asked, is_alone=bool(request.htmx.target == "apis")),
         more=_more(asked),
@@ -118,7 +118,7 @@ def rows(apis: Iterable[ApiInstance], names: set[str]) -> list[Row]:
 
 
 def _shown(request: Request, names: set[str]) -> dict[str, Any]:
-    return {"shown": names, "can_edit": request.scope.can_edit, "most_shown": MOST_SHOWN}
+    return {"shown": names, "can_edit": request.scope.may["manage_apis"], "most_shown": MOST_SHOWN}
 
 
 def _selects(environment: Environment, asked: Search, *, is_alone: bool) -> tuple[Select, ...]:

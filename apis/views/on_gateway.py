@@ -29,7 +29,7 @@ class Row:
 
 def index(request: Request, pk: UUID) -> HttpResponse:
     gateway = gateway_of(request, pk)
-    found = ApiInstance.objects.filter(gateway=gateway).select_related("asset")
+    found = ApiInstance.objects.permitting(request.scope.held).filter(gateway=gateway).select_related("asset")
     if query := asked(request):
         found = found.filter(Q(asset__name__icontains=query) | Q(label__icontains=query))
     shown = listing(request, "gateway-apis", "API", found, searches="name or label", every_seconds=4)

@@ -15,13 +15,14 @@ from apis.changes import policies, undo, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.removed import Removed
 from apis.views import saving, trying
-from apis.views.access import api_of, api_to_change, binding_of, binding_to_change
+from apis.views.access import api_of, binding_of, binding_to_change
 from apis.views.asking import granted
 from apis.views.frame import frame
 from apis.views.lane import AppliedPolicy, Lane, lane
 from apis.views.policy_form import PolicyForm
 from console.forms import rows
 from console.numbers import numbers
+from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
 from policies import browse, catalog
@@ -32,13 +33,13 @@ MOST_GONE = 50
 
 
 def index(request: Request, pk: int) -> HttpResponse:
-    api = api_of(request, pk)
+    api = api_of(request, pk, Permission.VIEW_POLICIES)
     return _lane(request, api, lane(api))
 
 
 def reorder(request: Request, pk: int) -> HttpResponse:
     """A row button shows the lane in its new order; "Apply order" saves it."""
-    api = api_to_change(request, pk)
+    api = api_of(request, pk, Permission.MANAGE_POLICIES)
     if request.method != "POST":
         return redirect("api_policies", api.pk)
     bindings = {str(one.pk): one for one in api.policies.inbound()}
@@ -66,7 +67,7 @@ def reorder(request: Request, pk: int) -> HttpResponse:
 
 def add(request: Request, pk: int) -> HttpResponse:
     """The catalog, to choose from."""
-    api = api_to_change(request, pk)
+    api = api_of(request, pk, Permission.MANAGE_POLICIES)
     # For the operations that the address names, if any: they become its conditions.
     named = {name: request.GET.getlist(name) for name in ("operation", "tag") if name in request.GET}
     query = f"?{urlencode(named, doseq=True)}" if named else ""
@@ -79,7 +80,7 @@ def add(request: Request, pk: int) -> HttpResponse:
 
 
 def new(request: Request, pk: int, name: str) -> HttpResponse:
-    api = api_to_change(request, pk)
+    api = api_of(request, pk, Permission.MANAGE_POLICIES)
     return _form(request, api, _found(name), None)
 
 
@@ -123,7 +124,7 @@ def remove(request: Request, pk: int, binding: int) -> HttpResponse:
 @require_POST
 def restore(request: Request, pk: int) -> HttpResponse:
     """Undo the removal that was made last."""
-    api = api_to_change(request, pk)
+    api = api_of(request, pk, Permission.MANAGE_POLICIES)
     try:
         row = undo.restore(request.user, request.session, api)
     except LookupError:

@@ -15,7 +15,8 @@ from apis.rules import copy_secrets
 from apis.views.access import api_of, messages_of
 from apis.views.frame import frame
 from console.forms.schema_form import Choice, Field
-from console.models import Environment, Role
+from console.models import Environment
+from console.permissions import Permission
 from console.scope import Request
 from console.words import words
 
@@ -35,9 +36,9 @@ class Sent:
 
 def copy(request: Request, pk: int) -> HttpResponse:
     """`?policy=` names those that are chosen at first; none is all of them."""
-    api = api_of(request, pk)
-    if not Environment.objects.permitting(request.user, Role.EDITORS).exists():
-        raise PermissionDenied("You need the role Manager or Administrator somewhere to copy policies there.")
+    api = api_of(request, pk, Permission.VIEW_POLICIES)
+    if not Environment.objects.permitting(request.user, Permission.MANAGE_POLICIES).exists():
+        raise PermissionDenied("You need the permission Manage policies somewhere to copy policies there.")
     sent = _read(request, api)
     errors: list[str] = []
     go = request.POST.get("go", "")
@@ -96,7 +97,7 @@ def _read(request: Request, api: ApiInstance) -> Sent:
 
 
 def _targets(request: Request, api: ApiInstance) -> QuerySet[ApiInstance]:
-    editable = Environment.objects.permitting(request.user, Role.EDITORS)
+    editable = Environment.objects.permitting(request.user, Permission.MANAGE_POLICIES)
     found = ApiInstance.objects.filter(environment__in=editable).exclude(pk=api.pk)
     return found.select_related("asset", "gateway", "environment__organization").order_by(
         "environment__name", "asset__name", "pk"

@@ -15,7 +15,6 @@ from apis.changes import policy_sets as change
 from apis.models import ApiInstance
 from apis.views.access import (
     environment_of,
-    environment_to_change,
     messages_of,
     policy_set_of,
     policy_set_to_change,
@@ -27,6 +26,7 @@ from console.forms import schema_data, schema_form
 from console.forms.differences import differences
 from console.listing import asked, listing
 from console.numbers import numbers
+from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
 from console.words import words
@@ -50,14 +50,16 @@ SCHEMA = SetForm.model_json_schema()
 
 
 def index(request: Request) -> HttpResponse:
-    found = environment_of(request).policy_sets.filter(name__icontains=asked(request))
+    found = environment_of(request, Permission.VIEW_POLICIES).policy_sets.filter(
+        name__icontains=asked(request)
+    )
     found = found.annotate(policy_count=Count("policies")).order_by("name", "pk")
     shown = listing(request, "policy-sets", "policy set", found, searches="name")
     return shown.answer(request, "apis/policy_set_list.html", "apis/_policy_sets.html", {})
 
 
 def add(request: Request) -> HttpResponse:
-    environment = environment_to_change(request)
+    environment = environment_of(request, Permission.MANAGE_POLICIES)
     values = _read(request)
     errors: dict[str, list[str]] = {}
     if request.method == "POST":

@@ -15,10 +15,11 @@ from apis.changes import authorities as change
 from apis.secret_groups.authority import Authority, Issued
 from apis.secret_groups.models import Secret, default_group
 from apis.secret_groups.permission import may_manage
-from apis.views.access import environment_of, environment_to_change, messages_of
+from apis.views.access import environment_of, messages_of
 from console.forms import schema_data, schema_form
 from console.listing import asked, listing
 from console.models import Environment
+from console.permissions import Permission
 from console.scope import Request
 
 STEPS = {"prepare": change.prepare, "switch": change.switch, "end": change.end}
@@ -74,7 +75,7 @@ SCHEMA = IssueForm.model_json_schema()
 
 
 def index(request: Request) -> HttpResponse:
-    environment = environment_of(request)
+    environment = environment_of(request, Permission.VIEW_SECRETS)
     found = Issued.objects.filter(authority__environment=environment, name__icontains=asked(request))
     found = found.select_related("authority", "keystore").defer("keystore__content", "authority__key")
     shown = listing(request, "issued", "certificate", found, searches="name")
@@ -93,7 +94,7 @@ def index(request: Request) -> HttpResponse:
 
 def certificate(request: Request) -> HttpResponse:
     """Of those that are trusted, as PEM."""
-    found = change.trusted(environment_of(request))
+    found = change.trusted(environment_of(request, Permission.VIEW_SECRETS))
     if not found:
         raise Http404("There is no private CA yet.")
     return _file("private-ca.pem", "".join(one.certificate for one in found), "application/x-pem-file")
@@ -171,7 +172,7 @@ def _still(previous: Authority | None) -> int:
 
 
 def _managed(request: Request) -> Environment:
-    environment: Environment = environment_to_change(request)
+    environment: Environment = environment_of(request, Permission.MANAGE_SECRETS)
     return environment
 
 

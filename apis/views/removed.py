@@ -16,12 +16,13 @@ from apis.changes import policies, removal
 from apis.models import ApiInstance
 from apis.removed import Removed
 from apis.rules.listeners import with_slash
-from apis.views.access import api_to_change, environment_of, messages_of, must_edit
+from apis.views.access import api_of, environment_of, messages_of
 from console import scope
 from console.forms.schema_form import Field
 from console.listing import asked, listing
 from console.models import AuditEntry
-from console.scope import Request
+from console.permissions import Permission
+from console.scope import Request, must
 from console.words import words
 
 Errors = dict[str, list[str]]
@@ -37,7 +38,7 @@ class Row:
 
 
 def index(request: Request) -> HttpResponse:
-    environment = environment_of(request)
+    environment = environment_of(request, Permission.VIEW_APIS)
     found = Removed.objects.there().defer("saved").filter(environment=environment, kind=Removed.Kind.API)
     for word in words(asked(request)):
         found = found.filter(Q(name__icontains=word) | Q(by__username__icontains=word))
@@ -53,7 +54,7 @@ def restore(request: Request, removed: int) -> HttpResponse:
     rows = Removed.objects.there().visible_to(request.user).select_related("environment__organization", "by")
     kept = get_object_or_404(rows, pk=removed, kind=Removed.Kind.API)
     scope.enter(request, kept.environment)
-    must_edit(request)
+    must(request, Permission.MANAGE_APIS)
     if request.method != "POST":
         return _asked(request, kept, {})
     base_path, port = with_slash(request.POST.get("base_path", "")), request.POST.get("port", "").strip()
@@ -71,7 +72,7 @@ def restore(request: Request, removed: int) -> HttpResponse:
 
 @require_POST
 def restore_policy(request: Request, pk: int, removed: int) -> HttpResponse:
-    api = api_to_change(request, pk)
+    api = api_of(request, pk, Permission.MANAGE_POLICIES)
     kept = get_object_or_404(Removed, pk=removed, kind=Removed.Kind.POLICY, api_id=api.pk)
     try:
         binding = policies.restore_policy(request.user, api, kept)

@@ -13,7 +13,7 @@ from apis.contracts import access
 from apis.contracts.models import Application, Contract
 from apis.forms.access_request import AccessForm, ApplicationChoice, tier_choices
 from apis.models import ApiInstance
-from apis.views.access import api_of, messages_of, posted
+from apis.views.access import api_of, may_on, messages_of, posted
 from apis.views.application_access import application_to_change, own_application
 from apis.views.application_secrets import MANAGED, OWN
 from apis.views.frame import frame
@@ -43,7 +43,7 @@ def of_api(request: Request, pk: int) -> HttpResponse:
     chosen = request.GET.get("application")
     form = ApplicationChoice(
         applications,
-        tier_choices(api, tells_hidden=request.scope.can_edit),
+        tier_choices(api, tells_hidden=may_on(request, api)["manage_contracts"]),
         posted(request),
         initial={"application": chosen},
     )

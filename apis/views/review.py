@@ -22,6 +22,7 @@ from apis.testing import runs
 from apis.views.access import api_of, api_to_change, messages_of
 from apis.views.comment import comment_field
 from apis.views.frame import frame
+from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
 
@@ -45,14 +46,14 @@ def tests(request: Request, pk: int) -> HttpResponse:
 @require_POST
 def run_tests(request: Request, pk: int) -> HttpResponse:
     """On what is saved; the page then tells how far they are."""
-    api = api_to_change(request, pk)
+    api = api_of(request, pk, Permission.DEPLOY_APIS)
     runs.start(request.user, api)
     return redirect("api_review", api.pk)
 
 
 @require_POST
 def deploy(request: Request, pk: int) -> HttpResponse:
-    api = api_to_change(request, pk)
+    api = api_of(request, pk, Permission.DEPLOY_APIS)
     seen, comment = request.POST.get("seen", ""), request.POST.get("comment", "")
     try:
         review.deploy_pending(

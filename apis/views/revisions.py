@@ -23,11 +23,12 @@ from apis.deployment.rollback import rollback, rollback_all
 from apis.models import ApiInstance
 from apis.revision import Revision
 from apis.revisions import rows as saved_rows
-from apis.views.access import api_of, api_to_change
+from apis.views.access import api_of
 from apis.views.comment import comment_field
 from apis.views.frame import Run, frame
 from console.forms.schema_form import Choice, Field
 from console.listing import listing
+from console.permissions import Permission
 from console.scope import Request
 from gateways.models import Ack
 
@@ -104,7 +105,7 @@ def compare(request: Request, pk: int) -> HttpResponse:
 
 def roll_back(request: Request, pk: int, revision: str) -> HttpResponse:
     """Shows what it would change of what runs, and does it when it is sent."""
-    api = api_to_change(request, pk)
+    api = api_of(request, pk, Permission.DEPLOY_APIS)
     wanted = kept.named(api, revision)
     if wanted is None:
         raise Http404(f"Revision {revision} of API {api.pk} is no longer kept.")

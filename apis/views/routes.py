@@ -20,12 +20,13 @@ from apis.lint.routes import warnings
 from apis.models import ApiInstance
 from apis.rules.instances import validate
 from apis.views import saving
-from apis.views.access import api_of, messages_of
+from apis.views.access import api_of, may_on, messages_of
 from apis.views.conflict import Conflict, Meeting, Values
 from apis.views.frame import frame
 from apis.views.tls_contexts import choices
 from console.forms import rows
 from console.forms.merging import Part
+from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
 
@@ -33,7 +34,7 @@ from console.versions import Changed
 def edit(request: Request, pk: int) -> HttpResponse:
     """A viewer sees what is; who may edit gets the form."""
     api = api_of(request, pk)
-    may_edit = request.scope.can_edit
+    may_edit = Permission.MANAGE_APIS in may_on(request, api)
     if request.method == "POST" and may_edit:
         return _posted(request, api)
     current = desired_of(api)

@@ -16,7 +16,6 @@ from apis.secret_groups.models import SecretGroup
 from apis.secret_groups.permission import may_manage
 from apis.views.access import (
     environment_of,
-    environment_to_change,
     messages_of,
     secret_group_of,
     secret_group_to_change,
@@ -24,6 +23,7 @@ from apis.views.access import (
 from console import audit
 from console.forms import schema_data, schema_form
 from console.listing import asked, listing
+from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
 
@@ -49,7 +49,7 @@ SCHEMA = GroupForm.model_json_schema()
 
 
 def index(request: Request) -> HttpResponse:
-    environment = environment_of(request)
+    environment = environment_of(request, Permission.VIEW_SECRETS)
     found = environment.secret_groups.filter(name__icontains=asked(request))
     found = found.annotate(
         secret_count=Count("secrets", distinct=True), context_count=Count("tls_contexts", distinct=True)
@@ -72,7 +72,7 @@ def detail(request: Request, pk: UUID) -> HttpResponse:
 
 
 def add(request: Request) -> HttpResponse:
-    environment = environment_to_change(request)
+    environment = environment_of(request, Permission.MANAGE_SECRETS)
     values, errors = schema_data.read(SCHEMA, request.POST, prefix=""), {}
     if request.method == "POST":
         try:

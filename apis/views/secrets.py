@@ -15,10 +15,11 @@ from apis.changes import secrets as change
 from apis.forms.secret import SecretForm, initial
 from apis.secret_groups.models import Secret, SecretGroup, default_group
 from apis.secret_groups.permission import may_manage
-from apis.views.access import environment_of, environment_to_change, messages_of, secret_of, secret_to_change
+from apis.views.access import environment_of, messages_of, secret_of, secret_to_change
 from console import audit
 from console.listing import Select, asked, listing
 from console.models import Environment
+from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
 
@@ -27,7 +28,7 @@ LATE = "Somebody changed it meanwhile. Look at what it is now, and save yours ag
 
 
 def index(request: Request) -> HttpResponse:
-    environment = environment_of(request)
+    environment = environment_of(request, Permission.VIEW_SECRETS)
     found = Secret.objects.filter(group__environment=environment).without_content().select_related("group")
     if query := asked(request):
         found = found.filter(Q(name__icontains=query) | Q(group__name__icontains=query))
@@ -63,7 +64,7 @@ def detail(request: Request, pk: UUID) -> HttpResponse:
 
 
 def add(request: Request) -> HttpResponse:
-    environment = environment_to_change(request)
+    environment = environment_of(request, Permission.MANAGE_SECRETS)
     if request.method != "POST":
         kind, wanted = request.GET.get("kind", ""), request.GET.get("group", "")
         shown = {"kind": kind if kind in Secret.Kind.values else Secret.Kind.KEYSTORE, "group": wanted}

@@ -17,7 +17,8 @@ from apis.testing import jobs, whole
 from apis.views.access import api_to_change
 from apis.views.frame import frame
 from apis.views.trying import words
-from console.scope import Request
+from console.permissions import Permission
+from console.scope import Request, must
 from gateways.models import Gateway
 from gateways.views.access import gateway_to_change
 from gateways.views.detail import frame as gateway_frame
@@ -37,7 +38,7 @@ def of_api(request: Request, pk: int) -> HttpResponse:
 
 
 def of_gateway(request: Request, pk: UUID) -> HttpResponse:
-    gateway = gateway_to_change(request, pk)
+    gateway = _gateway(request, pk)
     asked = _begun(request, {"target": "/"})
     page = gateway_frame(gateway, "apis") | _form(asked, reverse("gateway_try_run", args=[gateway.pk]))
     return _page(request, "gateways/gateway_try.html", page | {"has_deployed": True}, asked)
@@ -61,7 +62,7 @@ def run_on_api(request: Request, pk: int) -> HttpResponse:
 
 @require_POST
 def run_on_gateway(request: Request, pk: UUID) -> HttpResponse:
-    gateway = gateway_to_change(request, pk)
+    gateway = _gateway(request, pk)
     asked = trying.read_tester(request.POST)
     if asked.errors or asked.request is None:
         return _verdict(request, {"faults": words(asked.errors)})
@@ -76,7 +77,7 @@ def run_on_gateway(request: Request, pk: UUID) -> HttpResponse:
 
 def state_on_gateway(request: Request, pk: UUID, job: str) -> HttpResponse:
     """How far a rehearsal of the user's own is."""
-    gateway = gateway_to_change(request, pk)
+    gateway = _gateway(request, pk)
     try:
         found = jobs.found(request.user, job)
     except redis.RedisError:
@@ -84,6 +85,13 @@ def state_on_gateway(request: Request, pk: UUID, job: str) -> HttpResponse:
     if found is None or found.shown.get("gateway") != str(gateway.pk):
         raise Http404("There is no such rehearsal any more.")
     return _verdict(request, {"job": found, **found.shown, **_state_of(gateway)})
+
+
+def _gateway(request: Request, pk: UUID) -> Gateway:
+    """Whoever tries a request on it is told of all its APIs."""
+    gateway = gateway_to_change(request, pk)
+    must(request, Permission.VIEW_POLICIES)
+    return gateway
 
 
 def lines(found: list[Any], asked: Asked) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from apis.changes import versions
 from apis.contracts.models import Contract, Tier
 from apis.forms import tier as form
 from apis.models import ApiInstance
-from apis.views.access import api_of, api_to_change, messages_of
+from apis.views.access import api_of, messages_of
 from apis.views.application_access import tier_to_change
 from apis.views.asking import asking
 from apis.views.conflict import of_rows
@@ -22,6 +22,7 @@ from apis.views.frame import frame
 from console.forms import rows
 from console.forms.differences import differences
 from console.listing import Select, asked, listing
+from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
 
@@ -29,7 +30,7 @@ USING_SHOWN = 10
 
 
 def index(request: Request, pk: int) -> HttpResponse:
-    api = api_of(request, pk)
+    api = api_of(request, pk, Permission.VIEW_CONTRACTS)
     found = api.tiers.order_by("name", "pk")
     if query := asked(request):
         found = found.filter(Q(name__icontains=query) | Q(description__icontains=query))
@@ -42,7 +43,7 @@ def index(request: Request, pk: int) -> HttpResponse:
 
 
 def add(request: Request, pk: int) -> HttpResponse:
-    api = api_to_change(request, pk)
+    api = api_of(request, pk, Permission.MANAGE_CONTRACTS)
     if request.method != "POST":
         return _form(request, api, None, form.NEW)
     values = form.read(request.POST)

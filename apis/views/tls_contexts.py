@@ -21,7 +21,6 @@ from apis.forms.tls_context import TlsContextForm, differences, initial, with_fi
 from apis.models import ApiInstance, TlsContext, Upstream
 from apis.views.access import (
     environment_of,
-    environment_to_change,
     messages_of,
     tls_context_of,
     tls_context_to_change,
@@ -30,6 +29,7 @@ from apis.views.conflict import Conflict, of_rows
 from console import audit
 from console.listing import asked, listing
 from console.models import Environment
+from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
 
@@ -46,7 +46,9 @@ def choices(environment: Environment) -> dict[str, list[TlsContext]]:
 
 
 def index(request: Request) -> HttpResponse:
-    found = environment_of(request).tls_contexts.filter(name__icontains=asked(request))
+    found = environment_of(request, Permission.VIEW_SECRETS).tls_contexts.filter(
+        name__icontains=asked(request)
+    )
     found = found.prefetch_related("api_instances", "upstreams")
     shown = listing(request, "tls-contexts", "TLS context", found, searches="name")
     return shown.answer(request, "apis/tls_context_list.html", "apis/_tls_contexts.html", {})
@@ -66,7 +68,7 @@ def detail(request: Request, pk: UUID) -> HttpResponse:
 
 def add(request: Request) -> HttpResponse:
     """A page of its own, or, for htmx, a dialog over an API's form, which then has the new one chosen."""
-    environment = environment_to_change(request)
+    environment = environment_of(request, Permission.MANAGE_SECRETS)
     if request.method != "POST":
         source = "none" if request.GET.get("purpose") == "upstream" else "own"
         shown = {"hosts": _hosts(environment), "source": source}

@@ -17,8 +17,9 @@ from apis.forms.trying import Asked
 from apis.models import ApiInstance, PolicyBinding
 from apis.revisions import export
 from apis.testing import jobs, whole
-from apis.views.access import api_of, api_to_change, binding_to_change, messages_of
+from apis.views.access import api_of, binding_to_change, messages_of
 from apis.views.policy_form import PolicyForm
+from console.permissions import Permission
 from console.scope import Request
 from policies import catalog
 from policies.expression.context import REQUEST, RESPONSE
@@ -30,7 +31,7 @@ from policies.policy import Policy
 @require_POST
 def evaluate(request: Request, pk: int) -> HttpResponse:
     """An expression as it is typed: its mistake at once, or its value from a worker."""
-    api = api_to_change(request, pk)
+    api = api_of(request, pk, Permission.MANAGE_POLICIES)
     asked = trying.read_expression(request.POST)
     text = str(asked.values.get("expression", ""))
     if not text.strip():
@@ -49,7 +50,7 @@ def evaluate(request: Request, pk: int) -> HttpResponse:
 
 @require_POST
 def test_new(request: Request, pk: int, name: str) -> HttpResponse:
-    return _test(request, _read(request, api_to_change(request, pk), _found(name), None))
+    return _test(request, _read(request, api_of(request, pk, Permission.MANAGE_POLICIES), _found(name), None))
 
 
 @require_POST
@@ -60,7 +61,7 @@ def test(request: Request, pk: int, binding: int) -> HttpResponse:
 
 @require_POST
 def yaml_new(request: Request, pk: int, name: str) -> HttpResponse:
-    return _yaml(request, _read(request, api_to_change(request, pk), _found(name), None))
+    return _yaml(request, _read(request, api_of(request, pk, Permission.MANAGE_POLICIES), _found(name), None))
 
 
 @require_POST
@@ -72,7 +73,7 @@ def yaml(request: Request, pk: int, binding: int) -> HttpResponse:
 @require_POST
 def prepare(request: Request, pk: int) -> HttpResponse:
     """Somebody is about to try something: the process that takes longest to start begins now."""
-    api_to_change(request, pk)
+    api_of(request, pk, Permission.MANAGE_POLICIES)
     jobs.prepare()
     return HttpResponse(status=204)
 

@@ -24,11 +24,12 @@ from apis.forms import parts, wizard
 from apis.forms.routes import placed, weight_sums, with_operations
 from apis.models import ApiInstance
 from apis.rules import listeners, upstream_uri
-from apis.views.access import draft_to_change, environment_to_change, messages_of
+from apis.views.access import draft_to_change, environment_of, messages_of
 from apis.views.tls_contexts import choices
 from apis.wizard_draft import WizardDraft
 from console.forms import rows
 from console.forms.schema_form import Field
+from console.permissions import Permission
 from console.scope import Request
 from console.words import words
 
@@ -44,7 +45,7 @@ CHECK = "check"
 
 def add(request: Request) -> HttpResponse:
     """A draft of its own for each start: it is kept, with a key in its address, once something is said."""
-    environment = environment_to_change(request)
+    environment = environment_of(request, Permission.MANAGE_APIS)
     draft = wizard.Draft(WizardDraft(user=request.user, environment=environment, step="gateway"))
     step = wizard.STEPS[0]
     return _posted(request, draft, step) if request.method == "POST" else _shown(request, draft, step, {})

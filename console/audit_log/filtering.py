@@ -7,7 +7,8 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q
 
-from console.models import AuditEntry, AuditEntryQuerySet, Environment, Organization, Role, User
+from console.models import AuditEntry, AuditEntryQuerySet, Environment, Organization, User
+from console.permissions import Permission
 
 SEARCHED = 100_000
 """A word is looked for in so many of the newest entries that the other choices leave."""
@@ -59,11 +60,14 @@ def visible(user: User) -> AuditEntryQuerySet:
     """What `AuditEntry.objects.visible_to` finds, in a form for which an index serves."""
     if user.reaches_everything:
         return AuditEntry.objects.all()
-    whole = list(Organization.objects.where(user, *Role.Name.values).values_list("pk", flat=True))
-    single = Environment.objects.visible_to(user).exclude(organization__in=whole)
+    held, view = user.held(), Permission.VIEW_AUDIT
+    whole = list(Organization.objects.allowing(held, view).values_list("pk", flat=True))
+    single = Environment.objects.allowing(held, view).exclude(organization__in=whole)
     reach = Q(organization__in=whole)
     if environments := list(single.values_list("pk", flat=True)):
         reach |= Q(environment__in=environments)
+    if held.apis(view):
+        reach |= held.entries_of_apis(view)
     return AuditEntry.objects.filter(reach)
 
 

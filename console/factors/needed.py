@@ -1,6 +1,6 @@
 """Who must have a second factor: whoever may do anything in an organization that needs it, or below."""
 
-from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
 
 from console.factors.models import LoginRule, Passkey, SecondFactor
 from console.models import Role, User
@@ -22,8 +22,10 @@ def has_factor(user: User) -> bool:
 
 def _needs(user: str) -> ExpressionWrapper:
     """An administrator of everything is in every organization."""
+    person = OuterRef(OuterRef(user))
     below = Role.objects.filter(
-        user=OuterRef(OuterRef(user)), organization__path__startswith=OuterRef("organization__path")
+        Q(user=person) | Q(team__memberships__user=person),
+        organization__path__startswith=OuterRef("organization__path"),
     )
     everywhere = User.objects.filter(pk=OuterRef(OuterRef(user)), is_superuser=True)
     rules = LoginRule.objects.filter(needs_second_factor=True).filter(Exists(below) | Exists(everywhere))

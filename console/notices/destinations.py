@@ -11,11 +11,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from console import audit, once
-from console.models import AuditEntry, Environment, Organization, Role, User
+from console.models import AuditEntry, Environment, Organization, User
 from console.notices import apprise_process, guarded, signing
 from console.notices.models import Delivery, Destination
 from console.notices.telling import send_to
 from console.notices.uses import uses
+from console.permissions import Permission
 from console.versions import check, version
 
 MOST = 200
@@ -35,11 +36,15 @@ class Place:
     def require_editor(self, user: User) -> None:
         """Raises PermissionDenied."""
         if self.environment:
-            may = self.environment.permits(user, *Role.EDITORS)
+            may = self.environment.permits(user, Permission.MANAGE_ALERTS)
         else:
-            may = Organization.objects.where(user, *Role.EDITORS).filter(pk=self.organization.pk).exists()
+            may = (
+                Organization.objects.where(user, Permission.MANAGE_ALERTS)
+                .filter(pk=self.organization.pk)
+                .exists()
+            )
         if not may:
-            raise PermissionDenied("Only a manager or an administrator may change destinations here.")
+            raise PermissionDenied("This needs the permission Manage alerts there.")
 
 
 def place_of(destination: Destination) -> Place:

@@ -9,8 +9,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from console.fields import EncryptedJSONField
-from console.models import Environment, Organization, Role, User
+from console.models import Environment, Organization, User
 from console.notices import kinds
+from console.permissions import Permission
 
 A_DAY = timedelta(days=1)
 UNTOUCHED = timedelta(minutes=3)
@@ -97,17 +98,20 @@ class MailServer(models.Model):
 class DestinationQuerySet(models.QuerySet["Destination"]):
     def visible_to(self, user: User) -> "DestinationQuerySet":
         """Of environments where the user holds a role, and of organizations in or below which they do."""
-        environments = Environment.objects.visible_to(user)
+        environments = Environment.objects.permitting(user, Permission.VIEW_ALERTS)
         return self.filter(
             Q(environment__in=environments)
-            | Q(environment=None, organization__in=Organization.objects.visible_to(user))
+            | Q(
+                environment=None,
+                organization__in=Organization.objects.visible_to(user, Permission.VIEW_ALERTS),
+            )
         )
 
     def changeable_by(self, user: User) -> "DestinationQuerySet":
         """Those that the user's role lets them change."""
         return self.filter(
-            Q(environment__in=Environment.objects.permitting(user, Role.EDITORS))
-            | Q(environment=None, organization__in=Organization.objects.where(user, *Role.EDITORS))
+            Q(environment__in=Environment.objects.permitting(user, Permission.MANAGE_ALERTS))
+            | Q(environment=None, organization__in=Organization.objects.where(user, Permission.MANAGE_ALERTS))
         )
 
     def usable_in(self, environment: Environment) -> "DestinationQuerySet":
@@ -159,7 +163,9 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         """Those of organizations that the user administers; all for a superuser."""
         if user.reaches_everything:
             return self
-        return self.filter(organization__in=Organization.objects.where(user, Role.Name.ADMINISTRATOR))
+        return self.filter(
+            organization__in=Organization.objects.where(user, Permission.ADMINISTER_ORGANIZATION)
+        )
 
     def waiting(self) -> "DeliveryQuerySet":
         return self.filter(state=Delivery.State.WAITING)

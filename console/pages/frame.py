@@ -58,7 +58,7 @@ def scope_groups(request: AnyRequest) -> list[ScopeGroup]:
     """The visible environments by organization, parents before children."""
     if not isinstance(request.user, User):
         return []
-    visible = Environment.objects.visible_to(request.user).select_related("organization")
+    visible = Environment.objects.known_to(request.user).select_related("organization")
     found: dict[Organization, list[Environment]] = {}
     for environment in visible:
         found.setdefault(environment.organization, []).append(environment)

@@ -75,7 +75,7 @@ def home(request: Request) -> HttpResponse:
     overview = _overview(environment)
     if request.htmx:
         return render(request, "console/_overview.html", {"overview": overview})
-    entries = AuditEntry.objects.visible_to(request.user).filter(environment=environment)
+    entries = AuditEntry.objects.seen_by(request.scope.held).filter(environment=environment)
     checklist = _checklist(environment, overview)
     context = {
         "overview": overview,

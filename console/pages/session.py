@@ -148,7 +148,7 @@ def logged_out(request: HttpRequest) -> HttpResponse:
 @require_POST
 def switch_scope(request: Request) -> HttpResponse:
     """Work in another environment from now on, starting at the place one is at."""
-    visible = Environment.objects.visible_to(request.user)
+    visible = Environment.objects.known_to(request.user)
     environment = get_object_or_404(visible, pk=_uuid(request.POST.get("environment", "")))
     scope.enter(request, environment)
     return redirect(_same_place(request))

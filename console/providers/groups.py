@@ -81,7 +81,7 @@ def _take(provider: IdentityProvider, role: Role) -> None:
 
 def _record(action: AuditEntry.Action, provider: IdentityProvider, role: Role) -> None:
     place = f"{role.organization} / {role.environment}" if role.environment else str(role.organization)
-    facts = {"user": role.user.get_username(), "role": role.name, "where": place}
+    facts = {"user": str(role.user), "role": role.name, "where": place}
     record(
         None,
         action,

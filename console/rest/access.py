@@ -5,7 +5,9 @@ from uuid import UUID
 from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request
 
-from console.models import Environment, Organization, Role, User
+from console.grants import Held, May
+from console.models import Environment, Organization, User
+from console.permissions import Permission
 
 
 def caller(request: Request) -> User:
@@ -22,24 +24,54 @@ def organization(request: Request, organization_id: UUID) -> Organization:
     return found
 
 
-def environment(
-    request: Request, organization_id: UUID, environment_id: UUID, *, to_edit: bool = False
-) -> Environment:
-    """The environment, for reading or for editing (403 for a caller who may only read)."""
-    user = caller(request)
-    rows = Environment.objects.select_related("organization")
+def held(request: Request) -> Held:
+    """All that the caller was granted, asked of the database once."""
+    found: Held | None = getattr(request, "_held", None)
+    if found is None:
+        found = caller(request).held()
+        request._held = found  # type: ignore[attr-defined]
+    return found
+
+
+def known_environment(request: Request, organization_id: UUID, environment_id: UUID) -> Environment:
+    """The environment, for whoever may see anything there, and be it a single API."""
+    rows = Environment.objects.known_by(held(request)).select_related("organization")
     found = rows.filter(pk=environment_id, organization_id=organization_id).first()
-    roles = found.roles_of(user) if found else set[str]()
-    if found is None or not roles:
+    if found is None:
         raise NotFound(f"Environment {environment_id} of organization {organization_id} not found.")
-    if to_edit and roles.isdisjoint(Role.EDITORS):
+    return found
+
+
+def environment(
+    request: Request, organization_id: UUID, environment_id: UUID, needs: str = "", *, to_edit: bool = False
+) -> Environment:
+    """The environment, for who has the permission in all of it: without one, any; 403 for others who know
+    it. `to_edit` stands for all that a manager may do.
+    """
+    found = known_environment(request, organization_id, environment_id)
+    may = may_in(request, found)
+    if not may:
+        raise NotFound(f"Environment {environment_id} of organization {organization_id} not found.")
+    if needs and needs not in may:
+        raise lacking(needs, found)
+    if to_edit and not may.edit:
         raise PermissionDenied(f"Changes in {found} need the role Manager or Administrator.")
     return found
+
+
+def may_in(request: Request, environment: Environment) -> May:
+    """What the caller may do in all of it."""
+    return held(request).in_environment(environment.pk, environment.organization.path)
+
+
+def lacking(permission: str, place: object) -> PermissionDenied:
+    return PermissionDenied(f"This needs the permission {Permission(permission).label} in {place}.")
 
 
 def administered(request: Request, organization_id: UUID) -> Organization:
     """The organization, for its administrators; 403 for others who may see it."""
     user, found = caller(request), organization(request, organization_id)
-    if not Organization.objects.where(user, Role.Name.ADMINISTRATOR).filter(pk=found.pk).exists():
-        raise PermissionDenied(f"This needs the role Administrator in {found}.")
+    administers = Organization.objects.where(user, Permission.ADMINISTER_ORGANIZATION)
+    if not administers.filter(pk=found.pk).exists():
+        raise PermissionDenied(f"This needs the permission Administer the organization in {found}.")
     return found

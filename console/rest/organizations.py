@@ -18,7 +18,7 @@ class OrganizationView(APIView):
     def get(self, request: Request, organization_id: UUID) -> Response:
         """The organization with the environments that the caller may see."""
         row, user = access.organization(request, organization_id), access.caller(request)
-        environments = Environment.objects.visible_to(user).filter(organization=row)
+        environments = Environment.objects.known_to(user).filter(organization=row)
         shape = shapes.organization(row, environments, list(user.organizations()))
         return Response(serializers.OrganizationShape(shape).data)
 
@@ -42,7 +42,7 @@ class OrganizationView(APIView):
 class EnvironmentViews(ViewSet):
     def list(self, request: Request, organization_id: UUID) -> Response:
         row = access.organization(request, organization_id)
-        found = Environment.objects.visible_to(access.caller(request)).filter(organization=row)
+        found = Environment.objects.known_to(access.caller(request)).filter(organization=row)
         data = [shapes.environment(environment) for environment in found]
         return Response({"data": data, "total": len(data)})
 
@@ -55,11 +55,13 @@ class EnvironmentViews(ViewSet):
         return Response(shapes.environment(made), status=201)
 
     def retrieve(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
-        return Response(shapes.environment(access.environment(request, organization_id, environment_id)))
+        return Response(
+            shapes.environment(access.known_environment(request, organization_id, environment_id))
+        )
 
     def partial_update(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """Say how changes that are saved of deployed APIs are deployed."""
-        found = access.environment(request, organization_id, environment_id)
+        found = access.known_environment(request, organization_id, environment_id)
         access.administered(request, organization_id)
         body = serializers.EnvironmentPatch(data=request.data)
         body.is_valid(raise_exception=True)
@@ -73,7 +75,7 @@ class EnvironmentViews(ViewSet):
         return Response(shapes.environment(found))
 
     def destroy(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
-        found = access.environment(request, organization_id, environment_id)
+        found = access.known_environment(request, organization_id, environment_id)
         access.administered(request, organization_id)
         accounts.delete_environment(access.caller(request), found)
         return Response(status=204)

@@ -2,13 +2,13 @@
 
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 from console import scope
 from console.models import Environment
-from console.scope import Request
+from console.permissions import Permission
+from console.scope import NO_ROLE, Request, must
 from gateways.models import Gateway
 
 
@@ -23,18 +23,14 @@ def gateway_of(request: Request, pk: UUID) -> Gateway:
 def gateway_to_change(request: Request, pk: UUID) -> Gateway:
     """The gateway, if the user may change it: 404 for one that is out of sight, 403 for a viewer."""
     gateway = gateway_of(request, pk)
-    must_edit(request)
+    must(request, Permission.MANAGE_GATEWAYS)
     return gateway
 
 
-def environment_of(request: Request) -> Environment:
-    """The environment the user works in; 404 for one who may see none."""
+def environment_of(request: Request, needs: str = Permission.VIEW_GATEWAYS) -> Environment:
+    """The environment the user works in, for who has the permission in all of it."""
+    must(request, needs)
     environment = request.scope.environment
     if environment is None:
-        raise Http404("You have no role in any environment yet.")
+        raise Http404(NO_ROLE)
     return environment
-
-
-def must_edit(request: Request) -> None:
-    if not request.scope.can_edit:
-        raise PermissionDenied("You need the role Manager or Administrator here; ask an administrator.")

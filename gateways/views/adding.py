@@ -9,18 +9,18 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from console import once
+from console.permissions import Permission
 from console.scope import Request
 from gateways import change, commands
 from gateways.forms import AddGatewayForm
 from gateways.models import Gateway, RegistrationToken
 from gateways.views import state
-from gateways.views.access import environment_of, must_edit
+from gateways.views.access import environment_of
 
 
 def add(request: Request) -> HttpResponse:
     """The form. Posted, the token is shown in this answer and nowhere again: it is stored hashed."""
-    environment = environment_of(request)
-    must_edit(request)
+    environment = environment_of(request, Permission.MANAGE_GATEWAYS)
     form = AddGatewayForm(request.POST or None)
     if not form.is_valid():
         return _ask(request, form)
@@ -41,7 +41,7 @@ def add(request: Request) -> HttpResponse:
 
 def name(request: Request) -> HttpResponse:
     """What is to be said of a name while it is typed."""
-    environment = environment_of(request)
+    environment = environment_of(request, Permission.MANAGE_GATEWAYS)
     about = AddGatewayForm.base_fields["name"].help_text
     text, faults = request.GET.get("name", "").strip(), []
     try:

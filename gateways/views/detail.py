@@ -41,7 +41,8 @@ def status(request: Request, pk: UUID) -> HttpResponse:
 def history(request: Request, pk: UUID) -> HttpResponse:
     gateway = gateway_of(request, pk)
     apis = gateway.api_instances.values_list("pk", flat=True)
-    found = AuditEntry.objects.about("gateway", [gateway.pk]) | AuditEntry.objects.about("apiinstance", apis)
+    seen = AuditEntry.objects.seen_by(request.scope.held)
+    found = seen.about("gateway", [gateway.pk]) | seen.about("apiinstance", apis)
     found = found.search(asked(request))
     shown = listing(request, "changes", "change", found, size=PAGE_SIZE, searches="name, id or person")
     context = frame(gateway, "history")

@@ -12,7 +12,7 @@ from analytics import queries
 from apis.changes.policies import apply_policy
 from apis.models import ApiInstance
 from gateways.models import Gateway, Replica
-from tests.factories import make_user
+from tests.factories import make_actor
 from tests.gateways.agent_process import AgentProcess
 from tests.gateways.link_process import LinkProcess
 from tests.gateways.pushing import push
@@ -69,7 +69,7 @@ def test_each_request_is_counted_once_though_the_agent_is_killed(
 
 
 def test_what_a_policy_refuses_is_a_violation(agent: AgentProcess, api: ApiInstance) -> None:
-    apply_policy(make_user(), api, "ip-blocklist", {"ips": ["127.0.0.0/8"]})
+    apply_policy(make_actor(), api, "ip-blocklist", {"ips": ["127.0.0.0/8"]})
     wanted = Gateway.objects.get(pk=agent.gateway.pk).generation
     push(agent.gateway.pk)
     wait_until(lambda: Replica.objects.get().generation == wanted, 20)

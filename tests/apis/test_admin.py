@@ -7,7 +7,7 @@ from django.test import Client
 
 from apis.changes import policies
 from apis.models import PolicyBinding
-from tests.factories import make_api, make_user
+from tests.factories import make_actor, make_api, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +32,7 @@ def test_each_model_is_listed_and_searched(client: Client, model: type) -> None:
 
 def test_a_policys_secret_is_never_shown(client: Client) -> None:
     config = {"username": "ada", "password": "s3cr3t-value"}
-    binding = policies.apply_policy(make_user(), make_api(), "http-basic-authentication", config)
+    binding = policies.apply_policy(make_actor(), make_api(), "http-basic-authentication", config)
 
     page = client.get(f"/admin/apis/policybinding/{binding.pk}/change/")
 

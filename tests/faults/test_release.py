@@ -10,7 +10,7 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from apis.changes.policies import apply_policy
-from tests.factories import make_user
+from tests.factories import make_actor
 from tests.faults import site as sites
 from tests.faults.site import Site
 from tests.gateways.agent_process import PROJECT
@@ -83,7 +83,7 @@ def test_what_it_lacks_is_told(site: Site, project: Path) -> None:
     site.agent.stop(signal.SIGKILL)
     site.agent.start()
     lacking = site.add_api("lacking")
-    apply_policy(make_user(), lacking, "header-removal", {"inboundHeaders": ["x-a"]})
+    apply_policy(make_actor(), lacking, "header-removal", {"inboundHeaders": ["x-a"]})
 
     site.deploy(lacking)
     wait_until(lambda: site.state_of(lacking) == "refused", 30)

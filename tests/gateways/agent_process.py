@@ -15,7 +15,7 @@ from console.models import User
 from gateways import change
 from gateways.agent import cli
 from gateways.models import Gateway
-from tests.factories import make_environment, make_user
+from tests.factories import make_actor, make_environment
 from tests.waiting import wait_until
 
 PROJECT = Path(__file__).parents[2]
@@ -37,7 +37,7 @@ class AgentProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def register(self, name: str = "edge", actor: User | None = None) -> "AgentProcess":
-        token, text = change.issue_token(actor or make_user(), make_environment(), name)
+        token, text = change.issue_token(actor or make_actor(), make_environment(), name)
         arguments = [
             "registration",
             "create",

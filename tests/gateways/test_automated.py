@@ -17,7 +17,7 @@ from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from apis.models import ApiInstance
 from console.models import User
 from gateways.models import ResourceStatus
-from tests.factories import make_user
+from tests.factories import make_actor
 from tests.gateways.agent_process import AgentProcess
 from tests.gateways.link_process import LinkProcess
 from tests.gateways.pushing import push
@@ -62,7 +62,7 @@ def status(api: ApiInstance) -> int:
 def test_an_automated_policy_refuses_where_its_rule_covers_and_lets_go_when_it_is_gone(
     agent: AgentProcess,
 ) -> None:
-    user, environment = make_user(), agent.gateway.environment
+    user, environment = make_actor(), agent.gateway.environment
     with echo() as upstream:
         agent.start()
         orders, stock = (make(agent, user, name, upstream.url) for name in ("orders", "stock"))

@@ -14,7 +14,15 @@ from apis.deployment.status import status_of
 from console.models import AuditEntry, Environment, Role, User
 from gateways import change
 from gateways.models import Gateway, RegistrationToken, ResourceStatus
-from tests.factories import make_api, make_environment, make_gateway, make_replica, make_role, make_user
+from tests.factories import (
+    make_actor,
+    make_api,
+    make_environment,
+    make_gateway,
+    make_replica,
+    make_role,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -96,7 +104,7 @@ def test_heading_and_replicas_are_refreshed_by_one_request(manager: Client, envi
 
 
 def test_token_of_others_is_not_found(manager: Client) -> None:
-    token, _ = change.issue_token(make_user(), make_environment(), "edge")
+    token, _ = change.issue_token(make_actor(), make_environment(), "edge")
 
     assert manager.get(f"/gateways/tokens/{token.pk}").status_code == 404
 
@@ -172,7 +180,7 @@ def test_name_is_checked_while_it_is_typed(manager: Client) -> None:
 def test_progress_follows_the_registration_and_then_stops_asking(
     manager: Client, environment: Environment
 ) -> None:
-    token, _ = change.issue_token(make_user(), environment, "edge")
+    token, _ = change.issue_token(make_actor(), environment, "edge")
 
     def panel() -> str:
         return manager.get(f"/gateways/tokens/{token.pk}", headers=HTMX).content.decode()
@@ -190,7 +198,7 @@ def test_progress_follows_the_registration_and_then_stops_asking(
 
 
 def test_expired_token_offers_a_new_one(manager: Client, environment: Environment) -> None:
-    token, _ = change.issue_token(make_user(), environment, "edge")
+    token, _ = change.issue_token(make_actor(), environment, "edge")
     RegistrationToken.objects.update(expires_at=timezone.now())
 
     page = manager.get(f"/gateways/tokens/{token.pk}").content.decode()
@@ -282,7 +290,7 @@ def test_admin_shows_no_secret() -> None:
     User.objects.create_superuser("root", password="root")
     client = Client()
     client.login(username="root", password="root")
-    token, _ = change.issue_token(make_user(), make_environment(), "edge")
+    token, _ = change.issue_token(make_actor(), make_environment(), "edge")
 
     page = client.get(f"/admin/gateways/registrationtoken/{token.pk}/change/").content.decode()
 

@@ -13,7 +13,7 @@ from console.models import AccessToken, AuditEntry, Environment, Role, digest
 from gateways import change
 from gateways.models import Gateway, RegistrationToken
 from gateways.protocol import trust
-from tests.factories import make_environment, make_role, make_user
+from tests.factories import make_actor, make_environment, make_role, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -70,7 +70,7 @@ def test_unknown_token_is_refused() -> None:
 
 
 def test_taken_name_leaves_the_token_usable(token: str, environment: Environment) -> None:
-    _, other = change.issue_token(make_user(), environment)
+    _, other = change.issue_token(make_actor(), environment)
     register(token)
 
     taken = register(other)

@@ -18,7 +18,7 @@ from gateways import change
 from gateways.agent.link import registration
 from gateways.models import Gateway, RegistrationToken
 from tests.certificates import self_signed
-from tests.factories import make_environment, make_role, make_user
+from tests.factories import make_actor, make_environment, make_role, make_user
 from tests.gateways.agent_process import run
 from tests.ports import free_port
 from tests.traffic.upstream import EchoServer, echo, serving
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def token() -> str:
-    return change.issue_token(make_user(), make_environment(), "edge")[1]
+    return change.issue_token(make_actor(), make_environment(), "edge")[1]
 
 
 def create(server: LiveServer, folder: Path, *flags: str) -> "tuple[int, str]":

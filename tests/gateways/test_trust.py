@@ -18,7 +18,7 @@ from gateways import change
 from gateways.models import Gateway, RegistrationToken
 from gateways.protocol import trust
 from gateways.protocol.messages import CONSOLE
-from tests.factories import make_environment, make_user
+from tests.factories import make_actor, make_environment
 from tests.gateways.replica import SigningReplica
 
 pytestmark = pytest.mark.django_db
@@ -151,7 +151,7 @@ def test_a_replayed_request_is_refused(address: Address, caplog: pytest.LogCaptu
 def test_a_registration_token_that_is_no_good_is_refused(
     spoil: dict[str, Any], words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _, text = change.issue_token(make_user(), make_environment(), "edge")
+    _, text = change.issue_token(make_actor(), make_environment(), "edge")
     RegistrationToken.objects.update(**spoil)
     before = everything()
 

@@ -7,7 +7,7 @@ from django.db.models import Model
 from apis.changes import ingress
 from console.models import AuditEntry
 from gateways.models import Gateway, RegistrationToken
-from tests.factories import make_api, make_gateway, make_replica, make_user
+from tests.factories import make_actor, make_api, make_gateway, make_replica
 from tests.usual.details import Detail
 from tests.usual.forms import Form, Sent, VersionedForm
 from tests.usual.here import Here
@@ -101,4 +101,4 @@ class TestIngress(VersionedForm):
         return Gateway.objects.get(pk=row.pk).trusted_networks == ["10.0.0.0/8"]
 
     def change_meanwhile(self, row: Model, here: Here) -> None:
-        ingress.change(make_user(), cast(Gateway, row), {"networks": ["192.168.0.0/16"]})
+        ingress.change(make_actor(), cast(Gateway, row), {"networks": ["192.168.0.0/16"]})

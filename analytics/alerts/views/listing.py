@@ -10,6 +10,7 @@ from analytics.alerts.models import Alert, AlertQuerySet
 from apis.views.access import api_of, environment_of
 from apis.views.frame import frame
 from console.listing import Select, asked, listing
+from console.permissions import Permission
 from console.scope import Request
 from console.words import words
 
@@ -19,7 +20,7 @@ COLUMNS = {"name": "name", "state": "rank", "severity": "weight", "changed": "st
 
 
 def index(request: Request) -> HttpResponse:
-    environment = environment_of(request)
+    environment = environment_of(request, Permission.VIEW_ALERTS)
     state = Select.of(request, "state", "State", [(one.lower(), one) for one in STATES])
     severity = Select.of(request, "severity", "Severity", Alert.Severity.choices)
     kind = Select.of(request, "type", "Type", Alert.Type.choices)

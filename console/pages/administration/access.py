@@ -8,7 +8,8 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.shortcuts import get_object_or_404
 
-from console.models import Organization, OrganizationQuerySet, Role
+from console.models import Organization, OrganizationQuerySet
+from console.permissions import Permission
 from console.scope import Request
 
 T = TypeVar("T")
@@ -16,7 +17,7 @@ T = TypeVar("T")
 
 def administered(request: Request) -> OrganizationQuerySet:
     """The organizations one administers. 403 for who administers none."""
-    found = Organization.objects.where(request.user, Role.Name.ADMINISTRATOR)
+    found = Organization.objects.where(request.user, Permission.ADMINISTER_ORGANIZATION)
     if not found.exists():
         raise PermissionDenied("Only administrators of an organization may open this page.")
     return found

@@ -21,10 +21,11 @@ from apis.deployment.told import Told, told
 from console.audit_log import csv_file, filtering, retention
 from console.audit_log.filtering import Wanted
 from console.listing import Input, Listing, Select, asked
-from console.models import NOUNS, AuditEntry, AuditEntryQuerySet, Environment, Organization, Role, User
+from console.models import NOUNS, AuditEntry, AuditEntryQuerySet, Environment, Organization, User
 from console.notices.models import Destination
 from console.pages.administration.access import administered_organization, attempt
 from console.pages.administration.forms import RetentionForm
+from console.permissions import Permission
 from console.scope import Request
 
 PAGE_SIZE = 50
@@ -69,7 +70,7 @@ class BoundedPaginator(EntryPaginator):
 
 def index(request: Request) -> HttpResponse:
     """Administration starts with the users for who may manage them, with the audit log for others."""
-    administers = Organization.objects.where(request.user, Role.Name.ADMINISTRATOR).exists()
+    administers = Organization.objects.where(request.user, Permission.ADMINISTER_ORGANIZATION).exists()
     return redirect("users" if administers else "audit")
 
 
@@ -167,7 +168,7 @@ def _wanted(request: Request) -> Wanted:
 
 def _places(request: Request) -> list[tuple[str, str]]:
     """Environments and organizations that one may see."""
-    environments = Environment.objects.visible_to(request.user).select_related("organization")
+    environments = Environment.objects.known_to(request.user).select_related("organization")
     ordered = environments.order_by("organization__path", "name")[:500]
     found = {str(one.organization_id): str(one.organization) for one in ordered}
     return [*found.items(), *((str(one.pk), f"{one.organization} / {one}") for one in ordered)]

@@ -11,17 +11,18 @@ from django.views.decorators.http import require_POST
 from console import accounts, audit, environment_settings
 from console.factors import changes
 from console.factors.models import LoginRule
-from console.models import Environment, Organization, Role
+from console.models import Environment, Organization
 from console.pages.administration.access import administered_organization, attempt, attempt_or_say
 from console.pages.administration.forms import DeploysForm, EnvironmentForm, NameForm
 from console.pages.administration.tree import tree
+from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
 
 
 def organizations(request: Request) -> HttpResponse:
     """Everyone sees where they work; the buttons are for administrators."""
-    editable = Organization.objects.where(request.user, Role.Name.ADMINISTRATOR)
+    editable = Organization.objects.where(request.user, Permission.ADMINISTER_ORGANIZATION)
     context = {"tree": tree(request.user), "editable": set(editable.values_list("pk", flat=True))}
     return render(request, "console/administration/organizations.html", context)
 
@@ -145,7 +146,7 @@ def delete_environment(request: Request, pk: object) -> HttpResponse:
 
 
 def _environment(request: Request, pk: object) -> Environment:
-    visible = Environment.objects.visible_to(request.user).select_related("organization")
+    visible = Environment.objects.known_to(request.user).select_related("organization")
     found = get_object_or_404(visible, pk=pk)
     administered_organization(request, found.organization_id)
     return found

@@ -16,7 +16,7 @@ class Node:
 def tree(user: User) -> list[Node]:
     """What the user may see: roots first, each with its business groups below it."""
     environments = defaultdict(list)
-    for environment in Environment.objects.visible_to(user):
+    for environment in Environment.objects.known_to(user):
         environments[environment.organization_id].append(environment)
     visible = Organization.objects.visible_to(user)
     nodes = {one.pk: Node(one, environments[one.pk]) for one in visible}

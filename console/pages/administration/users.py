@@ -119,14 +119,14 @@ def reset_factor(request: Request, pk: object) -> HttpResponse:
 def revoke(request: Request, pk: int) -> HttpResponse:
     roles = Role.objects.select_related("organization", "environment", "user")
     role = get_object_or_404(roles.filter(organization__in=administered(request)), pk=pk)
-    role_pk, given = role.pk, people.provided_to(role.user)
+    role_pk, given = role.pk, people.provided_to(role.user) if role.user else {}
     if attempt_or_say(request, lambda: accounts.revoke_role(request.user, role)):
         words = f"{role.user} lost the role."
         if by := given.get(role_pk):
             words += f" It comes back with the next login by {by}, unless its group is taken off there."
         messages.success(request, words)
-    known = _known(request, administered(request)).filter(pk=role.user_id).exists()
-    return redirect("user", role.user_id) if known else redirect("users")
+    known = role.user and _known(request, administered(request)).filter(pk=role.user.pk).exists()
+    return redirect("user", role.user_id) if role.user_id and known else redirect("users")
 
 
 def _known(request: Request, organizations: QuerySet[Organization]) -> QuerySet[User]:

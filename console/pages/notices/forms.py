@@ -6,9 +6,10 @@ from uuid import UUID
 from django import forms
 
 from console.forms.cards import Card
-from console.models import Environment, Organization, Role, User
+from console.models import Environment, Organization, User
 from console.notices.destinations import URL_MOST, Place
 from console.notices.models import Destination, MailServer
+from console.permissions import Permission
 
 Security, Type = MailServer.Security, Destination.Type
 
@@ -113,11 +114,13 @@ class NewDestinationForm(DestinationForm):
 
 def _places(user: User) -> dict[str, tuple[str, Place]]:
     """Where the user may make one."""
-    environments = Environment.objects.permitting(user, Role.EDITORS).select_related("organization")
+    environments = Environment.objects.permitting(user, Permission.MANAGE_ALERTS).select_related(
+        "organization"
+    )
     found: dict[str, tuple[str, Place]] = {}
     for one in environments.order_by("organization__path", "name"):
         found[str(one.pk)] = (f"{one.organization} / {one}", Place(one.organization, one))
-    for own in Organization.objects.where(user, *Role.EDITORS).order_by("path"):
+    for own in Organization.objects.where(user, Permission.MANAGE_ALERTS).order_by("path"):
         found[_key(own.pk)] = (f"{own}, every environment", Place(own))
     return found
 

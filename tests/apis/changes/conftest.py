@@ -3,9 +3,9 @@
 import pytest
 
 from console.models import User
-from tests.factories import make_user
+from tests.factories import make_actor
 
 
 @pytest.fixture
 def actor() -> User:
-    return make_user()
+    return make_actor()

@@ -25,7 +25,7 @@ from gateways.agent.translate import ir
 from gateways.agent.translate.apis import translate
 from gateways.models import Gateway
 from tests.apis.deployment.snapshots import resources_of
-from tests.factories import make_api, make_environment, make_gateway, make_role, make_user
+from tests.factories import make_actor, make_api, make_environment, make_gateway, make_role, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -45,13 +45,13 @@ def environment(gateway: Gateway) -> Environment:
 
 @pytest.fixture
 def user() -> User:
-    return make_user()
+    return make_actor()
 
 
 def add(environment: Environment, policy: str = "ip-blocklist", **fields: Any) -> AutomatedPolicy:
     config = fields.pop("config", BLOCK if policy == "ip-blocklist" else ALLOW)
     applies = Applies(**{name: fields.pop(name) for name in Applies.__dataclass_fields__ if name in fields})
-    return automated.add(make_user(), environment, policy, config, applies, **fields)
+    return automated.add(make_actor(), environment, policy, config, applies, **fields)
 
 
 def run_on(gateway: Gateway) -> dict[int, list[str]]:
@@ -76,7 +76,7 @@ def test_a_rule_covers_by_tag_by_gateway_and_by_name(gateway: Gateway, environme
         policy = add(environment, **rule)
         found = {one.api.pk for one in coverage(policy) if one.is_covered}
         assert found == {pk for where in (gateway, other) for pk, runs in run_on(where).items() if runs}
-        automated.delete(make_user(), policy)
+        automated.delete(make_actor(), policy)
         return found
 
     assert covered() == {public.pk, labelled.pk, far.pk}

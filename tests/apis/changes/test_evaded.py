@@ -15,7 +15,7 @@ from apis.documents.specification import Specification
 from apis.models import ApiInstance
 from tests.apis.changes.test_own_document import CONTEXT, GOOD
 from tests.apis.changes.test_pending import Deploys, api_where, fresh, limit, route
-from tests.factories import make_tls_context, make_user
+from tests.factories import make_actor, make_tls_context
 
 pytestmark = pytest.mark.django_db
 OTHER = GOOD.replace("/pets", "/cats")
@@ -30,8 +30,8 @@ def document(api: ApiInstance, text: str) -> Specification:
 def api_with_document(deploys: str) -> ApiInstance:
     """Deployed, with a policy that takes the asset's document."""
     api = api_where()
-    instances.set_specification(make_user(), api, document(api, GOOD))
-    policies.apply_policy(make_user(), fresh(api), "spec-validation", CONTEXT)
+    instances.set_specification(make_actor(), api, document(api, GOOD))
+    policies.apply_policy(make_actor(), fresh(api), "spec-validation", CONTEXT)
     api.environment.deploys = deploys
     api.environment.save()
     return fresh(api)
@@ -39,17 +39,17 @@ def api_with_document(deploys: str) -> ApiInstance:
 
 class TestDocument:
     def test_who_replaces_that_of_an_undeployed_api_has_a_part_in_it(self) -> None:
-        api, author = api_with_document(Deploys.SECOND_PERSON), make_user()
+        api, author = api_with_document(Deploys.SECOND_PERSON), make_actor()
         instances.undeploy_api(author, api)
 
         instances.set_specification(author, fresh(api), document(api, OTHER))
 
         with pytest.raises(ValidationError, match="a second person"):
             instances.deploy_api(author, fresh(api))
-        assert instances.deploy_api(make_user(), fresh(api)).is_deployed
+        assert instances.deploy_api(make_actor(), fresh(api)).is_deployed
 
     def test_one_that_was_replaced_while_the_api_was_deleted_waits(self) -> None:
-        api, author = api_with_document(Deploys.SECOND_PERSON), make_user()
+        api, author = api_with_document(Deploys.SECOND_PERSON), make_actor()
         ran, beside = api.revision, replace(instances.desired_of(api), label="beside", base_path="/beside")
         beside = replace(beside, routes=[route("http://x:1/")])
         same = instances.create_api(author, api.environment, beside)
@@ -72,7 +72,7 @@ class TestDocument:
             specification=document(api, OTHER),
         )
 
-        instances.edit_api(make_user(), api, lambda it: replace(it, asset=other))
+        instances.edit_api(make_actor(), api, lambda it: replace(it, asset=other))
 
         assert pending(fresh(api)) and fresh(api).pending_since
 
@@ -83,7 +83,7 @@ class TestRestored:
         [{"deploys": Deploys.REVIEW}, {"deploys": Deploys.SECOND_PERSON}, {"failing_tests_stop": True}],
     )
     def test_elsewhere_it_is_not_deployed_where_that_is_reviewed(self, rule: dict[str, Any]) -> None:
-        api, author = api_where(**rule), make_user()
+        api, author = api_where(**rule), make_actor()
 
         back = removal.restore_api(author, instances.delete_api(author, api), base_path="/elsewhere")
 
@@ -91,14 +91,14 @@ class TestRestored:
         assert back.pending_by == [author.pk]
 
     def test_who_said_where_is_not_the_second_person(self) -> None:
-        api, author = api_where(Deploys.SECOND_PERSON), make_user()
+        api, author = api_where(Deploys.SECOND_PERSON), make_actor()
         back = removal.restore_api(author, instances.delete_api(author, api), base_path="/elsewhere")
 
         with pytest.raises(ValidationError, match="a second person"):
             instances.deploy_api(author, fresh(back))
 
     def test_without_a_context_that_what_ran_needs_it_is_refused(self) -> None:
-        api, actor = api_where(), make_user()
+        api, actor = api_where(), make_actor()
         context = make_tls_context(api.environment)
         context.trusted_ca = context.certificate
         context.save()
@@ -114,7 +114,7 @@ class TestRestored:
 
 
 def test_an_outbound_policy_that_goes_to_an_upstream_of_the_same_name_waits() -> None:
-    api, actor = api_where(), make_user()
+    api, actor = api_where(), make_actor()
     first, second = (one.pk for one in api.upstreams.all())
     named = [
         DesiredUpstream("http://one:1", label="same", weight=60, id=first),
@@ -129,7 +129,7 @@ def test_an_outbound_policy_that_goes_to_an_upstream_of_the_same_name_waits() ->
 
 
 def test_who_rolls_back_beside_what_waits_has_a_part_in_it() -> None:
-    api, author, other = api_where(Deploys.REVIEW), make_user(), make_user()
+    api, author, other = api_where(Deploys.REVIEW), make_actor(), make_actor()
     first = api.revision
     limit(author, api)
     review.deploy_pending(other, fresh(api))

@@ -15,7 +15,7 @@ from gateways.agent.translate import ir
 from gateways.agent.translate.apis import translate
 from gateways.models import Gateway
 from gateways.protocol.resources import Snapshot
-from tests.factories import make_api, make_gateway, make_role, make_user
+from tests.factories import make_actor, make_api, make_gateway, make_role, make_user
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -102,7 +102,7 @@ def test_what_cannot_act_is_said_at_its_field_and_nothing_is_saved(
 
 
 def test_the_second_of_two_editors_is_told(gateway: Gateway) -> None:
-    first, seen = make_user(), ingress.seen(gateway)
+    first, seen = make_actor(), ingress.seen(gateway)
     ingress.change(first, gateway, {"networks": ["10.0.0.0/8"]}, seen_version=seen)
 
     with pytest.raises(Changed):
@@ -116,7 +116,7 @@ def test_the_second_of_two_editors_is_told(gateway: Gateway) -> None:
 
 def test_proxy_protocol_of_nobody_is_refused(gateway: Gateway) -> None:
     with pytest.raises(ValidationError, match="it is taken from"):
-        ingress.change(make_user(), gateway, {"usesProxyProtocol": True})
+        ingress.change(make_actor(), gateway, {"usesProxyProtocol": True})
 
 
 def test_slashes_are_the_gateways_where_they_are_set(gateway: Gateway) -> None:

@@ -13,7 +13,7 @@ from apis.revisions import rows
 from apis.rules import policy_advice
 from console.models import User
 from tests.apis.deployment.test_revision import an_api
-from tests.factories import make_api, make_user
+from tests.factories import make_actor, make_api
 
 pytestmark = pytest.mark.django_db
 
@@ -89,7 +89,7 @@ def test_what_is_not_checked_is_told(actor: User) -> None:
 
 def test_a_document_that_is_replaced_waits_on_each_api_that_takes_it() -> None:
     """Nobody discards it for one API alone."""
-    api, actor = an_api(), make_user()
+    api, actor = an_api(), make_actor()
     first, second = (
         Specification.objects.create(
             organization=api.asset.organization, name="pets.json", text=text, size=len(text), state="accepted"

@@ -10,7 +10,7 @@ from apis.changes.removal import restore_api
 from apis.models import ApiInstance
 from apis.owners.models import MOST
 from console.models import AuditEntry, Role, User
-from tests.factories import make_api, make_environment, make_organization, make_role, make_user
+from tests.factories import make_actor, make_api, make_environment, make_organization, make_role, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +53,7 @@ def test_others_are_refused(api: ApiInstance, text: str) -> None:
     member(api, "gone", is_active=False)
 
     with pytest.raises(ValidationError) as refused:
-        add_owner(make_user(), api, text)
+        add_owner(make_actor(), api, text)
 
     assert list(refused.value.message_dict) == ["owner"]
     assert not api.owners.exists()
@@ -68,26 +68,26 @@ def test_a_role_above_or_in_the_environment_counts(api: ApiInstance) -> None:
     make_role(make_user("here"), organization, environment=api.environment)
 
     for name in ("above", "here"):
-        add_owner(make_user(), api, name)
+        add_owner(make_actor(), api, name)
 
     assert names(api) == ["above", "here"]
 
 
 def test_they_are_so_many_at_most(api: ApiInstance) -> None:
-    set_owners(make_user(), api, [f"a{number}@example.com" for number in range(MOST)])
+    set_owners(make_actor(), api, [f"a{number}@example.com" for number in range(MOST)])
 
     for change in (
-        lambda: add_owner(make_user(), api, "more@example.com"),
-        lambda: set_owners(make_user(), api, [f"b{number}@example.com" for number in range(MOST + 1)]),
+        lambda: add_owner(make_actor(), api, "more@example.com"),
+        lambda: set_owners(make_actor(), api, [f"b{number}@example.com" for number in range(MOST + 1)]),
     ):
         with pytest.raises(ValidationError):
             change()
-    assert add_owner(make_user(), api, "a3@example.com")
+    assert add_owner(make_actor(), api, "a3@example.com")
     assert api.owners.count() == MOST
 
 
 def test_those_that_are_set_are_all(api: ApiInstance) -> None:
-    actor, _ = make_user(), member(api, "ada")
+    actor, _ = make_actor(), member(api, "ada")
     set_owners(actor, api, ["ada", "a@example.com", "A@example.com"])
     kept = api.owners.get(user__username="ada").pk
 

@@ -21,7 +21,7 @@ from console.versions import Changed
 from gateways.models import Gateway
 from tests.apis.deployment.test_push import LIMITS
 from tests.apis.deployment.test_revision import an_api
-from tests.factories import make_gateway, make_role, make_user
+from tests.factories import make_actor, make_gateway, make_role, make_user
 
 pytestmark = pytest.mark.django_db
 Deploys = Environment.Deploys
@@ -64,7 +64,7 @@ class TestSaved:
     ) -> None:
         api, before = api_where(deploys), generation()
 
-        limit(make_user(), api, deploy=asked)
+        limit(make_actor(), api, deploy=asked)
 
         assert bool(fresh(api).pending_since) is not is_live
         assert bool(pending(fresh(api))) is not is_live
@@ -85,19 +85,19 @@ class TestSaved:
     def test_each_kind_of_change_waits_and_can_be_taken_back(
         self, change: Callable[[Any, ApiInstance, Any], object]
     ) -> None:
-        api, actor = api_where(Deploys.REVIEW), make_user()
+        api, actor = api_where(Deploys.REVIEW), make_actor()
         before = kept(api)
 
         change(actor, api, api.policies.get())
 
         assert fresh(api).pending_by == [actor.pk]
         assert AuditEntry.objects.about("apiinstance", [api.pk]).latest("pk").actor == actor
-        discarding.discard(make_user(), fresh(api))
+        discarding.discard(make_actor(), fresh(api))
         assert kept(api) == before
         assert (fresh(api).pending_since, fresh(api).pending_by, fresh(api).pending_digest) == (None, [], "")
 
     def test_what_is_put_back_by_hand_waits_no_longer(self) -> None:
-        api, actor = api_where(Deploys.REVIEW), make_user()
+        api, actor = api_where(Deploys.REVIEW), make_actor()
         row = api.policies.get()
 
         policies.set_policy_disabled(actor, row, True)
@@ -106,7 +106,7 @@ class TestSaved:
         assert fresh(api).pending_since is None
 
     def test_what_no_gateway_runs_never_waits_and_makes_nobody_an_author(self) -> None:
-        api, author, other = api_where(Deploys.REVIEW), make_user(), make_user()
+        api, author, other = api_where(Deploys.REVIEW), make_actor(), make_actor()
         instances.edit_api(other, api, lambda it: replace(it, description="New words", tags=("a",)))
         assert fresh(api).pending_since is None
 
@@ -116,7 +116,7 @@ class TestSaved:
         assert fresh(api).pending_by == [author.pk]
 
     def test_what_waits_goes_along_only_when_it_is_asked_for(self) -> None:
-        api, actor = api_where(), make_user()
+        api, actor = api_where(), make_actor()
         limit(actor, api, deploy=False)
         before = generation()
 
@@ -129,7 +129,7 @@ class TestSaved:
         assert fresh(api).pending_since is None
 
     def test_nobody_else_takes_an_address_that_runs_or_will_run(self) -> None:
-        api, actor = api_where(Deploys.REVIEW), make_user()
+        api, actor = api_where(Deploys.REVIEW), make_actor()
         was = api.base_path
         instances.edit_api(actor, api, lambda it: replace(it, base_path="/new"))
         other = instances.desired_of(fresh(api))
@@ -142,7 +142,7 @@ class TestSaved:
 
 class TestDeploy:
     def test_a_comment_and_who_changed_it_are_kept(self) -> None:
-        api, author, actor = api_where(Deploys.SECOND_PERSON), make_user("ann"), make_user("bob")
+        api, author, actor = api_where(Deploys.SECOND_PERSON), make_actor("ann"), make_actor("bob")
         limit(author, api)
         was = api.revision
 
@@ -157,7 +157,7 @@ class TestDeploy:
         assert not pending(fresh(api))
 
     def test_who_made_one_of_the_changes_does_not_deploy_them(self) -> None:
-        api, first, second = api_where(Deploys.SECOND_PERSON), make_user(), make_user()
+        api, first, second = api_where(Deploys.SECOND_PERSON), make_actor(), make_actor()
         limit(first, api)
         instances.edit_api(second, api, lambda it: replace(it, base_path="/new"))
 
@@ -165,11 +165,11 @@ class TestDeploy:
             with pytest.raises(ValidationError, match="second person"):
                 review.deploy_pending(author, api)
 
-        review.deploy_pending(make_user(), api)
+        review.deploy_pending(make_actor(), api)
 
     @pytest.mark.parametrize("is_new", [True, False])
     def test_nobody_gets_round_the_second_person_by_another_way(self, is_new: bool) -> None:
-        api, author = api_where(Deploys.SECOND_PERSON), make_user()
+        api, author = api_where(Deploys.SECOND_PERSON), make_actor()
         if is_new:
             wanted = replace(
                 instances.desired_of(api), label="new", base_path="/new", routes=[route("http://x:1/")]
@@ -187,11 +187,11 @@ class TestDeploy:
         with pytest.raises(ValidationError, match="second person"):
             instances.deploy_api(author, api)
 
-        instances.deploy_api(make_user(), api)
+        instances.deploy_api(make_actor(), api)
         assert fresh(api).pending_by == []
 
     def test_what_changed_since_it_was_seen_is_looked_at_again(self) -> None:
-        api, actor = api_where(Deploys.REVIEW), make_user()
+        api, actor = api_where(Deploys.REVIEW), make_actor()
         limit(actor, api)
         seen = review.token(api)
         instances.edit_api(actor, api, lambda it: replace(it, base_path="/new"))
@@ -210,6 +210,7 @@ class TestDeploy:
 
     def test_failing_tests_stop_it_until_an_administrator_says_otherwise(self) -> None:
         api, actor = api_where(Deploys.REVIEW, failing_tests_stop=True), make_user()
+        make_role(actor, api.environment.organization, Role.Name.MANAGER)
         test = ApiTest.objects.create(api=api, name="one", position=0, case={"name": "one"})
         limit(actor, api, deploy=True)
 
@@ -234,7 +235,7 @@ class TestDeploy:
         review.deploy_pending(actor, api)
 
     def test_deployed_again_or_moved_it_goes_on_with_what_runs(self) -> None:
-        api, actor = api_where(Deploys.REVIEW), make_user()
+        api, actor = api_where(Deploys.REVIEW), make_actor()
         limit(actor, api)
         runs, elsewhere = api.revision, make_gateway(api.environment)
 
@@ -249,7 +250,7 @@ class TestDeploy:
 
 class TestDiscard:
     def test_what_no_gateway_runs_stays_as_it_is_now(self) -> None:
-        api, actor = api_where(Deploys.REVIEW), make_user()
+        api, actor = api_where(Deploys.REVIEW), make_actor()
         spare = upstreams.add(actor, api, DesiredUpstream("http://spare:1/"))
         row = api.policies.get()
         policies.edit_policy(actor, row, {"username": "eve"}, label="Named")
@@ -274,7 +275,7 @@ class TestDiscard:
         assert not pending(now)
 
     def test_it_can_be_had_back_until_something_else_is_saved(self) -> None:
-        api, author, actor = api_where(Deploys.SECOND_PERSON), make_user(), make_user()
+        api, author, actor = api_where(Deploys.SECOND_PERSON), make_actor(), make_actor()
         limit(author, api)
         before, lines = kept(api), pending(fresh(api)).lines
         removed = discarding.discard(actor, fresh(api))
@@ -290,7 +291,7 @@ class TestDiscard:
             discarding.restore(actor, api, removed)
 
     def test_a_removed_policy_is_back_under_its_id_once(self) -> None:
-        api, actor = api_where(Deploys.REVIEW), make_user()
+        api, actor = api_where(Deploys.REVIEW), make_actor()
         row = api.policies.get()
         pk, removed = row.pk, policies.remove_policy(actor, row)
 
@@ -301,7 +302,7 @@ class TestDiscard:
             policies.restore_policy(actor, api, removed)
 
     def test_after_a_rollback_the_older_rows_come_back(self) -> None:
-        api, actor = api_where(), make_user()
+        api, actor = api_where(), make_actor()
         before = kept(api)
         older = api.revision
         limit(actor, api)
@@ -318,7 +319,7 @@ class TestDiscard:
 
     def test_nothing_pending_is_nothing_to_discard(self) -> None:
         with pytest.raises(ValidationError, match="Nothing is pending"):
-            discarding.discard(make_user(), api_where())
+            discarding.discard(make_actor(), api_where())
 
     def test_every_column_of_an_api_is_run_or_left_alone(self) -> None:
         """A new one is entered here, and in `RUN` where gateways run it."""
@@ -348,7 +349,7 @@ def kept(api: ApiInstance) -> Any:
 def test_deploying_on_save_asks_the_database_no_more_often_than_without_reviews(
     django_assert_max_num_queries: Any,
 ) -> None:
-    api, actor = api_where(), make_user()
+    api, actor = api_where(), make_actor()
     row = api.policies.get()
 
     with django_assert_max_num_queries(17):

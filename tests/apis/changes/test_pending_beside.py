@@ -12,13 +12,13 @@ from apis.deployment.pending import pending
 from apis.models import ApiInstance, TlsContext
 from apis.revisions import rows
 from tests.apis.changes.test_pending import Deploys, api_where, fresh, limit, route
-from tests.factories import make_gateway, make_tls_context, make_user
+from tests.factories import make_actor, make_gateway, make_tls_context
 
 pytestmark = pytest.mark.django_db
 
 
 def test_what_a_release_without_revisions_deployed_is_kept_before_rows_say_otherwise() -> None:
-    api, actor = api_where(Deploys.REVIEW), make_user()
+    api, actor = api_where(Deploys.REVIEW), make_actor()
     ApiInstance.objects.update(revision=None, revision_generation=None)
     ran = rows.content_of(api)
 
@@ -29,7 +29,7 @@ def test_what_a_release_without_revisions_deployed_is_kept_before_rows_say_other
 
 
 def test_a_context_keeps_what_the_deployed_revision_needs() -> None:
-    api, actor = api_where(), make_user()
+    api, actor = api_where(), make_actor()
     context, other = make_tls_context(api.environment), make_tls_context(api.environment)
     https = {"protocol": "https", "port": 8443}
     instances.edit_api(actor, api, lambda it: replace(it, tls_context=context, **https), deploy=True)
@@ -52,7 +52,7 @@ def test_a_context_keeps_what_the_deployed_revision_needs() -> None:
 
 
 def test_moving_is_refused_where_another_has_what_runs() -> None:
-    api, actor = api_where(Deploys.REVIEW), make_user()
+    api, actor = api_where(Deploys.REVIEW), make_actor()
     elsewhere = make_gateway(api.environment)
     taken = replace(
         instances.desired_of(api), gateway=elsewhere, label="other", routes=[route("http://x:1/")]
@@ -65,7 +65,7 @@ def test_moving_is_refused_where_another_has_what_runs() -> None:
 
 
 def test_the_address_that_callers_are_told_is_the_one_that_serves() -> None:
-    api, actor = api_where(Deploys.REVIEW), make_user()
+    api, actor = api_where(Deploys.REVIEW), make_actor()
 
     instances.edit_api(actor, api, lambda it: replace(it, base_path="/new"))
     assert consumer_address(fresh(api)).endswith("/orders")
@@ -75,7 +75,7 @@ def test_the_address_that_callers_are_told_is_the_one_that_serves() -> None:
 
 
 def test_a_note_that_a_release_before_left_is_taken_away() -> None:
-    api, actor = api_where(Deploys.REVIEW), make_user()
+    api, actor = api_where(Deploys.REVIEW), make_actor()
     limit(actor, api)
     review.deploy_pending(actor, api)
     ApiInstance.objects.update(pending_since=timezone.now(), pending_digest="x")
@@ -87,7 +87,7 @@ def test_a_note_that_a_release_before_left_is_taken_away() -> None:
 
 @pytest.mark.parametrize("deploys", [Deploys.REVIEW, Deploys.SECOND_PERSON])
 def test_an_api_that_is_restored_elsewhere_waits_for_its_review(deploys: str) -> None:
-    api, actor = api_where(deploys), make_user()
+    api, actor = api_where(deploys), make_actor()
     limit(actor, api)
     removed = instances.delete_api(actor, api)
 
@@ -98,22 +98,22 @@ def test_an_api_that_is_restored_elsewhere_waits_for_its_review(deploys: str) ->
 
 
 def test_an_api_that_is_restored_runs_what_ran_and_waits_as_it_did() -> None:
-    api, actor = api_where(Deploys.SECOND_PERSON), make_user()
+    api, actor = api_where(Deploys.SECOND_PERSON), make_actor()
     limit(actor, api)
     ran = api.revision
     removed = instances.delete_api(actor, api)
 
-    back = fresh(removal.restore_api(make_user(), removed))
+    back = fresh(removal.restore_api(make_actor(), removed))
 
     assert (back.is_deployed, back.revision, back.pending_by) == (True, ran, [actor.pk])
     assert [one.label for one in pending(back).lines] == ["Policy Rate Limiting"]
 
 
 def test_an_edit_that_moves_it_takes_along_what_runs_where_that_is_free() -> None:
-    api, actor = api_where(Deploys.SECOND_PERSON), make_user()
+    api, actor = api_where(Deploys.SECOND_PERSON), make_actor()
     free, full = make_gateway(api.environment), make_gateway(api.environment)
     taken = replace(instances.desired_of(api), gateway=full, label="other", routes=[route("http://x:1/")])
-    instances.deploy_api(make_user(), instances.create_api(actor, api.environment, taken))
+    instances.deploy_api(make_actor(), instances.create_api(actor, api.environment, taken))
     ran = api.revision
 
     with pytest.raises(ValidationError, match="overlaps"):

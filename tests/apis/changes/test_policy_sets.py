@@ -18,7 +18,7 @@ from console.models import AuditEntry, Environment, User
 from console.versions import Changed
 from gateways.models import Gateway
 from tests.apis.changes.test_automated import BLOCK, run_on
-from tests.factories import make_api, make_environment, make_gateway, make_role, make_user
+from tests.factories import make_actor, make_api, make_environment, make_gateway, make_role, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +38,7 @@ def environment(gateway: Gateway) -> Environment:
 
 @pytest.fixture
 def user() -> User:
-    return make_user()
+    return make_actor()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from console.models import AuditEntry
 from gateways import change
 from tests.apis.deployment.snapshots import resources_of
 from tests.apis.deployment.test_push import LIMITS, deployed
-from tests.factories import make_api, make_gateway, make_tls_context, make_user
+from tests.factories import make_actor, make_api, make_gateway, make_tls_context
 
 pytestmark = pytest.mark.django_db
 LOGIN = {"username": "ann", "password": "before-before"}
@@ -29,7 +29,7 @@ LOGIN = {"username": "ann", "password": "before-before"}
 
 def rich(**fields: Any) -> ApiInstance:
     """With all that an API can have."""
-    actor, gateway = make_user(), make_gateway()
+    actor, gateway = make_actor(), make_gateway()
     trust = make_tls_context(gateway.environment, skips_validation=True)
     serving = make_tls_context(gateway.environment)
     canary = DesiredUpstream("https://one:1", "canary", 60, tls_context=trust)
@@ -72,7 +72,7 @@ def fresh(api: ApiInstance) -> ApiInstance:
 
 class TestApi:
     def test_it_comes_back_as_it_was_and_runs(self) -> None:
-        api, actor = rich(), make_user()
+        api, actor = rich(), make_actor()
         key, before, ran = api.pk, rows(api), snapshot.build(api.gateway)
         revision = fresh(api).revision
 
@@ -90,7 +90,7 @@ class TestApi:
         assert one.sentence == "restored it"
 
     def test_it_has_its_past_again(self) -> None:
-        api, actor = rich(), make_user()
+        api, actor = rich(), make_actor()
         older = api.revision
         policies.remove_policy(actor, api.policies.get(policy="rate-limiting"))
 
@@ -102,14 +102,14 @@ class TestApi:
 
     def test_a_revision_of_what_is_deleted_can_be_exported(self) -> None:
         api = rich()
-        instances.delete_api(make_user(), api)
+        instances.delete_api(make_actor(), api)
 
         text = export.yaml_of(Revision.objects.first())
 
         assert "rate-limiting" in text and "before-before" not in text
 
     def test_one_that_was_not_deployed_comes_back_so(self) -> None:
-        api, actor = make_api(is_deployed=False, extra={"a": [1, None]}), make_user()
+        api, actor = make_api(is_deployed=False, extra={"a": [1, None]}), make_actor()
         before = rows(api)
 
         back = removal.restore_api(actor, instances.delete_api(actor, api))
@@ -121,7 +121,7 @@ class TestApi:
         assert not back.is_deployed
 
     def test_it_is_restored_once(self) -> None:
-        api, actor = rich(), make_user()
+        api, actor = rich(), make_actor()
         removed = instances.delete_api(actor, api)
         again = Removed.objects.get(pk=removed.pk)
         removal.restore_api(actor, removed)
@@ -130,7 +130,7 @@ class TestApi:
             removal.restore_api(actor, again)
 
     def test_a_base_path_that_was_taken_meanwhile_is_refused(self) -> None:
-        api, actor = rich(), make_user()
+        api, actor = rich(), make_actor()
         other = {"protocol": "https", "port": 8443, "tls_context": api.tls_context}
         removed = instances.delete_api(actor, api)
         deployed(removed.environment.gateways.get(), actor, "Others", base_path="/orders", **other)
@@ -142,7 +142,7 @@ class TestApi:
         assert Removed.objects.filter(pk=removed.pk).exists()
 
     def test_without_its_tls_context_it_is_refused(self) -> None:
-        api, actor = rich(), make_user()
+        api, actor = rich(), make_actor()
         context = api.tls_context
         removed = instances.delete_api(actor, api)
         tls_contexts.delete_tls_context(actor, context)
@@ -152,7 +152,7 @@ class TestApi:
 
     @pytest.mark.parametrize("goes", [change.delete, change.revoke])
     def test_without_its_gateway_it_is_saved_and_not_deployed(self, goes: Any) -> None:
-        api, actor = rich(), make_user()
+        api, actor = rich(), make_actor()
         gateway = api.gateway
         removed = instances.delete_api(actor, api)
         goes(actor, gateway)
@@ -163,20 +163,20 @@ class TestApi:
         assert back.policies.count() == 3
 
     def test_who_made_it_may_be_gone(self) -> None:
-        api, actor = rich(), make_user()
+        api, actor = rich(), make_actor()
         removed = instances.delete_api(actor, api)
         api.created_by.delete()
 
         assert removal.restore_api(actor, removed).created_by is None
 
     def test_the_next_api_gets_another_id(self) -> None:
-        api, actor = rich(), make_user()
+        api, actor = rich(), make_actor()
         back = removal.restore_api(actor, instances.delete_api(actor, api))
 
         assert make_api().pk > back.pk
 
     def test_no_secret_lies_open(self) -> None:
-        instances.delete_api(make_user(), rich())
+        instances.delete_api(make_actor(), rich())
 
         with connection.cursor() as cursor:
             cursor.execute("SELECT saved FROM apis_removed WHERE kind = 'api'")
@@ -186,7 +186,7 @@ class TestApi:
 
 class TestPolicy:
     def test_it_comes_back_in_its_place_under_its_id(self) -> None:
-        api, actor = rich(), make_user()
+        api, actor = rich(), make_actor()
         binding = api.policies.get(policy="http-basic-authentication")
         before, ran = rows(api), snapshot.build(api.gateway)
 
@@ -200,14 +200,14 @@ class TestPolicy:
         assert snapshot.build(api.gateway).digest == ran.digest
 
     def test_one_of_another_api_is_refused(self) -> None:
-        api, other, actor = rich(), rich(), make_user()
+        api, other, actor = rich(), rich(), make_actor()
         removed = policies.remove_policy(actor, api.policies.first())
 
         with pytest.raises(ValidationError, match="was not removed from"):
             policies.restore_policy(actor, other, removed)
 
     def test_it_comes_back_to_an_api_that_did(self) -> None:
-        api, actor = rich(), make_user()
+        api, actor = rich(), make_actor()
         removed = policies.remove_policy(actor, api.policies.first())
         back = removal.restore_api(actor, instances.delete_api(actor, fresh(api)))
 
@@ -216,7 +216,7 @@ class TestPolicy:
 
 class TestForgetting:
     def test_what_is_old_goes_with_its_past_and_its_secrets(self) -> None:
-        kept, gone, lives, actor = rich(), rich(), rich(), make_user()
+        kept, gone, lives, actor = rich(), rich(), rich(), make_actor()
         instances.delete_api(actor, kept)
         removed = instances.delete_api(actor, gone)
         old = timezone.now() - timedelta(days=31)
@@ -231,22 +231,22 @@ class TestForgetting:
         assert collect.forget_removed() == 0
 
     def test_within_its_days_it_stays(self) -> None:
-        removed = instances.delete_api(make_user(), rich())
+        removed = instances.delete_api(make_actor(), rich())
         Removed.objects.update(at=timezone.now() - timedelta(days=29))
 
         collect.tend()
 
-        assert removal.restore_api(make_user(), removed).policies.count() == 3
+        assert removal.restore_api(make_actor(), removed).policies.count() == 3
 
     def test_days_are_set_by_whoever_runs_it(self, settings: Any) -> None:
-        instances.delete_api(make_user(), rich())
+        instances.delete_api(make_actor(), rich())
         Removed.objects.update(at=timezone.now() - timedelta(days=2))
         settings.REMOVED_KEEP_DAYS = 1
 
         assert collect.forget_removed() == 1
 
     def test_there_is_a_most(self) -> None:
-        api, actor = rich(), make_user()
+        api, actor = rich(), make_actor()
         for _ in range(4):
             policies.restore_policy(
                 actor, fresh(api), policies.remove_policy(actor, fresh(api).policies.first())
@@ -261,7 +261,7 @@ class TestForgetting:
 
     def test_what_an_environment_had_goes_with_it(self) -> None:
         api = rich()
-        removed = instances.delete_api(make_user(), api)
+        removed = instances.delete_api(make_actor(), api)
         removed.environment.delete()
 
         collect.forget_removed()

@@ -16,12 +16,12 @@ from console.models import Environment, User
 from gateways import change as gateway_change
 from gateways.models import Gateway
 from tests.factories import (
+    make_actor,
     make_api,
     make_environment,
     make_gateway,
     make_role,
     make_tls_context,
-    make_user,
 )
 from tests.rest import Rest
 
@@ -30,7 +30,7 @@ AT_ONCE = 6
 
 @pytest.fixture
 def user(db: None) -> User:
-    return make_user()
+    return make_actor()
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ class TestMeanwhile:
     def test_the_gateway_that_an_api_was_moved_to_meanwhile_is_told(
         self, late: Callable[[User, ApiInstance], Any]
     ) -> None:
-        actor, seen = make_user(), make_api()
+        actor, seen = make_actor(), make_api()
         other = make_gateway(seen.environment, name="other")
         ApiInstance.objects.update(gateway=other)
 
@@ -199,7 +199,7 @@ class TestMeanwhile:
         assert Gateway.objects.get(pk=other.pk).generation == 1
 
     def test_a_policy_removed_meanwhile_does_not_come_back(self) -> None:
-        actor, api = make_user(), make_api()
+        actor, api = make_actor(), make_api()
         seen = policies.apply_policy(actor, api, "cors", {})
         policies.remove_policy(actor, PolicyBinding.objects.get())
 
@@ -214,7 +214,7 @@ class TestMeanwhile:
         assert not PolicyBinding.objects.exists()
 
     def test_an_api_deleted_meanwhile_does_not_come_back(self) -> None:
-        actor, seen = make_user(), make_api(is_deployed=False)
+        actor, seen = make_actor(), make_api(is_deployed=False)
         instances.delete_api(actor, ApiInstance.objects.get())
 
         for late in (
@@ -229,7 +229,7 @@ class TestMeanwhile:
         assert not ApiInstance.objects.exists()
 
     def test_a_gateway_deleted_meanwhile_is_told(self) -> None:
-        actor, api = make_user(), make_api(is_deployed=False)
+        actor, api = make_actor(), make_api(is_deployed=False)
         seen = make_gateway(api.environment, name="other")
         gateway_change.delete(actor, Gateway.objects.get(pk=seen.pk))
 
@@ -241,7 +241,7 @@ class TestMeanwhile:
         ]
 
     def test_an_api_undeployed_meanwhile_stays_so_when_it_is_edited(self) -> None:
-        actor, seen = make_user(), make_api()
+        actor, seen = make_actor(), make_api()
         instances.undeploy_api(actor, ApiInstance.objects.get())
 
         instances.set_deprecated(actor, seen, True)

@@ -26,7 +26,7 @@ from console.models import AuditEntry, Environment, User
 from gateways.models import Gateway
 from tests.apis.deployment.test_push import LIMITS
 from tests.apis.deployment.test_revision import an_api
-from tests.factories import make_gateway, make_user
+from tests.factories import make_actor, make_gateway
 
 SECONDS = 12
 LEAST, STEPS = 4, 25
@@ -39,7 +39,7 @@ class World:
     def __init__(self) -> None:
         api = an_api()
         self.pk, self.environment = api.pk, api.environment
-        self.people = [make_user() for _ in range(3)]
+        self.people = [make_actor() for _ in range(3)]
         self.gateways = [api.gateway, make_gateway(self.environment)]
         self.runs: Content | None = rows.content_of(api)
         self.kept: list[Revision] = []

@@ -17,14 +17,14 @@ from apis.tasks import tend_revisions
 from gateways.models import Ack, Deployment, Gateway
 from tests.apis.deployment.test_push import deployed
 from tests.apis.deployment.test_revision import an_api, body
-from tests.factories import make_environment, make_gateway, make_replica, make_user
+from tests.factories import make_actor, make_environment, make_gateway, make_replica
 
 pytestmark = pytest.mark.django_db
 
 
 def edited(api: ApiInstance, times: int) -> list[Revision]:
     """So many other revisions of it, the oldest first."""
-    actor = make_user()
+    actor = make_actor()
     for number in range(times):
         instances.edit_api(
             actor,
@@ -84,7 +84,7 @@ def test_what_runs_stays_however_old_it_is() -> None:
 
 def test_the_task_makes_what_is_missing() -> None:
     api = an_api()
-    deployed(api.gateway, make_user(), "Cats")
+    deployed(api.gateway, make_actor(), "Cats")
     ApiInstance.objects.update(revision=None)
 
     tend_revisions()

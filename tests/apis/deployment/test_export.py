@@ -24,7 +24,7 @@ from policies import catalog
 from policies.catalog import FOLDER
 from tests.apis.deployment.snapshots import resources_of
 from tests.apis.deployment.test_push import deployed
-from tests.factories import make_gateway, make_tls_context, make_user
+from tests.factories import make_actor, make_gateway, make_tls_context
 from tests.policies import geo_database
 from tests.running import PROJECT
 
@@ -81,7 +81,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
 def test_every_policy_and_field_is_run_as_the_console_runs_it(
     known: dict[str, list[Any]], tmp_path: Path
 ) -> None:
-    gateway, actor = make_gateway(), make_user()
+    gateway, actor = make_gateway(), make_actor()
     for policy, configs in known.items():
         for number, config in enumerate(configs):
             api = deployed(gateway, actor, f"{policy} {number}", base_path=f"/{policy}-{number}")
@@ -118,13 +118,13 @@ def test_all_that_an_api_has_is_run_as_the_console_runs_it(tmp_path: Path) -> No
         DesiredRoute(upstreams=[to("http://two:2/deep/path")]),
     ]
     secure = {"protocol": "https", "port": 8443, "tls_context": context}
-    deployed(gateway, make_user(), routes=routes, response_timeout_ms=1500, **secure)
+    deployed(gateway, make_actor(), routes=routes, response_timeout_ms=1500, **secure)
 
     same(gateway, tmp_path)
 
 
 def test_no_text_is_taken_for_something_else(tmp_path: Path) -> None:
-    gateway, actor = make_gateway(), make_user()
+    gateway, actor = make_gateway(), make_actor()
     api = deployed(gateway, actor, label="yes")
     headers = [{"key": f"x-{number}", "value": text} for number, text in enumerate(HOSTILE)]
     policies.apply_policy(actor, api, "header-injection", {"inboundHeaders": headers})

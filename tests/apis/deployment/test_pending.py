@@ -23,7 +23,7 @@ from gateways.models import Gateway
 from tests.apis.deployment.snapshots import resources_of
 from tests.apis.deployment.test_push import LIMITS, deployed
 from tests.apis.deployment.test_revision import an_api, body
-from tests.factories import make_gateway, make_tls_context, make_user
+from tests.factories import make_actor, make_gateway, make_tls_context
 
 pytestmark = pytest.mark.django_db
 FASTER = {"rateLimits": [{"maximumRequests": 9, "timePeriodInMilliseconds": 60000}]}
@@ -73,7 +73,7 @@ class TestPending:
             (line.before, line.after, line.kind)
         ]
         assert pending(fresh(api)).lines[0].label.lower() == line.label.lower()
-        deploying.wait(make_user(), fresh(api))
+        deploying.wait(make_actor(), fresh(api))
         assert pending_of([fresh(api)]) == {api.pk}
 
     @pytest.mark.parametrize(
@@ -89,14 +89,14 @@ class TestPending:
 
     def test_nothing_waits_of_what_is_not_deployed(self) -> None:
         api = an_api()
-        instances.undeploy_api(make_user(), api)
+        instances.undeploy_api(make_actor(), api)
         ApiInstance.objects.update(base_path="/elsewhere")
 
         assert not pending(fresh(api))
 
     def test_whose_changes_wait_is_known_without_a_query(self, django_assert_num_queries: Any) -> None:
-        api, other = an_api(), deployed(make_gateway(), make_user(), "Other")
-        policies.apply_policy(make_user(), api, "rate-limiting", LIMITS, deploy=False)
+        api, other = an_api(), deployed(make_gateway(), make_actor(), "Other")
+        policies.apply_policy(make_actor(), api, "rate-limiting", LIMITS, deploy=False)
 
         with django_assert_num_queries(0):
             assert pending_of([api, other]) == {api.pk}
@@ -104,7 +104,7 @@ class TestPending:
 
 class TestDifference:
     def test_policies_come_go_and_change_places(self) -> None:
-        api, actor = an_api(), make_user()
+        api, actor = an_api(), make_actor()
         limit = policies.apply_policy(actor, api, "rate-limiting", LIMITS)
         before = rows.content_of(api)
         policies.apply_policy(actor, api, "cors", {"publicResource": True})
@@ -119,7 +119,7 @@ class TestDifference:
         assert any(label.startswith("Rate Limiting, condition") for label in found)
 
     def test_another_order_is_told_once(self) -> None:
-        api, actor = an_api(), make_user()
+        api, actor = an_api(), make_actor()
         policies.apply_policy(actor, api, "rate-limiting", LIMITS)
         before = rows.content_of(api)
         ids = [one.pk for one in api.policies.all()]
@@ -144,7 +144,7 @@ class TestDifference:
         api = an_api()
         before = rows.content_of(api)
         policies.edit_policy(
-            make_user(), api.policies.get(), {"username": "bob", "password": "another-one"}, label="x"
+            make_actor(), api.policies.get(), {"username": "bob", "password": "another-one"}, label="x"
         )
 
         found = between(before, rows.content_of(api)).yaml
@@ -159,7 +159,7 @@ class TestDifference:
 class TestExport:
     def test_local_mode_reads_what_the_gateway_runs(self) -> None:
         """Its own reader makes the very resources of it, given the secrets as variables."""
-        gateway, actor = make_gateway(), make_user()
+        gateway, actor = make_gateway(), make_actor()
         context = make_tls_context(gateway.environment, name="the shop's")
         context.trusted_ca = context.certificate
         context.save()
@@ -204,7 +204,7 @@ class TestExport:
 
 class TestRollback:
     def test_the_older_one_runs_and_what_is_saved_waits(self) -> None:
-        api, actor = an_api(), make_user()
+        api, actor = an_api(), make_actor()
         older = api.revision
         before = body(api)
         policies.apply_policy(actor, api, "rate-limiting", LIMITS)
@@ -228,7 +228,7 @@ class TestRollback:
         assert not pending(fresh(api))
 
     def test_an_api_that_was_taken_off_comes_back_as_it_was(self) -> None:
-        api, actor = an_api(), make_user()
+        api, actor = an_api(), make_actor()
         older, before = api.revision, body(api)
         instances.undeploy_api(actor, api)
 
@@ -240,10 +240,10 @@ class TestRollback:
         api, other = an_api(), an_api()
 
         with pytest.raises(ValidationError, match="no longer kept"):
-            rollback(make_user(), api, other.revision)
+            rollback(make_actor(), api, other.revision)
 
     def test_a_base_path_that_was_taken_meanwhile_is_refused(self) -> None:
-        api, actor = an_api(), make_user()
+        api, actor = an_api(), make_actor()
         older = api.revision
         instances.edit_api(actor, api, _at("/moved"))
         deployed(api.gateway, actor, "Others", base_path="/orders")
@@ -252,7 +252,7 @@ class TestRollback:
             rollback(actor, api, older)
 
     def test_nobody_takes_the_base_path_that_an_older_one_runs_at(self) -> None:
-        api, actor = an_api(), make_user()
+        api, actor = an_api(), make_actor()
         older = api.revision
         instances.edit_api(actor, api, _at("/moved"))
         rollback(actor, api, older)
@@ -263,7 +263,7 @@ class TestRollback:
             deployed(api.gateway, actor, "Others", base_path="/moved")
 
     def test_nobody_speaks_otherwise_at_a_port_that_an_older_one_runs_at(self) -> None:
-        api, actor = an_api(), make_user()
+        api, actor = an_api(), make_actor()
         older = api.revision
         instances.edit_api(actor, api, lambda desired: desired.__class__(**vars(desired) | {"port": 9000}))
         rollback(actor, api, older)
@@ -273,7 +273,7 @@ class TestRollback:
             deployed(api.gateway, actor, "Others", protocol="https", tls_context=context, port=8081)
 
     def test_a_tls_context_that_runs_is_not_deleted(self) -> None:
-        gateway, actor = make_gateway(), make_user()
+        gateway, actor = make_gateway(), make_actor()
         context = make_tls_context(gateway.environment)
         api = deployed(gateway, actor, protocol="https", port=8443, tls_context=context)
         older = api.revision

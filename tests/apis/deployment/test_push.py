@@ -22,7 +22,7 @@ from gateways.agents import outbox
 from gateways.models import Deployment, Gateway
 from gateways.protocol import resources as r
 from tests.apis.deployment.snapshots import resources_of
-from tests.factories import make_api, make_user
+from tests.factories import make_actor, make_api
 from tests.gateways import pushing
 from tests.gateways.heard import Heard, listening
 from tests.gateways.replica import SigningReplica
@@ -65,7 +65,7 @@ class TestPush:
     def test_a_saved_api_is_sent_and_active_once_it_is_acknowledged(
         self, replica: SigningReplica, heard: Heard
     ) -> None:
-        api = deployed(replica.gateway, make_user())
+        api = deployed(replica.gateway, make_actor())
 
         assert push.push(replica.gateway.pk) is None
 
@@ -79,7 +79,7 @@ class TestPush:
     def test_what_lies_in_valkey_shows_no_secret_and_only_this_gateway_can_be_sent_it(
         self, replica: SigningReplica, heard: Heard
     ) -> None:
-        actor = make_user()
+        actor = make_actor()
         api = deployed(replica.gateway, actor)
         login = {"username": "ann", "password": "hunter-2-hunter"}
         policies.apply_policy(actor, api, "http-basic-authentication", login)
@@ -92,7 +92,7 @@ class TestPush:
         assert outbox.opened(replica.gateway.pk, heard.sealed()[:-1]) is None
 
     def test_a_push_repeated_does_nothing(self, replica: SigningReplica, heard: Heard) -> None:
-        deployed(replica.gateway, make_user())
+        deployed(replica.gateway, make_actor())
 
         for _ in range(3):
             push.push(replica.gateway.pk)
@@ -100,7 +100,7 @@ class TestPush:
         assert heard.calls() == 1
 
     def test_ten_quick_saves_make_one_push(self, replica: SigningReplica, heard: Heard) -> None:
-        actor = make_user()
+        actor = make_actor()
         for number in range(10):
             deployed(replica.gateway, actor, f"Api{number}")
 
@@ -113,7 +113,7 @@ class TestPush:
     def test_a_row_of_saves_after_a_push_makes_one_more_and_nobody_waits_in_a_worker(
         self, replica: SigningReplica, heard: Heard
     ) -> None:
-        gateway, actor = replica.gateway, make_user()
+        gateway, actor = replica.gateway, make_actor()
         deployed(gateway, actor)
         push.push(gateway.pk)
         for number in range(5):
@@ -135,7 +135,7 @@ class TestPush:
     def test_a_push_of_a_clock_that_is_ahead_holds_nothing_up(
         self, replica: SigningReplica, heard: Heard
     ) -> None:
-        gateway, actor = replica.gateway, make_user()
+        gateway, actor = replica.gateway, make_actor()
         deployed(gateway, actor)
         push.push(gateway.pk)
         Deployment.objects.update(pushed_at=timezone.now() + timedelta(minutes=1))
@@ -149,7 +149,7 @@ class TestPush:
         self, replica: SigningReplica, heard: Heard, settings: Any
     ) -> None:
         settings.STREAM_MAX_BYTES = 100
-        deployed(replica.gateway, make_user())
+        deployed(replica.gateway, make_actor())
 
         push.push(replica.gateway.pk)
 
@@ -160,7 +160,7 @@ class TestPush:
         assert push.push("00000000-0000-0000-0000-000000000000") is None
 
     def test_an_undeployed_api_leaves_the_snapshot(self, replica: SigningReplica, heard: Heard) -> None:
-        actor = make_user()
+        actor = make_actor()
         api = deployed(replica.gateway, actor)
         pushing.push(replica.gateway.pk)
         answer(replica, api, 1)
@@ -176,7 +176,7 @@ class TestPush:
 @pytest.mark.django_db(transaction=True)
 def test_a_save_during_a_push_is_left_to_the_one_who_pushes() -> None:
     gateway = SigningReplica().gateway
-    deployed(gateway, make_user())
+    deployed(gateway, make_actor())
     is_locked, is_over = threading.Event(), threading.Event()
 
     def worker() -> None:
@@ -204,7 +204,7 @@ def test_a_broker_that_is_away_costs_no_save(caplog: pytest.LogCaptureFixture) -
     _use_broker("redis://127.0.0.1:1/0")
 
     try:
-        api = deployed(gateway, make_user())
+        api = deployed(gateway, make_actor())
     finally:
         _use_broker(before)
 
@@ -215,7 +215,7 @@ def test_a_broker_that_is_away_costs_no_save(caplog: pytest.LogCaptureFixture) -
 @pytest.mark.django_db
 class TestSnapshot:
     def test_an_api_is_told_in_the_gateways_words(self) -> None:
-        gateway, actor = SigningReplica().gateway, make_user()
+        gateway, actor = SigningReplica().gateway, make_actor()
         upstreams = [DesiredUpstream("https://a/v1", weight=90), DesiredUpstream("http://b:81", weight=10)]
         api = deployed(
             gateway,
@@ -249,14 +249,14 @@ class TestSnapshot:
         gateway = SigningReplica().gateway
         labels = ["canary", "a/b", "none", ""]
         routes = [DesiredRoute(label, upstreams=[DesiredUpstream("http://b")]) for label in labels]
-        deployed(gateway, make_user(), routes=routes)
+        deployed(gateway, make_actor(), routes=routes)
 
         found = [one.metadata.annotations.get(r.ROUTE_LABEL) for one in resources_of(gateway)]
 
         assert [label for label in found if label] == ["canary", "a-b", "2", "3"]
 
     def test_the_digest_is_of_the_content_alone(self) -> None:
-        gateway, actor = SigningReplica().gateway, make_user()
+        gateway, actor = SigningReplica().gateway, make_actor()
         api = deployed(gateway, actor)
         before = snapshot.build(gateway)
 
@@ -267,7 +267,7 @@ class TestSnapshot:
         assert Gateway.objects.get(pk=gateway.pk).built_generation == again.generation
 
     def test_the_number_of_queries_is_constant(self) -> None:
-        gateway, actor = SigningReplica().gateway, make_user()
+        gateway, actor = SigningReplica().gateway, make_actor()
         deployed(gateway, actor)
         with CaptureQueriesContext(connection) as one:
             snapshot.build(gateway)
@@ -284,7 +284,7 @@ class TestSnapshot:
 class TestPull:
     def test_a_replica_pulls_the_newest_snapshot(self) -> None:
         replica = SigningReplica()
-        api = deployed(replica.gateway, make_user())
+        api = deployed(replica.gateway, make_actor())
 
         answer = Client().get("/agent/v1/snapshot", headers=_signed(replica))
 

@@ -20,7 +20,7 @@ from console.keys import Keys
 from gateways.models import Gateway
 from tests.apis.deployment.snapshots import resources_of
 from tests.apis.deployment.test_push import LIMITS, deployed
-from tests.factories import make_api, make_gateway, make_role, make_tls_context, make_user
+from tests.factories import make_actor, make_api, make_gateway, make_role, make_tls_context, make_user
 
 pytestmark = pytest.mark.django_db
 TRUSTED = {"networks": ["10.0.0.0/8"], "hops": 0, "usesProxyProtocol": False}
@@ -28,7 +28,7 @@ LOGIN = {"username": "ann", "password": "before-before"}
 
 
 def an_api(**fields: Any) -> ApiInstance:
-    actor, gateway = make_user(), make_gateway()
+    actor, gateway = make_actor(), make_gateway()
     upstreams = [DesiredUpstream("http://one:1", weight=60), DesiredUpstream("http://two:2", weight=40)]
     api = deployed(gateway, actor, **{"routes": [DesiredRoute(upstreams=upstreams)]} | fields)
     policies.apply_policy(actor, api, "http-basic-authentication", LOGIN)
@@ -54,12 +54,12 @@ class TestSave:
     def test_what_is_not_deployed_has_none(self) -> None:
         api = make_api(is_deployed=False)
 
-        policies.apply_policy(make_user(), api, "rate-limiting", LIMITS)
+        policies.apply_policy(make_actor(), api, "rate-limiting", LIMITS)
 
         assert not Revision.objects.exists()
 
     def test_the_same_again_is_the_same_revision(self) -> None:
-        api, actor = an_api(), make_user()
+        api, actor = an_api(), make_actor()
         before = api.revision
 
         instances.deploy_api(actor, api)
@@ -76,13 +76,13 @@ class TestSave:
         name = binding.resource_name
         assert name in api.revision.documents
 
-        policies.remove_policy(make_user(), binding)
+        policies.remove_policy(make_actor(), binding)
 
         assert name not in binding.api.revision.documents
         assert b"http-basic" not in body(api)
 
     def test_an_undeployed_api_leaves_and_comes_back_as_it_was(self) -> None:
-        api, actor = an_api(), make_user()
+        api, actor = an_api(), make_actor()
         before = api.revision
 
         instances.undeploy_api(actor, api)
@@ -100,7 +100,7 @@ class TestSave:
         other = make_gateway(api.environment)
         old = api.gateway
 
-        instances.deploy_api(make_user(), api, other)
+        instances.deploy_api(make_actor(), api, other)
 
         assert resources_of(old) == ()
         assert resources_of(other)[0].metadata.name == api.resource_name
@@ -111,7 +111,7 @@ class TestSave:
         api = an_api()
         revisions = Revision.objects.count()
 
-        instances.delete_api(make_user(), api)
+        instances.delete_api(make_actor(), api)
 
         assert Revision.objects.count() == revisions
         assert resources_of(api.gateway) == ()
@@ -152,7 +152,7 @@ class TestSnapshot:
         model._default_manager.update(**values)
         assert body(api) == before
 
-        instances.deploy_api(make_user(), ApiInstance.objects.get(pk=api.pk))
+        instances.deploy_api(make_actor(), ApiInstance.objects.get(pk=api.pk))
         assert told.encode() in body(api)
 
     def test_what_is_known_needs_no_revision(self, django_assert_num_queries: Any) -> None:
@@ -165,7 +165,7 @@ class TestSnapshot:
             body(api)
 
     def test_the_number_of_queries_does_not_grow(self) -> None:
-        api, actor = an_api(), make_user()
+        api, actor = an_api(), make_actor()
         with CaptureQueriesContext(connection) as one:
             body(api)
         for number in range(9):
@@ -177,7 +177,7 @@ class TestSnapshot:
         assert len(ten) == len(one)
 
     def test_a_tls_context_is_what_it_is_now_and_in_no_revision(self) -> None:
-        gateway, actor = make_gateway(), make_user()
+        gateway, actor = make_gateway(), make_actor()
         context = make_tls_context(gateway.environment)
         context.trusted_ca = context.certificate
         context.save()
@@ -201,7 +201,7 @@ class TestSnapshot:
         assert [config["alpn"] for config in configs] == [["h2"], ["h2"]]
 
     def test_the_gateways_own_settings_make_no_revision(self) -> None:
-        api, actor = an_api(), make_user()
+        api, actor = an_api(), make_actor()
 
         ingress.change(
             actor, api.gateway, {"networks": ["10.0.0.0/8"], "hops": 0, "usesProxyProtocol": False}
@@ -240,7 +240,7 @@ class TestSecrets:
         newer = Fernet.generate_key().decode()
 
         settings.KEYS = Keys(settings.KEYS.secret_key, (newer, *settings.KEYS.encryption))
-        instances.deploy_api(make_user(), api)
+        instances.deploy_api(make_actor(), api)
 
         assert api.revision == before
 
@@ -248,7 +248,7 @@ class TestSecrets:
         api = an_api()
         before = api.revision
 
-        policies.edit_policy(make_user(), api.policies.get(), {"username": "ann", "password": "after-after"})
+        policies.edit_policy(make_actor(), api.policies.get(), {"username": "ann", "password": "after-after"})
 
         api.refresh_from_db()
         assert api.revision != before
@@ -292,7 +292,7 @@ class TestUpgrade:
         api = an_api()
         ApiInstance.objects.update(base_path="/moved", changed_generation=api.changed_generation + 1)
 
-        ingress.change(make_user(), Gateway.objects.get(), TRUSTED)
+        ingress.change(make_actor(), Gateway.objects.get(), TRUSTED)
 
         assert b"/moved" in body(api)
 
@@ -323,7 +323,7 @@ class TestUpgrade:
         assert api.revision is not None
 
     def test_some_are_made_ahead(self) -> None:
-        api, actor = an_api(), make_user()
+        api, actor = an_api(), make_actor()
         for number in range(3):
             deployed(api.gateway, actor, f"Api{number}")
         ApiInstance.objects.update(revision=None)

@@ -21,7 +21,7 @@ from gateways.models import Gateway
 from gateways.protocol import resources as r
 from tests.apis.deployment.test_push import deployed
 from tests.apis.deployment.test_revision import an_api, body
-from tests.factories import make_user
+from tests.factories import make_actor
 from tests.gateways.link_process import database_url
 from tests.running import PROJECT
 from tests.waiting import wait_until
@@ -43,7 +43,7 @@ snapshot.build(Gateway.objects.get(pk=sys.argv[1]))
 
 
 def test_two_who_build_at_once_build_the_same(settings: Any) -> None:
-    api, actor = an_api(), make_user()
+    api, actor = an_api(), make_actor()
     for number in range(20):
         deployed(api.gateway, actor, f"Api{number}")
     ApiInstance.objects.update(revision=None, revision_generation=None)
@@ -58,7 +58,7 @@ def test_two_who_build_at_once_build_the_same(settings: Any) -> None:
 
 
 def test_whoever_builds_while_others_save_has_whole_revisions() -> None:
-    api, actor = an_api(), make_user()
+    api, actor = an_api(), make_actor()
     others = [deployed(api.gateway, actor, f"Api{number}") for number in range(3)]
     found: list[Packed] = []
 

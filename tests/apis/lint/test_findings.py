@@ -21,7 +21,7 @@ from apis.lint.findings import findings, findings_of
 from apis.models import ApiInstance, PolicyBinding
 from console.models import AuditEntry
 from tests.apis.views.pages import Place, make_place, make_saved_api
-from tests.factories import make_tls_context, make_user
+from tests.factories import make_actor, make_tls_context
 
 pytestmark = pytest.mark.django_db
 
@@ -256,7 +256,7 @@ def test_a_muted_finding_stays_muted_until_its_place_is_another(place: Place) ->
 
 def test_what_was_muted_comes_back_with_a_deleted_api(place: Place) -> None:
     api = make_saved_api(place)
-    gone = make_user()
+    gone = make_actor()
     mute_finding(gone, api, "no-authentication", "api", "It is for everybody.")
     removed = delete_api(place.user, api)
     gone.delete()

@@ -62,7 +62,7 @@ class TestAccess:
             ("PATCH", f"AM/{api.pk}/policies"),
             ("POST", f"PX/{api.pk}/deployments"),
         ):
-            refused(viewer(method, path, {}), 403, "Manager or Administrator")
+            refused(viewer(method, path, {}), 403, "This needs the permission")
 
     def test_without_a_token_nothing_is_read(self, environment: Environment) -> None:
         refused(Rest(None, environment)("GET", "AM"), 401)

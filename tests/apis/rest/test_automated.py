@@ -9,7 +9,15 @@ from apis.changes.policies import apply_policy
 from console.models import AuditEntry, Environment, Role
 from gateways.models import Gateway
 from policies.policy import CATALOG_GROUP
-from tests.factories import make_api, make_automated, make_environment, make_gateway, make_role, make_user
+from tests.factories import (
+    make_actor,
+    make_api,
+    make_automated,
+    make_environment,
+    make_gateway,
+    make_role,
+    make_user,
+)
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +96,7 @@ def test_added_listed_read_changed_and_deleted(
 
 def test_a_conflict_is_told_for_each_api(rest: Rest, environment: Environment, gateway: Gateway) -> None:
     api = make_api(gateway)
-    apply_policy(make_user(), api, "ip-blocklist", {"ips": ["10.1.1.1"]})
+    apply_policy(make_actor(), api, "ip-blocklist", {"ips": ["10.1.1.1"]})
     policy = make_automated(environment)
 
     (told,) = rest("GET", path(environment, f"/{policy.pk}/apis")).data["apis"]

@@ -7,7 +7,7 @@ from apis.models import ApiInstance
 from console.models import AuditEntry, Environment, Role
 from gateways.models import Gateway
 from tests.apis.rest.bodies import manage, refused
-from tests.factories import make_replica, make_role, make_user
+from tests.factories import make_actor, make_replica, make_role, make_user
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -138,7 +138,7 @@ def test_lists_of_what_is_marked(rest: Rest, made: int, environment: Environment
     other = {"uri": "http://b", "proxyUri": "http://0.0.0.0:8081/b"}
     rest("POST", "AM", manage(environment, instanceLabel="b", endpoint=other, deprecated=True))
     rest("PUT", f"AM/{made}/tags/eu")
-    add_owner(make_user(), ApiInstance.objects.get(pk=made), "team@example.com")
+    add_owner(make_actor(), ApiInstance.objects.get(pk=made), "team@example.com")
 
     for asked in ("tag=eu", "owner=team@example.com", "deprecated=false", "tag=eu&deprecated=false"):
         assert rest("GET", f"AM?{asked}").data["total"] == 1, asked

@@ -9,7 +9,7 @@ from apis.documents import reading
 from apis.documents.specification import Specification
 from console.models import Environment
 from gateways.models import Gateway
-from tests.factories import make_api, make_environment, make_organization, make_role, make_user
+from tests.factories import make_actor, make_api, make_environment, make_organization, make_role, make_user
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +60,7 @@ def test_a_file_over_the_limit_is_413(rest: Rest, gateway: Gateway, settings: ob
 
 def test_a_document_of_others_is_not_found(rest: Rest, gateway: Gateway, environment: Environment) -> None:
     api = make_api(gateway)
-    theirs = reading.keep(make_user(), make_organization(), "x", json.dumps(OPENAPI))
+    theirs = reading.keep(make_actor(), make_organization(), "x", json.dumps(OPENAPI))
 
     for key in (theirs.pk, uuid.uuid4()):
         assert rest("GET", f"AM/{api.pk}/documents/{key}").status_code == 404

@@ -19,7 +19,7 @@ from tests.apis.views.documents import (
 )
 from tests.apis.views.pages import make_place, text
 from tests.apis.views.wizard import send, show
-from tests.factories import make_organization, make_user
+from tests.factories import make_actor, make_organization
 
 pytestmark = pytest.mark.django_db
 
@@ -217,7 +217,7 @@ def test_one_organization_has_few_documents_in_line() -> None:
 
 
 def test_one_document_of_an_organization_is_read_at_a_time() -> None:
-    user, organization = make_user(), make_organization()
+    user, organization = make_actor(), make_organization()
     first, second = (reading.keep(user, organization, name, "x") for name in ("a", "b"))
     Specification.objects.filter(pk=first.pk).update(state="reading", started_at=timezone.now())
 
@@ -227,7 +227,7 @@ def test_one_document_of_an_organization_is_read_at_a_time() -> None:
 
 
 def test_what_a_dead_reader_left_is_read_again_but_not_for_ever() -> None:
-    user, organization = make_user(), make_organization()
+    user, organization = make_actor(), make_organization()
     document = reading.keep(user, organization, "a", json.dumps(OPENAPI))
     long_ago = timezone.now() - 2 * STALE
     mine = Specification.objects.filter(pk=document.pk)
@@ -243,7 +243,7 @@ def test_what_a_dead_reader_left_is_read_again_but_not_for_ever() -> None:
 
 
 def test_unused_documents_are_forgotten() -> None:
-    user, organization = make_user(), make_organization()
+    user, organization = make_actor(), make_organization()
     for number in range(3):
         made = reading.keep(user, organization, f"{number}", "x")
     Specification.objects.update(created_at=timezone.now() - 2 * reading.KEEP_UNUSED, state="refused")
@@ -255,7 +255,7 @@ def test_unused_documents_are_forgotten() -> None:
 
 
 def test_the_document_that_stopped_a_console_is_read_without_harm() -> None:
-    user, organization = make_user(), make_organization()
+    user, organization = make_actor(), make_organization()
     pattern = "{A: {type: string, pattern: '^(a+)+$', default: '" + "a" * 60 + "!'}}"
     content = (
         f"openapi: 3.0.3\ninfo: {{title: T, version: v}}\npaths: {{}}\ncomponents: {{schemas: {pattern}}}"

@@ -21,13 +21,13 @@ from apis.secret_groups.models import default_group
 from console.models import AuditEntry
 from gateways.models import Gateway
 from tests.factories import (
+    make_actor,
     make_api,
     make_gateway,
     make_replica,
     make_secret,
     make_secret_group,
     make_tls_context,
-    make_user,
 )
 from tests.usual.details import Detail
 from tests.usual.forms import Form, FormOfOne, Sent, VersionedForm
@@ -257,7 +257,7 @@ class TestDetailsOfAnApi(VersionedForm):
 
     def change_meanwhile(self, row: Model, here: Here) -> None:
         api = cast(ApiInstance, row)
-        edit_api(make_user(), api, lambda current: replace(current, description="Theirs"), part=DETAILS)
+        edit_api(make_actor(), api, lambda current: replace(current, description="Theirs"), part=DETAILS)
 
 
 class TestRoutesOfAnApi(VersionedForm):
@@ -282,7 +282,7 @@ class TestRoutesOfAnApi(VersionedForm):
 
     def change_meanwhile(self, row: Model, here: Here) -> None:
         api = cast(ApiInstance, row)
-        edit_api(make_user(), api, lambda current: replace(current, base_path="/theirs"), part=ROUTES)
+        edit_api(make_actor(), api, lambda current: replace(current, base_path="/theirs"), part=ROUTES)
 
 
 class TestPolicyOfAnApi(VersionedForm):
@@ -306,7 +306,7 @@ class TestPolicyOfAnApi(VersionedForm):
         return PolicyBinding.objects.get(pk=row.pk).config["ips"] == ["10.0.0.2"]
 
     def change_meanwhile(self, row: Model, here: Here) -> None:
-        edit_policy(make_user(), cast(PolicyBinding, row), {"ips": ["10.0.0.9"]})
+        edit_policy(make_actor(), cast(PolicyBinding, row), {"ips": ["10.0.0.9"]})
 
 
 class TestNewTlsContext(Form):
@@ -349,7 +349,7 @@ class TestEditedTlsContext(VersionedForm):
 
     def change_meanwhile(self, row: Model, here: Here) -> None:
         context = TlsContext.objects.get(pk=row.pk)
-        edit_tls_context(make_user(), context, replace(tls_desired_of(context), name="theirs"))
+        edit_tls_context(make_actor(), context, replace(tls_desired_of(context), name="theirs"))
 
 
 class TestTestsOfAnApi(SearchedList, EmptyList):

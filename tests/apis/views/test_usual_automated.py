@@ -7,7 +7,7 @@ from django.db.models import Model
 from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.changes import automated, policy_sets
 from tests.apis.views.test_usual import gateway_of
-from tests.factories import make_api, make_automated, make_policy_set, make_user
+from tests.factories import make_actor, make_api, make_automated, make_policy_set
 from tests.usual.forms import Form, Sent, VersionedForm
 from tests.usual.here import Here
 from tests.usual.lists import EmptyList, SearchedList
@@ -97,7 +97,7 @@ class TestEditedAutomatedPolicy(VersionedForm):
         return found.config["ips"] == ["10.0.0.2"] and found.conflicts == "yields"
 
     def change_meanwhile(self, row: Model, here: Here) -> None:
-        automated.edit(make_user(), cast(AutomatedPolicy, row), {"ips": ["10.0.0.9"]})
+        automated.edit(make_actor(), cast(AutomatedPolicy, row), {"ips": ["10.0.0.9"]})
 
 
 class TestNewPolicySet(Form):
@@ -136,4 +136,4 @@ class TestEditedPolicySet(VersionedForm):
         return PolicySet.objects.filter(pk=row.pk, name="Public", description="Ours").exists()
 
     def change_meanwhile(self, row: Model, here: Here) -> None:
-        policy_sets.edit(make_user(), cast(PolicySet, row), "theirs", "")
+        policy_sets.edit(make_actor(), cast(PolicySet, row), "theirs", "")
