@@ -1,16 +1,20 @@
 """A forgotten password: a link by mail or by an administrator, good once and for an hour."""
 
 from datetime import datetime, timedelta
+from io import StringIO
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.cache import cache
+from django.core.management import call_command
 from django.test import Client
 
 from console import environment as settings_of
 from console import passwords
+from console.factors import changes, needed
+from console.factors.models import Passkey
 from console.models import AuditEntry, Environment, Role, User
 from console.notices.models import Delivery, Notice
 from tests.console.conftest import LogIn
@@ -164,3 +168,17 @@ def test_a_bad_password_is_refused_at_the_link_too(password: str, vera: User) ->
 
     vera.refresh_from_db()
     assert vera.check_password("secret")
+
+
+def test_the_command_line_lets_the_last_administrator_in_again(vera: User) -> None:
+    changes.add_passkey(vera, Passkey(name="Phone", credential_id=b"1", data=b"", host="localhost"))
+    out = StringIO()
+
+    call_command("reset_login", "vera", stdout=out)
+
+    choose(urlsplit(out.getvalue().split()[-1]).path)
+    vera.refresh_from_db()
+    assert vera.check_password("tall-fine-oak-7")
+    assert not needed.has_factor(vera)
+    with pytest.raises(SystemExit):
+        call_command("reset_login", "nobody")
