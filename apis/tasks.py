@@ -8,6 +8,7 @@ from apis.changes import authorities, bookkeeping
 from apis.copying import jobs as copying
 from apis.deployment import push
 from apis.documents import reading
+from apis.promotions import importing
 from apis.revisions import collect
 from apis.testing import jobs, runs
 from apis.wizard_draft import WizardDraft
@@ -61,6 +62,18 @@ def read_document(specification_id: str) -> None:
 def tend_documents() -> None:
     """Go on with what was left unread, and forget what nobody needs."""
     reading.tend()
+
+
+@shared_task
+def read_import(upload_id: str) -> None:
+    """Have the file of APIs read, by a process of its own; safe to run twice."""
+    importing.read(upload_id)
+
+
+@shared_task
+def tend_imports() -> None:
+    """Go on with what was left unread, and forget what nobody imported."""
+    importing.tend()
 
 
 @shared_task

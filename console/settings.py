@@ -265,6 +265,7 @@ CELERY_TASK_QUEUES = [
 """A worker takes from all of them, unless it is told which with -Q."""
 CELERY_TASK_ROUTES = {
     "apis.tasks.read_document": {"queue": "documents"},
+    "apis.tasks.read_import": {"queue": "documents"},
     "apis.tasks.copy_many": {"queue": "documents"},
     "apis.tasks.rehearse": {"queue": "rehearsals"},
     "apis.tasks.prepare_rehearsal": {"queue": "rehearsals"},
@@ -291,6 +292,7 @@ CELERY_BEAT_SCHEDULE = {
     "apis-forget-drafts": {"task": "apis.tasks.forget_drafts", "schedule": 3600.0},
     "apis-tend-revisions": {"task": "apis.tasks.tend_revisions", "schedule": 600.0},
     "apis-tend-bulk-changes": {"task": "apis.tasks.tend_bulk_changes", "schedule": 15.0},
+    "apis-tend-imports": {"task": "apis.tasks.tend_imports", "schedule": 15.0},
     "apis-tend-documents": {"task": "apis.tasks.tend_documents", "schedule": 15.0},
     "analytics-roll-up": {"task": "analytics.tasks.roll_up", "schedule": 30.0},
     "alerts-look": {"task": "analytics.alerts.tasks.look", "schedule": 15.0},

@@ -8,16 +8,13 @@ from django.http import QueryDict
 
 from apis.forms.portable_parts import SecretFields, part_fields, read_parts
 from apis.models import ApiInstance
-from apis.portable.rows import portable_of
+from apis.portable.shape import Portable
 from apis.promotions.choices import Choices
 from console.forms.schema_form import Choice, Field
 from console.models import Environment
 from console.numbers import number
-from gateways.models import Gateway
 
 NEW = "new"
-NO_GATEWAY = "no"
-KNOWN = "As in the last promotion, or as it is there."
 
 
 @dataclass(frozen=True)
@@ -30,19 +27,25 @@ class Row:
 
 
 class PromoteForm:
+    """`whole` is what is brought, from `source` in words, where it was on `gateway`."""
+
     def __init__(
         self,
-        origin: ApiInstance,
+        whole: Portable,
+        source: str,
         choices: Choices,
-        gateways: Sequence[Gateway],
         counterparts: Sequence[ApiInstance],
+        gateway: str = "",
+        *,
+        is_here: bool = False,
     ) -> None:
-        self.origin, self.choices, self.gateways = origin, choices, gateways
+        self.whole, self.source, self.choices, self.gateway = whole, source, choices, gateway
         self.counterparts = counterparts
-        self.whole = portable_of(origin)
         self.environment: Environment = choices.environment
+        usable = self.environment.gateways.filter(is_revoked=False)
+        self.gateways = list(usable.prefetch_related("replicas"))
         self.contexts = [one.name for one in self.environment.tls_contexts.all()]
-        self.secrets = SecretFields(self.whole, choices.counterpart, self.environment == origin.environment)
+        self.secrets = SecretFields(whole, choices.counterpart, is_here)
         self.errors: dict[str, list[str]] = {}
 
     def read(self, data: QueryDict) -> None:
@@ -72,11 +75,11 @@ class PromoteForm:
         return list(self._rows())
 
     def _rows(self) -> Iterator[Row]:
-        c, origin = self.choices, self.origin
-        yield Row("Gateway", str(origin.gateway or "none"), self._gateway())
-        yield Row("Protocol", origin.protocol, self._protocol())
-        yield Row("Port", str(origin.port), self._text("port", "Port", str(c.port)))
-        yield Row("Base path", origin.base_path, self._text("base_path", "Base path", c.base_path))
+        c, was = self.choices, self.whole
+        yield Row("Gateway", self.gateway or "none", self._gateway())
+        yield Row("Protocol", was.protocol, self._protocol())
+        yield Row("Port", str(was.port), self._text("port", "Port", str(c.port)))
+        yield Row("Base path", was.base_path, self._text("base_path", "Base path", c.base_path))
         if self.contexts or self.whole.tls_context:
             shown = self._context("tls_context", "TLS context", c.tls_context, "tls_context")
             yield Row("TLS context", self.whole.tls_context or "none", shown)
@@ -93,8 +96,8 @@ class PromoteForm:
                 name, label = self._name(one.key, "tls_context"), f"TLS context of {one.label or at}"
                 key = f"upstreams.{one.key}.tls_context"
                 yield Row(label, one.tls_context, self._context(name, label, c.contexts[one.key], key))
-        for at, was in enumerate(c.hosts):
-            yield Row("Host", was, self._text(f"hosts.{at}", f"Host {was}", c.hosts[was], f"hosts.{was}"))
+        for at, host in enumerate(c.hosts):
+            yield Row("Host", host, self._text(f"hosts.{at}", f"Host {host}", c.hosts[host], f"hosts.{host}"))
 
     def fields(self) -> dict[str, Any]:
         c = self.choices
@@ -108,7 +111,7 @@ class PromoteForm:
             "keeps_field": Field(
                 "switch",
                 "keeps_secrets",
-                f"Take the secrets of {self.origin.environment} along",
+                f"Take the secrets of {self.source} along",
                 "Those that are not written here.",
                 value=c.keeps_secrets,
             ),
@@ -124,7 +127,7 @@ class PromoteForm:
             "text",
             name,
             label,
-            help=f"As in {self.origin.environment}: nothing else is known yet." if is_new else "",
+            help=f"As in {self.source}: nothing else is known yet." if is_new else "",
             is_required=True,
             is_code=True,
             value=value,

@@ -12,7 +12,7 @@ from apis.portable.wanted import PARTS, Wanted
 from apis.promotions import mapping, permission
 from apis.promotions.mapping import Kind
 from apis.promotions.models import Counterpart
-from apis.rules import upstream_uri
+from apis.rules import upstream_settings, upstream_uri
 from console.models import Environment, User
 from gateways.models import Gateway
 
@@ -90,6 +90,20 @@ def wanted(user: User, origin: ApiInstance, choices: Choices) -> Wanted:
     is_here = choices.environment.pk == origin.environment_id
     keeps = is_here or (choices.keeps_secrets and may)
     whole = portable_of(origin, secrets=keeps)
+    parts = choices.parts if may or is_here else choices.parts - {"tests"}
+    known = {"muted": (), "extra": _extra(choices), "is_deprecated": _is_deprecated(choices)}
+    return Wanted(
+        choices.environment,
+        as_chosen(whole.model_copy(update=known), choices, parts),
+        choices.gateway,
+        origin.asset.specification,
+        parts,
+        f"{origin}, {origin.environment}",
+    )
+
+
+def as_chosen(whole: Portable, choices: Choices, parts: frozenset[str]) -> Portable:
+    """With what is chosen of it, and without the parts that are left out."""
     upstreams = tuple(
         one.model_copy(
             update={
@@ -107,29 +121,16 @@ def wanted(user: User, origin: ApiInstance, choices: Choices) -> Wanted:
         name: getattr(choices, name)
         for name in ("protocol", "port", "base_path", "tls_context", "label", "consumer_endpoint")
     }
-    named |= {"upstreams": upstreams, "routes": routes, "is_deprecated": _is_deprecated(choices)}
+    named |= {"upstreams": upstreams, "routes": routes}
     named["policies"] = tuple(_with(one, choices.secrets.get(one.key, {})) for one in whole.policies)
-    parts = choices.parts if may or is_here else choices.parts - {"tests"}
-    return Wanted(
-        choices.environment,
-        _without(whole.model_copy(update=named), choices, parts),
-        choices.gateway,
-        origin.asset.specification,
-        parts,
-        f"{origin}, {origin.environment}",
-    )
+    gone = {name: () for name in PARTS if name not in parts}
+    return whole.model_copy(update=named | gone)
 
 
 def _parts(user: User, origin: ApiInstance) -> frozenset[str]:
     """Tests may hold credentials: they come along for who may change the origin."""
     left = set() if permission.may_take_along(user, origin.environment) else {"tests"}
     return frozenset(PARTS) - left
-
-
-def _without(whole: Portable, choices: Choices, parts: frozenset[str]) -> Portable:
-    """Of a new API what is left out is not there; muted findings are the origin's own."""
-    gone = {name: () for name in PARTS if name not in parts}
-    return whole.model_copy(update={**gone, "muted": (), "extra": _extra(choices)})
 
 
 def _extra(choices: Choices) -> dict[str, Any]:
@@ -151,8 +152,6 @@ def _settings(one: Any, choices: Choices) -> Any:
     uri = choices.uris.get(one.key, one.uri)
     if upstream_uri.fault(uri) or upstream_uri.read(uri).address == upstream_uri.read(one.uri).address:
         return one.settings
-    from apis.rules import upstream_settings
-
     return upstream_settings.acting(uri, one.settings.model_copy(update={"hosts": ()}))
 
 
@@ -186,7 +185,9 @@ def _listener(
     was = origin.tls_context.name if origin.tls_context else ""
     port = memory.of(Kind.PORT, str(origin.port)) or str(origin.port)
     return {
-        "gateway": _gateway(origin, environment, memory),
+        "gateway": gateway_of(
+            environment, memory.of(Kind.GATEWAY, origin.gateway.name) if origin.gateway else None
+        ),
         "protocol": origin.protocol,
         "port": int(port) if port.isdigit() else origin.port,
         "base_path": origin.base_path,
@@ -195,10 +196,9 @@ def _listener(
     }
 
 
-def _gateway(origin: ApiInstance, environment: Environment, memory: mapping.Memory) -> Gateway | None:
-    """The one that it was last, else the only one, else the first that is connected."""
+def gateway_of(environment: Environment, known: str | None) -> Gateway | None:
+    """The one of this name, else the only one, else the first that is connected."""
     found = list(environment.gateways.filter(is_revoked=False).prefetch_related("replicas"))
-    known = memory.of(Kind.GATEWAY, origin.gateway.name) if origin.gateway else None
     named = [one for one in found if one.name == known]
     connected = [one for one in found if one.status == Gateway.Status.CONNECTED]
     return next(iter([*named, *connected]), found[0] if len(found) == 1 else None)

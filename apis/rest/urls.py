@@ -12,6 +12,7 @@ from apis.rest.documents import DocumentViews
 from apis.rest.exporting import ExportViews
 from apis.rest.findings import FindingViews
 from apis.rest.graph import Graph
+from apis.rest.importing import ImportViews
 from apis.rest.ingress import IngressViews
 from apis.rest.instances import InstanceViews
 from apis.rest.marks import AutodiscoveryViews, OwnerViews, TagViews
@@ -36,6 +37,7 @@ SETS = f"apimanager/api/v1/{SCOPE}/change-sets"
 SG = f"secrets-manager/api/v1/{SCOPE}/secretGroups"
 IN_SG = f"{SG}/<uuid:group_id>"
 TLS = f"apimanager/api/v1/{SCOPE}/tls-contexts"
+IMPORTS = f"apimanager/api/v1/{SCOPE}/api-imports"
 AMX = f"apimanager/xapi/v1/{SCOPE}"
 PX = f"proxies/xapi/v1/{SCOPE}/apis/<int:api_id>/deployments"
 TEMPLATES = "apimanager/api/v1/organizations/<uuid:organization_id>/policy-templates"
@@ -89,6 +91,13 @@ urlpatterns = [
     path(f"{AM}/<int:api_id>/export", ExportViews.as_view({"get": "retrieve"}), name="rest_api_export"),
     path(
         f"apimanager/api/v1/{SCOPE}/api-export", ExportViews.as_view({"get": "list"}), name="rest_apis_export"
+    ),
+    path(IMPORTS, ImportViews.as_view({"post": "create"}), name="rest_imports"),
+    path(f"{IMPORTS}/<uuid:import_id>", ImportViews.as_view({"get": "retrieve"}), name="rest_import"),
+    path(
+        f"{IMPORTS}/<uuid:import_id>/apis/<int:at>",
+        ImportViews.as_view({"post": "take"}),
+        name="rest_import_take",
     ),
     path(f"{AM}/<int:api_id>/copies", CopyViews.as_view({"post": "create"}), name="rest_copies"),
     path(f"{AMX}/apis", InstanceViews.as_view({"get": "instances", "post": "create"}), name="rest_instances"),

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from apis.forms.promote import NEW, PromoteForm, errors_by_field
 from apis.models import ApiInstance
+from apis.portable.rows import portable_of
 from apis.promotions import permission, promoting
 from apis.promotions.choices import counterparts, proposed, wanted
 from apis.promotions.models import Promotion
@@ -33,9 +34,9 @@ def promote(request: Request, pk: int) -> HttpResponse:
     environment = _chosen(origin, known, sent.get("environment", ""))
     form = _form(request, origin, environment, sent.get("counterpart", ""))
     if request.method != "POST":
-        return _shown(request, form, known)
+        return _shown(request, origin, form, known)
     form.read(request.POST)
-    return _posted(request, form, known)
+    return _posted(request, origin, form, known)
 
 
 @require_POST
@@ -51,30 +52,32 @@ def take_back(request: Request, pk: int, promotion: int) -> HttpResponse:
     return redirect("apis" if row.made_it else api.get_absolute_url())
 
 
-def _posted(request: Request, form: PromoteForm, known: list[Environment]) -> HttpResponse:
+def _posted(
+    request: Request, origin: ApiInstance, form: PromoteForm, known: list[Environment]
+) -> HttpResponse:
     """First what would change; done once that was seen, and is still so."""
-    origin, choices = form.origin, form.choices
+    choices = form.choices
     go = request.POST.get("go", "")
     deploy = go == "deploy"
     try:
         whole = wanted(request.user, origin, choices)
         shown = promoting.preview(request.user, whole, choices.counterpart)
-        seen = _token(form, shown)
+        seen = token(form, shown)
         if go not in ("save", "deploy") or request.POST.get("seen", "") != seen:
-            return _shown(request, form, known, shown, seen)
+            return _shown(request, origin, form, known, shown)
         made = promoting.promote(request.user, origin, choices, deploy=deploy)
     except ValidationError as error:
         form.errors = errors_by_field(messages_of(error))
-        return _shown(request, form, known)
-    _tell(request, form, made.api, deploy)
+        return _shown(request, origin, form, known)
+    messages.success(request, told(form, str(origin), made.api, deploy))
     for note in made.notes:
         messages.info(request, note)
     return redirect(made.api)
 
 
-def _tell(request: Request, form: PromoteForm, api: ApiInstance, deploy: bool) -> None:
+def told(form: PromoteForm, origin: str, api: ApiInstance, deploy: bool) -> str:
+    """What became of it."""
     place = form.environment
-    done = "Updated" if form.choices.counterpart else "Promoted"
     if api.pending_since:
         state = f"it waits to be deployed, as {place} has it"
     elif api.is_deployed:
@@ -82,7 +85,9 @@ def _tell(request: Request, form: PromoteForm, api: ApiInstance, deploy: bool) -
     else:
         why = f": {place} asks for a second person, or for tests that pass" if deploy else ""
         state = f"it is not deployed yet{why}"
-    messages.success(request, f"{done} {form.origin} to {place} as {api}; {state}.")
+    if form.choices.counterpart:
+        return f"Updated {api} in {place} from {origin}; {state}."
+    return f"Brought {origin} to {place} as {api}; {state}."
 
 
 def _form(request: Request, origin: ApiInstance, environment: Environment, key: str) -> PromoteForm:
@@ -92,8 +97,10 @@ def _form(request: Request, origin: ApiInstance, environment: Environment, key: 
         chosen = found[0]
     elif key not in ("", NEW) and chosen is None:
         raise Http404(f"API {key} is no counterpart of this one.")
-    gateways = list(environment.gateways.filter(is_revoked=False).prefetch_related("replicas"))
-    return PromoteForm(origin, proposed(request.user, origin, environment, chosen), gateways, found)
+    choices = proposed(request.user, origin, environment, chosen)
+    is_here = environment.pk == origin.environment_id
+    source, gateway = str(origin.environment), str(origin.gateway or "")
+    return PromoteForm(portable_of(origin), source, choices, found, gateway, is_here=is_here)
 
 
 def _chosen(origin: ApiInstance, known: list[Environment], asked: str) -> Environment:
@@ -112,7 +119,7 @@ def _chosen(origin: ApiInstance, known: list[Environment], asked: str) -> Enviro
     return found
 
 
-def _token(form: PromoteForm, shown: Preview) -> str:
+def token(form: PromoteForm, shown: Preview) -> str:
     """A word for all that was shown."""
     lines = [(one.label, one.before, one.after) for one in (*shown.difference.lines, *shown.beside)]
     counterpart = form.choices.counterpart
@@ -122,12 +129,12 @@ def _token(form: PromoteForm, shown: Preview) -> str:
 
 def _shown(
     request: Request,
+    origin: ApiInstance,
     form: PromoteForm,
     known: list[Environment],
     preview: Preview | None = None,
-    seen: str = "",
 ) -> HttpResponse:
-    origin, environment = form.origin, form.environment
+    environment = form.environment
     context: dict[str, Any] = {
         "environment": environment,
         "targets": known,
@@ -136,7 +143,7 @@ def _shown(
         "counterpart": form.choices.counterpart,
         "errors": form.errors,
         "preview": preview,
-        "seen": seen,
+        "seen": token(form, preview) if preview else "",
         "may_keep": permission.may_take_along(request.user, origin.environment),
         "gateway": form.choices.gateway,
     }

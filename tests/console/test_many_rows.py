@@ -44,6 +44,8 @@ PAGES = (
     "/apis/secret-groups",
     "/apis/private-ca",
     "/apis/acme",
+    "/apis/compare",
+    "/apis/import",
     "/gateways",
     "/gateways?sort=-status",
     "/gateways?status=Connected",

@@ -14,7 +14,7 @@ from apis.documents.specification import Specification
 from apis.lists.models import SavedView
 from apis.models import ApiInstance, PolicyBinding, Upstream
 from apis.muted_finding import MutedFinding
-from apis.promotions.models import Promotion
+from apis.promotions.models import Promotion, Upload
 from apis.removed import Removed
 from apis.revisions import store
 from apis.wizard_draft import WizardDraft
@@ -74,6 +74,7 @@ KINDS = (
     ("application", "application"),
     ("consumer_contract", "contract"),
     ("consumer", "application"),
+    ("api_import", "upload"),
     ("api", "api"),
     ("policy_add", "api"),
 )
@@ -111,6 +112,8 @@ ABOUT = {
     "removed": "removed",
     "removed_id": "removed",
     "promotion": "promotion",
+    "import_id": "upload",
+    "at": "api",
 }
 KEPT = (
     (ApiInstance, "api"),
@@ -196,7 +199,7 @@ def make_place(name: str) -> Place:
         "user": owner.pk,
         "role": make_role(owner, organization).pk,
         "job": "of-nobody",
-        "promotion": Promotion.objects.create(api=api, told="made", left="", made_it=True).pk,
+        **_promotions(api, owner),
         "removed": Removed.objects.create(
             environment=environment, kind="api", api_id=0, name="gone", saved={}
         ).pk,
@@ -231,6 +234,12 @@ def _provider(organization: Organization, name: str) -> dict[str, object]:
     made = IdentityProvider.objects.create(organization=organization, **given)
     group = GroupRole.objects.create(provider=made, group="g", organization=organization, role="viewer")
     return {"provider": made.pk, "group": group.pk}
+
+
+def _promotions(api: ApiInstance, owner: User) -> dict[str, object]:
+    made = Promotion.objects.create(api=api, told="made", left="", made_it=True)
+    upload = Upload.objects.create(by=owner, environment=api.environment, name="f", state="read")
+    return {"promotion": made.pk, "upload": upload.pk}
 
 
 def is_about_something(address: Address) -> bool:
