@@ -8,9 +8,10 @@ class AlertsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from analytics.alerts import for_api_manager
+        from analytics.alerts import carried, for_api_manager
         from analytics.alerts.models import Alert, Incident
         from apis import alerting, attached
+        from apis.portable import alerts as portable_alerts
         from console import menu
         from console.models import Environment
 
@@ -20,4 +21,5 @@ class AlertsConfig(AppConfig):
         alerting.provide(for_api_manager.alerting)
         attached.add(Alert, for_api_manager.alerts_of)
         attached.add(Incident, for_api_manager.incidents_of)
+        portable_alerts.register(carried.told, carried.put)
         menu.add(menu.Entry("Alerts", "alerts", icon="bell", place=45, alarm=alarm))

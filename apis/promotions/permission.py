@@ -2,11 +2,13 @@
 
 from django.db.models import QuerySet
 
+from apis.portable.wanted import PARTS
 from console.models import Environment, User
 from console.permissions import Permission
 
 NOWHERE = "You need the permissions Manage APIs and Manage policies where it is promoted to."
 NEEDED = (Permission.MANAGE_APIS, Permission.MANAGE_POLICIES)
+_OF_PARTS = {"tiers": Permission.MANAGE_CONTRACTS, "alerts": Permission.MANAGE_ALERTS}
 
 
 def targets(user: User) -> QuerySet[Environment]:
@@ -16,6 +18,12 @@ def targets(user: User) -> QuerySet[Environment]:
 
 def may_promote_to(user: User, environment: Environment) -> bool:
     return environment.may(user).issuperset(NEEDED)
+
+
+def parts_of(user: User, environment: Environment) -> frozenset[str]:
+    """Which parts the user may bring there: tiers and alerts are managed by others in some places."""
+    may = environment.may(user)
+    return frozenset(name for name in PARTS if _OF_PARTS.get(name, NEEDED[0]) in may)
 
 
 def may_take_along(user: User, environment: Environment) -> bool:

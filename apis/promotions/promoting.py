@@ -4,7 +4,7 @@ and takes it back.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,8 +23,8 @@ from apis.portable.making import Made, make
 from apis.portable.rows import portable_of
 from apis.portable.shape import Portable
 from apis.portable.updating import update
-from apis.portable.wanted import Wanted
-from apis.promotions import mapping
+from apis.portable.wanted import PARTS, Wanted
+from apis.promotions import mapping, permission
 from apis.promotions.choices import Choices, wanted
 from apis.promotions.mapping import Kind
 from apis.promotions.models import Counterpart, Promotion
@@ -33,6 +33,7 @@ from console.models import AuditEntry, User
 
 NOT_THE_LAST = "Something of it was changed, or it was promoted again since; roll back or edit it instead."
 ITSELF = "An API is not promoted to itself; copy it instead."
+LEFT_OUT = "{} did not come along: you may not manage them in {}."
 OFFERED = timedelta(days=1)
 LATE = "It was taken back already, or so long ago that nothing is kept of it."
 
@@ -84,6 +85,14 @@ def note_made(user: User, origin: ApiInstance, api: ApiInstance, parts: frozense
     return notes
 
 
+def _permitted(user: User, whole: Wanted) -> tuple[Wanted, list[str]]:
+    """Without the parts that the user may not bring there, and words for those that there are."""
+    may = permission.parts_of(user, whole.environment)
+    gone = [name for name in PARTS if name in whole.parts - may and getattr(whole.whole, name)]
+    told = [LEFT_OUT.format(name.capitalize(), whole.environment) for name in gone]
+    return replace(whole, parts=whole.parts & may), told
+
+
 def _same_places(origin: Portable, copy: Portable) -> Iterator[tuple[str, str, str]]:
     for was, becomes in zip(origin.upstreams, copy.upstreams, strict=False):
         yield Kind.UPSTREAM, was.uri, becomes.uri
@@ -114,6 +123,7 @@ def put(
 ) -> Made:
     """Make it, or the counterpart like it, so that it can be taken back."""
     before = None
+    whole, left = _permitted(user, whole)
     if counterpart:
         bookkeeping.lock(counterpart.gateway, whole.gateway, api=counterpart)
         before = portable_of(counterpart, secrets=True).plain
@@ -126,7 +136,7 @@ def put(
         made = make(user, whole, deploy=deploy)
     told = f"{origin}, {origin.environment}" if origin else whole.origin
     _noted(user, made.api, origin, told, before)
-    return made
+    return Made(made.api, (*made.notes, *left))
 
 
 def preview(

@@ -10,6 +10,7 @@ from apis.views.access import environment_of
 from console.forms.schema_form import Choice, Field
 from console.listing import Select, asked, listing
 from console.models import Environment
+from console.permissions import Permission
 from console.scope import Request
 
 WITH, STATE = "with", "state"
@@ -17,7 +18,7 @@ WITH, STATE = "with", "state"
 
 def index(request: Request) -> HttpResponse:
     """`?with=` names the other one; without it the first other one of the organization that may be seen."""
-    here = environment_of(request)
+    here = environment_of(request, Permission.VIEW_POLICIES)
     known = _others(request, here)
     there = _chosen(known, request.GET.get(WITH, ""))
     pairs = compare.compared(here, there) if there else []
@@ -47,7 +48,8 @@ def index(request: Request) -> HttpResponse:
 
 
 def _others(request: Request, here: Environment) -> list[Environment]:
-    rows = Environment.objects.visible_to(request.user).exclude(pk=here.pk).select_related("organization")
+    seen = Environment.objects.permitting(request.user, Permission.VIEW_POLICIES)
+    rows = seen.exclude(pk=here.pk).select_related("organization")
     found = list(rows.order_by("organization__path", "name"))
     return sorted(found, key=lambda one: one.organization_id != here.organization_id)
 

@@ -21,7 +21,6 @@ from apis.changes.tests import add_test
 from apis.desired import DesiredRoute, DesiredUpstream
 from apis.lists.models import SavedView
 from apis.models import ApiInstance
-from apis.promotions.models import Promotion
 from apis.revision import Brought
 from apis.wizard_draft import WizardDraft
 from console.models import ConnectedApp, Environment, Role, User
@@ -37,6 +36,7 @@ from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.browser.gallery_failing import make_failing
 from tests.browser.gallery_logins import made_for_logins
 from tests.browser.gallery_notices import make_notices
+from tests.browser.gallery_promotions import promotions
 from tests.console.addresses import Address, addresses
 from tests.factories import (
     make_acme_source,
@@ -198,7 +198,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         **_contracts(api, user),
         "test": add_test(user, api, cases.read("{name: a, expect: {status: 200}}")[0]).pk,
         "revision": api.revision.short_id,
-        "promotion": Promotion.objects.create(api=api, told="Sandbox", left="", made_it=False).pk,
+        **promotions(user, api),
         "removed": delete_api(user, make_saved_api(place, "Gone", base_path="/gone")).pk,
         "muted": mute_finding(user, api, "authentication-partial", "api", "The rest is for all.").pk,
         **dict.fromkeys(("policy", "policy_add"), api.pk),

@@ -1,0 +1,85 @@
+"""Alerts come along with their API: in its file, and by promotion."""
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from analytics.alerts import carried, change
+from analytics.alerts.models import Alert
+from analytics.alerts.wanted import Wanted
+from apis.models import ApiInstance
+from apis.portable.exporting import yaml_of
+from apis.portable.making import make
+from apis.portable.read import read
+from apis.portable.wanted import Wanted as WantedApi
+from apis.promotions import promoting
+from apis.promotions.choices import proposed
+from console.notices.models import Destination
+from tests.apis.views.pages import Place, make_place, make_saved_api
+from tests.factories import make_environment
+
+pytestmark = pytest.mark.django_db
+
+
+def watched(place: Place) -> ApiInstance:
+    api = make_saved_api(place)
+    organization = place.environment.organization
+    target = Destination.objects.create(name="On call", organization=organization, url="https://a.test/")
+    change.add(
+        place.user,
+        place.environment,
+        Wanted(
+            name="Too many errors",
+            type=Alert.Type.CODES,
+            about=Alert.About.API,
+            api=api.pk,
+            threshold=5,
+            codes=(500, 503),
+            users=(place.user.pk,),
+            addresses=("ops@example.com",),
+            destinations=(target.pk,),
+            severity="critical",
+        ),
+    )
+    return api
+
+
+def test_they_are_in_the_file_and_the_same_after_an_import() -> None:
+    place = make_place()
+    api = watched(place)
+    text = yaml_of([api])
+    other = make_environment(place.environment.organization)
+
+    [whole] = read(text.encode())
+    made = make(place.user, WantedApi(other, whole)).api
+
+    assert "Too many errors" in text and "On call" in text and yaml_of([made]) == text
+    alert = Alert.objects.get(api=made)
+    assert (alert.environment, alert.codes, alert.users) == (other, [500, 503], [place.user.pk])
+
+
+def test_a_promotion_brings_them_up_to_date_and_leaves_who_is_not_there_out() -> None:
+    place = make_place()
+    api = watched(place)
+    there = make_environment(place.environment.organization)
+    made = promoting.promote(place.user, api, proposed(place.user, api, there, None)).api
+    first = Alert.objects.get(api=made)
+    mine = Alert.objects.get(api=api)
+    mine.threshold = 9
+    mine.save()
+
+    promoting.promote(place.user, api, proposed(place.user, api, there, made))
+
+    assert Alert.objects.get(api=made).pk == first.pk and Alert.objects.get(api=made).threshold == 9
+    mine.delete()
+    promoting.promote(place.user, api, proposed(place.user, api, there, made))
+    assert not Alert.objects.filter(api=made).exists()
+
+
+def test_what_is_no_alert_is_refused_with_words() -> None:
+    place = make_place()
+    api = make_saved_api(place)
+
+    for row in ({"name": "a"}, {"name": "a", "type": "codes", "colour": 1}, {"name": "a", "type": "nothing"}):
+        with pytest.raises(ValidationError) as refused:
+            carried.put(place.user, api, [row])
+        assert list(refused.value.message_dict) == ["alerts"]
