@@ -374,6 +374,7 @@ class AuditEntry(models.Model):
             models.Index(fields=["of_type", "of_id", "-at"]),
             models.Index(fields=["organization", "-at", "-id"]),
             models.Index(fields=["environment", "-at", "-id"]),
+            models.Index(fields=["-at"], name="audit_login", condition=Q(action="login")),
             models.Index(
                 fields=["actor_name", "-at"],
                 name="audit_actor",
@@ -386,9 +387,8 @@ class AuditEntry(models.Model):
 
     @property
     def verb(self) -> str:
-        if self.action == self.Action.LOGIN:
-            return "failed to log in as" if self.failed else "logged in as"
-        return {"create": "created", "update": "changed", "delete": "deleted"}[self.action]
+        login = "failed to log in as" if self.failed else "logged in as"
+        return {"create": "created", "update": "changed", "delete": "deleted", "login": login}[self.action]
 
     @property
     def noun(self) -> str:

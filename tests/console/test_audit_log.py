@@ -368,3 +368,23 @@ def test_rest_gives_the_same_as_csv(rest: Rest, environment: Environment) -> Non
     )
 
     assert b"alpha" in b"".join(answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ALPH", ["alpha"]),
+        ("%", []),
+        ("_", []),
+        ("grace", ["alpha", "bravo"]),
+        ("bravo", ["bravo"]),
+        ("\\", []),
+    ],
+)
+def test_a_word_is_looked_for_as_it_is(
+    admin: Client, environment: Environment, text: str, found: list[str]
+) -> None:
+    make_entry(environment, "alpha")
+    make_entry(environment, "bravo")
+
+    assert names(admin.get(PATH, {"q": text}).content.decode()) == found

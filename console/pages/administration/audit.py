@@ -76,12 +76,14 @@ def index(request: Request) -> HttpResponse:
 
 def audit(request: Request) -> HttpResponse:
     places, wanted, before = _places(request), _wanted(request), request.GET.get("before", "")
-    rows = wanted.of(filtering.visible(request.user)).select_related("organization", "environment")
     try:
-        found = filtering.beyond(rows, before)
+        rows = filtering.beyond(wanted.of(filtering.visible(request.user)), before)
     except ValueError:
         return redirect("audit")
-    page = BoundedPaginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    found = filtering.searched(rows, asked(request))
+    page = BoundedPaginator(found.select_related("organization", "environment"), PAGE_SIZE).get_page(
+        request.GET.get("page")
+    )
     shown = _listing(request, page, places, wanted)
     entries = list(page.object_list)
     is_end = page.paginator.is_cut and not page.has_next()  # type: ignore[attr-defined]
@@ -101,8 +103,8 @@ def audit(request: Request) -> HttpResponse:
 @require_safe
 def export(request: Request) -> HttpResponseBase:
     """What the page's choices leave, as CSV."""
-    rows = _wanted(request).of(filtering.visible(request.user))
-    return csv_file.answer(filtering.beyond(rows, ""))
+    rows = filtering.beyond(_wanted(request).of(filtering.visible(request.user)), "")
+    return csv_file.answer(filtering.searched(rows, asked(request)))
 
 
 def keep(request: Request) -> HttpResponse:
@@ -154,7 +156,6 @@ def _wanted(request: Request) -> Wanted:
     kind, _, pk = given.get("about", "").partition(":")
     to = _day(given.get("to", ""))
     return Wanted(
-        text=asked(request)[:200],
         kinds=(given["type"],) if given.get("type") else (),
         actions=("login",) if action == "failed" else (action,) if action else (),
         failed={"failed": True, "login": False}.get(action),
