@@ -15,6 +15,7 @@ from apis.bulk import running
 from apis.bulk.actions import ACTIONS
 from apis.bulk.models import MOST_APIS, BulkChange, BulkItem
 from apis.forms import advanced
+from apis.forms.shared_secrets import SharedSecrets
 from apis.lists import choices, search
 from apis.lists.search import Search
 from apis.views.access import environment_of, messages_of
@@ -198,6 +199,7 @@ def _confirm(request: Request, found: BulkChange, errors: dict[str, list[str]] |
         "action": found.get_action_display(),
         "warning": ACTIONS[found.action].warning,
         "policy": chosen,
+        "shared_secrets": SharedSecrets(found.environment),
         "form": [one for one in form if not one.is_advanced],
         "more": [one for one in form if one.is_advanced],
         "errors": errors,

@@ -12,7 +12,8 @@ from django.db.migrations.state import StateApps
 
 from apis.assets.models import Asset
 from apis.documents import reading
-from apis.models import ApiInstance
+from apis.models import ApiInstance, TlsContext
+from apis.secret_groups.models import SecretGroup
 from console.models import Environment, User
 from tests.factories import make_environment, make_user
 
@@ -121,3 +122,15 @@ def test_assets_become_an_app_of_their_own_with_all_that_is_theirs(made: Environ
     assert User.objects.get(pk=user.pk).has_perm("assets.change_asset")
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
     user.delete()
+
+
+@pytest.mark.long
+def test_tls_contexts_of_before_are_in_the_group_of_their_environment(made: Environment) -> None:
+    before = migrated(("apis", "0018_secret_groups"))
+    context = before.get_model("apis", "TlsContext").objects.create(environment_id=made.pk, name="edge")
+
+    migrated_to_the_last()
+
+    group = SecretGroup.objects.get()
+    assert (group.pk, group.environment_id, group.name) == (made.pk, made.pk, "default")
+    assert TlsContext.objects.get(pk=context.pk).group == group

@@ -18,7 +18,7 @@ from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from apis.secret_groups.acme import AcmeSource
 from apis.secret_groups.models import Secret
 from tests.apis.secret_groups.acme_server import acme_server
-from tests.factories import make_secret_group, make_user
+from tests.factories import make_actor, make_secret_group
 from tests.gateways.agent_process import AgentProcess
 from tests.gateways.link_process import LinkProcess
 from tests.gateways.pushing import push
@@ -42,7 +42,7 @@ def agent(
 
 
 def test_gateway_answers_the_ca_and_the_keystore_is_renewed(agent: AgentProcess, settings: Any) -> None:
-    user, environment, port = make_user(), agent.gateway.environment, free_port()
+    user, environment, port = make_actor(), agent.gateway.environment, free_port()
     group = make_secret_group(environment, name="edge")
     with echo() as upstream, acme_server(port) as ca:
         settings.ACME_DIRECTORIES = (ca.directory,)
@@ -87,7 +87,7 @@ def test_gateway_answers_the_ca_and_the_keystore_is_renewed(agent: AgentProcess,
 
 
 def test_ca_that_cannot_see_the_names_is_asked_again_later(settings: Any) -> None:
-    group, user = make_secret_group(), make_user()
+    group, user = make_secret_group(), make_actor()
     with acme_server(free_port()) as ca:
         settings.ACME_DIRECTORIES = (ca.directory,)
         source = acme.ask(user, group, "edge", ca.directory, ["a.example.com"])

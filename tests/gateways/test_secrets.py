@@ -19,7 +19,7 @@ from apis.changes.secrets import Material, shared_material
 from apis.changes.tls_contexts import DesiredTlsContext, create_tls_context
 from apis.deployment.pending import pending_of
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
-from tests.factories import make_keystore, make_secret, make_secret_group, make_user
+from tests.factories import make_actor, make_keystore, make_secret, make_secret_group
 from tests.gateways.agent_process import AgentProcess
 from tests.gateways.link_process import LinkProcess
 from tests.gateways.pushing import push
@@ -44,7 +44,7 @@ def agent(
 
 
 def test_changed_secrets_are_in_force_on_the_gateway(agent: AgentProcess) -> None:
-    user, environment, port = make_user(), agent.gateway.environment, free_port()
+    user, environment, port = make_actor(), agent.gateway.environment, free_port()
     group = make_secret_group(environment, name="shop")
     secret, keystore = make_secret(group, name="database"), make_keystore(group, name="edge")
     context = create_tls_context(user, environment, DesiredTlsContext("edge", keystore=keystore))

@@ -23,6 +23,8 @@ _MARKED = {
     "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
 }
 """Nothing where the route says nothing: an empty value is not sent."""
+_IS_WHOLE = "(response.code == 200 && response.code_details == 'direct_response')"
+"""The answer to a CA's challenge, which reads it to the letter: all others of routes are refusals."""
 _TOO_LATE = "The upstream did not begin to answer in time."
 
 
@@ -31,7 +33,7 @@ def as_json() -> dict[str, Any]:
     listed = ", ".join(f"'{details}'" for details in WORDS)
     is_late = f"response.code_details in ['{retries.TOO_LATE}', '{retries.REFUSED}']"
     mappers = [
-        {"filter": _where("response.code_details == 'lua_response'")},
+        {"filter": _where(f"response.code_details == 'lua_response' || {_IS_WHOLE}")},
         {**_mapper(is_late, _TOO_LATE), "status_code": 504},
         _mapper(f"!(response.code_details in [{listed}])", "%LOCAL_REPLY_BODY%"),
         *(_mapper(f"response.code_details == '{details}'", text) for details, text in WORDS.items()),
