@@ -27,6 +27,10 @@ def of_upstream(api: int, upstream: str) -> str:
     return f"{of_api(api)}-{upstream[:8]}"
 
 
+def of_contract(pk: int) -> str:
+    return f"contract-{pk}"
+
+
 def api_of(name: str) -> int | None:
     """The id of the API that has this name; None where none can."""
     found = _API.fullmatch(name)

@@ -6,7 +6,7 @@ from apis.bulk import running
 from apis.certifying import acme
 from apis.changes import authorities, bookkeeping
 from apis.copying import jobs as copying
-from apis.deployment import push
+from apis.deployment import books, push
 from apis.documents import reading
 from apis.promotions import importing
 from apis.revisions import collect
@@ -20,6 +20,12 @@ def push_gateway(gateway_id: str) -> None:
     """Send the gateway's newest generation down its streams; safe to run twice."""
     if pause := push.push(gateway_id):
         bookkeeping.enqueue_later(gateway_id, pause)
+
+
+@shared_task
+def push_contracts(gateway_id: str) -> None:
+    """Send the gateway's newest contracts down its streams; safe to run twice."""
+    books.push(gateway_id)
 
 
 @shared_task

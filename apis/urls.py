@@ -213,5 +213,6 @@ urlpatterns = [
     path("apis/change-sets/<uuid:pk>/take-back", change_sets.take_back, name="change_set_take_back"),
     path("gateways/<uuid:pk>/ingress", ingress.edit, name="gateway_ingress"),
     path("agent/v1/snapshot", agent_views.snapshot_of, name="agent_snapshot"),
+    path("agent/v1/contracts", agent_views.contracts_of, name="agent_contracts"),
     path("", include("apis.rest.urls")),
 ]

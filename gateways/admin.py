@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from gateways.models import (
     Ack,
+    Book,
     ConsoleKey,
     Deployment,
     Gateway,
@@ -79,6 +80,13 @@ class ReplicaAdmin(ReadOnly):
     @admin.display(boolean=True, description="connected")
     def is_live(self, replica: Replica) -> bool:
         return replica.is_connected
+
+
+@admin.register(Book)
+class BookAdmin(ReadOnly):
+    list_display = ["gateway", "generation", "built_generation", "pushed_generation"]
+    search_fields = ["gateway__name"]
+    list_select_related = ["gateway"]
 
 
 @admin.register(Deployment)

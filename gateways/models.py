@@ -176,6 +176,10 @@ class Replica(models.Model):
     stopped_at = models.DateTimeField(null=True, help_text="When it said goodbye; empty while it runs.")
     generation = models.BigIntegerField(default=0, help_text="Of the snapshot it runs.")
     digest = models.CharField(max_length=64, blank=True)
+    contracts_generation = models.BigIntegerField(
+        default=0, db_default=0, help_text="Of the contracts that count there."
+    )
+    contracts_digest = models.CharField(max_length=64, blank=True, default="", db_default="")
     envoy = models.JSONField(default=dict, help_text="Envoy's own state: pid, uptime, version, listeners.")
 
     objects = ReplicaQuerySet.as_manager()
@@ -194,6 +198,25 @@ class Replica(models.Model):
     def envoy_state(self) -> str:
         """Envoy's own word: LIVE, DRAINING, or DOWN when it does not answer its agent."""
         return str(self.envoy.get("state", ""))
+
+
+class Book(models.Model):
+    """The contracts that a gateway has to know. `generation` grows with every change of them; the others are
+    of what was made for the gateway last.
+    """
+
+    gateway = models.OneToOneField(Gateway, models.CASCADE, primary_key=True, related_name="book")
+    generation = models.BigIntegerField(default=0)
+    built_generation = models.BigIntegerField(default=0, editable=False)
+    digest = models.CharField(max_length=64, blank=True, editable=False)
+    pushed_generation = models.BigIntegerField(default=0, editable=False)
+
+    class Meta:
+        verbose_name = "book of contracts"
+        verbose_name_plural = "books of contracts"
+
+    def __str__(self) -> str:
+        return f"contracts of {self.gateway}"
 
 
 class Deployment(models.Model):

@@ -86,7 +86,7 @@ def update(actor: User, application: Application, *, seen: str = "", **fields: A
     refuse(problems(actor, application, given, now))
     _fill(application, given)
     if any(given.get(name, now[name]) != now[name] for name in KNOWN_TO_GATEWAYS):
-        granting.changed_of(application)
+        granting.changed_all(application.contracts.all())
     _record(actor, Action.UPDATE, application, before=before, after=_facts(application))
     return application
 
@@ -118,7 +118,7 @@ def reset_secret(
         application.secrets.all().delete()
         until = None
     made = _keep_secret(actor, application, secret)
-    granting.changed_of(application)
+    granting.changed_all(application.contracts.all())
     before = {"secret": f"…{newest.hint}"} if newest else {}
     after = {"secret": f"…{made.hint}", "old_secret_works_until": until.isoformat() if until else None}
     _record(actor, Action.UPDATE, application, before=before, after=after)
@@ -137,7 +137,7 @@ def end_old_secret(actor: User, application: Application) -> None:
     if not hints:
         return
     old.delete()
-    granting.changed_of(application)
+    granting.changed_all(application.contracts.all())
     before = {"old_secret": ", ".join(f"…{hint}" for hint in hints)}
     _record(actor, Action.UPDATE, application, before=before, after={"old_secret": None})
 
@@ -146,13 +146,12 @@ def end_old_secret(actor: User, application: Application) -> None:
 def delete(actor: User, application: Application) -> None:
     """With its contracts: it calls no API any more."""
     _lock(application)
-    granting.changed_of(application)
+    granting.changed_all(application.contracts.all())
     contracts = [
         f"{one.api} ({one.get_status_display()})"
         for one in application.contracts.select_related("api__asset").order_by("pk")[:50]
     ]
     _record(actor, Action.DELETE, application, before=_facts(application) | {"contracts": contracts})
-    application.contracts.all().delete()
     application.delete()
 
 

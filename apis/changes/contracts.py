@@ -17,7 +17,7 @@ from django.db.models import Q
 from django.http import Http404
 from django.utils import timezone
 
-from apis.changes import bookkeeping, granting
+from apis.changes import bookkeeping, contract_notices, granting
 from apis.contracts.models import Application, Contract, Tier
 from apis.models import ApiInstance
 from apis.rules import contracts as rules
@@ -26,7 +26,6 @@ from console.models import AuditEntry, User
 from console.versions import check as check_version
 
 Action, Status = AuditEntry.Action, Contract.Status
-BATCH = 500
 
 
 @transaction.atomic
@@ -59,10 +58,12 @@ def request(
     contract.rejected_at = None
     if tier is None or tier.approves_by_itself:
         _approve(contract, None)
-        granting.changed([api])
     contract.save()
+    if contract.status == Status.APPROVED:
+        granting.changed(contract)
     action = Action.UPDATE if before else Action.CREATE
     bookkeeping.record(actor, action, api, target=contract, before=before, after=facts(contract))
+    contract_notices.asked(contract)
     return contract
 
 
@@ -85,7 +86,7 @@ def approve(
         refuse(rules.tier_problems(contract.api, None))
     refuse(rules.room(contract.api))
     _approve(contract, actor)
-    return _decided(actor, contract, before, answer, is_granting=True)
+    return _decided(actor, contract, before, answer, is_granting=True, told="was approved")
 
 
 @transaction.atomic
@@ -96,7 +97,7 @@ def reject(actor: User, contract: Contract, *, answer: str = "", seen: str = "")
         return contract
     _expect(contract, (Status.PENDING,), "Revoke it instead.")
     contract.status, contract.rejected_at, contract.decided_by = Status.REJECTED, timezone.now(), actor
-    return _decided(actor, contract, before, answer)
+    return _decided(actor, contract, before, answer, told="was rejected")
 
 
 @transaction.atomic
@@ -107,7 +108,7 @@ def revoke(actor: User, contract: Contract, *, answer: str = "", seen: str = "")
         return contract
     _expect(contract, (Status.APPROVED,), "Reject it instead.")
     contract.status, contract.revoked_at, contract.decided_by = Status.REVOKED, timezone.now(), actor
-    return _decided(actor, contract, before, answer, is_granting=True)
+    return _decided(actor, contract, before, answer, is_granting=True, told="was revoked")
 
 
 @transaction.atomic
@@ -119,7 +120,7 @@ def restore(actor: User, contract: Contract, *, answer: str = "", seen: str = ""
     _expect(contract, (Status.REVOKED,), "Approve it instead.")
     refuse(rules.room(contract.api))
     contract.status, contract.revoked_at, contract.decided_by = Status.APPROVED, None, actor
-    return _decided(actor, contract, before, answer, is_granting=True)
+    return _decided(actor, contract, before, answer, is_granting=True, told="was restored")
 
 
 @transaction.atomic
@@ -134,7 +135,9 @@ def change_tier(actor: User, contract: Contract, tier: Tier | None, *, answer: s
     if tier != now or tier is None:
         refuse(rules.tier_problems(contract.api, tier))
     contract.tier, contract.requested_tier = (None, tier) if waits else (tier, None)
-    return _decided(actor, contract, before, answer, is_granting=contract.status == Status.APPROVED)
+    is_granting = contract.status == Status.APPROVED
+    told = f"is on tier {tier} now" if is_granting else ""
+    return _decided(actor, contract, before, answer, is_granting=is_granting, told=told)
 
 
 @transaction.atomic
@@ -157,7 +160,10 @@ def ask_for_tier(actor: User, contract: Contract, tier: Tier | None, *, reason: 
             is_granting = True
             refuse(rules.room(contract.api) if contract.status == Status.PENDING else ())
             _approve(contract, None)
-    return _decided(actor, contract, before, contract.answer, is_granting=is_granting)
+    _decided(actor, contract, before, contract.answer, is_granting=is_granting)
+    if tier is not None and (contract.requested_tier or is_granting):
+        contract_notices.asked(contract)
+    return contract
 
 
 @transaction.atomic
@@ -168,7 +174,8 @@ def approve_tier(actor: User, contract: Contract, *, answer: str = "") -> Contra
     if contract.requested_tier is None:
         return contract
     contract.tier, contract.requested_tier, contract.decided_by = contract.requested_tier, None, actor
-    return _decided(actor, contract, before, answer, is_granting=contract.status == Status.APPROVED)
+    is_granting, told = contract.status == Status.APPROVED, f"is on tier {contract.tier} now"
+    return _decided(actor, contract, before, answer, is_granting=is_granting, told=told)
 
 
 @transaction.atomic
@@ -179,7 +186,8 @@ def reject_tier(actor: User, contract: Contract, *, answer: str = "") -> Contrac
     if contract.requested_tier is None:
         return contract
     contract.requested_tier, contract.decided_by = None, actor
-    return _decided(actor, contract, before, answer)
+    told = f"stays on tier {contract.tier}" if contract.tier else "stays without a tier"
+    return _decided(actor, contract, before, answer, told=told)
 
 
 @transaction.atomic
@@ -216,10 +224,10 @@ def approve_waiting(actor: User, tier: Tier) -> int:
         bookkeeping.record(
             actor, Action.UPDATE, tier.api, target=contract, before=before, after=facts(contract)
         )
+        contract_notices.decided(contract, f"is approved on tier {tier}")
     kept = ("status", "tier", "requested_tier", "approved_at", "decided_by", "updated_at")
-    Contract.objects.bulk_update(found, kept, batch_size=BATCH)
-    if found:
-        granting.changed([tier.api])
+    Contract.objects.bulk_update(found, kept, batch_size=granting.BATCH)
+    granting.changed(*found)
     return len(found)
 
 
@@ -260,15 +268,24 @@ def _begin(contract: Contract, seen: str, answer: str) -> dict[str, Any]:
 
 
 def _decided(
-    actor: User, contract: Contract, before: dict[str, Any], answer: str, *, is_granting: bool = False
+    actor: User,
+    contract: Contract,
+    before: dict[str, Any],
+    answer: str,
+    *,
+    is_granting: bool = False,
+    told: str = "",
 ) -> Contract:
+    """Saved, on its way to gateways where it `is_granting`, and `told` to the application's owners."""
     contract.answer = answer.strip()
     contract.save()
     if is_granting:
-        granting.changed([contract.api])
+        granting.changed(contract)
     bookkeeping.record(
         actor, Action.UPDATE, contract.api, target=contract, before=before, after=facts(contract)
     )
+    if told:
+        contract_notices.decided(contract, told)
     return contract
 
 

@@ -64,10 +64,9 @@ def update(actor: User, tier: Tier, *, seen: str = "", **fields: Any) -> Tier:
     before, was_manual, limits = facts(tier), not tier.approves_by_itself, tier.limits
     given = _tidied(fields)
     refuse(problems(tier, given))
-    renamed = given.get("name", tier.name) != tier.name
     _fill(tier, given)
-    if (renamed or tier.limits != limits) and tier.contracts.filter(status=Contract.Status.APPROVED).exists():
-        granting.changed([tier.api])
+    if tier.limits != limits:
+        granting.changed_all(tier.contracts.all())
     bookkeeping.record(actor, Action.UPDATE, tier.api, target=tier, before=before, after=facts(tier))
     if tier.approves_by_itself and was_manual and tier.is_active:
         contracts.approve_waiting(actor, tier)

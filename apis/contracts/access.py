@@ -73,6 +73,10 @@ def may_own(organization: Organization) -> QuerySet[User]:
     return User.objects.filter(roles.holders() | Exists(owned) | Q(is_superuser=True), is_active=True)
 
 
+def owns_any(user: User) -> bool:
+    return user.through is None and Application.objects.filter(owners=user).exists()
+
+
 def _owns(user: User, application: Application) -> bool:
     """In person: a connected app has what it was granted, and no more."""
     return user.through is None and application.owners.filter(pk=user.pk).exists()

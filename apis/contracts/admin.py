@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from apis.contracts.models import Application, Book, ClientSecret, Contract, Tier
+from apis.contracts.models import Application, ClientSecret, Contract, Tier
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -53,9 +53,3 @@ class ContractAdmin(ToLookAt):
     list_filter = ("status",)
     list_select_related = ("application", "api__asset", "tier")
     search_fields = ("application__name", "application__client_id")
-
-
-@admin.register(Book)
-class BookAdmin(ToLookAt):
-    list_display = ("gateway", "generation", "built_generation", "pushed_generation")
-    list_select_related = ("gateway",)

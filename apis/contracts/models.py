@@ -14,7 +14,6 @@ from apis.contracts.limits import Limit, read, words
 from apis.models import ApiInstance
 from console.models import Organization, User
 from console.permissions import Permission
-from gateways.models import Gateway
 
 
 class ApplicationQuerySet(models.QuerySet["Application"]):
@@ -142,6 +141,10 @@ class Tier(models.Model):
         return words(self.visible_limits)
 
 
+def new_mark() -> int:
+    return secrets.randbits(62)
+
+
 class ContractQuerySet(models.QuerySet["Contract"]):
     def visible_to(self, user: User) -> "ContractQuerySet":
         """Those with APIs of environments that the user sees, and of applications that the user owns."""
@@ -187,6 +190,13 @@ class Contract(models.Model):
     rejected_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    mark = models.BigIntegerField(
+        default=new_mark,
+        db_default=0,
+        editable=False,
+        help_text="Other with every change of what gateways know of it: what was made of it before is had "
+        "again by it.",
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = ContractQuerySet.as_manager()
@@ -198,25 +208,6 @@ class Contract(models.Model):
 
     def __str__(self) -> str:
         return f"{self.application} with {self.api}"
-
-
-class Book(models.Model):
-    """The contracts that a gateway has to know. `generation` grows with every change of them; the others are
-    of what was made for the gateway last.
-    """
-
-    gateway = models.OneToOneField(Gateway, models.CASCADE, primary_key=True, related_name="book")
-    generation = models.BigIntegerField(default=0)
-    built_generation = models.BigIntegerField(default=0, editable=False)
-    digest = models.CharField(max_length=64, blank=True, editable=False)
-    pushed_generation = models.BigIntegerField(default=0, editable=False)
-
-    class Meta:
-        verbose_name = "book of contracts"
-        verbose_name_plural = "books of contracts"
-
-    def __str__(self) -> str:
-        return f"contracts of {self.gateway}"
 
 
 def _owned(user: User) -> models.QuerySet[Any, Any]:

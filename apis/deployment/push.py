@@ -5,29 +5,24 @@ builds the snapshot and sends it down the gateway's streams. It waits for no rep
 request of its own, and a replica that has no stream, or missed this, fetches with its next heartbeat. So
 no gateway, whatever it does, holds a worker's thread for longer than its snapshot takes to build.
 
-One worker at a time pushes to a gateway: PostgreSQL's advisory lock says which, and lets go when that
-worker dies. Whoever finds the lock taken leaves at once, because the holder looks again after letting
-go. A single change is pushed at once; of several in a row the first is, and the next push waits until
-they stop coming. Nobody sleeps meanwhile: the task is put off.
+One worker at a time pushes to a gateway. Whoever finds its lock taken leaves at once, because the holder
+looks again after letting go. A single change is pushed at once; of several in a row the first is, and the
+next push waits until they stop coming. Nobody sleeps meanwhile: the task is put off.
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 
-from apis.deployment import snapshot
+from apis.deployment import books, snapshot
+from apis.deployment.alone import SNAPSHOTS, alone
 from gateways.agents import push as replicas
 from gateways.models import Deployment, Gateway
 
 logger = logging.getLogger(__name__)
 
-LOCKS = 0x6A7E
-"""Our half of the advisory lock's key, so that other users of the database do not meet us."""
 QUIET = timedelta(seconds=0.2)
 LONGEST_BURST = timedelta(seconds=2)
 
@@ -35,11 +30,13 @@ LONGEST_BURST = timedelta(seconds=2)
 def push(gateway_id: UUID | str) -> timedelta | None:
     """Send the gateway's newest generation, once; after how long to call again, when more is to be done."""
     while (gateway := _needing(gateway_id)) is not None:
-        with _alone(gateway) as is_ours:
+        with alone(SNAPSHOTS, gateway) as is_ours:
             if not is_ours:
                 return None
             if pause := _rest_of_burst(gateway):
                 return pause
+            # First: an API that comes to the gateway finds its contracts there.
+            books.refresh(gateway)
             wanted = snapshot.build(gateway)
             streams = replicas.push(gateway, wanted)
         logger.info(
@@ -74,17 +71,3 @@ def _rest_of_burst(gateway: Gateway) -> timedelta | None:
         return QUIET - since
     is_over = gateway.generation == last.generation + 1 or now - gateway.updated_at >= QUIET
     return None if is_over else QUIET
-
-
-@contextmanager
-def _alone(gateway: Gateway) -> Iterator[bool]:
-    """Takes the gateway's lock for the block; False when another worker pushes to it."""
-    key = [LOCKS, gateway.pk.int & 0x7FFFFFFF]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
-        (is_ours,) = cursor.fetchone()
-        try:
-            yield is_ours
-        finally:
-            if is_ours:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)

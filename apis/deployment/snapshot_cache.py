@@ -3,14 +3,14 @@ one of them has changed.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from threading import Lock
 
 MOST = 20_000
 """How many revisions are kept; each has some kilobytes."""
 
-Key = tuple[str, ...]
-"""A revision's digest, then those of the shared parts that went into its text."""
+Key = tuple[Hashable, ...]
+"""A revision's digest, then those of the shared parts that went into its text; a contract's id and mark."""
 
 
 class SnapshotCache:

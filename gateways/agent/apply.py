@@ -22,6 +22,7 @@ from gateways.agent.envoy.process import Envoy
 from gateways.agent.envoy.publish import Configuration, Publisher, Rejected
 from gateways.agent.envoy.validate import Judge
 from gateways.agent.host import ports, secret_files
+from gateways.agent.ledger import Ledger
 from gateways.agent.settings import Proxying
 from gateways.agent.sharing.keeper import Sharing
 from gateways.agent.store import Store, Stored
@@ -36,7 +37,6 @@ from gateways.agent.xds.listener import PROBE_HOST
 from gateways.protocol.messages import Ack, ResourceAck
 from gateways.protocol.resources import AnyResource
 from policies.contracts.contract import Contract
-from policies.contracts.memory import Book
 from policies.documents.document import Document
 
 DOCUMENT_SECONDS = 3.0
@@ -74,7 +74,7 @@ class Applier:
         self._proxying = proxying or Proxying()
         self._publisher = Publisher(envoy)
         self._store = Store(envoy.state)
-        self._contracts = Book(envoy.state)
+        self.ledger = Ledger(envoy.state)
         self._ungranted: tuple[str, ...] = ()
         self._lock = threading.RLock()
         self._serving: dict[Key, Serving] = {}
@@ -125,7 +125,7 @@ class Applier:
                 return ack
             if not self._is_stored:
                 self._keep(snapshot)
-            self._grant_again(self._contracts.contracts)
+            self._grant_again(self.ledger.own)
             runs = ack.applied and all(one.state == "applied" for one in ack.resources)
             serving = [one.compiled for one in self._serving.values()]
             is_current = all(one.is_made_with(self.documents) for one in serving)
@@ -166,11 +166,11 @@ class Applier:
             self._together = Together(resources)
             compiler = Compiler(self.envoy.state, gateway, self._proxying, self.documents)
             refused = dict(translation.refused)
-            granted_before = self._contracts.contracts
+            granted_before = self.ledger.own
             try:
                 self.sharing.want(gateway.shared_storage or self._proxying.shared_storage)
                 # First: an API that is new finds its contracts, and who lost one is out at once.
-                self._contracts.write(translation.contracts)
+                self.ledger.write_own(translation.contracts)
                 good = self._compiled(compiler, translation, refused)
                 self._serving = self._take_into_force(compiler, good, refused, generation)
                 used = (it for one in self._serving.values() for it in one.compiled.secrets)
@@ -225,7 +225,7 @@ class Applier:
         """These count, whatever became of their file: nothing of a snapshot that is not applied does."""
         if contracts is not None:
             with suppress(OSError):
-                self._contracts.write(contracts)
+                self.ledger.write_own(contracts)
 
     def _words(self, error: Exception) -> str:
         if not isinstance(error, OSError):

@@ -20,7 +20,8 @@ from gateways.agent.envoy.admin import AdminUnreachable
 from gateways.agent.envoy.process import Envoy
 from gateways.agent.host import signals, state_folder
 from gateways.agent.link import registration
-from gateways.agent.link.client import Console
+from gateways.agent.link.client import Console, ConsoleRefused, Unreachable
+from gateways.agent.link.grants import Grants
 from gateways.agent.link.heartbeat import Pulse
 from gateways.agent.link.registration import BadRegistration, Registration
 from gateways.agent.link.snapshots import Intake
@@ -31,6 +32,8 @@ from gateways.agent.traffic.uplink import Uplink
 from gateways.protocol.addresses import is_loopback
 from gateways.protocol.messages import Heartbeat, ReplicaFacts
 
+CONTRACTS_SECONDS = 2.0
+"""For so long at most a start waits for the console."""
 LAST_SECONDS = 4.0
 LAST_WORDS_SECONDS = 6.0
 """Long enough for what the uplink still ships; a console that hangs hears nothing however long one waits."""
@@ -82,6 +85,7 @@ class ConnectedReplica:
         self._applier = Applier(self._envoy, settings.proxying)
         self._intake = Intake(self._applier, registered.gateway_id, self._id)
         self._applier.documents.changed = self._intake.retry
+        self._grants = Grants(self._applier.ledger, settings.state, registered.gateway_id)
         self._console = Console(registered, self._id)
         self._uplink = Uplink(
             settings.state,
@@ -91,13 +95,19 @@ class ConnectedReplica:
             stats=self._envoy.admin.stats,
         )
         self._control = Control(is_ready=self.is_ready, is_live=lambda: self._envoy.is_running)
-        self._pulse = Pulse(self._console, self._intake, self.describe)
-        self._stream = Stream(self._console, registered, self._intake, heartbeat=self._pulse.hurry)
+        self._pulse = Pulse(self._console, self._intake, self._grants, self.describe)
+        self._stream = Stream(
+            self._console, registered, self._intake, self._grants, heartbeat=self._pulse.hurry
+        )
 
     def start(self) -> None:
-        """Serve what ran last, whether or not the console is there, and only then listen for news."""
+        """Serve what ran last, whether or not the console is there, and only then listen for news. A contract
+        that was revoked meanwhile lets nobody pass, though, if the console is there.
+        """
         port = self._control.start(self._settings.control_host, self._settings.control_port)
         self._control_url = _control_url(self._settings, self._registration.console_url, port)
+        self._grants.restore()
+        self._catch_up_with_contracts()
         self._envoy.start()
         self._intake.restore()
         self._uplink.start()
@@ -151,6 +161,14 @@ class ConnectedReplica:
             one.join(max(0.5, until - time.monotonic()))
         log.info("replica=%s stopped=true", self._id)
 
+    def _catch_up_with_contracts(self) -> None:
+        if not self._grants.state.generation:
+            return
+        try:
+            self._grants.take(self._console.contracts(CONTRACTS_SECONDS))
+        except (Unreachable, ConsoleRefused, ValueError, OSError) as error:
+            log.warning("contracts=%d current=unknown reason=%r", self._grants.state.generation, str(error))
+
     def hurry(self) -> None:
         """Ends the drain; for signal handlers."""
         self._envoy.hurry()
@@ -179,6 +197,7 @@ class ConnectedReplica:
             shed=self._uplink.shed,
             warnings=tuple(islice(self._warnings(), MOST_WARNINGS)),
             stream=self._stream.is_open,
+            contracts=self._grants.state if self._console.knows_contracts else None,
         )
 
     def _warnings(self) -> Iterator[str]:
@@ -192,7 +211,7 @@ class ConnectedReplica:
         yield from self._applier.documents.troubles()
         if trouble := self._applier.sharing.trouble:
             yield trouble
-        yield from _first(self._applier.ungranted)
+        yield from _first((*self._applier.ungranted, *self._grants.troubles()))
 
     def _upstreams(self) -> dict[str, Any]:
         found = self._health.told(self._applier.serving)

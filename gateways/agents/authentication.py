@@ -24,7 +24,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateways.models import Gateway, SeenToken
 from gateways.protocol import faults, trust
-from gateways.protocol.messages import CLOCK_SKEW_SECONDS, CONSOLE
+from gateways.protocol.messages import CLOCK_SKEW_SECONDS, CONSOLE, KNOWS_CONTRACTS, KNOWS_HEADER
 
 BODY_LIMIT = 1024 * 1024
 
@@ -108,7 +108,9 @@ def agent_endpoint(
             if isinstance(answer, HttpResponse):
                 return answer
             if isinstance(answer, BaseModel):
-                return HttpResponse(answer.model_dump_json(by_alias=True), content_type="application/json")
+                text = answer.model_dump_json(by_alias=True)
+                headers = {KNOWS_HEADER: KNOWS_CONTRACTS}
+                return HttpResponse(text, content_type="application/json", headers=headers)
             return JsonResponse(answer)
 
         return endpoint
@@ -133,7 +135,7 @@ def _check_shape(request: HttpRequest, method: str, limit: int) -> None:
 
 def _gateway(issuer: str) -> Gateway:
     try:
-        return Gateway.objects.select_related("environment__organization").get(pk=uuid.UUID(issuer))
+        return Gateway.objects.select_related("environment__organization", "book").get(pk=uuid.UUID(issuer))
     except (ValueError, Gateway.DoesNotExist) as error:
         raise RequestRefused(
             401, "no gateway of this registration exists; it was deleted, or the console is another one"

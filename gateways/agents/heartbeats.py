@@ -5,8 +5,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from gateways.models import Gateway, Replica
-from gateways.protocol.messages import Heartbeat, HeartbeatAnswer
+from gateways.models import Book, Gateway, Replica
+from gateways.protocol.messages import BookState, BookWanted, Heartbeat, HeartbeatAnswer
 
 MOST_AHEAD = 100_000
 """Generations by which a replica may be ahead: changes saved since a backup that was restored. Each claim
@@ -28,11 +28,7 @@ def record(gateway: Gateway, heartbeat: Heartbeat) -> HeartbeatAnswer:
 
     Raises ForeignReplica and ImpossibleGeneration, and nothing is kept then.
     """
-    if heartbeat.generation > gateway.generation + MOST_AHEAD:
-        raise ImpossibleGeneration(
-            f"generation {heartbeat.generation} was never this gateway's, which is at {gateway.generation}; "
-            "stop the replica, remove snapshot*.json from its state folder, and start it again"
-        )
+    _check_possible(gateway, heartbeat)
     facts, now = heartbeat.replica, timezone.now()
     replica, _ = Replica.objects.select_for_update().get_or_create(
         pk=facts.id,
@@ -49,6 +45,9 @@ def record(gateway: Gateway, heartbeat: Heartbeat) -> HeartbeatAnswer:
     replica.last_heartbeat_at = now
     replica.stopped_at = now if heartbeat.state == "stopped" else None
     replica.generation, replica.digest = heartbeat.generation, heartbeat.digest
+    if heartbeat.contracts:
+        replica.contracts_generation = heartbeat.contracts.generation
+        replica.contracts_digest = heartbeat.contracts.digest
     replica.envoy = heartbeat.envoy | {
         "phase": heartbeat.state,
         "shed": heartbeat.shed,
@@ -67,7 +66,44 @@ def answer(gateway: Gateway, heartbeat: Heartbeat) -> HeartbeatAnswer:
         digest=wanted,
         pull=not is_current and heartbeat.state == "running",
         heartbeat_seconds=settings.HEARTBEAT_SECONDS,
+        contracts=_contracts(gateway, heartbeat) if heartbeat.contracts else None,
     )
+
+
+def _contracts(gateway: Gateway, heartbeat: Heartbeat) -> BookWanted:
+    """The contracts that are wanted; what a replica has from a database that was restored from a backup is
+    gone beyond.
+    """
+    told = heartbeat.contracts or BookState(generation=0, digest="")
+    book = _book(gateway)
+    if told.generation > book.generation:
+        behind = Book.objects.filter(pk=gateway.pk, generation__lt=told.generation)
+        if not behind.update(generation=told.generation + 1):
+            Book.objects.get_or_create(gateway=gateway, defaults={"generation": told.generation + 1})
+        book = Book.objects.get(pk=gateway.pk)
+    wanted = book.digest if book.built_generation == book.generation else ""
+    is_current = told.generation == book.generation and (not wanted or told.digest == wanted)
+    is_running = heartbeat.state == "running"
+    return BookWanted(generation=book.generation, digest=wanted, pull=is_running and not is_current)
+
+
+def _book(gateway: Gateway) -> Book:
+    """Not saved where no contract was ever made."""
+    return getattr(gateway, "book", None) or Book(gateway=gateway)
+
+
+def _check_possible(gateway: Gateway, heartbeat: Heartbeat) -> None:
+    told = heartbeat.contracts.generation if heartbeat.contracts else 0
+    pairs = (
+        ("generation", heartbeat.generation, gateway.generation, "snapshot*.json"),
+        ("contracts", told, _book(gateway).generation, "contracts.sealed"),
+    )
+    for word, generation, now, files in pairs:
+        if generation > now + MOST_AHEAD:
+            raise ImpossibleGeneration(
+                f"{word} {generation} was never this gateway's, which is at {now}; "
+                f"stop the replica, remove {files} from its state folder, and start it again"
+            )
 
 
 def _not_behind(gateway: Gateway, heartbeat: Heartbeat) -> Gateway:

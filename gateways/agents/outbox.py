@@ -1,7 +1,8 @@
-"""What workers hand to the link processes: a gateway's newest snapshot in Valkey, and a call to fetch it.
+"""What workers hand to the link processes: a gateway's newest snapshot or contracts in Valkey, and a call to
+fetch them.
 
-The snapshot is signed with the console's key, which the agents check, so nobody who can write to Valkey
-can configure a gateway; and it is encrypted, since it holds the secrets of policies.
+Each is signed with the console's key, which the agents check, so nobody who can write to Valkey
+can configure a gateway; and it is encrypted, since snapshots hold the secrets of policies.
 """
 
 import base64
@@ -21,6 +22,7 @@ from django.conf import settings
 from gateways.agents import console_key
 from gateways.agents.packed import Packed
 from gateways.models import Gateway
+from gateways.protocol.book import BOOK_PATH
 from gateways.protocol.frames import SNAPSHOT_PATH, Frame
 
 CHANNEL = "gatewright:streams"
@@ -35,14 +37,12 @@ def send(gateway: Gateway, snapshot: Packed) -> None:
 
     One that is larger than may lie in Valkey is announced only: the agents fetch it.
     """
-    with _client().pipeline(transaction=True) as pipeline:
-        if len(snapshot.body) <= settings.STREAM_MAX_BYTES:
-            sealed = _sealed(gateway.pk, _framed(gateway, snapshot.body))
-            pipeline.set(key(gateway.pk), sealed, ex=KEEP_SECONDS)
-        else:
-            pipeline.delete(key(gateway.pk))
-        pipeline.publish(CHANNEL, message("snapshot", gateway.pk))
-        pipeline.execute()
+    _send(gateway, "snapshot", snapshot.body, SNAPSHOT_PATH)
+
+
+def send_book(gateway: Gateway, body: bytes) -> None:
+    """The same of the gateway's contracts."""
+    _send(gateway, "contracts", body, BOOK_PATH)
 
 
 def put_off(gateway_id: UUID | str, pause: timedelta) -> bool:
@@ -59,8 +59,8 @@ def message(kind: str, gateway_id: UUID, **fields: str) -> bytes:
     return json.dumps({"kind": kind, "gateway": str(gateway_id), **fields}).encode()
 
 
-def key(gateway_id: UUID) -> str:
-    return f"gatewright:snapshot:{gateway_id}"
+def key(gateway_id: UUID, kind: str = "snapshot") -> str:
+    return f"gatewright:{kind}:{gateway_id}"
 
 
 def opened(gateway_id: UUID, sealed: bytes) -> bytes | None:
@@ -74,9 +74,20 @@ def opened(gateway_id: UUID, sealed: bytes) -> bytes | None:
     return None
 
 
-def _framed(gateway: Gateway, body: bytes) -> bytes:
-    headers = console_key.signer().headers(str(gateway.pk), "PUT", SNAPSHOT_PATH, body)
-    return Frame(kind="snapshot", size=len(body), signature=headers["Authorization"]).line + body
+def _send(gateway: Gateway, kind: str, body: bytes, path: str) -> None:
+    with _client().pipeline(transaction=True) as pipeline:
+        if len(body) <= settings.STREAM_MAX_BYTES:
+            sealed = _sealed(gateway.pk, _framed(gateway, kind, body, path))
+            pipeline.set(key(gateway.pk, kind), sealed, ex=KEEP_SECONDS)
+        else:
+            pipeline.delete(key(gateway.pk, kind))
+        pipeline.publish(CHANNEL, message(kind, gateway.pk))
+        pipeline.execute()
+
+
+def _framed(gateway: Gateway, kind: str, body: bytes, path: str) -> bytes:
+    headers = console_key.signer().headers(str(gateway.pk), "PUT", path, body)
+    return Frame(kind=kind, size=len(body), signature=headers["Authorization"]).line + body
 
 
 def _sealed(gateway_id: UUID, text: bytes) -> bytes:

@@ -17,6 +17,9 @@ SNAPSHOT_SECONDS = 120.0
 MOST_OF_GATEWAY = 500
 MOST = 20_000
 
+KINDS = ("contracts", "snapshot")
+"""What is sent of a gateway, in the order in which it goes."""
+
 Write = Callable[[bytes], Awaitable[None]]
 log = logging.getLogger(__name__)
 
@@ -26,18 +29,18 @@ class Full(Exception):
 
 
 class Stream:
-    """The stream of one agent. A newer snapshot replaces one that was not sent yet."""
+    """The stream of one agent. What is newer replaces what was not sent yet of its kind."""
 
     def __init__(self, gateway_id: UUID, replica_id: UUID) -> None:
         self.id = uuid.uuid4().hex
         self.gateway_id = gateway_id
         self.replica_id = replica_id
         self._news = asyncio.Event()
-        self._frame = b""
+        self._frames: dict[str, bytes] = {}
         self._end = ""
 
-    def offer(self, frame: bytes) -> None:
-        self._frame = frame
+    def offer(self, kind: str, frame: bytes) -> None:
+        self._frames[kind] = frame
         self._news.set()
 
     def end(self, reason: str) -> None:
@@ -55,7 +58,8 @@ class Stream:
                 await _in_time(write, Frame(kind="ping", is_woken=is_woken()).line)
                 continue
             self._news.clear()
-            frame, self._frame = self._frame, b""
+            # Contracts first: an API that comes with the snapshot finds them.
+            frame = b"".join(self._frames.pop(kind, b"") for kind in KINDS)
             async with asyncio.timeout(SNAPSHOT_SECONDS):
                 for start in range(0, len(frame), CHUNK_BYTES):
                     await _in_time(write, frame[start : start + CHUNK_BYTES])

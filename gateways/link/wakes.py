@@ -10,7 +10,7 @@ import redis.asyncio
 from django.conf import settings
 
 from gateways.agents import outbox
-from gateways.link.streams import Stream, Streams
+from gateways.link.streams import KINDS, Stream, Streams
 from gateways.protocol.frames import Frame
 
 SILENT_SECONDS = 5.0
@@ -38,8 +38,8 @@ class Wakes:
             socket_timeout=SILENT_SECONDS,
         )
         self._valkey = redis.asyncio.Redis.from_pool(pool)
-        self._fetching: dict[UUID, bool] = {}
-        """Gateways whose snapshot is being fetched: whether it has to be once more."""
+        self._fetching: dict[tuple[UUID, str], bool] = {}
+        """Gateways of which something of a kind is being fetched: whether it has to be once more."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def listen(self) -> None:
@@ -85,8 +85,8 @@ class Wakes:
         try:
             told = json.loads(text)
             kind, gateway_id = told["kind"], UUID(told["gateway"])
-            if kind == "snapshot":
-                self._fetch(gateway_id)
+            if kind in KINDS:
+                self._fetch(gateway_id, kind)
             elif kind == "revoked":
                 self._streams.end(gateway_id, REVOKED)
             elif kind == "opened":
@@ -94,38 +94,38 @@ class Wakes:
         except (ValueError, KeyError, TypeError, AttributeError):
             log.warning("message=unreadable text=%r", text[:200])
 
-    def _fetch(self, gateway_id: UUID) -> None:
+    def _fetch(self, gateway_id: UUID, kind: str) -> None:
         """One gateway waits for no other; what comes meanwhile is fetched after it, once."""
         if not self._streams.of(gateway_id):
             return
-        is_running = gateway_id in self._fetching
-        self._fetching[gateway_id] = is_running
+        is_running = (gateway_id, kind) in self._fetching
+        self._fetching[gateway_id, kind] = is_running
         if not is_running:
-            task = asyncio.create_task(self._bring(gateway_id))
+            task = asyncio.create_task(self._bring(gateway_id, kind))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _bring(self, gateway_id: UUID) -> None:
+    async def _bring(self, gateway_id: UUID, kind: str) -> None:
         try:
             while True:
-                frame = await self._newest(gateway_id)
+                frame = await self._newest(gateway_id, kind)
                 for stream in self._streams.of(gateway_id):
-                    stream.offer(frame)
-                if not self._fetching[gateway_id]:
+                    stream.offer(kind, frame)
+                if not self._fetching[gateway_id, kind]:
                     return
-                self._fetching[gateway_id] = False
+                self._fetching[gateway_id, kind] = False
         finally:
-            del self._fetching[gateway_id]
+            del self._fetching[gateway_id, kind]
 
-    async def _newest(self, gateway_id: UUID) -> bytes:
-        """The snapshot's frame; where there is none, one that has the agent fetch it."""
+    async def _newest(self, gateway_id: UUID, kind: str) -> bytes:
+        """Its frame; where there is none, one that has the agent fetch it."""
         try:
-            found = await self._valkey.get(outbox.key(gateway_id))
+            found = await self._valkey.get(outbox.key(gateway_id, kind))
             sealed = found if isinstance(found, bytes) else None
         except (redis.RedisError, OSError, TimeoutError) as error:
-            log.warning("gateway=%s snapshot=unfetched reason=%r", gateway_id, str(error))
+            log.warning("gateway=%s %s=unfetched reason=%r", gateway_id, kind, str(error))
             sealed = None
         frame = outbox.opened(gateway_id, sealed) if sealed else None
         if sealed and frame is None:
-            log.error("gateway=%s snapshot=unreadable reason='sealed with another key'", gateway_id)
+            log.error("gateway=%s %s=unreadable reason='sealed with another key'", gateway_id, kind)
         return frame or Frame(kind="pull").line

@@ -6,7 +6,8 @@ fields of later versions.
     hello     the stream stands; a ping comes at least every `ping_seconds`
     ping      it still does; `is_woken` is false while the console cannot hear of changes
     snapshot  the newest one, in the bytes; `signature` is the console's, as of PUT SNAPSHOT_PATH
-    pull      there is a newer snapshot, to be fetched
+    contracts the newest ones, a `book` in the bytes; signed as of PUT BOOK_PATH
+    pull      there is a newer snapshot, or there are newer contracts, to be fetched
     bye       the console ends the stream, for `reason`
 """
 

@@ -1,7 +1,8 @@
 """What replica and console say to each other, as both sides parse it.
 
 Agent to console, under /agent/v1/: POST registrations (a one-time token instead of a signature),
-POST heartbeats, GET snapshot, GET stream (`frames` says what comes down it), POST acks, POST traffic.
+POST heartbeats, GET snapshot, GET contracts (`book`), GET stream (`frames` says what comes down it),
+POST acks, POST traffic.
 The console opens no connection to an agent. Requests carry `Authorization: Bearer` with an EdDSA JWT of
 the claims in `Claims`, snapshots down a stream another; the two ends are told apart by `iss` and `aud`.
 
@@ -20,6 +21,8 @@ from gateways.protocol.resources import Model
 from policies.fields.hosts import is_host
 
 CONSOLE = "gatewright-console"
+KNOWS_HEADER, KNOWS_CONTRACTS = "Gatewright-Knows", "contracts"
+"""By which answers of the console tell what it knows that the release before did not."""
 MAX_AGE_SECONDS = 60
 CLOCK_SKEW_SECONDS = 30
 SNAPSHOT_LIMIT = 64 * 1024 * 1024
@@ -123,6 +126,19 @@ class Ack(Model):
     resources: tuple[ResourceAck, ...] = ()
 
 
+class BookState(Model):
+    """Which contracts count at a gateway."""
+
+    generation: Generation
+    digest: Digest
+
+
+class BookWanted(BookState):
+    """Those that should; the digest is empty until they have been made."""
+
+    pull: bool = False
+
+
 class Heartbeat(Model):
     replica: ReplicaFacts
     state: Literal["running", "draining", "stopped"] = "running"
@@ -134,6 +150,9 @@ class Heartbeat(Model):
         (), max_length=10, description="What its operator should mend."
     )
     stream: bool | None = Field(None, description="Whether changes come down a stream; left out without one.")
+    contracts: BookState | None = Field(
+        None, description="Which of those sent by themselves count; left out where the console sends none."
+    )
 
 
 class HeartbeatAnswer(Model):
@@ -143,6 +162,7 @@ class HeartbeatAnswer(Model):
     digest: str
     pull: bool = False
     heartbeat_seconds: int
+    contracts: BookWanted | None = Field(None, exclude_if=_is_empty)
 
 
 Buckets = dict[Annotated[int, Field(ge=0, le=LARGEST)], Count]

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 import orjson
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -277,12 +278,32 @@ def _checked_client_name(text: str) -> str:
 ClientName = Annotated[str, AfterValidator(_checked_client_name)]
 
 
+MOST_SECRETS = 2
+"""That a client may have at once: after a reset the one before goes on for a while."""
+
+
+class SecretDigest(Model):
+    """A secret, as who checks it needs to know it: nobody can read it."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", repr=False)
+    expires_at: AwareDatetime | None = None
+
+
 class ContractClient(Model):
-    """`name` is the application's, by which logs and analytics call it; the id, where there is none."""
+    """`name` is the application's, by which logs and analytics call it; the id, where there is none. A secret
+    is told as it is or by digests.
+    """
 
     id: ClientText
     secret: ClientText | None = Field(None, repr=False)
+    secret_digests: tuple[SecretDigest, ...] = Field((), max_length=MOST_SECRETS)
     name: ClientName | None = None
+
+    @model_validator(mode="after")
+    def _has_one_kind_of_secret(self) -> Self:
+        if self.secret is not None and self.secret_digests:
+            raise ValueError("has both secret and secretDigests; write one of them")
+        return self
 
 
 class SlaLimit(Model):
@@ -294,14 +315,17 @@ class SlaLimit(Model):
 class Sla(Model):
     """The tier of a contract: its name, and how much its client may ask for."""
 
-    tier: Name | None = None
+    tier: ClientName | None = None
     limits: tuple[SlaLimit, ...] = Field(min_length=1, max_length=8)
 
 
 class ContractSpec(Model):
+    """From `expires_at` on it lets nobody pass."""
+
     api_id: str
     client: ContractClient
     sla: Sla | None = None
+    expires_at: AwareDatetime | None = None
 
 
 class Contract(Resource):

@@ -27,13 +27,11 @@ end
 local function client_of(handle)
   local id, secret = credentials(handle)
   if not id or id == "" then return nil, "client: there is no client id" end
-  local contract = contract_of(id)
-  if not contract then return nil, "client: " .. masked(id) .. " has no contract with this API" end
+  local contract, why = contract_of(id)
+  if not contract then return nil, "client: " .. masked(id) .. " " .. why end
   if not settings.basic and not settings.client_secret then return contract, id end
   if secret == "" then return nil, "secret: there is none" end
-  if not contract.has_secret then return nil, "secret: the contract of " .. contract.application .. " has none" end
-  if not is_secret(contract, id, secret) then
-    return nil, "secret: it is not that of " .. contract.application
-  end
+  local is_right, wrong = is_secret(contract, secret)
+  if not is_right then return nil, "secret: " .. wrong end
   return contract, id
 end

@@ -1,10 +1,13 @@
 """A client's grant to call an API, as policies look it up."""
 
+import hashlib
+import math
 from dataclasses import dataclass, field
 
 MOST = 50_000
 """Contracts of one gateway."""
-LONGEST_ID, LONGEST_SECRET, LONGEST_NAME, MOST_LIMITS = 255, 255, 255, 8
+LONGEST_ID, LONGEST_SECRET, LONGEST_NAME, MOST_LIMITS, MOST_SECRETS = 255, 255, 255, 8, 2
+NEVER = math.inf
 
 
 @dataclass(frozen=True)
@@ -14,16 +17,31 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Secret:
+    """Its SHA-256, and until when it counts, in seconds of the epoch."""
+
+    digest: bytes = field(repr=False)
+    until: float = NEVER
+
+
+@dataclass(frozen=True)
 class Contract:
     """`name` and `api` are "namespace/name" of their resources; requests are counted by the first.
 
     `application` is what the client is called in logs and analytics. `limits` are those of its tier; none
-    means that it has no tier.
+    means that it has no tier. Without secrets it lets nobody pass where one is asked for; from `until` on,
+    nobody at all.
     """
 
     name: str
     api: str
     client_id: str
-    secret: str | None = field(repr=False)
+    secrets: tuple[Secret, ...]
     application: str
     limits: tuple[Limit, ...] = ()
+    until: float = NEVER
+
+
+def plain(secret: str | None) -> tuple[Secret, ...]:
+    """The secrets of a contract that has this one, or none."""
+    return () if secret is None else (Secret(hashlib.sha256(secret.encode()).digest()),)

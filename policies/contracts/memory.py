@@ -1,17 +1,21 @@
 """The files by which all worker threads of a gateway's Envoy know its contracts.
 
-    contracts/head          magic, generation: the name of the one file that counts
-    contracts/GENERATION    header: magic, generation, bytes, slots, contracts, limits' offset, key
-                            slots: a hash table of 96 bytes for each contract, open addressing
+    contracts/head.2        magic, generation: the name of the one file that counts
+    contracts/GENERATION.2  header: magic, generation, bytes, slots, contracts, places of what follows, key
+                            slots: a hash table, open addressing: the number of an entry, or 0
+                            entries: 160 bytes for each contract
                             limits, the names of contracts and applications, and the generation once more
 
 A change writes another file and then its number into the head, one aligned store of 8 bytes: nobody sees half
 of a change. Scripts map the head once and look at the number with each request; contracts.lua reads the rest.
 A file that is not whole (its size, its two generations) counts as none, and what cannot be read refuses.
 
-Client ids and secrets are there as SHA-256 with a key of the agent's before them. Generations are
-microseconds, so that none is used twice. Nothing is synced to disk: what a power cut leaves is not whole, and
-the agent writes anew when it starts.
+Client ids and the digests of secrets are there as SHA-256 with a key of the agent's before them. Generations
+are microseconds, so that none is used twice. Nothing is synced to disk: what a power cut leaves is not whole,
+and the agent writes anew when it starts. What ends does so by the clock of the machine: scripts look at it.
+
+The number in the names is the layout's: scripts of an Envoy that has still routes of the release before read
+on in the files of theirs, until those are swept.
 """
 
 import ctypes
@@ -21,26 +25,30 @@ import os
 import secrets
 import struct
 import time
+from array import array
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from policies.contracts.contract import Contract, Limit
+from policies.contracts.contract import MOST_SECRETS, Contract, Limit
 from policies.expression.lua import Value
 
 LUA, CLIENT_LUA, TELL_LUA = (
     Path(__file__).with_name(name) for name in ("contracts.lua", "client.lua", "tell.lua")
 )
 """Files for `script`, each for those that need it: looking up, who calls, telling later policies."""
-HEAD_MAGIC, MAGIC = b"GWCONTH1", b"GWCONTR1"
+HEAD, ENDING = "head.2", ".2"
+HEAD_MAGIC, MAGIC = b"GWCONTH2", b"GWCONTR2"
 HEAD_BYTES, KEY_BYTES = 4096, 32
 HEADER = struct.Struct("=8sddIIII32s56x")
-SLOT = struct.Struct("=8i8iIIIIIII4x")
+ENTRY_WORDS = struct.Struct("=8i8i8i")
+ENTRY_REST = struct.Struct("=dddIIIIIII12x")
+ENTRY_BYTES = ENTRY_WORDS.size + ENTRY_REST.size
 LIMIT = struct.Struct("=I4xd")
 END = struct.Struct("=d")
-EMPTY, WITHOUT_SECRET, WITH_SECRET = 0, 1, 2
-_WORDS = struct.Struct(">16i")
-Words = tuple[int, ...]
+_DIGESTS = struct.Struct(">24i")
+Words = tuple[int, bytes]
+"""Where a contract begins to look for a place, and the digests of its entry."""
 
 
 def folder(state: Path) -> Path:
@@ -60,7 +68,8 @@ class Book:
         self._written: tuple[Contract, ...] | None = None
         self._generation = 0
         self._key = secrets.token_bytes(KEY_BYTES)
-        self._digests: dict[Contract, Words] = {}
+        self._digests: dict[int, tuple[Contract, Words]] = {}
+        """By the identity of each contract, which lives as long: to compare 10,000 takes longer."""
 
     @property
     def contracts(self) -> tuple[Contract, ...] | None:
@@ -75,34 +84,37 @@ class Book:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         before = self._generation or self._told()
         generation = max(before + 1, time.time_ns() // 1000)
-        file = self._folder / str(generation)
+        file = self._folder / f"{generation}{ENDING}"
         beside = self._folder / ".new"
         with open(beside, "wb", opener=_owners_alone) as new:
             new.write(_content(wanted, generation, self._key, self._digested(wanted)))
         beside.replace(file)
         self._tell(generation)
+        if self._generation:
+            # Envoy has had time to take the routes of this release.
+            self._sweep_old_layout()
         self._written, self._generation = wanted, generation
-        self._sweep({str(generation), str(before)})
+        self._sweep({f"{generation}{ENDING}", f"{before}{ENDING}"})
 
     def _digested(self, wanted: Sequence[Contract]) -> list[Words]:
         """Of each contract what is made of its id and secret; of those that were there before, the same."""
         known, key = self._digests, self._key
-        self._digests = {one: known.get(one) or _words(one, key) for one in wanted}
-        return [self._digests[one] for one in wanted]
+        self._digests = {id(one): known.get(id(one)) or (one, _words(one, key)) for one in wanted}
+        return [self._digests[id(one)][1] for one in wanted]
 
     def _is_there(self) -> bool:
-        return self._told() == self._generation and (self._folder / str(self._generation)).exists()
+        return self._told() == self._generation and (self._folder / f"{self._generation}{ENDING}").exists()
 
     def _told(self) -> int:
         """The generation that the head tells; 0 where there is none."""
         with suppress(OSError, struct.error, ValueError, OverflowError):
-            content = (self._folder / "head").read_bytes()
+            content = (self._folder / HEAD).read_bytes()
             if len(content) == HEAD_BYTES and content.startswith(HEAD_MAGIC):
                 return int(END.unpack_from(content, 8)[0])
         return 0
 
     def _tell(self, generation: int) -> None:
-        head = self._folder / "head"
+        head = self._folder / HEAD
         if not self._told():
             # Replaced, never cut: a script that has it mapped would crash Envoy.
             beside = self._folder / ".head.new"
@@ -118,7 +130,12 @@ class Book:
     def _sweep(self, kept: set[str]) -> None:
         """The one before stays: a script may be about to open it."""
         for path in self._folder.iterdir():
-            if path.name.isdigit() and path.name not in kept:
+            if path.name.endswith(ENDING) and path.name not in {HEAD, *kept}:
+                path.unlink(missing_ok=True)
+
+    def _sweep_old_layout(self) -> None:
+        for path in self._folder.iterdir():
+            if path.name.isdigit() or path.name == "head":
                 path.unlink(missing_ok=True)
 
 
@@ -128,31 +145,33 @@ def _owners_alone(path: str, flags: int) -> int:
 
 def _content(contracts: Sequence[Contract], generation: int, key: bytes, digests: Sequence[Words]) -> bytes:
     slots = 1 << max(4, (2 * len(contracts)).bit_length())
-    limits = list(dict.fromkeys(one.limits for one in contracts if one.limits))
-    limits_at = HEADER.size + slots * SLOT.size
-    places, listed = _limits(limits)
+    entries_at = HEADER.size + slots * 4
+    limits_at = entries_at + len(contracts) * ENTRY_BYTES
+    places, listed = _limits(dict.fromkeys(one.limits for one in contracts if one.limits))
     names, names_at = _names(contracts, limits_at + len(listed))
-    table, taken = bytearray(slots * SLOT.size), bytearray(slots)
-    for one, words in zip(contracts, digests, strict=True):
-        at = words[0] & (slots - 1)
-        while taken[at]:
+    table, entries = array("I", bytes(4 * slots)), []
+    for number, (one, (start, words)) in enumerate(zip(contracts, digests, strict=True), 1):
+        at = start & (slots - 1)
+        while table[at]:
             at = (at + 1) & (slots - 1)
-        taken[at] = 1
-        kind = WITHOUT_SECRET if one.secret is None else WITH_SECRET
-        packed = (kind, *names_at[one.application], places.get(one.limits, 0), len(one.limits))
-        SLOT.pack_into(table, at * SLOT.size, *words, *packed, *names_at[one.name])
+        table[at] = number
+        first, second = (*(it.until for it in one.secrets), 0.0, 0.0)[:MOST_SECRETS]
+        limits = places.get(one.limits, 0), len(one.limits)
+        named = (*names_at[one.application], *limits, *names_at[one.name])
+        entries += [words, ENTRY_REST.pack(one.until, first, second, len(one.secrets), *named)]
     size = limits_at + len(listed) + len(names) + END.size
-    header = HEADER.pack(MAGIC, generation, size, slots, len(contracts), limits_at, 0, key)
-    return b"".join((header, table, listed, names, END.pack(generation)))
+    header = HEADER.pack(MAGIC, generation, size, slots, len(contracts), entries_at, limits_at, key)
+    return b"".join((header, table.tobytes(), *entries, listed, names, END.pack(generation)))
 
 
 def _words(one: Contract, key: bytes) -> Words:
-    """The digests of id and secret. No API's name and no id holds a NUL: none of these texts is another's."""
-    client = f"{one.api}\0{one.client_id}".encode()
-    digest = hashlib.sha256(key + client).digest()
-    if one.secret is None:
-        return _WORDS.unpack(digest + bytes(32))
-    return _WORDS.unpack(digest + hashlib.sha256(b"%s\0%s\0%s" % (key, client, one.secret.encode())).digest())
+    """The digests of its id and of its secrets' digests. No API's name and no id holds a NUL: none of these
+    texts is another's.
+    """
+    digests = [hashlib.sha256(key + f"{one.api}\0{one.client_id}".encode()).digest()]
+    digests += [hashlib.sha256(key + secret.digest).digest() for secret in one.secrets]
+    words = _DIGESTS.unpack(b"".join(digests).ljust(_DIGESTS.size, b"\0"))
+    return words[0], ENTRY_WORDS.pack(*words)
 
 
 def _limits(sets: Iterable[tuple[Limit, ...]]) -> tuple[dict[tuple[Limit, ...], int], bytes]:

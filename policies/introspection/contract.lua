@@ -3,8 +3,8 @@
 local function without_contract(handle, fields)
   local id = first(fields, settings.consumer)
   if not id then return "client: the provider names none" end
-  local contract = contract_of(id)
-  if not contract then return "client: " .. masked(id) .. " has no contract with this API" end
+  local contract, why = contract_of(id)
+  if not contract then return "client: " .. masked(id) .. " " .. why end
   handle:streamInfo():dynamicMetadata():set("gatewright", "application", contract.application)
 end
 

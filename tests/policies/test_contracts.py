@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from policies.contracts import memory
-from policies.contracts.contract import Contract
+from policies.contracts.contract import Contract, Secret, plain
 from tests.policies.envoy import Envoy, compiled, running_envoy
 from tests.waiting import wait_until
 
@@ -24,8 +25,8 @@ API = "test/api"
 ID_ALONE = {"clientSecretExpression": ""}
 
 
-def contract(client: str, secret: str | None = None, *, api: str = API) -> Contract:
-    return Contract(f"test/{client}", api, client, secret, f"app of {client}")
+def contract(client: str, secret: str | None = None, *, api: str = API, **fields: Any) -> Contract:
+    return Contract(f"test/{client}", api, client, plain(secret), f"app of {client}", **fields)
 
 
 @contextmanager
@@ -106,7 +107,7 @@ def test_without_a_file_nobody_passes_until_there_is_one(envoy: Envoy, tmp_path:
         lambda content: content[:-1],
         lambda content: content[:-8] + bytes(8),
         lambda content: b"\0" * len(content),
-        lambda content: b"GWCONTR0" + content[8:],
+        lambda content: b"GWCONTR1" + content[8:],
         lambda content: content + b"more",
     ],
 )
@@ -119,15 +120,15 @@ def test_what_is_not_whole_lets_nobody_pass(
     first, book_folder = names(tmp_path)[0], memory.folder(tmp_path)
 
     whole = (book_folder / first).read_bytes()
-    generation = int(first) + 1
+    generation = int(first.removesuffix(memory.ENDING)) + 1
     renumbered = whole[:8] + memory.END.pack(generation) + whole[16:-8] + memory.END.pack(generation)
-    (book_folder / str(generation)).write_bytes(damaged(renumbered))
-    with (book_folder / "head").open("r+b") as head:
+    (book_folder / f"{generation}{memory.ENDING}").write_bytes(damaged(renumbered))
+    with (book_folder / memory.HEAD).open("r+b") as head:
         head.seek(8)
         head.write(memory.END.pack(generation))
 
     assert status(envoy, "a") == 500
-    (book_folder / str(generation)).write_bytes(renumbered)
+    (book_folder / f"{generation}{memory.ENDING}").write_bytes(renumbered)
     assert status(envoy, "a") == 200
     # What an agent that comes back writes.
     memory.Book(tmp_path).write([contract("b")])
@@ -135,7 +136,7 @@ def test_what_is_not_whole_lets_nobody_pass(
 
 
 def names(state: Path) -> list[str]:
-    return sorted(path.name for path in memory.folder(state).iterdir() if path.name.isdigit())
+    return sorted(path.name for path in memory.folder(state).iterdir() if path.name[0].isdigit())
 
 
 def test_another_head_is_seen_within_a_second(envoy: Envoy, tmp_path: Path) -> None:
@@ -241,13 +242,14 @@ def test_a_writer_killed_at_any_moment_leaves_what_was_in_force(envoy: Envoy, tm
     memory.Book(tmp_path).write([contract("always")])
     writes = f"""
 from pathlib import Path
+from typing import Any
 from policies.contracts import memory
-from policies.contracts.contract import Contract
+from policies.contracts.contract import Contract, plain
 book = memory.Book(Path({str(tmp_path)!r}))
 while True:
     for many in (1, 3000):
-        book.write([Contract(f"test/{{n}}", "test/api", f"c{{n}}", "s", "x") for n in range(many)] +
-                   [Contract("test/always", "test/api", "always", None, "always")])
+        book.write([Contract(f"test/{{n}}", "test/api", f"c{{n}}", plain("s"), "x") for n in range(many)] +
+                   [Contract("test/always", "test/api", "always", (), "always")])
         print(flush=True)
 """
     for tries in range(5):
@@ -270,6 +272,42 @@ def test_ten_thousand_contracts_are_all_found(envoy: Envoy, tmp_path: Path) -> N
     assert status(envoy, "client-10000") == 401
     size = sum(path.stat().st_size for path in memory.folder(tmp_path).iterdir())
     assert size < 50 * 1024 * 1024
+
+
+def test_a_secret_a_contract_and_an_application_end_by_the_clock(envoy: Envoy, tmp_path: Path) -> None:
+    """With nobody there to write anything: the agent may be gone."""
+    soon = time.time() + 2
+    old, new, over = (plain(text)[0].digest for text in ("old", "new", "over"))
+    memory.Book(tmp_path).write(
+        [
+            Contract("test/1", API, "reset", (Secret(new), Secret(old, soon)), "reset"),
+            Contract("test/2", API, "ended", (Secret(over, 1.0),), "ended"),
+            contract("short", "s", until=soon),
+            contract("long", "s", until=soon + 3600),
+        ]
+    )
+
+    def asked() -> list[int]:
+        told = [("reset", "new"), ("reset", "old"), ("short", "s"), ("short", None), ("long", "s")]
+        return [status(envoy, client, secret) for client, secret in told]
+
+    assert asked() == [200, 200, 200, 200, 200]
+    assert (status(envoy, "ended"), status(envoy, "ended", "over")) == (200, 401)
+    wait_until(lambda: asked() == [200, 401, 401, 401, 200])
+
+
+def test_files_of_the_release_before_are_swept_when_nobody_reads_them(tmp_path: Path) -> None:
+    folder = memory.folder(tmp_path)
+    folder.mkdir()
+    for name in ("head", "1234"):
+        (folder / name).write_bytes(b"of the release before")
+    book = memory.Book(tmp_path)
+
+    book.write([contract("a")])
+    assert {"head", "1234"} < {path.name for path in folder.iterdir()}
+    book.write([contract("b")])
+
+    assert {"head", "1234"}.isdisjoint(path.name for path in folder.iterdir())
 
 
 def test_long_texts_are_refused(envoy: Envoy, tmp_path: Path) -> None:

@@ -13,7 +13,14 @@ from gateways.agent.link.registration import Registration
 from gateways.protocol import faults
 from gateways.protocol.addresses import is_loopback
 from gateways.protocol.frames import PING_SECONDS, STREAM_PATH
-from gateways.protocol.messages import CONSOLE, Ack, Heartbeat, HeartbeatAnswer
+from gateways.protocol.messages import (
+    CONSOLE,
+    KNOWS_CONTRACTS,
+    KNOWS_HEADER,
+    Ack,
+    Heartbeat,
+    HeartbeatAnswer,
+)
 from gateways.protocol.trust import Signer
 
 TIMEOUT = httpx.Timeout(30, connect=5)
@@ -45,9 +52,14 @@ class Console:
         self._replica_id = replica_id
         self._signer = Signer(registration.private_key, registration.gateway_id)
         self._http = http_client(self.url)
+        self.knows_contracts = False
+        """Whether the console has shown that it sends contracts by themselves."""
 
     def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
-        return _parse(HeartbeatAnswer, self._send("POST", "/agent/v1/heartbeats", _json(heartbeat)))
+        response = self._send("POST", "/agent/v1/heartbeats", _json(heartbeat))
+        known = response.headers.get(KNOWS_HEADER, "").split()
+        self.knows_contracts = KNOWS_CONTRACTS in known
+        return _parse(HeartbeatAnswer, response)
 
     @contextmanager
     def stream(self) -> Iterator[Iterator[bytes]]:
@@ -70,6 +82,10 @@ class Console:
     def snapshot(self) -> bytes:
         """What this gateway should run, as it was sent."""
         return self._send("GET", "/agent/v1/snapshot").content
+
+    def contracts(self, seconds: float | None = None) -> bytes:
+        """The contracts of this gateway, as they were sent; within so many seconds, where they are named."""
+        return self._send("GET", "/agent/v1/contracts", timeout=seconds).content
 
     def ack(self, ack: Ack) -> None:
         self._send("POST", "/agent/v1/acks", _json(ack))
@@ -107,11 +123,16 @@ class Console:
             return NoStreams(f"{self.url} has no streams: it is of an older version")
         return Unreachable(f"{self.url}{STREAM_PATH} answered {response.status_code}")
 
-    def _send(self, method: str, path: str, body: bytes = b"") -> httpx.Response:
+    def _send(
+        self, method: str, path: str, body: bytes = b"", timeout: float | None = None
+    ) -> httpx.Response:
         signature = self._signer.headers(CONSOLE, method, path, body, subject=self._replica_id)
         headers = {"Content-Type": "application/json", **signature}
         try:
-            response = self._http.request(method, self.url + path, content=body, headers=headers)
+            limit = httpx.USE_CLIENT_DEFAULT if timeout is None else httpx.Timeout(timeout)
+            response = self._http.request(
+                method, self.url + path, content=body, headers=headers, timeout=limit
+            )
         except httpx.HTTPError as error:
             raise Unreachable(f"{self.url} does not answer: {reason(error)}") from error
         if response.is_success:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from gateways.agent.link.client import Console, ConsoleRefused, Unreachable
+from gateways.agent.link.grants import Grants
 from gateways.agent.link.snapshots import Intake
 from gateways.protocol.messages import Heartbeat, HeartbeatAnswer
 
@@ -20,9 +21,12 @@ log = logging.getLogger(__name__)
 class Pulse:
     """One heartbeat after the other; `describe` gives the next one to send."""
 
-    def __init__(self, console: Console, intake: Intake, describe: Callable[[], Heartbeat]) -> None:
+    def __init__(
+        self, console: Console, intake: Intake, grants: Grants, describe: Callable[[], Heartbeat]
+    ) -> None:
         self._console = console
         self._intake = intake
+        self._grants = grants
         self._describe = describe
         self._seconds = float(FIRST_SECONDS)
         self._failures = 0
@@ -51,6 +55,7 @@ class Pulse:
             if self._failures:
                 log.info("console=%s reachable=true", self._console.url)
             self._failures = 0
+            self._catch_up_with_contracts(answer)
             self._catch_up(answer)
             self._send_ack()
         except (Unreachable, ConsoleRefused) as error:
@@ -68,6 +73,16 @@ class Pulse:
                 self._console.heartbeat(self._describe())
         except (Unreachable, ConsoleRefused) as error:
             log.warning("heartbeat=unheard reason=%r", str(error))
+
+    def _catch_up_with_contracts(self, answer: HeartbeatAnswer) -> None:
+        """Before the snapshot: an API that is new finds them, and who lost one is out at once. A console that
+        has just shown that it knows of them was not told yet which count here.
+        """
+        if answer.contracts.pull if answer.contracts else self._console.knows_contracts:
+            try:
+                self._grants.take(self._console.contracts())
+            except (ValueError, OSError) as error:
+                log.error("refused=fetched-contracts reason=%r", str(error))
 
     def _catch_up(self, answer: HeartbeatAnswer) -> None:
         """Pull what is wanted; one snapshot that is refused whole again and again, more and more seldom."""

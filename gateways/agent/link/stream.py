@@ -1,4 +1,5 @@
-"""Keeps the connection open down which the console sends snapshots, and takes into force what comes.
+"""Keeps the connection open down which the console sends snapshots and contracts, and takes into force what
+comes.
 
 Nothing depends on it: what it misses, the next heartbeat fetches. So every trouble here has the same end,
 said once: changes come with heartbeats until the stream stands again.
@@ -14,14 +15,18 @@ import httpx
 
 from gateways.agent.apply import StaleSnapshot
 from gateways.agent.link.client import Console, ConsoleRefused, NoStreams, Unreachable, reason
+from gateways.agent.link.grants import Grants
+from gateways.agent.link.newest import Newest
 from gateways.agent.link.registration import Registration
 from gateways.agent.link.snapshots import Intake
 from gateways.protocol import trust
+from gateways.protocol.book import BOOK_PATH
 from gateways.protocol.frames import SNAPSHOT_PATH, BadFrame, Frame, frames
 from gateways.protocol.messages import CONSOLE
 
 FIRST_RETRY_SECONDS = 2.0
 SLOWEST_RETRY_SECONDS = 60.0
+CONTRACTS_SECONDS = 5.0
 STEADY_SECONDS = 30.0
 """After a stream that lasted this long the next one is opened without a growing pause."""
 
@@ -43,6 +48,7 @@ class Stream:
         console: Console,
         registration: Registration,
         intake: Intake,
+        grants: Grants,
         *,
         heartbeat: Callable[[], None],
     ) -> None:
@@ -50,17 +56,19 @@ class Stream:
         self._console = console
         self._registration = registration
         self._intake = intake
+        self._grants = grants
         self._heartbeat = heartbeat
         self._stopping = threading.Event()
-        self._newest: bytes | None = None
-        self._is_there = threading.Condition()
+        self._snapshots = Newest("snapshots", self._apply)
+        self._contracts = Newest("contracts", self._grant)
         self._failures = 0
         self._said = ""
 
     def start(self) -> None:
-        """Starts two threads: one reads on while the other takes into force what came."""
+        """Starts three threads: one reads on while the others take into force what came."""
         threading.Thread(target=self._keep, name="stream", daemon=True).start()
-        threading.Thread(target=self._take_all, name="snapshots", daemon=True).start()
+        self._snapshots.start()
+        self._contracts.start()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -109,11 +117,11 @@ class Stream:
             raise Ended(frame.reason)
         if frame.kind in ("hello", "ping"):
             self._note_open(frame)
-        elif frame.kind == "snapshot" and self._is_consoles(frame, body):
-            with self._is_there:
-                self._newest = body
-                self._is_there.notify()
-        elif frame.kind in ("snapshot", "pull"):
+        elif frame.kind == "snapshot" and self._is_consoles(frame, body, SNAPSHOT_PATH):
+            self._snapshots.offer(body)
+        elif frame.kind == "contracts" and self._is_consoles(frame, body, BOOK_PATH):
+            self._contracts.offer(body)
+        elif frame.kind in ("snapshot", "contracts", "pull"):
             self._heartbeat()
 
     def _note_open(self, frame: Frame) -> None:
@@ -128,7 +136,7 @@ class Stream:
                 "stream=open changes=with-heartbeats reason='the console hears of none: see its Valkey'"
             )
 
-    def _is_consoles(self, frame: Frame, body: bytes) -> bool:
+    def _is_consoles(self, frame: Frame, body: bytes, path: str) -> bool:
         """Whether the console's own key signed it, for this gateway, now."""
         try:
             trust.verify(
@@ -137,26 +145,25 @@ class Stream:
                 issuer=CONSOLE,
                 audience=self._registration.gateway_id,
                 method="PUT",
-                path=SNAPSHOT_PATH,
+                path=path,
                 body=body,
             )
         except trust.Untrusted as error:
-            log.error("refused=pushed-snapshot reason=%r", str(error))
+            log.error("refused=pushed-%s reason=%r", frame.kind, str(error))
             return False
         return True
 
-    def _take_all(self) -> None:
-        while True:
-            with self._is_there:
-                while self._newest is None:
-                    self._is_there.wait()
-                body, self._newest = self._newest, None
-            try:
-                self._apply(body)
-            except Exception:
-                log.exception("snapshot=failed")
+    def _grant(self, body: bytes) -> None:
+        """What counts now is told with a heartbeat, which fetches what could not be read, too."""
+        try:
+            self._grants.take(body)
+        except (ValueError, OSError) as error:
+            log.error("refused=pushed-contracts reason=%r", str(error))
+        self._heartbeat()
 
     def _apply(self, body: bytes) -> None:
+        """After the contracts that came with it: an API that is new finds them."""
+        self._contracts.settle(CONTRACTS_SECONDS)
         try:
             ack = self._intake.push(body)
         except StaleSnapshot as stale:

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from gateways.agent.translate import ir
 from gateways.agent.translate.index import Index, Key
 from gateways.protocol import resources as r
 from gateways.protocol.faults import Fault, Path, fault
 from policies.catalog import find
-from policies.contracts.contract import MOST, Contract, Limit
+from policies.contracts.contract import MOST, NEVER, Contract, Limit, Secret, plain
 from policies.policy import AsksContracts
 
 Given = Sequence[r.Contract]
@@ -23,7 +24,7 @@ def granted(given: Given) -> tuple[tuple[Contract, ...], list[Fault]]:
     names: set[Key] = set()
     faults: list[Fault] = []
     for at, resource in enumerate(given):
-        contract = _contract(resource)
+        contract = contract_of(resource)
         key = contract.api, contract.client_id
         if resource.key in names:
             message = "there already is a Contract of this name in its namespace; it grants nothing"
@@ -41,13 +42,28 @@ def granted(given: Given) -> tuple[tuple[Contract, ...], list[Fault]]:
     return tuple(found.values()), faults
 
 
-def _contract(resource: r.Contract) -> Contract:
+def contract_of(resource: r.Contract) -> Contract:
     client, sla = resource.spec.client, resource.spec.sla
     limits = tuple(
         Limit(one.maximum_requests, one.time_period_in_milliseconds) for one in (sla.limits if sla else ())
     )
     api = f"{resource.metadata.namespace}/{resource.spec.api_id}"
-    return Contract("/".join(resource.key), api, client.id, client.secret, client.name or client.id, limits)
+    digests = tuple(
+        Secret(bytes.fromhex(one.sha256), _until(one.expires_at)) for one in client.secret_digests
+    )
+    return Contract(
+        "/".join(resource.key),
+        api,
+        client.id,
+        digests or plain(client.secret),
+        client.name or client.id,
+        limits,
+        _until(resource.spec.expires_at),
+    )
+
+
+def _until(at: datetime | None) -> float:
+    return at.timestamp() if at else NEVER
 
 
 def advice(given: Given, index: Index, apis: Iterable[ir.Api]) -> Iterator[Fault]:
@@ -77,7 +93,7 @@ def _idle(api: ir.Api, contracts: Given, asks: Mapping[str, AsksContracts]) -> I
         return
     for name, ours in asks.items():
         if ours.secret:
-            without = [one for one in contracts if one.spec.client.secret is None]
+            without = [one for one in contracts if not contract_of(one).secrets]
             message = f"has no secret, and {name} of {api.name} asks for it: it lets nobody pass"
             yield from _first(without, ("spec", "client"), message)
         if ours.limits:

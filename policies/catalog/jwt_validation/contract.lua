@@ -3,8 +3,8 @@
 local function without_contract(handle)
   local id = client_id(handle)
   if not id or id == "" then return "client: the token names none" end
-  local contract = contract_of(id)
-  if not contract then return "client: " .. masked(id) .. " has no contract with this API" end
+  local contract, why = contract_of(id)
+  if not contract then return "client: " .. masked(id) .. " " .. why end
   handle:streamInfo():dynamicMetadata():set("gatewright", "application", contract.application)
 end
 

@@ -5,15 +5,17 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.http import Http404
 from django.utils import timezone
 
 from apis.changes import applications
 from apis.contracts import access
-from apis.contracts.models import Application, Book, Contract
+from apis.contracts.models import Application, Contract
 from console.models import AuditEntry, Organization, Role, User, digest
 from console.once import Sending
 from console.versions import Changed
+from gateways.models import Book
 from tests.factories import (
     make_api,
     make_application,
@@ -231,3 +233,14 @@ def test_who_may_what() -> None:
     pending.status = Contract.Status.REVOKED
     assert allowed(lambda one: access.may_delete_contract(one, pending)) == [0, 1, 0, 0, 0]
     assert not access.requestable(owner, application).filter(pk=make_api().pk).exists()
+
+
+def test_a_part_of_a_name_is_found_by_an_index(actor: User, organization: Organization) -> None:
+    make_application(organization, name="Web Shop")
+    found = Application.objects.filter(name__icontains="eb sh")
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = found.order_by().explain()
+
+    assert "application_name_is_searched" in plan and found.get().name == "Web Shop"

@@ -10,11 +10,21 @@ from django.http import Http404
 from django.utils import timezone
 
 from apis.changes import contracts
-from apis.contracts.models import Book, Contract
+from apis.contracts.models import Contract
 from apis.models import ApiInstance
-from console.models import AuditEntry, User
+from console.models import AuditEntry, Role, User
+from console.notices.models import Notice
 from console.versions import Changed
-from tests.factories import make_api, make_application, make_contract, make_organization, make_tier
+from gateways.models import Book
+from tests.factories import (
+    make_api,
+    make_application,
+    make_contract,
+    make_organization,
+    make_role,
+    make_tier,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 Status = Contract.Status
@@ -214,3 +224,30 @@ def test_what_waits_lets_nobody_pass_and_is_deleted_freely(actor: User, api: Api
     contracts.delete(actor, waits)
 
     assert generation(api) == 0 and not Contract.objects.exists()
+
+
+def test_people_are_told_of_what_waits_and_of_what_was_decided(actor: User, api: ApiInstance) -> None:
+    owner, manager, elsewhere = make_user(), make_user(), make_user()
+    make_role(manager, api.environment.organization, Role.Name.MANAGER)
+    make_role(elsewhere, make_organization(), Role.Name.MANAGER)
+    tier = make_tier(api)
+    application = make_application(api.environment.organization, name="Shop", owners=[owner])
+
+    def told(user: User) -> list[str]:
+        return [one.subject for one in Notice.objects.filter(user=user).order_by("pk")]
+
+    made = ask(actor, api, application=application, tier=tier, reason="To sell")
+    assert told(manager) == [f"Shop asks for access to {api}"] and told(owner) == []
+    contracts.approve(actor, made, answer="Welcome")
+    contracts.revoke(actor, made)
+    contracts.restore(actor, made)
+    contracts.change_tier(actor, made, make_tier(api, name="Gold"))
+
+    of = f"Shop: the contract with {api}"
+    assert told(owner) == [
+        f"{of} was approved",
+        f"{of} was revoked",
+        f"{of} was restored",
+        f"{of} is on tier Gold now",
+    ]
+    assert len(told(manager)) == 1 and told(elsewhere) == []

@@ -6,10 +6,11 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from apis.changes import tiers
-from apis.contracts.models import Book, Contract, Tier
+from apis.contracts.models import Contract, Tier
 from apis.models import ApiInstance
 from console.models import AuditEntry, User
 from console.versions import Changed
+from gateways.models import Book
 from tests.factories import make_api, make_contract, make_tier
 
 pytestmark = pytest.mark.django_db

@@ -14,6 +14,7 @@ from kombu import pools
 
 from apis.changes import instances, policies
 from apis.deployment import push, snapshot, status
+from apis.deployment.alone import SNAPSHOTS, alone
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from apis.models import ApiInstance
 from console.celery import app
@@ -180,7 +181,7 @@ def test_a_save_during_a_push_is_left_to_the_one_who_pushes() -> None:
     is_locked, is_over = threading.Event(), threading.Event()
 
     def worker() -> None:
-        with push._alone(gateway):
+        with alone(SNAPSHOTS, gateway):
             is_locked.set()
             is_over.wait(20)
         connections.close_all()

@@ -3,10 +3,13 @@
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from gateways.agent.ledger import Ledger
 from gateways.agent.link.client import Unreachable
+from gateways.agent.link.grants import Grants
 from gateways.agent.link.heartbeat import Pulse
 from gateways.protocol.messages import Heartbeat, HeartbeatAnswer, ReplicaFacts
 from tests.waiting import wait_until
@@ -16,6 +19,8 @@ class HearingConsole:
     """Wants what `pull` says, and heartbeats at once."""
 
     url = "http://console"
+
+    knows_contracts = False
 
     def __init__(self) -> None:
         self.heard = 0
@@ -64,10 +69,11 @@ def intake() -> Iterator[BusyIntake]:
 
 
 @pytest.fixture
-def pulse(console: HearingConsole, intake: BusyIntake) -> Pulse:
+def pulse(console: HearingConsole, intake: BusyIntake, tmp_path: Path) -> Pulse:
     """One that has been heard once, and knows how often the console wants to hear."""
     facts = ReplicaFacts(id="r", name="r", version="1", started_at=datetime.now(UTC))
-    pulse = Pulse(console, intake, lambda: Heartbeat(replica=facts))  # type: ignore[arg-type]
+    grants = Grants(Ledger(tmp_path), tmp_path, "g")
+    pulse = Pulse(console, intake, grants, lambda: Heartbeat(replica=facts))  # type: ignore[arg-type]
     pulse.beat()
     return pulse
 

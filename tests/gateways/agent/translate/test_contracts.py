@@ -9,7 +9,7 @@ from gateways.agent.sources.files import load_text
 from gateways.agent.translate.apis import Translation, translate
 from gateways.protocol.resources import RESOURCE
 from policies.contracts import contract as bounds
-from policies.contracts.contract import Contract, Limit
+from policies.contracts.contract import Contract, Limit, Secret, plain
 
 CLIENT_ID = {"policyRef": {"name": "client-id-enforcement"}}
 
@@ -49,13 +49,47 @@ def test_a_contract_is_what_its_resource_says() -> None:
     )
 
     assert translation.contracts == (
-        Contract("default/a", "default/orders", "a", "s", "Shop"),
-        Contract("default/b", "default/orders", "b", "t", "b", (Limit(5, 1000),)),
+        Contract("default/a", "default/orders", "a", plain("s"), "Shop"),
+        Contract("default/b", "default/orders", "b", plain("t"), "b", (Limit(5, 1000),)),
     )
     assert told(translation) == [
         "warning: Contract b: spec.sla: no policy of orders asks for it: it limits nothing"
     ]
     assert "'s'" not in repr(translation.contracts)
+
+
+def test_a_secret_may_be_told_by_digests_that_end() -> None:
+    digests = [plain(text)[0].digest for text in ("new", "old")]
+    client = {
+        "id": "a",
+        "secretDigests": [
+            {"sha256": digests[0].hex()},
+            {"sha256": digests[1].hex(), "expiresAt": "2030-01-01T00:00:00Z"},
+        ],
+    }
+    translation = translated(
+        api("orders", CLIENT_ID), contract("a", client, expiresAt="2031-01-01T02:00:00+02:00")
+    )
+
+    [found] = translation.contracts
+    assert found.secrets == (Secret(digests[0]), Secret(digests[1], 1893456000.0))
+    assert found.until == 1924992000.0 and told(translation) == []
+    assert digests[0].hex() not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        {"id": "a", "secret": "s", "secretDigests": [{"sha256": "0" * 64}]},
+        {"id": "a", "secretDigests": [{"sha256": "0" * 63}]},
+        {"id": "a", "secretDigests": [{"sha256": "G" * 64}]},
+        {"id": "a", "secretDigests": [{"sha256": "0" * 64, "expiresAt": "2030-01-01T00:00:00"}]},
+        {"id": "a", "secretDigests": [{"sha256": digit * 64} for digit in "012"]},
+    ],
+)
+def test_digests_that_are_none_are_refused(client: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        translated(contract("a", client))
 
 
 def test_of_two_of_one_client_the_later_grants_nothing() -> None:
@@ -66,7 +100,7 @@ def test_of_two_of_one_client_the_later_grants_nothing() -> None:
         contract("a", {"id": "y", "secret": "two"}),
     )
 
-    assert [(one.client_id, one.secret) for one in translation.contracts] == [("x", "one")]
+    assert [(one.client_id, one.secrets) for one in translation.contracts] == [("x", plain("one"))]
     assert told(translation) == [
         "Contract b: spec.client.id: orders already has a contract with this client; it grants nothing",
         "Contract a: metadata.name: there already is a Contract of this name in its namespace; it grants"
