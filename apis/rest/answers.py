@@ -136,10 +136,17 @@ class DeploymentShape(s.Serializer[Any]):
         return instance if instance.is_deployed else None
 
 
+class ActiveContracts(s.IntegerField):
+    def get_attribute(self, instance: ApiInstance) -> int:
+        found: int = self.context["contracts"].get(instance.pk, 0)
+        return found
+
+
 class InstanceShape(s.Serializer[Any]):
     """The superset object that every client finds its fields in."""
 
-    # The context has by the API's id the `statuses`, and in `active` when each was called last.
+    # The context has by the API's id the `statuses`, the number of `contracts` by which somebody may call,
+    # and in `active` when each was called last.
     audit = made(s.DictField, dates)
     masterOrganizationId = s.UUIDField(source="environment.organization.root_id")
     organizationId = s.UUIDField(source="environment.organization_id")
@@ -165,7 +172,7 @@ class InstanceShape(s.Serializer[Any]):
     approvalMethod = s.CharField(allow_null=True, source="extra.approvalMethod")
     autodiscoveryInstanceName = s.CharField(source="autodiscovery_name")
     pinned = fixed(s.BooleanField, False)
-    activeContractsCount = fixed(s.IntegerField, 0)
+    activeContractsCount = ActiveContracts()
     endpoint = EndpointShape(source="*")
     routing = RouteShape(many=True, source="routes")
     deployment = DeploymentShape(allow_null=True)

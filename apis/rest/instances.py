@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Count, Q
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,6 +12,7 @@ from rest_framework.viewsets import ViewSet
 
 from apis import traffic
 from apis.changes import bookkeeping, instances, upstreams, versions
+from apis.contracts.models import Contract
 from apis.deployment import status
 from apis.desired import desired_of
 from apis.lists import search
@@ -175,7 +176,13 @@ def _page(environment: Environment, request: Request) -> tuple[list[ApiInstance]
 
 def _context(rows: list[ApiInstance]) -> dict[str, Any]:
     """What an answer says of instances that their rows do not."""
-    return {"statuses": status.statuses_of(rows), "active": traffic.last_active(row.pk for row in rows)}
+    ids = [row.pk for row in rows]
+    active = Contract.objects.order_by().in_force().filter(api__in=ids)
+    return {
+        "statuses": status.statuses_of(rows),
+        "active": traffic.last_active(ids),
+        "contracts": dict(active.values_list("api").annotate(Count("pk"))),
+    }
 
 
 def answer(

@@ -46,7 +46,7 @@ def promoted(
     is_here = origin.environment_id == environment.pk
     may_keep = not is_here and copies.may_edit(actor, origin)
     keeps = may_keep if told.get("keepSecrets") is None else told["keepSecrets"]
-    copy = replace(copy, keeps_secrets=keeps)
+    copy = replace(copy, keeps_secrets=keeps, with_tiers=False)
     deployment = body.get("deployment") or {}
     deploy = deployment.get("expectedStatus") == "deployed"
     made = copies.copy_api(actor, origin, copy, deploy=deploy)

@@ -4,8 +4,10 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
+from apis.rest.applications import ApplicationContractViews, ApplicationViews
 from apis.rest.automated import AutomatedViews
 from apis.rest.change_sets import ChangeSetViews
+from apis.rest.contracts import ContractViews, DecisionViews
 from apis.rest.copies import CopyViews
 from apis.rest.deployments import DeploymentViews, TargetViews
 from apis.rest.documents import DocumentViews
@@ -28,6 +30,7 @@ from apis.rest.secrets import CertificateViews, KeystoreViews, SharedSecretViews
 from apis.rest.taking_away import TakingAwayViews
 from apis.rest.templates import policy_definition
 from apis.rest.tests import TestRunViews, TestViews
+from apis.rest.tiers import TierViews
 from apis.rest.tls_contexts import TlsContextViews
 from apis.rest.upstreams import UpstreamViews
 
@@ -41,6 +44,7 @@ IMPORTS = f"apimanager/api/v1/{SCOPE}/api-imports"
 AMX = f"apimanager/xapi/v1/{SCOPE}"
 PX = f"proxies/xapi/v1/{SCOPE}/apis/<int:api_id>/deployments"
 TEMPLATES = "apimanager/api/v1/organizations/<uuid:organization_id>/policy-templates"
+OF_ORGANIZATION = "organizations/<uuid:organization_id>/applications"
 AUTOMATED = "organizations/<uuid:organization_id>/automated-policies"
 
 one = InstanceViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})
@@ -57,6 +61,18 @@ def _secrets(folder: str, name: str, views: type[SecretsViewSet], one: str = "se
     return [
         path(start, views.as_view({"get": "list", "post": "create"}), name=f"{name}s"),
         path(f"{start}/<uuid:{one}>", views.as_view(ONE), name=name),
+    ]
+
+
+def _of_applications(start: str, name: str, listed: str) -> list[URLPattern]:
+    return [
+        path(start, ApplicationViews.as_view({"get": listed, "post": "create"}), name=name),
+        path(f"{start}/<int:application_id>", ApplicationViews.as_view(ONE), name=f"{name}_one"),
+        path(
+            f"{start}/<int:application_id>/secret/reset",
+            ApplicationViews.as_view({"post": "reset_secret"}),
+            name=f"{name}_secret",
+        ),
     ]
 
 
@@ -98,6 +114,33 @@ urlpatterns = [
         f"{IMPORTS}/<uuid:import_id>/apis/<int:at>",
         ImportViews.as_view({"post": "take"}),
         name="rest_import_take",
+    ),
+    path(f"{AM}/<int:api_id>/tiers", TierViews.as_view({"get": "list", "post": "create"}), name="rest_tiers"),
+    path(f"{AM}/<int:api_id>/tiers/<int:tier_id>", TierViews.as_view(ONE), name="rest_tier"),
+    path(
+        f"{AM}/<int:api_id>/contracts",
+        ContractViews.as_view({"get": "list", "post": "create"}),
+        name="rest_contracts",
+    ),
+    path(
+        f"{AM}/<int:api_id>/contracts/<int:contract_id>",
+        ContractViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="rest_contract",
+    ),
+    *(
+        path(
+            f"{AMX}/apis/<int:api_id>/contracts/<int:contract_id>/{step}",
+            DecisionViews.as_view({"post": step}),
+            name=f"rest_contract_{step}",
+        )
+        for step in ("approve", "reject", "revoke", "restore")
+    ),
+    *_of_applications(f"apiplatform/repository/v2/{OF_ORGANIZATION}", "rest_applications", "list"),
+    *_of_applications(f"exchange/api/v2/{OF_ORGANIZATION}", "rest_exchange_applications", "plain_list"),
+    path(
+        f"exchange/api/v2/{OF_ORGANIZATION}/<int:application_id>/contracts",
+        ApplicationContractViews.as_view({"get": "list", "post": "create"}),
+        name="rest_exchange_application_contracts",
     ),
     path(f"{AM}/<int:api_id>/copies", CopyViews.as_view({"post": "create"}), name="rest_copies"),
     path(f"{AMX}/apis", InstanceViews.as_view({"get": "instances", "post": "create"}), name="rest_instances"),

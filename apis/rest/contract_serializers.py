@@ -1,0 +1,229 @@
+"""SLA tiers, contracts and client applications as clients of Anypoint send and read them."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers as s
+
+from apis.contracts.models import Application, Contract, Tier
+from apis.rest.answers import dates
+from apis.rules import applications as rules
+from apis.rules.tiers import LONGEST_DESCRIPTION, LONGEST_NAME, LONGEST_PERIOD_MS, MOST_REQUESTS
+from console.models import User
+from console.rest.fields import Moment, OneOf, fixed, made
+
+MOST_ROWS, MOST_SECONDS = 1000, 90 * 24 * 3600
+Shape = dict[str, Any]
+
+
+class LimitShape(s.Serializer[Any]):
+    visible = s.BooleanField(default=True)
+    maximumRequests = s.IntegerField(min_value=1, max_value=MOST_REQUESTS)
+    timePeriodInMilliseconds = s.IntegerField(min_value=1, max_value=LONGEST_PERIOD_MS)
+
+
+class PageQuery(s.Serializer[Any]):
+    """Clients that copy or compare name no limit, and want all."""
+
+    query = s.CharField(required=False, allow_blank=True, max_length=255, help_text="A part of the name.")
+    limit = s.IntegerField(
+        default=MOST_ROWS, min_value=1, help_text="More than 1,000 is taken as 1,000; without it, that many."
+    )
+    offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
+    sort = OneOf(["id", "name", "status", "createdDate"], default="id")
+    ascending = s.BooleanField(default=True)
+
+    def validate_limit(self, asked: int) -> int:
+        return min(asked, MOST_ROWS)
+
+
+class ContractQuery(PageQuery):
+    coreServicesId = s.CharField(required=False, max_length=64, help_text="A client id.")
+    status = OneOf(Contract.Status.values, required=False)
+    applicationId = s.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+
+
+class TierBody(s.Serializer[Any]):
+    """What an answer holds beside it is left out: clients send back all that they read."""
+
+    name = s.CharField(max_length=LONGEST_NAME)
+    description = s.CharField(
+        required=False, allow_null=True, allow_blank=True, max_length=LONGEST_DESCRIPTION
+    )
+    autoApprove = s.BooleanField(required=False)
+    status = OneOf(Tier.Status.values, required=False)
+    limits = LimitShape(many=True, allow_empty=False)
+
+
+class TierShape(s.Serializer[Any]):
+    # Of a tier whose API and environment are at hand, with `application_count`.
+    audit = made(s.DictField, dates)
+    id = s.IntegerField(source="pk")
+    masterOrganizationId = s.UUIDField(source="api.environment.organization.root_id")
+    organizationId = s.UUIDField(source="api.environment.organization_id")
+    environmentId = s.UUIDField(source="api.environment_id")
+    apiId = s.IntegerField(source="api_id")
+    apiVersionId = made(s.CharField, lambda tier: str(tier.api_id))
+    name = s.CharField()
+    description = s.CharField()
+    status = s.CharField()
+    autoApprove = s.BooleanField(source="approves_by_itself")
+    limits = LimitShape(many=True)
+    applicationCount = s.IntegerField(source="application_count")
+
+
+@extend_schema_serializer(many=False)
+class TierList(s.Serializer[Any]):
+    total = s.IntegerField()
+    tiers = TierShape(many=True)
+
+
+class BriefTier(s.Serializer[Any]):
+    id = s.IntegerField(source="pk")
+    name = s.CharField()
+    description = s.CharField()
+    status = s.CharField()
+    autoApprove = s.BooleanField(source="approves_by_itself")
+    limits = LimitShape(many=True)
+
+
+class AccessInfo(s.Serializer[Any]):
+    reason = s.CharField(
+        required=False, allow_blank=True, allow_null=True, max_length=Contract.LONGEST_REASON
+    )
+
+
+class ContractBody(s.Serializer[Any]):
+    applicationId = s.IntegerField(min_value=1, max_value=2**63 - 1)
+    requestedTierId = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**63 - 1)
+    requestAccessInfo = AccessInfo(required=False, allow_null=True)
+    acceptedTerms = s.BooleanField(default=False)
+    expiresAt = s.DateTimeField(required=False, allow_null=True)
+
+
+class ApplicationsContractBody(ContractBody):
+    applicationId = None  # type: ignore[assignment]  # the address says it
+    apiId = s.IntegerField(min_value=1, max_value=2**63 - 1)
+    environmentId = s.UUIDField(required=False, allow_null=True)
+
+
+class ContractPatch(s.Serializer[Any]):
+    status = OneOf([one for one in Contract.Status.values if one != "PENDING"], required=False)
+    tierId = s.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+    requestedTierId = s.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=2**63 - 1, help_text="null: none any more."
+    )
+    expiresAt = s.DateTimeField(required=False, allow_null=True, help_text="null: never.")
+    answer = s.CharField(required=False, allow_blank=True, max_length=Contract.LONGEST_REASON)
+
+
+class DecisionBody(s.Serializer[Any]):
+    answer = s.CharField(required=False, allow_blank=True, max_length=Contract.LONGEST_REASON)
+    tierId = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**63 - 1)
+
+
+class BriefApplication(s.Serializer[Any]):
+    id = s.IntegerField(source="pk")
+    name = s.CharField()
+    description = s.CharField()
+    url = s.CharField()
+    coreServicesId = s.CharField(source="client_id")
+    clientId = s.CharField(source="client_id")
+    redirectUri = s.ListField(source="redirect_uris", child=s.CharField())
+    grantTypes = s.ListField(source="grant_types", child=s.CharField())
+
+
+class ContractShape(s.Serializer[Any]):
+    # Of a contract whose application, tiers, API and environment are at hand.
+    audit = made(s.DictField, dates)
+    id = s.IntegerField(source="pk")
+    status = s.CharField()
+    approvedDate = Moment(source="approved_at", allow_null=True)
+    rejectedDate = Moment(source="rejected_at", allow_null=True)
+    revokedDate = Moment(source="revoked_at", allow_null=True)
+    expiresAt = Moment(source="expires_at", allow_null=True)
+    condition = fixed(s.CharField, "APPLIED")
+    applicationId = s.IntegerField(source="application_id")
+    application = BriefApplication()
+    tierId = s.IntegerField(source="tier_id", allow_null=True)
+    tier = BriefTier(allow_null=True)
+    requestedTierId = s.IntegerField(source="requested_tier_id", allow_null=True)
+    requestedTier = BriefTier(source="requested_tier", allow_null=True)
+    requestAccessInfo = made(s.DictField, lambda row: {"reason": row.reason})
+    answer = s.CharField()
+    acceptedTerms = s.BooleanField(source="accepted_terms")
+    terms = fixed(s.CharField, None, allow_null=True)
+    partyId = fixed(s.CharField, None, allow_null=True)
+    partyName = fixed(s.CharField, None, allow_null=True)
+    groupInstanceId = fixed(s.IntegerField, None, allow_null=True)
+    apiId = s.IntegerField(source="api_id")
+    api = made(s.DictField, lambda row: {"id": row.api_id, "environmentId": str(row.api.environment_id)})
+    organizationId = s.UUIDField(source="api.environment.organization_id")
+    masterOrganizationId = s.UUIDField(source="api.environment.organization.root_id")
+    environmentId = s.UUIDField(source="api.environment_id")
+
+
+@extend_schema_serializer(many=False)
+class ContractList(s.Serializer[Any]):
+    total = s.IntegerField()
+    contracts = ContractShape(many=True)
+
+
+class OwnerRef(s.Serializer[Any]):
+    id = s.UUIDField()
+
+
+class ApplicationBody(s.Serializer[Any]):
+    name = s.CharField(max_length=rules.LONGEST_NAME)
+    description = s.CharField(
+        required=False, allow_null=True, allow_blank=True, max_length=rules.LONGEST_DESCRIPTION
+    )
+    url = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=rules.LONGEST_URL)
+    redirectUri = s.ListField(
+        required=False, child=s.CharField(max_length=rules.LONGEST_URL), max_length=rules.MOST_REDIRECTS
+    )
+    grantTypes = s.ListField(required=False, child=s.CharField(max_length=40), max_length=20)
+    owners = s.ListField(child=OwnerRef(), required=False, max_length=rules.MOST_OWNERS)
+    expiresAt = s.DateTimeField(required=False, allow_null=True)
+
+
+class SecretBody(s.Serializer[Any]):
+    overlapSeconds = s.IntegerField(
+        default=0, min_value=0, max_value=MOST_SECONDS, help_text="For so long the secret before works on."
+    )
+
+
+class SecretAnswer(s.Serializer[Any]):
+    clientId = s.CharField()
+    clientSecret = s.CharField(help_text="Told in this answer alone.")
+
+
+def _owner(user: User) -> Shape:
+    names = {"username": user.get_username(), "firstName": user.first_name, "lastName": user.last_name}
+    return {"id": str(user.pk), **names, "email": user.email, "entityType": "USER"}
+
+
+class ApplicationShape(BriefApplication):
+    # Of an application whose organization and owners are at hand; `secret` in the context of a new one.
+    audit = made(s.DictField, dates)
+    organizationId = s.UUIDField(source="organization_id")
+    masterOrganizationId = s.UUIDField(source="organization.root_id")
+    owners = made(s.ListField, lambda row: [_owner(one) for one in row.owners.all()], child=s.DictField())
+    owner = made(
+        s.CharField,
+        lambda row: ", ".join(one.get_full_name() or one.get_username() for one in row.owners.all()),
+    )
+    clientProvider = fixed(s.DictField, {"providerId": None})
+    apiEndpoints = fixed(s.BooleanField, False)
+    expiresAt = Moment(source="expires_at", allow_null=True)
+
+    def to_representation(self, instance: Application) -> Shape:
+        told: Shape = super().to_representation(instance)
+        secret = self.context.get("secret")
+        return told | {"clientSecret": secret} if secret else told
+
+
+@extend_schema_serializer(many=False)
+class ApplicationList(s.Serializer[Any]):
+    total = s.IntegerField()
+    applications = ApplicationShape(many=True)
