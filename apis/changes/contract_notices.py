@@ -1,10 +1,11 @@
 """Tells people of contracts: who may decide, of what waits; who owns the application, of what was decided."""
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.urls import reverse
 
+from apis.contracts import access
 from apis.contracts.models import Contract
-from console.models import Environment, Role, User
+from console.models import User
 from console.notices.telling import tell
 
 KIND = "contracts"
@@ -25,7 +26,7 @@ def asked(contract: Contract) -> None:
         text += f"\n\n{contract.reason}"
     _tell(
         contract,
-        deciding(api.environment),
+        access.deciding(api),
         subject,
         text,
         reverse("api_contract", args=[api.pk, contract.pk]),
@@ -40,14 +41,6 @@ def decided(contract: Contract, what: str) -> None:
     subject = f"{contract.application}: the contract with {contract.api} {what}"
     link = reverse("consumer_contract", args=[contract.pk])
     _tell(contract, contract.application.owners.all(), subject, text, link)
-
-
-def deciding(environment: Environment) -> QuerySet[User]:
-    """Who manages contracts of the environment's APIs."""
-    above = [part for part in environment.organization.path.split("/") if part]
-    holding = Q(organization__in=above, environment=None) | Q(environment=environment)
-    roles = Role.objects.filter(holding, name__in=Role.EDITORS)
-    return User.objects.filter(pk__in=roles.values("user"), is_active=True)
 
 
 def _tell(contract: Contract, users: QuerySet[User], subject: str, text: str, link: str) -> None:

@@ -1,4 +1,5 @@
-"""An API once more: in its environment or in another one, with its routes, upstreams, policies and tests.
+"""An API once more: in its environment or in another one, with its routes, upstreams, policies, SLA tiers and
+tests. Contracts stay with the API that they are with.
 
 What is copied are rows, field by field, so that what a later release keeps of an API is copied too. What is
 made is checked as any new API and any new policy is.
@@ -19,6 +20,7 @@ from apis.api_test import ApiTest
 from apis.assets.models import Asset
 from apis.changes import bookkeeping, instances
 from apis.changes.policies import template_of
+from apis.contracts.models import Tier
 from apis.desired import NewAsset
 from apis.documents import reading
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
@@ -44,6 +46,7 @@ OWN = frozenset(
 )
 """What an API does not share with a copy of it, beside what is told of the copy."""
 OWN_OF_TEST = frozenset({"state", "result", "ran_at", "updated_at"})
+OWN_OF_TIER = frozenset({"created_at", "updated_at"})
 NEEDS_SECRET = "Write the value for {environment}; that of {source} is not copied."  # noqa: S105
 MAY_NOT_KEEP = (
     "You may not edit {source}, so its secrets stay there; write those that the copy is to have in "
@@ -118,6 +121,8 @@ def _made(actor: User, api: ApiInstance, copy: Copy, deploy: bool) -> ApiInstanc
     _copied_routes(api, made, upstreams)
     applied = _applied(made, bindings, upstreams, secrets.values)
     _copy_owners(api, made)
+    if copy.with_tiers:
+        Tier.objects.bulk_create(_again(one, OWN_OF_TIER, api=made) for one in api.tiers.all())
     tests = _copied_tests(api, made) if copy.with_tests and may_edit(actor, api) else 0
     if deploy:
         bookkeeping.bump(made, made.gateway)

@@ -10,7 +10,8 @@ from django.utils import timezone
 from apis import attached
 from apis.api_test import ApiTest
 from apis.assets.models import Asset
-from apis.changes import bookkeeping, deploying, reviving
+from apis.changes import bookkeeping, deploying, granting, reviving
+from apis.contracts.models import Application, Contract, Tier
 from apis.desired import desired_of
 from apis.models import ApiInstance, PolicyBinding, RouteUpstream, TlsContext, Upstream
 from apis.muted_finding import MutedFinding
@@ -25,7 +26,7 @@ from console.models import AuditEntry, User
 from console.permissions import Permission
 from gateways.models import Gateway
 
-PARTS: tuple[type[models.Model], ...] = (*plain.PARTS, ApiTest, ApiOwner, MutedFinding)
+PARTS: tuple[type[models.Model], ...] = (*plain.PARTS, ApiTest, ApiOwner, MutedFinding, Tier, Contract)
 """What belongs to an API, each after what it refers to."""
 GONE = "It is no longer kept, or somebody restored it meanwhile."
 
@@ -82,13 +83,7 @@ def restore_api(
     _move(api, base_path, port)
     _check(api, saved)
     _save([api])
-    for part in PARTS:
-        _save(plain.row_of(part, row) for row in saved.get(plain.kind(part), ()))
-    for model in attached.parts():
-        _save(attached.mended(plain.row_of(model, row)) for row in saved.get(plain.kind(model), ()))
-    # Before constraints are looked at, which is at the end of the transaction.
-    api.owners.exclude(user=None).exclude(user__in=User.objects.all()).delete()
-    api.muted_findings.exclude(by=None).exclude(by__in=User.objects.all()).update(by=None)
+    _save_parts(api, saved)
     api = ApiInstance.objects.get(pk=api.pk)
     check_free(api.environment, desired_of(api), api)
     if api.is_deployed:
@@ -98,6 +93,7 @@ def restore_api(
         bookkeeping.bump(api, api.gateway, revision=ran)
         # Also where nothing waited: the asset may have got another document meanwhile.
         deploying.wait(actor, api)
+    granting.changed_all(api.contracts.all())
     removed.delete()
     after = {"restored": True} | bookkeeping.facts(api)
     bookkeeping.record(actor, AuditEntry.Action.CREATE, api, after=after)
@@ -132,6 +128,29 @@ def _save(rows: Iterable[models.Model]) -> None:
     """As they are: no time and no default is written over."""
     for row in rows:
         row.save_base(raw=True, force_insert=True)
+
+
+def _save_parts(api: ApiInstance, saved: Mapping[str, list[plain.Row]]) -> None:
+    """Without people who are gone: constraints are looked at at the end of the transaction."""
+    for part in PARTS:
+        rows = [plain.row_of(part, row) for row in saved.get(plain.kind(part), ())]
+        _save(_still_possible(rows) if part is Contract else rows)
+    for model in attached.parts():
+        _save(attached.mended(plain.row_of(model, row)) for row in saved.get(plain.kind(model), ()))
+    there = User.objects.all()
+    api.owners.exclude(user=None).exclude(user__in=there).delete()
+    api.muted_findings.exclude(by=None).exclude(by__in=there).update(by=None)
+    for whose in ("requested_by", "decided_by"):
+        gone = api.contracts.exclude(**{whose: None}).exclude(**{f"{whose}__in": there})
+        gone.update(**{whose: None})
+
+
+def _still_possible(rows: list[models.Model]) -> list[models.Model]:
+    """The contracts whose applications are still there; those are kept from being deleted meanwhile."""
+    wanted = {row.application_id for row in rows if isinstance(row, Contract)}
+    there = Application.objects.order_by("pk").select_for_update(no_key=True).filter(pk__in=wanted)
+    known = set(there.values_list("pk", flat=True))
+    return [row for row in rows if isinstance(row, Contract) and row.application_id in known]
 
 
 def _ran(api: ApiInstance) -> Revision | None:

@@ -59,6 +59,15 @@ def requestable(user: User, application: Application) -> QuerySet[ApiInstance]:
     return ApiInstance.objects.filter(within | seen)
 
 
+def deciding(api: ApiInstance) -> QuerySet[User]:
+    """Who manages the API's contracts, in person or by a team."""
+    above = [part for part in api.environment.organization.path.split("/") if part]
+    place = Q(api=api) | Q(api=None, environment=api.environment)
+    roles = Role.objects.filter(place | Q(environment=None, organization__in=above)).select_related("custom")
+    found = [role.pk for role in roles if Permission.MANAGE_CONTRACTS in role.permissions]
+    return User.objects.filter(Role.objects.filter(pk__in=found).holders(), is_active=True)
+
+
 def may_own(organization: Organization) -> QuerySet[User]:
     """Who may be named as an owner: those with a role in the organization, above or below it, those who own
     an application of it already, and who administers all.

@@ -143,6 +143,24 @@ KINDS = {
             " with https://.",
         ),
         Kind(
+            "contracts-none",
+            "warning",
+            "Contracts are asked for, and there is none",
+            "Approve a request for access, or ask for access for an application: until then nobody may call.",
+        ),
+        Kind(
+            "contracts-idle",
+            "info",
+            "Contracts that nothing asks for",
+            "Apply Client ID Enforcement, or another policy that asks for contracts.",
+        ),
+        Kind(
+            "tiers-none",
+            "warning",
+            "Limits of SLA tiers are asked for, and there is no tier",
+            "Add an SLA tier, and give it to the contracts: one without a tier lets nobody pass.",
+        ),
+        Kind(
             "limit-before-authentication",
             "warning",
             "Strangers use up a limit that all callers share",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from apis.lint import policies, routes, transport
+from apis.lint import contracts, policies, routes, transport
 from apis.lint.codes import SEVERITIES, Severity
 from apis.lint.finding import Finding, in_order
 from apis.lint.subject import Subject, subject, subjects
@@ -56,6 +56,7 @@ def _found(one: Subject) -> Iterator[Finding]:
     yield from routes.findings(one.api.pk, one.routes, one.api.base_path)
     yield from policies.findings(one)
     yield from transport.findings(one)
+    yield from contracts.findings(one)
 
 
 def _muted(apis: Sequence[int]) -> dict[int, list[MutedFinding]]:

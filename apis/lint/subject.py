@@ -6,10 +6,11 @@ from typing import Any
 from uuid import UUID
 
 import pydantic
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from apis.automated import holding
 from apis.automated.models import AutomatedPolicy
+from apis.contracts.models import Contract, Tier
 from apis.desired import DesiredRoute, desired_routes
 from apis.documents.specification import Specification
 from apis.lint.finding import Place, policy_place
@@ -79,6 +80,9 @@ class Subject:
     """Of the shared secrets that policies mention."""
     secrets: Sequence[Secret]
     """Those that policies of this API mention, automated ones too."""
+    has_contracts: bool = False
+    """Whether somebody may call by one that was approved."""
+    has_tiers: bool = False
 
     @property
     def running(self) -> list[Running]:
@@ -109,6 +113,11 @@ def subjects(apis: Iterable[int]) -> list[Subject]:
 def _with_rows(ids: Iterable[int]) -> QuerySet[ApiInstance]:
     routes = Route.objects.prefetch_related("targets__upstream__tls_context")
     rows = ApiInstance.objects.filter(pk__in=ids).select_related("asset", "tls_context")
+    of_api = {"api": OuterRef("pk")}
+    approved = Contract.objects.order_by().filter(**of_api, status=Contract.Status.APPROVED)
+    rows = rows.annotate(
+        has_contracts=Exists(approved), has_tiers=Exists(Tier.objects.order_by().filter(**of_api))
+    )
     return rows.prefetch_related(Prefetch("routes", routes), "policies", "upstreams")
 
 
@@ -133,6 +142,8 @@ def _subjects(apis: list[ApiInstance], given: list[PolicyBinding] | None) -> Ite
             texts,
             values,
             [secrets[key] for key in _keys(of_each[api.pk], held.get(api.pk, ())) if key in secrets],
+            api.has_contracts,  # type: ignore[attr-defined]  # annotated
+            api.has_tiers,  # type: ignore[attr-defined]
         )
 
 

@@ -20,9 +20,11 @@ from apis.models import ApiInstance
 from apis.rest import bodies, reach
 from apis.rest import contract_serializers as shapes
 from console.models import User
+from console.permissions import Permission
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
+VIEW, MANAGE = Permission.VIEW_CONTRACTS, Permission.MANAGE_CONTRACTS
 NAMES: bodies.Names = (
     (r"application", "applicationId"),
     (r"tier", "requestedTierId"),
@@ -49,7 +51,7 @@ Change = Callable[..., Contract]
 class ContractViews(ViewSet):
     def list(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """`coreServicesId` is a client id."""
-        api = reach.instance(request, organization_id, environment_id, api_id)
+        api = reach.instance(request, organization_id, environment_id, api_id, VIEW)
         query = reach.valid(shapes.ContractQuery, request.query_params)
         columns = {"coreServicesId": "application__client_id", "status": "status"}
         columns["applicationId"] = "application"
@@ -84,14 +86,14 @@ class ContractViews(ViewSet):
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, contract_id: int
     ) -> Response:
-        api = reach.instance(request, organization_id, environment_id, api_id)
+        api = reach.instance(request, organization_id, environment_id, api_id, VIEW)
         return answer(_one(api, contract_id))
 
     def partial_update(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, contract_id: int
     ) -> Response:
         """Approve, reject, revoke or restore it by its `status`; give it another tier; say when it ends."""
-        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        api = reach.instance(request, organization_id, environment_id, api_id, MANAGE)
         contract = _one(api, contract_id)
         body = reach.valid(shapes.ContractPatch, request.data)
         with bodies.client_names((*NAMES[:1], (r"tier", "tierId"), *NAMES[2:])):
@@ -102,7 +104,7 @@ class ContractViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, contract_id: int
     ) -> Response:
         """400 while it is active: revoke it first."""
-        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        api = reach.instance(request, organization_id, environment_id, api_id, MANAGE)
         change.delete(access.caller(request), _one(api, contract_id))
         return Response(status=204)
 
@@ -132,7 +134,7 @@ class DecisionViews(ViewSet):
 
 def _decided(request: Request, ids: dict[str, Any], decide: Change) -> Response:
     contract_id = ids.pop("contract_id")
-    api = reach.instance(request, **ids, to_edit=True)
+    api = reach.instance(request, **ids, needs=MANAGE)
     contract = _one(api, contract_id)
     body = reach.valid(shapes.DecisionBody, request.data)
     tier = {"tier": _tier(api, body["tierId"], "tierId")} if body.get("tierId") else {}

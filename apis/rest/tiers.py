@@ -16,9 +16,11 @@ from apis.contracts.models import Tier
 from apis.models import ApiInstance
 from apis.rest import bodies, reach
 from apis.rest.contract_serializers import PageQuery, TierBody, TierList, TierShape
+from console.permissions import Permission
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
+VIEW, MANAGE = Permission.VIEW_CONTRACTS, Permission.MANAGE_CONTRACTS
 NAMES: bodies.Names = ((r"approves_by_itself", "autoApprove"),)
 SORT = {"id": "pk", "name": "name", "status": "status", "createdDate": "created_at"}
 
@@ -34,7 +36,7 @@ SORT = {"id": "pk", "name": "name", "status": "status", "createdDate": "created_
 @extend_schema(tags=["SLA tiers"])
 class TierViews(ViewSet):
     def list(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
-        api = reach.instance(request, organization_id, environment_id, api_id)
+        api = reach.instance(request, organization_id, environment_id, api_id, VIEW)
         query = reach.valid(PageQuery, request.query_params)
         rows = _rows(api).filter(name__icontains=query.get("query", ""))
         sign = "" if query["ascending"] else "-"
@@ -46,7 +48,7 @@ class TierViews(ViewSet):
         return Response({"total": rows.count(), "tiers": TierShape(found, many=True).data})
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
-        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        api = reach.instance(request, organization_id, environment_id, api_id, MANAGE)
         body = reach.valid(TierBody, request.data)
         with bodies.client_names(NAMES):
             made = change.create(access.caller(request), api, **_fields(body))
@@ -55,7 +57,7 @@ class TierViews(ViewSet):
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, tier_id: int
     ) -> Response:
-        api = reach.instance(request, organization_id, environment_id, api_id)
+        api = reach.instance(request, organization_id, environment_id, api_id, VIEW)
         return _answer(api, tier_id)
 
     def update(
@@ -74,14 +76,14 @@ class TierViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, tier_id: int
     ) -> Response:
         """409 while a contract is on it."""
-        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        api = reach.instance(request, organization_id, environment_id, api_id, MANAGE)
         change.delete(access.caller(request), _one(api, tier_id))
         return Response(status=204)
 
     def _change(
         self, request: Request, ids: tuple[UUID, UUID, int, int], *, partial: bool = False
     ) -> Response:
-        api = reach.instance(request, *ids[:3], to_edit=True)
+        api = reach.instance(request, *ids[:3], MANAGE)
         tier = _one(api, ids[3])
         body = reach.valid(TierBody, request.data, partial=partial)
         with bodies.client_names(NAMES):

@@ -39,6 +39,7 @@ class Copy:
     upstreams: Mapping[UUID, DesiredUpstream] = field(default_factory=dict)
     with_policies: bool = True
     with_tests: bool = True
+    with_tiers: bool = True
     secrets: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     keeps_secrets: bool = False
 

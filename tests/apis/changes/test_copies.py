@@ -20,7 +20,15 @@ from gateways.protocol.cases import Case
 from gateways.protocol.upstream_settings import UpstreamSettings
 from tests.apis.views.documents import api_with_document
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api
-from tests.factories import make_environment, make_gateway, make_organization, make_role, make_tls_context
+from tests.factories import (
+    make_contract,
+    make_environment,
+    make_gateway,
+    make_organization,
+    make_role,
+    make_tier,
+    make_tls_context,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -300,3 +308,16 @@ def test_desired_of_a_copy_names_no_id_of_the_origin() -> None:
     found: DesiredApi = desired(api, as_it_is(api, place.environment))
 
     assert [one.id for route in found.routes for one in route.upstreams] == [None, None, None]
+
+
+def test_sla_tiers_come_along_and_contracts_stay() -> None:
+    place = make_place()
+    api = make_saved_api(place)
+    tier = make_tier(api, name="Gold")
+    make_contract(api, tier=tier)
+
+    made = copy_api(place.user, api, replace(as_it_is(api, place.environment), base_path="/again"))
+
+    [own] = made.tiers.all()
+    assert own != tier and (own.name, own.limits) == ("Gold", tier.limits)
+    assert not made.contracts.exists()

@@ -19,9 +19,14 @@ from apis.revision import Brought, Revision
 from apis.revisions import collect, export
 from console.models import AuditEntry
 from gateways import change
+from gateways.models import Book
 from tests.apis.deployment.snapshots import resources_of
 from tests.apis.deployment.test_push import LIMITS, deployed
+<<<<<<< HEAD
 from tests.factories import make_actor, make_api, make_gateway, make_tls_context
+=======
+from tests.factories import make_api, make_contract, make_gateway, make_tier, make_tls_context, make_user
+>>>>>>> 363f629 (apis: contracts are linted, kept with a deleted API, and told of)
 
 pytestmark = pytest.mark.django_db
 LOGIN = {"username": "ann", "password": "before-before"}
@@ -267,3 +272,21 @@ class TestForgetting:
         collect.forget_removed()
 
         assert not Revision.objects.exists() and not Brought.objects.exists()
+
+
+def test_a_restored_api_has_its_tiers_and_contracts_of_applications_that_are_there() -> None:
+    actor, api = make_user(), make_api()
+    tier = make_tier(api)
+    kept = make_contract(api, tier=tier, requested_by=actor)
+    lost = make_contract(api)
+    key, mark = kept.pk, kept.mark
+    removed = removal.keep_api(actor, api)
+    api.delete()
+    lost.application.delete()
+
+    restored = removal.restore_api(actor, removed)
+
+    [contract] = restored.contracts.all()
+    assert (contract.pk, contract.tier, contract.status) == (key, tier, "APPROVED")
+    assert contract.mark != mark and restored.tiers.get() == tier
+    assert Book.objects.get(gateway=restored.gateway).generation == 1

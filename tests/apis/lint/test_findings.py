@@ -15,13 +15,18 @@ from apis.changes.findings import mute_finding
 from apis.changes.instances import delete_api
 from apis.changes.policies import apply_policy
 from apis.changes.removal import restore_api
+from apis.contracts.models import Contract
 from apis.desired import DesiredRoute, DesiredUpstream
 from apis.lint.codes import KINDS
 from apis.lint.findings import findings, findings_of
 from apis.models import ApiInstance, PolicyBinding
 from console.models import AuditEntry
 from tests.apis.views.pages import Place, make_place, make_saved_api
+<<<<<<< HEAD
 from tests.factories import make_actor, make_tls_context
+=======
+from tests.factories import make_contract, make_tier, make_tls_context, make_user
+>>>>>>> 363f629 (apis: contracts are linted, kept with a deleted API, and told of)
 
 pytestmark = pytest.mark.django_db
 
@@ -266,3 +271,21 @@ def test_what_was_muted_comes_back_with_a_deleted_api(place: Place) -> None:
     assert [(it.code, it.muted and it.muted.by) for it in findings(restored).muted] == [
         ("no-authentication", None)
     ]
+
+
+def test_contracts_are_asked_for_and_there_or_neither(place: Place) -> None:
+    api = make_saved_api(place)
+    codes = ("contracts-none", "contracts-idle", "tiers-none")
+
+    def told() -> list[str]:
+        return [one.code for one in findings(api).told if one.code in codes]
+
+    assert told() == []
+    contract = make_contract(api)
+    assert told() == ["contracts-idle"]
+    PolicyBinding.objects.create(api=api, policy="rate-limiting-sla-based", order=1)
+    assert told() == ["tiers-none"]
+    make_tier(api)
+    assert told() == []
+    Contract.objects.filter(pk=contract.pk).update(status="REVOKED")
+    assert told() == ["contracts-none"]
