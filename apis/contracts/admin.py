@@ -49,7 +49,7 @@ class TierAdmin(ToLookAt):
 
 @admin.register(Contract)
 class ContractAdmin(ToLookAt):
-    list_display = ("application", "api", "status", "tier", "created_at")
+    list_display = ("application", "api", "status", "tier", "created_at", "expires_at")
     list_filter = ("status",)
     list_select_related = ("application", "api__asset", "tier")
     search_fields = ("application__name", "application__client_id")
