@@ -1,9 +1,12 @@
 """Contracts from the console to a real gateway: at once, on open connections, while it is away, healed."""
 
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -143,8 +146,8 @@ def test_a_contract_that_was_revoked_while_the_gateway_was_away_is_over_before_i
     assert 200 not in seen
 
 
-def test_contracts_end_by_the_clock_while_the_console_is_away(
-    agent: AgentProcess, api: ApiInstance, actor: User, link: LinkProcess
+def test_contracts_end_by_the_clock_while_the_console_tells_nothing(
+    agent: AgentProcess, api: ApiInstance, actor: User
 ) -> None:
     contract, secret = granted(actor, api)
     agent.start()
@@ -155,7 +158,6 @@ def test_contracts_end_by_the_clock_while_the_console_is_away(
 
     contracts.change_expiry(actor, contract, ends)
     wait_until(lambda: Replica.objects.get().contracts_generation == Book.objects.get().generation)
-    link.kill()
     Gateway.objects.update(is_revoked=True)
     wait_until(lambda: caller.status(application, secret) == 401)
 
@@ -163,14 +165,15 @@ def test_contracts_end_by_the_clock_while_the_console_is_away(
 
 
 def test_what_a_push_missed_a_heartbeat_brings(
-    agent: AgentProcess, api: ApiInstance, actor: User, link: LinkProcess
+    agent: AgentProcess, api: ApiInstance, actor: User, settings: Any
 ) -> None:
+    settings.LINK_URL = ""
     contract, secret = granted(actor, api)
     agent.start()
     push(agent.gateway.pk)
     caller = Caller(api)
     wait_until(lambda: caller.status(contract.application, secret) == 200)
-    link.kill()
+    assert not Replica.objects.get().has_stream
 
     contracts.revoke(actor, contract)
 
@@ -226,3 +229,40 @@ def test_a_console_from_a_backup_goes_on_after_what_replicas_have(
     Contract.objects.filter(pk=contract.pk).update(status=Contract.Status.REVOKED)
 
     wait_until(lambda: caller.status(contract.application, secret) == 401)
+
+
+def test_under_load_nobody_is_wrongly_let_in_or_kept_out_while_contracts_change(
+    agent: AgentProcess, api: ApiInstance, actor: User
+) -> None:
+    """`kept` may always call, `stranger` never; `toggled` by turns, and as it was decided each time."""
+    kept, secret = granted(actor, api, "kept")
+    toggled, other = granted(actor, api, "toggled")
+    stranger, third = applications.create(actor, api.environment.organization, name="stranger")
+    agent.start()
+    push(agent.gateway.pk)
+    wait_until(lambda: Caller(api).status(kept.application, secret) == 200)
+    seen: dict[str, Counter[int]] = {"kept": Counter(), "stranger": Counter()}
+    done = threading.Event()
+
+    def ask(name: str, application: Application, text: str) -> None:
+        caller = Caller(api)
+        while not done.is_set():
+            seen[name][caller.status(application, text)] += 1
+
+    asking = [
+        threading.Thread(target=ask, args=arguments, daemon=True)
+        for arguments in (("kept", kept.application, secret), ("stranger", stranger, third)) * 2
+    ]
+    for one in asking:
+        one.start()
+    caller = Caller(api)
+    for change, status in [(contracts.revoke, 401), (contracts.restore, 200)] * 10:
+        change(actor, toggled)
+        wait_until(lambda status=status: caller.status(toggled.application, other) == status)  # type: ignore[misc]
+        assert {caller.status(toggled.application, other) for _ in range(5)} == {status}
+    done.set()
+    for one in asking:
+        one.join()
+
+    assert set(seen["kept"]) == {200} and set(seen["stranger"]) == {401}
+    assert min(seen["kept"][200], seen["stranger"][401]) > 50

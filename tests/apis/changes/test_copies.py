@@ -316,7 +316,9 @@ def test_sla_tiers_come_along_and_contracts_stay() -> None:
     tier = make_tier(api, name="Gold")
     make_contract(api, tier=tier)
 
-    made = copy_api(place.user, api, replace(as_it_is(api, place.environment), base_path="/again"))
+    made = copy_api(
+        place.user, api, replace(as_it_is(api, place.environment), label="eu", base_path="/again")
+    )
 
     [own] = made.tiers.all()
     assert own != tier and (own.name, own.limits) == ("Gold", tier.limits)

@@ -22,11 +22,7 @@ from gateways import change
 from gateways.models import Book
 from tests.apis.deployment.snapshots import resources_of
 from tests.apis.deployment.test_push import LIMITS, deployed
-<<<<<<< HEAD
-from tests.factories import make_actor, make_api, make_gateway, make_tls_context
-=======
-from tests.factories import make_api, make_contract, make_gateway, make_tier, make_tls_context, make_user
->>>>>>> 363f629 (apis: contracts are linted, kept with a deleted API, and told of)
+from tests.factories import make_actor, make_api, make_contract, make_gateway, make_tier, make_tls_context
 
 pytestmark = pytest.mark.django_db
 LOGIN = {"username": "ann", "password": "before-before"}
@@ -275,7 +271,7 @@ class TestForgetting:
 
 
 def test_a_restored_api_has_its_tiers_and_contracts_of_applications_that_are_there() -> None:
-    actor, api = make_user(), make_api()
+    actor, api = make_actor(), make_api()
     tier = make_tier(api)
     kept = make_contract(api, tier=tier, requested_by=actor)
     lost = make_contract(api)

@@ -22,11 +22,7 @@ from apis.lint.findings import findings, findings_of
 from apis.models import ApiInstance, PolicyBinding
 from console.models import AuditEntry
 from tests.apis.views.pages import Place, make_place, make_saved_api
-<<<<<<< HEAD
-from tests.factories import make_actor, make_tls_context
-=======
-from tests.factories import make_contract, make_tier, make_tls_context, make_user
->>>>>>> 363f629 (apis: contracts are linted, kept with a deleted API, and told of)
+from tests.factories import make_actor, make_contract, make_tier, make_tls_context
 
 pytestmark = pytest.mark.django_db
 
