@@ -5,6 +5,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+from cryptography import x509
 from django.utils import timezone
 
 from analytics.alerts import wording
@@ -16,6 +17,7 @@ from apis.contracts.models import Application, ClientSecret, Contract, Tier
 from apis.models import ApiInstance, TlsContext
 from apis.secret_groups.acme import AcmeSource
 from apis.secret_groups.models import Secret, SecretGroup
+from apis.secret_groups.reading import chains
 from console.models import Environment, Organization, Role, User, digest
 from gateways.models import Gateway, Replica
 
@@ -104,7 +106,7 @@ def make_keystore(group: SecretGroup | None = None, *names: str, **fields: Any) 
     """With a certificate for these names, or for localhost."""
     certificate, key = self_signed(names or ["localhost", "127.0.0.1"])
     facts = read(certificate)
-    told = {"subject": facts.subject, "names": list(facts.names), "expires_at": facts.expires_at.isoformat()}
+    told = chains.told_chain(x509.load_pem_x509_certificates(certificate.encode()))
     content = {"certificate": certificate, "key": key}
     given = {"kind": "keystore", "type": "PEM", "content": content, "told": told, **fields}
     return make_secret(group, expires_at=facts.expires_at, **given)

@@ -53,7 +53,7 @@ def index(request: Request) -> HttpResponse:
     found = environment.secret_groups.filter(name__icontains=asked(request))
     found = found.annotate(
         secret_count=Count("secrets", distinct=True), context_count=Count("tls_contexts", distinct=True)
-    )
+    ).order_by("name")
     shown = listing(request, "secret-groups", "secret group", found, searches="name")
     context = {"manages": may_manage(request.user, environment)}
     return shown.answer(request, "apis/secret_group_list.html", "apis/_secret_groups.html", context)

@@ -32,9 +32,9 @@ def index(request: Request) -> HttpResponse:
     found = Secret.objects.filter(group__environment=environment).without_content().select_related("group")
     if query := asked(request):
         found = found.filter(Q(name__icontains=query) | Q(group__name__icontains=query))
-    kind = Select.of(request, "kind", "Any kind", Secret.Kind.choices)
+    kind = Select.of(request, "kind", "kind", Secret.Kind.choices)
     groups = [(str(one.pk), one.name) for one in environment.secret_groups.all()]
-    group = Select.of(request, "group", "Any group", groups)
+    group = Select.of(request, "group", "group", groups)
     if kind.chosen in Secret.Kind.values:
         found = found.filter(kind=kind.chosen)
     if group.chosen in dict(groups):
