@@ -12,6 +12,7 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from console.audit import record
@@ -100,10 +101,11 @@ def only_by(user: User) -> IdentityProvider | None:
 
 
 def _administers_by_hand(user: User, organization: Organization) -> bool:
-    roles = user.roles.filter(name=Role.Name.ADMINISTRATOR, environment=None, provided=None)
-    return any(
-        organization.path.startswith(one.organization.path) for one in roles.select_related("organization")
-    )
+    """In person or by a team that somebody put the user into."""
+    whole = Role.objects.filter(name=Role.Name.ADMINISTRATOR, environment=None, provided=None)
+    by_team = Q(team__memberships__user=user, team__memberships__is_from_login=False)
+    found = whole.filter(Q(user=user) | by_team).select_related("organization")
+    return any(organization.path.startswith(one.organization.path) for one in found)
 
 
 def provided_to(user: User) -> dict[int, str]:

@@ -12,6 +12,7 @@ from console.models import AccessToken, AuditEntry, Environment, Role, User
 from console.rest import tokens
 from console.sessions import browsers
 from console.sessions.models import LoginSession
+from console.teams.models import Team
 from tests.console.conftest import LogIn
 from tests.factories import make_organization, make_role, make_user
 
@@ -111,7 +112,7 @@ def test_an_administrator_ends_a_users_sessions(admin: Client, environment: Envi
     assert "vera is logged out everywhere" in answer.content.decode()
     assert theirs.get("/profile").status_code == 302
     assert not AccessToken.objects.filter(user=vera).exists()
-    assert AuditEntry.objects.get().diff == {"sessions": [1, 0]}
+    assert AuditEntry.objects.get(diff__has_key="sessions").diff == {"sessions": [1, 0]}
 
 
 def test_an_administrator_of_a_part_of_a_users_places_ends_nothing(
@@ -155,3 +156,22 @@ def test_expired_sessions_are_forgotten(administrator: User, log_in: LogIn) -> N
     tasks.forget_sessions()
 
     assert LoginSession.objects.get().session_key == here.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+def test_an_administrator_does_nothing_to_a_member_of_a_team_elsewhere(
+    admin: Client, environment: Environment
+) -> None:
+    """Nor to the password, the second factor, or the account."""
+    vera = make_user("vera")
+    make_role(vera, environment.organization, Role.Name.VIEWER)
+    rival = make_organization("Rival")
+    team = Team.objects.create(organization=rival, name="Ops")
+    team.members.add(vera)
+    Role.objects.create(team=team, organization=rival, name=Role.Name.VIEWER)
+    page = f"/administration/users/{vera.pk}"
+
+    asked = [
+        admin.post(f"{page}/{one}") for one in ("sessions/end", "second-factor/reset", "link", "password")
+    ]
+
+    assert [answer.status_code for answer in asked] == [403] * 4

@@ -4,6 +4,7 @@ import pytest
 
 from console.models import Environment, Role, User
 from console.providers.models import Identity, IdentityProvider
+from console.teams.models import Team
 from tests.console.providers.conftest import GRACE, enter, make_browser, make_provider, sent_back
 from tests.console.providers.test_attacks import change
 from tests.console.providers.test_login import said, who
@@ -150,3 +151,33 @@ def test_a_provider_of_another_tenant_is_not_to_be_tied(
 
     assert browser.get("/profile").context["to_tie"] == []
     assert browser.get(f"/profile/providers/{theirs.pk}?key=x").status_code == 404
+
+
+def test_no_provider_becomes_a_member_of_a_team_elsewhere(
+    by_email: IdentityProvider, environment: Environment
+) -> None:
+    """What a team may do, its members may."""
+    hopper = make_user("hopper", email="grace@acme.test")
+    make_role(hopper, environment.organization, Role.Name.VIEWER)
+    rival = make_organization("Rival")
+    team = Team.objects.create(organization=rival, name="Ops")
+    team.members.add(hopper)
+    Role.objects.create(team=team, organization=rival, name=Role.Name.VIEWER)
+    browser = make_browser()
+
+    enter(browser, by_email)
+
+    assert who(browser) == ""
+    assert not Identity.objects.exists()
+
+
+def test_an_administrator_by_a_team_keeps_the_password(acme: Provider, environment: Environment) -> None:
+    make_provider(acme, environment, password_allowed=False)
+    team = Team.objects.create(organization=environment.organization, name="Ops")
+    team.members.add(make_user("hopper"))
+    Role.objects.create(team=team, organization=environment.organization, name=Role.Name.ADMINISTRATOR)
+    browser = make_browser()
+
+    browser.post("/login", {"username": "hopper", "password": "secret"})
+
+    assert who(browser) == "hopper"
