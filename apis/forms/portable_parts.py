@@ -6,10 +6,11 @@ from functools import cached_property
 
 from django.http import QueryDict
 
-from apis.models import ApiInstance
+from apis.models import ApiInstance, PolicyBinding
 from apis.portable.shape import Portable
 from apis.portable.updating import matched
 from apis.portable.wanted import PARTS, Wanted
+from apis.rules import copy_secrets
 from console.forms.schema_form import Field
 from policies import catalog
 
@@ -25,6 +26,7 @@ class Secret:
     policy: str
     path: str
     title: str
+    label: str
     name: str
     is_kept: bool
 
@@ -52,7 +54,8 @@ class SecretFields:
             title = one.label or _title(one.policy)
             for path in one.secrets:
                 is_kept = path in kept.get(one.key, {})
-                found.append(Secret(one.key, path, title, f"secrets.{len(found)}", is_kept))
+                label = copy_secrets.label_of(PolicyBinding(policy=one.policy), path)
+                found.append(Secret(one.key, path, title, label, f"secrets.{len(found)}", is_kept))
         return found
 
     @property
@@ -72,7 +75,7 @@ class SecretFields:
             field = Field(
                 "secret",
                 one.name,
-                one.path,
+                one.label,
                 help="Empty: the one that is there stays." if one.is_kept else "",
                 is_required=not one.is_kept,
                 value=given.get(one.policy, {}).get(one.path, ""),

@@ -90,7 +90,8 @@ class PromoteForm:
         yield Row("Consumer endpoint", self.whole.consumer_endpoint or "none", endpoint)
         for at, one in enumerate(self.whole.upstreams, start=1):
             title = f"Upstream {one.label or at}"
-            field = self._text(self._name(one.key, "uri"), title, c.uris[one.key], f"upstreams.{one.key}.uri")
+            key, uri = f"upstreams.{one.key}.uri", c.uris[one.key]
+            field = self._text(self._name(one.key, "uri"), title, uri, key, is_as_it_was=uri == one.uri)
             yield Row(title, one.uri, field)
             if one.tls_context:
                 name, label = self._name(one.key, "tls_context"), f"TLS context of {one.label or at}"
@@ -121,8 +122,8 @@ class PromoteForm:
         at = next(at for at, one in enumerate(self.whole.upstreams) if one.key == key)
         return f"upstreams.{at}.{part}"
 
-    def _text(self, name: str, label: str, value: str, key: str = "") -> Field:
-        is_new = (key or name) in self.choices.unknown
+    def _text(self, name: str, label: str, value: str, key: str = "", *, is_as_it_was: bool = True) -> Field:
+        is_new = is_as_it_was and (key or name) in self.choices.unknown
         return Field(
             "text",
             name,

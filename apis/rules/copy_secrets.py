@@ -25,10 +25,10 @@ class HeldSecret:
 
 
 def held(bindings: Iterator[PolicyBinding] | list[PolicyBinding]) -> list[HeldSecret]:
-    return [HeldSecret(one, path, _label(one, path)) for one in bindings for path in sorted(one.secrets)]
+    return [HeldSecret(one, path, label_of(one, path)) for one in bindings for path in sorted(one.secrets)]
 
 
-def _label(binding: PolicyBinding, path: str) -> str:
+def label_of(binding: PolicyBinding, path: str) -> str:
     """As its form calls it: "Users 1: Password". The path itself of what the catalog no longer has."""
     try:
         root = binding.template.config.model_json_schema(by_alias=True)
