@@ -11,6 +11,7 @@ import pytest
 ON_ONE_STACK = (
     "tests/browser/test_walkthrough.py",
     "tests/browser/test_documents.py",
+    "tests/browser/test_consumers.py",
     "tests/browser/test_copies.py",
     "tests/stack/test_bulk.py",
     "tests/browser/test_review.py",

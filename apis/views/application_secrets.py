@@ -1,5 +1,7 @@
 """An application's secret is reset: asked with a choice of how long the old one works on, then shown once."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
@@ -53,7 +55,7 @@ def _reset(request: Request, application: Application, base: str) -> HttpRespons
                 "base": base,
                 "old": application.secrets.live()[1:2].first(),
             }
-            return render(request, "apis/application_secret_shown.html", context)
+            return shown_once(request, context)
     context = {
         "form": form,
         "application": application,
@@ -62,6 +64,13 @@ def _reset(request: Request, application: Application, base: str) -> HttpRespons
         "contracts": application.contracts.in_force().count(),
     }
     return render(request, "apis/application_secret.html", context, status=422 if form.errors else 200)
+
+
+def shown_once(request: Request, context: dict[str, Any]) -> HttpResponse:
+    """A page with a secret, which no cache keeps: a browser's way back asks for the form again."""
+    response = render(request, "apis/application_secret_shown.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _end_old(request: Request, application: Application, page: str) -> HttpResponse:

@@ -18,6 +18,7 @@ from apis.contracts.models import Application, Contract
 from apis.forms.application import ApplicationForm, EditedForm, shown
 from apis.views.access import environment_of, messages_of, posted
 from apis.views.application_access import application_of, application_to_change
+from apis.views.application_secrets import shown_once
 from apis.views.contract_rows import rows_of_application
 from console import audit, once
 from console.forms.schema_form import Field
@@ -71,7 +72,7 @@ def add_to(request: Request, organization: Organization, base: str, back: str) -
             form.refuse(messages_of(error))
         else:
             context = {"application": made, "secret": secret, "base": base, "is_new": True}
-            return render(request, "apis/application_secret_shown.html", context)
+            return shown_once(request, context)
     context = {"form": form, "organization": organization, "base": base, "back": back}
     return render(request, "apis/application_form.html", context, status=422 if form.errors else 200)
 

@@ -151,9 +151,10 @@ def test_the_secret_is_rotated_and_shown_once(client: Client, shop: Application)
     once = re.search(r'name="once" value="([^"]+)"', form)
     assert once
 
-    first, second = (
-        text(client.post(f"/consumer/{shop.pk}/secret", {"overlap": "24h", "once": once[1]})) for _ in "ab"
-    )
+    sent = {"overlap": "24h", "once": once[1]}
+    answers = [client.post(f"/consumer/{shop.pk}/secret", sent) for _ in "ab"]
+    first, second = map(text, answers)
+    assert [one["Cache-Control"] for one in answers] == ["no-store", "no-store"]
 
     secrets = [re.findall(r"data-copied>([\w-]{40,})<", page)[-1] for page in (first, second)]
     assert secrets[0] == secrets[1], "two tabs of one form see the one secret"

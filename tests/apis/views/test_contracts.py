@@ -7,6 +7,8 @@ from apis.changes.policies import apply_policy
 from apis.contracts.models import Application, Contract, Tier
 from apis.models import ApiInstance
 from console.models import AuditEntry, Role
+from console.permissions import Permission
+from console.roles.models import CustomRole
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
 from tests.factories import make_application, make_contract, make_tier, make_user
 
@@ -281,3 +283,18 @@ def test_a_viewer_decides_nothing(place: Place, api: ApiInstance) -> None:
     page = text(viewer.get(f"/apis/{api.pk}/contracts"))
     assert "/approve" not in page and 'name="contract"' not in page
     assert state(contract)[0] == "PENDING"
+
+
+def test_who_manages_contracts_alone_is_offered_what_is_to_be_decided(place: Place, api: ApiInstance) -> None:
+    somebody = make_place(Role.Name.VIEWER, place.environment)
+    organization = place.environment.organization
+    kind = CustomRole.objects.create(
+        organization=organization, name="Contracts", permissions=[Permission.MANAGE_CONTRACTS]
+    )
+    Role.objects.filter(user=somebody.user).update(name=Role.CUSTOM, custom=kind)
+    contract = waiting(api)
+
+    page = text(somebody.client.get(f"/apis/{api.pk}/contracts"))
+
+    assert "/approve" in page and "Add policy" not in page
+    assert state(decide(somebody, contract, "approve"))[0] == "APPROVED"
