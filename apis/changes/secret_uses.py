@@ -37,8 +37,9 @@ def of(secret: Secret, most: int = 100) -> list[Use]:
 def counts(environment: Environment, secrets: Iterable[Any]) -> dict[UUID, int]:
     """How many use each of these, which have `serving_count` and `trusting_count`. Two queries."""
     found: Counter[str] = Counter()
-    configs = [one.config for one in bindings(environment)]
-    for config in (*configs, *(one.config for one in automated(environment))):
+    for config in bindings(environment).values_list("config", flat=True):
+        found.update(references.keys(config))
+    for config in environment.automated_policies.values_list("config", flat=True):
         found.update(references.keys(config))
     return {
         one.pk: one.serving_count + one.trusting_count + (found[one.reference] if one.is_shared else 0)
@@ -58,8 +59,10 @@ def automated(environment: Environment) -> list[AutomatedPolicy]:
 
 def mentioning(secret: Secret) -> tuple[list[PolicyBinding], list[AutomatedPolicy]]:
     environment, name = secret.group.environment, secret.reference
-    own = bindings(environment).select_related("api__asset", "api__environment")
-    named = [one for one in own.iterator(500) if name in references.keys(one.config)]
+    configs = bindings(environment).values_list("pk", "config")
+    keys = [pk for pk, config in configs if name in references.keys(config)]
+    rows = PolicyBinding.objects.filter(pk__in=keys).order_by("pk")
+    named = list(rows.select_related("api__asset", "api__environment"))
     return named, [one for one in automated(environment) if name in references.keys(one.config)]
 
 
