@@ -8,16 +8,17 @@ class AlertsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from analytics.alerts import carried, for_api_manager
+        from analytics.alerts import carried, for_api_manager, search
         from analytics.alerts.models import Alert, Incident
         from apis import alerting, attached
         from apis.portable import alerts as portable_alerts
-        from console import menu
+        from console import finder, menu
         from console.models import Environment
 
         def alarm(environment: Environment) -> int:
             return Alert.objects.filter(environment=environment).alerting().count()
 
+        finder.add(search.alerts, place=45)
         alerting.provide(for_api_manager.alerting)
         attached.add(Alert, for_api_manager.alerts_of)
         attached.add(Incident, for_api_manager.incidents_of)

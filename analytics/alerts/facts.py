@@ -4,20 +4,22 @@ that were refused. Each is asked once for all environments.
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from apis.deployment import status_counts
 from apis.models import ApiInstance, TlsContext, Upstream
+from apis.secret_groups import models as secrets
 from gateways.models import Gateway
 
 MINUTE = 60
 DAY = 86400
+MOST_DAYS = 36_500
 
 
 @dataclass(frozen=True)
 class Fact:
-    """`gateway` and `apis` are whom it concerns; `value` is in minutes or days."""
+    """`gateway` and `apis` are whom it concerns, else the environment; `value` is in minutes or days."""
 
     environment: UUID
     key: str
@@ -40,10 +42,22 @@ def away(environments: Collection[UUID], at: datetime) -> list[Fact]:
     ]
 
 
-def ending(environments: Collection[UUID], at: datetime) -> list[Fact]:
-    """Certificates that deployed APIs serve with or reach upstreams with, with the days that they last:
-    less than 0 when they have ended.
+def ending(environments: Collection[UUID], at: datetime, days: float) -> list[Fact]:
+    """Certificates that deployed APIs serve with or reach upstreams with, and secrets that end within so many
+    days, with the days that they last: less than 0 when they have ended.
     """
+    contexts = _contexts(environments, at)
+    shown = TlsContext.objects.filter(pk__in=[one.key.removeprefix("tls:") for one in contexts])
+    known = set(shown.exclude(keystore=None).values_list("keystore", flat=True))
+    found = secrets.ending(environments, timedelta(days=min(days, MOST_DAYS)), at)
+    return contexts + [
+        Fact(one.group.environment_id, f"secret:{one.pk}", one.reference, _days(one.expires_at, at))
+        for one in found
+        if one.pk not in known and one.expires_at
+    ]
+
+
+def _contexts(environments: Collection[UUID], at: datetime) -> list[Fact]:
     deployed = ApiInstance.objects.deployed().filter(environment__in=environments)
     apis: dict[UUID, set[int]] = {}
     serving = deployed.exclude(tls_context=None).values_list("tls_context", "pk")
@@ -56,7 +70,7 @@ def ending(environments: Collection[UUID], at: datetime) -> list[Fact]:
             one.environment_id,
             f"tls:{one.pk}",
             one.name,
-            round((facts.expires_at - at).total_seconds() / DAY, 2),
+            _days(facts.expires_at, at),
             apis=frozenset(apis[one.pk]),
         )
         for one in contexts
@@ -67,6 +81,10 @@ def ending(environments: Collection[UUID], at: datetime) -> list[Fact]:
 def refused(environments: Iterable[UUID]) -> set[int]:
     """APIs of whose wanted version a replica says that it does not take it."""
     return status_counts.refused(environments)
+
+
+def _days(end: datetime, at: datetime) -> float:
+    return round((end - at).total_seconds() / DAY, 2)
 
 
 def _since(heard_at: datetime, at: datetime) -> float:

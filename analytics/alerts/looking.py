@@ -14,6 +14,8 @@ from analytics.alerts.models import Alert
 Type = Alert.Type
 COUNTED = (Type.REQUESTS, Type.ERRORS, Type.SILENT)
 TIMED = (Type.TIME, Type.PERCENTILE, Type.SLOW)
+_TIERS = ((0, 5), (5, 15), (15, 60), (60, 10**6))
+"""Minutes."""
 Looks = dict[int, Look]
 """By the alert's id."""
 
@@ -53,12 +55,17 @@ def _traffic(alerts: Sequence[Alert], at: datetime, covered: Covered) -> Looks:
     )
     found: list[tuple[Alert, Apis, Mapping[int, measures.Parts]]] = []
     for types, ask in ways:
-        some = [alert for alert in alerts if alert.type in types]
-        if some:
+        for some in _alike([alert for alert in alerts if alert.type in types]):
             seen = ask(sorted({pk for alert in some for pk in covered.of(alert)}), some)
             found += [(alert, covered.of(alert), seen[alert.window_minutes]) for alert in some]
     called = _called(found, at)
     return {alert.pk: judging.judge(alert, apis, Measured(seen, called)) for alert, apis, seen in found}
+
+
+def _alike(alerts: Sequence[Alert]) -> list[list[Alert]]:
+    """In groups of windows about as long: no hour of all APIs is read for five minutes of theirs."""
+    groups = [[alert for alert in alerts if low < alert.window_minutes <= high] for low, high in _TIERS]
+    return [some for some in groups if some]
 
 
 def _called(found: Iterable[tuple[Alert, Apis, Mapping[int, measures.Parts]]], at: datetime) -> set[int]:
@@ -80,10 +87,12 @@ def _away(alerts: Sequence[Alert], at: datetime) -> Looks:
 
 
 def _ending(alerts: Sequence[Alert], at: datetime, covered: Covered) -> Looks:
-    found = facts.ending({one.environment_id for one in alerts}, at) if alerts else []
+    most = max((one.threshold for one in alerts), default=0)
+    found = facts.ending({one.environment_id for one in alerts}, at, most) if alerts else []
 
     def is_about(alert: Alert, fact: Fact) -> bool:
-        return fact.value <= alert.threshold and any(pk in covered.of(alert) for pk in fact.apis)
+        is_there = alert.about == Alert.About.ENVIRONMENT or any(pk in covered.of(alert) for pk in fact.apis)
+        return is_there and fact.value <= alert.threshold
 
     return _of_facts(alerts, found, is_about)
 

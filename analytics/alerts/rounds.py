@@ -37,7 +37,8 @@ def run(now: datetime | None = None) -> int | None:
         settled = _settle(alerts, looking.looks(alerts, at), at, last.until)
         settling.save(settled)
         for one in settled:
-            telling.tell(one, at)
+            if one.raised or one.resolved:
+                _tell(one, at)
         last.until, last.alerts = at, len(alerts)
         last.took_ms = int((time.monotonic() - started) * 1000)
         last.save()
@@ -50,6 +51,15 @@ def is_due(alert: Alert, at: datetime, before: datetime | None) -> bool:
     """Whether a look at it belongs into the round at this minute; `before` is the minute of the last."""
     every = _every(alert)
     return before is None or every == 1 or _slot(alert, at, every) != _slot(alert, before, every)
+
+
+def _tell(settled: settling.Settled, at: datetime) -> None:
+    """A fault of ours in one alert keeps no other quiet; it is told by the next round."""
+    try:
+        with transaction.atomic():
+            telling.tell(settled, at)
+    except Exception:
+        log.exception("alert=%s told=false", settled.alert.pk)
 
 
 def _every(alert: Alert) -> int:

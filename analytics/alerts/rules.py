@@ -53,7 +53,7 @@ def check(environment: Environment, wanted: Wanted, alert: Alert | None = None) 
         *_condition(kind, wanted),
         *_window(kind, wanted),
         *_details(wanted),
-        *_told(environment, wanted),
+        *_told(environment, wanted, alert),
         *_words(wanted),
     ]
     if not faults:
@@ -172,15 +172,15 @@ def _details(wanted: Wanted) -> Iterator[Fault]:
                 yield Fault("slower_ms", "Write 1 to 3,600,000 ms.")
 
 
-def _told(environment: Environment, wanted: Wanted) -> Iterator[Fault]:
+def _told(environment: Environment, wanted: Wanted, alert: Alert | None) -> Iterator[Fault]:
+    """Whom it tells already stays: who has left since is told nothing, and is in nobody's way."""
     for name in ("users", "addresses", "destinations"):
         if len(set(getattr(wanted, name))) > MOST_TOLD:
             yield Fault(name, f"At most {MOST_TOLD}.")
             return
-    people = {one.pk: one for one in User.objects.filter(pk__in=wanted.users, is_active=True)}
-    if any(
-        pk not in people or Permission.VIEW_ALERTS not in environment.may(people[pk]) for pk in wanted.users
-    ):
+    new = set(wanted.users) - set(alert.users if alert else ())
+    people = {one.pk: one for one in User.objects.filter(pk__in=new, is_active=True)}
+    if any(pk not in people or Permission.VIEW_ALERTS not in environment.may(people[pk]) for pk in new):
         yield Fault("users", f"Choose people who may view alerts in {environment}.")
     for address in wanted.addresses:
         try:
@@ -188,7 +188,7 @@ def _told(environment: Environment, wanted: Wanted) -> Iterator[Fault]:
         except ValidationError:
             yield Fault("addresses", f"{address[:80]} is no mail address.")
     known = set(Destination.objects.usable_in(environment).values_list("pk", flat=True))
-    if not known.issuperset(wanted.destinations):
+    if not known.issuperset(set(wanted.destinations) - set(alert.destinations if alert else ())):
         yield Fault("destinations", f"Choose destinations of {environment}.")
 
 

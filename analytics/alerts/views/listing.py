@@ -5,9 +5,9 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from analytics.alerts import wording
-from analytics.alerts.access import may_manage
+from analytics.alerts.access import api_with_alerts, may_manage
 from analytics.alerts.models import Alert, AlertQuerySet
-from apis.views.access import api_of, environment_of
+from apis.views.access import environment_of
 from apis.views.frame import frame
 from console.listing import Select, asked, listing
 from console.permissions import Permission
@@ -58,7 +58,7 @@ def index(request: Request) -> HttpResponse:
 
 def of_api(request: Request, pk: int) -> HttpResponse:
     """The API's own alerts, and those that are about it among others."""
-    api = api_of(request, pk)
+    api = api_with_alerts(request, pk)
     wide = Q(about=Alert.About.ENVIRONMENT)
     for tag in api.tags:
         wide |= Q(about=Alert.About.TAG, tag__iexact=tag)

@@ -9,9 +9,17 @@ from analytics.alerts import rounds
 from analytics.alerts.models import Alert
 from apis.certificates import self_signed
 from apis.models import TlsContext
+from apis.secret_groups.models import Secret
 from gateways.models import Replica, ResourceStatus
 from tests.analytics.alerts.watching import make_alert, open_incidents, told
-from tests.factories import make_api, make_gateway, make_replica, make_tls_context
+from tests.factories import (
+    make_api,
+    make_gateway,
+    make_replica,
+    make_secret,
+    make_secret_group,
+    make_tls_context,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +73,18 @@ def test_certificates_that_end_are_told_of_with_their_days() -> None:
 
     assert told() == ["edge Alerting"]
     assert TlsContext.objects.count() == 2
+
+
+def test_secrets_that_end_are_the_environments() -> None:
+    api = make_api()
+    secret = make_secret(make_secret_group(api.environment, name="edge"), name="store")
+    Secret.objects.filter(pk=secret.pk).update(expires_at=timezone.now() + timedelta(days=5))
+    ends = {"type": Alert.Type.CERTIFICATE, "threshold": 7}
+    make_alert(api, about=Alert.About.ENVIRONMENT, **ends)
+    make_alert(api, **ends)
+    look()
+
+    assert told() == ["edge/store Alerting"]
 
 
 def test_a_refused_deployment_is_told_of_until_it_is_applied() -> None:

@@ -255,6 +255,12 @@ def test_a_patch_changes_what_it_names(rest: Rest, api: ApiInstance) -> None:
     assert rest("PUT", f"AM/{api.pk}/alerts/{key}", sent).data["condition"]["value"] == 100
 
 
+def test_who_has_left_is_in_nobodys_way(rest: Rest, api: ApiInstance) -> None:
+    alert = make_alert(api=api, users=[make_user().pk], destinations=[987_654])
+
+    assert rest("PATCH", f"ALERTS/{alert.pk}", {"name": "mine"}).status_code == 200
+
+
 def test_silence_test_incidents_and_delete(rest: Rest, api: ApiInstance, user: User) -> None:
     alert = make_alert(api=api, users=[user.pk])
 

@@ -302,7 +302,7 @@ def asked(clock: Clock, apis: list[ApiInstance]) -> int:
     Alert.objects.all().delete()
     types = ("requests", "codes", "time", "violations")
     for number, one in enumerate(apis):
-        make_alert(one, type=types[number % 4], codes=[500], threshold=1000, window_minutes=1 + number % 7)
+        make_alert(one, type=types[number % 4], codes=[500], threshold=1000, window_minutes=1 + number % 5)
     with CaptureQueriesContext(connection) as found:
         clock.round()
     return len(found)
