@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from apis.automated.models import AutomatedPolicy
 from apis.changes import bookkeeping
-from apis.models import ApiInstance, PolicyBinding
+from apis.models import ApiInstance, PolicyBinding, TlsContext
 from apis.secret_groups import references
 from apis.secret_groups.models import Secret
 from console.models import Environment
@@ -35,16 +35,19 @@ def of(secret: Secret, most: int = 100) -> list[Use]:
 
 
 def counts(environment: Environment, secrets: Iterable[Any]) -> dict[UUID, int]:
-    """How many use each of these, which have `serving_count` and `trusting_count`. Two queries."""
-    found: Counter[str] = Counter()
+    """How many use each of these, in as many queries however many there are."""
+    secrets, found = list(secrets), Counter[str]()
+    stores: Counter[UUID] = Counter()
+    for name in ("keystore", "truststore"):
+        rows = TlsContext.objects.filter(**{f"{name}__in": [one.pk for one in secrets]}).order_by()
+        stores.update(rows.values_list(f"{name}_id", flat=True))
+    if not any(one.is_shared for one in secrets):
+        return {one.pk: stores[one.pk] for one in secrets}
     for config in bindings(environment).values_list("config", flat=True):
         found.update(references.keys(config))
     for config in environment.automated_policies.values_list("config", flat=True):
         found.update(references.keys(config))
-    return {
-        one.pk: one.serving_count + one.trusting_count + (found[one.reference] if one.is_shared else 0)
-        for one in secrets
-    }
+    return {one.pk: found[one.reference] if one.is_shared else stores[one.pk] for one in secrets}
 
 
 def bindings(environment: Environment) -> QuerySet[PolicyBinding]:

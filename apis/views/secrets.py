@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
@@ -39,9 +39,7 @@ def index(request: Request) -> HttpResponse:
         found = found.filter(kind=kind.chosen)
     if group.chosen in dict(groups):
         found = found.filter(group=UUID(group.chosen))
-    found = found.annotate(
-        serving_count=Count("serving", distinct=True), trusting_count=Count("trusting", distinct=True)
-    ).order_by("group__name", "kind", "name")
+    found = found.order_by("group__name", "kind", "name")
     shown = listing(request, "secrets", "secret", found, searches="name or group", selects=(kind, group))
     context = {
         "manages": may_manage(request.user, environment),
