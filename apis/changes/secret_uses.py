@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet, TextField
+from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.urls import reverse
 
@@ -38,9 +38,10 @@ def counts(environment: Environment, secrets: Iterable[Any]) -> dict[UUID, int]:
     """How many use each of these, in as many queries however many there are."""
     secrets, found = list(secrets), Counter[str]()
     stores: Counter[UUID] = Counter()
-    for name in ("keystore", "truststore"):
-        rows = TlsContext.objects.filter(**{f"{name}__in": [one.pk for one in secrets]}).order_by()
-        stores.update(rows.values_list(f"{name}_id", flat=True))
+    keys = [one.pk for one in secrets]
+    contexts = TlsContext.objects.filter(Q(keystore__in=keys) | Q(truststore__in=keys)).order_by()
+    for pair in contexts.values_list("keystore_id", "truststore_id"):
+        stores.update(pk for pk in set(pair) if pk)
     if not any(one.is_shared for one in secrets):
         return {one.pk: stores[one.pk] for one in secrets}
     for config in bindings(environment).values_list("config", flat=True):
