@@ -17,6 +17,7 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from console.audit import record
+from console.granting import grant_role, require_administrator, require_somebody
 from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User, digest
 from console.once import Sending
 from console.permissions import Permission
@@ -37,12 +38,6 @@ class AppAccess:
     expires_at: datetime | None = None
 
 
-def require_administrator(actor: User, organization: Organization) -> None:
-    administered = Organization.objects.where(actor, Permission.ADMINISTER_ORGANIZATION)
-    if not administered.filter(pk=organization.pk).exists():
-        raise PermissionDenied(f"Only an administrator of {organization} may do this.")
-
-
 @transaction.atomic
 def create_user(
     actor: User,
@@ -52,6 +47,7 @@ def create_user(
     email: str = "",
     role: str = Role.Name.VIEWER,
     environment: Environment | None = None,
+    api: Any = None,
     sending: Sending | None = None,
 ) -> tuple[User, str]:
     """The user and a generated password, to be shown once.
@@ -68,7 +64,7 @@ def create_user(
     user.set_password(password)
     _save(user, user.full_clean)
     _record(actor, Action.CREATE, user, organization, after={"username": username, "email": email})
-    grant_role(actor, user, organization, role, environment)
+    grant_role(actor, user, organization, role, environment, api=api)
     return user, password
 
 
@@ -112,38 +108,12 @@ def set_active(actor: User, user: User, is_active: bool) -> None:
     if not is_active:
         user.access_tokens.all().delete()
         logins.end_all(user)
+        for role in Role.objects.of(user).filter(environment=None).select_related("organization", "custom"):
+            if Permission.ADMINISTER_ORGANIZATION in role.permissions:
+                require_somebody(role.organization)
     _record(
         actor, Action.UPDATE, user, organization, before={"is_active": before}, after={"is_active": is_active}
     )
-
-
-@transaction.atomic
-def grant_role(
-    actor: User, user: User, organization: Organization, name: str, environment: Environment | None = None
-) -> Role:
-    """In the organization and all below it, or in one environment alone. Granting again changes nothing."""
-    require_administrator(actor, organization)
-    if environment and environment.organization_id != organization.pk:
-        raise ValidationError({"environment": [f"{environment} is not an environment of {organization}."]})
-    role, is_new = Role.objects.get_or_create(
-        user=user, organization=organization, environment=environment, name=name
-    )
-    if is_new:
-        _record(actor, Action.CREATE, role, organization, environment, after=_facts(role))
-    # What an identity provider gave is given by hand from now on, and stays when its group is gone.
-    role.provided.all().delete()
-    return role
-
-
-@transaction.atomic
-def revoke_role(actor: User, role: Role) -> None:
-    require_administrator(actor, role.organization)
-    if role.user == actor and role.name == Role.Name.ADMINISTRATOR:
-        raise ValidationError(
-            {"role": ["You cannot take your own administrator role away; ask another administrator."]}
-        )
-    _record(actor, Action.DELETE, role, role.organization, role.environment, before=_facts(role))
-    role.delete()
 
 
 @transaction.atomic
@@ -369,13 +339,6 @@ def access_facts(app: ConnectedApp) -> dict[str, Any]:
         "environments": "every one" if app.in_every_environment else ", ".join(places),
         "expires": f"{app.expires_at:%Y-%m-%d}" if app.expires_at else "never",
     }
-
-
-def _facts(role: Role) -> dict[str, Any]:
-    parts = [role.organization, role.environment, role.api]
-    where = " / ".join(str(one) for one in parts if one)
-    of = {"team": role.team.name} if role.team else {"user": str(role.user)}
-    return of | {"role": str(role.custom or role.name), "where": where}
 
 
 def _record(

@@ -23,6 +23,7 @@ from apis.models import ApiInstance
 from apis.views.access import api_of, api_to_change, environment_of, may_on, messages_of
 from apis.views.frame import frame
 from console.listing import Select, asked, listing
+from console.permissions import Permission
 from console.scope import Request
 
 PAGE_SIZE = 50
@@ -111,7 +112,11 @@ def replace(request: Request, pk: int) -> HttpResponse:
 
 def _of_organization(request: Request, pk: UUID) -> Specification:
     """A document of the organization in which the user works, or of one above, whose assets it may use."""
-    above = [UUID(part) for part in environment_of(request).organization.path.split("/") if part]
+    above = [
+        UUID(part)
+        for part in environment_of(request, Permission.VIEW_APIS).organization.path.split("/")
+        if part
+    ]
     return get_object_or_404(Specification, organization__in=above, pk=pk)
 
 

@@ -33,6 +33,9 @@ TABS = (
     ("settings", "Settings", "api_settings"),
 )
 
+CHANGED_BY = {"policies": "manage_policies", "contracts": "manage_contracts", "alerts": "manage_alerts"}
+"""The permission for what a tab shows, where that is not Manage APIs."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -94,7 +97,7 @@ def frame(request: Request, api: ApiInstance, tab: str) -> dict[str, Any]:
         "is_discarded": undo.has_pending(request.session, api),
         "tabs": _tabs(api, tab),
         "may": may_on(request, api),
-        "can_edit": may_on(request, api)["manage_apis"],
+        "can_edit": may_on(request, api)[CHANGED_BY.get(tab, "manage_apis")],
         "address": consumer_address(api),
         "is_gateway_down": bool(api.gateway and api.gateway.status == Gateway.Status.DISCONNECTED),
         "upstream": first.uri if first else "",

@@ -13,12 +13,13 @@ from apis.models import ApiInstance
 from apis.promotions import importing, promoting
 from apis.promotions.models import Upload
 from apis.promotions.promoting import Preview
-from apis.views.access import environment_to_change, messages_of, must_edit
+from apis.views.access import environment_of, messages_of
 from apis.views.promoting import token, told
 from console import scope
 from console.forms.schema_form import Field
 from console.models import Environment
-from console.scope import Request
+from console.permissions import Permission
+from console.scope import Request, must
 
 ABOUT = (
     "The YAML that an API's page exports, here or in another console, or a file of Local Mode: up to 20 MB. "
@@ -28,7 +29,7 @@ ABOUT = (
 
 def index(request: Request) -> HttpResponse:
     """A file to import, and those of the last day."""
-    environment = environment_to_change(request)
+    environment = environment_of(request, Permission.MANAGE_APIS)
     errors: list[str] = []
     if request.method == "POST":
         file = request.FILES.get("file")
@@ -122,12 +123,11 @@ def _shown(
 
 def _upload(request: Request, pk: UUID) -> Upload:
     """One's own, where one may still add an API."""
-    rows = Upload.objects.filter(
-        by=request.user, environment__in=Environment.objects.visible_to(request.user)
-    )
+    rows = Upload.objects.filter(by=request.user, environment__in=Environment.objects.known_to(request.user))
     row = get_object_or_404(rows.select_related("environment__organization", "by"), pk=pk)
     scope.enter(request, row.environment)
-    must_edit(request)
+    must(request, Permission.MANAGE_APIS)
+    must(request, Permission.MANAGE_POLICIES)
     return row
 
 

@@ -50,7 +50,7 @@ def environment(
     """
     found = known_environment(request, organization_id, environment_id)
     may = may_in(request, found)
-    if not may:
+    if not needs and not may:
         raise NotFound(f"Environment {environment_id} of organization {organization_id} not found.")
     if needs and needs not in may:
         raise lacking(needs, found)

@@ -36,6 +36,7 @@ from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.browser.gallery_failing import make_failing
 from tests.browser.gallery_logins import made_for_logins
 from tests.browser.gallery_notices import make_notices
+from tests.browser.gallery_people import made_for_people
 from tests.browser.gallery_promotions import promotions
 from tests.console.addresses import Address, addresses
 from tests.factories import (
@@ -215,6 +216,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         "user": viewer.pk,
         **made_for_logins(place),
         "role": role.pk,
+        **made_for_people(place, viewer),
         "connected_app": app.pk,
         **dict.fromkeys(("api_draft", "draft", "api_add_step"), draft),
     }

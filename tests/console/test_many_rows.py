@@ -63,6 +63,8 @@ PAGES = (
     "/administration/outbox",
     "/inbox",
     "/administration/providers",
+    "/administration/roles",
+    "/administration/teams",
 )
 REST = ("AM", "AM?limit=100", "AMX/gateway-targets", "SG", "ALERTS")
 

@@ -21,6 +21,8 @@ from apis.wizard_draft import WizardDraft
 from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User
 from console.notices.models import Delivery, Destination, Notice
 from console.providers.models import GroupRole, IdentityProvider
+from console.roles.models import CustomRole
+from console.teams.models import Membership, Team
 from gateways.models import Gateway, RegistrationToken, Replica
 from tests.console.addresses import Address, addresses
 from tests.console.conftest import LogIn
@@ -68,6 +70,8 @@ KINDS = (
     ("environment", "environment"),
     ("connected_app", "app"),
     ("provider", "provider"),
+    ("custom_role", "custom_role"),
+    ("team", "team"),
     ("role", "role"),
     ("user", "user"),
     ("document", "document"),
@@ -81,6 +85,7 @@ KINDS = (
 """What `pk` is, by how an address's name begins."""
 ABOUT = {
     "api": "api",
+    "member": "member",
     "organization": "organization",
     "contract": "contract",
     "tier": "tier",
@@ -202,7 +207,7 @@ def make_place(name: str) -> Place:
         "automated": make_automated(environment).pk,
         "policy_set": make_policy_set(environment, apis=[api.pk]).pk,
         "user": owner.pk,
-        "role": make_role(owner, organization).pk,
+        **_people(organization, owner),
         "job": "of-nobody",
         **_promotions(api, owner),
         "removed": Removed.objects.create(
@@ -245,6 +250,14 @@ def _promotions(api: ApiInstance, owner: User) -> dict[str, object]:
     made = Promotion.objects.create(api=api, told="made", left="", made_it=True)
     upload = Upload.objects.create(by=owner, environment=api.environment, name="f", state="read")
     return {"promotion": made.pk, "upload": upload.pk}
+
+
+def _people(organization: Organization, owner: User) -> dict[str, object]:
+    team = Team.objects.create(organization=organization, name="operators")
+    member = Membership.objects.create(team=team, user=owner)
+    role = CustomRole.objects.create(organization=organization, name="on call", permissions=["deploy:apis"])
+    own = make_role(owner, organization)
+    return {"team": team.pk, "member": member.pk, "custom_role": role.pk, "role": own.pk}
 
 
 def is_about_something(address: Address) -> bool:

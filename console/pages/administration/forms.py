@@ -11,6 +11,9 @@ from console.accounts import AppAccess
 from console.audit_log.models import LEAST_DAYS, MOST_DAYS
 from console.forms.cards import Card
 from console.models import Environment, Organization, OrganizationQuerySet, Role, User
+from console.permissions import ABOUT, Permission
+from console.roles.models import CustomRole
+from console.teams.models import Team
 
 ROLE_HELP = (
     "An administrator manages users and settings too; a manager changes gateways, APIs and policies; "
@@ -38,14 +41,43 @@ class RoleForm(forms.Form):
         empty_label="Every environment, and the business groups below",
     )
     role = forms.ChoiceField(choices=Role.Name.choices, initial=Role.Name.VIEWER, help_text=ROLE_HELP)
+    api = forms.IntegerField(
+        label="Only the API",
+        required=False,
+        min_value=1,
+        max_value=2**63 - 1,
+        help_text="The id of one API of the environment: the role is for that alone, and other APIs stay out "
+        "of sight. Empty: every API.",
+    )
+
+    field_order = ["organization", "environment", "api", "role"]
 
     def __init__(self, organizations: OrganizationQuerySet, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        custom = CustomRole.objects.filter(organization__in=organizations).select_related("organization")
+        own = [(f"custom-{one.pk}", f"{one} ({one.organization})") for one in custom[: CustomRole.MOST * 5]]
+        self.fields["role"].choices = [*Role.Name.choices, *own]  # type: ignore[attr-defined]
         environments = Environment.objects.filter(organization__in=organizations)
         self.fields["organization"].queryset = organizations.order_by("path")  # type: ignore[attr-defined]
         choice = self.fields["environment"]
         choice.queryset = environments.select_related("organization").order_by("organization__name", "name")  # type: ignore[attr-defined]
         choice.label_from_instance = lambda one: f"{one.organization} / {one}"  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """With the API itself in the place of its id."""
+        found = super().clean() or {}
+        if (key := found.get("api")) and not self.errors:
+            environment = found.get("environment")
+            found["api"] = environment.api_instances.filter(pk=key).first() if environment else None
+            if found["api"] is None:
+                self.add_error("api", "There is no such API in the environment that is chosen.")
+        return found
+
+    def place(self) -> dict[str, Any]:
+        """Where the role is given, for `granting`."""
+        facts = self.cleaned_data
+        names = ("organization", "environment", "api")
+        return {name: facts[name] for name in names} | {"name": facts["role"]}
 
 
 class UserForm(RoleForm):
@@ -57,7 +89,7 @@ class UserForm(RoleForm):
     )
     email = forms.EmailField(required=False)
 
-    field_order = ["username", "email"]
+    field_order = ["username", "email", "organization", "environment", "api", "role"]
 
 
 class NameForm(forms.Form):
@@ -194,3 +226,43 @@ class AppForm(AppAccessForm):
     def __init__(self, organizations: OrganizationQuerySet, *args: Any, **kwargs: Any) -> None:
         super().__init__(organizations, *args, **kwargs)
         self.fields["organization"].queryset = organizations.order_by("path")  # type: ignore[attr-defined]
+
+
+class CustomRoleForm(forms.Form):
+    """A name and what whoever holds it may do."""
+
+    name = forms.CharField(max_length=CustomRole.LONGEST_NAME)
+    description = forms.CharField(max_length=300, required=False)
+    permissions = forms.MultipleChoiceField(
+        choices=[(one.value, f"{one.label}: {ABOUT[one]}") for one in Permission],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Who may change something may look at it, too.",
+    )
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+
+class NewCustomRoleForm(CustomRoleForm):
+    organization = PlaceField(queryset=Organization.objects.none(), empty_label=None)
+    field_order = ["organization", "name", "description", "permissions"]
+
+    def __init__(self, organizations: OrganizationQuerySet, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["organization"].queryset = organizations.order_by("path")  # type: ignore[attr-defined]
+
+
+class TeamForm(forms.Form):
+    name = forms.CharField(max_length=Team.LONGEST_NAME)
+    description = forms.CharField(max_length=300, required=False)
+
+
+class NewTeamForm(TeamForm):
+    organization = PlaceField(queryset=Organization.objects.none(), empty_label=None)
+    field_order = ["organization", "name", "description"]
+
+    def __init__(self, organizations: OrganizationQuerySet, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["organization"].queryset = organizations.order_by("path")  # type: ignore[attr-defined]
+
+
+class MemberForm(forms.Form):
+    username = forms.CharField(max_length=150, help_text="Of somebody who has an account here.")

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from console.pages import condition
-from console.pages.administration import apps, audit, organizations, providers, users
+from console.pages.administration import apps, audit, organizations, providers, roles, teams, users
 
 urlpatterns = [
     path("administration", audit.index, name="administration"),
@@ -47,6 +47,21 @@ urlpatterns = [
     path("administration/apps/<str:pk>/access", apps.access, name="connected_app_access"),
     path("administration/apps/<str:pk>/renew", apps.renew, name="connected_app_renew"),
     path("administration/apps/<str:pk>/delete", apps.delete, name="connected_app_delete"),
+    path("administration/roles", roles.roles, name="custom_roles"),
+    path("administration/roles/add", roles.add, name="custom_role_add"),
+    path("administration/roles/<int:pk>/edit", roles.role, name="custom_role"),
+    path("administration/roles/<int:pk>/delete", roles.delete, name="custom_role_delete"),
+    path("administration/teams", teams.teams, name="teams"),
+    path("administration/teams/add", teams.add, name="team_add"),
+    path("administration/teams/<int:pk>", teams.team, name="team"),
+    path("administration/teams/<int:pk>/edit", teams.edit, name="team_edit"),
+    path("administration/teams/<int:pk>/members/add", teams.add_member, name="team_member_add"),
+    path(
+        "administration/teams/<int:pk>/members/<int:member>/remove",
+        teams.remove_member,
+        name="team_member_remove",
+    ),
+    path("administration/teams/<int:pk>/delete", teams.delete, name="team_delete"),
     path("administration/providers", providers.providers, name="providers"),
     path("administration/providers/add", providers.add, name="provider_add"),
     path("administration/providers/<uuid:pk>", providers.provider, name="provider"),

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from console import account_security, accounts, audit, once, passwords
+from console import account_security, accounts, audit, granting, once, passwords
 from console.factors import changes, needed
 from console.listing import asked, listing
 from console.models import Organization, Role, User
@@ -52,9 +52,8 @@ def user(request: Request, pk: object) -> HttpResponse:
     person = get_object_or_404(_known(request, organizations), pk=pk)
     form = RoleForm(organizations, request.POST or None)
     if form.is_valid():
-        facts = form.cleaned_data
-        grant = partial(accounts.grant_role, request.user, person, facts["organization"], facts["role"])
-        if attempt(form, lambda: grant(facts["environment"])):
+        grant = partial(granting.grant_role, request.user, person, **form.place())
+        if attempt(form, grant):
             messages.success(request, f"{person} has the role now.")
             return redirect("user", pk)
     entries = audit.history(person).visible_to(request.user)[:20]
@@ -117,25 +116,29 @@ def reset_factor(request: Request, pk: object) -> HttpResponse:
 
 @require_POST
 def revoke(request: Request, pk: int) -> HttpResponse:
-    roles = Role.objects.select_related("organization", "environment", "user")
+    roles = Role.objects.select_related("organization", "environment", "user", "team")
     role = get_object_or_404(roles.filter(organization__in=administered(request)), pk=pk)
     role_pk, given = role.pk, people.provided_to(role.user) if role.user else {}
-    if attempt_or_say(request, lambda: accounts.revoke_role(request.user, role)):
-        words = f"{role.user} lost the role."
+    if attempt_or_say(request, lambda: granting.revoke_role(request.user, role)):
+        words = f"{role.holder} lost the role."
         if by := given.get(role_pk):
             words += f" It comes back with the next login by {by}, unless its group is taken off there."
         messages.success(request, words)
+    if role.team:
+        return redirect(role.team)
     known = role.user and _known(request, administered(request)).filter(pk=role.user.pk).exists()
     return redirect("user", role.user_id) if role.user_id and known else redirect("users")
 
 
 def _known(request: Request, organizations: QuerySet[Organization]) -> QuerySet[User]:
     """Users with a role in what one administers, with those roles; all users for a superuser."""
-    shown = Role.objects.filter(organization__in=organizations).select_related("organization", "environment")
+    shown = Role.objects.filter(organization__in=organizations).select_related(
+        "organization", "environment", "custom", "api__asset"
+    )
     people = User.objects.prefetch_related(Prefetch("roles", shown.order_by("organization__path")))
     if request.user.is_superuser:
         return people
-    return people.filter(pk__in=shown.values("user"))
+    return people.filter(shown.holders())
 
 
 def _turned(order: str, is_reversed: bool) -> str:

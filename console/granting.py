@@ -1,0 +1,140 @@
+"""Roles given to users and teams, and taken away.
+
+Atomic and audited. Raises PermissionDenied unless the actor administers the organization, and ValidationError
+with `{field: [messages]}` for what cannot be done.
+"""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import models, transaction
+
+from console.audit import record
+from console.models import AuditEntry, Environment, Organization, Role, User
+from console.permissions import BUILT_IN, OF_AN_API, Permission, closed
+
+LAST = "{} would be left without an administrator; make somebody else one first."
+MOST_ROLES = 500
+"""Of a user, or of a team."""
+
+
+def require_administrator(actor: User, organization: Organization) -> None:
+    administered = Organization.objects.where(actor, Permission.ADMINISTER_ORGANIZATION)
+    if not administered.filter(pk=organization.pk).exists():
+        raise PermissionDenied(f"Only an administrator of {organization} may do this.")
+
+
+def administrators(organization: Organization) -> models.QuerySet[User]:
+    """Who can log in and administers it, here or above, in person or by a team."""
+    above = Organization.objects.filter(pk__in=[part for part in organization.path.split("/") if part])
+    giving = models.Q(name=Role.Name.ADMINISTRATOR) | models.Q(
+        custom__permissions__contains=[Permission.ADMINISTER_ORGANIZATION.value]
+    )
+    roles = Role.objects.filter(giving, organization__in=above, environment=None)
+    return User.objects.filter(roles.holders(), is_active=True)
+
+
+def require_somebody(organization: Organization) -> None:
+    """After a change that took something away: raises ValidationError, so that it is undone, where nobody
+    administers the organization any more.
+    """
+    organization.lock()
+    if not administrators(organization).exists():
+        raise ValidationError({"": [LAST.format(organization)]})
+
+
+@transaction.atomic
+def grant_role(
+    actor: User,
+    user: User,
+    organization: Organization,
+    name: str,
+    environment: Environment | None = None,
+    **of: Any,
+) -> Role:
+    """See `give`."""
+    return give(actor, {"user": user}, organization, name, environment, **of)
+
+
+@transaction.atomic
+def give(
+    actor: User,
+    holder: dict[str, Any],
+    organization: Organization,
+    name: str,
+    environment: Environment | None = None,
+    *,
+    api: Any = None,
+) -> Role:
+    """In the organization and all below it, in one environment, or for one API of that. `holder` names a user
+    or a team; `name` a built-in role, or "custom-ID". Given again, nothing changes.
+    """
+    require_administrator(actor, organization)
+    if environment and environment.organization_id != organization.pk:
+        raise ValidationError({"environment": [f"{environment} is not an environment of {organization}."]})
+    if api is not None and (environment is None or api.environment_id != environment.pk):
+        raise ValidationError({"api": ["Choose the environment that the API is in."]})
+    custom, name = _named(organization, name, is_for_an_api=api is not None)
+    if faults := _without_effect(custom, environment, api):
+        raise ValidationError({"role": [faults]})
+    if Role.objects.filter(**holder).count() >= MOST_ROLES:
+        raise ValidationError({"role": [f"At most {MOST_ROLES} roles are given to one; take some away."]})
+    role, is_new = Role.objects.get_or_create(
+        **holder, organization=organization, environment=environment, api=api, name=name, custom=custom
+    )
+    if is_new:
+        _record(actor, AuditEntry.Action.CREATE, role, after=_facts(role))
+    # What an identity provider gave is given by hand from now on, and stays when its group is gone.
+    role.provided.all().delete()
+    return role
+
+
+@transaction.atomic
+def revoke_role(actor: User, role: Role) -> None:
+    require_administrator(actor, role.organization)
+    if role.user == actor and role.name == Role.Name.ADMINISTRATOR:
+        raise ValidationError(
+            {"role": ["You cannot take your own administrator role away; ask another administrator."]}
+        )
+    gave = Permission.ADMINISTER_ORGANIZATION in role.permissions and role.environment_id is None
+    _record(actor, AuditEntry.Action.DELETE, role, before=_facts(role))
+    role.delete()
+    if gave:
+        require_somebody(role.organization)
+
+
+def _named(organization: Organization, name: str, *, is_for_an_api: bool) -> tuple[Any, str]:
+    if not name.startswith("custom-"):
+        known = {"manager": "api-manager", "viewer": "api-viewer"} if is_for_an_api else {}
+        name = known.get(name, name)
+        if name not in BUILT_IN or name.startswith("api-") != is_for_an_api:
+            raise ValidationError({"role": ["A single API has managers and viewers; choose one of these."]})
+        return None, name
+    above = [part for part in organization.path.split("/") if part]
+    rows = Role._meta.get_field("custom").related_model._default_manager
+    key = name.removeprefix("custom-")
+    found = rows.filter(pk=key if key.isdecimal() and len(key) < 19 else 0, organization__in=above).first()
+    if found is None:
+        raise ValidationError({"role": [f"{organization} has no such role; choose another."]})
+    return found, Role.CUSTOM
+
+
+def _without_effect(custom: Any, environment: Environment | None, api: Any) -> str:
+    """Why a custom role would do nothing here of what it says."""
+    held = closed(custom.permissions) if custom else frozenset[str]()
+    if environment and Permission.ADMINISTER_ORGANIZATION in held:
+        return f"{custom} administers an organization: leave the environment out."
+    if api is not None and custom and not held & OF_AN_API:
+        return f"Nothing that {custom} permits is about a single API."
+    return ""
+
+
+def _facts(role: Role) -> dict[str, Any]:
+    parts = [role.organization, role.environment, role.api]
+    where = " / ".join(str(one) for one in parts if one)
+    of = {"team": role.team.name} if role.team else {"user": str(role.user)}
+    return of | {"role": str(role.custom or role.name), "where": where}
+
+
+def _record(actor: User, action: AuditEntry.Action, role: Role, **facts: Any) -> None:
+    record(actor, action, role, organization=role.organization, environment=role.environment, **facts)
