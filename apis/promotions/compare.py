@@ -123,30 +123,26 @@ def _names(here: Environment, there: Environment) -> Names:
 
 def _sides(environment: Environment, names: Names) -> dict[int, Side]:
     apis = ApiInstance.objects.filter(environment=environment).order_by("pk")[:MOST_APIS]
-    rows = list(apis.select_related("asset").defer("extra", "pending_by"))
     upstreams = _upstreams(environment, names)
     routes = _routes(environment, upstreams, names)
     policies = _policies(environment, upstreams)
     tiers = _tiers(environment)
-    return {
-        row.pk: Side(
-            row.pk,
-            row.asset.name,
-            row.label,
-            row.asset.api_version,
-            row.base_path,
-            row.is_deployed,
-            {
-                "asset": row.asset.asset_id,
-                "versions": f"{row.asset.version} {row.asset.api_version}",
-                "routes": _digest(routes[row.pk]),
-                "policies": _digest(policies[row.pk]),
-                "tiers": _digest(tiers[row.pk]),
-                "settings": _digest([row.description, row.tags, row.response_timeout_ms]),
-            },
-        )
-        for row in rows
-    }
+    columns = (
+        *("pk", "asset__name", "label", "asset__api_version", "base_path", "is_deployed"),
+        *("asset__asset_id", "asset__version", "description", "tags", "response_timeout_ms"),
+    )
+    sides = {}
+    for pk, name, label, version, path, is_deployed, asset, release, *told in apis.values_list(*columns):
+        parts = {
+            "asset": asset,
+            "versions": f"{release} {version}",
+            "routes": _digest(routes[pk]),
+            "policies": _digest(policies[pk]),
+            "tiers": _digest(tiers[pk]),
+            "settings": _digest(told),
+        }
+        sides[pk] = Side(pk, name, label, version, path, is_deployed, parts)
+    return sides
 
 
 def _upstreams(environment: Environment, names: Names) -> dict[UUID, list[Any]]:
