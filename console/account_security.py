@@ -13,7 +13,7 @@ def end_sessions(actor: User, user: User) -> int:
     """How many ended. REST tokens that the user got with a password end with them."""
     organization = require_whole_user(actor, user)
     ended = logins.end_all(user)
-    user.access_tokens.filter(connected_app=None).delete()
+    logins.end_tokens(User.objects.filter(pk=user.pk))
     before, after = {"sessions": ended}, {"sessions": 0}
     record(actor, AuditEntry.Action.UPDATE, user, organization=organization, before=before, after=after)
     return ended

@@ -17,7 +17,7 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from console.audit import record
-from console.granting import grant_role, require_administrator, require_somebody
+from console.granting import grant_role, require_administrator, require_somebody, together
 from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User, digest
 from console.once import Sending
 from console.permissions import Permission
@@ -101,6 +101,7 @@ def set_active(actor: User, user: User, is_active: bool) -> None:
     """A deactivated user cannot log in, and their tokens stop working."""
     if user == actor:
         raise ValidationError({"user": ["You cannot deactivate yourself; ask another administrator."]})
+    together(actor, user)
     organization = require_whole_user(actor, user)
     before = user.is_active
     user.is_active = is_active

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from console import role_places
 from console.audited_admin import AuditedAdmin
 from console.models import AccessToken, AuditEntry, ConnectedApp, Environment, Organization, Role, User
 from console.versioned_form import VersionedForm
@@ -20,8 +21,22 @@ admin.site.index_title = "Every row"
 admin.site.unregister(Group)  # roles say who may do what; groups say nothing
 
 
+class RoleForm(VersionedForm):
+    """A role of one organization reaches nothing of another."""
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean()
+        parts = ("organization", "environment", "api", "custom", "team")
+        kept = {name: given.get(name) for name in parts if name in self.fields}
+        row = Role(**{name: getattr(self.instance, name, None) for name in parts} | kept)
+        if kept.get("organization") and (fault := role_places.fault_of(row)):
+            self.add_error(None, fault)
+        return given
+
+
 class RoleInline(admin.TabularInline):
     model = Role
+    form = RoleForm
     extra = 0
     fields = ["organization", "environment", "name", "custom"]
     autocomplete_fields = ["organization", "environment", "custom"]
@@ -78,6 +93,7 @@ class EnvironmentAdmin(AuditedAdmin):
 
 @admin.register(Role)
 class RoleAdmin(AuditedAdmin):
+    form = RoleForm
     list_display = ("holder", "title", "organization", "environment", "api")
     list_filter = ("name", "organization")
     list_select_related = ("user", "team", "custom", "organization", "environment", "api__asset")

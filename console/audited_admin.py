@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from console.audit import record
 from console.fields import EncryptedJSONField
-from console.models import AuditEntry, Environment, Organization, User
+from console.models import AuditEntry, Environment, Organization, Role, User
 from console.versioned_form import VersionedForm
 
 HIDDEN = {"password", "secret_hash", "token_hash", "public_key", "last_login"}
@@ -96,7 +96,7 @@ def _place(obj: models.Model, action: AuditEntry.Action) -> tuple[Organization |
 
 def _of_user(user: models.Model) -> Organization | None:
     """A user belongs to where the first role is; one without any, to the oldest organization."""
-    role = user.roles.order_by("pk").first() if isinstance(user, User) else None
+    role = Role.objects.of(user).order_by("pk").first() if isinstance(user, User) else None
     return role.organization if role else Organization.objects.order_by("created_at").first()
 
 

@@ -43,6 +43,15 @@ def require_somebody(organization: Organization) -> None:
         raise ValidationError({"": [LAST.format(organization)]})
 
 
+def together(actor: User, user: User) -> None:
+    """Let two who deactivate each other do so one after the other, until the transaction ends: one stays.
+    Raises PermissionDenied for an actor who was deactivated meanwhile.
+    """
+    people = User.objects.select_for_update(no_key=True).filter(pk__in=(actor.pk, user.pk)).order_by("pk")
+    if not any(one.pk == actor.pk and one.is_active for one in people):
+        raise PermissionDenied("Your account was deactivated.")
+
+
 @transaction.atomic
 def grant_role(
     actor: User,
@@ -74,6 +83,10 @@ def give(
         raise ValidationError({"environment": [f"{environment} is not an environment of {organization}."]})
     if api is not None and (environment is None or api.environment_id != environment.pk):
         raise ValidationError({"api": ["Choose the environment that the API is in."]})
+    team = holder.get("team")
+    if team is not None and not organization.path.startswith(team.organization.path):
+        message = f"Who administers {team.organization} chooses the members of {team}; use a team from here."
+        raise ValidationError({"organization": [message]})
     custom, name = _named(organization, name, is_for_an_api=api is not None)
     if faults := _without_effect(custom, environment, api):
         raise ValidationError({"role": [faults]})

@@ -26,6 +26,21 @@ CONSTRAINTS = [
 ]
 
 
+def fault_of(role: Any) -> str:
+    """Why a role cannot be given where it says; empty for one that can. A place of another organization would
+    be reached by whoever administers this one.
+    """
+    path = role.organization.path
+    if role.environment and role.environment.organization_id != role.organization_id:
+        return f"{role.environment} is not an environment of {role.organization}."
+    if role.api and role.api.environment_id != role.environment_id:
+        return f"{role.api} is not an API of {role.environment}."
+    for one in (role.custom, role.team):
+        if one and not path.startswith(one.organization.path):
+            return f"{one} is of {one.organization}, and is given there and below alone."
+    return ""
+
+
 class RoleQuerySet(models.QuerySet[Any]):
     def of(self, user: Any) -> "RoleQuerySet":
         """Those given to the user, and to teams that the user is a member of."""

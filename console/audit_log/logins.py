@@ -7,7 +7,7 @@ from django.db import DatabaseError, transaction
 from django.http import HttpRequest
 
 from console import login_attempts
-from console.models import AuditEntry, Organization, User
+from console.models import AuditEntry, Organization, Role, User
 
 SOMEBODY = "somebody"
 
@@ -62,5 +62,5 @@ def _write(request: HttpRequest, user: User | None, *, failed: bool) -> None:
 
 def _organization(user: User | None) -> Organization | None:
     """Where the user's first role is; else it concerns the whole console."""
-    role = user.roles.select_related("organization").order_by("pk").first() if user else None
+    role = Role.objects.of(user).select_related("organization").order_by("pk").first() if user else None
     return role.organization if role else None

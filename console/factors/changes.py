@@ -12,7 +12,7 @@ from console.accounts import require_administrator, require_whole_user
 from console.audit import record
 from console.factors import codes, needed
 from console.factors.models import LoginRule, Passkey, SecondFactor
-from console.models import AccessToken, AuditEntry, Organization, User
+from console.models import AuditEntry, Organization, Role, User
 from console.notices.telling import tell
 from console.sessions import logins
 
@@ -96,7 +96,7 @@ def reset(actor: User, user: User) -> None:
     user.passkeys.all().delete()
     SecondFactor.objects.filter(user=user).delete()
     logins.end_all(user)
-    user.access_tokens.filter(connected_app=None).delete()
+    logins.end_tokens(User.objects.filter(pk=user.pk))
     record(actor, UPDATE, user, organization=organization, before=before, after={"second factor": ""})
     text = f"{actor.get_username()} removed it. If you did not ask for that, tell another administrator."
     _tell(user, organization, "Your second factor was reset", text)
@@ -114,9 +114,8 @@ def set_rule(actor: User, organization: Organization, needs_second_factor: bool)
     after = {"second factor": "needed" if needs_second_factor else "as each likes"}
     record(actor, UPDATE, organization, organization=organization, before=before, after=after)
     if needs_second_factor:
-        below = Q(user__roles__organization__path__startswith=organization.path) | Q(user__is_superuser=True)
-        ended = AccessToken.objects.filter(below, connected_app=None).values_list("pk", flat=True)
-        AccessToken.objects.filter(pk__in=list(ended)).delete()
+        below = Role.objects.filter(organization__path__startswith=organization.path)
+        logins.end_tokens(User.objects.filter(below.holders() | Q(is_superuser=True)))
 
 
 def _locked(user: User) -> SecondFactor:
@@ -141,7 +140,7 @@ def _check_last(user: User) -> None:
 
 
 def _changed(user: User, what: str, before: Any, after: Any) -> None:
-    user.access_tokens.filter(connected_app=None).delete()
+    logins.end_tokens(User.objects.filter(pk=user.pk))
     organization = user.organizations().first()
     if organization:
         record(user, UPDATE, user, organization=organization, before={what: before}, after={what: after})

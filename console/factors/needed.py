@@ -3,7 +3,7 @@
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
 
 from console.factors.models import LoginRule, Passkey, SecondFactor
-from console.models import Role, User
+from console.models import Organization, Role, User
 
 
 def of_session() -> ExpressionWrapper:
@@ -13,6 +13,12 @@ def of_session() -> ExpressionWrapper:
 
 def needs_factor(user: User) -> bool:
     return User.objects.filter(pk=user.pk).annotate(needs=_needs("pk")).filter(needs=True).exists()
+
+
+def is_needed_above(organization: Organization) -> bool:
+    """Whether an organization above needs one: what a business group trusts does not count for that."""
+    above = [part for part in organization.path.split("/") if part][:-1]
+    return LoginRule.objects.filter(organization__in=above, needs_second_factor=True).exists()
 
 
 def has_factor(user: User) -> bool:

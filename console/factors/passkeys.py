@@ -113,7 +113,7 @@ def proven(request: HttpRequest, answer: str, user: User | None = None) -> User 
     except (ValidationError, ValueError, TypeError, KeyError, AssertionError):
         return None
     counter = response.response.authenticator_data.counter
-    if counter and counter <= key.counter:  # a copy of it has been used
+    if (counter or key.counter) and counter <= key.counter:  # a copy of it has been used
         return None
     key.counter, key.last_used_at = counter, timezone.now()
     key.save(update_fields=["counter", "last_used_at"])

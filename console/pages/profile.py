@@ -12,6 +12,7 @@ from django.urls import reverse_lazy
 
 from console import accounts
 from console.factors import needed
+from console.models import Role
 from console.pages.with_provider import to_tie
 from console.scope import Request
 from console.sessions import logins
@@ -32,7 +33,9 @@ class ProfilePage(PasswordChangeView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user = self.request.user
-        roles = user.roles.select_related("organization", "environment")
+        roles = Role.objects.of(user).select_related(
+            "organization", "environment", "custom", "team", "api__asset"
+        )
         sessions = logins.shown(user, self.request.session)
         more = {
             "roles": roles,

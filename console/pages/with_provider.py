@@ -15,7 +15,8 @@ from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.http import require_GET, require_POST
 
-from console.models import User
+from console.factors import needed
+from console.models import Role, User
 from console.pages.entering import enter
 from console.pages.factors import confirmed
 from console.pages.session import on_this_site
@@ -95,7 +96,12 @@ def back(request: HttpRequest, provider: object) -> HttpResponse:
     end = proven.end_session_endpoint
     hint = proven.id_token if len(proven.id_token) <= MOST_HINT_CHARACTERS else ""
     by = {"name": found.name, "client_id": found.client_id, "end": end, "hint": hint}
-    return enter(request, user, started.next, by | {"checks": found.checks_second_factor})
+    return enter(
+        request,
+        user,
+        started.next,
+        by | {"checks": found.checks_second_factor and not needed.is_needed_above(found.organization)},
+    )
 
 
 def tying_key(request: HttpRequest, provider: IdentityProvider) -> str:
@@ -116,7 +122,7 @@ def to_tie(request: Request) -> list[tuple[IdentityProvider, str]]:
 
 def _of(user: User) -> QuerySet[IdentityProvider]:
     """Of the organizations in which the user has a role, and of those above."""
-    held = [role.organization for role in user.roles.select_related("organization")]
+    held = [role.organization for role in Role.objects.of(user).select_related("organization")]
     above = {uuid.UUID(pk) for one in held for pk in one.path.split("/") if pk}
     fitting = IdentityProvider.objects.filter(is_enabled=True, organization__in=above)
     return fitting.select_related("organization")

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from console.audit import record
 from console.models import AuditEntry, Organization, Role, User
+from console.permissions import Permission
 from console.providers.groups import give_roles, groups_of, take_all
 from console.providers.models import Identity, IdentityProvider, ProvidedRole
 from console.providers.oidc import Proven, Refused
@@ -101,11 +102,15 @@ def only_by(user: User) -> IdentityProvider | None:
 
 
 def _administers_by_hand(user: User, organization: Organization) -> bool:
-    """In person or by a team that somebody put the user into."""
-    whole = Role.objects.filter(name=Role.Name.ADMINISTRATOR, environment=None, provided=None)
-    by_team = Q(team__memberships__user=user, team__memberships__is_from_login=False)
-    found = whole.filter(Q(user=user) | by_team).select_related("organization")
-    return any(organization.path.startswith(one.organization.path) for one in found)
+    by_hand = Q(user=user) | Q(team__memberships__user=user, team__memberships__is_from_login=False)
+    roles = Role.objects.filter(by_hand, environment=None, provided=None).select_related(
+        "organization", "custom"
+    )
+    return any(
+        Permission.ADMINISTER_ORGANIZATION in one.permissions
+        and organization.path.startswith(one.organization.path)
+        for one in roles
+    )
 
 
 def provided_to(user: User) -> dict[int, str]:

@@ -88,6 +88,6 @@ def _member(row: Organization, visible: list[Organization]) -> Shape:
 
 def _owner(row: Organization) -> User | None:
     """The administrator who has the organization for longest."""
-    roles = Role.objects.filter(organization=row, environment=None, name=Role.Name.ADMINISTRATOR)
+    roles = Role.objects.filter(organization=row, environment=None, name=Role.Name.ADMINISTRATOR, team=None)
     first = roles.select_related("user").order_by("pk").first()
     return first.user if first else None

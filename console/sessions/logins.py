@@ -7,11 +7,11 @@ from typing import Any
 
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.base import SessionBase
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from console.models import User
+from console.models import AccessToken, User
 from console.sessions.engine import LOGIN, USER
 from console.sessions.models import LoginSession, number_of
 
@@ -48,6 +48,12 @@ def end_all(user: User, but: SessionBase | None = None) -> int:
     if but is not None:
         found = found.exclude(session_key=but.session_key or "")
     return found.delete()[0]
+
+
+def end_tokens(users: QuerySet[User]) -> None:
+    """Of REST, those that these got with a password, at the address of a connected app of another, too."""
+    found = AccessToken.objects.filter(user__in=users).exclude(connected_app__owner=F("user"))
+    AccessToken.objects.filter(pk__in=list(found.values_list("pk", flat=True))).delete()
 
 
 class LastUsedMiddleware:

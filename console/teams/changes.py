@@ -2,14 +2,30 @@
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from console.audit import record
 from console.granting import require_administrator, require_somebody
-from console.models import AuditEntry, Organization, User
+from console.models import AuditEntry, Organization, Role, User
 from console.permissions import Permission
 from console.teams.models import Membership, Team
 
 Action = AuditEntry.Action
+NOBODY = "Nobody whom you administer is called that. Add the user first."
+
+
+def known_to(actor: User) -> QuerySet[User]:
+    """Whom the actor may put into a team: those who were given something, are in a team, or log in by a
+    provider, where the actor administers. A stranger would be kept from a login of their own organization,
+    and from the help of its administrators, by what they are given here.
+    """
+    if actor.reaches_everything:
+        return User.objects.all()
+    here = Organization.objects.where(actor, Permission.ADMINISTER_ORGANIZATION)
+    given = Role.objects.filter(organization__in=here).holders()
+    in_teams = Membership.objects.filter(team__organization__in=here).values("user")
+    by_login = User.objects.filter(identities__provider__organization__in=here).values("pk")
+    return User.objects.filter(given | Q(pk__in=in_teams) | Q(pk__in=by_login))
 
 
 @transaction.atomic
@@ -51,6 +67,8 @@ def add(actor: User | None, team: Team, user: User, *, is_from_login: bool = Fal
     """
     if actor:
         require_administrator(actor, team.organization)
+        if not known_to(actor).filter(pk=user.pk).exists():
+            raise ValidationError({"username": [NOBODY]})
     team.organization.lock()
     found = team.memberships.filter(user=user).first()
     if found is None and team.memberships.count() >= Team.MOST_MEMBERS:

@@ -8,16 +8,26 @@ from django.contrib import admin
 from django.db import models
 from django.test import Client
 
+from apis.bulk.models import BulkItem
+from apis.lists.models import ChosenColumns
 from console.models import AccessToken, AuditEntry, ConnectedApp, Environment, Organization, digest
+from console.sessions.models import LoginSession
 from gateways.models import Gateway
 from tests.factories import make_api, make_environment, make_gateway, make_replica, make_role, make_user
 
 pytestmark = pytest.mark.django_db
-OURS = ("console", "gateways", "apis", "assets", "analytics")
+OURS = {"console", "gateways", "apis", "policies", "analytics"}
 INLINE = re.compile(
     r"<style|\sstyle=|\son[a-z]+=|javascript:|<script(?![^>]*\ssrc=)(?![^>]*application/json)"
 )
-MODELS = [model for label in OURS for model in apps.get_app_config(label).get_models()]
+MODELS = [
+    model
+    for app in apps.get_app_configs()
+    if app.name.partition(".")[0] in OURS
+    for model in app.get_models()
+    if model not in (BulkItem, ChosenColumns)
+]
+"""But rows of which nobody would look for one."""
 
 
 def label(model: type[models.Model]) -> str:
@@ -56,7 +66,7 @@ def test_a_models_pages_render_and_hide_secrets(model: type[models.Model], root:
 
     for page in pages:
         answer = root.get(page)
-        if page.endswith("add/") and answer.status_code == 403:
+        if answer.status_code == 403 and (page.endswith("add/") or model is LoginSession):
             continue
         text = answer.content.decode()
         assert answer.status_code == 200, page

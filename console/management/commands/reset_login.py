@@ -30,7 +30,7 @@ class Command(BaseCommand):
             sys.exit(f"error: There is no active user called {options['name']}.")
         user.passkeys.all().delete()
         SecondFactor.objects.filter(user=user).delete()
-        user.access_tokens.filter(connected_app=None).delete()
+        logins.end_tokens(User.objects.filter(pk=user.pk))
         logins.end_all(user)
         if organization := user.organizations().first():
             before, after = {"login": "as it was"}, {"login": "reset at the command line"}

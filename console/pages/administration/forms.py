@@ -265,4 +265,6 @@ class NewTeamForm(TeamForm):
 
 
 class MemberForm(forms.Form):
-    username = forms.CharField(max_length=150, help_text="Of somebody who has an account here.")
+    username = forms.CharField(
+        max_length=150, help_text="Of somebody who was given something where you administer."
+    )

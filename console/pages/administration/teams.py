@@ -18,8 +18,6 @@ from console.scope import Request
 from console.teams import changes
 from console.teams.models import Team
 
-NOBODY = "Nobody here is called that. Add the user first, or invite them."
-
 
 def teams(request: Request) -> HttpResponse:
     found = Team.objects.filter(organization__in=administered(request)).select_related("organization")
@@ -102,7 +100,7 @@ def delete(request: Request, pk: int) -> HttpResponse:
 def _user(username: str) -> User:
     found = User.objects.filter(username=username.strip(), is_active=True).first()
     if found is None:
-        raise ValidationError({"username": [NOBODY]})
+        raise ValidationError({"username": [changes.NOBODY]})
     return found
 
 

@@ -9,6 +9,7 @@ import jwt
 import pytest
 from django.test import Client
 
+from console.factors.models import LoginRule
 from console.models import Environment, User
 from console.providers import oidc
 from console.providers.models import Identity, IdentityProvider
@@ -326,3 +327,17 @@ def test_a_provider_that_answers_without_end_is_left(acme: Provider, provider: I
     answer = make_browser().get(f"/login/with/{provider.pk}", follow=True)
 
     assert "longer than" in said(answer)
+
+
+@pytest.mark.parametrize("is_above", [True, False])
+def test_what_a_group_trusts_is_no_second_factor_of_who_needs_one_above(
+    is_above: bool, acme: Provider, environment: Environment
+) -> None:
+    group = make_environment(make_organization("Retail", parent=environment.organization))
+    provider = make_provider(acme, group, checks_second_factor=True, default_role="viewer")
+    needs = environment.organization if is_above else group.organization
+    LoginRule.objects.create(organization=needs, needs_second_factor=True)
+
+    answer = enter(make_browser(), provider, "/apis")
+
+    assert answer.redirect_chain[-1][0].startswith("/profile/second-factor") is is_above
