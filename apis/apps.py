@@ -15,7 +15,9 @@ class ApisConfig(AppConfig):
         def count(environment: Environment) -> int:
             return ApiInstance.objects.filter(environment=environment).count()
 
-        menu.add(menu.Entry("API Manager", "apis", icon="waypoints", place=20, count=count))
+        menu.add(
+            menu.Entry("API Manager", "apis", icon="waypoints", place=20, count=count, needs="view:apis")
+        )
         menu.add(
             menu.Entry("Client applications", "applications", icon="app-window", place=25),
             menu.Entry("My applications", "consumer", icon="app-window", place=26, is_for_consumers=True),

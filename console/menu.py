@@ -9,8 +9,8 @@ from console.models import Environment
 @dataclass(frozen=True)
 class Entry:
     """`page` is the name of its address; `place` orders the entries; `count` tells how many there are in an
-    environment, `alarm` how many of them somebody should look at. One that `is_for_consumers` is for who
-    holds no role, and where they are.
+    environment, `alarm` how many of them somebody should look at: to who has the permission `needs` there.
+    One that `is_for_consumers` is for who holds no role, and where they are.
     """
 
     title: str
@@ -19,6 +19,7 @@ class Entry:
     place: int
     count: Callable[[Environment], int] | None = None
     alarm: Callable[[Environment], int] | None = None
+    needs: str = ""
     is_for_consumers: bool = False
 
 

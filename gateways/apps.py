@@ -15,5 +15,9 @@ class GatewaysConfig(AppConfig):
         def count(environment: Environment) -> int:
             return Gateway.objects.filter(environment=environment).count()
 
-        menu.add(menu.Entry("Runtime Manager", "gateways", icon="server", place=10, count=count))
+        menu.add(
+            menu.Entry(
+                "Runtime Manager", "gateways", icon="server", place=10, count=count, needs="view:gateways"
+            )
+        )
         finder.add(search.gateways, place=20)

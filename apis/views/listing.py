@@ -62,7 +62,7 @@ def index(request: Request) -> HttpResponse:
         "API",
         search.found(environment, asked, request.scope.held),
         searches=LOOKED_AT,
-        selects=_selects(environment, asked, is_alone=bool(request.htmx.target == "apis")),
+        selects=_selects(request, environment, asked),
         more=_more(asked),
         sort=asked.sort or "name",
         kept=(("view", request.GET["view"]),) if "view" in request.GET else (),
@@ -121,11 +121,15 @@ def _shown(request: Request, names: set[str]) -> dict[str, Any]:
     return {"shown": names, "can_edit": request.scope.may["manage_apis"], "most_shown": MOST_SHOWN}
 
 
-def _selects(environment: Environment, asked: Search, *, is_alone: bool) -> tuple[Select, ...]:
-    """The choices are beside the list, and not asked for where it is swapped alone."""
-    if is_alone:
+def _selects(request: Request, environment: Environment, asked: Search) -> tuple[Select, ...]:
+    """The choices are beside the list, and not asked for where it is swapped alone. What is in use in all of
+    the environment, who sees single APIs of it is not told.
+    """
+    if request.htmx.target == "apis":
         chosen = (asked.status, asked.gateway, asked.tag, asked.owner)
         return tuple(Select("", "", (), one) for one in chosen)
+    if not request.scope.may["view_apis"]:
+        return (_select("status", asked.status, [*search.STATES, search.FAILING]),)
     gateways = [*choices.gateways(environment), (search.NO_GATEWAY, "None")]
     return (
         _select("status", asked.status, [*search.STATES, search.FAILING]),

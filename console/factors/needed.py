@@ -1,5 +1,7 @@
 """Who must have a second factor: whoever may do anything in an organization that needs it, or below."""
 
+from uuid import UUID
+
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
 
 from console.factors.models import LoginRule, Passkey, SecondFactor
@@ -17,7 +19,7 @@ def needs_factor(user: User) -> bool:
 
 def is_needed_above(organization: Organization) -> bool:
     """Whether an organization above needs one: what a business group trusts does not count for that."""
-    above = [part for part in organization.path.split("/") if part][:-1]
+    above = [UUID(part) for part in organization.path.split("/") if part][:-1]
     return LoginRule.objects.filter(organization__in=above, needs_second_factor=True).exists()
 
 

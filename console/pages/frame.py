@@ -76,7 +76,11 @@ def _name_path(organization: Organization, names: dict[Any, str]) -> list[str]:
 
 def _places(request: AnyRequest) -> list[Place]:
     environment = request.scope.environment
-    places = [(_place(request.path, entry, environment), entry) for entry in menu.entries()]
+    may = request.scope.may
+    places = [
+        (_place(request.path, entry, environment if not entry.needs or entry.needs in may else None), entry)
+        for entry in menu.entries()
+    ]
     if environment is None:
         return [place for place, entry in places if entry.is_for_consumers]
     return [place for place, entry in places if place.is_current or not entry.is_for_consumers]

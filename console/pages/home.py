@@ -1,5 +1,6 @@
 """The overview of an environment: its state in four figures, what to do next, what changed last."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,13 +22,16 @@ from apis.deployment import status_counts
 from apis.failing import Failing
 from apis.models import ApiInstance, PolicyBinding
 from console import accounts, first_start
+from console.grants import May
 from console.models import AuditEntry, Environment, Organization, Role
+from console.permissions import Permission
 from console.scope import Request
 from gateways.models import Gateway
 
 RECENT_CHANGES = 8
 HOUR = timedelta(hours=1)
 REMEMBERED = timedelta(days=30)
+LOOKED_AT = (Permission.VIEW_APIS, Permission.VIEW_GATEWAYS, Permission.VIEW_TRAFFIC)
 
 
 @dataclass(frozen=True)
@@ -72,15 +76,16 @@ def home(request: Request) -> HttpResponse:
             return redirect("consumer")
         may_begin = request.user.is_superuser and not Organization.objects.exists()
         return render(request, "console/home_without_role.html", {"may_begin": may_begin})
-    overview = _overview(environment)
+    may = request.scope.may
+    overview = _overview(environment, may)
     if request.htmx:
         return render(request, "console/_overview.html", {"overview": overview})
     entries = AuditEntry.objects.seen_by(request.scope.held).filter(environment=environment)
-    checklist = _checklist(environment, overview)
+    checklist = _checklist(environment, overview) if may.issuperset(LOOKED_AT) else []
     context = {
         "overview": overview,
         "entries": entries[:RECENT_CHANGES],
-        "ending": tls_contexts.ending(environment),
+        "ending": tls_contexts.ending(environment) if may["view_secrets"] else [],
         "checklist": checklist,
         "done": sum(item.is_done for item in checklist),
     }
@@ -99,19 +104,23 @@ def begin(request: Request) -> HttpResponse:
     return redirect("home")
 
 
-def _overview(environment: Environment) -> Overview:
-    found = status_counts.counts(environment)
+def _overview(environment: Environment, may: May) -> Overview:
+    """Of what the user may see in all of it; the rest is asked of nobody, and empty."""
+    found = status_counts.counts(environment) if may["view_apis"] else Counter()
     gateways = Gateway.objects.filter(environment=environment, is_revoked=False)
+    if not may["view_gateways"]:
+        gateways = gateways.none()
     hour = last(HOUR)
-    steps = queries.series(environment, hour, with_latencies=False)
+    of = environment if may["view_traffic"] else None
+    steps = queries.series(of, hour, with_latencies=False) if of else [Figures()] * len(hour.times)
     return Overview(
         gateways=gateways.count(),
         connected=gateways.connected().count(),
         apis=found.total(),
         states={state.replace(" ", "_"): count for state, count in found.items()},
-        failing=_failing(environment),
+        failing=_failing(environment) if of else (),
         hour=add(steps),
-        requests_before=queries.requests(environment, hour.before),
+        requests_before=queries.requests(environment, hour.before) if of else 0,
         chart=bars(hour, steps),
     )
 
