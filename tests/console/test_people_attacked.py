@@ -66,7 +66,7 @@ def test_no_stranger_is_put_into_a_team(administrator: User, admin: Client, envi
     team = teams.make(administrator, environment.organization, "Crew")
 
     def add(name: str) -> str:
-        return admin.post(f"/administration/teams/{team.pk}/members", {"username": name}).content.decode()
+        return admin.post(f"/administration/teams/{team.pk}/members/add", {"username": name}).content.decode()
 
     assert "Nobody whom you administer is called that" in add("stranger")
     assert "Nobody whom you administer is called that" in add("nobody")

@@ -194,6 +194,7 @@ class TestTeams:
     def test_a_member_holds_the_roles_of_the_team_and_loses_them_with_it(self) -> None:
         environment, admin, user = make_environment(), make_user(), make_user()
         make_role(admin, environment.organization)
+        make_role(user, environment.organization, "viewer")
         team = team_changes.make(admin, environment.organization, "Operators")
         granting.give(admin, {"team": team}, environment.organization, "manager", environment)
         member = team_changes.add(admin, team, user)

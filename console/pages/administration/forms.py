@@ -265,6 +265,4 @@ class NewTeamForm(TeamForm):
 
 
 class MemberForm(forms.Form):
-    username = forms.CharField(
-        max_length=150, help_text="Of somebody who was given something where you administer."
-    )
+    username = forms.CharField(max_length=150, help_text="Of somebody who has a role where you administer.")
