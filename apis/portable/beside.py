@@ -113,6 +113,7 @@ def _put_muted(actor: User, api: ApiInstance, wanted: Wanted, named: Mapping[str
             binding = named.get(place.removeprefix(_POLICY))
             place = f"{_POLICY}{binding.pk}" if binding else ""
         if place and len(place) <= 80 and (one.code, place) not in known:
+            known.add((one.code, place))
             made.append(MutedFinding(api=api, code=one.code, place=place, reason=one.reason, by=actor))
     MutedFinding.objects.bulk_create(made)
     after = {"muted": [f"{one.code}: {one.reason}" for one in made]} if made else {}

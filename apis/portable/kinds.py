@@ -1,8 +1,8 @@
 """What a file of an API says beside what a gateway runs: in annotations, and in a kind of its own."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from apis.portable.shape import (
     MOST_ALERTS,
@@ -32,6 +32,29 @@ EXPORTED = "gatewright/exported"
 """Of an ApiInstance: an ApiDetails of its name follows. A file without it ends too early."""
 
 
+_KEPT = {
+    "type": str,
+    "isCloudHub": bool,
+    "referencesUserDomain": bool,
+    "muleVersion4OrAbove": bool,
+    "wsdlConfig": object,
+}
+_KEPT_OF_ALL = {"providerId": str, "approvalMethod": str, "endpoint": dict}
+
+
+def _kept(extra: dict[str, Any]) -> dict[str, Any]:
+    """What REST keeps of an instance and gives back as it was: nothing else can be told again."""
+    for known, told in ((_KEPT_OF_ALL, extra), (_KEPT, extra.get("endpoint") or {})):
+        for name, value in told.items():
+            if name not in known:
+                raise ValueError(f"{name[:60]} is not a known field")
+            if not isinstance(value, known[name]) and (value is not None or name == "endpoint"):
+                raise ValueError(f"{name} is of another type")
+            if isinstance(value, str) and len(value) > 255:
+                raise ValueError(f"{name} is longer than 255 characters")
+    return extra
+
+
 class ListedPolicy(PolicyPart):
     """A disabled one, or an outbound one for upstreams to which no route leads. `order` as in a binding."""
 
@@ -49,7 +72,7 @@ class Details(Model):
     owners: tuple[str, ...] = Field((), max_length=20)
     consumer_endpoint: str = Field("", max_length=200)
     is_deprecated: bool = Field(False, alias="deprecated")
-    extra: dict[str, Any] = {}
+    extra: Annotated[dict[str, Any], AfterValidator(_kept)] = {}
     upstreams: tuple[UpstreamPart, ...] = Field((), max_length=MOST_UPSTREAMS)
     policies: tuple[ListedPolicy, ...] = Field((), max_length=MOST_POLICIES)
     tiers: tuple[TierPart, ...] = Field((), max_length=MOST_TIERS)

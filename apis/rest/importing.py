@@ -1,5 +1,6 @@
 """REST: APIs from a file: uploaded, read by a worker, then made or brought up to date, as on the page."""
 
+import re
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -136,7 +137,7 @@ def _secrets(row: Upload, at: int) -> bodies.Names:
     if row.state != Upload.State.READ:
         return ()
     found = shapes.variables(importing.apis_of(row)[at])
-    return tuple((rf"secrets\.{policy}\.{path}", f"secrets.{name}") for name, policy, path in found)
+    return tuple((re.escape(f"secrets.{policy}.{path}"), f"secrets.{name}") for name, policy, path in found)
 
 
 def _previewed(shown: Preview) -> Response:

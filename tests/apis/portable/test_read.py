@@ -142,3 +142,15 @@ def test_rest_gives_the_file_and_tests_to_those_who_may_change_the_api() -> None
     assert b"tests:" not in get(Rest(viewer.user, place.environment), f"AM/{api.pk}/export")
     assert b"tests:" not in viewer.client.get(f"/apis/{api.pk}/file").content
     assert viewer.client.get(f"/apis/file?api={api.pk}").status_code == 200
+
+
+def test_only_what_rest_keeps_of_an_instance_is_taken() -> None:
+    details = LOCAL + "---\napiVersion: gatewright.dev/v1alpha1\nkind: ApiDetails\nmetadata: {name: orders}\n"
+    start = "spec: {asset: {assetId: a, name: b}, extra: "
+
+    [api] = read(
+        (details + start + "{endpoint: {type: rest, wsdlConfig: {a: 1}}, providerId: null}}").encode()
+    )
+    assert api.extra["endpoint"]["type"] == "rest"
+    for extra in ("{endpoint: 5}", "{endpoint: null}", "{endpoint: {type: 5}}", "{colour: red}"):
+        assert "spec.extra" in faults(f"{details}{start}{extra}}}")[0][1]

@@ -13,7 +13,7 @@ from apis.portable.exporting import yaml_of
 from apis.portable.making import make
 from apis.portable.read import read
 from apis.portable.rows import portable_of
-from apis.portable.shape import Portable
+from apis.portable.shape import MutedPart, Portable
 from apis.portable.updating import update
 from apis.portable.wanted import Wanted
 from console.models import Environment
@@ -138,3 +138,16 @@ def test_local_mode_takes_the_file_without_a_fault(tmp_path: Path) -> None:
     assert [str(one) for one in loaded.diagnostics] == []
     assert translate(loaded.resources).faults == ()
     assert len([one for one in loaded.resources if one.kind == "ApiInstance"]) == 1
+
+
+def test_what_is_muted_twice_in_a_file_is_muted_once() -> None:
+    place = make_place()
+    [whole] = read(yaml_of([make_whole(place)]).encode())
+    muted = MutedPart(code="no-authentication", place="api", reason="Inside.")
+    whole = whole.model_copy(update={"muted": (muted, muted)})
+
+    made = make(
+        place.user, Wanted(make_environment(place.environment.organization), whole, parts=frozenset())
+    ).api
+
+    assert made.muted_findings.count() == 1

@@ -1,5 +1,7 @@
 """REST: export from one organization, import into another."""
 
+import re
+
 import pytest
 
 from apis.models import ApiInstance
@@ -70,3 +72,13 @@ def test_what_is_there_is_brought_up_to_date_or_a_new_one_is_made() -> None:
     assert api.policies.get(policy="ip-allowlist").config == {"ips": ["10.0.0.9"]}
     assert made.status_code == 201, made.data
     assert ApiInstance.objects.get(pk=made.data["id"]).base_path == "/eu"
+
+
+def test_keys_of_a_file_are_no_patterns() -> None:
+    origin, place = make_whole(make_place()), make_place()
+    rest, root = Rest(place.user, place.environment), imports(place)
+    text = re.sub(r"( +)ips:", r'\1"(a+)+$(": $STRANGE\n\1ips:', yaml_of([origin]))
+    pk = rest("POST", root, text).data["id"]
+    importing.read(pk)
+
+    refused(rest("POST", f"{root}/{pk}/apis/0", {}), 400, "secrets.ORDERS_IP_ALLOWLIST_1_A")
