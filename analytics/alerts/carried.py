@@ -14,6 +14,7 @@ from analytics.alerts.wanted import Wanted, wanted_of
 from apis.models import ApiInstance
 from console.models import User
 from console.notices.models import Destination
+from console.permissions import Permission
 
 OWN = ("users", "destinations")
 """What is called by names here, and by ids in the rows."""
@@ -102,6 +103,8 @@ def _wanted(api: ApiInstance, row: Row) -> Wanted:
         **kept,
         about=Alert.About.API,
         api=api.pk,
-        users=tuple(one.pk for one in people.order_by("username") if environment.may(one)),
+        users=tuple(
+            one.pk for one in people.order_by("username") if Permission.VIEW_ALERTS in environment.may(one)
+        ),
         destinations=tuple(dict(usable.order_by("name", "pk").values_list("name", "pk")).values()),
     )

@@ -74,15 +74,15 @@ def promote(user: User, origin: ApiInstance, choices: Choices, *, deploy: bool =
 def note_made(user: User, origin: ApiInstance, api: ApiInstance, parts: frozenset[str]) -> tuple[str, ...]:
     """That a copy in another environment is the origin's counterpart there; of these parts it gets all."""
     whole = portable_of(origin)
-    notes: tuple[str, ...] = ()
-    if "tiers" in parts and whole.tiers:
-        notes = tuple(beside.put_tiers(user, api, whole.tiers))
-    if "alerts" in parts and whole.alerts:
+    brought, notes = _permitted(user, Wanted(api.environment, whole, parts=parts))
+    if "tiers" in brought.parts and whole.tiers:
+        notes += beside.put_tiers(user, api, whole.tiers)
+    if "alerts" in brought.parts and whole.alerts:
         alerts.put(user, api, whole.alerts)
     if origin.environment_id != api.environment_id:
         _noted(user, api, origin, f"{origin}, {origin.environment}", None)
         mapping.remember(origin.environment, api.environment, _same_places(whole, portable_of(api)))
-    return notes
+    return tuple(notes)
 
 
 def _permitted(user: User, whole: Wanted) -> tuple[Wanted, list[str]]:
@@ -186,7 +186,8 @@ def take_back(user: User, promotion: Promotion) -> str:
         instances.delete_api(user, api)
         return told
     whole = Portable.model_validate(row.before)
-    update(user, api, Wanted(api.environment, whole, api.gateway, origin="before the promotion"))
+    before = Wanted(api.environment, whole, api.gateway, origin="before the promotion")
+    update(user, api, _permitted(user, before)[0])
     row.taken_back_at = timezone.now()
     row.save(update_fields=["taken_back_at"])
     bookkeeping.record(user, AuditEntry.Action.UPDATE, api, after={"taken_back": row.told})

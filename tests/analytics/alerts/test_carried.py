@@ -13,9 +13,11 @@ from apis.portable.read import read
 from apis.portable.wanted import Wanted as WantedApi
 from apis.promotions import promoting
 from apis.promotions.choices import proposed
+from console.models import Role
 from console.notices.models import Destination
+from console.roles.models import CustomRole
 from tests.apis.views.pages import Place, make_place, make_saved_api
-from tests.factories import make_environment
+from tests.factories import make_environment, make_role, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -83,3 +85,17 @@ def test_what_is_no_alert_is_refused_with_words() -> None:
         with pytest.raises(ValidationError) as refused:
             carried.put(place.user, api, [row])
         assert list(refused.value.message_dict) == ["alerts"]
+
+
+def test_who_may_not_view_alerts_there_is_left_out() -> None:
+    place = make_place()
+    api = make_saved_api(place)
+    reader = make_user(username="reader")
+    may = CustomRole.objects.create(
+        organization=place.environment.organization, name="Reader", permissions=["view:apis"]
+    )
+    make_role(reader, place.environment.organization, Role.CUSTOM, custom=may)
+
+    carried.put(place.user, api, [{"name": "a", "type": "no-traffic", "users": ["reader"]}])
+
+    assert Alert.objects.get(api=api).users == []

@@ -6,6 +6,7 @@ import pytest
 
 from apis.models import ApiInstance
 from console.models import Environment, Role
+from console.roles.models import CustomRole
 from gateways.models import Gateway
 from tests.apis.changes.test_copies import make_whole
 from tests.apis.rest.bodies import refused
@@ -185,3 +186,19 @@ def test_what_was_promoted_before_is_brought_up_to_date(place: Place, target: En
     assert made.tiers.get().name == "Gold" and made.label == "Orders (Promoted)"
     refused(wrong, 400, "promote.counterpartId")
     refused(beside, 400, "description")
+
+
+def test_tiers_come_along_for_who_manages_contracts_there(place: Place, target: Environment) -> None:
+    api = make_whole(place)
+    make_tier(api, name="Free", approves_by_itself=True)
+    organization = place.environment.organization
+    may = ["view:apis", "view:policies", "manage:apis", "manage:policies"]
+    custom = CustomRole.objects.create(organization=organization, name="Maker", permissions=may)
+    user = make_user()
+    make_role(user, organization, Role.CUSTOM, custom=custom)
+
+    answer = Rest(user, target)("POST", "AM", as_the_command_line_does(api))
+
+    assert answer.status_code == 201, answer.data
+    assert not ApiInstance.objects.get(pk=answer.data["id"]).tiers.exists()
+    assert "Tiers did not come along" in str(answer.headers)
