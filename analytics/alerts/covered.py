@@ -49,7 +49,7 @@ class Covered:
     def _find(self, alert: Alert) -> Apis:
         if alert.about == Alert.About.API:
             one = self.all.get(alert.api_id or 0)
-            return {one.pk: one} if one else {}
+            return {one.pk: one} if one and one.environment == alert.environment_id else {}
         here = (one for one in self.all.values() if one.environment == alert.environment_id)
         if alert.about == Alert.About.TAG:
             tag = alert.tag.casefold()

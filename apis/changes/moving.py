@@ -4,12 +4,14 @@ from dataclasses import replace
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F
 
 from apis.changes import bookkeeping
 from apis.desired import desired_of
 from apis.models import ApiInstance, TlsContext
 from apis.removed import Removed
 from apis.rules.instances import check_free
+from apis.secret_groups import references
 from console import audit
 from console.models import AuditEntry, Environment, User
 
@@ -19,7 +21,8 @@ ELSEWHERE = "{} belongs to another organization; copy the API there."
 
 @transaction.atomic
 def move_api(actor: User, api: ApiInstance, environment: Environment) -> ApiInstance:
-    """Without its gateway, which is the old environment's. Its contracts, policies and history go along.
+    """Without its gateway, which is the old environment's. Its contracts, policies, alerts and history go
+    along.
 
     Raises ValidationError where it is deployed, or has what the other environment cannot give it.
     """
@@ -37,11 +40,17 @@ def move_api(actor: User, api: ApiInstance, environment: Environment) -> ApiInst
     if contexts := _contexts(api):
         needs = f"It uses {', '.join(contexts)} of {before}, which stays there; choose others first."
         raise ValidationError({"environmentId": [needs]})
+    if missing := _missing_secrets(api, environment):
+        needs = (
+            f"Its policies mention {', '.join(missing)}, which {environment} lacks; make them there first."
+        )
+        raise ValidationError({"environmentId": [needs]})
     api.gateway, api.environment = None, environment
     check_free(environment, replace(desired_of(api), gateway=None), api)
     api.save(update_fields=["gateway", "environment", "updated_at"])
     Removed.objects.filter(api_id=api.pk).update(environment=environment)
     api.roles.update(environment=environment)
+    api.alerts.update(environment=environment, edition=F("edition") + 1)  # type: ignore[attr-defined]
     was, now = {"environment": before.name}, {"environment": environment.name}
     for place in (before, environment):
         audit.record(
@@ -54,6 +63,12 @@ def move_api(actor: User, api: ApiInstance, environment: Environment) -> ApiInst
             after=now,
         )
     return api
+
+
+def _missing_secrets(api: ApiInstance, environment: Environment) -> list[str]:
+    named = references.keys(*api.policies.values_list("config", flat=True))
+    known = references.secrets(environment.pk, named)
+    return [name for name in named if tuple(name.split("/", 1)) not in known]
 
 
 def _contexts(api: ApiInstance) -> list[str]:

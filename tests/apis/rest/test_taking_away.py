@@ -6,9 +6,11 @@ import zipfile
 import pytest
 import yaml
 
-from apis.models import ApiInstance
+from analytics.alerts.covered import Covered
+from apis.models import ApiInstance, PolicyBinding
 from console.models import AuditEntry, Environment
 from gateways.models import Gateway
+from tests.analytics.alerts.watching import make_alert
 from tests.apis.rest.bodies import manage, policy, refused
 from tests.factories import make_api, make_environment, make_gateway, make_tls_context
 from tests.rest import Rest
@@ -64,3 +66,31 @@ def test_what_cannot_move_stays(rest: Rest, environment: Environment, gateway: G
     refused(classified(rest, other, goal), 404)
     free.refresh_from_db()
     assert free.environment == environment
+
+
+def test_alerts_go_along_and_tell_nothing_to_where_it_was(
+    rest: Rest, environment: Environment, gateway: Gateway
+) -> None:
+    goal = make_environment(environment.organization)
+    api = make_api(gateway, is_deployed=False)
+    alert = make_alert(api)
+
+    assert classified(rest, api, goal).status_code == 200  # type: ignore[attr-defined]
+
+    alert.refresh_from_db()
+    assert (alert.environment, alert.edition) == (goal, 1)
+    alert.environment = environment
+    alert.save()
+    other = make_alert(make_api(make_gateway(goal)))
+    assert Covered([alert, other]).of(alert) == {}
+
+
+def test_secrets_that_are_not_there_keep_it_here(
+    rest: Rest, environment: Environment, gateway: Gateway
+) -> None:
+    goal = make_environment(environment.organization)
+    api = make_api(gateway, is_deployed=False)
+    config = {"username": "ann", "password": "${secret:shop/partner}"}
+    PolicyBinding.objects.create(api=api, policy="http-basic-authentication", config=config, order=1)
+
+    refused(classified(rest, api, goal), 400, "environmentId", "shop/partner")
