@@ -158,6 +158,8 @@ def _pair(authority: Authority, common: str, names: Sequence[str], days: int) ->
             certificates.general_name(one)
         except ValueError:
             found["names"] = [f'"{one[:80]}" is neither a host name nor an IP address.']
+    if authority.expires_at <= timezone.now():
+        found[""] = [f"{authority} has ended; replace it first."]
     if found:
         raise ValidationError(found)
     return issuing.issue(authority.certificate, authority.key, common.strip(), names, days)

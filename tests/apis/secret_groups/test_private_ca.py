@@ -171,3 +171,19 @@ def test_viewer_may_look_and_download_the_certificate_alone(place: Place, group:
     assert viewer.client.get(f"{PAGE}/certificate").status_code == 200
     for path in ("begin", "replace", "issue"):
         assert viewer.client.post(f"{PAGE}/{path}", {"step": "prepare"}).status_code == 403
+
+
+def test_an_authority_that_has_ended_keeps_no_other_waiting(place: Place, group: SecretGroup) -> None:
+    change.issue_keystore(place.user, group, "edge", "gateway", [], days=30)
+    other = make_place()
+    change.begin(other.user, other.environment)
+    change.issue_keystore(other.user, make_secret_group(other.environment), "edge", "gateway", [], days=30)
+    ended = group.environment.authorities.get()
+    Authority.objects.filter(pk=ended.pk).update(expires_at=timezone.now() - timedelta(days=1))
+    Issued.objects.update(expires_at=timezone.now() + timedelta(days=1))
+
+    assert change.renew_due() == 1
+    with pytest.raises(ValidationError, match="has ended"):
+        change.issue_once(place.user, place.environment, "x", [], 1)
+
+    assert "has ended" in Issued.objects.get(authority=ended).trouble
