@@ -158,7 +158,8 @@ def ask_for_tier(actor: User, contract: Contract, tier: Tier | None, *, reason: 
         contract.reason = reason.strip() or contract.reason
         if tier.approves_by_itself:
             is_granting = True
-            refuse(rules.room(contract.api) if contract.status == Status.PENDING else ())
+            if contract.status == Status.PENDING:
+                refuse(rules.request_problems(contract.application, contract.api, tier))
             _approve(contract, None)
     _decided(actor, contract, before, contract.answer, is_granting=is_granting)
     if tier is not None and (contract.requested_tier or is_granting):

@@ -44,7 +44,7 @@ from policies.policy import CATALOG_GROUP, Policy
 
 POLICY = "policy"
 MOST_TOKENS, MOST_FIELDS = 1_000, 20
-MOST_ASSETS = 100
+MOST_ASSETS, LAST_OFFSET = 100, 10_000
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,8 @@ def _assets(_: Any, info: GraphQLResolveInfo, **asked: Any) -> list[Found]:
     _spend(info)
     limit = min(max(asked.get("limit", 20), 0), MOST_ASSETS)
     offset = max(asked.get("offset", 0), 0)
+    if offset > LAST_OFFSET:
+        raise GraphQLError(f"offset is {LAST_OFFSET:,} at most; search for less.")
     term = (asked.get("searchTerm") or "").casefold()
     types = {one.strip() for one in (asked.get("types") or "").split(",") if one.strip()}
     policies = [

@@ -251,3 +251,16 @@ def test_people_are_told_of_what_waits_and_of_what_was_decided(actor: User, api:
         f"{of} is on tier Gold now",
     ]
     assert len(told(manager)) == 1 and told(elsewhere) == []
+
+
+def test_what_waits_gets_no_tier_by_itself_where_nobody_is_taken(actor: User, api: ApiInstance) -> None:
+    waits, free = make_tier(api), make_tier(api, approves_by_itself=True)
+    made = ask(actor, api, tier=waits)
+    api.is_deprecated = True
+    api.save()
+
+    with pytest.raises(ValidationError, match="deprecated"):
+        contracts.ask_for_tier(actor, made, free)
+
+    made.refresh_from_db()
+    assert made.status == Status.PENDING

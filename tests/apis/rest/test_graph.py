@@ -94,3 +94,9 @@ def test_a_body_that_is_no_query() -> None:
     headers = {"Authorization": f"Bearer {tokens.issue(user)}"}
     for body in ([], "text", {"query": None}, {"variables": []}):
         assert Rest(None)("POST", GRAPH, body, **headers).status_code == 400
+
+
+def test_pages_end_somewhere(rest: Rest) -> None:
+    told = asked(rest, "{ assets(offset: 2000000000) { assetId } }")
+
+    assert "10,000 at most" in told["errors"][0]["message"]
