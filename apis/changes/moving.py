@@ -50,7 +50,7 @@ def move_api(actor: User, api: ApiInstance, environment: Environment) -> ApiInst
     api.save(update_fields=["gateway", "environment", "updated_at"])
     Removed.objects.filter(api_id=api.pk).update(environment=environment)
     api.roles.update(environment=environment)
-    api.alerts.update(environment=environment, edition=F("edition") + 1)  # type: ignore[attr-defined]
+    api.alerts.update(environment=environment, edition=F("edition") + 1)
     was, now = {"environment": before.name}, {"environment": environment.name}
     for place in (before, environment):
         audit.record(
