@@ -249,10 +249,14 @@ def delete_connected_app(actor: User, app: ConnectedApp) -> None:
 
 
 def require_whole_user(actor: User, user: User) -> Organization:
-    """The organization to audit under; the actor must administer every one where the user has a role."""
+    """The organization to audit under; the actor must administer every one where the user has a role, or
+    owns a client application, whose secrets whoever comes as the user may renew.
+    """
     if user.is_superuser and not actor.reaches_everything:
         raise PermissionDenied(f"Only an administrator of everything may change {user}.")
-    held = list(Organization.objects.filter(roles__in=Role.objects.of(user)).distinct())
+    owns = Organization.objects.filter(applications__owners=user).values("pk")
+    given = models.Q(pk__in=Role.objects.of(user).values("organization"))
+    held = list(Organization.objects.filter(given | models.Q(pk__in=owns)))
     for organization in held:
         require_administrator(actor, organization)
     found = held[0] if held else Organization.objects.where(actor, Permission.ADMINISTER_ORGANIZATION).first()

@@ -27,8 +27,11 @@ UNFIT = re.compile(r"[^\w.@+-]")
 
 
 def belongs(user: User, organization: Organization) -> bool:
-    """Whether all that the user may do lies in the organization and below."""
-    return not user.is_superuser and all(one.path.startswith(organization.path) for one in user.grants())
+    """Whether all that the user may do, and the client applications that they own, lie in it and below."""
+    if user.is_superuser or not all(one.path.startswith(organization.path) for one in user.grants()):
+        return False
+    owned = Organization.objects.filter(applications__owners=user)
+    return not owned.exclude(path__startswith=organization.path).exists()
 
 
 @transaction.atomic

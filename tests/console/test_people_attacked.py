@@ -12,13 +12,22 @@ from console import accounts, granting, passwords
 from console.admin import RoleForm
 from console.factors.changes import set_rule
 from console.models import AccessToken, AuditEntry, ConnectedApp, Environment, Organization, Role, User
+from console.providers.people import belongs
 from console.rest import tokens
 from console.roles.models import CustomRole
 from console.stack.waiting import wait_for
 from console.teams import changes as teams
 from console.teams.models import Team
 from tests.console.conftest import LogIn
-from tests.factories import make_api, make_environment, make_gateway, make_organization, make_role, make_user
+from tests.factories import (
+    make_api,
+    make_application,
+    make_environment,
+    make_gateway,
+    make_organization,
+    make_role,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +48,20 @@ def test_who_is_given_something_elsewhere_by_a_team_is_not_taken_over(
     for take in (accounts.reset_password, passwords.make_link):
         with pytest.raises(PermissionDenied, match="administrator of Other"):
             take(administrator, grace)
+
+
+def test_who_owns_a_client_application_elsewhere_is_not_taken_over(
+    administrator: User, environment: Environment
+) -> None:
+    grace, acme, other = make_user("grace"), environment.organization, make_organization("Other")
+    make_role(grace, acme, Role.Name.VIEWER)
+    assert belongs(grace, acme)
+
+    make_application(other).owners.add(grace)
+
+    assert not belongs(grace, acme)
+    with pytest.raises(PermissionDenied, match="administrator of Other"):
+        passwords.make_link(administrator, grace)
 
 
 def test_a_member_of_a_team_alone_is_on_the_page_of_users(admin: Client, environment: Environment) -> None:
