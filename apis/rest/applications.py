@@ -99,7 +99,6 @@ class ApplicationViews(ViewSet):
         return Response(status=204)
 
     @extend_schema(
-        operation_id="application_secret_reset",
         request=shapes.SecretBody,
         responses={201: shapes.SecretAnswer, **REFUSALS},
     )

@@ -72,3 +72,9 @@ class GroupForm(RoleForm):
     )
 
     field_order = ["group"]
+
+    def __init__(self, organizations: OrganizationQuerySet, *args: Any, **kwargs: Any) -> None:
+        """A provider's groups are given whole roles: none of an organization's own, and no single API."""
+        super().__init__(organizations, *args, **kwargs)
+        del self.fields["api"]
+        self.fields["role"].choices = Role.Name.choices  # type: ignore[attr-defined]

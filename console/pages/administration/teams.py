@@ -23,7 +23,7 @@ def teams(request: Request) -> HttpResponse:
     found = Team.objects.filter(organization__in=administered(request)).select_related("organization")
     if query := asked(request):
         found = found.filter(name__icontains=query)
-    found = found.annotate(member_count=Count("memberships"))
+    found = found.annotate(member_count=Count("memberships")).order_by("name", "id")
     shown = listing(request, "teams", "team", found, searches="name")
     page, part = "console/administration/teams.html", "console/administration/_teams.html"
     return shown.answer(request, page, part, {})
