@@ -39,6 +39,7 @@ MOST_NAMES = 50
 CLAIM = timedelta(minutes=10)
 """After which it is begun again, where a worker died."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=12)
+FAULT = "The console failed at it, and its log says how; it is tried again."
 SEEN_SECONDS = 15
 """How long gateways may take to say that they answer: then the CA is asked to look."""
 
@@ -120,6 +121,9 @@ def _try(source: AcmeSource) -> None:
         words = " ".join(getattr(error, "messages", [str(error)]))
         logger.warning("certificate was not obtained source=%s error=%r", source.pk, words)
         _failed(source, words)
+    except Exception:
+        logger.exception("certificate was not obtained source=%s", source.pk)
+        _failed(source, FAULT)
     finally:
         _serve(source, [])
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from apis.certifying import acme
 from apis.secret_groups.acme import AcmeSource
 from console.models import AuditEntry, Role
 from tests.apis.views.pages import Place, make_place, text
@@ -79,3 +80,17 @@ def test_viewer_looks_alone() -> None:
 
     assert place.client.get(PAGE).status_code == 200
     assert place.client.post(ADD, fields()).status_code == 403
+
+
+def test_a_fault_of_ours_in_one_keeps_no_other_waiting(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise TypeError("a CA that answers what nobody thought of")
+
+    monkeypatch.setattr(acme.acme_client, "obtain", fail)
+    for name in ("one", "two"):
+        place.client.post(ADD, fields(name=name))
+
+    assert acme.work() == 2
+
+    states = AcmeSource.objects.values_list("state", "attempts", "trouble")
+    assert set(states) == {("failed", 1, acme.FAULT)}
