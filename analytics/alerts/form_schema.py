@@ -27,7 +27,7 @@ SLIDES = (
     "The window slides: it is looked at every minute; one of more than an hour every 5, one of more than a "
     "day every 15 minutes."
 )
-PEOPLE = "Logins and mail addresses, one a line: 20 of each at most. Logins find it in their inbox, too."
+PEOPLE = "Logins and mail addresses, 20 of each at most. Logins find it in their inbox, too."
 VARIABLES = ", ".join(f"${{{name}}}" for name in wording.VARIABLES)
 
 Properties = dict[str, Any]

@@ -55,7 +55,7 @@ class Preview:
     lines: tuple[Line, ...] = ()
     threshold_y: float | None = None
     threshold: str = ""
-    top: str = ""
+    highest: str = ""
     fired: int = 0
     shown: int = 0
     of: int = 0
@@ -211,7 +211,7 @@ def _drawn(alert: Alert, walks: Sequence[tuple[str, _Walk]], over: Range, shown:
         lines,
         round(HEIGHT - HEIGHT * alert.threshold / top, 1) if is_compared else None,
         wording.amount(alert, alert.threshold) if is_compared else "",
-        wording.number(top),
+        wording.amount(alert, max(values)) if values else "",
         sum(line.fired for line in lines),
         shown,
         of,
@@ -240,7 +240,7 @@ def _polylines(values: Sequence[float | None], top: float) -> Iterable[str]:
         elif stretch:
             if len(stretch) == 1:
                 x, _, y = stretch[0].partition(",")
-                stretch.append(f"{float(x) + 2:.1f},{y}")
+                stretch.append(f"{float(x) + 4:.1f},{y}")
             yield " ".join(stretch)
             stretch = []
 
