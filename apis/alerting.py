@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from apis.models import ApiInstance
+from console.models import User
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Alerting:
     url: str
 
 
-Source = Callable[[ApiInstance], Sequence[Alerting]]
+Source = Callable[[ApiInstance, User], Sequence[Alerting]]
 _sources: list[Source] = []
 
 
@@ -27,6 +28,6 @@ def provide(source: Source) -> None:
     _sources[:] = [source]
 
 
-def of(api: ApiInstance) -> list[Alerting]:
-    """What asks for a look now, the worst first."""
-    return [one for source in _sources for one in source(api)]
+def of(api: ApiInstance, user: User) -> list[Alerting]:
+    """What asks for a look now and the user may see, the worst first."""
+    return [one for source in _sources for one in source(api, user)]

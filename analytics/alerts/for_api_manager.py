@@ -8,15 +8,16 @@ from analytics.alerts import wording
 from analytics.alerts.models import Alert, Incident
 from apis.alerting import Alerting
 from apis.models import ApiInstance
+from console.models import User
 
 KEPT = 200
 """Of an alert's incidents, the newest go with a deleted API and come back with it."""
 _RANKS: dict[str, int] = {Alert.Severity.CRITICAL: 0, Alert.Severity.WARNING: 1, Alert.Severity.INFO: 2}
 
 
-def alerting(api: ApiInstance) -> list[Alerting]:
+def alerting(api: ApiInstance, user: User) -> list[Alerting]:
     """Of its own alerts and of those that are about it among others."""
-    raised = Incident.objects.filter(resolved_at=None, alert__in=Alert.objects.alerting())
+    raised = Incident.objects.filter(resolved_at=None, alert__in=Alert.objects.visible_to(user).alerting())
     mine = raised.exclude(raised_at=None).filter(Q(key=f"api:{api.pk}") | Q(alert__api=api))
     found = sorted(mine.select_related("alert"), key=lambda one: (_RANKS[one.alert.severity], one.since))
     return [

@@ -16,7 +16,11 @@ from gateways.models import Gateway
 
 class AlertQuerySet(models.QuerySet["Alert"]):
     def visible_to(self, user: User) -> "AlertQuerySet":
-        return self.filter(environment__in=Environment.objects.permitting(user, Permission.VIEW_ALERTS))
+        """Of whoever holds a role for one API alone: that API's own."""
+        held = user.held()
+        here = models.Q(environment__in=Environment.objects.allowing(held, Permission.VIEW_ALERTS))
+        apis = held.apis(Permission.VIEW_ALERTS)
+        return self.filter(here | models.Q(api__in=apis)) if apis else self.filter(here)
 
     def alerting(self) -> "AlertQuerySet":
         """What somebody should look at: neither paused nor silenced."""

@@ -92,7 +92,7 @@ def frame(request: Request, api: ApiInstance, tab: str) -> dict[str, Any]:
         "api": api,
         "run": now,
         "trouble": trouble.of(api, now.replicas),
-        "alerting": alerting.of(api),
+        "alerting": alerting.of(api, request.user) if may_on(request, api)["view_alerts"] else [],
         "waiting": pending.waiting(api),
         "is_discarded": undo.has_pending(request.session, api),
         "tabs": _tabs(api, tab),

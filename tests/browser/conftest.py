@@ -41,7 +41,7 @@ class Album:
 
     def take(self, page: Page, name: str) -> None:
         if self.folder:
-            # A whole page is taken from its top: else bars that stick are in its middle, and later clicks miss.
+            # From its top: else bars that stick are in its middle, and later clicks miss.
             page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
             page.screenshot(path=Path(self.folder, f"{name}.png"), full_page=True)
 

@@ -64,7 +64,8 @@ def of_api(request: Request, pk: int) -> HttpResponse:
         wide |= Q(about=Alert.About.TAG, tag__iexact=tag)
     if api.gateway_id:
         wide |= Q(about=Alert.About.GATEWAY, gateway=api.gateway_id)
-    found = Alert.objects.filter(environment=api.environment_id).filter(Q(api=api) | wide)
+    here = Alert.objects.visible_to(request.user).filter(environment=api.environment_id)
+    found = here.filter(Q(api=api) | wide)
     for word in words(asked(request)):
         found = found.filter(name__icontains=word)
     order = request.GET.get("sort", "state")

@@ -10,6 +10,8 @@ from apis.changes import instances, removal
 from apis.models import ApiInstance
 from console.models import Role
 from console.notices.models import Notice
+from console.permissions import Permission
+from console.roles.models import CustomRole
 from tests.analytics.alerts.watching import Clock
 from tests.analytics.traffic import Shipper, count
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
@@ -203,3 +205,39 @@ def test_deleted_twice_it_is_not_found(place: Place, api: ApiInstance) -> None:
     assert place.client.post(f"/alerts/{alert.pk}/delete").status_code == 404
     with pytest.raises(Exception, match="not found"):
         change.pause(place.user, stale, is_paused=True)
+
+
+def test_who_may_not_see_alerts_is_told_of_none(place: Place, api: ApiInstance) -> None:
+    raised(api)
+    somebody = make_place(Role.Name.VIEWER, place.environment)
+    kind = CustomRole.objects.create(
+        organization=place.environment.organization, name="APIs", permissions=[Permission.VIEW_APIS]
+    )
+    Role.objects.filter(user=somebody.user).update(name=Role.CUSTOM, custom=kind)
+
+    page = text(somebody.client.get(f"/apis/{api.pk}"))
+
+    assert "of this API hold" not in page and "alerting</span>" not in page
+    assert somebody.client.get("/alerts").status_code == 403
+    kind.permissions = [Permission.VIEW_ALERTS, Permission.VIEW_APIS]
+    kind.save()
+    page = text(somebody.client.get(f"/apis/{api.pk}"))
+    assert "1 alert of this API holds" in page and "alerting</span>" in page
+
+
+def test_a_role_for_one_api_shows_its_own_alerts_alone(place: Place, api: ApiInstance) -> None:
+    mine = raised(api)
+    other = make_alert(api=make_api(place.gateway), name="Of another")
+    wide = make_alert(environment=place.environment, about="environment", name="Of all")
+    somebody = make_place(Role.Name.VIEWER, place.environment)
+    Role.objects.filter(user=somebody.user).update(name="api-viewer", api=api, environment=place.environment)
+
+    listed = text(somebody.client.get(f"/apis/{api.pk}/alerts"))
+
+    assert "Errors" in listed and "Of all" not in listed and "Of another" not in listed
+    page = text(somebody.client.get(f"/apis/{api.pk}"))
+    assert "1 alert of this API holds" in page and "alerting</span>" not in page
+    codes = [somebody.client.get(one.get_absolute_url()).status_code for one in (mine, other, wide)]
+    assert codes == [200, 404, 404]
+    for verb in ("pause", "silence", "delete", "test"):
+        assert somebody.client.post(f"/alerts/{mine.pk}/{verb}", {"minutes": "5"}).status_code == 403
