@@ -240,7 +240,7 @@ def _polylines(values: Sequence[float | None], top: float) -> Iterable[str]:
         elif stretch:
             if len(stretch) == 1:
                 x, _, y = stretch[0].partition(",")
-                stretch.append(f"{float(x) + 4:.1f},{y}")
+                stretch.append(f"{abs(float(x) - 8):.1f},{y}")
             yield " ".join(stretch)
             stretch = []
 

@@ -211,7 +211,7 @@ def _choices(schema: Schema, value: Any, root: Schema) -> tuple[Choice, ...]:
     item = resolve(schema.get("items", {}), root) if schema.get("type") == "array" else schema
     values = [item["const"]] if "const" in item else list(item.get("enum", ()))
     labels = {**item.get("labels", {}), **schema.get("labels", {})}
-    chosen = value if isinstance(value, list | tuple) else [value]
+    chosen = value if isinstance(value, list | tuple) else [] if value is None else [value]
     if values and schema.get("type") == "array":
         values += [one for one in chosen if one not in values]
     abouts = schema.get("abouts", {})

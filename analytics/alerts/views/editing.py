@@ -110,7 +110,12 @@ def _preview(request: Request, environment: Environment, alert: Alert | None) ->
         context["preview"] = preview(shown)
     except ValidationError as error:
         found = forms.named(messages_of(error))
-        context["preview_faults"] = [text for texts in found.values() for text in texts]
+        titles = {name: one["title"] for name, one in form.schema["properties"].items()}
+        context["preview_faults"] = [
+            f"{titles[name]}: {text}" if name in titles else text
+            for name, texts in found.items()
+            for text in texts
+        ]
     return render(request, "analytics/alerts/_preview.html", context)
 
 

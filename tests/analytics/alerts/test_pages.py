@@ -126,6 +126,8 @@ def test_the_preview_tells_how_often_it_had_been_raised(place: Place, api: ApiIn
     wide = sent | {"about": "environment", "counted": "together"}
     assert "<polyline" in text(place.client.post("/alerts/new/preview", wide))
     assert "not whole yet" in text(place.client.post("/alerts/new/preview", sent | {"threshold": "x"}))
+    page = text(place.client.post("/alerts/new/preview", sent | {"threshold": ""}))
+    assert "Threshold: Write a number." in page
 
 
 def test_the_chart_of_an_alert(place: Place, api: ApiInstance) -> None:

@@ -266,3 +266,11 @@ def test_a_field_knows_with_which_values_of_another_it_is_shown() -> None:
     assert made["supportedAudiences"].when == schema_form.When("config.validateAudClaim", "true")
     assert made["signingKeyLength"].when == schema_form.When("config.signingMethod", "rsa hmac es")
     assert made["jwksUrl"].is_required
+
+
+def test_a_list_without_a_value_offers_what_there_is_alone() -> None:
+    schema = {"type": "object", "properties": {"told": {"type": "array", "items": {"enum": ["a", "b"]}}}}
+
+    (field,) = schema_form.fields(schema, {}, {}, prefix="")
+
+    assert [(one.value, one.is_chosen) for one in field.choices] == [("a", False), ("b", False)]
