@@ -1,8 +1,12 @@
 """Who may promote to an environment: asked here, by pages, REST and workers alike."""
 
+from collections.abc import Container
+
 from django.db.models import QuerySet
 
+from apis.models import ApiInstance
 from apis.portable.wanted import PARTS
+from apis.rules import permitted
 from console.models import Environment, User
 from console.permissions import Permission
 
@@ -22,7 +26,15 @@ def may_promote_to(user: User, environment: Environment) -> bool:
 
 def parts_of(user: User, environment: Environment) -> frozenset[str]:
     """Which parts the user may bring there: tiers and alerts are managed by others in some places."""
-    may = environment.may(user)
+    return _parts(environment.may(user))
+
+
+def parts_on(user: User, api: ApiInstance) -> frozenset[str]:
+    """The same of an API that is there, on which alone the user may hold a role."""
+    return _parts(permitted.may(user, api))
+
+
+def _parts(may: Container[str]) -> frozenset[str]:
     return frozenset(name for name in PARTS if _OF_PARTS.get(name, NEEDED[0]) in may)
 
 

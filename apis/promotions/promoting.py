@@ -29,7 +29,9 @@ from apis.promotions.choices import Choices, wanted
 from apis.promotions.mapping import Kind
 from apis.promotions.models import Counterpart, Promotion
 from apis.revisions import rows
+from apis.rules import permitted
 from console.models import AuditEntry, User
+from console.permissions import Permission
 
 NOT_THE_LAST = "Something of it was changed, or it was promoted again since; roll back or edit it instead."
 ITSELF = "An API is not promoted to itself; copy it instead."
@@ -171,9 +173,11 @@ def preview(
 def take_back(user: User, promotion: Promotion) -> str:
     """Make the API what it was, or delete what was made. Answers what was done, in words.
 
-    Raises ValidationError where it is not as the promotion left it.
+    Raises ValidationError where it is not as the promotion left it. Tiers and alerts stay for who may not
+    manage them.
     """
     api = promotion.api
+    permitted.require(user, api, Permission.MANAGE_POLICIES)
     bookkeeping.lock(api.gateway, api=api)
     row = Promotion.objects.select_for_update(of=("self",)).get(pk=promotion.pk)
     if row.taken_back_at or timezone.now() - row.at > Promotion.KEEP:
@@ -186,8 +190,8 @@ def take_back(user: User, promotion: Promotion) -> str:
         instances.delete_api(user, api)
         return told
     whole = Portable.model_validate(row.before)
-    before = Wanted(api.environment, whole, api.gateway, origin="before the promotion")
-    update(user, api, _permitted(user, before)[0])
+    parts = permission.parts_on(user, api)
+    update(user, api, Wanted(api.environment, whole, api.gateway, None, parts, "before the promotion"))
     row.taken_back_at = timezone.now()
     row.save(update_fields=["taken_back_at"])
     bookkeeping.record(user, AuditEntry.Action.UPDATE, api, after={"taken_back": row.told})

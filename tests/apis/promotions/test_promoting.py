@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 
 from apis.changes import policies
 from apis.changes.instances import edit_api
@@ -12,10 +12,11 @@ from apis.portable.exporting import yaml_of
 from apis.promotions import promoting
 from apis.promotions.choices import Choices, counterparts, proposed, wanted
 from apis.promotions.models import Mapped, Promotion
-from console.models import AuditEntry, Environment
+from console.models import AuditEntry, Environment, Role, User
+from console.roles.models import CustomRole
 from tests.apis.changes.test_copies import make_whole
 from tests.apis.views.pages import Place, make_place
-from tests.factories import make_environment, make_gateway, make_tier
+from tests.factories import make_environment, make_gateway, make_role, make_tier, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -184,3 +185,23 @@ def test_the_mapping_is_that_of_the_last_promotion() -> None:
 def _fresh(api: ApiInstance) -> ApiInstance:
     named = ("asset__organization", "gateway", "tls_context", "environment__organization")
     return ApiInstance.objects.select_related(*named).get(pk=api.pk)
+
+
+def test_what_was_brought_is_taken_back_by_who_manages_policies_there() -> None:
+    place = make_place()
+    api, environment = make_whole(place), production(place)
+    made = promoted(place, api, environment)
+    edit_api(place.user, api, lambda it: replace(it, description="New."))
+    make_tier(api, name="Gold")
+    promoting.promote(place.user, api, proposed(place.user, api, environment, _fresh(made)))
+    somebody, may = make_user(), ["view:apis", "manage:apis"]
+    custom = CustomRole.objects.create(organization=environment.organization, name="M", permissions=may)
+    make_role(somebody, environment.organization, Role.CUSTOM, custom=custom)
+
+    with pytest.raises(PermissionDenied, match="Manage policies"):
+        promoting.take_back(somebody, Promotion.objects.filter(api=made)[0])
+    custom.permissions = [*may, "view:policies", "manage:policies"]
+    custom.save()
+    promoting.take_back(User.objects.get(pk=somebody.pk), Promotion.objects.filter(api=made)[0])
+
+    assert _fresh(made).description == "" and _fresh(made).tiers.count() == 1
