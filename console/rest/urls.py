@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from console.rest import accounts, audit, organizations, schema
+from console.rest import accounts, audit, members, organizations, schema
 
 ORGANIZATION = "accounts/api/organizations/<uuid:organization_id>"
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("accounts/api/users/me", accounts.UsersMe.as_view(), name="rest_users_me"),
     path("accounts/api/me", accounts.Me.as_view(), name="rest_me"),
     path(ORGANIZATION, organizations.OrganizationView.as_view(), name="rest_organization"),
+    path(f"{ORGANIZATION}/members", members.Members.as_view(), name="rest_members"),
     path(
         f"{ORGANIZATION}/environments",
         organizations.EnvironmentViews.as_view({"get": "list", "post": "create"}),

@@ -1,0 +1,36 @@
+"""What is asked for the people of an organization, and the answer."""
+
+from typing import Any
+
+from rest_framework import serializers as s
+
+MOST = 1000
+
+
+class MembersQuery(s.Serializer[Any]):
+    """Clients that look for somebody name no limit, and want all."""
+
+    search = s.CharField(
+        required=False, allow_blank=True, max_length=255, help_text="A part of a name or of the address."
+    )
+    limit = s.IntegerField(
+        default=MOST, min_value=1, help_text="More than 1,000 is taken as 1,000; without it, that many."
+    )
+    offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
+
+    def validate_limit(self, asked: int) -> int:
+        return min(asked, MOST)
+
+
+class PersonShape(s.Serializer[Any]):
+    id = s.UUIDField()
+    username = s.CharField()
+    email = s.CharField()
+    firstName = s.CharField(source="first_name")
+    lastName = s.CharField(source="last_name")
+    enabled = s.BooleanField(source="is_active")
+
+
+class MembersAnswer(s.Serializer[Any]):
+    data = PersonShape(many=True)
+    total = s.IntegerField(help_text="Of all that are found, on other pages, too.")
