@@ -20,7 +20,7 @@ from console.audit import record
 from console.granting import grant_role, require_administrator, require_somebody, together
 from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User, digest
 from console.once import Sending
-from console.permissions import Permission
+from console.permissions import Permission, words
 from console.sessions import logins
 from console.versions import check as check_version
 from console.versions import version
@@ -30,12 +30,14 @@ Action = AuditEntry.Action
 
 @dataclass(frozen=True)
 class AppAccess:
-    """What a connected app may do: a role, where, and until when (None: without end)."""
+    """What a connected app may do: a role or chosen permissions, where, until when (None: without end)."""
 
     role: str
     environments: tuple[Environment, ...] = ()
     in_every_environment: bool = False
     expires_at: datetime | None = None
+    scopes: tuple[str, ...] = ()
+    """With the role ConnectedApp.SCOPES: these permissions, and what they imply."""
 
 
 @transaction.atomic
@@ -192,6 +194,7 @@ def create_connected_app(
     """
     require_administrator(actor, organization)
     _check_access(organization, access)
+    _check_scopes(actor, organization, access)
     organization.lock()
     app = ConnectedApp(name=name, organization=organization, owner=actor)
     if sending:
@@ -216,8 +219,9 @@ def change_app_access(actor: User, app: ConnectedApp, access: AppAccess, *, seen
     """
     require_administrator(actor, app.organization)
     _check_access(app.organization, access)
+    _check_scopes(app.owner, app.organization, access)
     list(ConnectedApp.objects.select_for_update(no_key=True).filter(pk=app.pk))
-    app.refresh_from_db(fields=["role", "expires_at", "in_every_environment"])
+    app.refresh_from_db(fields=["role", "scopes", "expires_at", "in_every_environment"])
     check_version(seen, app_version(app))
     before = access_facts(app)
     _set_access(app, access)
@@ -323,11 +327,31 @@ def _check_access(organization: Organization, access: AppAccess) -> None:
         raise ValidationError({"expires_at": ["This is over already; choose a later date."]})
 
 
+def _check_scopes(owner: User, organization: Organization, access: AppAccess) -> None:
+    """It may be given nothing that its owner does not hold there."""
+    if access.role != ConnectedApp.SCOPES:
+        return
+    if not access.scopes:
+        raise ValidationError({"scopes": ["Choose at least one permission, or a role."]})
+    if Permission.ADMINISTER_ORGANIZATION in access.scopes and not access.in_every_environment:
+        message = "Administer the organization holds for all of it: choose every environment."
+        raise ValidationError({"scopes": [message]})
+    held = owner.held()
+    places = [held.in_environment(one.pk, one.organization.path) for one in access.environments]
+    if access.in_every_environment:
+        places = [held.in_organization(organization.path)]
+    for scope in access.scopes:
+        if not all(scope in place for place in places):
+            named = Permission(scope).label if scope in Permission.values else scope
+            raise ValidationError({"scopes": [f"{owner} does not hold {named} there, and the app may not."]})
+
+
 def _set_access(app: ConnectedApp, access: AppAccess) -> None:
     app.role, app.expires_at = access.role, access.expires_at
     app.in_every_environment = access.in_every_environment
+    app.scopes = sorted(access.scopes) if access.role == ConnectedApp.SCOPES else []
     app.full_clean()
-    app.save(update_fields=["role", "expires_at", "in_every_environment"])
+    app.save(update_fields=["role", "scopes", "expires_at", "in_every_environment"])
     app.environments.set([] if access.in_every_environment else access.environments)
 
 
@@ -341,6 +365,7 @@ def access_facts(app: ConnectedApp) -> dict[str, Any]:
     places = sorted(f"{one.organization} / {one}" for one in app.environments.select_related("organization"))
     return {
         "role": app.role,
+        **({"permissions": ", ".join(words(app.scopes))} if app.scopes else {}),
         "environments": "every one" if app.in_every_environment else ", ".join(places),
         "expires": f"{app.expires_at:%Y-%m-%d}" if app.expires_at else "never",
     }

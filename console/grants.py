@@ -72,6 +72,10 @@ class Held:
         """What holds for all of it; `path` is its organization's."""
         return self._may(Grant(frozenset(), path, None, environment_id))
 
+    def in_organization(self, path: str) -> May:
+        """What holds in all of it, and below."""
+        return self._may(Grant(frozenset(), path, None))
+
     def on_api(self, api_id: int | None, environment_id: UUID, path: str) -> May:
         return self._may(Grant(frozenset(), path, None, environment_id, api_id))
 

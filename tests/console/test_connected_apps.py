@@ -4,10 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
 
+from console import accounts
 from console.models import AuditEntry, ConnectedApp, Environment, Role, User
+from console.roles.models import CustomRole
 from tests.factories import make_api, make_environment, make_gateway, make_organization, make_role, make_user
 from tests.rest import Rest
 
@@ -211,3 +214,50 @@ def test_the_audit_log_names_the_app_that_a_change_came_by(
     rest("DELETE", f"AM/{api.pk}")
 
     assert AuditEntry.objects.latest("at").actor_name == "ada by ci"
+
+
+class TestChosenPermissions:
+    def test_they_are_all_that_it_may_do(self, admin: Client, environment: Environment) -> None:
+        sent = form(environment, role="scopes", scopes=["view:gateways"])
+        admin.post("/administration/apps/add", sent)
+
+        app = ConnectedApp.objects.get()
+        assert app.permissions == {"view:gateways"}
+        assert AuditEntry.objects.get().diff["permissions"] == [None, "View gateways"]
+        api = make_api(make_gateway(environment))
+        rest = rest_of(app, environment)
+        assert rest("GET", "AMX/gateway-targets").status_code == 200
+        assert rest("GET", "AM").data["total"] == 0
+        assert rest("GET", f"AM/{api.pk}").status_code == 404
+
+    @pytest.mark.parametrize("scopes", [[], ["fly:planes"], ["administer:organization"]])
+    def test_what_cannot_be_chosen_is_refused(
+        self, admin: Client, environment: Environment, scopes: list[str]
+    ) -> None:
+        answer = admin.post("/administration/apps/add", form(environment, role="scopes", scopes=scopes))
+
+        assert answer.status_code == 422
+        assert not ConnectedApp.objects.exists()
+
+    def test_a_role_chosen_later_takes_their_place(
+        self, admin: Client, administrator: User, environment: Environment
+    ) -> None:
+        app = make_app(administrator, environment, role="scopes", scopes=["view:gateways"])
+
+        admin.post(
+            f"/administration/apps/{app.pk}/access", form(environment, role="viewer", scopes=["view:apis"])
+        )
+
+        app.refresh_from_db()
+        assert (app.role, app.scopes) == ("viewer", [])
+
+    def test_who_lacks_a_permission_can_give_no_app_it(self, environment: Environment) -> None:
+        owner, organization = make_user(), environment.organization
+        custom = CustomRole.objects.create(
+            organization=organization, name="people", permissions=["administer:organization"]
+        )
+        Role.objects.create(user=owner, organization=organization, name=Role.CUSTOM, custom=custom)
+        access = accounts.AppAccess(ConnectedApp.SCOPES, (environment,), scopes=("manage:secrets",))
+
+        with pytest.raises(ValidationError, match="does not hold Manage secrets"):
+            accounts.create_connected_app(owner, organization, "ci", access)

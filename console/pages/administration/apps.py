@@ -37,7 +37,7 @@ def apps(request: Request) -> HttpResponse:
 
 def add(request: Request) -> HttpResponse:
     """The secret is shown in the answer to the form and never again."""
-    form = AppForm(administered(request), request.POST or None)
+    form = AppForm(administered(request), request.user, request.POST or None)
     if form.is_valid():
         facts = form.cleaned_data
         create = partial(accounts.create_connected_app, request.user, facts["organization"], facts["name"])
@@ -50,7 +50,7 @@ def access(request: Request, pk: str) -> HttpResponse:
     """What an app may do, changed without a new secret."""
     app = _app(request, pk)
     below = administered(request).filter(path__startswith=app.organization.path)
-    form = AppAccessForm(below, request.POST or None, initial=_shown(app))
+    form = AppAccessForm(below, app.owner, request.POST or None, initial=_shown(app))
     seen = request.POST.get("seen") or accounts.app_version(app)
     try:
         if form.is_valid() and attempt(form, lambda: _changed(request, app, form.access(), seen)):
@@ -94,6 +94,7 @@ def _shown(app: ConnectedApp) -> dict[str, Any]:
     """The form's fields as they are now."""
     return {
         "role": app.role,
+        "scopes": app.scopes,
         "where": AppAccessForm.EVERYWHERE if app.in_every_environment else AppAccessForm.CHOSEN,
         "environments": list(app.environments.all()),
         "expires": AppAccessForm.ON_A_DATE if app.expires_at else AppAccessForm.NEVER,
@@ -109,7 +110,7 @@ def _form(request: Request, form: AppAccessForm, title: str, action: str, seen: 
 
 def _app(request: Request, pk: str) -> ConnectedApp:
     found = ConnectedApp.objects.filter(organization__in=administered(request))
-    return get_object_or_404(found.select_related("organization"), pk=pk)
+    return get_object_or_404(found.select_related("organization", "owner"), pk=pk)
 
 
 def _secret(request: Request, app: ConnectedApp, secret: str) -> HttpResponse:

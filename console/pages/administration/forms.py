@@ -10,7 +10,7 @@ from django.utils import timezone
 from console.accounts import AppAccess
 from console.audit_log.models import LEAST_DAYS, MOST_DAYS
 from console.forms.cards import Card
-from console.models import Environment, Organization, OrganizationQuerySet, Role, User
+from console.models import ConnectedApp, Environment, Organization, OrganizationQuerySet, Role, User
 from console.permissions import ABOUT, Permission
 from console.roles.models import CustomRole
 from console.teams.models import Team
@@ -160,9 +160,16 @@ class AppAccessForm(forms.Form):
     DAYS = {"30": "In 30 days", "90": "In 90 days", "365": "In a year"}
 
     role = forms.ChoiceField(
-        choices=Role.Name.choices,
+        choices=[*Role.Name.choices, (ConnectedApp.SCOPES, "Chosen permissions")],
         initial=Role.Name.VIEWER,
         help_text=f"{ROLE_HELP} It may never do more than its owner.",
+    )
+    scopes = forms.MultipleChoiceField(
+        label="Permissions",
+        choices=[(one.value, f"{one.label}: {ABOUT[one]}") for one in Permission],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Those that its owner holds. Who may change something may look at it, too.",
     )
     where = forms.ChoiceField(
         choices=[(CHOSEN, "Chosen environments"), (EVERYWHERE, "Every environment of the organization")],
@@ -181,8 +188,13 @@ class AppAccessForm(forms.Form):
         label="Date", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
 
-    def __init__(self, organizations: OrganizationQuerySet, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, organizations: OrganizationQuerySet, owner: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        held = frozenset(Permission.values)
+        if not owner.reaches_everything:
+            held = frozenset[str]().union(*(one.permissions for one in owner.grants()))
+        scopes: Any = self.fields["scopes"]
+        scopes.choices = [one for one in scopes.choices if one[0] in held]
         choice: Any = self.fields["environments"]
         environments = Environment.objects.filter(organization__in=organizations)
         choice.queryset = environments.select_related("organization").order_by("organization__path", "name")
@@ -192,6 +204,8 @@ class AppAccessForm(forms.Form):
         found = super().clean() or {}
         if found.get("where") == self.CHOSEN and not found.get("environments"):
             self.add_error("environments", "Choose at least one environment, or every one.")
+        if found.get("role") == ConnectedApp.SCOPES and "scopes" in found and not found["scopes"]:
+            self.add_error("scopes", "Choose at least one permission, or a role.")
         if found.get("expires") == self.ON_A_DATE and not found.get("expires_at"):
             self.add_error("expires_at", "Choose the date, or another end.")
         return found
@@ -205,6 +219,7 @@ class AppAccessForm(forms.Form):
             environments=() if is_everywhere else tuple(facts["environments"]),
             in_every_environment=is_everywhere,
             expires_at=self._end(),
+            scopes=tuple(facts["scopes"]) if facts["role"] == ConnectedApp.SCOPES else (),
         )
 
     def _end(self) -> datetime | None:
@@ -223,8 +238,8 @@ class AppForm(AppAccessForm):
 
     field_order = ["name", "organization"]
 
-    def __init__(self, organizations: OrganizationQuerySet, *args: Any, **kwargs: Any) -> None:
-        super().__init__(organizations, *args, **kwargs)
+    def __init__(self, organizations: OrganizationQuerySet, owner: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(organizations, owner, *args, **kwargs)
         self.fields["organization"].queryset = organizations.order_by("path")  # type: ignore[attr-defined]
 
 
