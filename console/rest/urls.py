@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from console.rest import accounts, audit, members, organizations, schema
+from console.rest import accounts, audit, connected_apps, members, organizations, schema
 
 ORGANIZATION = "accounts/api/organizations/<uuid:organization_id>"
 
@@ -26,6 +26,11 @@ urlpatterns = [
             {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
         ),
         name="rest_environment",
+    ),
+    path(
+        "accounts/api/connectedApplications/<slug:client_id>/scopes",
+        connected_apps.Scopes.as_view(),
+        name="rest_connected_app_scopes",
     ),
     path(f"{AUDIT}/query", audit.AuditQuery.as_view(), name="rest_audit_query"),
     path(f"{AUDIT}/query.csv", audit.AuditFile.as_view(), name="rest_audit_file"),

@@ -261,3 +261,13 @@ class TestChosenPermissions:
 
         with pytest.raises(ValidationError, match="does not hold Manage secrets"):
             accounts.create_connected_app(owner, organization, "ci", access)
+
+    def test_rest_tells_them_to_administrators(self, administrator: User, environment: Environment) -> None:
+        app = make_app(administrator, environment, role="scopes", scopes=["view:gateways"])
+        viewer, path = make_user(), f"/accounts/api/connectedApplications/{app.pk}/scopes"
+        make_role(viewer, environment.organization, Role.Name.VIEWER)
+
+        place = {"org": str(environment.organization_id), "envId": str(environment.pk)}
+        told = {"data": [{"scope": "view:gateways", "context_params": place}], "total": 1}
+        assert Rest(administrator)("GET", path).data == told
+        assert Rest(viewer)("GET", path).status_code == 404

@@ -90,6 +90,7 @@ ABOUT = {
     "contract": "contract",
     "tier": "tier",
     "verb": "verb",
+    "client_id": "app",
     "organization_id": "organization",
     "environment_id": "environment",
     "api_id": "api",
