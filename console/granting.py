@@ -79,17 +79,11 @@ def give(
     or a team; `name` a built-in role, or "custom-ID". Given again, nothing changes.
     """
     require_administrator(actor, organization)
-    if environment and environment.organization_id != organization.pk:
-        raise ValidationError({"environment": [f"{environment} is not an environment of {organization}."]})
-    if api is not None and (environment is None or api.environment_id != environment.pk):
-        raise ValidationError({"api": ["Choose the environment that the API is in."]})
     team = holder.get("team")
     if team is not None and not organization.path.startswith(team.organization.path):
         message = f"Who administers {team.organization} chooses the members of {team}; use a team from here."
         raise ValidationError({"organization": [message]})
-    custom, name = _named(organization, name, is_for_an_api=api is not None)
-    if faults := _without_effect(custom, environment, api):
-        raise ValidationError({"role": [faults]})
+    custom, name = role_named(organization, name, environment, api=api)
     if Role.objects.filter(**holder).count() >= MOST_ROLES:
         raise ValidationError({"role": [f"At most {MOST_ROLES} roles are given to one; take some away."]})
     role, is_new = Role.objects.get_or_create(
@@ -100,6 +94,20 @@ def give(
     # What an identity provider gave is given by hand from now on, and stays when its group is gone.
     role.provided.all().delete()
     return role
+
+
+def role_named(
+    organization: Organization, name: str, environment: Environment | None = None, *, api: Any = None
+) -> tuple[Any, str]:
+    """The custom role, if it is one, and the name. Raises ValidationError for what cannot be given there."""
+    if environment and environment.organization_id != organization.pk:
+        raise ValidationError({"environment": [f"{environment} is not an environment of {organization}."]})
+    if api is not None and (environment is None or api.environment_id != environment.pk):
+        raise ValidationError({"api": ["Choose the environment that the API is in."]})
+    custom, name = _named(organization, name, is_for_an_api=api is not None)
+    if faults := _without_effect(custom, environment, api):
+        raise ValidationError({"role": [faults]})
+    return custom, name
 
 
 @transaction.atomic

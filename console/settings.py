@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "console.providers",
     "console.factors",
     "console.teams",
+    "console.invitations",
     "policies",
     "gateways",
     "apis",

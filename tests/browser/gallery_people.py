@@ -1,5 +1,9 @@
-"""What the pages of teams and roles show."""
+"""What the pages of teams, roles and invitations show."""
 
+from django.utils import timezone
+
+from console.invitations import changes
+from console.invitations.models import Invitation
 from console.models import Role, User
 from console.roles.models import CustomRole
 from console.teams.models import Membership, Team
@@ -7,7 +11,7 @@ from tests.apis.views.pages import Place
 
 
 def made_for_people(place: Place, viewer: User) -> dict[str, object]:
-    """A team with a member and a role of its own, and a custom role that it holds."""
+    """A team with a member and a role of its own, a custom role that it holds, and invitations."""
     organization = place.environment.organization
     own = CustomRole.objects.create(
         organization=organization,
@@ -18,4 +22,20 @@ def made_for_people(place: Place, viewer: User) -> dict[str, object]:
     team = Team.objects.create(organization=organization, name="Operators", description="Day and night.")
     member = Membership.objects.create(team=team, user=viewer)
     Role.objects.create(team=team, organization=organization, name=Role.CUSTOM, custom=own)
-    return {"custom_role": own.pk, "team": team.pk, "member": member.pk}
+    found = {"custom_role": own.pk, "team": team.pk, "member": member.pk}
+    return found | _invitations(place, viewer)
+
+
+def _invitations(place: Place, viewer: User) -> dict[str, object]:
+    """Of each state; an open one is for another than the administrator who looks at it."""
+    organization, now = place.environment.organization, timezone.now()
+    given = changes.Role(organization, "manager", place.environment)
+    made = changes.make(place.user, given, email="grace@acme.test")
+    for name, end in (
+        ("late", {"expires_at": now}),
+        ("gone", {"revoked_at": now, "inviter": None}),
+        ("vera", {"accepted_at": now, "accepted_by": viewer}),
+    ):
+        told = {"organization": organization, "role": "viewer", "inviter": place.user} | end
+        Invitation.objects.create(email=f"{name}@acme.test", token_hash=name, is_mailed=True, **told)
+    return {"invitation": made.invitation.pk, "invitation_token": made.link.rsplit("/", 1)[-1]}

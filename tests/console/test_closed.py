@@ -10,6 +10,7 @@ OPEN = {
     "login_at",
     "password_forgotten",
     "password_reset",
+    "join",  # an invitation's link: its token is the proof, 256 bits, good once
     "login_second",
     "login_second_passkey",
     "login_passkey",

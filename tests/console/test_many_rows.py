@@ -19,6 +19,7 @@ from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstre
 from apis.secret_groups.acme import AcmeSource
 from apis.secret_groups.authority import Authority, Issued
 from apis.secret_groups.models import Secret, SecretGroup
+from console.invitations.models import Invitation
 from console.models import Environment, Role, User
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
 from tests.factories import make_environment, make_role, make_user
@@ -65,12 +66,14 @@ PAGES = (
     "/administration/providers",
     "/administration/roles",
     "/administration/teams",
+    "/administration/invitations",
+    "/administration/invitations/add",
 )
 REST = ("AM", "AM?limit=100", "AMX/gateway-targets", "SG", "ALERTS")
 
 
 def fill(environment: Environment, start: int, end: int) -> None:
-    """Gateways of these numbers, each with a replica, and as many APIs, all on the first gateway."""
+    """Gateways of these numbers, each with a replica, as many APIs on the first, and as many invitations."""
     now = timezone.now()
     gateways = Gateway.objects.bulk_create(
         Gateway(environment=environment, name=f"gateway-{number:04}", generation=1)
@@ -90,6 +93,8 @@ def fill(environment: Environment, start: int, end: int) -> None:
         for number, (deployment, replica) in enumerate(zip(deployments, replicas, strict=True))
     )
     _fill_with_apis(environment, start, end)
+    told = {"organization": environment.organization, "role": "viewer", "inviter": User.objects.get()}
+    Invitation.objects.bulk_create(Invitation(token_hash=f"{one}", **told) for one in range(start, end))
 
 
 def _fill_with_apis(environment: Environment, start: int, end: int) -> None:

@@ -1,6 +1,7 @@
 """What people reach of another organization's things, and viewers of what they may only look at."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -18,6 +19,7 @@ from apis.promotions.models import Promotion, Upload
 from apis.removed import Removed
 from apis.revisions import store
 from apis.wizard_draft import WizardDraft
+from console.invitations.models import Invitation
 from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User
 from console.notices.models import Delivery, Destination, Notice
 from console.providers.models import GroupRole, IdentityProvider
@@ -72,6 +74,7 @@ KINDS = (
     ("provider", "provider"),
     ("custom_role", "custom_role"),
     ("team", "team"),
+    ("invitation", "invitation"),
     ("role", "role"),
     ("user", "user"),
     ("document", "document"),
@@ -258,7 +261,11 @@ def _people(organization: Organization, owner: User) -> dict[str, object]:
     member = Membership.objects.create(team=team, user=owner)
     role = CustomRole.objects.create(organization=organization, name="on call", permissions=["deploy:apis"])
     own = make_role(owner, organization)
-    return {"team": team.pk, "member": member.pk, "custom_role": role.pk, "role": own.pk}
+    hour_ago = timezone.now() - timedelta(hours=1)  # later, it is too early to renew it
+    told = {"organization": organization, "token_hash": f"of {organization}", "sent_at": hour_ago}
+    invited = Invitation.objects.create(role="viewer", inviter=owner, **told)
+    found = {"team": team.pk, "member": member.pk, "custom_role": role.pk, "role": own.pk}
+    return found | {"invitation": invited.pk}
 
 
 def is_about_something(address: Address) -> bool:
@@ -346,6 +353,7 @@ def nothing_changed(place: Place) -> None:
     assert Destination.objects.filter(pk=place.ids["destination"], name="d").exists()
     assert Notice.objects.get(pk=place.ids["notice"]).read_at is None
     assert Delivery.objects.get().is_waiting
+    assert Invitation.objects.get(pk=place.ids["invitation"]).is_open
     assert SavedView.objects.filter(pk=place.ids["view"], name="v", query="").exists()
     assert User.objects.get(pk=place.ids["user"]).is_active
     assert not AuditEntry.objects.exists()

@@ -3,7 +3,16 @@
 from django.urls import path
 
 from console.pages import condition
-from console.pages.administration import apps, audit, organizations, providers, roles, teams, users
+from console.pages.administration import (
+    apps,
+    audit,
+    invitations,
+    organizations,
+    providers,
+    roles,
+    teams,
+    users,
+)
 
 urlpatterns = [
     path("administration", audit.index, name="administration"),
@@ -51,6 +60,10 @@ urlpatterns = [
     path("administration/roles/add", roles.add, name="custom_role_add"),
     path("administration/roles/<int:pk>/edit", roles.role, name="custom_role"),
     path("administration/roles/<int:pk>/delete", roles.delete, name="custom_role_delete"),
+    path("administration/invitations", invitations.invitations, name="invitations"),
+    path("administration/invitations/add", invitations.add, name="invitation_add"),
+    path("administration/invitations/<int:pk>/renew", invitations.renew, name="invitation_renew"),
+    path("administration/invitations/<int:pk>/revoke", invitations.revoke, name="invitation_revoke"),
     path("administration/teams", teams.teams, name="teams"),
     path("administration/teams/add", teams.add, name="team_add"),
     path("administration/teams/<int:pk>", teams.team, name="team"),

@@ -1,0 +1,108 @@
+"""Invitations: who was invited, and new ones."""
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from console import once
+from console.invitations import changes
+from console.invitations.changes import Invited, Role
+from console.invitations.models import Invitation
+from console.listing import Select, asked, listing
+from console.models import OrganizationQuerySet
+from console.notices import mail
+from console.notices.texts import absolute
+from console.pages.administration.access import administered, attempt, attempt_or_say
+from console.pages.administration.forms import RoleForm
+from console.scope import Request
+
+
+class InvitationForm(RoleForm):
+    MAIL, LINK = "mail", "link"
+
+    email = forms.EmailField(
+        label="E-mail address",
+        required=False,
+        help_text="Of whoever joins. With a link it may stay empty: then whoever has the link may join.",
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
+    way = forms.ChoiceField(
+        label="How",
+        choices=[(MAIL, "Send a mail"), (LINK, "Make a link to copy")],
+        widget=forms.RadioSelect,
+    )
+
+    field_order = ["email", "way", "organization", "environment", "role"]
+
+    def __init__(self, organizations: OrganizationQuerySet, *args: object) -> None:
+        super().__init__(organizations, *args)
+        del self.fields["api"]
+        self.fields["way"].initial = self.MAIL if mail.is_set_up() else self.LINK
+
+    def given(self) -> Role:
+        """The role, of a form that is valid."""
+        facts = self.cleaned_data
+        return Role(facts["organization"], facts["role"], facts["environment"])
+
+
+def invitations(request: Request) -> HttpResponse:
+    found = Invitation.objects.filter(organization__in=administered(request))
+    state = Select.of(request, "state", "State", Invitation.State.choices)
+    found = found.in_state(state.chosen)
+    if query := asked(request):
+        found = found.filter(Q(email__icontains=query) | Q(inviter__username__icontains=query))
+    found = found.select_related("organization", "environment", "custom", "inviter", "accepted_by")
+    shown = listing(
+        request, "invitations", "invitation", found, searches="address or inviter", selects=(state,)
+    )
+    page, part = "console/administration/invitations.html", "console/administration/_invitations.html"
+    return shown.answer(request, page, part, {})
+
+
+@never_cache
+def add(request: Request) -> HttpResponse:
+    """A link is shown in the answer to the form and never again."""
+    form = InvitationForm(administered(request), request.POST or None)
+    if form.is_valid():
+        facts, sending = form.cleaned_data, once.of(request)
+        ways = {"email": facts["email"], "by_mail": facts["way"] == form.MAIL}
+        if made := attempt(form, lambda: changes.make(request.user, form.given(), **ways, sending=sending)):
+            return _made(request, made)
+    status = 422 if form.errors else 200
+    return render(request, "console/administration/invitation_add.html", {"form": form}, status=status)
+
+
+@never_cache
+@require_POST
+def renew(request: Request, pk: int) -> HttpResponse:
+    found = _invitation(request, pk)
+    made: list[Invited] = []
+    if attempt_or_say(request, lambda: made.append(changes.renew(request.user, found))):
+        return _made(request, made[0])
+    return redirect("invitations")
+
+
+@require_POST
+def revoke(request: Request, pk: int) -> HttpResponse:
+    found = _invitation(request, pk)
+    if attempt_or_say(request, lambda: changes.revoke(request.user, found)):
+        messages.success(request, f"The {found} was revoked; its link no longer works.")
+    return redirect("invitations")
+
+
+def _made(request: Request, made: Invited) -> HttpResponse:
+    found = made.invitation
+    if not made.link:
+        messages.success(request, f"A mail to {found.email} is on its way.")
+        return redirect("invitations")
+    context = {"invitation": found, "link": absolute(made.link)}
+    return render(request, "console/administration/invitation_link.html", context)
+
+
+def _invitation(request: Request, pk: int) -> Invitation:
+    found = Invitation.objects.filter(organization__in=administered(request))
+    return get_object_or_404(found.select_related("organization"), pk=pk)
