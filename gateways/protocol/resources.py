@@ -187,6 +187,10 @@ class Service(Resource):
     spec: ServiceSpec
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class ConfigurationSpec(Model):
     """Exactly one of its fields is set; each keeps its own schema where it is used."""
 
@@ -203,7 +207,8 @@ class ConfigurationSpec(Model):
     default_tls: dict[str, Any] | None = Field(None, alias="defaultTLS")
     resource_limits: dict[str, Any] | None = None
     platform_connection: dict[str, Any] | None = None
-    acme_challenges: dict[str, Any] | None = None
+    acme_challenges: Annotated[dict[str, Any] | None, Field(exclude_if=_is_none)] = None
+    """Left out where there are none: agents of the release before know no such field."""
 
     @property
     def part(self) -> tuple[str, dict[str, Any]]:

@@ -17,7 +17,7 @@ from apis.models import ApiInstance, PolicyBinding
 from gateways.protocol.messages import ConditionCount
 from tests.analytics.test_rest import ask
 from tests.analytics.traffic import Shipper, count
-from tests.factories import make_actor, make_api, make_role, make_user
+from tests.factories import make_api, make_role, make_user
 from tests.gateways.agent.traffic.log_lines import START, line
 from tests.gateways.agent.traffic.test_tally import tallied
 
@@ -168,4 +168,4 @@ def test_rest_tells_it_too(api: ApiInstance) -> None:
 
 
 def test_rest_keeps_others_out(api: ApiInstance) -> None:
-    assert ask(make_actor(), api, end="conditions").status_code == 404
+    assert ask(make_user(), api, end="conditions").status_code == 404

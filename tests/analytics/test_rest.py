@@ -9,7 +9,7 @@ from django.utils import timezone
 from apis.models import ApiInstance
 from console.models import AccessToken, User, digest
 from tests.analytics.traffic import NOW, Shipper, count, sample
-from tests.factories import make_actor, make_api, make_role, make_user
+from tests.factories import make_api, make_role, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -136,4 +136,4 @@ def test_single_requests_say_why_they_failed(viewer: User, api: ApiInstance) -> 
     assert (why["reason"], why["status"]) == ("dns_failure", 503)
     assert why["failure"] == "orders.internal:80 does not resolve to an address"
     assert ask(viewer, api, "?limit=0", end="requests").status_code == 400
-    assert ask(make_actor(), api, end="requests").status_code == 404
+    assert ask(make_user(), api, end="requests").status_code == 404

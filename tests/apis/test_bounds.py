@@ -14,6 +14,7 @@ from apis.desired import desired_of
 from apis.rules.policy_config import checked
 from apis.wizard_draft import WizardDraft
 from console.forms import schema_data
+from console.models import Environment
 from gateways.protocol import regex, tls
 from policies import catalog
 from tests.apis.views.pages import allow, make_place, make_saved_api
@@ -129,7 +130,9 @@ def test_a_thousand_faults_of_a_configuration_are_told_in_part() -> None:
 
     with pytest.raises(ValidationError) as refused:
         checked(
-            catalog.find("ip-allowlist"), {"ips": [{"a": 1}] * 9999} | {f"x{at}": 1 for at in range(50_000)}
+            catalog.find("ip-allowlist"),
+            {"ips": [{"a": 1}] * 9999} | {f"x{at}": 1 for at in range(50_000)},
+            Environment(),
         )
 
     assert 10 < len(refused.value.message_dict) < 100

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import yaml
 from django.utils import timezone
@@ -78,7 +79,7 @@ SILENT = {
     "alert_preview",
     "gateway_status",  # parts of pages
     "audit_export",  # a file
-    "notice_open",  # leads to what it is about
+    *("notice_open", "notice_read"),  # lead to what it is about, or back to the list
     "logout",
     "login_with",  # leads to another site
 }
@@ -123,8 +124,12 @@ class Gallery:
         )
 
     def is_like_others(self, path: str) -> bool:
-        """Whether it is a policy's page: of each kind one is looked at whole by day, all by night."""
-        return not self.all_forms and bool(_OF_POLICY.fullmatch(path)) and path not in self._whole()
+        """Whether it is looked at in brief by day: two pages of three, and of policies' pages all but one of
+        each kind. By night all are looked at whole.
+        """
+        if self.all_forms or path in self._whole():
+            return False
+        return bool(_OF_POLICY.fullmatch(path)) or crc32(path.encode()) % 3 != 0
 
     def _whole(self) -> set[str]:
         """The pages of a policy with lists, sections and expressions in its form, and a long text."""

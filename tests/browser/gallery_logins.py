@@ -32,6 +32,7 @@ def made_for_logins(place: Place) -> dict[str, object]:
         "group": given.pk,
         "identity": tied.pk,
         "login": made.pk,
+        **dict.fromkeys(("uidb64", "token"), "none"),  # of a link that is good no more
         "passkey": _passkey(place),
         "number": uuid.uuid4(),  # of a session that has ended
     }

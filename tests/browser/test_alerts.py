@@ -14,7 +14,12 @@ from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.browser.conftest import Album
 from tests.browser.visit import log_in
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.browser,
+    pytest.mark.timeout(240),
+    pytest.mark.django_db(transaction=True),
+]
 
 WAIT_MS = 20_000
 

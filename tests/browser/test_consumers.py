@@ -111,6 +111,8 @@ def test_an_api_asks_for_contracts_and_has_tiers(people: People, stack: Stack, a
             page.get_by_label("Approve requests by itself").check()
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_role("row", name=re.compile(name))).to_be_visible()
+        # Its script forgets what was typed into the form that was sent.
+        page.wait_for_load_state()
 
     expect(page.get_by_role("row", name=re.compile("Gold"))).to_contain_text("1,000 a minute")
     album.take(page, "journey-tiers")

@@ -12,7 +12,7 @@ from tests.browser.test_walkthrough import page  # noqa: F401  a fixture
 from tests.running import Stack
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
 
 SOON_MS = 30_000
 

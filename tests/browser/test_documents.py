@@ -10,7 +10,7 @@ from tests.browser.conftest import Album
 from tests.browser.test_walkthrough import page  # noqa: F401  a fixture
 from tests.running import Stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.long, pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(240)]
 
 SOON_MS = 30_000
 ANSWERS = {"200": {"description": "ok"}}

@@ -19,7 +19,12 @@ from tests.browser.test_forms import (  # noqa: F401 — its fixtures: who is lo
     place,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.browser,
+    pytest.mark.timeout(240),
+    pytest.mark.django_db(transaction=True),
+]
 WIDTHS = {"wide": 1280, "narrow": 390}
 
 

@@ -13,7 +13,12 @@ from tests.browser.conftest import Album
 from tests.browser.visit import log_in
 from tests.factories import make_environment, make_gateway
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600), pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.browser,
+    pytest.mark.timeout(600),
+    pytest.mark.django_db(transaction=True),
+]
 
 
 def test_an_api_goes_to_production_with_other_upstreams(

@@ -368,10 +368,10 @@ def test_a_snapshot_is_built_with_as_many_queries_for_many_apis(
     for _ in range(3):
         make_api(gateway)
     store.deployed(gateway)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         resources_of(gateway)
     for _ in range(10):
         make_api(gateway)
     store.deployed(gateway)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         resources_of(gateway)
