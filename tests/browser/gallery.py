@@ -34,6 +34,7 @@ from policies.policy import Policy
 from tests.analytics.alerts.shown import alerts_of
 from tests.analytics.traffic import NOW, Shipper, count, resource, sample
 from tests.apis.views.pages import Place, make_place, make_saved_api
+from tests.browser.gallery_contracts import contracts_of
 from tests.browser.gallery_failing import make_failing
 from tests.browser.gallery_logins import made_for_logins
 from tests.browser.gallery_notices import make_notices
@@ -42,9 +43,7 @@ from tests.browser.gallery_promotions import promotions
 from tests.console.addresses import Address, addresses
 from tests.factories import (
     make_acme_source,
-    make_application,
     make_automated,
-    make_contract,
     make_environment,
     make_gateway,
     make_keystore,
@@ -52,7 +51,6 @@ from tests.factories import (
     make_role,
     make_secret,
     make_secret_group,
-    make_tier,
     make_tls_context,
     make_user,
 )
@@ -201,7 +199,7 @@ def make_gallery(*, all_forms: bool = False) -> Gallery:
         "alert": alerts_of(place, api),
         **_automated(place),
         "policy_set": _policy_set(bare),
-        **_contracts(api, user),
+        **contracts_of(api, user),
         "test": add_test(user, api, cases.read("{name: a, expect: {status: 200}}")[0]).pk,
         "revision": api.revision.short_id,
         **promotions(user, api),
@@ -238,33 +236,6 @@ def _all_policies(user: User, api: ApiInstance) -> None:
             conditions=_conditions(policy.has_conditions),
             upstreams=[one.pk for one in api.upstreams.all()] if policy.is_outbound else [],
         )
-
-
-def _contracts(api: ApiInstance, owner: User) -> dict[str, object]:
-    """Of every state, one of which asks for another tier; and calls, of which some were refused."""
-    organization = api.environment.organization
-    silver, gold = (make_tier(api, name=name, description="For partners.") for name in ("Silver", "Gold"))
-    shop = make_application(organization, name="Web shop", owners=[owner], description="Where people buy.")
-    told = {"tier": silver, "requested_tier": gold, "reason": "Christmas.", "answer": "Welcome."}
-    contract = make_contract(api, application=shop, **told)
-    waits = {"status": "PENDING", "approved_at": None, "requested_tier": silver, "reason": "To try it."}
-    make_contract(api, **waits)
-    for status in ("REJECTED", "REVOKED"):
-        make_contract(api, status=status, tier=silver, answer="Not any more.")
-    refused = {"policy": "rate-limiting-sla-based", "status": 429, "application": "Web shop"}
-    Shipper(api).ship(
-        count(api, 40, application="Web shop"),
-        count(api, 5, **refused),
-        samples=(sample(api, **refused),),
-    )
-    return {
-        "application": shop.pk,
-        "consumer": shop.pk,
-        "consumer_contract": contract.pk,
-        "contract": contract.pk,
-        "tier": silver.pk,
-        "verb": "revoke",
-    }
 
 
 def _policy_set(api: ApiInstance) -> int:
