@@ -172,6 +172,7 @@
     sent.add(form);
     event.submitter?.setAttribute("aria-busy", "true");
     isLeaving = true;
+    clearTimeout(timer); // what was typed just now is sent, and not to be kept as if it were not
     if (form.matches("[data-keep]")) write(keyOf(form), { who, seen: seenOf(form), base: baseOf(form), fields: content(form), isSent: true });
     if (form.hasAttribute("data-leave")) for (const other of unsaved()) forget(other);
     if (form.hasAttribute("data-logout")) for (const key of stored()) sessionStorage.removeItem(key);
