@@ -7,23 +7,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from analytics import models
+from console.read_only_admin import ReadOnly
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin):
     """Large tables: no total count, no sorting by what has no index."""
 
     show_full_result_count = False
     list_per_page = 50
     sortable_by = ()
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class StatusClassFilter(admin.SimpleListFilter):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db import models
-from django.http import HttpRequest
 
 from apis.api_test import ApiTest, ApiTestRun
 from apis.bulk.models import BulkChange
@@ -31,25 +30,13 @@ from apis.owners.models import ApiOwner
 from apis.removed import Removed
 from apis.revision import Brought
 from apis.wizard_draft import WizardDraft
+from console.read_only_admin import ReadOnly
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
     TabularInline = admin.TabularInline[Any, Any]
 else:
     ModelAdmin, TabularInline = admin.ModelAdmin, admin.TabularInline
-
-
-class ReadOnly:
-    """Can be looked at, not changed."""
-
-    def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
 
 
 class UpstreamInline(ReadOnly, TabularInline):

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from console import role_places
 from console.audited_admin import AuditedAdmin
 from console.models import AccessToken, AuditEntry, ConnectedApp, Environment, Organization, Role, User
+from console.read_only_admin import ReadOnly
 from console.versioned_form import VersionedForm
 
 admin.site.site_header = "Gatewright"
@@ -136,7 +137,7 @@ class AccessTokenAdmin(AuditedAdmin):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(admin.ModelAdmin):
+class AuditEntryAdmin(ReadOnly, admin.ModelAdmin):
     """To read only: what happened does not change."""
 
     list_display = ("at", "actor_name", "action", "object_type", "object_name", "organization", "environment")
@@ -147,12 +148,3 @@ class AuditEntryAdmin(admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
         return super().get_queryset(request).select_related("actor")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        return False

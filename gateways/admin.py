@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
+from console.read_only_admin import ReadOnly
 from gateways.models import (
     Ack,
     Book,
@@ -19,23 +20,14 @@ from gateways.models import (
 )
 
 
-class ReadOnly(admin.ModelAdmin):
+class ToLookAt(ReadOnly, admin.ModelAdmin):
     """For what gateways report and what changes only by the product's own rules."""
 
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
 
 @admin.register(Gateway)
-class GatewayAdmin(ReadOnly):
+class GatewayAdmin(ToLookAt):
     list_display = ["name", "environment", "platform", "status", "generation", "is_revoked", "updated_at"]
     list_filter = ["platform", "is_revoked", "environment"]
     search_fields = ["name", "id"]
@@ -46,7 +38,7 @@ class GatewayAdmin(ReadOnly):
 
 
 @admin.register(RegistrationToken)
-class RegistrationTokenAdmin(ReadOnly):
+class RegistrationTokenAdmin(ToLookAt):
     list_display = [
         "gateway_name",
         "environment",
@@ -63,7 +55,7 @@ class RegistrationTokenAdmin(ReadOnly):
 
 
 @admin.register(Replica)
-class ReplicaAdmin(ReadOnly):
+class ReplicaAdmin(ToLookAt):
     list_display = [
         "name",
         "gateway",
@@ -83,14 +75,14 @@ class ReplicaAdmin(ReadOnly):
 
 
 @admin.register(Book)
-class BookAdmin(ReadOnly):
+class BookAdmin(ToLookAt):
     list_display = ["gateway", "generation", "built_generation", "pushed_generation"]
     search_fields = ["gateway__name"]
     list_select_related = ["gateway"]
 
 
 @admin.register(Deployment)
-class DeploymentAdmin(ReadOnly):
+class DeploymentAdmin(ToLookAt):
     list_display = ["gateway", "generation", "resources_count", "created_at"]
     list_filter = ["gateway"]
     search_fields = ["gateway__name", "digest"]
@@ -99,7 +91,7 @@ class DeploymentAdmin(ReadOnly):
 
 
 @admin.register(Ack)
-class AckAdmin(ReadOnly):
+class AckAdmin(ToLookAt):
     list_display = ["deployment", "replica", "applied", "reason", "duration_ms", "at"]
     list_filter = ["applied"]
     search_fields = ["replica__name", "reason"]
@@ -108,7 +100,7 @@ class AckAdmin(ReadOnly):
 
 
 @admin.register(ResourceStatus)
-class ResourceStatusAdmin(ReadOnly):
+class ResourceStatusAdmin(ToLookAt):
     list_display = ["name", "replica", "state", "reason", "generation", "running_generation", "since"]
     list_filter = ["state"]
     search_fields = ["name", "replica__name", "reason"]
@@ -116,13 +108,13 @@ class ResourceStatusAdmin(ReadOnly):
 
 
 @admin.register(SeenToken)
-class SeenTokenAdmin(ReadOnly):
+class SeenTokenAdmin(ToLookAt):
     list_display = ["jti", "expires_at"]
     search_fields = ["jti"]
 
 
 @admin.register(ConsoleKey)
-class ConsoleKeyAdmin(ReadOnly):
+class ConsoleKeyAdmin(ToLookAt):
     list_display = ["__str__", "created_at"]
     search_fields = ["public_key"]
     exclude = ["private_key"]

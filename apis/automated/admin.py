@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 
 from apis.automated.models import AutomatedPolicy, PolicySet
+from console.read_only_admin import ReadOnly
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -13,19 +13,8 @@ else:
     ModelAdmin = admin.ModelAdmin
 
 
-class LookedAt(ModelAdmin):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(AutomatedPolicy)
-class AutomatedPolicyAdmin(LookedAt):
+class AutomatedPolicyAdmin(ReadOnly, ModelAdmin):
     list_display = ("policy", "label", "environment", "order", "mode", "is_disabled", "conflicts")
     list_filter = ("policy", "environment")
     list_select_related = ("environment__organization",)
@@ -34,7 +23,7 @@ class AutomatedPolicyAdmin(LookedAt):
 
 
 @admin.register(PolicySet)
-class PolicySetAdmin(LookedAt):
+class PolicySetAdmin(ReadOnly, ModelAdmin):
     list_display = ("name", "environment")
     list_filter = ("environment",)
     list_select_related = ("environment__organization",)

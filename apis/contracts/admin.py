@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 
 from apis.contracts.models import Application, ClientSecret, Contract, Tier
+from console.read_only_admin import ReadOnly
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -13,19 +13,8 @@ else:
     ModelAdmin = admin.ModelAdmin
 
 
-class ToLookAt(ModelAdmin):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Application)
-class ApplicationAdmin(ToLookAt):
+class ApplicationAdmin(ReadOnly, ModelAdmin):
     list_display = ("name", "organization", "client_id", "created_at", "expires_at")
     list_filter = ("organization",)
     list_select_related = ("organization",)
@@ -34,21 +23,21 @@ class ApplicationAdmin(ToLookAt):
 
 
 @admin.register(ClientSecret)
-class ClientSecretAdmin(ToLookAt):
+class ClientSecretAdmin(ReadOnly, ModelAdmin):
     list_display = ("application", "hint", "created_at", "expires_at")
     list_select_related = ("application",)
     exclude = ("digest",)
 
 
 @admin.register(Tier)
-class TierAdmin(ToLookAt):
+class TierAdmin(ReadOnly, ModelAdmin):
     list_display = ("name", "api", "status", "approves_by_itself")
     list_select_related = ("api__asset",)
     search_fields = ("name",)
 
 
 @admin.register(Contract)
-class ContractAdmin(ToLookAt):
+class ContractAdmin(ReadOnly, ModelAdmin):
     list_display = ("application", "api", "status", "tier", "created_at", "expires_at")
     list_filter = ("status",)
     list_select_related = ("application", "api__asset", "tier")

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 
 from apis.promotions.models import Counterpart, Mapped, Promotion, Upload
+from console.read_only_admin import ReadOnly
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -13,39 +13,28 @@ else:
     ModelAdmin = admin.ModelAdmin
 
 
-class ToLookAt(ModelAdmin):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Counterpart)
-class CounterpartAdmin(ToLookAt):
+class CounterpartAdmin(ReadOnly, ModelAdmin):
     list_display = ("origin", "copy", "at")
     list_select_related = ("origin__asset", "copy__asset", "copy__environment")
 
 
 @admin.register(Mapped)
-class MappedAdmin(ToLookAt):
+class MappedAdmin(ReadOnly, ModelAdmin):
     list_display = ("kind", "was", "becomes", "source", "target")
     list_filter = ("kind",)
     list_select_related = ("source", "target")
 
 
 @admin.register(Promotion)
-class PromotionAdmin(ToLookAt):
+class PromotionAdmin(ReadOnly, ModelAdmin):
     list_display = ("told", "api", "by", "at", "taken_back_at")
     list_select_related = ("api__asset", "by")
     exclude = ("before", "left")
 
 
 @admin.register(Upload)
-class UploadAdmin(ToLookAt):
+class UploadAdmin(ReadOnly, ModelAdmin):
     list_display = ("name", "environment", "by", "state", "created_at")
     list_select_related = ("environment", "by")
     exclude = ("text", "apis")

@@ -3,30 +3,16 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.db import models
-from django.http import HttpRequest
 
 from apis.secret_groups.acme import AcmeSource
 from apis.secret_groups.authority import Authority, Issued
 from apis.secret_groups.models import Secret, SecretGroup
+from console.read_only_admin import ReadOnly
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
 else:
     ModelAdmin = admin.ModelAdmin
-
-
-class ReadOnly:
-    """Can be looked at, not changed."""
-
-    def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
 
 
 @admin.register(SecretGroup)

@@ -1,24 +1,13 @@
 """Second factors in Django's admin, to look at: they are reset on a user's page. No secret is shown."""
 
 from django.contrib import admin
-from django.http import HttpRequest
 
 from console.factors.models import LoginRule, Passkey, SecondFactor
-
-
-class LookedAt(admin.ModelAdmin):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
-        return False
+from console.read_only_admin import ReadOnly
 
 
 @admin.register(SecondFactor)
-class SecondFactorAdmin(LookedAt):
+class SecondFactorAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("user", "totp_since", "failures", "failed_at")
     list_select_related = ("user",)
     search_fields = ("user__username",)
@@ -26,7 +15,7 @@ class SecondFactorAdmin(LookedAt):
 
 
 @admin.register(Passkey)
-class PasskeyAdmin(LookedAt):
+class PasskeyAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("name", "user", "host", "created_at", "last_used_at")
     list_select_related = ("user",)
     search_fields = ("name", "user__username")
@@ -34,7 +23,7 @@ class PasskeyAdmin(LookedAt):
 
 
 @admin.register(LoginRule)
-class LoginRuleAdmin(LookedAt):
+class LoginRuleAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("organization", "needs_second_factor")
     list_select_related = ("organization",)
     search_fields = ("organization__name",)

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 
 from console.notices.models import Delivery, Destination, MailServer, Notice, Preference
+from console.read_only_admin import ReadOnly
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -13,19 +13,8 @@ else:
     ModelAdmin = admin.ModelAdmin
 
 
-class ToLookAt(ModelAdmin):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Notice)
-class NoticeAdmin(ToLookAt):
+class NoticeAdmin(ReadOnly, ModelAdmin):
     list_display = ("at", "user", "kind", "subject", "read_at")
     list_filter = ("kind",)
     list_select_related = ("user",)
@@ -33,19 +22,19 @@ class NoticeAdmin(ToLookAt):
 
 
 @admin.register(Preference)
-class PreferenceAdmin(ToLookAt):
+class PreferenceAdmin(ReadOnly, ModelAdmin):
     list_display = ("user", "kind", "inbox", "mail")
     list_filter = ("kind",)
     list_select_related = ("user",)
 
 
 @admin.register(MailServer)
-class MailServerAdmin(ToLookAt):
+class MailServerAdmin(ReadOnly, ModelAdmin):
     list_display = ("host", "port", "security", "sender")
 
 
 @admin.register(Destination)
-class DestinationAdmin(ToLookAt):
+class DestinationAdmin(ReadOnly, ModelAdmin):
     list_display = ("name", "type", "organization", "environment", "created_at")
     list_filter = ("type", "organization")
     list_select_related = ("organization", "environment")
@@ -53,7 +42,7 @@ class DestinationAdmin(ToLookAt):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ToLookAt):
+class DeliveryAdmin(ReadOnly, ModelAdmin):
     list_display = ("created_at", "way", "subject", "state", "attempts", "next_at")
     list_filter = ("way", "state", "kind")
     list_select_related = ("destination",)
