@@ -4,12 +4,11 @@ It limits itself before it reads: whatever the text is, the process ends in time
 """
 
 import json
-import os
-import resource
 import sys
 from dataclasses import asdict
 from typing import Any
 
+from apis import bounded
 from apis.documents.openapi import limits
 
 TOO_MUCH_MEMORY = "reading it takes more than the memory that a document gets; split it"
@@ -37,18 +36,13 @@ def main() -> None:
 
 
 def limit() -> None:
-    """What this process may take, from now on."""
-    os.nice(10)
-    for kind, most in (
-        (resource.RLIMIT_CPU, limits.CPU_SECONDS),
-        (resource.RLIMIT_AS, limits.MEMORY_BYTES),
-        (resource.RLIMIT_FSIZE, limits.RESULT_BYTES),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 64),
-    ):
-        _, hard = resource.getrlimit(kind)
-        value = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (value, value))
+    """What reading a document may take, from now on."""
+    bounded.limit(
+        nice=10,
+        cpu_seconds=limits.CPU_SECONDS,
+        memory_bytes=limits.MEMORY_BYTES,
+        file_bytes=limits.RESULT_BYTES,
+    )
 
 
 if __name__ == "__main__":

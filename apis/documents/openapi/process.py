@@ -1,25 +1,20 @@
 """Has a document read in a process of its own, which can take no more than its share and is always ended."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
+from apis import bounded
 from apis.documents.openapi import limits
 
-PROJECT = Path(__file__).resolve().parents[3]
 ASK_SECONDS = 0.5
 CHILD = ("-m", "apis.documents.openapi.child")
 """The options that Python is started with."""
-KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
-"""The variables that it gets of our environment: it needs no secret."""
 
 
 class Unwanted(Exception):
@@ -41,14 +36,14 @@ def read(
             stdin=given,
             stdout=answered,
             stderr=subprocess.DEVNULL,
-            cwd=PROJECT,
-            env={name: os.environ[name] for name in KEPT if name in os.environ},
+            cwd=bounded.PROJECT,
+            env=bounded.environment(),
             start_new_session=True,
         )
         try:
             reason = _wait(process, is_wanted, wall_seconds)
         finally:
-            _end(process)
+            bounded.end(process)
         if reason:
             return _fault(reason)
         answered.seek(0)
@@ -72,13 +67,6 @@ def _wait(process: "subprocess.Popen[bytes]", is_wanted: Callable[[], bool], wal
         if code in (-signal.SIGXCPU, -signal.SIGKILL):
             return f"reading it takes more than {limits.CPU_SECONDS} s of computing; split it"
         return "reading it takes more than the memory that a document gets; split it"
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Ends the process and whatever it started."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _fault(message: str) -> dict[str, Any]:

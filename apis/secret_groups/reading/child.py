@@ -4,17 +4,16 @@ It limits itself before it reads: whatever the file is, the process ends in time
 """
 
 import json
-import os
-import resource
 import sys
 from typing import Any
 
+from apis import bounded
 from apis.secret_groups.reading import asked, limits
 from apis.secret_groups.reading.fault import Fault
 
 
 def main() -> None:
-    _limit()
+    bounded.limit(nice=5, cpu_seconds=limits.CPU_SECONDS, memory_bytes=limits.MEMORY_BYTES, file_bytes=0)
     # Imported within the limits.
     from apis.secret_groups.reading import stores
 
@@ -24,20 +23,6 @@ def main() -> None:
     except Fault as fault:
         answer = {"fault": {"field": fault.field, "message": str(fault)}}
     sys.stdout.write(json.dumps(answer))
-
-
-def _limit() -> None:
-    os.nice(5)
-    for kind, most in (
-        (resource.RLIMIT_CPU, limits.CPU_SECONDS),
-        (resource.RLIMIT_AS, limits.MEMORY_BYTES),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 64),
-    ):
-        _, hard = resource.getrlimit(kind)
-        value = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (value, value))
 
 
 if __name__ == "__main__":

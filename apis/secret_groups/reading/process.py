@@ -4,21 +4,17 @@ What it holds goes through pipes alone: a key touches no disk.
 """
 
 import json
-import os
 import signal
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
+from apis import bounded
 from apis.secret_groups.reading import limits
 from apis.secret_groups.reading.asked import Asked
 from apis.secret_groups.reading.fault import Fault
 
-PROJECT = Path(__file__).resolve().parents[3]
-KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
-"""The variables that it gets of our environment: it needs no secret."""
 TOO_MUCH = (
     "opening it takes more than {} s of computing: its passphrase is stretched too often. Export it anew, "
     "for example with openssl pkcs12 -export -iter 10000."
@@ -38,8 +34,8 @@ def read(asked: Asked, wall_seconds: float = limits.WALL_SECONDS) -> dict[str, A
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        cwd=PROJECT,
-        env={name: os.environ[name] for name in KEPT if name in os.environ},
+        cwd=bounded.PROJECT,
+        env=bounded.environment(),
         start_new_session=True,
     )
     try:
@@ -63,10 +59,8 @@ def _main(asked: Asked) -> str:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Ends the process and whatever it started."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    """With its pipes."""
+    bounded.end(process)
     for pipe in (process.stdin, process.stdout):
         if pipe:
             with suppress(OSError):
