@@ -31,8 +31,10 @@ class PlaceField(forms.ModelChoiceField):
         return f"{EM_SPACE * obj.depth}{obj.name}"
 
 
-class RoleForm(forms.Form):
-    """A role in an organization, or in one environment of it."""
+class WholeRoleForm(forms.Form):
+    """A role in an organization, or in one environment of it. `offers_own`: organizations' own roles too."""
+
+    offers_own = True
 
     organization = PlaceField(queryset=Organization.objects.none(), empty_label=None)
     environment = forms.ModelChoiceField(
@@ -41,6 +43,25 @@ class RoleForm(forms.Form):
         empty_label="Every environment, and the business groups below",
     )
     role = forms.ChoiceField(choices=Role.Name.choices, initial=Role.Name.VIEWER, help_text=ROLE_HELP)
+
+    def __init__(self, organizations: OrganizationQuerySet, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.offers_own:
+            custom = CustomRole.objects.filter(organization__in=organizations).select_related("organization")
+            own = [
+                (f"custom-{one.pk}", f"{one} ({one.organization})") for one in custom[: CustomRole.MOST * 5]
+            ]
+            self.fields["role"].choices = [*Role.Name.choices, *own]  # type: ignore[attr-defined]
+        environments = Environment.objects.filter(organization__in=organizations)
+        self.fields["organization"].queryset = organizations.order_by("path")  # type: ignore[attr-defined]
+        choice = self.fields["environment"]
+        choice.queryset = environments.select_related("organization").order_by("organization__name", "name")  # type: ignore[attr-defined]
+        choice.label_from_instance = lambda one: f"{one.organization} / {one}"  # type: ignore[attr-defined]
+
+
+class RoleForm(WholeRoleForm):
+    """The same, or for one API alone."""
+
     api = forms.IntegerField(
         label="Only the API",
         required=False,
@@ -51,17 +72,6 @@ class RoleForm(forms.Form):
     )
 
     field_order = ["organization", "environment", "api", "role"]
-
-    def __init__(self, organizations: OrganizationQuerySet, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        custom = CustomRole.objects.filter(organization__in=organizations).select_related("organization")
-        own = [(f"custom-{one.pk}", f"{one} ({one.organization})") for one in custom[: CustomRole.MOST * 5]]
-        self.fields["role"].choices = [*Role.Name.choices, *own]  # type: ignore[attr-defined]
-        environments = Environment.objects.filter(organization__in=organizations)
-        self.fields["organization"].queryset = organizations.order_by("path")  # type: ignore[attr-defined]
-        choice = self.fields["environment"]
-        choice.queryset = environments.select_related("organization").order_by("organization__name", "name")  # type: ignore[attr-defined]
-        choice.label_from_instance = lambda one: f"{one.organization} / {one}"  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         """With the API itself in the place of its id."""

@@ -17,11 +17,11 @@ from console.models import OrganizationQuerySet
 from console.notices import mail
 from console.notices.texts import absolute
 from console.pages.administration.access import administered, attempt, attempt_or_say
-from console.pages.administration.forms import RoleForm
+from console.pages.administration.forms import WholeRoleForm
 from console.scope import Request
 
 
-class InvitationForm(RoleForm):
+class InvitationForm(WholeRoleForm):
     MAIL, LINK = "mail", "link"
 
     email = forms.EmailField(
@@ -40,7 +40,6 @@ class InvitationForm(RoleForm):
 
     def __init__(self, organizations: OrganizationQuerySet, *args: object) -> None:
         super().__init__(organizations, *args)
-        del self.fields["api"]
         self.fields["way"].initial = self.MAIL if mail.is_set_up() else self.LINK
 
     def given(self) -> Role:

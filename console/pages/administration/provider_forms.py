@@ -5,7 +5,8 @@ from typing import Any
 from django import forms
 
 from console.models import OrganizationQuerySet, Role, User
-from console.pages.administration.forms import PlaceField, RoleForm
+from console.pages.administration.forms import PlaceField, WholeRoleForm
+from console.providers import changes
 from console.providers.models import IdentityProvider
 from console.versioned_form import VersionedForm
 
@@ -28,22 +29,7 @@ class ProviderForm(VersionedForm):
 
     class Meta:
         model = IdentityProvider
-        fields = (
-            "name",
-            "organization",
-            "slug",
-            "discovery_url",
-            "client_id",
-            "scopes",
-            "groups_claim",
-            "makes_users",
-            "default_role",
-            "links_by_email",
-            "password_allowed",
-            "checks_second_factor",
-            "is_listed",
-            "is_enabled",
-        )
+        fields = ("organization", *changes.FIELDS)
         widgets = {
             "discovery_url": forms.TextInput(attrs={"placeholder": "https://login.example.com/realms/acme"})
         }
@@ -64,17 +50,13 @@ class ProviderForm(VersionedForm):
             self.fields["secret"].help_text = "Empty: the stored one stays. It is shown to nobody."
 
 
-class GroupForm(RoleForm):
-    """Which role a group's members have, where."""
+class GroupForm(WholeRoleForm):
+    """Which built-in role a group's members have, where."""
+
+    offers_own = False
 
     group = forms.CharField(
         max_length=255, help_text="As the provider writes it, capitals too; some send ids instead of names."
     )
 
     field_order = ["group"]
-
-    def __init__(self, organizations: OrganizationQuerySet, *args: Any, **kwargs: Any) -> None:
-        """A provider's groups are given whole roles: none of an organization's own, and no single API."""
-        super().__init__(organizations, *args, **kwargs)
-        del self.fields["api"]
-        self.fields["role"].choices = Role.Name.choices  # type: ignore[attr-defined]
