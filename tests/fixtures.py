@@ -6,10 +6,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.servers.basehttp import WSGIRequestHandler
+from pytest_django.live_server_helper import LiveServer
 
 from tests import emptying
 from tests.gateways import link_process
@@ -17,6 +18,9 @@ from tests.gateways.link_process import LinkProcess
 from tests.order import ON_ONE_STACK, file_of
 from tests.plugin import AGENT, HOME
 from tests.running import Stack
+
+if TYPE_CHECKING:
+    from tests.gateways.agent_process import AgentProcess
 
 emptying.install()
 WSGIRequestHandler.disable_nagle_algorithm = True
@@ -111,3 +115,18 @@ def link(shared_link: LinkProcess, settings: Any) -> LinkProcess:
     """Where the test's console sends its agents for streams."""
     settings.LINK_URL = shared_link.url
     return shared_link
+
+
+@pytest.fixture
+def agent(
+    tmp_path: Path, live_server: LiveServer, link: LinkProcess, settings: Any
+) -> Iterator["AgentProcess"]:
+    """A gateway that is registered with the test's console, and not started yet."""
+    from tests.gateways.agent_process import AgentProcess  # not earlier: it needs Django's models
+
+    settings.HEARTBEAT_SECONDS = 1
+    agent = AgentProcess(tmp_path, live_server.url).register()
+    try:
+        yield agent
+    finally:
+        agent.end()

@@ -1,14 +1,11 @@
 """A certificate from an ACME CA: a running gateway answers the CA's question, whatever its APIs refuse."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from django.utils import timezone
-from pytest_django.live_server_helper import LiveServer
 
 from apis.certificates import read
 from apis.certifying import acme
@@ -20,25 +17,12 @@ from apis.secret_groups.models import Secret
 from tests.apis.secret_groups.acme_server import acme_server
 from tests.factories import make_actor, make_secret_group
 from tests.gateways.agent_process import AgentProcess
-from tests.gateways.link_process import LinkProcess
 from tests.gateways.pushing import push
 from tests.ports import free_port
 from tests.traffic.upstream import echo
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def agent(
-    tmp_path: Path, live_server: LiveServer, link: LinkProcess, settings: Any
-) -> Iterator[AgentProcess]:
-    settings.HEARTBEAT_SECONDS = 1
-    agent = AgentProcess(tmp_path, live_server.url).register()
-    try:
-        yield agent
-    finally:
-        agent.end()
 
 
 def test_gateway_answers_the_ca_and_the_keystore_is_renewed(agent: AgentProcess, settings: Any) -> None:

@@ -1,13 +1,9 @@
 """Automated policies on a running gateway: in force on the APIs that they cover, and gone again."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from pytest_django.live_server_helper import LiveServer
 
 from apis.changes import automated
 from apis.changes.automated_check import Applies
@@ -19,25 +15,12 @@ from console.models import User
 from gateways.models import ResourceStatus
 from tests.factories import make_actor
 from tests.gateways.agent_process import AgentProcess
-from tests.gateways.link_process import LinkProcess
 from tests.gateways.pushing import push
 from tests.ports import free_port
 from tests.traffic.upstream import echo
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def agent(
-    tmp_path: Path, live_server: LiveServer, link: LinkProcess, settings: Any
-) -> Iterator[AgentProcess]:
-    settings.HEARTBEAT_SECONDS = 1
-    agent = AgentProcess(tmp_path, live_server.url).register()
-    try:
-        yield agent
-    finally:
-        agent.end()
 
 
 def make(agent: AgentProcess, user: User, name: str, upstream: str) -> ApiInstance:

@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 from django.utils import timezone
-from pytest_django.live_server_helper import LiveServer
 
 from apis.deployment import snapshot
 from apis.models import ApiInstance, Route, RouteUpstream, Upstream
@@ -19,25 +18,12 @@ from gateways.protocol import trust
 from tests.factories import make_api
 from tests.faults.wire import Wire
 from tests.gateways.agent_process import AgentProcess, run
-from tests.gateways.link_process import LinkProcess
 from tests.gateways.pushing import push
 from tests.ports import free_port
 from tests.traffic.upstream import EchoServer, echo
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def agent(
-    tmp_path: Path, live_server: LiveServer, link: LinkProcess, settings: object
-) -> Iterator[AgentProcess]:
-    settings.HEARTBEAT_SECONDS = 1  # type: ignore[attr-defined]
-    agent = AgentProcess(tmp_path, live_server.url).register()
-    try:
-        yield agent
-    finally:
-        agent.end()
 
 
 @pytest.fixture

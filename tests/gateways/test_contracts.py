@@ -5,12 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
-from pytest_django.live_server_helper import LiveServer
 
 from apis.changes import applications, contracts, tiers
 from apis.contracts.models import Application, Contract
@@ -20,25 +18,12 @@ from console.models import User
 from gateways.models import Book, Gateway, Replica
 from tests.factories import make_api, make_tier, make_user
 from tests.gateways.agent_process import AgentProcess
-from tests.gateways.link_process import LinkProcess
 from tests.gateways.pushing import push
 from tests.ports import free_port
 from tests.traffic.upstream import EchoServer, echo
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def agent(
-    tmp_path: Path, live_server: LiveServer, link: LinkProcess, settings: object
-) -> Iterator[AgentProcess]:
-    settings.HEARTBEAT_SECONDS = 1  # type: ignore[attr-defined]
-    agent = AgentProcess(tmp_path, live_server.url).register()
-    try:
-        yield agent
-    finally:
-        agent.end()
 
 
 @pytest.fixture

@@ -1,18 +1,13 @@
 """What an issuer that is away looks like from the console, and that its keys are in force once it is back."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import httpx
 import pytest
-from pytest_django.live_server_helper import LiveServer
 
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
 from gateways.models import Gateway, Replica
 from gateways.views.state import of_replicas
 from tests.factories import make_api
 from tests.gateways.agent_process import AgentProcess
-from tests.gateways.link_process import LinkProcess
 from tests.gateways.pushing import push
 from tests.policies.issuer import OTHER, Issuer, key_set
 from tests.policies.tokens import token
@@ -21,18 +16,6 @@ from tests.traffic.upstream import EchoServer, echo, serving
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def agent(
-    tmp_path: Path, live_server: LiveServer, link: LinkProcess, settings: object
-) -> Iterator[AgentProcess]:
-    settings.HEARTBEAT_SECONDS = 1  # type: ignore[attr-defined]
-    agent = AgentProcess(tmp_path, live_server.url).register()
-    try:
-        yield agent
-    finally:
-        agent.end()
 
 
 def guarded(gateway: Gateway, upstream: EchoServer, issuer: Issuer) -> ApiInstance:

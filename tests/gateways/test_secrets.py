@@ -3,13 +3,10 @@
 import logging
 import ssl
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from pytest_django.live_server_helper import LiveServer
 
 from apis.certificates import self_signed
 from apis.changes import secrets as change
@@ -21,7 +18,6 @@ from apis.deployment.pending import pending_of
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from tests.factories import make_actor, make_keystore, make_secret, make_secret_group
 from tests.gateways.agent_process import AgentProcess
-from tests.gateways.link_process import LinkProcess
 from tests.gateways.pushing import push
 from tests.ports import free_port
 from tests.traffic.upstream import echo
@@ -29,18 +25,6 @@ from tests.waiting import wait_until
 
 logger = logging.getLogger(__name__)
 pytestmark = [pytest.mark.envoy, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def agent(
-    tmp_path: Path, live_server: LiveServer, link: LinkProcess, settings: Any
-) -> Iterator[AgentProcess]:
-    settings.HEARTBEAT_SECONDS = 1
-    agent = AgentProcess(tmp_path, live_server.url).register()
-    try:
-        yield agent
-    finally:
-        agent.end()
 
 
 def test_changed_secrets_are_in_force_on_the_gateway(agent: AgentProcess) -> None:
