@@ -5,7 +5,6 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 
 from apis.contracts import access
 from apis.contracts.models import Application
@@ -156,7 +155,3 @@ class SecretForm(forms.Form):
     def length(self) -> timedelta:
         """Of a valid form."""
         return self.OVERLAPS[self.cleaned_data["overlap"]][1]
-
-
-def is_soon(moment: datetime | None) -> bool:
-    return moment is not None and moment < timezone.now() + timedelta(days=14)

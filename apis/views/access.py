@@ -164,12 +164,6 @@ def _entered(request: Request, rows: QuerySet[Row], pk: int | UUID) -> Row:
     return row
 
 
-def must_edit(request: Request) -> None:
-    """For who may do all that a manager may do."""
-    if not request.scope.can_edit:
-        raise PermissionDenied("You need the role Manager or Administrator here; ask an administrator.")
-
-
 def environment_of(request: Request, needs: str = "") -> Environment:
     """The environment the user works in, for who has the permission in all of it: without one, any."""
     if needs:
@@ -177,12 +171,6 @@ def environment_of(request: Request, needs: str = "") -> Environment:
     environment = request.scope.environment
     if environment is None:
         raise Http404(NO_ROLE)
-    return environment
-
-
-def environment_to_change(request: Request) -> Environment:
-    environment = environment_of(request)
-    must_edit(request)
     return environment
 
 

@@ -1,6 +1,5 @@
 """Client applications of an organization: the list, one with its contracts, its form, and its end."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -18,8 +17,8 @@ from apis.contracts.models import Application, Contract
 from apis.forms.application import ApplicationForm, EditedForm, shown
 from apis.views.access import environment_of, messages_of, posted
 from apis.views.application_access import application_of, application_to_change
+from apis.views.application_page import SOON, page
 from apis.views.application_secrets import shown_once
-from apis.views.contract_rows import rows_of_application
 from console import audit, once
 from console.forms.schema_form import Field
 from console.listing import Select, asked, listing
@@ -29,8 +28,6 @@ from console.scope import Request
 from console.versions import Changed
 
 HISTORY_SHOWN = 10
-SOON = timedelta(days=14)
-"""Before its end, an application is marked."""
 SHOWS = (("expired", "Expired"), ("unused", "Without contracts"), ("pending", "Waiting for an answer"))
 
 
@@ -79,27 +76,11 @@ def add_to(request: Request, organization: Organization, base: str, back: str) -
 
 def detail(request: Request, pk: int) -> HttpResponse:
     application = application_of(request, pk)
-    contracts = application.contracts.filter(
-        granted.apis(request.scope.held, Permission.VIEW_CONTRACTS, "api__")
-    )
-    if query := asked(request):
-        contracts = contracts.filter(Q(api__asset__name__icontains=query) | Q(api__label__icontains=query))
-    status = Select.of(request, "status", "Status", Contract.Status.choices)
-    if status.chosen:
-        contracts = contracts.filter(status=status.chosen)
-    listed = listing(
-        request, "contracts", "contract", contracts, searches="API's name or label", selects=(status,)
-    )
-    may_change = access.may_manage_application(request.user, application)
-    context = {
-        "application": application,
-        "rows": rows_of_application(application, listed.page),
-        "may_change": may_change,
-        "secrets": application.secrets.live(),
-        "owners": application.owners.order_by("username"),
+    seen = granted.apis(request.scope.held, Permission.VIEW_CONTRACTS, "api__")
+    listed, context = page(request, application, application.contracts.filter(seen))
+    context |= {
+        "may_change": access.may_manage_application(request.user, application),
         "entries": audit.history(application)[:HISTORY_SHOWN],
-        "now": timezone.now(),
-        "soon": timezone.now() + SOON,
     }
     return listed.answer(request, "apis/application_detail.html", "apis/_application_contracts.html", context)
 

@@ -21,10 +21,11 @@ from apis.contracts.models import Contract, Tier
 from apis.forms.access_request import TierWish, tier_choices
 from apis.views.access import messages_of, posted
 from apis.views.application_access import own_application, own_contract
-from apis.views.applications import SOON, add_to, rows_of
+from apis.views.application_page import SOON, page
+from apis.views.applications import add_to, rows_of
 from apis.views.asking import asking
-from apis.views.contract_rows import ContractRow, rows_of_application
-from console.listing import Select, asked, listing
+from apis.views.contract_rows import ContractRow
+from console.listing import asked, listing
 from console.models import Organization
 from console.scope import Request
 
@@ -54,23 +55,7 @@ def add(request: Request, organization: UUID) -> HttpResponse:
 
 def application(request: Request, pk: int) -> HttpResponse:
     row = own_application(request, pk)
-    found = row.contracts.all()
-    if query := asked(request):
-        found = found.filter(Q(api__asset__name__icontains=query) | Q(api__label__icontains=query))
-    status = Select.of(request, "status", "Status", Contract.Status.choices)
-    if status.chosen:
-        found = found.filter(status=status.chosen)
-    listed = listing(
-        request, "contracts", "contract", found, searches="API's name or label", selects=(status,)
-    )
-    context = {
-        "application": row,
-        "rows": rows_of_application(row, listed.page),
-        "secrets": row.secrets.live(),
-        "owners": row.owners.order_by("username"),
-        "now": timezone.now(),
-        "soon": timezone.now() + SOON,
-    }
+    listed, context = page(request, row, row.contracts.all())
     return listed.answer(request, "apis/consumer_application.html", "apis/_consumer_contracts.html", context)
 
 
