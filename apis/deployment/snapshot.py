@@ -5,6 +5,7 @@ policies, and the gateway's own settings are in it as they are when it is built.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -71,23 +72,23 @@ def mentioned(environment: UUID, contents: Iterable[Content], held: Iterable[r.P
 
 def with_values(binding: r.PolicyBinding, mentioned: Mentioned) -> r.PolicyBinding:
     """With what its configuration mentions."""
-    config = binding.spec.config
-    texts = [text for _, text in mentions.found(config)]
-    if not texts:
+    config = _put(binding.spec.config, mentioned)
+    if config is binding.spec.config:
         return binding
-    config = references.put(config, references.valued(texts, mentioned))
     return binding.model_copy(update={"spec": binding.spec.model_copy(update={"config": config})})
 
 
 def _valued(one: Document, mentioned: Mentioned) -> Document:
     if one["kind"] != "PolicyBinding":
         return one
-    config = one["spec"]["config"]
+    config = _put(one["spec"]["config"], mentioned)
+    return one if config is one["spec"]["config"] else one | {"spec": one["spec"] | {"config": config}}
+
+
+def _put(config: dict[str, Any], mentioned: Mentioned) -> dict[str, Any]:
+    """The configuration with what it mentions; itself where it mentions nothing."""
     texts = [text for _, text in mentions.found(config)]
-    if not texts:
-        return one
-    config = references.put(config, references.valued(texts, mentioned))
-    return one | {"spec": one["spec"] | {"config": config}}
+    return references.put(config, references.valued(texts, mentioned)) if texts else config
 
 
 def _named(deployed: Sequence[Deployed], held: Iterable[r.PolicyBinding]) -> set[str]:
