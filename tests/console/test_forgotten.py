@@ -42,7 +42,7 @@ def ask(email: str = "vera@acme.test") -> str:
 
 
 def sent() -> list[Delivery]:
-    return list(Delivery.objects.order_by("pk"))
+    return list(Delivery.objects.order_by("created_at"))
 
 
 def choose(link: str, client: Client | None = None) -> str:

@@ -141,7 +141,7 @@ class TestRenewed:
 
         changes.renew(administrator, made)
 
-        first, second = (token_of(one) for one in Delivery.objects.order_by("pk"))
+        first, second = (token_of(one) for one in Delivery.objects.order_by("created_at"))
         with pytest.raises(Refused, match="Nothing belongs to this link"):
             accepting.find(first)
         assert accepting.find(second).is_open
