@@ -89,9 +89,14 @@ class AgentProcess:
         return self.wait()
 
     def wait(self) -> int:
-        """Until it has ended; its exit code."""
+        """Until it has ended; its exit code. One that does not end is made to say where its threads stand."""
         assert self._process is not None
-        code = self._process.wait(35)
+        try:
+            code = self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGABRT)
+            self._process.wait(10)
+            raise AssertionError(f"the agent does not end:\n{self.log}") from None
         self._process = None
         return code
 
@@ -142,4 +147,4 @@ def run(*arguments: str | Path) -> Done:
 def _environment(project: Path) -> dict[str, str]:
     """Ours, with the project importable from any folder and no state folder of anyone's."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GATEWRIGHT_")}
-    return inherited | {"PYTHONPATH": str(project)}
+    return inherited | {"PYTHONPATH": str(project), "PYTHONFAULTHANDLER": "1"}

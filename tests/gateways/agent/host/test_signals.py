@@ -15,6 +15,7 @@ from tests.waiting import wait_until
 def _own_handlers() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in SIGNALS}
     yield
+    signal.set_wakeup_fd(-1)
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -39,3 +40,16 @@ def test_one_that_comes_while_the_main_thread_begins_to_wait_is_heeded() -> None
         os.kill(os.getpid(), signal.SIGTERM)
 
     wait_until(stopping.is_set)
+
+
+def test_one_that_does_not_wake_the_main_thread_is_heeded() -> None:
+    """As one that comes between its last look and its sleep: here another thread is interrupted."""
+    stopping = threading.Event()
+    on_signals(stopping, lambda: None)
+    other = threading.Thread(target=stopping.wait, args=(30,))
+    other.start()
+
+    threading.Timer(0.2, signal.pthread_kill, (other.ident, signal.SIGTERM)).start()
+
+    assert stopping.wait(30)
+    other.join()
