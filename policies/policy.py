@@ -285,7 +285,8 @@ class Policy(Generic[C]):
     and the reason to the dynamic metadata `gatewright` before it answers.
 
     `refuses` tells that the policy may be set to observe: then it refuses nothing, and the access log
-    tells what it would have refused. `compile` heeds Scope.observed_as.
+    tells what it would have refused. `compile` heeds Scope.observed_as. `unobservable` is why one that
+    refuses cannot: the end of a sentence.
 
     An outbound policy is applied to a Service: it compiles to `upstream_filters`, what these need, and
     `cluster`. One that `is_applied_once` sets what there is one of: an API, or an upstream, has it once.
@@ -324,6 +325,7 @@ class Policy(Generic[C]):
     refusals: tuple[Refusal, ...] = ()
     shared_filters: tuple[SharedFilters, ...] = ()
     refuses: bool = False
+    unobservable: str = ""
     prepare: Callable[[Path], None] | None = None
     advice: Callable[[C], Iterable[Advice]] = lambda config: ()
     asks_contracts: Callable[[C], AsksContracts | None] = lambda config: None
@@ -337,6 +339,15 @@ class Policy(Generic[C]):
     @property
     def can_observe(self) -> bool:
         return self.refuses and not self.is_outbound
+
+    @property
+    def why_unobservable(self) -> str:
+        """Behind its name, why `mode: observe` is refused of it; "" where it is not."""
+        if self.can_observe:
+            return ""
+        if self.unobservable:
+            return f"cannot observe only: {self.unobservable}"
+        return "refuses nothing that could be observed"
 
     @property
     def runs_first(self) -> bool:

@@ -35,8 +35,8 @@ def faults(
 def mode_faults(policy: Policy[Any], mode: str) -> dict[str, list[str]]:
     if mode not in PolicyBinding.Mode.values:
         return {"mode": [f'"{mode}" is no mode; write {" or ".join(PolicyBinding.Mode.values)}.']}
-    if mode == PolicyBinding.Mode.OBSERVE and not policy.can_observe:
-        return {"mode": [f"{policy.title} refuses nothing that could be observed."]}
+    if mode == PolicyBinding.Mode.OBSERVE and (why := policy.why_unobservable):
+        return {"mode": [f"{policy.title} {why}."]}
     return {}
 
 

@@ -159,6 +159,12 @@ def test_what_refuses_nothing_cannot_observe(gateway: Gateway, name: str) -> Non
     assert f"{name} refuses nothing that could be observed" in ack.resources[0].reason
 
 
+def test_what_refuses_and_cannot_observe_says_why(gateway: Gateway) -> None:
+    ack = gateway.apply(API + binding("one-1", ("adaptive-concurrency", "{}"), "observe"))
+
+    assert "mode: adaptive-concurrency cannot observe only: the limit is learned" in ack.resources[0].reason
+
+
 def tallied(gateway: Gateway, request_id: str) -> TrafficBatch:
     """What the console is told of the request."""
     log = gateway.envoy.state / "access.log"

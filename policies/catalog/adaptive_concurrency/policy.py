@@ -91,5 +91,6 @@ POLICY = Policy(
     refusals=(
         Refusal(r"^reached_concurrency_limit$", "concurrency: the upstream bears no more at the same time"),
     ),
+    unobservable="the limit is learned from requests that are held to it",
     icon="activity",
 )

@@ -37,6 +37,7 @@ POLICY = Policy(
     config=Config,
     compile=compile,
     aliases=("circuit-breaker-flex",),
+    unobservable="Envoy does not tell what a higher threshold would have let through",
     is_resource_level=False,
     is_outbound=True,
     is_applied_once=True,

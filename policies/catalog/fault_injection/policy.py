@@ -1,5 +1,6 @@
 """Fault Injection: delays or ends a share of the requests, to see how callers bear it."""
 
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, model_validator
@@ -15,11 +16,14 @@ from policies.policy import (
     PolicyConfig,
     Refusal,
     Scope,
+    Script,
     fault,
 )
+from policies.scripting.script import script
 
 NAME = "fault-injection"
 HOUR_MS = 3600 * 1000
+_OBSERVED = Path(__file__).with_name("observed.lua")
 
 
 class Config(PolicyConfig):
@@ -61,6 +65,8 @@ class Config(PolicyConfig):
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
+    if scope.observed_as:
+        return Compiled((_observed(config, scope),))
     typed: dict[str, Any] = {"@type": TYPE_URL + "envoy.extensions.filters.http.fault.v3.HTTPFault"}
     typed["disable_downstream_cluster_stats"] = True
     if config.abort_percentage:
@@ -74,6 +80,16 @@ def compile(config: Config, scope: Scope) -> Compiled:
     return Compiled((Filter(scope.binding, typed),))
 
 
+def _observed(config: Config, scope: Scope) -> Script:
+    settings = {
+        "ended": config.abort_percentage,
+        "status": config.abort_status,
+        "delayed": config.delay_percentage,
+        "delay": config.delay_in_milliseconds,
+    }
+    return script(scope, NAME, [_OBSERVED], settings)
+
+
 POLICY = Policy(
     name=NAME,
     title="Fault Injection",
@@ -85,5 +101,6 @@ POLICY = Policy(
     compile=compile,
     aliases=("fault-injection-flex",),
     refusals=(Refusal(r"^fault_filter_abort$", "fault: the request was ended on purpose"),),
+    refuses=True,
     icon="plug-zap",
 )

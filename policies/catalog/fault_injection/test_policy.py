@@ -46,3 +46,17 @@ def test_a_delayed_request_waits_and_goes_on(gateway: Gateway) -> None:
     assert answer.status_code == 200
     # Envoy's timers count from when its loop last looked at the clock: some of it may have passed by then.
     assert time.monotonic() - began > 0.2
+
+
+def test_what_only_observes_ends_nothing_and_delays_nothing(gateway: Gateway) -> None:
+    config = "{abortPercentage: 50, abortStatus: 418, delayPercentage: 100, delayInMilliseconds: 3600000}"
+    gateway.apply(API.replace("CONFIG", f"{config}, mode: observe"))
+    before = len(gateway.reasons(0))
+
+    found = {gateway.get("/trial/x", timeout=30).status_code for _ in range(60)}
+
+    assert found == {200}
+    assert {reason for (reason,) in gateway.reasons(before + 60)[before:]} == {
+        "fault: it would have been answered with 418",
+        "delay: it would have waited 3600000 ms",
+    }

@@ -1,14 +1,28 @@
 """External Authorization: a server of yours decides about each request."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from policies.catalog.native_ext_authz.config import Config
 from policies.envoy.cluster import cluster
 from policies.fields import urls
-from policies.policy import TYPE_URL, Category, Cluster, Compiled, Filter, Phase, Policy, Refusal, Scope
+from policies.policy import (
+    TYPE_URL,
+    Category,
+    Cluster,
+    Compiled,
+    Filter,
+    Phase,
+    Policy,
+    Refusal,
+    Scope,
+    Script,
+)
+from policies.scripting.script import script
 
 NAME = "native-ext-authz"
+_OBSERVED = Path(__file__).with_name("observed.lua")
 _EXT_AUTHZ = TYPE_URL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
 
 
@@ -24,7 +38,17 @@ def compile(config: Config, scope: Scope) -> Compiled:
     }
     if config.allowed_headers:
         typed["allowed_headers"] = _named(config.allowed_headers)
-    return Compiled((Filter(scope.binding, typed),), clusters=(server,))
+    filters: tuple[Filter | Script, ...] = (Filter(scope.binding, typed),)
+    if scope.observed_as:
+        typed["shadow_mode"] = True
+        filters = (*filters, _observed(config, scope))
+    return Compiled(filters, clusters=(server,))
+
+
+def _observed(config: Config, scope: Scope) -> Script:
+    replaced = config.service_response_upstream_headers if config.server_type == "http" else ()
+    headers = [name.lower() for name in replaced]
+    return script(scope, NAME, [_OBSERVED], {"decision": f"{scope.binding}.shadow", "headers": headers})
 
 
 def _grpc(config: Config, server: Cluster) -> dict[str, Any]:
@@ -77,5 +101,6 @@ POLICY = Policy(
         Refusal(r"^ext_authz_denied$", "decision: the server refused the request"),
         Refusal(r"^ext_authz_error$", "server: it could not be asked, or not be understood"),
     ),
+    refuses=True,
     icon="shield-check",
 )

@@ -1,5 +1,6 @@
 """Servers that allow, refuse, are slow or away, over both protocols."""
 
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -102,10 +103,8 @@ def checks() -> Iterator[tuple[str, Checks]]:
     server.stop(None)
 
 
-def apply(gateway: Gateway, **config: Any) -> None:
-    import json
-
-    ack = gateway.apply(API.replace("CONFIG", json.dumps(config)))
+def apply(gateway: Gateway, api: str = API, **config: Any) -> None:
+    ack = gateway.apply(api.replace("CONFIG", json.dumps(config)))
     assert not ack.resources[0].reason, ack.resources
 
 
@@ -170,3 +169,29 @@ def test_nobody_passes_while_the_server_is_slow(gateway: Gateway, judge: str) ->
     apply(gateway, uri=judge, serverType="http", allowedHeaders=["x-user"], requestTimeout=50)
 
     assert gateway.get("/asked/x", headers={"x-user": "slow"}).status_code == 403
+
+
+@pytest.mark.parametrize("kind", ["http", "grpc"])
+def test_what_only_observes_asks_and_lets_everybody_pass(
+    gateway: Gateway, judge: str, checks: tuple[str, Checks], kind: str
+) -> None:
+    http = {"allowedHeaders": ["x-user"], "serviceResponseUpstreamHeaders": ["X-Role"]}
+    uri, settings = (judge, http) if kind == "http" else (checks[0], {})
+    observed = API.replace("CONFIG", "CONFIG, mode: observe")
+    apply(gateway, observed, uri=uri, serverType=kind, **settings)
+    before = len(gateway.reasons(0))
+
+    allowed = gateway.get("/asked/x", headers={"x-user": "ada", "x-role": "forged"})
+    denied = gateway.get("/asked/x", headers={"x-user": "bob", "x-role": "forged"})
+    apply(gateway, observed, uri=f"http{'s' * (kind == 'grpc')}://127.0.0.1:{free_port()}", serverType=kind)
+    away = gateway.get("/asked/x", headers={"x-user": "ada"})
+
+    assert [one.status_code for one in (allowed, denied, away)] == [200, 200, 200]
+    assert allowed.json()["headers"]["x-role"] == "admin"
+    # Over gRPC the server names the header, and only where it allows.
+    assert denied.json()["headers"].get("x-role") == (None if kind == "http" else "forged")
+    assert gateway.reasons(before + 3)[before:] == [
+        [],
+        ["decision: the server refused the request with 402"],
+        ["server: it could not be asked, or not be understood"],
+    ]

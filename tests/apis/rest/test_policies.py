@@ -54,6 +54,9 @@ class TestPolicies:
         asked = policy(assetId="cors", policyTemplateId="cors", configurationData={}, mode="observe")
 
         assert "refuses nothing that could be observed" in str(rest("POST", path, asked).data)
+        asked |= {"assetId": "adaptive-concurrency", "policyTemplateId": "adaptive-concurrency"}
+        asked["assetVersion"] = "1.0.0"
+        assert "cannot observe only: the limit is learned" in str(rest("POST", path, asked).data)
         assert rest("POST", path, policy(mode="watch")).status_code == 400
 
     def test_listed_in_both_shapes(self, rest: Rest, path: str) -> None:
