@@ -1,7 +1,8 @@
 """Brings a gateway's contracts to it: they are no part of its snapshot, and wait for none.
 
 A gateway's book has a line for each contract. A line is made anew when the contract's mark has changed, else
-had again from memory: of 10,000 one changes most often.
+had again from memory: of 10,000 one changes most often. A push sends what changed (`book_changes`), and all
+where that cannot be told.
 """
 
 import logging
@@ -18,6 +19,7 @@ from redis import RedisError
 
 from apis import resource_names
 from apis.contracts.models import ClientSecret, Contract, ContractQuerySet
+from apis.deployment import book_changes
 from apis.deployment.alone import BOOKS, alone
 from apis.deployment.snapshot_cache import Key, SnapshotCache
 from gateways.agents import outbox
@@ -45,26 +47,27 @@ class Built:
 def push(gateway_id: UUID | str) -> None:
     """Send the gateway's newest contracts down its streams; safe to run twice. Whoever finds somebody else at
     it leaves at once, because that one looks again.
+
+    Where changes alone were sent, the digest of all contracts is noted after that: it takes longer, and only
+    heartbeats ask for it.
     """
+    unbuilt = None
     while (gateway := _needing(gateway_id)) is not None:
         with alone(BOOKS, gateway) as is_ours:
             if not is_ours:
-                return
-            made = build(gateway)
+                break
             try:
-                outbox.send_book(gateway, made.body)
+                generation = _send_changes(gateway)
+                unbuilt = gateway if generation else None
+                generation = generation or _send_all(gateway)
             except RedisError as error:
+                generation = build(gateway).generation
                 logger.warning(
-                    "gateway=%s contracts=%d sent=false reason=%r", gateway, made.generation, str(error)
+                    "gateway=%s contracts=%d sent=false reason=%r", gateway, generation, str(error)
                 )
-            Book.objects.filter(pk=gateway.pk).update(pushed_generation=made.generation)
-        logger.info(
-            "pushed gateway=%s contracts=%d count=%d bytes=%d",
-            gateway.pk,
-            made.generation,
-            made.count,
-            len(made.body),
-        )
+            Book.objects.filter(pk=gateway.pk).update(pushed_generation=generation)
+    if unbuilt:
+        build(unbuilt)
 
 
 def refresh(gateway: Gateway) -> None:
@@ -120,10 +123,42 @@ def _needing(gateway_id: UUID | str) -> Gateway | None:
     return unpushed.filter(pk=gateway_id).first()
 
 
+def _send_changes(gateway: Gateway) -> int | None:
+    """Which generation what changed brings, sent alone; None where all have to be sent. Raises RedisError."""
+    now = book_changes.marks(gateway)
+    changes = book_changes.since_base(gateway, now) if now else None
+    if now is None or changes is None:
+        return None
+    lines = _lines_of({pk: (pk, now.of[pk]) for pk in changes.changed})
+    gone = map(resource_names.of_contract, changes.gone)
+    told = wire.written_changes(str(gateway.pk), changes.since, now.generation, gone, lines)
+    outbox.send_changes(gateway, told)
+    if len(changes) > book_changes.MANY:
+        book_changes.keep(gateway, now)
+    logger.info("pushed gateway=%s contracts=%d changes=%d", gateway.pk, now.generation, len(changes))
+    return now.generation
+
+
+def _send_all(gateway: Gateway) -> int:
+    """The same of all; the next changes begin with these. Raises RedisError."""
+    base = book_changes.marks(gateway)
+    made = build(gateway)
+    outbox.send_book(gateway, made.body)
+    if base:
+        book_changes.keep(gateway, base)
+    told = gateway.pk, made.generation, made.count, len(made.body)
+    logger.info("pushed gateway=%s contracts=%d count=%d bytes=%d", *told)
+    return made.generation
+
+
 def _texts(gateway: Gateway) -> list[bytes]:
     """A line for each approved contract, whether it has ended or not, in the order of their ids."""
     approved = Contract.objects.filter(api__gateway=gateway, status=Contract.Status.APPROVED)
-    keys: dict[int, Key] = {row[0]: row for row in approved.order_by("pk").values_list("pk", "mark")}
+    return _lines_of({row[0]: row for row in approved.order_by("pk").values_list("pk", "mark")})
+
+
+def _lines_of(keys: Mapping[int, Key]) -> list[bytes]:
+    """Of these contracts, whose ids and marks they are, in that order."""
     known = _lines.recall(keys.values())
     if missing := [pk for pk, key in keys.items() if key not in known]:
         told = documents(Contract.objects.filter(pk__in=missing))

@@ -22,6 +22,11 @@ class Ledger:
         """Those of the resources that are in force; None where this process has put none into force yet."""
         return self._own
 
+    @property
+    def sent(self) -> tuple[Contract, ...]:
+        """Those of the console that are in force."""
+        return self._sent
+
     def write_own(self, contracts: Iterable[Contract]) -> None:
         """From now on these are those of the resources. Harmless on repeat. Raises OSError, and then nothing
         has changed.

@@ -22,7 +22,7 @@ from django.conf import settings
 from gateways.agents import console_key
 from gateways.agents.packed import Packed
 from gateways.models import Gateway
-from gateways.protocol.book import BOOK_PATH
+from gateways.protocol.book import BOOK_PATH, CHANGES_PATH
 from gateways.protocol.frames import SNAPSHOT_PATH, Frame
 
 CHANNEL = "gatewright:streams"
@@ -30,6 +30,8 @@ CHANNEL = "gatewright:streams"
 KEEP_SECONDS = 10
 """A link process fetches at once; an agent that comes later asks with its heartbeat."""
 NONCE_BYTES = 12
+SNAPSHOT, BOOK, CHANGES, BASE = "snapshot", "contracts", "changes", "contracts-base"
+BASE_SECONDS = 24 * 3600
 
 
 def send(gateway: Gateway, snapshot: Packed) -> None:
@@ -37,12 +39,28 @@ def send(gateway: Gateway, snapshot: Packed) -> None:
 
     One that is larger than may lie in Valkey is announced only: the agents fetch it.
     """
-    _send(gateway, "snapshot", snapshot.body, SNAPSHOT_PATH)
+    _send(gateway, SNAPSHOT, snapshot.body, SNAPSHOT_PATH)
 
 
 def send_book(gateway: Gateway, body: bytes) -> None:
     """The same of the gateway's contracts."""
-    _send(gateway, "contracts", body, BOOK_PATH)
+    _send(gateway, BOOK, body, BOOK_PATH, instead_of=CHANGES)
+
+
+def send_changes(gateway: Gateway, body: bytes) -> None:
+    """The same of what changed of them. An agent that takes none is told to fetch all."""
+    _send(gateway, CHANGES, body, CHANGES_PATH, instead_of=BOOK, called=BOOK)
+
+
+def keep_base(gateway: Gateway, text: bytes) -> None:
+    """Keep what changes of the gateway's contracts begin with, for a day. Raises redis.RedisError."""
+    _client().set(key(gateway.pk, BASE), _sealed(gateway.pk, text), ex=BASE_SECONDS)
+
+
+def base(gateway: Gateway) -> bytes | None:
+    """What was kept so; None where nothing is. Raises redis.RedisError."""
+    found = _client().get(key(gateway.pk, BASE))
+    return opened(gateway.pk, found) if isinstance(found, bytes) else None
 
 
 def put_off(gateway_id: UUID | str, pause: timedelta) -> bool:
@@ -59,7 +77,7 @@ def message(kind: str, gateway_id: UUID, **fields: str) -> bytes:
     return json.dumps({"kind": kind, "gateway": str(gateway_id), **fields}).encode()
 
 
-def key(gateway_id: UUID, kind: str = "snapshot") -> str:
+def key(gateway_id: UUID, kind: str = SNAPSHOT) -> str:
     return f"gatewright:{kind}:{gateway_id}"
 
 
@@ -74,14 +92,19 @@ def opened(gateway_id: UUID, sealed: bytes) -> bytes | None:
     return None
 
 
-def _send(gateway: Gateway, kind: str, body: bytes, path: str) -> None:
+def _send(
+    gateway: Gateway, kind: str, body: bytes, path: str, *, instead_of: str = "", called: str = ""
+) -> None:
+    """`instead_of` names what it replaces; `called` what link processes are told that there is."""
     with _client().pipeline(transaction=True) as pipeline:
         if len(body) <= settings.STREAM_MAX_BYTES:
             sealed = _sealed(gateway.pk, _framed(gateway, kind, body, path))
             pipeline.set(key(gateway.pk, kind), sealed, ex=KEEP_SECONDS)
         else:
             pipeline.delete(key(gateway.pk, kind))
-        pipeline.publish(CHANNEL, message(kind, gateway.pk))
+        if instead_of:
+            pipeline.delete(key(gateway.pk, instead_of))
+        pipeline.publish(CHANNEL, message(called or kind, gateway.pk))
         pipeline.execute()
 
 

@@ -29,6 +29,7 @@ from gateways.link.streams import Full, Stream, Streams
 from gateways.link.wakes import REVOKED, Wakes
 from gateways.models import Gateway
 from gateways.protocol.frames import STREAM_PATH
+from gateways.protocol.messages import KNOWS_CHANGES, KNOWS_HEADER
 
 THREADS = 4
 MOST_WAITING = 500
@@ -72,7 +73,9 @@ class Link:
             return _refusal(RequestRefused(503, "the console's database does not answer"))
         finally:
             self._waiting -= 1
-        return _Held(Stream(caller.gateway.pk, caller.replica_id), self.streams, self._wakes)
+        takes_changes = KNOWS_CHANGES in request.headers.get(KNOWS_HEADER, "").split()
+        stream = Stream(caller.gateway.pk, caller.replica_id, takes_changes=takes_changes)
+        return _Held(stream, self.streams, self._wakes)
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:

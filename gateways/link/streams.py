@@ -31,16 +31,18 @@ class Full(Exception):
 class Stream:
     """The stream of one agent. What is newer replaces what was not sent yet of its kind."""
 
-    def __init__(self, gateway_id: UUID, replica_id: UUID) -> None:
+    def __init__(self, gateway_id: UUID, replica_id: UUID, *, takes_changes: bool = False) -> None:
         self.id = uuid.uuid4().hex
         self.gateway_id = gateway_id
         self.replica_id = replica_id
+        self._takes_changes = takes_changes
         self._news = asyncio.Event()
         self._frames: dict[str, bytes] = {}
         self._end = ""
 
-    def offer(self, kind: str, frame: bytes) -> None:
-        self._frames[kind] = frame
+    def offer(self, kind: str, frame: bytes, changes: bytes | None = None) -> None:
+        """What changed, where it is there and the agent takes it, else all of it."""
+        self._frames[kind] = changes if changes and self._takes_changes else frame
         self._news.set()
 
     def end(self, reason: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import random
+from typing import Any
 from uuid import UUID
 
 import redis.asyncio
@@ -108,24 +109,30 @@ class Wakes:
     async def _bring(self, gateway_id: UUID, kind: str) -> None:
         try:
             while True:
-                frame = await self._newest(gateway_id, kind)
+                frame, changes = await self._newest(gateway_id, kind)
                 for stream in self._streams.of(gateway_id):
-                    stream.offer(kind, frame)
+                    stream.offer(kind, frame, changes)
                 if not self._fetching[gateway_id, kind]:
                     return
                 self._fetching[gateway_id, kind] = False
         finally:
             del self._fetching[gateway_id, kind]
 
-    async def _newest(self, gateway_id: UUID, kind: str) -> bytes:
-        """Its frame; where there is none, one that has the agent fetch it."""
+    async def _newest(self, gateway_id: UUID, kind: str) -> tuple[bytes, bytes | None]:
+        """Its frame, or one that has the agent fetch it; and that of what changed, where there is one."""
+        names = (kind, outbox.CHANGES) if kind == outbox.BOOK else (kind,)
         try:
-            found = await self._valkey.get(outbox.key(gateway_id, kind))
-            sealed = found if isinstance(found, bytes) else None
+            found: list[Any] = await self._valkey.mget([outbox.key(gateway_id, name) for name in names])
         except (redis.RedisError, OSError, TimeoutError) as error:
             log.warning("gateway=%s %s=unfetched reason=%r", gateway_id, kind, str(error))
-            sealed = None
-        frame = outbox.opened(gateway_id, sealed) if sealed else None
-        if sealed and frame is None:
-            log.error("gateway=%s %s=unreadable reason='sealed with another key'", gateway_id, kind)
-        return frame or Frame(kind="pull").line
+            found = []
+        frames = dict(
+            self._opened(gateway_id, name, one) for name, one in zip(names, found, strict=False) if one
+        )
+        return frames.get(kind) or Frame(kind="pull").line, frames.get(outbox.CHANGES)
+
+    def _opened(self, gateway_id: UUID, name: str, sealed: bytes) -> tuple[str, bytes | None]:
+        frame = outbox.opened(gateway_id, sealed)
+        if frame is None:
+            log.error("gateway=%s %s=unreadable reason='sealed with another key'", gateway_id, name)
+        return name, frame

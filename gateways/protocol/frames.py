@@ -7,6 +7,8 @@ fields of later versions.
     ping      it still does; `is_woken` is false while the console cannot hear of changes
     snapshot  the newest one, in the bytes; `signature` is the console's, as of PUT SNAPSHOT_PATH
     contracts the newest ones, a `book` in the bytes; signed as of PUT BOOK_PATH
+    changes   what they differ in from those before, to agents that say that they know of it (`KNOWS_HEADER`
+              of their request); signed as of PUT CHANGES_PATH
     pull      there is a newer snapshot, or there are newer contracts, to be fetched
     bye       the console ends the stream, for `reason`
 """

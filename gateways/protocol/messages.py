@@ -21,8 +21,10 @@ from gateways.protocol.resources import Model
 from policies.fields.hosts import is_host
 
 CONSOLE = "gatewright-console"
-KNOWS_HEADER, KNOWS_CONTRACTS = "Gatewright-Knows", "contracts"
-"""By which answers of the console tell what it knows that the release before did not."""
+KNOWS_HEADER, KNOWS_CONTRACTS, KNOWS_CHANGES = "Gatewright-Knows", "contracts", "changes"
+"""By which answers of the console tell what it knows that the release before did not, and agents with the
+request for a stream what they take.
+"""
 MAX_AGE_SECONDS = 60
 CLOCK_SKEW_SECONDS = 30
 SNAPSHOT_LIMIT = 64 * 1024 * 1024

@@ -12,14 +12,18 @@ import httpx
 import pytest
 from django.db import connections
 
-from apis.deployment import push, snapshot
+from apis.changes import contracts
+from apis.deployment import book_changes, push, snapshot
 from console.models import User
 from gateways import change
+from gateways.agent.ledger import Ledger
+from gateways.agent.link.grants import Grants
 from gateways.agents import outbox
 from gateways.link.streams import MOST_OF_GATEWAY, Full, Stream, Streams
-from gateways.models import Gateway
+from gateways.models import Book, Gateway
 from gateways.protocol.frames import STREAM_PATH, Frame, frames
-from tests.factories import make_gateway, make_user
+from gateways.protocol.messages import KNOWS_CHANGES, KNOWS_HEADER
+from tests.factories import make_api, make_contract, make_gateway, make_user
 from tests.gateways import link_process
 from tests.gateways.link_process import LinkProcess
 from tests.gateways.replica import SigningReplica
@@ -31,13 +35,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Listener:
     """An agent that reads its stream; `next` is the next frame that is no ping."""
 
-    def __init__(self, link: LinkProcess, replica: SigningReplica) -> None:
+    def __init__(self, link: LinkProcess, replica: SigningReplica, knows: str = "") -> None:
         self.status = 0
         self.message = ""
         self.pings: list[Frame] = []
         self._frames: queue.Queue[tuple[Frame, bytes] | None] = queue.Queue()
         self._authorization = replica.sign(b"", STREAM_PATH, "GET")
         self._url = link.url + STREAM_PATH
+        self._knows = {KNOWS_HEADER: knows} if knows else {}
         threading.Thread(target=self._read, daemon=True).start()
         self.first = self.next()
 
@@ -46,7 +51,7 @@ class Listener:
         return self._frames.get(timeout=seconds)
 
     def _read(self) -> None:
-        headers = {"Authorization": self._authorization}
+        headers = {"Authorization": self._authorization, **self._knows}
         try:
             with (
                 httpx.Client(trust_env=False, timeout=30) as http,
@@ -91,6 +96,58 @@ def test_a_snapshot_that_is_sent_comes_down_its_gateways_streams_alone(link: Lin
     assert (found[0].kind, found[1]) == ("snapshot", built.body)
     assert theirs is not None
     assert str(other.gateway.pk).encode() in theirs[1]
+
+
+def test_what_changed_of_contracts_comes_alone_to_who_knows_of_it_and_the_others_fetch(
+    link: LinkProcess, actor: User, tmp_path: Path
+) -> None:
+    replica = SigningReplica()
+    newer = Listener(link, replica, f"other {KNOWS_CHANGES}")
+    older = Listener(link, SigningReplica(replica.keys, replica.gateway))
+    first, second, _ = (make_contract(make_api(replica.gateway)) for _ in range(3))
+    grants = Grants(Ledger(tmp_path), tmp_path, str(replica.gateway.pk))
+
+    contracts.revoke(actor, second)
+    whole, others = newer.next(), older.next()
+    assert whole is not None
+    assert (kind_of(whole), kind_of(others)) == ("contracts", "contracts")
+    assert grants.take(whole[1])
+    for change_of in (contracts.revoke, contracts.restore):
+        change_of(actor, first)
+        found = newer.next()
+        assert found is not None
+        assert (kind_of(found), kind_of(older.next())) == ("changes", "pull")
+        assert grants.change(found[1])
+
+    row = Book.objects.get(pk=replica.gateway.pk)
+    assert row.built_generation == row.generation == grants.state.generation
+    assert row.digest == grants.state.digest
+    assert len(found[1]) < len(whole[1])
+
+
+def test_without_what_changes_begin_with_or_where_very_much_differs_all_contracts_come(
+    link: LinkProcess, actor: User
+) -> None:
+    replica = SigningReplica()
+    listener = Listener(link, replica, KNOWS_CHANGES)
+    contract = make_contract(make_api(replica.gateway))
+    make_contract(contract.api)
+    kinds = []
+
+    def toggle() -> None:
+        (contracts.restore if contract.status == "REVOKED" else contracts.revoke)(actor, contract)
+        kinds.append(kind_of(listener.next()))
+
+    toggle()
+    toggle()
+    other = {-number: 1 for number in range(book_changes.MOST)}
+    book_changes.keep(replica.gateway, book_changes.Marks(1, other))
+    toggle()
+    toggle()
+    book_changes.keep(replica.gateway, book_changes.Marks(1000, {}))
+    toggle()
+
+    assert kinds == ["contracts", "changes", "contracts", "changes", "contracts"]
 
 
 def test_one_that_is_larger_than_may_lie_in_valkey_is_to_be_fetched(

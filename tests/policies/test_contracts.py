@@ -10,13 +10,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from policies.contracts import memory
-from policies.contracts.contract import Contract, Secret, plain
+from policies.contracts.contract import Contract, Limit, Secret, plain
+from policies.contracts.image import END
 from tests.policies.envoy import Envoy, compiled, running_envoy
 from tests.waiting import wait_until
 
@@ -121,11 +124,11 @@ def test_what_is_not_whole_lets_nobody_pass(
 
     whole = (book_folder / first).read_bytes()
     generation = int(first.removesuffix(memory.ENDING)) + 1
-    renumbered = whole[:8] + memory.END.pack(generation) + whole[16:-8] + memory.END.pack(generation)
+    renumbered = whole[:8] + END.pack(generation) + whole[16:-8] + END.pack(generation)
     (book_folder / f"{generation}{memory.ENDING}").write_bytes(damaged(renumbered))
     with (book_folder / memory.HEAD).open("r+b") as head:
         head.seek(8)
-        head.write(memory.END.pack(generation))
+        head.write(END.pack(generation))
 
     assert status(envoy, "a") == 500
     (book_folder / f"{generation}{memory.ENDING}").write_bytes(renumbered)
@@ -272,6 +275,29 @@ def test_ten_thousand_contracts_are_all_found(envoy: Envoy, tmp_path: Path) -> N
     assert status(envoy, "client-10000") == 401
     size = sum(path.stat().st_size for path in memory.folder(tmp_path).iterdir())
     assert size < 50 * 1024 * 1024
+
+
+def test_after_many_changes_those_that_are_left_are_found_and_no_others(envoy: Envoy, tmp_path: Path) -> None:
+    """Each file is made of the one before; `made` counts past the entries that were left free at first."""
+    book, random = memory.Book(tmp_path), Random(7)
+    limits = (Limit(10, 1000),), (Limit(5, 60_000), Limit(7, 1000)), ()
+    now = [contract(f"client-{n}", f"secret-{n}") for n in range(40)]
+    made = len(now)
+    for _ in range(6):
+        for _ in range(30):
+            now.pop(random.randrange(len(now)))
+            changed = now.pop(random.randrange(len(now)))
+            fields = {"limits": limits[made % 3], "application": f"application {made}"}
+            now += [replace(changed, **fields), contract(f"client-{made}", f"secret-{made}")]
+            made += 1
+            book.write(now)
+        kept = {one.client_id for one in now}
+        asked = [f"client-{n}" for n in range(made)]
+        found = {
+            client for client in asked if status(envoy, client, client.replace("client", "secret")) == 200
+        }
+        assert found == kept
+        assert {status(envoy, client, "secret-none") for client in asked[:20]} == {401}
 
 
 def test_a_secret_a_contract_and_an_application_end_by_the_clock(envoy: Envoy, tmp_path: Path) -> None:

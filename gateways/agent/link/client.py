@@ -15,6 +15,7 @@ from gateways.protocol.addresses import is_loopback
 from gateways.protocol.frames import PING_SECONDS, STREAM_PATH
 from gateways.protocol.messages import (
     CONSOLE,
+    KNOWS_CHANGES,
     KNOWS_CONTRACTS,
     KNOWS_HEADER,
     Ack,
@@ -100,7 +101,7 @@ class Console:
 
     def _open(self, origin: str) -> httpx.Response:
         signature = self._signer.headers(CONSOLE, "GET", STREAM_PATH, subject=self._replica_id)
-        headers = {"Accept-Encoding": "identity", **signature}
+        headers = {"Accept-Encoding": "identity", KNOWS_HEADER: KNOWS_CHANGES, **signature}
         request = self._http.build_request(
             "GET", origin + STREAM_PATH, headers=headers, timeout=STREAM_TIMEOUT
         )

@@ -1,7 +1,11 @@
-"""Takes the contracts that the console sends, pushed or pulled: they count at once, and are kept on disk."""
+"""Takes the contracts that the console sends, pushed or pulled, all or what has changed: they count at once,
+and are kept on disk after that.
+"""
 
 import logging
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -20,6 +24,20 @@ FILE_NAME = "contracts.sealed"
 log = logging.getLogger(__name__)
 
 
+class Gap(Exception):
+    """Changes begin after what is in force here: all have to be fetched."""
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A contract as it came; where this version cannot read it, why not: nobody passes who should not."""
+
+    name: str
+    text: bytes
+    contract: Contract | None
+    fault: str = ""
+
+
 class Grants:
     """Thread-safe. A change of them waits for no snapshot."""
 
@@ -30,8 +48,8 @@ class Grants:
         self._gateway_id = gateway_id
         self._lock = threading.Lock()
         self._state = BookState(generation=0, digest="")
-        self._known: dict[bytes, Contract | str] = {}
-        self._wrong: tuple[str, ...] = ()
+        self._lines: Mapping[str, _Line] = {}
+        """Those in force, by the names of their contracts."""
         self._is_stored = True
 
     @property
@@ -41,7 +59,7 @@ class Grants:
 
     def troubles(self) -> list[str]:
         """What is wrong with contracts that grant nothing, and with the disk."""
-        found = list(self._wrong)
+        found = [line.fault for line in self._lines.values() if line.fault]
         if not self._is_stored:
             found.append(
                 f"Contracts {self._state.generation} are in force but could not be stored: after a restart "
@@ -65,25 +83,54 @@ class Grants:
         """
         return self._take(body, is_stored=False)
 
+    def change(self, body: bytes) -> bool:
+        """The same of what has changed. Raises Gap, too."""
+        with self._lock:
+            head, texts = book.read_changes(body)
+            self._check_gateway(head.gateway)
+            now = self._state.generation
+            if head.generation <= now:
+                log.info("contracts=%d running=%d taken=false", head.generation, now)
+                return False
+            if head.since > now:
+                raise Gap(f"they begin at {head.since}")
+            lines = {**self._lines, **{line.name: line for line in map(_read, texts)}}
+            for name in head.gone:
+                lines.pop(name, None)
+            self._put_into_force(lines)
+            in_order = [lines[name].text for name in book.ordered(lines)]
+            whole, body = book.written(self._gateway_id, head.generation, in_order)
+            self._state = BookState(generation=whole.generation, digest=whole.digest)
+            self._keep(body)
+            told = head.generation, len(lines), len(texts), len(head.gone)
+            log.info("contracts=%d count=%d changed=%d gone=%d taken=true", *told)
+            return True
+
     def _take(self, body: bytes, *, is_stored: bool) -> bool:
         with self._lock:
-            head, lines = book.read(body)
-            if head.gateway != self._gateway_id:
-                raise ValueError("the contracts are another gateway's")
+            head, texts = book.read(body)
+            self._check_gateway(head.gateway)
             offered = BookState(generation=head.generation, digest=head.digest)
             if offered.generation < self._state.generation:
                 log.info("contracts=%d running=%d taken=false", head.generation, self._state.generation)
                 return False
             if offered.digest != self._state.digest or not self._state.generation:
-                known = {line: self._known.get(line) or _read(line) for line in lines}
-                self._ledger.write_sent(one for one in known.values() if isinstance(one, Contract))
-                self._known = known
-                self._wrong = tuple(one for one in known.values() if isinstance(one, str))
+                known = {line.text: line for line in self._lines.values()}
+                lines = (known.get(text) or _read(text) for text in texts)
+                self._put_into_force({line.name: line for line in lines})
             self._state = offered
             if not is_stored:
                 self._keep(body)
-            log.info("contracts=%d count=%d taken=true", head.generation, len(lines))
+            log.info("contracts=%d count=%d taken=true", head.generation, len(texts))
             return True
+
+    def _check_gateway(self, gateway_id: str) -> None:
+        if gateway_id != self._gateway_id:
+            raise ValueError("the contracts are another gateway's")
+
+    def _put_into_force(self, lines: Mapping[str, _Line]) -> None:
+        self._ledger.write_sent(line.contract for line in lines.values() if line.contract)
+        self._lines = lines
 
     def _keep(self, body: bytes) -> None:
         """What is in force stays so when that fails; the next ones are stored again."""
@@ -95,10 +142,11 @@ class Grants:
             self._is_stored = False
 
 
-def _read(line: bytes) -> Contract | str:
-    """The contract, or why this version cannot read it: nobody passes who should not."""
+def _read(text: bytes) -> _Line:
+    name = book.name_of(text)
     try:
-        return translate.contract_of(r.Contract.model_validate_json(line))
+        return _Line(name, text, translate.contract_of(r.Contract.model_validate_json(text)))
     except ValidationError as error:
         path, message = next(explained(error))
-        return f"A contract of the console's cannot be read: {dotted(path)}: {message}. It grants nothing."
+        fault = f"A contract of the console's cannot be read: {dotted(path)}: {message}. It grants nothing."
+        return _Line(name, text, None, fault)

@@ -3,26 +3,28 @@
 import logging
 import threading
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-class Newest:
-    """`take` is called with one body after the other."""
+class Newest(Generic[T]):
+    """`take` is called with one thing after the other."""
 
-    def __init__(self, name: str, take: Callable[[bytes], None]) -> None:
+    def __init__(self, name: str, take: Callable[[T], None]) -> None:
         self._name = name
         self._take = take
-        self._body: bytes | None = None
+        self._waiting: T | None = None
         self._is_idle = True
         self._changed = threading.Condition()
 
     def start(self) -> None:
         threading.Thread(target=self._take_all, name=self._name, daemon=True).start()
 
-    def offer(self, body: bytes) -> None:
+    def offer(self, one: T) -> None:
         with self._changed:
-            self._body, self._is_idle = body, False
+            self._waiting, self._is_idle = one, False
             self._changed.notify_all()
 
     def settle(self, seconds: float) -> None:
@@ -33,12 +35,12 @@ class Newest:
     def _take_all(self) -> None:
         while True:
             with self._changed:
-                self._is_idle = self._body is None
+                self._is_idle = self._waiting is None
                 self._changed.notify_all()
-                while self._body is None:
+                while self._waiting is None:
                     self._changed.wait()
-                body, self._body = self._body, None
+                one, self._waiting = self._waiting, None
             try:
-                self._take(body)
+                self._take(one)
             except Exception:
                 log.exception("%s=failed", self._name)

@@ -15,12 +15,12 @@ import httpx
 
 from gateways.agent.apply import StaleSnapshot
 from gateways.agent.link.client import Console, ConsoleRefused, NoStreams, Unreachable, reason
-from gateways.agent.link.grants import Grants
+from gateways.agent.link.grants import Gap, Grants
 from gateways.agent.link.newest import Newest
 from gateways.agent.link.registration import Registration
 from gateways.agent.link.snapshots import Intake
 from gateways.protocol import trust
-from gateways.protocol.book import BOOK_PATH
+from gateways.protocol.book import BOOK_PATH, CHANGES_PATH
 from gateways.protocol.frames import SNAPSHOT_PATH, BadFrame, Frame, frames
 from gateways.protocol.messages import CONSOLE
 
@@ -30,6 +30,7 @@ CONTRACTS_SECONDS = 5.0
 STEADY_SECONDS = 30.0
 """After a stream that lasted this long the next one is opened without a growing pause."""
 
+_CONTRACTS = {"contracts": BOOK_PATH, "changes": CHANGES_PATH}
 log = logging.getLogger(__name__)
 
 
@@ -59,8 +60,8 @@ class Stream:
         self._grants = grants
         self._heartbeat = heartbeat
         self._stopping = threading.Event()
-        self._snapshots = Newest("snapshots", self._apply)
-        self._contracts = Newest("contracts", self._grant)
+        self._snapshots = Newest[bytes]("snapshots", self._apply)
+        self._contracts = Newest[tuple[str, bytes]]("contracts", self._grant)
         self._failures = 0
         self._said = ""
 
@@ -119,9 +120,9 @@ class Stream:
             self._note_open(frame)
         elif frame.kind == "snapshot" and self._is_consoles(frame, body, SNAPSHOT_PATH):
             self._snapshots.offer(body)
-        elif frame.kind == "contracts" and self._is_consoles(frame, body, BOOK_PATH):
-            self._contracts.offer(body)
-        elif frame.kind in ("snapshot", "contracts", "pull"):
+        elif frame.kind in _CONTRACTS and self._is_consoles(frame, body, _CONTRACTS[frame.kind]):
+            self._contracts.offer((frame.kind, body))
+        elif frame.kind in ("snapshot", "contracts", "changes", "pull"):
             self._heartbeat()
 
     def _note_open(self, frame: Frame) -> None:
@@ -153,10 +154,13 @@ class Stream:
             return False
         return True
 
-    def _grant(self, body: bytes) -> None:
+    def _grant(self, sent: tuple[str, bytes]) -> None:
         """What counts now is told with a heartbeat, which fetches what could not be read, too."""
+        kind, body = sent
         try:
-            self._grants.take(body)
+            self._grants.change(body) if kind == "changes" else self._grants.take(body)
+        except Gap as gap:
+            log.info("contracts=%d changes=missed reason=%r", self._grants.state.generation, str(gap))
         except (ValueError, OSError) as error:
             log.error("refused=pushed-contracts reason=%r", str(error))
         self._heartbeat()
