@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from analytics import queries
+from analytics import queries, upstreams
 from analytics.bars import bars
 from analytics.figures import CLASSES, Figures, ResourceShare, Share, add
 from analytics.models import Sample
-from analytics.queries import Whose
+from analytics.queries import Asked, Whose
 from analytics.ranges import Range
 from apis.deployment import brought
 from apis.failing import Failed
@@ -111,11 +111,13 @@ def summary(api: ApiInstance, over: Range) -> dict[str, Any]:
     return {"tiles": found, "chart": bars(over, points, _deployed(api, over))}
 
 
-def of_api(api: ApiInstance, over: Range, samples_of: str, request_id: str = "") -> dict[str, Any]:
-    """The dashboard of one API. `samples_of` is a status class, "violations", "failed", "observed", or ""
-    for all; `request_id` asks for one request, whenever it was.
+def of_api(
+    api: ApiInstance, over: Range, samples_of: str, request_id: str = "", asked: Asked | None = None
+) -> dict[str, Any]:
+    """The dashboard of one API, or of what one of its upstreams was asked. `samples_of` is a status class,
+    "violations", "failed", "observed", or "" for all; `request_id` asks for one request, whenever it was.
     """
-    ids = [api.pk]
+    ids = asked or [api.pk]
     points, refused = queries.series(ids, over), queries.violations(ids, over)
     parts = queries.breakdowns(ids, over)
     marks = _marks(api, over)
@@ -126,14 +128,15 @@ def of_api(api: ApiInstance, over: Range, samples_of: str, request_id: str = "")
         "chart_data": data,
         "numbers": numbers(over, points, data["charts"]),
         "marks": marks,
-        "resources": _resource_rows(queries.top_resources(ids, over)),
+        "resources": [] if asked else _resource_rows(queries.top_resources([api.pk], over)),
+        "upstreams": upstreams.rows(api, over),
         "methods": rows(parts["method"]),
         "statuses": rows(parts["status"], {"0": "none, client left"}),
         "replicas": rows(parts["replica_id"], _replica_names(parts["replica_id"])),
         "routes": rows(parts["route"], _route_titles(api, parts["route"])),
         "failures": failure_rows(queries.failures(ids, over)),
-        "refusals": _check_rows(queries.checks(ids, over)),
-        "samples": samples(api, over, samples_of, request_id),
+        "refusals": [] if asked else _check_rows(queries.checks([api.pk], over)),
+        "samples": samples(api, over, samples_of, request_id, asked),
         "request_id": request_id,
         "samples_of": samples_of,
     }
@@ -210,9 +213,13 @@ def numbers(over: Range, points: Sequence[Figures], charts: Mapping[str, Any]) -
     return [Numbers(*step) for step in steps if step[1].requests][::-1]
 
 
-def samples(api: ApiInstance, over: Range, samples_of: str, request_id: str = "") -> list[Sample]:
+def samples(
+    api: ApiInstance, over: Range, samples_of: str, request_id: str = "", asked: Asked | None = None
+) -> list[Sample]:
     """The newest requests that were kept as they were."""
     found = Sample.objects.filter(api=api).order_by("-time")
+    if asked:
+        found = found.filter(service=asked.service)
     if request_id:
         found = found.filter(request_id=request_id[:64])
     else:

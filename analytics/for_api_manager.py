@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from analytics import calls, queries
+from analytics import calls, conditions, queries
 from analytics.models import Sample
 from apis.failing import Failing
 from apis.models import PolicyBinding
@@ -60,11 +60,11 @@ def recorded_paths(api: int, limit: int) -> list[tuple[str, str]]:
 
 
 def held(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Held]:
-    return queries.held(bindings, api)
+    return conditions.held(bindings, api)
 
 
 def observed(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Observed]:
-    return queries.observed(bindings, api)
+    return conditions.observed(bindings, api)
 
 
 def by_application(apis: Iterable[int], names: Iterable[str]) -> dict[tuple[int, str], Traffic]:

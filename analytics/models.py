@@ -19,9 +19,9 @@ def _loose(model: type[models.Model]) -> "models.ForeignKey[Any, Any]":
     return models.ForeignKey(model, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
 
 
-def _late_label(help_text: str = "") -> "models.CharField[str, str]":
+def _late_label(help_text: str = "", length: int = 255) -> "models.CharField[str, str]":
     """One that came later: who writes rows without it, as a worker of the release before, writes ""."""
-    return models.CharField(max_length=255, blank=True, default="", db_default="", help_text=help_text)
+    return models.CharField(max_length=length, blank=True, default="", db_default="", help_text=help_text)
 
 
 def _indexes() -> list[models.Index]:
@@ -55,6 +55,7 @@ class Traffic(models.Model):
     failure = _late_label("Why the upstream failed.")
     failure_detail = _late_label()
     upstream_host = _late_label("The upstream that failed.")
+    service = _late_label("The upstream that was asked.")
     requests = models.BigIntegerField()
     received_bytes = models.BigIntegerField()
     sent_bytes = models.BigIntegerField()
@@ -329,14 +330,9 @@ class Sample(models.Model):
     upstream_address = _late_label()
     policy_check = _late_label("Which check of the policy refused.")
     reason = _late_label("Why the policy refused: the check and the compared values.")
-    observed = models.CharField(
-        max_length=800,
-        blank=True,
-        default="",
-        db_default="",
-        help_text="What policies that only observe would have refused, and why.",
-    )
+    observed = _late_label("What policies that only observe would have refused, and why.", 800)
     request_id = _late_label()
+    service = _late_label("The upstream that was asked.")
 
     class Meta:
         verbose_name = "request sample"

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from django.db import connection
@@ -12,12 +12,10 @@ from django.db import connection
 from analytics import ranges, sources
 from analytics.figures import CLASSES, Figures, ResourceShare, Share
 from analytics.grains import (
-    CONDITIONS,
     COUNTS,
     DAY,
     ENVIRONMENTS,
     HOUR,
-    MINUTE,
     RESOURCES,
     TRAFFIC,
     WINDOW,
@@ -26,15 +24,22 @@ from analytics.grains import (
 from analytics.models import Sample
 from analytics.ranges import Range
 from apis.failing import Failed, Failing
-from apis.models import PolicyBinding
-from apis.traffic import Calls, Held, Observed
+from apis.traffic import Calls
 from console.models import Environment
 from gateways.protocol.failures import CUT
 from gateways.protocol.histogram import Histogram
 
-Whose = Iterable[int] | Environment | Calls
-"""The ids of APIs, or all that an environment had, those of APIs that were deleted since among it; or what
-one application called.
+
+class Asked(NamedTuple):
+    """Of one of an API's upstreams, by its Service's name."""
+
+    api: int
+    service: str
+
+
+Whose = Iterable[int] | Environment | Calls | Asked
+"""The ids of APIs, or all that an environment had, those of APIs that were deleted since among it; what
+one application called, or one upstream was asked.
 """
 
 _BY_CLASS = f"""
@@ -66,7 +71,7 @@ def had_traffic(whose: Whose, over: Range) -> bool:
 
 def requests(whose: Whose, over: Range) -> int:
     """How many, at less cost than all figures."""
-    is_counted = not isinstance(whose, Environment | Calls)
+    is_counted = not isinstance(whose, Environment | Calls | Asked)
     source = sources.rows(COUNTS, over) if is_counted else _traffic(whose, over)
     ((count,),) = ask(f"SELECT sum(requests) FROM {source}", whose, over)
     return int(count or 0)
@@ -143,7 +148,7 @@ def violations(whose: Whose, over: Range) -> dict[str, list[int]]:
     return {policy: [found[policy].get(time, 0) for time in over.times] for policy in ordered}
 
 
-def breakdowns(apis: Iterable[int], over: Range) -> dict[str, list[Share]]:
+def breakdowns(whose: Iterable[int] | Asked, over: Range) -> dict[str, list[Share]]:
     """{"method" | "status" | "replica_id" | "route": parts, largest first}.
 
     Each histogram is added up once, in what has all labels in common, before it counts for each of them.
@@ -153,13 +158,13 @@ def breakdowns(apis: Iterable[int], over: Range) -> dict[str, list[Share]]:
         SELECT {", ".join(f"{label}::text" for label in labels)}, sum(requests), histogram_sum(total)
         FROM (
             SELECT {", ".join(labels)}, sum(requests) AS requests, histogram_sum(total) AS total
-            FROM {sources.whole(TRAFFIC, over)} GROUP BY {", ".join(labels)}
+            FROM {sources.whole(TRAFFIC, over, _mine(whose))} GROUP BY {", ".join(labels)}
         ) AS whole
         GROUP BY GROUPING SETS ({", ".join(f"({label})" for label in labels)})
         ORDER BY sum(requests) DESC
     """
     found: dict[str, list[Share]] = {label: [] for label in labels}
-    for *values, requests, total in ask(sql, apis, over):
+    for *values, requests, total in ask(sql, whose, over):
         label, value = next(pair for pair in zip(labels, values, strict=True) if pair[1] is not None)
         found[label].append(Share(value, int(requests), _histogram(total)))
     return found
@@ -226,45 +231,14 @@ def failing(whose: Whose) -> dict[int, Failing]:
     return {api: one for api, one in found.items() if one.asks_for_a_look}
 
 
-def held(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Held]:
-    """For how many of the API's requests the conditions of each of these policies of it held: in the last
-    day, or since the policy was changed, where that is later. Two statements.
+def by_service(api: int, over: Range) -> dict[str, Figures]:
+    """Of each upstream of the API that was asked; by "", what gateways of the release before did not tell."""
+    sql = f"""
+        SELECT service, {_BY_CLASS}, histogram_sum(total), histogram_sum(upstream)
+        FROM {sources.whole(TRAFFIC, over)}
+        WHERE service <> '' OR failure <> '' OR upstream <> '{{}}' GROUP BY 1 ORDER BY 2 DESC, 1
     """
-    over = replace(ranges.last(timedelta(days=1)), grain=MINUTE)
-    since = {one.pk: max(MINUTE.floor(one.updated_at), over.start) for one in bindings}
-    if not since:
-        return {}
-    asked = f"SELECT time, sum(requests) FROM {sources.rows(COUNTS, over)} GROUP BY 1"
-    requests = ask(asked, [api], over)
-    met = f"SELECT binding_id, time, sum(requests) FROM {sources.rows(CONDITIONS, over)} GROUP BY 1, 2"
-    counts: dict[int, int] = defaultdict(int)
-    for binding, time, count in ask(met, [api], over):
-        if binding in since and time >= since[binding]:
-            counts[binding] += int(count)
-    return {
-        pk: Held(
-            counts[pk],
-            sum(int(count) for time, count in requests if time >= start),
-            start if start > over.start else None,
-        )
-        for pk, start in since.items()
-    }
-
-
-def observed(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Observed]:
-    """How many of the API's requests each of these policies of it, which observe, would have refused: in
-    the last day, or since the policy was changed, where that is later. One statement.
-    """
-    over = replace(ranges.last(timedelta(days=1)), grain=MINUTE)
-    since = {one.pk: max(MINUTE.floor(one.updated_at), over.start) for one in bindings}
-    if not since:
-        return {}
-    asked = f"SELECT binding_id, time, sum(would_refuse) FROM {sources.rows(CONDITIONS, over)} GROUP BY 1, 2"
-    counts: dict[int, int] = defaultdict(int)
-    for binding, time, count in ask(asked, [api], over):
-        if binding in since and time >= since[binding]:
-            counts[binding] += int(count)
-    return {pk: Observed(counts[pk], start if start > over.start else None) for pk, start in since.items()}
+    return {service: _figures(row) for service, *row in ask(sql, [api], over)}
 
 
 def checks(apis: Iterable[int], over: Range, limit: int = 20) -> list[tuple[str, str, int]]:
@@ -334,15 +308,19 @@ def _traffic(whose: Whose, over: Range, source: Callable[..., str] = sources.row
 
 
 def _mine(whose: Whose) -> str:
-    """The condition for the rows of these APIs, of those of the environment, or of the application."""
+    """The condition for the rows of these APIs, or of those of the environment, application or upstream."""
     if isinstance(whose, Calls):
         return sources.OF_APPLICATION
+    if isinstance(whose, Asked):
+        return sources.OF_SERVICE
     return sources.OF_ENVIRONMENT if isinstance(whose, Environment) else sources.OF_APIS
 
 
 def _parameters(whose: Whose) -> dict[str, Any]:
     if isinstance(whose, Environment):
         return {"environment": whose.pk}
+    if isinstance(whose, Asked):
+        return {"apis": [whose.api], "service": whose.service}
     if isinstance(whose, Calls):
         return {"apis": list(whose.apis), "application": whose.application, "since": whose.since}
     return {"apis": list(whose)}

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analytics import queries, ranges
+from analytics import conditions, queries, ranges, upstreams
 from analytics.figures import Figures
 from analytics.models import Sample
 from apis.failing import Failed
@@ -21,6 +21,7 @@ from console.permissions import Permission
 
 MOST_MINUTES = 30 * 24 * 60
 MOST_REQUESTS = 200
+PERCENTILES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
 
 
 class SummaryQuery(serializers.Serializer[Any]):
@@ -55,12 +56,24 @@ class Latencies(serializers.Serializer[Any]):
     p99 = serializers.FloatField(allow_null=True)
 
 
+class UpstreamSerializer(serializers.Serializer[Any]):
+    key = serializers.CharField(
+        allow_blank=True,
+        help_text="The first eight digits of its id; empty for what older gateways did not tell.",
+    )
+    name = serializers.CharField(help_text="Its label, else its URI.")
+    requests = serializers.IntegerField(help_text="Those that were sent on to it.")
+    failed = serializers.IntegerField(help_text="Answers of 400 and above, and those cut in the middle.")
+    latency_ms = Latencies(help_text="Of the upstream itself.")
+
+
 class Summary(serializers.Serializer[Any]):
     requests = serializers.IntegerField()
     violations = serializers.IntegerField(help_text="Requests that a policy refused.")
     status = StatusClasses()
     latency_ms = Latencies(help_text="Null when there were no requests.")
     failures = FailureSerializer(many=True, help_text="Why requests failed at their upstreams.")
+    upstreams = UpstreamSerializer(many=True, help_text="Those that were asked, the most frequent first.")
     failing = serializers.CharField(
         allow_null=True, help_text="What fails in the last five minutes, where it asks for a look."
     )
@@ -84,6 +97,7 @@ class SummaryView(APIView):
             {
                 **_summary(queries.figures([api.pk], over)),
                 "failures": [_failure(one) for one in queries.failures([api.pk], over)],
+                "upstreams": [_upstream(one) for one in upstreams.rows(api, over) if one.figures.requests],
                 "failing": failing.sentence if failing else None,
             }
         )
@@ -175,7 +189,7 @@ class ConditionsView(APIView):
         """How often the conditions of an API's policies held in the last day."""
         api = reach.instance(request, organization_id, environment_id, api_id, Permission.VIEW_TRAFFIC)
         bindings = [one for one in api.policies.all() if one.conditions and not one.is_disabled]
-        held = queries.held(bindings, api.pk)
+        held = conditions.held(bindings, api.pk)
         return Response([_held(one, held[one.pk]) for one in bindings])
 
 
@@ -201,12 +215,20 @@ def _failure(failed: Failed) -> dict[str, Any]:
     }
 
 
+def _upstream(row: upstreams.Row) -> dict[str, Any]:
+    return {
+        "key": row.key,
+        "name": row.title,
+        "requests": row.figures.requests,
+        "failed": row.figures.errors,
+        "latency_ms": {name: row.figures.upstream_ms(q) for name, q in PERCENTILES},
+    }
+
+
 def _summary(figures: Figures) -> dict[str, Any]:
     return {
         "requests": figures.requests,
         "violations": figures.violations,
         "status": {name: figures.classes[name] for name in queries.CLASSES},
-        "latency_ms": {
-            name: figures.latency_ms(q) for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
-        },
+        "latency_ms": {name: figures.latency_ms(q) for name, q in PERCENTILES},
     }

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from analytics import dashboards, queries, ranges, usage
+from analytics import dashboards, queries, ranges, upstreams, usage
 from apis.contracts.models import Application, Contract
 from apis.models import ApiInstance
 from apis.views.access import api_of, environment_of
@@ -47,8 +47,10 @@ def api_dashboard(request: Request, pk: int) -> HttpResponse:
     over = ranges.of_request(request.GET)
     chosen = request.GET.get("samples", "")
     request_id = request.GET.get("request", "").strip()
-    context = dashboards.of_api(api, over, chosen if chosen in dict(SAMPLE_CHOICES) else "", request_id)
-    context |= _toolbar(request, over) | {"sample_choices": SAMPLE_CHOICES}
+    asked = upstreams.chosen(api, request.GET.get("upstream", ""))
+    chosen = chosen if chosen in dict(SAMPLE_CHOICES) else ""
+    context = dashboards.of_api(api, over, chosen, request_id, asked)
+    context |= _toolbar(request, over) | {"sample_choices": SAMPLE_CHOICES} | _kept(request, asked)
     if _is_poll(request):
         return render(request, "analytics/_api.html", context | {"api": api})
     return render(request, "analytics/api_analytics.html", frame(request, api, "analytics") | context)
@@ -72,7 +74,8 @@ def api_export(request: Request, pk: int) -> HttpResponse:
     writer = csv.writer(response)
     latencies = [f"{part}_{name}_ms" for part in ("total", "upstream") for name in PERCENTILES]
     writer.writerow(["time", "requests", *queries.CLASSES, "violations", *latencies])
-    for time, point in zip(over.times, queries.series([api.pk], over), strict=True):
+    whose = upstreams.chosen(api, request.GET.get("upstream", "")) or [api.pk]
+    for time, point in zip(over.times, queries.series(whose, over), strict=True):
         total = [point.latency_ms(q) for _, q, _ in dashboards.PERCENTILES]
         upstream = [point.upstream_ms(q) for _, q, _ in dashboards.PERCENTILES]
         counts = [point.requests, *point.classes.values(), point.violations]
@@ -103,6 +106,14 @@ def _usage(
     context |= {"application": application, "base": base, "is_own": base == OWN}
     page = "analytics/_usage.html" if _is_poll(request) else "analytics/application_usage.html"
     return render(request, page, context)
+
+
+def _kept(request: Request, asked: queries.Asked | None) -> dict[str, Any]:
+    """Which upstream alone the page shows, and how its links say so."""
+    if asked is None:
+        return {"asked": "", "kept": ""}
+    key = request.GET["upstream"]
+    return {"asked": key, "kept": f"&upstream={key}"}
 
 
 def _toolbar(request: Request, over: ranges.Range) -> dict[str, Any]:

@@ -93,6 +93,7 @@ class ConnectedReplica:
             self._id,
             reopen=self._envoy.reopen_logs,
             stats=self._envoy.admin.stats,
+            tells_services=lambda: self._console.knows_services,
         )
         self._control = Control(is_ready=self.is_ready, is_live=lambda: self._envoy.is_running)
         self._pulse = Pulse(self._console, self._intake, self._grants, self.describe)

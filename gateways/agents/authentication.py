@@ -24,7 +24,13 @@ from pydantic import BaseModel, ValidationError
 
 from gateways.models import Gateway, SeenToken
 from gateways.protocol import faults, trust
-from gateways.protocol.messages import CLOCK_SKEW_SECONDS, CONSOLE, KNOWS_CONTRACTS, KNOWS_HEADER
+from gateways.protocol.messages import (
+    CLOCK_SKEW_SECONDS,
+    CONSOLE,
+    KNOWS_CONTRACTS,
+    KNOWS_HEADER,
+    KNOWS_SERVICES,
+)
 
 BODY_LIMIT = 1024 * 1024
 
@@ -109,7 +115,7 @@ def agent_endpoint(
                 return answer
             if isinstance(answer, BaseModel):
                 text = answer.model_dump_json(by_alias=True)
-                headers = {KNOWS_HEADER: KNOWS_CONTRACTS}
+                headers = {KNOWS_HEADER: f"{KNOWS_CONTRACTS} {KNOWS_SERVICES}"}
                 return HttpResponse(text, content_type="application/json", headers=headers)
             return JsonResponse(answer)
 

@@ -22,6 +22,7 @@ from policies.fields.hosts import is_host
 
 CONSOLE = "gatewright-console"
 KNOWS_HEADER, KNOWS_CONTRACTS, KNOWS_CHANGES = "Gatewright-Knows", "contracts", "changes"
+KNOWS_SERVICES = "services"
 """By which answers of the console tell what it knows that the release before did not, and agents with the
 request for a stream what they take.
 """
@@ -178,7 +179,7 @@ class TrafficCount(Model):
 
     LABELS: ClassVar = (
         *("route", "method", "status", "policy", "policy_check", "application"),
-        *("failure", "failure_detail", "upstream_host"),
+        *("failure", "failure_detail", "upstream_host", "service"),
     )
     SUMS: ClassVar = ("requests", "received_bytes", "sent_bytes")
     HISTOGRAMS: ClassVar = ("total", "upstream")
@@ -195,6 +196,7 @@ class TrafficCount(Model):
     failure: Label = Field("", description="Why its upstream failed, in the words of `failures`.")
     failure_detail: Label = ""
     upstream_host: Label = Field("", description="Which upstream failed, by its configured address.")
+    service: LateLabel = Field("", description="Which upstream was asked, by its Service's name.")
     requests: Annotated[Count, Field(ge=1)]
     received_bytes: Count = 0
     sent_bytes: Count = 0
@@ -265,6 +267,7 @@ class RequestSample(Model):
         "", description="What policies that only observe would have refused, and why."
     )
     request_id: LateLabel = ""
+    service: LateLabel = ""
 
 
 class TrafficBatch(Model):
@@ -280,6 +283,12 @@ class TrafficBatch(Model):
     observed: Annotated[tuple[ObservedCount, ...], Field(exclude_if=_is_empty)] = ()
     samples: tuple[RequestSample, ...] = ()
     shed: dict[Label, Count] = Field({}, description="Lines of these bytes that were not counted, by reason.")
+
+    def without_services(self) -> "TrafficBatch":
+        """As a console of the release before takes it; what differed by that alone is still told apart."""
+        counts = tuple(one.model_copy(update={"service": ""}) for one in self.counts)
+        samples = tuple(one.model_copy(update={"service": ""}) for one in self.samples)
+        return self.model_copy(update={"counts": counts, "samples": samples})
 
 
 class TrafficAnswer(Model):

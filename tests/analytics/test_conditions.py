@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from analytics import queries
+from analytics import conditions
 from analytics.ingest import ingest
 from analytics.models import ConditionMinute, ConditionWindow
 from analytics.rollups import roll_up
@@ -126,7 +126,7 @@ def test_what_was_before_the_policy_was_changed_does_not_count(api: ApiInstance)
         conditions=(met(binding, 100, early), met(binding, 10)),
     )
 
-    found = queries.held([binding], api.pk)[binding.pk]
+    found = conditions.held([binding], api.pk)[binding.pk]
 
     assert (found.requests, found.of) == (10, 30)
     assert found.since
@@ -137,13 +137,13 @@ def test_rolled_up_it_is_the_same(api: ApiInstance) -> None:
     binding = bind(api)
     at = time.time() - 1800
     Shipper(api).ship(count(api, 10, at=int(at)), conditions=(met(binding, 4, at), met(binding, 2, at)))
-    before = queries.held([binding], api.pk)
+    before = conditions.held([binding], api.pk)
 
     roll_up()
     ConditionWindow.objects.all().delete()
 
     assert ConditionMinute.objects.get().requests == 6
-    assert queries.held([binding], api.pk) == before
+    assert conditions.held([binding], api.pk) == before
 
 
 def test_rest_tells_it_too(api: ApiInstance) -> None:

@@ -288,3 +288,37 @@ def test_the_list_of_apis_shows_the_last_day(page: Client, api: ApiInstance) -> 
 
     assert "10.0" in html
     assert "100" in html
+
+
+def test_traffic_is_told_by_upstream_and_the_page_narrowed_to_one(page: Client, api: ApiInstance) -> None:
+    blue = api.upstreams.create(uri="http://blue.example", label="blue")
+    green = api.upstreams.create(uri="http://green.example/next")
+    names = [f"{api.resource_name}-{one.pk.hex[:8]}" for one in (blue, green)]
+    Shipper(api).ship(
+        count(api, 90, us=2000, service=names[0]),
+        count(api, 8, us=400_000, status=503, service=names[1]),
+        count(api, 2, service=names[1], method="POST"),
+        count(api, 5, status=429, policy="rate-limiting", upstream={}),
+        samples=(sample(api, path="/a", service=names[0]), sample(api, path="/b", service=names[1])),
+    )
+    address = f"/apis/{api.pk}/analytics"
+
+    whole = page.get(address).content.decode()
+    one = page.get(f"{address}?range=24h&upstream={green.pk.hex[:8]}").content.decode()
+
+    def told(html: str) -> list[str]:
+        text = re.sub(r"<[^>]+>|\s+", " ", html.partition('id="upstreams"')[2].partition("</section>")[0])
+        return re.findall(r"(blue|http://green\.example/next)\s+(\d+)\s+([\d.]+ %)\s+([\d.]+ %)", text)
+
+    assert told(whole) == [
+        ("blue", "90", "90.0 %", "0.0 %"),
+        ("http://green.example/next", "10", "10.0 %", "80.0 %"),
+    ]
+    assert "Not told" not in whole
+    totals = {one["name"]: sum(one["values"]) for one in chart_data(one)["charts"]["requests"]}
+    assert (totals["2xx"], totals["5xx"], totals["4xx"]) == (2, 8, 0)
+    assert "/b" in one and ">/a<" not in one
+    assert f"?range=7d&amp;upstream={green.pk.hex[:8]}" in one
+    export = page.get(f"{address}/export.csv?upstream={green.pk.hex[:8]}").content.decode()
+    assert sum(int(row["requests"]) for row in csv.DictReader(io.StringIO(export))) == 10
+    assert page.get(f"{address}?upstream=%27;--").status_code == 200

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from analytics import queries, ranges
+from analytics import conditions, queries, ranges
 from analytics.ingest import ingest
 from analytics.models import ConditionMinute, ConditionWindow, Sample
 from analytics.rollups import roll_up
@@ -81,7 +81,7 @@ def test_what_was_before_the_change_does_not_count(api: ApiInstance) -> None:
         count(api, 100, at=int(early)), observed=(observed(binding, 70, early), observed(binding, 10))
     )
 
-    found = queries.observed([binding], api.pk)[binding.pk]
+    found = conditions.observed([binding], api.pk)[binding.pk]
 
     assert found.requests == 10
     assert found.since
@@ -94,13 +94,13 @@ def test_rolled_up_it_is_the_same(api: ApiInstance) -> None:
     Shipper(api).ship(
         count(api, 10, at=int(at)), observed=(observed(binding, 4, at), observed(binding, 2, at))
     )
-    before = queries.observed([binding], api.pk)
+    before = conditions.observed([binding], api.pk)
 
     roll_up()
     ConditionWindow.objects.all().delete()
 
     assert ConditionMinute.objects.get().would_refuse == 6
-    assert queries.observed([binding], api.pk) == before
+    assert conditions.observed([binding], api.pk) == before
 
 
 def test_refusals_are_counted_by_check(client: Client, api: ApiInstance) -> None:

@@ -43,7 +43,7 @@ def viewer(api: ApiInstance) -> User:
 def test_the_summary_has_exactly_its_fields(viewer: User, api: ApiInstance) -> None:
     Shipper(api).ship(
         count(api, 96, us=10_000),
-        count(api, 4, us=200_000, status=502),
+        count(api, 4, us=200_000, status=502, service=f"{api.resource_name}-0123abcd"),
         count(api, 10, us=500, status=429, policy="rate-limiting"),
         count(api, 3, failure="cut", failure_detail="closed", upstream_host="10.0.0.7:80"),
         count(api, 2, status=0, upstream={}),
@@ -54,6 +54,9 @@ def test_the_summary_has_exactly_its_fields(viewer: User, api: ApiInstance) -> N
 
     body = response.json()
     latency = body.pop("latency_ms")
+    asked = [(one["key"], one["name"], one["requests"], one["failed"]) for one in body.pop("upstreams")]
+    untold = "Not told: gateways of an older release"
+    assert asked == [("", untold, 110, 13), ("0123abcd", "A former upstream", 4, 4)]
     assert body == {
         "requests": 116,
         "violations": 10,
@@ -83,6 +86,7 @@ def test_without_traffic_the_latencies_are_null(viewer: User, api: ApiInstance) 
         "violations": 0,
         "status": dict.fromkeys(["2xx", "3xx", "4xx", "5xx", "1xx", "cut", "left"], 0),
         "failures": [],
+        "upstreams": [],
         "failing": None,
         "latency_ms": {"p50": None, "p95": None, "p99": None},
     }

@@ -58,6 +58,10 @@ def test_traffic_is_shared_by_weight(gateway: Gateway, path1: str, path2: str) -
         answers = [gateway.get("/orders/x", headers={"x-beta": "1"}).json() for _ in range(400)]
 
     counts = Counter((answer["name"], answer["path"]) for answer in answers)
+    assert Counter(key.service for key in gateway.log(400) if key) == {
+        "v1": counts["echo", f"{path1.rstrip('/')}/x"],
+        "v2": counts["v2", f"{path2.rstrip('/')}/x"],
+    }
     expected = {("echo", f"{path1.rstrip('/')}/x"), ("v2", f"{path2.rstrip('/')}/x")}
     assert set(counts) == expected
     share = counts["v2", f"{path2.rstrip('/')}/x"] / 400

@@ -18,6 +18,7 @@ from gateways.protocol.messages import (
     KNOWS_CHANGES,
     KNOWS_CONTRACTS,
     KNOWS_HEADER,
+    KNOWS_SERVICES,
     Ack,
     Heartbeat,
     HeartbeatAnswer,
@@ -55,6 +56,8 @@ class Console:
         self._http = http_client(self.url)
         self.knows_contracts = False
         """Whether the console has shown that it sends contracts by themselves."""
+        self.knows_services = False
+        """The same of counting traffic by the upstream that was asked."""
 
     def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
         response = self._send("POST", "/agent/v1/heartbeats", _json(heartbeat))
@@ -93,7 +96,9 @@ class Console:
 
     def traffic(self, body: bytes) -> dict[str, Any]:
         """Post one batch; the console's answer."""
-        answer: dict[str, Any] = self._send("POST", "/agent/v1/traffic", body).json()
+        response = self._send("POST", "/agent/v1/traffic", body)
+        self.knows_services = KNOWS_SERVICES in response.headers.get(KNOWS_HEADER, "").split()
+        answer: dict[str, Any] = response.json()
         return answer
 
     def close(self) -> None:

@@ -18,8 +18,11 @@ from policies import catalog
 METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"])
 OTHER_METHOD = "OTHER"
 RESOURCES_PER_API = 50
+SERVICES_PER_API = 100
 
 _REMEMBERED = 4096
+ASKED = (*access_log.SENT_ON, "downstream_")
+"""How the response code details of a request begin that went to an upstream: answered, or left meanwhile."""
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -54,7 +57,7 @@ def catalog_refusals() -> list[NativeRefusal]:
 class Group:
     """What requests are counted by in a window; `upstream` only where the request failed there.
 
-    `check` is which check of the policy refused.
+    `check` is which check of the policy refused, `service` the upstream that was asked: "" where none was.
     """
 
     route: access_log.RouteName
@@ -65,6 +68,7 @@ class Group:
     failure: Failure = NONE
     upstream: str = ""
     check: str = ""
+    service: str = ""
 
     @property
     def api(self) -> str:
@@ -99,10 +103,12 @@ class Labels:
         self._groups: dict[bytes, Keyed | None] = {}
         self._templates: dict[str, str] = {}
         self._resources: dict[str, set[str]] = {}
+        self._services: dict[str, set[str]] = {}
         self._period = b""
 
-    def group(self, text: bytes) -> Keyed | None:
+    def group(self, period: bytes, text: bytes) -> Keyed | None:
         """What a line's key stands for; None for a request of no API. Raises ValueError."""
+        self._begin(period)
         if text not in self._groups:
             key = access_log.key(text)
             _remember(self._groups, text, None if key is None else (self._group(key), key))
@@ -114,7 +120,19 @@ class Labels:
         native = None if key.policy else self.native(key)
         policy, check = (native.policy, native.check) if native else (key.policy, key.check)
         failed = NONE if policy else failure(key.status, key.flags, key.details)
-        return Group(key.route, method, key.status, policy, key.application, failed, check=check)
+        is_asked = not policy and (failed.reason or key.details.startswith(ASKED))
+        service = self._service(key) if is_asked else ""
+        return Group(key.route, method, key.status, policy, key.application, failed, "", check, service)
+
+    def _service(self, key: access_log.Key) -> str:
+        """OTHER past SERVICES_PER_API different ones a period."""
+        known = self._services.setdefault(f"{key.route.namespace}/{key.route.api}", set())
+        if not key.service or key.service in known:
+            return key.service
+        if len(known) >= SERVICES_PER_API:
+            return OTHER
+        known.add(key.service)
+        return key.service
 
     def native(self, key: access_log.Key) -> NativeRefusal | None:
         """The native filter's refusal that a line with this key tells of."""
@@ -126,8 +144,7 @@ class Labels:
         What the API does not know (404) makes no new resource, so that a scanner cannot use them up.
         """
         name = self._templates.get(path) or _remember(self._templates, path, template(path))
-        if period != self._period:
-            self._period, self._resources = period, {}
+        self._begin(period)
         known = self._resources.setdefault(api, set())
         if name in known:
             return name
@@ -135,6 +152,10 @@ class Labels:
             return OTHER
         known.add(name)
         return name
+
+    def _begin(self, period: bytes) -> None:
+        if period != self._period:
+            self._period, self._resources, self._services = period, {}, {}
 
 
 def _remember(memory: dict[K, T], key: K, value: T) -> T:

@@ -84,7 +84,7 @@ class Tally:
 
     def _alike(self, text: bytes) -> "_Alike | None":
         """What the lines of this window with this key share; None for those of no API."""
-        known = self._labels.group(text)
+        known = self._labels.group(self._window[:6], text)
         alike = None
         if known is not None:
             group, key = known
@@ -308,6 +308,7 @@ def _labels(group: Group) -> dict[str, Any]:
         "failure": group.failure.reason,
         "failure_detail": group.failure.detail,
         "upstream_host": _text(group.upstream),
+        "service": _text(group.service),
     }
 
 

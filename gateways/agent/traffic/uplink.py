@@ -38,7 +38,8 @@ class Uplink:
     """Counts what Envoy logged and posts it, every INTERVAL_SECONDS, from a thread of its own.
 
     `send` posts one body and returns the console's answer, or raises Unreachable or ConsoleRefused; None in
-    Local Mode, where the log is only rotated. `stats` asks Envoy for its own. `shed` is how many lines
+    Local Mode, where the log is only rotated. `stats` asks Envoy for its own, `tells_services` whether the
+    console counts by upstream. `shed` is how many lines
     were not counted, by reason, since the start: "disk" (deleted before they could be shipped, or never
     written), "malformed", "refused" (by the console), "overlong".
     """
@@ -52,11 +53,13 @@ class Uplink:
         reopen: Callable[[], object],
         stats: Callable[[str], Mapping[str, int | str]] | None = None,
         files: LogFiles | None = None,
+        tells_services: Callable[[], bool] = lambda: True,
         chunk_bytes: int = CHUNK_BYTES,
     ) -> None:
         self.shed: dict[str, int] = {}
         self._send = send
         self._replica_id = replica_id
+        self._tells_services = tells_services
         self._files = files or LogFiles(state, reopen)
         self._chunk_bytes = self._full_chunk_bytes = chunk_bytes
         self._labels = Labels(catalog_refusals() if send else ())
@@ -160,9 +163,11 @@ class Uplink:
         for line in lines.split(b"\n")[:-1]:
             tally.add(line)
         batch = tally.batch(self._replica_id, str(file.id), start, end)
+        if not self._tells_services():
+            batch = batch.without_services()
         try:
             self._samples -= len(batch.samples)
-            self._commit(file, send, batch)
+            self._commit_either(file, send, batch)
             self._chunk_bytes = self._full_chunk_bytes
         except ConsoleRefused as refused:
             if refused.status == 413 and lines.count(b"\n") > 1:
@@ -173,6 +178,18 @@ class Uplink:
                 self._commit(file, send, self._empty(file, start, end, lost))
             else:
                 raise
+
+    def _commit_either(self, file: LogFile, send: Send, batch: TrafficBatch) -> None:
+        """Where consoles of two releases take turns, one that knew of services may be followed by one that
+        does not.
+        """
+        try:
+            self._commit(file, send, batch)
+        except ConsoleRefused as refused:
+            plain = batch.without_services()
+            if refused.status not in (400, 422) or plain == batch:
+                raise
+            self._commit(file, send, plain)
 
     def _commit(self, file: LogFile, send: Send, batch: TrafficBatch) -> int:
         """Post the batch; the committed offset, which is not the batch's end if the console has another."""

@@ -9,7 +9,8 @@ it before the log is written; what its name says of that is enough to tell the c
 sent on. Where a route puts a path together from groups, PATH_FILTER notes the client's beforehand.
 
 Clusters are logged by the address that was configured (their `alt_stat_name`, see `cluster`): it is there
-where no connection came about, and no name resolved.
+where no connection came about, and no name resolved. In the key they stand by their own name, which tells
+upstreams of one address apart.
 """
 
 import re
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gateways.agent.xds import retries
+from gateways.agent.xds.cluster import service_of
 
 FIELD, PART = "\x1f", "\t"
 """Between the fields of a line, and between the parts of its first and its last text."""
@@ -33,6 +35,7 @@ _KEY = (
     "%DYNAMIC_METADATA(gatewright:policy)%",
     "%DYNAMIC_METADATA(gatewright:application)%",
     "%RESPONSE_FLAGS%",
+    "%UPSTREAM_CLUSTER_RAW%",
 )
 _REST = (
     "%UPSTREAM_CLUSTER%",
@@ -184,7 +187,9 @@ class RouteName:
 
 @dataclass(frozen=True)
 class Key:
-    """What a line is counted by; "" for what there is not. `check` is which one of the policy's refused."""
+    """What a line is counted by; "" for what there is not. `check` is which one of the policy's refused,
+    `service` what the route leads to, whether or not the request came so far.
+    """
 
     route: RouteName
     method: str
@@ -194,18 +199,21 @@ class Key:
     application: str
     flags: str
     check: str = ""
+    service: str = ""
 
 
 def key(text: bytes) -> Key | None:
-    """None for a request of no route. Raises ValueError."""
+    """None for a request of no route. Raises ValueError. The release before told no cluster."""
     route, method, status, *others = text.decode(errors="replace").split(PART)
     if route == _NOTHING:
         return None
-    details, policy, application, flags = map(_value, others)
+    details, policy, application, flags, cluster = map(_value, [*others, *([_NOTHING] * (len(others) == 4))])
     if details == retries.REFUSED:
         details, flags = retries.TOO_LATE, TIMED_OUT
     policy, _, check = policy.partition(" ")
-    return Key(RouteName.read(route), method, int(status), details, policy, application, flags, check)
+    name = RouteName.read(route)
+    service = service_of(cluster, name.namespace)
+    return Key(name, method, int(status), details, policy, application, flags, check, service)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,17 @@ def cluster_name(upstream: ir.Upstream, outbound: Outbound) -> str:
     own += json.dumps(told, sort_keys=True) if (told := upstream.settings.told) else ""
     own += json.dumps(outbound.said, sort_keys=True) if outbound.said else ""
     content = hashlib.sha256(f"{upstream!r}{own}".encode()).hexdigest()[:8]
-    return f"{upstream.service}.{upstream.namespace}.svc-{content}"
+    return f"{upstream.service}{_of_namespace(upstream.namespace)}{content}"
+
+
+def service_of(cluster: str, namespace: str) -> str:
+    """Of an API's upstream in the namespace; "" for what is no such cluster."""
+    name, found, _ = cluster.rpartition(_of_namespace(namespace))
+    return name if found else ""
+
+
+def _of_namespace(namespace: str) -> str:
+    return f".{namespace}.svc-"
 
 
 def cluster(

@@ -36,10 +36,12 @@ def line(
     agent: str = "curl/8",
     flags: str = "-",
     host: str = "10.0.0.7:80",
+    cluster: str | None = "-",
 ) -> bytes:
+    """Without a `cluster` it is one of the release before."""
     time = at if isinstance(at, str) else f"{at:.6f}"
     name = "-" if route is None else f"{route} {removed} {put} "
-    key = PART.join([name, method, str(status), details, policy, "-", flags])
+    key = PART.join([name, method, str(status), details, policy, "-", flags, *([cluster] if cluster else [])])
     rest = PART.join([host, host, "HTTP/1.1", "127.0.0.1", agent])
     fields = [
         time,

@@ -1,9 +1,10 @@
 import re
+from collections import Counter
 
 import orjson
 import pytest
 
-from gateways.agent.traffic.labels import RESOURCES_PER_API, Labels, NativeRefusal
+from gateways.agent.traffic.labels import RESOURCES_PER_API, SERVICES_PER_API, Labels, NativeRefusal
 from gateways.agent.traffic.tally import Tally
 from gateways.protocol.messages import TrafficBatch
 from gateways.protocol.resource_paths import OTHER, template
@@ -201,3 +202,35 @@ def test_a_batch_is_read_back_as_it_was() -> None:
 
     assert TrafficBatch.model_validate_json(raw) == batch
     assert "sentBytes" in orjson.loads(raw)["counts"][0]
+
+
+def test_lines_are_counted_by_the_upstream_that_was_asked() -> None:
+    to_v1, to_v2 = "v1.sandbox.svc-0a1b2c3d", "v2.sandbox.svc-0a1b2c3d"
+
+    batch = tallied(
+        *[line(cluster=to_v1)] * 3,
+        line(cluster=to_v2),
+        line(cluster=to_v2, status=503, details="no_healthy_upstream", flags="UH"),
+        line(cluster=to_v2, status=0, details="downstream_remote_disconnect", flags="DC"),
+        line(cluster=to_v1, status=429, policy="rate-limiting", details="lua_response"),
+        line(cluster=to_v1, details="cache.response_from_cache_filter"),
+        line(cluster="v1.elsewhere.svc-0a1b2c3d"),
+        line(cluster=None),
+    )
+
+    assert Counter({one: total(batch, one) for one in ("v1", "v2", "")}) == {"v1": 3, "v2": 3, "": 4}
+    assert {one.service for one in batch.samples} == {"v1", "v2", ""}
+    assert all(not one.service for one in batch.without_services().counts)
+
+
+def total(batch: TrafficBatch, service: str) -> int:
+    return sum(count.requests for count in batch.counts if count.service == service)
+
+
+def test_upstreams_of_an_api_are_bounded() -> None:
+    labels = Labels()
+
+    batch = tallied(*(line(cluster=f"v{one}.sandbox.svc-0") for one in range(120)), labels=labels)
+
+    assert len({count.service for count in batch.counts}) == SERVICES_PER_API + 1
+    assert total(batch, OTHER) == 120 - SERVICES_PER_API

@@ -1,5 +1,6 @@
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,11 +33,17 @@ def console() -> OffsetConsole:
     return OffsetConsole()
 
 
-def make_uplink(envoy: Envoy, console: OffsetConsole, **files: int) -> Uplink:
+def make_uplink(envoy: Envoy, console: OffsetConsole, *, tells: bool = True, **files: int) -> Uplink:
     chunk_bytes = files.pop("chunk_bytes", 1024 * 1024)
     logs = LogFiles(envoy.folder, envoy.reopen, **files)
     return Uplink(
-        envoy.folder, console.send, "replica", reopen=envoy.reopen, files=logs, chunk_bytes=chunk_bytes
+        envoy.folder,
+        console.send,
+        "replica",
+        reopen=envoy.reopen,
+        files=logs,
+        tells_services=lambda: tells,
+        chunk_bytes=chunk_bytes,
     )
 
 
@@ -269,3 +276,27 @@ def test_the_thread_ships_and_its_end_ships_the_rest(envoy: Envoy, console: Offs
     uplink.stop()
 
     assert console.requests == 2
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_console_of_the_release_before_is_told_no_upstreams(envoy: Envoy, tells: bool) -> None:
+    console = OlderConsole()
+    append(envoy.folder, line(cluster="v1.sandbox.svc-0a1b2c3d"), line())
+
+    uplink = make_uplink(envoy, console, tells=tells)
+    ship_all(uplink)
+
+    assert (console.requests, uplink.shed) == (2, {})
+    assert console.refused == tells
+
+
+class OlderConsole(OffsetConsole):
+    """It knows nothing of upstreams, and refuses what it does not know."""
+
+    refused = 0
+
+    def send(self, body: bytes) -> dict[str, Any]:
+        if b'"service"' in body:
+            self.refused += 1
+            raise ConsoleRefused(422, "counts[0].service: unknown field")
+        return super().send(body)
