@@ -87,7 +87,12 @@ class Health:
 
     @property
     def missing(self) -> list[str]:
-        """Names of hosts that no replica has: they do not resolve, or are not deployed yet."""
+        """Names of hosts that no replica has: they do not resolve, or are not deployed yet.
+
+        Of an upstream with a failover, replicas tell by what name hosts are called, not which was found.
+        """
+        if self.settings.failover.address:
+            return []
         known = {host.name for host in self.hosts}
         names = (one.address for one in self.settings.hosts if one.weight and self.told)
         return [one for one in names if not is_ip(host := place_of(one).host) and host not in known]

@@ -20,12 +20,13 @@ POLICIES = {
 
 @dataclass(frozen=True)
 class Where:
-    """A host with its port: that of the URL's where it says none."""
+    """A host with its port: that of the URL's where it says none. `takes_over` is another upstream."""
 
     host: str
     port: int
     weight: int = 1
     backup: bool = False
+    takes_over: bool = False
 
 
 def places(host: str, port: int, settings: UpstreamSettings) -> list[Where]:
@@ -36,17 +37,27 @@ def places(host: str, port: int, settings: UpstreamSettings) -> list[Where]:
     return [Where(at.host, at.port or port, one.weight, one.backup) for at, one in read]
 
 
+def failover(port: int, settings: UpstreamSettings) -> Where | None:
+    """Who takes over for an upstream at this port."""
+    if settings.failover.address is None:
+        return None
+    at = place_of(settings.failover.address)
+    return Where(at.host, at.port or port, takes_over=True)
+
+
 def faults(address: UpstreamAddress, settings: UpstreamSettings) -> Iterator[Found]:
     """What is refused."""
     found = places(address.host, address.port, settings)
     yield from _hosts(found, settings)
     yield from _balancing(found, settings)
+    yield from _failover(found, failover(address.port, settings), settings)
     ejection = settings.outlier_detection
     if ejection.consecutive_errors and _known(found) and len(found) * ejection.most_ejected_percent < 100:
         count = f"{len(found)} host{'s' if len(found) > 1 else ''}"
         message = f"{ejection.most_ejected_percent} % of {count} is less than one: none would be ejected"
         yield ("outlierDetection", "mostEjectedPercent"), message
-    if not settings.dns.is_usual and _known(found):
+    spare = failover(address.port, settings)
+    if not settings.dns.is_usual and _known([*found, *([spare] if spare else [])]):
         yield ("dns",), "each host is an IP address or localhost, which is not looked up; take it out"
 
 
@@ -61,6 +72,11 @@ def warnings(address: UpstreamAddress, settings: UpstreamSettings) -> Iterator[F
         settings.health_check.interval_in_seconds
     ):
         yield ("healthCheck", "timeoutInSeconds"), "is longer than the time between two questions"
+    if settings.failover.address and not settings.is_checked:
+        message = (
+            "gets no POST or PATCH while nobody knows that it is needed; add a health check, or eject hosts"
+        )
+        yield ("failover", "address"), message
     drained = [at for at, one in enumerate(found) if not one.weight]
     for at in drained:
         yield ("hosts", at, "weight"), "is 0: this host gets no requests"
@@ -98,6 +114,21 @@ def _hosts(found: list[Where], settings: UpstreamSettings) -> Iterator[Found]:
         at = next(at for at, one in enumerate(found) if one.backup)
         message = "nothing tells when it is needed; add a health check, or eject hosts after errors"
         yield ("hosts", at, "backup"), message
+
+
+def _failover(found: list[Where], spare: Where | None, settings: UpstreamSettings) -> Iterator[Found]:
+    if spare is None:
+        return
+    if any((one.host, one.port) == (spare.host, spare.port) for one in found):
+        yield (
+            ("failover", "address"),
+            "is a host of the upstream itself; name another one, or make it a backup",
+        )
+    if settings.retries.most == 0 and not settings.is_checked:
+        message = (
+            "nothing tells when it is needed; allow a retry, add a health check, or eject hosts after errors"
+        )
+        yield ("failover", "address"), message
 
 
 def _balancing(found: list[Where], settings: UpstreamSettings) -> Iterator[Found]:

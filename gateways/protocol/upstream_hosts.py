@@ -109,6 +109,30 @@ class Host(Part):
     )
 
 
+def _failover(text: str) -> str:
+    if "/" in text.partition("://")[2] or ("/" in text and "://" not in text):
+        raise ValueError(
+            f'"{text}" has a path; write host:port. Requests keep the path of the URL, since it is written'
+            " before it is known which host takes them"
+        )
+    return _place(text)
+
+
+class Failover(Part):
+    """Another upstream, of the same scheme and path, which is called and trusted by a name of its own."""
+
+    address: Annotated[str, AfterValidator(_failover)] | None = Field(
+        None,
+        max_length=260,
+        title="Takes over",
+        description="host:port. It gets everything while no host is healthy, and at once what none could be"
+        " connected to for, if it may be sent twice. The Host header, and the name that its certificate must"
+        " have, are its own; scheme and path are those of the URL. Empty: nobody takes over.",
+        examples=["spare.example.com:443"],
+        json_schema_extra={"code": True},
+    )
+
+
 class LoadBalancing(Part):
     algorithm: Literal["roundRobin", "leastRequest", "random", "consistentHash", "sticky"] = Field(
         "roundRobin",

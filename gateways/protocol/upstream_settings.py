@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, model_validator
 from gateways.protocol.upstream_hosts import (
     DAY_SECONDS,
     MOST_HOSTS,
+    Failover,
     HealthCheck,
     Host,
     LoadBalancing,
@@ -158,6 +159,9 @@ class UpstreamSettings(BaseModel):
         " certificate must have. None: at the URL's host.",
         exclude_if=_is_usual,
     )
+    failover: Failover = Field(
+        Failover(), **_folded("Failover", "Another upstream, for when this one cannot be reached.")
+    )
     load_balancing: LoadBalancing = Field(
         LoadBalancing(), **_folded("Load balancing", "Which host gets a request.")
     )
@@ -210,7 +214,7 @@ class UpstreamSettings(BaseModel):
     @property
     def is_shown(self) -> bool:
         """Whether there is more to tell of its hosts than that they are there."""
-        return self.is_checked or len(self.hosts) > 1
+        return self.is_checked or len(self.hosts) > 1 or self.failover.address is not None
 
 
 USUAL = UpstreamSettings()

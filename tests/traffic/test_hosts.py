@@ -280,3 +280,36 @@ dns: {{refreshInSeconds: 1, respectTtl: true}}
     told = {one["name"]: one["address"] for one in gateway.health()["default/backend"]["hosts"]}
     assert told["localhost"] == f"127.0.0.1:{hosts[0].server_port}"
     assert "nowhere.invalid" not in told
+
+
+def test_another_upstream_takes_over_when_none_can_be_reached(
+    gateway: Gateway, hosts: list[EchoServer]
+) -> None:
+    """At once, by a retry: nothing is asked about hosts. It is called by its own name, as the upstream is."""
+    well, spare, _ = hosts
+    failover = f"failover: {{address: '127.0.0.1:{spare.server_port}'}}"
+    applied(gateway, f"hosts: [{{address: '127.0.0.1:{free_port()}'}}]\n{failover}")
+
+    assert reached(gateway) == {"b": 40}
+    assert gateway.post("/orders").status_code == 503, "it may be done once alone"
+    put = gateway.request("PUT", "/orders/7?x=1").json()
+    assert put["path"] == "/7?x=1"
+    assert put["headers"]["host"] == f"127.0.0.1:{spare.server_port}"
+
+    applied(gateway, f"hosts: [{{address: '127.0.0.1:{well.server_port}'}}]\n{failover}")
+    assert reached(gateway) == {"a": 40}
+    assert gateway.get("/orders").json()["headers"]["host"] == "orders.example.com"
+
+
+def test_another_upstream_takes_over_while_no_host_is_healthy(
+    gateway: Gateway, hosts: list[EchoServer]
+) -> None:
+    bad, spare, _ = hosts
+    checks = "kind: http, intervalInSeconds: 1, unhealthyAfter: 1, healthyAfter: 1"
+    failover = f"failover: {{address: '127.0.0.1:{spare.server_port}'}}"
+    applied(gateway, f"{listed([bad])}\n{failover}\nhealthCheck: {{{checks}}}\nretries: {{most: 0}}")
+    wait_until(lambda: reached(gateway, 4) == {"a": 4})
+
+    bad.status = 503
+
+    wait_until(lambda: reached(gateway, 4) == {"b": 4})

@@ -101,9 +101,15 @@ def _cluster(given: Mapping[str, Any]) -> dict[str, Any]:
         "typed_extension_protocol_options": {options: {"@type": TYPE_URL + options, **protocol}},
         "load_assignment": {
             "cluster_name": given["name"],
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": place}}]}],
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": place, **_called(given)}}]}],
         },
     }
+
+
+def _called(cluster: Mapping[str, Any]) -> dict[str, str]:
+    """The name that routes take from its first host for the Host header, where they do."""
+    first = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
+    return {"hostname": first["hostname"]} if "hostname" in first else {}
 
 
 def _addresses(value: Any) -> Iterator[Any]:

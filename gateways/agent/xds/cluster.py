@@ -12,6 +12,7 @@ from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
 from gateways.agent.xds import hosts, retries
 from gateways.agent.xds.saying import over
+from gateways.protocol.upstream_faults import failover
 from policies.envoy.breakers import Thresholds, circuit_breakers
 from policies.policy import TYPE_URL
 
@@ -91,6 +92,14 @@ def cluster(
             "name": "envoy.transport_sockets.tls",
             "typed_config": _outbound_tls(upstream.host, _speaking(upstream, upstream.tls)),
         }
+        if spare := failover(upstream.port, upstream.settings):
+            own = {
+                **made["transport_socket"],
+                "typed_config": _outbound_tls(spare.host, _speaking(upstream, upstream.tls)),
+            }
+            made["transport_socket_matches"] = [
+                {"name": "failover", "match": hosts.TAKES_OVER, "transport_socket": own}
+            ]
     own = hosts.said(upstream, is_asked="health_checks" in outbound.said)
     return over(over(made, own), outbound.said)
 

@@ -245,7 +245,8 @@ class Compiler:
         if match.is_refused:
             yield {"match": match.match, **_answer(400, INDIVISIBLE)}, ""
             return
-        if len({(target.destination_path, _ways(target.upstream)) for target in targets}) == 1:
+        ways_to = {(target.destination_path, _ways(target.upstream)) for target in targets}
+        if len(targets) == 1 or (len(ways_to) == 1 and not _has_failover(targets)):
             made = {"match": match.match, "route": self._action(match, targets, way)}
             yield made, targets[0].destination_path
             return
@@ -287,9 +288,17 @@ class Compiler:
 
     def _to(self, target: ir.WeightedTarget, field: str, names: Names) -> dict[str, Any]:
         to = {field: names[target.upstream]}
-        if self.proxying.rewrites_host:
-            to["host_rewrite_literal"] = target.upstream.authority
-        return to
+        if not self.proxying.rewrites_host:
+            return to
+        if target.upstream.settings.failover.address:
+            # By the host that is chosen; it stands in its endpoint.
+            return {**to, "auto_host_rewrite": True}
+        return {**to, "host_rewrite_literal": target.upstream.authority}
+
+
+def _has_failover(targets: Sequence[ir.WeightedTarget]) -> bool:
+    """Then the Host header is the route's to say: none of those among which it shares requests out."""
+    return any(target.upstream.settings.failover.address for target in targets)
 
 
 def _ways(upstream: ir.Upstream) -> object:

@@ -1,10 +1,11 @@
 """Among which hosts of an upstream requests are shared out, how, and how it is known which are well."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from gateways.agent.translate import ir
-from gateways.protocol.upstream_faults import Where, places
+from gateways.protocol.upstream_faults import Where, failover, places
 from gateways.protocol.upstream_hosts import (
     STICKY_COOKIE,
     HealthCheck,
@@ -23,6 +24,8 @@ _BALANCERS = {
 }
 _ONE_IS_ENOUGH = 100_000
 """Percent by which Envoy overrates the hosts that are well: as long as there is one, no backup is asked."""
+TAKES_OVER = {"failover": True}
+"""By which a host of the other upstream is known, to be trusted by its own name."""
 _PANIC_PERCENT = 1
 """Of hosts that are well. With fewer, so with none, Envoy sends requests to all of them."""
 _LONGEST_EJECTION_SECONDS = 300
@@ -37,10 +40,12 @@ def said(upstream: ir.Upstream, *, is_asked: bool) -> dict[str, Any]:
     if settings.is_usual:
         return {}
     found = places(upstream.host, upstream.port, settings)
+    if spare := failover(upstream.port, settings):
+        found = [*found, spare]
     made: dict[str, Any] = {
         "type": "STATIC" if all(is_ip(one.host) for one in found) else "STRICT_DNS",
         "load_assignment": _assignment(
-            found, upstream.authority if is_asked or settings.health_check.kind == "http" else ""
+            found, upstream, is_asked=is_asked or settings.health_check.kind == "http"
         ),
         **_balancer(settings.load_balancing),
         **_checks(upstream),
@@ -87,22 +92,32 @@ def hash_policy(balancing: LoadBalancing) -> list[dict[str, Any]]:
 _LAX = {"name": "SameSite", "value": "Lax"}
 
 
-def _assignment(found: Sequence[Where], asked_as: str) -> dict[str, Any]:
-    """Backups are of the second priority. Hosts of no weight are left out."""
-    localities = []
-    for priority in (0, 1):
-        here = [one for one in found if one.weight and one.backup == bool(priority)]
+def _assignment(found: Sequence[Where], upstream: ir.Upstream, *, is_asked: bool) -> dict[str, Any]:
+    """Backups are of the second priority, who takes over of the last. Hosts of no weight are left out."""
+    localities: list[dict[str, Any]] = []
+    for rank in ((False, False), (True, False), (False, True)):
+        here = [one for one in found if one.weight and (one.backup, one.takes_over) == rank]
         if here:
-            endpoints = [_endpoint(one, asked_as) for one in here]
-            localities.append({"priority": priority, "lb_endpoints": endpoints})
+            endpoints = [_endpoint(one, upstream, is_asked) for one in here]
+            localities.append({"priority": len(localities), "lb_endpoints": endpoints})
     policy = {"overprovisioning_factor": _ONE_IS_ENOUGH} if len(localities) > 1 else {}
     return {"endpoints": localities, **({"policy": policy} if policy else {})}
 
 
-def _endpoint(one: Where, asked_as: str) -> dict[str, Any]:
+def _endpoint(one: Where, upstream: ir.Upstream, is_asked: bool) -> dict[str, Any]:
+    """Of one who takes over, and of those for whom it does, routes take the Host header (`hostname`)."""
     address = {"socket_address": {"address": one.host, "port_value": one.port}}
-    checked = {"health_check_config": {"hostname": asked_as}} if asked_as else {}
-    return {"endpoint": {"address": address, **checked}, "load_balancing_weight": one.weight}
+    called = (
+        replace(upstream, host=one.host, port=one.port).authority if one.takes_over else upstream.authority
+    )
+    checked = {"health_check_config": {"hostname": called}} if is_asked else {}
+    named = {"hostname": called} if upstream.settings.failover.address else {}
+    marked = {"metadata": {"filter_metadata": {"envoy.transport_socket_match": TAKES_OVER}}}
+    return {
+        "endpoint": {"address": address, **named, **checked},
+        "load_balancing_weight": one.weight,
+        **(marked if one.takes_over else {}),
+    }
 
 
 def _balancer(balancing: LoadBalancing) -> dict[str, Any]:

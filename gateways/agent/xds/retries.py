@@ -44,6 +44,16 @@ _ANOTHER_HOST: dict[str, Any] = {
     ],
     "host_selection_retry_max_attempts": 5,
 }
+_ANOTHER_UPSTREAM: dict[str, Any] = {
+    "retry_priority": {
+        "name": "envoy.retry_priorities.previous_priorities",
+        "typed_config": {
+            "@type": TYPE_URL
+            + "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
+            "update_frequency": 1,
+        },
+    }
+}
 _LOST = {"retry_on": f"reset,{_NEVER_SENT}", "retriable_request_headers": _IDEMPOTENT}
 _NOTHING_SENT = {"retry_on": _NEVER_SENT}
 
@@ -74,17 +84,20 @@ def policy(
 
 def says(settings: UpstreamSettings) -> bool:
     """Whether an upstream's settings say something of it."""
-    return any(one is not None for one in ways(settings)[:2]) or ways(settings)[2]
+    return ways(settings) != (None, None, False, None)
 
 
-def ways(settings: UpstreamSettings) -> tuple[int | None, UpstreamRetries | None, bool]:
-    """All that they say: the time limit in ms, retries, and whether there are several hosts to try."""
+def ways(settings: UpstreamSettings) -> tuple[int | None, UpstreamRetries | None, bool, str | None]:
+    """All that they say: the time limit in ms, retries, whether there are several hosts to try, and who
+    takes over.
+    """
     own = settings.retries if settings.retries.most is not None else None
-    return settings.timeouts.response_in_milliseconds, own, len(settings.hosts) > 1
+    limit = settings.timeouts.response_in_milliseconds
+    return limit, own, len(settings.hosts) > 1, settings.failover.address
 
 
 def _of_settings(settings: UpstreamSettings) -> dict[str, Any]:
-    _, own, has_several = ways(settings)
+    _, own, has_several, spare = ways(settings)
     asked = own and retry_policy(
         own.most or 0,
         own.status_codes,
@@ -92,7 +105,8 @@ def _of_settings(settings: UpstreamSettings) -> dict[str, Any]:
         own.first_pause_in_milliseconds,
         own.longest_pause_in_milliseconds,
     )
-    return {**(asked or {}), **(_ANOTHER_HOST if has_several else {})}
+    another = {**(_ANOTHER_HOST if has_several else {}), **(_ANOTHER_UPSTREAM if spare else {})}
+    return {**(asked or {}), **another}
 
 
 def upstream_filters() -> list[dict[str, Any]]:
