@@ -15,6 +15,7 @@ from gateways.agent.host import state_folder
 from gateways.agent.host.trusted_cas import system_ca
 from gateways.agent.sharing.batch import Batch
 from gateways.agent.sharing.counts import Counts
+from gateways.agent.sharing.opened import Connections
 from gateways.protocol.shared_storage import SharedStorage, Tls
 from policies.counting import shared_memory
 
@@ -56,6 +57,7 @@ class _Talk:
         self._number = 0
         self._unanswered: Batch | None = None
         self._counts: Counts | None = None
+        self._connections: Connections | None = None
         self._client: Redis | None = None
 
     def exchange(self, *, is_due: bool) -> bool:
@@ -63,23 +65,30 @@ class _Talk:
         if self._counts is None:
             shared_memory.prepare(self._state)
             self._counts = Counts(self._state)
+        if self._connections is None:
+            self._connections = Connections(self._state)
         if self._unanswered is None and (changed := self._counts.changed(MOST_BUCKETS)):
             self._number += 1
             self._unanswered = Batch.of(changed, self._teller, self._number)
-        if self._unanswered is None and not is_due:
+        opened = self._connections.opened()
+        if self._unanswered is None and not opened and not is_due:
             return False
         if self._client is None:
             self._client = _client(self._storage, self._state)
-        if self._unanswered is None:
+        if self._unanswered is None and not opened:
             self._client.ping()
-        else:
+        if self._unanswered is not None:
             self._tell(self._client, self._counts, self._unanswered)
+        if opened:
+            self._connections.tell(self._client, opened)
         self._counts.exchanged()
         return True
 
     def hang_up(self) -> None:
         if self._client:
             self._client.close()
+        if self._connections:
+            self._connections.again()
         self._client = None
 
     def _tell(self, client: Redis, counts: Counts, batch: Batch) -> None:

@@ -1,15 +1,14 @@
 """WebSocket Connection Limit: how many WebSocket connections an API has open at the same time."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from pydantic import Field
 
-from policies.catalog.websocket_connection_limit import connections
+from policies.counting import connections
 from policies.expression.lua import Value
 from policies.memory import place
-from policies.policy import Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
 from policies.scripting.script import script
 
 NAME = "websocket-connection-limit"
@@ -40,27 +39,21 @@ class Config(PolicyConfig):
     distributed: bool = Field(
         False,
         title="Share among replicas",
-        description="Needs shared storage, which this gateway has not for connections: each replica counts "
-        "its own.",
-        json_schema_extra={"advanced": True},
+        description="Replicas count together where the gateway has shared storage: what they let open above "
+        "the limit is what opens within a tenth of a second. Otherwise each counts its own.",
     )
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
+    shares = config.distributed and scope.shares_counts
     settings: dict[str, Value] = {
         "binding": scope.binding,
         "maximum": config.maximum_connections,
-        "memory": connections.settings(scope.state),
+        "memory": connections.settings(scope.state, shared_as=scope.binding if shares else ""),
         "observes": bool(scope.observed_as),
     }
     made = script(scope, NAME, _FILES, settings, sees_response=True)
     return Compiled((replace(made, only_if=_UPGRADE),))
-
-
-def advice(config: Config) -> Iterator[Advice]:
-    if config.distributed:
-        reason = "does nothing yet: each replica counts its own, and lets as many through"
-        yield Advice("distributed", reason)
 
 
 POLICY = Policy(
@@ -74,7 +67,6 @@ POLICY = Policy(
     compile=compile,
     aliases=("websocket-connection-limit-flex",),
     prepare=connections.prepare,
-    advice=advice,
     refuses=True,
     icon="plug",
 )

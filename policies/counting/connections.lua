@@ -1,5 +1,6 @@
 -- Counts open connections in memory that all worker threads share; connections.py tells its layout. Needs memory.lua.
--- settings: binding, maximum, memory ({path, size, owners, entries, owner_count, entry_count}), observes.
+-- settings: binding, maximum, memory ({path, size, owners, entries, owner_count, entry_count, shared, shared_as,
+-- heard_ms}), observes.
 
 ffi.cdef([[
   int socket(int family, int type, int protocol);
@@ -16,15 +17,16 @@ ffi.cdef([[
     uint8_t ports[4];
     uint8_t addresses[32];
     char more[6];
-  } gw_connection_1;
-  typedef struct { int32_t high, low; uint32_t first, count; double swept, took; } gw_connections_1;
+  } gw_connection_2;
+  typedef struct { int32_t high, low; uint32_t first, count; double swept, took; } gw_connections_2;
+  typedef struct { int32_t name[2]; uint32_t others, rest; double told_at; double more; } gw_shared_connections_2;
   typedef struct {
     char magic[8];
     int32_t seed[2];
     char rest[112];
     char lock[128];
     uint32_t free, made, serial, is_busy;
-  } gw_connections_head_1;
+  } gw_connections_head_2;
 ]])
 
 local NETLINK, RAW, SOCK_DIAG, CLOEXEC, NOW, INET, INET6 = 16, 3, 4, 0x80000, 0x40, 2, 10
@@ -33,14 +35,15 @@ local BY_FAMILY, ESTABLISHED = 20, 1
 local PAUSE = 20
 local place = settings.memory
 -- `held` keeps the mapping for as long as this Lua state lives.
-local held, memory, head, owners, entries, own_high, own_low
+local held, memory, head, owners, entries, shared, own_high, own_low
 
 local function map()
   held = mapped(place.path, place.size)
   memory = ffi.cast("char *", held)
-  head = ffi.cast("gw_connections_head_1 *", memory)
-  owners = ffi.cast("gw_connections_1 *", memory + place.owners)
-  entries = ffi.cast("gw_connection_1 *", memory + place.entries)
+  head = ffi.cast("gw_connections_head_2 *", memory)
+  owners = ffi.cast("gw_connections_2 *", memory + place.owners)
+  entries = ffi.cast("gw_connection_2 *", memory + place.entries)
+  shared = ffi.cast("gw_shared_connections_2 *", memory + place.shared)
   seed_high, seed_low = head.seed[0], head.seed[1]
   own_high, own_low = hash(settings.binding)
 end
@@ -136,9 +139,18 @@ local function own(now)
     end
   end
   if not free then error("too many bindings count connections on this gateway", 0) end
-  ffi.fill(owners[free], ffi.sizeof("gw_connections_1"))
+  ffi.fill(owners[free], ffi.sizeof("gw_connections_2"))
+  ffi.fill(shared + free, ffi.sizeof("gw_shared_connections_2"))
   owners[free].high, owners[free].low = own_high, own_low
   return owners[free], free
+end
+
+-- How many other replicas have open, as far as they have said so lately.
+local function others(number, now)
+  local one = shared[number]
+  one.name[0], one.name[1] = place.shared_as[1], place.shared_as[2]
+  if one.name[0] == 0 and one.name[1] == 0 or now - one.told_at > place.heard_ms then return 0 end
+  return one.others
 end
 
 local function room(now)
@@ -187,9 +199,10 @@ end
 local function taken(here, there)
   local now = now_ms()
   local owner, number = own(now)
-  if owner.count >= settings.maximum then swept(owner, now) end
-  if owner.count >= settings.maximum and not settings.observes then return { count = owner.count } end
-  local count = owner.count
+  local elsewhere = others(number, now)
+  if owner.count + elsewhere >= settings.maximum then swept(owner, now) end
+  local count = owner.count + elsewhere
+  if count >= settings.maximum and not settings.observes then return { count = count } end
   local at = room(now)
   local entry = entries[at]
   local ok, why = pcall(marked, entry, here, there)
