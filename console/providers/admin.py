@@ -4,7 +4,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from console.audited_admin import AuditedAdmin
-from console.providers.models import GroupRole, Identity, IdentityProvider, ProvidedRole
+from console.providers.models import (
+    GroupRole,
+    GroupTeam,
+    Identity,
+    IdentityProvider,
+    ProvidedMembership,
+    ProvidedRole,
+)
 
 
 class LookedAt(AuditedAdmin):
@@ -33,6 +40,13 @@ class GroupRoleAdmin(LookedAt):
     search_fields = ("group", "provider__name")
 
 
+@admin.register(GroupTeam)
+class GroupTeamAdmin(LookedAt):
+    list_display = ("group", "provider", "team")
+    list_select_related = ("provider", "team")
+    search_fields = ("group", "provider__name", "team__name")
+
+
 @admin.register(Identity)
 class IdentityAdmin(LookedAt):
     list_display = ("user", "provider", "subject", "email", "last_login_at")
@@ -51,3 +65,15 @@ class ProvidedRoleAdmin(LookedAt):
         "identity__user",
     )
     search_fields = ("role__user__username", "identity__provider__name")
+
+
+@admin.register(ProvidedMembership)
+class ProvidedMembershipAdmin(LookedAt):
+    list_display = ("membership", "identity")
+    list_select_related = (
+        "membership__user",
+        "membership__team",
+        "identity__provider",
+        "identity__user",
+    )
+    search_fields = ("membership__user__username", "membership__team__name", "identity__provider__name")

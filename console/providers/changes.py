@@ -10,8 +10,9 @@ from console.audit import HIDDEN, record
 from console.models import AuditEntry, Environment, Organization, User
 from console.providers import fetching
 from console.providers.groups import take_all
-from console.providers.models import GroupRole, IdentityProvider
+from console.providers.models import GroupRole, GroupTeam, IdentityProvider
 from console.sessions.models import LoginSession
+from console.teams.models import Team
 
 Action = AuditEntry.Action
 FIELDS = (
@@ -54,7 +55,7 @@ def save(actor: User, provider: IdentityProvider, secret: str = "") -> None:
 
 @transaction.atomic
 def delete(actor: User, provider: IdentityProvider) -> None:
-    """Who came by it is logged out, and loses the roles that came by it; the users stay."""
+    """Who came by it is logged out, and loses the roles and teams that came by it; the users stay."""
     require_administrator(actor, provider.organization)
     _end_sessions(provider)
     for identity in provider.identities.select_related("user", "provider"):
@@ -103,6 +104,36 @@ def remove_group(actor: User, given: GroupRole) -> None:
     require_administrator(actor, given.provider.organization)
     before = {"group": given.group, "role": str(given)}
     organization = given.provider.organization
+    record(actor, Action.DELETE, given, organization=organization, before=before, of=given.provider)
+    given.delete()
+
+
+@transaction.atomic
+def add_group_team(actor: User, provider: IdentityProvider, group: str, team: Team) -> GroupTeam:
+    """From the next login of each of the group's members on, they are in the team."""
+    require_administrator(actor, provider.organization)
+    list(IdentityProvider.objects.select_for_update(of=("self",)).filter(pk=provider.pk))
+    if not team.organization.path.startswith(provider.organization.path):
+        message = f"{provider} fills teams of {provider.organization} and below alone."
+        raise ValidationError({"team": [message]})
+    if provider.group_teams.count() >= MOST_GROUP_ROLES:
+        raise ValidationError({"group": [f"A provider has {MOST_GROUP_ROLES} of them at most."]})
+    if provider.group_teams.filter(group=group, team=team).exists():
+        raise ValidationError({"group": ["The members of this group are in this team already."]})
+    given = GroupTeam(provider=provider, group=group, team=team)
+    given.full_clean()
+    given.save()
+    after = {"group": group, "team": team.name}
+    record(actor, Action.CREATE, given, organization=team.organization, after=after, of=provider)
+    return given
+
+
+@transaction.atomic
+def remove_group_team(actor: User, given: GroupTeam) -> None:
+    """Its members leave the team with their next login, but for who was added by hand."""
+    require_administrator(actor, given.provider.organization)
+    before = {"group": given.group, "team": given.team.name}
+    organization = given.team.organization
     record(actor, Action.DELETE, given, organization=organization, before=before, of=given.provider)
     given.delete()
 

@@ -1,4 +1,4 @@
-"""Which groups somebody is in at a provider, and the roles that they have by it."""
+"""Which groups somebody is in at a provider, and what they have by it: roles, and places in teams."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from django.db import transaction
 
 from console.audit import record
 from console.models import AuditEntry, Environment, Organization, Role
+from console.providers import group_teams
 from console.providers.models import Identity, IdentityProvider, ProvidedRole
 
 MOST_GROUPS = 2000
@@ -27,8 +28,9 @@ def groups_of(provider: IdentityProvider, claims: dict[str, Any]) -> frozenset[s
 
 
 @transaction.atomic
-def give_roles(identity: Identity, groups: frozenset[str]) -> None:
-    """Exactly those of these groups: what the provider gave before goes, what was given by hand stays."""
+def give(identity: Identity, groups: frozenset[str]) -> None:
+    """Exactly what is of these groups: what the provider gave before goes, what was given by hand stays."""
+    group_teams.put_in(identity, groups)
     wanted = _wanted(identity.provider, groups)
     for given in identity.provided.select_related("role__organization", "role__environment", "role__user"):
         role = given.role
@@ -41,6 +43,7 @@ def give_roles(identity: Identity, groups: frozenset[str]) -> None:
 
 def take_all(identity: Identity) -> None:
     """Of somebody who no longer comes by this provider. Call it in a transaction."""
+    group_teams.take_out(identity)
     for given in identity.provided.select_related("role__organization", "role__environment", "role__user"):
         given.delete()
         _take(identity.provider, given.role)

@@ -1,4 +1,4 @@
-"""Identity providers by which people log in, whom they stand for here, and the roles that they bring."""
+"""Identity providers by which people log in, whom they stand for here, and what their groups bring."""
 
 import uuid
 
@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from console.fields import EncryptedJSONField
 from console.models import Environment, Organization, Role, User
+from console.teams.models import Membership, Team
 
 
 class IdentityProvider(models.Model):
@@ -117,6 +118,24 @@ class GroupRole(models.Model):
         return f"{self.group}: {self.get_role_display()} of {self.environment or self.organization}"
 
 
+class GroupTeam(models.Model):
+    """A team that the members of a provider's group are in, for as long as they are in the group."""
+
+    provider = models.ForeignKey(IdentityProvider, models.CASCADE, related_name="group_teams")
+    group = models.CharField(max_length=255)
+    team = models.ForeignKey(Team, models.CASCADE, related_name="+")
+
+    class Meta:
+        ordering = ["group", "id"]
+        verbose_name = "group's team"
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "group", "team"], name="group_is_in_a_team_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.group}: {self.team}"
+
+
 class Identity(models.Model):
     """Whom a provider's subject is here. Another issuer's subjects are other people."""
 
@@ -149,3 +168,18 @@ class ProvidedRole(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role}, by {self.identity.provider}"
+
+
+class ProvidedMembership(models.Model):
+    """A membership that somebody has by a provider, and loses with its group. Others were given by hand."""
+
+    membership = models.ForeignKey(Membership, models.CASCADE, related_name="provided")
+    identity = models.ForeignKey(Identity, models.CASCADE, related_name="provided_memberships")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["membership", "identity"], name="membership_is_provided_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.membership}, by {self.identity.provider}"

@@ -18,9 +18,10 @@ from django.utils import timezone
 from console.audit import record
 from console.models import AuditEntry, Organization, Role, User
 from console.permissions import Permission
-from console.providers.groups import give_roles, groups_of, take_all
-from console.providers.models import Identity, IdentityProvider, ProvidedRole
+from console.providers.groups import give, groups_of, take_all
+from console.providers.models import Identity, IdentityProvider, ProvidedMembership, ProvidedRole
 from console.providers.oidc import Proven, Refused
+from console.teams.models import Membership
 
 MOST_OF_AN_ADDRESS = 20
 UNFIT = re.compile(r"[^\w.@+-]")
@@ -36,8 +37,8 @@ def belongs(user: User, organization: Organization) -> bool:
 
 @transaction.atomic
 def let_in(provider: IdentityProvider, proven: Proven) -> User:
-    """The user, with the roles of today's groups. Raises Refused. One at a time of a provider: a subject that
-    comes twice at once is one user.
+    """The user, with the roles and teams of today's groups. Raises Refused. One at a time of a provider: a
+    subject that comes twice at once is one user.
     """
     provider = IdentityProvider.objects.select_for_update(of=("self",)).get(pk=provider.pk)
     identity = _known(provider, proven) or _tied(provider, proven) or _made(provider, proven)
@@ -54,7 +55,7 @@ def let_in(provider: IdentityProvider, proven: Proven) -> User:
             f"{user} has roles beyond {provider.organization}, so that {provider} cannot log this user in; "
             "use the password."
         )
-    give_roles(identity, groups_of(provider, proven.claims))
+    give(identity, groups_of(provider, proven.claims))
     identity.email, identity.last_login_at = _email(proven.claims), timezone.now()
     identity.save(update_fields=["email", "last_login_at"])
     return user
@@ -120,6 +121,13 @@ def provided_to(user: User) -> dict[int, str]:
     """The names of the providers by which a user has roles, by the role's key."""
     found = ProvidedRole.objects.filter(identity__user=user).select_related("identity__provider")
     return {one.role_id: one.identity.provider.name for one in found}
+
+
+def bringing(membership: Membership) -> str:
+    """The name of a provider whose groups put somebody into a team; empty for what was given by hand."""
+    found = ProvidedMembership.objects.filter(membership=membership, membership__is_from_login=True)
+    given = found.select_related("identity__provider").first()
+    return given.identity.provider.name if given else ""
 
 
 def _known(provider: IdentityProvider, proven: Proven) -> Identity | None:

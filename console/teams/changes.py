@@ -61,9 +61,11 @@ def delete(actor: User, team: Team) -> None:
 
 
 @transaction.atomic
-def add(actor: User | None, team: Team, user: User, *, is_from_login: bool = False) -> Membership:
+def add(
+    actor: User | None, team: Team, user: User, *, is_from_login: bool = False, actor_name: str = ""
+) -> Membership:
     """Added again, nothing changes; by hand, what a login brought stays from then on. No actor: the identity
-    provider.
+    provider, whose name is the actor's.
     """
     if actor:
         require_administrator(actor, team.organization)
@@ -75,19 +77,22 @@ def add(actor: User | None, team: Team, user: User, *, is_from_login: bool = Fal
         raise ValidationError({"user": [f"{team} has {Team.MOST_MEMBERS:,} members, and room for no more."]})
     if found is None:
         found = Membership.objects.create(team=team, user=user, is_from_login=is_from_login)
-        _told(actor, Action.CREATE, found)
+        _told(actor, Action.CREATE, found, actor_name)
     elif found.is_from_login and not is_from_login:
         found.is_from_login = False
         found.save(update_fields=["is_from_login"])
+        before, after = {"goes with its group": True}, {"goes with its group": False}
+        place = team.organization
+        record(actor, Action.UPDATE, found, organization=place, before=before, after=after, of=team)
     return found
 
 
 @transaction.atomic
-def remove(actor: User | None, membership: Membership) -> None:
+def remove(actor: User | None, membership: Membership, *, actor_name: str = "") -> None:
     team = membership.team
     if actor:
         require_administrator(actor, team.organization)
-    _told(actor, Action.DELETE, membership)
+    _told(actor, Action.DELETE, membership, actor_name)
     places = _administered_by(team)
     membership.delete()
     for one in places if actor else ():
@@ -100,12 +105,12 @@ def _administered_by(team: Team) -> list[Organization]:
     return sorted(found, key=lambda one: one.path)
 
 
-def _told(actor: User | None, action: AuditEntry.Action, row: Membership) -> None:
+def _told(actor: User | None, action: AuditEntry.Action, row: Membership, actor_name: str) -> None:
     facts = {"user": row.user.get_username(), "team": row.team.name}
     before, after = (None, facts) if action == Action.CREATE else (facts, None)
     place = row.team.organization
-    name = "" if actor else "identity provider"
-    record(actor, action, row, organization=place, before=before, after=after, of=row.team, actor_name=name)
+    of = row.team
+    record(actor, action, row, organization=place, before=before, after=after, of=of, actor_name=actor_name)
 
 
 def _fill(team: Team, name: str, description: str) -> None:

@@ -5,6 +5,7 @@ import uuid
 from console.factors.models import Passkey
 from console.models import Role
 from console.providers.models import IdentityProvider
+from console.teams.models import Team
 from tests.apis.views.pages import Place
 from tests.factories import make_user
 
@@ -22,6 +23,8 @@ def made_for_logins(place: Place) -> dict[str, object]:
     )
     given = made.group_roles.create(group="engineers", organization=organization, role=Role.Name.MANAGER)
     whom = {"subject": "7", "user": place.user, "email": "a@acme.test"}
+    team = Team.objects.create(organization=organization, name="Night shift")
+    in_team = made.group_teams.create(group="operators", team=team)
     tied = made.identities.create(issuer="https://id.acme.test", **whom)
     IdentityProvider.objects.create(
         organization=organization, name="Other", slug="other", discovery_url="https://id.test", client_id="c"
@@ -30,6 +33,7 @@ def made_for_logins(place: Place) -> dict[str, object]:
         "provider": made.pk,
         "slug": made.slug,
         "group": given.pk,
+        "group_team": in_team.pk,
         "identity": tied.pk,
         "login": made.pk,
         **dict.fromkeys(("uidb64", "token"), "none"),  # of a link that is good no more

@@ -22,7 +22,7 @@ from apis.wizard_draft import WizardDraft
 from console.invitations.models import Invitation
 from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User
 from console.notices.models import Delivery, Destination, Notice
-from console.providers.models import GroupRole, IdentityProvider
+from console.providers.models import GroupRole, GroupTeam, IdentityProvider
 from console.roles.models import CustomRole
 from console.teams.models import Membership, Team
 from gateways.models import Gateway, RegistrationToken, Replica
@@ -121,6 +121,7 @@ ABOUT = {
     "test_id": "test",
     "tag": "tag",
     "group": "group",
+    "group_team": "group_team",
     "revision": "revision",
     "removed": "removed",
     "removed_id": "removed",
@@ -135,6 +136,7 @@ KEPT = (
     (ConnectedApp, "app"),
     (IdentityProvider, "provider"),
     (GroupRole, "group"),
+    (GroupTeam, "group_team"),
     (Application, "application"),
     (Tier, "tier"),
 )
@@ -248,7 +250,9 @@ def _provider(organization: Organization, name: str) -> dict[str, object]:
     given = {"name": "ID", "slug": name.lower(), "discovery_url": "https://id.test", "client_id": "c"}
     made = IdentityProvider.objects.create(organization=organization, **given)
     group = GroupRole.objects.create(provider=made, group="g", organization=organization, role="viewer")
-    return {"provider": made.pk, "group": group.pk}
+    team = Team.objects.create(organization=organization, name="of a group")
+    in_team = GroupTeam.objects.create(provider=made, group="g", team=team)
+    return {"provider": made.pk, "group": group.pk, "group_team": in_team.pk}
 
 
 def _promotions(api: ApiInstance, owner: User) -> dict[str, object]:

@@ -8,6 +8,7 @@ from console.models import OrganizationQuerySet, Role, User
 from console.pages.administration.forms import PlaceField, WholeRoleForm
 from console.providers import changes
 from console.providers.models import IdentityProvider
+from console.teams.models import Team
 from console.versioned_form import VersionedForm
 
 
@@ -60,3 +61,23 @@ class GroupForm(WholeRoleForm):
     )
 
     field_order = ["group"]
+
+
+class TeamField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.organization} / {obj}"
+
+
+class GroupTeamForm(forms.Form):
+    """Which team a group's members are in."""
+
+    prefix = "team"
+
+    group = forms.CharField(max_length=255, help_text="As the provider writes it, capitals too.")
+    team = TeamField(queryset=None, empty_label=None)
+
+    def __init__(self, organizations: OrganizationQuerySet, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offered = Team.objects.filter(organization__in=organizations).select_related("organization")
+        self.fields["team"].queryset = offered.order_by("organization__path", "name")  # type: ignore[attr-defined]
+        self.offers_some = offered.exists()

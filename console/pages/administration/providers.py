@@ -13,11 +13,11 @@ from console import audit
 from console.listing import asked, listing
 from console.models import Organization, OrganizationQuerySet
 from console.pages.administration.access import administered, administered_organization, attempt
-from console.pages.administration.provider_forms import GroupForm, ProviderForm
+from console.pages.administration.provider_forms import GroupForm, GroupTeamForm, ProviderForm
 from console.pages.with_provider import back_address
 from console.providers import changes, discovery
 from console.providers.fetching import Unfetched
-from console.providers.models import GroupRole, IdentityProvider
+from console.providers.models import GroupRole, GroupTeam, IdentityProvider
 from console.scope import Request
 
 
@@ -97,6 +97,27 @@ def remove_group(request: Request, pk: object, group: int) -> HttpResponse:
     return redirect(found)
 
 
+@require_POST
+def add_group_team(request: Request, pk: object) -> HttpResponse:
+    found = _provider(request, pk)
+    form = GroupTeamForm(_below(request, found), request.POST)
+    put = partial(changes.add_group_team, request.user, found)
+    if form.is_valid() and attempt(form, lambda: put(**form.cleaned_data)) is not None:
+        messages.success(request, "From their next login on, the members of this group are in the team.")
+        return redirect(found)
+    return _page(request, found, team_form=form)
+
+
+@require_POST
+def remove_group_team(request: Request, pk: object, group_team: int) -> HttpResponse:
+    found = _provider(request, pk)
+    every = GroupTeam.objects.select_related("provider__organization", "team__organization")
+    given = get_object_or_404(every, pk=group_team, provider=found)
+    changes.remove_group_team(request.user, given)
+    messages.success(request, f"The members of {given.group} leave {given.team} with their next login.")
+    return redirect(found)
+
+
 def _provider(request: Request, pk: object) -> IdentityProvider:
     visible = Organization.objects.visible_to(request.user)
     every = IdentityProvider.objects.select_related("organization")
@@ -110,6 +131,7 @@ def _page(
     found: IdentityProvider,
     form: ProviderForm | None = None,
     group_form: GroupForm | None = None,
+    team_form: GroupTeamForm | None = None,
 ) -> HttpResponse:
     """As it is stored; a form that was refused shows what was typed."""
     form = form or ProviderForm(request.user, administered(request), instance=found)
@@ -121,13 +143,16 @@ def _page(
         "form": form,
         "group_form": group_form or GroupForm(_below(request, found)),
         "given": given,
+        "team_form": team_form or GroupTeamForm(_below(request, found)),
+        "in_teams": found.group_teams.select_related("team__organization"),
         "people": found.identities.count(),
         "redirect": back_address(found),
         "login": request.build_absolute_uri(reverse("login_at", args=[found.slug])),
         "after_logout": request.build_absolute_uri(reverse("login")),
         "entries": audit.history(found)[:20],
     }
-    status = 422 if form.errors or (group_form and group_form.errors) else 200
+    is_refused = any(one is not None and one.errors for one in (form, group_form, team_form))
+    status = 422 if is_refused else 200
     return render(request, "console/administration/provider.html", context, status=status)
 
 

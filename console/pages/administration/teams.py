@@ -14,6 +14,7 @@ from console.listing import asked, listing
 from console.models import User
 from console.pages.administration.access import administered, attempt, attempt_or_say
 from console.pages.administration.forms import MemberForm, NewTeamForm, RoleForm, TeamForm
+from console.providers import people
 from console.scope import Request
 from console.teams import changes
 from console.teams.models import Team
@@ -83,8 +84,14 @@ def add_member(request: Request, pk: int) -> HttpResponse:
 def remove_member(request: Request, pk: int, member: int) -> HttpResponse:
     found = _team(request, pk)
     row = get_object_or_404(found.memberships.select_related("user", "team__organization"), pk=member)
+    by = people.bringing(row)
     if attempt_or_say(request, lambda: changes.remove(request.user, row)):
-        messages.success(request, f"{row.user} is no longer a member of {found}.")
+        words = f"{row.user} is no longer a member of {found}."
+        if by:
+            words += (
+                f" The next login by {by} brings it back, unless the group is taken out of the team there."
+            )
+        messages.success(request, words)
     return redirect(found)
 
 

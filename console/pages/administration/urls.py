@@ -81,6 +81,12 @@ urlpatterns = [
     path("administration/providers/<uuid:pk>/test", providers.test, name="provider_test"),
     path("administration/providers/<uuid:pk>/delete", providers.delete, name="provider_delete"),
     path("administration/providers/<uuid:pk>/groups", providers.add_group, name="provider_group_add"),
+    path("administration/providers/<uuid:pk>/teams", providers.add_group_team, name="provider_team_add"),
+    path(
+        "administration/providers/<uuid:pk>/teams/<int:group_team>/remove",
+        providers.remove_group_team,
+        name="provider_team_remove",
+    ),
     path(
         "administration/providers/<uuid:pk>/groups/<int:group>/remove",
         providers.remove_group,
