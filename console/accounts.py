@@ -21,6 +21,7 @@ from console.granting import grant_role, require_administrator, require_somebody
 from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User, digest
 from console.once import Sending
 from console.permissions import Permission, words
+from console.role_places import owns_an_application
 from console.sessions import logins
 from console.versions import check as check_version
 from console.versions import version
@@ -258,7 +259,7 @@ def require_whole_user(actor: User, user: User) -> Organization:
     """
     if user.is_superuser and not actor.reaches_everything:
         raise PermissionDenied(f"Only an administrator of everything may change {user}.")
-    owns = Organization.objects.filter(applications__owners=user).values("pk")
+    owns = Organization.objects.filter(owns_an_application(user)).values("pk")
     given = models.Q(pk__in=Role.objects.of(user).values("organization"))
     held = list(Organization.objects.filter(given | models.Q(pk__in=owns)))
     for organization in held:

@@ -41,6 +41,13 @@ def fault_of(role: Any) -> str:
     return ""
 
 
+def owns_an_application(user: Any) -> Q:
+    """Of organizations: in which the user owns a client application, in person or by a team. Ask for distinct
+    ones.
+    """
+    return Q(applications__owners=user) | Q(applications__teams__members=user)
+
+
 class RoleQuerySet(models.QuerySet[Any]):
     def of(self, user: Any) -> "RoleQuerySet":
         """Those given to the user, and to teams that the user is a member of."""

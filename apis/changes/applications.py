@@ -21,11 +21,13 @@ from apis.rules.problem import refuse
 from console import audit
 from console.models import AuditEntry, Organization, User, digest
 from console.once import Sending
+from console.teams.models import Team
 from console.versions import check as check_version
 
 Action = AuditEntry.Action
 LONGEST_OVERLAP = timedelta(days=90)
 FIELDS = ("name", "description", "url", "redirect_uris", "grant_types", "expires_at")
+OWNING = ("owners", "teams")
 KNOWN_TO_GATEWAYS = ("name", "expires_at")
 HINT_CHARACTERS = 4
 
@@ -41,10 +43,11 @@ def create(
     redirect_uris: Iterable[str] = (),
     grant_types: Iterable[str] = (),
     owners: Iterable[User] = (),
+    teams: Iterable[Team] = (),
     expires_at: datetime | None = None,
     sending: Sending | None = None,
 ) -> tuple[Application, str]:
-    """The application and its secret, to be shown once. Without owners the actor owns it.
+    """The application and its secret, to be shown once. Without owners and teams the actor owns it.
 
     What the same `sending` made is not made again. Raises ValidationError where its secret was reset since.
     """
@@ -57,6 +60,7 @@ def create(
             if made.secrets.filter(digest=digest(secret)).exists():
                 return made, secret
             raise ValidationError({"": ["This form made an application, whose secret was reset since."]})
+    named = tuple(teams)
     given = _tidied(
         {
             "name": name,
@@ -65,7 +69,8 @@ def create(
             "redirect_uris": redirect_uris,
             "grant_types": grant_types,
             "expires_at": expires_at,
-            "owners": tuple(owners) or (actor,),
+            "owners": tuple(owners) or (() if named else (actor,)),
+            "teams": named,
         }
     )
     refuse(problems(actor, application, given, {}))
@@ -77,7 +82,7 @@ def create(
 
 @transaction.atomic
 def update(actor: User, application: Application, *, seen: str = "", **fields: Any) -> Application:
-    """Only what is given: of FIELDS and `owners`. Raises Changed when it is not as it was `seen`."""
+    """Only what is given: of FIELDS, `owners` and `teams`. Raises Changed when it is not as it was `seen`."""
     _lock(application)
     check_version(seen, versions.of_application(application))
     before = _facts(application)
@@ -177,7 +182,7 @@ def _keep_secret(actor: User, application: Application, secret: str) -> ClientSe
 
 def _tidied(given: Mapping[str, Any]) -> dict[str, Any]:
     """Texts without spaces around them, lists without empty or second ones."""
-    known = {*FIELDS, "owners"}
+    known = {*FIELDS, *OWNING}
     if strange := given.keys() - known:
         raise TypeError(f"no fields of an application: {', '.join(sorted(strange))}")
     tidy: dict[str, Any] = dict(given)
@@ -187,8 +192,9 @@ def _tidied(given: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("redirect_uris", "grant_types"):
         if name in tidy:
             tidy[name] = [*dict.fromkeys(one.strip() for one in tidy[name] if one.strip())]
-    if "owners" in tidy:
-        tidy["owners"] = [*{user.pk: user for user in tidy["owners"]}.values()]
+    for name in OWNING:
+        if name in tidy:
+            tidy[name] = [*{one.pk: one for one in tidy[name]}.values()]
     return tidy
 
 
@@ -199,6 +205,8 @@ def _fill(application: Application, given: Mapping[str, Any]) -> None:
     application.save()
     if "owners" in given:
         application.owners.set(given["owners"])
+    if "teams" in given:
+        application.teams.set(given["teams"])
 
 
 def _facts(application: Application) -> dict[str, Any]:
@@ -210,6 +218,7 @@ def _facts(application: Application) -> dict[str, Any]:
         "redirect_uris": list(application.redirect_uris),
         "grant_types": list(application.grant_types),
         "owners": [user.get_username() for user in application.owners.order_by("username")],
+        "teams": [str(team) for team in application.teams.order_by("name", "pk")],
         "expires_at": application.expires_at.isoformat() if application.expires_at else None,
     }
 

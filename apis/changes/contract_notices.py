@@ -40,7 +40,7 @@ def decided(contract: Contract, what: str) -> None:
         text += f"\n\n{contract.answer}"
     subject = f"{contract.application}: the contract with {contract.api} {what}"
     link = reverse("consumer_contract", args=[contract.pk])
-    _tell(contract, contract.application.owners.all(), subject, text, link)
+    _tell(contract, access.owners_of(contract.application), subject, text, link)
 
 
 def _tell(contract: Contract, users: QuerySet[User], subject: str, text: str, link: str) -> None:

@@ -24,7 +24,7 @@ from apis.contracts.models import Tier
 from apis.desired import NewAsset
 from apis.documents import reading
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
-from apis.owners.models import ApiOwner, users_of
+from apis.owners.models import ApiOwner, teams_of, users_of
 from apis.rules import copies as rules
 from apis.rules import copy_secrets, permitted, policy_check
 from apis.rules.copies import OF_UPSTREAM, Copy
@@ -259,9 +259,10 @@ def _copied_tests(api: ApiInstance, made: ApiInstance) -> int:
 
 
 def _copy_owners(api: ApiInstance, made: ApiInstance) -> None:
-    """But for users who have nothing to do where the copy is."""
+    """But for users and teams that have nothing to do where the copy is."""
     there = users_of(made.environment)
-    some = api.owners.filter(Q(user=None) | Q(user__in=there))
+    known = Q(user__in=there) | Q(team__in=teams_of(made.environment)) | Q(user=None, team=None)
+    some = api.owners.filter(known)
     ApiOwner.objects.bulk_create(_again(one, frozenset(), api=made) for one in some)
 
 

@@ -24,6 +24,7 @@ from apis.rules.listeners import normalised
 from apis.rules.problem import refuse
 from console.models import AuditEntry, User
 from console.permissions import Permission
+from console.teams.models import Team
 from gateways.models import Gateway
 
 PARTS: tuple[type[models.Model], ...] = (*plain.PARTS, ApiTest, ApiOwner, MutedFinding, Tier, Contract)
@@ -131,7 +132,7 @@ def _save(rows: Iterable[models.Model]) -> None:
 
 
 def _save_parts(api: ApiInstance, saved: Mapping[str, list[plain.Row]]) -> None:
-    """Without people who are gone: constraints are looked at at the end of the transaction."""
+    """Without people and teams that are gone: constraints are looked at at the end of the transaction."""
     for part in PARTS:
         rows = [plain.row_of(part, row) for row in saved.get(plain.kind(part), ())]
         _save(_still_possible(rows) if part is Contract else rows)
@@ -139,6 +140,7 @@ def _save_parts(api: ApiInstance, saved: Mapping[str, list[plain.Row]]) -> None:
         _save(attached.mended(plain.row_of(model, row)) for row in saved.get(plain.kind(model), ()))
     there = User.objects.all()
     api.owners.exclude(user=None).exclude(user__in=there).delete()
+    api.owners.exclude(team=None).exclude(team__in=Team.objects.all()).delete()
     api.muted_findings.exclude(by=None).exclude(by__in=there).update(by=None)
     for whose in ("requested_by", "decided_by"):
         gone = api.contracts.exclude(**{whose: None}).exclude(**{f"{whose}__in": there})

@@ -49,7 +49,9 @@ def of_tls_context(context: TlsContext) -> str:
 def of_application(application: Application) -> str:
     kept = ("name", "description", "url", "redirect_uris", "grant_types", "expires_at")
     owners = sorted(map(str, application.owners.values_list("pk", flat=True)))
-    return version({name: getattr(application, name) for name in kept} | {"owners": owners})
+    teams = sorted(application.teams.values_list("pk", flat=True))
+    facts = {name: getattr(application, name) for name in kept}
+    return version(facts | {"owners": owners} | ({"teams": teams} if teams else {}))
 
 
 def of_tier(tier: Tier) -> str:

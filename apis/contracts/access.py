@@ -7,6 +7,7 @@ from apis.contracts.models import Application, Contract
 from apis.models import ApiInstance
 from console.models import Organization, Role, User
 from console.permissions import Permission
+from console.teams.models import Membership, Team, TeamQuerySet
 
 
 def may_manage_contracts(user: User, api: ApiInstance) -> bool:
@@ -83,15 +84,26 @@ def may_own(organization: Organization) -> QuerySet[User]:
 
 
 def owns_any(user: User) -> bool:
-    return user.through is None and Application.objects.filter(owners=user).exists()
+    return user.through is None and Application.objects.owned_by(user).exists()
+
+
+def owners_of(application: Application) -> QuerySet[User]:
+    """People who own it today, in person or by a team."""
+    by_team = Membership.objects.filter(team__applications=application).values("user")
+    return User.objects.filter(Q(pk__in=application.owners.values("pk")) | Q(pk__in=by_team))
+
+
+def teams_to_name(user: User, organization: Organization) -> TeamQuerySet:
+    """Those that this user may name as owners: all, for whoever manages its applications; else their own."""
+    every = Team.objects.acting_in(organization)
+    return every if may_manage_applications(user, organization) else every.of(user)
 
 
 def _owns(user: User, application: Application) -> bool:
-    """In person: a connected app has what it was granted, and no more."""
-    return user.through is None and application.owners.filter(pk=user.pk).exists()
+    """Not by a connected app, which has what it was granted and no more."""
+    return user.through is None and Application.objects.owned_by(user).filter(pk=application.pk).exists()
 
 
 def _owns_one_of(user: User, organization: Organization) -> bool:
-    return (
-        user.through is None and Application.objects.filter(organization=organization, owners=user).exists()
-    )
+    owned = Application.objects.owned_by(user).filter(organization=organization)
+    return user.through is None and owned.exists()

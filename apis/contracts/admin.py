@@ -19,7 +19,7 @@ class ApplicationAdmin(ReadOnly, ModelAdmin):
     list_filter = ("organization",)
     list_select_related = ("organization",)
     search_fields = ("name", "client_id")
-    filter_horizontal = ("owners",)
+    filter_horizontal = ("owners", "teams")
 
 
 @admin.register(ClientSecret)

@@ -14,6 +14,7 @@ from apis.contracts.limits import Limit, read, words
 from apis.models import ApiInstance
 from console.models import Organization, User
 from console.permissions import Permission
+from console.teams.models import Team
 
 
 class ApplicationQuerySet(models.QuerySet["Application"]):
@@ -23,6 +24,10 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         """
         seen = Q(organization__in=Organization.objects.visible_to(user, Permission.VIEW_CONTRACTS))
         return self.filter(seen if user.through else seen | Q(pk__in=_owned(user)))
+
+    def owned_by(self, user: User) -> "ApplicationQuerySet":
+        """Those that the user owns in person, or as a member of a team today."""
+        return self.filter(pk__in=_owned(user))
 
 
 class Application(models.Model):
@@ -36,6 +41,9 @@ class Application(models.Model):
     grant_types = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     client_id = models.CharField(max_length=64, unique=True, default=secrets.token_hex, editable=False)
     owners = models.ManyToManyField(User, blank=True, related_name="applications")
+    teams = models.ManyToManyField(
+        Team, blank=True, related_name="applications", help_text="Whose members own it, too."
+    )
     expires_at = models.DateTimeField(
         null=True, blank=True, help_text="From then on none of its contracts lets it pass; empty: never."
     )
@@ -54,6 +62,12 @@ class Application(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def owner_names(self) -> list[str]:
+        """People first, then teams."""
+        people = [one.get_full_name() or one.get_username() for one in self.owners.all()]
+        return [*people, *(f"team {one}" for one in self.teams.all())]
 
     @property
     def ends(self) -> str:
@@ -211,4 +225,7 @@ class Contract(models.Model):
 
 
 def _owned(user: User) -> models.QuerySet[Any, Any]:
-    return Application.owners.through.objects.filter(user_id=user.pk).values("application")
+    """The keys of applications. A union, so that each half is looked up by its index."""
+    in_person = Application.owners.through.objects.filter(user_id=user.pk).values("application")
+    by_team = Application.teams.through.objects.filter(team__memberships__user=user).values("application")
+    return in_person.union(by_team)

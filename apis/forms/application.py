@@ -5,16 +5,23 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 
 from apis.contracts import access
 from apis.contracts.models import Application
 from apis.rules.applications import GRANT_TYPES, LONGEST_NAME, LONGEST_URL, MOST_OWNERS
 from console.models import Organization, User
+from console.teams.models import Team, TeamQuerySet
 
 MOST_OFFERED = 50
 """Users to choose from by the browser."""
 _SHOWN = {"organization": None, "expires_at": "expires_on"}
 """Fields of the form where the rules' names are others."""
+
+
+class TeamsField(forms.ModelMultipleChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj} ({obj.organization})"
 
 
 class ApplicationForm(forms.Form):
@@ -29,7 +36,13 @@ class ApplicationForm(forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "autocomplete": "off"}),
         help_text="Usernames, one a line. They see its credentials and usage, ask for access and reset its "
-        "secret. Empty: you.",
+        "secret. Empty, and without a team: you.",
+    )
+    teams = TeamsField(
+        queryset=Team.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Whoever is a member owns it, too, and no longer than that.",
     )
     expires = forms.ChoiceField(
         choices=[("never", "Never"), ("date", "On a date")],
@@ -53,9 +66,13 @@ class ApplicationForm(forms.Form):
         help_text="Kept for an authorization server, too.",
     )
 
-    def __init__(self, organization: Organization, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, user: User, organization: Organization, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.organization = organization
+        offered = self._teams(user).select_related("organization").order_by("name", "pk")
+        self.fields["teams"].queryset = offered  # type: ignore[attr-defined]
+        if not offered.exists():
+            del self.fields["teams"]
 
     def clean_owners(self) -> list[User]:
         """Those of these names who may be named. Strangers are told as if they were not there."""
@@ -72,6 +89,9 @@ class ApplicationForm(forms.Form):
     def _may_own(self) -> Any:
         return access.may_own(self.organization)
 
+    def _teams(self, user: User) -> TeamQuerySet:
+        return access.teams_to_name(user, self.organization)
+
     def clean(self) -> dict[str, Any]:
         found = super().clean() or {}
         if found.get("expires") == "date" and not found.get("expires_on"):
@@ -87,6 +107,7 @@ class ApplicationForm(forms.Form):
             "description": given["description"],
             "url": given["url"],
             "owners": given["owners"],
+            "teams": given.get("teams", ()),
             "redirect_uris": given["redirect_uris"].splitlines(),
             "grant_types": given["grant_types"],
             "expires_at": datetime.combine(on, time.max, UTC) if on else None,
@@ -102,15 +123,15 @@ class ApplicationForm(forms.Form):
 class EditedForm(ApplicationForm):
     """Of one that exists: whoever owns it already may go on owning it."""
 
-    def __init__(self, application: Application, *args: Any, **kwargs: Any) -> None:
-        super().__init__(application.organization, *args, **kwargs)
+    def __init__(self, user: User, application: Application, *args: Any, **kwargs: Any) -> None:
         self.application = application
+        super().__init__(user, application.organization, *args, **kwargs)
         self.fields["owners"].help_text = "Usernames, one a line."
 
-    def clean_owners(self) -> list[User]:
-        found = super().clean_owners()
-        if not found:
-            raise forms.ValidationError("Name at least one owner.")
+    def clean(self) -> dict[str, Any]:
+        found = super().clean()
+        if "owners" in found and not found["owners"] and not found.get("teams"):
+            self.add_error("owners", "Name at least one owner, or choose a team.")
         return found
 
     def _may_own(self) -> Any:
@@ -118,6 +139,13 @@ class EditedForm(ApplicationForm):
         return User.objects.filter(pk__in=access.may_own(self.organization).values("pk")) | (
             User.objects.filter(pk__in=own)
         )
+
+    def _teams(self, user: User) -> TeamQuerySet:
+        """Those that own it already may go on."""
+        own = Team.objects.filter(applications=self.application).values("pk")
+        offered = super()._teams(user).values("pk")
+        found: TeamQuerySet = Team.objects.filter(Q(pk__in=offered) | Q(pk__in=own))
+        return found
 
 
 def shown(application: Application) -> dict[str, Any]:
@@ -128,6 +156,7 @@ def shown(application: Application) -> dict[str, Any]:
         "description": application.description,
         "url": application.url,
         "owners": "\n".join(application.owners.order_by("username").values_list("username", flat=True)),
+        "teams": [*application.teams.values_list("pk", flat=True)],
         "expires": "date" if ends else "never",
         "expires_on": ends.date() if ends else None,
         "redirect_uris": "\n".join(application.redirect_uris),

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 
 from apis.assets.models import Asset
-from apis.owners.models import LONGEST_EMAIL
+from apis.owners.models import LONGEST_EMAIL, ApiOwner
 from console.forms.schema_form import Choice, Field
 from console.models import Organization, User
+from console.teams.models import Team
 
 LONGEST = {"name": 255, "version": 40, "api_version": 40}
 """Of the model's columns, in characters."""
@@ -43,16 +44,19 @@ def asset_fields(asset: Asset, versions: list[Asset]) -> dict[str, Field]:
     return {one.name: one for one in found}
 
 
-def owner_field(organization: Organization, people: Iterable[User]) -> Field:
-    """`people` are suggested; whoever has no login is typed."""
+def owner_field(organization: Organization, people: Iterable[User], teams: Iterable[Team]) -> Field:
+    """`people` and `teams` are suggested; whoever has no login is typed."""
     return Field(
         "suggested",
         "owner",
-        "User or e-mail address",
-        f"A user of {organization}, or the address of a team that has no login.",
+        "User, team or e-mail address",
+        f"A user or a team of {organization}, or the address of somebody who has no login.",
         is_required=True,
         value="",
-        choices=tuple(Choice(one.username, one.get_full_name() or one.email, False) for one in people),
+        choices=(
+            *(Choice(one.username, one.get_full_name() or one.email, False) for one in people),
+            *(Choice(f"{ApiOwner.TEAM}{one.name}", "Team", False) for one in teams),
+        ),
         attributes={"maxlength": LONGEST_EMAIL, "required": "required"},
     )
 

@@ -14,9 +14,10 @@ _TAGS = """
     GROUP BY tag ORDER BY count(*) DESC, tag LIMIT %s
 """
 _OWNERS = """
-    SELECT coalesce(username, owner.email) FROM owners_apiowner AS owner
+    SELECT coalesce(username, 'team:' || team.name, owner.email) FROM owners_apiowner AS owner
         JOIN apis_apiinstance AS api ON api.id = api_id
         LEFT JOIN console_user AS person ON person.id = user_id
+        LEFT JOIN teams_team AS team ON team.id = team_id
     WHERE environment_id = %s GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT %s
 """
 
@@ -27,7 +28,7 @@ def tags(environment: Environment, most: int = MOST) -> list[str]:
 
 
 def owners(environment: Environment) -> list[str]:
-    """Users by their login, contacts by their address."""
+    """Users by their login, teams as `team:NAME`, contacts by their address."""
     return _asked(_OWNERS, environment)
 
 

@@ -146,6 +146,8 @@ def marked(tag: str, owner: str, is_deprecated: bool | None) -> dict[str, Any]:
         found["tags__contains"] = [tag]
     if owner:
         named = Q(user__username=owner) | Q(email__iexact=owner)
+        if owner.startswith(ApiOwner.TEAM):
+            named = Q(team__name__iexact=owner.removeprefix(ApiOwner.TEAM))
         found["pk__in"] = ApiOwner.objects.filter(named).values("api")
     if is_deprecated is not None:
         found["is_deprecated"] = is_deprecated

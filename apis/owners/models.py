@@ -1,10 +1,12 @@
-"""Who answers for an API: users of its organization, and addresses of teams that have no login."""
+"""Who answers for an API: users and teams of its organization, and addresses of those that have no login."""
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Length
 
 from apis.models import ApiInstance
 from console.models import Environment, Role, User
+from console.teams.models import Team, TeamQuerySet
 
 MOST = 20
 """Owners of one API."""
@@ -12,10 +14,13 @@ LONGEST_EMAIL = 254
 
 
 class ApiOwner(models.Model):
-    """Either a user or, with an `email` alone, a contact."""
+    """A user, a team or, with an `email` alone, a contact."""
+
+    TEAM = "team:"
 
     api = models.ForeignKey(ApiInstance, models.CASCADE, related_name="owners")
     user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="+")
+    team = models.ForeignKey(Team, models.CASCADE, null=True, blank=True, related_name="+")
     email = models.EmailField(max_length=LONGEST_EMAIL, blank=True)
 
     class Meta:
@@ -23,20 +28,27 @@ class ApiOwner(models.Model):
         verbose_name = "owner"
         constraints = [
             models.CheckConstraint(
-                condition=Q(user=None) ^ Q(email=""), name="owner_is_a_user_or_an_address"
+                condition=Q(user=None, team=None) ^ Q(email=""), name="owner_is_somebody_or_an_address"
             ),
+            models.CheckConstraint(condition=Q(user=None) | Q(team=None), name="owner_is_a_user_or_a_team"),
             models.UniqueConstraint(fields=["api", "user"], name="user_owns_an_api_once"),
+            models.UniqueConstraint(fields=["api", "team"], name="team_owns_an_api_once"),
             models.UniqueConstraint(
                 fields=["api", "email"], condition=~Q(email=""), name="address_owns_an_api_once"
             ),
         ]
 
     def __str__(self) -> str:
+        """As `apis.changes.owners` reads it, and the list is narrowed by it."""
+        if self.team:
+            return f"{self.TEAM}{self.team.name}"
         return self.user.get_username() if self.user else self.email
 
     @property
     def name(self) -> str:
         """As people call the owner."""
+        if self.team:
+            return self.team.name
         return (self.user.get_full_name() or self.user.get_username()) if self.user else self.email
 
     @property
@@ -50,3 +62,9 @@ def users_of(environment: Environment) -> models.QuerySet[User]:
     path = [part for part in environment.organization.path.split("/") if part]
     within = Q(organization__in=path, environment=None) | Q(environment=environment)
     return User.objects.filter(Role.objects.filter(within).holders() | Q(is_superuser=True), is_active=True)
+
+
+def teams_of(environment: Environment) -> TeamQuerySet:
+    """Which teams may own an API there: those of its organization and above, the nearest first."""
+    found = Team.objects.acting_in(environment.organization)
+    return found.order_by(Length("organization__path").desc(), "name")

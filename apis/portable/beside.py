@@ -13,7 +13,7 @@ from apis.changes.owners import set_owners
 from apis.changes.tests import replace_tests
 from apis.models import ApiInstance, PolicyBinding
 from apis.muted_finding import MutedFinding
-from apis.owners.models import users_of
+from apis.owners.models import ApiOwner, teams_of, users_of
 from apis.portable import alerts
 from apis.portable.shape import TierPart
 from apis.portable.wanted import Wanted
@@ -88,6 +88,8 @@ def _put_owners(actor: User, api: ApiInstance, wanted: Wanted) -> Iterator[str]:
         return
     there = users_of(wanted.environment).filter(Q(username__in=names) | Q(email__in=names))
     known = {name for pair in there.values_list("username", "email") for name in pair if name}
+    teams = teams_of(wanted.environment).values_list("name", flat=True)
+    known |= {f"{ApiOwner.TEAM}{name}" for name in teams}
     kept = [name for name in names if name in known or _is_address(name)]
     set_owners(actor, api, kept)
     if left := [name for name in names if name not in kept]:

@@ -54,7 +54,7 @@ def portable_of(
         tags=tuple(api.tags),
         response_timeout_ms=api.response_timeout_ms,
         is_deprecated=api.is_deprecated,
-        owners=tuple(sorted(str(one) for one in api.owners.select_related("user"))),
+        owners=tuple(sorted(str(one) for one in api.owners.select_related("user", "team"))),
         extra=api.extra,
         upstreams=tuple(_upstream(row, keys[row.pk]) for row in rows),
         routes=tuple(_route(one, keys) for one in routes),

@@ -24,11 +24,13 @@ from apis.rest import contract_serializers as shapes
 from console.models import Organization, User
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
+from console.teams.models import Team
 
 NAMES: bodies.Names = (
     (r"redirect_uris", "redirectUri"),
     (r"grant_types", "grantTypes"),
     (r"expires_at", "expiresAt"),
+    (r"teams", "ownerTeams"),
     (r"overlap", "overlapSeconds"),
 )
 FIELDS = {
@@ -165,7 +167,7 @@ def _organization(request: Request, organization_id: UUID) -> Organization:
 
 def _rows(user: User, organization: Organization) -> QuerySet[Application]:
     rows = Application.objects.visible_to(user).filter(organization=organization)
-    return rows.select_related("organization").prefetch_related("owners")
+    return rows.select_related("organization").prefetch_related("owners", "teams")
 
 
 def _page(request: Request, organization_id: UUID) -> tuple[list[Application], int]:
@@ -200,6 +202,12 @@ def _fields(body: dict[str, Any]) -> dict[str, Any]:
         if missing := {str(pk) for pk in ids} - {str(user.pk) for user in users}:
             raise ValidationError({"owners": [f"There is no user {', '.join(sorted(missing))}."]})
         found["owners"] = users
+    if "ownerTeams" in body:
+        wanted = [one["id"] for one in body["ownerTeams"]]
+        teams = list(Team.objects.filter(pk__in=wanted))
+        if unknown := {*wanted} - {team.pk for team in teams}:
+            raise ValidationError({"ownerTeams": [f"There is no team {min(unknown)}."]})
+        found["teams"] = teams
     return found
 
 

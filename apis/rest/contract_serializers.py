@@ -11,6 +11,7 @@ from apis.rules import applications as rules
 from apis.rules.tiers import LONGEST_DESCRIPTION, LONGEST_NAME, LONGEST_PERIOD_MS, MOST_REQUESTS
 from console.models import User
 from console.rest.fields import Moment, OneOf, fixed, made
+from console.teams.models import Team
 
 MOST_ROWS, MOST_SECONDS = 1000, 90 * 24 * 3600
 Shape = dict[str, Any]
@@ -173,6 +174,10 @@ class OwnerRef(s.Serializer[Any]):
     id = s.UUIDField()
 
 
+class TeamRef(s.Serializer[Any]):
+    id = s.IntegerField(min_value=1, max_value=2**63 - 1)
+
+
 class ApplicationBody(s.Serializer[Any]):
     name = s.CharField(max_length=rules.LONGEST_NAME)
     description = s.CharField(
@@ -184,6 +189,12 @@ class ApplicationBody(s.Serializer[Any]):
     )
     grantTypes = s.ListField(required=False, child=s.CharField(max_length=40), max_length=20)
     owners = s.ListField(child=OwnerRef(), required=False, max_length=rules.MOST_OWNERS)
+    ownerTeams = s.ListField(
+        child=TeamRef(),
+        required=False,
+        max_length=rules.MOST_TEAMS,
+        help_text="Teams whose members own it, too, as long as they are members.",
+    )
     expiresAt = s.DateTimeField(required=False, allow_null=True)
 
 
@@ -203,16 +214,18 @@ def _owner(user: User) -> Shape:
     return {"id": str(user.pk), **names, "email": user.email, "entityType": "USER"}
 
 
+def _team(team: Team) -> Shape:
+    return {"id": team.pk, "name": team.name, "organizationId": str(team.organization_id)}
+
+
 class ApplicationShape(BriefApplication):
     # Of an application whose organization and owners are at hand; `secret` in the context of a new one.
     audit = made(s.DictField, dates)
     organizationId = s.UUIDField(source="organization_id")
     masterOrganizationId = s.UUIDField(source="organization.root_id")
     owners = made(s.ListField, lambda row: [_owner(one) for one in row.owners.all()], child=s.DictField())
-    owner = made(
-        s.CharField,
-        lambda row: ", ".join(one.get_full_name() or one.get_username() for one in row.owners.all()),
-    )
+    ownerTeams = made(s.ListField, lambda row: [_team(one) for one in row.teams.all()], child=s.DictField())
+    owner = made(s.CharField, lambda row: ", ".join(row.owner_names))
     clientProvider = fixed(s.DictField, {"providerId": None})
     apiEndpoints = fixed(s.BooleanField, False)
     expiresAt = Moment(source="expires_at", allow_null=True)

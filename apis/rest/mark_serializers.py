@@ -15,10 +15,11 @@ class TagsShape(s.Serializer[Any]):
 
 
 class ApiOwnerShape(s.Serializer[Any]):
-    """A user, or with an address alone a contact."""
+    """A user, a team, or with an address alone a contact."""
 
     id = s.IntegerField()
     userId = s.UUIDField(source="user_id", allow_null=True)
+    teamId = s.IntegerField(source="team_id", allow_null=True)
     username = s.CharField(source="user.username", default=None, allow_null=True)
     name = s.CharField()
     email = made(TextOrNull, lambda owner: owner.contact)
@@ -33,7 +34,8 @@ class OwnersBody(StrictSerializer):
     owners = s.ListField(
         child=s.CharField(max_length=LONGEST_EMAIL),
         max_length=MOST_OWNERS,
-        help_text="Each the login or the address of a user of the organization, or an address alone.",
+        help_text="Each the login or the address of a user of the organization, `team:` and the name of a "
+        "team, or an address alone.",
     )
 
 

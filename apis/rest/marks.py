@@ -69,5 +69,5 @@ class AutodiscoveryViews(ViewSet):
 
 
 def _owners(api: ApiInstance) -> Response:
-    found = list(api.owners.select_related("user"))
+    found = list(api.owners.select_related("user", "team"))
     return Response(ApiOwnersShape({"total": len(found), "owners": found}).data)

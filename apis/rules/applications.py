@@ -11,9 +11,10 @@ from apis.contracts import access
 from apis.contracts.models import Application
 from apis.rules.problem import Problem
 from console.models import User
+from console.teams.models import Team
 
 LONGEST_NAME, LONGEST_URL, LONGEST_DESCRIPTION = 255, 1024, 10_000
-MOST_OWNERS, MOST_REDIRECTS = 50, 50
+MOST_OWNERS, MOST_TEAMS, MOST_REDIRECTS = 50, 10, 50
 GRANT_TYPES = {
     "authorization_code": "Authorization code",
     "client_credentials": "Client credentials",
@@ -43,6 +44,8 @@ def problems(
             yield Problem("grant_types", f'"{kind[:40]}" is no grant type; choose of {known}.')
     if "owners" in given:
         yield from _owners(actor, application, given["owners"])
+    if "teams" in given:
+        yield from _teams(actor, application, given["teams"])
     ends = given.get("expires_at")
     if ends is not None and ends != now.get("expires_at") and ends <= timezone.now():
         yield Problem("expires_at", "That is over already; choose a moment to come, or none.")
@@ -104,3 +107,18 @@ def _owners(actor: User, application: Application, given: Iterable[User]) -> Ite
     strangers = [user for user in given if user.pk not in known | {actor.pk}]
     for user in strangers:
         yield Problem("owners", f'"{user}" is nobody of {application.organization}.')
+
+
+def _teams(actor: User, application: Application, given: Sequence[Team]) -> Iterator[Problem]:
+    """Those that the actor may name, and those that own it already."""
+    if len(given) > MOST_TEAMS:
+        yield Problem("teams", f"{len(given)} teams; at most {MOST_TEAMS} own an application.")
+        return
+    named = access.teams_to_name(actor, application.organization)
+    known = set(named.filter(pk__in=[one.pk for one in given]).values_list("pk", flat=True))
+    if application.pk:
+        known |= set(application.teams.values_list("pk", flat=True))
+    for team in given:
+        if team.pk not in known:
+            message = f'"{team}" is no team of {application.organization} or above that you may name.'
+            yield Problem("teams", message)

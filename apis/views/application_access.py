@@ -37,13 +37,13 @@ def application_to_change(request: Request, pk: int) -> Application:
 
 
 def own_application(request: Request, pk: int) -> Application:
-    """One of those that the user owns."""
-    return get_object_or_404(request.user.applications.select_related("organization"), pk=pk)
+    """One of those that the user owns, in person or by a team."""
+    return get_object_or_404(Application.objects.owned_by(request.user).select_related("organization"), pk=pk)
 
 
 def own_contract(request: Request, pk: int) -> Contract:
     """A contract of an application that the user owns."""
-    found = Contract.objects.filter(application__owners=request.user)
+    found = Contract.objects.filter(application__in=Application.objects.owned_by(request.user))
     return get_object_or_404(
         found.select_related(
             "application__organization",

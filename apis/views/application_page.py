@@ -32,7 +32,7 @@ def page(
         "application": application,
         "rows": rows_of_application(application, listed.page),
         "secrets": application.secrets.live(),
-        "owners": application.owners.order_by("username"),
+        "owners": application.owner_names,
         "now": now,
         "soon": now + SOON,
     }

@@ -61,7 +61,7 @@ def add(request: Request) -> HttpResponse:
 def add_to(request: Request, organization: Organization, base: str, back: str) -> HttpResponse:
     if not access.may_create_application(request.user, organization):
         raise PermissionDenied(f"You may make no application in {organization}.")
-    form = ApplicationForm(organization, posted(request))
+    form = ApplicationForm(request.user, organization, posted(request))
     if form.is_valid():
         try:
             made, secret = change.create(request.user, organization, **form.facts(), sending=once.of(request))
@@ -87,7 +87,7 @@ def detail(request: Request, pk: int) -> HttpResponse:
 
 def edit(request: Request, pk: int) -> HttpResponse:
     application = application_to_change(request, pk)
-    form = EditedForm(application, posted(request), initial=shown(application))
+    form = EditedForm(request.user, application, posted(request), initial=shown(application))
     seen = request.POST.get("seen") or versions.of_application(application)
     if form.is_valid():
         try:
@@ -159,7 +159,7 @@ def _which(found: Any, chosen: str) -> Any:
 
 def rows_of(page: Any) -> list[tuple[Application, dict[str, int], traffic.Traffic | None]]:
     """With each, how many contracts of which status it has, and its calls of a day."""
-    applications = list(page.object_list.prefetch_related("owners"))
+    applications = list(page.object_list.prefetch_related("owners", "teams"))
     counts: dict[int, dict[str, int]] = {}
     found = Contract.objects.filter(application__in=applications).order_by()
     for pk, status, count in found.values_list("application", "status").annotate(Count("pk")):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -17,7 +17,7 @@ from apis import traffic
 from apis.addresses import curl_address
 from apis.changes import contracts as change
 from apis.contracts import access, named
-from apis.contracts.models import Contract, Tier
+from apis.contracts.models import Application, Contract, Tier
 from apis.forms.access_request import TierWish, tier_choices
 from apis.views.access import messages_of, posted
 from apis.views.application_access import own_application, own_contract
@@ -34,7 +34,7 @@ SHORTEST_MS = 60_000
 
 
 def index(request: Request) -> HttpResponse:
-    found = request.user.applications.select_related("organization")
+    found = Application.objects.owned_by(request.user).select_related("organization")
     if query := asked(request):
         found = found.filter(Q(name__icontains=query) | Q(client_id__startswith=query.lower()))
     listed = listing(request, "applications", "application", found, searches="name or client id")
@@ -42,15 +42,19 @@ def index(request: Request) -> HttpResponse:
         "rows": rows_of(listed.page),
         "now": timezone.now(),
         "soon": timezone.now() + SOON,
-        "organizations": Organization.objects.filter(applications__owners=request.user).distinct(),
+        "organizations": _organizations(request),
     }
     return listed.answer(request, "apis/consumer_index.html", "apis/_consumer_applications.html", context)
 
 
 def add(request: Request, organization: UUID) -> HttpResponse:
     """Another application, where the user owns one already."""
-    own = Organization.objects.filter(applications__owners=request.user).distinct()
-    return add_to(request, get_object_or_404(own, pk=organization), "apis/consumer_base.html", "consumer")
+    return add_to(
+        request,
+        get_object_or_404(_organizations(request), pk=organization),
+        "apis/consumer_base.html",
+        "consumer",
+    )
 
 
 def application(request: Request, pk: int) -> HttpResponse:
@@ -110,6 +114,12 @@ def delete(request: Request, pk: int) -> HttpResponse:
         return redirect("consumer_contract", pk)
     messages.success(request, f"Took back the request for {row.api}.")
     return redirect("consumer_application", owner)
+
+
+def _organizations(request: Request) -> QuerySet[Organization]:
+    """In which the user owns an application."""
+    owned = Application.objects.owned_by(request.user).order_by().values("organization")
+    return Organization.objects.filter(pk__in=owned)
 
 
 def _done(request: Request, row: Contract, do: Any) -> HttpResponse:

@@ -20,7 +20,7 @@ from apis.forms import parts
 from apis.forms.asset import asset_fields, owner_field
 from apis.lists import choices
 from apis.models import ApiInstance
-from apis.owners.models import users_of
+from apis.owners.models import teams_of, users_of
 from apis.promotions import promoting
 from apis.views import saving
 from apis.views.access import api_of, api_to_change, may_on, messages_of
@@ -52,7 +52,7 @@ def overview(request: Request, pk: int) -> HttpResponse:
         "outbound": shown.outbound,
         "routes": shown.subject.routes,
         "findings": shown.findings,
-        "owners": api.owners.select_related("user"),
+        "owners": api.owners.select_related("user", "team"),
         "health": health.of_upstreams(api, [one.binding for one in shown.outbound], told),
         "command": curl_command(api),
         "promotion": promoting.last_of(api),
@@ -124,9 +124,10 @@ def settings(request: Request, pk: int) -> HttpResponse:
 def _beside_details(api: ApiInstance, can_edit: bool) -> dict[str, Any]:
     """What the small forms of the settings show."""
     people = users_of(api.environment).order_by("username")[:MOST_OFFERED]
+    teams = teams_of(api.environment)[:MOST_OFFERED]
     return {
-        "owners": api.owners.select_related("user"),
-        "owner_field": owner_field(api.environment.organization, people) if can_edit else None,
+        "owners": api.owners.select_related("user", "team"),
+        "owner_field": owner_field(api.environment.organization, people, teams) if can_edit else None,
         "tags_in_use": [tag for tag in choices.tags(api.environment, MOST_OFFERED) if tag not in api.tags],
         "asset_form": asset_fields(api.asset, assets.versions_of(api.asset)),
         "asset_seen": assets.seen(api),

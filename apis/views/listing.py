@@ -96,7 +96,7 @@ def choose_columns(request: Request) -> HttpResponse:
 def rows(apis: Iterable[ApiInstance], names: set[str]) -> list[Row]:
     """As many queries for one API as for all; what no column shows is not asked for."""
     apis = list(apis)
-    also = [("owners__user", "owners"), ("upstreams", "upstream")]
+    also = [("owners__user", "owners"), ("owners__team", "owners"), ("upstreams", "upstream")]
     prefetch_related_objects(apis, *[related for related, column in also if column in names])
     statuses = statuses_of(apis)
     is_counted = not names.isdisjoint({"requests", "errors"})

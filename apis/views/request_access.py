@@ -118,8 +118,9 @@ def _mine(request: Request, api: ApiInstance) -> list[Application]:
     organization = api.environment.organization
     rows = Application.objects.exclude(pk__in=taken).select_related("organization").order_by("name", "pk")
     root = Q(organization__path__startswith=f"{organization.root_id}/")
+    owned = Application.objects.owned_by(request.user).order_by().values("pk")
     # Asked for apart: together, all that there are would be sorted.
-    found = {one.pk: one for one in rows.filter(root, owners=request.user)[:MOST_OFFERED]}
+    found = {one.pk: one for one in rows.filter(root, pk__in=owned)[:MOST_OFFERED]}
     if access.may_manage_applications(request.user, organization):
         found |= {one.pk: one for one in rows.filter(organization=organization)[:MOST_OFFERED]}
     return sorted(found.values(), key=lambda one: (one.name, one.pk))[:MOST_OFFERED]

@@ -18,6 +18,7 @@ from analytics.bars import Bars, bars
 from analytics.figures import Figures, add
 from analytics.ranges import last
 from apis.changes import tls_contexts
+from apis.contracts import access
 from apis.deployment import status_counts
 from apis.failing import Failing
 from apis.models import ApiInstance, PolicyBinding
@@ -72,7 +73,7 @@ def home(request: Request) -> HttpResponse:
     """The page; for htmx, its figures alone."""
     environment = request.scope.environment
     if environment is None:
-        if request.user.applications.exists():
+        if access.owns_any(request.user):
             return redirect("consumer")
         may_begin = request.user.is_superuser and not Organization.objects.exists()
         return render(request, "console/home_without_role.html", {"may_begin": may_begin})

@@ -21,6 +21,7 @@ from console.permissions import Permission
 from console.providers.groups import give, groups_of, take_all
 from console.providers.models import Identity, IdentityProvider, ProvidedMembership, ProvidedRole
 from console.providers.oidc import Proven, Refused
+from console.role_places import owns_an_application
 from console.teams.models import Membership
 
 MOST_OF_AN_ADDRESS = 20
@@ -31,7 +32,7 @@ def belongs(user: User, organization: Organization) -> bool:
     """Whether all that the user may do, and the client applications that they own, lie in it and below."""
     if user.is_superuser or not all(one.path.startswith(organization.path) for one in user.grants()):
         return False
-    owned = Organization.objects.filter(applications__owners=user)
+    owned = Organization.objects.filter(owns_an_application(user))
     return not owned.exclude(path__startswith=organization.path).exists()
 
 

@@ -1,5 +1,7 @@
 """Teams: users of an organization who are given roles together."""
 
+from uuid import UUID
+
 from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
@@ -11,6 +13,10 @@ class TeamQuerySet(models.QuerySet["Team"]):
     def of(self, user: User) -> "TeamQuerySet":
         """Those that the user is a member of."""
         return self.filter(members=user)
+
+    def acting_in(self, organization: Organization) -> "TeamQuerySet":
+        """Those of the organization and above: a team acts where it is, and below."""
+        return self.filter(organization__in=[UUID(part) for part in organization.path.split("/") if part])
 
 
 class Team(models.Model):

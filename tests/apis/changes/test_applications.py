@@ -14,6 +14,7 @@ from apis.contracts import access
 from apis.contracts.models import Application, Contract
 from console.models import AuditEntry, Organization, Role, User, digest
 from console.once import Sending
+from console.teams.models import Team
 from console.versions import Changed
 from gateways.models import Book
 from tests.factories import (
@@ -115,6 +116,36 @@ def test_owners_are_people_of_the_organization(actor: User, organization: Organi
         applications.update(actor, made, owners=[member, stranger])
 
     assert set(made.owners.all()) == {member, below, owner}
+
+
+def test_teams_of_the_organization_and_above_own_it(actor: User, organization: Organization) -> None:
+    group = make_organization("Group", parent=organization)
+    above, own, foreign = (
+        Team.objects.create(organization=one, name=f"of {one}")
+        for one in (organization, group, make_organization())
+    )
+    below = Team.objects.create(organization=make_organization("Deep", parent=group), name="below")
+    member, manager = make_user(), make_user()
+    make_role(manager, group, Role.Name.MANAGER)
+    own.memberships.create(user=member)
+    made, _ = applications.create(manager, group, name="Shop", teams=[above, own])
+
+    for team in (foreign, below):
+        with pytest.raises(ValidationError, match="is no team of"):
+            applications.update(manager, made, teams=[above, team])
+    with pytest.raises(ValidationError, match="that you may name"):
+        applications.create(member, group, name="Mine", teams=[above])
+    applications.update(member, made, teams=[above, own], description="A member may change it")
+
+    assert list(made.owners.all()) == []
+    assert set(access.owners_of(made)) == {member}
+    assert access.may_manage_application(member, made) and access.owns_any(member)
+    assert AuditEntry.objects.get(object_name="Shop", action="create").diff["teams"] == [
+        None,
+        [f"of {group}", f"of {organization}"],
+    ]
+    own.memberships.all().delete()
+    assert not access.may_manage_application(member, made) and not access.owns_any(member)
 
 
 def test_only_what_is_given_changes_and_gateways_hear_what_concerns_them(actor: User) -> None:

@@ -14,6 +14,7 @@ from apis.contracts.models import Contract
 from apis.models import ApiInstance
 from console.models import AuditEntry, Role, User
 from console.notices.models import Notice
+from console.teams.models import Team
 from console.versions import Changed
 from gateways.models import Book
 from tests.factories import (
@@ -232,6 +233,11 @@ def test_people_are_told_of_what_waits_and_of_what_was_decided(actor: User, api:
     make_role(elsewhere, make_organization(), Role.Name.MANAGER)
     tier = make_tier(api)
     application = make_application(api.environment.organization, name="Shop", owners=[owner])
+    member = make_user()
+    team = Team.objects.create(organization=api.environment.organization, name="Shop people")
+    for one in (member, owner):
+        team.memberships.create(user=one)
+    application.teams.add(team)
 
     def told(user: User) -> list[str]:
         return [one.subject for one in Notice.objects.filter(user=user).order_by("pk")]
@@ -251,6 +257,7 @@ def test_people_are_told_of_what_waits_and_of_what_was_decided(actor: User, api:
         f"{of} is on tier Gold now",
     ]
     assert len(told(manager)) == 1 and told(elsewhere) == []
+    assert told(member) == told(owner)
 
 
 def test_what_waits_gets_no_tier_by_itself_where_nobody_is_taken(actor: User, api: ApiInstance) -> None:

@@ -7,9 +7,12 @@ from django.core.exceptions import ValidationError
 
 from apis.changes.owners import add_owner, remove_owner, set_owners
 from apis.changes.removal import restore_api
+from apis.lists import choices
+from apis.lists.search import marked
 from apis.models import ApiInstance
 from apis.owners.models import MOST
 from console.models import AuditEntry, Role, User
+from console.teams.models import Team
 from tests.factories import make_actor, make_api, make_environment, make_organization, make_role, make_user
 
 pytestmark = pytest.mark.django_db
@@ -116,3 +119,26 @@ def test_they_come_back_with_the_api_but_those_that_are_gone() -> None:
     restored = restore_api(place.user, removed)
 
     assert names(restored) == [ada.username, "team@example.com"]
+
+
+def test_a_team_owns_an_api_by_its_name(api: ApiInstance) -> None:
+    organization = api.environment.organization
+    actor = member(api, "operators")
+    operators, foreign = (
+        Team.objects.create(organization=one, name="Operators") for one in (organization, make_organization())
+    )
+    Team.objects.create(organization=foreign.organization, name="Theirs")
+
+    assert add_owner(actor, api, "operators").user == actor
+    assert add_owner(actor, api, "team:operators").team == operators
+    assert add_owner(actor, api, " OPERATORS ").team == operators
+    for text in ("team:Theirs", "Theirs", "team:", "team:" + "x" * 200):
+        with pytest.raises(ValidationError):
+            add_owner(actor, api, text)
+    set_owners(actor, api, ["team:Operators", "a@b.example"])
+
+    assert names(api) == ["team:Operators", "a@b.example"]
+    assert choices.owners(api.environment) == ["a@b.example", "team:Operators"]
+    assert list(ApiInstance.objects.filter(**marked("", "team:operators", None))) == [api]
+    operators.delete()
+    assert names(api) == ["a@b.example"]

@@ -8,6 +8,7 @@ from apis.changes import contracts
 from apis.contracts.models import Application, Contract
 from apis.models import ApiInstance
 from console.models import Environment, Role, digest
+from console.teams.models import Team
 from gateways.models import Gateway
 from tests.factories import (
     make_api,
@@ -193,6 +194,27 @@ def test_an_owner_without_a_role_finds_their_own_alone(
     assert elsewhere.status_code == 400
     assert rest("POST", f"{applications}/{mine.pk}/secret/reset").status_code == 201
     assert rest("GET", f"AM/{api.pk}/contracts").status_code == 404
+
+
+def test_teams_own_applications_and_apis(rest: Rest, api: ApiInstance, applications: str) -> None:
+    organization = api.environment.organization
+    team = Team.objects.create(organization=organization, name="Shop people")
+    member = make_user()
+    team.memberships.create(user=member)
+
+    made = rest("POST", applications, {"name": "Shop", "ownerTeams": [{"id": team.pk}]})
+    wrong = rest("PATCH", f"{applications}/{made.data['id']}", {"ownerTeams": [{"id": 2**40}]})
+    theirs = Rest(member, api.environment)("GET", applications)
+    owners = rest("PUT", f"AM/{api.pk}/owners", {"owners": ["team:Shop people"]})
+
+    assert made.status_code == 201, made.data
+    assert made.data["ownerTeams"] == [
+        {"id": team.pk, "name": "Shop people", "organizationId": str(organization.pk)}
+    ]
+    assert (made.data["owners"], made.data["owner"]) == ([], "team Shop people")
+    assert wrong.status_code == 400 and "ownerTeams" in str(wrong.data)
+    assert [one["id"] for one in theirs.data["applications"]] == [made.data["id"]]
+    assert owners.data["owners"][0]["teamId"] == team.pk, owners.data
 
 
 def test_a_viewer_who_owns_an_application_asks_and_decides_nothing(api: ApiInstance) -> None:

@@ -9,6 +9,8 @@ from apis.changes import contracts
 from apis.changes.policies import apply_policy
 from apis.contracts.models import Application, ClientSecret, Contract
 from console.models import User
+from console.teams import changes as teams
+from console.teams.models import Team
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
 from tests.factories import make_api, make_application, make_contract, make_role, make_tier, make_user
 
@@ -90,6 +92,34 @@ def test_whoever_no_longer_owns_it_sees_it_no_more(client: Client, shop: Applica
     shop.owners.clear()
 
     assert client.get(f"/consumer/{shop.pk}").status_code == 404
+
+
+def test_a_member_of_an_owning_team_has_it_as_long_as_they_are_one(
+    client: Client, place: Place, olga: User
+) -> None:
+    organization = place.environment.organization
+    team = Team.objects.create(organization=organization, name="Shop people")
+    shop = make_application(organization, name="Web shop")
+    shop.teams.add(team)
+    contract = make_contract(make_saved_api(place), application=shop)
+    pages = (f"/consumer/{shop.pk}", f"/consumer/contracts/{contract.pk}", f"/consumer/{shop.pk}/secret")
+    before = [client.get(path).status_code for path in pages]
+    member = teams.add(None, team, olga)
+
+    front = client.get("/", follow=True)
+    page = text(client.get(f"/consumer/{shop.pk}"))
+    within = [client.get(path).status_code for path in pages]
+    made = client.post(
+        f"/consumer/add/{organization.pk}", {"name": "App", "expires": "never", "teams": team.pk}
+    )
+    new = Application.objects.get(name="App")
+    teams.remove(None, member)
+
+    assert before == [404, 404, 404] and within == [200, 200, 200]
+    assert "Web shop" in text(front) and "team Shop people" in page
+    assert made.status_code == 200 and not new.owners.exists() and list(new.teams.all()) == [team]
+    assert [client.get(path).status_code for path in pages] == [404, 404, 404]
+    assert "Web shop" not in text(client.get("/consumer"))
 
 
 def test_access_is_asked_for_and_waits(client: Client, place: Place, shop: Application) -> None:
