@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from analytics import models
+from analytics import latencies, models
 from console.read_only_admin import ReadOnly
 
 
@@ -63,6 +63,15 @@ class EnvironmentTrafficAdmin(ReadOnlyAdmin):
 @admin.register(models.ApiMinute, models.ApiHour, models.ApiDay)
 class ApiCountAdmin(ReadOnlyAdmin):
     list_display = ("time", "api_id", "requests", "errors")
+    list_filter = ("time",)
+    search_fields = ("=api__id",)
+    ordering = ("-time",)
+    date_hierarchy = "time"
+
+
+@admin.register(latencies.LatencyMinute, latencies.LatencyHour, latencies.LatencyDay)
+class ApiLatencyAdmin(ReadOnlyAdmin):
+    list_display = ("time", "api_id", "total")
     list_filter = ("time",)
     search_fields = ("=api__id",)
     ordering = ("-time",)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from django.db import models
 
+from analytics.latencies import LatencyDay, LatencyHour, LatencyMinute
 from analytics.models import (
     ApiDay,
     ApiHour,
@@ -71,14 +72,16 @@ GRAINS = (WINDOW, *ROLLED_UP)
 class Family:
     """The tables that hold the same facts at each grain.
 
-    `windows` is SQL for rows like theirs, where those ten seconds long are in no table of their own.
+    `windows` is SQL for rows like theirs, where those ten seconds long are in no table of their own. One that
+    is `of` another, with fewer labels, is added up from the other's rows of the same grain: they are fewer.
     """
 
     tables: dict[GrainName, type[models.Model]]
     labels: tuple[str, ...]
-    sums: tuple[str, ...]
+    sums: tuple[str, ...] = ()
     histograms: tuple[str, ...] = ()
     windows: str = ""
+    of: "Family | None" = None
 
     @property
     def columns(self) -> str:
@@ -117,9 +120,17 @@ COUNTS = Family(
     windows=f"SELECT time, api_id, requests, CASE WHEN status >= 400 OR failure = '{CUT}' THEN requests"
     " ELSE 0 END AS errors FROM analytics_trafficwindow",
 )
+LATENCIES = Family(
+    {"minute": LatencyMinute, "hour": LatencyHour, "day": LatencyDay},
+    labels=("api_id",),
+    histograms=("total",),
+    windows="SELECT time, api_id, total FROM analytics_trafficwindow",
+    of=TRAFFIC,
+)
 CONDITIONS = Family(
     {"window": ConditionWindow, "minute": ConditionMinute, "hour": ConditionHour, "day": ConditionDay},
     labels=("api_id", "binding_id"),
     sums=("requests", "would_refuse"),
 )
-FAMILIES = (TRAFFIC, RESOURCES, ENVIRONMENTS, COUNTS, CONDITIONS)
+FAMILIES = (TRAFFIC, RESOURCES, ENVIRONMENTS, COUNTS, LATENCIES, CONDITIONS)
+"""What another is `of` comes before it."""

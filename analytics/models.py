@@ -5,36 +5,14 @@ a table. Their rows point at APIs and replicas without a constraint: rows of a d
 nobody and age out.
 """
 
-from typing import Any
-
 from django.db import models
 
+from analytics.columns import indexes, late_label, loose, of_applications
+from analytics.latencies import LatencyMinute  # noqa: F401 - Django finds its models here
 from apis.failing import Failed
 from apis.models import ApiInstance, PolicyBinding
 from console.models import Environment
 from gateways.models import Gateway, Replica
-
-
-def _loose(model: type[models.Model]) -> "models.ForeignKey[Any, Any]":
-    return models.ForeignKey(model, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
-
-
-def _late_label(help_text: str = "", length: int = 255) -> "models.CharField[str, str]":
-    """One that came later: who writes rows without it, as a worker of the release before, writes ""."""
-    return models.CharField(max_length=length, blank=True, default="", db_default="", help_text=help_text)
-
-
-def _indexes() -> list[models.Index]:
-    """For one API's rows of a range, and for all rows of a period."""
-    return [
-        models.Index(fields=["api", "time"], name="%(class)s_by_api"),
-        models.Index(fields=["time"], name="%(class)s_by_time"),
-    ]
-
-
-def _of_applications(name: str) -> models.Index:
-    """For one application's rows, among those of all that call an API."""
-    return models.Index(fields=["application", "time"], name=name, condition=~models.Q(application=""))
 
 
 class Traffic(models.Model):
@@ -44,18 +22,18 @@ class Traffic(models.Model):
     """
 
     time = models.DateTimeField()
-    api = _loose(ApiInstance)
-    replica = _loose(Replica)
+    api = loose(ApiInstance)
+    replica = loose(Replica)
     route = models.CharField(max_length=255)
     method = models.CharField(max_length=16)
     status = models.PositiveSmallIntegerField(help_text="0 when the client left before an answer.")
     policy = models.CharField(max_length=255, blank=True, help_text="The policy that refused.")
-    policy_check = _late_label("Which check of the policy refused.")
+    policy_check = late_label("Which check of the policy refused.")
     application = models.CharField(max_length=255, blank=True)
-    failure = _late_label("Why the upstream failed.")
-    failure_detail = _late_label()
-    upstream_host = _late_label("The upstream that failed.")
-    service = _late_label("The upstream that was asked.")
+    failure = late_label("Why the upstream failed.")
+    failure_detail = late_label()
+    upstream_host = late_label("The upstream that failed.")
+    service = late_label("The upstream that was asked.")
     requests = models.BigIntegerField()
     received_bytes = models.BigIntegerField()
     sent_bytes = models.BigIntegerField()
@@ -65,11 +43,11 @@ class Traffic(models.Model):
     class Meta:
         abstract = True
         indexes = [
-            *_indexes(),
+            *indexes(),
             # What the state of every API is asked of again and again, and why an environment's requests
             # failed: of failures there are few.
             models.Index(fields=["time"], name="%(class)s_failed", condition=~models.Q(failure="")),
-            _of_applications("%(class)s_by_app"),
+            of_applications("%(class)s_by_app"),
         ]
 
     def __str__(self) -> str:
@@ -112,7 +90,7 @@ class Resource(models.Model):
     """Requests to one path of an API, its ids replaced."""
 
     time = models.DateTimeField()
-    api = _loose(ApiInstance)
+    api = loose(ApiInstance)
     method = models.CharField(max_length=16)
     resource = models.CharField(max_length=255)
     requests = models.BigIntegerField()
@@ -122,7 +100,7 @@ class Resource(models.Model):
 
     class Meta:
         abstract = True
-        indexes = _indexes()
+        indexes = indexes()
 
     def __str__(self) -> str:
         return f"{self.method} {self.resource} {self.time:%Y-%m-%d %H:%M:%S}: {self.requests}"
@@ -167,10 +145,10 @@ class EnvironmentTraffic(models.Model):
     """
 
     time = models.DateTimeField()
-    environment = _loose(Environment)
+    environment = loose(Environment)
     status = models.PositiveSmallIntegerField()
     policy = models.CharField(max_length=255, blank=True)
-    failure = _late_label()
+    failure = late_label()
     requests = models.BigIntegerField()
     received_bytes = models.BigIntegerField()
     sent_bytes = models.BigIntegerField()
@@ -216,13 +194,13 @@ class ApiCount(models.Model):
     """How many requests an API had, and how many were answered with 400 and above or cut: for lists."""
 
     time = models.DateTimeField()
-    api = _loose(ApiInstance)
+    api = loose(ApiInstance)
     requests = models.BigIntegerField()
     errors = models.BigIntegerField()
 
     class Meta:
         abstract = True
-        indexes = _indexes()
+        indexes = indexes()
 
     def __str__(self) -> str:
         return f"{self.api_id} {self.time:%Y-%m-%d %H:%M:%S}: {self.requests}"
@@ -258,14 +236,14 @@ class ConditionCount(models.Model):
     """
 
     time = models.DateTimeField()
-    api = _loose(ApiInstance)
-    binding = _loose(PolicyBinding)
+    api = loose(ApiInstance)
+    binding = loose(PolicyBinding)
     requests = models.BigIntegerField()
     would_refuse = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         abstract = True
-        indexes = _indexes()
+        indexes = indexes()
 
     def __str__(self) -> str:
         return f"{self.binding_id} {self.time:%Y-%m-%d %H:%M:%S}: {self.requests}"
@@ -307,8 +285,8 @@ class Sample(models.Model):
     """One request as it was: all of them up to a rate, then some, failed ones first."""
 
     time = models.DateTimeField()
-    api = _loose(ApiInstance)
-    replica = _loose(Replica)
+    api = loose(ApiInstance)
+    replica = loose(Replica)
     route = models.CharField(max_length=255)
     method = models.CharField(max_length=16)
     path = models.CharField(max_length=400)
@@ -324,15 +302,15 @@ class Sample(models.Model):
     user_agent = models.CharField(max_length=255, blank=True)
     details = models.CharField(max_length=255, help_text="Envoy's response code details.")
     flags = models.CharField(max_length=255, blank=True, help_text="Envoy's response flags.")
-    failure = _late_label()
-    failure_detail = _late_label()
-    upstream_host = _late_label()
-    upstream_address = _late_label()
-    policy_check = _late_label("Which check of the policy refused.")
-    reason = _late_label("Why the policy refused: the check and the compared values.")
-    observed = _late_label("What policies that only observe would have refused, and why.", 800)
-    request_id = _late_label()
-    service = _late_label("The upstream that was asked.")
+    failure = late_label()
+    failure_detail = late_label()
+    upstream_host = late_label()
+    upstream_address = late_label()
+    policy_check = late_label("Which check of the policy refused.")
+    reason = late_label("Why the policy refused: the check and the compared values.")
+    observed = late_label("What policies that only observe would have refused, and why.", 800)
+    request_id = late_label()
+    service = late_label("The upstream that was asked.")
 
     class Meta:
         verbose_name = "request sample"
@@ -341,7 +319,7 @@ class Sample(models.Model):
             models.Index(fields=["api", "time"], name="sample_by_api"),
             models.Index(fields=["time"], name="sample_by_time"),
             models.Index(fields=["api", "request_id"], name="sample_by_request"),
-            _of_applications("sample_by_application"),
+            of_applications("sample_by_application"),
         ]
 
     def __str__(self) -> str:

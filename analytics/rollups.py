@@ -57,7 +57,8 @@ def _runs(grain: Grain, periods: list[datetime]) -> list[tuple[datetime, datetim
 
 def _make_anew(family: Family, grain: Grain, start: datetime, end: datetime) -> None:
     assert grain.finer
-    table, finer = family.table(grain), family.table(grain.finer)
+    table = family.table(grain)
+    finer = family.of.table(grain) if family.of else family.table(grain.finer)
     labels = ", ".join(family.labels)
     added = [f"sum({name})" for name in family.sums] + [
         f"histogram_sum({name})" for name in family.histograms

@@ -49,7 +49,7 @@ def _minutes() -> int:
     from gateways.models import Replica
 
     replica = Replica.objects.earliest("name").pk
-    for table in ("trafficminute", "apiminute", "environmentminute"):
+    for table in ("trafficminute", "apiminute", "latencyminute", "environmentminute"):
         console_data._run(f"TRUNCATE analytics_{table}", [])
     rows = console_data._run(
         f"""
@@ -71,6 +71,7 @@ def _minutes() -> int:
         """,
         [],
     )
+    console_data.add_latencies("minute")
     assert EnvironmentMinute.objects.count() == 0
     console_data._run("ANALYZE", [])
     return rows

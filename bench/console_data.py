@@ -242,6 +242,17 @@ def _totals() -> None:
             """,
             [],
         )
+        add_latencies(grain)
+
+
+def add_latencies(grain: str) -> None:
+    _run(
+        f"""
+        INSERT INTO analytics_latency{grain} (time, api_id, total)
+        SELECT time, api_id, histogram_sum(total) FROM analytics_traffic{grain} GROUP BY 1, 2 ORDER BY 1
+        """,
+        [],
+    )
 
 
 def _times(grain: str, days: int) -> str:

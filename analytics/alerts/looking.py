@@ -37,7 +37,7 @@ def looks(alerts: Sequence[Alert], at: datetime, covered: Covered | None = None)
 def _traffic(alerts: Sequence[Alert], at: datetime, covered: Covered) -> Looks:
     ways: tuple[tuple[Sequence[str], Callable[[list[int], list[Alert]], Seen]], ...] = (
         (COUNTED, lambda apis, some: measures.counts(apis, _windows(some), at)),
-        (TIMED, lambda apis, some: measures.measured(measures.BUCKETS, apis, _windows(some), at)),
+        (TIMED, lambda apis, some: measures.latencies(apis, _windows(some), at)),
         (
             (Type.CODES,),
             lambda apis, some: measures.measured(

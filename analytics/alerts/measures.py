@@ -1,5 +1,8 @@
 """What alerts measure of traffic: a statement for each kind of figure, for all APIs and all windows of an
 hour at most; one more for each longer window.
+
+Latencies are read of a table that has them whatever their labels, as the database's text: it takes many times
+as long to take each count out of its histogram as this process does.
 """
 
 from collections import defaultdict
@@ -8,10 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 from django.db import connection
 
 from analytics import sources
-from analytics.grains import COUNTS, DAY, HOUR, MINUTE, TRAFFIC, Family
+from analytics.grains import COUNTS, DAY, HOUR, LATENCIES, MINUTE, TRAFFIC, Family
 from analytics.ranges import Range
 
 SHORT = 60
@@ -41,12 +45,6 @@ _REQUESTS = Figure(COUNTS, f"'{REQUESTS}'", "requests")
 _ERRORS = Figure(COUNTS, f"'{ERRORS}'", "errors", where="errors > 0")
 STATUSES = Figure(TRAFFIC, "status", "requests", where="status = ANY(%(labels)s)")
 POLICIES = Figure(TRAFFIC, "policy", "requests", where="policy <> ''")
-BUCKETS = Figure(
-    TRAFFIC,
-    "bucket.key::int",
-    "bucket.value::bigint",
-    join="CROSS JOIN LATERAL jsonb_each_text(total) AS bucket",
-)
 
 
 def counts(apis: Iterable[int], windows: Iterable[int], at: datetime) -> Seen:
@@ -65,14 +63,31 @@ def measured(
     """Of the windows that end at `at`, a full minute."""
     ids, minutes = list(apis), sorted(set(windows))
     seen: Seen = {window: defaultdict(dict) for window in minutes}
-    if not ids or not minutes:
-        return seen
-    short = [window for window in minutes if window <= SHORT]
-    for together in ([short] if short else []) + [[window] for window in minutes if window > SHORT]:
+    for together in _together(minutes) if ids else ():
         for api, label, *values in _ask(figure, ids, together, at, labels):
             for window, value in zip(together, values, strict=True):
                 if value:
                     seen[window][api][label] = int(value)  # type: ignore[index]
+    return seen
+
+
+def latencies(apis: Iterable[int], windows: Iterable[int], at: datetime) -> Seen:
+    """How many requests fell into which bucket of a histogram, in the windows that end at `at`."""
+    ids, minutes = list(apis), sorted(set(windows))
+    seen: Seen = {window: {} for window in minutes}
+    for together in _together(minutes) if ids else ():
+        parts: dict[int, dict[int, str]] = defaultdict(dict)
+        for api, place, listed in _ask_latencies(ids, together, at):
+            parts[api][place] = listed
+        for api, of_api in parts.items():
+            whole: dict[str, int] = {}
+            found: Parts = {}
+            for place, window in enumerate(together):
+                if place in of_api:
+                    _add(whole, of_api[place])
+                    found = {int(bucket): count for bucket, count in whole.items()}
+                if found:
+                    seen[window][api] = found
     return seen
 
 
@@ -97,6 +112,55 @@ def stretch(window: int, at: datetime) -> Range:
         return over
     end = HOUR.floor(at)
     return replace(over, start=end - timedelta(minutes=window), end=end, step=HOUR.seconds, grain=HOUR)
+
+
+def _together(windows: list[int]) -> list[list[int]]:
+    """Those that one statement sees, the shortest first."""
+    short = [window for window in windows if window <= SHORT]
+    return ([short] if short else []) + [[window] for window in windows if window > SHORT]
+
+
+def _add(whole: dict[str, int], listed: str) -> None:
+    """Histograms as text, with commas between them."""
+    for histogram in orjson.loads(f"[{listed}]"):
+        for bucket, count in histogram.items():
+            whole[bucket] = whole.get(bucket, 0) + count
+
+
+def _ask_latencies(apis: list[int], windows: list[int], at: datetime) -> list[tuple[int, int, str]]:
+    """(API, place of the shortest window that they lie in, histograms as text)."""
+    over = stretch(windows[-1], at)
+    source = sources.rows if windows[-1] <= SHORT else sources.whole
+    family = LATENCIES if _has_latencies(over) else TRAFFIC
+    starts = {f"start_{window}": at - timedelta(minutes=window) for window in windows[:-1]}
+    place = " + ".join(f"(time < %({start})s)::int" for start in starts) or "0"
+    sql = f"""
+        SELECT api_id, {place}, string_agg(total::text, ',') FROM {source(family, over)} GROUP BY 1, 2
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"apis": apis, **sources.times(over), **starts})
+        rows: list[tuple[int, int, str]] = cursor.fetchall()
+        return rows
+
+
+def _has_latencies(over: Range) -> bool:
+    """Whether they are there wherever traffic is: workers of the release before roll up none."""
+    inside = over.inside or replace(over, start=over.end)
+    stretches = (
+        (over.grain, over.start, inside.start),
+        (inside.grain, inside.start, inside.end),
+        (over.grain, inside.end, over.end),
+    )
+    lacking = " UNION ALL ".join(
+        f"""SELECT 1 FROM generate_series(%s::timestamptz, %s::timestamptz - interval '1 second',
+            interval '{grain.seconds} seconds') AS period
+        WHERE EXISTS (SELECT 1 FROM {TRAFFIC.table(grain)} WHERE time = period)
+            AND NOT EXISTS (SELECT 1 FROM {LATENCIES.table(grain)} WHERE time = period)"""
+        for grain, _, _ in stretches
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"{lacking} LIMIT 1", [time for _, *times in stretches for time in times])
+        return cursor.fetchone() is None
 
 
 def _ask(
