@@ -1,23 +1,16 @@
 """Two environments side by side: which APIs are in both, in one alone, and in which parts they differ.
 
 By digests of what each part holds, with hosts, upstreams and TLS contexts of the one taken for those of the
-other as promotions have them: in as many queries for thousands of APIs as for one. Secrets are not compared.
+other as promotions have them. The database makes them: what thousands of APIs hold is not carried here to be
+compared. Secrets are not compared.
 """
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
-from uuid import UUID
 
-import orjson
-from django.db.models import F, Func, QuerySet, TextField
-from django.db.models.functions import Cast
+from django.db import connection
 
-from apis.contracts.models import Tier
-from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
-from apis.promotions.mapping import Kind
 from apis.promotions.models import Counterpart, Mapped
 from console.models import Environment
 
@@ -44,7 +37,9 @@ class Side:
     version: str
     base_path: str
     is_deployed: bool
-    parts: Mapping[str, str]
+    asset: str
+    parts: tuple[object, ...]
+    """In the order of PARTS; None of what it has nothing of."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +58,8 @@ class Pair:
         """The parts in which both differ."""
         if self.here is None or self.there is None:
             return ()
-        here, there = self.here.parts, self.there.parts
-        return tuple(name for name in PARTS if here[name] != there[name])
+        both = zip(PARTS, self.here.parts, self.there.parts, strict=True)
+        return tuple(name for name, here, there in both if here != there)
 
     @property
     def state(self) -> State:
@@ -72,7 +67,7 @@ class Pair:
             return "here"
         if self.here is None:
             return "there"
-        return "different" if self.differs else "same"
+        return "different" if self.here.parts != self.there.parts else "same"
 
 
 def compared(here: Environment, there: Environment) -> list[Pair]:
@@ -94,7 +89,7 @@ def compared(here: Environment, there: Environment) -> list[Pair]:
 
 
 def _key(side: Side) -> tuple[str, str]:
-    return side.parts["asset"], side.label
+    return side.asset, side.label
 
 
 def _linked(here: Environment, there: Environment) -> dict[int, int]:
@@ -110,7 +105,7 @@ def _linked(here: Environment, there: Environment) -> dict[int, int]:
 
 def _names(here: Environment, there: Environment) -> Names:
     """What is here as it is called there, by the promotions of both ways, the way there first."""
-    rows = Mapped.objects.filter(source__in=(here, there), target__in=(here, there))
+    rows = Mapped.objects.filter(source__in=(here, there), target__in=(here, there)).order_by()
     found: dict[tuple[str, str], str] = {}
     forward: dict[tuple[str, str], str] = {}
     for source, kind, was, becomes in rows.values_list("source", "kind", "was", "becomes"):
@@ -122,87 +117,66 @@ def _names(here: Environment, there: Environment) -> Names:
 
 
 def _sides(environment: Environment, names: Names) -> dict[int, Side]:
-    apis = ApiInstance.objects.filter(environment=environment).order_by("pk")[:MOST_APIS]
-    upstreams = _upstreams(environment, names)
-    routes = _routes(environment, upstreams, names)
-    policies = _policies(environment, upstreams)
-    tiers = _tiers(environment)
-    columns = (
-        *("pk", "asset__name", "label", "asset__api_version", "base_path", "is_deployed"),
-        *("asset__asset_id", "asset__version", "description", "tags", "response_timeout_ms"),
-    )
-    sides = {}
-    for pk, name, label, version, path, is_deployed, asset, release, *told in apis.values_list(*columns):
-        parts = {
-            "asset": asset,
-            "versions": f"{release} {version}",
-            "routes": _digest(routes[pk]),
-            "policies": _digest(policies[pk]),
-            "tiers": _digest(tiers[pk]),
-            "settings": _digest(told),
-        }
-        sides[pk] = Side(pk, name, label, version, path, is_deployed, parts)
-    return sides
-
-
-def _upstreams(environment: Environment, names: Names) -> dict[UUID, list[Any]]:
-    found = Upstream.objects.filter(api__environment=environment)
-    rows = found.annotate(text=_text("settings")).values_list(
-        "pk", "uri", "label", "tls_context__name", "text"
-    )
+    """One statement that reads everything, and tells of it what is shown and digests."""
+    given: dict[str, Any] = {
+        "environment": environment.pk,
+        "most": MOST_APIS,
+        "kinds": [kind for kind, _ in names],
+        "was": [was for _, was in names],
+        "becomes": list(names.values()),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_SIDES, given)
+        rows = cursor.fetchall()
     return {
-        pk: [_named(names, Kind.UPSTREAM, uri), label, _named(names, Kind.TLS, tls or ""), _plain(settings)]
-        for pk, uri, label, tls, settings in rows
+        pk: Side(pk, name, label, version, path, is_deployed, asset, (f"{release} {version}", *parts))
+        for pk, name, label, version, path, is_deployed, asset, release, *parts in rows
     }
 
 
-def _routes(environment: Environment, upstreams: Mapping[UUID, Any], names: Names) -> dict[int, list[Any]]:
-    targets: dict[int, list[Any]] = defaultdict(list)
-    rows = RouteUpstream.objects.filter(route__api__environment=environment).order_by("pk")
-    for route, upstream, weight in rows.values_list("route", "upstream", "weight"):
-        targets[route].append([upstreams.get(upstream), weight])
-    found: dict[int, list[Any]] = defaultdict(list)
-    columns = ("api", "pk", "label", "methods", "path", "host", "headers")
-    for api, pk, *rule, host, headers in _of(Route, environment).order_by("position").values_list(*columns):
-        found[api].append([rule, _named(names, Kind.HOST, host), headers, targets[pk]])
-    return found
-
-
-def _policies(environment: Environment, upstreams: Mapping[UUID, Any]) -> dict[int, list[Any]]:
-    """The configuration as a digest, made by the database: it may be long, and is JSON in one order there."""
-    found: dict[int, list[Any]] = defaultdict(list)
-    digest = Func(_text("config"), function="md5", output_field=TextField())
-    rows = _of(PolicyBinding, environment).annotate(digest=digest).order_by("order", "pk")
-    columns = ("api", "policy", "label", "digest", "conditions", "is_disabled", "mode", "upstreams")
-    for api, *told, acted_on in rows.values_list(*columns):
-        found[api].append([told, [upstreams.get(pk) for pk in acted_on]])
-    return found
-
-
-def _tiers(environment: Environment) -> dict[int, list[Any]]:
-    found: dict[int, list[Any]] = defaultdict(list)
-    columns = ("api", "name", "description", "limits", "approves_by_itself", "status")
-    for api, *told in _of(Tier, environment).order_by("name").values_list(*columns):
-        found[api].append(told)
-    return found
-
-
-def _of(model: Any, environment: Environment) -> QuerySet[Any]:
-    rows: QuerySet[Any] = model.objects.filter(api__environment=environment)
-    return rows
-
-
-def _text(column: str) -> Cast:
-    return Cast(F(column), TextField())
-
-
-def _plain(text: str) -> str:
-    return "" if text == "{}" else text
-
-
-def _named(names: Names, kind: str, was: str) -> str:
-    return names.get((kind, was), was)
-
-
-def _digest(value: Iterable[Any]) -> str:
-    return hashlib.blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()
+_SIDES = """
+WITH named AS (
+    SELECT * FROM unnest(%(kinds)s::text[], %(was)s::text[], %(becomes)s::text[]) AS t (kind, was, becomes)
+), apis AS (
+    SELECT * FROM apis_apiinstance WHERE environment_id = %(environment)s ORDER BY id LIMIT %(most)s
+), upstreams AS (
+    SELECT upstream.id, hash_record_extended(ROW(coalesce(uri.becomes, upstream.uri), upstream.label,
+        coalesce(tls.becomes, context.name), nullif(settings, '{}')), 0) AS told
+    FROM apis_upstream AS upstream JOIN apis ON apis.id = upstream.api_id
+    LEFT JOIN apis_tlscontext AS context ON context.id = upstream.tls_context_id
+    LEFT JOIN named AS uri ON uri.kind = 'upstream' AND uri.was = upstream.uri
+    LEFT JOIN named AS tls ON tls.kind = 'tls' AND tls.was = context.name
+), targets AS (
+    SELECT route_id, hash_array_extended(array_agg(
+        hash_record_extended(ROW(told, weight), 0) ORDER BY target.id), 0) AS told
+    FROM apis_routeupstream AS target JOIN upstreams ON upstreams.id = target.upstream_id
+    GROUP BY route_id
+), routes AS (
+    SELECT route.api_id, hash_array_extended(array_agg(hash_record_extended(ROW(route.label, methods, path,
+        coalesce(host.becomes, route.host), headers, targets.told), 0) ORDER BY position), 0) AS told
+    FROM apis_route AS route JOIN apis ON apis.id = route.api_id
+    LEFT JOIN targets ON targets.route_id = route.id
+    LEFT JOIN named AS host ON host.kind = 'host' AND host.was = route.host
+    GROUP BY route.api_id
+), policies AS (
+    SELECT binding.api_id, hash_array_extended(array_agg(hash_record_extended(ROW(policy, binding.label,
+        config, conditions, is_disabled, mode, CASE WHEN binding.upstreams <> '{}' THEN (
+            SELECT hash_array_extended(array_agg(told ORDER BY place), 0)
+            FROM unnest(binding.upstreams) WITH ORDINALITY AS one (id, place) LEFT JOIN upstreams USING (id)
+        ) END), 0) ORDER BY binding.order, binding.id), 0) AS told
+    FROM apis_policybinding AS binding JOIN apis ON apis.id = binding.api_id
+    GROUP BY binding.api_id
+), tiers AS (
+    SELECT tier.api_id, hash_array_extended(array_agg(hash_record_extended(ROW(name, tier.description,
+        limits, approves_by_itself, status), 0) ORDER BY name), 0) AS told
+    FROM contracts_tier AS tier JOIN apis ON apis.id = tier.api_id
+    GROUP BY tier.api_id
+)
+SELECT apis.id, asset.name, apis.label, asset.api_version, base_path, is_deployed, asset.asset_id,
+    asset.version, routes.told, policies.told, tiers.told,
+    hash_record_extended(ROW(apis.description, tags, response_timeout_ms), 0)
+FROM apis JOIN apis_asset AS asset ON asset.id = apis.asset_id
+LEFT JOIN routes ON routes.api_id = apis.id LEFT JOIN policies ON policies.api_id = apis.id
+LEFT JOIN tiers ON tiers.api_id = apis.id
+ORDER BY apis.id
+"""
