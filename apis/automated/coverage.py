@@ -6,7 +6,7 @@ from uuid import UUID
 
 from apis.automated import holding
 from apis.automated.models import AutomatedPolicy
-from apis.automated.rule import Rule, subject, subjects
+from apis.automated.rule import Crowd, Rule, subject, subjects
 from apis.models import ApiInstance, PolicyBinding
 from console.models import Environment
 
@@ -54,16 +54,15 @@ def covered(policy: AutomatedPolicy) -> set[int]:
         return set()
     rule = Rule(policy)
     found = ApiInstance.objects.filter(environment=policy.environment_id)
-    return {api.pk for api in subjects(found) if rule.covers(api)}
+    return rule.of(Crowd(subjects(found)))
 
 
 def counts(environment: Environment, policies: Sequence[AutomatedPolicy]) -> dict[int, int]:
     """How many APIs the rule of each covers, by the policy's id."""
     if not policies:
         return {}
-    apis = subjects(ApiInstance.objects.filter(environment=environment))
-    rules = {one.pk: Rule(one) for one in policies}
-    return {pk: sum(rule.covers(api) for api in apis) for pk, rule in rules.items()}
+    apis = Crowd(subjects(ApiInstance.objects.filter(environment=environment)))
+    return {one.pk: len(Rule(one).of(apis)) for one in policies}
 
 
 def conflicts(found: Iterable[Coverage]) -> list[Coverage]:

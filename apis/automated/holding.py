@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from apis.automated.models import AutomatedPolicy
-from apis.automated.rule import Rule, Subject, subjects
+from apis.automated.rule import Crowd, Rule, Subject, subjects
 from apis.models import ApiInstance
 from apis.revision import Document, name
 from apis.rules.policy_config import merged
@@ -55,9 +55,13 @@ def holding(environment: Environment | Any, apis: QuerySet[ApiInstance] | None =
 
 
 def covering(policies: Iterable[AutomatedPolicy], apis: Iterable[Subject]) -> dict[int, Held]:
-    rules = [(one, Rule(one)) for one in policies if not one.is_disabled]
-    held = {api.pk: tuple(one for one, rule in rules if rule.covers(api)) for api in apis}
-    return {pk: found for pk, found in held.items() if found}
+    crowd = Crowd(apis)
+    held: dict[int, list[AutomatedPolicy]] = {pk: [] for pk in crowd.everybody}
+    for one in policies:
+        if not one.is_disabled:
+            for pk in Rule(one).of(crowd):
+                held[pk].append(one)
+    return {pk: tuple(found) for pk, found in held.items() if found}
 
 
 def running(held: Sequence[AutomatedPolicy], own: Collection[str]) -> list[AutomatedPolicy]:

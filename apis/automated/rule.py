@@ -1,7 +1,8 @@
 """Which APIs an automated policy's rule of application covers, and in words why it does not cover another."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from uuid import UUID
@@ -42,6 +43,41 @@ def subject(api: ApiInstance) -> Subject:
     return Subject(api.pk, api.asset.name, api.label, tuple(api.tags), api.gateway_id)
 
 
+class Crowd:
+    """Many APIs by what rules look at: whom one covers is found without a look at each."""
+
+    def __init__(self, apis: Iterable[Subject]) -> None:
+        self.everybody: dict[int, Subject] = {}
+        self._tagged: dict[str, set[int]] = defaultdict(set)
+        self._on: dict[UUID, set[int]] = defaultdict(set)
+        self._called: dict[str, set[int]] = defaultdict(set)
+        for api in apis:
+            self.everybody[api.pk] = api
+            for tag in api.folded:
+                self._tagged[tag].add(api.pk)
+            if api.gateway:
+                self._on[api.gateway].add(api.pk)
+            for text in filter(None, (api.name, api.label)):
+                self._called[text].add(api.pk)
+        self._lines = "\n".join(self._called)
+        self._has_lines = not any("\n" in text for text in self._called)
+
+    def tagged(self, tags: Iterable[str]) -> set[int]:
+        return set().union(*(self._tagged.get(tag, ()) for tag in tags))
+
+    def on(self, gateways: Iterable[UUID]) -> set[int]:
+        return set().union(*(self._on.get(one, ()) for one in gateways))
+
+    def like(self, policy: AutomatedPolicy) -> set[int]:
+        """Those whose name or label is like the policy's; all at once where it says so by a wildcard."""
+        if policy.names_are == AutomatedPolicy.Names.WILDCARD and self._has_lines:
+            line = f"^(?:{_without_ways_back(policy.names)})$"
+            found = re.findall(line, self._lines, re.MULTILINE | re.IGNORECASE)
+        else:
+            found = list(filter(_matcher(policy.names, policy.names_are), self._called))
+        return set().union(*(self._called[text] for text in found if text))
+
+
 class Rule:
     """That of one policy. `gateways` are the names of gateways by their ids, for the words."""
 
@@ -71,6 +107,20 @@ class Rule:
         if self._policy.policy_set:
             return api.pk in self._given
         return self._is_tagged(api) and self._policy.is_for_gateway(api.gateway) and self._is_like(api)
+
+    def of(self, crowd: Crowd) -> set[int]:
+        """The ids of those of many whom it covers."""
+        policy, everybody = self._policy, crowd.everybody.keys()
+        if policy.policy_set:
+            return set(self._given & everybody)
+        parts = []
+        if self._tags:
+            parts.append(crowd.tagged(self._tags))
+        if policy.gateways:
+            parts.append(crowd.on(policy.gateways))
+        if policy.names:
+            parts.append(crowd.like(policy))
+        return set.intersection(*parts) if parts else set(everybody)
 
     def _is_tagged(self, api: Subject) -> bool:
         return not self._tags or not self._tags.isdisjoint(api.folded)
