@@ -12,7 +12,7 @@ from bench.processes import Failed
 # "parts" is for whoever tunes, "http_cache" needs Node: neither is among the figures.
 MEASUREMENTS = (
     *("throughput", "live", "thousand", "counting", "console", "streams", "rehearse", "conditions"),
-    *("contracts", "policies", "sharing", "alerts"),
+    *("contracts", "policies", "sharing", "alerts", "consumers"),
 )
 
 

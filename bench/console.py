@@ -35,7 +35,7 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
         columns.choose(User.objects.get(is_superuser=True), every)
         large = fill(apis=200 if quick else 5000, gateways=20 if quick else 200, days=3 if quick else 30)
         repeats = 5 if quick else 10 * rounds
-        rows = [_row(client, name, url, few[name], repeats) for name, url in pages(large).items()]
+        rows = [page_row(client, name, url, few[name], repeats) for name, url in pages(large).items()]
     from bench import report
 
     title = f"Console: {large.apis:,} APIs, {large.gateways} gateways, {large.rollups:,} rollups"
@@ -90,7 +90,7 @@ def _queries(client: Any, url: str) -> int:
     return len(caught)
 
 
-def _row(client: Any, name: str, url: str, few_queries: int, repeats: int) -> dict[str, Any]:
+def page_row(client: Any, name: str, url: str, few_queries: int, repeats: int) -> dict[str, Any]:
     from bench import report
 
     queries = _queries(client, url)
