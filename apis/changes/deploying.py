@@ -47,6 +47,7 @@ def goes_at_once(api: ApiInstance, deploy: bool | None, actor: User) -> bool:
         return False
     if deploy:
         permitted.require(actor, api, Permission.DEPLOY_APIS)
+        return True
     return Permission.DEPLOY_APIS in permitted.may(actor, api)
 
 

@@ -84,14 +84,17 @@ def edit_api(
     seen: str = "",
     part: Sequence[str] = versions.WHOLE,
     deploy: bool | None = None,
+    is_locked: bool = False,
 ) -> ApiInstance:
     """Make the API as desired; when it is deployed, on the gateway too (`deploying.saved`), or on both of a
     move, which takes along what runs.
 
     A function says it of the API as it is then: what it leaves alone stays as others have saved it
-    meanwhile. Raises Changed when the part that it edits is not as it was `seen`.
+    meanwhile. Raises Changed when the part that it edits is not as it was `seen`. It `is_locked` where the
+    caller has locked it and both gateways, in the same transaction.
     """
-    bookkeeping.lock(api.gateway, None if callable(desired) else desired.gateway, api=api)
+    if not is_locked:
+        bookkeeping.lock(api.gateway, None if callable(desired) else desired.gateway, api=api)
     if seen:
         check_version(seen, versions.of_api(api, part))
     desired = desired(desired_of(api)) if callable(desired) else desired

@@ -119,7 +119,7 @@ def _promote(
 def _edit(actor: User, api: ApiInstance, body: dict[str, Any], seen: str, deploy: bool | None) -> None:
     wanted = body.get("deployment")
     bookkeeping.lock(api.gateway, bodies.gateway_of(api.environment, wanted) if wanted else None, api=api)
-    instances.edit_api(actor, api, bodies.patched(api, body), seen=seen, deploy=deploy)
+    instances.edit_api(actor, api, bodies.patched(api, body), seen=seen, deploy=deploy, is_locked=True)
     if body.get("upstreams"):
         upstreams.edit(actor, api, bodies.edited(api, body["upstreams"]), deploy=deploy)
     _keep(api, body)

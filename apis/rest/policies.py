@@ -208,30 +208,44 @@ def _remove(actor: User, binding: PolicyBinding, seen: str, deploy: bool | None)
     policies.remove_policy(actor, binding, deploy=deploy)
 
 
-@transaction.atomic
 def _edit(actor: User, binding: PolicyBinding, body: dict[str, Any], seen: str, deploy: bool | None) -> None:
-    upstreams = _upstreams(body)
-    if upstreams is not None or {"configurationData", "pointcutData", "label", "assetVersion"} & set(body):
-        policies.edit_policy(
-            actor,
-            binding,
-            body.get("configurationData"),
-            conditions=body["pointcutData"] or () if "pointcutData" in body else None,
-            upstreams=upstreams,
-            label=body["label"] or "" if "label" in body else None,
-            version=body.get("assetVersion"),
-            seen=seen,
-            deploy=deploy,
-        )
-    else:
-        policies.lock_policy(binding)
-        check_version(seen, versions.of_policy(binding))
-    if "mode" in body:
-        policies.set_policy_mode(actor, binding, body["mode"], deploy=deploy)
-    if "disabled" in body:
-        policies.set_policy_disabled(actor, binding, body["disabled"], deploy=deploy)
-    if body.get("order"):
-        policies.move_policy(actor, binding, body["order"], deploy=deploy)
+    if not {"mode", "disabled", "order"} & set(body) and _is_edited(body):
+        # A transaction already: one around it would cost a savepoint.
+        _edit_itself(actor, binding, body, seen, deploy)
+        return
+    with transaction.atomic():
+        if _is_edited(body):
+            _edit_itself(actor, binding, body, seen, deploy)
+        elif seen:
+            policies.lock_policy(binding)
+            check_version(seen, versions.of_policy(binding))
+        if "mode" in body:
+            policies.set_policy_mode(actor, binding, body["mode"], deploy=deploy)
+        if "disabled" in body:
+            policies.set_policy_disabled(actor, binding, body["disabled"], deploy=deploy)
+        if body.get("order"):
+            policies.move_policy(actor, binding, body["order"], deploy=deploy)
+
+
+def _is_edited(body: dict[str, Any]) -> bool:
+    parts = {"configurationData", "pointcutData", "label", "assetVersion"}
+    return _upstreams(body) is not None or bool(parts & set(body))
+
+
+def _edit_itself(
+    actor: User, binding: PolicyBinding, body: dict[str, Any], seen: str, deploy: bool | None
+) -> None:
+    policies.edit_policy(
+        actor,
+        binding,
+        body.get("configurationData"),
+        conditions=body["pointcutData"] or () if "pointcutData" in body else None,
+        upstreams=_upstreams(body),
+        label=body["label"] or "" if "label" in body else None,
+        version=body.get("assetVersion"),
+        seen=seen,
+        deploy=deploy,
+    )
 
 
 def _list(api: ApiInstance) -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Prefetch
+
 from apis import resource_names
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
@@ -107,11 +109,12 @@ def _content(api: ApiInstance, bindings: Iterable[PolicyBinding], texts: Texts) 
 
 def _apis(ids: Collection[int]) -> Iterator[ApiInstance]:
     found = ApiInstance.objects.filter(pk__in=ids).select_related("asset")
-    for api in found.prefetch_related("upstreams__tls_context", "routes__targets", "policies"):
-        upstreams = {upstream.pk: upstream for upstream in api.upstreams.all()}
+    upstreams = Prefetch("upstreams", Upstream.objects.select_related("tls_context"))
+    for api in found.prefetch_related(upstreams, "routes__targets", "policies"):
+        by_id = {upstream.pk: upstream for upstream in api.upstreams.all()}
         for route in api.routes.all():
             for target in route.targets.all():
-                target.upstream = upstreams[target.upstream_id]
+                target.upstream = by_id[target.upstream_id]
         yield api
 
 

@@ -50,6 +50,16 @@ class TestPolicies:
 
         assert (made.data["mode"], patched.data["mode"]) == ("observe", "enforce")
 
+    def test_a_save_that_is_deployed_asks_the_database_22_times(
+        self, rest: Rest, path: str, django_assert_num_queries: Any
+    ) -> None:
+        made = rest("POST", path, policy())
+
+        with django_assert_num_queries(22):
+            saved = rest("PATCH", f"{path}/{made.data['id']}", {"configurationData": LIMITS, "label": "a"})
+
+        assert saved.status_code == 200
+
     def test_what_refuses_nothing_cannot_observe(self, rest: Rest, path: str) -> None:
         asked = policy(assetId="cors", policyTemplateId="cors", configurationData={}, mode="observe")
 
