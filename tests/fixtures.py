@@ -28,6 +28,10 @@ WSGIRequestHandler.disable_nagle_algorithm = True
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    from django.conf import settings
+
+    # Each test's client loads the middleware anew, which would list all static files each time.
+    settings.WHITENOISE_AUTOREFRESH = True
     config.addinivalue_line("filterwarnings", "error::django.utils.deprecation.RemovedInDjango60Warning")
 
 
