@@ -1,4 +1,6 @@
-"""What somebody removed and can have back for some time: an API with all of its own, or a policy of one."""
+"""What somebody removed and can have back for some time: an API with all of its own, a policy of one, or an
+automated policy.
+"""
 
 from datetime import datetime, timedelta
 
@@ -41,10 +43,11 @@ class Removed(models.Model):
         API = "api", "API"
         POLICY = "policy"
         PENDING = "edits", "pending changes"
+        AUTOMATED = "auto", "automated policy"
 
     environment = models.ForeignKey(Environment, models.CASCADE, related_name="removed")
     kind = models.CharField(max_length=6, choices=Kind)
-    api_id = models.BigIntegerField(db_index=True, help_text="Of the API that it was, or was of.")
+    api_id = models.BigIntegerField(db_index=True, help_text="Of the API that it was, or was of; 0 for none.")
     name = models.CharField(max_length=255)
     saved = EncryptedJSONField(help_text="Its rows, by their kind.")
     by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")

@@ -93,6 +93,7 @@ urlpatterns = [
     path("apis/automated/add", automated.add, name="automated_add"),
     path("apis/automated/add/<slug:name>", automated.new, name="automated_policy_new"),
     path("apis/automated/add/<slug:name>/impact", automated.impact_new, name="automated_policy_impact_new"),
+    path("apis/automated/removed/<int:removed>", automated.restore, name="automated_policy_removed"),
     path("apis/automated/<int:pk>", automated.detail, name="automated_policy"),
     path("apis/automated/<int:pk>/edit", automated.edit, name="automated_policy_edit"),
     path("apis/automated/<int:pk>/impact", automated.impact, name="automated_policy_impact"),

@@ -39,6 +39,7 @@ class Rest:
             "AMX": f"/apimanager/xapi/v1/{scope}",
             "SG": f"/secrets-manager/api/v1/{scope}/secretGroups",
             "ALERTS": f"/monitoring/api/alerts/api/v2/{scope}/alerts",
+            "SETS": f"/apimanager/api/v1/{scope}/policy-sets",
             "PX": f"/proxies/xapi/v1/{scope}/apis",
         }
         whole = "/".join(filter(None, (places[start], rest))) if start in places else path

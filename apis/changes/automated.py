@@ -13,10 +13,11 @@ from django.http import Http404
 
 from apis.automated import coverage
 from apis.automated.models import AutomatedPolicy, PolicySet
-from apis.changes import bookkeeping
+from apis.changes import bookkeeping, removal
 from apis.changes.automated_check import Applies, applies_of, unsaved
 from apis.changes.policies import check_release, template_of
 from apis.models import ApiInstance
+from apis.removed import Removed
 from apis.revision import Brought
 from apis.rules import policy_check
 from apis.rules.policy_config import hidden
@@ -97,9 +98,7 @@ def add(
         is_since = newest_seen is not None and one.pk > newest_seen
         if is_since and one.policy_set_id == new.policy_set_id and seen_version(one) == same:
             return one
-    if len(others) >= MOST:
-        message = f"{environment} has {MOST} automated policies, and has room for no more; delete one."
-        raise ValidationError({"policy": [message]})
+    _room(environment)
     at = place([_phase(one) for one in others], template.phase) if order is None else max(0, order - 1)
     new.save()
     _save_order([*others[:at], new, *others[at:]])
@@ -202,17 +201,54 @@ def move(actor: User, policy: AutomatedPolicy, order: int) -> None:
 
 
 @transaction.atomic
-def delete(actor: User, policy: AutomatedPolicy, *, seen: str = "") -> None:
-    """What rested for it on APIs runs again."""
+def delete(actor: User, policy: AutomatedPolicy, *, seen: str = "") -> Removed:
+    """What rested for it on APIs runs again. It is kept for who wants it back."""
     lock_policy(policy, actor)
     check_version(seen, seen_version(policy))
     were, before, environment = coverage.covered(policy), _facts(policy), policy.environment
-    key = policy.pk
+    key, kept = policy.pk, removal.keep_automated(actor, policy)
     policy.delete()
     _save_order(list(environment.automated_policies.all()))
     deploy(were)
     policy.pk = key
     _record(actor, AuditEntry.Action.DELETE, policy, before=before)
+    return kept
+
+
+@transaction.atomic
+def restore(actor: User, removed: Removed) -> AutomatedPolicy:
+    """As it was, in its place and under its id, in force at once. Raises ValidationError when it is no longer
+    kept, or cannot be as it was.
+    """
+    environment = removed.environment
+    lock(environment, actor)
+    was = removal.automated_of(removal.locked(removed, Removed.Kind.AUTOMATED))
+    if was.policy_set_id and not environment.policy_sets.filter(pk=was.policy_set_id).exists():
+        message = "Its policy set was deleted, which said for which APIs it was; add it anew."
+        raise ValidationError({"": [ValidationError(message, code="conflict")]})
+    if was.created_by_id and not User.objects.filter(pk=was.created_by_id).exists():
+        was.created_by = None
+    template = template_of(was.policy)
+    check_release(template, was.policy_version)
+    _room(environment)
+    new = unsaved(
+        environment,
+        template,
+        was.config,
+        applies_of(was),
+        conditions=was.conditions,
+        label=was.label,
+        mode=was.mode,
+        like=was,
+    )
+    new.save(force_insert=True)
+    others = list(environment.automated_policies.exclude(pk=new.pk))
+    at = max(0, was.order - 1)
+    _save_order([*others[:at], new, *others[at:]])
+    deploy(coverage.covered(new))
+    removed.delete()
+    _record(actor, AuditEntry.Action.CREATE, new, after={"restored": True} | _facts(new))
+    return new
 
 
 def lock(environment: Environment, actor: User) -> None:
@@ -238,6 +274,12 @@ def lock_policy(policy: AutomatedPolicy, actor: User) -> None:
     except AutomatedPolicy.DoesNotExist as gone:
         raise Http404(f"Automated policy {policy.pk} not found.") from gone
     policy.environment = environment
+
+
+def _room(environment: Environment) -> None:
+    if environment.automated_policies.count() >= MOST:
+        message = f"{environment} has {MOST} automated policies, and has room for no more; delete one."
+        raise ValidationError({"policy": [message]})
 
 
 def _switch(actor: User, policy: AutomatedPolicy, field: str, value: bool | str) -> AutomatedPolicy:

@@ -35,6 +35,17 @@ def seen_version(policy_set: PolicySet) -> str:
     return version_of({name: getattr(policy_set, name) for name in ("name", "description")})
 
 
+def whole_version(policy_set: PolicySet) -> str:
+    """The version of it and of who has it."""
+    return version_of({"seen": seen_version(policy_set), "apis": sorted(policy_set.apis)})
+
+
+def check_whole(policy_set: PolicySet, actor: User, seen: str) -> None:
+    """Locks it. Raises Changed when it is not as it was `seen`; "" asks nothing."""
+    lock_set(policy_set, actor)
+    check_version(seen, whole_version(policy_set))
+
+
 @transaction.atomic
 def add(actor: User, environment: Environment, name: str, description: str = "") -> PolicySet:
     automated.lock(environment, actor)
@@ -110,7 +121,8 @@ def delete(actor: User, policy_set: PolicySet) -> None:
     before = _facts(policy_set)
     for one in policy_set.policies.all():
         one.environment = policy_set.environment
-        automated.delete(actor, one)
+        # It could not be had back: the set says whom it covers.
+        automated.delete(actor, one).delete()
     key = policy_set.pk
     policy_set.delete()
     policy_set.pk = key

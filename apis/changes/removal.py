@@ -10,6 +10,7 @@ from django.utils import timezone
 from apis import attached
 from apis.api_test import ApiTest
 from apis.assets.models import Asset
+from apis.automated.models import AutomatedPolicy
 from apis.changes import bookkeeping, deploying, granting, reviving
 from apis.contracts.models import Application, Contract, Tier
 from apis.desired import desired_of
@@ -51,6 +52,14 @@ def keep_pending(actor: User, api: ApiInstance) -> Removed:
     """What is saved of it, as somebody discards that."""
     fresh = ApiInstance.objects.get(pk=api.pk)
     return _keep(actor, api, Removed.Kind.PENDING, str(api), plain.of_api(fresh))
+
+
+def keep_automated(actor: User, policy: AutomatedPolicy) -> Removed:
+    saved = {plain.kind(AutomatedPolicy): [plain.plain(policy)]}
+    kind, name = Removed.Kind.AUTOMATED, str(policy)[:255]
+    return Removed.objects.create(
+        environment=policy.environment, kind=kind, api_id=0, name=name, saved=saved, by=actor
+    )
 
 
 @transaction.atomic
@@ -112,6 +121,13 @@ def locked(removed: Removed, kind: Removed.Kind) -> Removed:
 def policy_of(removed: Removed) -> PolicyBinding:
     """Not saved: it is applied anew, with the same id."""
     return plain.row_of(PolicyBinding, removed.saved[plain.kind(PolicyBinding)][0])
+
+
+def automated_of(removed: Removed) -> AutomatedPolicy:
+    """The same of an automated policy, in its environment."""
+    found = plain.row_of(AutomatedPolicy, removed.saved[plain.kind(AutomatedPolicy)][0])
+    found.environment = removed.environment
+    return found
 
 
 def _keep(actor: User, api: ApiInstance, kind: Removed.Kind, name: str, saved: Mapping[str, Any]) -> Removed:

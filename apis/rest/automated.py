@@ -75,9 +75,9 @@ class AutomatedViews(ViewSet):
             made = change.add(
                 access.caller(request),
                 environment,
-                _name(body),
+                named(body),
                 body.get("configurationData") or {},
-                _applies(Applies(), body),
+                applies_to(Applies(), body),
                 conditions=body.get("pointcutData") or (),
                 order=body.get("order"),
                 label=body.get("label") or "",
@@ -184,7 +184,7 @@ def _edit(actor: User, policy: AutomatedPolicy, body: Mapping[str, Any], seen: s
         actor,
         policy,
         body.get("configurationData"),
-        _applies(automated_check.applies_of(policy), body) if is_said else None,
+        applies_to(automated_check.applies_of(policy), body) if is_said else None,
         conditions=body["pointcutData"] or () if "pointcutData" in body else None,
         label=body["label"] or "" if "label" in body else None,
         mode=body.get("mode"),
@@ -195,7 +195,7 @@ def _edit(actor: User, policy: AutomatedPolicy, body: Mapping[str, Any], seen: s
         change.move(actor, policy, body["order"])
 
 
-def _applies(before: Applies, body: Mapping[str, Any]) -> Applies:
+def applies_to(before: Applies, body: Mapping[str, Any]) -> Applies:
     rule = body.get("ruleOfApplication") or {}
     told: dict[str, Any] = {name: tuple(rule[name]) for name in ("tags",) if name in rule}
     if "gatewayIds" in rule:
@@ -209,7 +209,7 @@ def _applies(before: Applies, body: Mapping[str, Any]) -> Applies:
     return replace(before, **told)
 
 
-def _name(body: Mapping[str, Any]) -> str:
+def named(body: Mapping[str, Any]) -> str:
     if body.get("groupId") and str(body["groupId"]) != CATALOG_GROUP:
         message = f"{body['groupId']} holds no policies; leave it out, or write {CATALOG_GROUP}."
         raise ValidationError({"groupId": [message]})

@@ -69,13 +69,16 @@ class AutomatedPatch(s.Serializer[Any]):
     assetVersion = s.CharField(required=False, allow_null=True, max_length=40)
 
 
-class AutomatedBody(AutomatedPatch):
+class NewBody(AutomatedPatch):
     """`assetId` or `policyTemplateId` names the policy."""
 
-    ruleOfApplication = RuleBody()
     policyTemplateId = s.CharField(required=False, allow_null=True, help_text="Instead of assetId.")
     groupId = s.UUIDField(required=False, allow_null=True)
     assetId = s.CharField(required=False, allow_null=True)
+
+
+class AutomatedBody(NewBody):
+    ruleOfApplication = RuleBody()
 
 
 def _rule(policy: AutomatedPolicy) -> dict[str, Any]:
@@ -104,6 +107,9 @@ class AutomatedShape(s.Serializer[Any]):
     configurationData = s.DictField(source="config")
     pointcutData = conditions_field(s.ListSerializer)
     ruleOfApplication = made(s.DictField, _rule)
+    policySetId = s.IntegerField(
+        source="policy_set_id", allow_null=True, help_text="It covers the APIs that have this set."
+    )
     conflicts = s.ChoiceField(AutomatedPolicy.Conflicts.choices)
     order = s.IntegerField()
     disabled = s.BooleanField(source="is_disabled")

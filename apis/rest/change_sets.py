@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Prefetch
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.exceptions import NotFound
@@ -10,14 +11,17 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from apis.change_set import ChangeSet
+from apis.changes import bookkeeping
 from apis.deployment import change_sets
 from apis.deployment.pending import waiting_on
 from apis.rest import reach
 from apis.rest.change_set_serializers import ChangeSetShape, Comment, NewChangeSet
 from apis.revision import Revision
 from console.permissions import Permission
-from console.rest import access
+from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
+from console.versions import check as check_version
+from console.versions import version as version_of
 
 MOST_SHOWN = 100
 
@@ -36,7 +40,11 @@ class ChangeSetViews(ViewSet):
         return Response(ChangeSetShape(found[:MOST_SHOWN], many=True).data)
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
-        """Deploy what is pending of these APIs: on each replica all of them change, or none does."""
+        """Deploy what is pending of these APIs: on each replica all of them change, or none does.
+
+        If-Match holds the ETags of what is pending of them (`…/apis/ID/pending`), with commas between: 412
+        where one of the APIs is not as it was seen.
+        """
         access.environment(request, organization_id, environment_id, Permission.DEPLOY_APIS)
         body = reach.valid(NewChangeSet, request.data)
         gateway = reach.gateway(request, organization_id, environment_id, body["gatewayId"])
@@ -46,16 +54,17 @@ class ChangeSetViews(ViewSet):
         made = change_sets.deploy_together(
             access.caller(request),
             gateway,
-            dict.fromkeys(ids, ""),
+            dict.fromkeys(ids, preconditions.seen(request)),
             comment=body["comment"],
             despite_tests=body["despiteTests"],
         )
-        return Response(ChangeSetShape(made).data, status=201)
+        return _answer(made, 201)
 
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, change_set: UUID
     ) -> Response:
-        return Response(ChangeSetShape(_set(request, organization_id, environment_id, change_set)).data)
+        """Its ETag changes as it is taken back."""
+        return _answer(_set(request, organization_id, environment_id, change_set))
 
     @extend_schema(
         operation_id="change_sets_take_back",
@@ -68,8 +77,20 @@ class ChangeSetViews(ViewSet):
         """Have all of its APIs run again what they ran before."""
         found = _set(request, organization_id, environment_id, change_set, Permission.DEPLOY_APIS)
         body = reach.valid(Comment, request.data)
-        made = change_sets.take_back(access.caller(request), found, comment=body["comment"])
-        return Response(ChangeSetShape(made).data, status=201)
+        with transaction.atomic():
+            bookkeeping.lock(found.gateway)
+            check_version(preconditions.seen(request), _version(found))
+            made = change_sets.take_back(access.caller(request), found, comment=body["comment"])
+        return _answer(made, 201)
+
+
+def _version(change_set: ChangeSet) -> str:
+    undone_by = ChangeSet.objects.filter(undoes=change_set).values_list("pk", flat=True).first()
+    return version_of({"id": change_set.pk, "undone_by": undone_by})
+
+
+def _answer(change_set: ChangeSet, code: int = 200) -> Response:
+    return preconditions.answer(ChangeSetShape(change_set).data, _version(change_set), code)
 
 
 _BROUGHT = tuple(

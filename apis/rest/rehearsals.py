@@ -14,14 +14,17 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from apis.forms import trying
-from apis.models import ApiInstance
 from apis.rest import reach
 from apis.testing import jobs, whole
 from apis.testing.jobs import Job
+from console.permissions import Permission
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
+from gateways.models import Gateway
 from gateways.protocol import rehearsal, spoken
 from gateways.protocol.faults import dotted, explained
+
+TOO_MANY = f"The gateway has more than {whole.MOST_APIS} APIs; try a request on one of them."
 
 
 class RehearsalBody(s.Serializer[Any]):
@@ -59,19 +62,15 @@ class RehearsalViews(ViewSet):
         """Of each user the newest counts: one that waits still is dropped when another comes."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
         body = reach.valid(RehearsalBody, request.data)
-        asked = _asked(api, body)
+        asked = _asked(body, api.port)
         answers = [one.model_dump(mode="json", by_alias=True) for one in _answers(body.get("answers"))]
         try:
             found = whole.running(api) if body["on"] == "deployed" else whole.documents(api)
         except whole.NotDeployed:
             raise ValidationError({"on": ["The API is not deployed; try it on what is saved."]}) from None
-        lines = [{"resources": found, "answers": answers}, jobs.line_of(asked, foresees=True)]
-        user = access.caller(request)
-        try:
-            job = jobs.found(user, jobs.ask(user, api.pk, "rehearse", lines, {}))
-        except (jobs.Away, redis.RedisError) as error:
-            raise Unavailable(str(error)) from error
-        return Response(RehearsalShape(job).data, status=202)
+        return _begun(
+            request, api.pk, [{"resources": found, "answers": answers}, jobs.line_of(asked, foresees=True)]
+        )
 
     @extend_schema(operation_id="rehearsal_retrieve", responses={200: RehearsalShape, 404: ErrorAnswer})
     def retrieve(
@@ -79,21 +78,78 @@ class RehearsalViews(ViewSet):
     ) -> Response:
         """How far one of the user's own is; it is kept for ten minutes."""
         api = reach.instance(request, organization_id, environment_id, api_id)
+        return _answer(request, key, api.pk)
+
+
+@extend_schema(tags=["Rehearsals"])
+class GatewayRehearsalViews(ViewSet):
+    @extend_schema(
+        operation_id="gateway_rehearsal_start",
+        request=RehearsalBody,
+        responses={202: RehearsalShape, **REFUSALS, 503: ErrorAnswer},
+    )
+    def start(
+        self, request: Request, organization_id: UUID, environment_id: UUID, gateway_id: UUID
+    ) -> Response:
+        """The same among all APIs of a gateway: which of them takes the request. `port` may be left out where
+        all share one. It needs Manage gateways, and View policies, since the verdict tells of them.
+        """
+        gateway = _gateway(request, organization_id, environment_id, gateway_id)
+        body = reach.valid(RehearsalBody, request.data)
+        asked = _asked(body)
+        answers = [one.model_dump(mode="json", by_alias=True) for one in _answers(body.get("answers"))]
         try:
-            job = jobs.found(access.caller(request), key)
-        except redis.RedisError as error:
-            raise Unavailable(jobs.AWAY.format("Valkey does not answer")) from error
-        if job is None or job.api_id != api.pk or job.kind != "rehearse":
-            raise NotFound("There is no such rehearsal any more.")
-        return Response(RehearsalShape(job).data)
+            found = whole.of_gateway(gateway, is_saved=body["on"] == "saved")
+        except whole.TooMany:
+            raise ValidationError({"": [TOO_MANY]}) from None
+        lines = [{"resources": found, "answers": answers}, jobs.line_of(asked, foresees=True)]
+        return _begun(request, 0, lines, {"gateway": str(gateway.pk)})
+
+    @extend_schema(
+        operation_id="gateway_rehearsal_retrieve", responses={200: RehearsalShape, 404: ErrorAnswer}
+    )
+    def retrieve(
+        self, request: Request, organization_id: UUID, environment_id: UUID, gateway_id: UUID, key: str
+    ) -> Response:
+        """How far one of the user's own is; it is kept for ten minutes."""
+        gateway = _gateway(request, organization_id, environment_id, gateway_id)
+        return _answer(request, key, 0, {"gateway": str(gateway.pk)})
 
 
-def _asked(api: ApiInstance, body: dict[str, Any]) -> rehearsal.Request:
+def _gateway(request: Request, organization_id: UUID, environment_id: UUID, gateway_id: UUID) -> Gateway:
+    found = reach.gateway(request, organization_id, environment_id, gateway_id, Permission.MANAGE_GATEWAYS)
+    access.environment(request, organization_id, environment_id, Permission.VIEW_POLICIES)
+    return found
+
+
+def _begun(
+    request: Request, api: int, lines: list[dict[str, Any]], shown: dict[str, Any] | None = None
+) -> Response:
+    user = access.caller(request)
+    try:
+        job = jobs.found(user, jobs.ask(user, api, "rehearse", lines, shown or {}))
+    except (jobs.Away, redis.RedisError) as error:
+        raise Unavailable(str(error)) from error
+    return Response(RehearsalShape(job).data, status=202)
+
+
+def _answer(request: Request, key: str, api: int, shown: dict[str, Any] | None = None) -> Response:
+    try:
+        job = jobs.found(access.caller(request), key)
+    except redis.RedisError as error:
+        raise Unavailable(jobs.AWAY.format("Valkey does not answer")) from error
+    is_its = job is not None and job.api_id == api and job.kind == "rehearse"
+    if job is None or not is_its or any(job.shown.get(name) != one for name, one in (shown or {}).items()):
+        raise NotFound("There is no such rehearsal any more.")
+    return Response(RehearsalShape(job).data)
+
+
+def _asked(body: dict[str, Any], port: int | None = None) -> rehearsal.Request:
     if ("curl" in body) == ("request" in body):
         raise ValidationError({"request": ["Give a request, or a curl command in its place."]})
     try:
         given = spoken.curl(body["curl"]).fields() if "curl" in body else body["request"]
-        asked = {"seconds": trying.SECONDS, **given, "port": api.port}
+        asked = {"seconds": trying.SECONDS, **given, **({"port": port} if port else {})}
         return rehearsal.Request.model_validate(asked)
     except spoken.Unclear as error:
         raise ValidationError({"curl": [f"{error}."]}) from None

@@ -8,15 +8,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis.changes import policies, removal
+from apis.changes import automated, policies, removal
 from apis.removed import Removed, RemovedQuerySet
 from apis.rest import answers, bodies, policy_serializers, reach
+from apis.rest.automated_serializers import AutomatedShape
 from apis.rest.instances import answer as instance_answer
 from apis.rest.policies import answer as policy_answer
 from apis.rest.removed_serializers import NoBody, RemovedList, RemovedShape, RestoreBody
 from apis.rest.revision_serializers import PageQuery
 from console.permissions import Permission
-from console.rest import access
+from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
 NAMES = ((r"base_path", "basePath"), (r"tls_context", "tlsContext"))
@@ -78,6 +79,36 @@ class RemovedPolicyViews(ViewSet):
         kept = _one(Removed.objects.filter(api_id=api.pk, kind=Removed.Kind.POLICY), removed_id)
         reach.valid(NoBody, request.data or {})
         return policy_answer(policies.restore_policy(access.caller(request), api, kept), 201)
+
+
+@extend_schema(tags=["Deleted"])
+class RemovedAutomatedViews(ViewSet):
+    @extend_schema(
+        operation_id="deleted_automated_policies",
+        parameters=[PageQuery],
+        responses={200: RemovedList, 404: ErrorAnswer},
+    )
+    def list(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
+        """Automated policies that can still be restored, the one that was deleted last first."""
+        environment = access.environment(request, organization_id, environment_id, Permission.VIEW_POLICIES)
+        return _list(request, Removed.objects.filter(environment=environment, kind=Removed.Kind.AUTOMATED))
+
+    @extend_schema(
+        operation_id="deleted_automated_policy_restore",
+        request=NoBody,
+        responses={201: AutomatedShape, **REFUSALS},
+    )
+    def restore(
+        self, request: Request, organization_id: UUID, environment_id: UUID, removed_id: int
+    ) -> Response:
+        """The policy as it was, in its place, in force at once for the APIs that its rule covers."""
+        environment = access.environment(request, organization_id, environment_id, Permission.MANAGE_POLICIES)
+        rows = Removed.objects.filter(environment=environment, kind=Removed.Kind.AUTOMATED)
+        kept = _one(rows, removed_id)
+        reach.valid(NoBody, request.data or {})
+        made = automated.restore(access.caller(request), kept)
+        shape = dict(AutomatedShape(made).data)
+        return preconditions.answer(shape, automated.seen_version(made), 201)
 
 
 def _list(request: Request, found: RemovedQuerySet) -> Response:

@@ -21,7 +21,7 @@ class NoBody(StrictSerializer):
 
 class RemovedShape(s.Serializer[Any]):
     id = s.IntegerField(source="pk")
-    apiId = s.IntegerField(source="api_id", help_text="Of the API that it was, or was of.")
+    apiId = s.IntegerField(source="api_id", help_text="Of the API that it was, or was of; 0 for none.")
     name = s.CharField()
     deletedAt = Moment(source="at")
     deletedBy = s.CharField(source="by.username", allow_null=True, default=None)

@@ -20,8 +20,9 @@ from apis.rest.instances import InstanceViews
 from apis.rest.marks import AutodiscoveryViews, OwnerViews, TagViews
 from apis.rest.pending import PendingViews
 from apis.rest.policies import PolicyViews, TemplateViews
-from apis.rest.rehearsals import RehearsalViews
-from apis.rest.removed import RemovedApiViews, RemovedPolicyViews
+from apis.rest.policy_sets import PolicySetViews
+from apis.rest.rehearsals import GatewayRehearsalViews, RehearsalViews
+from apis.rest.removed import RemovedApiViews, RemovedAutomatedViews, RemovedPolicyViews
 from apis.rest.revisions import HistoryViews, RevisionViews
 from apis.rest.secret_groups import SecretGroupViews
 from apis.rest.secret_reach import SecretsViewSet
@@ -37,6 +38,7 @@ from apis.rest.upstreams import UpstreamViews
 SCOPE = "organizations/<uuid:organization_id>/environments/<uuid:environment_id>"
 AM = f"apimanager/api/v1/{SCOPE}/apis"
 SETS = f"apimanager/api/v1/{SCOPE}/change-sets"
+POLICY_SETS = f"apimanager/api/v1/{SCOPE}/policy-sets"
 SG = f"secrets-manager/api/v1/{SCOPE}/secretGroups"
 IN_SG = f"{SG}/<uuid:group_id>"
 TLS = f"apimanager/api/v1/{SCOPE}/tls-contexts"
@@ -247,6 +249,16 @@ urlpatterns = [
         name="rest_deleted_api_restore",
     ),
     path(
+        f"apimanager/api/v1/{SCOPE}/deleted-automated-policies",
+        RemovedAutomatedViews.as_view({"get": "list"}),
+        name="rest_deleted_automated_policies",
+    ),
+    path(
+        f"apimanager/api/v1/{SCOPE}/deleted-automated-policies/<int:removed_id>/restore",
+        RemovedAutomatedViews.as_view({"post": "restore"}),
+        name="rest_deleted_automated_policy_restore",
+    ),
+    path(
         f"{AM}/<int:api_id>/deleted-policies",
         RemovedPolicyViews.as_view({"get": "list"}),
         name="rest_deleted_policies",
@@ -272,6 +284,27 @@ urlpatterns = [
         f"{SETS}/<uuid:change_set>/take-back",
         ChangeSetViews.as_view({"post": "take_back"}),
         name="rest_change_set_take_back",
+    ),
+    path(POLICY_SETS, PolicySetViews.as_view({"get": "list", "post": "create"}), name="rest_policy_sets"),
+    path(
+        f"{POLICY_SETS}/<int:set_id>",
+        PolicySetViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="rest_policy_set",
+    ),
+    path(
+        f"{POLICY_SETS}/<int:set_id>/policies",
+        PolicySetViews.as_view({"get": "policies", "post": "add_policy"}),
+        name="rest_policy_set_policies",
+    ),
+    path(
+        f"{POLICY_SETS}/<int:set_id>/apis",
+        PolicySetViews.as_view({"post": "give"}),
+        name="rest_policy_set_apis",
+    ),
+    path(
+        f"{POLICY_SETS}/<int:set_id>/apis/<int:api_id>",
+        PolicySetViews.as_view({"delete": "take"}),
+        name="rest_policy_set_api",
     ),
     path(SG, SecretGroupViews.as_view({"get": "list", "post": "create"}), name="rest_secret_groups"),
     path(
@@ -300,6 +333,16 @@ urlpatterns = [
         f"{AMX}/gateway-targets/<uuid:gateway_id>/ingress",
         IngressViews.as_view({"get": "retrieve", "patch": "partial_update"}),
         name="rest_ingress",
+    ),
+    path(
+        f"{AMX}/gateway-targets/<uuid:gateway_id>/rehearsals",
+        GatewayRehearsalViews.as_view({"post": "start"}),
+        name="rest_gateway_rehearsals",
+    ),
+    path(
+        f"{AMX}/gateway-targets/<uuid:gateway_id>/rehearsals/<str:key>",
+        GatewayRehearsalViews.as_view({"get": "retrieve"}),
+        name="rest_rehearsal_on_gateway",
     ),
     path(PX, DeploymentViews.as_view({"get": "list", "post": "create"}), name="rest_deployments"),
     path(

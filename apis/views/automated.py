@@ -15,6 +15,7 @@ from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.changes import automated as change
 from apis.changes import automated_check
 from apis.forms import automated as rules
+from apis.removed import Removed, RemovedQuerySet
 from apis.revisions import export
 from apis.views.access import (
     automated_of,
@@ -37,6 +38,7 @@ from policies import browse, catalog
 from policies.policy import Policy
 
 HISTORY_SHOWN = 20
+GONE_SHOWN = 20
 COVERED_SHOWN = 25
 COVERED, NOT_COVERED, CONFLICTING = "covered", "not-covered", "conflict"
 STATES = ((COVERED, "Covered"), (NOT_COVERED, "Not covered"), (CONFLICTING, "Has it of its own"))
@@ -157,6 +159,22 @@ def delete(request: Request, pk: int) -> HttpResponse:
     return redirect("automated_policies")
 
 
+@require_POST
+def restore(request: Request, removed: int) -> HttpResponse:
+    kept = get_object_or_404(_deleted(environment_of(request, Permission.MANAGE_POLICIES)), pk=removed)
+    try:
+        row = change.restore(request.user, kept)
+    except ValidationError as error:
+        return _refused(request, error)
+    messages.success(request, f"{row} is back in its place.")
+    return redirect("automated_policies")
+
+
+def _deleted(environment: Environment) -> RemovedQuerySet:
+    rows = Removed.objects.there().filter(environment=environment, kind=Removed.Kind.AUTOMATED)
+    return rows.select_related("by", "environment__organization")
+
+
 def _list(
     request: Request,
     environment: Environment,
@@ -168,6 +186,7 @@ def _list(
     context = {
         "automated": [(held_of(one), counts[one.pk]) for one in found],
         "api_count": environment.api_instances.count(),
+        "gone": _deleted(environment).defer("saved")[:GONE_SHOWN],
         "is_moved": is_moved,
         "seen": seen or change.order_version(environment),
     }

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from analytics.alerts.models import Alert
 from apis.assets.models import Asset
-from apis.automated.models import AutomatedPolicy
+from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.contracts.models import Application, Contract
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
 from apis.secret_groups.acme import AcmeSource
@@ -69,7 +69,7 @@ PAGES = (
     "/administration/invitations",
     "/administration/invitations/add",
 )
-REST = ("AM", "AM?limit=100", "AMX/gateway-targets", "SG", "ALERTS")
+REST = ("AM", "AM?limit=100", "AMX/gateway-targets", "SG", "ALERTS", "SETS")
 
 
 def fill(environment: Environment, start: int, end: int) -> None:
@@ -94,6 +94,9 @@ def fill(environment: Environment, start: int, end: int) -> None:
     )
     _fill_with_apis(environment, start, end)
     told = {"organization": environment.organization, "role": "viewer", "inviter": User.objects.get()}
+    PolicySet.objects.bulk_create(
+        PolicySet(environment=environment, name=f"Set {number}") for number in range(start, end)
+    )
     Invitation.objects.bulk_create(Invitation(token_hash=f"{one}", **told) for one in range(start, end))
 
 

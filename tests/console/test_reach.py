@@ -99,6 +99,7 @@ ABOUT = {
     "environment_id": "environment",
     "api_id": "api",
     "alert_id": "alert",
+    "set_id": "policy_set",
     "change_set": "change_set",
     "muted_id": "muted",
     "key": "job",

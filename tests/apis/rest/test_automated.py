@@ -175,3 +175,17 @@ def test_who_sees_one_environment_sees_its_policies_alone(environment: Environme
     rule = {"environmentId": str(environment.pk), "gatewayIds": [str(stranger.pk)]}
     assert rest("PATCH", path(environment, f"/{ours.pk}"), {"ruleOfApplication": rule}).status_code == 400
     assert AutomatedPolicy.objects.get(pk=theirs.pk).updated_at == theirs.updated_at
+
+
+def test_one_that_was_deleted_is_listed_and_restored(rest: Rest, environment: Environment) -> None:
+    made = make_automated(environment)
+    assert rest("DELETE", path(environment, f"/{made.pk}")).status_code == 204
+    deleted = rest.address("AM").removesuffix("apis") + "deleted-automated-policies"
+
+    (one,) = rest("GET", deleted).data["deleted"]
+    back = rest("POST", f"{deleted}/{one['id']}/restore", {})
+
+    assert (back.status_code, back.data["id"]) == (201, made.pk)
+    assert back["ETag"] == rest("GET", path(environment, f"/{made.pk}"))["ETag"]
+    assert rest("GET", deleted).data["total"] == 0
+    assert rest("POST", f"{deleted}/{one['id']}/restore", {}).status_code == 404

@@ -55,6 +55,27 @@ def test_all_that_waits_is_deployed_and_taken_back(
     assert rest("POST", f"{sets}/{made.data['id']}/take-back", {}).status_code == 409
 
 
+def test_what_was_seen_before_is_not_deployed(
+    rest: Rest, sets: str, gateway: Gateway, apis: list[int]
+) -> None:
+    body = {"gatewayId": str(gateway.pk)}
+    seen = [rest("GET", f"AM/{one}/pending")["ETag"] for one in apis]
+    assert rest("PATCH", f"AM/{apis[0]}?deploy=false", {"instanceLabel": "other"}).status_code == 200
+
+    assert rest("POST", sets, body, **{"If-Match": ", ".join(seen)}).status_code == 412
+    assert waits(apis) == [True, True]
+    seen[0] = rest("GET", f"AM/{apis[0]}/pending")["ETag"]
+    made = rest("POST", sets, body, **{"If-Match": ", ".join(seen)})
+
+    assert made.status_code == 201
+    own = f"{sets}/{made.data['id']}"
+    tag = rest("GET", own)["ETag"]
+    assert made["ETag"] == tag
+    assert rest("POST", f"{own}/take-back", {}, **{"If-Match": '"bygone"'}).status_code == 412
+    assert rest("POST", f"{own}/take-back", {}, **{"If-Match": tag}).status_code == 201
+    assert rest("GET", own)["ETag"] != tag
+
+
 def test_those_that_are_named_alone(rest: Rest, sets: str, gateway: Gateway, apis: list[int]) -> None:
     assert rest("POST", sets, {"gatewayId": str(gateway.pk), "apiIds": apis[:1]}).status_code == 201
     assert waits(apis) == [False, True]

@@ -9,7 +9,7 @@ from django.core.cache import cache
 from apis.testing import jobs
 from console.models import Role
 from tests.apis.views.pages import Place, make_place, make_saved_api
-from tests.factories import make_role, make_user
+from tests.factories import make_gateway, make_role, make_user
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -75,3 +75,24 @@ def test_a_rehearsal_is_its_askers_alone(place: Place) -> None:
 
     assert seen.status_code == 404
     assert Rest(viewer, place.environment)("POST", f"AM/{api.pk}/rehearsals", sent).status_code == 403
+
+
+@pytest.mark.envoy
+def test_a_request_is_tried_among_all_apis_of_a_gateway(place: Place) -> None:
+    api, rest = make_saved_api(place), Rest(place.user, place.environment)
+    target, other = f"AMX/gateway-targets/{api.gateway_id}/rehearsals", make_gateway(place.environment)
+
+    begun = rest("POST", target, {"request": {"target": "/orders/1"}})
+    assert begun.status_code == 202, begun.data
+    jobs.work(begun.data["id"])
+    done = rest("GET", f"{target}/{begun.data['id']}")
+
+    assert (done.data["fault"], done.data["verdict"]["outcome"]) == ("", "upstream")
+    elsewhere = f"AMX/gateway-targets/{other.pk}/rehearsals/{begun.data['id']}"
+    assert rest("GET", elsewhere).status_code == 404
+    assert rest("GET", f"AM/{api.pk}/rehearsals/{begun.data['id']}").status_code == 404
+    assert rest("POST", target, {"request": {"target": "/", "bygone": 1}}).status_code == 400
+    viewer = make_user()
+    make_role(viewer, place.environment.organization, Role.Name.VIEWER)
+    sent = {"request": {"target": "/orders"}}
+    assert Rest(viewer, place.environment)("POST", target, sent).status_code == 403

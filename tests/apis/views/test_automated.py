@@ -5,6 +5,7 @@ import pytest
 from apis.automated.models import AutomatedPolicy
 from apis.changes import automated
 from apis.changes.automated_check import Applies
+from apis.removed import Removed
 from console.models import Role
 from gateways.models import Deployment
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
@@ -122,6 +123,13 @@ def test_ordered_switched_and_deleted(place: Place) -> None:
 
     place.client.post(f"/apis/automated/{first.pk}/delete")
     assert list(found.values_list("pk", "order")) == [(second.pk, 1)]
+
+    gone = Removed.objects.get(kind=Removed.Kind.AUTOMATED)
+    assert f"/apis/automated/removed/{gone.pk}" in text(place.client.get("/apis/automated"))
+    place.client.post(f"/apis/automated/removed/{gone.pk}")
+    assert sorted(found.values_list("pk", flat=True)) == sorted([first.pk, second.pk])
+    assert place.client.post(f"/apis/automated/removed/{gone.pk}").status_code == 404
+    assert "Deleted policies" not in text(place.client.get("/apis/automated"))
 
 
 def test_coverage_is_filtered(place: Place) -> None:
