@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 
@@ -100,31 +101,38 @@ def _undeprecate(actor: User, api: ApiInstance, values: Values) -> str:
 def _check_policy(environment: Environment, first: ApiInstance, values: Values) -> str:
     """By one of the APIs: what fits one of them may not fit another, which is said of that one then."""
     policy = policies.template_of(values.get("policy", ""))
-    if policy.is_outbound:
-        message = f"{policy.title} acts on upstreams, which are each API's own; apply it there."
-        raise ValidationError({"policy": [message]})
+    upstreams = [one.pk for one in first.upstreams.all()] if policy.is_outbound else []
     policy_check.checked(
-        first, policy, values["config"], values["conditions"], mode=values["mode"], upstreams=()
+        first, policy, values["config"], values["conditions"], mode=values["mode"], upstreams=upstreams
     )
-    return str(policy.title)
+    return f"{policy.title}, on all their upstreams" if policy.is_outbound else str(policy.title)
 
 
 def _apply(actor: User, api: ApiInstance, values: Values) -> str:
     policy = policies.template_of(values["policy"])
-    if api.policies.filter(policy=policy.name).exists():
-        raise NothingToDo(f"It has {policy.title} already; edit it there.")
+    upstreams = _without(api, policy.name) if policy.is_outbound else []
+    if not upstreams if policy.is_outbound else api.policies.filter(policy=policy.name).exists():
+        where = "Each of its upstreams" if policy.is_outbound else "It"
+        raise NothingToDo(f"{where} has {policy.title} already; edit it there.")
     policies.apply_policy(
         actor,
         api,
         policy.name,
         values["config"],
         conditions=values["conditions"],
-        order=policies.place_of(api, policy),
+        upstreams=upstreams,
+        order=None if policy.is_outbound else policies.place_of(api, policy),
         label=values["label"],
         mode=values["mode"] or PolicyBinding.Mode.ENFORCE,
         allow_duplicated=False,
     )
     return f"{policy.title} is applied{', and waits to be deployed' if api.pending_since else ''}."
+
+
+def _without(api: ApiInstance, policy: str) -> list[UUID]:
+    """The upstreams that do not have this outbound policy."""
+    have = {pk for one in api.policies.filter(policy=policy) for pk in one.upstreams}
+    return [one.pk for one in api.upstreams.all() if one.pk not in have]
 
 
 def _delete(actor: User, api: ApiInstance, values: Values) -> str:

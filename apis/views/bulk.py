@@ -87,9 +87,6 @@ def policy(request: Request, pk: UUID) -> HttpResponse:
         return f"{reverse('bulk_change', args=[found.pk])}?policy={one.name}"
 
     context = browse.context(request, href) | {"change": found, "applied": ()}
-    for group in context["groups"]:
-        group.entries[:] = [one for one in group.entries if not one.policy.is_outbound]
-    context["groups"] = [group for group in context["groups"] if group.entries]
     return render(request, "apis/bulk_policy.html", context)
 
 
