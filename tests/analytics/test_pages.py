@@ -314,7 +314,8 @@ def test_traffic_is_told_by_upstream_and_the_page_narrowed_to_one(page: Client, 
         ("blue", "90", "90.0 %", "0.0 %"),
         ("http://green.example/next", "10", "10.0 %", "80.0 %"),
     ]
-    assert "Not told" not in whole
+    assert "Not told" not in whole and "Only what was sent to" not in whole
+    assert "Only what was sent to" in one and one.count("All upstreams") == 2
     totals = {one["name"]: sum(one["values"]) for one in chart_data(one)["charts"]["requests"]}
     assert (totals["2xx"], totals["5xx"], totals["4xx"]) == (2, 8, 0)
     assert "/b" in one and ">/a<" not in one
