@@ -76,6 +76,7 @@ class LocalReplica:
         self._folder = folder
         self._told: tuple[ResourceAck, ...] = ()
         self._seen: Stamps = {}
+        self._files = files.Reader()
         self._last_translation = LastTranslation()
         self._is_settled = True
 
@@ -105,7 +106,7 @@ class LocalReplica:
         """Applies the folder as it is now. APIs that an unreadable document may be about stay as they are."""
         self._seen = _stamps(self._folder)
         try:
-            loaded = files.load(self._folder)
+            loaded = self._files.load(self._folder)
         except OSError as error:
             log.error("folder=%s error=%s; what runs goes on", error.filename, error.strerror)
             return

@@ -1,43 +1,26 @@
 """Reads resources from YAML files, and remembers the file and line of every field."""
 
 import os
-import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from errno import EINVAL
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
+from gateways.agent.sources import pieces
+from gateways.agent.sources.parsing import Read, line_of
+from gateways.agent.sources.pieces import Piece
 from gateways.agent.translate.held import Broken, held
 from gateways.protocol import resources as r
-from gateways.protocol.faults import Fault, dotted, explained
-from gateways.protocol.yaml_documents import MOST_BYTES, BadYaml, documents
+from gateways.protocol.faults import Fault
+from gateways.protocol.yaml_documents import MOST_BYTES
 
 _SUFFIXES = (".yaml", ".yml")
-_VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
-_LITERAL = re.compile(r"\$(\$+[A-Za-z_][A-Za-z0-9_]*)")
-_MAY_BE_EMPTY = frozenset(("annotations", "config", "policies", "routes", "rules", "services"))
-"""Fields that count as left out when nothing stands behind the name. None of them chooses what is meant."""
-
-_OF_KUBERNETES = frozenset(
-    (
-        "creationTimestamp",
-        "deletionGracePeriodSeconds",
-        "deletionTimestamp",
-        "finalizers",
-        "generation",
-        "managedFields",
-        "ownerReferences",
-        "resourceVersion",
-        "selfLink",
-        "uid",
-    )
-)
-"""What a cluster adds to `metadata`, and kubectl shows: it says nothing of what is meant."""
-
+SETTLED_NS = 2_000_000_000
+"""A file that was changed less long ago may be changed again without another time of change."""
 Key = tuple[str, tuple[str, str]]
 
 
@@ -56,22 +39,25 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class Document:
-    """One resource, where it stands, and the YAML it was made from."""
+    """One resource, where it stands, and the YAML it was made from, whose lines count from `first_line`."""
 
     resource: r.AnyResource
     file: Path
     node: yaml.Node
+    first_line: int = 1
 
     @property
     def line(self) -> int:
-        return self.node.start_mark.line + 1
+        return self.first_line + int(self.node.start_mark.line)
 
     def holds(self, diagnostic: Diagnostic) -> bool:
         """Whether it is about this document."""
-        return diagnostic.file == self.file and self.line <= diagnostic.line <= self.node.end_mark.line + 1
+        last = self.first_line + self.node.end_mark.line
+        return diagnostic.file == self.file and self.line <= diagnostic.line <= last
 
     def diagnostic(self, fault: Fault) -> Diagnostic:
-        return Diagnostic(self.file, line_of(self.node, fault.path), str(fault), fault.is_warning)
+        line = self.first_line + line_of(self.node, fault.path)
+        return Diagnostic(self.file, line, str(fault), fault.is_warning)
 
 
 @dataclass(frozen=True)
@@ -102,7 +88,6 @@ class Loaded:
 
 @dataclass
 class _Reading:
-    environ: Mapping[str, str]
     documents: dict[Key, Document] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
@@ -112,6 +97,31 @@ class _Reading:
         """Note that a document, or the rest of a file, is not read."""
         self.diagnostics.append(diagnostic)
         self.broken.append(Broken(data, str(diagnostic)))
+
+    def take(self, file: Path, piece: Piece) -> None:
+        for one in piece.found:
+            if isinstance(one, Read):
+                self._add(Document(one.resource, file, one.node, piece.first_line))
+                continue
+            diagnostic = Diagnostic(file, piece.first_line + one.line, one.message, one.is_warning)
+            if one.is_warning:
+                self.diagnostics.append(diagnostic)
+            else:
+                self.refuse(diagnostic, one.data)
+
+    def _add(self, made: Document) -> None:
+        key = _key(made.resource)
+        first = self.documents.setdefault(key, made)
+        if first is made:
+            return
+        resource = made.resource
+        text = f"is already defined at {first.file}:{first.line}; choose another name"
+        line = made.first_line + line_of(made.node, ("metadata", "name"))
+        subject = f"{resource.kind} {resource.metadata.name}: metadata.name"
+        told = resource.model_dump(by_alias=True)
+        self.refuse(Diagnostic(made.file, line, f"{subject}: {text}"), told)
+        self.broken.append(Broken(first.resource.model_dump(by_alias=True), self.broken[-1].reason))
+        self.twice.add(key)
 
     def loaded(self, files: Iterable[Path]) -> Loaded:
         """Of two documents of one name neither counts: nobody knows which is meant."""
@@ -135,42 +145,64 @@ def is_read(name: str) -> bool:
     return name.endswith(_SUFFIXES) and not name.startswith(".")
 
 
+@dataclass(frozen=True)
+class _File:
+    """What was read of one, and when it was changed, as far as that can tell whether it was changed since."""
+
+    stamp: tuple[int, ...] | None
+    pieces: tuple[Piece, ...]
+
+
+class Reader:
+    """Reads a folder again and again: of files that have not changed nothing, of one that has the documents
+    that have.
+    """
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        self._environ = environ
+        self._known: dict[Path, _File] = {}
+
+    def load(self, folder: Path) -> Loaded:
+        """Every document of its YAML files, in their order. Raises OSError where it cannot be read."""
+        reading, known = _Reading(), {}
+        found = files(folder)
+        for path in found:
+            try:
+                known[path] = self._file(path)
+            except OSError as error:
+                reading.refuse(Diagnostic(path, 1, f"the file cannot be read: {error.strerror}"))
+                continue
+            for piece in known[path].pieces:
+                reading.take(path, piece)
+        self._known = known
+        return reading.loaded(found)
+
+    def _file(self, path: Path) -> _File:
+        stamp = _stamp(path)
+        before = self._known.get(path)
+        if before and stamp and stamp == before.stamp:
+            return before
+        return _File(stamp, pieces.read(_content(path), self._environ, before.pieces if before else ()))
+
+
 def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
-    """Every document of the folder's YAML files, in their order. Raises OSError for an unreadable folder."""
-    reading = _Reading(environ)
-    found = files(folder)
-    for path in found:
-        try:
-            content = _content(path)
-        except OSError as error:
-            reading.refuse(Diagnostic(path, 1, f"the file cannot be read: {error.strerror}"))
-        else:
-            _read(reading, path, content)
-    return reading.loaded(found)
+    """The same, once."""
+    return Reader(environ).load(folder)
 
 
 def load_text(text: str, environ: Mapping[str, str] = os.environ, file: Path = Path("-")) -> Loaded:
     """The documents of one text."""
-    reading = _Reading(environ)
-    _read(reading, file, text.encode())
+    reading = _Reading()
+    for piece in pieces.read(text.encode(), environ):
+        reading.take(file, piece)
     return reading.loaded([file])
 
 
-def line_of(node: yaml.Node, path: Iterable[str | int]) -> int:
-    """The line, from 1, of the field, or of the nearest one around it that is there."""
-    line = node.start_mark.line + 1
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((key, value) for key, value in node.value if key.value == part), None)
-            if found is None:
-                return line
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            return line
-    return line
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """None where it has been changed just now, as far as clocks tell. Raises OSError."""
+    told = path.stat()
+    is_settled = 0 < told.st_mtime_ns < time.time_ns() - SETTLED_NS
+    return (told.st_mtime_ns, told.st_ctime_ns, told.st_ino, told.st_size) if is_settled else None
 
 
 def _content(path: Path) -> bytes:
@@ -185,120 +217,5 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _read(reading: _Reading, file: Path, content: bytes) -> None:
-    try:
-        for node, data in documents(content):
-            if not _is_passed_over(data):
-                _document(reading, file, node, data)
-    except BadYaml as error:
-        reading.refuse(Diagnostic(file, error.line, str(error)))
-
-
-def _is_passed_over(data: Any) -> bool:
-    """What the console alone knows of an API, and nothing at all."""
-    is_details = isinstance(data, dict) and data.get("kind") == r.API_DETAILS
-    return data is None or (is_details and data.get("apiVersion") in r.API_VERSIONS)
-
-
-def _document(reading: _Reading, file: Path, node: yaml.Node, data: Any) -> None:
-    line = node.start_mark.line + 1
-    if not isinstance(data, dict):
-        reading.refuse(Diagnostic(file, line, "this document is not a mapping of fields"))
-        return
-    version = data.get("apiVersion")
-    if version == "v1" and data.get("kind") == "List":
-        for item, value in _items(node, data):
-            _document(reading, file, item, value)
-        return
-    if version not in r.API_VERSIONS:
-        text = "is missing" if version is None else f'"{version}" is not {r.API_VERSION}'
-        diagnostic = _at(file, node, data, ("apiVersion",), f"{text}; the document is ignored")
-        # What looks like one of ours may be the guard of an API: without it that API does not go on.
-        if data.get("kind") in r.KINDS:
-            reading.refuse(diagnostic, data)
-        else:
-            reading.diagnostics.append(replace(diagnostic, is_warning=True))
-        return
-    unset = [(path, name) for path, name in _variables(data) if name not in reading.environ]
-    for path, name in unset:
-        text = f"the environment has no variable {name}; set it, or write the value"
-        reading.refuse(_at(file, node, data, path, text), data)
-    try:
-        resource = r.RESOURCE.validate_python(_resolved(_own(data), reading.environ))
-    except ValidationError as error:
-        for where, message in explained(error):
-            path = where[1:] if where and where[0] == data.get("kind") else where
-            reading.refuse(_at(file, node, data, path, message), data)
-        return
-    if unset:
-        return
-    first = reading.documents.setdefault(_key(resource), made := Document(resource, file, node))
-    if first is not made:
-        text = f"is already defined at {first.file}:{first.line}; choose another name"
-        reading.refuse(_at(file, node, data, ("metadata", "name"), text), data)
-        reading.broken.append(Broken(first.resource.model_dump(by_alias=True), reading.broken[-1].reason))
-        reading.twice.add(_key(resource))
-
-
-def _items(node: yaml.Node, data: dict[str, Any]) -> Iterator[tuple[yaml.Node, Any]]:
-    """What a List holds. One that holds none may have been meant to."""
-    nodes = [value for key, value in node.value if key.value == "items"]
-    items = data.get("items")
-    if not isinstance(items, list) or not isinstance(nodes[0], yaml.SequenceNode):
-        yield node, []
-        return
-    yield from zip(nodes[0].value, items, strict=True)
-
-
-def _own(data: dict[str, Any]) -> dict[str, Any]:
-    """The metadata without what a cluster added."""
-    own = {key: value for key, value in data.items() if key != "status"}
-    if isinstance(metadata := own.get("metadata"), dict):
-        own["metadata"] = {key: value for key, value in metadata.items() if key not in _OF_KUBERNETES}
-    return own
-
-
 def _key(resource: r.AnyResource) -> Key:
     return resource.kind, resource.key
-
-
-def _at(
-    file: Path, node: yaml.Node, data: dict[str, Any], path: tuple[str | int, ...], text: str
-) -> Diagnostic:
-    metadata = data.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, dict) else None
-    subject = f"{data.get('kind') or 'document'} {name}" if name else str(data.get("kind") or "document")
-    return Diagnostic(file, line_of(node, path), f"{subject}: {dotted(path)}: {text}")
-
-
-def _variables(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Where in a `config`, a contract's `client` or what a secret holds a `$NAME` stands, and its name."""
-    if isinstance(value, dict | list):
-        for key, one in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _variables(one, (*path, key))
-    elif isinstance(value, str) and _takes_variables(path) and (match := _VARIABLE.fullmatch(value)):
-        yield path, match[1]
-
-
-def _takes_variables(path: tuple[str | int, ...]) -> bool:
-    return "config" in path or path[:2] in (("spec", "client"), ("spec", "data"), ("spec", "tls"))
-
-
-def _resolved(value: Any, environ: Mapping[str, str], path: tuple[str | int, ...] = ()) -> Any:
-    """The value with the variables that stand where they may replaced by the environment's, and `$$` before a
-    name by a `$` that begins no variable; without what is empty, outside of them.
-    """
-    in_config = _takes_variables(path)
-    if isinstance(value, dict):
-        return {
-            key: _resolved(one, environ, (*path, key))
-            for key, one in value.items()
-            if one is not None or in_config or key not in _MAY_BE_EMPTY
-        }
-    if isinstance(value, list):
-        return [_resolved(one, environ, (*path, at)) for at, one in enumerate(value)]
-    if isinstance(value, str) and in_config and (match := _VARIABLE.fullmatch(value)):
-        return environ.get(match[1], value)
-    if isinstance(value, str) and in_config and (match := _LITERAL.fullmatch(value)):
-        return match[1]
-    return value

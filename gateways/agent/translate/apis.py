@@ -65,6 +65,7 @@ class LastTranslation:
 
     known: Mapping[Key, _Known] = field(default_factory=dict)
     warnings: Warnings = field(default_factory=Warnings)
+    granted: contracts.Made = field(default_factory=dict)
 
     def recalled(self, key: Key, index: Index, tls_of_ports: Mapping[int, ir.InboundTls]) -> _Known | None:
         """What is known of an API that would become the same again."""
@@ -119,7 +120,7 @@ def translate(
             index.faults += error.faults
     last.known = known
     faults += last.warnings.of(resources)
-    granted, ungranted = contracts.granted(index.contracts)
+    granted, ungranted = contracts.granted(index.contracts, last.granted)
     faults += [*ungranted, *contracts.advice(index.contracts, index, apis)]
     told = dict.fromkeys((*index.faults, *faults))
     return Translation(replace(settings, apis=tuple(apis)), refused, tuple(told), granted)

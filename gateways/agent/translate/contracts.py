@@ -13,18 +13,23 @@ from policies.contracts.contract import MOST, NEVER, Contract, Limit, Secret, pl
 from policies.policy import AsksContracts
 
 Given = Sequence[r.Contract]
+Made = dict[int, tuple[r.Contract, Contract]]
+"""What resources became, by the identity of each, which lives as long."""
 
 
-def granted(given: Given) -> tuple[tuple[Contract, ...], list[Fault]]:
+def granted(given: Given, made: Made | None = None) -> tuple[tuple[Contract, ...], list[Fault]]:
     """Those in force. Of two of one client and API, or of one name, the later grants nothing.
 
-    One of an API that is not there is kept: it may be held, and run on.
+    One of an API that is not there is kept: it may be held, and run on. What was `made` before is the same
+    object again; it is of these resources afterwards.
     """
+    before = {} if made is None else dict(made)
+    now: Made = {}
     found: dict[tuple[str, str], Contract] = {}
     names: set[Key] = set()
     faults: list[Fault] = []
     for at, resource in enumerate(given):
-        contract = contract_of(resource)
+        _, contract = now[id(resource)] = before.get(id(resource)) or (resource, contract_of(resource))
         key = contract.api, contract.client_id
         if resource.key in names:
             message = "there already is a Contract of this name in its namespace; it grants nothing"
@@ -39,6 +44,9 @@ def granted(given: Given) -> tuple[tuple[Contract, ...], list[Fault]]:
         else:
             found[key] = contract
         names.add(resource.key)
+    if made is not None:
+        made.clear()
+        made.update(now)
     return tuple(found.values()), faults
 
 
