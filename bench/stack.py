@@ -76,7 +76,8 @@ class MeasuredStack(Stack):
 @contextmanager
 def running(home: Path, project: Path = PROJECT) -> Iterator[MeasuredStack]:
     home.mkdir(mode=0o711)
-    stack = MeasuredStack(home, project=project, python=(_interpreter(project), str(project)))
+    python = (_interpreter(project), str(project))
+    stack = MeasuredStack(home, project=project, python=python, patience_seconds=900)
     try:
         stack.start()
         yield stack

@@ -47,6 +47,7 @@ class Stack:
     """The interpreter, and its PYTHONPATH where it is not that of our virtual environment."""
     lines: list[str] = field(default_factory=list)
     process: "subprocess.Popen[str] | None" = None
+    patience_seconds: float = 150
     project: Path = PROJECT
     """The checkout whose `manage.py` is run."""
 
@@ -97,7 +98,10 @@ class Stack:
         )
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
         wait_for(
-            lambda: any(line.endswith(until) for line in self.lines), 150, f"up: {until}", self._is_running
+            lambda: any(line.endswith(until) for line in self.lines),
+            self.patience_seconds,
+            f"up: {until}",
+            self._is_running,
         )
 
         if until == "Ready":

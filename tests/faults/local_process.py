@@ -34,6 +34,7 @@ class LocalProcess:
         self.state = folder / "state"
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
+        self.upstream = upstream
         self._probe = free_port()
         self._settings = settings or {}
         self._printed = folder / "printed"
