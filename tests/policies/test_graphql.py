@@ -1,8 +1,8 @@
 """Policies about GraphQL through a real Envoy: documents in every dress, fragments, batches, hostile ones."""
 
 import json
+import os
 import random
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -195,12 +195,12 @@ def test_fragments_that_multiply_cost_no_time(gateway: Gateway) -> None:
     fragments = " ".join(f"fragment F{at} on Q{{{f'...F{at + 1} ' * 10}}}" for at in range(40))
     query = "{...F0} " + fragments + " fragment F40 on Q{a:b}"
 
-    began = time.perf_counter()
+    began = processor_seconds(gateway)
     status, words = post(gateway, "limits", query)
 
     assert status == 400
     assert "above" in words
-    assert time.perf_counter() - began < 5
+    assert processor_seconds(gateway) - began < 5
 
 
 FITTING = [
@@ -326,9 +326,9 @@ def test_operations_that_spread_one_large_fragment_cost_little(gateway: Gateway,
 
     best = float("inf")
     for _ in range(4):
-        began = time.perf_counter()
+        began = processor_seconds(gateway)
         status, words = post(gateway, name, query)
-        best = min(best, time.perf_counter() - began)
+        best = min(best, processor_seconds(gateway) - began)
         assert (status, words.rpartition(": ")[2]) == (400, "judging the request takes too long")
         if best < 0.3:
             break
@@ -361,16 +361,22 @@ def test_what_only_observes_refuses_nothing(tmp_path: Path) -> None:
     ids=range(11),
 )  # fmt: skip
 def test_no_document_costs_much_time(gateway: Gateway, query: str) -> None:
-    """The best of several tries, so that a busy machine fails nothing."""
+    """Of the gateway's processor alone, and the best of several tries: a busy machine fails nothing."""
     best = float("inf")
     for _ in range(4):
-        began = time.perf_counter()
+        began = processor_seconds(gateway)
         assert sent(gateway, "free", query, "application/graphql")[0] in (200, 400)
-        best = min(best, time.perf_counter() - began)
+        best = min(best, processor_seconds(gateway) - began)
         if best < 0.3:
             break
 
     assert best < 0.3
+
+
+def processor_seconds(gateway: Gateway) -> float:
+    """What its Envoy has had so far."""
+    fields = Path(f"/proc/{gateway.envoy.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_pieces_of_documents_never_end_in_an_error_of_ours(gateway: Gateway) -> None:

@@ -30,10 +30,10 @@ def test_a_schema_is_made_a_table_in_its_own_size() -> None:
     all_of = "&".join(f"I{at}" for at in range(60))
     types = " ".join(f"type T{at} implements {all_of}{{a:Int}}" for at in range(1400))
 
-    began = time.perf_counter()
+    began = time.process_time()
     made = sdl.read(f"type Query{{a:Int}} {interfaces} {types}").table
 
     assert len(made["types"]["I0"]["possible"]) == 1400
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
     with pytest.raises(sdl.Wrong, match="255 characters"):
         sdl.read(f"type Query{{a:Int}} type {'A' * 256}{{a:Int}}")

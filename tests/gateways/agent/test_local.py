@@ -182,7 +182,7 @@ def test_killed_agent_leaves_envoy_serving_and_adopts_it(local: Local) -> None:
     assert local.status("/a") == 200
     local.write("b")
     local.start()
-    wait_until(lambda: local.status("/b") == 200)
+    wait_until(lambda: local.status("/b") == 200, seconds=60)
 
     assert pid is not None
     assert envoy.pid == pid
