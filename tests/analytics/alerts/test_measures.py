@@ -32,7 +32,7 @@ def some(api: ApiInstance, chance: random.Random, end: int) -> list[TrafficCount
             status=chance.choice((200, 200, 404, 500)),
             route=chance.choice("ab"),
         )
-        for _ in range(150)
+        for _ in range(50)
     ]
 
 
