@@ -79,14 +79,18 @@ def searched(rows: AuditEntryQuerySet, text: str) -> AuditEntryQuerySet:
     if not text:
         return rows
     columns = ("object_name", "of_name", "actor_name", "object_id", "of_id")
-    statement, values = rows.values("id", *columns)[:SEARCHED].query.sql_with_params()
+    # By time alone: who is the last of those of one moment matters little, and sorting them by id does.
+    order = [one for one in rows.query.order_by if str(one).lstrip("-") == "at"] or rows.query.order_by
+    first = rows.order_by(*order).values("id", *columns)[:SEARCHED]
+    statement, values = first.query.sql_with_params()
     words = f"%{_LIKE.sub(_ESCAPED, text)}%"
-    named = " OR ".join(f"{name} ILIKE %s" for name in columns[:3])
+    # Together in lower case once: three times ILIKE takes twice as long.
+    names = " || E'\\n' || ".join(columns[:3])
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT id FROM ({statement}) AS first "  # noqa: S608 a statement of Django's own
-            f"WHERE {named} OR object_id = %s OR of_id = %s LIMIT %s",
-            [*values, words, words, words, text, text, FOUND],
+            f"WHERE lower({names}) LIKE lower(%s) OR object_id = %s OR of_id = %s LIMIT %s",
+            [*values, words, text, text, FOUND],
         )
         ids = [row[0] for row in cursor.fetchall()]
     return AuditEntry.objects.filter(pk__in=ids).order_by(*rows.query.order_by)
