@@ -14,7 +14,7 @@ from django.utils import timezone
 from apis.bulk import running
 from apis.bulk.models import BulkChange, BulkItem
 from apis.change_set import ChangeSet
-from apis.changes import authorities
+from apis.changes import authorities, automated
 from apis.changes.findings import mute_finding
 from apis.changes.instances import delete_api, edit_api
 from apis.changes.policies import apply_policy
@@ -262,6 +262,7 @@ def _automated(place: Place) -> dict[str, object]:
     make_automated(place.environment, policy="client-id-enforcement", config={}, mode="observe", names="*")
     rule = {"tags": ["public"], "gateways": [place.gateway.pk]}
     made = make_automated(place.environment, label="everybody", **rule)
+    automated.delete(place.user, make_automated(place.environment, label="of last week"))
     return {"automated_policy": made.pk, "name": made.policy}
 
 
@@ -343,7 +344,7 @@ def _draft(user: User, place: Place) -> WizardDraft:
 
 def _traffic(api: ApiInstance) -> None:
     Shipper(api).ship(
-        count(api, 90, us=2000, route="main"),
+        count(api, 90, us=2000, route="main", service=f"{api.resource_name}-0123abcd"),
         count(api, 8, status=401, policy="http-basic-authentication", upstream={}),
         count(api, 2, status=503, method="POST"),
         resources=(resource(api, 100, server_errors=2),),
