@@ -2,7 +2,8 @@
 
 In Valkey lies a base: the marks of all contracts, as they were at some generation. Changes are what differs
 from it now, so they are good for a replica that has the base's generation or any after it, and a lost
-message costs nothing. When many differ there is a new base. What goes wrong with it (it is lost, or of a
+message costs nothing. Contracts that came after the base are noted in it, so that they are told of when they
+are gone again. When many differ there is a new base. What goes wrong with it (it is lost, or of a
 database that was restored since) the digest of all contracts finds, which heartbeats compare.
 """
 
@@ -19,6 +20,10 @@ MANY = 200
 """So many that differ are sent, and the base is anew."""
 MOST = 2_000
 """More are not sent: all contracts are."""
+
+
+NOBODYS = -1
+"""The mark in a base of what came after it."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +60,19 @@ def marks(gateway: Gateway) -> Marks | None:
 
 
 def since_base(gateway: Gateway, now: Marks) -> Changes | None:
-    """What differs from the base; None where there is none that can be one. Raises redis.RedisError."""
+    """What differs from the base; None where there is none that can be one. To be sent then: what is new has
+    been noted. Raises redis.RedisError.
+    """
     base = _base(gateway)
     if base is None or not 0 < base.generation < now.generation:
         return None
     changed = [pk for pk, mark in now.of.items() if base.of.get(pk) != mark]
     gone = list(base.of.keys() - now.of.keys())
-    return Changes(base.generation, changed, gone) if len(changed) + len(gone) <= MOST else None
+    if len(changed) + len(gone) > MOST:
+        return None
+    if came := [pk for pk in changed if pk not in base.of]:
+        keep(gateway, Marks(base.generation, {**base.of, **dict.fromkeys(came, NOBODYS)}))
+    return Changes(base.generation, changed, gone)
 
 
 def keep(gateway: Gateway, now: Marks) -> None:
