@@ -6,39 +6,25 @@ organization it is about, and ValidationError with `{field: [messages]}` for wha
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, models, transaction
-from django.utils import timezone
 
+from console import app_access
+from console.app_access import AppAccess, access_facts, app_version
 from console.audit import record
 from console.granting import grant_role, require_administrator, require_somebody, together
 from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User, digest
 from console.once import Sending
-from console.permissions import Permission, words
+from console.permissions import Permission
 from console.role_places import owns_an_application
 from console.sessions import logins
 from console.versions import check as check_version
-from console.versions import version
 
 Action = AuditEntry.Action
-
-
-@dataclass(frozen=True)
-class AppAccess:
-    """What a connected app may do: a role or chosen permissions, where, until when (None: without end)."""
-
-    role: str
-    environments: tuple[Environment, ...] = ()
-    in_every_environment: bool = False
-    expires_at: datetime | None = None
-    scopes: tuple[str, ...] = ()
-    """With the role ConnectedApp.SCOPES: these permissions, and what they imply."""
 
 
 @transaction.atomic
@@ -194,8 +180,8 @@ def create_connected_app(
     What the same `sending` made is not made again. Raises ValidationError where its secret was renewed since.
     """
     require_administrator(actor, organization)
-    _check_access(organization, access)
-    _check_scopes(actor, organization, access)
+    app_access.check(organization, access)
+    app_access.check_scopes(actor, organization, access)
     organization.lock()
     app = ConnectedApp(name=name, organization=organization, owner=actor)
     if sending:
@@ -207,7 +193,7 @@ def create_connected_app(
         return made, secret
     app.full_clean()
     app.save()
-    _set_access(app, access)
+    app_access.keep(app, access)
     facts = {"name": name, "owner": actor.get_username(), **access_facts(app)}
     _record(actor, Action.CREATE, app, organization, after=facts)
     return app, secret
@@ -216,16 +202,18 @@ def create_connected_app(
 @transaction.atomic
 def change_app_access(actor: User, app: ConnectedApp, access: AppAccess, *, seen: str = "") -> None:
     """In force with the next request: tokens got before are judged anew each time. Raises Changed when the
-    access is not as it was `seen`.
+    access is not as it was `seen`. Who comes by a credential gives nothing beyond that: else an app that
+    administers could raise itself.
     """
     require_administrator(actor, app.organization)
-    _check_access(app.organization, access)
-    _check_scopes(app.owner, app.organization, access)
+    app_access.check(app.organization, access)
+    for one in (app.owner, actor) if actor.through else (app.owner,):
+        app_access.check_scopes(one, app.organization, access)
     list(ConnectedApp.objects.select_for_update(no_key=True).filter(pk=app.pk))
     app.refresh_from_db(fields=["role", "scopes", "expires_at", "in_every_environment"])
     check_version(seen, app_version(app))
     before = access_facts(app)
-    _set_access(app, access)
+    app_access.keep(app, access)
     _record(actor, Action.UPDATE, app, app.organization, before=before, after=access_facts(app))
 
 
@@ -312,64 +300,6 @@ def _held_by(environment: Environment) -> str:
     counted = (("gateways", "gateway"), ("api_instances", "API"), ("tls_contexts", "TLS context"))
     found = [(getattr(environment, relation).count(), noun) for relation, noun in counted]
     return " and ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in found if count)
-
-
-def _check_access(organization: Organization, access: AppAccess) -> None:
-    if not access.environments and not access.in_every_environment:
-        raise ValidationError({"environments": ["Choose at least one, or every environment."]})
-    foreign = [one for one in access.environments if not one.organization.path.startswith(organization.path)]
-    if foreign:
-        raise ValidationError({"environments": [f"{foreign[0]} is not an environment of {organization}."]})
-    if access.role == Role.Name.ADMINISTRATOR and not access.in_every_environment:
-        raise ValidationError(
-            {"role": ["An administrator is one of the whole organization: choose every environment."]}
-        )
-    if access.expires_at and access.expires_at <= timezone.now():
-        raise ValidationError({"expires_at": ["This is over already; choose a later date."]})
-
-
-def _check_scopes(owner: User, organization: Organization, access: AppAccess) -> None:
-    """It may be given nothing that its owner does not hold there."""
-    if access.role != ConnectedApp.SCOPES:
-        return
-    if not access.scopes:
-        raise ValidationError({"scopes": ["Choose at least one permission, or a role."]})
-    if Permission.ADMINISTER_ORGANIZATION in access.scopes and not access.in_every_environment:
-        message = "Administer the organization holds for all of it: choose every environment."
-        raise ValidationError({"scopes": [message]})
-    held = owner.held()
-    places = [held.in_environment(one.pk, one.organization.path) for one in access.environments]
-    if access.in_every_environment:
-        places = [held.in_organization(organization.path)]
-    for scope in access.scopes:
-        if not all(scope in place for place in places):
-            named = Permission(scope).label if scope in Permission.values else scope
-            raise ValidationError({"scopes": [f"{owner} does not hold {named} there, and the app may not."]})
-
-
-def _set_access(app: ConnectedApp, access: AppAccess) -> None:
-    app.role, app.expires_at = access.role, access.expires_at
-    app.in_every_environment = access.in_every_environment
-    app.scopes = sorted(access.scopes) if access.role == ConnectedApp.SCOPES else []
-    app.full_clean()
-    app.save(update_fields=["role", "scopes", "expires_at", "in_every_environment"])
-    app.environments.set([] if access.in_every_environment else access.environments)
-
-
-def app_version(app: ConnectedApp) -> str:
-    """Of what the app may do, where and until when."""
-    return version(access_facts(app))
-
-
-def access_facts(app: ConnectedApp) -> dict[str, Any]:
-    """What the audit compares of what it may do."""
-    places = sorted(f"{one.organization} / {one}" for one in app.environments.select_related("organization"))
-    return {
-        "role": app.role,
-        **({"permissions": ", ".join(words(app.scopes))} if app.scopes else {}),
-        "environments": "every one" if app.in_every_environment else ", ".join(places),
-        "expires": f"{app.expires_at:%Y-%m-%d}" if app.expires_at else "never",
-    }
 
 
 def _record(
