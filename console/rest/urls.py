@@ -32,6 +32,11 @@ urlpatterns = [
         connected_apps.Scopes.as_view(),
         name="rest_connected_app_scopes",
     ),
+    path(
+        f"{ORGANIZATION}/connectedApplications/<slug:client_id>/scopes",
+        connected_apps.Scopes.as_view(),
+        name="rest_organization_app_scopes",
+    ),
     path(f"{AUDIT}/query", audit.AuditQuery.as_view(), name="rest_audit_query"),
     path(f"{AUDIT}/query.csv", audit.AuditFile.as_view(), name="rest_audit_file"),
     path(f"{AUDIT}/platforms", audit.AuditPlatforms.as_view(), name="rest_audit_platforms"),
