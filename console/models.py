@@ -279,7 +279,7 @@ class ConnectedApp(models.Model):
 
     @property
     def permissions(self) -> frozenset[str]:
-        return closed(self.scopes) if self.role == self.SCOPES else BUILT_IN[self.role]
+        return closed(self.scopes) if self.role == self.SCOPES else BUILT_IN.get(self.role, frozenset())
 
     def renew_secret(self, secret: str = "") -> str:
         """A new secret, to be shown once; the one before stops working."""

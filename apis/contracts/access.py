@@ -21,10 +21,20 @@ def may_manage_applications(user: User, organization: Organization) -> bool:
     return Organization.objects.where(user, Permission.MANAGE_CONTRACTS).filter(pk=organization.pk).exists()
 
 
-def may_create_application(user: User, organization: Organization) -> bool:
-    """Whoever sees anything of the organization may call its APIs, once somebody approves of it."""
+def knows(user: User, organization: Organization) -> bool:
+    """Whether the user sees anything of the organization, or owns an application of it."""
     seen = Organization.objects.visible_to(user).filter(pk=organization.pk)
     return seen.exists() or _owns_one_of(user, organization)
+
+
+def may_create_application(user: User, organization: Organization) -> bool:
+    """Whoever knows the organization may call its APIs, once somebody approves of it. In person: a connected
+    app or a token that was permitted to look alone makes none.
+    """
+    if user.through is None:
+        return knows(user, organization)
+    managed = Organization.objects.visible_to(user, Permission.MANAGE_CONTRACTS)
+    return managed.filter(pk=organization.pk).exists()
 
 
 def may_manage_application(user: User, application: Application) -> bool:

@@ -22,6 +22,7 @@ from apis.contracts.models import Application
 from apis.rest import bodies, contracts, reach
 from apis.rest import contract_serializers as shapes
 from console.models import Organization, User
+from console.permissions import Permission
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from console.teams.models import Team
@@ -81,6 +82,8 @@ class ApplicationViews(ViewSet):
     def create(self, request: Request, organization_id: UUID) -> Response:
         """The answer alone tells the secret."""
         organization, user = _organization(request, organization_id), access.caller(request)
+        if not who.may_create_application(user, organization):
+            raise access.lacking(Permission.MANAGE_CONTRACTS, organization)
         body = reach.valid(shapes.ApplicationBody, request.data)
         with bodies.client_names(NAMES):
             made, secret = change.create(user, organization, **_fields(body))
@@ -160,7 +163,7 @@ class ApplicationContractViews(ViewSet):
 def _organization(request: Request, organization_id: UUID) -> Organization:
     """404 for who neither sees it nor owns an application of it."""
     found = Organization.objects.filter(pk=organization_id).first()
-    if found is None or not who.may_create_application(access.caller(request), found):
+    if found is None or not who.knows(access.caller(request), found):
         raise NotFound(f"Organization {organization_id} not found.")
     return found
 
