@@ -22,6 +22,7 @@ from console.once import Sending
 from console.permissions import Permission
 from console.role_places import owns_an_application
 from console.sessions import logins
+from console.tokens.changes import end_all as end_personal_tokens
 from console.versions import check as check_version
 
 Action = AuditEntry.Action
@@ -67,18 +68,20 @@ def reset_password(actor: User, user: User) -> str:
     user.save(update_fields=["password", "must_change_password"])
     user.access_tokens.all().delete()
     logins.end_all(user)
+    end_personal_tokens(actor, user, "a new password", organization)
     _record(actor, Action.UPDATE, user, organization, before={"password": "old"}, after={"password": "new"})
     return password
 
 
 @transaction.atomic
 def set_own_password(user: User, password: str, session: SessionBase | None = None) -> None:
-    """What was logged in with the old one ends, REST tokens and sessions, but for the session that asks."""
+    """What came by the old one ends, tokens of any kind and sessions, but for the session that asks."""
     user.set_password(password)
     user.must_change_password = False
     user.save(update_fields=["password", "must_change_password"])
     user.access_tokens.all().delete()
     logins.end_all(user, but=session)
+    end_personal_tokens(user, user, "a new password")
     if organization := user.organizations().first():
         _record(
             user, Action.UPDATE, user, organization, before={"password": "old"}, after={"password": "new"}
@@ -98,6 +101,7 @@ def set_active(actor: User, user: User, is_active: bool) -> None:
     if not is_active:
         user.access_tokens.all().delete()
         logins.end_all(user)
+        end_personal_tokens(actor, user, "deactivated", organization)
         for role in Role.objects.of(user).filter(environment=None).select_related("organization", "custom"):
             if Permission.ADMINISTER_ORGANIZATION in role.permissions:
                 require_somebody(role.organization)

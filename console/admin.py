@@ -13,6 +13,7 @@ from console import role_places
 from console.audited_admin import AuditedAdmin
 from console.models import AccessToken, AuditEntry, ConnectedApp, Environment, Organization, Role, User
 from console.read_only_admin import ReadOnly
+from console.tokens.models import PersonalToken
 from console.versioned_form import VersionedForm
 
 admin.site.site_header = "Gatewright"
@@ -134,6 +135,16 @@ class AccessTokenAdmin(AuditedAdmin):
     @admin.display(boolean=True)
     def is_live(self, token: AccessToken) -> bool:
         return token.is_live
+
+
+@admin.register(PersonalToken)
+class PersonalTokenAdmin(ReadOnly, admin.ModelAdmin):
+    """To look at: they are revoked under Administration, where their users are told."""
+
+    list_display = ("name", "user", "environment", "created_at", "expires_at", "last_used_at", "ended_at")
+    list_select_related = ("user", "environment")
+    search_fields = ("name", "user__username")
+    exclude = ("token_hash",)
 
 
 @admin.register(AuditEntry)

@@ -79,6 +79,11 @@ class Held:
     def on_api(self, api_id: int | None, environment_id: UUID, path: str) -> May:
         return self._may(Grant(frozenset(), path, None, environment_id, api_id))
 
+    @property
+    def anywhere(self) -> May:
+        """What holds at some place or other."""
+        return May(EVERYTHING if self.is_everything else (p for one in self.grants for p in one.permissions))
+
     def apis(self, permission: str) -> list[int]:
         """The single APIs for which it was granted."""
         return [one.api_id for one in self.grants if one.api_id and permission in one.permissions]

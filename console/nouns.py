@@ -4,6 +4,7 @@ NOUNS = {
     "apiinstance": "API",
     "application": "client application",
     "automatedpolicy": "automated policy",
+    "personaltoken": "personal token",
     "policybinding": "policy",
     "policyset": "policy set",
     "connectedapp": "connected app",

@@ -11,14 +11,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apis.rest import graph_serializers as shapes
-from console.models import AccessToken, User
+from console.models import User
 from console.rest import access, authentication
 
 
 class VariableAuthentication(authentication.BearerAuthentication):
     """The token as `variables.accessToken`, where it is in no header."""
 
-    def authenticate(self, request: Request) -> tuple[User, AccessToken] | None:
+    def authenticate(self, request: Request) -> tuple[User, authentication.Token] | None:
         if found := super().authenticate(request):
             return found
         try:

@@ -15,6 +15,7 @@ from console.factors.models import LoginRule, Passkey, SecondFactor
 from console.models import AuditEntry, Organization, Role, User
 from console.notices.telling import tell
 from console.sessions import logins
+from console.tokens.changes import end_all as end_personal_tokens
 
 MOST_PASSKEYS = 20
 UPDATE = AuditEntry.Action.UPDATE
@@ -97,6 +98,7 @@ def reset(actor: User, user: User) -> None:
     SecondFactor.objects.filter(user=user).delete()
     logins.end_all(user)
     logins.end_tokens(User.objects.filter(pk=user.pk))
+    end_personal_tokens(actor, user, "second factor reset", organization)
     record(actor, UPDATE, user, organization=organization, before=before, after={"second factor": ""})
     text = f"{actor.get_username()} removed it. If you did not ask for that, tell another administrator."
     _tell(user, organization, "Your second factor was reset", text)
@@ -142,6 +144,7 @@ def _check_last(user: User) -> None:
 def _changed(user: User, what: str, before: Any, after: Any) -> None:
     logins.end_tokens(User.objects.filter(pk=user.pk))
     organization = user.organizations().first()
+    end_personal_tokens(user, user, "second factor changed", organization, with_factor=False)
     if organization:
         record(user, UPDATE, user, organization=organization, before={what: before}, after={what: after})
     text = (

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
 
 from console.factors.models import LoginRule, Passkey, SecondFactor
 from console.models import Organization, Role, User
@@ -17,6 +17,11 @@ def needs_factor(user: User) -> bool:
     return User.objects.filter(pk=user.pk).annotate(needs=_needs("pk")).filter(needs=True).exists()
 
 
+def rules_of(user: str) -> Exists:
+    """Whether any organization of the user, whom this column names, needs one."""
+    return Exists(_rules(user))
+
+
 def is_needed_above(organization: Organization) -> bool:
     """Whether an organization above needs one: what a business group trusts does not count for that."""
     above = [UUID(part) for part in organization.path.split("/") if part][:-1]
@@ -28,7 +33,7 @@ def has_factor(user: User) -> bool:
     return codes.exists() or Passkey.objects.filter(user=user).exists()
 
 
-def _needs(user: str) -> ExpressionWrapper:
+def _rules(user: str) -> QuerySet[LoginRule]:
     """An administrator of everything is in every organization."""
     person = OuterRef(OuterRef(user))
     below = Role.objects.filter(
@@ -36,7 +41,12 @@ def _needs(user: str) -> ExpressionWrapper:
         organization__path__startswith=OuterRef("organization__path"),
     )
     everywhere = User.objects.filter(pk=OuterRef(OuterRef(user)), is_superuser=True)
-    rules = LoginRule.objects.filter(needs_second_factor=True).filter(Exists(below) | Exists(everywhere))
+    return LoginRule.objects.filter(needs_second_factor=True).filter(Exists(below) | Exists(everywhere))
+
+
+def _needs(user: str) -> ExpressionWrapper:
     codes = SecondFactor.objects.filter(user=OuterRef(user), totp_since__isnull=False)
     passkeys = Passkey.objects.filter(user=OuterRef(user))
-    return ExpressionWrapper(Exists(rules) & ~Exists(codes) & ~Exists(passkeys), output_field=BooleanField())
+    return ExpressionWrapper(
+        Exists(_rules(user)) & ~Exists(codes) & ~Exists(passkeys), output_field=BooleanField()
+    )

@@ -54,7 +54,11 @@ add(
         "A gateway refused what was deployed, or somebody waits for your review.",
     ),
     Kind("people", "People", "Somebody invited you, or what you may do has changed."),
-    Kind("security", "Security", "Your account: passwords, second factors, logins from elsewhere."),
+    Kind(
+        "security",
+        "Security",
+        "Your account: passwords, second factors, personal tokens, logins from elsewhere.",
+    ),
     Kind(
         "test",
         "Tests of mail and destinations",

@@ -48,12 +48,16 @@ def confirmed(view: View) -> View:
 
     @wraps(view)
     def asking(request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        if _is_fresh(request):
+        if is_fresh(request):
             return view(request, *args, **kwargs)
-        here = request.get_full_path() if request.method == "GET" else reverse("factors")
-        return redirect(f"{reverse('factor_confirm')}?{urlencode({'next': here})}")
+        return to_confirm(request.get_full_path() if request.method == "GET" else reverse("factors"))
 
     return asking
+
+
+def to_confirm(path: str) -> HttpResponse:
+    """To the page that asks, and from there on to the path."""
+    return redirect(f"{reverse('factor_confirm')}?{urlencode({'next': path})}")
 
 
 def factors(request: Request) -> HttpResponse:
@@ -136,7 +140,7 @@ def done(request: Request, words: str, made: list[str]) -> HttpResponse:
     return render(request, "console/factors/codes.html", {"codes": made, "text": "\n".join(made)})
 
 
-def _is_fresh(request: HttpRequest) -> bool:
+def is_fresh(request: HttpRequest) -> bool:
     began = parse_datetime((request.session.get(LOGIN) or {}).get("at", ""))
     since = max(began.timestamp() if began else 0, request.session.get(CONFIRMED, 0))
     return time.time() < since + CONFIRMED_SECONDS

@@ -13,6 +13,7 @@ from django.urls import reverse_lazy
 from console import accounts
 from console.factors import needed
 from console.models import Role
+from console.pages import tokens
 from console.pages.with_provider import to_tie
 from console.scope import Request
 from console.sessions import logins
@@ -40,6 +41,7 @@ class ProfilePage(PasswordChangeView):
         more = {
             "roles": roles,
             "sessions": sessions,
+            "tokens": tokens.shown(user),
             "identities": user.identities.select_related("provider"),
             "to_tie": to_tie(self.request),
             "has_factor": needed.has_factor(user),

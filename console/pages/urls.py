@@ -15,6 +15,7 @@ from console.pages import (
     session,
     sessions,
     styleguide,
+    tokens,
     with_provider,
 )
 
@@ -51,6 +52,8 @@ urlpatterns = [
     ),
     path("profile/sessions/end-others", sessions.end_others, name="sessions_end"),
     path("profile/sessions/<uuid:number>/end", sessions.end, name="session_end"),
+    path("profile/tokens/add", tokens.add, name="token_add"),
+    path("profile/tokens/<int:personal_token>/revoke", tokens.revoke, name="token_revoke"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("", include("console.pages.notices.urls")),
     path("", include("console.pages.administration.urls")),

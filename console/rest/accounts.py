@@ -129,11 +129,12 @@ def _user(request: Request, username: str, password: str) -> User:
     if needed.has_factor(user) or needed.needs_factor(user):
         raise AuthenticationFailed(
             "A password alone is not enough for this user, who has or needs a second factor; tools use a "
-            "connected app."
+            "personal token or a connected app."
         )
     if provider := people.only_by(user):
         raise AuthenticationFailed(
-            f"{provider.organization} lets you log in by {provider} alone; tools use a connected app."
+            f"{provider.organization} lets you log in by {provider} alone; tools use a personal token "
+            "or a connected app."
         )
     logins.record_login(request._request, user)
     return user

@@ -27,7 +27,9 @@ class BearerScheme(OpenApiAuthenticationExtension):
         return {
             "type": "http",
             "scheme": "bearer",
-            "description": "A token from /accounts/login or /accounts/api/v2/oauth2/token.",
+            "description": "A token from /accounts/login or /accounts/api/v2/oauth2/token, which lasts an "
+            "hour, or a personal token (gwp_…), which somebody made on their profile: it may do what they "
+            "chose of what they may do, until the end that they chose.",
         }
 
 

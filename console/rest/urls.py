@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from console.rest import accounts, audit, connected_apps, members, organizations, schema
+from console.rest import accounts, audit, connected_apps, members, organizations, personal_tokens, schema
 
 ORGANIZATION = "accounts/api/organizations/<uuid:organization_id>"
 
@@ -13,6 +13,22 @@ urlpatterns = [
     path("accounts/api/v2/oauth2/token", accounts.Token.as_view(), name="rest_token"),
     path("accounts/api/users/me", accounts.UsersMe.as_view(), name="rest_users_me"),
     path("accounts/api/me", accounts.Me.as_view(), name="rest_me"),
+    path(
+        "accounts/api/users/me/personalTokens",
+        personal_tokens.OwnTokens.as_view(),
+        name="rest_own_tokens",
+    ),
+    path(
+        "accounts/api/users/me/personalTokens/<int:token_id>",
+        personal_tokens.OwnToken.as_view(),
+        name="rest_own_token",
+    ),
+    path(f"{ORGANIZATION}/personalTokens", personal_tokens.Tokens.as_view(), name="rest_tokens"),
+    path(
+        f"{ORGANIZATION}/personalTokens/<int:token_id>",
+        personal_tokens.Token.as_view(),
+        name="rest_personal_token",
+    ),
     path(ORGANIZATION, organizations.OrganizationView.as_view(), name="rest_organization"),
     path(f"{ORGANIZATION}/members", members.Members.as_view(), name="rest_members"),
     path(

@@ -1,5 +1,7 @@
 """What the pages of teams, roles and invitations show."""
 
+from datetime import timedelta
+
 from django.utils import timezone
 
 from console.invitations import changes
@@ -7,6 +9,7 @@ from console.invitations.models import Invitation
 from console.models import Role, User
 from console.roles.models import CustomRole
 from console.teams.models import Membership, Team
+from console.tokens.models import PersonalToken
 from tests.apis.views.pages import Place
 
 
@@ -23,7 +26,21 @@ def made_for_people(place: Place, viewer: User) -> dict[str, object]:
     member = Membership.objects.create(team=team, user=viewer)
     Role.objects.create(team=team, organization=organization, name=Role.CUSTOM, custom=own)
     found = {"custom_role": own.pk, "team": team.pk, "member": member.pk}
-    return found | _invitations(place, viewer)
+    return found | _invitations(place, viewer) | {"personal_token": _tokens(place)}
+
+
+def _tokens(place: Place) -> int:
+    """Of each state, of the administrator who looks."""
+    now = timezone.now()
+    given = {"permissions": ["deploy:apis", "view:traffic"], "environment": place.environment}
+    for name, told in (
+        ("over", {"expires_at": now, "permissions": ["view:apis"]}),
+        ("lost", {"expires_at": now + timedelta(days=9), "ended_at": now, "ending": "revoked"}),
+        ("pipeline", {"expires_at": now + timedelta(days=90), "warn_at": now + timedelta(days=83)}),
+        ("backup", {"expires_at": now + timedelta(days=5), "last_used_at": now} | given),
+    ):
+        made = PersonalToken.objects.create(user=place.user, name=name, token_hash=name, **told)
+    return made.pk
 
 
 def _invitations(place: Place, viewer: User) -> dict[str, object]:

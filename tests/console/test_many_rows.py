@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from apis.secret_groups.authority import Authority, Issued
 from apis.secret_groups.models import Secret, SecretGroup
 from console.invitations.models import Invitation
 from console.models import Environment, Role, User
+from console.tokens.models import PersonalToken
 from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
 from tests.factories import make_environment, make_role, make_user
 from tests.rest import Rest
@@ -66,6 +68,8 @@ PAGES = (
     "/administration/providers",
     "/administration/roles",
     "/administration/teams",
+    "/profile",
+    "/administration/tokens",
     "/administration/invitations",
     "/administration/invitations/add",
 )
@@ -98,6 +102,10 @@ def fill(environment: Environment, start: int, end: int) -> None:
         PolicySet(environment=environment, name=f"Set {number}") for number in range(start, end)
     )
     Invitation.objects.bulk_create(Invitation(token_hash=f"{one}", **told) for one in range(start, end))
+    own = {"user": told["inviter"], "environment": environment, "expires_at": now + timedelta(days=9)}
+    PersonalToken.objects.bulk_create(
+        PersonalToken(name=f"{one}", token_hash=f"{one}", **own) for one in range(start, end)
+    )
 
 
 def _fill_with_apis(environment: Environment, start: int, end: int) -> None:

@@ -35,7 +35,17 @@ TABLE = Path(__file__).with_name("who_may.yaml")
 BY_DAY = 16
 REFUSED = (401, 403, 404, 405)
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
-OWN = ("consumer", "notice", "saved_view", "api_add_step", "api_draft", "rest_rehearsal", "api_rehearsal")
+OWN = (
+    "consumer",
+    "notice",
+    "saved_view",
+    "api_add_step",
+    "api_draft",
+    "rest_rehearsal",
+    "api_rehearsal",
+    "token_revoke",
+    "rest_own_token",
+)
 """About what is somebody's own, whatever they may do beside."""
 
 

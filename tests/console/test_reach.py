@@ -25,6 +25,7 @@ from console.notices.models import Delivery, Destination, Notice
 from console.providers.models import GroupRole, GroupTeam, IdentityProvider
 from console.roles.models import CustomRole
 from console.teams.models import Membership, Team
+from console.tokens.models import PersonalToken
 from gateways.models import Gateway, RegistrationToken, Replica
 from tests.console.addresses import Address, addresses
 from tests.console.conftest import LogIn
@@ -68,6 +69,7 @@ KINDS = (
     ("bulk_policy", "bulk"),
     ("gateway_token", "token"),
     ("gateway", "gateway"),
+    ("personal_token", "personal_token"),
     ("environment_add", "organization"),
     ("organization", "organization"),
     ("environment", "environment"),
@@ -94,6 +96,8 @@ ABOUT = {
     "contract": "contract",
     "tier": "tier",
     "verb": "verb",
+    "personal_token": "personal_token",
+    "token_id": "personal_token",
     "client_id": "app",
     "organization_id": "organization",
     "environment_id": "environment",
@@ -271,7 +275,10 @@ def _people(organization: Organization, owner: User) -> dict[str, object]:
     told = {"organization": organization, "token_hash": f"of {organization}", "sent_at": hour_ago}
     invited = Invitation.objects.create(role="viewer", inviter=owner, **told)
     found = {"team": team.pk, "member": member.pk, "custom_role": role.pk, "role": own.pk}
-    return found | {"invitation": invited.pk}
+    token = PersonalToken.objects.create(
+        user=owner, name="t", token_hash=f"{organization}", expires_at=timezone.now() + timedelta(days=9)
+    )
+    return found | {"invitation": invited.pk, "personal_token": token.pk}
 
 
 def is_about_something(address: Address) -> bool:
@@ -363,6 +370,7 @@ def nothing_changed(place: Place) -> None:
     assert Notice.objects.get(pk=place.ids["notice"]).read_at is None
     assert Delivery.objects.get().is_waiting
     assert Invitation.objects.get(pk=place.ids["invitation"]).is_open
+    assert PersonalToken.objects.live().filter(pk=place.ids["personal_token"]).exists()
     assert SavedView.objects.filter(pk=place.ids["view"], name="v", query="").exists()
     assert User.objects.get(pk=place.ids["user"]).is_active
     assert not AuditEntry.objects.exists()

@@ -1,10 +1,14 @@
 """What every list, page and form does, of Administration's."""
 
+from datetime import timedelta
+
 import pytest
 from django.db.models import Model
+from django.utils import timezone
 
 from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User
 from console.providers.models import GroupRole, IdentityProvider
+from console.tokens.models import PersonalToken
 from tests.factories import make_role, make_user
 from tests.usual.details import Detail
 from tests.usual.forms import Form, FormOfOne, Sent, VersionedForm
@@ -41,6 +45,19 @@ class TestConnectedApps(SearchedList, EmptyList):
         return ConnectedApp.objects.create(
             name=name, organization=here.environment.organization, owner=here.user
         )
+
+
+class TestPersonalTokens(SearchedList, EmptyList):
+    path = "/administration/tokens"
+    part = "personal-tokens"
+    noun = "personal token"
+    nothing = "No personal token yet"
+    role = ADMINISTRATOR
+    is_of_environment = False
+
+    def make(self, here: Here, name: str) -> object:
+        end = timezone.now() + timedelta(days=9)
+        return PersonalToken.objects.create(user=here.user, name=name, token_hash=name, expires_at=end)
 
 
 class TestIdentityProviders(SearchedList, EmptyList):

@@ -1,17 +1,16 @@
 """The forms of administration."""
 
-from datetime import UTC, datetime, time, timedelta
 from typing import Any, cast
 
 from django import forms
 from django.http import QueryDict
-from django.utils import timezone
 
 from console.accounts import AppAccess
 from console.audit_log.models import LEAST_DAYS, MOST_DAYS
 from console.forms.cards import Card
 from console.models import ConnectedApp, Environment, Organization, OrganizationQuerySet, Role, User
-from console.permissions import ABOUT, Permission
+from console.pages.end_form import EndForm
+from console.pages.permission_choices import PERMISSIONS, chosen_among
 from console.roles.models import CustomRole
 from console.teams.models import Team
 
@@ -162,12 +161,11 @@ class RetentionForm(forms.Form):
     )
 
 
-class AppAccessForm(forms.Form):
+class AppAccessForm(EndForm):
     """What a connected app may do, where, and until when."""
 
     EVERYWHERE, CHOSEN = "all", "chosen"
-    NEVER, ON_A_DATE = "never", "date"
-    DAYS = {"30": "In 30 days", "90": "In 90 days", "365": "In a year"}
+    NEVER = "never"
 
     role = forms.ChoiceField(
         choices=[*Role.Name.choices, (ConnectedApp.SCOPES, "Chosen permissions")],
@@ -176,7 +174,7 @@ class AppAccessForm(forms.Form):
     )
     scopes = forms.MultipleChoiceField(
         label="Permissions",
-        choices=[(one.value, f"{one.label}: {ABOUT[one]}") for one in Permission],
+        choices=PERMISSIONS,
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text="Those that its owner holds. Who may change something may look at it, too.",
@@ -190,21 +188,15 @@ class AppAccessForm(forms.Form):
         queryset=Environment.objects.none(), required=False, widget=forms.CheckboxSelectMultiple
     )
     expires = forms.ChoiceField(
-        choices=[*DAYS.items(), (ON_A_DATE, "On a date"), (NEVER, "Never")],
+        choices=[*EndForm.DAYS.items(), (EndForm.ON_A_DATE, "On a date"), (NEVER, "Never")],
         initial="90",
         help_text="From then on its secret and its tokens no longer work; you can give it more time later.",
-    )
-    expires_at = forms.DateField(
-        label="Date", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
 
     def __init__(self, organizations: OrganizationQuerySet, owner: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        held = frozenset(Permission.values)
-        if not owner.reaches_everything:
-            held = frozenset[str]().union(*(one.permissions for one in owner.grants()))
         scopes: Any = self.fields["scopes"]
-        scopes.choices = [one for one in scopes.choices if one[0] in held]
+        scopes.choices = chosen_among(owner)
         choice: Any = self.fields["environments"]
         environments = Environment.objects.filter(organization__in=organizations)
         choice.queryset = environments.select_related("organization").order_by("organization__path", "name")
@@ -216,8 +208,6 @@ class AppAccessForm(forms.Form):
             self.add_error("environments", "Choose at least one environment, or every one.")
         if found.get("role") == ConnectedApp.SCOPES and "scopes" in found and not found["scopes"]:
             self.add_error("scopes", "Choose at least one permission, or a role.")
-        if found.get("expires") == self.ON_A_DATE and not found.get("expires_at"):
-            self.add_error("expires_at", "Choose the date, or another end.")
         return found
 
     def access(self) -> AppAccess:
@@ -228,18 +218,9 @@ class AppAccessForm(forms.Form):
             role=facts["role"],
             environments=() if is_everywhere else tuple(facts["environments"]),
             in_every_environment=is_everywhere,
-            expires_at=self._end(),
+            expires_at=None if facts["expires"] == self.NEVER else self.end(),
             scopes=tuple(facts["scopes"]) if facts["role"] == ConnectedApp.SCOPES else (),
         )
-
-    def _end(self) -> datetime | None:
-        """The end of the chosen day, in UTC."""
-        chosen = self.cleaned_data["expires"]
-        if chosen == self.NEVER:
-            return None
-        if chosen == self.ON_A_DATE:
-            return datetime.combine(self.cleaned_data["expires_at"], time.max, UTC)
-        return timezone.now() + timedelta(days=int(chosen))
 
 
 class AppForm(AppAccessForm):
@@ -259,7 +240,7 @@ class CustomRoleForm(forms.Form):
     name = forms.CharField(max_length=CustomRole.LONGEST_NAME)
     description = forms.CharField(max_length=300, required=False)
     permissions = forms.MultipleChoiceField(
-        choices=[(one.value, f"{one.label}: {ABOUT[one]}") for one in Permission],
+        choices=PERMISSIONS,
         widget=forms.CheckboxSelectMultiple,
         help_text="Who may change something may look at it, too.",
     )

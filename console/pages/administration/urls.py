@@ -11,6 +11,7 @@ from console.pages.administration import (
     providers,
     roles,
     teams,
+    tokens,
     users,
 )
 
@@ -56,6 +57,8 @@ urlpatterns = [
     path("administration/apps/<str:pk>/access", apps.access, name="connected_app_access"),
     path("administration/apps/<str:pk>/renew", apps.renew, name="connected_app_renew"),
     path("administration/apps/<str:pk>/delete", apps.delete, name="connected_app_delete"),
+    path("administration/tokens", tokens.tokens, name="personal_tokens"),
+    path("administration/tokens/<int:pk>/revoke", tokens.revoke, name="personal_token_revoke"),
     path("administration/roles", roles.roles, name="custom_roles"),
     path("administration/roles/add", roles.add, name="custom_role_add"),
     path("administration/roles/<int:pk>/edit", roles.role, name="custom_role"),

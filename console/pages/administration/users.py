@@ -17,6 +17,7 @@ from console.pages.administration.forms import RoleForm, UserForm
 from console.providers import people
 from console.scope import Request
 from console.sessions import logins
+from console.tokens.models import PersonalToken
 
 PAGE_SIZE = 50
 ORDERS = {"username": "username", "email": "email", "last_login": "last_login", "active": "-is_active"}
@@ -63,6 +64,7 @@ def user(request: Request, pk: object) -> HttpResponse:
         "form": form,
         "entries": entries,
         "sessions": sessions,
+        "tokens": _tokens(request, person),
         "has_factor": needed.has_factor(person),
         "provided": people.provided_to(person),
     }
@@ -139,6 +141,10 @@ def _known(request: Request, organizations: QuerySet[Organization]) -> QuerySet[
     if request.user.is_superuser:
         return people
     return people.filter(shown.holders())
+
+
+def _tokens(request: Request, person: User) -> int:
+    return PersonalToken.objects.administered_by(request.user).live().filter(user=person).count()
 
 
 def _turned(order: str, is_reversed: bool) -> str:
