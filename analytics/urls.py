@@ -2,11 +2,12 @@
 
 from django.urls import include, path
 
-from analytics import endpoints, rest, views
+from analytics import endpoints, metrics, rest, views
 
 urlpatterns = [
     path("", include("analytics.alerts.urls")),
     path("agent/v1/traffic", endpoints.traffic, name="agent_traffic"),
+    path("observability/api/v1/metrics:search", metrics.Metrics.as_view(), name="rest_metrics"),
     path("analytics", views.index, name="analytics"),
     path("applications/<int:pk>/usage", views.application_usage, name="application_usage"),
     path("consumer/<int:pk>/usage", views.consumer_usage, name="consumer_usage"),

@@ -97,9 +97,18 @@ class AccessInfo(s.Serializer[Any]):
 class ContractBody(s.Serializer[Any]):
     applicationId = s.IntegerField(min_value=1, max_value=2**63 - 1)
     requestedTierId = s.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**63 - 1)
+    tierId = s.IntegerField(
+        required=False, min_value=1, max_value=2**63 - 1, help_text="The same, as anypoint-sdk calls it."
+    )
     requestAccessInfo = AccessInfo(required=False, allow_null=True)
     acceptedTerms = s.BooleanField(default=False)
     expiresAt = s.DateTimeField(required=False, allow_null=True)
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        named = given.setdefault("requestedTierId", given.get("tierId"))
+        if given.get("tierId") not in (None, named):
+            raise s.ValidationError({"tierId": ["requestedTierId names another tier; leave one out."]})
+        return given
 
 
 class ApplicationsContractBody(ContractBody):

@@ -14,6 +14,7 @@ from apis.rest.documents import DocumentViews
 from apis.rest.exporting import ExportViews
 from apis.rest.findings import FindingViews
 from apis.rest.graph import Graph
+from apis.rest.groups import Groups
 from apis.rest.importing import ImportViews
 from apis.rest.ingress import IngressViews
 from apis.rest.instances import InstanceViews
@@ -350,6 +351,7 @@ urlpatterns = [
         DeploymentViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         name="rest_deployment",
     ),
+    path(f"apimanager/api/v1/{SCOPE}/groupInstances", Groups.as_view(), name="rest_groups"),
     path(f"apimanager/api/v1/{AUTOMATED}", automated_all, name="rest_automated_policies"),
     path(f"apimanager/xapi/v1/{AUTOMATED}", AutomatedViews.as_view({"get": "list"}), name="rest_automated_x"),
     path(f"apimanager/api/v1/{AUTOMATED}/<int:policy_id>", automated_one, name="rest_automated_policy"),

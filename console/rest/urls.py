@@ -63,7 +63,7 @@ urlpatterns = [
     path("api/schema", schema.Document.as_view(), name="schema"),
     path("api/docs", schema.docs, name="docs"),
     re_path(
-        r"^(?:accounts|audit|apimanager|apiplatform|proxies|exchange|gatewaymanager|graph|cli|analytics/api|standalone|api)/(?P<rest>[\s\S]*)$",
+        r"^(?:accounts|audit|apimanager|apiplatform|proxies|exchange|gatewaymanager|graph|cli|analytics/api|observability|standalone|api)/(?P<rest>[\s\S]*)$",
         schema.unknown,
     ),
 ]

@@ -6,10 +6,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from analytics.metrics import ONE
 from apis.models import ApiInstance
 from console.models import AccessToken, User, digest
 from tests.analytics.traffic import NOW, Shipper, count, sample
 from tests.factories import make_api, make_role, make_user
+from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
 
@@ -141,3 +143,23 @@ def test_single_requests_say_why_they_failed(viewer: User, api: ApiInstance) -> 
     assert why["failure"] == "orders.internal:80 does not resolve to an address"
     assert ask(viewer, api, "?limit=0", end="requests").status_code == 400
     assert ask(make_user(), api, end="requests").status_code == 404
+
+
+def test_requests_are_counted_as_the_sdk_of_anypoint_asks(viewer: User, api: ApiInstance) -> None:
+    Shipper(api).ship(count(api, 7))
+    now, rest = int(time.time() * 1000), Rest(viewer)
+    place = (api.environment.organization_id, api.environment_id, api.pk)
+
+    def told(*ends: int, place: tuple[Any, ...] = place) -> Any:
+        return rest("POST", "/observability/api/v1/metrics:search", {"query": ONE.format(*place, *ends)})
+
+    assert told(now - 60_000, now + 60_000).data == {"data": [{"COUNT(requests)": 7}]}
+    assert told(0, 1).data == {"data": [{"COUNT(requests)": 0}]}
+    assert "timerange is too large" in told(0, now).data["message"]
+    assert told(now, 10**14).status_code == 400
+    assert told(1, 2, place=(*place[:2], api.pk + 1)).status_code == 404
+    assert told(1, 2, place=(*place[:2], "1' OR '1'='1")).status_code == 400
+    assert told(1, 2, place=("-" * 36, *place[1:])).status_code == 400
+    stranger = Rest(make_user())
+    path, query = "/observability/api/v1/metrics:search", {"query": ONE.format(*place, 1, 2)}
+    assert stranger("POST", path, query).status_code == 404
