@@ -118,7 +118,7 @@ def _access(app: ConnectedApp, pairs: Pairs) -> AppAccess:
         environments=tuple(found),
         in_every_environment=None in places,
         expires_at=app.expires_at,
-        scopes=tuple(scopes),
+        scopes=tuple(sorted(scopes)),
     )
 
 
