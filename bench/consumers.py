@@ -53,10 +53,11 @@ def _forget() -> None:
     """What was made for few."""
     from apis.contracts.models import Application, Contract, Tier
     from apis.secret_groups.models import SecretGroup
+    from console.invitations.models import Invitation
     from console.models import AuditEntry, Environment, User
 
     Contract.objects.all().delete()
-    for model in (Application, Tier, SecretGroup, AuditEntry):
+    for model in (Application, Tier, SecretGroup, Invitation, AuditEntry):
         model.objects.all().delete()
     Environment.objects.filter(name__startswith="Compared ").delete()
     User.objects.filter(username__regex="^(wide|member)-").delete()
