@@ -1,21 +1,25 @@
 """What a promotion and an import ask alike: which parts come along, and the secrets of policies."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from django.http import QueryDict
 
 from apis.models import ApiInstance, PolicyBinding
+from apis.portable import mentioned, shared
 from apis.portable.shape import Portable
 from apis.portable.updating import matched
 from apis.portable.wanted import PARTS, Wanted
 from apis.rules import copy_secrets
+from apis.secret_groups.shared import WORDS
 from console.forms.schema_form import Field
+from console.models import Environment
 from policies import catalog
 
 TITLES = {"policies": "Policies", "tiers": "SLA tiers", "alerts": "Alerts", "tests": "Tests"}
 SENT = "parts"
+KEPT = "Empty: the one that is there, or that was written before, stays."
 Given = Mapping[str, Mapping[str, str]]
 
 
@@ -36,10 +40,25 @@ class Secret:
 
 
 class SecretFields:
-    """Of all policies of the API; those that the counterpart has may stay empty."""
+    """Of all policies of the API, and of shared secrets that the environment lacks. Those that the
+    counterpart has, and those that were `written` before, may stay empty.
+    """
 
-    def __init__(self, whole: Portable, counterpart: ApiInstance | None, is_here: bool = False) -> None:
-        self.whole, self.counterpart, self.is_here = whole, counterpart, is_here
+    def __init__(
+        self,
+        whole: Portable,
+        environment: Environment,
+        counterpart: ApiInstance | None,
+        is_here: bool = False,
+        written: Given | None = None,
+    ) -> None:
+        self.whole, self.environment, self.counterpart, self.is_here = (
+            whole,
+            environment,
+            counterpart,
+            is_here,
+        )
+        self.written = written or {}
 
     @cached_property
     def fields(self) -> list[Secret]:
@@ -53,16 +72,33 @@ class SecretFields:
         for one in self.whole.policies:
             title = one.label or _title(one.policy)
             for path in one.secrets:
-                is_kept = path in kept.get(one.key, {})
+                is_kept = path in kept.get(one.key, {}) or path in self.written.get(one.key, {})
                 label = copy_secrets.label_of(PolicyBinding(policy=one.policy), path)
                 found.append(Secret(one.key, path, title, label, f"secrets.{len(found)}", is_kept))
-        return found
+        return [*found, *self._shared(len(found))]
+
+    def _shared(self, at: int) -> Iterator[Secret]:
+        """Of those that the environment has nothing is asked; a value of the file need not be written."""
+        known = shared.there(self.environment, self.whole.shared_secrets)
+        for one in self.whole.shared_secrets:
+            for field, value in one.values.items() if one.reference not in known else ():
+                key, title = mentioned.of_mention(one), f"Shared secret {one.reference}"
+                is_kept = bool(value) or field in self.written.get(key, {})
+                yield Secret(key, field, title, WORDS[field], f"secrets.{at}", is_kept)
+                at += 1
 
     @property
     def unknown(self) -> list[Secret]:
         return [one for one in self.fields if not one.is_kept]
 
     def read(self, data: QueryDict) -> dict[str, dict[str, str]]:
+        """With those that were written before."""
+        found = {policy: dict(values) for policy, values in self.written.items()}
+        for policy, values in self.typed(data).items():
+            found.setdefault(policy, {}).update(values)
+        return found
+
+    def typed(self, data: QueryDict) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
         for one in self.fields:
             if value := data.get(one.name, ""):
@@ -76,7 +112,7 @@ class SecretFields:
                 "secret",
                 one.name,
                 one.label,
-                help="Empty: the one that is there stays." if one.is_kept else "",
+                help=KEPT if one.is_kept else "",
                 is_required=not one.is_kept,
                 value=given.get(one.policy, {}).get(one.path, ""),
                 errors=tuple(errors.get(one.key, ())),

@@ -6,13 +6,16 @@ from typing import Any
 
 from django.http import QueryDict
 
-from apis.forms.portable_parts import SecretFields, part_fields, read_parts
+from apis.forms.portable_parts import Given, SecretFields, part_fields, read_parts
+from apis.forms.shared_secrets import SharedSecrets
 from apis.models import ApiInstance
+from apis.portable import mentioned
 from apis.portable.shape import Portable
 from apis.promotions.choices import Choices
 from console.forms.schema_form import Choice, Field
 from console.models import Environment
 from console.numbers import number
+from gateways.protocol import mentions
 
 NEW = "new"
 
@@ -27,7 +30,9 @@ class Row:
 
 
 class PromoteForm:
-    """`whole` is what is brought, from `source` in words, where it was on `gateway`."""
+    """`whole` is what is brought, from `source` in words, where it was on `gateway`. Secrets that were
+    `written` before stay where nothing is written, and are not shown.
+    """
 
     def __init__(
         self,
@@ -38,6 +43,7 @@ class PromoteForm:
         gateway: str = "",
         *,
         is_here: bool = False,
+        written: Given | None = None,
     ) -> None:
         self.whole, self.source, self.choices, self.gateway = whole, source, choices, gateway
         self.counterparts = counterparts
@@ -45,17 +51,23 @@ class PromoteForm:
         usable = self.environment.gateways.filter(is_revoked=False)
         self.gateways = list(usable.prefetch_related("replicas"))
         self.contexts = [one.name for one in self.environment.tls_contexts.all()]
-        self.secrets = SecretFields(whole, choices.counterpart, is_here)
+        self.secrets = self._secret_fields(is_here, written)
+        self.offered = SharedSecrets(self.environment)
+        self.typed: Given = {}
         self.errors: dict[str, list[str]] = {}
 
     def read(self, data: QueryDict) -> None:
         """Take what was sent; what was not stays as it is proposed."""
         was, told = self.choices, data.get
+        shared = {one: told(f"shared.{at}", was.shared[one]) for at, one in enumerate(was.shared)}
+        self.choices = replace(was, shared=shared)
+        self.secrets = self._secret_fields(self.secrets.is_here, self.secrets.written)
+        self.typed = self.secrets.typed(data)
         gateways = {str(one.pk): one for one in self.gateways}
         key = told("gateway", str(was.gateway.pk) if was.gateway else "")
         protocol = told("protocol", was.protocol)
         self.choices = replace(
-            was,
+            self.choices,
             gateway=gateways.get(key),
             protocol=protocol,
             port=_port(told("port", "")) if "port" in data else was.port,
@@ -70,6 +82,11 @@ class PromoteForm:
             keeps_secrets="keeps_secrets" in data,
             parts=read_parts(data, was.parts),
         )
+
+    def _secret_fields(self, is_here: bool, written: Given | None) -> SecretFields:
+        """Shared secrets are asked for as they are called there."""
+        whole = mentioned.renamed(self.whole, self.choices.shared)
+        return SecretFields(whole, self.environment, self.choices.counterpart, is_here, written)
 
     def rows(self) -> list[Row]:
         return list(self._rows())
@@ -97,6 +114,8 @@ class PromoteForm:
                 name, label = self._name(one.key, "tls_context"), f"TLS context of {one.label or at}"
                 key = f"upstreams.{one.key}.tls_context"
                 yield Row(label, one.tls_context, self._context(name, label, c.contexts[one.key], key))
+        for at, (name, becomes) in enumerate(c.shared.items()):
+            yield Row("Shared secret", name, self._shared(f"shared.{at}", name, becomes))
         for at, host in enumerate(c.hosts):
             yield Row("Host", host, self._text(f"hosts.{at}", f"Host {host}", c.hosts[host], f"hosts.{host}"))
 
@@ -107,7 +126,7 @@ class PromoteForm:
             "unknown_count": len(c.unknown) + len(self.secrets.unknown),
             "kind_field": self._kind(),
             "part_fields": part_fields(c.parts, self.whole),
-            "secret_groups": self.secrets.groups(c.secrets, self.errors),
+            "secret_groups": self.secrets.groups(self.typed, self.errors),
             "general": self._general(),
             "keeps_field": Field(
                 "switch",
@@ -155,6 +174,13 @@ class PromoteForm:
             named.append((value, f"{value}, which is not there"))
         found = self._choice(name, label, value, named)
         return replace(found, errors=tuple(self.errors.get(key, ())))
+
+    def _shared(self, name: str, was: str, becomes: str) -> Field:
+        """One that is there, or the same name, under which it is made."""
+        known = [one.removeprefix(mentions.START).removesuffix("}") for one in self.offered.any]
+        missing = [one for one in dict.fromkeys((was, becomes)) if one not in known]
+        named = [*((one, f"{one}, which is made") for one in missing), *((one, one) for one in known)]
+        return self._choice(name, f"Shared secret {was}", becomes, named)
 
     def _kind(self) -> Field | None:
         if not self.counterparts:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from apis.portable import kinds, variables
 from apis.portable.kinds import Details
+from apis.portable.secrets_read import shared_secrets
 from apis.portable.shape import (
     AssetPart,
     PolicyPart,
@@ -81,6 +82,7 @@ class _Api:
                 upstreams=upstreams,
                 routes=tuple(route for _, route in self.routes),
                 policies=self.in_order(),
+                shared_secrets=shared_secrets(self.found, [one for _, one in self.policies.values()]),
             )
         except ValidationError as error:
             for where, message in explained(error):

@@ -16,7 +16,7 @@ def yaml_of(apis: Sequence[ApiInstance], *, tests: bool = True) -> str:
     """In the order that is given. Two APIs of one name are called apart. Tests may hold credentials: without
     `tests` they stay.
     """
-    texts, used = [], dict[str, int]()
+    texts, used, apart = [], dict[str, int](), set[str]()
     for api in apis:
         base = names.base_of(api.asset.asset_id, api.label)
         used[base] = used.get(base, 0) + 1
@@ -24,7 +24,8 @@ def yaml_of(apis: Sequence[ApiInstance], *, tests: bool = True) -> str:
             base = f"{base}.{used[base]}"
         whole = portable_of(api, document=True, base=base)
         whole = whole if tests else whole.model_copy(update={"tests": ()})
-        texts.append(written.yaml_of(whole, contexts_of(api, whole), base=base))
+        texts.append(written.yaml_of(whole, contexts_of(api, whole), base=base, apart=apart))
+        apart |= {one.reference for one in whole.shared_secrets}
     return "".join(texts)
 
 

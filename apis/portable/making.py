@@ -12,7 +12,7 @@ from apis.assets.models import Asset
 from apis.changes import bookkeeping, instances, upstreams
 from apis.changes.policies import apply_policy
 from apis.models import ApiInstance, PolicyBinding
-from apis.portable import beside
+from apis.portable import beside, shared
 from apis.portable import wanted as rules
 from apis.portable.shape import PolicyPart
 from apis.portable.wanted import Wanted
@@ -45,10 +45,11 @@ def make(actor: User, wanted: Wanted, *, deploy: bool = False) -> Made:
     if deploy and wanted.gateway is None:
         raise ValidationError({"gateway": [instances.NO_GATEWAY]})
     ids = _upstreams(actor, api, wanted, known)
+    notes = list(shared.put(actor, wanted))
     named: dict[str, PolicyBinding] = {}
     for one in wanted.whole.policies if "policies" in wanted.parts else ():
         named[one.key] = applied(actor, api, one, ids)
-    notes = [*document_note(wanted, asset), *beside.put(actor, api, wanted, named)]
+    notes += [*document_note(wanted, asset), *beside.put(actor, api, wanted, named)]
     place, has_tests = wanted.environment, bool(wanted.whole.tests) and "tests" in wanted.parts
     if deploy and not place.needs_second_person and not (place.failing_tests_stop and has_tests):
         instances.deploy_api(actor, api)

@@ -4,7 +4,7 @@ Without Django: a process of its own reads what people upload. What the resource
 they do not say, from the ApiDetails, where there is one: files that people wrote for Local Mode are read too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,20 +14,22 @@ from apis.portable import kinds
 from apis.portable.assembled import assembled
 from apis.portable.faults import BadFile, Faults
 from apis.portable.kinds import FORMAT, Details
+from apis.portable.secrets_read import check_secrets
 from apis.portable.shape import Portable
 from gateways.protocol import resources as r
 from gateways.protocol.faults import explained
 from gateways.protocol.yaml_documents import BadYaml, documents
 
 MOST_APIS = 200
-READ = ("ApiInstance", "Service", "PolicyBinding", r.API_DETAILS)
+READ = ("ApiInstance", "Service", "PolicyBinding", "Secret", r.API_DETAILS)
 LATER = (
     "the file has format {}, and this console reads format {} and none that came later; upgrade it, or "
     "import the file where it was exported"
 )
+UNKEPT = "the text holds a NUL character, which no database keeps; take it out"
 NOT_HERE = (
     "is not part of an API: import it by hand, or take it out; a file has ApiInstance, Service, "
-    "PolicyBinding and ApiDetails"
+    "PolicyBinding, Secret and ApiDetails"
 )
 
 
@@ -40,6 +42,8 @@ class Found:
     services: dict[str, r.Service] = field(default_factory=dict)
     bindings: dict[str, r.PolicyBinding] = field(default_factory=dict)
     details: dict[str, Details] = field(default_factory=dict)
+    secrets: dict[str, r.Secret] = field(default_factory=dict)
+    """By "namespace/name"."""
     lines: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def kept(self, kind: str) -> dict[str, Any]:
@@ -47,6 +51,7 @@ class Found:
             "ApiInstance": self.apis,
             "Service": self.services,
             "PolicyBinding": self.bindings,
+            "Secret": self.secrets,
         }
         return known.get(kind, self.details)
 
@@ -73,6 +78,7 @@ def read(content: bytes) -> list[Portable]:
     _check_whole(found)
     found.faults.check()
     apis = [assembled(found, name) for name in found.apis]
+    check_secrets(found, {one.reference for api in apis if api for one in api.shared_secrets})
     found.faults.check()
     return [one for one in apis if one]
 
@@ -80,6 +86,9 @@ def read(content: bytes) -> list[Portable]:
 def _document(found: Found, line: int, data: Any) -> None:
     if not isinstance(data, Mapping):
         found.faults.add(line, "this document is not a mapping of fields")
+        return
+    if place := _unkept(data):
+        found.faults.add(line, f"{place}: {UNKEPT}")
         return
     kind, version = data.get("kind"), data.get("apiVersion")
     if version not in r.API_VERSIONS:
@@ -98,7 +107,8 @@ def _resource(found: Found, line: int, data: dict[str, Any]) -> None:
     except ValidationError as error:
         _told(found, line, data, error)
         return
-    _keep(found, line, one.kind, one.metadata.name, one)
+    name = "/".join(one.key) if one.kind == "Secret" else one.metadata.name
+    _keep(found, line, one.kind, name, one)
 
 
 def _details(found: Found, line: int, data: Mapping[str, Any]) -> None:
@@ -165,6 +175,21 @@ def _dangling(found: Found) -> Iterator[tuple[int, str]]:
             yield line, f"PolicyBinding {name}: there is no ApiInstance {target.name} in the file"
         elif target.kind == "Service" and target.name not in found.services:
             yield line, f"PolicyBinding {name}: there is no Service {target.name} in the file"
+
+
+def _unkept(value: Any, path: str = "") -> str:
+    """The place of a text that no database keeps."""
+    if isinstance(value, str):
+        return (path or "the text") if "\0" in value else ""
+    pairs: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Mapping):
+        if key := next((str(key) for key in value if "\0" in str(key)), ""):
+            return f"{path}.{key.replace(chr(0), '?')[:60]}".lstrip(".")
+        pairs = value.items()
+    elif isinstance(value, list):
+        pairs = enumerate(value)
+    found = (_unkept(one, f"{path}.{key}".lstrip(".")) for key, one in pairs)
+    return next(filter(None, found), "")
 
 
 def _shown(value: Any) -> str:

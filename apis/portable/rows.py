@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from apis.models import ApiInstance, PolicyBinding, Route, Upstream
-from apis.portable import alerts
+from apis.portable import alerts, shared
 from apis.portable.names import base_of, policy_key, upstream_key
 from apis.portable.shape import (
     AssetPart,
@@ -63,6 +63,7 @@ def portable_of(
         alerts=tuple(alerts.told(api)),
         tests=tuple(one.case for one in api.tests.order_by("position", "pk")),
         muted=_muted(api, named),
+        shared_secrets=shared.parts_of(api.environment, [one.config for one in bindings]),
         document=_document(api) if document else None,
     )
 

@@ -13,6 +13,9 @@ from gateways.protocol.upstream_settings import USUAL, UpstreamSettings
 
 Text = Annotated[str, Field(max_length=255)]
 MOST_POLICIES, MOST_UPSTREAMS, MOST_TIERS, MOST_ALERTS, MOST_MUTED = 500, 200, 1_000, 500, 500
+MOST_SHARED = 500
+DEFAULT_GROUP = "default"
+"""Of secrets whose mention names none: the environment's own group, and the namespace of files."""
 
 
 class AssetPart(Model):
@@ -88,6 +91,18 @@ class MutedPart(Model):
     reason: str = Field(max_length=500)
 
 
+class SecretPart(Model):
+    """A shared secret that policies mention. `values` by its fields, "" where the value is not known."""
+
+    group: str = Field(max_length=120)
+    name: str = Field(max_length=120)
+    values: dict[str, str] = Field({}, repr=False)
+
+    @property
+    def reference(self) -> str:
+        return f"{self.group}/{self.name}"
+
+
 class Portable(Model):
     """Routes and inbound policies are in the order in which they are tried; upstreams as routes lead to them,
     then those to which none does.
@@ -113,6 +128,7 @@ class Portable(Model):
     alerts: tuple[dict[str, Any], ...] = Field((), max_length=MOST_ALERTS)
     tests: tuple[dict[str, Any], ...] = Field((), max_length=100)
     muted: tuple[MutedPart, ...] = Field((), max_length=MOST_MUTED)
+    shared_secrets: tuple[SecretPart, ...] = Field((), max_length=MOST_SHARED)
     document: DocumentPart | None = None
 
     @property

@@ -15,7 +15,7 @@ from apis.assets.models import Asset
 from apis.changes import bookkeeping, deploying, instances, policies, upstreams
 from apis.desired import NewAsset
 from apis.models import ApiInstance, PolicyBinding, Upstream
-from apis.portable import beside, rows
+from apis.portable import beside, rows, shared
 from apis.portable import wanted as rules
 from apis.portable.making import NEEDED, Made, applied, document_note, of_policy, of_upstream, told_by_keys
 from apis.portable.shape import PolicyPart, UpstreamPart
@@ -50,10 +50,10 @@ def update(actor: User, api: ApiInstance, wanted: Wanted, *, deploy: bool | None
             binding.api = api
             policies.remove_policy(actor, binding, deploy=False)
     ids = _rows_of_upstreams(actor, api, wanted, match, asset)
-    named = dict(match.policies)
+    named, notes = dict(match.policies), list(shared.put(actor, wanted))
     if "policies" in wanted.parts:
         named = _policies(actor, api, kept, match, ids)
-    notes = [*document_note(wanted, asset), *beside.put(actor, api, wanted, named)]
+    notes += [*document_note(wanted, asset), *beside.put(actor, api, wanted, named)]
     if at_once and api.pending_since:
         bookkeeping.bump(api, api.gateway)
     after = {"updated_from": wanted.origin or "a file"}

@@ -5,13 +5,22 @@ environment. The same API gives the same bytes, wherever it is exported.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from apis.portable import kinds, names
 from apis.portable.kinds import FORMAT
-from apis.portable.shape import PolicyPart, Portable, RoutePart, TargetPart, UpstreamPart
+from apis.portable.mentioned import of_mention
+from apis.portable.shape import (
+    DEFAULT_GROUP,
+    PolicyPart,
+    Portable,
+    RoutePart,
+    SecretPart,
+    TargetPart,
+    UpstreamPart,
+)
 from apis.portable.yaml_text import ordered, said, written
 from apis.rules import own_document, upstream_uri
 from apis.rules.policy_config import merged
@@ -32,9 +41,14 @@ class Contexts:
     outbound: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def yaml_of(api: Portable, contexts: Contexts | None = None, *, base: str = "") -> str:
-    """`base` is how the API is called where its own name is another's."""
-    whole = _Writing(api, contexts or Contexts(), base or names.base_of(api.asset.asset_id, api.label))
+def yaml_of(
+    api: Portable, contexts: Contexts | None = None, *, base: str = "", apart: Collection[str] = ()
+) -> str:
+    """`base` is how the API is called where its own name is another's; shared secrets that are `apart` are
+    written in the file already.
+    """
+    base = base or names.base_of(api.asset.asset_id, api.label)
+    whole = _Writing(api, contexts or Contexts(), base, apart)
     return written(list(whole.documents()))
 
 
@@ -48,6 +62,7 @@ class _Writing:
     api: Portable
     contexts: Contexts
     base: str
+    apart: Collection[str] = ()
 
     def documents(self) -> Iterator[Document]:
         api = self.api
@@ -72,6 +87,9 @@ class _Writing:
         for policy in api.outbound:
             if not policy.is_disabled:
                 yield from self._outbound(policy, routed)
+        for secret in api.shared_secrets:
+            if secret.reference not in self.apart:
+                yield _secret(secret)
         yield self._details(routed)
 
     def _service(self, one: UpstreamPart, served: set[str]) -> Iterator[Document]:
@@ -187,10 +205,31 @@ class _Writing:
             "alerts": ordered(api.alerts),
             "tests": list(api.tests),
             "muted": _brief(api.muted),
-            "secrets": sorted(variable(one.key, path)[1:] for one in api.policies for path in one.secrets),
+            "secrets": sorted(name for name, _, _ in variables_of(api)),
             "document": plain["document"],
         }
         return _resource(API_DETAILS, self.base, said(fields), {})
+
+
+def variables_of(api: Portable) -> list[tuple[str, str, str]]:
+    """(variable, policy or mention of a shared secret, path) of each secret."""
+    own = [(variable(one.key, path)[1:], one.key, path) for one in api.policies for path in one.secrets]
+    return own + [
+        (_of_shared(one, field)[1:], of_mention(one), field)
+        for one in api.shared_secrets
+        for field in one.values
+    ]
+
+
+def _of_shared(one: SecretPart, field: str) -> str:
+    return variable(f"{one.group} {one.name}", field)
+
+
+def _secret(one: SecretPart) -> Document:
+    """Its values as variables, whatever is known of them."""
+    metadata = {"name": one.name} | ({"namespace": one.group} if one.group != DEFAULT_GROUP else {})
+    spec = {"data": {field: _of_shared(one, field) for field in sorted(one.values)}}
+    return {"apiVersion": API_VERSION, "kind": "Secret", "metadata": metadata, "spec": spec}
 
 
 def _weighted(target: TargetPart, way: Document) -> Document:

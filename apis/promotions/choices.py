@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apis.models import ApiInstance
+from apis.portable import mentioned
 from apis.portable.rows import portable_of
-from apis.portable.shape import PolicyPart, Portable
+from apis.portable.shape import PolicyPart, Portable, SecretPart
 from apis.portable.updating import matched
 from apis.portable.wanted import PARTS, Wanted
 from apis.promotions import mapping, permission
@@ -20,7 +21,8 @@ from gateways.models import Gateway
 @dataclass(frozen=True)
 class Choices:
     """`counterpart` is what is brought up to date; without one a new API is made. `uris` and `contexts` are
-    by the origin's upstreams, `hosts` by what routes say, `secrets` by policy and path.
+    by the origin's upstreams, `hosts` by what routes say, `shared` by shared secrets as "group/name",
+    `secrets` by policy, or mention of a shared secret, and path.
     """
 
     environment: Environment
@@ -35,6 +37,7 @@ class Choices:
     uris: Mapping[str, str] = field(default_factory=dict)
     contexts: Mapping[str, str] = field(default_factory=dict)
     hosts: Mapping[str, str] = field(default_factory=dict)
+    shared: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     keeps_secrets: bool = False
     parts: frozenset[str] = frozenset(PARTS)
@@ -77,6 +80,10 @@ def proposed(
         uris=uris,
         contexts=contexts,
         hosts=hosts,
+        shared={
+            one.reference: memory.of(Kind.SECRET, one.reference) or one.reference
+            for one in whole.shared_secrets
+        },
         label=counterpart.label if counterpart else origin.label,
         parts=_parts(user, origin),
         unknown=frozenset(unknown),
@@ -124,7 +131,9 @@ def as_chosen(whole: Portable, choices: Choices, parts: frozenset[str]) -> Porta
     named |= {"upstreams": upstreams, "routes": routes}
     named["policies"] = tuple(_with(one, choices.secrets.get(one.key, {})) for one in whole.policies)
     gone = {name: () for name in PARTS if name not in parts}
-    return whole.model_copy(update=named | gone)
+    carried = mentioned.renamed(whole.model_copy(update=named | gone), choices.shared)
+    secrets = tuple(_with_values(one, choices.secrets) for one in carried.shared_secrets)
+    return carried.model_copy(update={"shared_secrets": secrets})
 
 
 def _parts(user: User, origin: ApiInstance) -> frozenset[str]:
@@ -144,6 +153,13 @@ def _is_deprecated(choices: Choices) -> bool:
 def _with(one: PolicyPart, given: Mapping[str, str]) -> PolicyPart:
     return one.model_copy(
         update={"secrets": {path: given.get(path) or value for path, value in one.secrets.items()}}
+    )
+
+
+def _with_values(one: SecretPart, given: Mapping[str, Mapping[str, str]]) -> SecretPart:
+    written = given.get(mentioned.of_mention(one), {})
+    return one.model_copy(
+        update={"values": {name: written.get(name) or value for name, value in one.values.items()}}
     )
 
 

@@ -131,6 +131,7 @@ def proposed(environment: Environment, whole: Portable, there: ApiInstance | Non
         {one.key: one.uri for one in whole.upstreams},
         {one.key: one.tls_context for one in whole.upstreams},
         {route.host: route.host for route in whole.routes if route.host},
+        {one.reference: one.reference for one in whole.shared_secrets},
     )
 
 

@@ -37,6 +37,7 @@ class Mapped(models.Model):
         TLS = "tls", "TLS context"
         PORT = "port", "Port"
         GATEWAY = "gateway", "Gateway"
+        SECRET = "secret", "Shared secret"
 
     source = models.ForeignKey(Environment, models.CASCADE, related_name="+")
     target = models.ForeignKey(Environment, models.CASCADE, related_name="+")

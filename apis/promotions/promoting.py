@@ -3,7 +3,7 @@ and takes it back.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -198,11 +198,30 @@ def take_back(user: User, promotion: Promotion) -> str:
     return f"{api} is saved again as it was before."
 
 
+def state_of(api: ApiInstance, *, deploy: bool) -> str:
+    """What becomes of what was promoted, in words. `deploy` is what was asked for."""
+    place = api.environment
+    if api.pending_since:
+        return f"it waits to be deployed, as {place} has it"
+    if api.is_deployed:
+        return f"it is being deployed to {api.gateway}"
+    why = f": {place} asks for a second person, or for tests that pass" if deploy else ""
+    return f"it is not deployed yet{why}"
+
+
 def last_of(api: ApiInstance) -> Promotion | None:
     """The last one, while it is new and was not taken back: what a page offers to take back."""
     last = Promotion.objects.filter(api=api).defer("before").select_related("by").first()
     is_new = last is not None and timezone.now() - last.at < OFFERED
     return last if last and is_new and not last.taken_back_at else None
+
+
+def offered(apis: Iterable[int]) -> dict[int, Promotion]:
+    """The same of many: by the API's id, the last one, where it can be taken back."""
+    rows = Promotion.objects.filter(api__in=list(apis)).order_by("id").defer("before")
+    last = {row.api_id: row for row in rows}
+    since = timezone.now() - OFFERED
+    return {pk: row for pk, row in last.items() if row.at > since and not row.taken_back_at}
 
 
 def digest(api: ApiInstance) -> str:
@@ -228,6 +247,8 @@ def _learned(origin: ApiInstance, choices: Choices) -> Iterator[tuple[str, str, 
             yield Kind.TLS, one.tls_context, becomes
     for was, becomes in choices.hosts.items():
         yield Kind.HOST, was, becomes
+    for was, becomes in choices.shared.items():
+        yield Kind.SECRET, was, becomes
     if whole.tls_context and choices.tls_context:
         yield Kind.TLS, whole.tls_context, choices.tls_context
     if not choices.counterpart:

@@ -4,9 +4,10 @@ from typing import Any
 
 from rest_framework import serializers as s
 
-from apis.portable.written import variable
+from apis.portable.written import variables_of
 from apis.promotions import importing
 from apis.promotions.models import Upload
+from apis.promotions.promoting import Preview
 from apis.rest.strict import StrictSerializer
 
 
@@ -26,6 +27,9 @@ class ImportedApiShape(s.Serializer[Any]):
     upstreams = s.DictField(child=s.CharField(), help_text="URIs by the names that the file gives them.")
     secrets = s.ListField(
         child=s.CharField(), help_text="Names of variables, as the file's ApiDetails has them."
+    )
+    sharedSecrets = s.ListField(
+        child=s.CharField(), help_text='Those that policies mention, as "group/name".'
     )
     existing = s.IntegerField(allow_null=True)
     id = s.IntegerField(allow_null=True)
@@ -53,6 +57,11 @@ class ImportBody(StrictSerializer):
         child=s.CharField(max_length=120, allow_blank=True),
         required=False,
         help_text="Names of the environment's, by those of the file.",
+    )
+    sharedSecrets = s.DictField(
+        child=s.CharField(max_length=241),
+        required=False,
+        help_text='Those of the environment, by those of the file: {"shop/database": "prod/database"}.',
     )
     secrets = s.DictField(child=s.CharField(max_length=20_000), required=False, help_text="By variables.")
     deploy = s.BooleanField(default=False)
@@ -84,7 +93,8 @@ def shape(row: Upload) -> dict[str, Any]:
                 "basePath": whole.base_path,
                 "port": whole.port,
                 "upstreams": {one.key: one.uri for one in whole.upstreams},
-                "secrets": [name for name, _, _ in variables(whole)],
+                "secrets": [name for name, _, _ in variables_of(whole)],
+                "sharedSecrets": [one.reference for one in whole.shared_secrets],
                 "existing": there.pk if there else None,
                 "id": row.done.get(str(at)),
             }
@@ -94,6 +104,9 @@ def shape(row: Upload) -> dict[str, Any]:
     return dict(ImportShape(told).data)
 
 
-def variables(whole: Any) -> list[tuple[str, str, str]]:
-    """(variable, policy, path) of each secret."""
-    return [(variable(one.key, path)[1:], one.key, path) for one in whole.policies for path in one.secrets]
+def previewed(shown: Preview) -> dict[str, Any]:
+    return {
+        "changes": [*shown.difference.lines, *shown.beside],
+        "yaml": shown.difference.yaml,
+        "notes": shown.notes,
+    }

@@ -1,6 +1,7 @@
 """REST: APIs from a file: uploaded, read by a worker, then made or brought up to date, as on the page."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from apis.portable import mentioned
+from apis.portable.written import variables_of
 from apis.promotions import importing, promoting
 from apis.promotions.choices import Choices
 from apis.promotions.models import Upload
@@ -82,7 +85,7 @@ class ImportViews(ViewSet):
         body = reach.valid(shapes.ImportBody, request.data)
         if row.state == Upload.State.READ and at >= len(row.apis):
             raise NotFound(f"The file has no API {at}; its first is 0.")
-        with bodies.client_names((*_secrets(row, at), *_NAMES)):
+        with bodies.client_names((*_secrets(row, at, body.get("sharedSecrets", {})), *_NAMES)):
             choices = _choices(row, at, body)
             if body["dryRun"]:
                 whole = importing.wanted(row, at, choices)
@@ -117,7 +120,16 @@ def _choices(row: Upload, at: int, body: dict[str, Any]) -> Choices:
     if unknown := sorted(given.keys() - choices.uris.keys()):
         raise ValidationError({f"upstreams.{unknown[0]}": ["The file has no upstream of that name."]})
     contexts = body.get("tlsContexts", {})
-    named = {name: (policy, path) for name, policy, path in shapes.variables(whole)}
+    shared = body.get("sharedSecrets", {})
+    if unknown := sorted(shared.keys() - choices.shared.keys()):
+        raise ValidationError(
+            {f"sharedSecrets.{unknown[0]}": ["The file has no shared secret of that name."]}
+        )
+    if wrong := sorted(name for name, it in shared.items() if not re.fullmatch(r"[^/\s]+/[^/\s]+", it)):
+        raise ValidationError({f"sharedSecrets.{wrong[0]}": ["Write it as group/name."]})
+    choices = replace(choices, shared={**choices.shared, **shared})
+    whole = mentioned.renamed(whole, choices.shared)
+    named = {name: (policy, path) for name, policy, path in variables_of(whole)}
     if strange := sorted(body.get("secrets", {}).keys() - named.keys()):
         raise ValidationError({f"secrets.{strange[0]}": ["The file has no secret of that name."]})
     secrets: dict[str, dict[str, str]] = {}
@@ -133,17 +145,12 @@ def _choices(row: Upload, at: int, body: dict[str, Any]) -> Choices:
     )
 
 
-def _secrets(row: Upload, at: int) -> bodies.Names:
+def _secrets(row: Upload, at: int, shared: Mapping[str, str]) -> bodies.Names:
     if row.state != Upload.State.READ:
         return ()
-    found = shapes.variables(importing.apis_of(row)[at])
+    found = variables_of(mentioned.renamed(importing.apis_of(row)[at], shared))
     return tuple((re.escape(f"secrets.{policy}.{path}"), f"secrets.{name}") for name, policy, path in found)
 
 
 def _previewed(shown: Preview) -> Response:
-    told = {
-        "changes": [*shown.difference.lines, *shown.beside],
-        "yaml": shown.difference.yaml,
-        "notes": shown.notes,
-    }
-    return Response(shapes.ImportPreviewShape(told).data)
+    return Response(shapes.ImportPreviewShape(shapes.previewed(shown)).data)

@@ -1,0 +1,83 @@
+"""Shared secrets that an API's policies mention: what is carried of them, and what becomes of it there."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from apis.changes.secret_groups import create_group
+from apis.changes.secrets import create_secret, shared_material
+from apis.portable.mentioned import of_mention
+from apis.portable.shape import SecretPart
+from apis.portable.wanted import Wanted
+from apis.rules.problem import Problem, refuse
+from apis.secret_groups import references
+from apis.secret_groups.models import Secret
+from apis.secret_groups.permission import may_manage
+from apis.secret_groups.shared import FIELDS
+from console.models import Environment, User
+
+NEEDED = "Write the value for {}, or choose a shared secret that is there."
+NOT_YOURS = "{} has no shared secret {}, and to make it you need the permission Manage secrets there."
+STAYS = "Shared secret {} is in {} already: its values stay, and those of the file were not taken."
+
+
+def parts_of(environment: Environment, configs: list[Any]) -> tuple[SecretPart, ...]:
+    """Of those that are mentioned and there; no query where none is mentioned."""
+    keys = references.keys(*configs)
+    known = references.secrets(environment.pk, keys)
+    found = []
+    for group, name in sorted(known):
+        values = dict.fromkeys(FIELDS[known[group, name].type], "")
+        found.append(SecretPart(group=group, name=name, values=values))
+    return tuple(found)
+
+
+def there(environment: Environment, parts: tuple[SecretPart, ...]) -> set[str]:
+    """Which of these the environment has, as "group/name"."""
+    known = references.secrets(environment.pk, [one.reference for one in parts])
+    return {"/".join(key) for key in known}
+
+
+def put(actor: User, wanted: Wanted) -> Iterator[str]:
+    """Make those that the environment lacks and that its policies will mention; those that are there stay.
+    Says what is otherwise than in the file. Raises ValidationError by "secrets.MENTION.FIELD".
+    """
+    parts = wanted.whole.shared_secrets if "policies" in wanted.parts else ()
+    known = there(wanted.environment, parts)
+    refuse(_missing(actor, wanted, known))
+    for one in parts:
+        if one.reference not in known:
+            _make(actor, wanted.environment, one)
+        elif any(one.values.values()):
+            yield STAYS.format(one.reference, wanted.environment)
+
+
+def _missing(actor: User, wanted: Wanted, known: set[str]) -> Iterator[Problem]:
+    place = wanted.environment
+    for one in wanted.whole.shared_secrets if "policies" in wanted.parts else ():
+        if one.reference in known:
+            continue
+        for field, value in one.values.items():
+            if not value:
+                yield Problem(f"secrets.{of_mention(one)}.{field}", NEEDED.format(place))
+        if all(one.values.values()) and not may_manage(actor, place):
+            first = next(iter(one.values))
+            yield Problem(f"secrets.{of_mention(one)}.{first}", NOT_YOURS.format(place, one.reference))
+
+
+def _make(actor: User, environment: Environment, one: SecretPart) -> None:
+    kind = next(kind for kind, fields in FIELDS.items() if set(fields) == set(one.values))
+    try:
+        material = shared_material(kind, one.values)
+        group = environment.secret_groups.filter(name=one.group).first()
+        group = group or create_group(actor, environment, one.group)
+        group.environment = environment
+        create_secret(actor, group, Secret.Kind.SHARED, one.name, material)
+    except ValidationError as error:
+        first = next(iter(one.values))
+        faults: Mapping[str, Any] = {
+            f"secrets.{of_mention(one)}.{name if name in one.values else first}": texts
+            for name, texts in error.error_dict.items()
+        }
+        raise ValidationError(dict(faults)) from error

@@ -1,0 +1,119 @@
+"""Texts that YAML, variables or mentions could take for something else come through a file as they were."""
+
+import random
+
+import pytest
+
+from apis.portable.faults import BadFile
+from apis.portable.read import read
+from apis.portable.shape import (
+    AssetPart,
+    DocumentPart,
+    MutedPart,
+    PolicyPart,
+    Portable,
+    RoutePart,
+    TargetPart,
+    TierPart,
+    UpstreamPart,
+)
+from apis.portable.written import yaml_of
+
+PIECES = (
+    *(": ", "#", " #", "!!python/object:os.system", "&a", "*a", "- ", "? ", "---", "...", "%YAML", "@", "`"),
+    *("'", '"', "\\", "|", ">", "{{}}", "[", "]", "{", "}", ",", "<<", "=", "\t", " ", "   ", "\n", "\r"),
+    *(
+        "\r\n",
+        "\x85",
+        "\u2028",
+        "\u2029",
+        "\ufeff",
+        "\x7f",
+        "\x9f",
+        "\x07",
+        "\ufffe",
+        "\U0001f600",
+        "e\u0301",
+    ),
+    *("yes", "No", "012", "0x1f", "1_000", "1:30", "1e3", "null", "~", ".inf", ".nan", "2001-01-01", "true"),
+    *("$HOME", "$$HOME", "${HOME}", "${secret:a/b}", "${secret:", "#[payload]", "word " * 40, "x" * 300),
+)
+ALONE = (*PIECES, "", "a\n", "\na", " a", "a ", "\n\n", "line: #\n" * 12_500)
+
+
+def texts() -> list[str]:
+    """Each piece alone, and some that are made of several; the same in each run."""
+    chance = random.Random(12)
+    made = ["".join(chance.choices(PIECES, k=chance.randint(2, 7))) for _ in range(60)]
+    return [*ALONE, *made]
+
+
+def carrying(text: str) -> Portable:
+    """In each field that takes any text."""
+    short, name = text[:255], text[:120] or "x"
+    basic = {"key": "orders-http-basic-authentication-1", "policy": "http-basic-authentication"}
+    config = {"username": text, "list": [text, {"deep": text}], "of": {short or "x": text}}
+    return Portable(
+        asset=AssetPart(asset_id="orders", name=short or "x", api_version=text[:40] or "v1"),
+        label="",
+        description=text,
+        tags=(short,),
+        owners=(short,),
+        consumer_endpoint=text[:200],
+        tls_context="",
+        upstreams=(
+            UpstreamPart(key="orders-upstream-1", uri="http://one:1/v1", label=short),
+            UpstreamPart(key="orders-upstream-2", uri="http://two:1/", label=short),
+        ),
+        routes=(
+            RoutePart(
+                label=short,
+                path=text,
+                host=text,
+                headers={"x-a": text},
+                targets=(TargetPart(upstream="orders-upstream-1"),),
+            ),
+        ),
+        policies=(
+            PolicyPart(**basic, label=short, config=config, secrets={"password": ""}, conditions=_rule(text)),
+            PolicyPart(
+                key="orders-cors-2",
+                policy="cors",
+                label=short,
+                config=config,
+                disabled=True,
+                secrets={"a.b": ""},
+            ),
+        ),
+        tiers=(TierPart(name=name, description=text[:20_000]),),
+        alerts=({"name": text, "recipients": [text], "on": {"x": text}},),
+        tests=({"name": short, "request": {"body": text, "headers": {"a": text}}},),
+        muted=(MutedPart(code="a", place="api", reason=text[:500]),),
+        document=DocumentPart(name=short, text=text),
+    )
+
+
+def _rule(text: str) -> tuple[dict[str, str], ...]:
+    return ({"methodRegex": "GET", "uriTemplateRegex": text},) if text else ()
+
+
+def test_hostile_texts_come_through_a_file() -> None:
+    for text in texts():
+        before = carrying(text)
+        file = yaml_of(before)
+
+        [after] = read(file.encode())
+
+        assert after == before, repr(text[:80])
+        assert yaml_of(after) == file, repr(text[:80])
+
+
+@pytest.mark.parametrize("escape", [r"\0", r"a\x00b"])
+def test_what_no_database_keeps_is_refused_at_its_place(escape: str) -> None:
+    file = yaml_of(carrying("text"))
+
+    with pytest.raises(BadFile) as bad:
+        read(file.replace("description: text", f'description: "{escape}"').encode())
+
+    [(line, message)] = bad.value.lines
+    assert "spec.description: the text holds a NUL" in message and line > 1

@@ -1,0 +1,186 @@
+"""Shared secrets that policies mention: Secret documents of a file, and what an import makes of them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from apis.changes.policies import apply_policy
+from apis.models import ApiInstance
+from apis.portable import mentioned
+from apis.portable.exporting import yaml_of
+from apis.portable.faults import BadFile
+from apis.portable.making import make
+from apis.portable.read import read
+from apis.portable.shape import Portable
+from apis.portable.updating import update
+from apis.portable.wanted import Wanted
+from apis.promotions import importing, promoting
+from apis.promotions.choices import proposed
+from apis.promotions.models import Upload
+from apis.secret_groups.models import Secret
+from console.models import AuditEntry, Environment, Role
+from console.roles.models import CustomRole
+from gateways.agent.sources import files
+from gateways.agent.translate.apis import translate
+from tests.apis.views.pages import Place, make_place, make_saved_api
+from tests.factories import (
+    make_environment,
+    make_gateway,
+    make_role,
+    make_secret,
+    make_secret_group,
+    make_user,
+)
+from tests.rest import Rest
+
+pytestmark = pytest.mark.django_db
+MENTION = "${secret:shop/database}"
+VALUES = {"username": "bob", "password": "of-production"}
+
+
+@pytest.fixture
+def place() -> Place:
+    return make_place()
+
+
+@pytest.fixture
+def api(place: Place) -> ApiInstance:
+    """Of two secrets, one of the environment's own group, once mentioned with a field."""
+    make_secret(make_secret_group(place.environment, name="shop"), name="database")
+    made = make_saved_api(place)
+    config = {"username": "${secret:shop/database#username}", "password": MENTION}
+    apply_policy(place.user, made, "http-basic-authentication", config)
+    return made
+
+
+def elsewhere(place: Place) -> Environment:
+    environment = make_environment(place.environment.organization, name="Production")
+    make_gateway(environment)
+    return environment
+
+
+def with_values(whole: Portable, **values: str) -> Portable:
+    parts = tuple(one.model_copy(update={"values": values}) for one in whole.shared_secrets)
+    return whole.model_copy(update={"shared_secrets": parts})
+
+
+def asked(error: ValidationError) -> list[str]:
+    return sorted(error.message_dict)
+
+
+def test_a_file_names_them_and_is_the_same_after_an_import(
+    place: Place, api: ApiInstance, tmp_path: Path
+) -> None:
+    text = yaml_of([api])
+    assert "kind: Secret" in text and "password: $SHOP_DATABASE_PASSWORD" in text
+    assert "s3cret" not in text and "username: $SHOP_DATABASE_USERNAME" in text
+    (tmp_path / "orders.yaml").write_text(text)
+    loaded = files.load(tmp_path, {"SHOP_DATABASE_USERNAME": "ann", "SHOP_DATABASE_PASSWORD": "p"})
+    assert [str(one) for one in loaded.diagnostics] == [] and translate(loaded.resources).faults == ()
+    [whole] = read(text.encode())
+    environment = elsewhere(place)
+
+    with pytest.raises(ValidationError) as refused:
+        make(place.user, Wanted(environment, whole))
+    assert asked(refused.value) == [f"secrets.{MENTION}.password", f"secrets.{MENTION}.username"]
+    made = make(place.user, Wanted(environment, with_values(whole, **VALUES))).api
+
+    assert yaml_of([made]) == text
+    secret = Secret.objects.get(group__environment=environment)
+    assert (secret.reference, secret.content, secret.type) == ("shop/database", VALUES, "UsernamePassword")
+    assert "of-production" not in str(list(AuditEntry.objects.values("diff")))
+    update(place.user, made, Wanted(environment, whole))
+    assert yaml_of([made]) == text
+
+
+def test_several_apis_that_mention_the_same_name_it_once(place: Place, api: ApiInstance) -> None:
+    other = make_saved_api(place, "Payments")
+    apply_policy(place.user, other, "http-basic-authentication", {"username": "a", "password": MENTION})
+
+    text = yaml_of([api, other])
+
+    assert text.count("kind: Secret") == 1
+    assert [len(one.shared_secrets) for one in read(text.encode())] == [1, 1]
+
+
+def test_a_value_of_a_file_is_sealed_by_who_may_manage_secrets_and_never_shown(
+    place: Place, api: ApiInstance
+) -> None:
+    environment = elsewhere(place)
+    text = yaml_of([api]).replace("$SHOP_DATABASE_PASSWORD", "of-production")
+    text = text.replace("$SHOP_DATABASE_USERNAME", "bob")
+    somebody, may = make_user(), ["manage:apis", "manage:policies", "view:secrets"]
+    custom = CustomRole.objects.create(organization=environment.organization, name="M", permissions=may)
+    make_role(somebody, environment.organization, Role.CUSTOM, custom=custom)
+    root = f"/apimanager/api/v1/organizations/{environment.organization_id}/environments/{environment.pk}"
+
+    def taken(rest: Rest) -> object:
+        address = rest.address(f"{root}/api-imports?name=a.yaml")
+        sent = {"data": text.encode(), "content_type": "application/octet-stream", "headers": rest.headers}
+        key = rest.client.post(address, **sent).json()["id"]
+        importing.read(key)
+        shown = rest("GET", f"{root}/api-imports/{key}")
+        assert shown.data["apis"][0]["sharedSecrets"] == ["shop/database"]
+        answer = rest("POST", f"{root}/api-imports/{key}/apis/0", {})
+        assert "of-production" not in f"{shown.data}{answer.data}"
+        return answer
+
+    with pytest.raises(ValidationError, match="Manage secrets"):
+        make(somebody, Wanted(environment, read(text.encode())[0]))
+    assert not environment.secret_groups.exists()
+    made = taken(Rest(place.user, environment))
+
+    assert made.status_code == 201, made.data  # type: ignore[attr-defined]
+    assert Secret.objects.get(group__environment=environment).content == VALUES
+    assert [one.text for one in Upload.objects.all()] == [""]
+    again = update(
+        place.user,
+        environment.api_instances.get(),
+        Wanted(environment, with_values(read(text.encode())[0], username="eve", password="other")),
+    )
+    assert "its values stay" in again.notes[0]
+    assert Secret.objects.get(group__environment=environment).content == VALUES
+
+
+def test_another_one_of_the_environment_is_taken_and_remembered(place: Place, api: ApiInstance) -> None:
+    environment = elsewhere(place)
+    make_secret(make_secret_group(environment, name="prod"), name="db")
+    usual = proposed(place.user, api, environment, None)
+    assert usual.shared == {"shop/database": "shop/database"}
+    known = dict.fromkeys(usual.uris, "http://prod:1/")
+
+    made = promoting.promote(
+        place.user, api, replace(usual, uris=known, shared={"shop/database": "prod/db"})
+    ).api
+
+    assert made.policies.get().config == {
+        "username": "${secret:prod/db#username}",
+        "password": "${secret:prod/db}",
+    }
+    assert proposed(place.user, api, environment, made).shared == {"shop/database": "prod/db"}
+    shown = promoting.preview(
+        place.user,
+        promoting.wanted(place.user, api, proposed(place.user, api, environment, made)),
+        made,
+    )
+    assert shown.is_nothing
+    foreign = make_environment()
+    assert proposed(place.user, api, foreign, None).shared == {"shop/database": "shop/database"}
+
+
+def test_documents_that_are_no_shared_secrets_are_refused(place: Place, api: ApiInstance) -> None:
+    text = yaml_of([api])
+    secret = "---\napiVersion: gatewright.dev/v1alpha1\nkind: Secret\nmetadata: {name: x}\nspec: "
+
+    for spec, words in (
+        ("{data: {password: a}}", "a shared secret holds username and password or"),
+        ("{data: {key: a}}", "no policy of the file mentions it"),
+        ("{tls: {crt: a, key: b}}", "kept as keystores"),
+    ):
+        with pytest.raises(BadFile) as bad:
+            read(f"{secret}{spec}\n{text}".encode())
+        assert words in bad.value.lines[0][1] and bad.value.lines[0][1].startswith("Secret x: ")
+    [whole] = read(text.encode())
+    assert mentioned.references(one.config for one in whole.policies) == {"shop/database"}
