@@ -20,11 +20,13 @@ from apis.documents import differences, reading
 from apis.documents.specification import Operation, Specification
 from apis.forms import parts
 from apis.models import ApiInstance
+from apis.rules import own_document
 from apis.views.access import api_of, api_to_change, environment_of, may_on, messages_of
 from apis.views.frame import frame
 from console.listing import Select, asked, listing
 from console.permissions import Permission
 from console.scope import Request
+from policies import catalog
 
 PAGE_SIZE = 50
 SHOWN_CHARACTERS = 200_000
@@ -173,6 +175,7 @@ def _shown(request: Request, api: ApiInstance, errors: list[str]) -> HttpRespons
     if new and new.is_accepted:
         context["difference"] = differences.between(document, new)
         context["left_behind"] = _left_behind(request, api, document, new) if document else None
+        context["validating"] = _validating(request, api)
     page = frame(request, api, "document") | context
     return render(request, "apis/api_document.html", page, status=422 if errors else 200)
 
@@ -212,6 +215,14 @@ def _found(
 def _with_rules(apis: list[ApiInstance]) -> list[ApiInstance]:
     prefetch_related_objects(apis, "policies", "routes")
     return apis
+
+
+def _validating(request: Request, api: ApiInstance) -> list[ApiInstance]:
+    """The APIs of the asset that the user may see, and whose requests a policy checks by this document."""
+    names = [policy.name for policy in catalog.policies() if policy.own_document]
+    asking = {"policies__policy__in": names, "policies__config__source": own_document.CONTEXT}
+    found = ApiInstance.objects.visible_to(request.user).filter(asset=api.asset_id, **asking)
+    return list(found.select_related("asset", "environment").distinct()[: rules.MOST_APIS])
 
 
 def _left_behind(

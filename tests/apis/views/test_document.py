@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 
 from apis.assets.models import Asset
 from apis.documents import reading
@@ -18,6 +19,7 @@ from tests.apis.views.documents import (
 from tests.apis.views.pages import make_place, text
 
 pytestmark = pytest.mark.django_db
+PARAMETER = {"in": "path", "required": True, "schema": {"type": "string"}}
 
 
 def test_the_document_of_an_api_can_be_searched() -> None:
@@ -65,6 +67,33 @@ def test_a_document_is_replaced_once_the_difference_was_seen() -> None:
     assert Asset.objects.get().specification == new
     entry = AuditEntry.objects.filter(object_type="apiinstance").first()
     assert entry is not None and "pets.json" in json.dumps(entry.diff)
+
+
+def test_a_renamed_path_is_a_change_and_the_same_document_in_yaml_is_none() -> None:
+    place = make_place()
+    paths = {
+        "/pets/{id}": {"get": {"responses": ANSWERS, "parameters": [PARAMETER | {"name": "id"}]}},
+        "/cats": {"get": {"responses": ANSWERS, "operationId": "listCats"}, "post": {"responses": ANSWERS}},
+    }
+    before = OPENAPI | {"paths": paths}
+    api = api_with_document(place, json.dumps(before))
+    renamed = {
+        "/pets/{petId}": {"get": {"responses": ANSWERS, "parameters": [PARAMETER | {"name": "petId"}]}},
+        "/felines": {"get": {"responses": ANSWERS, "operationId": "listCats"}, "put": {"responses": ANSWERS}},
+    }
+    same = yaml.safe_dump(before).replace("'200':", "200:")
+    pages = []
+
+    for content in (json.dumps(OPENAPI | {"paths": renamed}), same):
+        sent = place.client.post(
+            f"/apis/{api.pk}/document/upload", {"specification": upload("new.yaml", content)}
+        )
+        read_all()
+        pages.append(text(place.client.get(sent.url)))
+
+    assert "path, which was /pets/{id}" in pages[0] and "path, which was /cats" in pages[0]
+    assert "Added (1)" in pages[0] and "Removed (1)" in pages[0] and "Changed (2)" in pages[0]
+    assert "Added (0)" in pages[1] and "Removed (0)" in pages[1] and "Changed (" not in pages[1]
 
 
 def test_a_document_that_is_not_accepted_replaces_nothing() -> None:
