@@ -26,7 +26,8 @@ class AcmeForm(BaseModel):
     names: list[str] = Field(
         [],
         title="Host names",
-        description="The CA asks at port 80 of each: it must lead to a gateway of this environment.",
+        description="The CA asks at port 80 of each, by HTTP-01, the one challenge that is answered here: it "
+        "must lead to a gateway of this environment. A wildcard such as *.example.com is refused.",
         json_schema_extra={"needed": True},
     )
     directory: str = Field(
