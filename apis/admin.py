@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.db import models
 
 from apis.api_test import ApiTest, ApiTestRun
-from apis.bulk.models import BulkChange
+from apis.bulk.models import BulkChange, Plan
 from apis.change_set import ChangeSet
 from apis.documents.specification import Operation, Specification
 from apis.left_gateway import LeftGateway
@@ -235,3 +235,11 @@ class BulkChangeAdmin(ReadOnly, ModelAdmin):
     list_filter = ("state", "action", "environment")
     list_select_related = ("by", "environment")
     exclude = ("values",)
+
+
+@admin.register(Plan)
+class PlanAdmin(ReadOnly, ModelAdmin):
+    list_display = ("item", "state", "words", "made")
+    list_filter = ("state",)
+    list_select_related = ("item", "made__asset")
+    exclude = ("given", "chosen")

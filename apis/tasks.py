@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from apis.bulk import running
+from apis.bulk import promoting, running
 from apis.certifying import acme
 from apis.changes import authorities, bookkeeping
 from apis.copying import jobs as copying
@@ -104,6 +104,12 @@ def run_tests(api_id: int, token: str) -> None:
 def work_on_bulk_change(change_id: str) -> None:
     """Do some of a bulk change; safe to run twice."""
     running.work(change_id)
+
+
+@shared_task
+def look_at_promotions(change_id: str) -> None:
+    """Look at some of the APIs that are to be promoted at once; safe to run twice."""
+    promoting.look(change_id, running.begin_by_itself)
 
 
 @shared_task

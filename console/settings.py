@@ -269,6 +269,7 @@ CELERY_TASK_ROUTES = {
     "apis.tasks.read_document": {"queue": "documents"},
     "apis.tasks.read_import": {"queue": "documents"},
     "apis.tasks.copy_many": {"queue": "documents"},
+    "apis.tasks.look_at_promotions": {"queue": "documents"},
     "apis.tasks.rehearse": {"queue": "rehearsals"},
     "apis.tasks.prepare_rehearsal": {"queue": "rehearsals"},
     "apis.tasks.run_tests": {"queue": "rehearsals"},

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 
-from apis.bulk.models import BulkChange
+from apis.bulk import promoting
+from apis.bulk.models import MOST_APIS, BulkChange
 from apis.changes import instances, policies, review, tags
 from apis.models import ApiInstance, PolicyBinding
 from apis.rules import policy_check
@@ -26,13 +27,15 @@ class NothingToDo(Exception):
 class Action(NamedTuple):
     """`needs` is the permission for it, in the whole environment. `check` raises ValidationError by field and
     answers what the values are in words; `act` says what was done, and raises NothingToDo, or whatever the
-    change below it raises.
+    change below it raises. `begin` is done last before it begins, and may refuse. `most` APIs are taken.
     """
 
     needs: str
     check: Callable[[Environment, ApiInstance, Values], str]
     act: Callable[[User, ApiInstance, Values], str]
     warning: str = ""
+    most: int = MOST_APIS
+    begin: Callable[[BulkChange, Values], None] | None = None
 
 
 def _check_nothing(environment: Environment, first: ApiInstance, values: Values) -> str:
@@ -140,6 +143,14 @@ def _delete(actor: User, api: ApiInstance, values: Values) -> str:
     return "Deleted; it can be restored for some time."
 
 
+def _check_target(environment: Environment, first: ApiInstance, values: Values) -> str:
+    key = values.get("environment")
+    found = Environment.objects.filter(pk=key).first() if key else None
+    if found is None:
+        raise ValidationError({"environment": ["Choose where they go."]})
+    return f"to {found}"
+
+
 ACTIONS: Mapping[str, Action] = {
     Named.DEPLOY: Action(Permission.DEPLOY_APIS, _check_gateway, _deploy),
     Named.UNDEPLOY: Action(
@@ -157,5 +168,12 @@ ACTIONS: Mapping[str, Action] = {
         _check_nothing,
         _delete,
         "Their routes, upstreams and policies go with them, and requests to those that are deployed get 404.",
+    ),
+    Named.PROMOTE: Action(
+        Permission.VIEW_POLICIES,
+        _check_target,
+        promoting.act,
+        most=promoting.MOST_APIS,
+        begin=promoting.settle,
     ),
 }

@@ -1,4 +1,4 @@
-"""A change of many APIs at once: what was asked for, and what became of each."""
+"""A change of many APIs at once: what was asked for, what is planned of each, and what became of it."""
 
 import uuid
 from collections import Counter
@@ -8,6 +8,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from apis.models import ApiInstance
 from console.fields import EncryptedJSONField
 from console.models import Environment, User
 from console.permissions import Permission
@@ -48,6 +49,7 @@ class BulkChange(models.Model):
         UNDEPRECATE = "undeprecate", "No longer deprecated"
         POLICY = "policy", "Apply policy"
         DELETE = "delete", "Delete"
+        PROMOTE = "promote", "Promote"
 
     class State(models.TextChoices):
         ASKED = "asked", "Not begun"
@@ -109,6 +111,7 @@ class BulkItem(models.Model):
         DONE = "done", "Done"
         UNCHANGED = "unchanged", "Nothing to do"
         FAILED = "failed", "Failed"
+        LEFT = "left", "Left out"
 
     change = models.ForeignKey(BulkChange, models.CASCADE, related_name="items")
     api_key = models.BigIntegerField(help_text="The API's id.")
@@ -126,4 +129,40 @@ class BulkItem(models.Model):
 
     @property
     def tone(self) -> str:
-        return {"done": "ok", "failed": "bad"}.get(self.state, "")
+        return {"done": "ok", "failed": "bad", "left": "warn"}.get(self.state, "")
+
+
+class Plan(models.Model):
+    """What an API is to become in the environment that it is promoted to: looked at by a worker before.
+
+    `given` is what somebody answered; `chosen` all that is to be, with these answers. Both may hold secrets,
+    and go when it is done.
+    """
+
+    class State(models.TextChoices):
+        UNTRIED = "untried", "Being looked at"
+        READY = "ready", "Ready"
+        ASKS = "asks", "Needs an answer"
+        SAME = "same", "Nothing changes"
+        LEFT = "left", "Left out"
+
+    item = models.OneToOneField(BulkItem, models.CASCADE, related_name="plan")
+    state = models.CharField(max_length=7, choices=State, default=State.UNTRIED)
+    words = models.CharField(max_length=500, blank=True, help_text="What it needs, or what it becomes.")
+    changes = models.PositiveIntegerField(default=0, help_text="How many lines the difference has.")
+    place = models.CharField(max_length=400, blank=True, help_text="Gateway, port and base path.")
+    given = EncryptedJSONField(default=dict)
+    chosen = EncryptedJSONField(default=dict)
+    seen = models.CharField(max_length=64, blank=True, help_text="A word for both sides.")
+    made = models.ForeignKey(ApiInstance, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["id"]
+        verbose_name = "planned promotion"
+
+    def __str__(self) -> str:
+        return f"{self.item}: {self.get_state_display()}"
+
+    @property
+    def tone(self) -> str:
+        return {"ready": "ok", "asks": "warn", "untried": "busy"}.get(self.state, "")

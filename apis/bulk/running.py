@@ -14,8 +14,9 @@ from django.http import Http404
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerAway
 
+from apis.bulk import promoting
 from apis.bulk.actions import ACTIONS, NothingToDo, Values
-from apis.bulk.models import MOST_APIS, BulkChange, BulkItem
+from apis.bulk.models import MOST_APIS, BulkChange, BulkItem, Plan
 from apis.models import ApiInstance
 from console import background
 from console.models import Environment, User
@@ -40,12 +41,13 @@ def ask(user: User, environment: Environment, action: str, ids: Sequence[int]) -
     """Note which APIs are meant. Raises ValidationError where it is none, or too many."""
     if action not in ACTIONS:
         raise ValidationError("Choose what is to be done with the APIs.")
-    apis = ApiInstance.objects.filter(environment=environment, pk__in=ids[: MOST_APIS + 1])
+    most = min(MOST_APIS, ACTIONS[action].most)
+    apis = ApiInstance.objects.filter(environment=environment, pk__in=ids[: most + 1])
     found = list(apis.select_related("asset"))
     if not found:
         raise ValidationError("Choose at least one API.")
-    if len(found) > MOST_APIS:
-        raise ValidationError(f"At most {MOST_APIS:,} APIs can be changed at once; narrow the search.")
+    if len(found) > most:
+        raise ValidationError(f"At most {most:,} APIs can be changed at once; narrow the search.")
     change = BulkChange.objects.create(environment=environment, by=user, action=action)
     BulkItem.objects.bulk_create(
         (BulkItem(change=change, api_key=api.pk, name=str(api)[:255]) for api in found), 1000
@@ -65,20 +67,50 @@ def start(change: BulkChange, values: Values) -> None:
     if first is None:
         raise ValidationError({"": ["These APIs were all deleted meanwhile."]})
     row.told = ACTIONS[row.action].check(row.environment, first, values)[:255]
+    if begin := ACTIONS[row.action].begin:
+        begin(row, values)
     row.values, row.state, row.begun_at = dict(values), State.WAITING, timezone.now()
+    row.held_until = None
     row.save()
     transaction.on_commit(partial(_enqueue, row))
 
 
+def begin_by_itself(change: BulkChange) -> None:
+    """Where it was planned so."""
+    if not change.values.get("starts"):
+        return
+    try:
+        start(change, change.values)
+    except ValidationError as error:
+        done = {"state": State.DONE, "ended_at": timezone.now(), "fault": " ".join(error.messages)[:500]}
+        BulkChange.objects.filter(pk=change.pk, state=State.ASKED).update(**done)
+
+
 @transaction.atomic
 def again(user: User, change: BulkChange) -> BulkChange:
-    """The same once more for those that failed or were not reached. Raises ValidationError."""
+    """The same once more for those that failed or were not reached; what is promoted is looked at anew, with
+    those that were left out. Raises ValidationError.
+    """
     if change.is_going or not change.is_repeatable:
         raise ValidationError("What it needs is no longer kept; choose the APIs once more.")
-    left = change.items.filter(state__in=(Item.FAILED, Item.WAITING))
+    is_planned = change.action == BulkChange.Action.PROMOTE
+    left = change.items.filter(state__in=(Item.FAILED, Item.WAITING, *([Item.LEFT] if is_planned else [])))
     new = ask(user, change.environment, change.action, list(left.values_list("api_key", flat=True)))
-    start(new, change.values)
+    if is_planned:
+        _plan_again(change, new)
+    else:
+        start(new, change.values)
     return new
+
+
+def _plan_again(change: BulkChange, new: BulkChange) -> None:
+    """With the answers that were given."""
+    environment = promoting.target(change)
+    if environment is None:
+        raise ValidationError("The environment is gone that they were to be promoted to.")
+    known = Plan.objects.filter(item__change=change).values_list("item__api_key", "given")
+    told = {name: change.values[name] for name in ("takes_unknown", "keeps_secrets", "parts")}
+    promoting.choose(new, environment, **told, given=dict(known))
 
 
 def stop(change: BulkChange) -> None:
@@ -107,8 +139,11 @@ def tend() -> None:
     left = Q(held_until=None) | Q(held_until__lt=timezone.now())
     for change in BulkChange.objects.filter(left, state__in=BulkChange.GOING).order_by("begun_at")[:AT_ONCE]:
         _enqueue(change)
+    for change in promoting.left():
+        promoting.enqueue(change)
     long_ago = timezone.now() - BulkChange.KEEP_VALUES
     over = BulkChange.objects.filter(is_repeatable=True, ended_at__lt=long_ago)
+    promoting.forget(over)
     over.update(values={}, is_repeatable=False)
     BulkChange.objects.forgotten().delete()
 
@@ -191,8 +226,9 @@ def _done(change: BulkChange, item: BulkItem) -> tuple[BulkItem.State, str]:
     api = rows.filter(environment=change.environment, pk=item.api_key).first()
     if api is None:
         return Item.UNCHANGED, "It was deleted meanwhile."
+    values = {**change.values, "item": item.pk}
     try:
-        return Item.DONE, ACTIONS[change.action].act(change.by, api, change.values)[:500]
+        return Item.DONE, ACTIONS[change.action].act(change.by, api, values)[:500]
     except NothingToDo as nothing:
         return Item.UNCHANGED, str(nothing)[:500]
 

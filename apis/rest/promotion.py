@@ -12,12 +12,14 @@ from apis.changes import copies
 from apis.desired import DesiredUpstream, NewAsset
 from apis.models import ApiInstance, Upstream
 from apis.portable.rows import policies_of
+from apis.portable.wanted import PARTS
 from apis.promotions import choices, promoting
 from apis.rest import bodies
 from apis.rules import copies as rules
 from apis.rules import copy_secrets, upstream_uri
 from apis.rules.copies import Copy
 from console.models import Environment, User
+from console.permissions import Permission
 
 NAMES: bodies.Names = (
     (r"secrets\.(\d+)\.(.*)", r"promote.secrets.\1.\2"),
@@ -39,7 +41,7 @@ def promoted(
     """The new instance, and what is to be said of it. Raises ValidationError."""
     bodies.check_technology(body)
     told = body["promote"]
-    origin = _origin(actor, told["originApiId"])
+    origin = origin_of(actor, told["originApiId"])
     if told.get("counterpartId"):
         return _updated(actor, environment, origin, body)
     copy = _wanted(environment, origin, body)
@@ -63,19 +65,13 @@ def _updated(
     told = body["promote"]
     if more := sorted(body.keys() - {"promote", "instanceLabel", "technology", "deployment"}):
         raise ValidationError({name: [NOT_BESIDE_UPDATE] for name in more})
-    known = {one.pk: one for one in choices.counterparts(origin, environment)}
-    found = known.get(told["counterpartId"])
-    if found is None:
-        message = (
-            f"API {origin.pk} was not promoted to {told['counterpartId']}; leave it out to make a new one."
-        )
-        raise ValidationError({"promote.counterpartId": [message]})
+    found = counterpart_of(origin, environment, told["counterpartId"])
     usual = choices.proposed(actor, origin, environment, found)
-    keys = {row.pk: key for key, row in policies_of(origin).items()}
-    secrets = {keys[int(pk)]: it for pk, it in (told.get("secrets") or {}).items() if int(pk) in keys}
-    left = {name for name in ("policies", "tiers", "alerts", "tests") if not _all(told.get(name))}
     wanted = replace(
-        usual, secrets=secrets, parts=usual.parts - left, label=body.get("instanceLabel") or usual.label
+        usual,
+        secrets=secrets_of(origin, told),
+        parts=usual.parts - left_parts(told),
+        label=body.get("instanceLabel") or usual.label,
     )
     deployment = body.get("deployment") or {}
     deploy = deployment.get("expectedStatus") == "deployed"
@@ -83,8 +79,30 @@ def _updated(
     return made.api, {"promote": list(made.notes)} if made.notes else {}
 
 
-def _origin(actor: User, pk: int) -> ApiInstance:
-    rows = ApiInstance.objects.visible_to(actor).select_related(
+def counterpart_of(origin: ApiInstance, environment: Environment, pk: int | None) -> ApiInstance | None:
+    """What it was promoted to there before, by its id. Raises ValidationError."""
+    if pk is None:
+        return None
+    found = next((one for one in choices.counterparts(origin, environment) if one.pk == pk), None)
+    if found is None:
+        message = f"API {origin.pk} was not promoted to {pk}; leave it out to make a new one."
+        raise ValidationError({"promote.counterpartId": [message]})
+    return found
+
+
+def secrets_of(origin: ApiInstance, told: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
+    """By the keys of policies."""
+    keys = {row.pk: key for key, row in policies_of(origin).items()}
+    return {keys[int(pk)]: it for pk, it in (told.get("secrets") or {}).items() if int(pk) in keys}
+
+
+def left_parts(told: Mapping[str, Any]) -> set[str]:
+    return {name for name in PARTS if not _all(told.get(name))}
+
+
+def origin_of(actor: User, pk: int) -> ApiInstance:
+    """Who may not see its policies takes none of them anywhere. Raises ValidationError."""
+    rows = ApiInstance.objects.permitting(actor.held(), Permission.VIEW_POLICIES).select_related(
         "asset__organization", "gateway", "tls_context", "environment__organization"
     )
     found = rows.filter(pk=pk).first() if pk < 2**63 else None

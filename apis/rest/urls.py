@@ -22,6 +22,7 @@ from apis.rest.marks import AutodiscoveryViews, OwnerViews, TagViews
 from apis.rest.pending import PendingViews
 from apis.rest.policies import PolicyViews, TemplateViews
 from apis.rest.policy_sets import PolicySetViews
+from apis.rest.promotions import PromotionsViews
 from apis.rest.rehearsals import GatewayRehearsalViews, RehearsalViews
 from apis.rest.removed import RemovedApiViews, RemovedAutomatedViews, RemovedPolicyViews
 from apis.rest.revisions import HistoryViews, RevisionViews
@@ -44,6 +45,8 @@ SG = f"secrets-manager/api/v1/{SCOPE}/secretGroups"
 IN_SG = f"{SG}/<uuid:group_id>"
 TLS = f"apimanager/api/v1/{SCOPE}/tls-contexts"
 IMPORTS = f"apimanager/api/v1/{SCOPE}/api-imports"
+PROMOTIONS = f"apimanager/api/v1/{SCOPE}/promotions"
+ONE_PROMOTIONS = f"{PROMOTIONS}/<uuid:promotions>"
 AMX = f"apimanager/xapi/v1/{SCOPE}"
 PX = f"proxies/xapi/v1/{SCOPE}/apis/<int:api_id>/deployments"
 TEMPLATES = "apimanager/api/v1/organizations/<uuid:organization_id>/policy-templates"
@@ -117,6 +120,14 @@ urlpatterns = [
         f"{IMPORTS}/<uuid:import_id>/apis/<int:at>",
         ImportViews.as_view({"post": "take"}),
         name="rest_import_take",
+    ),
+    path(PROMOTIONS, PromotionsViews.as_view({"post": "create"}), name="rest_promotions"),
+    path(ONE_PROMOTIONS, PromotionsViews.as_view({"get": "retrieve"}), name="rest_promotions_one"),
+    path(f"{ONE_PROMOTIONS}/start", PromotionsViews.as_view({"post": "start"}), name="rest_promotions_start"),
+    path(
+        f"{ONE_PROMOTIONS}/apis/<int:api_id>",
+        PromotionsViews.as_view({"get": "difference"}),
+        name="rest_promotions_api",
     ),
     path(f"{AM}/<int:api_id>/tiers", TierViews.as_view({"get": "list", "post": "create"}), name="rest_tiers"),
     path(f"{AM}/<int:api_id>/tiers/<int:tier_id>", TierViews.as_view(ONE), name="rest_tier"),

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 from pydantic import BaseModel, Field
@@ -18,8 +18,9 @@ from apis.forms import advanced
 from apis.forms.shared_secrets import SharedSecrets
 from apis.lists import choices, search
 from apis.lists.search import Search
+from apis.views import bulk_promoting
 from apis.views.access import environment_of, messages_of
-from console import scope
+from apis.views.bulk_reach import change_of, change_to_begin
 from console.forms import rows, schema_data, schema_form
 from console.listing import Select, listing
 from console.numbers import numbers
@@ -52,11 +53,13 @@ def index(request: Request) -> HttpResponse:
 
 def change(request: Request, pk: UUID) -> HttpResponse:
     """Before it is begun the form of what it needs, and which APIs are meant; then what becomes of each."""
-    found = _change(request, pk)
+    found = change_of(request, pk)
     if found.state == BulkChange.State.ASKED:
-        return _confirm(request, found)
+        return _planned(request, found) if found.action == Action.PROMOTE else _confirm(request, found)
     state = request.GET.get("state", "")
     items = found.items.filter(state=state) if state in BulkItem.State.values else found.items.all()
+    if found.action == Action.PROMOTE:
+        items = items.select_related("plan__made__asset", "plan__made__environment__organization")
     shown = listing(
         request,
         "bulk-items",
@@ -76,12 +79,14 @@ def change(request: Request, pk: UUID) -> HttpResponse:
         "left": counts[BulkItem.State.WAITING] + counts[BulkItem.State.FAILED],
         "can_edit": ACTIONS[found.action].needs in request.scope.may,
     }
+    if found.action == Action.PROMOTE:
+        context |= bulk_promoting.done(request, shown)
     return shown.answer(request, "apis/bulk_change.html", "apis/_bulk_items.html", context)
 
 
 def policy(request: Request, pk: UUID) -> HttpResponse:
     """The catalog, to choose what is applied to all of them."""
-    found = _change_to_begin(request, pk)
+    found = change_to_begin(request, pk)
 
     def href(one: browse.Listed) -> str:
         return f"{reverse('bulk_change', args=[found.pk])}?policy={one.name}"
@@ -93,12 +98,14 @@ def policy(request: Request, pk: UUID) -> HttpResponse:
 @require_POST
 def start(request: Request, pk: UUID) -> HttpResponse:
     """Sent twice, it begins once, and both lead to it."""
-    found = _change(request, pk)
+    found = change_of(request, pk)
     must(request, ACTIONS[found.action].needs)
     if found.state != BulkChange.State.ASKED:
         return redirect(found)
     if rows.wanted(request.POST):
         return _confirm(request, found)
+    if found.action == Action.PROMOTE:
+        return _start_planned(request, found)
     try:
         _check_confirmed(request, found)
         values, _ = _values(request, found)
@@ -111,7 +118,7 @@ def start(request: Request, pk: UUID) -> HttpResponse:
 
 @require_POST
 def stop(request: Request, pk: UUID) -> HttpResponse:
-    found = _change(request, pk)
+    found = change_of(request, pk)
     must(request, ACTIONS[found.action].needs)
     running.stop(found)
     messages.success(request, "Stopped. What was done stays done.")
@@ -121,7 +128,7 @@ def stop(request: Request, pk: UUID) -> HttpResponse:
 @require_POST
 def again(request: Request, pk: UUID) -> HttpResponse:
     """For those that failed or were not reached."""
-    found = _change(request, pk)
+    found = change_of(request, pk)
     must(request, ACTIONS[found.action].needs)
     try:
         if found.by_id != request.user.pk:
@@ -155,20 +162,18 @@ def _ask(request: Request) -> HttpResponse:
     return redirect("bulk_policy" if made.action == Action.POLICY else "bulk_change", made.pk)
 
 
-def _change(request: Request, pk: UUID) -> BulkChange:
-    visible = BulkChange.objects.visible_to(request.user)
-    found = get_object_or_404(visible.select_related("environment__organization", "by"), pk=pk)
-    scope.enter(request, found.environment)
-    return found
-
-
-def _change_to_begin(request: Request, pk: UUID) -> BulkChange:
-    """One's own that is not begun."""
-    found = _change(request, pk)
+def _planned(request: Request, found: BulkChange, errors: dict[str, list[str]] | None = None) -> HttpResponse:
     must(request, ACTIONS[found.action].needs)
-    if found.state != BulkChange.State.ASKED:
-        raise Http404("It was begun already.")
-    return found
+    return bulk_promoting.plans(request, found, errors)
+
+
+def _start_planned(request: Request, found: BulkChange) -> HttpResponse:
+    told = {"deploy": request.POST.get("go") == "deploy", "seen": request.POST.get("seen", "")}
+    try:
+        running.start(found, {**found.values, **told})
+    except ValidationError as error:
+        return _planned(request, found, messages_of(error))
+    return redirect(found)
 
 
 def _check_confirmed(request: Request, found: BulkChange) -> None:

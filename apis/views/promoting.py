@@ -1,5 +1,6 @@
 """Promotion of an API: the table of what is otherwise there, what would change, and doing it."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,13 +21,14 @@ from apis.views.access import api_of, api_to_change, messages_of
 from apis.views.frame import frame
 from console.forms.schema_form import Choice, Field
 from console.models import Environment
+from console.permissions import Permission
 from console.scope import Request
 from console.versions import version
 
 
 def promote(request: Request, pk: int) -> HttpResponse:
     """`?environment=` says where to; without it the first other one that may be changed."""
-    origin = api_of(request, pk)
+    origin = api_of(request, pk, Permission.VIEW_POLICIES)
     known = list(permission.targets(request.user))
     if not known:
         raise PermissionDenied(permission.NOWHERE)
@@ -77,14 +79,7 @@ def _posted(
 
 def told(form: PromoteForm, origin: str, api: ApiInstance, deploy: bool) -> str:
     """What became of it."""
-    place = form.environment
-    if api.pending_since:
-        state = f"it waits to be deployed, as {place} has it"
-    elif api.is_deployed:
-        state = f"it is being deployed to {api.gateway}"
-    else:
-        why = f": {place} asks for a second person, or for tests that pass" if deploy else ""
-        state = f"it is not deployed yet{why}"
+    place, state = form.environment, promoting.state_of(api, deploy=deploy)
     if form.choices.counterpart:
         return f"Updated {api} in {place} from {origin}; {state}."
     return f"Brought {origin} to {place} as {api}; {state}."
@@ -154,10 +149,17 @@ def _shown(
 
 
 def _environment_field(origin: ApiInstance, chosen: Environment, known: list[Environment]) -> Field:
+    return environment_choices(
+        [one for one in known if one.pk != origin.environment_id or one == chosen], chosen
+    )
+
+
+def environment_choices(known: Sequence[Environment], chosen: Environment) -> Field:
+    """Where to, as a choice."""
+
     def told(one: Environment) -> str:
         kind = ", production" if one.type == Environment.Type.PRODUCTION else ""
         return f"{one.organization} / {one}{kind}"
 
-    others = [one for one in known if one.pk != origin.environment_id or one == chosen]
-    found = tuple(Choice(str(one.pk), told(one), one == chosen) for one in others)
+    found = tuple(Choice(str(one.pk), told(one), one == chosen) for one in known)
     return Field("choice", "environment", "Environment", choices=found)

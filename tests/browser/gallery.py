@@ -119,6 +119,7 @@ class Gallery:
             f"/apis/{self.bare.pk}/policies",
             f"/apis/{self.bare.pk}/analytics",
             f"/apis/{self.bare.pk}/findings/mute?code=no-authentication&place=api",
+            f"/apis/bulk/{self.ids['bulk_promotion']}",
         )
 
     def is_like_others(self, path: str) -> bool:

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apis.api_test import ApiTest
-from apis.bulk.models import BulkChange
+from apis.bulk.models import BulkChange, BulkItem
 from apis.change_set import ChangeSet
 from apis.contracts.models import Application, ClientSecret, Contract, Tier
 from apis.documents.specification import Specification
@@ -67,6 +67,7 @@ KINDS = (
     ("policy_set", "policy_set"),
     ("bulk_change", "bulk"),
     ("bulk_policy", "bulk"),
+    ("bulk_promotion", "bulk"),
     ("gateway_token", "token"),
     ("gateway", "gateway"),
     ("personal_token", "personal_token"),
@@ -131,6 +132,8 @@ ABOUT = {
     "removed": "removed",
     "removed_id": "removed",
     "promotion": "promotion",
+    "promotions": "bulk",
+    "item": "item",
     "import_id": "upload",
     "at": "api",
 }
@@ -214,7 +217,7 @@ def make_place(name: str) -> Place:
         "change_set": ChangeSet.objects.create(environment=environment, gateway=gateway).pk,
         "muted": MutedFinding.objects.create(api=api, code="a", place="api", reason="r").pk,
         "tag": "eu",
-        "bulk": BulkChange.objects.create(by=owner, environment=environment, action="tag", state="done").pk,
+        **_bulk(api, owner),
         "view": SavedView.objects.create(user=owner, environment=environment, name="v", is_shared=True).pk,
         "automated": make_automated(environment).pk,
         "policy_set": make_policy_set(environment, apis=[api.pk]).pk,
@@ -258,6 +261,13 @@ def _provider(organization: Organization, name: str) -> dict[str, object]:
     team = Team.objects.create(organization=organization, name="of a group")
     in_team = GroupTeam.objects.create(provider=made, group="g", team=team)
     return {"provider": made.pk, "group": group.pk, "group_team": in_team.pk}
+
+
+def _bulk(api: ApiInstance, owner: User) -> dict[str, object]:
+    told = {"by": owner, "environment": api.environment, "state": "done"}
+    made = BulkChange.objects.create(action="promote", **told)
+    item = BulkItem.objects.create(change=made, api_key=api.pk, name=str(api))
+    return {"bulk": made.pk, "item": item.pk}
 
 
 def _promotions(api: ApiInstance, owner: User) -> dict[str, object]:

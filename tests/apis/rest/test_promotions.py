@@ -1,0 +1,132 @@
+"""REST: many APIs promoted at once."""
+
+from typing import Any
+
+import pytest
+
+from apis.bulk import promoting as many
+from apis.bulk import running
+from apis.models import ApiInstance
+from console.models import Environment, Role
+from console.roles.models import CustomRole
+from tests.apis.changes.test_copies import make_whole
+from tests.apis.rest.bodies import refused
+from tests.apis.views.pages import Place, make_place, make_saved_api
+from tests.factories import make_environment, make_gateway, make_role, make_user
+from tests.rest import Rest
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    from apis.tasks import look_at_promotions, work_on_bulk_change
+
+    for task in (look_at_promotions, work_on_bulk_change):
+        monkeypatch.setattr(task, "apply_async", lambda **_: None)
+
+
+@pytest.fixture
+def place() -> Place:
+    return make_place()
+
+
+@pytest.fixture
+def target(place: Place) -> Environment:
+    environment = make_environment(place.environment.organization, name="Production")
+    make_gateway(environment)
+    return environment
+
+
+def address(environment: Environment, more: str = "") -> str:
+    place = f"organizations/{environment.organization_id}/environments/{environment.pk}"
+    return f"/apimanager/api/v1/{place}/promotions{more}"
+
+
+def of(api: ApiInstance, **fields: Any) -> dict[str, Any]:
+    promote = {"originApiId": api.pk} | fields.pop("promote", {})
+    return {"promote": promote} | fields
+
+
+def test_they_are_planned_told_and_done(place: Place, target: Environment) -> None:
+    whole, paid = make_whole(place), make_saved_api(place, "Payments", base_path="/pay")
+    basic = whole.policies.get(policy="http-basic-authentication")
+    rest = Rest(place.user, target)
+    secrets = {"secrets": {str(basic.pk): {"password": "of-production"}}}
+    uris = [{"id": str(one.pk), "uri": f"http://prod-{one.label}:8080/"} for one in whole.upstreams.all()]
+
+    made = rest("POST", address(target), {"apis": [of(whole, promote=secrets, upstreams=uris), of(paid)]})
+    assert made.status_code == 202 and not made.data["isLookedAt"], made.data
+    key = made.data["id"]
+    early = rest("POST", address(target, f"/{key}/start"), {})
+    many.look(key)
+    told = rest("GET", address(target, f"/{key}"))
+    shown = rest("GET", address(target, f"/{key}/apis/{whole.pk}"))
+
+    refused(early, 400, "", many.LOOKED_AT)
+    assert [one["plan"] for one in told.data["apis"]] == ["ready", "asks"], told.data
+    assert "It is not known what http://backend:8080/ is" in told.data["apis"][1]["words"]
+    assert shown.data["changes"] and "of-production" not in str(shown.data) + str(told.data)
+    assert not target.api_instances.exists()
+    assert rest("POST", address(target, f"/{key}/start"), {"deploy": True}).data["state"] == "waiting"
+    running.work(key)
+    done = rest("GET", address(target, f"/{key}")).data
+    assert (done["state"], [one["state"] for one in done["apis"]]) == ("done", ["done", "left"])
+    copy = ApiInstance.objects.get(pk=done["apis"][0]["id"])
+    assert copy.is_deployed and copy.upstreams.filter(uri="http://prod-one:8080/").exists()
+    assert copy.policies.get(policy="http-basic-authentication").secrets == {"password": "of-production"}
+
+
+def test_they_begin_by_themselves_where_that_is_asked_for(place: Place, target: Environment) -> None:
+    one, two = make_saved_api(place), make_saved_api(place, "Payments")
+    rest = Rest(place.user, target)
+    body = {"apis": [of(one), of(two)], "takesUnknown": True, "start": True}
+
+    key = rest("POST", address(target), body).data["id"]
+    many.look(key, running.begin_by_itself)
+    running.work(key)
+
+    assert rest("GET", address(target, f"/{key}")).data["state"] == "done"
+    assert target.api_instances.count() == 2
+
+
+def test_what_cannot_be_planned_is_refused_at_its_place(place: Place, target: Environment) -> None:
+    api, foreign = make_saved_api(place), make_saved_api(make_place())
+    other = make_saved_api(make_place(environment=make_environment(place.environment.organization)), "Stock")
+    rest = Rest(place.user, target)
+
+    def sent(*apis: dict[str, Any]) -> Any:
+        return rest("POST", address(target), {"apis": list(apis)})
+
+    refused(sent(of(foreign)), 400, "apis.0.promote.originApiId", "not found")
+    refused(sent(of(api), of(api)), 400, "apis.1.promote.originApiId", "named twice")
+    refused(sent(of(api), of(other)), 400, "apis.1.promote.originApiId", "one environment")
+    refused(sent(of(api, promote={"counterpartId": 7})), 400, "apis.0.promote.counterpartId")
+    refused(
+        sent(of(api, upstreams=[{"id": str(target.pk), "uri": "http://x/"}])), 400, "apis.0.upstreams.0.id"
+    )
+    refused(sent(of(api, tags=["a"])), 400, "apis.0.tags")
+    assert sent().status_code == 400
+    assert (
+        Rest(place.user, place.environment)(
+            "POST", address(place.environment), {"apis": [of(api)]}
+        ).status_code
+        == 400
+    )
+
+
+def test_others_reach_nothing_of_it(place: Place, target: Environment) -> None:
+    api = make_saved_api(place)
+    key = Rest(place.user, target)("POST", address(target), {"apis": [of(api)]}).data["id"]
+    colleague, viewer = make_place("manager", target), make_user()
+    make_role(viewer, target.organization, Role.Name.VIEWER)
+    only_apis = make_user()
+    custom = CustomRole.objects.create(organization=target.organization, name="A", permissions=["view:apis"])
+    make_role(only_apis, target.organization, Role.CUSTOM, custom=custom, environment=place.environment)
+    make_role(only_apis, target.organization, Role.Name.MANAGER, environment=target)
+
+    assert Rest(colleague.user, target)("GET", address(target, f"/{key}")).status_code == 404
+    assert Rest(viewer, target)("POST", address(target), {"apis": [of(api)]}).status_code == 403
+    refused(Rest(only_apis, target)("POST", address(target), {"apis": [of(api)]}), 400, "originApiId")
+    elsewhere = make_environment(target.organization)
+    assert Rest(place.user, elsewhere)("GET", address(elsewhere, f"/{key}")).status_code == 404
