@@ -253,10 +253,13 @@ def _hold(change: BulkChange) -> bool:
     now = timezone.now()
     free = Q(held_until=None) | Q(held_until__lte=now)
     asked = BulkChange.objects.filter(state=BulkChange.State.ASKED)
-    if asked.filter(held_until__gt=now).exclude(pk=change.pk).count() >= AT_ONCE:
-        enqueue(change, AGAIN_SECONDS)
-        return False
-    return bool(asked.filter(free, pk=change.pk).update(held_until=now + HELD))
+    mine = asked.filter(free, pk=change.pk)
+    if asked.filter(held_until__gt=now).exclude(pk=change.pk).count() < AT_ONCE:
+        return bool(mine.update(held_until=now + HELD))
+    # One task at a time asks again, however many were enqueued.
+    if mine.update(held_until=now + timedelta(seconds=AGAIN_SECONDS)):
+        enqueue(change, AGAIN_SECONDS + 0.1)
+    return False
 
 
 def _look_at(change: BulkChange, plan: Plan) -> None:

@@ -246,7 +246,8 @@ def _end(change: BulkChange, fault: str = "") -> None:
     done: Mapping[str, Any] = {"state": State.DONE, "ended_at": timezone.now(), "fault": fault[:500]}
     BulkChange.objects.filter(pk=change.pk, state__in=BulkChange.GOING).update(**done)
     if not change.items.exclude(state__in=(Item.DONE, Item.UNCHANGED)).exists():
-        BulkChange.objects.filter(pk=change.pk).update(values={}, is_repeatable=False)
+        over = BulkChange.objects.filter(pk=change.pk).exclude(action=BulkChange.Action.PROMOTE)
+        over.update(values={}, is_repeatable=False)
 
 
 def _enqueue(change: BulkChange, in_seconds: float = 0) -> None:

@@ -24,6 +24,7 @@ from apis.rest import bodies, promotion, reach
 from apis.rest import promotion_serializers as shapes
 from apis.rest.import_serializers import ImportPreviewShape, previewed
 from console.models import Environment, User
+from console.permissions import Permission
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
@@ -123,6 +124,8 @@ def _planned(user: User, environment: Environment, body: Mapping[str, Any]) -> B
             source = origin.environment
             given[origin.pk] = _given(user, environment, origin, told)
     assert source is not None
+    if not source.permits(user, Permission.VIEW_POLICIES):
+        raise access.lacking(Permission.VIEW_POLICIES, source)
     change = running.ask(user, source, PROMOTE, list(given))
     terms = {"takes_unknown": body["takesUnknown"], "parts": PARTS, "keeps_secrets": False}
     many.choose(change, environment, **terms, given={pk: one for pk, one in given.items() if one})

@@ -80,7 +80,7 @@ def change(request: Request, pk: UUID) -> HttpResponse:
         "can_edit": ACTIONS[found.action].needs in request.scope.may,
     }
     if found.action == Action.PROMOTE:
-        context |= bulk_promoting.done(request, shown)
+        context |= bulk_promoting.done(request, found, shown)
     return shown.answer(request, "apis/bulk_change.html", "apis/_bulk_items.html", context)
 
 

@@ -27,6 +27,7 @@ from apis.views.promoting import environment_choices
 from console.forms.schema_form import Field
 from console.listing import Listing, Select, listing
 from console.models import Environment
+from console.permissions import Permission
 from console.scope import Request
 
 PAGE_SIZE = 100
@@ -118,8 +119,13 @@ def one(request: Request, pk: UUID, item: int) -> HttpResponse:
     return redirect(found)
 
 
-def done(request: Request, shown: Listing) -> dict[str, Any]:
-    """What of it can be taken back, each by itself."""
+def done(request: Request, found: BulkChange, shown: Listing) -> dict[str, Any]:
+    """What of it can be taken back, each by itself. What came of it is of the other environment: who sees
+    nothing there is not told.
+    """
+    target = many.target(found)
+    if found.by_id != request.user.pk and not (target and target.permits(request.user, Permission.VIEW_APIS)):
+        return {"is_elsewhere": True}
     made = [one.plan.made for one in shown.page if hasattr(one, "plan") and one.plan.made]
     if not made or not permission.may_promote_to(request.user, made[0].environment):
         return {}

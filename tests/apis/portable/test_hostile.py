@@ -4,8 +4,12 @@ import random
 
 import pytest
 
+from apis.changes.tests import add_test
+from apis.portable.exporting import yaml_of as yaml_of_rows
 from apis.portable.faults import BadFile
+from apis.portable.making import make
 from apis.portable.read import read
+from apis.portable.rows import portable_of
 from apis.portable.shape import (
     AssetPart,
     DocumentPart,
@@ -17,7 +21,13 @@ from apis.portable.shape import (
     TierPart,
     UpstreamPart,
 )
+from apis.portable.wanted import Wanted
 from apis.portable.written import yaml_of
+from gateways.protocol import cases
+from tests.apis.changes.test_copies import make_whole
+from tests.apis.portable.test_round_trip import filled
+from tests.apis.views.pages import make_place
+from tests.factories import make_alert, make_environment, make_gateway, make_organization, make_tier
 
 PIECES = (
     *(": ", "#", " #", "!!python/object:os.system", "&a", "*a", "- ", "? ", "---", "...", "%YAML", "@", "`"),
@@ -106,6 +116,27 @@ def test_hostile_texts_come_through_a_file() -> None:
 
         assert after == before, repr(text[:80])
         assert yaml_of(after) == file, repr(text[:80])
+
+
+@pytest.mark.django_db
+def test_hostile_texts_come_through_an_import() -> None:
+    place, line = make_place(), "".join(one for one in PIECES if one.isprintable())
+    api = make_whole(place, label="eu", description="".join(PIECES))
+    short = line[:200].strip()
+    for rows in (api.policies, api.routes, api.upstreams):
+        rows.update(label=short)
+    make_tier(api, name=line[:120].strip(), description="".join(PIECES).strip())
+    make_alert(api=api, name=line[-120:].strip())
+    add_test(place.user, api, cases.read("{name: '&a #: !!str', expect: {status: 200}}")[0])
+    file = yaml_of_rows([api])
+    [whole] = read(file.encode())
+    there = make_environment(make_organization())
+    make_gateway(there)
+
+    made = make(place.user, Wanted(there, filled(whole, portable_of(api, secrets=True)))).api
+
+    assert yaml_of_rows([made]) == file
+    assert (made.description, made.routes.all()[0].label) == (api.description, short)
 
 
 @pytest.mark.parametrize("escape", [r"\0", r"a\x00b"])

@@ -12,6 +12,7 @@ from apis.changes.instances import delete_api, edit_api
 from apis.models import ApiInstance
 from apis.promotions.models import Promotion
 from console.models import Environment, Role
+from console.roles.models import CustomRole
 from tests.apis.changes.test_copies import make_whole
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
 from tests.factories import make_environment, make_gateway, make_role
@@ -215,6 +216,27 @@ def test_who_may_not_promote_there_promotes_nothing(place: Place, production: En
 
     assert done["Orders"].state == "failed" and "where it is promoted to" in done["Orders"].words
     assert not ApiInstance.objects.filter(environment=production).exists()
+
+
+def test_others_are_not_told_of_the_other_environment_nor_deployed_to_it(
+    place: Place, production: Environment
+) -> None:
+    may = ["manage:apis", "manage:policies"]
+    custom = CustomRole.objects.create(organization=production.organization, name="M", permissions=may)
+    place.user.roles.all().delete()
+    make_role(place.user, production.organization, environment=place.environment)
+    make_role(place.user, production.organization, Role.CUSTOM, custom=custom, environment=production)
+    change = chosen(place, make_saved_api(place))
+    looked_at(place, change, production, takes_unknown="on")
+
+    done = begun(place, change)
+
+    assert done["Orders"].state == "failed" and "Deploy APIs" in done["Orders"].words
+    assert not ApiInstance.objects.filter(environment=production).exists()
+    viewer = make_place("viewer")
+    make_role(viewer.user, production.organization, Role.Name.VIEWER, environment=place.environment)
+    page = text(viewer.client.get(f"/apis/bulk/{change.pk}"))
+    assert "Told where they went" in page and "Deploy APIs" not in page
 
 
 def test_too_many_are_refused(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
