@@ -17,9 +17,12 @@ from kombu.exceptions import OperationalError as BrokerAway
 
 from apis.bulk.models import BulkChange, BulkItem, Plan
 from apis.models import ApiInstance
+from apis.portable.mentioned import of_mention
+from apis.portable.rows import portable_of
+from apis.portable.shape import Portable
 from apis.portable.wanted import PARTS
 from apis.promotions import kept, permission, promoting
-from apis.promotions.choices import Choices, counterparts, proposed, wanted
+from apis.promotions.choices import Choices, as_chosen, counterparts, proposed, wanted
 from console import background
 from console.models import Environment, User
 from console.versions import version
@@ -42,6 +45,7 @@ ANSWERED_BEFORE = "It changed since you answered; answer once more."
 CHANGED = "It, or what it becomes, changed since it was looked at; look at it again."
 SAME_PLACE = "{} goes to the same gateway, port and base path."
 COUNTERPART_GONE = "What it was to bring up to date is gone, or is no counterpart any more."
+SECRETS = "Secrets are asked for: {}."
 LEFT = "It is not to come along."
 State, Item = Plan.State, BulkItem.State
 
@@ -284,7 +288,8 @@ def _look_at(change: BulkChange, plan: Plan) -> None:
     try:
         shown = promoting.preview(change.by, wanted(change.by, origin, choices), choices.counterpart)
     except ValidationError as error:
-        plan.state, plan.words = State.ASKS, " ".join(dict.fromkeys([*words, *error.messages]))[:500]
+        words += _asked(error, as_chosen(portable_of(origin), choices, choices.parts))
+        plan.state, plan.words = State.ASKS, " ".join(dict.fromkeys(words))[:500]
         return
     plan.changes = len(shown.difference.lines) + len(shown.beside)
     plan.chosen, plan.seen = kept.plain(choices), _sides(origin, choices.counterpart)
@@ -295,6 +300,16 @@ def _look_at(change: BulkChange, plan: Plan) -> None:
     else:
         what = f"Updates {choices.counterpart}." if choices.counterpart else "A new API is made."
         plan.state, plan.words = State.READY, " ".join([what, *shown.notes])[:500]
+
+
+def _asked(error: ValidationError, whole: Portable) -> list[str]:
+    """What is wrong, in words that need no field beside them."""
+    names = {one.key: one.label or one.policy for one in whole.policies}
+    names |= {of_mention(one): f"shared secret {one.reference}" for one in whole.shared_secrets}
+    found = error.message_dict
+    needing = [name for key, name in names.items() if any(one.startswith(f"secrets.{key}.") for one in found)]
+    words = [text for field, texts in found.items() if not field.startswith("secrets.") for text in texts]
+    return [*([SECRETS.format(", ".join(needing))] if needing else []), *words]
 
 
 def _unknown(choices: Choices, environment: Environment) -> list[str]:

@@ -90,7 +90,7 @@ def test_what_is_known_goes_what_is_asked_is_answered_and_each_is_taken_back(
 
     assert {name: one.state for name, one in waiting.items()} == {"Orders": "asks", "Payments": "asks"}
     assert "It is not known what http://backend:8080/ is in Production." in waiting["Payments"].words
-    assert "Write the value for Production" in waiting["Orders"].words
+    assert "Secrets are asked for: " in waiting["Orders"].words
     assert not ApiInstance.objects.filter(environment=production).exists()
 
     ready = looked_at(place, change, production, takes_unknown="on")
