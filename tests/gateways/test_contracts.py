@@ -131,6 +131,28 @@ def test_a_contract_that_was_revoked_while_the_gateway_was_away_is_over_before_i
     assert 200 not in seen
 
 
+def test_with_the_console_away_at_the_start_what_was_kept_counts_from_the_first_request_on(
+    agent: AgentProcess, api: ApiInstance, actor: User
+) -> None:
+    kept, secret = granted(actor, api, "kept")
+    revoked, other = granted(actor, api, "revoked")
+    agent.start()
+    push(agent.gateway.pk)
+    wait_until(lambda: Caller(api).status(revoked.application, other) == 200)
+    contracts.revoke(actor, revoked)
+    wait_until(lambda: Caller(api).status(revoked.application, other) == 401)
+    wait_until(lambda: Replica.objects.get().contracts_generation == Book.objects.get().generation)
+    agent.stop()
+    agent.move_console(f"http://127.0.0.1:{free_port()}")
+
+    agent.start(is_awaited=False)
+
+    first: list[int] = []
+    wait_until(lambda: bool(first.append(Caller(api).status(revoked.application, other)) or first[-1]), 30)
+    assert set(first) - {0} == {401}
+    assert Caller(api).status(kept.application, secret) == 200
+
+
 def test_contracts_end_by_the_clock_while_the_console_tells_nothing(
     agent: AgentProcess, api: ApiInstance, actor: User
 ) -> None:
