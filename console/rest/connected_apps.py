@@ -68,6 +68,12 @@ class Scopes(APIView):
         return _set(request, _app(request, client_id, organization_id), is_more=True)
 
 
+class ScopesInOrganization(Scopes):
+    """At the address by which newer clients ask; described once."""
+
+    schema: Any = None
+
+
 def _app(request: Request, client_id: str, organization_id: UUID | None) -> ConnectedApp:
     own = Organization.objects.where(access.caller(request), Permission.ADMINISTER_ORGANIZATION)
     rows = ConnectedApp.objects.select_related("organization", "owner")

@@ -50,7 +50,7 @@ urlpatterns = [
     ),
     path(
         f"{ORGANIZATION}/connectedApplications/<slug:client_id>/scopes",
-        connected_apps.Scopes.as_view(),
+        connected_apps.ScopesInOrganization.as_view(),
         name="rest_organization_app_scopes",
     ),
     path(f"{AUDIT}/query", audit.AuditQuery.as_view(), name="rest_audit_query"),
