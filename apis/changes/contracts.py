@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from apis.changes import bookkeeping, contract_notices, granting
 from apis.contracts.models import Application, Contract, Tier
+from apis.contracts.terms import Terms, terms_of
 from apis.models import ApiInstance
 from apis.rules import contracts as rules
 from apis.rules.problem import Problem, refuse
@@ -37,16 +38,20 @@ def request(
     tier: Tier | None = None,
     reason: str = "",
     accepted_terms: bool = False,
+    read_terms: Terms | None = None,
     expires_at: datetime | None = None,
 ) -> Contract:
     """Approved at once where the API has no tiers, or the tier approves by itself; else it waits. One that
-    was rejected may be asked for anew.
+    was rejected may be asked for anew. A text of terms, where there is one, must be accepted; `read_terms` is
+    the version that was read, where that is known.
     """
     bookkeeping.lock(api=api)
     _lock_application(application)
     if tier:
         tier = _current(tier)
-    refuse([*rules.request_problems(application, api, tier), *_text("reason", reason), *_later(expires_at)])
+    terms = terms_of(api)
+    faults = [*_terms(terms, read_terms, is_accepted=accepted_terms), *_text("reason", reason)]
+    refuse([*rules.request_problems(application, api, tier), *faults, *_later(expires_at)])
     contract = Contract.objects.filter(application=application, api=api).first()
     if contract and contract.status != Status.REJECTED:
         refuse([Problem("application", _already(contract), code="conflict")])
@@ -54,6 +59,7 @@ def request(
     before = facts(contract) if contract.pk else None
     contract.status, contract.tier, contract.requested_tier = Status.PENDING, None, tier
     contract.reason, contract.answer, contract.accepted_terms = reason.strip(), "", accepted_terms
+    contract.terms, contract.accepted_at = terms, timezone.now() if accepted_terms else None
     contract.requested_by, contract.decided_by, contract.expires_at = actor, None, expires_at
     contract.rejected_at = None
     if tier is None or tier.approves_by_itself:
@@ -239,6 +245,7 @@ def facts(contract: Contract) -> dict[str, Any]:
         "status": contract.status,
         "tier": str(contract.tier) if contract.tier else None,
         "requested_tier": str(contract.requested_tier) if contract.requested_tier else None,
+        "terms": str(contract.terms) if contract.terms else None,
         "reason": contract.reason,
         "answer": contract.answer,
         "expires_at": contract.expires_at.isoformat() if contract.expires_at else None,
@@ -251,7 +258,7 @@ def _begin(contract: Contract, seen: str, answer: str) -> dict[str, Any]:
     """
     api = contract.api
     bookkeeping.lock(api=api)
-    related = Contract.objects.select_related("application", "tier", "requested_tier")
+    related = Contract.objects.select_related("application", "tier", "requested_tier", "terms__environment")
     row = related.select_for_update(no_key=True, of=("self",)).order_by().filter(pk=contract.pk).first()
     if row is None:
         raise Http404(f"Contract {contract.pk} not found.")
@@ -334,6 +341,16 @@ def _current(tier: Tier) -> Tier:
 def _text(field: str, text: str) -> list[Problem]:
     if len(text.strip()) > Contract.LONGEST_REASON:
         return [Problem(field, f"Write at most {Contract.LONGEST_REASON} characters.")]
+    return []
+
+
+def _terms(now: Terms | None, read: Terms | None, *, is_accepted: bool) -> list[Problem]:
+    if now and not is_accepted:
+        return [Problem("accepted_terms", f"Access is given to who agrees to the terms, {now}.")]
+    if read and read != now:
+        return [
+            Problem("accepted_terms", "The terms were changed meanwhile; read them again.", code="conflict")
+        ]
     return []
 
 

@@ -13,6 +13,7 @@ from apis.assets.models import Asset
 from apis.automated.models import AutomatedPolicy
 from apis.changes import bookkeeping, deploying, granting, reviving
 from apis.contracts.models import Application, Contract, Tier
+from apis.contracts.terms import Terms
 from apis.desired import desired_of
 from apis.models import ApiInstance, PolicyBinding, RouteUpstream, TlsContext, Upstream
 from apis.muted_finding import MutedFinding
@@ -28,7 +29,7 @@ from console.permissions import Permission
 from console.teams.models import Team
 from gateways.models import Gateway
 
-PARTS: tuple[type[models.Model], ...] = (*plain.PARTS, ApiTest, ApiOwner, MutedFinding, Tier, Contract)
+PARTS: tuple[type[models.Model], ...] = (*plain.PARTS, ApiTest, ApiOwner, MutedFinding, Tier, Terms, Contract)
 """What belongs to an API, each after what it refers to."""
 GONE = "It is no longer kept, or somebody restored it meanwhile."
 
@@ -158,6 +159,7 @@ def _save_parts(api: ApiInstance, saved: Mapping[str, list[plain.Row]]) -> None:
     api.owners.exclude(user=None).exclude(user__in=there).delete()
     api.owners.exclude(team=None).exclude(team__in=Team.objects.all()).delete()
     api.muted_findings.exclude(by=None).exclude(by__in=there).update(by=None)
+    api.terms.exclude(created_by=None).exclude(created_by__in=there).update(created_by=None)
     for whose in ("requested_by", "decided_by"):
         gone = api.contracts.exclude(**{whose: None}).exclude(**{f"{whose}__in": there})
         gone.update(**{whose: None})

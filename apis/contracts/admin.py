@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 
 from apis.contracts.models import Application, ClientSecret, Contract, Tier
+from apis.contracts.terms import Terms
 from console.read_only_admin import ReadOnly
 
 if TYPE_CHECKING:
@@ -42,3 +43,10 @@ class ContractAdmin(ReadOnly, ModelAdmin):
     list_filter = ("status",)
     list_select_related = ("application", "api__asset", "tier")
     search_fields = ("application__name", "application__client_id")
+
+
+@admin.register(Terms)
+class TermsAdmin(ReadOnly, ModelAdmin):
+    list_display = ("version", "environment", "api", "created_by", "created_at")
+    list_select_related = ("environment", "api__asset", "created_by")
+    search_fields = ("environment__name", "api__asset__name")

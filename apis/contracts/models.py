@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from apis import granted
 from apis.contracts.limits import Limit, read, words
+from apis.contracts.terms import Terms
 from apis.models import ApiInstance
 from console.models import Organization, User
 from console.permissions import Permission
@@ -197,6 +198,15 @@ class Contract(models.Model):
         max_length=LONGEST_REASON, blank=True, help_text="What whoever decided last had to say."
     )
     accepted_terms = models.BooleanField(default=False)
+    terms = models.ForeignKey(
+        Terms,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="contracts",
+        help_text="The version that was agreed to; empty where there was no text.",
+    )
+    accepted_at = models.DateTimeField("terms accepted", null=True, blank=True, editable=False)
     requested_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
     decided_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from apis.contracts.models import Application, Contract, Tier
+from apis.contracts.terms import Terms
 from apis.forms.long_select import LongSelect
 from apis.models import ApiInstance
 from console.forms.cards import Card
@@ -58,6 +59,23 @@ class AccessForm(TierChoice):
         label="We use the API for what is told here, keep the secret to ourselves, and hold to the limits",
         error_messages={"required": "Access is given to who agrees to this."},
     )
+    read_terms = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput)
+
+    def __init__(
+        self, tiers: list[tuple[str, Any]], *args: Any, terms: Terms | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(tiers, *args, **kwargs)
+        self.terms = terms
+        if terms:
+            self.fields["accepted_terms"].label = f"We agree to these terms (version {terms.version})"
+
+    def clean_accepted_terms(self) -> bool:
+        """Of the version that was on the page."""
+        is_accepted = bool(self.cleaned_data["accepted_terms"])
+        read = self.data.get(self.add_prefix("read_terms"), "")
+        if self.terms and read != str(self.terms.pk):
+            raise forms.ValidationError("The terms were changed meanwhile: these are the new ones.")
+        return is_accepted
 
     def facts(self, api: ApiInstance) -> dict[str, Any]:
         given = self.cleaned_data
@@ -65,6 +83,7 @@ class AccessForm(TierChoice):
             "tier": self.chosen(api),
             "reason": given["reason"],
             "accepted_terms": given["accepted_terms"],
+            "read_terms": self.terms,
         }
 
 

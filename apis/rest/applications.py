@@ -136,7 +136,7 @@ class ApplicationContractViews(ViewSet):
         """Those that the caller may see."""
         application = _one(request, organization_id, application_id)
         rows = application.contracts.visible_to(access.caller(request)).select_related(
-            "application", "tier", "requested_tier", "api__environment__organization"
+            "application", "tier", "requested_tier", "terms", "api__environment__organization"
         )
         return Response(shapes.ContractShape(rows[: shapes.MOST_ROWS], many=True).data)
 

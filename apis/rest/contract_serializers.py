@@ -6,11 +6,13 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers as s
 
 from apis.contracts.models import Application, Contract, Tier
+from apis.contracts.terms import Terms
 from apis.rest.answers import dates
+from apis.rest.strict import StrictSerializer
 from apis.rules import applications as rules
 from apis.rules.tiers import LONGEST_DESCRIPTION, LONGEST_NAME, LONGEST_PERIOD_MS, MOST_REQUESTS
 from console.models import User
-from console.rest.fields import Moment, OneOf, fixed, made
+from console.rest.fields import Moment, OneOf, TextOrNull, fixed, made
 from console.teams.models import Team
 
 MOST_ROWS, MOST_SECONDS = 1000, 90 * 24 * 3600
@@ -117,6 +119,20 @@ class ApplicationsContractBody(ContractBody):
     environmentId = s.UUIDField(required=False, allow_null=True)
 
 
+class TermsBody(StrictSerializer):
+    text = s.CharField(
+        allow_blank=True, max_length=Terms.LONGEST, help_text="Empty: none, or those of the environment."
+    )
+
+
+class TermsShape(s.Serializer[Any]):
+    """The newest version of a text. `version` is 0 where none was ever written."""
+
+    version = s.IntegerField()
+    text = s.CharField()
+    createdDate = Moment(source="created_at", allow_null=True)
+
+
 class ContractPatch(s.Serializer[Any]):
     status = OneOf([one for one in Contract.Status.values if one != "PENDING"], required=False)
     tierId = s.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
@@ -162,7 +178,9 @@ class ContractShape(s.Serializer[Any]):
     requestAccessInfo = made(s.DictField, lambda row: {"reason": row.reason})
     answer = s.CharField()
     acceptedTerms = s.BooleanField(source="accepted_terms")
-    terms = fixed(s.CharField, None, allow_null=True)
+    terms = made(TextOrNull, lambda row: row.terms.text if row.terms else None)
+    termsVersion = made(s.IntegerField, lambda row: row.terms.version if row.terms else None, allow_null=True)
+    acceptedTermsDate = Moment(source="accepted_at", allow_null=True)
     partyId = fixed(s.CharField, None, allow_null=True)
     partyName = fixed(s.CharField, None, allow_null=True)
     groupInstanceId = fixed(s.IntegerField, None, allow_null=True)

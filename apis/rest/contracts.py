@@ -30,6 +30,7 @@ NAMES: bodies.Names = (
     (r"tier", "requestedTierId"),
     (r"reason", "requestAccessInfo.reason"),
     (r"expires_at", "expiresAt"),
+    (r"accepted_terms", "acceptedTerms"),
 )
 SORT = {"id": "pk", "name": "application__name", "status": "status", "createdDate": "created_at"}
 Status = Contract.Status
@@ -62,7 +63,7 @@ class ContractViews(ViewSet):
             rows = rows.filter(Q(application__name__icontains=text) | Q(application__client_id=text))
         sign = "" if query["ascending"] else "-"
         page = rows.order_by(f"{sign}{SORT[query['sort']]}", f"{sign}pk")
-        related = page.select_related("application", "tier", "requested_tier")
+        related = page.select_related("application", "tier", "requested_tier", "terms")
         found = list(related[query["offset"] : query["offset"] + query["limit"]])
         for contract in found:
             contract.api = api
@@ -192,7 +193,7 @@ def _tier(api: ApiInstance, tier_id: int, field: str) -> Tier:
 
 
 def _one(api: ApiInstance, contract_id: int) -> Contract:
-    rows = api.contracts.select_related("application", "tier", "requested_tier")
+    rows = api.contracts.select_related("application", "tier", "requested_tier", "terms")
     found = rows.filter(pk=contract_id).first() if contract_id < 2**63 else None
     if found is None:
         raise NotFound(f"Contract {contract_id} of API {api.pk} not found.")

@@ -32,6 +32,7 @@ from apis.rest.secret_tls_contexts import SecretTlsContextViews
 from apis.rest.secrets import CertificateViews, KeystoreViews, SharedSecretViews, TruststoreViews
 from apis.rest.taking_away import TakingAwayViews
 from apis.rest.templates import policy_definition
+from apis.rest.terms import OF_API, OF_ENVIRONMENT, TermsViews
 from apis.rest.tests import TestRunViews, TestViews
 from apis.rest.tiers import TierViews
 from apis.rest.tls_contexts import TlsContextViews
@@ -90,11 +91,7 @@ urlpatterns = [
         TagViews.as_view({"put": "add", "delete": "remove"}),
         name="rest_tag",
     ),
-    path(
-        f"{AM}/<int:api_id>/owners",
-        OwnerViews.as_view({"get": "list", "put": "put"}),
-        name="rest_owners",
-    ),
+    path(f"{AM}/<int:api_id>/owners", OwnerViews.as_view({"get": "list", "put": "put"}), name="rest_owners"),
     path(
         f"{AM}/<int:api_id>/autodiscoveryProperties",
         AutodiscoveryViews.as_view({"get": "retrieve"}),
@@ -129,6 +126,8 @@ urlpatterns = [
         PromotionsViews.as_view({"get": "difference"}),
         name="rest_promotions_api",
     ),
+    path(f"{AM}/<int:api_id>/terms", TermsViews.as_view(OF_API), name="rest_api_terms"),
+    path(f"{AMX}/terms", TermsViews.as_view(OF_ENVIRONMENT), name="rest_terms"),
     path(f"{AM}/<int:api_id>/tiers", TierViews.as_view({"get": "list", "post": "create"}), name="rest_tiers"),
     path(f"{AM}/<int:api_id>/tiers/<int:tier_id>", TierViews.as_view(ONE), name="rest_tier"),
     path(

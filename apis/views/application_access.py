@@ -53,6 +53,7 @@ def own_contract(request: Request, pk: int) -> Contract:
             "api__environment__organization",
             "tier",
             "requested_tier",
+            "terms__environment",
         ),
         pk=pk,
     )
@@ -62,7 +63,9 @@ def contract_of(request: Request, pk: int, contract: int, *, to_change: bool = F
     """A contract with an API that the user sees, or may change."""
     api = api_of(request, pk, Permission.MANAGE_CONTRACTS if to_change else Permission.VIEW_CONTRACTS)
     found = get_object_or_404(
-        api.contracts.select_related("application__organization", "tier", "requested_tier", "requested_by"),
+        api.contracts.select_related(
+            "application__organization", "tier", "requested_tier", "requested_by", "terms__environment"
+        ),
         pk=contract,
     )
     found.api = api

@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from apis.changes import contracts as change
 from apis.contracts import access
 from apis.contracts.models import Application, Contract
+from apis.contracts.terms import terms_of
 from apis.forms.access_request import AccessForm, ApplicationChoice, tier_choices
 from apis.models import ApiInstance
 from apis.views.access import api_of, may_on, messages_of, posted
@@ -46,6 +47,7 @@ def of_api(request: Request, pk: int) -> HttpResponse:
         tier_choices(api, tells_hidden=may_on(request, api)["manage_contracts"]),
         posted(request),
         initial={"application": chosen},
+        terms=terms_of(api),
     )
     if form.is_valid():
         application = next(one for one in applications if str(one.pk) == form.cleaned_data["application"])
@@ -69,7 +71,7 @@ def _of(request: Request, application: Application, base: str, back: str) -> Htt
     api = _open(request, application).filter(pk=chosen).first()
     if api is None:
         raise Http404("There is no such API to ask for.")
-    form = AccessForm(tier_choices(api, tells_hidden=False), posted(request))
+    form = AccessForm(tier_choices(api, tells_hidden=False), posted(request), terms=terms_of(api))
     if form.is_valid() and (made := _asked(request, form, application, api)):
         messages.success(request, _told(made))
         return redirect(back, application.pk)
