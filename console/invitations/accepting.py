@@ -81,6 +81,7 @@ def join_anew(token: str, username: str, password: str) -> User:
     user = User(username=username, email=found.email)
     user.set_password(password)
     user.full_clean()
+    _check_name(user)
     try:
         with transaction.atomic():
             user.save(force_insert=True)
@@ -96,6 +97,12 @@ def join_anew(token: str, username: str, password: str) -> User:
         )
         raise Refused(f"Log in by {provider}", f"{words}link again: you join with that account.", 409)
     return user
+
+
+def _check_name(user: User) -> None:
+    """A stranger chooses it: nobody is to be taken for somebody else by another spelling."""
+    if User.objects.filter(username__iexact=user.username).exists():
+        raise ValidationError({"username": ["A user with that username already exists."]})
 
 
 def _join(found: Invitation, user: User) -> None:
