@@ -20,7 +20,8 @@ from apis.api_test import ApiTest
 from apis.assets.models import Asset
 from apis.changes import bookkeeping, instances
 from apis.changes.policies import template_of
-from apis.contracts.models import Tier
+from apis.contracts.access import is_hidden
+from apis.contracts.models import HiddenApi, Tier
 from apis.desired import NewAsset
 from apis.documents import reading
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
@@ -121,6 +122,8 @@ def _made(actor: User, api: ApiInstance, copy: Copy, deploy: bool) -> ApiInstanc
     _copied_routes(api, made, upstreams)
     applied = _applied(made, bindings, upstreams, secrets.values)
     _copy_owners(api, made)
+    if is_hidden(api):
+        HiddenApi.objects.create(api=made)
     if copy.with_tiers:
         Tier.objects.bulk_create(_again(one, OWN_OF_TIER, api=made) for one in api.tiers.all())
     tests = _copied_tests(api, made) if copy.with_tests and may_edit(actor, api) else 0

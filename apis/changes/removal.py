@@ -12,7 +12,7 @@ from apis.api_test import ApiTest
 from apis.assets.models import Asset
 from apis.automated.models import AutomatedPolicy
 from apis.changes import bookkeeping, deploying, granting, reviving
-from apis.contracts.models import Application, Contract, Tier
+from apis.contracts.models import Application, Contract, HiddenApi, Tier
 from apis.contracts.terms import Terms
 from apis.desired import desired_of
 from apis.models import ApiInstance, PolicyBinding, RouteUpstream, TlsContext, Upstream
@@ -29,7 +29,16 @@ from console.permissions import Permission
 from console.teams.models import Team
 from gateways.models import Gateway
 
-PARTS: tuple[type[models.Model], ...] = (*plain.PARTS, ApiTest, ApiOwner, MutedFinding, Tier, Terms, Contract)
+PARTS: tuple[type[models.Model], ...] = (
+    *plain.PARTS,
+    ApiTest,
+    ApiOwner,
+    MutedFinding,
+    Tier,
+    Terms,
+    HiddenApi,
+    Contract,
+)
 """What belongs to an API, each after what it refers to."""
 GONE = "It is no longer kept, or somebody restored it meanwhile."
 

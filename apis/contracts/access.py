@@ -3,7 +3,7 @@
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apis import granted
-from apis.contracts.models import Application, Contract
+from apis.contracts.models import Application, Contract, HiddenApi
 from apis.models import ApiInstance
 from console.models import Organization, Role, User
 from console.permissions import Permission
@@ -59,15 +59,20 @@ def may_delete_contract(user: User, contract: Contract) -> bool:
 def requestable(user: User, application: Application) -> QuerySet[ApiInstance]:
     """The APIs that the application may be given access to by this user: those that the user sees in the
     application's tenant, and those of its own organization and below, which an owner without a role may call
-    too.
+    too, but for those that are hidden from consumers.
     """
     own = application.organization
     tenant = own.path.split("/")[0]
-    within = Q(environment__organization__path__startswith=own.path)
+    within = Q(environment__organization__path__startswith=own.path, hidden=None)
     seen = granted.apis(user.held(), Permission.VIEW_APIS) & Q(
         environment__organization__path__startswith=f"{tenant}/"
     )
     return ApiInstance.objects.filter(within | seen)
+
+
+def is_hidden(api: ApiInstance) -> bool:
+    """Whether consumers do not find it."""
+    return HiddenApi.objects.filter(api=api).exists()
 
 
 def deciding(api: ApiInstance) -> QuerySet[User]:

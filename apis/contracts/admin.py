@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 
-from apis.contracts.models import Application, ClientSecret, Contract, Tier
+from apis.contracts.models import Application, ClientSecret, Contract, HiddenApi, Tier
 from apis.contracts.terms import Terms
 from console.read_only_admin import ReadOnly
 
@@ -50,3 +50,10 @@ class TermsAdmin(ReadOnly, ModelAdmin):
     list_display = ("version", "environment", "api", "created_by", "created_at")
     list_select_related = ("environment", "api__asset", "created_by")
     search_fields = ("environment__name", "api__asset__name")
+
+
+@admin.register(HiddenApi)
+class HiddenApiAdmin(ReadOnly, ModelAdmin):
+    list_display = ("api", "created_at")
+    list_select_related = ("api__asset",)
+    search_fields = ("api__asset__name",)

@@ -234,6 +234,19 @@ class Contract(models.Model):
         return f"{self.application} with {self.api}"
 
 
+class HiddenApi(models.Model):
+    """Consumers do not find it: who has no role there cannot ask for it. Contracts that there are go on."""
+
+    api = models.OneToOneField(ApiInstance, models.CASCADE, related_name="hidden")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "hidden API"
+
+    def __str__(self) -> str:
+        return str(self.api)
+
+
 def _owned(user: User) -> models.QuerySet[Any, Any]:
     """The keys of applications. A union, so that each half is looked up by its index."""
     in_person = Application.owners.through.objects.filter(user_id=user.pk).values("application")

@@ -60,6 +60,7 @@ def index(request: Request, pk: int) -> HttpResponse:
     context = frame(request, api, "contracts") | {
         "rows": rows,
         "asking": asking(api),
+        "is_hidden": access.is_hidden(api),
         "may_ask": access.may_create_application(request.user, api.environment.organization),
         "has_pending": any(row.contract.status == Contract.Status.PENDING for row in rows),
     }

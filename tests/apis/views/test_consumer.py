@@ -5,14 +5,16 @@ import re
 import pytest
 from django.test import Client
 
-from apis.changes import contracts
+from apis.changes import contracts, instances, removal
 from apis.changes.policies import apply_policy
+from apis.contracts.access import is_hidden
 from apis.contracts.models import Application, ClientSecret, Contract
 from console.models import User
 from console.teams import changes as teams
 from console.teams.models import Team
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
 from tests.factories import make_api, make_application, make_contract, make_role, make_tier, make_user
+from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
 
@@ -120,6 +122,36 @@ def test_a_member_of_an_owning_team_has_it_as_long_as_they_are_one(
     assert made.status_code == 200 and not new.owners.exists() and list(new.teams.all()) == [team]
     assert [client.get(path).status_code for path in pages] == [404, 404, 404]
     assert "Web shop" not in text(client.get("/consumer"))
+
+
+def test_an_api_that_is_hidden_is_neither_found_nor_asked_for(
+    client: Client, place: Place, shop: Application, olga: User
+) -> None:
+    api = make_saved_api(place, deploy=True)
+    link = f"?api={api.pk}"
+    path, switch = f"/consumer/{shop.pk}/request", f"/apis/{api.pk}/contracts/find"
+    before = text(client.get(path))
+    place.client.post(switch, {"find": "0"})
+
+    body = {"apiId": api.pk, "acceptedTerms": True}
+    asked = Rest(olga, place.environment)(
+        "POST",
+        f"/exchange/api/v2/organizations/{place.environment.organization_id}/applications/{shop.pk}/contracts",
+        body,
+    )
+    after, code = text(client.get(path)), client.get(f"{path}?api={api.pk}").status_code
+    managed = text(place.client.get(f"/applications/{shop.pk}/request"))
+    hidden = text(place.client.get(f"/apis/{api.pk}/contracts"))
+    removed = instances.delete_api(place.user, api)
+    back = removal.restore_api(place.user, removed)
+    still = is_hidden(back)
+    place.client.post(switch, {"find": "1"})
+
+    assert link in before and link not in after
+    assert (code, asked.status_code) == (404, 400)
+    assert link in managed and "Let consumers find it" in hidden
+    assert still and not is_hidden(back)
+    assert client.post(switch, {"find": "0"}).status_code == 404
 
 
 def test_access_is_asked_for_and_waits(client: Client, place: Place, shop: Application) -> None:
