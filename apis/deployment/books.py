@@ -130,9 +130,14 @@ def _send_changes(gateway: Gateway) -> int | None:
     if now is None or changes is None:
         return None
     lines = _lines_of({pk: (pk, now.of[pk]) for pk in changes.changed})
-    gone = map(resource_names.of_contract, changes.gone)
-    told = wire.written_changes(str(gateway.pk), changes.since, now.generation, gone, lines)
-    outbox.send_changes(gateway, told)
+    head = wire.ChangesHead(
+        gateway=str(gateway.pk),
+        since=changes.since,
+        generation=now.generation,
+        gone=tuple(map(resource_names.of_contract, changes.gone)),
+        names=wire.digest_of(map(resource_names.of_contract, now.of)),
+    )
+    outbox.send_changes(gateway, wire.written_changes(head, lines))
     if len(changes) > book_changes.MANY:
         book_changes.keep(gateway, now)
     logger.info("pushed gateway=%s contracts=%d changes=%d", gateway.pk, now.generation, len(changes))

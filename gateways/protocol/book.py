@@ -30,13 +30,15 @@ class Head(Model):
 
 class ChangesHead(Model):
     """The lines after it are those that are new or other since any generation from `since` on; `gone` names
-    the contracts that count no more.
+    the contracts that count no more. `names` is the digest of the names of all that count then: whoever comes
+    to others has one of which the sender did not know that it was told.
     """
 
     gateway: str
     since: int = Field(ge=1, le=2**53)
     generation: int = Field(ge=1, le=2**53)
     gone: tuple[str, ...] = ()
+    names: str
 
 
 def written(gateway: str, generation: int, lines: Sequence[bytes]) -> tuple[Head, bytes]:
@@ -55,10 +57,7 @@ def read(body: bytes) -> tuple[Head, list[bytes]]:
     return head, rest.split(b"\n") if rest else []
 
 
-def written_changes(
-    gateway: str, since: int, generation: int, gone: Iterable[str], lines: Iterable[bytes]
-) -> bytes:
-    head = ChangesHead(gateway=gateway, since=since, generation=generation, gone=tuple(gone))
+def written_changes(head: ChangesHead, lines: Iterable[bytes]) -> bytes:
     return b"\n".join((head.model_dump_json(by_alias=True).encode(), *lines))
 
 
@@ -79,6 +78,11 @@ def name_of(line: bytes) -> str:
 def ordered(names: Iterable[str]) -> list[str]:
     """The order of lines: shorter names first, so that contract-9 stands before contract-10."""
     return sorted(sorted(names), key=len)
+
+
+def digest_of(names: Iterable[str]) -> str:
+    """Of these, which are `ordered`."""
+    return _digest("\n".join(names).encode())
 
 
 def _digest(body: bytes) -> str:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Gap(Exception):
-    """Changes begin after what is in force here: all have to be fetched."""
+    """Changes begin after what is in force here, or lead elsewhere: all have to be fetched."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,11 @@ class Grants:
             for name in head.gone:
                 lines.pop(name, None)
             self._put_into_force(lines)
-            in_order = [lines[name].text for name in book.ordered(lines)]
-            whole, body = book.written(self._gateway_id, head.generation, in_order)
+            names = book.ordered(lines)
+            if book.digest_of(names) != head.names:
+                self._state = BookState(generation=now, digest="")
+                raise Gap(f"they lead to other contracts than {head.generation} has")
+            whole, body = book.written(self._gateway_id, head.generation, [lines[one].text for one in names])
             self._state = BookState(generation=whole.generation, digest=whole.digest)
             self._keep(body)
             told = head.generation, len(lines), len(texts), len(head.gone)
