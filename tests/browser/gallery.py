@@ -123,12 +123,12 @@ class Gallery:
         )
 
     def is_like_others(self, path: str) -> bool:
-        """Whether it is looked at in brief by day: two pages of three, and of policies' pages all but one of
+        """Whether it is looked at in brief by day: four pages of five, and of policies' pages all but one of
         each kind. By night all are looked at whole.
         """
         if self.all_forms or path in self._whole():
             return False
-        return bool(_OF_POLICY.fullmatch(path)) or crc32(path.encode()) % 3 != 0
+        return bool(_OF_POLICY.fullmatch(path)) or crc32(path.encode()) % 5 != 0
 
     def _whole(self) -> set[str]:
         """The pages of a policy with lists, sections and expressions in its form, and a long text."""

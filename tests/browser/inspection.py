@@ -14,7 +14,6 @@ OTHER_WIDTHS = (1024, 390)
 SCHEMES = {"wide": ("light", "dark"), "narrow": ("dark", "light")}
 """The keyboard's walk, which is the same in both schemes, sees one of them at each width."""
 PARTS: dict[str, Part] = {"wide": "everything", "narrow": "layout"}
-PARTS_IN_BRIEF: dict[str, Part] = {"wide": "layout", "narrow": "colours"}
 PREPARE = """() => {
   const still = new CSSStyleSheet();
   still.replaceSync("*, *::before, *::after { transition: none !important; animation: none !important }");
@@ -82,8 +81,8 @@ class Inspection:
     def look(self, path: str, *, in_brief: bool = False) -> None:
         """At one navigation; what is no page of its own is left out.
 
-        In brief is for a page like many others: light at one width and dark at the other, by axe alone, of
-        whose rules those that depend on no width are asked once, and those of colours at one of each kind.
+        In brief is for a page like many others: in turn wide and light or narrow and dark, by axe alone,
+        whose rules of colours are asked at one of each kind.
         """
         self.path = path
         self._set(*WINDOWS[0], "light")
@@ -95,7 +94,7 @@ class Inspection:
         expect(self.page.locator("[hx-trigger=load]")).to_have_count(0, timeout=WAIT_MS)
         self.page.evaluate(PREPARE)
         self.looked += 1
-        for width, size in WINDOWS:
+        for width, size in WINDOWS[self.looked % 2 :][:1] if in_brief else WINDOWS:
             for scheme in SCHEMES[width][:1] if in_brief else SCHEMES[width]:
                 self._look(width, size, scheme, in_brief=in_brief)
         for pixels in OTHER_WIDTHS:
@@ -105,8 +104,8 @@ class Inspection:
     def _look(self, width: str, size: dict[str, int], scheme: str, *, in_brief: bool) -> None:
         self._turn(width, size, scheme)
         seen, is_first = f"{width}, {scheme}", scheme == SCHEMES[width][0]
-        parts = PARTS_IN_BRIEF if in_brief else PARTS
-        self._judge(seen, part=parts[width] if is_first else "colours")
+        part: Part = "layout" if in_brief else PARTS[width]
+        self._judge(seen, part=part if is_first else "colours")
         self.album.take(self.page, f"{_name(self.path)}-{width}-{scheme}")
         if is_first:
             self._fits(width)
