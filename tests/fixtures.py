@@ -32,6 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     # Each test's client loads the middleware anew, which would list all static files each time.
     settings.WHITENOISE_AUTOREFRESH = True
+    # On a machine that all workers keep busy, a new connection may take longer than users should wait.
+    settings.DATABASES["default"]["OPTIONS"]["connect_timeout"] = 30
     config.addinivalue_line("filterwarnings", "error::django.utils.deprecation.RemovedInDjango60Warning")
 
 

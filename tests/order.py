@@ -31,7 +31,6 @@ FIRST = (
     "tests/stack/test_many_machines.py",
     "tests/faults/test_console_away.py",
     "tests/front/test_requests.py",
-    "tests/stack/test_https.py",
     "tests/stack/test_refusals.py",
     "tests/gateways/agent/test_local.py",
     "tests/gateways/test_connected.py",

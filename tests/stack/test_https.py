@@ -13,7 +13,8 @@ from console.stack import ports
 from tests import certificates
 from tests.running import Stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(180)]
+"""By day `tests/front/test_tls.py` shows what the front does with certificates."""
 
 
 @pytest.fixture(scope="module")

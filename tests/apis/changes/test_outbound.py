@@ -115,7 +115,7 @@ def test_it_has_no_conditions_no_mode_and_no_order(actor: User, api: ApiInstance
 
     with pytest.raises(ValidationError, match="holds for the whole upstream"):
         policies.edit_policy(actor, binding, BREAKER, conditions=[{"methodRegex": "GET"}])
-    with pytest.raises(ValidationError, match="refuses nothing"):
+    with pytest.raises(ValidationError, match="cannot observe"):
         policies.set_policy_mode(actor, binding, "observe")
     with pytest.raises(ValidationError, match="there is no order"):
         policies.move_policy(actor, binding, 1)

@@ -64,7 +64,7 @@ def test_applied_as_the_command_line_does(rest: Rest, api: ApiInstance) -> None:
         ({"upstreamIds": ["a"]}, "upstreamIds"),
         ({"pointcutData": [{"methodRegex": "GET"}]}, "holds for the whole upstream"),
         ({"order": 1}, "Outbound policies have no order"),
-        ({"mode": "observe"}, "refuses nothing"),
+        ({"mode": "observe"}, "cannot observe"),
         ({"configurationData": {"thresholds": {}}}, "configurationData.thresholds"),
     ],
 )
