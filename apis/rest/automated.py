@@ -72,19 +72,7 @@ class AutomatedViews(ViewSet):
             request, organization_id, sent["environmentId"], needs=Permission.MANAGE_POLICIES
         )
         with bodies.client_names(NAMES):
-            made = change.add(
-                access.caller(request),
-                environment,
-                named(body),
-                body.get("configurationData") or {},
-                applies_to(Applies(), body),
-                conditions=body.get("pointcutData") or (),
-                order=body.get("order"),
-                label=body.get("label") or "",
-                is_disabled=body.get("disabled", False),
-                mode=body.get("mode", AutomatedPolicy.Mode.ENFORCE),
-                version=body.get("assetVersion") or "",
-            )
+            made = add(access.caller(request), environment, body)
         return _answer(made, 201, sent)
 
     @extend_schema(
@@ -207,6 +195,24 @@ def applies_to(before: Applies, body: Mapping[str, Any]) -> Applies:
     if "conflicts" in body:
         told["conflicts"] = body["conflicts"]
     return replace(before, **told)
+
+
+def add(user: User, environment: Environment, body: Mapping[str, Any], **more: Any) -> AutomatedPolicy:
+    """The policy that a valid body tells of; `more` goes to `apis.changes.automated.add`."""
+    return change.add(
+        user,
+        environment,
+        named(body),
+        body.get("configurationData") or {},
+        applies_to(Applies(), body),
+        conditions=body.get("pointcutData") or (),
+        order=body.get("order"),
+        label=body.get("label") or "",
+        is_disabled=body.get("disabled", False),
+        mode=body.get("mode", AutomatedPolicy.Mode.ENFORCE),
+        version=body.get("assetVersion") or "",
+        **more,
+    )
 
 
 def named(body: Mapping[str, Any]) -> str:

@@ -11,15 +11,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis.automated.models import AutomatedPolicy, PolicySet
+from apis.automated.models import PolicySet
 from apis.changes import automated
 from apis.changes import policy_sets as change
-from apis.changes.automated_check import Applies
 from apis.models import ApiInstance
 from apis.rest import automated_serializers as policy_shapes
 from apis.rest import bodies, reach
 from apis.rest import policy_set_serializers as shapes
-from apis.rest.automated import NAMES, applies_to, named
+from apis.rest.automated import NAMES, add
 from console.models import Environment
 from console.permissions import Permission
 from console.rest import access, preconditions
@@ -108,20 +107,7 @@ class PolicySetViews(ViewSet):
         if "ruleOfApplication" in body:
             raise ValidationError({"ruleOfApplication": [NO_RULE]})
         with bodies.client_names(NAMES):
-            made = automated.add(
-                access.caller(request),
-                found.environment,
-                named(body),
-                body.get("configurationData") or {},
-                applies_to(Applies(), body),
-                conditions=body.get("pointcutData") or (),
-                order=body.get("order"),
-                label=body.get("label") or "",
-                is_disabled=body.get("disabled", False),
-                mode=body.get("mode", AutomatedPolicy.Mode.ENFORCE),
-                version=body.get("assetVersion") or "",
-                policy_set=found,
-            )
+            made = add(access.caller(request), found.environment, body, policy_set=found)
         shape = dict(policy_shapes.AutomatedShape(made).data)
         return preconditions.answer(shape, automated.seen_version(made), 201)
 
