@@ -102,7 +102,9 @@ def test_an_api_is_added_by_the_wizard_and_turns_active_by_itself(
     page.get_by_label("Port", exact=True).fill(str(stack.api_port))
     page.get_by_label("Base path", exact=True).fill("/orders")
     _next(page, album, "wizard-downstream")
-    page.get_by_role("button", name="Use the bundled echo upstream").click()
+    echo = page.get_by_role("button", name="Use the bundled echo upstream")
+    expect(echo).to_have_count(1, timeout=30_000)  # the page's script has hidden what several routes need
+    echo.click()
     expect(page.locator("#f-uri")).to_have_value(stack.echo_url)
     _next(page, album, "wizard-upstream")
 
