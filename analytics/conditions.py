@@ -1,13 +1,14 @@
 """How often conditions of policies held, and how often those that observe would have refused."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from analytics import ranges, sources
 from analytics.grains import CONDITIONS, COUNTS, MINUTE
 from analytics.queries import ask
+from analytics.ranges import Range
 from apis.models import PolicyBinding
 from apis.traffic import Held, Observed
 
@@ -16,17 +17,13 @@ def held(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Held]:
     """For how many of the API's requests the conditions of each of these policies of it held: in the last
     day, or since the policy was changed, where that is later. Two statements.
     """
-    over = replace(ranges.last(timedelta(days=1)), grain=MINUTE)
-    since = {one.pk: max(MINUTE.floor(one.updated_at), over.start) for one in bindings}
+    over = _last_day()
+    since = _since(bindings, over)
     if not since:
         return {}
     asked = f"SELECT time, sum(requests) FROM {sources.rows(COUNTS, over)} GROUP BY 1"
     requests = ask(asked, [api], over)
-    met = f"SELECT binding_id, time, sum(requests) FROM {sources.rows(CONDITIONS, over)} GROUP BY 1, 2"
-    counts: dict[int, int] = defaultdict(int)
-    for binding, time, count in ask(met, [api], over):
-        if binding in since and time >= since[binding]:
-            counts[binding] += int(count)
+    counts = _counts("requests", since, api, over)
     return {
         pk: Held(
             counts[pk],
@@ -41,13 +38,28 @@ def observed(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Observed]
     """How many of the API's requests each of these policies of it, which observe, would have refused: in
     the last day, or since the policy was changed, where that is later. One statement.
     """
-    over = replace(ranges.last(timedelta(days=1)), grain=MINUTE)
-    since = {one.pk: max(MINUTE.floor(one.updated_at), over.start) for one in bindings}
+    over = _last_day()
+    since = _since(bindings, over)
     if not since:
         return {}
-    asked = f"SELECT binding_id, time, sum(would_refuse) FROM {sources.rows(CONDITIONS, over)} GROUP BY 1, 2"
+    counts = _counts("would_refuse", since, api, over)
+    return {pk: Observed(counts[pk], start if start > over.start else None) for pk, start in since.items()}
+
+
+def _last_day() -> Range:
+    return replace(ranges.last(timedelta(days=1)), grain=MINUTE)
+
+
+def _since(bindings: Iterable[PolicyBinding], over: Range) -> dict[int, datetime]:
+    """From when on each policy's requests are counted."""
+    return {one.pk: max(MINUTE.floor(one.updated_at), over.start) for one in bindings}
+
+
+def _counts(column: str, since: Mapping[int, datetime], api: int, over: Range) -> Mapping[int, int]:
+    """The sum of the column of each policy."""
+    sql = f"SELECT binding_id, time, sum({column}) FROM {sources.rows(CONDITIONS, over)} GROUP BY 1, 2"
     counts: dict[int, int] = defaultdict(int)
-    for binding, time, count in ask(asked, [api], over):
+    for binding, time, count in ask(sql, [api], over):
         if binding in since and time >= since[binding]:
             counts[binding] += int(count)
-    return {pk: Observed(counts[pk], start if start > over.start else None) for pk, start in since.items()}
+    return counts

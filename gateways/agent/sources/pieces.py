@@ -35,7 +35,7 @@ def read(content: bytes, environ: Mapping[str, str], before: Iterable[Piece] = (
         if found is None:
             found, is_whole = parse(part, environ)
             if not is_whole:
-                return (Piece(content, 1, parse(content, environ)[0]),)
+                return (Piece(content, 1, found if part == content else parse(content, environ)[0]),)
         pieces.append(Piece(part, line, found))
         line += part.count(b"\n")
     return tuple(pieces)
