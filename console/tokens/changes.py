@@ -71,7 +71,7 @@ def revoke(actor: User, token: PersonalToken) -> None:
     if not is_own and not PersonalToken.objects.administered_by(actor).filter(pk=token.pk).exists():
         raise PermissionDenied(f"You administer no organization that the token {token} reaches.")
     by = actor.get_username()
-    ended = _end(actor, token.user, "revoked" if is_own else f"revoked by {by}", pk=token.pk)
+    ended = end_all(actor, token.user, "revoked" if is_own else f"revoked by {by}", pk=token.pk)
     if ended and not is_own:
         text = f"{by}, who administers an organization that it reached, revoked it."
         _tell(token, f"Your personal token was revoked: {token}", text)
@@ -82,7 +82,14 @@ def end_all(
     actor: User | None, user: User, why: str, organization: Organization | None = None, **which: Any
 ) -> int:
     """How many of the user's tokens ended, of `which` there are; the audit entries are the organization's."""
-    return _end(actor, user, why, organization, **which)
+    rows = PersonalToken.objects.live().filter(user=user, **which)
+    found = list(rows.select_related("user", "environment__organization").select_for_update(of=("self",)))
+    PersonalToken.objects.filter(pk__in=[one.pk for one in found]).update(
+        ended_at=timezone.now(), ending=why[:120]
+    )
+    for one in found:
+        _record(actor, Action.DELETE, one, organization, before=facts(one), after={"ended": why})
+    return len(found)
 
 
 def facts(token: PersonalToken) -> dict[str, Any]:
@@ -103,19 +110,6 @@ def warn(now: datetime) -> None:
             PersonalToken.objects.filter(pk=token.pk).update(warn_at=None)
             text = f"It ends on {token.expires_at:%-d %B %Y, %H:%M} UTC. Make another to take its place."
             _tell(token, f"Your personal token ends soon: {token}", text)
-
-
-def _end(
-    actor: User | None, user: User, why: str, organization: Organization | None = None, **which: Any
-) -> int:
-    rows = PersonalToken.objects.live().filter(user=user, **which)
-    found = list(rows.select_related("user", "environment__organization").select_for_update(of=("self",)))
-    PersonalToken.objects.filter(pk__in=[one.pk for one in found]).update(
-        ended_at=timezone.now(), ending=why[:120]
-    )
-    for one in found:
-        _record(actor, Action.DELETE, one, organization, before=facts(one), after={"ended": why})
-    return len(found)
 
 
 def _check(token: PersonalToken) -> None:
