@@ -15,6 +15,7 @@ from console.factors.models import LoginRule, Passkey, SecondFactor
 from console.models import AuditEntry, Organization, Role, User
 from console.notices.telling import tell
 from console.sessions import logins
+from console.tokens import access
 from console.tokens.changes import end_all as end_personal_tokens
 
 MOST_PASSKEYS = 20
@@ -96,9 +97,7 @@ def reset(actor: User, user: User) -> None:
     before = {"second factor": "set up" if needed.has_factor(user) else ""}
     user.passkeys.all().delete()
     SecondFactor.objects.filter(user=user).delete()
-    logins.end_all(user)
-    logins.end_tokens(User.objects.filter(pk=user.pk))
-    end_personal_tokens(actor, user, "second factor reset", organization)
+    access.end(actor, user, "second factor reset", organization)
     record(actor, UPDATE, user, organization=organization, before=before, after={"second factor": ""})
     text = f"{actor.get_username()} removed it. If you did not ask for that, tell another administrator."
     _tell(user, organization, "Your second factor was reset", text)

@@ -11,8 +11,7 @@ from console import passwords
 from console.audit import record
 from console.factors.models import SecondFactor
 from console.models import AuditEntry, User
-from console.sessions import logins
-from console.tokens.changes import end_all as end_personal_tokens
+from console.tokens import access
 
 
 class Command(BaseCommand):
@@ -31,9 +30,7 @@ class Command(BaseCommand):
             sys.exit(f"error: There is no active user called {options['name']}.")
         user.passkeys.all().delete()
         SecondFactor.objects.filter(user=user).delete()
-        logins.end_tokens(User.objects.filter(pk=user.pk))
-        logins.end_all(user)
-        end_personal_tokens(None, user, "login reset at the command line")
+        access.end(None, user, "login reset at the command line")
         if organization := user.organizations().first():
             before, after = {"login": "as it was"}, {"login": "reset at the command line"}
             record(
