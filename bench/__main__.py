@@ -29,7 +29,12 @@ def main() -> int:
         metavar="DIR",
         help="live: another checkout, measured change by change with this",
     )
+    parser.add_argument(
+        "--only", metavar="TEXT", help="console, consumers: the pages alone whose name has it; kept nowhere"
+    )
     given = parser.parse_args()
+    if given.only and given.measurement not in ("console", "consumers"):
+        parser.error("--only is for console and consumers")
     rounds = given.rounds or (1 if given.quick else 5)
     if given.measurement == "all":
         # Each in a process of its own: what one leaves in memory is not the next one's.
@@ -44,6 +49,7 @@ def main() -> int:
         try:
             measurement = importlib.import_module(f"bench.{given.measurement}")
             more = {"beside": given.beside.resolve()} if given.beside else {}
+            more |= {"only": given.only} if given.only else {}
             measurement.measure(Path(folder), quick=given.quick, rounds=rounds, **more)
         except Failed as failed:
             print(f"error: {failed}", file=sys.stderr)

@@ -10,7 +10,7 @@ from typing import Any
 AIM_MS = 100
 
 
-def measure(folder: Path, *, quick: bool, rounds: int) -> None:
+def measure(folder: Path, *, quick: bool, rounds: int, only: str = "") -> None:
     """Requests go through middleware, view and template in this process; PostgreSQL is the embedded one."""
     os.environ.update(
         GATEWRIGHT_HOME=str(folder), DJANGO_SETTINGS_MODULE="console.settings", GATEWRIGHT_LOG_LEVEL="ERROR"
@@ -19,12 +19,15 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
 
     from console.stack import servers
 
+    def pages(made: Any) -> dict[str, str]:
+        return {name: url for name, url in _pages(made).items() if only in name}
+
     with servers.running(folder):
         django.setup()
         from bench.console_data import fill, prepare
 
         prepare(folder)
-        client, pages = _client(), _pages
+        client = _client()
         small = fill(apis=20, gateways=5, days=3)
         few = {name: _queries(client, url) for name, url in pages(small).items()}
         importlib.import_module("console.wsgi")  # settles the process as gunicorn does
@@ -39,7 +42,7 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
     from bench import report
 
     title = f"Console: {large.apis:,} APIs, {large.gateways} gateways, {large.rollups:,} rollups"
-    report.tell("console", title, rows, quick=quick, repeats=repeats)
+    report.tell("console", title, rows, quick=quick, is_part=bool(only), repeats=repeats)
 
 
 def _client() -> Any:
@@ -94,15 +97,25 @@ def page_row(client: Any, name: str, url: str, few_queries: int, repeats: int) -
     from bench import report
 
     queries = _queries(client, url)
+    used = _cpu_ms()
     took = [_timed(lambda: _get(client, url)) for _ in range(repeats)]
     return {
         "page": name,
+        "CPU ms": (_cpu_ms() - used) / repeats,
         "p50 ms": report.percentile(took, 0.5),
         "p95 ms": report.percentile(took, 0.95),
         "aim p95 ms": AIM_MS,
         "queries": queries,
         "with few rows": few_queries,
     }
+
+
+def _cpu_ms() -> float:
+    """Of this process and the one that answers its queries, without the workers that may help it."""
+    from django.db import connection
+
+    answers = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat").read_text().split()
+    return 1000 * time.process_time() + int(answers[0]) / 1e6
 
 
 def _timed(work: Callable[[], None]) -> float:

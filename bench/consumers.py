@@ -22,7 +22,7 @@ FEW = {
 QUICK = {name: count * 5 for name, count in FEW.items()}
 
 
-def measure(folder: Path, *, quick: bool, rounds: int) -> None:
+def measure(folder: Path, *, quick: bool, rounds: int, only: str = "") -> None:
     """As `bench.console` does; those who ask are an administrator of an organization and a consumer."""
     os.environ.update(
         GATEWRIGHT_HOME=str(folder), DJANGO_SETTINGS_MODULE="console.settings", GATEWRIGHT_LOG_LEVEL="ERROR"
@@ -39,14 +39,16 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
         console_data.prepare(folder)
         importlib.import_module("console.wsgi")
         console_data.fill(apis=150 if quick else 2000, gateways=10, days=1)
-        few = {name: row["queries"] for name, row in _rows(fill(Many(**FEW)), 1, {}).items()}
+        few = {name: row["queries"] for name, row in _rows(fill(Many(**FEW)), 1, {}, only).items()}
         _forget()
         many = fill(Many(**QUICK) if quick else Many())
         repeats = 5 if quick else 10 * rounds
-        rows = list(_rows(many, repeats, few).values())
+        rows = list(_rows(many, repeats, few, only).values())
     from bench import report
 
-    report.tell("consumers", "Consumers and people: pages", rows, quick=quick, repeats=repeats)
+    report.tell(
+        "consumers", "Consumers and people: pages", rows, quick=quick, is_part=bool(only), repeats=repeats
+    )
 
 
 def _forget() -> None:
@@ -63,20 +65,24 @@ def _forget() -> None:
     User.objects.filter(username__regex="^(wide|member)-").delete()
 
 
-def _rows(made: Any, repeats: int, few: dict[str, int]) -> dict[str, dict[str, Any]]:
+def _rows(made: Any, repeats: int, few: dict[str, int], only: str) -> dict[str, dict[str, Any]]:
     from console.scope import SESSION_KEY
 
     administrator, consumer = _client(made.administrator), _client(made.consumer)
     rows = {}
-    for name, url in pages(made).items():
+    for name, url in _only(pages(made), only):
         client = consumer if url.startswith("/consumer") else administrator
         rows[name] = page_row(client, name, url, few.get(name, 0), repeats)
     session = administrator.session
     session[SESSION_KEY] = str(made.other)
     session.save()
-    for name, url in COMPARISONS.items():
+    for name, url in _only(COMPARISONS, only):
         rows[name] = page_row(administrator, name, url, few.get(name, 0), repeats)
     return rows
+
+
+def _only(named: dict[str, str], only: str) -> list[tuple[str, str]]:
+    return [(name, url) for name, url in named.items() if only in name]
 
 
 COMPARISONS = {

@@ -13,10 +13,20 @@ from typing import Any
 RESULTS = Path(__file__).with_name("results")
 
 
-def tell(name: str, title: str, rows: Sequence[Mapping[str, Any]], *, quick: bool, **more: Any) -> None:
-    """Print the rows, whose keys are the columns, and write them with the machine's facts."""
+def tell(
+    name: str,
+    title: str,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    quick: bool,
+    is_part: bool = False,
+    **more: Any,
+) -> None:
+    """Print the rows, whose keys are the columns, and write them, unless a part, with the machine's facts."""
     print(f"\n{title}{' (quick: not for comparison)' if quick else ''}\n")
     print(table(rows))
+    if is_part:
+        return
     RESULTS.mkdir(exist_ok=True)
     kept = {"title": title, "quick": quick, "machine": machine(), **more, "rows": rows}
     (RESULTS / f"{name}{'-quick' if quick else ''}.json").write_text(json.dumps(kept, indent=2) + "\n")

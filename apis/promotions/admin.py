@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 
-from apis.promotions.models import Counterpart, Mapped, Promotion, Upload
+from apis.promotions.models import Compared, Counterpart, Mapped, Promotion, Upload
 from console.read_only_admin import ReadOnly
 
 if TYPE_CHECKING:
@@ -38,3 +38,9 @@ class UploadAdmin(ReadOnly, ModelAdmin):
     list_display = ("name", "environment", "by", "state", "created_at")
     list_select_related = ("environment", "by")
     exclude = ("text", "apis")
+
+
+@admin.register(Compared)
+class ComparedAdmin(ReadOnly, ModelAdmin):
+    list_display = ("api", "changes", "told_at")
+    list_select_related = ("api__asset",)

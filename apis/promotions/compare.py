@@ -1,16 +1,19 @@
 """Two environments side by side: which APIs are in both, in one alone, and in which parts they differ.
 
 By digests of what each part holds, with hosts, upstreams and TLS contexts of the one taken for those of the
-other as promotions have them. The database makes them: what thousands of APIs hold is not carried here to be
-compared. Secrets are not compared.
+other as promotions have them. The database keeps them: what thousands of APIs hold is neither carried here to
+be compared nor read anew for each look. Secrets are not compared.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from django.db import connection
 
+from apis.models import TlsContext
+from apis.promotions import digests
+from apis.promotions.digests import Told
 from apis.promotions.models import Counterpart, Mapped
 from console.models import Environment
 
@@ -27,9 +30,8 @@ MOST_APIS = 10_000
 Names = Mapping[tuple[str, str], str]
 
 
-@dataclass(frozen=True)
-class Side:
-    """An API with the digest of each part."""
+class Side(NamedTuple):
+    """An API with digests of what it holds."""
 
     pk: int
     name: str
@@ -38,14 +40,19 @@ class Side:
     base_path: str
     is_deployed: bool
     asset: str
-    parts: tuple[object, ...]
-    """In the order of PARTS; None of what it has nothing of."""
+    release: str
+    settings: int
+    told: Told
 
 
-@dataclass(frozen=True)
-class Pair:
+OWN = len(Side._fields) - 1
+
+
+class Pair(NamedTuple):
     here: Side | None
     there: Side | None
+    differs: tuple[str, ...] = ()
+    """The parts in which both differ."""
 
     @property
     def any(self) -> Side:
@@ -54,28 +61,20 @@ class Pair:
         return side
 
     @property
-    def differs(self) -> tuple[str, ...]:
-        """The parts in which both differ."""
-        if self.here is None or self.there is None:
-            return ()
-        both = zip(PARTS, self.here.parts, self.there.parts, strict=True)
-        return tuple(name for name, here, there in both if here != there)
-
-    @property
     def state(self) -> State:
         if self.there is None:
             return "here"
         if self.here is None:
             return "there"
-        return "different" if self.here.parts != self.there.parts else "same"
+        return "different" if self.differs else "same"
 
 
 def compared(here: Environment, there: Environment) -> list[Pair]:
     """By name; those that were promoted stand beside what they became, others beside those of their name."""
-    names = _names(here, there)
-    left, right = _sides(here, names), _sides(there, {})
+    left, right = _sides(here, there)
+    names = _Names(here, there)
     linked = _linked(here, there)
-    by_name = {key: side for side in right.values() for key in [_key(side)]}
+    by_name = {_key(side): side for side in right.values()}
     found, taken = [], set[int]()
     for pk, side in left.items():
         other = right.get(linked.get(pk, 0)) or by_name.get(_key(side))
@@ -83,9 +82,43 @@ def compared(here: Environment, there: Environment) -> list[Pair]:
             other = None
         if other:
             taken.add(other.pk)
-        found.append(Pair(side, other))
+        found.append(Pair(side, other, _differs(side, other, names) if other else ()))
     found += [Pair(None, side) for pk, side in right.items() if pk not in taken]
     return sorted(found, key=lambda one: (one.any.name.lower(), one.any.label, one.any.pk))
+
+
+def _differs(here: Side, there: Side, names: "_Names") -> tuple[str, ...]:
+    left, right = here.told, there.told
+    same = (
+        here.version == there.version and here.release == there.release,
+        left.routes == right.routes and names.are_same(left.route_names, right.route_names),
+        left.policies == right.policies and names.are_same(left.policy_names, right.policy_names),
+        left.tiers == right.tiers,
+        here.settings == there.settings,
+    )
+    return () if all(same) else tuple(part for part, is_same in zip(PARTS, same, strict=True) if not is_same)
+
+
+class _Names:
+    """What is here as it is called there."""
+
+    def __init__(self, here: Environment, there: Environment) -> None:
+        self._mapped = _mapped(here, there)
+        contexts = TlsContext.objects.filter(environment__in=(here, there)).order_by()
+        self._contexts = {str(pk): name for pk, name in contexts.values_list("pk", "name")}
+
+    def are_same(self, here: str | None, there: str | None) -> bool:
+        if here is None or there is None:
+            return here == there
+        left = [(kind, self._there(kind, was)) for kind, was in json.loads(here)]
+        return left == [(kind, self._name(kind, name)) for kind, name in json.loads(there)]
+
+    def _there(self, kind: str, was: str) -> str:
+        name = self._name(kind, was)
+        return self._mapped.get((kind, name), name)
+
+    def _name(self, kind: str, name: str) -> str:
+        return self._contexts.get(name, name) if kind == Mapped.Kind.TLS else name
 
 
 def _key(side: Side) -> tuple[str, str]:
@@ -103,8 +136,8 @@ def _linked(here: Environment, there: Environment) -> dict[int, int]:
     }
 
 
-def _names(here: Environment, there: Environment) -> Names:
-    """What is here as it is called there, by the promotions of both ways, the way there first."""
+def _mapped(here: Environment, there: Environment) -> Names:
+    """By the promotions of both ways, the way there first."""
     rows = Mapped.objects.filter(source__in=(here, there), target__in=(here, there)).order_by()
     found: dict[tuple[str, str], str] = {}
     forward: dict[tuple[str, str], str] = {}
@@ -116,67 +149,32 @@ def _names(here: Environment, there: Environment) -> Names:
     return found | forward
 
 
-def _sides(environment: Environment, names: Names) -> dict[int, Side]:
-    """One statement that reads everything, and tells of it what is shown and digests."""
-    given: dict[str, Any] = {
-        "environment": environment.pk,
-        "most": MOST_APIS,
-        "kinds": [kind for kind, _ in names],
-        "was": [was for _, was in names],
-        "becomes": list(names.values()),
-    }
+def _sides(here: Environment, there: Environment) -> tuple[dict[int, Side], dict[int, Side]]:
+    """One statement reads what is kept; what is not kept, or no longer so, is made by one more."""
+    given: dict[str, Any] = {"environments": [here.pk, there.pk], "most": MOST_APIS, "form": digests.form()}
     with connection.cursor() as cursor:
         cursor.execute(_SIDES, given)
         rows = cursor.fetchall()
-    return {
-        pk: Side(pk, name, label, version, path, is_deployed, asset, (f"{release} {version}", *parts))
-        for pk, name, label, version, path, is_deployed, asset, release, *parts in rows
-    }
+    made = digests.make([pk for _, is_told, pk, *_ in rows if not is_told])
+    found: dict[Any, dict[int, Side]] = {here.pk: {}, there.pk: {}}
+    for environment, is_told, *side in rows:
+        own, pk = side[:OWN], side[0]
+        told = Told(*side[OWN:]) if is_told else made.get(pk, Told())
+        found[environment][pk] = Side._make((*own, told))
+    return found[here.pk], found[there.pk]
 
 
 _SIDES = """
-WITH named AS (
-    SELECT * FROM unnest(%(kinds)s::text[], %(was)s::text[], %(becomes)s::text[]) AS t (kind, was, becomes)
-), apis AS (
-    SELECT * FROM apis_apiinstance WHERE environment_id = %(environment)s ORDER BY id LIMIT %(most)s
-), upstreams AS (
-    SELECT upstream.id, hash_record_extended(ROW(coalesce(uri.becomes, upstream.uri), upstream.label,
-        coalesce(tls.becomes, context.name), nullif(settings, '{}')), 0) AS told
-    FROM apis_upstream AS upstream JOIN apis ON apis.id = upstream.api_id
-    LEFT JOIN apis_tlscontext AS context ON context.id = upstream.tls_context_id
-    LEFT JOIN named AS uri ON uri.kind = 'upstream' AND uri.was = upstream.uri
-    LEFT JOIN named AS tls ON tls.kind = 'tls' AND tls.was = context.name
-), targets AS (
-    SELECT route_id, hash_array_extended(array_agg(
-        hash_record_extended(ROW(told, weight), 0) ORDER BY target.id), 0) AS told
-    FROM apis_routeupstream AS target JOIN upstreams ON upstreams.id = target.upstream_id
-    GROUP BY route_id
-), routes AS (
-    SELECT route.api_id, hash_array_extended(array_agg(hash_record_extended(ROW(route.label, methods, path,
-        coalesce(host.becomes, route.host), headers, targets.told), 0) ORDER BY position), 0) AS told
-    FROM apis_route AS route JOIN apis ON apis.id = route.api_id
-    LEFT JOIN targets ON targets.route_id = route.id
-    LEFT JOIN named AS host ON host.kind = 'host' AND host.was = route.host
-    GROUP BY route.api_id
-), policies AS (
-    SELECT binding.api_id, hash_array_extended(array_agg(hash_record_extended(ROW(policy, binding.label,
-        config, conditions, is_disabled, mode, CASE WHEN binding.upstreams <> '{}' THEN (
-            SELECT hash_array_extended(array_agg(told ORDER BY place), 0)
-            FROM unnest(binding.upstreams) WITH ORDINALITY AS one (id, place) LEFT JOIN upstreams USING (id)
-        ) END), 0) ORDER BY binding.order, binding.id), 0) AS told
-    FROM apis_policybinding AS binding JOIN apis ON apis.id = binding.api_id
-    GROUP BY binding.api_id
-), tiers AS (
-    SELECT tier.api_id, hash_array_extended(array_agg(hash_record_extended(ROW(name, tier.description,
-        limits, approves_by_itself, status), 0) ORDER BY name), 0) AS told
-    FROM contracts_tier AS tier JOIN apis ON apis.id = tier.api_id
-    GROUP BY tier.api_id
+WITH apis AS (
+    SELECT one.* FROM unnest(%(environments)s::uuid[]) AS environment (id), LATERAL (
+        SELECT * FROM apis_apiinstance WHERE environment_id = environment.id ORDER BY id LIMIT %(most)s
+    ) AS one
 )
-SELECT apis.id, asset.name, apis.label, asset.api_version, base_path, is_deployed, asset.asset_id,
-    asset.version, routes.told, policies.told, tiers.told,
-    hash_record_extended(ROW(apis.description, tags, response_timeout_ms), 0)
+SELECT environment_id, coalesce(compared.form = %(form)s AND told_at = changes, false), apis.id, asset.name,
+    apis.label, asset.api_version, base_path, is_deployed, asset.asset_id, asset.version,
+    hash_record_extended(ROW(apis.description, tags, response_timeout_ms), 0),
+    routes, route_names::text, policies, policy_names::text, tiers
 FROM apis JOIN apis_asset AS asset ON asset.id = apis.asset_id
-LEFT JOIN routes ON routes.api_id = apis.id LEFT JOIN policies ON policies.api_id = apis.id
-LEFT JOIN tiers ON tiers.api_id = apis.id
+LEFT JOIN promotions_compared AS compared ON compared.api_id = apis.id
 ORDER BY apis.id
 """

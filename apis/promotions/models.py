@@ -1,5 +1,5 @@
-"""Which API is whose counterpart in another environment, what is otherwise there, what was promoted, and
-files that are to be imported.
+"""Which API is whose counterpart in another environment, what is otherwise there, what was promoted, files
+that are to be imported, and what environments are compared by.
 """
 
 import uuid
@@ -129,3 +129,35 @@ class Upload(models.Model):
     @property
     def is_kept_waiting(self) -> bool:
         return self.state == self.State.WAITING and timezone.now() - self.created_at > self.PATIENCE
+
+
+class Compared(models.Model):
+    """Digests of the parts of an API, by which it is compared with another one; `digests` makes them.
+
+    The database counts in `changes` each change of what they are made of, by triggers: whoever makes it, they
+    hold for no other count than theirs.
+    """
+
+    api = models.OneToOneField(
+        ApiInstance,
+        models.DO_NOTHING,
+        primary_key=True,
+        db_constraint=False,
+        related_name="+",
+        help_text="The database adds the row with the API's, and deletes it with it.",
+    )
+    changes = models.BigIntegerField(default=0)
+    told_at = models.BigIntegerField(null=True, help_text="The count of changes that the digests are of.")
+    form = models.CharField(max_length=64, blank=True, help_text="How they were made.")
+    routes = models.BigIntegerField(null=True, help_text="Of all but what is called otherwise elsewhere.")
+    route_names = models.JSONField(null=True, help_text="[kind, name] of that, in its order.")
+    policies = models.BigIntegerField(null=True)
+    policy_names = models.JSONField(null=True)
+    tiers = models.BigIntegerField(null=True)
+
+    class Meta:
+        verbose_name = "digest of an API"
+        verbose_name_plural = "digests of APIs"
+
+    def __str__(self) -> str:
+        return f"digests of API {self.api_id}"

@@ -1,5 +1,6 @@
 """The environment that the user works in beside another one: what differs, and what is missing."""
 
+from collections import Counter
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -22,7 +23,7 @@ def index(request: Request) -> HttpResponse:
     known = _others(request, here)
     there = _chosen(known, request.GET.get(WITH, ""))
     pairs = compare.compared(here, there) if there else []
-    counts = {state: sum(one.state == state for one in pairs) for state, _ in compare.STATES}
+    counts = Counter(one.state for one in pairs)
     state = request.GET.get(STATE, "")
     words = asked(request).lower().split()
     found = [one for one in pairs if state in ("", one.state) and _holds(one, words)]
@@ -38,7 +39,7 @@ def index(request: Request) -> HttpResponse:
     context = {
         "here": here,
         "there": there,
-        "counts": counts,
+        "counts": {state: counts[state] for state, _ in compare.STATES},
         "environment_field": _field(known, there),
         "may_promote_here": permission.may_promote_to(request.user, here),
         "may_promote_there": bool(there and permission.may_promote_to(request.user, there)),
