@@ -122,13 +122,19 @@ class Gallery:
             f"/apis/bulk/{self.ids['bulk_promotion']}",
         )
 
-    def is_like_others(self, path: str) -> bool:
-        """Whether it is looked at in brief by day: four pages of five, and of policies' pages all but one of
-        each kind. By night all are looked at whole.
+    def looked_at(self) -> Iterator[tuple[str, bool]]:
+        """Each page that is looked at, and whether in brief.
+
+        By night all are, whole. By day a tenth, and of policies' pages one of each kind; of those that are
+        like others a fifth in brief.
         """
-        if self.all_forms or path in self._whole():
-            return False
-        return bool(_OF_POLICY.fullmatch(path)) or crc32(path.encode()) % 5 != 0
+        whole = self._whole()
+        for path in self.pages():
+            share = crc32(path.encode()) % 10
+            if self.all_forms or path in whole or (share == 0 and not _OF_POLICY.fullmatch(path)):
+                yield path, False
+            elif share in (1, 2):
+                yield path, True
 
     def _whole(self) -> set[str]:
         """The pages of a policy with lists, sections and expressions in its form, and a long text."""
