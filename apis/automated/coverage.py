@@ -1,28 +1,50 @@
 """Which APIs an automated policy holds for, as they are saved, and why it does not hold for the others."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from apis.automated import holding
 from apis.automated.models import AutomatedPolicy
-from apis.automated.rule import Crowd, Rule, subject, subjects
+from apis.automated.rule import Crowd, Rule, Subject, subjects
 from apis.models import ApiInstance, PolicyBinding
 from console.models import Environment
 
 CONFLICTS_SHOWN = 10
-SHOWN = (
-    *("label", "tags", "is_deployed", "environment", "gateway__name"),
-    *("asset__name", "asset__asset_id", "asset__version", "asset__api_version"),
+
+
+class Shown(NamedTuple):
+    """What lists show of an API: an environment may have thousands, of which nothing else is read."""
+
+    pk: int
+    name: str
+    label: str
+    tags: list[str]
+    gateway_id: UUID | None
+    gateway: str | None
+    is_deployed: bool
+    asset_id: str
+    asset_version: str
+    version: str
+
+    @property
+    def autodiscovery_name(self) -> str:
+        return f"{self.version}:{self.pk}"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.autodiscovery_name}"
+
+
+_READ = (
+    *("pk", "asset__name", "label", "tags", "gateway", "gateway__name", "is_deployed"),
+    *("asset__asset_id", "asset__version", "asset__api_version"),
 )
-"""What lists show of an API: an environment may have thousands."""
 
 
-@dataclass(frozen=True)
-class Coverage:
+class Coverage(NamedTuple):
     """Of one API: `miss` says why the policy does not hold for it, `has_own` that it has the same one."""
 
-    api: ApiInstance
+    api: Shown
     miss: str = ""
     has_own: bool = False
     note: str = ""
@@ -40,12 +62,18 @@ class Coverage:
 def coverage(policy: AutomatedPolicy) -> list[Coverage]:
     """Of every API of its environment, by name; the policy need not be saved. Four queries."""
     environment = policy.environment
-    found = ApiInstance.objects.filter(environment=environment).select_related("asset", "gateway")
-    apis = list(found.only(*SHOWN))
-    own = set(_own(policy, environment.pk))
-    before = _before(policy)
+    rows = ApiInstance.objects.filter(environment=environment).values_list(*_READ)
+    apis = {one.pk: one for one in map(Shown._make, rows)}
+    seen = {pk: Subject(pk, one.name, one.label, tuple(one.tags), one.gateway_id) for pk, one in apis.items()}
+    crowd = Crowd(seen.values())
     rule = Rule(policy, dict(environment.gateways.values_list("pk", "name")))
-    return [_of(policy, api, rule, api.pk in own, before) for api in apis]
+    covered, own, before = rule.of(crowd), set(_own(policy, environment.pk)), _before(policy, crowd)
+    return [
+        _covered(policy, api, pk in own, before.get(pk))
+        if pk in covered
+        else Coverage(api, rule.miss(seen[pk]))
+        for pk, api in apis.items()
+    ]
 
 
 def covered(policy: AutomatedPolicy) -> set[int]:
@@ -75,33 +103,29 @@ def _own(policy: AutomatedPolicy, environment: UUID) -> Iterable[int]:
     return rows.filter(is_disabled=False).values_list("api_id", flat=True)
 
 
-def _before(policy: AutomatedPolicy) -> list[tuple[AutomatedPolicy, Rule]]:
-    """Those of the same policy that go first, where an API can have it once."""
+def _before(policy: AutomatedPolicy, crowd: Crowd) -> Mapping[int, AutomatedPolicy]:
+    """By API, the first of those of the same policy that go before it, where an API can have it once."""
     if not holding.is_once(policy):
-        return []
+        return {}
     others = AutomatedPolicy.objects.filter(
         environment=policy.environment_id, policy=policy.policy, is_disabled=False
     ).exclude(pk=policy.pk)
     place = policy.order if policy.pk else None
-    return [(one, Rule(one)) for one in others if place is None or (one.order, one.pk) < (place, policy.pk)]
+    found: dict[int, AutomatedPolicy] = {}
+    for one in others:
+        if place is None or (one.order, one.pk) < (place, policy.pk):
+            found = dict.fromkeys(Rule(one).of(crowd), one) | found
+    return found
 
 
-def _of(
-    policy: AutomatedPolicy,
-    api: ApiInstance,
-    rule: Rule,
-    has_own: bool,
-    before: Iterable[tuple[AutomatedPolicy, Rule]],
-) -> Coverage:
-    seen = subject(api)
-    if miss := rule.miss(seen):
-        return Coverage(api, miss)
+def _covered(policy: AutomatedPolicy, api: Shown, has_own: bool, before: AutomatedPolicy | None) -> Coverage:
+    """Of one that its rule covers."""
     if policy.is_disabled:
         return Coverage(api, "The policy is disabled.", has_own)
     if has_own and policy.conflicts == AutomatedPolicy.Conflicts.YIELDS:
         return Coverage(api, f"It has {policy.title} of its own, which runs instead.", has_own)
-    if first := next((one for one, other in before if other.covers(seen)), None):
-        return Coverage(api, f"{first} holds for it already, and an API has it once.", has_own)
+    if before:
+        return Coverage(api, f"{before} holds for it already, and an API has it once.", has_own)
     notes = []
     if has_own:
         rests = policy.conflicts == AutomatedPolicy.Conflicts.WINS

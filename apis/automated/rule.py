@@ -39,10 +39,6 @@ def subjects(apis: QuerySet[ApiInstance]) -> list[Subject]:
     return [Subject(pk, name, label, tuple(tags), gateway) for pk, name, label, tags, gateway in rows]
 
 
-def subject(api: ApiInstance) -> Subject:
-    return Subject(api.pk, api.asset.name, api.label, tuple(api.tags), api.gateway_id)
-
-
 class Crowd:
     """Many APIs by what rules look at: whom one covers is found without a look at each."""
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.contrib.postgres.functions import TransactionNow
 from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery, Value
 from django.http import Http404
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -39,6 +39,12 @@ _BROUGHT = (
     "pending_by",
     "change_set",
 )
+_BRING = """
+    INSERT INTO apis_brought (api_id, gateway_id, generation, revision_id, replaced_id)
+    SELECT api.id, gateway_id, gateway.generation, revision_id, revision_id
+    FROM apis_apiinstance AS api JOIN gateways_gateway AS gateway ON gateway.id = gateway_id
+    WHERE api.id = ANY(%s)
+"""
 _RAISE = """
     UPDATE gateways_gateway SET generation = generation + 1, updated_at = %s WHERE id = ANY(%s)
     RETURNING id, generation
@@ -119,7 +125,7 @@ def bump_gateway(gateway: Gateway) -> None:
     """
     generation = _raised({gateway.pk})[gateway.pk]
     apis = ApiInstance.objects.filter(gateway=gateway, is_deployed=True)
-    apis.update(**store.changed(generation), changed_at=timezone.now())
+    apis.update(**store.changed(Value(generation)), changed_at=timezone.now())
 
 
 def note_left(api: ApiInstance, before: Gateway | None) -> None:
@@ -131,22 +137,12 @@ def note_left(api: ApiInstance, before: Gateway | None) -> None:
 
 def bump_all(apis: QuerySet[ApiInstance]) -> None:
     """The same for a change of what these deployed APIs share, each on its own gateway."""
-    found = list(apis.order_by().values_list("pk", "gateway_id", "revision_id"))
-    generations = _raised({gateway for _, gateway, _ in found if gateway})
-    Brought.objects.bulk_create(
-        Brought(
-            api_id=api,
-            gateway_id=gateway,
-            generation=generations[gateway],
-            revision_id=revision,
-            replaced_id=revision,
-        )
-        for api, gateway, revision in found
-        if gateway
-    )
-    for gateway, generation in generations.items():
-        on_it = ApiInstance.objects.filter(pk__in=[api for api, where, _ in found if where == gateway])
-        on_it.update(**store.changed(generation), changed_at=timezone.now())
+    found = dict(apis.order_by().exclude(gateway=None).values_list("pk", "gateway_id"))
+    _raised(set(found.values()))
+    with connection.cursor() as cursor:
+        cursor.execute(_BRING, [list(found)])
+    generation = Subquery(Gateway.objects.filter(pk=OuterRef("gateway")).values("generation"))
+    ApiInstance.objects.filter(pk__in=found).update(**store.changed(generation), changed_at=timezone.now())
 
 
 def _raised(ids: set[UUID]) -> dict[UUID, int]:

@@ -139,9 +139,9 @@ def _coverage(one: Coverage) -> dict[str, Any]:
 
 class CoverageShape(s.Serializer[Any]):
     id = s.IntegerField(source="api.pk")
-    assetId = s.CharField(source="api.asset.asset_id")
-    assetVersion = s.CharField(source="api.asset.version")
-    exchangeAssetName = s.CharField(source="api.asset.name")
+    assetId = s.CharField(source="api.asset_id")
+    assetVersion = s.CharField(source="api.asset_version")
+    exchangeAssetName = s.CharField(source="api.name")
     instanceLabel = TextOrNull(source="api.label")
     deployed = s.BooleanField(source="api.is_deployed")
     gatewayId = s.UUIDField(source="api.gateway_id", allow_null=True)

@@ -16,9 +16,9 @@ from django.db.models import (
     F,
     Q,
     QuerySet,
-    Value,
     When,
 )
+from django.db.models.expressions import Combinable
 
 from apis.models import ApiInstance
 from apis.revision import Brought, Content, Revision
@@ -101,13 +101,13 @@ def _under_older_keys(digests: Mapping[int, list[str]]) -> dict[int, Revision]:
     return {one.api_id: one for one in kept.without_text().order_by("pk")}
 
 
-def changed(generation: int) -> dict[str, object]:
+def changed(generation: Combinable) -> dict[str, object]:
     """The fields of APIs whose shared parts changed with this generation, each running its revision on."""
     # An API that was changed without a revision stays so until one is made.
     return {
         "changed_generation": generation,
         "revision_generation": Case(
-            When(revision_generation=F("changed_generation"), then=Value(generation)),
+            When(revision_generation=F("changed_generation"), then=generation),
             default=F("revision_generation"),
             output_field=BigIntegerField(),
         ),

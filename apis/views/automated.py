@@ -279,7 +279,7 @@ def _counts(found: list[Coverage]) -> dict[str, Any]:
         "all": len(found),
         "covered": len(covered),
         "deployed": len(deployed),
-        "gateways": sorted({str(one.api.gateway) for one in deployed}),
+        "gateways": sorted({one.api.gateway for one in deployed if one.api.gateway}),
         "conflicts": len(covering.conflicts(found)),
     }
 
@@ -290,7 +290,9 @@ def _is_asked(one: Coverage, state: str, looked_for: list[str]) -> bool:
         CONFLICTING if one.has_own else "",
     ):
         return False
-    text = " ".join((one.api.asset.name, one.api.label, *one.api.tags)).casefold()
+    if not looked_for:
+        return True
+    text = " ".join((one.api.name, one.api.label, *one.api.tags)).casefold()
     return all(word.casefold() in text for word in looked_for)
 
 
