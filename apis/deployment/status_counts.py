@@ -70,8 +70,12 @@ def counts(environment: Environment) -> Counter[State]:
 
 def by_api(environment: Environment) -> dict[int, State]:
     """The state of each by its id."""
-    rows = _ask(f"SELECT id, {_COLUMNS} FROM ({_FACTS}) AS api", [environment.pk])
-    return {api: Facts(*facts).state for api, *facts in rows}
+    found: dict[int, State] = {}
+    for *facts, apis in _ask(
+        f"SELECT {_COLUMNS}, array_agg(id) FROM ({_FACTS}) AS api GROUP BY {_COLUMNS}", [environment.pk]
+    ):
+        found |= dict.fromkeys(apis, Facts(*facts).state)
+    return found
 
 
 def refused(environments: Iterable[UUID]) -> set[int]:

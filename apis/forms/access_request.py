@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from apis.contracts.models import Application, Contract, Tier
+from apis.contracts.models import Contract, Tier
 from apis.contracts.terms import Terms
 from apis.forms.long_select import LongSelect
 from apis.models import ApiInstance
@@ -14,6 +14,7 @@ from console.forms.cards import Card
 def tier_choices(api: ApiInstance, *, tells_hidden: bool) -> list[tuple[str, Any]]:
     """Active tiers, with what they allow. Who manages the API is told of hidden limits too."""
     found = api.tiers.filter(status=Tier.Status.ACTIVE).order_by("name", "pk")
+    found = found.only("api", "name", "description", "limits", "approves_by_itself")
     return [(str(one.pk), Card(one.name, _about(one, tells_hidden=tells_hidden))) for one in found]
 
 
@@ -95,11 +96,12 @@ class ApplicationChoice(AccessForm):
     field_order = ["application", "tier", "reason", "accepted_terms"]
 
     def __init__(
-        self, applications: list[Application], tiers: list[tuple[str, Any]], *args: Any, **kwargs: Any
+        self, applications: list[tuple[int, str]], tiers: list[tuple[str, Any]], *args: Any, **kwargs: Any
     ) -> None:
+        """`applications` as (id, name)."""
         super().__init__(tiers, *args, **kwargs)
         choice: Any = self.fields["application"]
-        choice.choices = [(str(one.pk), one.name) for one in applications]
+        choice.choices = [(str(pk), name) for pk, name in applications]
 
 
 class TierWish(TierChoice):

@@ -31,7 +31,7 @@ Names = Mapping[tuple[str, str], str]
 
 
 class Side(NamedTuple):
-    """An API with digests of what it holds."""
+    """An API with digests of what it holds; the last are those of `Told`."""
 
     pk: int
     name: str
@@ -42,10 +42,14 @@ class Side(NamedTuple):
     asset: str
     release: str
     settings: int
-    told: Told
+    routes: int | None
+    route_names: str | None
+    policies: int | None
+    policy_names: str | None
+    tiers: int | None
 
 
-OWN = len(Side._fields) - 1
+KEPT = len(Told._fields)
 
 
 class Pair(NamedTuple):
@@ -84,16 +88,20 @@ def compared(here: Environment, there: Environment) -> list[Pair]:
             taken.add(other.pk)
         found.append(Pair(side, other, _differs(side, other, names) if other else ()))
     found += [Pair(None, side) for pk, side in right.items() if pk not in taken]
-    return sorted(found, key=lambda one: (one.any.name.lower(), one.any.label, one.any.pk))
+    return sorted(found, key=_place)
+
+
+def _place(pair: Pair) -> tuple[str, str, int]:
+    side = pair.any
+    return side.name.lower(), side.label, side.pk
 
 
 def _differs(here: Side, there: Side, names: "_Names") -> tuple[str, ...]:
-    left, right = here.told, there.told
     same = (
         here.version == there.version and here.release == there.release,
-        left.routes == right.routes and names.are_same(left.route_names, right.route_names),
-        left.policies == right.policies and names.are_same(left.policy_names, right.policy_names),
-        left.tiers == right.tiers,
+        here.routes == there.routes and names.are_same(here.route_names, there.route_names),
+        here.policies == there.policies and names.are_same(here.policy_names, there.policy_names),
+        here.tiers == there.tiers,
         here.settings == there.settings,
     )
     return () if all(same) else tuple(part for part, is_same in zip(PARTS, same, strict=True) if not is_same)
@@ -138,30 +146,26 @@ def _linked(here: Environment, there: Environment) -> dict[int, int]:
 
 def _mapped(here: Environment, there: Environment) -> Names:
     """By the promotions of both ways, the way there first."""
-    rows = Mapped.objects.filter(source__in=(here, there), target__in=(here, there)).order_by()
-    found: dict[tuple[str, str], str] = {}
-    forward: dict[tuple[str, str], str] = {}
-    for source, kind, was, becomes in rows.values_list("source", "kind", "was", "becomes"):
-        if source == here.pk:
-            forward[kind, was] = becomes
-        else:
-            found[kind, becomes] = was
-    return found | forward
+    rows = Mapped.objects.order_by().values_list("kind", "was", "becomes")
+    found = {(kind, becomes): was for kind, was, becomes in rows.filter(source=there, target=here)}
+    return found | {(kind, was): becomes for kind, was, becomes in rows.filter(source=here, target=there)}
 
 
 def _sides(here: Environment, there: Environment) -> tuple[dict[int, Side], dict[int, Side]]:
     """One statement reads what is kept; what is not kept, or no longer so, is made by one more."""
-    given: dict[str, Any] = {"environments": [here.pk, there.pk], "most": MOST_APIS, "form": digests.form()}
+    given: dict[str, Any] = {"here": here.pk, "environments": [here.pk, there.pk], "most": MOST_APIS}
+    given["form"] = digests.form()
     with connection.cursor() as cursor:
         cursor.execute(_SIDES, given)
         rows = cursor.fetchall()
     made = digests.make([pk for _, is_told, pk, *_ in rows if not is_told])
-    found: dict[Any, dict[int, Side]] = {here.pk: {}, there.pk: {}}
-    for environment, is_told, *side in rows:
-        own, pk = side[:OWN], side[0]
-        told = Told(*side[OWN:]) if is_told else made.get(pk, Told())
-        found[environment][pk] = Side._make((*own, told))
-    return found[here.pk], found[there.pk]
+    left: dict[int, Side] = {}
+    right: dict[int, Side] = {}
+    for is_here, is_told, *side in rows:
+        if not is_told:
+            side[-KEPT:] = made.get(side[0], Told())
+        (left if is_here else right)[side[0]] = Side._make(side)
+    return left, right
 
 
 _SIDES = """
@@ -170,8 +174,8 @@ WITH apis AS (
         SELECT * FROM apis_apiinstance WHERE environment_id = environment.id ORDER BY id LIMIT %(most)s
     ) AS one
 )
-SELECT environment_id, coalesce(compared.form = %(form)s AND told_at = changes, false), apis.id, asset.name,
-    apis.label, asset.api_version, base_path, is_deployed, asset.asset_id, asset.version,
+SELECT environment_id = %(here)s, coalesce(compared.form = %(form)s AND told_at = changes, false), apis.id,
+    asset.name, apis.label, asset.api_version, base_path, is_deployed, asset.asset_id, asset.version,
     hash_record_extended(ROW(apis.description, tags, response_timeout_ms), 0),
     routes, route_names::text, policies, policy_names::text, tiers
 FROM apis JOIN apis_asset AS asset ON asset.id = apis.asset_id

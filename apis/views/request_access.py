@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 
 from apis.changes import contracts as change
 from apis.contracts import access
@@ -50,7 +50,8 @@ def of_api(request: Request, pk: int) -> HttpResponse:
         terms=terms_of(api),
     )
     if form.is_valid():
-        application = next(one for one in applications if str(one.pk) == form.cleaned_data["application"])
+        rows = Application.objects.select_related("organization")
+        application = get_object_or_404(rows, pk=form.cleaned_data["application"])
         if made := _asked(request, form, application, api):
             messages.success(request, _told(made))
             return redirect("api_contracts", api.pk)
@@ -114,18 +115,18 @@ def _environments(request: Request, application: Application) -> list[tuple[str,
     return [(name, name) for name in sorted(names[:MOST_OFFERED])]
 
 
-def _mine(request: Request, api: ApiInstance) -> list[Application]:
-    """For which the user may ask for this API, without those that have a contract with it."""
+def _mine(request: Request, api: ApiInstance) -> list[tuple[int, str]]:
+    """(id, name) of those for which the user may ask for this API, and that have no contract with it."""
     taken = api.contracts.exclude(status=Contract.Status.REJECTED).values("application")
     organization = api.environment.organization
-    rows = Application.objects.exclude(pk__in=taken).select_related("organization").order_by("name", "pk")
+    rows = Application.objects.exclude(pk__in=taken).order_by("name", "pk").values_list("pk", "name")
     root = Q(organization__path__startswith=f"{organization.root_id}/")
     owned = Application.objects.owned_by(request.user).order_by().values("pk")
     # Asked for apart: together, all that there are would be sorted.
-    found = {one.pk: one for one in rows.filter(root, pk__in=owned)[:MOST_OFFERED]}
+    found = set(rows.filter(root, pk__in=owned)[:MOST_OFFERED])
     if access.may_manage_applications(request.user, organization):
-        found |= {one.pk: one for one in rows.filter(organization=organization)[:MOST_OFFERED]}
-    return sorted(found.values(), key=lambda one: (one.name, one.pk))[:MOST_OFFERED]
+        found |= set(rows.filter(organization=organization)[:MOST_OFFERED])
+    return sorted(found, key=lambda one: (one[1], one[0]))[:MOST_OFFERED]
 
 
 def _asked(request: Request, form: Any, application: Application, api: ApiInstance) -> Contract | None:

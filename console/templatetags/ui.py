@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -33,6 +34,12 @@ register = template.Library()
 @register.simple_tag
 def icon(name: str, size: str = "") -> SafeString:
     """`{% icon "server" %}`: one of the sprite's icons. `size` is "", "small" or "large"."""
+    return _drawn(name, size)
+
+
+@lru_cache(maxsize=1000)
+def _drawn(name: str, size: str) -> SafeString:
+    """A page has a hundred of them."""
     shape = format_html('<use href="{}#{}"></use>', static(SPRITE), name)
     return format_html('<svg class="icon {}" aria-hidden="true" focusable="false">{}</svg>', size, shape)
 
