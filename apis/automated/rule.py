@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from uuid import UUID
 
 import re2
@@ -65,12 +65,11 @@ class Crowd:
         return set().union(*(self._on.get(one, ()) for one in gateways))
 
     def like(self, policy: AutomatedPolicy) -> set[int]:
-        """Those whose name or label is like the policy's; all at once where it says so by a wildcard."""
-        if policy.names_are == AutomatedPolicy.Names.WILDCARD and self._has_lines:
-            line = f"^(?:{_without_ways_back(policy.names)})$"
-            found = re.findall(line, self._lines, re.MULTILINE | re.IGNORECASE)
+        """Those whose name or label is like the policy's."""
+        if self._has_lines:
+            found = _lines_like(policy.names, policy.names_are, self._lines)
         else:
-            found = list(filter(_matcher(policy.names, policy.names_are), self._called))
+            found = tuple(filter(_matcher(policy.names, policy.names_are), self._called))
         return set().union(*(self._called[text] for text in found if text))
 
 
@@ -133,6 +132,17 @@ def fault(names: str, kind: str) -> str:
     except regex.BadRegex as error:
         return f"{error}."
     return ""
+
+
+@lru_cache(maxsize=200)
+def _lines_like(names: str, kind: str, lines: str) -> tuple[str, ...]:
+    """Those lines that are like a pattern, all at once where it is a wildcard. What APIs are called changes
+    rarely, and is asked for with each push and each look: RE2 takes 6 µs for a name.
+    """
+    if kind == AutomatedPolicy.Names.WILDCARD:
+        line = f"^(?:{_without_ways_back(names)})$"
+        return tuple(re.findall(line, lines, re.MULTILINE | re.IGNORECASE))
+    return tuple(filter(_matcher(names, kind), lines.split("\n")))
 
 
 def _matcher(names: str, kind: str) -> Callable[[str], bool]:

@@ -141,7 +141,7 @@ def bump_all(apis: QuerySet[ApiInstance]) -> None:
     _raised(set(found.values()))
     with connection.cursor() as cursor:
         cursor.execute(_BRING, [list(found)])
-    generation = Subquery(Gateway.objects.filter(pk=OuterRef("gateway")).values("generation"))
+    generation = Subquery(Gateway.objects.order_by().filter(pk=OuterRef("gateway")).values("generation"))
     ApiInstance.objects.filter(pk__in=found).update(**store.changed(generation), changed_at=timezone.now())
 
 
