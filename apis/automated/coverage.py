@@ -59,10 +59,13 @@ class Coverage(NamedTuple):
         return "Covered" if self.is_covered else "Not covered"
 
 
-def coverage(policy: AutomatedPolicy) -> list[Coverage]:
-    """Of every API of its environment, by name; the policy need not be saved. Four queries."""
+def coverage(policy: AutomatedPolicy, only: int | None = None) -> list[Coverage]:
+    """Of every API of its environment, by name, or of the one with this id; the policy need not be saved.
+    Four queries.
+    """
     environment = policy.environment
-    rows = ApiInstance.objects.filter(environment=environment).values_list(*_READ)
+    found = ApiInstance.objects.filter(environment=environment)
+    rows = (found if only is None else found.filter(pk=only)).values_list(*_READ)
     apis = {one.pk: one for one in map(Shown._make, rows)}
     seen = {pk: Subject(pk, one.name, one.label, tuple(one.tags), one.gateway_id) for pk, one in apis.items()}
     crowd = Crowd(seen.values())

@@ -138,6 +138,16 @@ def of_api(api: ApiInstance) -> Held:
     return _of(api.environment_id, api.pk)
 
 
+def of_api_under(api: ApiInstance, policy: AutomatedPolicy) -> Held:
+    """The same with this policy, which need not be saved, in the place of its order."""
+    others = [one for one in of_api(api) if one.pk != policy.pk]
+    at = sum(one.order < policy.order for one in others)
+    found = (*others[:at], policy, *others[at:])
+    for order, one in enumerate(found, start=1):
+        one.order = order
+    return found
+
+
 def of_api_with(pk: int) -> Held:
     """The same of an API of which only the id is known; of one that was deleted, none."""
     environment = ApiInstance.objects.filter(pk=pk).values_list("environment", flat=True).first()

@@ -4,7 +4,7 @@ Each is atomic, takes who does it, raises ValidationError with `{field: [message
 and is a deployment to the gateways of the APIs that it concerns.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -27,7 +27,7 @@ from console.permissions import Permission
 from console.versions import check as check_version
 from console.versions import version as version_of
 from policies.order import place
-from policies.policy import Phase
+from policies.policy import Phase, Policy
 
 MOST = 100
 """The most of an environment: each is a part of every request to the APIs that it covers."""
@@ -48,6 +48,11 @@ def seen_version(policy: AutomatedPolicy) -> str:
 
 def order_version(environment: Environment) -> str:
     return version_of(list(environment.automated_policies.values_list("pk", flat=True)))
+
+
+def place_of(others: Iterable[AutomatedPolicy], policy: Policy[Any], order: int | None = None) -> int:
+    """Behind how many of the others a new one stands; `order` is as in `add`."""
+    return place([_phase(one) for one in others], policy.phase) if order is None else max(0, order - 1)
 
 
 def newest(environment: Environment) -> str:
@@ -99,7 +104,7 @@ def add(
         if is_since and one.policy_set_id == new.policy_set_id and seen_version(one) == same:
             return one
     _room(environment)
-    at = place([_phase(one) for one in others], template.phase) if order is None else max(0, order - 1)
+    at = place_of(others, template, order)
     new.save()
     _save_order([*others[:at], new, *others[at:]])
     deploy(coverage.covered(new))

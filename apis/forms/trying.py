@@ -102,6 +102,18 @@ class ExpressionForm(RequestForm):
     )
 
 
+class SampleForm(ExpressionForm):
+    """To try an automated policy on one of the APIs that it covers."""
+
+    target: str = Field(
+        "/",
+        title="Path and query",
+        description="Below the API's base path.",
+        max_length=8192,
+        json_schema_extra={"code": True, "needed": True},
+    )
+
+
 @dataclass
 class Asked:
     """What was typed, and what it means where there are no errors."""
@@ -119,7 +131,7 @@ class Asked:
 
 
 REQUEST, EXPRESSION = RequestForm.model_json_schema(), ExpressionForm.model_json_schema()
-TESTER = TesterForm.model_json_schema()
+TESTER, SAMPLE = TesterForm.model_json_schema(), SampleForm.model_json_schema()
 
 
 def request_fields(asked: Asked) -> dict[str, schema_form.Field]:
@@ -130,15 +142,20 @@ def expression_fields(asked: Asked) -> dict[str, schema_form.Field]:
     return _by_key(schema_form.fields(EXPRESSION, asked.values, asked.errors, prefix=PREFIX))
 
 
-def read_request(data: QueryDict) -> Asked:
-    asked = Asked(schema_data.read(REQUEST, data, PREFIX))
+def sample_fields(asked: Asked) -> dict[str, schema_form.Field]:
+    return _by_key(schema_form.fields(SAMPLE, asked.values, asked.errors, prefix=PREFIX))
+
+
+def read_request(data: QueryDict, base_path: str = "") -> Asked:
+    """The path that was typed is below the base path."""
+    asked = Asked(_below(base_path, schema_data.read(REQUEST, data, PREFIX)))
     _understand(asked)
     return asked
 
 
-def read_expression(data: QueryDict) -> Asked:
+def read_expression(data: QueryDict, base_path: str = "") -> Asked:
     """Whether the expression itself can be read is not looked at here."""
-    asked = Asked(schema_data.read(EXPRESSION, data, PREFIX))
+    asked = Asked(_below(base_path, schema_data.read(EXPRESSION, data, PREFIX)))
     _understand(asked)
     known = asked.values.get("known") or {}
     if not isinstance(known, dict) or known.keys() - {"authentication", "vars"}:
@@ -224,6 +241,12 @@ def header_of(line: str) -> tuple[str, str]:
     if not colon or not name.strip():
         raise ValueError(f'"{line[:80]}" is no header; write it as Name: value.')
     return name.strip(), value.strip()
+
+
+def _below(base_path: str, values: dict[str, Any]) -> dict[str, Any]:
+    """What does not begin with a slash is no path, and stays as it is: it is refused."""
+    target = str(values.get("target") or "/")
+    return values | {"target": base_path.rstrip("/") + target} if target.startswith("/") else values
 
 
 def _understand(asked: Asked) -> None:

@@ -53,6 +53,14 @@ def decision_tone(decision: DecisionKind) -> str:
 
 
 @register.filter
+def is_use_of(use: str, name: str) -> bool:
+    """Whether the use of a policy, `environment/name` or on one of many APIs `environment/name@…`, is this
+    one's.
+    """
+    return bool(name) and use.partition("/")[2].partition("@")[0] == name
+
+
+@register.filter
 def message(shown: Shown) -> str:
     """A request or an answer: its first line, its headers, its body."""
     lines = [_first(shown), *(f"{name}: {value}" for name, value in shown.headers)]

@@ -4,37 +4,36 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from apis.automated import coverage as covering
-from apis.automated.coverage import CONFLICTS_SHOWN, Coverage
+from apis.automated.coverage import Coverage
 from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.changes import automated as change
-from apis.changes import automated_check
-from apis.forms import automated as rules
 from apis.removed import Removed, RemovedQuerySet
-from apis.revisions import export
+from apis.views import automated_impact
 from apis.views.access import (
     automated_of,
     automated_to_change,
     environment_of,
     messages_of,
 )
-from apis.views.automated_form import AutomatedForm
+from apis.views.automated_form import AutomatedForm, policy_of, set_asked
+from apis.views.automated_impact import counts_of
 from apis.views.lane import held_of
 from console import audit
 from console.forms import rows
 from console.listing import Select, asked, listing
 from console.models import Environment
-from console.numbers import number, numbers
+from console.numbers import numbers
 from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
 from console.words import words
-from policies import browse, catalog
+from policies import browse
 from policies.policy import Policy
 
 HISTORY_SHOWN = 20
@@ -74,7 +73,7 @@ def reorder(request: Request) -> HttpResponse:
 def add(request: Request) -> HttpResponse:
     """The catalog's policies on requests to APIs, to choose from."""
     environment = environment_of(request, Permission.MANAGE_POLICIES)
-    policy_set = _set_asked(request, environment)
+    policy_set = set_asked(request, environment)
     more = f"?set={policy_set.pk}" if policy_set else ""
 
     def href(policy: browse.Listed) -> str:
@@ -89,25 +88,13 @@ def add(request: Request) -> HttpResponse:
 def new(request: Request, name: str) -> HttpResponse:
     """`?set=` names the policy set that it is to be of."""
     environment = environment_of(request, Permission.MANAGE_POLICIES)
-    return _form(request, environment, _found(name), None, _set_asked(request, environment))
+    return _form(request, environment, policy_of(name), None, set_asked(request, environment))
 
 
 def edit(request: Request, pk: int) -> HttpResponse:
     """Who may not edit reads the same form, with secrets left out."""
     row = automated_to_change(request, pk) if request.method == "POST" else automated_of(request, pk)
-    return _form(request, row.environment, _found(row.policy), row)
-
-
-@require_POST
-def impact_new(request: Request, name: str) -> HttpResponse:
-    environment = environment_of(request, Permission.MANAGE_POLICIES)
-    return _impact(request, environment, _found(name), None, _set_asked(request, environment))
-
-
-@require_POST
-def impact(request: Request, pk: int) -> HttpResponse:
-    row = automated_to_change(request, pk)
-    return _impact(request, row.environment, _found(row.policy), row)
+    return _form(request, row.environment, policy_of(row.policy), row)
 
 
 def detail(request: Request, pk: int) -> HttpResponse:
@@ -120,7 +107,7 @@ def detail(request: Request, pk: int) -> HttpResponse:
     context = {
         "row": row,
         "held": held_of(row),
-        "counts": _counts(everything),
+        "counts": counts_of(everything),
         "entries": audit.history(row)[:HISTORY_SHOWN],
         "gateways": _gateways(row),
     }
@@ -209,79 +196,10 @@ def _form(
             many = f"{deployed} API{'' if deployed == 1 else 's'}"
             messages.success(request, f"{'Saved' if row else 'Added'} {form.row}; it covers {many}.")
             return redirect(form.policy_set or form.row)
-    address = "automated_policy_impact" if row else "automated_policy_impact_new"
-    page = form.context() | _impact_context(form)
-    more = f"?set={policy_set.pk}" if policy_set else ""
-    page["impact_url"] = reverse(address, args=[row.pk if row else policy.name]) + more
+    page = form.context() | automated_impact.beside(form, request.POST)
     response = render(request, "apis/automated_form.html", page, status=form.status)
     response["Cache-Control"] = "no-store"
     return response
-
-
-def _impact(
-    request: Request,
-    environment: Environment,
-    policy: Policy[Any],
-    row: AutomatedPolicy | None,
-    policy_set: PolicySet | None = None,
-) -> HttpResponse:
-    form = AutomatedForm(environment, policy, row, policy_set=policy_set)
-    form.read(request.POST)
-    response = render(request, "apis/_automated_impact.html", _impact_context(form))
-    response["Cache-Control"] = "no-store"
-    return response
-
-
-def _impact_context(form: AutomatedForm) -> dict[str, Any]:
-    """Whom the rule covers as the form has it, whether or not the rest of the form is whole."""
-    applies, row = rules.applies(form.rule), form.row
-    context = _yaml_context(form)
-    faults = automated_check.faults(form.environment, form.policy, applies, row)
-    if faults or rules.unread(form.rule):
-        texts = [*faults.values(), *rules.unread(form.rule).values()]
-        return context | {"impact_faults": [text for some in texts for text in some]}
-    shown = AutomatedPolicy(
-        pk=row.pk if row else None,
-        environment=form.environment,
-        policy_set=form.policy_set,
-        policy=form.policy.name,
-        label=form.more.get("label", "")[:255],
-        order=row.order if row else 0,
-        is_disabled=row.is_disabled if row else False,
-        tags=list(applies.tags),
-        gateways=list(applies.gateways),
-        names=applies.names.strip(),
-        names_are=applies.names_are,
-        conflicts=applies.conflicts,
-    )
-    found = covering.coverage(shown)
-    conflicts = covering.conflicts(found)
-    return context | {
-        "counts": _counts(found),
-        "covered": [one for one in found if one.is_covered][:COVERED_SHOWN],
-        "conflicts": conflicts[:CONFLICTS_SHOWN],
-        "more_conflicts": max(0, len(conflicts) - CONFLICTS_SHOWN),
-    }
-
-
-def _yaml_context(form: AutomatedForm) -> dict[str, Any]:
-    try:
-        return {"yaml": export.yaml_of_automated(form.unsaved())}
-    except ValidationError as error:
-        found = messages_of(error)
-        return {"yaml_faults": [text for texts in found.values() for text in texts]}
-
-
-def _counts(found: list[Coverage]) -> dict[str, Any]:
-    covered = [one for one in found if one.is_covered]
-    deployed = [one for one in covered if one.api.is_deployed and one.api.gateway]
-    return {
-        "all": len(found),
-        "covered": len(covered),
-        "deployed": len(deployed),
-        "gateways": sorted({one.api.gateway for one in deployed if one.api.gateway}),
-        "conflicts": len(covering.conflicts(found)),
-    }
 
 
 def _is_asked(one: Coverage, state: str, looked_for: list[str]) -> bool:
@@ -294,14 +212,6 @@ def _is_asked(one: Coverage, state: str, looked_for: list[str]) -> bool:
         return True
     text = " ".join((one.api.name, one.api.label, *one.api.tags)).casefold()
     return all(word.casefold() in text for word in looked_for)
-
-
-def _set_asked(request: Request, environment: Environment) -> PolicySet | None:
-    """The set of this environment that the address names; 404 for another's."""
-    asked_for = request.GET.get("set", "")
-    if not asked_for:
-        return None
-    return get_object_or_404(environment.policy_sets, pk=number(asked_for) or 0)
 
 
 def _gateways(row: AutomatedPolicy) -> list[str]:
@@ -321,14 +231,3 @@ def _switch(request: Request, row: AutomatedPolicy, is_disabled: bool) -> HttpRe
 def _refused(request: Request, error: ValidationError) -> HttpResponse:
     messages.error(request, " ".join(text for texts in messages_of(error).values() for text in texts))
     return redirect("automated_policies")
-
-
-def _found(name: str) -> Policy[Any]:
-    """A policy that can be automated."""
-    try:
-        policy = catalog.find(name)
-    except catalog.UnknownPolicy as error:
-        raise Http404(str(error)) from error
-    if policy.is_outbound:
-        raise Http404(f"{policy.title} acts on upstreams; automated policies act on requests to APIs.")
-    return policy

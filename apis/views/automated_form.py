@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.http import QueryDict
+from django.http import Http404, QueryDict
+from django.shortcuts import get_object_or_404
 
 from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.changes import automated as change
@@ -19,8 +20,9 @@ from console.forms.differences import differences
 from console.forms.schema_form import Field
 from console.models import Environment, User
 from console.numbers import number
+from console.scope import Request
 from console.versions import Changed
-from policies import browse
+from policies import browse, catalog
 from policies.policy import Policy
 
 GENERAL = ("", "policy", "config", "policy_version")
@@ -169,6 +171,25 @@ class AutomatedForm:
     def _fields(self, config: dict[str, Any]) -> tuple[Field, ...]:
         stored = self.row.secrets if self.row else {}
         return schema_form.fields(self.schema, config, self.errors, stored)
+
+
+def policy_of(name: str) -> Policy[Any]:
+    """A policy that can be automated; 404 for any other."""
+    try:
+        policy = catalog.find(name)
+    except catalog.UnknownPolicy as error:
+        raise Http404(str(error)) from error
+    if policy.is_outbound:
+        raise Http404(f"{policy.title} acts on upstreams; automated policies act on requests to APIs.")
+    return policy
+
+
+def set_asked(request: Request, environment: Environment) -> PolicySet | None:
+    """The set of this environment that the address names; 404 for another's."""
+    asked_for = request.GET.get("set", "")
+    if not asked_for:
+        return None
+    return get_object_or_404(environment.policy_sets, pk=number(asked_for) or 0)
 
 
 def _of(more: advanced.Values) -> list[Field]:

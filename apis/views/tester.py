@@ -4,8 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-import redis
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -16,7 +15,7 @@ from apis.forms.trying import Asked
 from apis.testing import jobs, whole
 from apis.views.access import api_to_change
 from apis.views.frame import frame
-from apis.views.trying import words
+from apis.views.tried import Tried, words
 from console.permissions import Permission
 from console.scope import Request, must
 from gateways.models import Gateway
@@ -47,44 +46,43 @@ def of_gateway(request: Request, pk: UUID) -> HttpResponse:
 @require_POST
 def run_on_api(request: Request, pk: int) -> HttpResponse:
     api = api_to_change(request, pk)
+    on = Tried(request, api.pk, "api_rehearsal", (api.pk,))
     asked = trying.read_tester(request.POST)
     if asked.errors or asked.request is None:
-        return _verdict(request, {"api": api, "faults": words(asked.errors)})
+        return on.refuse(words(asked.errors))
     try:
         found = whole.running(api) if asked.on == "deployed" else whole.documents(api)
     except whole.NotDeployed:
-        return _verdict(request, {"api": api, "fault": NOT_DEPLOYED})
+        return on.fail(NOT_DEPLOYED)
     asked.request = asked.request.model_copy(update={"port": api.port})
     shown = {**_shown(asked), "can_keep": asked.on == "saved"}
     shown["link"] = _link(reverse("api_try", args=[api.pk]), asked)
-    return _verdict(request, {"api": api, **_asked(request, api.pk, found, asked, shown)})
+    return on.ask("rehearse", lines(found, asked), shown)
 
 
 @require_POST
 def run_on_gateway(request: Request, pk: UUID) -> HttpResponse:
     gateway = _gateway(request, pk)
+    on = _on(request, gateway)
     asked = trying.read_tester(request.POST)
     if asked.errors or asked.request is None:
-        return _verdict(request, {"faults": words(asked.errors)})
+        return on.refuse(words(asked.errors))
     try:
         found = whole.of_gateway(gateway, is_saved=asked.on != "deployed")
     except whole.TooMany:
-        return _verdict(request, {"fault": TOO_MANY})
-    shown = _shown(asked) | {"gateway": str(gateway.pk)}
-    shown["link"] = _link(reverse("gateway_try", args=[gateway.pk]), asked)
-    return _verdict(request, _asked(request, 0, found, asked, shown) | _state_of(gateway))
+        return on.fail(TOO_MANY)
+    shown = _shown(asked) | {"link": _link(reverse("gateway_try", args=[gateway.pk]), asked)}
+    return on.ask("rehearse", lines(found, asked), shown)
 
 
 def state_on_gateway(request: Request, pk: UUID, job: str) -> HttpResponse:
     """How far a rehearsal of the user's own is."""
-    gateway = _gateway(request, pk)
-    try:
-        found = jobs.found(request.user, job)
-    except redis.RedisError:
-        return _verdict(request, {"fault": jobs.AWAY.format("Valkey does not answer")})
-    if found is None or found.shown.get("gateway") != str(gateway.pk):
-        raise Http404("There is no such rehearsal any more.")
-    return _verdict(request, {"job": found, **found.shown, **_state_of(gateway)})
+    return _on(request, _gateway(request, pk)).state(job)
+
+
+def _on(request: Request, gateway: Gateway) -> Tried:
+    kept = {"gateway": str(gateway.pk)}
+    return Tried(request, 0, "gateway_rehearsal", (gateway.pk,), kept)
 
 
 def _gateway(request: Request, pk: UUID) -> Gateway:
@@ -109,16 +107,6 @@ def _shown(asked: Asked) -> dict[str, Any]:
     return {"request": plain, "answers": answers, "on": asked.on}
 
 
-def _asked(
-    request: Request, api: int, found: list[Any], asked: Asked, shown: dict[str, Any]
-) -> dict[str, Any]:
-    try:
-        key = jobs.ask(request.user, api, "rehearse", lines(found, asked), shown)
-        return {"job": jobs.found(request.user, key), **shown}
-    except (jobs.Away, redis.RedisError) as error:
-        return {"fault": str(error)}
-
-
 def _begun(request: Request, first: dict[str, Any]) -> Asked:
     """What the form begins with. Nothing that may be a credential stands in an address."""
     if request.method == "POST":
@@ -137,16 +125,6 @@ def _page(request: Request, template: str, page: dict[str, Any], asked: Asked) -
     response = render(request, template, page, status=422 if asked.errors else 200)
     response["Cache-Control"] = "no-store"
     return response
-
-
-def _verdict(request: Request, context: dict[str, Any]) -> HttpResponse:
-    response = render(request, "apis/_verdict.html", context)
-    response["Cache-Control"] = "no-store"
-    return response
-
-
-def _state_of(gateway: Gateway) -> dict[str, Any]:
-    return {"of_gateway": gateway}
 
 
 def _link(page: str, asked: Asked) -> str:

@@ -65,6 +65,7 @@ SILENT = {
     "apis_file",
     "api_row",
     "api_rehearsal",
+    "automated_rehearsal",
     "gateway_rehearsal",
     "api_review_tests",
     "api_policy_new_test",

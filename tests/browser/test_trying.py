@@ -78,6 +78,28 @@ def test_what_is_typed_is_tried(page: Page, api: ApiInstance, album: Album) -> N
     album.take(page, "trying-narrow")
 
 
+def test_an_automated_policy_is_tried_on_what_its_rule_covers(
+    page: Page, api: ApiInstance, album: Album
+) -> None:
+    expect.set_options(timeout=WAIT_MS)
+    page.goto("/apis/automated/add/ip-allowlist")
+    sample = page.get_by_label("On", exact=True)
+    expect(sample.locator("option:checked")).to_have_text(str(api))
+    page.get_by_label("Allowed addresses").fill("10.0.0.1")
+    page.get_by_role("button", name="Test this policy").click()
+    verdict = page.locator("#verdict")
+    expect(verdict).to_contain_text("Refused")
+    expect(verdict.locator(".step", has_text="this one")).to_have_count(1)
+    album.take(page, "trying-automated")
+    assert violations(page) == []
+
+    page.locator("label.choice", has_text="Some APIs").click()
+    page.get_by_label("Tags").fill("nowhere")
+    expect(sample.locator("option")).to_have_text(["A plain API with this policy alone"])
+    page.set_viewport_size({"width": 390, "height": 900})
+    album.take(page, "trying-automated-narrow")
+
+
 def test_tests_of_an_api_are_shown(page: Page, place: Place, api: ApiInstance, album: Album) -> None:
     known = cases.read(
         "- {name: open, target: /1, expect: {outcome: upstream}}\n"

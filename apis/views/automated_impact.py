@@ -1,0 +1,114 @@
+"""Beside an automated policy's form, which they follow: whom it covers, its YAML, whom it can be tried on."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from apis.automated import coverage as covering
+from apis.automated.coverage import CONFLICTS_SHOWN, Coverage
+from apis.automated.models import AutomatedPolicy
+from apis.changes import automated_check
+from apis.forms import automated as rules
+from apis.revisions import export
+from apis.views import automated_trying
+from apis.views.access import automated_to_change, environment_of, messages_of
+from apis.views.automated_form import AutomatedForm, policy_of, set_asked
+from console.permissions import Permission
+from console.scope import Request
+
+COVERED_SHOWN = 25
+
+
+@require_POST
+def impact_new(request: Request, name: str) -> HttpResponse:
+    environment = environment_of(request, Permission.MANAGE_POLICIES)
+    policy_set = set_asked(request, environment)
+    return _impact(request, AutomatedForm(environment, policy_of(name), None, policy_set=policy_set))
+
+
+@require_POST
+def impact(request: Request, pk: int) -> HttpResponse:
+    row = automated_to_change(request, pk)
+    return _impact(request, AutomatedForm(row.environment, policy_of(row.policy), row))
+
+
+def beside(form: AutomatedForm, data: QueryDict) -> dict[str, Any]:
+    """What the page of the form shows beside it, with what was chosen there."""
+    key = form.row.pk if form.row else form.policy.name
+    more = f"?set={form.policy_set.pk}" if form.policy_set and not form.row else ""
+    address = "automated_policy_impact" if form.row else "automated_policy_impact_new"
+    page = _context(form, data) | {"impact_url": reverse(address, args=[key]) + more}
+    return automated_trying.beside(form, more) | page
+
+
+def counts_of(found: list[Coverage]) -> dict[str, Any]:
+    covered = [one for one in found if one.is_covered]
+    deployed = [one for one in covered if one.api.is_deployed and one.api.gateway]
+    return {
+        "all": len(found),
+        "covered": len(covered),
+        "deployed": len(deployed),
+        "gateways": sorted({one.api.gateway for one in deployed if one.api.gateway}),
+        "conflicts": len(covering.conflicts(found)),
+    }
+
+
+def _impact(request: Request, form: AutomatedForm) -> HttpResponse:
+    form.read(request.POST)
+    context = _context(form, request.POST) | {"is_followed": True}
+    response = render(request, "apis/_automated_impact.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _context(form: AutomatedForm, data: QueryDict) -> dict[str, Any]:
+    """Whom the rule covers as the form has it, whether or not the rest of the form is whole."""
+    applies, row = rules.applies(form.rule), form.row
+    context = _yaml_context(form)
+    faults = automated_check.faults(form.environment, form.policy, applies, row)
+    if faults or rules.unread(form.rule):
+        texts = [*faults.values(), *rules.unread(form.rule).values()]
+        return context | {"impact_faults": [text for some in texts for text in some]}
+    shown = AutomatedPolicy(
+        pk=row.pk if row else None,
+        environment=form.environment,
+        policy_set=form.policy_set,
+        policy=form.policy.name,
+        label=form.more.get("label", "")[:255],
+        order=row.order if row else 0,
+        is_disabled=row.is_disabled if row else False,
+        tags=list(applies.tags),
+        gateways=list(applies.gateways),
+        names=applies.names.strip(),
+        names_are=applies.names_are,
+        conflicts=applies.conflicts,
+    )
+    found = covering.coverage(shown)
+    conflicts = covering.conflicts(found)
+    return context | {
+        "counts": counts_of(found),
+        "covered": [one for one in found if one.is_covered][:COVERED_SHOWN],
+        "conflicts": conflicts[:CONFLICTS_SHOWN],
+        "more_conflicts": max(0, len(conflicts) - CONFLICTS_SHOWN),
+        "try_sample": automated_trying.sample_field(_tried(shown, found), data),
+    }
+
+
+def _tried(shown: AutomatedPolicy, found: list[Coverage]) -> list[Coverage]:
+    """A policy that is disabled holds for nothing, and is tried on what it would hold for."""
+    if not shown.is_disabled:
+        return found
+    shown.is_disabled = False
+    return covering.coverage(shown)
+
+
+def _yaml_context(form: AutomatedForm) -> dict[str, Any]:
+    try:
+        return {"yaml": export.yaml_of_automated(form.unsaved())}
+    except ValidationError as error:
+        found = messages_of(error)
+        return {"yaml_faults": [text for texts in found.values() for text in texts]}
