@@ -1,13 +1,15 @@
-"""A walk through a page by Tab alone, as `keyboard.js` sees it."""
+"""A page by the keyboard alone: walked through by Tab, as `keyboard.js` sees it, and what is reached so."""
 
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page, expect
 
 SOURCE = Path(__file__).with_name("keyboard.js").read_text()
 MORE_STOPS = 60
 """Areas that scroll are stops too, and a date has several."""
+MOST_STOPS = 80
 FOCUS = "(one) => one.contains(document.activeElement)"
+HAS_FOCUS = "(one) => one === document.activeElement"
 
 
 def faults(page: Page) -> list[str]:
@@ -22,3 +24,20 @@ def faults(page: Page) -> list[str]:
     page.keyboard.up("Tab")
     found: list[str] = page.evaluate("walk.faults()")
     return found
+
+
+def reach(page: Page, role: str, name: str) -> Locator:
+    """Press Tab until what is called so has the focus."""
+    wanted = page.get_by_role(role, name=name, exact=True).first  # type: ignore[arg-type]
+    expect(wanted).to_be_visible()
+    for _ in range(MOST_STOPS):
+        if wanted.evaluate(HAS_FOCUS):
+            return wanted
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not reach {name}")
+
+
+def press(page: Page, role: str, name: str) -> None:
+    """The same, and press Enter."""
+    reach(page, role, name)
+    page.keyboard.press("Enter")

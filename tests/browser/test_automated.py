@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from apis.automated.models import AutomatedPolicy
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api
 from tests.browser.conftest import Album
+from tests.browser.keyboard import reach
 from tests.factories import make_automated
 
 pytestmark = [
@@ -38,16 +39,6 @@ def page(browser: Browser, place: Place, live_server: object) -> Iterator[Page]:
     context.close()
 
 
-def tab_to(page: Page, role: str, name: str) -> None:
-    """Press Tab until what is called so has the focus."""
-    wanted = page.get_by_role(role, name=name, exact=True)  # type: ignore[arg-type]
-    for _ in range(80):
-        if wanted.evaluate("(one) => one === document.activeElement"):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"Tab never reaches {name}")
-
-
 def test_added_ordered_and_seen_on_the_api_by_keyboard(page: Page, place: Place, album: Album) -> None:
     public = make_saved_api(place, "Orders", deploy=True, tags=["public"])
     make_saved_api(place, "Stock", port=8082)
@@ -55,37 +46,37 @@ def test_added_ordered_and_seen_on_the_api_by_keyboard(page: Page, place: Place,
     make_automated(place.environment, label="first")
 
     page.goto("/apis/automated")
-    tab_to(page, "link", "Add automated policy")
+    reach(page, "link", "Add automated policy")
     page.keyboard.press("Enter")
     page.wait_for_url("**/apis/automated/add")
-    tab_to(page, "searchbox", "Search by name")
+    reach(page, "searchbox", "Search by name")
     page.keyboard.type("ip allowlist")
     expect(page.locator(".policy-card")).to_have_count(1)
     page.locator(".policy-card").focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/add/ip-allowlist")
 
-    tab_to(page, "radio", "Every API Of this environment, and each that will be added")
+    reach(page, "radio", "Every API Of this environment, and each that will be added")
     page.keyboard.press("ArrowRight")
-    tab_to(page, "textbox", "Tags optional")
+    reach(page, "textbox", "Tags optional")
     page.keyboard.type("PUBLIC")
     expect(page.locator("#automated-impact")).to_contain_text("1 of 2 APIs covered")
     expect(page.locator("#automated-impact")).to_contain_text("Its own rests meanwhile.")
-    tab_to(page, "textbox", "Allowed addresses")
+    reach(page, "textbox", "Allowed addresses")
     page.keyboard.type("10.0.0.1")
     album.take(page, "automated-form")
-    tab_to(page, "button", "Save & deploy")
+    reach(page, "button", "Save & deploy")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="IP Allowlist", exact=True)).to_be_visible()
     added = AutomatedPolicy.objects.get(policy="ip-allowlist")
     assert (added.tags, added.order) == (["PUBLIC"], 2)
 
     page.goto("/apis/automated")
-    tab_to(page, "link", "Edit IP Allowlist")
+    reach(page, "link", "Edit IP Allowlist")
     page.keyboard.press("Alt+ArrowUp")
     expect(page.locator(".step").first).to_contain_text("IP Allowlist")
     expect(page.locator(f"#up-{added.pk}")).to_be_focused()
-    tab_to(page, "button", "Apply order")
+    reach(page, "button", "Apply order")
     page.keyboard.press("Enter")
     expect(page.get_by_text("run in the new order")).to_be_visible()
     added.refresh_from_db()

@@ -1,8 +1,10 @@
 """Logging in as people do: by an identity provider, by codes, by passkeys, in a real browser."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from django.core.cache import cache
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -189,3 +191,40 @@ def test_an_answer_counts_once_and_for_its_own_page(
     )
 
     expect(page.get_by_text("This passkey does not count here.")).to_be_visible()
+
+
+def test_a_token_is_shown_once_does_what_it_may_and_ends(
+    page: Page, ada: User, live_server: object, album: Album
+) -> None:
+    def asked(method: str, path: str) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.request(method, f"{live_server}{path}", headers=headers).status_code
+
+    environment = ada.roles.get().organization.environments.get()
+    apis = (
+        f"/apimanager/api/v1/organizations/{environment.organization_id}/environments/{environment.pk}/apis"
+    )
+    enter(page)
+    page.get_by_role("link", name="New token").click()
+    page.get_by_label("Name").fill("nightly")
+    page.get_by_role("checkbox", name="View APIs").check()
+    assert violations(page) == []
+    album.take(page, "token-new")
+    page.get_by_role("button", name="Make token").click()
+    expect(page.get_by_text("This token is shown once.")).to_be_visible()
+    assert violations(page) == []
+    album.take(page, "token-made")
+    token = page.locator("code", has_text=re.compile(r"^gwp_[\w-]{43}$")).inner_text()
+    page.get_by_role("link", name="Done").click()
+    assert (asked("GET", apis), asked("POST", apis)) == (200, 403)
+
+    page.reload()
+    row = page.get_by_role("row", name="nightly")
+    expect(row).to_contain_text("just now")
+    expect(page.locator("body")).not_to_contain_text(token)
+    album.take(page, "token-own")
+    page.on("dialog", lambda dialog: dialog.accept())
+    row.get_by_role("button", name="Revoke nightly").click()
+
+    expect(row).to_contain_text("Ended")
+    assert asked("GET", apis) == 401

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from console.stack.waiting import wait_for
 from tests.browser.conftest import Album
+from tests.browser.keyboard import press
 from tests.browser.test_walkthrough import page  # noqa: F401  a fixture
 from tests.running import Stack
 from tests.stack.client import Client
@@ -25,18 +26,6 @@ def place(stack: Stack) -> Iterator[str]:
     address = f"/accounts/api/organizations/{client.organization}/environments/{client.environment}"
     yield address
     client.patch(address, {"deploys": "on-save"})
-
-
-def press(page: Page, role: str, name: str) -> None:  # noqa: F811
-    """Reach the control with Tab alone, and press Enter."""
-    wanted = page.get_by_role(role, name=name, exact=True).first  # type: ignore[arg-type]
-    expect(wanted).to_be_visible()
-    for _ in range(80):
-        if wanted.evaluate("(one) => one === document.activeElement"):
-            page.keyboard.press("Enter")
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"Tab does not reach {name}")
 
 
 def status(url: str) -> int:
