@@ -17,8 +17,12 @@ class FromCatalog:
 
     @property
     def title(self) -> str:
-        """The catalog's title; the bare name of a policy that the catalog no longer has."""
-        try:
-            return str(self.template.title)
-        except catalog.UnknownPolicy:
-            return str(self.policy)
+        return title_of(self.policy)
+
+
+def title_of(policy: str) -> str:
+    """The catalog's title; the bare name of a policy that the catalog no longer has."""
+    try:
+        return str(catalog.find(policy).title)
+    except catalog.UnknownPolicy:
+        return policy

@@ -16,6 +16,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerAway
 
 from apis.bulk.models import BulkChange, BulkItem, Plan
+from apis.from_catalog import title_of
 from apis.models import ApiInstance
 from apis.portable.mentioned import of_mention
 from apis.portable.rows import portable_of
@@ -304,7 +305,7 @@ def _look_at(change: BulkChange, plan: Plan) -> None:
 
 def _asked(error: ValidationError, whole: Portable) -> list[str]:
     """What is wrong, in words that need no field beside them."""
-    names = {one.key: one.label or one.policy for one in whole.policies}
+    names = {one.key: one.label or title_of(one.policy) for one in whole.policies}
     names |= {of_mention(one): f"shared secret {one.reference}" for one in whole.shared_secrets}
     found = error.message_dict
     needing = [name for key, name in names.items() if any(one.startswith(f"secrets.{key}.") for one in found)]

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from django.http import QueryDict
 
+from apis.from_catalog import title_of
 from apis.models import ApiInstance, PolicyBinding
 from apis.portable import mentioned, shared
 from apis.portable.shape import Portable
@@ -15,7 +16,6 @@ from apis.rules import copy_secrets
 from apis.secret_groups.shared import WORDS
 from console.forms.schema_form import Field
 from console.models import Environment
-from policies import catalog
 
 TITLES = {"policies": "Policies", "tiers": "SLA tiers", "alerts": "Alerts", "tests": "Tests"}
 SENT = "parts"
@@ -70,7 +70,7 @@ class SecretFields:
             kept = {key: row.secrets for key, row in match.policies.items()}
         found: list[Secret] = []
         for one in self.whole.policies:
-            title = one.label or _title(one.policy)
+            title = one.label or title_of(one.policy)
             for path in one.secrets:
                 is_kept = path in kept.get(one.key, {}) or path in self.written.get(one.key, {})
                 label = copy_secrets.label_of(PolicyBinding(policy=one.policy), path)
@@ -134,10 +134,3 @@ def read_parts(data: QueryDict, usual: frozenset[str]) -> frozenset[str]:
     if SENT not in data:
         return usual
     return frozenset(name for name in PARTS if f"with_{name}" in data)
-
-
-def _title(policy: str) -> str:
-    try:
-        return str(catalog.find(policy).title)
-    except catalog.UnknownPolicy:
-        return policy

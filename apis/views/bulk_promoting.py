@@ -115,7 +115,11 @@ def one(request: Request, pk: UUID, item: int) -> HttpResponse:
     except ValidationError as error:
         form.errors = errors_by_field(messages_of(error))
         return _shown(request, found, row, origin, form)
-    messages.success(request, f"What you chose for {row.name} is kept.")
+    row.plan.refresh_from_db()
+    if row.plan.state == Plan.State.ASKS:
+        messages.warning(request, f"{row.name} needs an answer still, the rest is kept. {row.plan.words}")
+    else:
+        messages.success(request, f"What you chose for {row.name} is kept.")
     return redirect(found)
 
 
@@ -164,6 +168,7 @@ def _shown(
         "is_here": False,
         "counterpart": form.choices.counterpart,
         "errors": form.errors,
+        "is_asked": bool(form.errors) and request.method != "POST",
         "preview": preview,
         "may_keep": permission.may_take_along(request.user, origin.environment),
     }

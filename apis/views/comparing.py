@@ -33,7 +33,7 @@ def index(request: Request) -> HttpResponse:
         "API",
         found,
         searches="name, label or base path",
-        selects=(Select(STATE, "What", compare.STATES, state),),
+        selects=(Select(STATE, "State", compare.STATES, state),),
         kept=((WITH, str(there.pk)),) if there else (),
     )
     context = {

@@ -34,12 +34,13 @@ def _tokens(place: Place) -> int:
     now = timezone.now()
     given = {"permissions": ["deploy:apis", "view:traffic"], "environment": place.environment}
     for name, told in (
-        ("over", {"expires_at": now, "permissions": ["view:apis"]}),
+        ("over", {"expires_at": now}),
         ("lost", {"expires_at": now + timedelta(days=9), "ended_at": now, "ending": "revoked"}),
         ("pipeline", {"expires_at": now + timedelta(days=90), "warn_at": now + timedelta(days=83)}),
         ("backup", {"expires_at": now + timedelta(days=5), "last_used_at": now} | given),
     ):
-        made = PersonalToken.objects.create(user=place.user, name=name, token_hash=name, **told)
+        whole = {"permissions": ["view:apis"], **told}
+        made = PersonalToken.objects.create(user=place.user, name=name, token_hash=name, **whole)
     return made.pk
 
 

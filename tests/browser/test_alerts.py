@@ -48,7 +48,7 @@ def add(page: Page, api: ApiInstance, album: Album) -> None:
     page.get_by_label("API", exact=True).fill("orders")
     page.get_by_label("Threshold").fill("5")
     page.get_by_label("In the last").select_option("1")
-    expect(page.locator("#alert-preview")).to_contain_text("It had been raised 1 time")
+    expect(page.locator("#alert-preview")).to_contain_text("It would have been raised 1 time")
     album.take(page, "alert-form")
     page.get_by_role("button", name="Save").click()
     page.wait_for_url(re.compile(r"/alerts/\d+$"))

@@ -90,16 +90,20 @@ def test_what_is_known_goes_what_is_asked_is_answered_and_each_is_taken_back(
 
     assert {name: one.state for name, one in waiting.items()} == {"Orders": "asks", "Payments": "asks"}
     assert "It is not known what http://backend:8080/ is in Production." in waiting["Payments"].words
-    assert "Secrets are asked for: " in waiting["Orders"].words
+    assert "Secrets are asked for: Basic Authentication: Simple." in waiting["Orders"].words
     assert not ApiInstance.objects.filter(environment=production).exists()
 
     ready = looked_at(place, change, production, takes_unknown="on")
     assert (ready["Payments"].state, ready["Orders"].state) == ("ready", "asks")
     page = f"/apis/bulk/{change.pk}/apis/{ready['Orders'].item_id}"
-    assert 'name="secrets.0"' in text(place.client.get(page))
+    asking = text(place.client.get(page))
+    assert 'name="secrets.0"' in asking and "Production needs what is marked below." in asking
+    assert "Nothing was saved." not in asking
     fields = {"parts": "1", "with_policies": "on", "counterpart": "new", "upstreams.0.uri": "http://prod:1/"}
     shown = place.client.post(page, fields | {"secrets.0": "of-production", "go": "review"})
     assert "What is made in Production" in text(shown)
+    half = text(place.client.post(page, fields | {"go": "keep"}, follow=True))
+    assert "needs an answer still, the rest is kept. Secrets are asked for: " in half
     kept = place.client.post(page, fields | {"secrets.0": "of-production", "go": "keep"})
     assert kept["Location"] == f"/apis/bulk/{change.pk}"
     assert plans(change)["Orders"].state == "ready"
