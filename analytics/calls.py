@@ -1,24 +1,33 @@
 """What is asked of one application's calls, or of those of the applications on a page."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connection
+from django.db.models import Q
 
 from analytics import ranges, sources
 from analytics.grains import HOUR, TRAFFIC
 from analytics.models import Sample
 from analytics.queries import ask
 from analytics.ranges import Range
-from apis.contracts.models import Contract
+from apis import resource_names
+from apis.contracts.models import Application, Contract
+from apis.models import ApiInstance
 from apis.traffic import Calls
 from gateways.protocol.failures import CUT
 
 FAILED = f"(status >= 400 OR status = 0 OR failure = '{CUT}')"
 BY_WINDOWS = 3600
 """Seconds, up to which windows are added up."""
+Count = tuple[int, int]
+"""How many requests, and how many of them were answered with 400 and above, or not at all."""
+K = TypeVar("K")
+_THEIRS = "application = ANY(%(labels)s)"
+_COUNT = f"sum(requests), sum(requests) FILTER (WHERE {FAILED})"
 
 
 @dataclass(frozen=True)
@@ -33,31 +42,61 @@ class Trouble:
     requests: int
 
 
-def last_day(apis: Iterable[int], names: Iterable[str]) -> dict[tuple[int, str], tuple[int, int]]:
-    """{(API, application): (requests, answers of 400 and above)} of the last 24 hours, started hours as a
-    whole; of those that had requests.
+def last_day(apis: Iterable[int], names: Mapping[int, str]) -> dict[tuple[int, int], Count]:
+    """By API and application, of those that had requests in the last 24 hours, started hours as a whole. The
+    names are those of applications, by id.
     """
     over = replace(ranges.last(timedelta(days=1)), grain=HOUR)
-    mine = f"{sources.OF_APIS} AND application = ANY(%(names)s)"
-    sql = f"""
-        SELECT api_id, application, sum(requests), sum(requests) FILTER (WHERE {FAILED})
-        FROM {sources.rows(TRAFFIC, over, mine)} GROUP BY 1, 2
-    """
-    found = _asked(sql, over, apis=list(apis), names=list(names))
-    return {(api, name): (int(count), int(failed or 0)) for api, name, count, failed in found}
+    mine = f"{sources.OF_APIS} AND {_THEIRS}"
+    sql = f"SELECT api_id, application, {_COUNT} FROM {sources.rows(TRAFFIC, over, mine)} GROUP BY 1, 2"
+    whose = _whose(names)
+    found = _asked(sql, over, apis=list(apis), labels=list(whose))
+    return _added(
+        ((api, pk), (int(count), int(failed or 0)))
+        for api, label, count, failed in found
+        for pk in whose[label]
+    )
 
 
-def last_day_of_contracts(applications: Iterable[int], names: Iterable[str]) -> dict[str, tuple[int, int]]:
-    """The same by name, with the APIs that these applications have contracts with."""
+def last_day_of_contracts(names: Mapping[int, str]) -> dict[int, Count]:
+    """The same by application, with the APIs that these have contracts with."""
     over = replace(ranges.last(timedelta(days=1)), grain=HOUR)
     theirs = f"SELECT api_id FROM {Contract._meta.db_table} WHERE application_id = ANY(%(applications)s)"
-    mine = f"application = ANY(%(names)s) AND api_id IN ({theirs})"
-    sql = f"""
-        SELECT application, sum(requests), sum(requests) FILTER (WHERE {FAILED})
-        FROM {sources.rows(TRAFFIC, over, mine)} GROUP BY 1
+    mine = f"{_THEIRS} AND api_id IN ({theirs})"
+    sql = f"SELECT application, {_COUNT} FROM {sources.rows(TRAFFIC, over, mine)} GROUP BY 1"
+    whose = _whose(names)
+    found = _asked(sql, over, applications=list(names), labels=list(whose))
+    return _added(
+        (pk, (int(count), int(failed or 0))) for label, count, failed in found for pk in whose[label]
+    )
+
+
+def callers(api: ApiInstance, samples: Iterable[Sample]) -> dict[str, str]:
+    """What applications are called today, by the labels that these requests to the API were counted by. A label
+    of what has no contract with the API, any more or ever, is not looked up: gateways tell what they like.
     """
-    found = _asked(sql, over, applications=list(applications), names=list(names))
-    return {name: (int(count), int(failed or 0)) for name, count, failed in found}
+    labels = {one.application for one in samples if one.application}
+    ids = {label: pk for label in labels if (pk := resource_names.application_of(label))}
+    known = Application.objects.filter(pk__in=ids.values(), contracts__api=api) if ids else ()
+    names = {one.pk: one.name for one in known}
+    return {label: names.get(ids.get(label, 0), label) for label in labels}
+
+
+def _whose(names: Mapping[int, str]) -> dict[str, list[int]]:
+    """The applications that rows with a label are of. Two tenants' may have one name."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for pk, name in names.items():
+        for label in resource_names.labels_of_application(pk, name):
+            found[label].append(pk)
+    return found
+
+
+def _added(counts: Iterable[tuple[K, Count]]) -> dict[K, Count]:
+    found: dict[K, Count] = {}
+    for key, (requests, failed) in counts:
+        before = found.get(key, (0, 0))
+        found[key] = before[0] + requests, before[1] + failed
+    return found
 
 
 def _asked(sql: str, over: Range, **known: Any) -> list[tuple[Any, ...]]:
@@ -83,10 +122,8 @@ def troubles(calls: Calls, over: Range, limit: int) -> list[Trouble]:
 
 def recent(calls: Calls, over: Range, limit: int, *, failed: bool = False) -> list[Sample]:
     """The newest calls that were kept as they were."""
-    start = max(over.start, calls.since)
-    found = Sample.objects.filter(
-        application=calls.application, api__in=calls.apis, time__gte=start, time__lt=over.end
-    )
+    theirs = Q(application=calls.label) | Q(application=calls.name, time__gte=calls.since)
+    found = Sample.objects.filter(theirs, api__in=calls.apis, time__gte=over.start, time__lt=over.end)
     if failed:
         found = found.exclude(status__range=(100, 399))
     return list(found.select_related("api__asset").order_by("-time")[:limit])

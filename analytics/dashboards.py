@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from analytics import queries, upstreams
+from analytics import calls, queries, upstreams
 from analytics.bars import bars
 from analytics.figures import CLASSES, Figures, ResourceShare, Share, add
 from analytics.models import Sample
@@ -234,7 +234,9 @@ def samples(
         lowest = int(samples_of[0]) * 100
         found = found.filter(status__range=(lowest, lowest + 99))
     kept = list(found[:SAMPLES])
+    callers = calls.callers(api, kept)
     for one in kept:
+        one.application = callers.get(one.application, "")
         one.policy = _title(one.policy) if one.policy else ""
         one.observed = _OBSERVED.sub(lambda found: f"{found[1]}{_title(found[2])}: ", one.observed)
     return kept

@@ -67,14 +67,14 @@ def observed(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Observed]
     return conditions.observed(bindings, api)
 
 
-def by_application(apis: Iterable[int], names: Iterable[str]) -> dict[tuple[int, str], Traffic]:
+def by_application(apis: Iterable[int], names: Mapping[int, str]) -> dict[tuple[int, int], Traffic]:
     return {key: Traffic(*counts) for key, counts in calls.last_day(apis, names).items()}
 
 
 def of_applications(names: Mapping[int, str]) -> dict[int, Traffic]:
     """By id. What is called under its name where it has no contract is another tenant's."""
-    found = calls.last_day_of_contracts(names, names.values()) if names else {}
-    return {pk: Traffic(*found[name]) for pk, name in names.items() if name in found}
+    found = calls.last_day_of_contracts(names) if names else {}
+    return {pk: Traffic(*counts) for pk, counts in found.items()}
 
 
 def used(of: Calls, periods_ms: Sequence[int]) -> list[int]:

@@ -324,7 +324,7 @@ def _parameters(whose: Whose) -> dict[str, Any]:
     if isinstance(whose, Asked):
         return {"apis": [whose.api], "service": whose.service}
     if isinstance(whose, Calls):
-        return {"apis": list(whose.apis), "application": whose.application, "since": whose.since}
+        return {"apis": list(whose.apis), "label": whose.label, "name": whose.name, "since": whose.since}
     return {"apis": list(whose)}
 
 

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analytics import conditions, queries, ranges, upstreams
+from analytics import calls, conditions, queries, ranges, upstreams
 from analytics.figures import Figures
 from analytics.models import Sample
 from apis.failing import Failed
@@ -129,6 +129,9 @@ class RequestSerializer(serializers.Serializer[Any]):
     upstream_address = serializers.CharField(allow_blank=True, help_text="The connection's address.")
     total_ms = serializers.FloatField()
     remote_address = serializers.CharField()
+    application = serializers.CharField(
+        allow_blank=True, help_text="The name of the client application, or of the key, that called."
+    )
 
 
 class RequestsView(APIView):
@@ -148,10 +151,12 @@ class RequestsView(APIView):
             found = found.filter(request_id=request_id)
         if query.validated_data["failed"]:
             found = found.exclude(failure="")
-        return Response([_request(one) for one in found[: query.validated_data["limit"]]])
+        samples = list(found[: query.validated_data["limit"]])
+        callers = calls.callers(api, samples)
+        return Response([_request(one, callers.get(one.application, "")) for one in samples])
 
 
-def _request(sample: Sample) -> dict[str, Any]:
+def _request(sample: Sample, application: str) -> dict[str, Any]:
     return {
         "time": sample.time,
         "method": sample.method,
@@ -168,6 +173,7 @@ def _request(sample: Sample) -> dict[str, Any]:
         "upstream_address": sample.upstream_address,
         "total_ms": sample.total_us / 1000,
         "remote_address": sample.remote_address,
+        "application": application,
     }
 
 

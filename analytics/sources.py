@@ -6,7 +6,7 @@ from analytics.grains import WINDOW, Family, Grain
 from analytics.ranges import Range
 
 OF_APIS = "api_id = ANY(%(apis)s)"
-OF_APPLICATION = f"{OF_APIS} AND application = %(application)s AND time >= %(since)s"
+OF_APPLICATION = f"{OF_APIS} AND (application = %(label)s OR (application = %(name)s AND time >= %(since)s))"
 OF_SERVICE = f"{OF_APIS} AND service = %(service)s"
 OF_ENVIRONMENT = "api_id IN (SELECT id FROM apis_apiinstance WHERE environment_id = %(environment)s)"
 

@@ -9,7 +9,6 @@ from analytics.explained import Explained
 from analytics.figures import Figures, add
 from analytics.models import Sample
 from analytics.ranges import Range
-from apis.contracts import named
 from apis.contracts.models import Application
 from apis.models import ApiInstance
 from apis.traffic import Calls
@@ -40,7 +39,7 @@ class Line:
 
 def of_application(application: Application, apis: list[ApiInstance], over: Range) -> dict[str, Any]:
     """`apis` are those of its contracts that whoever looks may see."""
-    mine = Calls([one.pk for one in apis], application.name, named.since(application))
+    mine = Calls.of(application, [one.pk for one in apis])
     points = queries.series(mine, over)
     by_id = {one.pk: one for one in apis}
     now = add(points)

@@ -2,9 +2,10 @@
 
 import re
 
-API = "apii-"
+API, APPLICATION = "apii-", "application-"
 _ID = "([1-9][0-9]{0,17})"
 _API = re.compile(API + _ID)
+_APPLICATION = re.compile(APPLICATION + _ID)
 _BINDING = re.compile(f".*-{_ID}")
 
 
@@ -31,9 +32,28 @@ def of_contract(pk: int) -> str:
     return f"contract-{pk}"
 
 
+def of_application(pk: int) -> str:
+    """What its requests are counted by. It is no name of a resource."""
+    return f"{APPLICATION}{pk}"
+
+
+def labels_of_application(pk: int, name: str) -> tuple[str, ...]:
+    """What its requests may be counted by: gateways of the release before count by its name. One that is
+    named as another's label is not counted by it.
+    """
+    own = of_application(pk)
+    return (own,) if application_of(name) else (own, name)
+
+
 def api_of(name: str) -> int | None:
     """The id of the API that has this name; None where none can."""
     found = _API.fullmatch(name)
+    return int(found[1]) if found else None
+
+
+def application_of(label: str) -> int | None:
+    """The same of what an application's requests are counted by."""
+    found = _APPLICATION.fullmatch(label)
     return int(found[1]) if found else None
 
 

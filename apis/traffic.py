@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
+from apis import resource_names
+from apis.contracts import named
+from apis.contracts.models import Application
 from apis.failing import Failing
 from apis.models import PolicyBinding
 from console.models import Environment
@@ -80,11 +83,19 @@ class Recent:
 
 @dataclass(frozen=True)
 class Calls:
-    """Of one application to these APIs, since it has its name: before, another one may have had it."""
+    """Of one application to these APIs: what is counted by its label, and what gateways of the release before
+    counted by its name. Of the latter, what was called before `since` may be another application's.
+    """
 
     apis: Sequence[int]
-    application: str
+    label: str
+    name: str
     since: datetime
+
+    @classmethod
+    def of(cls, application: Application, apis: Sequence[int]) -> Self:
+        labels = resource_names.labels_of_application(application.pk, application.name)
+        return cls(apis, labels[0], labels[-1], named.since(application))
 
 
 class Source(Protocol):
@@ -111,8 +122,8 @@ class Source(Protocol):
     def observed(self, bindings: Iterable[PolicyBinding], api: int, /) -> Mapping[int, Observed]: ...
 
     def by_application(
-        self, apis: Iterable[int], names: Iterable[str], /
-    ) -> Mapping[tuple[int, str], Traffic]: ...
+        self, apis: Iterable[int], names: Mapping[int, str], /
+    ) -> Mapping[tuple[int, int], Traffic]: ...
 
     def of_applications(self, names: Mapping[int, str], /) -> Mapping[int, Traffic]: ...
 
@@ -182,10 +193,10 @@ def observed(bindings: Iterable[PolicyBinding], api: int) -> dict[int, Observed]
     return {pk: found for source in _sources for pk, found in source.observed(known, api).items()}
 
 
-def by_application(apis: Iterable[int], names: Iterable[str]) -> dict[tuple[int, str], Traffic]:
-    """Of the last 24 hours, by API and application: those that had requests."""
-    ids, called = list(apis), list(names)
-    return {key: found for source in _sources for key, found in source.by_application(ids, called).items()}
+def by_application(apis: Iterable[int], names: Mapping[int, str]) -> dict[tuple[int, int], Traffic]:
+    """Of the last 24 hours, by API and application, whose names these are by id: those that had requests."""
+    ids = list(apis)
+    return {key: found for source in _sources for key, found in source.by_application(ids, names).items()}
 
 
 def of_applications(names: Mapping[int, str]) -> dict[int, Traffic]:

@@ -1,4 +1,4 @@
-"""Since when an application has its name, by which its calls are counted."""
+"""Since when an application has its name, by which its calls were counted before they had a label."""
 
 from datetime import UTC, datetime
 

@@ -25,7 +25,7 @@ from apis.deployment.snapshot_cache import Key, SnapshotCache
 from gateways.agents import outbox
 from gateways.models import Book, Gateway
 from gateways.protocol import book as wire
-from gateways.protocol.resources import API_VERSION, MOST_SECRETS
+from gateways.protocol.resources import API_VERSION, APPLICATION_LABEL, MOST_SECRETS
 
 logger = logging.getLogger(__name__)
 MOST_LINES = 200_000
@@ -193,9 +193,14 @@ def _document(told: Mapping[str, Any], secrets: Iterable[tuple[str, datetime | N
     if ends := min(filter(None, (told["expires_at"], told["application__expires_at"])), default=None):
         spec["expiresAt"] = ends
     namespace = str(told["api__environment"])
+    name, label = resource_names.of_contract(told["pk"]), resource_names.of_application(told["application"])
     return {
         "apiVersion": API_VERSION,
         "kind": "Contract",
-        "metadata": {"name": resource_names.of_contract(told["pk"]), "namespace": namespace},
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "annotations": {APPLICATION_LABEL: label},
+        },
         "spec": spec,
     }

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from apis import traffic
 from apis.addresses import curl_address
 from apis.changes import contracts as change
-from apis.contracts import access, named
+from apis.contracts import access
 from apis.contracts.models import Application, Contract, Tier
 from apis.forms.access_request import TierWish, tier_choices
 from apis.views.access import messages_of, posted
@@ -148,7 +148,7 @@ def _uses(row: Contract) -> list[dict[str, Any]]:
     assert row.tier
     limits = row.tier.visible_limits
     told = [one for one in limits if one.period_ms >= SHORTEST_MS]
-    calls = traffic.Calls([row.api_id], row.application.name, named.since(row.application))
+    calls = traffic.Calls.of(row.application, [row.api_id])
     counts = dict(zip(told, traffic.used(calls, [one.period_ms for one in told]), strict=False))
     return [
         {

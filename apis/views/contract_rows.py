@@ -66,8 +66,8 @@ def rows_of_api(api: ApiInstance, page: Any) -> list[ContractRow]:
     contracts = list(_of(page).select_related("application__organization", "tier", "requested_tier"))
     for one in contracts:
         one.api = api
-    calls = by_application([api.pk], [one.application.name for one in contracts])
-    return [ContractRow(one, calls.get((api.pk, one.application.name))) for one in contracts]
+    calls = by_application([api.pk], {one.application_id: one.application.name for one in contracts})
+    return [ContractRow(one, calls.get((api.pk, one.application_id))) for one in contracts]
 
 
 def rows_of_application(application: Application, page: Any) -> list[ContractRow]:
@@ -75,8 +75,8 @@ def rows_of_application(application: Application, page: Any) -> list[ContractRow
     contracts = list(_of(page).select_related(*related))
     for one in contracts:
         one.application = application
-    calls = by_application([one.api_id for one in contracts], [application.name])
-    return [ContractRow(one, calls.get((one.api_id, application.name))) for one in contracts]
+    calls = by_application([one.api_id for one in contracts], {application.pk: application.name})
+    return [ContractRow(one, calls.get((one.api_id, application.pk))) for one in contracts]
 
 
 def _of(page: Any) -> QuerySet[Contract]:

@@ -29,6 +29,10 @@ API_VERSION = "gatewright.dev/v1alpha1"
 DEFAULT_ORDER = 50
 CHANGE_SET = "gatewright/change-set"
 """An annotation of ApiInstances: those in which it is the same change together, or not at all."""
+APPLICATION_LABEL = "gatewright/application-label"
+"""An annotation of Contracts: by what requests of the client are counted; without it, by its name. Names are
+given anew, and those of two tenants may be the same.
+"""
 ROUTE_LABEL = "gatewright/route-label"
 """The annotation of a route's binding that names the route in the access log; without it, its own name."""
 
@@ -295,8 +299,8 @@ class SecretDigest(Model):
 
 
 class ContractClient(Model):
-    """`name` is the application's, by which logs and analytics call it; the id, where there is none. A secret
-    is told as it is or by digests.
+    """`name` is the application's, by which refusals and later policies call it, and analytics where there
+    is no APPLICATION_LABEL; the id, where there is none. A secret is told as it is or by digests.
     """
 
     id: ClientText
@@ -336,6 +340,15 @@ class ContractSpec(Model):
 class Contract(Resource):
     kind: Literal["Contract"]
     spec: ContractSpec
+
+    @model_validator(mode="after")
+    def _has_a_label_that_logs_can_hold(self) -> Self:
+        if APPLICATION_LABEL in self.metadata.annotations:
+            label = self.metadata.annotations[APPLICATION_LABEL]
+            if len(label) > LONGEST_CLIENT_TEXT:
+                raise ValueError(f"{APPLICATION_LABEL} has more than {LONGEST_CLIENT_TEXT} characters")
+            _checked_name(label)
+        return self
 
 
 class Extension(Resource):

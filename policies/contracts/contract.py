@@ -28,9 +28,9 @@ class Secret:
 class Contract:
     """`name` and `api` are "namespace/name" of their resources; requests are counted by the first.
 
-    `application` is what the client is called in logs and analytics. `limits` are those of its tier; none
-    means that it has no tier. Without secrets it lets nobody pass where one is asked for; from `until` on,
-    nobody at all.
+    `application` is what the client is called, in refusals and by later policies; `label` by what its
+    requests are counted, where that is not its name. `limits` are those of its tier; none means that it has
+    no tier. Without secrets it lets nobody pass where one is asked for; from `until` on, nobody at all.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Contract:
     application: str
     limits: tuple[Limit, ...] = ()
     until: float = NEVER
+    label: str = ""
 
 
 def plain(secret: str | None) -> tuple[Secret, ...]:

@@ -135,6 +135,8 @@ local function remembered(client)
     found.until_time = entry.until_time
     found.application = ffi.string(book.start + entry.application_at, entry.application_bytes)
     found.name = ffi.string(book.start + entry.name_at, entry.name_bytes)
+    -- Where the label stands, and its length. No fields of their own: a Lua state may know the struct from before.
+    if entry.rest[1] > 0 then found.label = ffi.string(book.start + entry.rest[0], entry.rest[1]) end
   end
   if not book.young[client] then
     if book.count >= MOST then book.old, book.young, book.count = book.young, {}, 0 end
@@ -154,6 +156,9 @@ local function contract_of(id)
   if now >= found.until_time then return nil, "has a contract with this API that has expired" end
   return found
 end
+
+-- What the contract's requests are counted by.
+local function label_of(contract) return contract.label or contract.application end
 
 local function text_of(words)
   local parts = {}

@@ -15,7 +15,7 @@ from policies.contracts.contract import MOST_SECRETS, Contract, Limit
 MAGIC = b"GWCONTR2"
 HEADER = struct.Struct("=8sddIIII32s56x")
 ENTRY_WORDS = struct.Struct("=8i8i8i")
-ENTRY_REST = struct.Struct("=dddIIIIIII12x")
+ENTRY_REST = struct.Struct("=dddIIIIIIIII4x")
 ENTRY_BYTES = ENTRY_WORDS.size + ENTRY_REST.size
 LIMIT = struct.Struct("=I4xd")
 END = struct.Struct("=d")
@@ -91,7 +91,8 @@ class Image:
         self._table[at] = number
         first, second = (*(it.until for it in one.secrets), 0.0, 0.0)[:MOST_SECRETS]
         named = (*self._text(one.application), *self._limit(one.limits), *self._text(one.name))
-        rest = ENTRY_REST.pack(one.until, first, second, len(one.secrets), *named)
+        label = self._text(one.label) if one.label else (0, 0)
+        rest = ENTRY_REST.pack(one.until, first, second, len(one.secrets), *named, *label)
         at = (number - 1) * ENTRY_BYTES
         self._entries[at : at + ENTRY_BYTES] = words + rest
         self._placed[who] = one, number

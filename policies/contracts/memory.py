@@ -4,7 +4,8 @@
     contracts/GENERATION.2  header: magic, generation, bytes, slots, contracts, places of what follows, key
                             slots: a hash table, open addressing: the number of an entry, or 0
                             entries: 160 bytes for each contract
-                            limits, the names of contracts and applications, and the generation once more
+                            limits, the names of contracts and applications, the labels of these, and the
+                            generation once more
 
 A change writes another file and then its number into the head, one aligned store of 8 bytes: nobody sees half
 of a change. Scripts map the head once and look at the number with each request; contracts.lua reads the rest.

@@ -5,7 +5,7 @@ local function without_contract(handle, fields)
   if not id then return "client: the provider names none" end
   local contract, why = contract_of(id)
   if not contract then return "client: " .. masked(id) .. " " .. why end
-  handle:streamInfo():dynamicMetadata():set("gatewright", "application", contract.application)
+  handle:streamInfo():dynamicMetadata():set("gatewright", "application", label_of(contract))
 end
 
 local function application(id)

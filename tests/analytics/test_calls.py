@@ -1,19 +1,23 @@
-"""What one application called: counted by its name, told to nobody else."""
+"""What one application called: counted by its label, told to nobody else."""
 
 from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
+from apis import resource_names
 from apis.changes import applications
 from apis.contracts.models import Application, Contract
 from apis.models import ApiInstance
 from console.models import AuditEntry
+from console.rest import tokens
 from tests.analytics.traffic import Shipper, count, sample
-from tests.factories import make_api, make_application, make_contract, make_tier, make_user
+from tests.factories import make_api, make_application, make_contract, make_role, make_tier, make_user
 
 pytestmark = pytest.mark.django_db
+label = resource_names.of_application
 LIMITED = {"policy": "rate-limiting-sla-based", "policy_check": "quota", "status": 429}
 
 
@@ -40,10 +44,11 @@ Owned = tuple[Application, ApiInstance, Client]
 
 def test_an_owner_sees_requests_refusals_and_what_to_do(owned: Owned) -> None:
     shop, api, client = owned
+    called = {"application": label(shop.pk)}
     Shipper(api).ship(
-        count(api, 90, application="Web shop"),
-        count(api, 10, application="Web shop", **LIMITED),
-        samples=(sample(api, application="Web shop", path="/orders/4711", reason="secret-limit", **LIMITED),),
+        count(api, 90, **called),
+        count(api, 10, **called, **LIMITED),
+        samples=(sample(api, path="/orders/4711", reason="secret-limit", **called, **LIMITED),),
     )
 
     shown = page(client, f"/consumer/{shop.pk}/usage")
@@ -56,11 +61,12 @@ def test_an_owner_sees_requests_refusals_and_what_to_do(owned: Owned) -> None:
 
 def test_calls_of_another_application_are_not_among_them(owned: Owned) -> None:
     shop, api, client = owned
+    rival = make_contract(api, application=make_application(name=shop.name)).application
     Shipper(api).ship(
-        count(api, 3, application="Web shop"),
-        count(api, 7777, application="Rival"),
+        count(api, 3, application=label(shop.pk)),
+        count(api, 7777, application=label(rival.pk)),
         count(api, 5555),
-        samples=(sample(api, application="Rival", path="/of-the-rival", status=500),),
+        samples=(sample(api, application=label(rival.pk), path="/of-the-rival", status=500),),
     )
 
     shown = page(client, f"/consumer/{shop.pk}/usage")
@@ -70,10 +76,12 @@ def test_calls_of_another_application_are_not_among_them(owned: Owned) -> None:
 
 
 def test_calls_with_an_api_that_it_has_no_contract_with_are_not_told(owned: Owned) -> None:
-    """An application of another tenant may have the same name."""
+    """An application of another tenant may have the same name, by which gateways of the release before count."""
     shop, _, client = owned
     foreign = make_api()
-    Shipper(foreign).ship(count(foreign, 9876, application="Web shop"))
+    Shipper(foreign).ship(
+        count(foreign, 9876, application="Web shop"), count(foreign, 9876, application=label(shop.pk))
+    )
 
     for path in (f"/consumer/{shop.pk}/usage", "/consumer", f"/consumer/{shop.pk}"):
         assert "9,876" not in page(client, path)
@@ -96,11 +104,75 @@ def test_calls_from_before_a_name_was_its_own_are_not_told(owned: Owned) -> None
     assert 'title="42">42</span>' in page(client, f"/consumer/{second.pk}/usage")
 
 
-def test_what_is_used_of_a_limit_is_told(owned: Owned) -> None:
+def test_another_name_counts_on(owned: Owned) -> None:
+    shop, api, client = owned
+    Shipper(api).ship(count(api, 40, application=label(shop.pk)))
+    applications.update(make_user(), shop, name="Old shop")
+    successor = make_application(shop.organization, name="Web shop", owners=list(shop.owners.all()))
+    make_contract(api, application=successor)
+
+    assert 'title="40">40</span>' in page(client, f"/consumer/{shop.pk}/usage")
+    assert "No requests in this time" in page(client, f"/consumer/{successor.pk}/usage")
+
+
+def test_what_gateways_of_the_release_before_count_by_name_is_told_too(owned: Owned) -> None:
     shop, api, client = owned
     Shipper(api).ship(
-        count(api, 30, application="Web shop"), count(api, 12, application="Web shop", **LIMITED)
+        count(api, 1200, application=label(shop.pk)),
+        count(api, 34, application="Web shop", status=500),
+        samples=(sample(api, application="Web shop", path="/counted-by-name", status=500),),
     )
+
+    for path in ("/consumer", f"/consumer/{shop.pk}", f"/consumer/{shop.pk}/usage"):
+        assert "1,234" in page(client, path), path
+    assert "/counted-by-name" in page(client, f"/consumer/{shop.pk}/usage")
+
+
+def test_a_name_that_is_the_label_of_another_one_reads_nothing_of_it(owned: Owned) -> None:
+    shop, api, _ = owned
+    owner, client = make_user(), Client()
+    client.force_login(owner)
+    spy = make_application(name=label(shop.pk), owners=[owner])
+    make_contract(api, application=spy)
+    Shipper(api).ship(
+        count(api, 8765, application=label(shop.pk)),
+        samples=(sample(api, application=label(shop.pk), path="/of-the-shop", status=500),),
+    )
+
+    for path in ("/consumer", f"/consumer/{spy.pk}", f"/consumer/{spy.pk}/usage"):
+        shown = page(client, path)
+        assert "8,765" not in shown and "/of-the-shop" not in shown
+
+
+def test_recent_requests_tell_the_names_of_who_called(owned: Owned) -> None:
+    shop, api, _ = owned
+    stranger = make_application(name="Of another tenant")
+    Shipper(api).ship(
+        count(api, 4),
+        samples=(
+            *(sample(api, application=one) for one in (label(shop.pk), label(stranger.pk), "key of Olga")),
+            sample(api),
+        ),
+    )
+    viewer, client = make_user(), Client()
+    make_role(viewer, api.environment.organization, "viewer")
+    client.force_login(viewer)
+    ids = [api.environment.organization_id, api.environment_id, api.pk]
+    address = reverse("rest_api_requests", args=ids)
+
+    shown = page(client, f"/apis/{api.pk}/analytics")
+    told = client.get(address, headers={"Authorization": f"Bearer {tokens.issue(viewer)}"}).json()
+
+    for name in ("Web shop", label(stranger.pk), "key of Olga"):
+        assert name in shown
+    assert "Of another tenant" not in shown, "a gateway may ship any label"
+    assert {one["application"] for one in told} == {"Web shop", label(stranger.pk), "key of Olga", ""}
+
+
+def test_what_is_used_of_a_limit_is_told(owned: Owned) -> None:
+    shop, api, client = owned
+    called = {"application": label(shop.pk)}
+    Shipper(api).ship(count(api, 30, **called), count(api, 12, **called, **LIMITED))
     contract = Contract.objects.get(application=shop)
 
     shown = page(client, f"/consumer/contracts/{contract.pk}")
@@ -113,8 +185,8 @@ def test_the_lists_tell_the_requests_of_a_day(owned: Owned) -> None:
     shop, api, client = owned
     now = timezone.now()
     Shipper(api).ship(
-        count(api, 1200, application="Web shop", at=int((now - timedelta(hours=5)).timestamp())),
-        count(api, 34, application="Web shop", status=500),
+        count(api, 1200, application=label(shop.pk), at=int((now - timedelta(hours=5)).timestamp())),
+        count(api, 34, application=label(shop.pk), status=500),
     )
 
     for path in ("/consumer", f"/consumer/{shop.pk}"):
@@ -142,7 +214,7 @@ def test_each_trouble_is_explained_without_what_is_inside(
     owned: Owned, fields: dict[str, object], words: str
 ) -> None:
     shop, api, client = owned
-    Shipper(api).ship(count(api, 5, application="Web shop", **fields))
+    Shipper(api).ship(count(api, 5, application=label(shop.pk), **fields))
 
     shown = page(client, f"/consumer/{shop.pk}/usage")
 

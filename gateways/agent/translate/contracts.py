@@ -67,6 +67,7 @@ def contract_of(resource: r.Contract) -> Contract:
         client.name or client.id,
         limits,
         _until(resource.spec.expires_at),
+        resource.metadata.annotations.get(r.APPLICATION_LABEL, ""),
     )
 
 

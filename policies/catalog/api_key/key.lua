@@ -26,19 +26,23 @@ local function key_of(handle)
   return keys[1] or ""
 end
 
+-- Whose the key is, and what is counted for it.
 local function known(key)
   if #key > LONGEST_KEY then return nil end
-  if settings.consumers then return settings.consumers[sha256(settings.salt .. key)] end
+  if settings.consumers then
+    local name = settings.consumers[sha256(settings.salt .. key)]
+    return name, name
+  end
   local contract = contract_of(key)
-  return contract and contract.application
+  if contract then return contract.application, label_of(contract) end
 end
 
--- The name of the caller, and its key; nil and the reason where the key is nobody's.
+-- The name of the caller, its key, and the label by which it is counted; nil and the reason where the key is nobody's.
 local function consumer_of(handle)
   local key, reason = key_of(handle)
   if not key then return nil, reason end
   if key == "" then return nil, "key: there is none" end
-  local name = known(key)
+  local name, label = known(key)
   if not name then return nil, "key: " .. masked(key) .. " is nobody's" end
-  return name, key
+  return name, key, label
 end

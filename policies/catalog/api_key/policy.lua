@@ -10,7 +10,7 @@ local function hide(handle)
 end
 
 envoy_on_request = guarded(function(handle)
-  local name, reason = consumer_of(handle)
+  local name, reason, label = consumer_of(handle)
   -- Whatever becomes of the request, since a policy may only observe: nobody else says who calls.
   if settings.told then handle:headers():remove(settings.told) end
   if settings.hides then hide(handle) end
@@ -19,5 +19,5 @@ envoy_on_request = guarded(function(handle)
     return { status = "401", error = "The key is missing or not known.", reason = reason, headers = headers }
   end
   if settings.told then handle:headers():replace(settings.told, name) end
-  handle:streamInfo():dynamicMetadata():set("gatewright", "application", name)
+  handle:streamInfo():dynamicMetadata():set("gatewright", "application", label)
 end)

@@ -6,5 +6,5 @@ envoy_on_request = guarded(function(handle)
     local headers = { ["www-authenticate"] = settings.challenge }
     return { status = "401", error = "Invalid client id or secret.", reason = reason, headers = headers }
   end
-  handle:streamInfo():dynamicMetadata():set("gatewright", "application", contract.application)
+  handle:streamInfo():dynamicMetadata():set("gatewright", "application", label_of(contract))
 end)

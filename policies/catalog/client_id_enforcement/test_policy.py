@@ -29,12 +29,15 @@ spec:
 GUARDED = API + BINDING
 
 
-def contract(client: str, secret: str = "right", api: str = "orders", name: str = "") -> str:
+def contract(
+    client: str, secret: str = "right", api: str = "orders", name: str = "", label: str = ""
+) -> str:
     called = f", name: {name}" if name else ""
+    labelled = f", annotations: {{gatewright/application-label: {label}}}" if label else ""
     return f"""---
 apiVersion: gatewright.dev/v1alpha1
 kind: Contract
-metadata: {{name: "{api}-{client}"}}
+metadata: {{name: "{api}-{client}"{labelled}}}
 spec: {{apiId: {api}, client: {{id: {client}, secret: {secret}{called}}}}}
 """
 
@@ -83,17 +86,22 @@ def test_contracts_of_an_api_that_is_refused_count_for_what_runs_of_it(tmp_path:
 
 
 def test_the_application_and_the_reason_are_in_the_access_log(tmp_path: Path) -> None:
-    with running_gateway(GUARDED + contract("a", name="Web shop"), tmp_path) as gateway:
+    """The application by its label, where it has one: names may be given to several, and anew."""
+    labelled = contract("b", name="Web shop", label="application-7")
+    with running_gateway(GUARDED + contract("a", name="Web shop") + labelled, tmp_path) as gateway:
         asked(gateway, "a")
-        asked(gateway, "a", "wrong")
+        asked(gateway, "b")
+        asked(gateway, "b", "wrong")
         asked(gateway, "stranger-0123456")
-        keys = gateway.log(3)
+        keys = gateway.log(4)
         assert [(one.application, one.policy, one.check) for one in keys if one] == [
             ("Web shop", "", ""),
+            ("application-7", "", ""),
             ("", "client-id-enforcement", "secret"),
             ("", "client-id-enforcement", "client"),
         ]
-        assert gateway.reasons(3) == [
+        assert gateway.reasons(4) == [
+            [],
             [],
             ["secret: it is not that of Web shop"],
             ["client: stra... has no contract with this API"],

@@ -10,7 +10,7 @@ envoy_on_request = guarded(function(handle)
   local contract, reason = client_of(handle)
   if not contract then return unknown(reason) end
   if not contract.limits[1] then return unknown("tier: the contract of " .. contract.application .. " has none") end
-  handle:streamInfo():dynamicMetadata():set("gatewright", "application", contract.application)
+  handle:streamInfo():dynamicMetadata():set("gatewright", "application", label_of(contract))
   local with = over_quota(handle, contract.name, contract.limits)
   if with and with.status == "429" then with.reason = with.reason .. ", for " .. contract.application end
   return with

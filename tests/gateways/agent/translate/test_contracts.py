@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from gateways.agent.sources.files import load_text
 from gateways.agent.translate.apis import Translation, translate
-from gateways.protocol.resources import RESOURCE
+from gateways.protocol.resources import APPLICATION_LABEL, RESOURCE
 from policies.contracts import contract as bounds
 from policies.contracts.contract import Contract, Limit, Secret, plain
 
@@ -56,6 +56,19 @@ def test_a_contract_is_what_its_resource_says() -> None:
         "warning: Contract b: spec.sla: no policy of orders asks for it: it limits nothing"
     ]
     assert "'s'" not in repr(translation.contracts)
+
+
+def test_requests_are_counted_by_the_label_where_there_is_one() -> None:
+    named = contract("a", {"id": "a", "name": "Shop"})
+    named["metadata"]["annotations"] = {APPLICATION_LABEL: "application-7"}
+
+    [found] = translated(api("orders", CLIENT_ID), named).contracts
+
+    assert (found.application, found.label) == ("Shop", "application-7")
+    for wrong in ("", "a b", "a\tb", "a" * 256):
+        named["metadata"]["annotations"] = {APPLICATION_LABEL: wrong}
+        with pytest.raises(ValidationError, match="application-label|is not a name"):
+            RESOURCE.validate_python(named)
 
 
 def test_a_secret_may_be_told_by_digests_that_end() -> None:
