@@ -72,8 +72,8 @@ def last_day_of_contracts(names: Mapping[int, str]) -> dict[int, Count]:
 
 
 def callers(api: ApiInstance, samples: Iterable[Sample]) -> dict[str, str]:
-    """What applications are called today, by the labels that these requests to the API were counted by. A label
-    of what has no contract with the API, any more or ever, is not looked up: gateways tell what they like.
+    """What applications are called today, by the labels that these requests to the API were counted by. One
+    that has no contract with the API, any more or ever, is not looked up: gateways tell what they like.
     """
     labels = {one.application for one in samples if one.application}
     ids = {label: pk for label in labels if (pk := resource_names.application_of(label))}

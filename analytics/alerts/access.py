@@ -1,26 +1,15 @@
-"""Who may see alerts, and who may manage them: decided here alone, for pages and REST."""
+"""Which alert, API or environment a page of alerts is about, for whom."""
 
-from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
 
+from analytics.alerts import permission
 from analytics.alerts.models import Alert
 from apis.models import ApiInstance
 from apis.views.access import api_of, environment_of
 from console import scope
-from console.models import Environment, User
+from console.models import Environment
 from console.permissions import Permission
 from console.scope import Request
-
-REFUSED = "You need the permission Manage alerts here; ask an administrator."
-
-
-def may_manage(user: User, environment: Environment) -> bool:
-    return Permission.MANAGE_ALERTS in environment.may(user)
-
-
-def must_manage(user: User, environment: Environment) -> None:
-    if not may_manage(user, environment):
-        raise PermissionDenied(REFUSED)
 
 
 def alert_of(request: Request, pk: int) -> Alert:
@@ -34,13 +23,14 @@ def alert_of(request: Request, pk: int) -> Alert:
 
 def alert_to_change(request: Request, pk: int) -> Alert:
     alert = alert_of(request, pk)
-    must_manage(request.user, alert.environment)
+    permission.require(request.user, alert)
     return alert
 
 
 def environment_to_manage(request: Request) -> Environment:
-    environment = environment_of(request, Permission.VIEW_ALERTS)
-    must_manage(request.user, environment)
+    """The one the user works in, for who may manage alerts about any API of it."""
+    environment = environment_of(request)
+    permission.require_any(request.user, environment)
     return environment
 
 

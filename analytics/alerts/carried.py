@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from analytics.alerts import change
+from analytics.alerts import change, permission
 from analytics.alerts.models import Alert
 from analytics.alerts.wanted import Wanted, wanted_of
 from apis.models import ApiInstance
@@ -104,7 +104,9 @@ def _wanted(api: ApiInstance, row: Row) -> Wanted:
         about=Alert.About.API,
         api=api.pk,
         users=tuple(
-            one.pk for one in people.order_by("username") if Permission.VIEW_ALERTS in environment.may(one)
+            one.pk
+            for one in people.order_by("username")
+            if Permission.VIEW_ALERTS in permission.may(one, environment, Alert.About.API, api.pk)
         ),
         destinations=tuple(dict(usable.order_by("name", "pk").values_list("name", "pk")).values()),
     )

@@ -1,5 +1,5 @@
-"""Every change of an alert. Each is atomic, takes who does it, raises ValidationError with
-`{field: [messages]}` where it cannot be, and writes the audit entry.
+"""Every change of an alert. Each is atomic, takes who does it, raises PermissionDenied where they may not,
+ValidationError with `{field: [messages]}` where it cannot be, and writes the audit entry.
 """
 
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from django.db import transaction
 from django.http import Http404
 from django.utils import timezone
 
-from analytics.alerts import rules, telling, wanted, wording
+from analytics.alerts import permission, rules, telling, wanted, wording
 from analytics.alerts.kinds import kind_of
 from analytics.alerts.models import Alert, Incident
 from analytics.alerts.wanted import Wanted
@@ -34,6 +34,7 @@ def seen_version(alert: Alert) -> str:
 @transaction.atomic
 def add(actor: User, environment: Environment, what: Wanted) -> Alert:
     environment.lock()
+    permission.require_about(actor, environment, what.about, what.api)
     rules.check(environment, what)
     alert = Alert(environment=environment, created_by=actor)
     wanted.put(what, alert)
@@ -47,8 +48,9 @@ def edit(actor: User, alert: Alert, what: Wanted, *, seen: str = "") -> Alert:
     """Raises Changed when it is not as it was `seen`. What it had raised goes on while its condition, as it
     is then, holds; what had not held long enough begins anew.
     """
-    alert = lock(alert)
+    alert = _locked(actor, alert)
     check_version(seen, seen_version(alert))
+    permission.require_about(actor, alert.environment, what.about, what.api)
     rules.check(alert.environment, what, alert)
     before, was = _facts(alert), _condition(alert)
     was_enabled = alert.is_enabled
@@ -64,7 +66,7 @@ def edit(actor: User, alert: Alert, what: Wanted, *, seen: str = "") -> Alert:
 
 @transaction.atomic
 def delete(actor: User, alert: Alert, *, seen: str = "") -> None:
-    alert = lock(alert)
+    alert = _locked(actor, alert)
     check_version(seen, seen_version(alert))
     before, key = _facts(alert), alert.pk
     alert.delete()
@@ -75,7 +77,7 @@ def delete(actor: User, alert: Alert, *, seen: str = "") -> None:
 @transaction.atomic
 def pause(actor: User, alert: Alert, *, is_paused: bool) -> Alert:
     """A paused one looks at nothing; what it had raised ends, and nobody is told."""
-    alert = lock(alert)
+    alert = _locked(actor, alert)
     before = _facts(alert)
     if alert.is_enabled and is_paused:
         _end(alert, PAUSED)
@@ -88,7 +90,7 @@ def pause(actor: User, alert: Alert, *, is_paused: bool) -> Alert:
 @transaction.atomic
 def silence(actor: User, alert: Alert, minutes: int) -> Alert:
     """It goes on looking and tells nobody for so long; 0: it tells again, what still holds too."""
-    alert = lock(alert)
+    alert = _locked(actor, alert)
     if not 0 <= minutes <= LONGEST_SILENCE.total_seconds() // 60:
         raise ValidationError({"minutes": ["Silence it for 1 minute to 30 days."]})
     before = _facts(alert)
@@ -101,7 +103,7 @@ def silence(actor: User, alert: Alert, minutes: int) -> Alert:
 @transaction.atomic
 def send_test(actor: User, alert: Alert) -> int:
     """A message marked as a test to all whom it tells. To how many."""
-    alert = lock(alert)
+    alert = _locked(actor, alert)
     count = telling.test(alert)
     if not count:
         raise ValidationError({"": ["The alert tells nobody yet; name people, addresses or destinations."]})
@@ -116,6 +118,13 @@ def lock(alert: Alert) -> Alert:
     fresh = found.first()
     if fresh is None:
         raise Http404(f"Alert {alert.pk} not found.")
+    return fresh
+
+
+def _locked(actor: User, alert: Alert) -> Alert:
+    """For who may manage it as it is now: it may be about something else since it was looked at."""
+    fresh = lock(alert)
+    permission.require(actor, fresh)
     return fresh
 
 

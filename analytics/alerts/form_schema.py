@@ -33,11 +33,15 @@ VARIABLES = ", ".join(f"${{{name}}}" for name in wording.VARIABLES)
 Properties = dict[str, Any]
 
 
-def schema(environment: Environment, values: Mapping[str, Any], *, is_new: bool) -> dict[str, Any]:
-    """`values` may hold a window that is no usual choice: it is one then."""
+def schema(
+    environment: Environment, values: Mapping[str, Any], *, is_new: bool, of_one_api: bool = False
+) -> dict[str, Any]:
+    """`values` may hold a window that is no usual choice: it is one then. `of_one_api`: it is about an
+    API, and nothing else can be chosen.
+    """
     properties = {
-        **_looked_at(is_new=is_new),
-        **_about(environment),
+        **_looked_at(is_new=is_new, of_one_api=of_one_api),
+        **(_about_one_api() if of_one_api else _about(environment)),
         **_details(),
         **_condition(values),
         "severity": _choice("Severity", Alert.Severity, default=Alert.Severity.WARNING),
@@ -46,16 +50,31 @@ def schema(environment: Environment, values: Mapping[str, Any], *, is_new: bool)
     return {"type": "object", "properties": properties}
 
 
-def _looked_at(*, is_new: bool) -> Properties:
+def _looked_at(*, is_new: bool, of_one_api: bool) -> Properties:
+    kinds = {kind.type: kind.title for kind in KINDS.values() if not of_one_api or About.API in kind.abouts}
     return {
         "name": _text("Name", "Lists and messages call it by it.", maxLength=120, needed=True),
         "type": {
             "type": "string",
             "title": "Looks at",
-            "enum": list(KINDS),
-            "labels": {kind.type: kind.title for kind in KINDS.values()},
+            "enum": list(kinds),
+            "labels": kinds,
             "description": "" if is_new else "An alert stays of its type.",
         },
+    }
+
+
+def _about_one_api() -> Properties:
+    return {
+        "about": {
+            "type": "string",
+            "title": "About",
+            "enum": [About.API],
+            "labels": {About.API: str(About.API.label)},
+            "description": "You may manage alerts about single APIs here.",
+            "default": About.API,
+        },
+        "api": _text("API", "Its name or its number.", needed=True),
     }
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Func
+from django.db.models import Func, QuerySet
 from django.http import QueryDict
 
-from analytics.alerts import rules, wording
+from analytics.alerts import permission, rules, wording
 from analytics.alerts.form_schema import COMPARED, PRESETS, schema
 from analytics.alerts.models import Alert
 from analytics.alerts.wanted import Wanted
@@ -31,16 +31,26 @@ Values = dict[str, Any]
 
 @dataclass
 class AlertForm:
-    """`alert` is None for a new one. `values` are what its controls show."""
+    """`alert` is None for a new one. `values` are what its controls show; `apis` those about which it may be,
+    where it is to be about one of them alone.
+    """
 
     environment: Environment
     alert: Alert | None
     values: Values
     errors: dict[str, list[str]]
+    apis: QuerySet[ApiInstance] | None = None
 
     @property
     def schema(self) -> dict[str, Any]:
-        return schema(self.environment, self.values, is_new=self.alert is None)
+        is_new, of_one_api = self.alert is None, self.apis is not None
+        return schema(self.environment, self.values, is_new=is_new, of_one_api=of_one_api)
+
+    @property
+    def choices(self) -> QuerySet[ApiInstance]:
+        """The APIs about which it may be."""
+        everything = ApiInstance.objects.filter(environment=self.environment)
+        return everything if self.apis is None else self.apis
 
     @property
     def fields(self) -> list[Field]:
@@ -88,12 +98,9 @@ class AlertForm:
         text = str(typed or "").strip()
         found = _NAME_AND_ID.search(text)
         if found or (text.isdecimal() and len(text) <= 18):
-            return int(found[1] if found else text)
-        named = list(
-            ApiInstance.objects.filter(environment=self.environment, asset__name__iexact=text)[
-                :2
-            ].values_list("pk", flat=True)
-        )
+            pk = int(found[1] if found else text)
+            return pk if self.choices.filter(pk=pk).exists() else None
+        named = list(self.choices.filter(asset__name__iexact=text)[:2].values_list("pk", flat=True))
         if len(named) > 1:
             raise ValidationError(
                 f"Several APIs are called {text[:80]}; write the number of the one you mean."
@@ -125,8 +132,8 @@ class AlertForm:
     def _finished(self, field: Field) -> Field:
         """With what can be chosen in an environment of thousands: some of it, the rest is typed."""
         if field.name == "api":
-            rows = ApiInstance.objects.filter(environment=self.environment).select_related("asset")
-            choices = [_suggested(suggestion(one)) for one in rows[:OFFERED]]
+            rows = self.choices.select_related("asset")[:OFFERED]
+            choices = [_suggested(suggestion(one)) for one in rows]
             return replace(field, kind="suggested", choices=tuple(choices))
         if field.name == "tag":
             rows_of_tags = ApiInstance.objects.filter(environment=self.environment)
@@ -138,8 +145,14 @@ class AlertForm:
         return field
 
 
-def form_of(environment: Environment, alert: Alert | None, initial: Values | None = None) -> AlertForm:
-    return AlertForm(environment, alert, _values(alert) if alert else initial or {}, {})
+def form_of(
+    user: User, environment: Environment, alert: Alert | None, initial: Values | None = None
+) -> AlertForm:
+    """For who may manage alerts about single APIs alone, it offers those."""
+    is_narrow = not permission.may_manage_all(user, environment)
+    is_narrow = is_narrow and (alert is None or permission.may_manage(user, alert))
+    apis = permission.manageable(user, environment) if is_narrow else None
+    return AlertForm(environment, alert, _values(alert) if alert else initial or {}, {}, apis)
 
 
 def named(errors: Mapping[str, list[str]]) -> dict[str, list[str]]:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apis.models import ApiInstance
+from console.grants import Held
 from console.models import Environment, User
 from console.permissions import Permission
 from gateways.models import Gateway
@@ -17,7 +18,9 @@ from gateways.models import Gateway
 class AlertQuerySet(models.QuerySet["Alert"]):
     def visible_to(self, user: User) -> "AlertQuerySet":
         """Of whoever holds a role for one API alone: that API's own."""
-        held = user.held()
+        return self.permitting(user.held())
+
+    def permitting(self, held: Held) -> "AlertQuerySet":
         here = models.Q(environment__in=Environment.objects.allowing(held, Permission.VIEW_ALERTS))
         apis = held.apis(Permission.VIEW_ALERTS)
         return self.filter(here | models.Q(api__in=apis)) if apis else self.filter(here)

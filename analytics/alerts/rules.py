@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from analytics.alerts import wording
+from analytics.alerts import permission, wording
 from analytics.alerts.kinds import KINDS, Kind
 from analytics.alerts.models import Alert
 from analytics.alerts.wanted import Wanted
@@ -180,7 +180,8 @@ def _told(environment: Environment, wanted: Wanted, alert: Alert | None) -> Iter
             return
     new = set(wanted.users) - set(alert.users if alert else ())
     people = {one.pk: one for one in User.objects.filter(pk__in=new, is_active=True)}
-    if any(pk not in people or Permission.VIEW_ALERTS not in environment.may(people[pk]) for pk in new):
+    of = environment, wanted.about, wanted.api
+    if any(pk not in people or Permission.VIEW_ALERTS not in permission.may(people[pk], *of) for pk in new):
         yield Fault("users", f"Choose people who may view alerts in {environment}.")
     for address in wanted.addresses:
         try:

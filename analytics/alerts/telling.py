@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from analytics.alerts import wording
+from analytics.alerts import permission, wording
 from analytics.alerts.models import Alert, Incident
 from analytics.alerts.settling import Settled
 from console.models import User
@@ -77,7 +77,8 @@ def send(
 def recipients(alert: Alert) -> list[User]:
     """Who is named and still may see what it is about."""
     found = User.objects.filter(pk__in=alert.users, is_active=True)
-    return [one for one in found if Permission.VIEW_ALERTS in alert.environment.may(one)]
+    of = alert.environment, alert.about, alert.api_id
+    return [one for one in found if Permission.VIEW_ALERTS in permission.may(one, *of)]
 
 
 def _worst(alert: Alert, incidents: Sequence[Incident]) -> float | None:

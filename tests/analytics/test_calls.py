@@ -76,7 +76,7 @@ def test_calls_of_another_application_are_not_among_them(owned: Owned) -> None:
 
 
 def test_calls_with_an_api_that_it_has_no_contract_with_are_not_told(owned: Owned) -> None:
-    """An application of another tenant may have the same name, by which gateways of the release before count."""
+    """One of another tenant may have the same name, by which gateways of the release before count."""
     shop, _, client = owned
     foreign = make_api()
     Shipper(foreign).ship(

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from analytics.alerts.models import Alert
 from analytics.alerts.rest import serializers as shapes
@@ -79,8 +79,15 @@ def of_legacy(api: ApiInstance, body: Mapping[str, Any], before: Wanted | None =
     )
 
 
-def of_body(environment: Environment, body: Mapping[str, Any], before: Wanted | None = None) -> Wanted:
-    """What the body does not say stays as it was `before`."""
+def of_body(
+    environment: Environment,
+    body: Mapping[str, Any],
+    apis: QuerySet[ApiInstance],
+    before: Wanted | None = None,
+) -> Wanted:
+    """What the body does not say stays as it was `before`. Policies may be named by the ids that they have on
+    one of these APIs.
+    """
     _check_place(environment, body)
     start = before or Wanted()
     condition = body.get("condition") or {}
@@ -101,7 +108,7 @@ def of_body(environment: Environment, body: Mapping[str, Any], before: Wanted | 
     if "operator" in condition:
         told["operator"] = shapes.OPERATORS[condition["operator"]]
     told |= _about(environment, body, is_new=before is None)
-    told |= _sub_filters(environment, body, told.get("api") or start.api)
+    told |= _sub_filters(apis, body, told.get("api") or start.api)
     if "notifications" in body:
         told |= _notified(body["notifications"])
     return replace(start, **told)
@@ -279,14 +286,14 @@ def _about(environment: Environment, body: Mapping[str, Any], *, is_new: bool) -
     return found
 
 
-def _sub_filters(environment: Environment, body: Mapping[str, Any], api: int | None) -> dict[str, Any]:
+def _sub_filters(apis: QuerySet[ApiInstance], body: Mapping[str, Any], api: int | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for resource in body.get("resources") or ():
         for one in resource.get("subFilters") or ():
             if one["name"] == "response_code":
                 found["codes"] = _numbers(one["values"], "resources.0.subFilters")
             else:
-                row = ApiInstance.objects.filter(environment=environment, pk=api or 0).first()
+                row = apis.filter(pk=api or 0).first()
                 found["policies"] = _policies(row, one["values"], {})
     return found
 

@@ -11,8 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from analytics.alerts import change
-from analytics.alerts.access import must_manage
+from analytics.alerts import change, permission
 from analytics.alerts.models import Alert
 from analytics.alerts.rest import bodies
 from analytics.alerts.rest import serializers as shapes
@@ -21,6 +20,7 @@ from apis.models import ApiInstance
 from apis.rest import reach
 from apis.rest.bodies import client_names
 from console.models import Environment
+from console.permissions import Permission
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
@@ -52,7 +52,7 @@ class LegacyAlertViews(ViewSet):
     """Of an API, of the four types that this shape can tell of."""
 
     def list(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
-        api = reach.instance(request, organization_id, environment_id, api_id)
+        api = _api_to_view(request, organization_id, environment_id, api_id)
         query = reach.valid(shapes.AlertPageQuery, request.query_params)
         found = _page(_of_api(api), query)
         people = bodies.people_of(found)
@@ -71,9 +71,8 @@ class LegacyAlertViews(ViewSet):
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, alert_id: int
     ) -> Response:
-        return _legacy(
-            _found(_of_api(reach.instance(request, organization_id, environment_id, api_id)), alert_id)
-        )
+        api = _api_to_view(request, organization_id, environment_id, api_id)
+        return _legacy(_found(_of_api(api), alert_id))
 
     def update(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, alert_id: int
@@ -114,12 +113,14 @@ class LegacyAlertViews(ViewSet):
     destroy=extend_schema(operation_id="deleteAlert", responses={204: None, 404: ErrorAnswer}),
 )
 class AlertViews(ViewSet):
-    """Of an environment: about one API, APIs with a tag, a gateway, or all of it."""
+    """Of an environment: about one API, APIs with a tag, a gateway, or all of it. Who holds a permission for
+    single APIs alone sees and manages those about just these.
+    """
 
     def list(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
-        environment = access.environment(request, organization_id, environment_id)
+        environment = access.known_environment(request, organization_id, environment_id)
         query = reach.valid(shapes.AlertListQuery, request.query_params)
-        rows = _all(environment)
+        rows = _seen(request, environment)
         if "apiId" in query:
             rows = rows.filter(api=query["apiId"])
         found = _page(rows, query)
@@ -127,35 +128,37 @@ class AlertViews(ViewSet):
         return Response(shapes.AlertShape([bodies.shape(one, people) for one in found], many=True).data)
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
-        environment = _to_manage(request, organization_id, environment_id)
+        environment = access.known_environment(request, organization_id, environment_id)
+        user = access.caller(request)
+        permission.require_any(user, environment)
         body = reach.valid(shapes.AlertBody, request.data)
         with client_names(bodies.NAMES):
-            made = change.add(access.caller(request), environment, bodies.of_body(environment, body))
+            wanted = bodies.of_body(environment, body, permission.manageable(user, environment))
+            made = change.add(user, environment, wanted)
         return _answer(made, 201)
 
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, alert_id: int
     ) -> Response:
-        environment = access.environment(request, organization_id, environment_id)
-        return _answer(_found(_all(environment), alert_id))
+        environment = access.known_environment(request, organization_id, environment_id)
+        return _answer(_found(_seen(request, environment), alert_id))
 
     def partial_update(
         self, request: Request, organization_id: UUID, environment_id: UUID, alert_id: int
     ) -> Response:
         """What the body names; the rest stays."""
-        environment = _to_manage(request, organization_id, environment_id)
-        alert = _found(_all(environment), alert_id)
+        alert, user = _to_manage(request, organization_id, environment_id, alert_id), access.caller(request)
         body = reach.valid(shapes.AlertPatch, request.data)
         with client_names(bodies.NAMES):
-            wanted = bodies.of_body(environment, body, wanted_of(alert))
-            saved = change.edit(access.caller(request), alert, wanted, seen=preconditions.seen(request))
+            apis = permission.manageable(user, alert.environment)
+            wanted = bodies.of_body(alert.environment, body, apis, wanted_of(alert))
+            saved = change.edit(user, alert, wanted, seen=preconditions.seen(request))
         return _answer(saved)
 
     def destroy(
         self, request: Request, organization_id: UUID, environment_id: UUID, alert_id: int
     ) -> Response:
-        environment = _to_manage(request, organization_id, environment_id)
-        alert = _found(_all(environment), alert_id)
+        alert = _to_manage(request, organization_id, environment_id, alert_id)
         change.delete(access.caller(request), alert, seen=preconditions.seen(request))
         return Response(status=204)
 
@@ -168,16 +171,15 @@ class AlertViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, alert_id: int
     ) -> Response:
         """Tell nobody for so many minutes; 0 ends it."""
-        environment = _to_manage(request, organization_id, environment_id)
-        alert = _found(_all(environment), alert_id)
+        alert = _to_manage(request, organization_id, environment_id, alert_id)
         body = reach.valid(shapes.AlertSilenceBody, request.data)
         return _answer(change.silence(access.caller(request), alert, body["minutes"]))
 
     @extend_schema(operation_id="testAlert", request=None, responses={202: None, **REFUSALS})
     def test(self, request: Request, organization_id: UUID, environment_id: UUID, alert_id: int) -> Response:
         """Send a message that is marked as a test to all whom the alert names."""
-        environment = _to_manage(request, organization_id, environment_id)
-        count = change.send_test(access.caller(request), _found(_all(environment), alert_id))
+        alert = _to_manage(request, organization_id, environment_id, alert_id)
+        count = change.send_test(access.caller(request), alert)
         return Response({"sentTo": count}, status=202)
 
     @extend_schema(
@@ -188,31 +190,43 @@ class AlertViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, alert_id: int
     ) -> Response:
         """What it raised, the newest first: 100 at most."""
-        environment = access.environment(request, organization_id, environment_id)
-        alert = _found(_all(environment), alert_id)
+        environment = access.known_environment(request, organization_id, environment_id)
+        alert = _found(_seen(request, environment), alert_id)
         return Response(shapes.AlertIncidentShape(alert.incidents.all()[:MOST], many=True).data)
 
 
-def _to_manage(request: Request, organization_id: UUID, environment_id: UUID) -> Environment:
-    environment = access.environment(request, organization_id, environment_id)
-    must_manage(access.caller(request), environment)
-    return environment
+def _to_manage(request: Request, organization_id: UUID, environment_id: UUID, alert_id: int) -> Alert:
+    environment = access.known_environment(request, organization_id, environment_id)
+    alert = _found(_seen(request, environment), alert_id)
+    permission.require(access.caller(request), alert)
+    return alert
+
+
+def _api_to_view(request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> ApiInstance:
+    return reach.instance(request, organization_id, environment_id, api_id, Permission.VIEW_ALERTS)
 
 
 def _api_to_manage(request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> ApiInstance:
-    api = reach.instance(request, organization_id, environment_id, api_id)
-    must_manage(access.caller(request), api.environment)
-    return api
+    return reach.instance(request, organization_id, environment_id, api_id, Permission.MANAGE_ALERTS)
 
 
-def _all(environment: Environment) -> QuerySet[Alert]:
-    named = ("environment__organization", "api__asset", "gateway")
-    return Alert.objects.filter(environment=environment).select_related(*named)
+def _seen(request: Request, environment: Environment) -> QuerySet[Alert]:
+    """Those of the environment that the caller may see; 403 for who may see none, whichever there are."""
+    held = access.held(request)
+    if not held.apis(Permission.VIEW_ALERTS) and Permission.VIEW_ALERTS not in access.may_in(
+        request, environment
+    ):
+        raise access.lacking(Permission.VIEW_ALERTS, environment)
+    return _named(Alert.objects.permitting(held)).filter(environment=environment)
 
 
 def _of_api(api: ApiInstance) -> QuerySet[Alert]:
-    rows = _all(api.environment).filter(api=api, type__in=bodies.IN_LEGACY)
+    rows = _named(Alert.objects.filter(api=api, type__in=bodies.IN_LEGACY))
     return rows.prefetch_related("api__policies")
+
+
+def _named(rows: QuerySet[Alert]) -> QuerySet[Alert]:
+    return rows.select_related("environment__organization", "api__asset", "gateway")
 
 
 def _found(rows: QuerySet[Alert], alert_id: int) -> Alert:

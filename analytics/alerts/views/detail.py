@@ -8,8 +8,8 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from analytics.alerts import change, telling, wording
-from analytics.alerts.access import alert_of, alert_to_change, may_manage
+from analytics.alerts import change, permission, telling, wording
+from analytics.alerts.access import alert_of, alert_to_change
 from analytics.alerts.kinds import kind_of
 from analytics.alerts.preview import preview
 from apis.views.access import messages_of
@@ -39,7 +39,7 @@ def detail(request: Request, pk: int) -> HttpResponse:
         ],
         "people": telling.recipients(alert),
         "destinations": destinations,
-        "may_manage": may_manage(request.user, alert.environment),
+        "may_manage": permission.may_manage(request.user, alert),
         "silences": SILENCES,
         "entries": audit.history(alert)[:HISTORY_SHOWN],
         "now": timezone.now(),

@@ -9,8 +9,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from analytics.alerts import change, forms, rules, wanted, wording
-from analytics.alerts.access import alert_of, alert_to_change, environment_to_manage, may_manage
+from analytics.alerts import change, forms, permission, rules, wanted, wording
+from analytics.alerts.access import alert_of, alert_to_change, environment_to_manage
 from analytics.alerts.forms import AlertForm, form_of
 from analytics.alerts.models import Alert
 from analytics.alerts.preview import preview
@@ -49,7 +49,7 @@ def preview_of(request: Request, pk: int) -> HttpResponse:
 
 
 def _form(request: Request, environment: Environment, alert: Alert | None) -> HttpResponse:
-    form = form_of(environment, alert, _initial(request, environment))
+    form = form_of(request.user, environment, alert, _initial(request, environment))
     seen = request.POST.get("seen", "") or (change.seen_version(alert) if alert else "")
     late: Conflict | None = None
     if request.method == "POST":
@@ -65,7 +65,7 @@ def _form(request: Request, environment: Environment, alert: Alert | None) -> Ht
         except Changed:
             assert alert is not None
             alert.refresh_from_db()
-            late, seen = _compared(form, alert), change.seen_version(alert)
+            late, seen = _compared(request, form, alert), change.seen_version(alert)
         else:
             told = "Saved" if alert else "Added"
             messages.success(request, f"{told} alert {saved}; it is looked at within a minute.")
@@ -82,7 +82,8 @@ def _page(request: Request, form: AlertForm, seen: str, late: Conflict | None) -
         "general": form.errors.get("", []),
         "conflict": late,
         "seen": seen,
-        "may_manage": may_manage(request.user, form.environment),
+        "may_manage": alert is None or permission.may_manage(request.user, alert),
+        "cancel": _cancel(request, form),
         "preview_url": reverse("alert_preview", args=[alert.pk]) if alert else reverse("alert_new_preview"),
         "variables": wording.VARIABLES,
     }
@@ -92,11 +93,12 @@ def _page(request: Request, form: AlertForm, seen: str, late: Conflict | None) -
 
 def _preview(request: Request, environment: Environment, alert: Alert | None) -> HttpResponse:
     """As the form has it; what it lacks is told, and what is no matter of the condition is not asked for."""
-    form = form_of(environment, alert)
+    form = form_of(request.user, environment, alert)
     form.read(request.POST)
     context: dict[str, Any] = {}
     try:
         what = form.wanted()
+        permission.require_about(request.user, environment, what.about, what.api)
         try:
             rules.check(environment, what, alert)
         except ValidationError as error:
@@ -123,7 +125,8 @@ def _initial(request: Request, environment: Environment) -> dict[str, Any]:
     """What the address asks for; whoever adds an alert is told by it."""
     found: dict[str, Any] = {"people": [request.user.get_username()]}
     api = number(request.GET.get("api", ""))
-    row = ApiInstance.objects.filter(environment=environment, pk=api or 0).select_related("asset").first()
+    seen = ApiInstance.objects.visible_to(request.user).filter(environment=environment)
+    row = seen.filter(pk=api or 0).select_related("asset").first()
     if row:
         found |= {"about": Alert.About.API, "api": forms.suggestion(row)}
     if request.GET.get("type") in Alert.Type.values:
@@ -131,8 +134,18 @@ def _initial(request: Request, environment: Environment) -> dict[str, Any]:
     return found
 
 
-def _compared(form: AlertForm, alert: Alert) -> Conflict:
+def _cancel(request: Request, form: AlertForm) -> str:
+    """Back to where the user may look."""
+    if form.alert:
+        return form.alert.get_absolute_url()
+    if form.apis is None:
+        return reverse("alerts")
+    one = form.apis.filter(pk=number(request.GET.get("api", "")) or 0).first()
+    return reverse("api_alerts", args=[one.pk]) if one else reverse("apis")
+
+
+def _compared(request: Request, form: AlertForm, alert: Alert) -> Conflict:
     """Theirs beside what is saved now; sent once more, it is overwritten knowingly."""
-    theirs = form_of(form.environment, alert)
+    theirs = form_of(request.user, form.environment, alert)
     mine, saved = (schema_form.fields(one.schema, one.values, prefix="") for one in (form, theirs))
     return of_rows(alert, differences(mine, saved, {}))

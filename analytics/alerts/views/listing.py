@@ -4,10 +4,10 @@ from django.db.models import Case, Count, F, Q, QuerySet, Value, When
 from django.http import HttpResponse
 from django.utils import timezone
 
-from analytics.alerts import wording
-from analytics.alerts.access import api_with_alerts, may_manage
+from analytics.alerts import permission, wording
+from analytics.alerts.access import api_with_alerts
 from analytics.alerts.models import Alert, AlertQuerySet
-from apis.views.access import environment_of
+from apis.views.access import environment_of, may_on
 from apis.views.frame import frame
 from console.listing import Select, asked, listing
 from console.permissions import Permission
@@ -50,7 +50,7 @@ def index(request: Request) -> HttpResponse:
     )
     context = {
         "rows": _rows(shown.page),
-        "may_manage": may_manage(request.user, environment),
+        "may_manage": permission.may_manage_all(request.user, environment),
         "new_query": "",
     }
     return shown.answer(request, "analytics/alerts/alert_list.html", "analytics/alerts/_alerts.html", context)
@@ -73,7 +73,7 @@ def of_api(request: Request, pk: int) -> HttpResponse:
     shown = listing(request, "alerts", "alert", ordered, searches="name", sort=order, every_seconds=15)
     context = {
         "rows": _rows(shown.page),
-        "may_manage": may_manage(request.user, api.environment),
+        "may_manage": Permission.MANAGE_ALERTS in may_on(request, api),
         "new_query": f"?api={api.pk}",
     }
     return shown.answer(

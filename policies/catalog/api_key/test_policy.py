@@ -104,14 +104,18 @@ def test_behind_it_requests_are_limited_by_the_tier_of_the_key(tmp_path: Path) -
     )
     limits = "sla: {limits: [{maximumRequests: 1, timePeriodInMilliseconds: 3600000}]}"
     contract = CONTRACT.replace("name: Web shop}", f"name: Web shop}}, {limits}")
-    contract = contract.replace("orders-shop", "orders-shop, annotations: {gatewright/application-label: app-7}")
+    contract = contract.replace(
+        "orders-shop", "orders-shop, annotations: {gatewright/application-label: app-7}"
+    )
     with running_gateway(limited + contract, tmp_path) as gateway:
         assert [asked(gateway, KEY), asked(gateway, KEY), asked(gateway, "no")] == [200, 429, 401]
         assert [one.application for one in gateway.log(3) if one] == ["app-7", "app-7", ""]
 
 
 def test_a_call_with_the_key_of_a_contract_is_counted_by_its_label(tmp_path: Path) -> None:
-    contract = CONTRACT.replace("orders-shop", "orders-shop, annotations: {gatewright/application-label: app-7}")
+    contract = CONTRACT.replace(
+        "orders-shop", "orders-shop, annotations: {gatewright/application-label: app-7}"
+    )
     with running_gateway(api("{}") + contract, tmp_path) as gateway:
         answer = gateway.get("/orders", headers={"x-api-key": KEY})
         assert answer.json()["headers"]["x-consumer-name"] == "Web shop"

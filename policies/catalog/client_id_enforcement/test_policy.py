@@ -29,9 +29,7 @@ spec:
 GUARDED = API + BINDING
 
 
-def contract(
-    client: str, secret: str = "right", api: str = "orders", name: str = "", label: str = ""
-) -> str:
+def contract(client: str, secret: str = "right", api: str = "orders", name: str = "", label: str = "") -> str:
     called = f", name: {name}" if name else ""
     labelled = f", annotations: {{gatewright/application-label: {label}}}" if label else ""
     return f"""---

@@ -15,7 +15,7 @@ from analytics.rollups import roll_up
 from apis.models import ApiInstance
 from tests.analytics.alerts.watching import Clock, make_alert, open_incidents, told
 from tests.analytics.traffic import Shipper, count
-from tests.factories import make_api, make_gateway, make_user
+from tests.factories import make_actor, make_api, make_gateway
 
 pytestmark = pytest.mark.django_db
 
@@ -229,13 +229,13 @@ def test_one_worker_looks_at_a_time(transactional_db: None, clock: Clock) -> Non
 
 
 def test_silenced_it_tells_nobody_until_the_silence_ends(api: ApiInstance, clock: Clock) -> None:
-    alert = change.silence(make_user(), make_alert(api, window_minutes=1), 60)
+    alert = change.silence(make_actor(), make_alert(api, window_minutes=1), 60)
     shipper = Shipper(api)
     clock.ship(shipper, api, status=500)
     clock.round()
     assert (told(), state(alert), open_incidents()) == ([], "Silenced", ["Orders"])
 
-    change.silence(make_user(), alert, 0)
+    change.silence(make_actor(), alert, 0)
     clock.ship(shipper, api, status=500)
     clock.round()
 
@@ -243,10 +243,10 @@ def test_silenced_it_tells_nobody_until_the_silence_ends(api: ApiInstance, clock
 
 
 def test_what_ends_while_it_is_silenced_is_never_told(api: ApiInstance, clock: Clock) -> None:
-    alert = change.silence(make_user(), make_alert(api, window_minutes=1), 60)
+    alert = change.silence(make_actor(), make_alert(api, window_minutes=1), 60)
     clock.ship(Shipper(api), api, status=500)
     clock.round(5)
-    change.silence(make_user(), alert, 0)
+    change.silence(make_actor(), alert, 0)
     clock.round(2)
 
     assert told() == []
@@ -257,7 +257,7 @@ def test_paused_it_looks_at_nothing(api: ApiInstance, clock: Clock) -> None:
     alert, shipper = make_alert(api), Shipper(api)
     clock.ship(shipper, api, status=500)
     clock.round()
-    change.pause(make_user(), alert, is_paused=True)
+    change.pause(make_actor(), alert, is_paused=True)
     clock.round(4)
 
     assert told() == ["Orders Alerting"]
@@ -270,8 +270,8 @@ def test_an_alert_that_is_changed_in_the_middle_of_a_round_waits_for_the_next(
     alert = make_alert(api)
     clock.ship(Shipper(api), api, status=500)
     stale = rounds._alerts()
-    change.pause(make_user(), alert, is_paused=True)
-    change.pause(make_user(), alert, is_paused=False)
+    change.pause(make_actor(), alert, is_paused=True)
+    change.pause(make_actor(), alert, is_paused=False)
 
     assert rounds._settle(stale, {alert.pk: None}, timezone.now(), None) == []  # type: ignore[dict-item]
 

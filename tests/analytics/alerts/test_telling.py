@@ -16,7 +16,7 @@ from tests.analytics.alerts.watching import Clock, make_alert
 from tests.analytics.traffic import Shipper
 from tests.console.notices.conftest import hook, mail_at, mailbox  # noqa: F401 - fixtures
 from tests.console.notices.receivers import Hook, Mailbox, mail_server
-from tests.factories import make_api, make_role, make_user
+from tests.factories import make_actor, make_api, make_role, make_user
 from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db
@@ -82,7 +82,7 @@ def test_a_webhook_gets_signed_facts(api: ApiInstance, hook: Hook) -> None:  # n
 def test_a_test_says_that_it_is_one(api: ApiInstance, mailbox: Mailbox) -> None:  # noqa: F811
     alert = make_alert(api, users=[], addresses=["ops@acme.example"])
 
-    assert change.send_test(make_user(), alert) == 1
+    assert change.send_test(make_actor(), alert) == 1
     outbox.work()
 
     assert mailbox.mails[0]["Subject"] == f"[Test] Orders v1:{api.pk} Alerting"

@@ -9,7 +9,7 @@ from analytics.alerts import change
 from analytics.alerts.models import Alert, Incident
 from analytics.alerts.wanted import wanted_of
 from apis.models import ApiInstance
-from tests.factories import make_alert, make_api, make_gateway, make_user
+from tests.factories import make_actor, make_alert, make_api, make_gateway
 from tests.usual.details import Detail
 from tests.usual.forms import Form, Sent, VersionedForm
 from tests.usual.here import Here
@@ -128,4 +128,4 @@ class TestAlertForm(VersionedForm):
 
     def change_meanwhile(self, row: Model, here: Here) -> None:
         alert = cast(Alert, row)
-        change.edit(make_user(), alert, replace(wanted_of(alert), name="Theirs"))
+        change.edit(make_actor(), alert, replace(wanted_of(alert), name="Theirs"))

@@ -67,7 +67,7 @@ def test_requests_are_counted_by_the_label_where_there_is_one() -> None:
     assert (found.application, found.label) == ("Shop", "application-7")
     for wrong in ("", "a b", "a\tb", "a" * 256):
         named["metadata"]["annotations"] = {APPLICATION_LABEL: wrong}
-        with pytest.raises(ValidationError, match="application-label|is not a name"):
+        with pytest.raises(ValidationError, match=r"application-label|is not a name"):
             RESOURCE.validate_python(named)
 
 
