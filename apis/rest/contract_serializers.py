@@ -133,6 +133,12 @@ class TermsShape(s.Serializer[Any]):
     createdDate = Moment(source="created_at", allow_null=True)
 
 
+class VisibilityShape(StrictSerializer):
+    hiddenFromConsumers = s.BooleanField(
+        help_text="Whether who has no role there neither finds the API nor asks for access."
+    )
+
+
 class ContractPatch(s.Serializer[Any]):
     status = OneOf([one for one in Contract.Status.values if one != "PENDING"], required=False)
     tierId = s.IntegerField(required=False, min_value=1, max_value=2**63 - 1)

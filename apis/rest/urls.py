@@ -15,6 +15,7 @@ from apis.rest.exporting import ExportViews
 from apis.rest.findings import FindingViews
 from apis.rest.graph import Graph
 from apis.rest.groups import Groups
+from apis.rest.hiding import VISIBILITY, VisibilityViews
 from apis.rest.importing import ImportViews
 from apis.rest.ingress import IngressViews
 from apis.rest.instances import InstanceViews
@@ -127,6 +128,7 @@ urlpatterns = [
         name="rest_promotions_api",
     ),
     path(f"{AM}/<int:api_id>/terms", TermsViews.as_view(OF_API), name="rest_api_terms"),
+    path(f"{AM}/<int:api_id>/visibility", VisibilityViews.as_view(VISIBILITY), name="rest_visibility"),
     path(f"{AMX}/terms", TermsViews.as_view(OF_ENVIRONMENT), name="rest_terms"),
     path(f"{AM}/<int:api_id>/tiers", TierViews.as_view({"get": "list", "post": "create"}), name="rest_tiers"),
     path(f"{AM}/<int:api_id>/tiers/<int:tier_id>", TierViews.as_view(ONE), name="rest_tier"),

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from apis.changes import contracts
+from apis.contracts.access import is_hidden
 from apis.contracts.models import Application, Contract
 from apis.models import ApiInstance
-from console.models import Environment, Role, digest
+from console.models import AuditEntry, Environment, Role, digest
 from console.teams.models import Team
 from gateways.models import Gateway
 from tests.factories import (
@@ -251,3 +252,45 @@ def test_a_changed_secret_is_told_to_nobody(rest: Rest, api: ApiInstance) -> Non
     text = rest("GET", f"AM/{api.pk}/contracts").content.decode()
 
     assert "ecret" not in text and digest("s3cret") not in text
+
+
+def test_an_api_is_hidden_from_consumers_and_shown_again(rest: Rest, api: ApiInstance, exchange: str) -> None:
+    owner = make_user()
+    shop = make_application(api.environment.organization, owners=[owner])
+    path, consumer = f"AM/{api.pk}/visibility", Rest(owner, api.environment)
+    request = {"apiId": api.pk, "acceptedTerms": True}
+
+    def asked() -> int:
+        return consumer("POST", f"{exchange}/{shop.pk}/contracts", request).status_code
+
+    assert rest("GET", path).data == {"hiddenFromConsumers": False}
+    for _ in range(2):
+        assert rest("PUT", path, {"hiddenFromConsumers": True}).data == {"hiddenFromConsumers": True}
+    assert asked() == 400
+    assert rest("GET", path).data == {"hiddenFromConsumers": True}
+    rest("PUT", path, {"hiddenFromConsumers": False})
+    assert asked() == 201
+    history = AuditEntry.objects.filter(object_id=str(api.pk), diff__has_key="consumers find it")
+    assert [one.diff["consumers find it"] for one in history.order_by("at")] == [[True, False], [False, True]]
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"hiddenFromConsumers": "perhaps"}, {"hidden": True}, {"hiddenFromConsumers": None}]
+)
+def test_a_visibility_that_says_nothing_is_refused(
+    rest: Rest, api: ApiInstance, body: dict[str, Any]
+) -> None:
+    assert rest("PUT", f"AM/{api.pk}/visibility", body).status_code == 400
+    assert not is_hidden(api)
+
+
+def test_who_manages_no_contracts_hides_nothing(api: ApiInstance) -> None:
+    viewer, stranger = make_user(), make_user()
+    make_role(viewer, api.environment.organization, Role.Name.VIEWER)
+    make_role(stranger, make_organization(), Role.Name.MANAGER)
+    path, body = f"AM/{api.pk}/visibility", {"hiddenFromConsumers": True}
+
+    assert Rest(viewer, api.environment)("GET", path).status_code == 200
+    assert Rest(viewer, api.environment)("PUT", path, body).status_code == 403
+    assert Rest(stranger, api.environment)("PUT", path, body).status_code == 404
+    assert not is_hidden(api)
