@@ -10,7 +10,20 @@ from gateways.protocol import mentions
 
 def of_mention(part: SecretPart) -> str:
     """What stands for it in a configuration, and for it among the secrets that somebody writes."""
-    return f"{mentions.START}{part.reference}}}"
+    return of_reference(part.reference)
+
+
+def of_reference(reference: str) -> str:
+    """The same of "group/name"."""
+    return f"{mentions.START}{reference}}}"
+
+
+def reference_in(field: str) -> tuple[str, str] | None:
+    """Of "MENTION.FIELD" the "group/name" and the field; None where it is no mention's."""
+    mention, end, rest = field.partition("}.")
+    if not end or not mention.startswith(mentions.START):
+        return None
+    return mention.removeprefix(mentions.START), rest
 
 
 def references(configs: Iterable[Any]) -> set[str]:

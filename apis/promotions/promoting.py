@@ -3,7 +3,7 @@ and takes it back.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -60,13 +60,22 @@ class _Undone(Exception):
 
 
 @transaction.atomic
-def promote(user: User, origin: ApiInstance, choices: Choices, *, deploy: bool = False) -> Made:
+def promote(
+    user: User,
+    origin: ApiInstance,
+    choices: Choices,
+    *,
+    deploy: bool = False,
+    otherwise: Callable[[Portable], Portable] | None = None,
+) -> Made:
     """Raises ValidationError by the fields of `portable.making.make`. The caller sees to it that the user
-    may see the origin and may promote to the environment.
+    may see the origin and may promote to the environment. `otherwise` changes what no choice tells of.
     """
     if choices.counterpart and choices.counterpart.pk == origin.pk:
         raise ValidationError({"counterpart": [ITSELF]})
     whole = wanted(user, origin, choices)
+    if otherwise:
+        whole = replace(whole, whole=otherwise(whole.whole))
     made = put(user, whole, choices.counterpart, origin=origin, deploy=deploy)
     _remember(origin, choices)
     return made
@@ -74,16 +83,13 @@ def promote(user: User, origin: ApiInstance, choices: Choices, *, deploy: bool =
 
 @transaction.atomic
 def note_made(user: User, origin: ApiInstance, api: ApiInstance, parts: frozenset[str]) -> tuple[str, ...]:
-    """That a copy in another environment is the origin's counterpart there; of these parts it gets all."""
+    """That this is a copy of the origin, which gets all of these parts."""
     whole = portable_of(origin)
     brought, notes = _permitted(user, Wanted(api.environment, whole, parts=parts))
     if "tiers" in brought.parts and whole.tiers:
         notes += beside.put_tiers(user, api, whole.tiers)
     if "alerts" in brought.parts and whole.alerts:
         alerts.put(user, api, whole.alerts)
-    if origin.environment_id != api.environment_id:
-        _noted(user, api, origin, f"{origin}, {origin.environment}", None)
-        mapping.remember(origin.environment, api.environment, _same_places(whole, portable_of(api)))
     return tuple(notes)
 
 
@@ -93,11 +99,6 @@ def _permitted(user: User, whole: Wanted) -> tuple[Wanted, list[str]]:
     gone = [name for name in PARTS if name in whole.parts - may and getattr(whole.whole, name)]
     told = [LEFT_OUT.format(name.capitalize(), whole.environment) for name in gone]
     return replace(whole, parts=whole.parts & may), told
-
-
-def _same_places(origin: Portable, copy: Portable) -> Iterator[tuple[str, str, str]]:
-    for was, becomes in zip(origin.upstreams, copy.upstreams, strict=False):
-        yield Kind.UPSTREAM, was.uri, becomes.uri
 
 
 def _noted(user: User, api: ApiInstance, origin: ApiInstance | None, told: str, before: Any) -> None:

@@ -20,7 +20,7 @@ from apis.models import ApiInstance
 from apis.portable.rows import upstreams_of
 from apis.portable.wanted import PARTS
 from apis.promotions import choices, kept, permission, promoting
-from apis.rest import bodies, promotion, reach
+from apis.rest import bodies, promotion, promotion_names, reach
 from apis.rest import promotion_serializers as shapes
 from apis.rest.import_serializers import ImportPreviewShape, previewed
 from console.models import Environment, User
@@ -139,12 +139,14 @@ def _given(user: User, environment: Environment, origin: ApiInstance, told: Mapp
     promote = told["promote"]
     counterpart = promotion.counterpart_of(origin, environment, promote.get("counterpartId"))
     usual = choices.proposed(user, origin, environment, counterpart)
+    shared = promotion_names.shared_of(usual.shared, promote)
     uris = _uris(origin, told.get("upstreams", ()))
     endpoint, deployment = told.get("endpoint", {}), told.get("deployment")
     it = replace(
         usual,
         uris={**usual.uris, **uris},
-        secrets=promotion.secrets_of(origin, promote),
+        secrets=promotion_names.secrets_of(origin, promote, shared),
+        shared=shared,
         parts=usual.parts - promotion.left_parts(promote),
         label=told.get("instanceLabel", usual.label),
         keeps_secrets=bool(promote.get("keepSecrets")),

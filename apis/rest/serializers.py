@@ -187,7 +187,14 @@ class PromoteBody(StrictSerializer):
     secrets = s.DictField(
         child=s.DictField(child=s.CharField(max_length=20_000)),
         required=False,
-        help_text='By the origin\'s policy, then by path: {"12": {"password": "…"}}.',
+        help_text='By the origin\'s policy, then by path: {"12": {"password": "…"}}. By group and name, as '
+        'they are called here, those of shared secrets to be made: {"payments/db": {"password": "…"}}.',
+    )
+    sharedSecrets = s.DictField(
+        child=s.RegexField("^[^/]{1,120}/[^/]{1,120}$"),
+        required=False,
+        help_text='What shared secrets that policies mention are called here: {"payments/db": "live/db"}. '
+        "Left out: as the last promotion had it, else as they are called there.",
     )
     keepSecrets = s.BooleanField(
         required=False,
@@ -197,8 +204,11 @@ class PromoteBody(StrictSerializer):
     )
 
     def validate_secrets(self, given: dict[str, Any]) -> dict[str, Any]:
-        if wrong := next((key for key in given if not re.fullmatch("[0-9]{1,18}", key)), None):
-            raise s.ValidationError(f"{wrong} is not the id of a policy.")
+        known = re.compile("[0-9]{1,18}|[^/]{1,120}/[^/]{1,120}")
+        if wrong := next((key for key in given if not known.fullmatch(key)), None):
+            raise s.ValidationError(
+                f"{wrong[:240]} is neither the id of a policy nor group/name of a shared secret."
+            )
         return given
 
 
