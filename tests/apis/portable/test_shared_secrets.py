@@ -170,6 +170,44 @@ def test_another_one_of_the_environment_is_taken_and_remembered(place: Place, ap
     assert proposed(place.user, api, foreign, None).shared == {"shop/database": "shop/database"}
 
 
+def test_rest_maps_them_asks_for_them_and_makes_them_as_pages_do(place: Place, api: ApiInstance) -> None:
+    environment = elsewhere(place)
+    make_secret(make_secret_group(environment, name="prod"), name="db")
+    rest = Rest(place.user, environment)
+
+    def promoted(label: str, **told: object) -> object:
+        return rest("POST", "AM", {"instanceLabel": label, "promote": {"originApiId": api.pk, **told}})
+
+    asked = promoted("a")
+    assert asked.status_code == 400
+    named = "promote.secrets.shop/database"
+    assert {one["field"] for one in asked.data["errors"]} == {f"{named}.password", f"{named}.username"}
+    for wrong in (
+        {"sharedSecrets": {"shop/other": "prod/db"}},
+        {"secrets": {"shop/other": {"password": "x"}}},
+    ):
+        assert "mentions the shared secret shop/other" in str(promoted("a", **wrong).data)
+    assert not environment.api_instances.exists()
+
+    made = promoted("mapped", sharedSecrets={"shop/database": "prod/db"})
+    assert made.status_code == 201, made.data
+    basic = environment.api_instances.get(label="mapped").policies.get()
+    assert basic.config == {"username": "${secret:prod/db#username}", "password": "${secret:prod/db}"}
+    assert environment.api_instances.get(label="mapped").promotions.count() == 1
+    # Known from now on, to pages and to REST.
+    assert proposed(place.user, api, environment, None).shared == {"shop/database": "prod/db"}
+    again = promoted("again")
+    assert environment.api_instances.get(pk=again.data["id"]).policies.get().config == basic.config
+
+    values = {"sharedSecrets": {"shop/database": "shop/new"}, "secrets": {"shop/new": VALUES}}
+    assert promoted("with values", **values).status_code == 201
+    secret = Secret.objects.get(group__environment=environment, name="new")
+    assert (secret.reference, secret.content) == ("shop/new", VALUES)
+    here = Rest(place.user, place.environment)
+    promote = {"originApiId": api.pk, "sharedSecrets": {"shop/database": "prod/db"}}
+    assert here("POST", "AM", {"instanceLabel": "x", "promote": promote}).status_code == 400
+
+
 def test_documents_that_are_no_shared_secrets_are_refused(place: Place, api: ApiInstance) -> None:
     text = yaml_of([api])
     secret = "---\napiVersion: gatewright.dev/v1alpha1\nkind: Secret\nmetadata: {name: x}\nspec: "

@@ -1,7 +1,9 @@
 """An API promoted to another environment: made there, brought up to date, taken back."""
 
+import hashlib
 from dataclasses import replace
 
+import orjson
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 
@@ -9,6 +11,7 @@ from apis.changes import policies
 from apis.changes.instances import edit_api
 from apis.models import ApiInstance, PolicyBinding
 from apis.portable.exporting import yaml_of
+from apis.portable.rows import portable_of
 from apis.promotions import promoting
 from apis.promotions.choices import Choices, counterparts, proposed, wanted
 from apis.promotions.models import Mapped, Promotion
@@ -16,7 +19,15 @@ from console.models import AuditEntry, Environment, Role, User
 from console.roles.models import CustomRole
 from tests.apis.changes.test_copies import make_whole
 from tests.apis.views.pages import Place, make_place
-from tests.factories import make_environment, make_gateway, make_role, make_tier, make_user
+from tests.factories import (
+    make_environment,
+    make_gateway,
+    make_role,
+    make_secret,
+    make_secret_group,
+    make_tier,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -205,3 +216,31 @@ def test_what_was_brought_is_taken_back_by_who_manages_policies_there() -> None:
     promoting.take_back(User.objects.get(pk=somebody.pk), Promotion.objects.filter(api=made)[0])
 
     assert _fresh(made).description == "" and _fresh(made).tiers.count() == 1
+
+
+@pytest.mark.parametrize("mentions", [True, False])
+def test_what_the_release_before_promoted_is_taken_back(mentions: bool) -> None:
+    """It knew of no shared secrets beside the policies, in what it kept and in what it held against it."""
+    place = make_place()
+    api, environment = make_whole(place), production(place)
+    made = promoted(place, api, environment)
+    if mentions:
+        config = {"username": "${secret:shop/database#username}", "password": "${secret:shop/database}"}
+        for each in (place.environment, environment):
+            make_secret(make_secret_group(each, name="shop"), name="database")
+        policies.apply_policy(place.user, made, "http-basic-authentication", config)
+    was = yaml_of([made])
+    policies.apply_policy(place.user, api, "ip-blocklist", {"ips": ["10.1.1.1"]})
+    if mentions:
+        policies.apply_policy(place.user, api, "http-basic-authentication", config)
+    promoting.promote(place.user, api, proposed(place.user, api, environment, made))
+    row = Promotion.objects.filter(api=made).latest("pk")
+    plain = portable_of(made).plain
+    assert bool(plain.pop("sharedSecrets")) == mentions
+    row.before.pop("sharedSecrets")
+    row.left = hashlib.sha256(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    row.save()
+
+    promoting.take_back(place.user, row)
+
+    assert yaml_of([made]) == was
