@@ -1,5 +1,5 @@
-"""An API once more: in its environment or in another one, with its routes, upstreams, policies, SLA tiers and
-tests. Contracts stay with the API that they are with.
+"""An API once more: in its environment or in another one, with its routes, upstreams, policies, SLA tiers,
+terms and tests. Contracts stay with the API that they are with.
 
 What is copied are rows, field by field, so that what a later release keeps of an API is copied too. What is
 made is checked as any new API and any new policy is.
@@ -22,6 +22,7 @@ from apis.changes import bookkeeping, instances
 from apis.changes.policies import template_of
 from apis.contracts.access import is_hidden
 from apis.contracts.models import HiddenApi, Tier
+from apis.contracts.terms import Terms
 from apis.desired import NewAsset
 from apis.documents import reading
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
@@ -124,6 +125,7 @@ def _made(actor: User, api: ApiInstance, copy: Copy, deploy: bool) -> ApiInstanc
     _copy_owners(api, made)
     if is_hidden(api):
         HiddenApi.objects.create(api=made)
+    _copy_terms(actor, api, made)
     if copy.with_tiers:
         Tier.objects.bulk_create(_again(one, OWN_OF_TIER, api=made) for one in api.tiers.all())
     tests = _copied_tests(api, made) if copy.with_tests and may_edit(actor, api) else 0
@@ -253,6 +255,13 @@ def _fault(made: ApiInstance, binding: PolicyBinding) -> str:
     except ValidationError as error:
         return " ".join(error.messages)
     return ""
+
+
+def _copy_terms(actor: User, api: ApiInstance, made: ApiInstance) -> None:
+    """Its own, as they are today: who asks for the copy agrees to them anew."""
+    own = Terms.objects.newest_of(api=api)
+    if own and own.text:
+        Terms.objects.create(api=made, version=1, text=own.text, created_by=actor)
 
 
 def _copied_tests(api: ApiInstance, made: ApiInstance) -> int:

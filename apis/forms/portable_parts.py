@@ -17,7 +17,13 @@ from apis.secret_groups.shared import WORDS
 from console.forms.schema_form import Field
 from console.models import Environment
 
-TITLES = {"policies": "Policies", "tiers": "SLA tiers", "alerts": "Alerts", "tests": "Tests"}
+TITLES = {
+    "policies": "Policies",
+    "tiers": "SLA tiers",
+    "terms": "Terms of its own",
+    "alerts": "Alerts",
+    "tests": "Tests",
+}
 SENT = "parts"
 KEPT = "Empty: the one that is there, or that was written before, stays."
 Given = Mapping[str, Mapping[str, str]]
@@ -124,9 +130,13 @@ class SecretFields:
 def part_fields(parts: frozenset[str], whole: Portable) -> list[Field]:
     """A tick for each that the API has."""
     return [
-        Field("switch", f"with_{name}", f"{TITLES[name]} ({len(getattr(whole, name))})", value=name in parts)
+        Field("switch", f"with_{name}", f"{TITLES[name]} ({_count(whole, name)})", value=name in parts)
         for name in PARTS
     ]
+
+
+def _count(whole: Portable, part: str) -> int:
+    return (1 if whole.terms else 0) if part == "terms" else len(getattr(whole, part))
 
 
 def read_parts(data: QueryDict, usual: frozenset[str]) -> frozenset[str]:

@@ -239,5 +239,5 @@ def _agrees(told: str, address: str, path: str | None) -> bool:
 
 _OF_DETAILS = (
     *("asset", "label", "description", "tags", "owners", "consumer_endpoint", "is_deprecated", "extra"),
-    *("tiers", "alerts", "tests", "muted", "document"),
+    *("tiers", "terms", "alerts", "tests", "muted", "document"),
 )

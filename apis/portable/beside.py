@@ -1,4 +1,4 @@
-"""What of a carried API no gateway is told: tests, owners, tiers, alerts, marks, muted findings."""
+"""What of a carried API no gateway is told: tests, owners, tiers, terms, alerts, marks, muted findings."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db.models import Q
 
-from apis.changes import bookkeeping, instances, tiers
+from apis.changes import bookkeeping, instances, terms, tiers
 from apis.changes.owners import set_owners
 from apis.changes.tests import replace_tests
 from apis.models import ApiInstance, PolicyBinding
@@ -34,6 +34,8 @@ def put(actor: User, api: ApiInstance, wanted: Wanted, named: Mapping[str, Polic
         _put_tests(actor, api, wanted)
     if "tiers" in wanted.parts:
         yield from put_tiers(actor, api, whole.tiers)
+    if "terms" in wanted.parts and whole.terms is not None:
+        _put_terms(actor, api, whole.terms)
     if "alerts" in wanted.parts:
         alerts.put(actor, api, whole.alerts)
     yield from _put_owners(actor, api, wanted)
@@ -63,6 +65,14 @@ def put_tiers(actor: User, api: ApiInstance, wanted: tuple[TierPart, ...]) -> It
             yield TIERS_KEPT.format(row, api)
         else:
             tiers.delete(actor, row)
+
+
+def _put_terms(actor: User, api: ApiInstance, text: str) -> None:
+    """A version of its own there, where the text is another one: requests from then on agree to it."""
+    try:
+        terms.of_api(actor, api, text)
+    except ValidationError as error:
+        raise ValidationError({"terms": error.messages}) from error
 
 
 @contextmanager

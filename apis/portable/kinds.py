@@ -8,6 +8,7 @@ from apis.portable.shape import (
     MOST_ALERTS,
     MOST_MUTED,
     MOST_POLICIES,
+    MOST_TERMS,
     MOST_TIERS,
     MOST_UPSTREAMS,
     AssetPart,
@@ -76,6 +77,7 @@ class Details(Model):
     upstreams: tuple[UpstreamPart, ...] = Field((), max_length=MOST_UPSTREAMS)
     policies: tuple[ListedPolicy, ...] = Field((), max_length=MOST_POLICIES)
     tiers: tuple[TierPart, ...] = Field((), max_length=MOST_TIERS)
+    terms: str | None = Field(None, max_length=MOST_TERMS)
     alerts: tuple[dict[str, Any], ...] = Field((), max_length=MOST_ALERTS)
     tests: tuple[dict[str, Any], ...] = Field((), max_length=100)
     muted: tuple[MutedPart, ...] = Field((), max_length=MOST_MUTED)

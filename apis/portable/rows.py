@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from apis.contracts.terms import Terms
 from apis.models import ApiInstance, PolicyBinding, Route, Upstream
 from apis.portable import alerts, shared
 from apis.portable.names import base_of, policy_key, upstream_key
@@ -60,6 +61,7 @@ def portable_of(
         routes=tuple(_route(one, keys) for one in routes),
         policies=tuple(_policy(one, named[one.pk], keys, secrets) for one in bindings),
         tiers=tuple(_tier(one) for one in api.tiers.order_by("pk")),
+        terms=own.text if (own := Terms.objects.newest_of(api=api)) else "",
         alerts=tuple(alerts.told(api)),
         tests=tuple(one.case for one in api.tests.order_by("position", "pk")),
         muted=_muted(api, named),

@@ -13,7 +13,7 @@ from gateways.protocol.upstream_settings import USUAL, UpstreamSettings
 
 Text = Annotated[str, Field(max_length=255)]
 MOST_POLICIES, MOST_UPSTREAMS, MOST_TIERS, MOST_ALERTS, MOST_MUTED = 500, 200, 1_000, 500, 500
-MOST_SHARED = 500
+MOST_SHARED, MOST_TERMS = 500, 10_000
 DEFAULT_GROUP = "default"
 """Of secrets whose mention names none: the environment's own group, and the namespace of files."""
 
@@ -105,7 +105,7 @@ class SecretPart(Model):
 
 class Portable(Model):
     """Routes and inbound policies are in the order in which they are tried; upstreams as routes lead to them,
-    then those to which none does.
+    then those to which none does. `terms` are its own: "" has none, None says nothing of them.
     """
 
     asset: AssetPart
@@ -125,6 +125,7 @@ class Portable(Model):
     routes: tuple[RoutePart, ...] = Field((), max_length=100)
     policies: tuple[PolicyPart, ...] = Field((), max_length=MOST_POLICIES)
     tiers: tuple[TierPart, ...] = Field((), max_length=MOST_TIERS)
+    terms: str | None = Field(None, max_length=MOST_TERMS)
     alerts: tuple[dict[str, Any], ...] = Field((), max_length=MOST_ALERTS)
     tests: tuple[dict[str, Any], ...] = Field((), max_length=100)
     muted: tuple[MutedPart, ...] = Field((), max_length=MOST_MUTED)

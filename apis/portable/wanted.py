@@ -13,7 +13,7 @@ from apis.rules.problem import Problem
 from console.models import Environment
 from gateways.models import Gateway
 
-PARTS = ("policies", "tiers", "alerts", "tests")
+PARTS = ("policies", "tiers", "terms", "alerts", "tests")
 """What may be left out: then it stays as it is where the API is there already."""
 
 

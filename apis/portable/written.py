@@ -202,6 +202,7 @@ class _Writing:
             "upstreams": [_told(one) for one in api.upstreams if one.key not in routed],
             "policies": [*_listed(api.inbound, routed), *_listed(api.outbound, routed)],
             "tiers": _brief(api.tiers),
+            "terms": api.terms or "",
             "alerts": ordered(api.alerts),
             "tests": list(api.tests),
             "muted": _brief(api.muted),

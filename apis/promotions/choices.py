@@ -99,6 +99,8 @@ def wanted(user: User, origin: ApiInstance, choices: Choices) -> Wanted:
     whole = portable_of(origin, secrets=keeps)
     parts = choices.parts if may or is_here else choices.parts - {"tests"}
     known = {"muted": (), "extra": _extra(choices), "is_deprecated": _is_deprecated(choices)}
+    # What has no terms of its own takes none away: the other environment may have written some.
+    known["terms"] = whole.terms or None
     return Wanted(
         choices.environment,
         as_chosen(whole.model_copy(update=known), choices, parts),
@@ -130,7 +132,7 @@ def as_chosen(whole: Portable, choices: Choices, parts: frozenset[str]) -> Porta
     }
     named |= {"upstreams": upstreams, "routes": routes}
     named["policies"] = tuple(_with(one, choices.secrets.get(one.key, {})) for one in whole.policies)
-    gone = {name: () for name in PARTS if name not in parts}
+    gone = {name: None if name == "terms" else () for name in PARTS if name not in parts}
     carried = mentioned.renamed(whole.model_copy(update=named | gone), choices.shared)
     secrets = tuple(_with_values(one, choices.secrets) for one in carried.shared_secrets)
     return carried.model_copy(update={"shared_secrets": secrets})

@@ -12,7 +12,11 @@ from console.permissions import Permission
 
 NOWHERE = "You need the permissions Manage APIs and Manage policies where it is promoted to."
 NEEDED = (Permission.MANAGE_APIS, Permission.MANAGE_POLICIES)
-_OF_PARTS = {"tiers": Permission.MANAGE_CONTRACTS, "alerts": Permission.MANAGE_ALERTS}
+_OF_PARTS = {
+    "tiers": Permission.MANAGE_CONTRACTS,
+    "terms": Permission.MANAGE_CONTRACTS,
+    "alerts": Permission.MANAGE_ALERTS,
+}
 
 
 def targets(user: User) -> QuerySet[Environment]:
@@ -25,7 +29,7 @@ def may_promote_to(user: User, environment: Environment) -> bool:
 
 
 def parts_of(user: User, environment: Environment) -> frozenset[str]:
-    """Which parts the user may bring there: tiers and alerts are managed by others in some places."""
+    """Which parts the user may bring there: tiers, terms and alerts are managed by others in some places."""
     return _parts(environment.may(user))
 
 

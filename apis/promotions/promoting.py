@@ -174,8 +174,8 @@ def preview(
 def take_back(user: User, promotion: Promotion) -> str:
     """Make the API what it was, or delete what was made. Answers what was done, in words.
 
-    Raises ValidationError where it is not as the promotion left it. Tiers and alerts stay for who may not
-    manage them.
+    Raises ValidationError where it is not as the promotion left it. Tiers, terms and alerts stay for who may
+    not manage them.
     """
     api = promotion.api
     permitted.require(user, api, Permission.MANAGE_POLICIES)
@@ -227,10 +227,7 @@ def offered(apis: Iterable[int]) -> dict[int, Promotion]:
 
 def digest(api: ApiInstance) -> str:
     """Of all that can be carried but secrets: whether it is as it was left. Which shared secrets there are is
-    the environment's matter; what its policies mention is in them.
-
-    Promotions that the release before made are held to it: what this one alone knows of an API is left out
-    where it is nothing.
+    the environment's matter: what policies mention is in their configuration.
     """
     plain = portable_of(api).plain
     del plain["sharedSecrets"]
@@ -238,10 +235,13 @@ def digest(api: ApiInstance) -> str:
 
 
 def _is_as_left(api: ApiInstance, row: Promotion) -> bool:
+    """Also of what a release before has promoted, whose digests had shared secrets in them."""
     return row.left in (digest(api), _digest_of(portable_of(api).plain))
 
 
 def _digest_of(plain: dict[str, Any]) -> str:
+    """What releases before did not know of an API is left out where it is nothing."""
+    plain = {name: value for name, value in plain.items() if value or name not in _LATER}
     return hashlib.sha256(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
@@ -272,6 +272,7 @@ def _learned(origin: ApiInstance, choices: Choices) -> Iterator[tuple[str, str, 
         yield Kind.GATEWAY, origin.gateway.name, choices.gateway.name
 
 
+_LATER = frozenset({"terms"})
 _BESIDE = ("description", "tags", "owners", "consumer_endpoint", "is_deprecated", "label")
 
 
@@ -285,6 +286,7 @@ def _facts(whole: Portable) -> dict[str, Any]:
     told |= {"tags": list(whole.tags), "owners": list(whole.owners)}
     told["asset_version"] = whole.asset.version
     told["tiers"] = [one.model_dump(mode="json") for one in whole.tiers]
+    told["terms"] = whole.terms or ""
     told["alerts"] = [one.get("name", "") for one in whole.alerts]
     told["tests"] = [one.get("name", "") for one in whole.tests]
     told["disabled_policies"] = [one.label or one.policy for one in whole.policies if one.is_disabled]

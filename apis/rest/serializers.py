@@ -176,6 +176,9 @@ class PromoteBody(StrictSerializer):
     policies = Included(required=False, allow_null=True, help_text="Left out: all of them.")
     tests = Included(required=False, allow_null=True, help_text="Left out: all of them.")
     tiers = Included(required=False, allow_null=True, help_text="Left out: all of them.")
+    terms = Included(
+        required=False, allow_null=True, help_text="Those of its own. Left out: they come along."
+    )
     alerts = Included(required=False, allow_null=True, help_text="Left out: all of them.")
     counterpartId = s.IntegerField(
         required=False,

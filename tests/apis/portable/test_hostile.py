@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from apis.changes import terms
 from apis.changes.tests import add_test
 from apis.portable.exporting import yaml_of as yaml_of_rows
 from apis.portable.faults import BadFile
@@ -27,7 +28,14 @@ from gateways.protocol import cases
 from tests.apis.changes.test_copies import make_whole
 from tests.apis.portable.test_round_trip import filled
 from tests.apis.views.pages import make_place
-from tests.factories import make_alert, make_environment, make_gateway, make_organization, make_tier
+from tests.factories import (
+    make_actor,
+    make_alert,
+    make_environment,
+    make_gateway,
+    make_organization,
+    make_tier,
+)
 
 PIECES = (
     *(": ", "#", " #", "!!python/object:os.system", "&a", "*a", "- ", "? ", "---", "...", "%YAML", "@", "`"),
@@ -128,12 +136,13 @@ def test_hostile_texts_come_through_an_import() -> None:
     make_tier(api, name=line[:120].strip(), description="".join(PIECES).strip())
     make_alert(api=api, name=line[-120:].strip())
     add_test(place.user, api, cases.read("{name: '&a #: !!str', expect: {status: 200}}")[0])
+    terms.of_api(place.user, api, line)
     file = yaml_of_rows([api])
     [whole] = read(file.encode())
     there = make_environment(make_organization())
     make_gateway(there)
 
-    made = make(place.user, Wanted(there, filled(whole, portable_of(api, secrets=True)))).api
+    made = make(make_actor(), Wanted(there, filled(whole, portable_of(api, secrets=True)))).api
 
     assert yaml_of_rows([made]) == file
     assert (made.description, made.routes.all()[0].label) == (api.description, short)

@@ -1,17 +1,25 @@
 """Terms: written for an environment and for an API, agreed to by requests, kept with contracts."""
 
+from dataclasses import replace
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from apis.changes import contracts, instances, removal, terms
+from apis.changes import contracts, copies, instances, removal, terms
 from apis.contracts.models import Contract
 from apis.contracts.terms import Terms
 from apis.models import ApiInstance
-from console.models import AuditEntry
+from apis.portable.exporting import yaml_of
+from apis.promotions import promoting
+from apis.promotions.choices import counterparts, proposed, wanted
+from apis.promotions.models import Promotion
+from apis.rules.copies import as_it_is
+from console.models import AuditEntry, Role
+from console.roles.models import CustomRole
 from console.versions import Changed
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
-from tests.factories import make_application, make_organization, make_role, make_user
+from tests.factories import make_application, make_environment, make_organization, make_role, make_user
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -118,3 +126,80 @@ def test_they_come_back_with_the_api_and_its_contracts(place: Place, api: ApiIns
     assert not gone
     back = Contract.objects.get(pk=made.pk)
     assert back.terms and back.terms.text == "Be kind." and back.accepted_at == made.accepted_at
+
+
+def test_a_copy_has_the_terms_of_its_origin_and_asks_for_agreement_anew(
+    place: Place, api: ApiInstance
+) -> None:
+    for words in ("Be kind.", "Be kind and quick."):
+        terms.of_api(place.user, api, words)
+    made = copies.copy_api(
+        place.user, api, replace(as_it_is(api, place.environment), base_path="/copy", label="copy")
+    )
+    terms.of_api(place.user, api, "")
+    without = copies.copy_api(
+        place.user, api, replace(as_it_is(api, place.environment), base_path="/third", label="third")
+    )
+    shop = make_application(place.environment.organization, owners=[place.user])
+
+    [own] = Terms.objects.filter(api=made)
+    assert (own.version, own.text, own.created_by) == (1, "Be kind and quick.", place.user)
+    assert not Terms.objects.filter(api=without).exists()
+    with pytest.raises(ValidationError, match="terms"):
+        contracts.request(place.user, shop, made)
+    contract = contracts.request(place.user, shop, made, accepted_terms=True, read_terms=own)
+    assert contract.terms == own
+
+
+def test_a_promotion_brings_terms_along_takes_none_away_and_is_taken_back(
+    place: Place, api: ApiInstance
+) -> None:
+    target = make_environment(place.environment.organization, name="Production")
+    terms.of_api(place.user, api, "Be kind.")
+
+    def promoted() -> ApiInstance:
+        there = next(iter(counterparts(api, target)), None)
+        return promoting.promote(place.user, api, proposed(place.user, api, target, there)).api
+
+    def versions() -> list[tuple[int, str]]:
+        return list(Terms.objects.filter(api=made).order_by("version").values_list("version", "text"))
+
+    made = promoted()
+    assert versions() == [(1, "Be kind.")]
+    promoted()
+    assert versions() == [(1, "Be kind.")], "the same text is no version"
+    terms.of_api(place.user, api, "Be quick.")
+    shown = promoting.preview(
+        place.user, wanted(place.user, api, proposed(place.user, api, target, made)), made
+    )
+    assert [(one.before, one.after) for one in shown.beside] == [("Be kind.", "Be quick.")]
+    promoted()
+    assert versions() == [(1, "Be kind."), (2, "Be quick.")]
+    promoting.take_back(place.user, Promotion.objects.filter(api=made).latest("pk"))
+    assert versions()[-1] == (3, "Be kind.")
+    terms.of_api(place.user, api, "")
+    promoted()
+    assert versions()[-1] == (3, "Be kind.")
+    assert "terms: Be kind." in yaml_of([made]) and "terms" not in yaml_of([api])
+
+
+def test_terms_stay_with_who_manages_no_contracts_there_and_can_be_left_out(
+    place: Place, api: ApiInstance
+) -> None:
+    target = make_environment(place.environment.organization, name="Production")
+    terms.of_api(place.user, api, "Be kind.")
+    maker, organization = make_user(), place.environment.organization
+    may = ["manage:apis", "manage:policies"]
+    custom = CustomRole.objects.create(organization=organization, name="Maker", permissions=may)
+    make_role(maker, organization, Role.CUSTOM, custom=custom)
+    promote = {"originApiId": api.pk}
+
+    made = promoting.promote(maker, api, replace(proposed(maker, api, target, None), label="a"))
+    left = Rest(place.user, target)(
+        "POST", "AM", {"instanceLabel": "b", "promote": promote | {"terms": {"allEntities": False}}}
+    )
+    taken = Rest(place.user, target)("POST", "AM", {"instanceLabel": "c", "promote": promote})
+
+    assert made.notes == ("Terms did not come along: you may not manage them in Production.",)
+    assert (left.status_code, taken.status_code) == (201, 201), (left.data, taken.data)
+    assert [one.api_id for one in Terms.objects.exclude(api=api)] == [taken.data["id"]]

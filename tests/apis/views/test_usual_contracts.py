@@ -5,12 +5,15 @@ from typing import cast
 from django.db.models import Model
 from django.urls import reverse
 
+from apis.changes import terms
 from apis.contracts.models import Application, Contract, Tier
+from apis.contracts.terms import Terms
+from apis.models import ApiInstance
 from console.models import Role
 from tests.apis.views.test_usual import api_of, gateway_of
 from tests.factories import make_api, make_application, make_contract, make_tier
 from tests.usual.details import Detail
-from tests.usual.forms import FormOfOne, Sent, VersionedForm
+from tests.usual.forms import Form, FormOfOne, Sent, VersionedForm
 from tests.usual.here import Here, beside
 from tests.usual.lists import EmptyList, SearchedList
 
@@ -197,3 +200,48 @@ class TestAnswerForm(FormOfOne):
     def is_saved(self, row: Model) -> bool:
         row.refresh_from_db()
         return cast(Contract, row).status == "APPROVED"
+
+
+class TestTermsOfAnApi(VersionedForm):
+    bad = {"text": "a\x07bell"}
+    at = "id_text"
+    words = "cannot be shown"
+    typed = {}
+    late = "Somebody changed the terms after you opened them"
+    is_seen_by_viewers = True
+
+    def make(self, here: Here) -> Model:
+        return api_of(here)
+
+    def address(self, row: Model) -> str:
+        return f"/apis/{row.pk}/terms"
+
+    def good(self, here: Here) -> Sent:
+        return {"text": "Be kind."}
+
+    def is_saved(self, row: Model) -> bool:
+        newest = Terms.objects.filter(api=row.pk).first()
+        return newest is not None and newest.text == "Be kind."
+
+    def change_meanwhile(self, row: Model, here: Here) -> None:
+        terms.of_api(here.user, cast(ApiInstance, row), "Be quick.")
+
+
+class TestTermsOfAnEnvironment(Form):
+    bad = {"text": "a\x07bell"}
+    at = "id_text"
+    words = "cannot be shown"
+    is_seen_by_viewers = True
+
+    def make(self, here: Here) -> Model:
+        return here.environment
+
+    def address(self, row: Model) -> str:
+        return "/apis/terms"
+
+    def good(self, here: Here) -> Sent:
+        return {"text": "Be kind."}
+
+    def is_saved(self, row: Model) -> bool:
+        newest = Terms.objects.filter(environment=row.pk).first()
+        return newest is not None and newest.text == "Be kind."
