@@ -64,6 +64,12 @@ KINDS = {
             "List the upstream's hosts, or mute this where its name leads to several.",
         ),
         Kind(
+            "upstream-failover",
+            "warning",
+            "A failover that does less than it looks like",
+            "Have hosts checked or ejected, so that all requests go over; name a path that is another one.",
+        ),
+        Kind(
             "upstream-check-overlaps",
             "warning",
             "A health check that waits longer than until the next one",

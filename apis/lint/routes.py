@@ -18,8 +18,16 @@ _SETTINGS = {
     "algorithm": "upstream-hash-of-one",
     "timeoutInSeconds": "upstream-check-overlaps",
     "weight": "upstream-host-weight-zero",
+    "address": "upstream-failover",
+    "path": "upstream-failover",
 }
 """By the last name of the field."""
+_SETTINGS_ABOUT = {
+    "upstream-hash-of-one": "Load balancing",
+    "upstream-check-overlaps": "Health check",
+    "upstream-host-weight-zero": "Hosts",
+    "upstream-failover": "Failover",
+}
 _ABOUT = {"path": "Path", "methods": "Methods", "host": "Host"}
 
 
@@ -95,9 +103,8 @@ def _of_upstream(api: int | None, upstream: DesiredUpstream, field: str) -> Iter
     elif text := _in_clear(upstream.uri):
         yield Finding("upstream-in-clear", place, text, field=f"{field}.uri")
     for path, text in upstream_settings.warnings(upstream.uri, upstream.settings):
-        name = path.rpartition(".")[2]
-        about = "" if name == "algorithm" else "Hosts" if name == "weight" else "Health check"
-        yield Finding(_SETTINGS[name], place, text, about or "Load balancing", f"{field}.settings.{path}")
+        code = _SETTINGS[path.rpartition(".")[2]]
+        yield Finding(code, place, text, _SETTINGS_ABOUT[code], f"{field}.settings.{path}")
     if upstream.tls_context and upstream.tls_context.skips_validation and api:
         text = (
             f"takes any certificate for {upstream.uri}: whoever is between can read and change what is sent"

@@ -56,6 +56,9 @@ def warnings(uri: str, settings: UpstreamSettings) -> Iterator[tuple[str, str]]:
     if address and not settings.is_usual:
         for path, text in upstream_faults.warnings(address, settings):
             yield ".".join(map(str, path)), text
+        own = settings.failover.path
+        if own is not None and own.rstrip("/") == upstream_uri.read(uri).path.rstrip("/"):
+            yield "failover.path", "is that of the URL; leave it empty"
 
 
 def beside(policy: str, settings: UpstreamSettings) -> str | None:

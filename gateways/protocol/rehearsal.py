@@ -204,12 +204,18 @@ class RuleWeighed(Model):
 
 
 class Share(Model):
-    """An upstream of a route, how much of its requests it gets, and what comes before their path there."""
+    """An upstream of a route, how much of its requests it gets, and what comes before their path there.
+
+    `takes_over` is who gets them when it cannot be reached, if anybody does; `path_there` comes before their
+    path then.
+    """
 
     upstream: str
     service: str = ""
     percent: float
     destination_path: str = ""
+    takes_over: str = ""
+    path_there: str = ""
 
 
 class RouteWeighed(Model):

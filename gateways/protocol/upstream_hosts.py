@@ -17,6 +17,8 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from gateways.protocol.addresses import PATH
+from gateways.protocol.spelling import is_ambiguous
 from policies.fields.headers import CONNECTION, TOKEN
 from policies.fields.hosts import is_host
 
@@ -111,15 +113,24 @@ class Host(Part):
 
 def _failover(text: str) -> str:
     if "/" in text.partition("://")[2] or ("/" in text and "://" not in text):
-        raise ValueError(
-            f'"{text}" has a path; write host:port. Requests keep the path of the URL, since it is written'
-            " before it is known which host takes them"
-        )
+        raise ValueError(f'"{text}" has a path; write host:port, and the path beside it')
     return _place(text)
 
 
+def _path_in_front(text: str | None) -> str | None:
+    if not text:
+        return None
+    if not text.startswith("/"):
+        raise ValueError(f'"{text}" does not start with "/"; write /{text}')
+    if not PATH.fullmatch(text):
+        raise ValueError("holds a character that a path may not; write it percent-encoded, without ? and #")
+    if is_ambiguous(text):
+        raise ValueError("has a segment that servers read in different ways, such as .. or ;x")
+    return text
+
+
 class Failover(Part):
-    """Another upstream, of the same scheme and path, which is called and trusted by a name of its own."""
+    """Another upstream, of the same scheme, which is called and trusted by a name of its own."""
 
     address: Annotated[str, AfterValidator(_failover)] | None = Field(
         None,
@@ -127,10 +138,25 @@ class Failover(Part):
         title="Takes over",
         description="host:port. It gets everything while no host is healthy, and at once what none could be"
         " connected to for, if it may be sent twice. The Host header, and the name that its certificate must"
-        " have, are its own; scheme and path are those of the URL. Empty: nobody takes over.",
+        " have, are its own; the scheme is that of the URL. Empty: nobody takes over.",
         examples=["spare.example.com:443"],
         json_schema_extra={"code": True},
     )
+    path: Annotated[str | None, AfterValidator(_path_in_front)] = Field(
+        None,
+        max_length=1024,
+        title="Its path",
+        description="In the place of the URL's path, where it has another; what follows stays, query and all."
+        " / for none. Empty: the same.",
+        examples=["/backup/v1"],
+        json_schema_extra={"code": True},
+    )
+
+    @model_validator(mode="after")
+    def _can_act(self) -> Self:
+        if self.path is not None and self.address is None:
+            raise fault_at("path", "nobody takes over; say who in address, or take it out")
+        return self
 
 
 class LoadBalancing(Part):

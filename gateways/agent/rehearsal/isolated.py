@@ -101,15 +101,19 @@ def _cluster(given: Mapping[str, Any]) -> dict[str, Any]:
         "typed_extension_protocol_options": {options: {"@type": TYPE_URL + options, **protocol}},
         "load_assignment": {
             "cluster_name": given["name"],
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": place, **_called(given)}}]}],
+            "endpoints": [{"lb_endpoints": [_first(given, place)]}],
         },
     }
 
 
-def _called(cluster: Mapping[str, Any]) -> dict[str, str]:
-    """The name that routes take from its first host for the Host header, where they do."""
-    first = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
-    return {"hostname": first["hostname"]} if "hostname" in first else {}
+def _first(cluster: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
+    """The place as its first host: with the name that routes take for the Host header, where they do, and
+    with what filters are told of it.
+    """
+    first = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]
+    called = {"hostname": first["endpoint"]["hostname"]} if "hostname" in first["endpoint"] else {}
+    told = {"metadata": first["metadata"]} if "metadata" in first else {}
+    return {"endpoint": {"address": place, **called}, **told}
 
 
 def _addresses(value: Any) -> Iterator[Any]:

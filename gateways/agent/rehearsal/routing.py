@@ -15,6 +15,7 @@ from gateways.agent.xds.route_match import matches
 from gateways.protocol import regex
 from gateways.protocol.rehearsal import ApiWeighed, Criterion, Request, RouteWeighed, RuleWeighed, Share
 from gateways.protocol.rules import Rule
+from gateways.protocol.upstream_faults import failover
 
 _PARTS = {":path": "path", ":method": "method", ":authority": "host"}
 _SHOWN = 200
@@ -138,10 +139,18 @@ def _fits(expression: str, text: str) -> bool:
 def _shares(route: ir.Route) -> Iterator[Share]:
     total = sum(one.weight for one in route.targets)
     for one in route.targets:
-        host = one.upstream.host
+        upstream = one.upstream
+        spare = failover(upstream.port, upstream.settings)
+        own = upstream.settings.failover.path
         yield Share(
-            upstream=f"{f'[{host}]' if ':' in host else host}:{one.upstream.port}",
-            service=one.upstream.service,
+            upstream=_place(upstream.host, upstream.port),
+            service=upstream.service,
             percent=round(100 * one.weight / total, 2),
             destination_path=one.destination_path,
+            takes_over=_place(spare.host, spare.port) if spare else "",
+            path_there=(one.destination_path if own is None else own) if spare else "",
         )
+
+
+def _place(host: str, port: int) -> str:
+    return f"{f'[{host}]' if ':' in host else host}:{port}"

@@ -10,6 +10,7 @@ from typing import Any
 from gateways.agent.host.trusted_cas import system_ca
 from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
+from gateways.agent.xds import failover as failover_path
 from gateways.agent.xds import hosts, retries
 from gateways.agent.xds.saying import over
 from gateways.protocol.upstream_faults import failover
@@ -79,7 +80,7 @@ def cluster(
         ),
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _protocol(
-                upstream, idle_seconds, outbound.filters
+                upstream, idle_seconds, [*failover_path.filters(upstream), *outbound.filters]
             )
         },
         "load_assignment": {

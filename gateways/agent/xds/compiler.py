@@ -13,7 +13,7 @@ from gateways.agent.host import secret_files
 from gateways.agent.host.trusted_cas import system_ca
 from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
-from gateways.agent.xds import retries
+from gateways.agent.xds import failover, retries
 from gateways.agent.xds.access_log import HELD, RouteName
 from gateways.agent.xds.bootstrap import RUNTIME
 from gateways.agent.xds.cluster import Outbound, cluster, cluster_name
@@ -197,10 +197,8 @@ class Compiler:
             for rule in route.rules or (Rule(),):
                 for match in matches(api.base_path, rule):
                     takes_everything = takes_everything or match.is_everything
-                    for made, destination in self._to_targets(match, route.targets, way):
-                        joining = match.path.joining(destination)
-                        own = {**slots, **judged(*joining)} if joining else slots
-                        yield {**_named(name, match.removed, destination.rstrip("/"), own), **made}
+                    for made, target in self._to_targets(match, route.targets, way):
+                        yield {**_led(name, match, target, slots), **made}
         if not takes_everything:
             (match,) = matches(api.base_path, Rule())
             name = RouteName(api.namespace, api.name, "none", scripts=scripts)
@@ -237,18 +235,18 @@ class Compiler:
 
     def _to_targets(
         self, match: Match, targets: Sequence[ir.WeightedTarget], way: Way
-    ) -> Iterator[tuple[dict[str, Any], str]]:
+    ) -> Iterator[tuple[dict[str, Any], ir.WeightedTarget | None]]:
         """One route; one for each target where they differ in what Envoy cannot weigh in one: in path, say.
 
-        With each, its destination.
+        With each, its target, or the first of those that do not differ.
         """
         if match.is_refused:
-            yield {"match": match.match, **_answer(400, INDIVISIBLE)}, ""
+            yield {"match": match.match, **_answer(400, INDIVISIBLE)}, None
             return
         ways_to = {(target.destination_path, _ways(target.upstream)) for target in targets}
         if len(targets) == 1 or (len(ways_to) == 1 and not _has_failover(targets)):
             made = {"match": match.match, "route": self._action(match, targets, way)}
-            yield made, targets[0].destination_path
+            yield made, targets[0]
             return
         total, so_far = sum(target.weight for target in targets), 0
         for target in targets:
@@ -257,7 +255,7 @@ class Compiler:
             fraction = {"runtime_fraction": {"default_value": share}} if so_far < total else {}
             action = self._action(match, [target], way)
             made = {"match": {**match.match, **fraction}, "route": action}
-            yield made, target.destination_path
+            yield made, target
 
     def _action(self, match: Match, targets: Sequence[ir.WeightedTarget], way: Way) -> dict[str, Any]:
         action = {"timeout": "0s", **match.path.action(targets[0].destination_path)}
@@ -336,6 +334,18 @@ def noted_name(binding: str) -> str:
     name = binding.rpartition("@")[0] or binding
     name = name.rpartition("/")[2]
     return name if HELD.fullmatch(name) else ""
+
+
+def _led(
+    name: RouteName, match: Match, target: ir.WeightedTarget | None, slots: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Name and slots of a route that leads to this target, or refuses."""
+    if target is None:
+        return _named(name, match.removed, "", slots)
+    slots = {**slots, **judged([*failover.joinings(match.path, target)]), **failover.of_route(target)}
+    # By the path that another upstream got, the client's could not be told.
+    removed = None if target.upstream.settings.failover.path else match.removed
+    return _named(name, removed, target.destination_path.rstrip("/"), slots)
 
 
 def _named(name: RouteName, removed: str | None, put: str, slots: Mapping[str, Any]) -> dict[str, Any]:

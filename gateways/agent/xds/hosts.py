@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateways.agent.translate import ir
+from gateways.agent.xds.failover import marks
 from gateways.protocol.upstream_faults import Where, failover, places
 from gateways.protocol.upstream_hosts import (
     STICKY_COOKIE,
@@ -112,11 +113,14 @@ def _endpoint(one: Where, upstream: ir.Upstream, is_asked: bool) -> dict[str, An
     )
     checked = {"health_check_config": {"hostname": called}} if is_asked else {}
     named = {"hostname": called} if upstream.settings.failover.address else {}
-    marked = {"metadata": {"filter_metadata": {"envoy.transport_socket_match": TAKES_OVER}}}
+    marked = {
+        **({"envoy.transport_socket_match": TAKES_OVER} if one.takes_over else {}),
+        **marks(upstream, takes_over=one.takes_over),
+    }
     return {
         "endpoint": {"address": address, **named, **checked},
         "load_balancing_weight": one.weight,
-        **(marked if one.takes_over else {}),
+        **({"metadata": {"filter_metadata": marked}} if marked else {}),
     }
 
 

@@ -21,6 +21,7 @@ from apis.lint.codes import KINDS
 from apis.lint.findings import findings, findings_of
 from apis.models import ApiInstance, PolicyBinding
 from console.models import AuditEntry
+from gateways.protocol.upstream_settings import UpstreamSettings
 from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.factories import make_actor, make_contract, make_tier, make_tls_context
 
@@ -94,6 +95,17 @@ def test_an_upstream_without_a_share(place: Place) -> None:
 
     assert found(api) == ["upstream-weight-zero"]
     assert "http://two/" in message(api, "upstream-weight-zero")
+
+
+def test_a_failover_that_does_less_than_it_looks_like(place: Place) -> None:
+    told = UpstreamSettings.model_validate(
+        {"failover": {"address": "spare", "path": "/v1/"}, "healthCheck": {"kind": "tcp"}}
+    )
+    upstream = DesiredUpstream("http://backend:8080/v1", settings=told)
+    api = make_saved_api(place, routes=[DesiredRoute(upstreams=[upstream])])
+
+    assert found(api) == ["upstream-failover"]
+    assert "is that of the URL" in message(api, "upstream-failover")
 
 
 def test_policies_in_an_order_that_is_not_meant(place: Place) -> None:

@@ -67,7 +67,9 @@ def test_a_client_that_knows_none_takes_none_away(rest: Rest, api: ApiInstance) 
 
 
 def test_an_answer_may_be_sent_back_as_it_is(rest: Rest, api: ApiInstance) -> None:
-    rest("PATCH", one(api), {"hosts": HOSTS, "healthCheck": CHECK})
+    failover = {"address": "spare:8080", "path": "/backup"}
+    told = rest("PATCH", one(api), {"hosts": HOSTS, "healthCheck": CHECK, "failover": failover})
+    assert told.data["failover"] == failover
     api.refresh_from_db()
     before = api.revision
 

@@ -111,9 +111,29 @@ def test_each_upstream_of_a_route_has_its_own(place: Place, api: ApiInstance) ->
     assert green.told.outlier_detection.consecutive_errors == 5
 
 
+def test_another_upstream_takes_over_at_a_path_of_its_own(place: Place, api: ApiInstance) -> None:
+    spare = {
+        "uri_settings.0.failover.address": "spare:8080",
+        "uri_settings.0.failover.path": "/backup/v1",
+    }
+
+    assert post(place, api, {**ONE, **untouched("uri_settings"), **spare}).status_code == 302
+
+    told = api.upstreams.get().told.failover
+    assert (told.address, told.path) == ("spare:8080", "/backup/v1")
+    page = text(place.client.get(f"/apis/{api.pk}/routes"))
+    assert 'value="/backup/v1"' in page
+    assert "gets no POST or PATCH while nobody knows that it is needed" in text(
+        place.client.get(f"/apis/{api.pk}/findings")
+    )
+    post(place, api, {**ONE, **untouched("uri_settings"), **spare, "uri_settings.0.failover.path": ""})
+    assert api.upstreams.get().settings == {"failover": {"address": "spare:8080"}}
+
+
 @pytest.mark.parametrize(
     ("change", "name", "said"),
     [
+        ({"uri_settings.0.failover.path": "/a"}, "failover.path", "Nobody takes over"),
         ({"uri_settings.0.hosts.1.address": "http://two"}, "hosts.1.address", "has a scheme"),
         ({"uri_settings.0.hosts.1.weight": "many"}, "hosts.1.weight", "is not a whole number"),
         ({"uri_settings.0.healthCheck.kind": "none"}, "hosts.1.backup", "Nothing tells when it is needed"),

@@ -33,7 +33,21 @@ kind: ApiInstance
 metadata: {name: other}
 spec:
   address: http://0.0.0.0:8081/other
-  services: {b: {address: "http://b"}}
+---
+apiVersion: gatewright.dev/v1alpha1
+kind: PolicyBinding
+metadata: {name: other-route}
+spec:
+  targetRef: {name: other}
+  policyRef: {name: route}
+  config: {destinationRef: {name: b}, destinationPath: /v1}
+---
+apiVersion: gatewright.dev/v1alpha1
+kind: Service
+metadata: {name: b}
+spec:
+  address: http://b
+  failover: {address: spare.example, path: /backup/v1}
 """
 
 
@@ -65,6 +79,21 @@ def test_each_criterion_that_a_route_asks_for_is_told(shop: Rehearsal) -> None:
     assert [(one.upstream, one.percent, one.destination_path) for one in found.routes[2].upstreams] == [
         ("stable.example:8080", 100, "/v2")
     ]
+
+
+def test_who_takes_over_is_told_with_the_path_there(shop: Rehearsal) -> None:
+    request = Request.model_validate({"target": "/other/7", "headers": [("x-gatewright-takes-over", "yes")]})
+    found = shop.ask(request)
+
+    (share,) = found.routes[0].upstreams
+    assert (share.destination_path, share.takes_over, share.path_there) == (
+        "/v1",
+        "spare.example:80",
+        "/backup/v1",
+    )
+    assert found.sent is not None
+    assert found.sent.target == "/v1/7"
+    assert "x-gatewright-takes-over" not in dict(found.sent.headers)
 
 
 def test_routes_behind_the_one_that_took_it_were_not_asked(shop: Rehearsal) -> None:

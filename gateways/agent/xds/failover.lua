@@ -1,0 +1,36 @@
+-- Writes the path of each try, once its host is known. Needs PUT (in front of paths of the upstream that takes over)
+-- and MARK (the header by which a filter before this one tells that the host is of it).
+
+local NAMESPACE = "gatewright.failover"
+
+-- `nil` where the route has not put `removed` in front, which it always does.
+local function other(path, removed)
+  if path:sub(1, #removed) ~= removed then return nil end
+  local rest = path:sub(#removed + 1)
+  if PUT ~= "" then return PUT .. rest end
+  -- Two slashes in front are a host's name to some programs.
+  return "/" .. rest:gsub("^/+", "")
+end
+
+function envoy_on_request(handle)
+  local headers, metadata = handle:headers(), handle:streamInfo():dynamicMetadata()
+  local takes_over = headers:get(MARK) == "yes"
+  headers:remove(MARK)
+  -- As the route made it: noted when a try before this one went to the other upstream.
+  local noted = metadata:get(NAMESPACE)
+  local path = noted and noted.path
+  if not takes_over then
+    if path then headers:replace(":path", path) end
+    return
+  end
+  if not path then
+    path = headers:get(":path")
+    metadata:set(NAMESPACE, "path", path)
+  end
+  local written = other(path, handle:filterContext():get("removed"))
+  if not written then
+    handle:respond({ [":status"] = "500" }, "The path of the upstream that takes over cannot be told.")
+    return
+  end
+  headers:replace(":path", written)
+end
