@@ -33,7 +33,7 @@ def test_what_a_cache_cannot_do_or_lets_anybody_do_is_told() -> None:
 
     told = [one.field for one in advice(cache, cache.config.model_validate(config))]
 
-    assert told == ["distributed", "invalidationHeader", "requestExpression"]
+    assert told == ["invalidationHeader", "requestExpression"]
     assert advice(cache, cache.config()) == []
     unused = cache.config.model_validate({"invalidationExpression": "#[attributes.method == 'GET']"})
     assert [one.field for one in advice(cache, unused)] == ["invalidationExpression"]

@@ -15,6 +15,7 @@ from gateways.agent.host import state_folder
 from gateways.agent.host.trusted_cas import system_ca
 from gateways.agent.sharing.batch import Batch
 from gateways.agent.sharing.counts import Counts
+from gateways.agent.sharing.forgotten import Forgotten
 from gateways.agent.sharing.opened import Connections
 from gateways.protocol.shared_storage import SharedStorage, Tls
 from policies.counting import shared_memory
@@ -58,6 +59,7 @@ class _Talk:
         self._unanswered: Batch | None = None
         self._counts: Counts | None = None
         self._connections: Connections | None = None
+        self._forgotten = Forgotten(state)
         self._client: Redis | None = None
 
     def exchange(self, *, is_due: bool) -> bool:
@@ -70,17 +72,19 @@ class _Talk:
         if self._unanswered is None and (changed := self._counts.changed(MOST_BUCKETS)):
             self._number += 1
             self._unanswered = Batch.of(changed, self._teller, self._number)
-        opened = self._connections.opened()
-        if self._unanswered is None and not opened and not is_due:
+        opened, caches = self._connections.opened(), self._forgotten.shared()
+        if self._unanswered is None and not opened and not caches and not is_due:
             return False
         if self._client is None:
             self._client = _client(self._storage, self._state)
-        if self._unanswered is None and not opened:
+        if self._unanswered is None and not opened and not caches:
             self._client.ping()
         if self._unanswered is not None:
             self._tell(self._client, self._counts, self._unanswered)
         if opened:
             self._connections.tell(self._client, opened)
+        for file in caches:
+            self._forgotten.exchange(self._client, file)
         self._counts.exchanged()
         return True
 

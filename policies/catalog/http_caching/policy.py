@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from policies.catalog.http_caching import store
+from policies.catalog.http_caching import shared, store
 from policies.expression import lua, nodes
 from policies.expression.lua import Value
 from policies.fields.expressions import Expression, RequestExpression, ResponseExpression
@@ -28,7 +28,7 @@ from policies.policy import (
     Script,
     fault,
 )
-from policies.scripting.script import script
+from policies.scripting.script import SHA256, script
 
 NAME = "http-caching"
 YEAR_SECONDS = 31_536_000
@@ -40,6 +40,7 @@ _RULES, _ANSWER, _LOOKUP, _CAPTURE = (
     Path(__file__).with_name(name) for name in ("rules.lua", "answer.lua", "lookup.lua", "capture.lua")
 )
 _FILES = [place.LUA, store.LUA, _RULES, _ANSWER]
+_SHARED_FILES = [SHA256, place.LUA, store.LUA, shared.LUA, _RULES, _ANSWER]
 _PATHS = frozenset(("attributes.requestPath", "attributes.requestUri"))
 _QUERIES = frozenset(("attributes.queryParams", "attributes.queryString", "attributes.requestUri"))
 _WRITES = frozenset(("POST", "PUT", "PATCH", "DELETE"))
@@ -76,9 +77,10 @@ class Config(PolicyConfig):
     )
     distributed: bool = Field(
         False,
-        title="Share among replicas",
-        description="Needs shared storage, which this gateway has not for answers: each replica keeps its "
-        "own.",
+        title="Forget on all replicas",
+        description="What is invalidated at one replica, by the header or by a write, the others forget too, "
+        "within a quarter of a second, where the gateway has shared storage. Answers are not shared: each "
+        "replica asks the upstream for its own.",
         json_schema_extra={"advanced": True},
     )
     persist_cache: bool = Field(
@@ -133,9 +135,11 @@ class Config(PolicyConfig):
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
-    shared: dict[str, Value] = {
+    is_shared = config.distributed and scope.shares_counts
+    files = _SHARED_FILES if is_shared else _FILES
+    common: dict[str, Value] = {
         "binding": scope.binding,
-        "cache": f"{scope.binding}\n{_digest(config)}",
+        "cache": f"{scope.binding}\n{_digest(config)}{' shared' if is_shared else ''}",
         "most": config.max_cache_entries,
         "store": store.settings(scope.state, persists=config.persist_cache),
         "ttl_ms": config.ttl * 1000,
@@ -143,15 +147,15 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "is_private": bool(nodes.needed(config.http_caching_key.node)) or _reads_credentials(config),
     }
     came_from = f"x-gatewright-from-{hashlib.sha256(scope.binding.encode()).hexdigest()[:8]}"
-    behind = _capture(config, scope, shared, came_from), _noted(scope, came_from)
-    return Compiled((_lookup(config, scope, shared),), behind=behind)
+    behind = _capture(config, scope, files, {**common, "from": came_from}), _noted(scope, came_from)
+    return Compiled((_lookup(config, scope, files, common),), behind=behind)
 
 
-def _lookup(config: Config, scope: Scope, shared: dict[str, Value]) -> Script:
+def _lookup(config: Config, scope: Scope, files: Sequence[Path], common: dict[str, Value]) -> Script:
     read = _variables(config.http_caching_key)
     invalidation = config.invalidation_header.lower() if config.invalidation_header else None
     settings: dict[str, Value] = {
-        **shared,
+        **common,
         "key": None if config.http_caching_key.text == KEY else config.http_caching_key.lua,
         "adds_path": config.http_caching_key.text == KEY or not read & _PATHS,
         "adds_query": not read & _QUERIES,
@@ -159,20 +163,19 @@ def _lookup(config: Config, scope: Scope, shared: dict[str, Value]) -> Script:
         "invalidation": invalidation,
         "may_invalidate": config.invalidation_expression.lua if config.invalidation_expression else None,
     }
-    made = script(scope, NAME, [*_FILES, _LOOKUP], settings, evaluates=True)
+    made = script(scope, NAME, [*files, _LOOKUP], settings, evaluates=True)
     # Whether a policy has told the caller apart, and not what the expressions read alone.
     return replace(made, needs=made.needs | {"authentication"})
 
 
-def _capture(config: Config, scope: Scope, shared: dict[str, Value], came_from: str) -> Script:
+def _capture(config: Config, scope: Scope, files: Sequence[Path], common: dict[str, Value]) -> Script:
     is_usual = config.response_expression.text == KEPT
     settings: dict[str, Value] = {
-        **shared,
-        "from": came_from,
+        **common,
         "statuses": _STATUSES if is_usual else None,
         "wanted": None if is_usual else config.response_expression.lua,
     }
-    return script(scope, NAME, [*_FILES, _CAPTURE], settings, evaluates=True, sees_response=True)
+    return script(scope, NAME, [*files, _CAPTURE], settings, evaluates=True, sees_response=True)
 
 
 def _noted(scope: Scope, name: str) -> Filter:
@@ -212,11 +215,6 @@ def _reads_credentials(config: Config) -> bool:
 
 
 def advice(config: Config) -> Iterator[Advice]:
-    if config.distributed:
-        yield Advice(
-            "distributed",
-            "does nothing yet: each replica keeps answers of its own, and forgets its own alone",
-        )
     if config.invalidation_header and config.invalidation_expression is None:
         reason = "lets whoever may call the API empty its cache; say who may in invalidationExpression"
         yield Advice("invalidationHeader", reason)
@@ -237,7 +235,7 @@ POLICY = Policy(
     category=Category.QUALITY_OF_SERVICE,
     phase=Phase.CACHE,
     summary="Answers from memory what the upstream has answered before.",
-    version="1.1.1",
+    version="1.2.0",
     config=Config,
     compile=compile,
     aliases=("http-caching-flex",),

@@ -1,5 +1,6 @@
 -- Answers that are kept in a file which all worker threads share; store.py tells its layout. Needs memory.lua.
 -- settings: cache (whose answers these are), most (how many it may have), store ({path, size, and where things lie}).
+-- Where replicas share what they forget, shared.lua follows.
 
 ffi.cdef([[
   int posix_fallocate(int descriptor, long offset, long length);
@@ -13,13 +14,14 @@ ffi.cdef([[
     uint32_t next, older, newer, owner, first;
     uint32_t key, vary, head, body, status, open, strict, told;
     char rest[36];
-  } gw_stored_2;
+  } gw_stored_3;
   typedef struct {
     int32_t high, low;
     uint32_t oldest, newest, entries, blocks;
     double valid_from, used;
-    char rest[24];
-  } gw_cache_2;
+    uint32_t is_shared;
+    char rest[20];
+  } gw_cache_3;
   typedef struct {
     char magic[8];
     uint32_t limit, entries;
@@ -29,7 +31,7 @@ ffi.cdef([[
     uint32_t is_busy, has_index, entries_made, free_entry, blocks_made, blocks_reserved, free_block, spare;
     double number;
     uint32_t forgotten[512];
-  } gw_store_2;
+  } gw_store_3;
 ]])
 
 local BLOCK, STEP, MOST_VARIANTS, RETRY_SECONDS, REALTIME = 4096, 256, 16, 1, 0
@@ -38,6 +40,8 @@ local place = settings.store
 -- `held` keeps the mapping for as long as this Lua state lives.
 local held, memory, store, owners, buckets, entries, nexts, data, tried
 local own_high, own_low, own_number
+-- By shared.lua: what a key's hash is made of, and what is done besides.
+local hashed, mapped_now, owned, tell, is_behind, catch_up = hash, nil, nil, nil, nil, nil
 
 local function map()
   local now = os.time()
@@ -47,14 +51,15 @@ local function map()
   if not ok then return false end
   held = found
   memory = ffi.cast("char *", found)
-  store = ffi.cast("gw_store_2 *", memory)
-  owners = ffi.cast("gw_cache_2 *", memory + place.owners)
+  store = ffi.cast("gw_store_3 *", memory)
+  owners = ffi.cast("gw_cache_3 *", memory + place.owners)
   buckets = ffi.cast("uint32_t *", memory + place.buckets)
-  entries = ffi.cast("gw_stored_2 *", memory + place.entries)
+  entries = ffi.cast("gw_stored_3 *", memory + place.entries)
   nexts = ffi.cast("uint32_t *", memory + place.nexts)
   data = memory + place.data
   seed_high, seed_low = store.seed[0], store.seed[1]
-  own_high, own_low = hash(settings.cache)
+  own_high, own_low = hashed(settings.cache)
+  if mapped_now then mapped_now() end
   return true
 end
 
@@ -83,6 +88,11 @@ local function emptied()
   return true
 end
 
+local function caught_up(act, ...)
+  if catch_up then catch_up() end
+  return act(...)
+end
+
 -- Under the lock: what `act` gives; nil where the store cannot be used.
 local function locked(act, ...)
   if not memory and not map() then return nil end
@@ -97,7 +107,7 @@ local function locked(act, ...)
   local ok, found
   if usable then
     store.is_busy = 1
-    ok, found = pcall(act, ...)
+    ok, found = pcall(caught_up, act, ...)
     if ok then store.is_busy = 0 end
   end
   ffi.C.pthread_mutex_unlock(store.lock)
@@ -168,9 +178,10 @@ local function own()
   end
   local owner = owners[free]
   while owner.entries > 0 do removed(owner.oldest) end
-  ffi.fill(owner, ffi.sizeof("gw_cache_2"))
+  ffi.fill(owner, ffi.sizeof("gw_cache_3"))
   owner.high, owner.low = own_high, own_low
   own_number = free
+  if owned then owned(owner) end
   return owner
 end
 
@@ -273,7 +284,7 @@ end
 local function looked_up(key, sent, now, back, any)
   local owner = own()
   owner.used = now
-  local high, low = hash(key)
+  local high, low = hashed(key)
   local at = found_entry(high, low, key, sent, any and 0 or owner.valid_from)
   if not at then return nil end
   local entry = entries[at]
@@ -323,7 +334,7 @@ local function era_of(owner, low) return owner.valid_from .. " " .. store.forgot
 -- False too where it was invalidated since the upstream was asked: it may be what was there before.
 local function stored(one, sent)
   local owner = own()
-  local high, low = hash(one.key)
+  local high, low = hashed(one.key)
   if one.era ~= era_of(owner, low) then return false end
   made_way(high, low, one.key, sent)
   while owner.entries >= settings.most do removed(owner.oldest) end
@@ -346,17 +357,32 @@ local function stored(one, sent)
   return true
 end
 
-local function forgot(key)
-  own()
-  local high, low = hash(key)
+-- The number of a cache's place; nil where it has none.
+local function owner_of(high, low)
+  for i = 0, place.owner_count - 1 do
+    if owners[i].high == high and owners[i].low == low then return i end
+  end
+end
+
+-- Of keys with this hash; `key` where it is known. What of it is asked for meanwhile is not kept.
+local function forgot_hashed(owner, high, low, key)
   local mark = band(low, 511)
   store.forgotten[mark] = store.forgotten[mark] + 1
   local at = buckets[bucket_of(low)]
   while at ~= 0 do
-    local next_one = entries[at].next
-    if is_of_key(entries[at], high, low, key) then removed(at) end
+    local entry = entries[at]
+    local next_one = entry.next
+    local is_meant = entry.high == high and entry.low == low and entry.owner == owner
+    if is_meant and (not key or is_of_key(entry, high, low, key)) then removed(at) end
     at = next_one
   end
+end
+
+local function forgot(key)
+  own()
+  local high, low = hashed(key)
+  forgot_hashed(own_number, high, low, key)
+  if tell then tell(key) end
   return true
 end
 
@@ -364,6 +390,7 @@ end
 local function forgot_all()
   store.number = store.number + 1
   own().valid_from = store.number + 1
+  if tell then tell() end
   return true
 end
 
@@ -390,6 +417,7 @@ end
 -- The answer for this key that fits what `sent(name)` says of the request's headers: its head, and its body where it
 -- was fresh `back` ms ago.
 local function find(key, sent, now, back)
+  if is_behind and is_behind() then locked(function() end) end
   return known(key, sent) or learnt(key, locked(looked_up, key, sent, now, back, false))
 end
 
@@ -399,7 +427,7 @@ local function find_any(key, sent, now) return locked(looked_up, key, sent, now,
 -- What `keep` is to be told of a key that the upstream is about to be asked for.
 local function era(key)
   if not own_number then return "" end
-  local _, low = hash(key)
+  local _, low = hashed(key)
   return era_of(owners[own_number], low)
 end
 

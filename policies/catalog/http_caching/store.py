@@ -5,6 +5,7 @@
     BUCKETS       the first entry of each chain of the hash table
     ENTRIES       an entry for each answer: key's hash, neighbours, times, sizes, its first block
     NEXTS         the block behind each block; 0 ends an answer, or the list of free blocks
+    TOLD          what was forgotten here, for others, and what others have forgotten; see shared.py
     DATA          blocks of 4 KB: key, what it varies by, headers and body, without gaps
 
 Numbers of entries and blocks begin with 1. Everything happens under one lock, a robust mutex that processes
@@ -25,11 +26,12 @@ import secrets
 import struct
 from pathlib import Path
 
+from policies.catalog.http_caching import shared
 from policies.expression.lua import Value
 from policies.memory import place
 
 LUA = Path(__file__).with_name("store.lua")
-MAGIC = b"GWCACHE1"
+MAGIC = b"GWCACHE2"
 HEADER = struct.Struct("=8sII8s64s40x")
 PAGE = BLOCK = 4096
 LIMIT = 256 * 1024 * 1024
@@ -38,7 +40,8 @@ OWNERS = PAGE
 BUCKETS = OWNERS + OWNER_COUNT * 64
 ENTRIES = BUCKETS + BUCKET_COUNT * 4
 NEXTS = ENTRIES + (MOST_ENTRIES + 1) * 128
-DATA = -(-(NEXTS + (MOST_BLOCKS + 1) * 4) // PAGE) * PAGE
+TOLD = -(-(NEXTS + (MOST_BLOCKS + 1) * 4) // PAGE) * PAGE
+DATA = TOLD + shared.SIZE
 SIZE = DATA + LIMIT
 MEMORY = place.Place("shm-cache", "answers", "-cache")
 DISK = Path("cache", "answers")
@@ -61,6 +64,8 @@ def settings(state: Path, *, persists: bool) -> dict[str, Value]:
         "entries": ENTRIES,
         "nexts": NEXTS,
         "data": DATA,
+        "told": TOLD,
+        "told_records": shared.RECORDS,
     }
 
 

@@ -1,0 +1,105 @@
+"""The answers of HTTP Caching that replicas forget together: each tells the others which."""
+
+import math
+import os
+import secrets
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+
+from policies.catalog.http_caching import shared, store
+from policies.catalog.http_caching.shared import EVERYTHING, RECORD_BYTES, RECORDS, Header
+
+SCRIPT = Path(__file__).with_name("forgotten.lua").read_text()
+MOST_TOLD = 1024
+"""At once."""
+HOUR_SECONDS = 3600
+_KEYS = ("gatewright:forgotten", "gatewright:forgotten:about")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the storage answers: whose count it is, up to where, and what of it is new."""
+
+    storage: bytes
+    count: int
+    is_lost: bool
+    records: list[bytes]
+
+    @classmethod
+    def read(cls, told: Any) -> "Heard":
+        """Raises ValueError for what is no answer."""
+        match told:
+            case [bytes(name), int(count), int(is_lost), list(records)] if len(name) == 16:
+                if all(isinstance(one, bytes) and len(one) == RECORD_BYTES for one in records):
+                    return cls(name, count, bool(is_lost), records)
+        raise ValueError("what it answers is not understood")
+
+
+class Forgotten:
+    """Of one state folder. What is told and was not answered is told again: to forget twice does no harm."""
+
+    def __init__(self, state: Path) -> None:
+        self._files = [store.path(state, persists=one) for one in (False, True)]
+        self._seen: dict[Path, tuple[int, int]] = {}
+        self._kept = -math.inf
+
+    def shared(self) -> list[Path]:
+        """The files with caches that replicas forget together."""
+        return [one for one in self._files if _is_shared(one)]
+
+    def exchange(self, client: Redis, file: Path) -> None:
+        """Raises whatever the client does, OSError, and ValueError for an answer that is none."""
+        with _opened(file) as descriptor:
+            with shared.section(descriptor, store.TOLD) as section:
+                header = section.header
+                records = section.told(int(header.out_told), self._whole(file, descriptor, header))
+            lost = [EVERYTHING] if header.out_lost != header.lost_told else []
+            heard = self._told(client, header, [*records, *lost])
+            with shared.section(descriptor, store.TOLD) as section:
+                section.hear(heard.records, heard.storage, heard.count, all_of_it=heard.is_lost)
+                section.are_told(int(header.out_told) + len(records), header.out_lost)
+
+    def _whole(self, file: Path, descriptor: int, header: Header) -> int:
+        """How many more of OUT are to be told: of those that the look before this one has seen.
+
+        To some processors a number is there before what was written before it.
+        """
+        told, found = int(header.out_told), os.fstat(descriptor).st_ino
+        before, count = self._seen.get(file, (found, told))
+        self._seen[file] = found, int(header.out_count)
+        return min(count - told, MOST_TOLD) if before == found and count > told else 0
+
+    def _told(self, client: Redis, header: Header, records: list[bytes]) -> Heard:
+        """They are kept from now on for a day; an hour later that is said again."""
+        now = time.monotonic()
+        is_due = bool(records) or now - self._kept > HOUR_SECONDS
+        name, known = secrets.token_bytes(len(header.storage)), int(header.heard)
+        words: list[bytes | int] = [name, header.storage, known, RECORDS, int(is_due), *records]
+        heard = Heard.read(client.eval(SCRIPT, len(_KEYS), *_KEYS, *words))
+        self._kept = now if is_due else self._kept
+        return heard
+
+
+def _is_shared(file: Path) -> bool:
+    try:
+        with _opened(file) as descriptor:
+            found = os.pread(descriptor, shared.HEADER.size, store.TOLD)
+        return Header(*shared.HEADER.unpack(found)).is_shared == 1
+    except (OSError, struct.error):
+        return False
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[int]:
+    descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
