@@ -67,7 +67,8 @@ def _listener(folder: Path, port: int, kind: Kind) -> dict[str, Any]:
         "dynamic_stats": False,
         "suppress_envoy_headers": True,
     }
-    route = {"match": {"prefix": "/"}, "route": {"cluster": "one", "timeout": "15s"}}
+    idle = f"{Proxying().stream_idle_seconds:g}s"
+    route = {"match": {"prefix": "/"}, "route": {"cluster": "one", "timeout": "15s", "idle_timeout": idle}}
     host: dict[str, Any] = {"name": "all", "domains": ["*"], "routes": [route]}
     if kind == "alike":
         route["route"]["timeout"] = "0s"

@@ -16,6 +16,8 @@ from policies.policy import TYPE_URL
 _HTTP = TYPE_URL + "envoy.extensions."
 _ADDRESS = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
 _HOST = "%REQ(:AUTHORITY)%"
+_NO_FORWARDED: dict[str, Any] = {"remove_on_match": {"key_matcher": {"exact": "forwarded"}}}
+"""By a look at each header. To remove it by name makes Envoy index them all: six times as much."""
 
 
 def chains(
@@ -44,8 +46,8 @@ def proxy_protocol() -> dict[str, Any]:
 
 def _for_others(proxying: Proxying, manager: dict[str, Any]) -> dict[str, Any]:
     """For everybody else: what the connection shows is what is told."""
-    mutations = [
-        {"remove": "forwarded"},
+    mutations: list[dict[str, Any]] = [
+        _NO_FORWARDED,
         {"remove": "x-forwarded-port"},
         _put("x-forwarded-for", _ADDRESS),
         _put("x-forwarded-host", _HOST) if proxying.rewrites_host else {"remove": "x-forwarded-host"},
@@ -64,7 +66,7 @@ def _for_trusted(trusted: ir.TrustedProxies, proxying: Proxying, manager: dict[s
     """
     # Envoy drops these by itself only where it never asks a proxy for the caller.
     mutations: list[dict[str, Any]] = [
-        {"remove": "forwarded"},
+        _NO_FORWARDED,
         {"remove_on_match": {"key_matcher": {"prefix": "x-envoy-"}}},
     ]
     if proxying.rewrites_host:

@@ -258,7 +258,9 @@ class Compiler:
             yield made, target
 
     def _action(self, match: Match, targets: Sequence[ir.WeightedTarget], way: Way) -> dict[str, Any]:
-        action = {"timeout": "0s", **match.path.action(targets[0].destination_path)}
+        idle = self.gateway.stream_idle_seconds or self.proxying.stream_idle_seconds
+        action: dict[str, Any] = {"timeout": "0s", "idle_timeout": f"{idle:g}s"}
+        action |= match.path.action(targets[0].destination_path)
         http2 = any(target.upstream.is_http2 for target in targets)
         settings = targets[0].upstream.settings
         if http2 or way.seconds is not None or retries.says(settings):

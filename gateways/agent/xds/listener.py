@@ -126,8 +126,9 @@ def manager(port: int, gateway: ir.Gateway, proxying: Proxying) -> dict[str, Any
     """What holds for every connection, without routes, filters and log.
 
     What of a path has one meaning alone is made plain before anything looks at it; see `spelling`.
+    How long a stream may be idle is for its route to say (`idle_timeout`). Until there is one its headers
+    are not all there, and it is their limit that counts: a timer less for each request.
     """
-    stream_idle = gateway.stream_idle_seconds or proxying.stream_idle_seconds
     return {
         "@type": _MANAGER,
         "stat_prefix": f"p{port}",
@@ -140,8 +141,7 @@ def manager(port: int, gateway: ir.Gateway, proxying: Proxying) -> dict[str, Any
             "idle_timeout": f"{proxying.connection_idle_seconds:g}s",
             "max_headers_count": proxying.most_headers,
         },
-        "stream_idle_timeout": f"{stream_idle:g}s",
-        "request_headers_timeout": f"{proxying.request_headers_seconds:g}s",
+        "stream_idle_timeout": f"{proxying.request_headers_seconds:g}s",
         "request_timeout": f"{proxying.request_seconds:g}s",
         "drain_timeout": f"{GOODBYE_SECONDS}s",
         "http2_protocol_options": {
