@@ -49,6 +49,25 @@ class Limit(Protocol):
     def grants(self) -> list[Grant]: ...
 
 
+class Granting(Protocol):
+    def grant(self) -> Grant: ...
+
+
+class Keeping:
+    """Somebody whose grants are asked for once, where `keeps_grants`: for a request that changes nothing."""
+
+    keeps_grants = False
+    _kept: list[Grant] | None = None
+
+    def kept(self, roles: Iterable[Granting]) -> list[Grant]:
+        """Of the roles, which are read where nothing is kept."""
+        if self._kept is not None:
+            return self._kept
+        found = [one.grant() for one in roles]
+        self._kept = found if self.keeps_grants else None
+        return found
+
+
 class May(frozenset[str]):
     """The permissions that somebody holds at a place. Templates ask `may.manage_apis`."""
 

@@ -14,13 +14,13 @@ from django.utils import timezone
 
 from console.deploys import Deploying
 from console.digests import digest
-from console.grants import Grant, Held, Limit, May, any_of, common
+from console.grants import Grant, Held, Keeping, Limit, May, any_of, common
 from console.nouns import NOUNS
 from console.permissions import BUILT_IN, OF_AN_API, Permission, closed
 from console.role_places import CONSTRAINTS, RoleQuerySet
 
 
-class User(AbstractUser):
+class User(Keeping, AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     must_change_password = models.BooleanField(
         default=False,
@@ -39,7 +39,7 @@ class User(AbstractUser):
         """In person and by teams. Through a connected app or a token, what both that and the user hold."""
         if self.is_superuser and self.through is not None:
             return self.through.grants()
-        own = [one.grant() for one in Role.objects.of(self).select_related("organization", "custom")]
+        own = self.kept(Role.objects.of(self).select_related("organization", "custom"))
         return own if self.through is None else common(self.through.grants(), own)
 
     def held(self) -> Held:

@@ -63,6 +63,12 @@ class ScopeMiddleware:
         request.scope = SimpleLazyObject(lambda: current(request))  # type: ignore[attr-defined]  # so an AnyRequest is made
         return self.get_response(request)
 
+    def process_view(self, request: HttpRequest, view: Any, *_: Any) -> None:
+        """A page asks in ten places what its user may do."""
+        is_read = request.method in ("GET", "HEAD") and getattr(view, "login_required", True)
+        if is_read and isinstance(request.user, User):
+            request.user.keeps_grants = True
+
 
 def current(request: HttpRequest) -> Scope:
     """The environment chosen last, if it is still visible, else the oldest visible one."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Count, Q, Window, prefetch_related_objects
 from django.urls import NoReverseMatch, reverse
 
 from apis import alerting, traffic
@@ -87,7 +87,9 @@ def run(api: ApiInstance) -> Run:
 
 def frame(request: Request, api: ApiInstance, tab: str) -> dict[str, Any]:
     """`tab` is the one that is shown."""
-    first, now = api.upstreams.first(), run(api)
+    if api.gateway:
+        prefetch_related_objects([api.gateway], "replicas")
+    first, now = api.upstreams.annotate(of=Window(Count("pk"))).first(), run(api)
     return {
         "api": api,
         "run": now,
@@ -101,7 +103,7 @@ def frame(request: Request, api: ApiInstance, tab: str) -> dict[str, Any]:
         "address": consumer_address(api),
         "is_gateway_down": bool(api.gateway and api.gateway.status == Gateway.Status.DISCONNECTED),
         "upstream": first.uri if first else "",
-        "upstream_count": api.upstreams.count(),
+        "upstream_count": first.of if first else 0,
     }
 
 

@@ -1,7 +1,9 @@
 """Contracts and tiers of an API, and its applications, as who manages them sees and decides them."""
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from apis.changes.policies import apply_policy
 from apis.contracts.models import Application, Contract, Tier
@@ -298,3 +300,15 @@ def test_who_manages_contracts_alone_is_offered_what_is_to_be_decided(place: Pla
 
     assert "/approve" in page and "Add policy" not in page
     assert state(decide(somebody, contract, "approve"))[0] == "APPROVED"
+
+
+def test_a_page_asks_once_what_its_user_may_do_and_the_next_one_anew(place: Place, api: ApiInstance) -> None:
+    with CaptureQueriesContext(connection) as found:
+        page = text(place.client.get(f"/apis/{api.pk}/contracts"))
+        asked = sum('JOIN "roles_customrole"' in one["sql"] for one in found)
+    place.user.roles.update(name="viewer")
+    later = text(place.client.get(f"/apis/{api.pk}/contracts"))
+
+    assert asked == 1
+    assert "Hide from consumers" in page
+    assert "Hide from consumers" not in later
