@@ -3,9 +3,9 @@
 
 local NAMESPACE = "gatewright.failover"
 
--- `nil` where the route has not put `removed` in front, which it always does.
+-- What the route put in front is `removed`, for certain; else nothing is to be sent.
 local function other(path, removed)
-  if path:sub(1, #removed) ~= removed then return nil end
+  assert(path:sub(1, #removed) == removed)
   local rest = path:sub(#removed + 1)
   if PUT ~= "" then return PUT .. rest end
   -- Two slashes in front are a host's name to some programs.
@@ -27,8 +27,8 @@ function envoy_on_request(handle)
     path = headers:get(":path")
     metadata:set(NAMESPACE, "path", path)
   end
-  local written = other(path, handle:filterContext():get("removed"))
-  if not written then
+  local known, written = pcall(other, path, handle:filterContext():get("removed"))
+  if not known then
     handle:respond({ [":status"] = "500" }, "The path of the upstream that takes over cannot be told.")
     return
   end
