@@ -28,13 +28,16 @@ def faults(page: Page) -> list[str]:
 
 def reach(page: Page, role: str, name: str) -> Locator:
     """Press Tab until what is called so has the focus."""
-    wanted = page.get_by_role(role, name=name, exact=True).first  # type: ignore[arg-type]
+    return walk_to(page, page.get_by_role(role, name=name, exact=True).first)  # type: ignore[arg-type]
+
+
+def walk_to(page: Page, wanted: Locator, key: str = "Tab") -> Locator:
     expect(wanted).to_be_visible()
     for _ in range(MOST_STOPS):
         if wanted.evaluate(HAS_FOCUS):
             return wanted
-        page.keyboard.press("Tab")
-    raise AssertionError(f"Tab does not reach {name}")
+        page.keyboard.press(key)
+    raise AssertionError(f"{key} does not reach {wanted}")
 
 
 def press(page: Page, role: str, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Lists that are narrowed while one types, fields that belong to a choice, the reference without scripts."""
+"""Lists narrowed while one types, fields of a choice, the reference without scripts, routes by keyboard."""
 
 import re
 
@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.apis.views.pages import Place, make_saved_api
+from tests.browser.axe import violations
+from tests.browser.keyboard import press, reach, walk_to
 from tests.browser.test_forms import (  # noqa: F401 — its fixtures: who is logged in, and their browser
     WAIT_MS,
     context,
@@ -87,3 +89,25 @@ def test_the_reference_leads_from_an_answer_to_its_object_without_scripts(
     expect(page.locator("#object-ErrorAnswer")).to_be_visible()
     expect(page.get_by_placeholder("Find an operation or an object")).to_be_hidden()
     context.close()
+
+
+def test_a_route_is_added_moved_and_saved_by_the_keyboard_alone(page: Page, place: Place) -> None:  # noqa: F811
+    api = make_saved_api(place)
+    page.goto(f"/apis/{api.pk}/routes")
+    reach(page, "radio", "One upstream Every request goes to one URL")
+    page.keyboard.press("ArrowRight")
+    press(page, "button", "Add route")
+    expect(page.get_by_role("heading", name="Route", exact=True)).to_have_count(2)
+    second = page.get_by_role("region", name="Route 2")
+    walk_to(page, second.get_by_label("Path"))
+    page.keyboard.type("/reports/.*")
+    walk_to(page, second.get_by_label("Upstream URL"))
+    page.keyboard.type("http://reports:8080/")
+    walk_to(page, second.get_by_role("button", name="Move route 2 up"), "Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="Route 1").get_by_label("Path")).to_have_value("/reports/.*")
+    assert violations(page) == []
+    press(page, "button", "Save")
+
+    expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
+    assert [one.path for one in api.routes.order_by("position")] == ["/reports/.*", ""]
