@@ -160,7 +160,7 @@ def _condition(values: Mapping[str, Any]) -> Properties:
             "when": {"type": WINDOWED},
         },
         "periods": _number(
-            "Windows on end",
+            "Windows in a row",
             1,
             1,
             rules.LONGEST,

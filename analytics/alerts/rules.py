@@ -148,7 +148,7 @@ def _window(kind: Kind, wanted: Wanted) -> Iterator[Fault]:
         yield Fault("window_minutes", WINDOW.format(f"{wanted.window_minutes:,} minutes"))
     elif wanted.periods < 1 or wanted.window_minutes * wanted.periods > LONGEST:
         most = LONGEST // wanted.window_minutes
-        yield Fault("periods", f"Write 1 to {most:,} windows on end: 31 days together, at most.")
+        yield Fault("periods", f"Write 1 to {most:,} windows in a row: 31 days together, at most.")
 
 
 def _details(wanted: Wanted) -> Iterator[Fault]:

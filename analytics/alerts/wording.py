@@ -25,7 +25,7 @@ VARIABLES = {
     "operator": "such as above",
     "comparison": "the same as a sign, such as >",
     "threshold": "with its unit",
-    "period": "the window, and for how many on end",
+    "period": "the window, and for how many in a row",
     "value": "what was seen, with its unit",
     "condition": "what is watched, such as Error rate",
     "organization": "",
@@ -134,7 +134,7 @@ def operator(alert: Alert) -> str:
 
 def period(alert: Alert) -> str:
     window = minutes(alert.window_minutes)
-    return window if alert.periods == 1 else f"{window}, {alert.periods:,} times on end"
+    return window if alert.periods == 1 else f"{window}, {alert.periods:,} times in a row"
 
 
 def minutes(count: int) -> str:

@@ -160,7 +160,7 @@ class AlertConditionBody(StrictSerializer):
         required=False,
         min_value=1,
         max_value=999_999_999,
-        help_text="For how many windows on end it must hold.",
+        help_text="For how many windows in a row it must hold.",
     )
     percentile = s.IntegerField(required=False)
     slowerThan = s.IntegerField(required=False, help_text="Milliseconds.")
