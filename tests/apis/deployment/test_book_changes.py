@@ -6,6 +6,7 @@ import pytest
 import redis
 from django.conf import settings
 
+from apis import resource_names
 from apis.changes import contracts
 from apis.contracts.models import Contract
 from apis.deployment import books
@@ -30,13 +31,16 @@ def test_one_that_came_after_the_base_is_gone_when_it_is_revoked(tmp_path: Path)
     gateway, actor = make_gateway(), make_user()
     api = make_api(gateway)
     first, late = make_contract(api), make_contract(api, status=Contract.Status.PENDING)
-    every, some = (Grants(Ledger(tmp_path / name), tmp_path / name, str(gateway.pk)) for name in ("e", "s"))
+    ledger = Ledger(tmp_path / "e")
+    every = Grants(ledger, tmp_path / "e", str(gateway.pk))
+    some = Grants(Ledger(tmp_path / "s"), tmp_path / "s", str(gateway.pk))
     for name in ("e", "s"):
         (tmp_path / name).mkdir()
     contracts.revoke(actor, first)
     contracts.restore(actor, first)
     whole = books.build(gateway)
     assert every.take(whole.body)
+    assert [one.label for one in ledger.sent] == [resource_names.of_application(first.application_id)]
     assert some.take(whole.body)
 
     for number, change in enumerate(
