@@ -24,18 +24,16 @@ def measure(folder: Path, *, quick: bool, rounds: int, only: str = "") -> None:
 
     with servers.running(folder):
         django.setup()
+        from apis.lists import columns
         from bench.console_data import fill, prepare
+        from console.models import User
 
         prepare(folder)
         client = _client()
+        columns.choose(User.objects.get(is_superuser=True), [one.name for one in columns.COLUMNS])
         small = fill(apis=20, gateways=5, days=3)
         few = {name: _queries(client, url) for name, url in pages(small).items()}
         importlib.import_module("console.wsgi")  # settles the process as gunicorn does
-        from apis.lists import columns
-        from console.models import User
-
-        every = [one.name for one in columns.COLUMNS]
-        columns.choose(User.objects.get(is_superuser=True), every)
         large = fill(apis=200 if quick else 5000, gateways=20 if quick else 200, days=3 if quick else 30)
         repeats = 5 if quick else 10 * rounds
         rows = [page_row(client, name, url, few[name], repeats) for name, url in pages(large).items()]
