@@ -33,23 +33,22 @@ def test_every_page_is_for_everybody(
     gallery: Gallery, browser: Browser, live_server: object, album: Album, walks: int
 ) -> None:
     base, client = str(live_server), gallery.place.client
-    by_day = not gallery.all_forms
 
     with visit(browser, base, album, walks) as (context, inspection):
         inspection.look("/login")
         log_in(context, client, base)
-        for path, in_brief in gallery.looked_at():
-            if not path.startswith("/apis"):
-                inspection.look(path, in_brief=in_brief)
+        others = (path for path in gallery.pages() if not path.startswith("/apis"))
+        for path, in_brief in gallery.looked_at(others):
+            inspection.look(path, in_brief=in_brief)
         viewer = make_place(Role.Name.VIEWER, environment=gallery.place.environment)
         log_in(context, viewer.client, base)
-        for path in gallery.seen_by_viewers():
-            inspection.look(path, in_brief=by_day)
+        for path, in_brief in gallery.looked_at(gallery.seen_by_viewers()):
+            inspection.look(path, in_brief=in_brief)
         log_in(context, client, base)
         client.post("/scope", {"environment": make_empty(gallery.place.user)})
-        for path in EMPTY:
-            inspection.look(path, in_brief=by_day)
-        for fault in FAULTS:
-            body = render_to_string(f"{fault}.html")
-            inspection.page.route(f"**/fault-{fault}", partial(_fulfill, body))
-            inspection.look(f"/fault-{fault}", in_brief=by_day)
+        for path, in_brief in gallery.looked_at(EMPTY):
+            inspection.look(path, in_brief=in_brief)
+        for path, in_brief in gallery.looked_at(f"/fault-{fault}" for fault in FAULTS):
+            body = render_to_string(f"{path.removeprefix('/fault-')}.html")
+            inspection.page.route(f"**{path}", partial(_fulfill, body))
+            inspection.look(path, in_brief=in_brief)

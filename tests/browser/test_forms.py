@@ -77,6 +77,7 @@ def test_what_was_typed_survives_a_reload(page: Page, api: ApiInstance) -> None:
     assert api.description == "Half a thought"
 
 
+@pytest.mark.long
 def test_what_was_typed_can_be_discarded(page: Page, api: ApiInstance) -> None:
     page.goto(f"/apis/{api.pk}/settings")
     page.get_by_label("Description").fill("Half a thought")
@@ -88,6 +89,7 @@ def test_what_was_typed_can_be_discarded(page: Page, api: ApiInstance) -> None:
     expect(page.get_by_text("What you typed is back.")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_rows_that_were_added_survive_a_reload(page: Page, api: ApiInstance) -> None:
     page.goto(f"/apis/{api.pk}/policies/add/rate-limiting")
     page.get_by_label("Requests", exact=True).fill("7")
@@ -129,6 +131,7 @@ def test_what_was_typed_survives_the_end_of_the_session_and_no_secret_is_kept(
     expect(page.locator("[name='config.password']")).to_have_value("")
 
 
+@pytest.mark.long
 def test_another_user_of_the_tab_sees_nothing_of_what_was_typed(
     page: Page, api: ApiInstance, place: Place, context: BrowserContext, live_server: object
 ) -> None:
@@ -192,6 +195,7 @@ def test_leaving_an_order_that_is_not_applied_asks(page: Page, lane: Locator, by
     expect(lane.last).to_contain_text("10.0.0.1")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["Cancel", "Apply order"])
 def test_an_order_that_is_applied_or_given_up_asks_nothing(page: Page, lane: Locator, way: str) -> None:
     asked: list[str] = []
@@ -205,6 +209,7 @@ def test_an_order_that_is_applied_or_given_up_asks_nothing(page: Page, lane: Loc
     assert asked == []
 
 
+@pytest.mark.long
 def test_a_draft_that_is_not_discarded_after_all_is_still_asked_for(page: Page) -> None:
     page.goto("/apis/add")
     page.get_by_role("button", name="Next").last.click()
@@ -220,6 +225,7 @@ def test_a_draft_that_is_not_discarded_after_all_is_still_asked_for(page: Page) 
     expect(page.get_by_label("Name", exact=True)).to_have_value("Half a thought")
 
 
+@pytest.mark.long
 def test_a_drawer_with_an_edited_form_asks_before_it_closes(page: Page, api: ApiInstance) -> None:
     answers = iter([False, True])
     page.on("dialog", lambda dialog: dialog.accept() if next(answers) else dialog.dismiss())
@@ -314,6 +320,7 @@ def test_the_narrow_navigation_holds_the_focus(page: Page) -> None:
     assert not side.evaluate(HOLDS_FOCUS)
 
 
+@pytest.mark.long
 def test_slash_goes_to_the_search_and_escape_leaves_it(page: Page) -> None:
     page.goto("/apis")
     page.keyboard.press("/")
@@ -356,6 +363,7 @@ def test_fields_are_shown_where_they_act(page: Page, api: ApiInstance, album: Al
     assert PolicyBinding.objects.get(api=api).config["jwksUrl"] == "https://issuer.example.com/keys"
 
 
+@pytest.mark.long
 def test_one_slider_splits_requests_between_two_upstreams(page: Page, place: Place) -> None:
     two = [DesiredUpstream("http://blue/", "blue", 90), DesiredUpstream("http://green/", "green", 10)]
     api = make_saved_api(place, routes=[DesiredRoute(upstreams=two)])

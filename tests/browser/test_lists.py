@@ -38,6 +38,7 @@ def test_a_list_is_swapped_while_one_goes_on_typing(page: Page, place: Place) ->
     expect(field).to_have_value("")
 
 
+@pytest.mark.long
 def test_going_back_brings_the_whole_page_again(page: Page, place: Place) -> None:  # noqa: F811
     for name in ("Orders", "Payments"):
         make_saved_api(place, name)
@@ -91,6 +92,7 @@ def test_the_reference_leads_from_an_answer_to_its_object_without_scripts(
     context.close()
 
 
+@pytest.mark.long
 def test_a_route_is_added_moved_and_saved_by_the_keyboard_alone(page: Page, place: Place) -> None:  # noqa: F811
     api = make_saved_api(place)
     page.goto(f"/apis/{api.pk}/routes")

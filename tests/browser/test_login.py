@@ -151,6 +151,7 @@ def test_a_passkey_is_made_asked_for_and_enough_by_itself(
     assert Passkey.objects.get().last_used_at is not None
 
 
+@pytest.mark.long
 def test_a_removed_passkey_logs_nobody_in(page: Page, ada: User, device: str) -> None:
     enter(page)
     page.goto("/profile/second-factor/passkeys/add")
@@ -166,6 +167,7 @@ def test_a_removed_passkey_logs_nobody_in(page: Page, ada: User, device: str) ->
     expect(page.get_by_text("This passkey does not count here.")).to_be_visible()
 
 
+@pytest.mark.long
 def test_an_answer_counts_once_and_for_its_own_page(
     page: Page, ada: User, device: str, context: BrowserContext
 ) -> None:
@@ -195,6 +197,7 @@ def test_an_answer_counts_once_and_for_its_own_page(
     expect(page.get_by_text("This passkey does not count here.")).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_token_is_made_shown_once_used_and_revoked_by_the_keyboard_alone(
     page: Page, ada: User, live_server: object, album: Album
 ) -> None:

@@ -36,7 +36,9 @@ def status(url: str) -> int:
         return 0
 
 
-@pytest.mark.parametrize(("name", "size"), [("wide", WIDE), ("narrow", NARROW)])
+@pytest.mark.parametrize(
+    ("name", "size"), [("wide", WIDE), pytest.param("narrow", NARROW, marks=pytest.mark.long)]
+)
 def test_a_change_is_reviewed_and_then_live(
     page: Page,  # noqa: F811
     stack: Stack,

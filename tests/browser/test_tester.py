@@ -88,6 +88,7 @@ def test_from_a_curl_command_to_a_test_by_keyboard(page: Page, api: ApiInstance,
     assert api.tests.get().known.step.expect.status == 401  # type: ignore[union-attr]
 
 
+@pytest.mark.long
 def test_findings_by_keyboard(page: Page, api: ApiInstance, album: Album) -> None:
     page.goto(f"/apis/{api.pk}/findings")
     album.take(page, "findings")

@@ -78,6 +78,7 @@ def test_what_is_typed_is_tried(page: Page, api: ApiInstance, album: Album) -> N
     album.take(page, "trying-narrow")
 
 
+@pytest.mark.long
 def test_an_automated_policy_is_tried_on_what_its_rule_covers(
     page: Page, api: ApiInstance, album: Album
 ) -> None:
@@ -100,6 +101,7 @@ def test_an_automated_policy_is_tried_on_what_its_rule_covers(
     album.take(page, "trying-automated-narrow")
 
 
+@pytest.mark.long
 def test_tests_of_an_api_are_shown(page: Page, place: Place, api: ApiInstance, album: Album) -> None:
     known = cases.read(
         "- {name: open, target: /1, expect: {outcome: upstream}}\n"

@@ -224,6 +224,7 @@ def test_analytics_shows_the_requests_and_the_violations(page: Page, album: Albu
     album.take(page, "analytics")
 
 
+@pytest.mark.long
 def test_no_name_makes_a_page_wider_than_its_window(page: Page) -> None:
     page.goto("/administration/apps/add")
     page.get_by_label("Name").fill("pipeline")

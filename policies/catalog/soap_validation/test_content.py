@@ -51,7 +51,7 @@ def fits(made: dict, names: str) -> bool:
     return state.get("end", False) and count >= state.get("least", 0)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, pytest.param(4, marks=pytest.mark.long), 5])
 def test_models_decide_as_expressions_do(seed: int) -> None:
     draw, judged, unfit = random.Random(seed), 0, 0
     while judged < 60:
