@@ -32,7 +32,7 @@ def status(url: str) -> int:
     """0 while nothing listens there."""
     try:
         return httpx.get(url).status_code
-    except httpx.ConnectError:
+    except (httpx.ConnectError, httpx.ReadError):
         return 0
 
 

@@ -28,7 +28,7 @@ def browser(stack: Stack) -> Iterator[httpx.Client]:
 def status(address: str) -> int:
     try:
         return httpx.get(address, timeout=20).status_code
-    except httpx.ConnectError:
+    except (httpx.ConnectError, httpx.ReadError):
         return NOBODY
 
 

@@ -36,7 +36,7 @@ def status(connection: httpx.Client, path: str, **options: Any) -> int | None:
     """None while nothing listens."""
     try:
         return connection.get(path, **options).status_code
-    except httpx.ConnectError:
+    except (httpx.ConnectError, httpx.ReadError):
         return None
 
 
