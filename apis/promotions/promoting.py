@@ -3,7 +3,7 @@ and takes it back.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -229,19 +229,19 @@ def digest(api: ApiInstance) -> str:
     """Of all that can be carried but secrets: whether it is as it was left. Which shared secrets there are is
     the environment's matter: what policies mention is in their configuration.
     """
-    plain = portable_of(api).plain
-    del plain["sharedSecrets"]
-    return _digest_of(plain)
+    return _digest_of(portable_of(api).plain, but={"sharedSecrets"})
 
 
 def _is_as_left(api: ApiInstance, row: Promotion) -> bool:
     """Also of what a release before has promoted, whose digests had shared secrets in them."""
-    return row.left in (digest(api), _digest_of(portable_of(api).plain))
+    plain = portable_of(api).plain
+    return row.left in (_digest_of(plain, but={"sharedSecrets"}), _digest_of(plain))
 
 
-def _digest_of(plain: dict[str, Any]) -> str:
+def _digest_of(plain: dict[str, Any], but: Collection[str] = ()) -> str:
     """What releases before did not know of an API is left out where it is nothing."""
-    plain = {name: value for name, value in plain.items() if value or name not in _LATER}
+    left_out = {*but, *(name for name in _LATER if not plain.get(name))}
+    plain = {name: value for name, value in plain.items() if name not in left_out}
     return hashlib.sha256(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
