@@ -13,13 +13,14 @@ from apis.changes.automated_check import Applies
 from apis.forms import advanced
 from apis.forms import automated as rules
 from apis.forms.shared_secrets import SharedSecrets
-from apis.views.access import messages_of
+from apis.views.access import automated_to_change, environment_of, messages_of
 from apis.views.conflict import Conflict, of_rows
 from console.forms import schema_data, schema_form
 from console.forms.differences import differences
 from console.forms.schema_form import Field
 from console.models import Environment, User
 from console.numbers import number
+from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
 from policies import browse, catalog
@@ -190,6 +191,19 @@ def set_asked(request: Request, environment: Environment) -> PolicySet | None:
     if not asked_for:
         return None
     return get_object_or_404(environment.policy_sets, pk=number(asked_for) or 0)
+
+
+def form_of_new(request: Request, name: str) -> AutomatedForm:
+    """What parts of a new policy's page send, for who may make one here. Raises Http404, PermissionDenied."""
+    environment = environment_of(request, Permission.MANAGE_POLICIES)
+    policy_set = set_asked(request, environment)
+    return AutomatedForm(environment, policy_of(name), None, policy_set=policy_set)
+
+
+def form_of_row(request: Request, pk: int) -> AutomatedForm:
+    """The same of the page of one that is there."""
+    row = automated_to_change(request, pk)
+    return AutomatedForm(row.environment, policy_of(row.policy), row)
 
 
 def _of(more: advanced.Values) -> list[Field]:

@@ -15,9 +15,8 @@ from apis.changes import automated_check
 from apis.forms import automated as rules
 from apis.revisions import export
 from apis.views import automated_trying
-from apis.views.access import automated_to_change, environment_of, messages_of
-from apis.views.automated_form import AutomatedForm, policy_of, set_asked
-from console.permissions import Permission
+from apis.views.access import messages_of
+from apis.views.automated_form import AutomatedForm, form_of_new, form_of_row
 from console.scope import Request
 
 COVERED_SHOWN = 25
@@ -25,15 +24,12 @@ COVERED_SHOWN = 25
 
 @require_POST
 def impact_new(request: Request, name: str) -> HttpResponse:
-    environment = environment_of(request, Permission.MANAGE_POLICIES)
-    policy_set = set_asked(request, environment)
-    return _impact(request, AutomatedForm(environment, policy_of(name), None, policy_set=policy_set))
+    return _impact(request, form_of_new(request, name))
 
 
 @require_POST
 def impact(request: Request, pk: int) -> HttpResponse:
-    row = automated_to_change(request, pk)
-    return _impact(request, AutomatedForm(row.environment, policy_of(row.policy), row))
+    return _impact(request, form_of_row(request, pk))
 
 
 def beside(form: AutomatedForm, data: QueryDict) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from apis.forms import trying
 from apis.forms.trying import Asked
 from apis.models import ApiInstance
 from apis.testing import jobs, whole
-from apis.views.access import automated_to_change, environment_of, may_on, messages_of
-from apis.views.automated_form import AutomatedForm, policy_of, set_asked
+from apis.views.access import environment_of, may_on, messages_of
+from apis.views.automated_form import AutomatedForm, form_of_new, form_of_row
 from apis.views.tried import Tried, has_expressions, words
 from console.forms.schema_form import Choice, Field
 from console.models import Environment
@@ -40,15 +40,12 @@ def evaluate(request: Request) -> HttpResponse:
 
 @require_POST
 def test_new(request: Request, name: str) -> HttpResponse:
-    environment = environment_of(request, Permission.MANAGE_POLICIES)
-    policy_set = set_asked(request, environment)
-    return _test(request, AutomatedForm(environment, policy_of(name), None, policy_set=policy_set))
+    return _test(request, form_of_new(request, name))
 
 
 @require_POST
 def test(request: Request, pk: int) -> HttpResponse:
-    row = automated_to_change(request, pk)
-    return _test(request, AutomatedForm(row.environment, policy_of(row.policy), row))
+    return _test(request, form_of_row(request, pk))
 
 
 @require_POST
