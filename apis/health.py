@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from apis import resource_names
 from apis.models import ApiInstance, PolicyBinding
+from gateways.models import Replica
 from gateways.protocol.upstream_hosts import is_ip, place_of
 from gateways.protocol.upstream_settings import USUAL, UpstreamSettings
 
@@ -40,6 +41,11 @@ class Told(BaseModel):
     total: int = Field(ge=0)
     unhealthy: tuple[str, ...] = ()
     hosts: tuple[Host, ...] = Field((), max_length=MOST_HOSTS)
+
+    @property
+    def is_unhealthy(self) -> bool:
+        """Whether no host is well, and one at least is known not to be."""
+        return bool(self.unhealthy) and not self.healthy
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,7 @@ class Health:
         if not self.is_checked:
             most = max(one.total for one in self.told.values())
             return f"{most} host{'' if most == 1 else 's'}, not asked"
-        bad = [name for name, one in self.told.items() if one.unhealthy and not one.healthy]
+        bad = [name for name, one in self.told.items() if one.is_unhealthy]
         some = [name for name, one in self.told.items() if one.unhealthy and one.healthy]
         if some and not bad:
             worst = min(self.told.values(), key=lambda one: one.healthy)
@@ -166,6 +172,25 @@ def of_upstreams(
         }
         found[str(upstream)] = Health(told, len(replicas), own, upstream in asked)
     return found
+
+
+def unhealthy(environments: Iterable[UUID]) -> set[int]:
+    """Deployed APIs with an upstream of which a connected replica of their gateway says that no host is well.
+
+    What a replica tells counts for the APIs of its own gateway alone: it is another program.
+    """
+    replicas = Replica.objects.connected().filter(gateway__environment__in=environments)
+    columns = "gateway", "gateway__environment", "envoy__upstreams"
+    found = {
+        (pk, gateway)
+        for gateway, environment, told in replicas.values_list(*columns)
+        for name in (told if isinstance(told, dict) else ())
+        if (pk := resource_names.api_of_upstream(name.removeprefix(f"{environment}/"))) is not None
+        and (one := _read(told, name)) is not None
+        and one.is_unhealthy
+    }
+    apis = ApiInstance.objects.deployed().filter(pk__in={pk for pk, _ in found})
+    return {pk for pk, gateway in apis.values_list("pk", "gateway") if (pk, gateway) in found}
 
 
 def _checked(bindings: Iterable[PolicyBinding]) -> set[UUID]:

@@ -5,6 +5,7 @@ import re
 API, APPLICATION = "apii-", "application-"
 _ID = "([1-9][0-9]{0,17})"
 _API = re.compile(API + _ID)
+_UPSTREAM = re.compile(f"{API}{_ID}-[0-9a-f]{{8}}")
 _APPLICATION = re.compile(APPLICATION + _ID)
 _BINDING = re.compile(f".*-{_ID}")
 
@@ -48,6 +49,12 @@ def labels_of_application(pk: int, name: str) -> tuple[str, ...]:
 def api_of(name: str) -> int | None:
     """The id of the API that has this name; None where none can."""
     found = _API.fullmatch(name)
+    return int(found[1]) if found else None
+
+
+def api_of_upstream(name: str) -> int | None:
+    """The id of the API of whose upstream's Service this is the name; None where it is none's."""
+    found = _UPSTREAM.fullmatch(name)
     return int(found[1]) if found else None
 
 

@@ -1,5 +1,5 @@
 """What alerts that are not about traffic look at: gateways that are away, certificates that end, deployments
-that were refused. Each is asked once for all environments.
+that were refused, upstreams that are unhealthy. Each is asked once for all environments.
 """
 
 from collections.abc import Collection, Iterable
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from apis import health
 from apis.deployment import status_counts
 from apis.models import ApiInstance, TlsContext, Upstream
 from apis.secret_groups import models as secrets
@@ -81,6 +82,11 @@ def _contexts(environments: Collection[UUID], at: datetime) -> list[Fact]:
 def refused(environments: Iterable[UUID]) -> set[int]:
     """APIs of whose wanted version a replica says that it does not take it."""
     return status_counts.refused(environments)
+
+
+def unhealthy(environments: Iterable[UUID]) -> set[int]:
+    """APIs that have an upstream of which a replica says that none of its hosts is well."""
+    return health.unhealthy(environments)
 
 
 def _days(end: datetime, at: datetime) -> float:

@@ -63,6 +63,13 @@ _KINDS = (
         is_compared=False,
         has_window=False,
     ),
+    Kind(
+        Type.UPSTREAM,
+        "That no host of an upstream is well, as a replica's health checks tell",
+        is_traffic=False,
+        is_compared=False,
+        has_window=False,
+    ),
 )
 KINDS = {kind.type: kind for kind in _KINDS}
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from analytics.alerts import facts, judging, measures
 from analytics.alerts.covered import Apis, Covered
@@ -30,7 +31,8 @@ def looks(alerts: Sequence[Alert], at: datetime, covered: Covered | None = None)
         **_traffic(alerts, at, covered),
         **_away(by_type[Type.AWAY], at),
         **_ending(by_type[Type.CERTIFICATE], at, covered),
-        **_refused(by_type[Type.DEPLOYMENT], covered),
+        **_holding(by_type[Type.DEPLOYMENT], covered, facts.refused),
+        **_holding(by_type[Type.UPSTREAM], covered, facts.unhealthy),
     }
 
 
@@ -97,12 +99,11 @@ def _ending(alerts: Sequence[Alert], at: datetime, covered: Covered) -> Looks:
     return _of_facts(alerts, found, is_about)
 
 
-def _refused(alerts: Sequence[Alert], covered: Covered) -> Looks:
-    refused = facts.refused({one.environment_id for one in alerts}) if alerts else set()
+def _holding(alerts: Sequence[Alert], covered: Covered, ask: Callable[[Iterable[UUID]], set[int]]) -> Looks:
+    """Of what holds of an API or does not."""
+    found = ask({one.environment_id for one in alerts}) if alerts else set()
     return {
-        alert.pk: Look(
-            tuple(Breach(apis[pk].key, apis[pk].name, None) for pk in sorted(refused) if pk in apis)
-        )
+        alert.pk: Look(tuple(Breach(apis[pk].key, apis[pk].name, None) for pk in sorted(found) if pk in apis))
         for alert in alerts
         for apis in [covered.of(alert)]
     }

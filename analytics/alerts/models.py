@@ -51,6 +51,7 @@ class Alert(models.Model):
         AWAY = "gateway-away", "Gateway disconnected"
         CERTIFICATE = "certificate", "Certificate ends"
         DEPLOYMENT = "deployment", "Deployment failed"
+        UPSTREAM = "upstream", "Upstream unhealthy"
 
     class Severity(models.TextChoices):
         INFO = "info", "Info"

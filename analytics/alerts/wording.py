@@ -7,7 +7,7 @@ from datetime import datetime
 from django.conf import settings
 from django.urls import reverse
 
-from analytics.alerts.kinds import kind_of
+from analytics.alerts.kinds import KINDS, kind_of
 from analytics.alerts.models import Alert
 from gateways.protocol.faults import did_you_mean
 from policies import catalog
@@ -40,6 +40,8 @@ VARIABLES = {
 }
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 _SIGNS = {"above": ">", "at-least": "≥", "equal": "=", "at-most": "≤", "below": "<"}
+_STATES: dict[str, str] = {Alert.Type.DEPLOYMENT: "refused", Alert.Type.UPSTREAM: "no host is well"}
+"""What is said of an API of which it holds; there is no amount of it."""
 _NAMED = 5
 """So many APIs are named; the others are counted."""
 
@@ -59,7 +61,7 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 def usual(type_: str) -> tuple[str, str]:
     """The subject and message of an alert of this type that says no others."""
-    is_plain = type_ in (Alert.Type.AWAY, Alert.Type.CERTIFICATE, Alert.Type.DEPLOYMENT, Alert.Type.SILENT)
+    is_plain = not KINDS[type_].is_compared
     return (PLAIN_SUBJECT, PLAIN_MESSAGE) if is_plain else (SUBJECT, MESSAGE)
 
 
@@ -146,8 +148,8 @@ def minutes(count: int) -> str:
 
 def amount(alert: Alert, value: float | None) -> str:
     """With its unit."""
-    if alert.type == Alert.Type.DEPLOYMENT:
-        return "refused"
+    if alert.type in _STATES:
+        return _STATES[alert.type]
     if value is None:
         return "no requests"
     unit = kind_of(alert).unit or "requests"

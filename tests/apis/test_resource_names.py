@@ -20,4 +20,6 @@ def test_what_is_no_name_of_an_api_leads_nowhere(name: str) -> None:
 
 def test_a_service_is_not_taken_for_its_api() -> None:
     assert resource_names.of_upstream(7, "0123456789abcdef") == "apii-7-01234567"
+    assert resource_names.api_of_upstream("apii-7-01234567") == 7
+    assert resource_names.api_of_upstream("apii-7") is None
     assert resource_names.api_of("apii-7-01234567") is None

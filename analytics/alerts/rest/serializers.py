@@ -28,6 +28,7 @@ METRICS = {
     "gateway_disconnected": Alert.Type.AWAY,
     "certificate_ends": Alert.Type.CERTIFICATE,
     "deployment_failed": Alert.Type.DEPLOYMENT,
+    "upstream_unhealthy": Alert.Type.UPSTREAM,
 }
 LEGACY_OPERATORS = {
     "GREATER_THAN": "above",

@@ -1,4 +1,4 @@
-"""Alerts that look at gateways, certificates and deployments."""
+"""Alerts that look at gateways, certificates, deployments and upstreams."""
 
 from datetime import timedelta
 
@@ -7,9 +7,11 @@ from django.utils import timezone
 
 from analytics.alerts import rounds
 from analytics.alerts.models import Alert
+from apis import resource_names
 from apis.certificates import self_signed
-from apis.models import TlsContext
+from apis.models import ApiInstance, TlsContext
 from apis.secret_groups.models import Secret
+from console.notices.models import Notice
 from gateways.models import Replica, ResourceStatus
 from tests.analytics.alerts.watching import make_alert, open_incidents, told
 from tests.factories import (
@@ -107,3 +109,73 @@ def test_a_refused_deployment_is_told_of_until_it_is_applied() -> None:
     look(2)
 
     assert told() == ["Orders Alerting", "Orders OK"]
+
+
+def telling(api: ApiInstance, told: dict[str, object], *, of: ApiInstance | None = None) -> Replica:
+    """A replica of the API's gateway, and what it tells of an upstream: of its own API or another."""
+    of = of or api
+    name = f"{of.environment_id}/{resource_names.of_upstream(of.pk, '0123456789abcdef')}"
+    assert api.gateway
+    heard = timezone.now() + timedelta(hours=1)
+    return make_replica(api.gateway, last_heartbeat_at=heard, envoy={"upstreams": {name: told}})
+
+
+BAD = {"healthy": 0, "total": 2, "unhealthy": ["10.0.0.1:80"], "unknown": 1}
+
+
+def test_an_unhealthy_upstream_is_told_of_until_it_is_well() -> None:
+    api = make_api(name="Orders")
+    make_alert(api, type=Alert.Type.UPSTREAM)
+    make_alert(make_api(api.gateway), type=Alert.Type.UPSTREAM)
+    replica = telling(api, BAD)
+    look()
+    assert (told(), open_incidents()) == (["Orders Alerting"], ["Orders"])
+    assert Notice.objects.get().text == "Upstream unhealthy no host is well"
+
+    ((name, _),) = replica.envoy["upstreams"].items()
+    Replica.objects.filter(pk=replica.pk).update(envoy={"upstreams": {name: BAD | {"healthy": 1}}})
+    look(1)
+    look(2)
+
+    assert told() == ["Orders Alerting", "Orders OK"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {**BAD, "healthy": 1},
+        {"healthy": 0, "unknown": 2, "total": 2},
+        {"healthy": "x"},
+        [],
+        None,
+        {**BAD, "healthy": -1},
+    ],
+)
+def test_what_is_not_known_to_be_unhealthy_is_not_told_of(said: dict[str, object]) -> None:
+    api = make_api()
+    make_alert(api, type=Alert.Type.UPSTREAM)
+    telling(api, said)
+    look()
+
+    assert told() == []
+
+
+def test_a_replica_tells_of_its_own_gateways_apis_alone_and_while_it_reports() -> None:
+    api, other = make_api(), make_api()
+    near = make_api(make_gateway(api.environment))
+    idle = make_api(api.gateway, is_deployed=False)
+    for one in (api, near, other, idle):
+        make_alert(one, type=Alert.Type.UPSTREAM, about=Alert.About.ENVIRONMENT)
+    telling(near, BAD, of=api)
+    telling(other, BAD, of=api)
+    telling(api, BAD, of=idle)
+    gone = telling(api, BAD)
+    Replica.objects.filter(pk=gone.pk).update(last_heartbeat_at=timezone.now() - timedelta(hours=1))
+    assert api.gateway
+    make_replica(
+        api.gateway, last_heartbeat_at=timezone.now() + timedelta(hours=1), envoy={"upstreams": ["x"]}
+    )
+    make_replica(api.gateway, last_heartbeat_at=timezone.now() + timedelta(hours=1), envoy={})
+    look()
+
+    assert told() == []

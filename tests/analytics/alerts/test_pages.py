@@ -118,7 +118,10 @@ def test_the_preview_tells_how_often_it_had_been_raised(place: Place, api: ApiIn
     page = text(place.client.post("/alerts/new/preview", sent))
 
     assert "2 times</b>" in page and "<polyline" in page and 'class="threshold"' in page
-    for kind in ("requests", "time", "percentile", "slow", "no-traffic", "violations", "certificate"):
+    for kind in (
+        *("requests", "time", "percentile", "slow"),
+        *("no-traffic", "violations", "certificate", "upstream"),
+    ):
         assert place.client.post("/alerts/new/preview", sent | {"type": kind}).status_code == 200
     for window in ("60", "120", "1440", "10080"):
         page = text(place.client.post("/alerts/new/preview", sent | {"window_minutes": window}))

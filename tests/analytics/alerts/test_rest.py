@@ -167,7 +167,8 @@ def test_sub_filters_name_statuses_and_policies(rest: Rest, api: ApiInstance) ->
 
 
 @pytest.mark.parametrize(
-    "metric", ["gateway_disconnected", "certificate_ends", "deployment_failed", "api_no_traffic"]
+    "metric",
+    ["gateway_disconnected", "certificate_ends", "deployment_failed", "api_no_traffic", "upstream_unhealthy"],
 )
 def test_ours_are_about_more_than_an_api(rest: Rest, api: ApiInstance, metric: str) -> None:
     sent = body(api, metricType=metric, wildcardAlert=True, condition={"threshold": 20, "interval": 5})
