@@ -16,9 +16,15 @@ from policies.documents.document import Document, Texts
 SECRETS = "secrets"
 """The folder of secrets within the state folder."""
 ANSWER_MARK = "x-gatewright-answered"
+BUFFER_BYTES = 1_048_576
+"""Of a body that is read as a whole, where the gateway says nothing else."""
 TYPE_URL = "type.googleapis.com/"
 CATALOG_GROUP = "68ef9520-24e9-4cf2-b2f5-620025690913"
 """The groupId under which clients of Anypoint name the included policies."""
+
+
+MANY_LINES: dict[str, Any] = {"multiline": True, "code": True}
+"""For `json_schema_extra` of a secret that has lines."""
 
 
 class Category(StrEnum):
@@ -219,7 +225,8 @@ class Scope:
     must not refuse then.
     `documents` has the texts that are at hand of what policies need from the network: whatever a policy asks
     it for is fetched and kept, and the policy is compiled anew when that changes.
-    `shares_counts` says that replicas tell each other what they count.
+    `shares_counts` says that replicas tell each other what they count. `buffer_bytes` is how large a body may
+    be that a policy reads as a whole; scripts heed it by themselves.
     """
 
     binding: str
@@ -232,6 +239,7 @@ class Scope:
     documents: Texts = field(default_factory=dict[Document, str], repr=False)
     noted_as: str = ""
     shares_counts: bool = False
+    buffer_bytes: int = BUFFER_BYTES
 
     @property
     def observing(self) -> "Scope":

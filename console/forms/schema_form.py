@@ -47,6 +47,8 @@ class Field:
     is_set: bool = False
     """Whether it is otherwise than it comes."""
     is_code: bool = False
+    is_long: bool = False
+    """Whether it has several lines, of a secret: an area then, since one line would lose where they end."""
     """Whether its text is shown in letters of one width, and left as it is typed."""
     unit: str = ""
     row: str = ""
@@ -141,6 +143,7 @@ class _Form:
             is_stored=name in self.stored,
             is_set=is_set,
             is_code=bool(schema.get("code")),
+            is_long=bool(schema.get("multiline")),
             unit=schema.get("unit", ""),
             row=schema.get("row", ""),
             when=_when(schema, name),

@@ -12,6 +12,7 @@ from gateways.protocol.networks import MOST_HOPS, MOST_NETWORKS, TrustedProxies,
 from gateways.protocol.shared_storage import SharedStorage, of_url
 from gateways.protocol.spelling import CHOICES, Slashes
 from gateways.protocol.timeouts import LONGEST_SECONDS, SHORTEST_SECONDS
+from policies.policy import BUFFER_BYTES
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
@@ -33,7 +34,7 @@ class Proxying:
     stream_idle_seconds: float = 300
     upstream_idle_seconds: float = 60
     upstream_response_seconds: float = 15
-    buffer_limit_bytes: int = 1_048_576
+    buffer_limit_bytes: int = BUFFER_BYTES
     emits_envoy_headers: bool = False
     rewrites_host: bool = True
     removes_server_header: bool = False

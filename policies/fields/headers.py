@@ -1,7 +1,7 @@
 """Names and values of HTTP headers as people write them into policies."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
@@ -133,6 +133,12 @@ def _checked_or_none(name: str) -> str:
 
 RequestHeaderNameOrNone = Annotated[str, AfterValidator(_checked_or_none)]
 """The same, or "" where none is to be written."""
+
+
+def spelled(name: str) -> dict[str, Any]:
+    """Envoy's matcher of the name in all spellings that are one to CGI: x_user is x-user there."""
+    parts = re.split(r"[-_]", name.lower())
+    return {"safe_regex": {"regex": "[-_]".join(map(re.escape, parts))}}
 
 
 def checked_value(value: str) -> str:

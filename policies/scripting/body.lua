@@ -1,8 +1,11 @@
--- Reads a request's body for a policy that looks at it as a whole.
+-- Reads a request's body for a policy that looks at it as a whole. Needs inflate.lua.
+
+local CODINGS = { gzip = "gzip", ["x-gzip"] = "gzip", deflate = "deflate" }
+local MOST_BYTES = 1048576
 
 -- Of which kind the caller says that the body is, in small letters; "" where nothing is said.
 local function media_type(headers)
-  return (headers:get("content-type") or ""):sub(1, 200):lower()
+  return (headers:get("content-type") or ""):lower()
 end
 
 -- The beginning of a WebSocket, behind which no body comes.
@@ -15,19 +18,44 @@ local function refused_body(reason)
   return { status = "400", error = "The body is not accepted.", reason = reason }
 end
 
--- Its text; nil where there is none, or nil and the refusal of one that is compressed. It is waited for, and what
--- was had of the handle before is gone afterwards.
-local function body_text(handle)
-  local headers = handle:headers()
+-- Its bytes as the caller sent them; nil where there are none, or nil and the refusal of one that has no end. It is
+-- waited for, and what was had of the handle before is gone afterwards.
+local function body_as_sent(handle)
   -- It has no end then, and who gets it may take it for a body and not change over.
-  if headers:get("upgrade") then return nil, refused_body("upgrade: a body beside it cannot be looked at") end
-  local coding = headers:get("content-encoding")
+  if handle:headers():get("upgrade") then
+    return nil, refused_body("upgrade: a body beside it cannot be looked at")
+  end
   local body = handle:body()
   local size = body and body:length() or 0
   if size == 0 then return nil end
-  if coding and coding:lower() ~= "identity" then
-    local reason = "encoding: a body that is " .. coding .. " cannot be looked at"
-    return nil, { status = "415", error = "The body must not be compressed.", reason = reason }
-  end
   return body:getBytes(0, size)
+end
+
+-- What was compressed, which then is the request's body: the upstream gets what was looked at, and nothing else that
+-- the same bytes may be to another reader. Or nil and the refusal.
+local function plain(handle, text, coding)
+  local known = CODINGS[coding:lower()]
+  if not known then
+    local reason = "encoding: a body that is " .. coding .. " cannot be looked at"
+    local headers = { ["accept-encoding"] = "gzip, deflate" }
+    return nil, { status = "415", error = "The body must not be compressed so.", reason = reason, headers = headers }
+  end
+  local most = mode.most_bytes or MOST_BYTES
+  local found, why = inflated(text, known, most)
+  if why == "size" then
+    local reason = ("size: the body is more than %d bytes when it is no longer compressed"):format(most)
+    return nil, { status = "413", error = "Payload Too Large", reason = reason }
+  end
+  if not found then return nil, refused_body("encoding: the body is not " .. known .. " to its end") end
+  handle:headers():remove("content-encoding")
+  handle:body():setBytes(found)
+  return found ~= "" and found or nil
+end
+
+-- Its text; nil where there is none, or nil and the refusal of one that cannot be read.
+local function body_text(handle)
+  local text, refusal = body_as_sent(handle)
+  local coding = text and handle:headers():get("content-encoding")
+  if not coding or coding:lower() == "identity" then return text, refusal end
+  return plain(handle, text, coding)
 end

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from policies.expression import lua
-from policies.policy import SETTINGS, Scope, Script
+from policies.policy import BUFFER_BYTES, SETTINGS, Scope, Script
 
 GUARD = Path(__file__).with_name("guard.lua").read_text()
 SHA256 = Path(__file__).with_name("sha256.lua")
@@ -15,7 +15,10 @@ HMAC = Path(__file__).with_name("hmac.lua")
 BASE64 = Path(__file__).with_name("base64.lua")
 """The same: unbase64."""
 BODY = Path(__file__).with_name("body.lua")
-"""The same: media_type, is_tunnel, body_text, refused_body."""
+"""The same: media_type, is_tunnel, body_text, body_as_sent, refused_body."""
+UNSAID = Path(__file__).with_name("unsaid.lua")
+"""The same: take_off, by which a header that the gateway vouches for is nobody else's."""
+_BEFORE = {BODY: Path(__file__).with_name("inflate.lua")}
 JSON = Path(__file__).with_name("json.lua")
 """The same: json_value, NULL, is_array, is_object, canonical."""
 XML = Path(__file__).with_name("xml.lua")
@@ -37,25 +40,29 @@ def script(
     The last file defines `envoy_on_request`, made by `guarded(decide)`; with `sees_response` there is
     `envoy_on_response` too, or instead. With `evaluates` the files may call the functions of expressions.
     """
+    files = tuple(files)
     return Script(
         name=scope.binding,
-        frame=_frame(policy, tuple(files), evaluates),
-        settings=f"{_mode(scope)}local settings = {lua.literal(settings)}",
+        frame=_frame(policy, files, evaluates),
+        settings=f"{_mode(scope, reads_body=BODY in files)}local settings = {lua.literal(settings)}",
         sees_response=sees_response,
         needs=_needed(settings),
         gives=gives,
     )
 
 
-def _mode(scope: Scope) -> str:
-    return f"mode.observed_as = {lua.literal(scope.observed_as)} " if scope.observed_as else ""
+def _mode(scope: Scope, *, reads_body: bool) -> str:
+    observed = f"mode.observed_as = {lua.literal(scope.observed_as)} " if scope.observed_as else ""
+    is_usual = not reads_body or scope.buffer_bytes == BUFFER_BYTES
+    return observed if is_usual else f"{observed}mode.most_bytes = {scope.buffer_bytes} "
 
 
 @cache
 def _frame(policy: str, files: tuple[Path, ...], evaluates: bool) -> str:
     runtime = [lua.RUNTIME] if evaluates else []
     parts = [f"local policy_name = {lua.literal(policy)}", GUARD, *runtime, SETTINGS]
-    return "\n".join([*parts, *(file.read_text() for file in files)])
+    needed = [one for file in files for one in (_BEFORE.get(file), file) if one]
+    return "\n".join([*parts, *(file.read_text() for file in needed)])
 
 
 def _needed(value: lua.Value) -> frozenset[str]:

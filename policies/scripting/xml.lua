@@ -26,9 +26,11 @@ local function is_known(charset)
   return charset == "utf-8" or charset == "utf8" or charset == "us-ascii" or charset == "ascii"
 end
 
-local function charset_of(kind)
-  local _, finish = kind:find("charset=", 1, true)
-  return finish and kind:match('^"?([%w_.:-]+)', finish + 1) or nil
+-- The first encoding of those that a media type says which is none of them.
+local function unknown_charset(kind)
+  for charset in kind:gmatch("charset%s*=%s*[\"']?([%w_.:-]+)") do
+    if not is_known(charset) then return charset end
+  end
 end
 
 local function above(what, value, most) return ("%s: %d, above %d"):format(what, value, most) end

@@ -223,7 +223,8 @@ class Compiler:
         noted_as = noted_name(use.binding) or use.policy
         observed_as = noted_as if use.observes else ""
         place = (use.binding, name, base_path, self.state, system_ca(), self._salt)
-        scope = Scope(*place, observed_as, texts, noted_as, self.shares_counts)
+        most = self.proxying.buffer_limit_bytes
+        scope = Scope(*place, observed_as, texts, noted_as, self.shares_counts, most)
         try:
             return find(use.policy).compile(use.config, scope)
         except ValueError as error:

@@ -12,7 +12,7 @@ end
 envoy_on_request = guarded(function(handle)
   local name, reason, label = consumer_of(handle)
   -- Whatever becomes of the request, since a policy may only observe: nobody else says who calls.
-  if settings.told then handle:headers():remove(settings.told) end
+  if settings.told then take_off(handle:headers(), settings.told) end
   if settings.hides then hide(handle) end
   if not name then
     local headers = { ["www-authenticate"] = settings.challenge }

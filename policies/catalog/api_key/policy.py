@@ -12,6 +12,7 @@ from policies.expression.lua import Value
 from policies.fields import keys
 from policies.fields.headers import RequestHeaderName, RequestHeaderNameOrNone
 from policies.policy import (
+    MANY_LINES,
     Advice,
     AsksContracts,
     Category,
@@ -22,7 +23,7 @@ from policies.policy import (
     Scope,
     fault,
 )
-from policies.scripting.script import SHA256, script
+from policies.scripting.script import SHA256, UNSAID, script
 
 NAME = "api-key"
 SHORTEST, GUESSED = 8, 16
@@ -66,7 +67,7 @@ class Config(PolicyConfig):
         title="Keys of this policy",
         description="A line for each: NAME: KEY. A key has 8 to 255 characters. All are one text, stored"
         " encrypted; to change one, write them all.",
-        json_schema_extra={"needed": True, **_shown(knownFrom=["keys"])},
+        json_schema_extra={"needed": True, **MANY_LINES, **_shown(knownFrom=["keys"])},
     )
     consumer_header: RequestHeaderNameOrNone = Field(
         "x-consumer-name",
@@ -112,7 +113,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
     }
     files = [SHA256, KEY] if is_written else [SHA256, memory.LUA, KEY]
     tell = script(scope, NAME, [*files, TELL], looking, gives="authentication")
-    return Compiled((tell, script(scope, NAME, [*files, CHECK], {**looking, **own})))
+    return Compiled((tell, script(scope, NAME, [*files, UNSAID, CHECK], {**looking, **own})))
 
 
 def _digests(written: Mapping[str, str], salt: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from policies.expression.lua import Value
 from policies.fields.headers import RequestHeaderNameOrNone
 from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Scope, at_most
-from policies.scripting.script import script
+from policies.scripting.script import UNSAID, script
 
 NAME = "geo-filter"
 _CODES = """
@@ -91,7 +91,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "denies": config.action == "deny",
         "told": config.country_header.lower() or None,
     }
-    decide = script(scope, NAME, [_SCRIPT], settings)
+    decide = script(scope, NAME, [UNSAID, _SCRIPT], settings)
     return Compiled((_unsaid(scope, header), _looked_up(config, scope, header), decide))
 
 

@@ -3,7 +3,7 @@
 local function wrong_body(handle, one)
   local told = one.covers[one.digest] and joined(handle:headers(), one.digest)
   local text, refused
-  if not is_tunnel(handle:headers()) then text, refused = body_text(handle) end
+  if not is_tunnel(handle:headers()) then text, refused = body_as_sent(handle) end
   if refused then return refused end
   if not text and not told then return nil end
   if not told then return one.digest .. " is not signed" end

@@ -76,7 +76,7 @@ envoy_on_request = guarded(function(handle)
   local one, reason = signed(headers, key_of)
   reason = not one and reason or wrong(headers, one)
   -- Whatever becomes of the request, since a policy may only observe: nobody else says who calls.
-  if settings.told then headers:remove(settings.told) end
+  if settings.told then take_off(headers, settings.told) end
   if reason then return refused(reason) end
   if wrong_body then
     local body = wrong_body(handle, one)

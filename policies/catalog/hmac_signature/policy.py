@@ -9,8 +9,8 @@ from pydantic import Field, SecretStr, model_validator
 from policies.expression.lua import Value
 from policies.fields import keys
 from policies.fields.headers import RequestHeaderNameOrNone, SentHeaderName
-from policies.policy import Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope
-from policies.scripting.script import BASE64, BODY, HMAC, SHA256, script
+from policies.policy import MANY_LINES, Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.scripting.script import BASE64, BODY, HMAC, SHA256, UNSAID, script
 
 NAME = "hmac-signature"
 SHORTEST, GOOD = 16, 32
@@ -38,6 +38,7 @@ class Config(PolicyConfig):
         title="Keys",
         description="A line for each: NAME: KEY. Callers send the name as keyid and sign with the key, of 16"
         " to 255 characters. All are one text, stored encrypted; to change one, write them all.",
+        json_schema_extra=MANY_LINES,
     )
     signed_headers: Annotated[list[SentHeaderName], Field(max_length=20)] = Field(
         default_factory=list,
@@ -90,7 +91,9 @@ def compile(config: Config, scope: Scope) -> Compiled:
     files = [SHA256, HMAC, BASE64, _file("parts.lua"), _file(form)]
     if config.validate_body:
         files += [BODY, _file("body.lua")]
-    return Compiled((script(scope, NAME, [*files, _file("policy.lua")], settings),), secrets=(secret,))
+    return Compiled(
+        (script(scope, NAME, [*files, UNSAID, _file("policy.lua")], settings),), secrets=(secret,)
+    )
 
 
 def advice(config: Config) -> Iterator[Advice]:

@@ -10,6 +10,7 @@ from policies.fields import urls
 from policies.fields.expressions import RequestExpression
 from policies.fields.headers import RequestHeaderName
 from policies.policy import (
+    MANY_LINES,
     PolicyConfig,
     at_most,
     fault,
@@ -107,7 +108,7 @@ class Config(PolicyConfig):
         title="Key",
         description="The public key in PEM, with its BEGIN and END lines or without; for HMAC the secret, of"
         " 32, 48 or 64 characters or more. It is stored encrypted.",
-        json_schema_extra={"needed": True, **_shown(jwtKeyOrigin=["text"])},
+        json_schema_extra={"needed": True, **MANY_LINES, **_shown(jwtKeyOrigin=["text"])},
     )
     jwks_url: Annotated[str, AfterValidator(_checked_urls)] = Field(
         "",

@@ -143,17 +143,14 @@ local function write_headers(handle)
       local why = "The claim " .. one.claim .. " cannot stand in a header."
       return refused(why, "claim: " .. one.claim .. " holds what no header can")
     end
-    if text then
-      handle:headers():replace(one.header, text)
-    else
-      handle:headers():remove(one.header)
-    end
+    take_off(handle:headers(), one.header)
+    if text then handle:headers():replace(one.header, text) end
   end
 end
 
 -- Nobody else says these, whatever becomes of the request: a policy may only observe.
 local function without_headers(handle, with)
-  for _, one in ipairs(settings.headers) do handle:headers():remove(one.header) end
+  for _, one in ipairs(settings.headers) do take_off(handle:headers(), one.header) end
   return with
 end
 

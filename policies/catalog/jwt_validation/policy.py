@@ -24,7 +24,7 @@ from policies.policy import (
     Script,
     Secret,
 )
-from policies.scripting.script import SHA256, script
+from policies.scripting.script import SHA256, UNSAID, script
 
 NAME = "jwt-validation"
 CONTRACT = [SHA256, memory.LUA, Path(__file__).with_name("contract.lua")]
@@ -55,7 +55,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
     looking = CONTRACT if settings["contracts"] else []
     filters: tuple[Filter | Script, ...] = (
         Filter(f"{scope.binding}/signature", _jwt_authn(config, scope, made)),
-        script(scope, NAME, [claims, *looking, asking.LUA, check], settings, evaluates=True),
+        script(scope, NAME, [claims, *looking, asking.LUA, UNSAID, check], settings, evaluates=True),
         script(scope, NAME, [claims, *looking, tell], told, evaluates=True, gives="authentication"),
     )
     if config.jwt_origin == "customExpression":

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from policies.fields import urls
@@ -35,10 +35,10 @@ class Config(PolicyConfig):
         description="gRPC as envoy.service.auth.v3, or HTTP, where 200 allows.",
         json_schema_extra={"labels": {"grpc": "gRPC", "http": "HTTP"}},
     )
-    server_version: Literal["v3", "v2"] = Field(
+    server_version: Literal["v3"] = Field(
         "v3",
         title="Version of its interface",
-        description="envoy.service.auth.v3; v2 is gone from Envoy since 2021.",
+        description="envoy.service.auth.v3, which every Envoy of today speaks.",
         json_schema_extra={"when": {"serverType": ["grpc"]}, "advanced": True},
     )
     request_timeout: int = Field(
@@ -72,7 +72,7 @@ class Config(PolicyConfig):
             (),
             title="Headers added to the question",
             description="Told to the server with each request.",
-            json_schema_extra=HTTP_ALONE,
+            json_schema_extra={"row": "header", **HTTP_ALONE},
         )
     )
     service_response_upstream_headers: Names = Field(
@@ -108,10 +108,17 @@ class Config(PolicyConfig):
             return {"serverVersion" if key == "serverApiVersion" else key: it for key, it in given.items()}
         return given
 
+    @field_validator("server_version", mode="before")
+    @classmethod
+    def _is_spoken(cls, version: Any) -> Any:
+        if version == "v2":
+            raise PydanticCustomError(
+                "version", "v2 is spoken by no Envoy of today; the server must offer v3"
+            )
+        return version
+
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:
-        if self.server_type == "grpc" and self.server_version == "v2":
-            raise fault("serverVersion", "v2 is spoken by no Envoy of today; the server must offer v3")
         scheme = self.uri.partition("://")[0]
         if scheme not in SCHEMES[self.server_type]:
             wanted = " or ".join(f"{one}://host:port" for one in SCHEMES[self.server_type])

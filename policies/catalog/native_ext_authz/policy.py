@@ -1,12 +1,13 @@
 """External Authorization: a server of yours decides about each request."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from policies.catalog.native_ext_authz.config import Config
 from policies.envoy.cluster import cluster
 from policies.fields import urls
+from policies.fields.headers import spelled
 from policies.policy import (
     TYPE_URL,
     Category,
@@ -23,6 +24,8 @@ from policies.scripting.script import script
 
 NAME = "native-ext-authz"
 _OBSERVED = Path(__file__).with_name("observed.lua")
+ALWAYS_SEEN = ("authorization", "content-length", "host")
+_MUTATION = TYPE_URL + "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
 _EXT_AUTHZ = TYPE_URL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
 
 
@@ -38,11 +41,23 @@ def compile(config: Config, scope: Scope) -> Compiled:
     }
     if config.allowed_headers:
         typed["allowed_headers"] = _named(config.allowed_headers)
-    filters: tuple[Filter | Script, ...] = (Filter(scope.binding, typed),)
+    filters: tuple[Filter | Script, ...] = (*_unsaid(config, scope), Filter(scope.binding, typed))
     if scope.observed_as:
         typed["shadow_mode"] = True
         filters = (*filters, _observed(config, scope))
     return Compiled(filters, clusters=(server,))
+
+
+def _unsaid(config: Config, scope: Scope) -> Iterator[Filter]:
+    """Takes off what callers write where the server's word stands: an allowing answer may leave a header out.
+    What the server sees is for it to replace.
+    """
+    seen = {*ALWAYS_SEEN, *(name.lower() for name in config.allowed_headers)}
+    names = {name.lower() for name in config.service_response_upstream_headers} - seen
+    if config.server_type == "http" and names:
+        removed = [{"remove_on_match": {"key_matcher": spelled(name)}} for name in sorted(names)]
+        mutations = {"request_mutations": removed}
+        yield Filter(f"{scope.binding}/unsaid", {"@type": _MUTATION, "mutations": mutations})
 
 
 def _observed(config: Config, scope: Scope) -> Script:

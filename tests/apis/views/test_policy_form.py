@@ -31,6 +31,33 @@ def test_policy_is_applied_from_its_form(place: Place) -> None:
     assert "Applied Rate Limiting." in text(place.client.get(response.url))  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("policy", ["api-key", "hmac-signature", "jwt-validation"])
+def test_a_secret_of_several_lines_has_an_area_that_keeps_them(place: Place, policy: str) -> None:
+    api = make_saved_api(place)
+    path = f"/apis/{api.pk}/policies/add/{policy}"
+    name = "config.textKey" if policy == "jwt-validation" else "config.keys"
+
+    page = text(place.client.get(path))
+    (area,) = re.findall(f'<textarea[^>]*name="{name}"[^>]*>', page)
+
+    assert "data-secret" in area and 'spellcheck="false"' in area
+    assert f'<input type="password" name="{name}"' not in page
+
+
+def test_several_keys_are_applied_from_a_form_and_not_shown_again(place: Place) -> None:
+    api = make_saved_api(place)
+    two = "shop: 5e0f1d7c9ab24c61\r\nbatch: b31c7d4499d6e02a\r\n"
+    sent = {"config.knownFrom": "keys", "config.keys": two, "applies": "all"}
+
+    place.client.post(f"/apis/{api.pk}/policies/add/api-key", sent)
+
+    binding = PolicyBinding.objects.get()
+    page = text(place.client.get(f"/apis/{api.pk}/policies/{binding.pk}"))
+    assert "Leave empty to keep the stored value" in page
+    assert "5e0f1d7c9ab24c61" not in page
+    assert list(binding.secrets.values()) == [two]
+
+
 def form_of(place: Place, path: str) -> dict[str, str]:
     """What the form carries along by itself."""
     (seen,) = re.findall(r'name="seen" value="(\w+)"', text(place.client.get(path)))
