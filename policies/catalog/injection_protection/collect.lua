@@ -6,15 +6,40 @@ local BINARY = { "^image/", "^audio/", "^video/", "^font/", "^application/grpc",
   "^application/zip", "^application/gzip", "^application/pdf", "^application/x%-protobuf", "^application/protobuf" }
 for i, name in ipairs(PASSED) do PASSED[name] = i end
 
+-- Encodings in which a byte below 128 is that character, or stands beside zeros, which are passed over. In any other,
+-- what is harmless here may be an attack there.
+local CHARSETS = { "^utf%-?8$", "^utf%-?16", "^utf%-?32", "^us%-ascii$", "^ascii$", "^iso%-8859%-%d+$", "^latin%-?%d$",
+  "^windows%-%d+$", "^cp125%d$", "^koi8", "^gb", "^big5", "^shift_jis$", "^euc%-" }
+
+-- The encoding that is said, where it is none of these.
+local function unknown_charset(kind)
+  for charset in kind:gmatch("charset%s*=%s*[\"']?([^%s;,\"']+)") do
+    local is_known = false
+    for _, one in ipairs(CHARSETS) do is_known = is_known or charset:find(one) ~= nil end
+    if not is_known then return charset end
+  end
+end
+
 local function spaced(text) return (text:gsub("+", " ")) end
 
 -- Pairs of a query or a form, each in one text: `name=value`.
 local function add_pairs(into, text)
-  local is_decoded = true
+  local is_decoded, values, again = true, {}, {}
   for pair in text:gmatch("[^&]+") do
     is_decoded = add(into, spaced(pair)) and is_decoded
+    local name, value = pair:match("^([^=]*)=?(.*)$")
+    if name:find("%", 1, true) then name = once(name) end
+    if values[name] then
+      again[name] = again[name] or { values[name] }
+      table.insert(again[name], value)
+    end
+    values[name] = value
     -- Readers that take it for another character than a blank are not to be surprised.
     if pair:find("+", 1, true) then is_decoded = add(into, pair) and is_decoded end
+  end
+  -- Of a name that comes several times some servers make one value, with commas.
+  for _, several in pairs(again) do
+    is_decoded = add(into, spaced(table.concat(several, ","))) and is_decoded
   end
   return is_decoded
 end
@@ -67,6 +92,8 @@ local QUOTED = { '="([^"]*)"', "='([^']*)'", '=%s+"([^"]*)"', "=%s+'([^']*)'" }
 local ACTIVE = { script = true, iframe = true, svg = true, img = true, embed = true }
 
 local function is_binary(kind)
+  -- Of several, nobody knows which the upstream goes by.
+  if kind:find(",", 1, true) then return false end
   if kind:find("^image/svg") then return false end
   for _, one in ipairs(BINARY) do
     if kind:find(one) then return true end
@@ -84,6 +111,10 @@ local function add_part(into, part)
   local head = part:sub(1, from - 1)
   local is_decoded = add(into, head)
   head = head:lower()
+  -- Some servers undo these, and most take the part as it is.
+  local coding = head:match("content%-transfer%-encoding:%s*([^%s;]*)")
+  if coding and coding ~= "7bit" and coding ~= "8bit" and coding ~= "binary" then return false end
+  if unknown_charset(head) then return false end
   if head:find("filename", 1, true) and is_binary(head:match("content%-type:%s*([^;%s]*)") or "") then return is_decoded end
   local value = part:sub(to + 1)
   return add(into, value:sub(-2) == "\r\n" and value:sub(1, -3) or value) and is_decoded

@@ -29,6 +29,11 @@ envoy_on_request = guarded(function(handle)
   if settings.body and not is_tunnel(headers) and not is_binary(kind) then
     local text, refusal = body_text(handle)
     if refusal then return refusal end
+    local charset = text and unknown_charset(kind)
+    if charset then
+      local reason = "charset: " .. charset:sub(1, 40) .. " is not read"
+      return { status = "400", error = ENCODED.error, headers = ENCODED.headers, reason = reason }
+    end
     body = text and texts_of(#text)
     if text then is_decoded = add_body(body, kind, text, handle:headers()) and is_decoded end
   end

@@ -72,7 +72,7 @@ class Config(PolicyConfig):
         (),
         title="Expressions of your own",
         description="Each has a name, which the log tells.",
-        json_schema_extra={"maxItems": MOST_CUSTOM},
+        json_schema_extra={"maxItems": MOST_CUSTOM, "row": "expression"},
     )
     protect_path_and_query: bool = Field(
         True, title="Path and query", description="Whether they are looked at, names and values."

@@ -220,7 +220,7 @@ def test_a_file_of_a_binary_type_passes_beside_what_is_looked_at(gateway: Gatewa
 
 
 def test_what_cannot_be_looked_at_is_refused_and_what_is_no_text_passes(gateway: Gateway) -> None:
-    zipped = {"content-type": "text/plain", "content-encoding": "gzip"}
+    zipped = {"content-type": "text/plain", "content-encoding": "br"}
     image = {"content-type": "image/png"}
     upgrade = {"content-type": "text/plain", "connection": "upgrade", "upgrade": "x"}
 
