@@ -107,11 +107,16 @@ local function query_of(path)
   return found
 end
 
-local function cookie_of(handle, name)
-  for pair in (handle:headers():get("cookie") or ""):gmatch("[^;]+") do
-    local own, value = pair:match("^%s*([^=%s]+)=(.*)$")
-    if own == name then return value end
+-- Blanks around a name and its value are nothing to most readers.
+local function cookies_of(headers, name)
+  local found = {}
+  for line = 1, headers:getNumValues("cookie") do
+    for pair in headers:getAtIndex("cookie", line - 1):gmatch("[^;]+") do
+      local own, value = pair:match("^%s*([^=%s]+)%s*=%s*(.*)$")
+      if own == name then found[#found + 1] = value:match("^(.*%S)") or "" end
+    end
   end
+  return found[1] and found
 end
 
 -- A text is what its schema takes it for: a number, true or false, or itself.
@@ -148,6 +153,7 @@ local function pieces(texts, separator)
 end
 
 local function list_fault(parameter, texts)
+  if parameter.separator ~= "" and #texts > 1 then return "is given more than once" end
   local list = pieces(texts, parameter.separator)
   local values = { [0] = #list }
   for i, text in ipairs(list) do
@@ -171,19 +177,16 @@ local function value_fault(parameter, texts)
 end
 
 local PLACES = {}
-function PLACES.path(parameter, request) return request.values[parameter.name] end
-function PLACES.header(parameter, request) return request.handle:headers():get(parameter.name) end
-function PLACES.cookie(parameter, request) return cookie_of(request.handle, parameter.name) end
+function PLACES.path(parameter, request) return { request.values[parameter.name] } end
+function PLACES.header(parameter, request) return { request.handle:headers():get(parameter.name) } end
+function PLACES.cookie(parameter, request) return cookies_of(request.handle:headers(), parameter.name) end
+function PLACES.query(parameter, request) return request.query[parameter.name] end
 
 local function parameter_fault(parameter, request)
   if parameter.read == "unread" then return nil end
-  local texts = parameter["in"] == "query" and request.query[parameter.name]
-  if parameter["in"] ~= "query" then
-    local text = PLACES[parameter["in"]](parameter, request)
-    texts = text and { text }
-  end
+  local texts = PLACES[parameter["in"]](parameter, request)
   local words, place
-  if texts then
+  if texts and texts[1] then
     words, place = value_fault(parameter, texts)
   elseif parameter.required then
     words = "is missing"
