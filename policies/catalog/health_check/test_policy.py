@@ -1,7 +1,9 @@
 """An upstream that says that it is well, and one that says that it is not."""
 
+import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,7 @@ spec: {address: "http://127.0.0.1:${port}/a"}
 apiVersion: gatewright.dev/v1alpha1
 kind: Service
 metadata: {name: backend}
-spec: {address: "UPSTREAM"}
+spec: SERVICE
 ---
 apiVersion: gatewright.dev/v1alpha1
 kind: PolicyBinding
@@ -71,8 +73,9 @@ def upstream() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
 
 
-def checked(gateway: Gateway, upstream: str, refuses: bool) -> None:
-    text = API.replace("UPSTREAM", upstream).replace("REFUSE", str(refuses).lower())
+def checked(gateway: Gateway, upstream: str, refuses: bool, **settings: Any) -> None:
+    service = json.dumps({"address": upstream, **settings})
+    text = API.replace("SERVICE", service).replace("REFUSE", str(refuses).lower())
     ack = gateway.apply(text)
     assert not [one.reason for one in ack.resources if one.reason]
 
@@ -116,6 +119,17 @@ def test_the_agent_tells_which_upstreams_are_healthy(gateway: Gateway, upstream:
     wait_until(lambda: gateway.health() == {"default/backend": told(host)})
     Upstream.status = 503
     wait_until(lambda: gateway.health() == {"default/backend": told(host, is_healthy=False)})
+
+
+def test_another_upstream_gets_requests_while_it_is_unhealthy(gateway: Gateway, upstream: str) -> None:
+    spare = gateway.upstream.url.removeprefix("http://")
+    checked(gateway, upstream, False, failover={"address": spare})
+    first = gateway.get("/a/x")
+
+    Upstream.status = 500
+    wait_until(lambda: gateway.get("/a/x").headers.get("x-upstream") == "echo")
+
+    assert first.content == b"", "its own"
 
 
 def told(host: str, *, is_healthy: bool = True) -> dict[str, object]:
