@@ -4,8 +4,11 @@
 import os
 import sys
 
+from console.garbage import collect_seldom
+
 
 def main() -> None:
+    collect_seldom()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line

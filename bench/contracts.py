@@ -1,6 +1,5 @@
 """What contracts cost: a request that is looked up among 10,000, the memory, and a change of one of them."""
 
-import gc
 import json
 import time
 from collections.abc import Callable
@@ -16,8 +15,8 @@ from bench import load, report, revoking, rivals
 from bench.processes import Cores, cpu_seconds, free_port, pin, resident_mb, running, wait_for
 from bench.throughput import CONNECTIONS
 from gateways.agent.apply import Applier
-from gateways.agent.connected import COLLECT_AFTER
 from gateways.agent.envoy.process import Envoy
+from gateways.agent.host import garbage
 from gateways.protocol.resources import AnyResource, Snapshot, digest
 from policies.catalog import find
 from policies.contracts import credentials
@@ -46,7 +45,7 @@ CALLER = {
 
 def measure(folder: Path, *, quick: bool, rounds: int) -> None:
     cores, many = Cores.of_this_machine(), 1_000 if quick else 10_000
-    gc.set_threshold(*COLLECT_AFTER)
+    garbage.collect_seldom()
     with ExitStack() as started:
         upstream = started.enter_context(rivals.upstream(folder / "upstream", cores)).port
         envoy = Envoy(folder / "state", "bench", drain_seconds=1)

@@ -7,8 +7,11 @@ from celery import Celery
 from celery.signals import task_prerun
 from django.db import close_old_connections
 
+from console import garbage
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
+garbage.collect_seldom()
 app = Celery("gatewright")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

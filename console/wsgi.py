@@ -10,7 +10,7 @@ import django
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from console import static_files
+from console import garbage, static_files
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
@@ -49,6 +49,7 @@ def _settle() -> None:
     gc.freeze()
 
 
+garbage.collect_seldom()
 django.setup()
 static_files.collect()
 application = drained(get_wsgi_application())

@@ -4,6 +4,7 @@ A plugin, because the environment must stand before Django reads its settings, w
 does before any conftest.py is loaded. The tests of agent, protocol and policies run without Django too.
 """
 
+import gc
 import os
 import shutil
 import tempfile
@@ -11,11 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from gateways.agent.host import garbage
+
 try:
     import django
 except ImportError:
     django = None
 
+garbage.collect_seldom()
 HOME = Path(tempfile.mkdtemp(prefix="gatewright-tests-", dir="/tmp"))
 os.environ["GATEWRIGHT_HOME"] = str(HOME)
 os.environ["GATEWRIGHT_ALLOWED_HOSTS"] = "testserver"
@@ -45,6 +49,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     wanted = [config.rootpath / folder for folder in AGENT]
     return None if any(_is_on_the_way(collection_path, one) for one in wanted) else True
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported stays: no later collection looks through it."""
+    gc.freeze()
 
 
 def _is_on_the_way(path: Path, folder: Path) -> bool:

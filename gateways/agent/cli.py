@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateways.agent import settings
-from gateways.agent.host import processors
+from gateways.agent.host import garbage, processors
 from gateways.agent.link import register, registration
 from gateways.agent.link.registration import BadRegistration
 from gateways.agent.rehearsal import arguments as rehearsal
@@ -26,6 +26,7 @@ class UserMistake(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 what was asked cannot be done, 2 it was asked wrongly."""
+    garbage.collect_seldom()
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))

@@ -1,6 +1,5 @@
 """A gateway process in Connected Mode: Envoy, the probes, the stream, heartbeats and the traffic uplink."""
 
-import gc
 import importlib.metadata
 import ipaddress
 import logging
@@ -41,9 +40,6 @@ DRAINING_BEAT_SECONDS = 5.0
 MOST_WARNINGS, MOST_TOLD, MOST_WORDS = 10, 3, 500
 """The console takes no heartbeat with more warnings."""
 
-COLLECT_AFTER = (50_000, 20, 100)
-"""Objects made: a first snapshot of 1,000 APIs is hundreds of thousands, and all of them stay."""
-
 log = logging.getLogger(__name__)
 
 
@@ -53,7 +49,6 @@ def run(settings: RunSettings) -> None:
     Raises BadRegistration, ControlUnavailable, StateInUse, StateUnusable, EnvoyFailed.
     """
     registered = _registration(settings)
-    gc.set_threshold(*COLLECT_AFTER)
     with state_folder.locked(settings.state):
         _claim(settings.state, registered.gateway_id)
         replica = ConnectedReplica(settings, registered)

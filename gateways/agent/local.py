@@ -1,6 +1,5 @@
 """Local Mode: serves a folder of YAML files and takes every change of it into force."""
 
-import gc
 import logging
 import sys
 import threading
@@ -19,9 +18,6 @@ from gateways.agent.translate.apis import LastTranslation, translate
 from gateways.agent.translate.held import Unknown
 from gateways.protocol.messages import Ack, ResourceAck
 from gateways.protocol.resources import digest
-
-COLLECT_AFTER = (50_000, 20, 100)
-"""Objects made: the files of 1,000 APIs are hundreds of thousands, looked through while they are read."""
 
 IDLE_SECONDS = 1
 """How often, without news from the folder, it is looked at and what was refused is tried again."""
@@ -42,7 +38,6 @@ def run(settings: RunSettings, folder: Path) -> None:
     """
     if not folder.is_dir():
         raise NoFolder(f"{folder} is not a folder; give one that holds .yaml files")
-    gc.set_threshold(*COLLECT_AFTER)
     with state_folder.locked(settings.state):
         replica = state_folder.replica_id(settings.state)
         envoy = Envoy(

@@ -25,6 +25,7 @@ import uvicorn
 from gateways.agent.authorizer.desk import Desk, NoQuestion
 from gateways.agent.authorizer.network import Outside, Played
 from gateways.agent.authorizer.remembered import Remembered
+from gateways.agent.host import garbage
 from gateways.agent.host.sockets import address
 from policies.answers.question import AT_ONCE, SOCKET
 
@@ -36,6 +37,7 @@ Send = Callable[[Any], Awaitable[None]]
 
 
 def main() -> int:
+    garbage.collect_seldom()
     parser = argparse.ArgumentParser()
     parser.add_argument("state", type=Path)
     parser.add_argument("--played", type=Path)
