@@ -47,6 +47,12 @@ def may_on(request: Request, api: ApiInstance) -> May:
     return request.scope.held.on_api(api.pk, api.environment_id, api.environment.organization.path)
 
 
+def may_deploy_in(request: Request, environment: Environment) -> bool:
+    """Whether what the user makes there may be deployed by the user, too."""
+    held = request.scope.held.in_environment(environment.pk, environment.organization.path)
+    return Permission.DEPLOY_APIS in held
+
+
 def binding_of(
     request: Request, pk: int, binding: int, needs: str = Permission.VIEW_POLICIES
 ) -> PolicyBinding:

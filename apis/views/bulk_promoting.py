@@ -21,7 +21,7 @@ from apis.portable.wanted import PARTS
 from apis.promotions import permission, promoting
 from apis.promotions.choices import counterparts, wanted
 from apis.promotions.promoting import Preview
-from apis.views.access import messages_of
+from apis.views.access import may_deploy_in, messages_of
 from apis.views.bulk_reach import promotion_to_begin
 from apis.views.promoting import environment_choices
 from console.forms.schema_form import Field
@@ -61,6 +61,7 @@ def plans(request: Request, found: BulkChange, errors: dict[str, list[str]] | No
         "tried": total - untried,
         "ready": counts.get(Plan.State.READY, 0),
         "seen": many.seen(found) if target and not untried else "",
+        "may_deploy": target is not None and may_deploy_in(request, target),
         "errors": errors or {},
         "general": [text for texts in (errors or {}).values() for text in texts],
     }

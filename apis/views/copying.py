@@ -16,7 +16,7 @@ from apis.lint.routes import warnings
 from apis.models import ApiInstance
 from apis.rules import copies as rules
 from apis.rules.copies import Copy
-from apis.views.access import api_of, messages_of
+from apis.views.access import api_of, may_deploy_in, messages_of
 from apis.views.frame import frame
 from apis.views.tls_contexts import choices
 from console.forms.schema_form import Choice, Field
@@ -95,6 +95,7 @@ def _shown(
         "bindings": form.bindings,
         "test_count": api.tests.count(),
         "may_keep": copies.may_edit(request.user, api),
+        "may_deploy": may_deploy_in(request, environment),
         "missing_listener": form.missing_listener(),
         "warnings": {} if errors else _warnings(api, wanted),
         "errors": errors,

@@ -15,6 +15,7 @@ from apis.deployment.status import ApiStatus, ReplicaStatus, runs_of
 from apis.failing import Failing
 from apis.models import ApiInstance
 from apis.views.access import may_on
+from console.grants import May
 from console.scope import Request
 from gateways.models import Gateway
 
@@ -33,6 +34,14 @@ TABS = (
     ("settings", "Settings", "api_settings"),
 )
 
+SEEN_BY = {
+    "policies": "view_policies",
+    "contracts": "view_contracts",
+    "tiers": "view_contracts",
+    "analytics": "view_traffic",
+    "alerts": "view_alerts",
+}
+"""The permission that a tab's page asks for, where View APIs is not enough."""
 CHANGED_BY = {"policies": "manage_policies", "contracts": "manage_contracts", "alerts": "manage_alerts"}
 """The permission for what a tab shows, where that is not Manage APIs."""
 
@@ -97,7 +106,7 @@ def frame(request: Request, api: ApiInstance, tab: str) -> dict[str, Any]:
         "alerting": alerting.of(api, request.user) if may_on(request, api)["view_alerts"] else [],
         "waiting": pending.waiting(api),
         "is_discarded": undo.has_pending(request.session, api),
-        "tabs": _tabs(api, tab),
+        "tabs": _tabs(api, tab, may_on(request, api)),
         "may": may_on(request, api),
         "can_edit": may_on(request, api)[CHANGED_BY.get(tab, "manage_apis")],
         "address": consumer_address(api),
@@ -113,9 +122,11 @@ def waiting_contracts(api: ApiInstance) -> int:
     return api.contracts.filter(Q(status=Contract.Status.PENDING) | wants).count()
 
 
-def _tabs(api: ApiInstance, current: str) -> list[Tab]:
+def _tabs(api: ApiInstance, current: str, may: May) -> list[Tab]:
     found = []
     for name, title, url in TABS:
+        if not may[SEEN_BY.get(name, "view_apis")]:
+            continue
         try:
             waits = waiting_contracts(api) if name == "contracts" else 0
             found.append(Tab(title, reverse(url, args=[api.pk]), name == current, waits))

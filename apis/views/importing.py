@@ -13,7 +13,7 @@ from apis.models import ApiInstance
 from apis.promotions import importing, promoting
 from apis.promotions.models import Upload
 from apis.promotions.promoting import Preview
-from apis.views.access import environment_of, messages_of
+from apis.views.access import environment_of, may_deploy_in, messages_of
 from apis.views.promoting import token, told
 from console import scope
 from console.forms.schema_form import Field
@@ -114,6 +114,7 @@ def _shown(
         "preview": preview,
         "seen": token(form, preview) if preview else "",
         "gateway": form.choices.gateway,
+        "may_deploy": may_deploy_in(request, environment),
     }
     status = 422 if form.errors else 200
     response = render(request, "apis/import_one.html", context | form.fields(), status=status)

@@ -27,6 +27,8 @@ UNSETTLED = ("Applying", "Partly applied", "Failed")
 LOOKED_AT = "name, path, port, upstream, tag or id"
 WAITING = (("yes", "Pending"), ("no", "Nothing pending"))
 DEPRECATION = (("yes", "Deprecated"), ("no", "Not deprecated"))
+CHANGING = ("manage_apis", "deploy_apis", "manage_policies")
+"""Who has one of these chooses APIs, to change many at once."""
 MOST_VIEWS = 100
 """In the menu, one's own first; the others stand on a page of their own."""
 MOST_SHOWN = 3
@@ -118,7 +120,8 @@ def rows(apis: Iterable[ApiInstance], names: set[str]) -> list[Row]:
 
 
 def _shown(request: Request, names: set[str]) -> dict[str, Any]:
-    return {"shown": names, "can_edit": request.scope.may["manage_apis"], "most_shown": MOST_SHOWN}
+    can_choose = any(request.scope.may[name] for name in CHANGING)
+    return {"shown": names, "can_choose": can_choose, "most_shown": MOST_SHOWN}
 
 
 def _selects(request: Request, environment: Environment, asked: Search) -> tuple[Select, ...]:

@@ -17,7 +17,7 @@ from apis.promotions import permission, promoting
 from apis.promotions.choices import counterparts, proposed, wanted
 from apis.promotions.models import Promotion
 from apis.promotions.promoting import Preview
-from apis.views.access import api_of, api_to_change, messages_of
+from apis.views.access import api_of, api_to_change, may_deploy_in, messages_of
 from apis.views.frame import frame
 from console.forms.schema_form import Choice, Field
 from console.models import Environment
@@ -141,6 +141,7 @@ def _shown(
         "seen": token(form, preview) if preview else "",
         "may_keep": permission.may_take_along(request.user, origin.environment),
         "gateway": form.choices.gateway,
+        "may_deploy": may_deploy_in(request, environment),
     }
     page = frame(request, origin, "") | context | form.fields()
     response = render(request, "apis/api_promote.html", page, status=422 if form.errors else 200)
