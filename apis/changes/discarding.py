@@ -20,6 +20,7 @@ from apis.revision import Revision, Saved
 from apis.revisions import plain, rows
 from apis.rules import policy_side
 from apis.rules.instances import check_free
+from apis.rules.policy_place import is_first
 from console.models import AuditEntry, User
 from console.versions import check
 
@@ -111,7 +112,7 @@ def _put_policies(api: ApiInstance, wanted: list[PolicyBinding]) -> None:
                 row.mode = now.mode
         row.save_base(raw=True)
     for row in known.values():
-        if row.is_disabled and not row.is_outbound and not rows.is_first(row):
+        if row.is_disabled and not row.is_outbound and not is_first(row):
             row.order = last = last + 1
             row.save(update_fields=["order"])
         else:

@@ -14,10 +14,10 @@ from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsCon
 from apis.revision import TLS_CONTEXT, Content, document
 from apis.revisions import plain
 from apis.rules import own_document, upstream_uri
+from apis.rules.policy_place import placed
 from gateways.protocol import resources as r
 from gateways.protocol.timeouts import RESPONSE_TIMEOUT
 from policies import catalog
-from policies.policy import Phase
 
 Texts = Mapping[UUID, str]
 """Of OpenAPI documents."""
@@ -36,21 +36,7 @@ def content_with(api: ApiInstance, binding: PolicyBinding) -> Content:
     """
     (whole,) = _apis([api.pk])
     texts = _documents([whole], [binding])
-    others = [one for one in whole.policies.all() if one.pk != binding.pk]
-    at = sum(one.order < binding.order for one in others)
-    bindings = [*others[:at], binding, *others[at:]]
-    ordered = sorted(bindings, key=lambda one: not is_first(one))
-    for order, one in enumerate(ordered, start=1):
-        one.order = order
-    return _content(whole, ordered, texts)
-
-
-def is_first(binding: PolicyBinding) -> bool:
-    """Whether it runs before all others, wherever it stands."""
-    try:
-        return bool(binding.template.phase is Phase.CORS)
-    except catalog.UnknownPolicy:
-        return False
+    return _content(whole, placed(whole.policies.all(), binding), texts)
 
 
 def contents(ids: Collection[int]) -> dict[int, Content]:

@@ -16,6 +16,7 @@ from apis.changes.instances import Edit, edit_api
 from apis.desired import DesiredApi, desired_of, settings_of
 from apis.forms import parts
 from apis.forms import routes as form
+from apis.lint import edited
 from apis.lint.routes import warnings
 from apis.models import ApiInstance
 from apis.rules.instances import validate
@@ -29,6 +30,9 @@ from console.forms.merging import Part
 from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
+
+FOUND = "edited-findings"
+"""What htmx asks for while the form is typed in."""
 
 
 def edit(request: Request, pk: int) -> HttpResponse:
@@ -56,6 +60,8 @@ def _posted(request: Request, api: ApiInstance) -> HttpResponse:
         upstream = form.with_operations(upstream, operations.routes(found))
     if rows.wanted(request.POST):
         return _shown(request, api, downstream, upstream, {})
+    if request.htmx.target == FOUND:
+        return _found(request, api, downstream, upstream)
     if (meeting := _meeting(request, api)).is_choosing:
         return _compared(request, api, meeting.chosen(_whole(downstream, upstream), _saved(api)))
     edit, errors = _edit(api, downstream, upstream)
@@ -74,6 +80,17 @@ def _posted(request: Request, api: ApiInstance) -> HttpResponse:
     done = f"Saved; {api.gateway} takes it into force." if api.is_deployed else "Saved."
     messages.success(request, saving.told(api, done, "Saved."))
     return redirect("api_routes", api.pk)
+
+
+def _found(
+    request: Request, api: ApiInstance, downstream: parts.Values, upstream: parts.Values
+) -> HttpResponse:
+    """What the linter finds of the form as it is typed."""
+    edit, errors = _edit(api, downstream, upstream)
+    found = None if errors else edited.by_routes(api, edit(desired_of(api)))
+    response = render(request, "apis/_edited_findings.html", {"edited": found})
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _edit(api: ApiInstance, downstream: parts.Values, upstream: parts.Values) -> tuple[Edit, parts.Errors]:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 
 from apis.forms import trying
 from apis.forms.trying import Asked
+from apis.lint import edited
 from apis.models import ApiInstance, PolicyBinding
 from apis.revisions import export
 from apis.testing import jobs, whole
@@ -81,7 +82,7 @@ def beside(form: PolicyForm) -> dict[str, Any]:
         "yaml_url": reverse(f"{address}_yaml", args=arguments),
         "evaluate_url": reverse("api_evaluate", args=[api.pk]),
         "prepare_url": reverse("api_rehearsal_prepare", args=[api.pk]),
-        **_yaml_context(form),
+        **_yaml_context(form)[0],
     }
 
 
@@ -113,16 +114,21 @@ def _test(request: Request, form: PolicyForm) -> HttpResponse:
 
 
 def _yaml(request: Request, form: PolicyForm) -> HttpResponse:
-    response = render(request, "apis/_policy_yaml.html", _yaml_context(form))
+    """And, beside it, what the linter finds of the policy as it stands in the form."""
+    context, binding = _yaml_context(form)
+    context |= {"is_followed": True, "edited": edited.by_policy(form.api, binding) if binding else None}
+    response = render(request, "apis/_policy_yaml.html", context)
     response["Cache-Control"] = "no-store"
     return response
 
 
-def _yaml_context(form: PolicyForm) -> dict[str, Any]:
+def _yaml_context(form: PolicyForm) -> tuple[dict[str, Any], PolicyBinding | None]:
+    """And the policy, where the form is whole."""
     try:
-        return {"yaml": export.yaml_of_binding(form.api, form.unsaved())}
+        binding = form.unsaved()
+        return {"yaml": export.yaml_of_binding(form.api, binding)}, binding
     except ValidationError as error:
-        return {"yaml_faults": words(messages_of(error))}
+        return {"yaml_faults": words(messages_of(error))}, None
 
 
 def _found(name: str) -> Policy[Any]:

@@ -142,6 +142,8 @@
 
   // What stands beside a form follows it: data-follows names the form.
   const follow = (form) => {
+    // What was said of it before is told anew beside it.
+    if (document.querySelector(`[data-linter][data-follows="${form?.id}"]`)) form.querySelectorAll("[data-advice]").forEach((one) => one.remove());
     for (const one of document.querySelectorAll(`[data-follows="${form?.id}"]`)) one.dispatchEvent(new Event("follow"));
   };
   for (const told of ["input", "change"]) document.addEventListener(told, ({ target }) => target.form?.id && follow(target.form));
