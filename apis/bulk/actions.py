@@ -8,12 +8,13 @@ from django.core.exceptions import ValidationError
 
 from apis.bulk import promoting
 from apis.bulk.models import MOST_APIS, BulkChange
-from apis.changes import instances, policies, review, tags
+from apis.changes import bookkeeping, instances, policies, review, tags
 from apis.models import ApiInstance, PolicyBinding
 from apis.rules import policy_check
 from console.models import Environment, User
 from console.permissions import Permission
 from gateways import lookup
+from gateways.models import Gateway
 
 Values = Mapping[str, Any]
 MOST_TAGS = 20
@@ -47,17 +48,33 @@ def _check_gateway(environment: Environment, first: ApiInstance, values: Values)
     return f"to {gateway}, where none is chosen" if gateway else ""
 
 
+def _check_deploy(environment: Environment, first: ApiInstance, values: Values) -> str:
+    if len(values.get("comment", "")) > review.MOST_COMMENT:
+        raise ValidationError({"comment": [f"It is longer than {review.MOST_COMMENT} characters."]})
+    return _check_gateway(environment, first, values)
+
+
 def _deploy(actor: User, api: ApiInstance, values: Values) -> str:
     if api.is_deployed and api.pending_since is None:
         raise NothingToDo("It is deployed already.")
-    if api.is_deployed:
-        review.deploy_pending(actor, api)
-        return f"What was pending is deployed to {api.gateway}."
     chosen = None if api.gateway else lookup.chosen(api.environment, values.get("gateway", ""))
+    if not api.environment.deploys_on_save:
+        _check_seen(api, chosen, values)
+    if api.is_deployed:
+        review.deploy_pending(actor, api, comment=values.get("comment", ""))
+        return f"What was pending is deployed to {api.gateway}."
     if api.gateway is None and chosen is None:
         raise ValidationError({"gateway": ["No gateway is chosen for it; choose one in its settings."]})
-    instances.deploy_api(actor, api, chosen)
+    instances.deploy_api(actor, api, chosen, comment=values.get("comment", ""))
     return f"Deployed to {api.gateway}."
+
+
+def _check_seen(api: ApiInstance, chosen: Gateway | None, values: Values) -> None:
+    """That what would run is what whoever began this looked at; from then on nobody changes it meanwhile."""
+    bookkeeping.lock(api.gateway or chosen, api=api)
+    seen = values.get("seen", {}).get(str(api.pk), "")
+    if seen != review.token(api):
+        raise ValidationError("It was changed after you looked at it; choose it once more, and look again.")
 
 
 def _undeploy(actor: User, api: ApiInstance, values: Values) -> str:
@@ -152,7 +169,7 @@ def _check_target(environment: Environment, first: ApiInstance, values: Values) 
 
 
 ACTIONS: Mapping[str, Action] = {
-    Named.DEPLOY: Action(Permission.DEPLOY_APIS, _check_gateway, _deploy),
+    Named.DEPLOY: Action(Permission.DEPLOY_APIS, _check_deploy, _deploy),
     Named.UNDEPLOY: Action(
         Permission.DEPLOY_APIS, _check_nothing, _undeploy, "Requests to these APIs get 404 at once."
     ),

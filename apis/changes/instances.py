@@ -140,7 +140,9 @@ def delete_api(actor: User, api: ApiInstance) -> Removed:
 
 
 @transaction.atomic
-def deploy_api(actor: User, api: ApiInstance, gateway: Gateway | None = None) -> ApiInstance:
+def deploy_api(
+    actor: User, api: ApiInstance, gateway: Gateway | None = None, *, comment: str = ""
+) -> ApiInstance:
     """Run the API on this gateway, or on the one it has; on repeat it is pushed again.
 
     One that is deployed goes on with what it runs, and what is pending of it stays pending: `review` deploys
@@ -162,7 +164,8 @@ def deploy_api(actor: User, api: ApiInstance, gateway: Gateway | None = None) ->
     api.save(update_fields=["gateway", "is_deployed", "deployed_at", "updated_at"])
     bookkeeping.note_left(api, before_gateway)
     bookkeeping.bump(api, left, goal, revision=runs if api.pending_since else None)
-    bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=bookkeeping.facts(api))
+    after = bookkeeping.facts(api) | ({"comment": comment} if comment else {})
+    bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
     return api
 
 
@@ -243,7 +246,7 @@ def _fill(api: ApiInstance, desired: DesiredApi) -> None:
     for name in COLUMNS:
         setattr(api, name, getattr(desired, name))
     api.base_path = normalised(desired.base_path)
-    api.tags = list(desired.tags)
+    api.tags = list(dict.fromkeys(desired.tags))
 
 
 def new_asset(actor: User, environment: Environment, desired: NewAsset) -> Asset:

@@ -18,7 +18,7 @@ from apis.forms import advanced
 from apis.forms.shared_secrets import SharedSecrets
 from apis.lists import choices, search
 from apis.lists.search import Search
-from apis.views import bulk_promoting
+from apis.views import bulk_deploying, bulk_promoting
 from apis.views.access import environment_of, messages_of
 from apis.views.bulk_reach import change_of, change_to_begin
 from console.forms import rows, schema_data, schema_form
@@ -108,6 +108,8 @@ def start(request: Request, pk: UUID) -> HttpResponse:
         return _start_planned(request, found)
     try:
         _check_confirmed(request, found)
+        if bulk_deploying.is_reviewed(found):
+            bulk_deploying.check(found)
         values, _ = _values(request, found)
         values.pop("typed", None)
         running.start(found, values)
@@ -211,6 +213,7 @@ def _confirm(request: Request, found: BulkChange, errors: dict[str, list[str]] |
             if name.split(".")[0] not in named | {"config"}
             for text in texts
         ],
+        "reviewed": bulk_deploying.reviewed(found) if bulk_deploying.is_reviewed(found) else [],
         "tags_in_use": choices.tags(found.environment, PAGE_SIZE) if "tags" in named else (),
     }
     response = shown.answer(request, "apis/bulk_confirm.html", "apis/_bulk_meant.html", context)
@@ -225,7 +228,7 @@ def _values(request: Request, found: BulkChange) -> tuple[dict[str, Any], Policy
     if found.action in (Action.TAG, Action.UNTAG):
         return schema_data.read(TagsForm.model_json_schema(), data, prefix=""), None
     if found.action == Action.DEPLOY:
-        return {"gateway": data.get("gateway", "")}, None
+        return {"gateway": data.get("gateway", ""), **bulk_deploying.values(data)}, None
     name = data.get("policy", "") or request.GET.get("policy", "")
     if found.action != Action.POLICY or not name:
         return {}, None
@@ -252,7 +255,7 @@ def _fields(
     if found.action in (Action.TAG, Action.UNTAG):
         return list(schema_form.fields(TagsForm.model_json_schema(), values, errors, prefix=""))
     if found.action == Action.DEPLOY:
-        return [_gateway_field(found, values, errors)]
+        return [_gateway_field(found, values, errors), *bulk_deploying.fields(values, errors)]
     made: list[schema_form.Field] = []
     if wanted := _typed(found):
         made.append(

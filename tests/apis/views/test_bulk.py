@@ -43,11 +43,17 @@ def begin(place: Place, change: BulkChange, **values: object) -> object:
 def done(place: Place, action: str, *apis: ApiInstance, **values: object) -> dict[str, tuple[str, str]]:
     """By the API's name, the state and the words."""
     change = choose(place, action, *apis)
-    assert begin(place, change, **values).status_code == 302  # type: ignore[attr-defined]
+    assert begin(place, change, **looked_at(place, change), **values).status_code == 302  # type: ignore[attr-defined]
     running.work(str(change.pk))
     change.refresh_from_db()
     assert (change.state, change.fault) == ("done", "")
     return {one.name.split()[0]: (one.state, one.words) for one in change.items.all()}
+
+
+def looked_at(place: Place, change: BulkChange) -> dict[str, str]:
+    """What the page that asks says was seen of each API."""
+    page = text(place.client.get(f"/apis/bulk/{change.pk}", follow=True))
+    return dict(re.findall(r'name="(seen-[0-9]+)" value="(\w+)"', page))
 
 
 def fresh(api: ApiInstance) -> ApiInstance:
