@@ -4,8 +4,9 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
+from gateways.protocol import spelling
 from policies.fields.hosts import is_host
 
 REMEMBERED = 4096
@@ -89,6 +90,14 @@ def base_path_fault(path: str) -> str | None:
         if not _SEGMENT.fullmatch(segment):
             bad = next(one for one in segment if not _SEGMENT.fullmatch(one))
             return f'"{path}" holds "{bad}", which a base path may not; use letters, digits, "-", "." and "_"'
+    return _never_reached(path)
+
+
+def _never_reached(path: str) -> str | None:
+    if escape := spelling.needless(path):
+        return f'"{path}" holds "{escape}", which no request reaches; write "{unquote(escape)}"'
+    if spelling.is_ambiguous(path):
+        return f'"{path}" is a path that a gateway refuses from everybody; use letters, digits, "-" and "_"'
     return None
 
 

@@ -55,6 +55,12 @@ def refused_when_joined() -> str:
     return f"(?:[^/].*)?|//.*|.*(?:{_BAD}|{_UNUSUAL_SLASHES})"
 
 
+def needless(path: str) -> str | None:
+    """The first escape of a letter, a digit or `-._~`: routes see the character, and never the escape."""
+    found = re2.search(f"%(?:{_UNRESERVED})", path)
+    return str(found[0]) if found else None
+
+
 def is_ambiguous(path: str) -> bool:
     """Whether a path that an administrator writes would be refused if a client sent it."""
     return re2.fullmatch(refused("as-sent"), path) is not None

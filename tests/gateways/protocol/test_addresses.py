@@ -6,7 +6,9 @@ from gateways.protocol.addresses import BadAddress, base_path, base_path_fault
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"), [("", ""), ("/", ""), ("/a/", "/a"), ("/a.b/c-d~%20", "/a.b/c-d~%20")]
+    ("given", "kept"),
+    [("", ""), ("/", ""), ("/a/", "/a"), ("/a.b/c-d~%20", "/a.b/c-d~%20")]
+    + [(path, path) for path in ("/caf%C3%A9", "/a;b", "/a%2Fb", "/a%25b", "/a%3Bb", "/a..b", "/a@b")],
 )
 def test_a_base_path_has_no_slash_at_its_end(given: str, kept: str) -> None:
     assert base_path(given) == kept
@@ -22,6 +24,9 @@ def test_a_base_path_has_no_slash_at_its_end(given: str, kept: str) -> None:
         ("/a b", 'holds " ", which a base path may not'),
         ("/a?b", 'holds "?"'),
         ("/ä", 'holds "ä"'),
+        ("/a%41", 'holds "%41", which no request reaches; write "A"'),
+        ("/a%2e", 'write "."'),
+        *((path, "refuses from everybody") for path in ("/a%", "/a%zz", "/;x", "/a%00b", "/a%c0%ae")),
     ],
 )
 def test_what_is_no_base_path_is_told_why(given: str, said: str) -> None:
