@@ -261,9 +261,14 @@ def _takes_all(row: dict[str, Any]) -> bool:
 
 
 def weight_sums(values: dict[str, Any]) -> dict[str, int]:
-    """The sum of each route's weights by the route's name, for what can be summed."""
-    return {f"routes.{at}": _sum(row.get("upstreams", [])) for at, row in enumerate(values.get("routes", []))}
+    """The sum of each route's weights by the route's name, for what can be summed. A route that was just added
+    has one upstream, with all of it.
+    """
+    return {
+        f"routes.{at}": _sum(row.get("upstreams") or [{}]) for at, row in enumerate(values.get("routes", []))
+    }
 
 
 def _sum(upstreams: list[dict[str, Any]]) -> int:
-    return sum(one["weight"] for one in upstreams if isinstance(one.get("weight"), int))
+    given = [one.get("weight", 100) for one in upstreams]
+    return sum(weight for weight in given if isinstance(weight, int))

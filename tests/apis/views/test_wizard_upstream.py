@@ -109,6 +109,16 @@ def test_added_upstream_gets_the_weight_that_is_left() -> None:
     assert re.search(r'value="7"[^>]*name="routes.0.upstreams.2.weight"', page)
 
 
+def test_an_added_route_has_all_of_its_weight() -> None:
+    place = make_place()
+    fill(place, upto="upstream")
+
+    page = text(send(place, "upstream", **{**ROUTES, "rows": "add:routes"}))
+
+    assert page.count("Weights: 100 of 100 %") == 3
+    assert "Weights: 0 of 100 %" not in page
+
+
 def test_mistyped_weight_is_named_alone() -> None:
     place = make_place()
     fill(place, upto="upstream")
