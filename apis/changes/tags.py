@@ -1,7 +1,6 @@
 """The tags of an API, changed one by one. Gateways are told where automated policies ask for them alone."""
 
 from collections.abc import Callable, Iterable, Sequence
-from unicodedata import category
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -9,10 +8,8 @@ from django.db import transaction
 from apis.changes import bookkeeping
 from apis.changes.covered import followed
 from apis.models import ApiInstance
-from apis.rules.instances import MAX_TAGS
+from apis.rules.tags import MOST, faults
 from console.models import AuditEntry, User
-
-LONGEST = 60
 
 
 def add_tags(actor: User, api: ApiInstance, tags: Sequence[str]) -> bool:
@@ -27,13 +24,8 @@ def remove_tags(actor: User, api: ApiInstance, tags: Sequence[str]) -> bool:
 
 def check(tags: Iterable[str]) -> None:
     """Raises ValidationError at "tags"."""
-    for tag in tags:
-        if not 1 <= len(tag) <= LONGEST or tag != tag.strip():
-            message = f'Tag "{tag[:LONGEST]}" must have 1 to {LONGEST} characters, and no space at its ends.'
-            raise ValidationError({"tags": [message]})
-        if any(category(sign) == "Cc" for sign in tag):
-            message = f"Tag {tag!r} holds a control character or a line break; take it out."
-            raise ValidationError({"tags": [message]})
+    if found := list(faults(tags)):
+        raise ValidationError({"tags": found[:1]})
 
 
 @transaction.atomic
@@ -44,8 +36,8 @@ def _change(actor: User, api: ApiInstance, changed: Callable[[list[str]], list[s
     if after == before:
         return False
     check(tag for tag in after if tag not in before)
-    if len(after) > MAX_TAGS:
-        raise ValidationError({"tags": [f"{len(after)} tags; at most {MAX_TAGS} are allowed."]})
+    if len(after) > MOST:
+        raise ValidationError({"tags": [f"{len(after)} tags; at most {MOST} are allowed."]})
     api.tags = after
     with followed(api.environment, ApiInstance.objects.filter(pk=api.pk)):
         api.save(update_fields=["tags", "updated_at"])

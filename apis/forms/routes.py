@@ -261,8 +261,8 @@ def _takes_all(row: dict[str, Any]) -> bool:
 
 
 def weight_sums(values: dict[str, Any]) -> dict[str, int]:
-    """The sum of each route's weights by the route's name, for what can be summed. A route that was just added
-    has one upstream, with all of it.
+    """The sum of each route's weights by the route's name, for what can be summed. One just added has one
+    upstream, with all of it.
     """
     return {
         f"routes.{at}": _sum(row.get("upstreams") or [{}]) for at, row in enumerate(values.get("routes", []))

@@ -11,7 +11,7 @@ from django.db.models import CharField, Count, F, Func, Q, QuerySet, Value
 from apis import traffic
 from apis.contracts.models import Contract
 from apis.deployment import status_counts
-from apis.models import ApiInstance, Upstream
+from apis.models import ApiInstance, ApiInstanceQuerySet, Upstream
 from apis.owners.models import ApiOwner
 from console.grants import Held
 from console.models import Environment
@@ -123,8 +123,7 @@ def filtered(environment: Environment, search: Search, held: Held) -> QuerySet[A
         .filter(environment=environment)
         .select_related("asset", "gateway")
     )
-    for word in words(search.q):
-        apis = apis.filter(_holds(environment, word))
+    apis = holding(environment, apis, search.q)
     if search.status == FAILING:
         apis = apis.filter(pk__in=traffic.failing_in(environment))
     if search.gateway:
@@ -136,6 +135,13 @@ def filtered(environment: Environment, search: Search, held: Held) -> QuerySet[A
         apis = apis.filter(waits if search.pending == "yes" else ~waits)
     if search.protocol:
         apis = apis.filter(protocol=search.protocol)
+    return apis
+
+
+def holding(environment: Environment, apis: ApiInstanceQuerySet, text: str) -> ApiInstanceQuerySet:
+    """Those of them that have each of the words, in whichever place."""
+    for word in words(text):
+        apis = apis.filter(_holds(environment, word))
     return apis
 
 
@@ -159,7 +165,7 @@ def _holds(environment: Environment, word: str) -> Q:
     upstreams = Upstream.objects.filter(Q(uri__icontains=word) | Q(label__icontains=word))
     # Asked for once, and not for each API.
     to_it = upstreams.filter(api__environment=environment).values("api")
-    texts = ("asset__name", "asset__api_version", "asset__version", "label", "base_path")
+    texts = ("asset__name", "asset__asset_id", "asset__api_version", "asset__version", "label", "base_path")
     whole = Q(pk__in=to_it) | Q(pk__in=_tagged(environment, word))
     for text in texts:
         whole |= Q(**{f"{text}__icontains": word})

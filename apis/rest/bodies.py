@@ -31,6 +31,7 @@ NO_PROXY = (
     "An API here always listens somewhere: write its address, such as http://0.0.0.0:8081/orders, or leave "
     "proxyUri out for port 8081 and the asset's id. With anypoint-cli-v4: --withProxy --scheme --port --path."
 )
+NO_ROUTES = "An API needs at least one route with an upstream; leave routing out for those that it has."
 KEPT = ("type", "isCloudHub", "referencesUserDomain", "muleVersion4OrAbove", "wsdlConfig")
 """Fields of `endpoint` that are given back as sent and not acted upon."""
 
@@ -157,6 +158,8 @@ def _changed(
     desired = replace(desired, tls_context=_tls_context(environment, desired, endpoint))
     if body.get("routing"):
         desired = replace(desired, routes=_routes(environment, body["routing"], api))
+    elif body.get("routing") == [] and not endpoint.get("uri"):
+        raise ValidationError({"routes": [NO_ROUTES]})
     elif endpoint.get("uri"):
         desired = _with_uri(desired, endpoint["uri"])
     desired = _with_trust(environment, desired, endpoint, is_routed=bool(body.get("routing")))

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -160,10 +160,7 @@ def _page(environment: Environment, request: Request) -> tuple[list[ApiInstance]
     rows = rows.filter(**{column: query[name] for name, column in exact.items() if name in query})
     rows = rows.filter(**search.marked(query.get("tag", ""), query.get("owner", ""), query["deprecated"]))
     if "query" in query:
-        text = query["query"]
-        rows = rows.filter(
-            Q(asset__name__icontains=text) | Q(asset__asset_id__icontains=text) | Q(label__icontains=text)
-        )
+        rows = search.holding(environment, rows, query["query"])
     sign = "" if query["ascending"] else "-"
     ordered = rows.order_by(f"{sign}{SORT[query['sort']]}", f"{sign}pk")
     page = ordered.select_related(

@@ -63,7 +63,8 @@ class PolicyViews(ViewSet):
             return Response(_list(api))
         active = [row for row in api.policies.all() if not row.is_disabled]
         found = policy_serializers.ActivePolicyShape(active, many=True).data
-        return Response({"policies": found, "tiers": {"values": [], "version": 0}})
+        sees_tiers = Permission.VIEW_CONTRACTS in reach.may(request, api)
+        return Response({"policies": found, "tiers": _tiers(api) if sees_tiers else _NO_TIERS})
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         """Apply a policy of the catalog."""
@@ -158,6 +159,14 @@ class TemplateViews(ViewSet):
         except catalog.UnknownPolicy as error:
             raise NotFound(str(error)) from error
         return Response(policy_serializers.TemplateShape(template(entry)).data)
+
+
+def _tiers(api: ApiInstance) -> dict[str, Any]:
+    """What contracts with the API are good for; the version grows with each change of one."""
+    rows = list(api.tiers.all())
+    values = policy_serializers.ActiveTierShape(rows, many=True).data
+    newest = max((row.updated_at.timestamp() for row in rows), default=0)
+    return {"values": values, "version": int(newest * 1000)}
 
 
 def _apply(
@@ -265,6 +274,7 @@ def answer(binding: PolicyBinding, code: int = 200, *, is_changed: bool = True) 
     return preconditions.answer(_shape(binding), versions.of_policy(binding), code, said)
 
 
+_NO_TIERS: dict[str, Any] = {"values": [], "version": 0}
 _CLIENTS = {"config": "configurationData", "conditions": "pointcutData"}
 """What clients call the parts of a policy."""
 

@@ -128,8 +128,13 @@ class ActivePolicyShape(s.Serializer[Any]):
     upstreamIds = s.ListField(child=s.CharField(), source="upstreams")
 
 
+class ActiveTierShape(s.Serializer[Any]):
+    id = s.IntegerField(source="pk")
+    limits = s.ListField(child=s.DictField())
+
+
 class TiersShape(s.Serializer[Any]):
-    values = s.ListField(child=s.DictField())
+    values = ActiveTierShape(many=True, help_text="None for who may not see contracts.")
     version = s.IntegerField()
 
 

@@ -3,12 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
-from apis.models import ApiInstance, PolicyBinding, Upstream
+from apis.models import ApiInstance, ApiInstanceQuerySet, PolicyBinding, Upstream
 from console.grants import May
 from console.models import Environment
 from console.permissions import Permission
@@ -40,7 +39,7 @@ def instance(
     return found
 
 
-def instances(request: Request, environment: Environment) -> QuerySet[ApiInstance]:
+def instances(request: Request, environment: Environment) -> ApiInstanceQuerySet:
     """Those of the environment that the caller may see."""
     return ApiInstance.objects.permitting(access.held(request)).filter(environment=environment)
 

@@ -9,7 +9,10 @@ from apis.assets.models import ASSET_ID, WHAT_AN_ASSET_ID_IS, Asset
 from apis.rest.strict import StrictSerializer
 from apis.rest.upstream_settings import SettingsBody, WholeSettingsBody
 from console.rest.fields import OneOf, list_or_null
+from console.words import MOST_CHARACTERS
 
+LONGEST = 256
+"""Characters of what is kept for clients and not acted upon."""
 MOST_ROWS = 100
 """Of a list in one answer."""
 ASSET_TYPES = {
@@ -24,7 +27,7 @@ ASSET_TYPES = {
 }
 
 
-class SpecBody(s.Serializer[Any]):
+class SpecBody(StrictSerializer):
     groupId = s.UUIDField(required=False, allow_null=True, help_text="The organization, unless given.")
     assetId = s.RegexField(
         f"^{ASSET_ID}$",
@@ -52,7 +55,17 @@ class TlsContextsBody(s.Serializer[Any]):
     )
 
 
-class EndpointBody(s.Serializer[Any]):
+class WsdlBody(StrictSerializer):
+    """Given back as sent: gateways here serve no WSDL."""
+
+    name = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=LONGEST)
+    namespace = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=LONGEST)
+    port = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=LONGEST)
+
+
+class EndpointBody(StrictSerializer):
+    also_known = ("id", "proxyRegistrationUri", "policiesVersion", "validation", "apiId", "audit")
+
     type = OneOf(list(ASSET_TYPES), required=False, allow_null=True)
     uri = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=1024)
     proxyUri = s.CharField(
@@ -70,7 +83,7 @@ class EndpointBody(s.Serializer[Any]):
         help_text="Milliseconds in which an upstream must begin to answer; null: what the gateway says.",
     )
     muleVersion4OrAbove = s.BooleanField(required=False, allow_null=True)
-    wsdlConfig = s.JSONField(required=False, allow_null=True)
+    wsdlConfig = WsdlBody(required=False, allow_null=True)
     tlsContexts = TlsContextsBody(required=False, allow_null=True)
 
 
@@ -81,7 +94,9 @@ class RulesBody(StrictSerializer):
     headers = s.DictField(child=s.CharField(), required=False, allow_null=True)
 
 
-class UpstreamBody(SettingsBody):
+class UpstreamBody(SettingsBody, StrictSerializer):
+    also_known = ("audit",)
+
     id = s.UUIDField(required=False, allow_null=True)
     uri = s.CharField(required=False, max_length=1024)
     label = s.CharField(required=False, allow_blank=True, allow_null=True, max_length=255)
@@ -93,7 +108,9 @@ class UpstreamBody(SettingsBody):
     )
 
 
-class RouteBody(s.Serializer[Any]):
+class RouteBody(StrictSerializer):
+    also_known = ("id", "audit")
+
     label = s.CharField(required=False, allow_blank=True, allow_null=True, max_length=255)
     rules = RulesBody(required=False, allow_null=True)
     upstreams = UpstreamBody(many=True)
@@ -125,7 +142,14 @@ class UpstreamPatch(UpstreamNew):
     uri = s.CharField(required=False, max_length=1024)
 
 
-class DeploymentBody(s.Serializer[Any]):
+class DeploymentBody(StrictSerializer):
+    """Clients send back what they read; what other runtimes have, such as `target`, says nothing here."""
+
+    also_known = (
+        *("audit", "id", "apiId", "organizationId", "masterOrganizationId", "applicationName", "updatedDate"),
+        *("remoteSystemId", "target", "name", "javaVersion", "releaseChannel"),
+    )
+
     targetId = s.UUIDField()
     targetName = s.CharField(required=False, allow_null=True)
     targetType = s.CharField(required=False, allow_null=True)
@@ -156,8 +180,8 @@ class InstancePatch(StrictSerializer):
     endpointUri = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=200)
     description = s.CharField(required=False, allow_null=True, allow_blank=True)
     tags = s.ListField(child=s.CharField(max_length=60), required=False)
-    providerId = s.CharField(required=False, allow_null=True)
-    approvalMethod = s.CharField(required=False, allow_null=True)
+    providerId = s.CharField(required=False, allow_null=True, max_length=LONGEST)
+    approvalMethod = s.CharField(required=False, allow_null=True, max_length=LONGEST)
     deployment = DeploymentBody(required=False, allow_null=True)
     assetVersion = s.CharField(required=False, max_length=40)
     deprecated = s.BooleanField(required=False)
@@ -241,7 +265,12 @@ class ListQuery(s.Serializer[Any]):
     tag = s.CharField(required=False, help_text="Those that have it.")
     owner = s.CharField(required=False, help_text="The login of a user, or an address.")
     deprecated = s.BooleanField(required=False, allow_null=True, default=None)
-    query = s.CharField(required=False)
+    query = s.CharField(
+        required=False,
+        max_length=MOST_CHARACTERS,
+        help_text="Each word is looked for in name, asset, version, label, base path, port, upstreams, tags "
+        "and id, as the page of APIs does.",
+    )
     limit = s.IntegerField(
         default=20, min_value=1, help_text="More than 100 is taken as 100; the answer says which it was."
     )

@@ -13,7 +13,7 @@ from apis.assets.models import ASSET_ID, WHAT_AN_ASSET_ID_IS, Asset
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from apis.documents.specification import Specification
 from apis.models import ApiInstance, Upstream
-from apis.rules import listeners, policy_side, upstream_settings, upstream_uri
+from apis.rules import listeners, policy_side, tags, upstream_settings, upstream_uri
 from apis.rules.problem import Problem, elsewhere, refuse
 from console.models import Environment, Organization
 from gateways.protocol import regex
@@ -26,7 +26,6 @@ MAX_UPSTREAMS_PER_ROUTE = 10
 MAX_HEADERS_PER_ROUTE = 10
 MAX_REGEX = 1024
 MAX_DESCRIPTION = 20_000
-MAX_TAGS = 100
 LONGEST_MS = LONGEST_SECONDS * 1000
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "CONNECT")
 
@@ -60,7 +59,7 @@ def problems(
     yield from _gateway(environment, desired)
     yield from listeners.problems(environment, desired, api)
     yield from _label(environment, desired, api)
-    yield from _details(desired)
+    yield from _details(desired, api)
     yield from _routes(desired, api)
     yield from _trust(environment, desired)
 
@@ -136,6 +135,8 @@ def _gateway(environment: Environment, desired: DesiredApi) -> Iterator[Problem]
 def _label(environment: Environment, desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:
     if len(desired.label) > 255:
         yield Problem("label", "The label is longer than 255 characters.")
+    if any(category(sign) == "Cc" for sign in desired.label):
+        yield Problem("label", "The label holds a line break or a control character; take it out.")
     if isinstance(desired.asset, NewAsset):
         return
     same = ApiInstance.objects.filter(
@@ -150,7 +151,7 @@ def _label(environment: Environment, desired: DesiredApi, api: ApiInstance | Non
         yield Problem("label", f"{other} {has} too; give this one a label that tells them apart.", "conflict")
 
 
-def _details(desired: DesiredApi) -> Iterator[Problem]:
+def _details(desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:
     if desired.consumer_endpoint:
         try:
             URLValidator(schemes=["http", "https"])(desired.consumer_endpoint)
@@ -161,11 +162,11 @@ def _details(desired: DesiredApi) -> Iterator[Problem]:
             )
     if len(desired.description) > MAX_DESCRIPTION:
         yield Problem("description", f"The description is longer than {MAX_DESCRIPTION} characters.")
-    if len(desired.tags) > MAX_TAGS:
-        yield Problem("tags", f"{len(desired.tags)} tags; at most {MAX_TAGS} are allowed.")
-    for tag in desired.tags[:MAX_TAGS]:
-        if not 1 <= len(tag) <= 60:
-            yield Problem("tags", f'Tag "{tag[:60]}" must have 1 to 60 characters.')
+    if len(desired.tags) > tags.MOST:
+        yield Problem("tags", f"{len(desired.tags)} tags; at most {tags.MOST} are allowed.")
+    had = api.tags if api else ()
+    for message in tags.faults(tag for tag in desired.tags[: tags.MOST] if tag not in had):
+        yield Problem("tags", message)
     limit = desired.response_timeout_ms
     if limit is not None and not (isinstance(limit, int) and 1 <= limit <= LONGEST_MS):
         yield Problem(

@@ -7,9 +7,10 @@ from django.test import Client
 
 from apis.models import PolicyBinding
 from console.models import Environment
+from gateways.models import Gateway
 from policies import catalog
 from tests.analytics.traffic import NOW, Shipper, count
-from tests.apis.rest.bodies import LIMITS, manage, policy, refused
+from tests.apis.rest.bodies import LIMITS, manage, policy, refused, terraform
 from tests.factories import make_api, make_gateway
 from tests.rest import Rest
 
@@ -109,3 +110,42 @@ def test_an_address_that_does_not_exist_answers_browsers_with_a_page(client: Cli
 
     assert answer.status_code == 404
     assert "<html" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"endpoint": {"urii": "http://b/"}}, 'endpoint.urii: There is no such field; did you mean "uri"'),
+        ({"endpoint": {"wsdlConfig": {"url": "http://b/"}}}, "endpoint.wsdlConfig.url"),
+        ({"routing": [{"rule": {}, "upstreams": [{"uri": "http://b/"}]}]}, "routing.0.rule"),
+        ({"routing": [{"upstreams": [{"uri": "http://b/", "weigth": 5}]}]}, "routing.0.upstreams.0.weigth"),
+        ({"routing": []}, "An API needs at least one route with an upstream; leave routing out"),
+        ({"deployment": {"targetID": "x"}}, "deployment.targetID"),
+        ({"providerId": "x" * 257}, "providerId"),
+        ({"approvalMethod": "x" * 257}, "approvalMethod"),
+        ({"instanceLabel": "a\nb"}, "The label holds a line break"),
+        ({"tags": ["a\nb"]}, "holds a control character or a line break"),
+    ],
+)
+def test_what_would_go_unsaid_is_refused(
+    rest: Rest, environment: Environment, body: dict[str, object], named: str
+) -> None:
+    made = rest("POST", "AM", manage(environment)).data["id"]
+
+    refused(rest("PATCH", f"AM/{made}", body), 400, named)
+
+
+def test_what_an_answer_holds_is_taken_back(rest: Rest, gateway: Gateway) -> None:
+    made = rest("POST", "AM", terraform(gateway)).data
+    generation = Gateway.objects.get(pk=gateway.pk).generation
+
+    answer = rest("PATCH", f"AM/{made['id']}", rest("GET", f"AM/{made['id']}").data)
+
+    assert answer.status_code == 200, answer.data
+    assert Gateway.objects.get(pk=gateway.pk).generation == generation
+
+
+def test_a_tag_is_kept_once(rest: Rest, environment: Environment) -> None:
+    made = rest("POST", "AM", manage(environment, tags=["eu", "eu"])).data
+
+    assert made["tags"] == ["eu"]

@@ -1,6 +1,7 @@
 """REST: API instances are listed, made, changed and deleted."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.db import connection
@@ -224,6 +225,25 @@ class TestInstances:
 
     def test_a_gateway_of_another_organization_is_not_found(self, rest: Rest) -> None:
         refused(rest("POST", "AM", terraform(make_gateway())), 400, "not found")
+
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            ("orders-api", 1),
+            ("PROD", 1),
+            ("/ord", 1),
+            (":8081/orders", 1),
+            ("backend.test 8081", 1),
+            ("9999", 0),
+        ],
+    )
+    def test_searched_as_the_page_is(
+        self, rest: Rest, environment: Environment, query: str, found: int
+    ) -> None:
+        rest("POST", "AM", manage(environment))
+
+        assert rest("GET", f"AM?query={quote(query)}").data["total"] == found
+        refused(rest("GET", f"AM?query={'x' * 201}"), 400, "query")
 
     def test_the_number_of_queries_does_not_grow_with_the_list(self, rest: Rest, gateway: Gateway) -> None:
         make_api(gateway)

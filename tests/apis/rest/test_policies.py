@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from apis.models import ApiInstance
 from console.models import Environment
 from gateways.models import Gateway
 from policies.policy import CATALOG_GROUP
 from tests.apis.rest.bodies import LIMITS, policy, refused
-from tests.factories import make_api
+from tests.factories import make_api, make_tier
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +84,15 @@ class TestPolicies:
         assert [one["template"]["assetId"] for one in active["policies"]] == ["rate-limiting"]
         assert active["policies"][0]["configuration"] == LIMITS
         assert active["tiers"]["values"] == []
+
+    def test_tiers_stand_beside_the_active_ones(self, rest: Rest, path: str) -> None:
+        tier = make_tier(ApiInstance.objects.get())
+
+        tiers = rest("GET", path).data["tiers"]
+        tier.save()
+
+        assert tiers["values"] == [{"id": tier.pk, "limits": tier.limits}]
+        assert rest("GET", path).data["tiers"]["version"] > tiers["version"] > 0
 
     def test_a_shape_that_does_not_exist_is_refused(self, rest: Rest, path: str) -> None:
         refused(rest("GET", f"{path}?fullInfo=half"), 400, "fullInfo", '"half"')
