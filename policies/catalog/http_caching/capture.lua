@@ -66,6 +66,21 @@ local function variant(vary, sent)
   return #text <= MOST_HEAD and text or nil
 end
 
+-- Whether the request has another spelling of a header that no key names, or that the answer varies by: to CGI x_user is
+-- x-user, and so the answer may go by it.
+local function is_spelled_otherwise(sent, vary)
+  if not sent:find("_", 1, true) then return false end
+  local heeded, varied = {}, {}
+  for _, name in ipairs(UNKEYED) do heeded[name] = true end
+  for name in vary:gmatch("([^\n]*)\n[^\n]*\n") do
+    heeded[name:gsub("_", "-")], varied[name] = true, true
+  end
+  for name in sent:gmatch("\n([^:\n]+):") do
+    if name:find("_", 1, true) and not varied[name] and heeded[name:gsub("_", "-")] then return true end
+  end
+  return false
+end
+
 local function is_wanted(handle, status)
   if settings.wanted then return settings.wanted(handle) == true end
   return settings.statuses[status] == true
@@ -114,7 +129,7 @@ local function prepared(handle, headers, token, from, status)
   if left <= 0 and not headers:get("etag") and not headers:get("last-modified") then return nil, "stale" end
   local sent = reader(token.sent)
   local vary = variant(headers:get("vary"), sent)
-  if not vary then return nil, "vary" end
+  if not vary or is_spelled_otherwise(token.sent, vary) then return nil, "vary" end
   local lines, length = lines_of(headers)
   if length > MOST_HEAD then return nil, "size" end
   return {

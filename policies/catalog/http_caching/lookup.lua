@@ -6,12 +6,6 @@
 local NAMESPACE = "gatewright.http-caching"
 local MOST_HEADERS, MOST_ROUTE = 8192, 600
 local SAFE = { GET = true, HEAD = true, OPTIONS = true, TRACE = true, CONNECT = true }
--- What upstreams heed and no key names: who sends one has answers of his own.
-local UNKEYED = {
-  "origin", "forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-scheme",
-  "x-forwarded-server", "x-host", "x-original-host", "x-original-url", "x-rewrite-url", "x-http-method",
-  "x-http-method-override", "x-method-override",
-}
 
 -- The path as it was sent: two spellings of one path may be two to the upstream.
 local function as_sent(handle) return handle:headers():get(":path"):match("^[^?]*") end

@@ -5,6 +5,12 @@ local MONTHS = {
   jan = 1, feb = 2, mar = 3, apr = 4, may = 5, jun = 6, jul = 7, aug = 8, sep = 9, oct = 10, nov = 11, dec = 12,
 }
 local NONE = {}
+-- What upstreams heed and no key names: who sends one has answers of his own.
+local UNKEYED = {
+  "origin", "forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-scheme",
+  "x-forwarded-server", "x-host", "x-original-host", "x-original-url", "x-rewrite-url", "x-http-method",
+  "x-http-method-override", "x-method-override",
+}
 
 -- The directives of Cache-Control, by name in small letters: their value, or true. The first of a name counts. A
 -- semicolon parts them, too: some write "private; max-age=60", and mean it.

@@ -67,3 +67,29 @@ def test_what_was_asked_before_an_invalidation_is_not_kept(cached: Cached, how: 
         assert slow.result().text == "answer 1"
 
     assert [cached.get().text for _ in range(2)] == ["answer 3"] * 2
+
+
+@pytest.mark.parametrize("name", ["x_forwarded_host", "X-Forwarded_Host", "x_rewrite-url", "x_tenant"])
+def test_another_spelling_of_what_upstreams_heed_poisons_nothing(cached: Cached, name: str) -> None:
+    cached.serve()
+    cached.answers(("vary", "X-Tenant"))
+    path = f"/{cached.name}/x"
+
+    answers = [
+        cached.gateway.get(path, headers={name: "evil"}),
+        cached.gateway.get(path, headers={name: "evil"}),
+        cached.gateway.get(path, headers={"x_other": "kind"}),
+        cached.gateway.get(path),
+    ]
+
+    assert [one.text for one in answers] == ["answer 1", "answer 2", "answer 3", "answer 3"]
+    assert "vary" in answers[0].headers["cache-status"]
+
+
+def test_a_name_with_an_underscore_varies_as_any_other(cached: Cached) -> None:
+    cached.serve()
+    cached.answers(("vary", "client_id"))
+
+    answers = [cached.gateway.get(f"/{cached.name}/x", headers={"client_id": one}).text for one in "abab"]
+
+    assert answers == ["answer 1", "answer 2"] * 2
