@@ -19,13 +19,15 @@ local function form_decoded(text)
   return (text:gsub("+", " "):gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
 end
 
--- The values of a form by name; nil where one of ours is given twice.
+local OURS = { query = true, variables = true, extensions = true }
+
+-- The values of a form by name; nil where one of ours is given twice. To some servers Query is query.
 local function form_of(text)
   local found = {}
   for pair in text:gmatch("[^&]+") do
     local name, given = pair:match("^([^=]*)=?(.*)$")
-    name = form_decoded(name)
-    if found[name] and (name == "query" or name == "variables" or name == "extensions") then return nil end
+    name = form_decoded(name):lower()
+    if found[name] and OURS[name] then return nil end
     found[name] = form_decoded(given)
   end
   return found
@@ -64,6 +66,14 @@ local function add_form(found, text)
   return add_told(found, form.query, form.variables)
 end
 
+-- A name that is one of ours to servers that do not tell small letters from capital ones.
+local function is_ambiguous(object)
+  for name in pairs(object) do
+    if type(name) == "string" and not OURS[name] and OURS[name:lower()] then return true end
+  end
+  return false
+end
+
 local function add_json(found, text)
   local value, reason = json_value(text)
   if value == nil then return refused_request(reason) end
@@ -73,6 +83,7 @@ local function add_json(found, text)
     if not is_object(one) or type(one.query) ~= "string" then
       return refused_request("document: there is none that can be looked at")
     end
+    if is_ambiguous(one) then return refused_request("twice: a name has capital letters where another reader sees none") end
     local refusal = add_told(found, one.query, one.variables)
     if refusal then return refusal end
   end
