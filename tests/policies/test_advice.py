@@ -37,3 +37,14 @@ def test_what_a_cache_cannot_do_or_lets_anybody_do_is_told() -> None:
     assert advice(cache, cache.config()) == []
     unused = cache.config.model_validate({"invalidationExpression": "#[attributes.method == 'GET']"})
     assert [one.field for one in advice(cache, unused)] == ["invalidationExpression"]
+
+
+def test_sites_that_are_named_and_not_asked_for_are_told() -> None:
+    """`publicResource` is true where nobody says otherwise: then any site may call."""
+    cors = find("cors")
+    groups = {"originGroups": [{"origins": ["https://shop.example.com"]}]}
+
+    told = {one.field: one.message for one in advice(cors, cors.config.model_validate(groups))}
+
+    assert told == {"originGroups": 'does nothing while "Public resource" is on'}
+    assert advice(cors, cors.config.model_validate(groups | {"publicResource": False})) == []

@@ -89,6 +89,7 @@ class Config(PolicyConfig):
         (),
         title="Origin groups",
         description="Which sites may do what, when the resource is not public.",
+        json_schema_extra={"when": {"publicResource": [False]}},
     )
 
     @model_validator(mode="after")
