@@ -36,6 +36,7 @@ class Entry:
         policy = self.policy
         told = (
             (policy.is_outbound, "outbound"),
+            (policy.can_be_automated, "automated"),
             (policy.can_observe, "observe"),
             (policy.has_conditions, "conditions"),
             (policy.runs_first, "always first"),

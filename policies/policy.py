@@ -345,6 +345,11 @@ class Policy(Generic[C]):
         return self.is_resource_level and not self.is_outbound
 
     @property
+    def can_be_automated(self) -> bool:
+        """Whether it may be applied to many APIs at once."""
+        return not self.is_outbound
+
+    @property
     def can_observe(self) -> bool:
         return self.refuses and not self.is_outbound
 

@@ -93,7 +93,7 @@ def faults(
     found: dict[str, list[str]] = {}
     if of_set and (applies.tags or applies.gateways or applies.names):
         found["tags"] = [f"It is of policy set {of_set}, which says for which APIs it is."]
-    if policy.is_outbound:
+    if not policy.can_be_automated:
         found["policy"] = [f"{policy.title} acts on upstreams; automated policies act on requests to APIs."]
     if long := next((tag for tag in applies.tags if len(tag.strip()) > LONGEST_TAG), None):
         found["tags"] = [f'"{long[:LONGEST_TAG]}…" is longer than {LONGEST_TAG} characters.']

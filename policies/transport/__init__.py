@@ -19,6 +19,7 @@ class Transport:
     category: Category = Category.SECURITY
     aliases: tuple[str, ...] = ()
     can_observe: bool = False
+    can_be_automated: bool = False
     why_unobservable: str = "refuses nothing that could be observed"
     has_conditions: bool = False
     runs_first: bool = False

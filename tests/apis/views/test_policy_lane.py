@@ -217,10 +217,11 @@ def test_a_card_of_the_catalog_says_where_it_acts_and_how_many_apis_have_it(plac
     page = text(place.client.get("/policies?q=ip+allowlist"))
 
     assert page.count('class="card policy-card"') == 1
-    for tag in ("inbound", "observe", "conditions"):
+    for tag in ("inbound", "automated", "observe", "conditions"):
         assert f'<span class="tag">{tag}</span>' in page
     assert "2 APIs</small>" in page
     assert catalog.find("ip-allowlist").version in page
+    assert "automated</span>" not in text(place.client.get("/policies?q=circuit"))
 
 
 def test_policy_that_left_the_catalog_is_shown_and_can_be_removed(place: Place) -> None:
