@@ -4,9 +4,11 @@ import asyncio
 import base64
 import binascii
 import math
+import re
 import socket
 import ssl
 import time
+import unicodedata
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,6 +26,9 @@ PORTS = {"ldap": 389, "ldaps": 636}
 NO_SECONDS, YES_SECONDS = 5, 3600
 MOST_NAME, MOST_BYTES = 256, 1024 * 1024
 OK, SIZE_LIMIT, NO_SUCH_OBJECT = 0, 4, 32
+MOST_SOUGHT = 10
+_SOUGHT = re.compile(r"\(\s*([A-Za-z][\w.-]*)(?:;[\w-]+)*\s*[~<>]?=[^()]*\{0\}")
+"""The attributes of a filter in which the username is looked for."""
 REFUSED = frozenset((19, 32, 34, 48, 49, 50, 53))
 """Results of a bind that say no to this account: wrong, locked, expired, not there."""
 _THREADS = ThreadPoolExecutor(64, "ldap")
@@ -81,16 +86,16 @@ class _Talk:
             if not connection.bind():
                 code = connection.result["result"]
                 raise Unanswered(f"account: the directory refuses the gateway's own account ({code})")
-            names = self._names(connection, username)
-            if len(names) != 1:
-                return _no(f"username: {len(names) or 'none'} of the directory's entries fits")
-            (dn,) = names
+            entries = self._entries(connection, username)
+            if len(entries) != 1:
+                return _no(f"username: {len(entries) or 'none'} of the directory's entries fits")
+            dn, name = entries[0]["dn"], _name(entries[0], username)
             if not connection.rebind(user=dn, password=password):
                 code = connection.result["result"]
                 if code in REFUSED:
                     return _no(f"password: the directory does not accept it ({code})")
                 raise Unanswered(f"directory: it answers {code} to a bind")
-            return Answer({"is_known": True, "username": username, "dn": dn}, YES_SECONDS, is_yes=True)
+            return Answer({"is_known": True, "username": name, "dn": dn}, YES_SECONDS, is_yes=True)
         finally:
             with suppress(LDAPExceptionError, OSError):
                 connection.unbind()
@@ -120,13 +125,14 @@ class _Talk:
         connection.socket = _Bounded(connection.socket, self._left)
         return connection
 
-    def _names(self, connection: Connection, username: str) -> list[str]:
-        """Of the entries that fit. Raises Unanswered."""
+    def _entries(self, connection: Connection, username: str) -> list[dict[str, Any]]:
+        """Those that fit, with what the filter asks of them. Raises Unanswered."""
+        sought = list(dict.fromkeys(_SOUGHT.findall(self._asked["filter"])))[:MOST_SOUGHT]
         connection.search(
             self._asked["base"],
             self._asked["filter"].replace(PLACE, escape_filter_chars(username)),
             SUBTREE if self._asked["subtree"] else LEVEL,
-            attributes=[NO_ATTRIBUTES],
+            attributes=sought or [NO_ATTRIBUTES],
             size_limit=2,
         )
         code = connection.result["result"]
@@ -134,7 +140,7 @@ class _Talk:
             raise Unanswered(f"directory: it answers {code} to a search")
         found = connection.response or ()
         # An entry without a name is the directory's root, as which anybody may bind.
-        return [one["dn"] for one in found if one["type"] == "searchResEntry" and one["dn"]]
+        return [one for one in found if one["type"] == "searchResEntry" and one["dn"]]
 
     def _left(self) -> float:
         left: float = self._until - time.monotonic()
@@ -175,6 +181,20 @@ class _Bounded:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+
+def _name(entry: Mapping[str, Any], username: str) -> str:
+    """The username as the directory has it, to which ADA is ada: nobody is several callers.
+
+    As it was sent, where the account may not read it, or the filter adds something to it.
+    """
+    values = (value for held in entry.get("raw_attributes", {}).values() for value in held)
+    texts = (value.decode(errors="replace") for value in values)
+    return next((text for text in texts if _plain(text) == _plain(username)), username)
+
+
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _no(why: str) -> Answer:

@@ -83,6 +83,23 @@ def test_who_is_known_passes(gateway: Gateway, people: Directory) -> None:
 
 
 @pytest.mark.parametrize(
+    ("search", "username", "name"),
+    [
+        ("(uid={0})", "ADA", "ada"),
+        ("(&(objectClass=*)(|(uid={0})(mail={0})))", "aDa", "ada"),
+        ("(&(objectClass=*)(|(uid={0})(mail={0})))", "Ada@Example.ORG", "ada@example.org"),
+    ],
+)
+def test_a_name_in_another_spelling_is_the_same_caller(
+    gateway: Gateway, people: Directory, search: str, username: str, name: str
+) -> None:
+    """Else whoever is counted by the name is counted anew by each."""
+    apply(gateway, people.url, ldapSearchFilter=search)
+
+    assert get(gateway, f"{username}:l0velace").json()["headers"]["x-user"] == name
+
+
+@pytest.mark.parametrize(
     "credentials",
     [
         "ada:wrong",
