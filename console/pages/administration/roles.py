@@ -63,7 +63,7 @@ def role(request: Request, pk: int) -> HttpResponse:
             messages.success(request, f"Saved {found}; it holds for everybody who was given it.")
             return redirect("custom_roles")
         found.refresh_from_db()
-    context = {"form": form, "title": found.name, "action": "Save role", "role": found}
+    context = {"form": form, "title": f"Edit {found}", "action": "Save role", "role": found}
     context |= {"given": found.given.count(), "entries": audit.history(found)[:20]}
     status = 422 if form.errors else 200
     return render(request, "console/administration/role_form.html", context, status=status)

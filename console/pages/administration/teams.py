@@ -63,7 +63,7 @@ def edit(request: Request, pk: int) -> HttpResponse:
             messages.success(request, f"Saved {found}.")
             return redirect(found)
         found.refresh_from_db()
-    context = {"form": form, "title": found.name, "action": "Save team"}
+    context = {"form": form, "title": f"Edit {found}", "action": "Save team"}
     status = 422 if form.errors else 200
     return render(request, "console/administration/small_form.html", context, status=status)
 
