@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from tests.traffic.gateway import Gateway
+from tests.traffic.raw import http1
 
 pytestmark = pytest.mark.envoy
 
@@ -210,6 +211,22 @@ def test_slashes_are_sent_on_as_they_came_and_routes_judge_the_plain_path(
     gateway.apply(api("/api", {"path": path} if path else None))
 
     assert upstream_path(gateway, sent) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "more", "expected"),
+    [
+        (b"a.example", b"", 200),
+        (b"a.example:80", b"", 200),
+        (b"a.example", b"host: b.example\r\n", 400),
+        (b"a.example,b.example", b"", 400),
+        (b"b@a.example", b"", 400),
+    ],
+)
+def test_a_request_names_one_host(gateway: Gateway, host: bytes, more: bytes, expected: int) -> None:
+    gateway.apply(api("/api"))
+
+    assert http1(gateway.port, b"/api", host=host, headers=more) == expected
 
 
 def test_host_is_the_upstreams_and_the_first_one_is_passed_on(gateway: Gateway) -> None:

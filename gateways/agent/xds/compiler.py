@@ -147,7 +147,7 @@ class Compiler:
         routes = [route for compiled in here for route in compiled.routes]
         is_plain = all(one.api.listener.tls is None for one in here)
         asked = [_challenge(*one) for one in self.gateway.challenges] if is_plain else []
-        routes = [_refused_paths(self.slashes), *asked, *routes, _nothing_here()]
+        routes = [_refused_paths(self.slashes), *_refused_hosts(), *asked, *routes, _nothing_here()]
         host = {
             "name": f"p{port}",
             "domains": ["*"],
@@ -363,6 +363,18 @@ def _named(name: RouteName, removed: str | None, put: str, slots: Mapping[str, A
 def _refused_paths(slashes: Slashes) -> dict[str, Any]:
     """Before all others, and of no API: whose path it is cannot be told."""
     return {"match": {"safe_regex": {"regex": refused(slashes)}}, **_answer(400, REFUSAL)}
+
+
+def _refused_hosts() -> Iterator[dict[str, Any]]:
+    """Envoy joins two Host headers with a comma. Of two hosts, or of one behind a user's name, no rule over
+    hosts would hold, where others than the gateway may take the one that it names.
+    """
+    for mark in ",@":
+        named = {"name": ":authority", "string_match": {"contains": mark}}
+        yield {
+            "match": {"prefix": "/", "headers": [named]},
+            **_answer(400, "The request has to name one host."),
+        }
 
 
 def _challenge(token: str, answer: str) -> dict[str, Any]:
