@@ -13,6 +13,7 @@ from redis.retry import Retry
 
 from gateways.agent.host import state_folder
 from gateways.agent.host.trusted_cas import system_ca
+from gateways.agent.sharing.admitted import Spikes
 from gateways.agent.sharing.batch import Batch
 from gateways.agent.sharing.counts import Counts
 from gateways.agent.sharing.forgotten import Forgotten
@@ -59,6 +60,7 @@ class _Talk:
         self._unanswered: Batch | None = None
         self._counts: Counts | None = None
         self._connections: Connections | None = None
+        self._spikes: Spikes | None = None
         self._forgotten = Forgotten(state)
         self._client: Redis | None = None
 
@@ -69,20 +71,26 @@ class _Talk:
             self._counts = Counts(self._state)
         if self._connections is None:
             self._connections = Connections(self._state)
+        if self._spikes is None:
+            self._spikes = Spikes(self._state)
         if self._unanswered is None and (changed := self._counts.changed(MOST_BUCKETS)):
             self._number += 1
             self._unanswered = Batch.of(changed, self._teller, self._number)
         opened, caches = self._connections.opened(), self._forgotten.shared()
-        if self._unanswered is None and not opened and not caches and not is_due:
+        admitted = self._spikes.admitted()
+        is_silent = self._unanswered is None and not opened and not admitted and not caches
+        if is_silent and not is_due:
             return False
         if self._client is None:
             self._client = _client(self._storage, self._state)
-        if self._unanswered is None and not opened and not caches:
+        if is_silent:
             self._client.ping()
         if self._unanswered is not None:
             self._tell(self._client, self._counts, self._unanswered)
         if opened:
             self._connections.tell(self._client, opened)
+        if admitted:
+            self._spikes.tell(self._client, admitted)
         for file in caches:
             self._forgotten.exchange(self._client, file)
         self._counts.exchanged()
@@ -93,6 +101,8 @@ class _Talk:
             self._client.close()
         if self._connections:
             self._connections.again()
+        if self._spikes:
+            self._spikes.again()
         self._client = None
 
     def _tell(self, client: Redis, counts: Counts, batch: Batch) -> None:

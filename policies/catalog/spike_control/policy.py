@@ -61,6 +61,12 @@ class Config(PolicyConfig):
         description="Adds X-Ratelimit-Limit, X-Ratelimit-Remaining and X-Ratelimit-Reset (in ms) "
         "to every answer.",
     )
+    distributed: bool = Field(
+        False,
+        title="Share among replicas",
+        description="Replicas count together where the gateway has shared storage: what they let pass above"
+        " the limit is what is asked for in a tenth of a second. Otherwise each counts for itself.",
+    )
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
@@ -75,11 +81,10 @@ def compile(config: Config, scope: Scope) -> Compiled:
 
 
 def _script(config: Config, scope: Scope, attempt: int, attempts: int) -> Script:
+    shares = config.distributed and scope.shares_counts
     settings: dict[str, Value] = {
         "binding": scope.binding,
-        "path": str(spikes.path(scope.state)),
-        "size": spikes.SIZE,
-        "slots": spikes.SLOTS,
+        **spikes.settings(scope.state, shared_as=scope.binding if shares else ""),
         "maximum": config.maximum_requests,
         "period": config.time_period_in_milliseconds,
         "delay": config.delay_time_in_millis,

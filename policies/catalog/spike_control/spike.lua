@@ -1,5 +1,6 @@
 -- The window of one binding, in the memory that all worker threads share; spikes.py tells its layout. Needs
--- memory.lua. settings: binding, path, size, slots, maximum, period, delay, queue.
+-- memory.lua. settings: binding, path, size, slots, maximum, period, delay, queue, shared_as (two numbers by which replicas
+-- know it, 0 where each counts for itself), heard_ms.
 
 -- A Lua state outlives a change of this file: another layout needs other names.
 ffi.cdef([[
@@ -7,11 +8,15 @@ ffi.cdef([[
     char lock[128];
     int32_t high, low;
     uint32_t admitted_at, waiting_at;
-    char rest[112];
+    double period;
+    int32_t name[2];
+    double heard_at;
+    uint32_t others;
+    char rest[84];
     double admitted[1200];
     double waiting[250];
     char more[432];
-  } gw_spike_1;
+  } gw_spike_2;
   typedef struct { char magic[8]; int32_t seed[2]; char rest[112]; char lock[128]; char more[3840]; } gw_spikes_1;
 ]])
 
@@ -22,7 +27,7 @@ local function map()
   memory = mapped(settings.path, settings.size)
   header = ffi.cast("gw_spikes_1 *", memory)
   seed_high, seed_low = header.seed[0], header.seed[1]
-  all = ffi.cast("gw_spike_1 *", ffi.cast("char *", memory) + 4096)
+  all = ffi.cast("gw_spike_2 *", ffi.cast("char *", memory) + 4096)
   own_high, own_low = hash(settings.binding)
 end
 
@@ -42,6 +47,7 @@ local function claimed(now)
   if not free then error("too many bindings of spike-control are at work on this gateway", 0) end
   ffi.fill(free.admitted, 8 * (ADMITTED + WAITING))
   free.high, free.low, free.admitted_at, free.waiting_at = own_high, own_low, 0, 0
+  free.heard_at, free.others = 0, 0
   free.admitted[ADMITTED - 1] = now - settings.period - 1
   return free
 end
@@ -60,17 +66,31 @@ local function release()
   end
 end
 
-local function slot_of(now)
+-- What the agent needs to tell other replicas of it.
+local function told_to_agent(slot)
+  slot.period = settings.period
+  slot.name[0], slot.name[1] = settings.shared_as[1], settings.shared_as[2]
+  return slot
+end
+
+local function slot_of()
   if not memory then map() end
   if own then
     hold(own.lock)
-    if own.high == own_high and own.low == own_low then return own end
+    if own.high == own_high and own.low == own_low then return told_to_agent(own) end
     release()
   end
   hold(header.lock)
-  own = claimed(now)
+  own = claimed(now_ms())
   hold(own.lock)
-  return own
+  return told_to_agent(own)
+end
+
+-- How many requests may pass here in the window: what other replicas have let pass takes from it.
+local function room_of(slot, now)
+  local is_alone = settings.shared_as[1] == 0 and settings.shared_as[2] == 0
+  if is_alone or now - slot.heard_at >= settings.heard_ms then return settings.maximum end
+  return math.max(0, settings.maximum - slot.others)
 end
 
 -- How many of the newest `maximum` are still in the window: they are in order, so half of them are left each time.
@@ -84,24 +104,27 @@ local function in_window(slot, now)
   return low
 end
 
-local function told(slot, now)
+-- Nobody knows when those of others leave the window: a whole one later, at the latest.
+local function told(slot, now, room)
   local used = in_window(slot, now)
-  local oldest = slot.admitted[(slot.admitted_at - used) % ADMITTED]
-  local ends_in = used >= settings.maximum and math.ceil(oldest + settings.period - now) or 0
-  return settings.maximum - used, ends_in
+  if used < room then return room - used, 0 end
+  if room == 0 then return 0, settings.period end
+  return 0, math.ceil(slot.admitted[(slot.admitted_at - room) % ADMITTED] + settings.period - now)
 end
 
 local function entered(may_wait)
+  -- Behind the lock, so that the ring is in order: a thread that waited for it would note an earlier time.
+  local slot = slot_of()
   local now = now_ms()
-  local slot = slot_of(now)
-  local oldest = slot.admitted[(slot.admitted_at - settings.maximum) % ADMITTED]
-  if oldest == 0 or now - oldest >= settings.period then
+  local room = room_of(slot, now)
+  local oldest = slot.admitted[(slot.admitted_at - room) % ADMITTED]
+  if room > 0 and (oldest == 0 or now - oldest >= settings.period) then
     slot.admitted[slot.admitted_at] = now
     slot.admitted_at = (slot.admitted_at + 1) % ADMITTED
-    if settings.expose_headers then return "admitted", told(slot, now) end
+    if settings.expose_headers then return "admitted", told(slot, now, room) end
     return "admitted"
   end
-  local remaining, ends_in = told(slot, now)
+  local remaining, ends_in = told(slot, now, room)
   if not may_wait then return "over", remaining, ends_in end
   local before = slot.waiting[(slot.waiting_at - settings.queue) % WAITING]
   if before ~= 0 and now - before < settings.delay then return "full", remaining, ends_in end

@@ -1,21 +1,28 @@
 """The file in which all worker threads of a gateway's Envoy note what Spike Control lets pass.
 
     page 0            header: magic, secret seed of the hash, boot id and machine, a lock for claiming slots
-    page 1 + 3 n      slot n, of one binding: a lock, the hash of the binding's name, two rings of times
+    page 1 + 3 n      slot n, of one binding: a lock, the hash of the binding's name, two rings of times; the
+                      window's length, the name that replicas give it, how many others let pass, and when
+                      they said so
 
 The rings hold when the newest 1200 requests were admitted and when the newest 250 began to wait, in
 milliseconds of CLOCK_MONOTONIC. A request may pass if the one that was admitted `maximumRequests` before it
 has left the window: so no window, wherever it begins, has more. As many wait as began to within the last
 delay.
 
+Where replicas share a limit, each tells the others how many it has let pass in the window that ends now, and
+takes theirs from its own: `gateways/agent/sharing/` does that, beside all requests.
+
 A slot whose binding has admitted nothing for two hours may become another's.
 """
 
+import hashlib
 import mmap
 import secrets
 import struct
 from pathlib import Path
 
+from policies.expression.lua import Value
 from policies.memory import place
 
 MAGIC = b"GWSPIKE1"
@@ -25,11 +32,28 @@ MOST_REQUESTS, MOST_WAITING = 1200, 250
 SIZE = PAGE * (1 + SLOTS * SLOT_PAGES)
 HEADER = struct.Struct("=8s8s112s")
 LOCK_OF_SLOTS = 128
+ADMITTED_AT, SHARED, RING = 136, struct.Struct("=d8sdI"), 256
+"""In a slot: where the ring's next place is told, where `SHARED` begins behind it, and the ring."""
+SHARED_AT = 144
+HEARD_MS = 2000
+"""For so long counts what others said last."""
 PLACE = place.Place("spikes", "spikes", "-spikes")
 
 
 def path(state: Path) -> Path:
     return PLACE.path(state)
+
+
+def settings(state: Path, *, shared_as: str = "") -> dict[str, Value]:
+    """What spike.lua needs of the file. `shared_as` is a name that is the same in all replicas."""
+    name = hashlib.blake2b(shared_as.encode(), digest_size=8).digest() if shared_as else bytes(8)
+    return {
+        "path": str(path(state)),
+        "size": SIZE,
+        "slots": SLOTS,
+        "shared_as": struct.unpack("=2i", name),
+        "heard_ms": HEARD_MS,
+    }
 
 
 def prepare(state: Path) -> None:
