@@ -39,6 +39,8 @@ MAIL = environment.mail("GATEWRIGHT_EMAIL_URL")
 EMAIL_BACKEND = "console.notices.backend.OutboxBackend"
 DESTINATION_NETWORKS = environment.networks("GATEWRIGHT_DESTINATION_NETWORKS")
 """Beside the internet, where webhooks may be that people of the console enter."""
+PROVIDER_NETWORKS = environment.networks("GATEWRIGHT_PROVIDER_NETWORKS")
+"""Beside the internet, where identity providers may be."""
 
 DATABASE_URL = os.environ.get("DATABASE_URL") or places.database_url(HOME)
 REDIS_URL = os.environ.get("REDIS_URL") or places.redis_url(HOME)

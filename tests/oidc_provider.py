@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import secrets
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -36,6 +37,8 @@ class Provider:
     spoil_userinfo: Callable[[Claims], None] = lambda claims: None
     status: int = 200
     """Of every answer, where it is not 200."""
+    tls: ssl.SSLContext | None = None
+    """With it, it speaks HTTPS, by the name localhost."""
     asked: list[str] = field(default_factory=list)
     logged_out: list[str] = field(default_factory=list)
     """Subjects of ID tokens with which a session was ended."""
@@ -52,6 +55,9 @@ class Provider:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.issuer = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if self.tls:
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
+            self.issuer = f"https://localhost:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self) -> None:

@@ -17,7 +17,7 @@ import apprise
 import requests
 from apprise.persistent_store import PersistentStoreMode
 
-from console.notices import guarded
+from console import guarded
 
 LOCAL = frozenset({"blink1", "dbus", "glib", "gnome", "macosx", "syslog", "windows"})
 """Services that tell the machine on which they run."""

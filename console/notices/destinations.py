@@ -10,9 +10,9 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from console import audit, once
+from console import audit, guarded, once
 from console.models import AuditEntry, Environment, Organization, User
-from console.notices import apprise_process, guarded, signing
+from console.notices import apprise_process, signing
 from console.notices.models import Delivery, Destination
 from console.notices.telling import send_to
 from console.notices.uses import uses

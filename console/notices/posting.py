@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import httpx
 from django.conf import settings
 
-from console.notices import guarded
+from console import guarded
 from console.notices.unsent import Unsent
 
 WHOLE_SECONDS = 15

@@ -1,19 +1,30 @@
-"""Asks an identity provider: within seconds and sizes, following no redirect."""
+"""Asks an identity provider: within seconds and sizes, following no redirect, where providers may be.
+
+Who administers an organization enters its provider, and what that says of itself names further addresses.
+So the name is looked up once, each of its addresses must be permitted, and the connection goes to one of
+those. A proxy of the environment, which the operator chose, looks names up itself: it is asked for those that
+cannot be looked up here, and for those whose addresses are permitted.
+"""
 
 import json
+import socket
 import ssl
 import time
 from functools import cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import certifi
 import httpx
 from django.conf import settings
 
+from console import guarded
+
 SECONDS = 5.0
 MOST_BYTES = 512 * 1024
+MOST_ADDRESSES = 3
 
 
 class Unfetched(Exception):
@@ -72,28 +83,75 @@ def _ask(method: str, address: str, **more: Any) -> tuple[int, bytes]:
     """Raises Unfetched. The whole exchange has SECONDS, however slowly its pieces come."""
     if fault := fault_of(address):
         raise Unfetched(f"it names an address that is not asked, {address[:200]}: {fault}")
-    ends, pieces, size = time.monotonic() + SECONDS, [], 0
-    uses_proxies = not _is_loopback(urlsplit(address).hostname or "")
     try:
-        with (
-            httpx.Client(verify=_trusted(), trust_env=uses_proxies, timeout=SECONDS) as client,
-            client.stream(method, address, **more) as answer,
-        ):
-            for piece in answer.iter_bytes(16 * 1024):
-                pieces.append(piece)
-                if (size := size + len(piece)) > MOST_BYTES:
-                    raise Unfetched(f"what it answers is longer than {MOST_BYTES} bytes")
-                if time.monotonic() > ends:
-                    raise Unfetched(f"there was no whole answer within {SECONDS:g} s")
-            return answer.status_code, b"".join(pieces)
+        return _exchanged(method, httpx.URL(address), time.monotonic() + SECONDS, **more)
     except httpx.TimeoutException:
         raise Unfetched(f"there was no answer within {SECONDS:g} s") from None
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
         raise Unfetched(str(error)[:200] or type(error).__name__) from None
 
 
+def _exchanged(
+    method: str, url: httpx.URL, ends: float, *, headers: dict[str, str], auth: Any = None, data: Any = None
+) -> tuple[int, bytes]:
+    proxy = _proxy(url)
+    addresses = _addresses(url, is_by_proxy=proxy is not None)
+    places = [url.copy_with(host=one) for one in addresses] if proxy is None else [url]
+    sent = {**headers, "Host": url.netloc.decode()}
+    fault: Exception = Unfetched(f"{url.host} has no address")
+    with httpx.Client(verify=trusted(), trust_env=False, proxy=proxy, timeout=SECONDS) as client:
+        for place in places[:MOST_ADDRESSES]:
+            name = {"sni_hostname": url.host}
+            request = client.build_request(method, place, headers=sent, data=data, extensions=name)
+            try:
+                answer = client.send(request, auth=auth, stream=True)
+            except httpx.ConnectError as error:
+                fault = error
+                continue
+            return answer.status_code, _body(answer, ends)
+    raise fault
+
+
+def _body(answer: httpx.Response, ends: float) -> bytes:
+    pieces, size = [], 0
+    try:
+        for piece in answer.iter_bytes(16 * 1024):
+            pieces.append(piece)
+            if (size := size + len(piece)) > MOST_BYTES:
+                raise Unfetched(f"what it answers is longer than {MOST_BYTES} bytes")
+            if time.monotonic() > ends:
+                raise Unfetched(f"there was no whole answer within {SECONDS:g} s")
+    finally:
+        answer.close()
+    return b"".join(pieces)
+
+
+def _addresses(url: httpx.URL, *, is_by_proxy: bool) -> list[str]:
+    """Of the host. Raises Unfetched where one of them is none that may be asked."""
+    try:
+        found = socket.getaddrinfo(url.host, url.port or 443, type=socket.SOCK_STREAM)
+    except socket.gaierror:
+        if is_by_proxy:
+            return []
+        raise
+    addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
+    is_own = _is_loopback(url.host) and _is_local_console()
+    networks = settings.PROVIDER_NETWORKS
+    if not is_own and not all(guarded.is_permitted(one, networks) for one in addresses):
+        raise Unfetched(guarded.refusal(url.host, guarded.PROVIDERS))
+    return addresses
+
+
+def _proxy(url: httpx.URL) -> str | None:
+    if _is_loopback(url.host) or proxy_bypass(url.host):
+        return None
+    found = getproxies()
+    proxy = found.get(url.scheme) or found.get("all")
+    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
+
+
 @cache
-def _trusted() -> ssl.SSLContext:
+def trusted() -> ssl.SSLContext:
     """The machine's CAs, or those of SSL_CERT_FILE, and the well-known ones."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())

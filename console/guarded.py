@@ -1,7 +1,8 @@
-"""Which addresses a destination may have: of the internet, and of networks that the operator names.
+"""Which addresses the console calls on a tenant's word: of the internet, and of networks the operator names.
 
-A destination is entered by a tenant and called by the console, which stands inside of the operator's network:
-without this, a webhook could ask the database, a neighbour or the cloud's metadata on a tenant's behalf.
+Webhooks and identity providers are entered by tenants and called by the console, which stands inside of the
+operator's network: without this, one could ask the database, a neighbour or the cloud's metadata on a
+tenant's behalf. What may be called for one purpose may not be for the other: each has networks of its own.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 Network = IPv4Network | IPv6Network
 NAT64 = ip_network("64:ff9b::/96")
-VARIABLE = "GATEWRIGHT_DESTINATION_NETWORKS"
+DESTINATIONS = "GATEWRIGHT_DESTINATION_NETWORKS"
+PROVIDERS = "GATEWRIGHT_PROVIDER_NETWORKS"
 
 
 def is_permitted(text: str, networks: Sequence[Network]) -> bool:
@@ -20,8 +22,8 @@ def is_permitted(text: str, networks: Sequence[Network]) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def refusal(host: str) -> str:
-    return f"{host} is not on the internet; the operator names other networks in {VARIABLE}"
+def refusal(host: str, variable: str = DESTINATIONS) -> str:
+    return f"{host} is not on the internet; the operator names other networks in {variable}"
 
 
 def _inner(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
