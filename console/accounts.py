@@ -18,7 +18,7 @@ from console.app_access import AppAccess, access_facts, app_version
 from console.audit import record
 from console.granting import grant_role, require_administrator, require_somebody, together
 from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User, digest
-from console.once import Sending
+from console.once import Sending, check_shown
 from console.permissions import Permission
 from console.role_places import owns_an_application
 from console.sessions import logins
@@ -49,6 +49,7 @@ def create_user(
     password = sending.secret("password")[:16] if sending else secrets.token_urlsafe(12)
     made = User.objects.filter(username=username).first() if sending else None
     if made and made.check_password(password):
+        check_shown(made.date_joined)
         return made, password
     user = User(username=username, email=email, must_change_password=True)
     user.set_password(password)
@@ -194,6 +195,7 @@ def create_connected_app(
     if made := ConnectedApp.objects.filter(pk=app.pk).first():
         if made.secret_hash != app.secret_hash:
             raise ValidationError({"": ["This form made an app, whose secret was renewed since."]})
+        check_shown(made.created_at)
         return made, secret
     app.full_clean()
     app.save()

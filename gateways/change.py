@@ -17,7 +17,7 @@ from redis import RedisError
 
 from console import audit
 from console.models import AuditEntry, Environment, User, digest
-from console.once import Sending
+from console.once import Sending, check_shown
 from gateways.agents import outbox
 from gateways.models import NAME, Gateway, RegistrationToken, Replica
 from gateways.protocol.messages import RegistrationRequest
@@ -61,6 +61,7 @@ def issue_token(
     environment.lock()
     text = sending.secret("registration token") if sending else secrets.token_urlsafe(32)
     if made := RegistrationToken.objects.filter(token_hash=digest(text), environment=environment).first():
+        check_shown(made.created_at)
         return made, text
     if name:
         check_name(environment, name)

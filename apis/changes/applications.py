@@ -20,7 +20,7 @@ from apis.rules.applications import problems
 from apis.rules.problem import refuse
 from console import audit
 from console.models import AuditEntry, Organization, User, digest
-from console.once import Sending
+from console.once import Sending, check_shown
 from console.teams.models import Team
 from console.versions import check as check_version
 
@@ -57,7 +57,8 @@ def create(
     if sending:
         application.client_id = digest(sending.secret("client id"))
         if made := Application.objects.filter(client_id=application.client_id).first():
-            if made.secrets.filter(digest=digest(secret)).exists():
+            if kept := made.secrets.filter(digest=digest(secret)).first():
+                check_shown(kept.created_at)
                 return made, secret
             raise ValidationError({"": ["This form made an application, whose secret was reset since."]})
     named = tuple(teams)
@@ -114,6 +115,7 @@ def reset_secret(
     now = timezone.now()
     newest = application.secrets.first()
     if newest and newest.digest == digest(secret):
+        check_shown(newest.created_at)
         return secret
     until = _until(newest, now + overlap) if newest and overlap else None
     if newest and until and until > now:

@@ -18,7 +18,7 @@ from console.invitations.models import LIFETIME, Invitation
 from console.models import AuditEntry, Environment, Organization, User
 from console.notices import mail
 from console.notices.telling import tell
-from console.once import Sending
+from console.once import Sending, check_shown
 
 Action = AuditEntry.Action
 AGAIN_AFTER = timedelta(minutes=1)
@@ -50,6 +50,7 @@ def make(
     role.organization.lock()
     token = sending.secret("invitation") if sending else secrets.token_urlsafe(32)
     if found := Invitation.objects.filter(token_hash=digest(token)).first():
+        check_shown(found.sent_at)
         return Invited(found, "" if found.is_mailed else link(token))
     custom, name = role_named(role.organization, role.name, role.environment)
     made = Invitation(

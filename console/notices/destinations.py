@@ -63,6 +63,7 @@ def create(
     rows = Destination.objects.filter(organization=place.organization, environment=place.environment)
     made = rows.filter(name=name).first() if sending else None
     if made is not None and made.secret == secret:
+        once.check_shown(made.created_at)
         return made
     if rows.count() >= MOST:
         raise ValidationError(f"There are {MOST} destinations already; delete one first.")
@@ -108,6 +109,7 @@ def renew_secret(actor: User, destination: Destination, sending: once.Sending | 
         row.secret = secret
         row.save(update_fields=["secret", "updated_at"])
         _record(actor, Action.UPDATE, row, after={"secret": audit.HIDDEN})
+    once.check_shown(row.updated_at)
     return secret
 
 

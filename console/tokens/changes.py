@@ -13,7 +13,7 @@ from console.audit import record
 from console.grants import common
 from console.models import AuditEntry, Environment, Organization, User
 from console.notices.telling import tell
-from console.once import Sending
+from console.once import Sending, check_shown
 from console.permissions import EVERYTHING, Permission, words
 from console.tokens.models import PREFIX, PersonalToken, hashed, new_secret
 
@@ -43,6 +43,7 @@ def make(
     if found := PersonalToken.objects.filter(token_hash=hashed(secret)).first():
         if not found.is_live:
             raise ValidationError({"": ["This form made a token, which has ended since; open it anew."]})
+        check_shown(found.created_at)
         return found, PREFIX + secret
     token = PersonalToken(
         user=user,

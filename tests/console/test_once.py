@@ -1,11 +1,14 @@
 """A form whose answer shows a secret makes one thing, however often it is sent, and shows what works."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from console import once
 from console.models import AuditEntry, ConnectedApp, Environment, User
 from gateways.models import RegistrationToken
 
@@ -57,6 +60,25 @@ def test_a_form_that_is_sent_twice_makes_one_and_shows_its_secret_again(
     assert second == first
     assert MADE[page].count() == 1
     assert AuditEntry.objects.count() == entries
+
+
+@pytest.mark.parametrize("page", MADE)
+def test_what_was_shown_a_while_ago_is_not_shown_again(
+    admin: Client, environment: Environment, page: str
+) -> None:
+    fields = filled(page, environment) | opened(admin, page)
+    first = told(admin, page, fields)
+    made_at = {USER: "date_joined"}.get(page, "created_at")
+    MADE[page].update(**{made_at: timezone.now() - once.SHOWN - timedelta(seconds=1)})
+
+    answer = admin.post(page, fields)
+
+    assert answer.status_code == 422
+    secrets = {one for one in re.findall(r"[\w-]{12,}", first) if not one.islower()}
+    shown = answer.content.decode()
+    assert secrets and not [one for one in secrets if one in shown.replace(fields["once"], "")]
+    assert "is not shown again" in shown
+    assert MADE[page].count() == 1
 
 
 @pytest.mark.parametrize("page", [APP, GATEWAY])
