@@ -15,7 +15,7 @@ from django.utils import timezone
 from console.deploys import Deploying
 from console.digests import digest
 from console.grants import Grant, Held, Keeping, Limit, May, any_of, common
-from console.nouns import NOUNS
+from console.nouns import noun
 from console.permissions import BUILT_IN, OF_AN_API, Permission, closed
 from console.role_places import CONSTRAINTS, RoleQuerySet
 
@@ -392,9 +392,9 @@ class AuditEntry(models.Model):
 
     @property
     def noun(self) -> str:
-        """What kind of thing it was: "API instance", "gateway"."""
-        return NOUNS.get(self.object_type, self.object_type)
+        """What kind of thing it was: "API", "gateway"."""
+        return noun(self.object_type)
 
     @property
     def of_noun(self) -> str:
-        return NOUNS.get(self.of_type, self.of_type)
+        return noun(self.of_type)

@@ -1,18 +1,32 @@
-"""What the audit log calls things."""
+"""What the audit log calls things, and whose they are: by the names of models, which its rows keep."""
+
+from functools import cache
+
+from django.apps import apps
 
 NOUNS = {
     "apiinstance": "API",
-    "application": "client application",
-    "automatedpolicy": "automated policy",
-    "personaltoken": "personal token",
+    "apitest": "test of an API",
+    "hiddenapi": "visibility to consumers",
+    "loginrule": "rule for logins",
     "policybinding": "policy",
-    "policyset": "policy set",
-    "connectedapp": "connected app",
-    "customrole": "custom role",
-    "mailserver": "mail server",
-    "mutedfinding": "muted finding",
-    "registrationtoken": "registration token",
-    "tier": "SLA tier",
-    "tlscontext": "TLS context",
 }
-"""Words for the audit log's object types where the model's name is not the word."""
+"""Words where those of the model are others."""
+
+
+def noun(kind: str) -> str:
+    """In the middle of a sentence. The kind itself, where this release has no such model any more."""
+    return NOUNS.get(kind) or _known().get(kind, (kind, ""))[0]
+
+
+def area(kind: str) -> str:
+    """The package of the model: console, gateways, apis and so on; empty for one that is gone."""
+    return _known().get(kind, ("", ""))[1]
+
+
+@cache
+def _known() -> dict[str, tuple[str, str]]:
+    return {
+        model._meta.model_name or "": (str(model._meta.verbose_name), model.__module__.partition(".")[0])
+        for model in apps.get_models()
+    }

@@ -39,6 +39,13 @@ class Scope:
     def can_administer(self) -> bool:
         return Permission.ADMINISTER_ENVIRONMENT in self.may
 
+    @property
+    def administers_some(self) -> bool:
+        """Whether the user administers an organization, be it another one: who opens the pages of that."""
+        needed = Permission.ADMINISTER_ORGANIZATION
+        whole = (one for one in self.held.grants if one.environment_id is None)
+        return self.held.is_everything or any(needed in one.permissions for one in whole)
+
 
 class AnyRequest(HttpRequest):
     """What the middleware hands on, whoever asks."""

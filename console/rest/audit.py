@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from console.audit_log import csv_file, filtering, retention
 from console.audit_log.filtering import Wanted
 from console.models import AuditEntry, AuditEntryQuerySet
+from console.nouns import area
 from console.rest import access
 from console.rest.audit_serializers import (
     ActionList,
@@ -29,11 +30,8 @@ from console.rest.audit_serializers import (
 from console.rest.shapes import date
 
 TAGS = ["Audit log"]
-PLATFORMS = {"accounts": "Access Management", "gateways": "Runtime Manager", "apis": "API Manager"}
-OF_ACCOUNTS = frozenset(
-    {"user", "role", "organization", "environment", "connectedapp", "mailserver", "delivery"}
-)
-OF_GATEWAYS = frozenset({"gateway", "replica", "registrationtoken"})
+PLATFORMS = {"console": "Access Management", "gateways": "Runtime Manager", "apis": "API Manager"}
+"""By where its model is; what else there is belongs to APIs."""
 QUERY = [
     OpenApiParameter("cursorPagination", OpenApiTypes.BOOL),
     OpenApiParameter("doIncludeTotal", OpenApiTypes.BOOL),
@@ -126,9 +124,7 @@ class AuditRetention(APIView):
 
 def platform(kind: str) -> str:
     """Whose thing it is, in the words of Anypoint."""
-    if kind in OF_ACCOUNTS:
-        return PLATFORMS["accounts"]
-    return PLATFORMS["gateways" if kind in OF_GATEWAYS else "apis"]
+    return PLATFORMS.get(area(kind), PLATFORMS["apis"])
 
 
 def _retentions(row: Any) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from django.test import Client
 
 from console import audit
 from console.models import AccessToken, AuditEntry, ConnectedApp, Environment, Organization, Role, User
+from console.roles.models import CustomRole
 from tests.console.audited import entries
 from tests.factories import (
     make_environment,
@@ -18,6 +19,28 @@ from tests.factories import (
 )
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_the_tabs_are_of_who_administers_an_organization(environment: Environment, is_whole: bool) -> None:
+    """One who may do nothing else finds them; an administrator of one environment is led to no refusal."""
+    user, place = make_user(), environment.organization
+    permissions = ["administer:organization"]
+    own = CustomRole.objects.create(organization=place, name="People", permissions=permissions)
+    if is_whole:
+        Role.objects.create(user=user, organization=place, name=Role.CUSTOM, custom=own)
+    else:
+        make_role(user, place, Role.Name.ADMINISTRATOR, environment=environment)
+    browser = Client()
+    browser.force_login(user)
+
+    page = browser.get("/administration/organizations").content.decode()
+    audit_page = browser.get("/administration/audit").content.decode()
+
+    for path in ("users", "invitations", "teams", "roles", "providers", "apps", "tokens", "outbox"):
+        is_led = f'href="/administration/{path}"' in page
+        assert is_led == (browser.get(f"/administration/{path}").status_code == 200) == is_whole, path
+    assert ("How long it is kept" in audit_page) == is_whole
 
 
 def test_a_business_group_is_created_below(admin: Client, environment: Environment) -> None:

@@ -15,14 +15,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.http import urlencode
+from django.utils.text import capfirst
 from django.views.decorators.http import require_safe
 
 from apis.deployment.told import Told, told
 from console.audit_log import csv_file, filtering, retention
 from console.audit_log.filtering import Wanted
 from console.listing import Input, Listing, Select, asked
-from console.models import NOUNS, AuditEntry, AuditEntryQuerySet, Environment, Organization, User
+from console.models import AuditEntry, AuditEntryQuerySet, Environment, Organization, User
 from console.notices.models import Destination
+from console.nouns import noun
 from console.pages.administration.access import administered_organization, attempt
 from console.pages.administration.forms import RetentionForm
 from console.permissions import Permission
@@ -92,7 +94,7 @@ def audit(request: Request) -> HttpResponse:
         "older": _older(request, entries[-1]) if is_end and entries else "",
         "about": _about(wanted),
         "export": f"{reverse('audit_export')}?{request.GET.urlencode()}",
-        "may_choose": request.scope.can_administer,
+        "may_choose": _may_choose(request),
         "kept_days": retention.days_of(request.scope.organization) if request.scope.organization else 0,
     }
     return shown.answer(
@@ -125,8 +127,17 @@ def keep(request: Request) -> HttpResponse:
     return render(request, "console/administration/audit_retention.html", context, status=status)
 
 
+def _may_choose(request: Request) -> bool:
+    """How long it is kept, which holds for the whole tenant."""
+    current = request.scope.organization
+    if current is None:
+        return False
+    held = request.scope.held.in_organization(f"{current.root_id}/")
+    return Permission.ADMINISTER_ORGANIZATION in held
+
+
 def _listing(request: Request, page: Any, places: list[tuple[str, str]], wanted: Wanted) -> Listing:
-    kinds = [(one, NOUNS.get(one, one).capitalize()) for one in filtering.kinds()]
+    kinds = [(one, capfirst(noun(one))) for one in filtering.kinds()]
     place = Select.of(request, "where", "Place", places)
     kind = Select.of(request, "type", "Kind", sorted(kinds, key=lambda one: one[1]))
     action = Select.of(request, "action", "Action", ACTIONS)
@@ -196,7 +207,7 @@ def _older(request: Request, last: AuditEntry) -> str:
 
 
 def _about(wanted: Wanted) -> str:
-    return f"{NOUNS.get(wanted.about[0], wanted.about[0])} {wanted.about[1]}" if wanted.about else ""
+    return f"{noun(wanted.about[0])} {wanted.about[1]}" if wanted.about else ""
 
 
 def _day(text: str) -> datetime | None:
