@@ -51,7 +51,7 @@ def of_application(application: Application, apis: list[ApiInstance], over: Rang
         "p95_ms": now.latency_ms(0.95),
         "chart": bars(over, points),
         "by_api": _by_api(by_id, figures),
-        "troubles": _lines(by_id, calls.troubles(mine, over, TROUBLES)),
+        "failures": _lines(by_id, calls.troubles(mine, over, TROUBLES)),
         "failed": _told(calls.recent(mine, over, RECENT, failed=True)),
     }
 

@@ -57,6 +57,7 @@ def test_an_owner_sees_requests_refusals_and_what_to_do(owned: Owned) -> None:
     assert "More requests than your tier allows" in shown and "Retry-After" in shown
     assert "/orders/4711" in shown
     assert "secret-limit" not in shown, "why a policy refused holds its settings"
+    assert "System status" not in shown, "no part of the console is away"
 
 
 def test_calls_of_another_application_are_not_among_them(owned: Owned) -> None:
