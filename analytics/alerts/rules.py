@@ -30,6 +30,7 @@ MOST_POLICIES = 20
 LONGEST = 31 * 24 * 60
 """Minutes that a condition may have to hold."""
 LONGEST_MESSAGE = 4000
+NO_VIEWER = "Choose people who may view alerts in {}."
 WINDOW = "A window is 1 to 60 minutes, or 1 to 24 whole hours, or 1 to 7 whole days; {} is none."
 Operator, About, Type = Alert.Operator, Alert.About, Alert.Type
 
@@ -182,7 +183,7 @@ def _told(environment: Environment, wanted: Wanted, alert: Alert | None) -> Iter
     people = {one.pk: one for one in User.objects.filter(pk__in=new, is_active=True)}
     of = environment, wanted.about, wanted.api
     if any(pk not in people or Permission.VIEW_ALERTS not in permission.may(people[pk], *of) for pk in new):
-        yield Fault("users", f"Choose people who may view alerts in {environment}.")
+        yield Fault("users", NO_VIEWER.format(environment))
     for address in wanted.addresses:
         try:
             validate_email(address)

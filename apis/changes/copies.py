@@ -67,8 +67,8 @@ class Refused(Exception):
 @transaction.atomic
 def copy_api(actor: User, api: ApiInstance, copy: Copy, *, deploy: bool = False) -> ApiInstance:
     """Raises ValidationError by the fields of a new API; by "upstreams.ID.uri", "secrets.POLICY.path" and
-    "policies.POLICY", with the origin's ids. The caller sees to it that the actor may see the origin and may
-    edit where the copy goes.
+    "policies.POLICY", with the origin's ids. Raises PermissionDenied where the actor may not see what is
+    copied, or may not add it where the copy goes.
     """
     bookkeeping.lock(copy.gateway)
     bookkeeping.lock(api=api)
@@ -84,8 +84,8 @@ def copy_all(
     deploy: bool = False,
     told: Callable[[int], None] = lambda count: None,
 ) -> list[ApiInstance]:
-    """All of them, or none: raises Refused with what is wrong with each. `told` hears how many were looked
-    at.
+    """All of them, or none: raises Refused with what is wrong with each, and PermissionDenied. `told` hears
+    how many were looked at.
     """
     if len(copies) > MOST_COPIES:
         raise ValidationError({"": [f"{len(copies)} copies; at most {MOST_COPIES} are made at once."]})
@@ -107,6 +107,7 @@ def copy_all(
 
 def _made(actor: User, api: ApiInstance, copy: Copy, deploy: bool) -> ApiInstance:
     environment = copy.environment
+    _require(actor, api, copy)
     environment.organization.lock()
     environment.lock()
     if deploy and copy.gateway is None:
@@ -126,7 +127,7 @@ def _made(actor: User, api: ApiInstance, copy: Copy, deploy: bool) -> ApiInstanc
     if is_hidden(api):
         HiddenApi.objects.create(api=made)
     _copy_terms(actor, api, made)
-    if copy.with_tiers:
+    if takes_tiers(actor, api, copy):
         Tier.objects.bulk_create(_again(one, OWN_OF_TIER, api=made) for one in api.tiers.all())
     tests = _copied_tests(api, made) if copy.with_tests and may_edit(actor, api) else 0
     if deploy:
@@ -135,6 +136,25 @@ def _made(actor: User, api: ApiInstance, copy: Copy, deploy: bool) -> ApiInstanc
     after["policies"] = [_facts(one) for one in applied]
     bookkeeping.record(actor, AuditEntry.Action.CREATE, made, after=after)
     return made
+
+
+def _require(actor: User, api: ApiInstance, copy: Copy) -> None:
+    """A role for the API alone adds no others; policies are copied by who may read them, and apply such. A
+    copy without them would be open.
+    """
+    permitted.require_in(actor, copy.environment, Permission.MANAGE_APIS)
+    if copy.with_policies and api.policies.exists():
+        permitted.require(actor, api, Permission.VIEW_POLICIES)
+        permitted.require_in(actor, copy.environment, Permission.MANAGE_POLICIES)
+
+
+def takes_tiers(actor: User, api: ApiInstance, copy: Copy) -> bool:
+    """In its environment a copy has what the API has; elsewhere who brings tiers may see and manage them."""
+    if not copy.with_tiers or copy.environment.pk == api.environment_id:
+        return copy.with_tiers
+    return Permission.VIEW_CONTRACTS in permitted.may(actor, api) and (
+        Permission.MANAGE_CONTRACTS in copy.environment.may(actor)
+    )
 
 
 def _may_go_at_once(api: ApiInstance, copy: Copy) -> bool:

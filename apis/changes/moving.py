@@ -10,10 +10,12 @@ from apis.changes import bookkeeping
 from apis.desired import desired_of
 from apis.models import ApiInstance, TlsContext
 from apis.removed import Removed
+from apis.rules import permitted
 from apis.rules.instances import check_free
 from apis.secret_groups import references
 from console import audit
 from console.models import AuditEntry, Environment, User
+from console.permissions import Permission
 
 DEPLOYED = "{} is deployed; undeploy it first, or copy it to {}."
 ELSEWHERE = "{} belongs to another organization; copy the API there."
@@ -24,8 +26,12 @@ def move_api(actor: User, api: ApiInstance, environment: Environment) -> ApiInst
     """Without its gateway, which is the old environment's. Its contracts, policies, alerts and history go
     along.
 
-    Raises ValidationError where it is deployed, or has what the other environment cannot give it.
+    Raises ValidationError where it is deployed, or has what the other environment cannot give it, and
+    PermissionDenied for who may not take its policies from there and bring them here.
     """
+    if api.policies.exists():
+        permitted.require(actor, api, Permission.MANAGE_POLICIES)
+        permitted.require_in(actor, environment, Permission.MANAGE_POLICIES)
     bookkeeping.lock(api.gateway, api=api)
     before = api.environment
     if before.pk == environment.pk:

@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 import redis
 from django.core.cache import cache
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404
 from kombu.exceptions import OperationalError
 
@@ -174,6 +174,8 @@ def _made(key: str, job: dict[str, Any]) -> dict[str, Any]:
         return {"made": make(user, origin, rows, job["gateway"], deploy=job["deploy"], told=told)}
     except Refused as refused:
         return {"faults": faults_of(refused)}
+    except PermissionDenied:
+        return {"fault": NOT_ALLOWED}
     except (ValidationError, Http404) as error:
         return {"fault": " ".join(getattr(error, "messages", [str(error)]))}
 
@@ -191,7 +193,9 @@ def make(
     deploy: bool,
     told: Any = lambda count: None,
 ) -> list[int]:
-    """The ids of the copies. Raises Refused, or ValidationError for what is not about a single copy."""
+    """The ids of the copies. Raises Refused, or ValidationError for what is not about a single copy, and
+    PermissionDenied.
+    """
     wanted = copies_of(api, rows, lookup.chosen(api.environment, gateway))
     return [one.pk for one in copies.copy_all(user, api, wanted, deploy=deploy, told=told)]
 

@@ -128,10 +128,11 @@ class SecretFields:
 
 
 def part_fields(parts: frozenset[str], whole: Portable) -> list[Field]:
-    """A tick for each that the API has."""
+    """A tick for each of which something is said."""
     return [
         Field("switch", f"with_{name}", f"{TITLES[name]} ({_count(whole, name)})", value=name in parts)
         for name in PARTS
+        if name not in whole.without
     ]
 
 

@@ -1,7 +1,7 @@
 """One API of the documents of a file: what its resources say, and the rest of its details."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -11,6 +11,7 @@ from apis.portable.kinds import Details
 from apis.portable.secrets_read import shared_secrets
 from apis.portable.shape import (
     AssetPart,
+    Part,
     PolicyPart,
     Portable,
     RoutePart,
@@ -68,7 +69,9 @@ class _Api:
     def whole(self) -> Portable | None:
         """All of it together. Raises nothing: what the shape refuses is a fault."""
         address = self.address()
-        details = self.details or Details(asset=AssetPart(asset_id=self.name.lower(), name=self.name))
+        asset = AssetPart(asset_id=self.name.lower(), name=self.name)
+        # What people wrote for Local Mode says nothing of what no gateway is told.
+        details = self.details or Details(asset=asset, without=get_args(Part))
         told = {name: getattr(details, name) for name in _OF_DETAILS}
         upstreams = self.upstreams(details)
         if address is None:
@@ -239,5 +242,5 @@ def _agrees(told: str, address: str, path: str | None) -> bool:
 
 _OF_DETAILS = (
     *("asset", "label", "description", "tags", "owners", "consumer_endpoint", "is_deprecated", "extra"),
-    *("tiers", "terms", "alerts", "tests", "muted", "document"),
+    *("tiers", "terms", "alerts", "tests", "muted", "document", "without"),
 )

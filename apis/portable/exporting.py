@@ -1,20 +1,24 @@
 """APIs of an environment as one file."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 
 from apis.models import ApiInstance, TlsContext
 from apis.portable import names, written
 from apis.portable.rows import portable_of
+from apis.portable.seen import as_seen
 from apis.portable.shape import Portable
 from apis.portable.written import Contexts
+from console.permissions import EVERYTHING
 
 MOST_APIS = 50
 """Of one file: it is made while somebody waits."""
 
 
-def yaml_of(apis: Sequence[ApiInstance], *, tests: bool = True) -> str:
-    """In the order that is given. Two APIs of one name are called apart. Tests may hold credentials: without
-    `tests` they stay.
+def yaml_of(
+    apis: Sequence[ApiInstance], may: Callable[[ApiInstance], Container[str]] = lambda _: EVERYTHING
+) -> str:
+    """In the order that is given; of each, what somebody may see who `may` do this much with it. Two APIs of
+    one name are called apart.
     """
     texts, used, apart = [], dict[str, int](), set[str]()
     for api in apis:
@@ -22,8 +26,7 @@ def yaml_of(apis: Sequence[ApiInstance], *, tests: bool = True) -> str:
         used[base] = used.get(base, 0) + 1
         if used[base] > 1:
             base = f"{base}.{used[base]}"
-        whole = portable_of(api, document=True, base=base)
-        whole = whole if tests else whole.model_copy(update={"tests": ()})
+        whole = as_seen(portable_of(api, document=True, base=base), may(api))
         texts.append(written.yaml_of(whole, contexts_of(api, whole), base=base, apart=apart))
         apart |= {one.reference for one in whole.shared_secrets}
     return "".join(texts)

@@ -14,6 +14,7 @@ from apis.portable.shape import (
     AssetPart,
     DocumentPart,
     MutedPart,
+    Part,
     PolicyPart,
     Text,
     TierPart,
@@ -83,3 +84,5 @@ class Details(Model):
     muted: tuple[MutedPart, ...] = Field((), max_length=MOST_MUTED)
     secrets: tuple[str, ...] = Field((), max_length=5_000)
     document: DocumentPart | None = None
+    without: tuple[Part, ...] = Field((), max_length=4)
+    """Parts that who exported it may not see; nothing is said of them."""

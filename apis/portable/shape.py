@@ -12,6 +12,7 @@ from gateways.protocol.resources import Methods, Mode, Model, Name, SlaLimit
 from gateways.protocol.upstream_settings import USUAL, UpstreamSettings
 
 Text = Annotated[str, Field(max_length=255)]
+Part = Literal["tiers", "terms", "alerts", "tests"]
 MOST_POLICIES, MOST_UPSTREAMS, MOST_TIERS, MOST_ALERTS, MOST_MUTED = 500, 200, 1_000, 500, 500
 MOST_SHARED, MOST_TERMS = 500, 10_000
 DEFAULT_GROUP = "default"
@@ -105,7 +106,8 @@ class SecretPart(Model):
 
 class Portable(Model):
     """Routes and inbound policies are in the order in which they are tried; upstreams as routes lead to them,
-    then those to which none does. `terms` are its own: "" has none, None says nothing of them.
+    then those to which none does. `terms` are its own: "" has none, None says nothing of them. Of the parts
+    in `without` nothing is said: where the API is there already, they stay as they are.
     """
 
     asset: AssetPart
@@ -131,6 +133,7 @@ class Portable(Model):
     muted: tuple[MutedPart, ...] = Field((), max_length=MOST_MUTED)
     shared_secrets: tuple[SecretPart, ...] = Field((), max_length=MOST_SHARED)
     document: DocumentPart | None = None
+    without: tuple[Part, ...] = Field((), max_length=4)
 
     @property
     def title(self) -> str:

@@ -208,6 +208,7 @@ class _Writing:
             "muted": _brief(api.muted),
             "secrets": sorted(name for name, _, _ in variables_of(api)),
             "document": plain["document"],
+            "without": list(api.without),
         }
         return _resource(API_DETAILS, self.base, said(fields), {})
 

@@ -92,12 +92,15 @@ def proposed(
 
 
 def wanted(user: User, origin: ApiInstance, choices: Choices) -> Wanted:
-    """What the environment is to have. Secrets come along where that is asked for and allowed."""
+    """What the environment is to have. Secrets come along where that is asked for and allowed, and no part
+    that the user may not see of the origin.
+    """
     may = permission.may_take_along(user, origin.environment)
     is_here = choices.environment.pk == origin.environment_id
     keeps = is_here or (choices.keeps_secrets and may)
     whole = portable_of(origin, secrets=keeps)
-    parts = choices.parts if may or is_here else choices.parts - {"tests"}
+    parts = choices.parts & permission.parts_from(user, origin)
+    parts = parts if may or is_here else parts - {"tests"}
     known = {"muted": (), "extra": _extra(choices), "is_deprecated": _is_deprecated(choices)}
     # What has no terms of its own takes none away: the other environment may have written some.
     known["terms"] = whole.terms or None
@@ -141,7 +144,7 @@ def as_chosen(whole: Portable, choices: Choices, parts: frozenset[str]) -> Porta
 def _parts(user: User, origin: ApiInstance) -> frozenset[str]:
     """Tests may hold credentials: they come along for who may change the origin."""
     left = set() if permission.may_take_along(user, origin.environment) else {"tests"}
-    return frozenset(PARTS) - left
+    return permission.parts_from(user, origin) - left
 
 
 def _extra(choices: Choices) -> dict[str, Any]:

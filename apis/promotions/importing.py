@@ -18,7 +18,7 @@ from apis.models import ApiInstance
 from apis.portable import reading
 from apis.portable.making import Made
 from apis.portable.shape import Portable
-from apis.portable.wanted import Wanted, asset_of
+from apis.portable.wanted import PARTS, Wanted, asset_of
 from apis.promotions import promoting
 from apis.promotions.choices import Choices, as_chosen, gateway_of
 from apis.promotions.models import Upload
@@ -132,6 +132,7 @@ def proposed(environment: Environment, whole: Portable, there: ApiInstance | Non
         {one.key: one.tls_context for one in whole.upstreams},
         {route.host: route.host for route in whole.routes if route.host},
         {one.reference: one.reference for one in whole.shared_secrets},
+        parts=frozenset(PARTS) - set(whole.without),
     )
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Container
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 
 from apis.models import ApiInstance
+from apis.portable.seen import unseen
 from apis.portable.wanted import PARTS
 from apis.rules import permitted
 from console.models import Environment, User
@@ -40,6 +42,18 @@ def parts_on(user: User, api: ApiInstance) -> frozenset[str]:
 
 def _parts(may: Container[str]) -> frozenset[str]:
     return frozenset(name for name in PARTS if _OF_PARTS.get(name, NEEDED[0]) in may)
+
+
+def may_bring(user: User, environment: Environment) -> None:
+    """Asked by whatever brings an API with its policies somewhere. Raises PermissionDenied."""
+    if not may_promote_to(user, environment):
+        raise PermissionDenied(NOWHERE)
+
+
+def parts_from(user: User, origin: ApiInstance) -> frozenset[str]:
+    """Which parts the user may take from it: nobody carries elsewhere what they may not see here."""
+    may = permitted.may(user, origin)
+    return frozenset(PARTS) - frozenset(unseen(may))
 
 
 def may_take_along(user: User, environment: Environment) -> bool:

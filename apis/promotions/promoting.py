@@ -21,6 +21,7 @@ from apis.models import ApiInstance
 from apis.portable import alerts, beside
 from apis.portable.making import Made, make
 from apis.portable.rows import portable_of
+from apis.portable.seen import unseen
 from apis.portable.shape import Portable
 from apis.portable.updating import update
 from apis.portable.wanted import PARTS, Wanted
@@ -36,6 +37,7 @@ from console.permissions import Permission
 NOT_THE_LAST = "Something of it was changed, or it was promoted again since; roll back or edit it instead."
 ITSELF = "An API is not promoted to itself; copy it instead."
 LEFT_OUT = "{} did not come along: you may not manage them in {}."
+STAYS = "{} stayed in {}, where you may not view them."
 OFFERED = timedelta(days=1)
 LATE = "It was taken back already, or so long ago that nothing is kept of it."
 
@@ -68,8 +70,8 @@ def promote(
     deploy: bool = False,
     otherwise: Callable[[Portable], Portable] | None = None,
 ) -> Made:
-    """Raises ValidationError by the fields of `portable.making.make`. The caller sees to it that the user
-    may see the origin and may promote to the environment. `otherwise` changes what no choice tells of.
+    """Raises PermissionDenied, and ValidationError by the fields of `portable.making.make`. The caller sees
+    to it that the user may see the origin. `otherwise` changes what no choice tells of.
     """
     if choices.counterpart and choices.counterpart.pk == origin.pk:
         raise ValidationError({"counterpart": [ITSELF]})
@@ -78,19 +80,27 @@ def promote(
         whole = replace(whole, whole=otherwise(whole.whole))
     made = put(user, whole, choices.counterpart, origin=origin, deploy=deploy)
     _remember(origin, choices)
-    return made
+    return Made(made.api, (*made.notes, *_staying(user, origin)))
 
 
 @transaction.atomic
 def note_made(user: User, origin: ApiInstance, api: ApiInstance, parts: frozenset[str]) -> tuple[str, ...]:
     """That this is a copy of the origin, which gets all of these parts."""
     whole = portable_of(origin)
+    parts &= permission.parts_from(user, origin)
     brought, notes = _permitted(user, Wanted(api.environment, whole, parts=parts))
     if "tiers" in brought.parts and whole.tiers:
         notes += beside.put_tiers(user, api, whole.tiers)
     if "alerts" in brought.parts and whole.alerts:
         alerts.put(user, api, whole.alerts)
     return tuple(notes)
+
+
+def _staying(user: User, origin: ApiInstance) -> Iterator[str]:
+    """What it has and the user may not see, in words."""
+    for name in unseen(permitted.may(user, origin)):
+        if getattr(origin, name).exists():
+            yield STAYS.format(name.capitalize(), origin.environment)
 
 
 def _permitted(user: User, whole: Wanted) -> tuple[Wanted, list[str]]:
@@ -124,7 +134,10 @@ def put(
     origin: ApiInstance | None = None,
     deploy: bool = False,
 ) -> Made:
-    """Make it, or the counterpart like it, so that it can be taken back."""
+    """Make it, or the counterpart like it, so that it can be taken back. Raises PermissionDenied for who may
+    not bring policies there, too.
+    """
+    permission.may_bring(user, whole.environment)
     before = None
     whole, left = _permitted(user, whole)
     if counterpart:
@@ -272,7 +285,7 @@ def _learned(origin: ApiInstance, choices: Choices) -> Iterator[tuple[str, str, 
         yield Kind.GATEWAY, origin.gateway.name, choices.gateway.name
 
 
-_LATER = frozenset({"terms"})
+_LATER = frozenset({"terms", "without"})
 _BESIDE = ("description", "tags", "owners", "consumer_endpoint", "is_deprecated", "label")
 
 

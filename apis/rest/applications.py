@@ -21,6 +21,7 @@ from apis.contracts import access as who
 from apis.contracts.models import Application
 from apis.rest import bodies, contracts, reach
 from apis.rest import contract_serializers as shapes
+from apis.rules.applications import no_team, no_user
 from console.models import Organization, User
 from console.permissions import Permission
 from console.rest import access, preconditions
@@ -138,7 +139,8 @@ class ApplicationContractViews(ViewSet):
         rows = application.contracts.visible_to(access.caller(request)).select_related(
             "application", "tier", "requested_tier", "terms", "api__environment__organization"
         )
-        return Response(shapes.ContractShape(rows[: shapes.MOST_ROWS], many=True).data)
+        found, held = rows[: shapes.MOST_ROWS], access.held(request)
+        return Response(shapes.ContractShape(found, many=True, context={"held": held}).data)
 
     @extend_schema(
         operation_id="application_contracts_create",
@@ -157,7 +159,7 @@ class ApplicationContractViews(ViewSet):
         api = rows.filter(pk=body["apiId"]).first()
         if api is None:
             raise ValidationError({"apiId": [f"API {body['apiId']} not found."]})
-        return contracts.requested(user, application, api, body)
+        return contracts.requested(request, application, api, body)
 
 
 def _organization(request: Request, organization_id: UUID) -> Organization:
@@ -203,13 +205,13 @@ def _fields(body: dict[str, Any]) -> dict[str, Any]:
         ids = [one["id"] for one in body["owners"]]
         users = list(User.objects.filter(pk__in=ids))
         if missing := {str(pk) for pk in ids} - {str(user.pk) for user in users}:
-            raise ValidationError({"owners": [f"There is no user {', '.join(sorted(missing))}."]})
+            raise ValidationError({"owners": [no_user(missing)]})
         found["owners"] = users
     if "ownerTeams" in body:
         wanted = [one["id"] for one in body["ownerTeams"]]
         teams = list(Team.objects.filter(pk__in=wanted))
         if unknown := {*wanted} - {team.pk for team in teams}:
-            raise ValidationError({"ownerTeams": [f"There is no team {min(unknown)}."]})
+            raise ValidationError({"ownerTeams": [no_team(unknown)]})
         found["teams"] = teams
     return found
 

@@ -11,12 +11,15 @@ from apis.rest.answers import dates
 from apis.rest.strict import StrictSerializer
 from apis.rules import applications as rules
 from apis.rules.tiers import LONGEST_DESCRIPTION, LONGEST_NAME, LONGEST_PERIOD_MS, MOST_REQUESTS
+from console.grants import Held
 from console.models import User
+from console.permissions import Permission
 from console.rest.fields import Moment, OneOf, TextOrNull, fixed, made
 from console.teams.models import Team
 
 MOST_ROWS, MOST_SECONDS = 1000, 90 * 24 * 3600
 Shape = dict[str, Any]
+NOTHING = Held()
 
 
 class LimitShape(s.Serializer[Any]):
@@ -166,7 +169,8 @@ class BriefApplication(s.Serializer[Any]):
 
 
 class ContractShape(s.Serializer[Any]):
-    # Of a contract whose application, tiers, API and environment are at hand.
+    # Of a contract whose application, tiers, API and environment are at hand. `held` in the context is what
+    # the caller was granted: hidden limits are told to who views the API's contracts, and to no consumer.
     audit = made(s.DictField, dates)
     id = s.IntegerField(source="pk")
     status = s.CharField()
@@ -195,6 +199,16 @@ class ContractShape(s.Serializer[Any]):
     organizationId = s.UUIDField(source="api.environment.organization_id")
     masterOrganizationId = s.UUIDField(source="api.environment.organization.root_id")
     environmentId = s.UUIDField(source="api.environment_id")
+
+    def to_representation(self, instance: Contract) -> Shape:
+        told: Shape = super().to_representation(instance)
+        held, environment = self.context.get("held", NOTHING), instance.api.environment
+        may = held.on_api(instance.api_id, environment.pk, environment.organization.path)
+        if Permission.VIEW_CONTRACTS not in may:
+            for name in ("tier", "requestedTier"):
+                if told[name]:
+                    told[name]["limits"] = [one for one in told[name]["limits"] if one["visible"]]
+        return told
 
 
 @extend_schema_serializer(many=False)

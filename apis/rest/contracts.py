@@ -67,7 +67,7 @@ class ContractViews(ViewSet):
         found = list(related[query["offset"] : query["offset"] + query["limit"]])
         for contract in found:
             contract.api = api
-        shown = shapes.ContractShape(found, many=True).data
+        shown = shapes.ContractShape(found, many=True, context={"held": access.held(request)}).data
         return Response({"total": rows.count(), "contracts": shown})
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
@@ -82,13 +82,13 @@ class ContractViews(ViewSet):
         application = Application.objects.visible_to(user).filter(pk=body["applicationId"]).first()
         if application is None:
             raise ValidationError({"applicationId": [f"Application {body['applicationId']} not found."]})
-        return requested(user, application, api, body)
+        return requested(request, application, api, body)
 
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, contract_id: int
     ) -> Response:
         api = reach.instance(request, organization_id, environment_id, api_id, VIEW)
-        return answer(_one(api, contract_id))
+        return answer(request, _one(api, contract_id))
 
     def partial_update(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, contract_id: int
@@ -99,7 +99,7 @@ class ContractViews(ViewSet):
         body = reach.valid(shapes.ContractPatch, request.data)
         with bodies.client_names((*NAMES[:1], (r"tier", "tierId"), *NAMES[2:])):
             _patch(access.caller(request), contract, body)
-        return answer(_one(api, contract_id))
+        return answer(request, _one(api, contract_id))
 
     def destroy(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, contract_id: int
@@ -143,11 +143,12 @@ def _decided(request: Request, ids: dict[str, Any], decide: Change) -> Response:
         raise ValidationError({"tierId": ["Only an approval may name a tier."]})
     with bodies.client_names(((r"tier", "tierId"),)):
         decide(access.caller(request), contract, answer=body.get("answer", ""), **tier)
-    return answer(_one(api, contract_id), 201)
+    return answer(request, _one(api, contract_id), 201)
 
 
-def requested(user: User, application: Application, api: ApiInstance, body: dict[str, Any]) -> Response:
+def requested(request: Request, application: Application, api: ApiInstance, body: dict[str, Any]) -> Response:
     """Access asked for, whichever address says so. Raises PermissionDenied."""
+    user = access.caller(request)
     if not who.may_request(user, application, api):
         raise PermissionDenied(f"Only owners of {application}, or managers of its organization, may do this.")
     wanted = body.get("requestedTierId")
@@ -162,7 +163,7 @@ def requested(user: User, application: Application, api: ApiInstance, body: dict
             accepted_terms=body["acceptedTerms"],
             expires_at=body.get("expiresAt"),
         )
-    return answer(_one(api, made.pk), 201)
+    return answer(request, _one(api, made.pk), 201)
 
 
 @transaction.atomic
@@ -201,5 +202,6 @@ def _one(api: ApiInstance, contract_id: int) -> Contract:
     return found
 
 
-def answer(contract: Contract, code: int = 200) -> Response:
-    return Response(shapes.ContractShape(contract).data, status=code)
+def answer(request: Request, contract: Contract, code: int = 200) -> Response:
+    told = shapes.ContractShape(contract, context={"held": access.held(request)})
+    return Response(told.data, status=code)

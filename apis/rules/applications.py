@@ -105,8 +105,8 @@ def _owners(actor: User, application: Application, given: Iterable[User]) -> Ite
     if application.pk:
         known |= set(application.owners.values_list("pk", flat=True))
     strangers = [user for user in given if user.pk not in known | {actor.pk}]
-    for user in strangers:
-        yield Problem("owners", f'"{user}" is nobody of {application.organization}.')
+    if strangers:
+        yield Problem("owners", no_user(user.pk for user in strangers))
 
 
 def _teams(actor: User, application: Application, given: Sequence[Team]) -> Iterator[Problem]:
@@ -118,7 +118,15 @@ def _teams(actor: User, application: Application, given: Sequence[Team]) -> Iter
     known = set(named.filter(pk__in=[one.pk for one in given]).values_list("pk", flat=True))
     if application.pk:
         known |= set(application.teams.values_list("pk", flat=True))
-    for team in given:
-        if team.pk not in known:
-            message = f'"{team}" is no team of {application.organization} or above that you may name.'
-            yield Problem("teams", message)
+    strangers = [team.pk for team in given if team.pk not in known]
+    if strangers:
+        yield Problem("teams", no_team(strangers))
+
+
+def no_user(ids: Iterable[object]) -> str:
+    """The same for nobody and for somebody elsewhere, whose name is nobody's business here."""
+    return f"There is no user {', '.join(sorted(map(str, ids)))} whom you may name."
+
+
+def no_team(ids: Iterable[int]) -> str:
+    return f"There is no team {min(ids)} that you may name."

@@ -17,11 +17,12 @@ from apis.forms.portable_parts import TITLES, read_parts
 from apis.forms.promote import NEW, PromoteForm, errors_by_field
 from apis.models import ApiInstance
 from apis.portable.rows import portable_of
+from apis.portable.seen import as_seen
 from apis.portable.wanted import PARTS
 from apis.promotions import permission, promoting
 from apis.promotions.choices import counterparts, wanted
 from apis.promotions.promoting import Preview
-from apis.views.access import may_deploy_in, messages_of
+from apis.views.access import may_deploy_in, may_on, messages_of
 from apis.views.bulk_reach import promotion_to_begin
 from apis.views.promoting import environment_choices
 from console.forms.schema_form import Field
@@ -147,7 +148,8 @@ def _form(
     choices = many.choices_of(found, plan, origin, target, "" if _is_chosen(plan, origin, key) else key)
     written = choices.secrets
     source, gateway = str(origin.environment), str(origin.gateway or "")
-    return PromoteForm(portable_of(origin), source, choices, known, gateway, written=written)
+    whole = as_seen(portable_of(origin), may_on(request, origin))
+    return PromoteForm(whole, source, choices, known, gateway, written=written)
 
 
 def _is_chosen(plan: Plan, origin: ApiInstance, key: str) -> bool:

@@ -25,14 +25,25 @@ from console.permissions import Permission
 from console.scope import Request
 
 NOWHERE = "You need the permission Manage APIs in the environment that the copy is for."
+NOWHERE_WITH_POLICIES = (
+    "You need the permissions Manage APIs and Manage policies in the environment that the copy is for: its "
+    "policies come along."
+)
+TIERS_STAY = (
+    "Its SLA tiers did not come along: that needs the permissions View contracts where it is, and Manage "
+    "contracts in {}."
+)
 
 
 def copy(request: Request, pk: int) -> HttpResponse:
     """`?environment=` says where the copy goes; its own environment, or the first one that may be changed."""
     api = api_of(request, pk)
-    known = targets(request)
+    has_policies = api.policies.exists()
+    if has_policies:
+        api = api_of(request, pk, Permission.VIEW_POLICIES)
+    known = targets(request, with_policies=has_policies)
     if not known:
-        raise PermissionDenied(NOWHERE)
+        raise PermissionDenied(NOWHERE_WITH_POLICIES if has_policies else NOWHERE)
     asked = request.POST.get("environment") or request.GET.get("environment", "")
     environment = _chosen(api, known, asked)
     gateways = list(environment.gateways.filter(is_revoked=False).prefetch_related("replicas"))
@@ -55,12 +66,16 @@ def copy(request: Request, pk: int) -> HttpResponse:
     waits = f"it is not deployed yet{why}"
     told = f"it is being deployed to {made.gateway}" if made.is_deployed else waits
     messages.success(request, f"Copied {api} to {made.environment} as {made}; {told}.")
+    if wanted.with_tiers and api.tiers.exists() and not copies.takes_tiers(request.user, api, wanted):
+        messages.info(request, TIERS_STAY.format(environment))
     return redirect(made)
 
 
-def targets(request: Request) -> list[Environment]:
-    """Where the user may add an API."""
+def targets(request: Request, *, with_policies: bool) -> list[Environment]:
+    """Where the user may add an API, and apply policies."""
     found = Environment.objects.permitting(request.user, Permission.MANAGE_APIS)
+    if with_policies:
+        found &= Environment.objects.permitting(request.user, Permission.MANAGE_POLICIES)
     return list(found.select_related("organization").order_by("organization__path", "name"))
 
 

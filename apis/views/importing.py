@@ -30,6 +30,7 @@ ABOUT = (
 def index(request: Request) -> HttpResponse:
     """A file to import, and those of the last day."""
     environment = environment_of(request, Permission.MANAGE_APIS)
+    must(request, Permission.MANAGE_POLICIES)
     errors: list[str] = []
     if request.method == "POST":
         file = request.FILES.get("file")

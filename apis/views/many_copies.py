@@ -18,13 +18,17 @@ from apis.views.access import api_to_change, messages_of
 from apis.views.frame import frame
 from console.forms import rows
 from console.forms.schema_form import Field
-from console.scope import Request
+from console.permissions import Permission
+from console.scope import Request, must
 from gateways import lookup
 
 
 def index(request: Request, pk: int) -> HttpResponse:
     """`?job=` names what was asked for last: its progress, or the table with what is wrong in it."""
     api = api_to_change(request, pk)
+    must(request, Permission.MANAGE_APIS)  # in all of the environment: a role for this API adds no others
+    if api.policies.exists():
+        must(request, Permission.MANAGE_POLICIES)
     form = CopiesForm(api)
     if request.method == "POST":
         return _posted(request, form)

@@ -13,11 +13,12 @@ from django.views.decorators.http import require_POST
 from apis.forms.promote import NEW, PromoteForm, errors_by_field
 from apis.models import ApiInstance
 from apis.portable.rows import portable_of
+from apis.portable.seen import as_seen
 from apis.promotions import permission, promoting
 from apis.promotions.choices import counterparts, proposed, wanted
 from apis.promotions.models import Promotion
 from apis.promotions.promoting import Preview
-from apis.views.access import api_of, api_to_change, may_deploy_in, messages_of
+from apis.views.access import api_of, api_to_change, may_deploy_in, may_on, messages_of
 from apis.views.frame import frame
 from console.forms.schema_form import Choice, Field
 from console.models import Environment
@@ -95,7 +96,8 @@ def _form(request: Request, origin: ApiInstance, environment: Environment, key: 
     choices = proposed(request.user, origin, environment, chosen)
     is_here = environment.pk == origin.environment_id
     source, gateway = str(origin.environment), str(origin.gateway or "")
-    return PromoteForm(portable_of(origin), source, choices, found, gateway, is_here=is_here)
+    whole = as_seen(portable_of(origin), may_on(request, origin))
+    return PromoteForm(whole, source, choices, found, gateway, is_here=is_here)
 
 
 def _chosen(origin: ApiInstance, known: list[Environment], asked: str) -> Environment:

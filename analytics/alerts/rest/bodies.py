@@ -9,6 +9,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
+from analytics.alerts import rules
 from analytics.alerts.models import Alert
 from analytics.alerts.rest import serializers as shapes
 from analytics.alerts.wanted import Wanted
@@ -57,7 +58,7 @@ def of_legacy(api: ApiInstance, body: Mapping[str, Any], before: Wanted | None =
     """Raises ValidationError by the body's own names for what cannot be read."""
     condition, period = body["condition"], body["period"]
     type_, details = _legacy_type(body, condition)
-    users, addresses = _legacy_recipients(body["recipients"])
+    users, addresses = _legacy_recipients(api.environment, body["recipients"])
     if type_ == Type.VIOLATIONS:
         details["policies"] = _policies(api, [body.get("policyId")], body.get("policyTemplate") or {})
     start = before or Wanted()
@@ -110,7 +111,7 @@ def of_body(
     told |= _about(environment, body, is_new=before is None)
     told |= _sub_filters(apis, body, told.get("api") or start.api)
     if "notifications" in body:
-        told |= _notified(body["notifications"])
+        told |= _notified(environment, body["notifications"])
     return replace(start, **told)
 
 
@@ -225,12 +226,13 @@ def _legacy_type(body: Mapping[str, Any], condition: Mapping[str, Any]) -> tuple
     return Type.SLOW, {"slower_ms": times[0]}
 
 
-def _legacy_recipients(sent: Sequence[Mapping[str, Any]]) -> tuple[tuple[UUID, ...], tuple[str, ...]]:
+def _legacy_recipients(environment: Environment, sent: Any) -> tuple[tuple[UUID, ...], tuple[str, ...]]:
     users = [one["value"] for one in sent if one["type"] == "user"]
-    return _users(users, "recipients"), tuple(one["value"] for one in sent if one["type"] == "email")
+    mails = tuple(one["value"] for one in sent if one["type"] == "email")
+    return _users(environment, users, "recipients"), mails
 
 
-def _notified(sent: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _notified(environment: Environment, sent: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     by_type: dict[str, list[str]] = {"email": [], "user": [], "destination": []}
     texts: dict[str, Any] = {}
     for one in sent:
@@ -238,21 +240,21 @@ def _notified(sent: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         texts |= {name: one[name] for name in ("subject", "message") if one.get(name)}
     return {
         "addresses": tuple(by_type["email"]),
-        "users": _users(by_type["user"], "notifications"),
+        "users": _users(environment, by_type["user"], "notifications"),
         "destinations": _numbers(by_type["destination"], "notifications"),
         **texts,
     }
 
 
-def _users(named: Sequence[str], field: str) -> tuple[UUID, ...]:
-    """By id or login."""
+def _users(environment: Environment, named: Sequence[str], field: str) -> tuple[UUID, ...]:
+    """By id or login. Nobody is refused in the words in which somebody of another tenant is."""
     ids = [found for one in named if (found := _uuid(one))]
     known: dict[str, UUID] = {}
     for user in User.objects.filter(Q(pk__in=ids) | Q(username__in=named)):
         known |= {str(user.pk): user.pk, user.username: user.pk}
     missing = [one for one in named if (str(_uuid(one)) if _uuid(one) else one) not in known]
     if missing:
-        raise ValidationError({field: [f"There is no user {missing[0][:80]}."]})
+        raise ValidationError({field: [rules.NO_VIEWER.format(environment)]})
     return tuple(known[str(_uuid(one)) if _uuid(one) else one] for one in named)
 
 

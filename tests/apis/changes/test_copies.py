@@ -21,6 +21,7 @@ from gateways.protocol.upstream_settings import UpstreamSettings
 from tests.apis.views.documents import api_with_document
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api
 from tests.factories import (
+    make_actor,
     make_contract,
     make_environment,
     make_gateway,
@@ -228,7 +229,7 @@ def test_owners_come_along_where_they_have_something_to_do() -> None:
     beside_it = make_environment(place.environment.organization)
 
     near = copy_api(place.user, api, as_it_is(api, beside_it))
-    far = copy_api(place.user, api, as_it_is(api, foreign))
+    far = copy_api(make_actor(), api, as_it_is(api, foreign))
 
     assert [str(one) for one in near.owners.all()] == [place.user.username, "team@example.com"]
     assert [str(one) for one in far.owners.all()] == ["team@example.com"]

@@ -1,5 +1,6 @@
 """REST: SLA tiers, contracts, client applications."""
 
+import re
 from typing import Any
 
 import pytest
@@ -216,6 +217,23 @@ def test_teams_own_applications_and_apis(rest: Rest, api: ApiInstance, applicati
     assert wrong.status_code == 400 and "ownerTeams" in str(wrong.data)
     assert [one["id"] for one in theirs.data["applications"]] == [made.data["id"]]
     assert owners.data["owners"][0]["teamId"] == team.pk, owners.data
+
+
+def test_people_and_teams_of_another_tenant_are_as_if_they_were_not(rest: Rest, applications: str) -> None:
+    stranger = make_user("mallory")
+    make_role(stranger, make_organization("Rival"))
+    theirs = Team.objects.create(organization=make_organization("Elsewhere"), name="Payments task force")
+
+    def said(body: dict[str, Any]) -> str:
+        answer = rest("POST", applications, {"name": "Shop", **body})
+        assert answer.status_code == 400
+        return re.sub(r"(team|user) [0-9a-f-]+", r"\1 ID", answer.content.decode())
+
+    team, user = said({"ownerTeams": [{"id": theirs.pk}]}), said({"owners": [{"id": str(stranger.pk)}]})
+
+    assert team == said({"ownerTeams": [{"id": 2**40}]})
+    assert user == said({"owners": [{"id": "00000000-0000-4000-8000-000000000000"}]})
+    assert "task force" not in team and "mallory" not in user
 
 
 def test_a_viewer_who_owns_an_application_asks_and_decides_nothing(api: ApiInstance) -> None:

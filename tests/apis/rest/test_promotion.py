@@ -192,7 +192,7 @@ def test_tiers_come_along_for_who_manages_contracts_there(place: Place, target: 
     api = make_whole(place)
     make_tier(api, name="Free", approves_by_itself=True)
     organization = place.environment.organization
-    may = ["view:apis", "view:policies", "manage:apis", "manage:policies"]
+    may = ["view:contracts", "view:policies", "manage:apis", "manage:policies"]
     custom = CustomRole.objects.create(organization=organization, name="Maker", permissions=may)
     user = make_user()
     make_role(user, organization, Role.CUSTOM, custom=custom)
