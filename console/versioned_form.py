@@ -16,18 +16,21 @@ else:
 
 
 class VersionedForm(ModelForm):
-    """Carries the version of the row that it showed. Sent once more after a refusal, it overwrites."""
+    """Carries the version of the row that it showed. Sent once more after a refusal, it overwrites.
+
+    It locks the row while it is looked at: validate it in the transaction in which it is saved.
+    """
 
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "seen" in self.fields and self.instance.pk:
+        if "seen" in self.fields and not self.instance._state.adding:
             self.initial["seen"] = _version(self.instance)
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
-        seen = given.get("seen")
+        seen = "" if self.instance._state.adding else given.get("seen")
         rows = type(self.instance)._default_manager.select_for_update(of=("self",))
         row = rows.filter(pk=self.instance.pk).first() if seen else None
         if row is not None and _version(row) != seen:

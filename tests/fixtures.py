@@ -12,7 +12,7 @@ import pytest
 from django.core.servers.basehttp import WSGIRequestHandler
 from pytest_django.live_server_helper import LiveServer
 
-from tests import emptying
+from tests import emptying, locking
 from tests.gateways import link_process
 from tests.gateways.link_process import LinkProcess
 from tests.order import ON_ONE_STACK, file_of
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.gateways.agent_process import AgentProcess
 
 emptying.install()
+locking.install()
 WSGIRequestHandler.disable_nagle_algorithm = True
 """Each answer of a live server would else wait 40 ms for the acknowledgement of its headers."""
 

@@ -3,6 +3,7 @@
 from functools import partial
 
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -33,13 +34,11 @@ def providers(request: Request) -> HttpResponse:
 
 def add(request: Request) -> HttpResponse:
     form = ProviderForm(request.user, administered(request), request.POST or None)
-    if form.is_valid():
+    if _saved(request, form):
         made = form.instance
-        attempt(form, lambda: changes.save(request.user, made, form.cleaned_data["secret"]))
-        if not form.errors:
-            messages.success(request, f"{made} was added. Say below which groups have which roles.")
-            _ask(request, made)
-            return redirect(made)
+        messages.success(request, f"{made} was added. Say below which groups have which roles.")
+        _ask(request, made)
+        return redirect(made)
     context = {"form": form, "title": "Add identity provider"}
     status = 422 if form.errors else 200
     return render(request, "console/administration/provider_add.html", context, status=status)
@@ -49,12 +48,10 @@ def provider(request: Request, pk: object) -> HttpResponse:
     """POST saves its settings."""
     found = _provider(request, pk)
     form = ProviderForm(request.user, administered(request), request.POST or None, instance=found)
-    if form.is_valid():
-        attempt(form, lambda: changes.save(request.user, found, form.cleaned_data["secret"]))
-        if not form.errors:
-            messages.success(request, "The identity provider was saved.")
-            _ask(request, found)
-            return redirect(found)
+    if _saved(request, form):
+        messages.success(request, "The identity provider was saved.")
+        _ask(request, found)
+        return redirect(found)
     return _page(request, found, form=form)
 
 
@@ -116,6 +113,15 @@ def remove_group_team(request: Request, pk: object, group_team: int) -> HttpResp
     changes.remove_group_team(request.user, given)
     messages.success(request, f"The members of {given.group} leave {given.team} with their next login.")
     return redirect(found)
+
+
+@transaction.atomic
+def _saved(request: Request, form: ProviderForm) -> bool:
+    """Looked at and saved in one: nobody's change in between is overwritten unseen."""
+    if form.is_valid():
+        attempt(form, lambda: changes.save(request.user, form.instance, form.cleaned_data["secret"]))
+        return not form.errors
+    return False
 
 
 def _provider(request: Request, pk: object) -> IdentityProvider:
