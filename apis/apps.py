@@ -16,10 +16,20 @@ class ApisConfig(AppConfig):
             return ApiInstance.objects.filter(environment=environment).count()
 
         menu.add(
-            menu.Entry("API Manager", "apis", icon="waypoints", place=20, count=count, needs="view:apis")
+            menu.Entry(
+                "API Manager",
+                "apis",
+                icon="waypoints",
+                place=20,
+                count=count,
+                needs="view:apis",
+                opens_to_all=True,
+            )
         )
         menu.add(
-            menu.Entry("Client applications", "applications", icon="app-window", place=25),
+            menu.Entry(
+                "Client applications", "applications", icon="app-window", place=25, needs="view:contracts"
+            ),
             menu.Entry("My applications", "consumer", icon="app-window", place=26, is_for_consumers=True),
         )
         finder.add(search.apis, place=10)

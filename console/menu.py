@@ -10,7 +10,8 @@ from console.models import Environment
 class Entry:
     """`page` is the name of its address; `place` orders the entries; `count` tells how many there are in an
     environment, `alarm` how many of them somebody should look at: to who has the permission `needs` there.
-    One that `is_for_consumers` is for who holds no role, and where they are.
+    Nobody else finds it, unless it `opens_to_all`, who see of it what is theirs. One that `is_for_consumers`
+    is for who holds no role, and where they are.
     """
 
     title: str
@@ -20,6 +21,7 @@ class Entry:
     count: Callable[[Environment], int] | None = None
     alarm: Callable[[Environment], int] | None = None
     needs: str = ""
+    opens_to_all: bool = False
     is_for_consumers: bool = False
 
 

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from console import menu
+from console.grants import May
 from console.models import Environment, Organization, User
 from console.pages import condition
 from console.scope import AnyRequest
@@ -83,7 +84,13 @@ def _places(request: AnyRequest) -> list[Place]:
     ]
     if environment is None:
         return [place for place, entry in places if entry.is_for_consumers]
-    return [place for place, entry in places if place.is_current or not entry.is_for_consumers]
+    return [place for place, entry in places if place.is_current or _is_offered(entry, may)]
+
+
+def _is_offered(entry: menu.Entry, may: May) -> bool:
+    """What would be refused leads nobody there."""
+    is_open = not entry.needs or entry.opens_to_all or entry.needs in may
+    return is_open and not entry.is_for_consumers
 
 
 def _place(asked: str, entry: menu.Entry, environment: Environment | None) -> Place:

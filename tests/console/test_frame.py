@@ -1,15 +1,37 @@
 """The frame around every page tells what it has to tell, whatever the page in it is about."""
 
+import re
+
 import pytest
 from django.test import Client, RequestFactory
 
+from console.models import Role
 from console.pages.frame import frame
 from tests.console.addresses import Address
 from tests.console.each import for_each
 from tests.console.test_reach import PAGES, make_place
-from tests.factories import make_user
+from tests.factories import make_api, make_user
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("is_of_one_api", [True, False])
+def test_the_menu_leads_nobody_to_a_refusal(is_of_one_api: bool) -> None:
+    api, user, browser = make_api(), make_user(), Client()
+    place = {"organization": api.environment.organization, "environment": api.environment}
+    if is_of_one_api:
+        Role.objects.create(user=user, name="api-manager", api=api, **place)
+    else:
+        Role.objects.create(user=user, name=Role.Name.VIEWER, **place)
+    browser.force_login(user)
+    page = browser.get("/").content.decode()
+    menu = page[page.index('<ul class="side-nav">') :].partition("</ul>")[0]
+
+    led = re.findall(r'href="([^"]+)"', menu)
+
+    assert "/apis" in led
+    assert ("/gateways" in led) == ("/alerts" in led) == (not is_of_one_api)
+    assert {path: browser.get(path).status_code for path in led} == dict.fromkeys(led, 200)
 
 
 def test_no_page_takes_a_name_of_the_frame_for_its_own() -> None:
@@ -21,7 +43,8 @@ def test_no_page_takes_a_name_of_the_frame_for_its_own() -> None:
 
     def look(address: Address) -> None:
         answer = browser.get(place.path(address))
-        for context in answer.context or ():
+        contexts = answer.context if isinstance(answer.context, list) else [answer.context]
+        for context in filter(None, contexts):
             given = [one for one in context.dicts if isinstance(one, dict)]
             taken = [own & one.keys() for one in given if "request" not in one]
             assert not any(taken), (address.name, taken)
