@@ -34,6 +34,8 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
 class Application(models.Model):
     """A client application of an organization. It calls APIs as `client_id`, with one of its secrets."""
 
+    MOST_OWNERS = 50
+
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="applications")
     name = models.CharField(max_length=255)
     description = models.TextField(blank=True)

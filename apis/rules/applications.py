@@ -14,7 +14,7 @@ from console.models import User
 from console.teams.models import Team
 
 LONGEST_NAME, LONGEST_URL, LONGEST_DESCRIPTION = 255, 1024, 10_000
-MOST_OWNERS, MOST_TEAMS, MOST_REDIRECTS = 50, 10, 50
+MOST_OWNERS, MOST_TEAMS, MOST_REDIRECTS = Application.MOST_OWNERS, 10, 50
 GRANT_TYPES = {
     "authorization_code": "Authorization code",
     "client_credentials": "Client credentials",

@@ -80,6 +80,8 @@ def detail(request: Request, pk: int) -> HttpResponse:
     listed, context = page(request, application, application.contracts.filter(seen))
     context |= {
         "may_change": access.may_manage_application(request.user, application),
+        "may_invite": Permission.ADMINISTER_ORGANIZATION
+        in request.scope.held.in_organization(application.organization.path),
         "entries": audit.history(application)[:HISTORY_SHOWN],
     }
     return listed.answer(request, "apis/application_detail.html", "apis/_application_contracts.html", context)

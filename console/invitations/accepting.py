@@ -4,6 +4,8 @@ Atomic and audited. Raises Refused, with words for a page, where the link is not
 ValidationError with `{field: [messages]}`. The role is given as by the inviter, if they may still give it.
 """
 
+from typing import Any
+
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.urls import reverse
@@ -46,6 +48,11 @@ MAY_NOT = (
     "The inviter may not invite any more",
     "Whoever invited you may not give this role any more. Ask an administrator for a new invitation.",
 )
+FULL = (
+    "It has enough owners",
+    "The client application has as many owners as one may have. Ask whoever invited you to take one away.",
+    409,
+)
 NO_ROLE = (
     "The role is gone",
     "The role that you were invited for was deleted. Ask whoever invited you for a new invitation.",
@@ -54,7 +61,9 @@ NO_ROLE = (
 
 def find(token: str) -> Invitation:
     """To be shown; raises Refused where it cannot be accepted."""
-    rows = Invitation.objects.select_related("organization", "environment", "custom", "inviter")
+    rows = Invitation.objects.select_related(
+        "organization", "environment", "custom", "inviter", "application"
+    )
     return _checked(rows.filter(token_hash=digest(token)).first())
 
 
@@ -107,11 +116,10 @@ def _check_name(user: User) -> None:
 
 def _join(found: Invitation, user: User) -> None:
     assert found.inviter is not None  # checked when it was found
-    name = f"custom-{found.custom_id}" if found.role == Role.CUSTOM else found.role
-    try:
-        granting.grant_role(found.inviter, user, found.organization, name, found.environment)
-    except PermissionDenied as error:
-        raise Refused(*MAY_NOT) from error
+    if found.application:
+        _own(found.inviter, found.application, user)
+    else:
+        _give(found.inviter, found, user)
     found.accepted_at, found.accepted_by = timezone.now(), user
     found.save(update_fields=["accepted_at", "accepted_by"])
     after = {"state": "accepted", "accepted by": user.get_username()}
@@ -132,6 +140,33 @@ def _join(found: Invitation, user: User) -> None:
         subject=f"{user} joined {found.organization}",
         text=f"{user} accepted your invitation and is {found.title} of {found.place} now.",
         link=reverse("user", args=[user.pk]),
+    )
+
+
+def _give(inviter: User, found: Invitation, user: User) -> None:
+    name = f"custom-{found.custom_id}" if found.role == Role.CUSTOM else found.role
+    try:
+        granting.grant_role(inviter, user, found.organization, name, found.environment)
+    except PermissionDenied as error:
+        raise Refused(*MAY_NOT) from error
+
+
+def _own(inviter: User, application: Any, user: User) -> None:
+    """Together with those who own it already."""
+    type(application).objects.select_for_update(of=("self",)).get(pk=application.pk)
+    owners = application.owners.order_by("username")
+    before = [one.get_username() for one in owners]
+    if len(before) >= application.MOST_OWNERS:
+        raise Refused(*FULL)
+    application.owners.add(user)
+    after = [one.get_username() for one in owners.all()]
+    record(
+        inviter,
+        Action.UPDATE,
+        application,
+        organization=application.organization,
+        before={"owners": before},
+        after={"owners": after},
     )
 
 

@@ -34,11 +34,12 @@ class Invited:
 
 @dataclass(frozen=True)
 class Role:
-    """`name` is a built-in role, or "custom-ID"."""
+    """`name` is a built-in role, or "custom-ID"; of who is to own an `application` it is Invitation.OWNER."""
 
     organization: Organization
     name: str
     environment: Environment | None = None
+    application: Any = None
 
 
 @transaction.atomic
@@ -52,12 +53,13 @@ def make(
     if found := Invitation.objects.filter(token_hash=digest(token)).first():
         check_shown(found.sent_at)
         return Invited(found, "" if found.is_mailed else link(token))
-    custom, name = role_named(role.organization, role.name, role.environment)
+    custom, name = _named(role)
     made = Invitation(
         organization=role.organization,
         environment=role.environment,
         role=name,
         custom=custom,
+        application=role.application,
         email=email.strip(),
         is_mailed=by_mail,
         token_hash=digest(token),
@@ -93,7 +95,7 @@ def renew(actor: User, invitation: Invitation) -> Invited:
     if found.is_mailed:
         _check_mail()
     key = f"custom-{found.custom_id}" if found.role == "custom" else found.role
-    role_named(found.organization, key, found.environment)
+    _named(Role(found.organization, key, found.environment, found.application))
     before, token = _times(found), secrets.token_urlsafe(32)
     found.token_hash, found.inviter = digest(token), actor
     found.sent_at = timezone.now()
@@ -130,6 +132,17 @@ def _times(one: Invitation) -> dict[str, str]:
     return {"ends": f"{one.expires_at:%Y-%m-%d %H:%M}", "inviter": str(one.inviter or "")}
 
 
+def _named(role: Role) -> tuple[Any, str]:
+    """The custom role, if it is one, and the name. Raises ValidationError for what cannot be given there."""
+    if role.name != Invitation.OWNER:
+        return role_named(role.organization, role.name, role.environment)
+    if role.application is None or role.application.organization_id != role.organization.pk:
+        raise ValidationError({"application": [f"Choose a client application of {role.organization}."]})
+    if role.environment:
+        raise ValidationError({"environment": ["An application is of the organization: leave it out."]})
+    return None, role.name
+
+
 def _locked(actor: User, invitation: Invitation) -> Invitation:
     require_administrator(actor, invitation.organization)
     found = Invitation.objects.select_for_update(no_key=True).filter(pk=invitation.pk).first()
@@ -146,7 +159,9 @@ def _check(made: Invitation) -> None:
         if not made.email:
             raise ValidationError({"email": ["To whom? Give the address that the mail goes to."]})
         _check_mail()
-    same = rows.open().filter(environment=made.environment, role=made.role, custom=made.custom)
+    same = rows.open().filter(
+        environment=made.environment, role=made.role, custom=made.custom, application=made.application
+    )
     if made.email and same.filter(email__iexact=made.email).exists():
         words = f"{made.email} is invited with this role already: send that invitation again, or revoke it."
         raise ValidationError({"email": [ValidationError(words, code="conflict")]})

@@ -1,4 +1,6 @@
-"""Invitations: whoever has the link joins an organization, with a role that was chosen before."""
+"""Invitations: whoever has the link joins an organization, with a role that was chosen before, or as an owner
+of a client application, without one.
+"""
 
 from datetime import datetime, timedelta
 
@@ -42,6 +44,8 @@ class Invitation(models.Model):
         ACCEPTED = "accepted", "Accepted"
         REVOKED = "revoked", "Revoked"
 
+    OWNER = "owner"
+    """In the place of a role: of a client application."""
     MOST_OPEN = 200
     KEPT = timedelta(days=90)
     """Once it is over; the audit log tells of it longer."""
@@ -50,8 +54,13 @@ class Invitation(models.Model):
     environment = models.ForeignKey(
         Environment, models.CASCADE, null=True, blank=True, related_name="invitations"
     )
-    role = models.CharField(max_length=16, choices=[*Role.Name.choices, (Role.CUSTOM, "Custom")])
+    role = models.CharField(
+        max_length=16, choices=[*Role.Name.choices, (Role.CUSTOM, "Custom"), (OWNER, "Owner")]
+    )
     custom = models.ForeignKey("roles.CustomRole", models.SET_NULL, null=True, blank=True, related_name="+")
+    application = models.ForeignKey(
+        "contracts.Application", models.CASCADE, null=True, blank=True, related_name="invitations"
+    )
     email = models.EmailField(blank=True)
     is_mailed = models.BooleanField("sent by mail", default=False)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
@@ -70,6 +79,12 @@ class Invitation(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         indexes = [models.Index(fields=["organization", "-created_at", "-id"], name="invitation_newest")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(application=None) ^ Q(role="owner"),
+                name="invitation_of_an_owner_has_what_they_own",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"invitation of {self.email}" if self.email else f"invitation by link {self.pk}"
@@ -89,6 +104,8 @@ class Invitation(models.Model):
     @property
     def title(self) -> str:
         """The role in words. A custom role may have been deleted since."""
+        if self.application:
+            return f"owner of the client application {self.application}"
         if self.role == Role.CUSTOM:
             return str(self.custom or "a role that was deleted")
         return self.get_role_display()

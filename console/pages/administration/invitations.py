@@ -1,5 +1,7 @@
 """Invitations: who was invited, and new ones."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import messages
 from django.db.models import Q
@@ -36,16 +38,42 @@ class InvitationForm(WholeRoleForm):
         widget=forms.RadioSelect,
     )
 
-    field_order = ["email", "way", "organization", "environment", "role"]
+    application = forms.CharField(
+        label="Client application",
+        required=False,
+        max_length=255,
+        help_text="Of who is to own one: its name, or its client id. They find their application, its "
+        "contracts and its usage, and nothing else of the organization.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
 
-    def __init__(self, organizations: OrganizationQuerySet, *args: object) -> None:
-        super().__init__(organizations, *args)
+    field_order = ["email", "way", "organization", "environment", "role", "application"]
+
+    def __init__(self, organizations: OrganizationQuerySet, *args: object, **more: object) -> None:
+        super().__init__(organizations, *args, **more)
         self.fields["way"].initial = self.MAIL if mail.is_set_up() else self.LINK
+        role: Any = self.fields["role"]
+        role.choices = [*role.choices, (Invitation.OWNER, "None: owns a client application alone")]
+
+    def clean(self) -> dict[str, Any]:
+        """With the application itself in the place of its name."""
+        found = super().clean() or {}
+        text, organization = found.get("application", ""), found.get("organization")
+        if found.get("role") != Invitation.OWNER:
+            if text:
+                self.add_error("application", "Whoever has a role is no owner by it: leave this empty.")
+        elif organization:
+            rows = organization.applications.filter(Q(name=text) | Q(client_id=text.lower()))
+            found["application"] = rows.first() if text else None
+            if found["application"] is None:
+                self.add_error("application", f"{organization} has no such client application.")
+        return found
 
     def given(self) -> Role:
         """The role, of a form that is valid."""
         facts = self.cleaned_data
-        return Role(facts["organization"], facts["role"], facts["environment"])
+        application = facts["application"] or None
+        return Role(facts["organization"], facts["role"], facts["environment"], application)
 
 
 def invitations(request: Request) -> HttpResponse:
@@ -54,7 +82,8 @@ def invitations(request: Request) -> HttpResponse:
     found = found.in_state(state.chosen)
     if query := asked(request):
         found = found.filter(Q(email__icontains=query) | Q(inviter__username__icontains=query))
-    found = found.select_related("organization", "environment", "custom", "inviter", "accepted_by")
+    named = ("organization", "environment", "custom", "inviter", "accepted_by", "application")
+    found = found.select_related(*named)
     shown = listing(
         request, "invitations", "invitation", found, searches="address or inviter", selects=(state,)
     )
@@ -65,7 +94,7 @@ def invitations(request: Request) -> HttpResponse:
 @never_cache
 def add(request: Request) -> HttpResponse:
     """A link is shown in the answer to the form and never again."""
-    form = InvitationForm(administered(request), request.POST or None)
+    form = InvitationForm(administered(request), request.POST or None, initial=_asked_for(request))
     if form.is_valid():
         facts, sending = form.cleaned_data, once.of(request)
         ways = {"email": facts["email"], "by_mail": facts["way"] == form.MAIL}
@@ -91,6 +120,13 @@ def revoke(request: Request, pk: int) -> HttpResponse:
     if attempt_or_say(request, lambda: changes.revoke(request.user, found)):
         messages.success(request, f"The {found} was revoked; its link no longer works.")
     return redirect("invitations")
+
+
+def _asked_for(request: Request) -> dict[str, Any]:
+    """`?application=` is the client id of the one whose owner is to be invited."""
+    text = request.GET.get("application", "")[:64]
+    found = administered(request).filter(applications__client_id=text).first() if text else None
+    return {"organization": found, "role": Invitation.OWNER, "application": text} if found else {}
 
 
 def _made(request: Request, made: Invited) -> HttpResponse:

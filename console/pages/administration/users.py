@@ -133,14 +133,18 @@ def revoke(request: Request, pk: int) -> HttpResponse:
 
 
 def _known(request: Request, organizations: QuerySet[Organization]) -> QuerySet[User]:
-    """Users with a role in what one administers, with those roles; all users for a superuser."""
+    """Users with a role in what one administers, with those roles, and who owns a client application there.
+    All users for a superuser.
+    """
     shown = Role.objects.filter(organization__in=organizations).select_related(
         "organization", "environment", "custom", "api__asset"
     )
     people = User.objects.prefetch_related(Prefetch("roles", shown.order_by("organization__path")))
     if request.user.is_superuser:
         return people
-    return people.filter(shown.holders())
+    owned = Q(applications__organization__in=organizations)
+    owned |= Q(teams__applications__organization__in=organizations)
+    return people.filter(shown.holders() | Q(pk__in=User.objects.filter(owned).values("pk")))
 
 
 def _tokens(request: Request, person: User) -> int:
