@@ -22,9 +22,12 @@ from apis.changes.instances import create_api
 from apis.documents.specification import Specification
 from apis.forms import parts, wizard
 from apis.forms.routes import placed, weight_sums, with_operations
+from apis.lint.edited import Edited
+from apis.lint.routes import findings
 from apis.models import ApiInstance
 from apis.rules import listeners, upstream_uri
 from apis.views.access import draft_to_change, environment_of, messages_of
+from apis.views.routes import FOUND
 from apis.views.tls_contexts import choices
 from apis.wizard_draft import WizardDraft
 from console.forms import rows
@@ -85,6 +88,8 @@ def _posted(request: Request, draft: wizard.Draft, step: wizard.Step) -> HttpRes
     if step.name == "upstream" and request.POST.get("rows") == operations.ADD:
         found = operations.chosen(_document(draft), request.POST)
         values = with_operations(values, operations.routes(found))
+    if request.htmx.target == FOUND:
+        return _found(request, draft, step, values)
     if not draft.keep(step, values, request.POST.get("seen", "")):
         return _changed_elsewhere(request, draft, step)
     go = request.POST.get("go", "")
@@ -95,6 +100,17 @@ def _posted(request: Request, draft: wizard.Draft, step: wizard.Step) -> HttpRes
     if errors := draft.errors(step):
         return _shown(request, draft, step, errors, status=422)
     return _to(draft, wizard.beside(step, 1))
+
+
+def _found(request: Request, draft: wizard.Draft, step: wizard.Step, values: parts.Values) -> HttpResponse:
+    """What the linter finds of the routes as they are typed, of which nothing is kept."""
+    draft.values = {**draft.values, step.name: values}
+    desired, found = draft.made()[0], None
+    if not draft.errors(step):
+        found = Edited(list(findings(None, desired.routes, desired.base_path)), (), ())
+    response = render(request, "apis/_edited_findings.html", {"edited": found})
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _changed_elsewhere(request: Request, draft: wizard.Draft, step: wizard.Step) -> HttpResponse:

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from apis.models import ApiInstance
-from tests.apis.views.pages import make_place, text
-from tests.apis.views.wizard import fill, send, show
+from apis.wizard_draft import WizardDraft
+from tests.apis.views.pages import Place, make_place, text
+from tests.apis.views.wizard import address, fill, send, show
 
 pytestmark = pytest.mark.django_db
 
@@ -117,6 +118,29 @@ def test_an_added_route_has_all_of_its_weight() -> None:
 
     assert page.count("Weights: 100 of 100 %") == 3
     assert "Weights: 0 of 100 %" not in page
+
+
+def test_routes_are_judged_as_they_are_typed_and_nothing_is_kept() -> None:
+    place = make_place()
+    fill(place, upto="upstream")
+    kept = WizardDraft.objects.get().values
+    odd = {
+        **ROUTES,
+        "routes.1.path": ROUTES["routes.0.path"],
+        "routes.0.upstreams.0.uri": "http://api.example.com/",
+    }
+    found = typed(place, odd)
+
+    assert "is reached without TLS" in found
+    assert "as soon as the form is whole" in typed(place, {**ROUTES, "routes.0.upstreams.1.weight": "20"})
+    assert WizardDraft.objects.get().values == kept
+
+
+def typed(place: Place, values: dict[str, object]) -> str:
+    path = address(place, "upstream")
+    return text(
+        place.client.post(path, values, headers={"HX-Request": "true", "HX-Target": "edited-findings"})
+    )
 
 
 def test_mistyped_weight_is_named_alone() -> None:
