@@ -8,7 +8,7 @@ from rest_framework import serializers as s
 from apis.assets.models import ASSET_ID, WHAT_AN_ASSET_ID_IS, Asset
 from apis.rest.strict import StrictSerializer
 from apis.rest.upstream_settings import SettingsBody, WholeSettingsBody
-from console.rest.fields import OneOf, list_or_null
+from console.rest.fields import Line, OneOf, list_or_null
 from console.words import MOST_CHARACTERS
 
 LONGEST = 256
@@ -99,7 +99,7 @@ class UpstreamBody(SettingsBody, StrictSerializer):
 
     id = s.UUIDField(required=False, allow_null=True)
     uri = s.CharField(required=False, max_length=1024)
-    label = s.CharField(required=False, allow_blank=True, allow_null=True, max_length=255)
+    label = Line(required=False, allow_blank=True, allow_null=True, max_length=255)
     weight = s.IntegerField(default=100, min_value=0, max_value=100)
     tlsContext = TlsContextRef(
         required=False,
@@ -111,7 +111,7 @@ class UpstreamBody(SettingsBody, StrictSerializer):
 class RouteBody(StrictSerializer):
     also_known = ("id", "audit")
 
-    label = s.CharField(required=False, allow_blank=True, allow_null=True, max_length=255)
+    label = Line(required=False, allow_blank=True, allow_null=True, max_length=255)
     rules = RulesBody(required=False, allow_null=True)
     upstreams = UpstreamBody(many=True)
 
@@ -123,7 +123,7 @@ class UpstreamEdit(SettingsBody, StrictSerializer):
 
     id = s.UUIDField()
     uri = s.CharField(required=False, max_length=1024)
-    label = s.CharField(required=False, allow_blank=True, allow_null=True, max_length=255)
+    label = Line(required=False, allow_blank=True, allow_null=True, max_length=255)
     tlsContext = TlsContextRef(required=False, allow_null=True)
 
 
@@ -133,7 +133,7 @@ class UpstreamNew(WholeSettingsBody, StrictSerializer):
     also_known = ("audit", "id")
 
     uri = s.CharField(max_length=1024)
-    label = s.CharField(required=False, allow_blank=True, allow_null=True, max_length=255)
+    label = Line(required=False, allow_blank=True, allow_null=True, max_length=255)
     tlsContext = TlsContextRef(required=False, allow_null=True)
 
 

@@ -17,6 +17,7 @@ from console.rest.serializers import REFUSALS, ErrorAnswer
 @extend_schema_view(
     list=extend_schema(operation_id="upstreams", responses=answers.UpstreamList),
     create=extend_schema(request=serializers.UpstreamNew, responses={201: answers.UpstreamShape, **REFUSALS}),
+    retrieve=extend_schema(responses={200: answers.UpstreamShape, 404: ErrorAnswer}),
     partial_update=extend_schema(
         parameters=[saving.SaveQuery],
         request=serializers.UpstreamPatch,
@@ -39,6 +40,12 @@ class UpstreamViews(ViewSet):
         with bodies.client_names(bodies.OF_UPSTREAM):
             row = upstreams.add(access.caller(request), api, bodies.upstream(api, body))
         return Response(answers.UpstreamShape(row).data, status=201)
+
+    def retrieve(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, upstream_id: UUID
+    ) -> Response:
+        api = reach.instance(request, organization_id, environment_id, api_id)
+        return Response(answers.UpstreamShape(reach.upstream(api, upstream_id)).data)
 
     def partial_update(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, upstream_id: UUID

@@ -105,7 +105,7 @@ urlpatterns = [
     ),
     path(
         f"{AM}/<int:api_id>/upstreams/<uuid:upstream_id>",
-        UpstreamViews.as_view({"patch": "partial_update", "delete": "destroy"}),
+        UpstreamViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         name="rest_upstream",
     ),
     path(f"{AM}/<int:api_id>/export", ExportViews.as_view({"get": "retrieve"}), name="rest_api_export"),

@@ -135,8 +135,6 @@ def _gateway(environment: Environment, desired: DesiredApi) -> Iterator[Problem]
 def _label(environment: Environment, desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:
     if len(desired.label) > 255:
         yield Problem("label", "The label is longer than 255 characters.")
-    if any(category(sign) == "Cc" for sign in desired.label):
-        yield Problem("label", "The label holds a line break or a control character; take it out.")
     if isinstance(desired.asset, NewAsset):
         return
     same = ApiInstance.objects.filter(
@@ -152,6 +150,9 @@ def _label(environment: Environment, desired: DesiredApi, api: ApiInstance | Non
 
 
 def _details(desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:
+    is_new = api is None or desired.label != api.label
+    if is_new and any(category(sign) == "Cc" for sign in desired.label):
+        yield Problem("label", "The label holds a line break or a control character; take it out.")
     if desired.consumer_endpoint:
         try:
             URLValidator(schemes=["http", "https"])(desired.consumer_endpoint)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
+from unicodedata import category
 
 from rest_framework.serializers import (
     CharField,
@@ -49,6 +50,18 @@ class TextOrNull(CharField):
 
     def get_attribute(self, instance: Any) -> str | None:
         return super().get_attribute(instance) or None
+
+
+class Line(CharField):
+    """What pages show on one line."""
+
+    default_error_messages = {"not_a_line": "It holds a line break or a control character; take it out."}
+
+    def to_internal_value(self, data: Any) -> str:
+        text: str = super().to_internal_value(data)
+        if any(category(sign) == "Cc" for sign in text):
+            self.fail("not_a_line")
+        return text
 
 
 class Moment(DateTimeField):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from apis.models import PolicyBinding
+from apis.models import ApiInstance, PolicyBinding
 from console.models import Environment
 from gateways.models import Gateway
 from policies import catalog
@@ -149,3 +149,20 @@ def test_a_tag_is_kept_once(rest: Rest, environment: Environment) -> None:
     made = rest("POST", "AM", manage(environment, tags=["eu", "eu"])).data
 
     assert made["tags"] == ["eu"]
+
+
+def test_labels_are_of_one_line(rest: Rest, environment: Environment) -> None:
+    made, odd = rest("POST", "AM", manage(environment)).data["id"], "a\nb"
+    upstream = {"uri": "http://b/", "label": odd}
+    said = "It holds a line break or a control character"
+
+    refused(rest("POST", f"AM/{made}/policies", policy(label=odd)), 400, "label", said)
+    refused(rest("POST", f"AM/{made}/upstreams", upstream), 400, "label", said)
+    refused(rest("PATCH", f"AM/{made}", {"routing": [{"label": odd, "upstreams": [upstream]}]}), 400, said)
+
+
+def test_a_label_that_an_older_release_took_stops_nothing(rest: Rest, environment: Environment) -> None:
+    made = rest("POST", "AM", manage(environment)).data["id"]
+    ApiInstance.objects.filter(pk=made).update(label="a\nb")
+
+    assert rest("PATCH", f"AM/{made}", {"tags": ["eu"]}).status_code == 200

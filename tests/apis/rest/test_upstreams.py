@@ -10,6 +10,7 @@ from apis.deployment import snapshot
 from apis.models import ApiInstance, Upstream
 from console.models import AuditEntry, Environment
 from gateways.models import Gateway
+from tests.apis.rest.bodies import refused
 from tests.factories import make_api, make_environment, make_gateway, make_tls_context
 from tests.rest import Rest
 
@@ -48,6 +49,14 @@ def served(gateway: Gateway) -> str:
 def generation(gateway: Gateway) -> int:
     gateway.refresh_from_db()
     return gateway.generation
+
+
+def test_one_is_read_by_its_id(rest: Rest, api: ApiInstance, gateway: Gateway) -> None:
+    other = make_api(gateway)
+    first, _ = rest("GET", f"AM/{api.pk}/upstreams").data["upstreams"]
+
+    assert rest("GET", f"AM/{api.pk}/upstreams/{first['id']}").data == first
+    refused(rest("GET", f"AM/{other.pk}/upstreams/{first['id']}"), 404, "not found")
 
 
 def test_bulk_edit_changes_upstreams_where_they_are(rest: Rest, api: ApiInstance, gateway: Gateway) -> None:
