@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,3 +130,24 @@ def test_key_sets_are_put_together() -> None:
 
     assert {key["kid"] for key in json.loads(merged([one, two]))["keys"]} == {"one", "two"}
     assert merged([one, two]) == merged([one, two])
+
+
+VECTORS = json.loads(Path(__file__).with_name("wycheproof_json_web_keys.json").read_text())["sets"]
+TAKEN = {
+    "kid-ec-sign": {"jws_mixedSymmetryKeyset"},
+    "kid-rsa-sign": {"rs256"},
+    "kid-rsa-roca-sign": {"jws_rsa_roca_key"},
+}
+"""What is taken of them, by the key's id: of keys of both kinds the public one, and one that can be broken in
+a way that nobody sees who does not look for it (ROCA, 2017), which no reader of ours does.
+"""
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda one: f"{one['comment']}-{one['test']}")
+def test_nothing_is_taken_of_what_wycheproof_calls_invalid(vector: dict[str, Any]) -> None:
+    """Nor of its symmetric keys, which are sound and nothing to publish."""
+    found = {key["kid"] for key in taken(*vector["jwk_set"]["keys"])} - {"good"}
+
+    is_sound = vector["result"] == "valid"
+    wanted = {kid for kid, sets in TAKEN.items() if vector["comment"] in sets}
+    assert found == (wanted if is_sound or vector["comment"] != "rs256" else set())
