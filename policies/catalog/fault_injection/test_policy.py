@@ -4,9 +4,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from tests.traffic.gateway import Gateway, running_gateway
+from tests.traffic.raw import connected
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
 
@@ -60,3 +63,20 @@ def test_what_only_observes_ends_nothing_and_delays_nothing(gateway: Gateway) ->
         "fault: it would have been answered with 418",
         "delay: it would have waited 3600000 ms",
     }
+
+
+def test_while_as_many_wait_as_may_others_are_left_alone(gateway: Gateway) -> None:
+    config = "{delayPercentage: 100, delayInMilliseconds: 3600000, maximumActiveFaults: 1}"
+    gateway.apply(API.replace("CONFIG", config))
+
+    def is_left_alone() -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{gateway.port}/trial/x", timeout=0.5).status_code == 200
+        except httpx.ReadTimeout:
+            return False
+
+    assert not is_left_alone()
+    with connected(gateway.port) as connection:
+        connection.sendall(b"GET /trial/x HTTP/1.1\r\nhost: x\r\n\r\n")
+        wait_until(is_left_alone)
+    wait_until(lambda: not is_left_alone())
