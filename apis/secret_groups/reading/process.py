@@ -7,7 +7,9 @@ import json
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from apis import bounded
@@ -19,6 +21,9 @@ TOO_MUCH = (
     "opening it takes more than {} s of computing: its passphrase is stretched too often. Export it anew, "
     "for example with openssl pkcs12 -export -iter 10000."
 )
+OTHERS_FIRST = "other files are being read; send this one again in some seconds."
+_waiting = threading.BoundedSemaphore(limits.MOST_READ + limits.MOST_WAITING)
+_reading = threading.BoundedSemaphore(limits.MOST_READ)
 
 
 def read(asked: Asked, wall_seconds: float = limits.WALL_SECONDS) -> dict[str, Any]:
@@ -29,6 +34,32 @@ def read(asked: Asked, wall_seconds: float = limits.WALL_SECONDS) -> dict[str, A
     for name in ("passphrase", "key_passphrase"):
         if len(getattr(asked, name)) > limits.LONGEST_PASSPHRASE:
             raise Fault(name, f"it is longer than {limits.LONGEST_PASSPHRASE} characters.")
+    with _turn(asked):
+        answered, code = _answer(asked, wall_seconds)
+    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        raise Fault(_main(asked), TOO_MUCH.format(limits.CPU_SECONDS))
+    if code:
+        raise Fault(_main(asked), "it cannot be read: it is damaged, or of a kind that nobody knows.")
+    found: dict[str, Any] = json.loads(answered)
+    if fault := found.get("fault"):
+        raise Fault(fault["field"], fault["message"])
+    return found
+
+
+@contextmanager
+def _turn(asked: Asked) -> Iterator[None]:
+    """Keeps most threads of a worker for pages, however many stores are sent, and however slow."""
+    if not _waiting.acquire(blocking=False):
+        raise Fault(_main(asked), OTHERS_FIRST)
+    try:
+        with _reading:
+            yield
+    finally:
+        _waiting.release()
+
+
+def _answer(asked: Asked, wall_seconds: float) -> tuple[bytes, int]:
+    """What the process wrote, and how it ended."""
     process = subprocess.Popen(
         [sys.executable, "-m", "apis.secret_groups.reading.child"],
         stdin=subprocess.PIPE,
@@ -44,14 +75,7 @@ def read(asked: Asked, wall_seconds: float = limits.WALL_SECONDS) -> dict[str, A
         raise Fault(_main(asked), TOO_MUCH.format(limits.CPU_SECONDS)) from None
     finally:
         _end(process)
-    if process.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
-        raise Fault(_main(asked), TOO_MUCH.format(limits.CPU_SECONDS))
-    if process.returncode:
-        raise Fault(_main(asked), "it cannot be read: it is damaged, or of a kind that nobody knows.")
-    found: dict[str, Any] = json.loads(answered)
-    if fault := found.get("fault"):
-        raise Fault(fault["field"], fault["message"])
-    return found
+    return answered, process.returncode
 
 
 def _main(asked: Asked) -> str:

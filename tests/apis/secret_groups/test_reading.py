@@ -1,6 +1,7 @@
 """What files of certificates and keys are told to be; what is wrong with them, and what to do."""
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cryptography import x509
@@ -171,6 +172,19 @@ def test_passphrase_that_is_stretched_without_end_is_given_up() -> None:
 
     with pytest.raises(Fault, match="stretched too often"):
         read("keystore", "PKCS12", "changeit", store=store)
+
+
+def test_slow_stores_hold_a_few_threads_alone() -> None:
+    """Each is opened in a process of its own, and a thread that serves pages waits for it."""
+    slow = Asked("keystore", "PKCS12", {"store": stretched(stores.keystore("PKCS12"))}, "changeit")
+    most = limits.MOST_READ + limits.MOST_WAITING
+
+    with ThreadPoolExecutor(most + 2) as threads:
+        read_ = [threads.submit(process.read, slow, wall_seconds=2) for _ in range(most + 2)]
+        said = [str(one.exception()) for one in read_]
+
+    assert said.count(process.OTHERS_FIRST) == 2
+    assert said.count(process.TOO_MUCH.format(limits.CPU_SECONDS)) == most
 
 
 def test_pkcs12_that_openssl_makes_is_read() -> None:
