@@ -1,11 +1,10 @@
--- Decides what the token that Envoy's filter has read is good for. settings: those of claims.lua; header,
--- failed (names that it tells under); that of asking.lua; lacks_keys, has_keys (of the documents, some);
--- carrier, realm, signature (its length, where all have one), algorithms, issuers, any_issuer, audiences,
+-- Decides what the token that Envoy's filter has verified is good for. settings: those of claims.lua; failed (the name
+-- under which it tells why it has not); that of asking.lua; lacks_keys, has_keys (of the documents, some);
+-- realm, signature (its length, where all have one), algorithms, issuers, any_issuer, audiences,
 -- checks_audience, needs_audience, needs_exp, needs_nbf, leeway, mandatory and optional (lists of {name,
 -- expected}), headers (a list of {claim, header}); contracts, with contract.lua before this file, or nil.
 
 local MISSING, NO_KEY, WRONG, EXPIRED, EARLY = "1", "32", "26", "3", "2"
-local UNREADABLE = "The token cannot be read."
 -- What is said to the caller, and to the log. Envoy's filter looks at times roughly, before anything else.
 local SAID = {
   [EXPIRED] = { "The token has expired.", "exp: it is past by more than an hour" },
@@ -19,20 +18,11 @@ local function refused(why, reason)
   return { status = "401", error = why, reason = reason, headers = { ["www-authenticate"] = challenge } }
 end
 
--- Envoy's filter finds a token anywhere in the header, among dots and signs of padding too; servers behind
--- might read another one there.
-local function misread(handle)
-  local headers = handle:headers()
-  local text = headers:get(settings.carrier or "authorization") or ""
-  if not settings.carrier then text = text:match("^%a+ +([^ ,]+) *$") end
-  if not text then return refused("There is more than one token.", "token: there is more than one") end
-  local signature = text:match("^[%w_-]+%.[%w_-]+%.([%w_-]+)$")
-  if not signature then return refused(UNREADABLE, "token: it is not three parts of base64url") end
-  -- Of curves it has one length, where Envoy takes any that is even.
-  if settings.signature and #signature ~= settings.signature then
-    local lengths = ("%d characters, not %d"):format(#signature, settings.signature)
-    return refused(SAID[WRONG][1], "signature: it has " .. lengths)
-  end
+-- Of curves a signature has one length, where Envoy takes any that is even.
+local function mismeasured(found)
+  if not settings.signature or found.signature == settings.signature then return nil end
+  local lengths = ("%d characters, not %d"):format(found.signature, settings.signature)
+  return refused(SAID[WRONG][1], "signature: it has " .. lengths)
 end
 
 -- A key that is not known yet may be the issuer's newest. Of several key sets one that was never had leaves
@@ -172,13 +162,20 @@ local function decided(header, handle)
   return refused("The claim " .. name .. " is not as it must be.", "claim: " .. name .. " " .. is)
 end
 
+local function judged(handle)
+  local found, said, reason = read(handle:headers():get(settings.carrier or "authorization") or "")
+  if not found then return refused(said, reason) end
+  claims = found.claims
+  return mismeasured(found) or decided(found.header, handle)
+end
+
 envoy_on_request = guarded(function(handle)
-  local told = found(handle)
-  local header = told[settings.header]
-  claims = told[settings.claims]
-  local is_known = claims and header and settings.has_keys
-  local with = is_known and (misread(handle) or decided(header, handle))
-  if not is_known then with = failure(told) end
+  local told, with = told_of(handle), nil
+  if told[settings.header] and settings.has_keys then
+    with = judged(handle)
+  else
+    with = failure(told)
+  end
   if settings.carrier then handle:headers():remove(settings.carrier) end
   return with and without_headers(handle, with) or nil
 end)

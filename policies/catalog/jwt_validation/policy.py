@@ -24,13 +24,15 @@ from policies.policy import (
     Script,
     Secret,
 )
-from policies.scripting.script import SHA256, UNSAID, script
+from policies.scripting.script import BASE64, JSON, SHA256, UNSAID, script
 
 NAME = "jwt-validation"
 CONTRACT = [SHA256, memory.LUA, Path(__file__).with_name("contract.lua")]
 CARRIER = "x-gatewright-jwt"
 """Where an expression's token stands for Envoy's filter; what callers send there is overwritten."""
 ROUGHLY_SECONDS = 3600
+REMEMBERED, LONGEST_REMEMBERED = 100, 4096
+"""Tokens that each worker thread remembers for each route, and how many bytes one of them has at most."""
 NO_KEYS = json.dumps(
     {"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "none", "alg": "EdDSA", "x": "_" * 42 + "8"}]}
 )
@@ -44,19 +46,19 @@ def compile(config: Config, scope: Scope) -> Compiled:
     documents = _documents(config)
     texts = [scope.documents.get(one) for one in documents]
     made, secrets = _published(texts, scope) if documents else _written(config, scope)
-    claims = Path(__file__).with_name("claims.lua")
+    claims = [JSON, BASE64, Path(__file__).with_name("claims.lua")]
     check = Path(__file__).with_name("policy.lua")
     tell = Path(__file__).with_name("tell.lua")
     settings = _settings(config, scope)
     settings["asks"] = asking.settings(scope.state, documents) if documents else None
     settings["lacks_keys"] = None in texts
     settings["has_keys"] = not documents or any(texts)
-    told = {one: settings[one] for one in ("claims", "token", "client_id", "contracts")}
+    told = {one: settings[one] for one in ("header", "carrier", "token", "client_id", "contracts")}
     looking = CONTRACT if settings["contracts"] else []
     filters: tuple[Filter | Script, ...] = (
         Filter(f"{scope.binding}/signature", _jwt_authn(config, scope, made)),
-        script(scope, NAME, [claims, *looking, asking.LUA, UNSAID, check], settings, evaluates=True),
-        script(scope, NAME, [claims, *looking, tell], told, evaluates=True, gives="authentication"),
+        script(scope, NAME, [*claims, *looking, asking.LUA, UNSAID, check], settings, evaluates=True),
+        script(scope, NAME, [*claims, *looking, tell], told, evaluates=True, gives="authentication"),
     )
     if config.jwt_origin == "customExpression":
         carry = Path(__file__).with_name("carry.lua")
@@ -107,11 +109,14 @@ def _jwt_authn(config: Config, scope: Scope, source: dict[str, Any]) -> dict[str
     provider = {
         "from_headers": where,
         "forward": True,
-        "payload_in_metadata": f"{scope.binding}/claims",
+        # What it says is read by claims.lua, once: Envoy would copy all of it for each request.
         "header_in_metadata": f"{scope.binding}/header",
         "failed_status_in_metadata": f"{scope.binding}/failed",
         # policy.lua looks at the times to the second, and says by how much they are missed.
         "clock_skew_seconds": config.leeway_seconds + ROUGHLY_SECONDS,
+        # What verified once under these keys is not verified again: other keys make another filter. Times,
+        # and all that policy.lua looks at, are judged each time.
+        "jwt_cache_config": {"jwt_cache_size": REMEMBERED, "jwt_max_token_size": LONGEST_REMEMBERED},
         **source,
     }
     anyhow = [{"provider_name": "keys"}, {"allow_missing_or_failed": {}}]
@@ -129,7 +134,6 @@ def _settings(config: Config, scope: Scope) -> dict[str, lua.Value]:
     names = ALGORITHMS[config.signing_method]
     checks = config.validate_custom_claim
     return {
-        "claims": f"{scope.binding}/claims",
         "header": f"{scope.binding}/header",
         "failed": f"{scope.binding}/failed",
         "carrier": CARRIER if is_custom else None,
