@@ -16,6 +16,7 @@ from console.models import User
 from console.notices.models import Destination
 from console.permissions import Permission
 
+UNTOLD = "Alert {}: {} cannot be told in {}: nobody there who views alerts, no destination is called so."
 OWN = ("users", "destinations")
 """What is called by names here, and by ids in the rows."""
 
@@ -54,24 +55,32 @@ def told(api: ApiInstance) -> list[dict[str, Any]]:
     return [_row(one, people, named) for one in rows]
 
 
-def put(actor: User, api: ApiInstance, rows: Sequence[dict[str, Any]]) -> None:
-    """Make the API's own alerts exactly these, by their names; what is the same stays as it is."""
+def put(actor: User, api: ApiInstance, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Make the API's own alerts exactly these, by their names; what is the same stays as it is. Says whom
+    they told where they come from and cannot tell here.
+    """
+    notes = []
     left = list(Alert.objects.filter(api=api, about=Alert.About.API).order_by("pk"))
     for given in rows:
         row = _read(given)
-        wanted = _wanted(api, row)
+        wanted, untold = _wanted(api, row)
         there = next((one for one in left if one.name == row.name), None)
+        if there is not None:
+            left.remove(there)
+        if there is not None and wanted_of(there) == wanted:
+            continue
         try:
             if there is None:
                 change.add(actor, api.environment, wanted)
             else:
-                left.remove(there)
-                if wanted_of(there) != wanted:
-                    change.edit(actor, there, wanted)
+                change.edit(actor, there, wanted)
         except ValidationError as error:
             raise ValidationError({"alerts": [f"{row.name}: {' '.join(error.messages)}"]}) from error
+        if untold:
+            notes.append(UNTOLD.format(row.name, ", ".join(untold), api.environment))
     for one in left:
         change.delete(actor, one)
+    return notes
 
 
 def _row(alert: Alert, people: dict[Any, str], named: dict[Any, str]) -> dict[str, Any]:
@@ -94,19 +103,24 @@ def _read(given: dict[str, Any]) -> Row:
         raise ValidationError({"alerts": [message]}) from None
 
 
-def _wanted(api: ApiInstance, row: Row) -> Wanted:
+def _wanted(api: ApiInstance, row: Row) -> tuple[Wanted, list[str]]:
+    """With the names of those whom it cannot tell."""
     environment = api.environment
-    people = User.objects.filter(username__in=row.users, is_active=True)
+    found = User.objects.filter(username__in=row.users, is_active=True).order_by("username")
+    people = {
+        one.username: one.pk
+        for one in found
+        if Permission.VIEW_ALERTS in permission.may(one, environment, Alert.About.API, api.pk)
+    }
     usable = Destination.objects.usable_in(environment).filter(name__in=row.destinations)
+    destinations = dict(usable.order_by("name", "pk").values_list("name", "pk"))
     kept = {name: getattr(row, name) for name in Row.model_fields if name not in OWN}
-    return Wanted(
+    wanted = Wanted(
         **kept,
         about=Alert.About.API,
         api=api.pk,
-        users=tuple(
-            one.pk
-            for one in people.order_by("username")
-            if Permission.VIEW_ALERTS in permission.may(one, environment, Alert.About.API, api.pk)
-        ),
-        destinations=tuple(dict(usable.order_by("name", "pk").values_list("name", "pk")).values()),
+        users=tuple(people.values()),
+        destinations=tuple(destinations.values()),
     )
+    named = dict.fromkeys((*row.users, *row.destinations))
+    return wanted, [name for name in named if name not in people and name not in destinations]

@@ -2,7 +2,8 @@
 
 Whoever keeps alerts calls `register` when its app starts. `told(api)` answers them as JSON that names no
 ids; `put(actor, api, rows)` makes the API's alerts exactly these, in the caller's transaction, writes the
-audit entry and raises ValidationError by field for rows that it does not understand.
+audit entry, says what is otherwise than the rows have it, and raises ValidationError by field for those that
+it does not understand.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from console.models import User
 
 Row = dict[str, Any]
 Told = Callable[[ApiInstance], Sequence[Row]]
-Put = Callable[[User, ApiInstance, Sequence[Row]], None]
+Put = Callable[[User, ApiInstance, Sequence[Row]], Sequence[str]]
 NONE_HERE = "This console keeps no alerts; leave them out."
 _registered: list[tuple[Told, Put]] = []
 
@@ -28,9 +29,10 @@ def told(api: ApiInstance) -> Sequence[Row]:
     return _registered[0][0](api) if _registered else ()
 
 
-def put(actor: User, api: ApiInstance, rows: Sequence[Row]) -> None:
+def put(actor: User, api: ApiInstance, rows: Sequence[Row]) -> Sequence[str]:
     """Raises ValidationError for what nobody would keep."""
     if _registered:
-        _registered[0][1](actor, api, rows)
-    elif rows:
+        return _registered[0][1](actor, api, rows)
+    if rows:
         raise ValidationError({"alerts": [NONE_HERE]})
+    return ()

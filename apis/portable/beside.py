@@ -37,7 +37,7 @@ def put(actor: User, api: ApiInstance, wanted: Wanted, named: Mapping[str, Polic
     if "terms" in wanted.parts and whole.terms is not None:
         _put_terms(actor, api, whole.terms)
     if "alerts" in wanted.parts:
-        alerts.put(actor, api, whole.alerts)
+        yield from alerts.put(actor, api, whole.alerts)
     yield from _put_owners(actor, api, wanted)
     if api.is_deprecated != whole.is_deprecated:
         instances.set_deprecated(actor, api, whole.is_deprecated)

@@ -92,7 +92,7 @@ def note_made(user: User, origin: ApiInstance, api: ApiInstance, parts: frozense
     if "tiers" in brought.parts and whole.tiers:
         notes += beside.put_tiers(user, api, whole.tiers)
     if "alerts" in brought.parts and whole.alerts:
-        alerts.put(user, api, whole.alerts)
+        notes += alerts.put(user, api, whole.alerts)
     return tuple(notes)
 
 

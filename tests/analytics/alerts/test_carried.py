@@ -77,6 +77,25 @@ def test_a_promotion_brings_them_up_to_date_and_leaves_who_is_not_there_out() ->
     assert not Alert.objects.filter(api=made).exists()
 
 
+def test_who_cannot_be_told_there_is_named() -> None:
+    place, elsewhere = make_place(), make_place()
+    api = watched(place)
+    away = Destination.objects.create(name="Pager", environment=place.environment, **target(place))
+    Alert.objects.update(destinations=[away.pk], users=[place.user.pk])
+    make_role(elsewhere.user, place.environment.organization)
+
+    [whole] = read(yaml_of([api]).encode())
+    made = make(elsewhere.user, WantedApi(elsewhere.environment, whole))
+
+    (note,) = [one for one in made.notes if "Too many errors" in one]
+    assert f"{place.user}, Pager cannot be told" in note
+    assert Alert.objects.get(api=made.api).users == []
+
+
+def target(place: Place) -> dict[str, object]:
+    return {"organization": place.environment.organization, "url": "https://b.test/"}
+
+
 def test_what_is_no_alert_is_refused_with_words() -> None:
     place = make_place()
     api = make_saved_api(place)
