@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from celery import current_app
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from kombu.exceptions import OperationalError
 
 from console import background
 from console.background import Part
 from console.pages import parts
-from console.scope import Request
+from console.scope import NO_ROLE, Request
 from gateways.models import Gateway, Replica
 
 PING_SECONDS = 1
@@ -102,7 +102,9 @@ def troubles() -> list[Told]:
 
 
 def system(request: Request) -> HttpResponse:
-    """The page; for htmx, its table alone."""
+    """The page; for htmx, its table alone. What the console is made of is told to no consumer."""
+    if request.scope.environment is None and not request.user.reaches_everything:
+        raise Http404(NO_ROLE)
     gateways = Gateway.objects.visible_to(request.user).filter(is_revoked=False)
     context = {
         "told": _told(_closely(parts.look())),

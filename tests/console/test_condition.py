@@ -8,7 +8,7 @@ from django.test import Client
 
 from console import background
 from console.stack.waiting import wait_for
-from tests.factories import make_environment, make_role, make_user
+from tests.factories import make_application, make_environment, make_role, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -67,3 +67,15 @@ def test_a_poll_gets_the_table_alone(browser: Client) -> None:
 
 def test_the_page_is_for_people_who_are_logged_in() -> None:
     assert Client().get("/administration/system").status_code == 302
+
+
+@pytest.mark.usefixtures("pulse")
+def test_consumers_are_not_told_what_the_console_is_made_of(browser: Client) -> None:
+    owner, consumer = make_user(), Client()
+    make_application(owners=[owner])
+    consumer.force_login(owner)
+    cache.set(background.PULSE_KEY, time.time() - 90)
+    wait_for(lambda: "Workers: silent" in text(browser, "/apis"), 10, "the banner of others")
+
+    assert "Workers" not in text(consumer, "/consumer")
+    assert consumer.get("/administration/system").status_code == 404
