@@ -9,7 +9,7 @@ import redis
 from django.core.cache import cache
 
 from console.providers import fetching
-from console.providers.fetching import Unfetched
+from console.providers.fetching import Crowded, Unfetched
 from console.providers.models import IdentityProvider
 
 WELL_KNOWN = "/.well-known/openid-configuration"
@@ -49,6 +49,8 @@ def discovered(provider: IdentityProvider) -> Discovered:
         return Discovered(**kept)
     try:
         found = read(address, fetching.get_json(address))
+    except Crowded:
+        raise
     except Unfetched as error:
         _keep(key, {"down": str(error)}, DOWN_SECONDS)
         raise

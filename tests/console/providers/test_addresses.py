@@ -2,10 +2,11 @@
 
 import ssl
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
-from threading import Thread
+from threading import Event, Semaphore, Thread
 from typing import Any
 
 import pytest
@@ -134,3 +135,27 @@ def test_the_proxy_is_no_way_inside(proxy: Proxy, elsewhere: Any) -> None:
         fetching.get_json("https://10.0.0.1/")
 
     assert proxy.asked == []
+
+
+def test_a_slow_provider_holds_few_threads_and_others_are_asked_meanwhile(acme: Provider) -> None:
+    come, let_go = Semaphore(0), Event()
+
+    class Waiting(StreamRequestHandler):
+        def handle(self) -> None:
+            come.release()
+            let_go.wait(fetching.SECONDS)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Waiting) as slow, ThreadPoolExecutor(8) as threads:
+        Thread(target=slow.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{slow.server_address[1]}/"
+        waiting = [threads.submit(fetching.get_json, address) for _ in range(fetching.MOST_OF_HOST)]
+        for _ in waiting:
+            come.acquire()
+
+        with pytest.raises(fetching.Crowded):
+            fetching.get_json(address)
+        assert fetching.get_json(acme.issuer + DOCUMENT)["issuer"] == acme.issuer
+
+        let_go.set()
+        assert all(isinstance(one.exception(), Unfetched) for one in waiting)
+        slow.shutdown()
