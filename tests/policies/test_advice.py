@@ -48,3 +48,15 @@ def test_sites_that_are_named_and_not_asked_for_are_told() -> None:
 
     assert told == {"originGroups": 'does nothing while "Public resource" is on'}
     assert advice(cors, cors.config.model_validate(groups | {"publicResource": False})) == []
+
+
+def test_credentials_for_every_site_are_told() -> None:
+    cors = find("cors")
+    credentials = {"supportCredentials": True}
+
+    def said(**config: Any) -> list[str]:
+        return [one.field for one in advice(cors, cors.config.model_validate(credentials | config))]
+
+    assert said() == ["supportCredentials"]
+    assert said(publicResource=False, originGroups=[{"origins": ["*"]}]) == ["supportCredentials"]
+    assert said(publicResource=False, originGroups=[{"origins": ["https://*.example.com"]}]) == []

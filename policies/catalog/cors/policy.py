@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -10,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from policies.expression.lua import Value
 from policies.fields.headers import HeaderName
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, at_most, fault
+from policies.policy import Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope, at_most, fault
 from policies.scripting.script import script
 
 NAME = "cors"
@@ -154,6 +155,17 @@ def _group(group: OriginGroup) -> dict[str, Value]:
     }
 
 
+def advice(config: Config) -> Iterator[Advice]:
+    groups = () if config.public_resource else config.origin_groups
+    if config.support_credentials and (
+        config.public_resource or any("*" in group.origins for group in groups)
+    ):
+        yield Advice(
+            "supportCredentials",
+            "lets every site on the internet act as whoever is signed in; name the sites in originGroups",
+        )
+
+
 POLICY = Policy(
     name=NAME,
     title="CORS",
@@ -163,6 +175,7 @@ POLICY = Policy(
     version="1.3.2",
     config=Config,
     compile=compile,
+    advice=advice,
     aliases=("cors-flex",),
     is_resource_level=False,
     icon="globe",
