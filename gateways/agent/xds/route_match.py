@@ -40,7 +40,9 @@ def predicate(base_path: str, rules: tuple[Rule, ...]) -> dict[str, Any]:
 
 
 def _predicate(base_path: str, rule: Rule) -> dict[str, Any]:
-    wanted = _headers(rule)
+    """Of a header's values any will do, so that nobody avoids a policy by another one beside it."""
+    own = [(name.lower(), _any_of(text)) for name, text in rule.headers]
+    wanted = [*_headers(replace(rule, headers=())), *own]
     if rule.path is not None:
         wanted.insert(0, (":path", _target(base_path, rule.path)))
     return _joined("and_matcher", [_header_predicate(name, text) for name, text in wanted])
@@ -50,6 +52,14 @@ def _target(base_path: str, expression: str) -> str:
     """An expression over the whole request target, query included."""
     bare = "|" if regex.captures(expression, "/") is not None else ""
     return regex.escape(base_path) + over_targets(f"(?:{expression}){bare}")
+
+
+def _any_of(expression: str) -> str:
+    """Over a header's values with commas between, as Envoy has several: that one of them, or all, are so."""
+    plain = expression
+    if "|" not in plain and not plain.endswith(r"\$"):
+        plain = plain.removeprefix("^").removesuffix("$")
+    return rf"(?s:(?:.*,)?[ \t]*)(?:{plain})(?s:[ \t]*(?:,.*)?)"
 
 
 def _headers(rule: Rule) -> list[tuple[str, str]]:
