@@ -51,12 +51,24 @@ local function add_url(into, path)
   return is_decoded
 end
 
+local function is_named(name)
+  local plain = name:gsub("_", "-")
+  for _, one in ipairs(settings.names) do
+    if one:gsub("_", "-") == plain then return true end
+  end
+  return false
+end
+
 local function add_headers(into, headers)
   local is_decoded = true
   if settings.names then
     for _, name in ipairs(settings.names) do
       local value = headers:get(name)
       if value then is_decoded = add(into, value) and is_decoded end
+    end
+    -- To CGI x_note is x-note.
+    for name, value in pairs(headers) do
+      if name:find("_", 1, true) and is_named(name) then is_decoded = add(into, value) and is_decoded end
     end
     return is_decoded
   end
