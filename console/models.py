@@ -192,7 +192,6 @@ class Role(models.Model):
     OF_AN_API = (("api-manager", "Manager"), ("api-viewer", "Viewer"))
     """Releases before know no roles for one API: to them these are none."""
     CUSTOM = "custom"
-    EDITORS = (Name.ADMINISTRATOR, Name.MANAGER)
 
     user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="roles")
     team = models.ForeignKey("teams.Team", models.CASCADE, null=True, blank=True, related_name="roles")

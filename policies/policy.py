@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
@@ -302,6 +302,9 @@ class Policy(Generic[C]):
     `own_document` names the field that the console fills with the OpenAPI document of the API's asset where
     the configuration says `source: context`, in what gateways are told.
 
+    `knows_callers_by` is by what it finds out who calls: a credential that is sent, a proof that one is
+    known, an address. One that identifies callers and says nothing does so by a credential.
+
     `gives` are the variables of the expression language that it gives values to for
     later policies, `own_variables` those that have values in its own expressions alone.
 
@@ -324,6 +327,7 @@ class Policy(Generic[C]):
     config: type[C]
     compile: Callable[[C, Scope], Compiled]
     aliases: tuple[str, ...] = ()
+    knows_callers_by: Literal["", "credential", "proof", "address"] = ""
     gives: frozenset[str] = frozenset()
     own_variables: frozenset[str] = frozenset()
     is_resource_level: bool = True
@@ -338,6 +342,11 @@ class Policy(Generic[C]):
     advice: Callable[[C], Iterable[Advice]] = lambda config: ()
     asks_contracts: Callable[[C], AsksContracts | None] = lambda config: None
     icon: str = "shield"
+
+    @property
+    def identifies_by(self) -> str:
+        """By what it finds out who calls; "" where it does not."""
+        return self.knows_callers_by or ("credential" if self.phase is Phase.IDENTIFY else "")
 
     @property
     def has_conditions(self) -> bool:

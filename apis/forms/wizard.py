@@ -47,7 +47,6 @@ STEPS = (
     Step("upstream", "Upstream", ("routes",)),
     Step("review", "Review", ()),
 )
-FORMS = STEPS[:-1]
 
 
 def step(name: str) -> Step | None:

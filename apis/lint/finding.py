@@ -13,9 +13,6 @@ from django.urls import reverse
 from apis.lint.codes import KINDS, SEVERITIES, Severity
 from apis.muted_finding import MutedFinding
 
-LONGEST_PLACE = 80
-"""Characters of `Place.id`."""
-
 
 @dataclass(frozen=True)
 class Place:

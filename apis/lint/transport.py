@@ -8,11 +8,6 @@ from apis.models import ApiInstance, TlsContext
 from apis.rules import listeners
 from policies.policy import Phase
 
-_NOT_SENT = {"hmac-signature"}
-"""Policies whose callers prove that they know a secret, without sending it."""
-_ALSO_IDENTIFY = {"native-ext-authz", "rate-limiting-sla-based"}
-_BY_ADDRESS = {"ip-allowlist"}
-
 
 def findings(subject: Subject) -> Iterator[Finding]:
     api, identifying = subject.api, [one for one in subject.running if identifies(one)]
@@ -23,14 +18,14 @@ def findings(subject: Subject) -> Iterator[Finding]:
     yield from _authentication(subject, identifying)
     if api.protocol == ApiInstance.Protocol.HTTP and not api.consumer_endpoint.startswith("https://"):
         for one in identifying:
-            if one.policy.phase is Phase.IDENTIFY and one.policy.name not in _NOT_SENT:
+            if one.policy.phase is Phase.IDENTIFY and one.policy.identifies_by == "credential":
                 text = "takes credentials over HTTP: whoever is between caller and gateway can read them"
                 yield Finding("credentials-in-clear", one.place, text)
 
 
 def identifies(one: Running) -> bool:
     """Whether it finds out who calls."""
-    return one.policy.phase is Phase.IDENTIFY or one.policy.name in _ALSO_IDENTIFY
+    return one.policy.identifies_by in ("credential", "proof")
 
 
 def _authentication(subject: Subject, identifying: list[Running]) -> Iterator[Finding]:
@@ -38,7 +33,7 @@ def _authentication(subject: Subject, identifying: list[Running]) -> Iterator[Fi
     context = api.tls_context
     if context and context.requires_client_certificate:
         return
-    by_address = (one for one in subject.running if one.policy.name in _BY_ADDRESS)
+    by_address = (one for one in subject.running if one.policy.identifies_by == "address")
     if any(one.is_enforced and not one.binding.conditions for one in by_address):
         return
     enforced = [one for one in identifying if one.is_enforced]

@@ -113,6 +113,7 @@ POLICY = Policy(
     version="1.0.0",
     config=Config,
     compile=compile,
+    knows_callers_by="proof",
     gives=frozenset(("authentication",)),
     advice=advice,
     aliases=("hmac-signature-flex",),

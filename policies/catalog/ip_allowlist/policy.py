@@ -29,6 +29,7 @@ POLICY = Policy(
     version="1.1.2",
     config=Config,
     compile=compile,
+    knows_callers_by="address",
     advice=lambda config: advice("ipExpression", config.ip_expression),
     aliases=("ip-allowlist-flex",),
     refusals=(

@@ -111,6 +111,7 @@ POLICY = Policy(
     version="1.2.1",
     config=Config,
     compile=compile,
+    knows_callers_by="credential",
     aliases=("native-ext-authz-flex",),
     refusals=(
         Refusal(r"^ext_authz_denied$", "decision: the server refused the request"),

@@ -88,6 +88,7 @@ POLICY = Policy(
     version="1.3.1",
     config=Config,
     compile=compile,
+    knows_callers_by="credential",
     gives=frozenset(("authentication",)),
     asks_contracts=asks,
     advice=advice,
