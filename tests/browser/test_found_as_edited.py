@@ -1,0 +1,56 @@
+"""Beside a form, in a browser: what the linter finds of routes and of a policy follows what is typed."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from apis.changes.policies import apply_policy
+from apis.desired import DesiredRoute, DesiredUpstream
+from apis.models import Route
+from tests.apis.views.pages import Place, make_place, make_saved_api
+from tests.browser.axe import violations
+from tests.browser.rehearsing import WAIT_MS, opened
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(240),
+    pytest.mark.django_db(transaction=True),
+]
+
+
+@pytest.fixture
+def place(browser: Browser, transactional_db: None) -> Place:
+    return make_place()
+
+
+@pytest.fixture
+def page(browser: Browser, place: Place, live_server: object) -> Iterator[Page]:
+    with opened(browser, place.user, str(live_server)) as made:
+        yield made
+
+
+def test_what_is_typed_is_judged_and_nothing_is_saved(page: Page, place: Place) -> None:
+    expect.set_options(timeout=WAIT_MS)
+    to = [DesiredUpstream("http://backend:8080/")]
+    routes = [DesiredRoute(path="/a.*", upstreams=to), DesiredRoute(path="/a/b", upstreams=to)]
+    api = make_saved_api(place, routes=routes)
+    apply_policy(place.user, api, "http-basic-authentication", {"username": "ann", "password": "of-ann"})
+    page.goto(f"/apis/{api.pk}/routes")
+    found, said = page.locator("#edited-findings"), page.locator(".route .warning")
+    expect(found).to_contain_text("Route 2 gets no request: route 1 takes them all")
+    expect(said).to_have_count(1)
+
+    page.locator("[name='routes.1.path']").fill("/c")
+    expect(found).to_contain_text("No longer so: Route 2 gets no request")
+    expect(said).to_have_count(0)
+    page.get_by_role("button", name="Add route").click()
+    expect(found).to_contain_text("as soon as the form is whole")
+    assert Route.objects.filter(api=api, path="/a/b").exists()
+
+    page.goto(f"/apis/{api.pk}/policies/add/http-caching")
+    expect(found).to_contain_text("Nothing seems to be meant otherwise")
+    page.locator("summary", has_text="Advanced options").click()
+    page.get_by_label("Place").fill("1")
+    expect(found).to_contain_text("Basic Authentication: Simple is skipped where HTTP Caching before it")
+    assert violations(page) == []
