@@ -16,12 +16,14 @@ from apis.changes.review import NOTHING, token
 from apis.desired import desired_of
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from apis.removed import Removed
-from apis.revision import Revision, Saved
+from apis.revision import Content, Revision, Saved
 from apis.revisions import plain, rows
-from apis.rules import policy_side
+from apis.revisions.facts import policies
+from apis.rules import permitted, policy_side
 from apis.rules.instances import check_free
 from apis.rules.policy_place import is_first
 from console.models import AuditEntry, User
+from console.permissions import Permission
 from console.versions import check
 
 RUN = ("protocol", "port", "base_path", "tls_context_id", "label", "response_timeout_ms")
@@ -32,6 +34,9 @@ NOT_KEPT = (
 SHARED = (
     "What is pending is the OpenAPI document of the asset, which all of its APIs share; deploy it, or "
     "replace the document."
+)
+POLICIES_WAIT = (
+    "Changes of its policies wait among it: who discards them needs the permission Manage policies."
 )
 LATE = "Something was saved or deployed since it was discarded; it cannot be had back."
 
@@ -49,6 +54,7 @@ def discard(actor: User, api: ApiInstance, *, seen: str = "") -> Removed:
     check(seen, token(api, content))
     if not api.is_deployed or runs is None or runs.content == content:
         raise ValidationError({"": [ValidationError(NOTHING, code="conflict")]})
+    _check_may(actor, api, content, runs.content)
     was = Revision.objects.filter(pk=runs.pk).values_list("saved", flat=True).get()
     if was is None:
         raise ValidationError({"": [ValidationError(NOT_KEPT, code="conflict")]})
@@ -80,6 +86,14 @@ def restore(actor: User, api: ApiInstance, removed: Removed) -> ApiInstance:
     kept.delete()
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, after={"pending_restored": True})
     return api
+
+
+def _check_may(actor: User, api: ApiInstance, saved: Content, runs: Content) -> None:
+    """It changes what is saved; of policies, too, where changes of them wait."""
+    permitted.require(actor, api, Permission.MANAGE_APIS)
+    sides = [(list(policies(one).items()), one.secrets) for one in (saved, runs)]
+    if sides[0] != sides[1] and Permission.MANAGE_POLICIES not in permitted.may(actor, api):
+        raise ValidationError({"": [POLICIES_WAIT]})
 
 
 def _settle(actor: User, api: ApiInstance) -> None:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.test import Client
 
 from apis.changes.instances import edit_api
+from apis.deployment import kept
 from apis.models import ApiInstance
 from console.models import Environment
 from console.permissions import Permission
@@ -157,3 +158,31 @@ def test_who_may_only_change_is_told_who_deploys(place: Place, pending: ApiInsta
     assert "Whoever has the permission Deploy APIs here deploys it" in review
     assert "waits for somebody who may deploy" in routes
     assert 'value="deploy"' not in routes
+
+
+def test_who_may_only_deploy_discards_nothing_by_rolling_back(place: Place, pending: ApiInstance) -> None:
+    client = somebody(place.environment, Permission.DEPLOY_APIS)
+    before = kept.revisions(pending).exclude(pk=pending.revision_id).get()
+    path = f"/apis/{pending.pk}/revisions/{before.short_id}/rollback"
+
+    page, answer = text(client.get(path)), client.post(path, {"discard": "on"})
+
+    assert 'name="discard"' not in page
+    assert answer.status_code == 403
+    pending.refresh_from_db()
+    assert (pending.base_path, pending.revision_id == before.pk) == ("/v2", False)
+    assert client.post(path).status_code == 302
+
+
+def test_who_may_not_change_policies_discards_no_change_of_them(place: Place, pending: ApiInstance) -> None:
+    client = somebody(place.environment, Permission.MANAGE_APIS)
+    allow(place, pending, "10.0.0.2")
+    path = f"/apis/{pending.pk}/pending/discard"
+
+    refused = client.post(path, follow=True)
+    place.client.post(f"/apis/{pending.pk}/policies/{pending.policies.latest('pk').pk}/remove")
+    client.post(path)
+
+    assert "needs the permission Manage policies" in text(refused)
+    pending.refresh_from_db()
+    assert (pending.base_path, pending.pending_since) == ("/orders", None)
