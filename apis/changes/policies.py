@@ -289,7 +289,8 @@ def _renumber(api: ApiInstance, new: PolicyBinding, order: int | None) -> None:
     """Outbound policies have no order: each stands where it was applied."""
     side = api.policies.outbound() if new.is_outbound else api.policies.inbound()
     rows = [row for row in side if row.pk != new.pk]
-    rows.insert(len(rows) if order is None else max(0, order - 1), new)
+    at = len(rows) if order is None else min(max(0, order - 1), len(rows))
+    rows.insert(at, new)
     _save_order(rows)
 
 

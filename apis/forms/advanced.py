@@ -10,6 +10,8 @@ from policies.policy import Policy
 
 Values = dict[str, Any]
 ALL, SOME = "all", "some"
+LAST_PLACE = 32_767
+LONGEST_LABEL = 255
 
 
 class ConditionRow(BaseModel):
@@ -51,13 +53,16 @@ class AdvancedForm(BaseModel):
             },
         },
     )
-    label: str = Field("", title="Label", description="Tells two uses of one policy apart.", max_length=255)
+    label: str = Field(
+        "", title="Label", description="Tells two uses of one policy apart.", max_length=LONGEST_LABEL
+    )
     order: int | None = Field(
         None,
         title="Place",
         description="1 runs first. Empty puts it where policies of its kind stand: who the caller is before"
         " what the caller may do, then limits, then changes.",
         ge=1,
+        le=LAST_PLACE,
     )
 
 
@@ -84,7 +89,11 @@ def conditions(policy: Policy[Any], values: Values) -> list[dict[str, str]]:
 
 def unread(values: Values) -> dict[str, list[str]]:
     """What in the values is of the wrong kind."""
-    order = values.get("order")
-    if order is None or (isinstance(order, int) and order >= 1):
-        return {}
-    return {"order": [f'"{order}" is not a place; write a whole number from 1, or leave it empty.']}
+    order, label = values.get("order"), values.get("label", "")
+    found: dict[str, list[str]] = {}
+    if not (order is None or (isinstance(order, int) and 1 <= order <= LAST_PLACE)):
+        told = f"write a whole number from 1 to {LAST_PLACE}, or leave it empty"
+        found["order"] = [f'"{str(order)[:20]}" is not a place; {told}.']
+    if len(label) > LONGEST_LABEL:
+        found["label"] = [f"The label is longer than {LONGEST_LABEL} characters."]
+    return found

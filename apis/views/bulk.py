@@ -111,7 +111,8 @@ def start(request: Request, pk: UUID) -> HttpResponse:
         if bulk_deploying.is_reviewed(found):
             bulk_deploying.check(found)
         values, _ = _values(request, found)
-        values.pop("typed", None)
+        if unread := advanced.unread(values.pop("typed", {})):
+            raise ValidationError(unread)
         running.start(found, values)
     except ValidationError as error:
         return _confirm(request, found, messages_of(error))

@@ -238,3 +238,24 @@ def test_everything_that_is_wrong_is_said_at_once(place: Place) -> None:
             assert f'id="f-{field}_error"' in page
         assert ('id="f-order_error"' in page) == bool(order)
     assert not api.policies.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "said"),
+    [
+        ("order", "99999999999999999999999", "is not a place; write a whole number from 1 to 32767"),
+        ("order", "32768", "is not a place"),
+        ("order", "0", "is not a place"),
+        ("label", "x" * 256, "The label is longer than 255 characters."),
+    ],
+)
+def test_a_place_or_a_label_that_cannot_be_is_refused(
+    place: Place, field: str, typed: str, said: str
+) -> None:
+    api = make_saved_api(place)
+
+    answer = place.client.post(f"/apis/{api.pk}/policies/add/rate-limiting", {**LIMIT, field: typed})
+
+    assert answer.status_code == 422
+    assert said in text(answer)
+    assert not PolicyBinding.objects.exists()
