@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bench.processes import Failed
 
-# "parts" is for whoever tunes, "http_cache" needs Node: neither is among the figures.
+# "parts" and "instructions" are for whoever tunes, "http_cache" needs Node: none is among the figures.
+ASIDE = ("parts", "instructions", "http_cache")
 MEASUREMENTS = (
     *("throughput", "live", "thousand", "counting", "console", "streams", "rehearse", "conditions"),
     *("contracts", "policies", "sharing", "alerts", "consumers"),
@@ -18,9 +19,7 @@ MEASUREMENTS = (
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
-    parser.add_argument(
-        "measurement", nargs="?", default="all", choices=(*MEASUREMENTS, "parts", "http_cache", "all")
-    )
+    parser.add_argument("measurement", nargs="?", default="all", choices=(*MEASUREMENTS, *ASIDE, "all"))
     parser.add_argument("--quick", action="store_true", help="small and short: shows that it works")
     parser.add_argument("--rounds", type=int, help="alternating rounds (5; with --quick 1)")
     parser.add_argument(
@@ -30,11 +29,13 @@ def main() -> int:
         help="live: another checkout, measured change by change with this",
     )
     parser.add_argument(
-        "--only", metavar="TEXT", help="console, consumers: the pages alone whose name has it; kept nowhere"
+        "--only",
+        metavar="TEXT",
+        help="console, consumers, instructions: what has it in its name alone; kept nowhere",
     )
     given = parser.parse_args()
-    if given.only and given.measurement not in ("console", "consumers"):
-        parser.error("--only is for console and consumers")
+    if given.only and given.measurement not in ("console", "consumers", "instructions"):
+        parser.error("--only is for console, consumers and instructions")
     rounds = given.rounds or (1 if given.quick else 5)
     if given.measurement == "all":
         # Each in a process of its own: what one leaves in memory is not the next one's.

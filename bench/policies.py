@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from string import Template
@@ -25,7 +25,7 @@ from bench.throughput import CONNECTIONS
 from policies import catalog, cost
 from policies.policy import Policy
 
-PLAIN, PLAIN_EVERY = "plain", 5
+PLAIN = "plain"
 API = """
 apiVersion: gatewright.dev/v1alpha1
 kind: ApiInstance
@@ -52,6 +52,11 @@ class Measured:
     name: str
     policy: Policy[Any] | None
     told: Mapping[str, Any]
+
+    @property
+    def without(self) -> str:
+        """What stands for the same request, with its headers and its body, without a policy."""
+        return f"{PLAIN} {sorted(self.headers.items())} {self.body}" if self.headers or self.body else PLAIN
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -90,13 +95,13 @@ class Measured:
 
 def measure(folder: Path, *, quick: bool, rounds: int) -> None:
     cores, seconds = Cores.of_this_machine(), 1 if quick else 2
-    plain, policies = Measured(PLAIN, None, {}), list(_measured())
+    plain, policies = Measured(PLAIN, None, {}), list(measured())
     costs: dict[str, list[float]] = {}
-    with rivals.upstream(folder / "upstream", cores) as upstream, _provider(policies) as provider:
+    with rivals.upstream(folder / "upstream", cores) as upstream, provider(policies) as answers:
         port = free_port()
         (folder / "conf.d").mkdir()
         address = f"http://127.0.0.1:{upstream.port}"
-        text = "".join(one.resources(port, address, provider) for one in (plain, *policies))
+        text = "".join(one.resources(port, address, answers) for one in (plain, *policies))
         (folder / "conf.d" / "apis.yaml").write_text(text)
         command = ["taskset", "-c", ",".join(map(str, sorted(cores.proxy)))]
         command += [sys.executable, "-m", "gateways.agent.cli", "run", "--concurrency", "1"]
@@ -109,16 +114,16 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
                 if not _answers(url, one):
                     raise Failed(f"{one.name}: a request does not pass; mend its cost.yaml")
             for at in range(rounds):
-                for number, one in enumerate(policies[:: 1 if at % 2 else -1]):
-                    if number % PLAIN_EVERY == 0:
-                        costs.setdefault(PLAIN, []).append(_cost(folder, url, plain, seconds))
+                for one in policies[:: 1 if at % 2 else -1]:
+                    same = replace(plain, told=one.told)
+                    costs.setdefault(one.without, []).append(_cost(folder, url, same, seconds))
                     costs.setdefault(one.name, []).append(_cost(folder, url, one, seconds))
                 report.progress(f"round {at + 1} of {rounds}")
-    _tell(costs, [one.policy for one in policies if one.policy], quick, rounds)
+    _tell(costs, policies, quick, rounds)
 
 
 @contextmanager
-def _provider(policies: list[Measured]) -> Iterator[str]:
+def provider(policies: list[Measured]) -> Iterator[str]:
     """A server that answers below each policy's name with the JSON of its cost.yaml."""
     base = ""
 
@@ -150,30 +155,31 @@ def _provider(policies: list[Measured]) -> Iterator[str]:
         server.server_close()
 
 
-def _tell(costs: Mapping[str, list[float]], policies: list[Policy[Any]], quick: bool, rounds: int) -> None:
+def _tell(costs: Mapping[str, list[float]], policies: list[Measured], quick: bool, rounds: int) -> None:
     """The least of all rounds counts: a machine that others use too only ever adds to it."""
     least = {name: min(several) for name, several in costs.items()}
-    without = least[PLAIN]
     rows = [
         {
-            "policy": one.title,
+            "policy": one.policy.title if one.policy else one.name,
             "CPU µs/request": least[one.name],
-            "more than without": least[one.name] - without,
+            "the same request without": least[one.without],
+            "more": least[one.name] - least[one.without],
             "most of all rounds": max(costs[one.name]),
         }
-        for one in sorted(policies, key=lambda one: -least[one.name])
+        for one in policies
     ]
-    title = f"Each policy alone; a request without any takes Envoy {without:.1f} µs"
-    report.tell("policies", title, rows, quick=quick, rounds=rounds, without=without)
+    rows.sort(key=lambda row: -row["more"])
+    title = f"Each policy alone; a request without any takes Envoy {least[PLAIN]:.1f} µs"
+    report.tell("policies", title, rows, quick=quick, rounds=rounds, without=least[PLAIN])
     if quick:
         return
-    known = {one.name: round(max(0.0, least[one.name] - without), 1) for one in policies}
+    known = {one.name: round(max(0.0, least[one.name] - least[one.without]), 1) for one in policies}
     machine = report.machine()
     kept = {"at": machine["at"][:10], "machine": f"{machine['cores']} cores, {machine['cpu']}"}
     cost.FILE.write_text(json.dumps({**kept, "microseconds": known}, indent=2) + "\n")
 
 
-def _measured() -> list[Measured]:
+def measured() -> list[Measured]:
     found = []
     for policy in catalog.policies():
         file = catalog.FOLDER / policy.name.replace("-", "_") / "cost.yaml"
