@@ -102,7 +102,7 @@ def _about(environment: Environment) -> Properties:
             "labels": {"each": "Each by itself", "together": "All added up"},
             "description": EACH,
             "default": "each",
-            "when": {"type": TRAFFIC},
+            "when": {"type": TRAFFIC, "about": [one for one in About.values if one != About.API]},
         },
     }
 

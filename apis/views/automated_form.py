@@ -13,6 +13,7 @@ from apis.changes.automated_check import Applies
 from apis.forms import advanced
 from apis.forms import automated as rules
 from apis.forms.shared_secrets import SharedSecrets
+from apis.lists import choices
 from apis.views.access import automated_to_change, environment_of, messages_of
 from apis.views.conflict import Conflict, of_rows
 from console.forms import schema_data, schema_form
@@ -26,6 +27,8 @@ from console.versions import Changed
 from policies import browse, catalog
 from policies.policy import Policy
 
+OFFERED = 50
+"""Of tags."""
 GENERAL = ("", "policy", "config", "policy_version")
 
 
@@ -142,7 +145,7 @@ class AutomatedForm:
             "row": self.row,
             "policy_set": self.policy_set,
             "fields": fields,
-            "rule": self._rule(self.rule),
+            "rule": self._offering_tags(self._rule(self.rule)),
             "advanced": more,
             "is_open": is_open,
             "errors": self.errors,
@@ -168,6 +171,12 @@ class AutomatedForm:
         is_once = self.policy.is_applied_once
         found = rules.fields(values, self.errors, self.environment, is_once=is_once)
         return found[-1:] if self.policy_set else found
+
+    def _offering_tags(self, rule: list[Field]) -> list[Field]:
+        """A set's policies are for the APIs that have the set: there is no tag to choose."""
+        if self.policy_set:
+            return rule
+        return schema_form.offering(rule, "rule.tags", choices.tags(self.environment, OFFERED))
 
     def _fields(self, config: dict[str, Any]) -> tuple[Field, ...]:
         stored = self.row.secrets if self.row else {}

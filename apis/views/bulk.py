@@ -215,7 +215,6 @@ def _confirm(request: Request, found: BulkChange, errors: dict[str, list[str]] |
             for text in texts
         ],
         "reviewed": bulk_deploying.reviewed(found) if bulk_deploying.is_reviewed(found) else [],
-        "tags_in_use": choices.tags(found.environment, PAGE_SIZE) if "tags" in named else (),
     }
     response = shown.answer(request, "apis/bulk_confirm.html", "apis/_bulk_meant.html", context)
     response.status_code = 422 if errors else 200
@@ -254,7 +253,8 @@ def _fields(
     found: BulkChange, values: dict[str, Any], chosen: Policy[Any] | None, errors: dict[str, list[str]]
 ) -> list[schema_form.Field]:
     if found.action in (Action.TAG, Action.UNTAG):
-        return list(schema_form.fields(TagsForm.model_json_schema(), values, errors, prefix=""))
+        tags = schema_form.fields(TagsForm.model_json_schema(), values, errors, prefix="")
+        return schema_form.offering(tags, "tags", choices.tags(found.environment, PAGE_SIZE))
     if found.action == Action.DEPLOY:
         return [_gateway_field(found, values, errors), *bulk_deploying.fields(values, errors)]
     made: list[schema_form.Field] = []

@@ -28,7 +28,7 @@ from apis.views.conflict import Conflict, Meeting
 from apis.views.frame import frame, run
 from apis.views.lane import lane
 from console.forms.merging import Part
-from console.forms.schema_form import Field
+from console.forms.schema_form import Field, offering
 from console.listing import asked, listing
 from console.models import AuditEntry
 from console.permissions import Permission
@@ -111,14 +111,21 @@ def settings(request: Request, pk: int) -> HttpResponse:
         else:
             messages.success(request, saving.told(api, "Saved."))
             return redirect("api_settings", api.pk)
-    context = {"form": parts.fields("details", values, errors), "errors": errors, "conflict": late}
+    can_edit = may_on(request, api)["manage_apis"]
+    form = _details_form(api, values, errors, can_edit)
+    context: dict[str, Any] = {"form": form, "errors": errors, "conflict": late}
     context["base"] = meeting.base({"details": _details_of(api)}, seen)
     context["seen"] = seen or versions.of_api(api, versions.DETAILS)
-    page = (
-        frame(request, api, "settings") | context | _beside_details(api, may_on(request, api)["manage_apis"])
-    )
+    page = frame(request, api, "settings") | context | _beside_details(api, can_edit)
     code = 409 if late and not meeting.is_choosing else 422 if errors else 200
     return render(request, "apis/api_settings.html", page, status=code)
+
+
+def _details_form(
+    api: ApiInstance, values: parts.Values, errors: parts.Errors, can_edit: bool
+) -> list[Field]:
+    made = parts.fields("details", values, errors).values()
+    return offering(made, "tags", choices.tags(api.environment, MOST_OFFERED)) if can_edit else list(made)
 
 
 def _beside_details(api: ApiInstance, can_edit: bool) -> dict[str, Any]:
@@ -128,7 +135,6 @@ def _beside_details(api: ApiInstance, can_edit: bool) -> dict[str, Any]:
     return {
         "owners": api.owners.select_related("user", "team"),
         "owner_field": owner_field(api.environment.organization, people, teams) if can_edit else None,
-        "tags_in_use": [tag for tag in choices.tags(api.environment, MOST_OFFERED) if tag not in api.tags],
         "asset_form": asset_fields(api.asset, assets.versions_of(api.asset)),
         "asset_seen": assets.seen(api),
     }

@@ -5,7 +5,7 @@ read back by `console.forms.schema_data`.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,7 +27,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class When:
-    """The control whose value decides whether another is shown, and the values with which it is."""
+    """The control whose value decides whether another is shown, and the values with which it is, a space
+    between them. Of several controls all must agree: a space between their names, a bar between their values.
+    """
 
     name: str
     values: str
@@ -112,6 +114,16 @@ def fields(
     """The controls for a configuration. `stored` names the secrets ("password") that are kept already."""
     form = _Form(schema, errors or {}, {named(prefix, path) for path in stored})
     return form.members(schema, config, prefix)
+
+
+def offering(some: Iterable[Field], name: str, words: Iterable[str]) -> list[Field]:
+    """The field of this name takes lines, and is shown with what is in use but for what it holds already."""
+
+    def with_words(one: Field) -> Field:
+        held = str(one.value).splitlines()
+        return replace(one, choices=tuple(Choice(word, word, False) for word in words if word not in held))
+
+    return [with_words(one) if one.name == name else one for one in some]
 
 
 class _Form:
@@ -202,12 +214,12 @@ class _Form:
 
 
 def _when(schema: Schema, name: str) -> When | None:
-    """From the schema's `when`: {key of a neighbour: its values}."""
-    for key, values in schema.get("when", {}).items():
-        return When(
-            named(name.rpartition(".")[0], key), " ".join(str(json.dumps(one)).strip('"') for one in values)
-        )
-    return None
+    """From the schema's `when`: {key of a neighbour: its values}; all of them must hold."""
+    asked: Mapping[str, Any] = schema.get("when", {})
+    if not asked:
+        return None
+    values = (" ".join(str(json.dumps(one)).strip('"') for one in some) for some in asked.values())
+    return When(" ".join(named(name.rpartition(".")[0], key) for key in asked), "|".join(values))
 
 
 def _choices(schema: Schema, value: Any, root: Schema) -> tuple[Choice, ...]:

@@ -178,12 +178,16 @@ document.addEventListener("htmx:load", (event) => {
   }
 });
 
-// Fields that belong to a choice: data-when names the field, data-is the values with which they are shown.
+// Fields that belong to a choice: data-when names the field, data-is the values with which they are shown. With
+// several fields, which data-when divides by a space and data-is by a bar, all must have one of theirs.
 function reveal(form) {
   for (const part of form.querySelectorAll("[data-when]")) {
-    const chosen = form.elements[part.dataset.when];
-    const value = chosen?.type === "checkbox" ? String(chosen.checked) : chosen?.value;
-    part.hidden = !part.dataset.is.split(" ").includes(value);
+    const values = part.dataset.is.split("|");
+    part.hidden = !part.dataset.when.split(" ").every((name, at) => {
+      const chosen = form.elements[name];
+      const value = chosen?.type === "checkbox" ? String(chosen.checked) : chosen?.value;
+      return values[at].split(" ").includes(value);
+    });
   }
 }
 document.addEventListener("change", ({ target }) => {

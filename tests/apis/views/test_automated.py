@@ -46,6 +46,14 @@ def test_added_by_the_form_and_shown_on_the_api_it_covers(place: Place) -> None:
     assert "created automated policy" in text(place.client.get(f"/apis/{api.pk}/deployments"))
 
 
+def test_tags_in_use_are_offered_beside_the_field(place: Place) -> None:
+    make_saved_api(place, tags=["public"])
+    page = text(place.client.get("/apis/automated/add/ip-blocklist"))
+
+    assert 'data-add-line="f-rule.tags" data-value="public"' in page
+    assert page.index("data-add-line") < page.index("rule.names")
+
+
 def test_some_apis_and_no_word_on_which_is_refused(place: Place) -> None:
     answer = place.client.post("/apis/automated/add/ip-blocklist", form(**{"rule.covers": "some"}))
     assert answer.status_code == 422

@@ -116,6 +116,7 @@ def test_tags_in_use_are_offered(place: Place) -> None:
 
     assert 'data-add-line="f-tags" data-value="pci"' in page
     assert 'data-value="eu"' not in page
+    assert page.index("data-add-line") < page.index("Advanced options")
 
 
 @pytest.mark.parametrize("path", ["asset", "owners/add", "owners/remove"])

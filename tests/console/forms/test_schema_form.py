@@ -268,6 +268,24 @@ def test_a_field_knows_with_which_values_of_another_it_is_shown() -> None:
     assert made["jwksUrl"].is_required
 
 
+def test_what_two_fields_decide_is_told_of_both() -> None:
+    told = {"type": "string", "when": {"kind": ["a", "b"], "is_on": [True]}}
+    schema = {"type": "object", "properties": {"told": told}}
+
+    (field,) = schema_form.fields(schema, {})
+
+    assert field.when == schema_form.When("config.kind config.is_on", "a b|true")
+
+
+def test_words_in_use_are_offered_but_for_those_it_has() -> None:
+    schema = {"type": "object", "properties": {"tags": {"type": "array", "items": {"type": "string"}}}}
+    made = schema_form.fields(schema, {"tags": ["eu", "pci"]}, prefix="")
+
+    (field,) = schema_form.offering(made, "tags", ["eu", "us"])
+
+    assert [one.value for one in field.choices] == ["us"]
+
+
 def test_a_list_without_a_value_offers_what_there_is_alone() -> None:
     schema = {"type": "object", "properties": {"told": {"type": "array", "items": {"enum": ["a", "b"]}}}}
 
