@@ -5,10 +5,10 @@ other as promotions have them. The database keeps them: what thousands of APIs h
 be compared nor read anew for each look. Secrets are not compared.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+import orjson
 from django.db import connection
 
 from apis.models import TlsContext
@@ -24,9 +24,10 @@ STATES: tuple[tuple[State, str], ...] = (
     ("there", "Only there"),
     ("same", "The same"),
 )
-PARTS = ("versions", "routes", "policies", "tiers", "settings")
+PARTS = ("versions", "routes", "policies", "tiers", "terms", "settings")
 MOST_APIS = 10_000
 """Of an environment."""
+_TLS = str(Mapped.Kind.TLS)
 Names = Mapping[tuple[str, str], str]
 
 
@@ -47,6 +48,7 @@ class Side(NamedTuple):
     policies: int | None
     policy_names: str | None
     tiers: int | None
+    terms: int | None
 
 
 KEPT = len(Told._fields)
@@ -102,9 +104,14 @@ def _differs(here: Side, there: Side, names: "_Names") -> tuple[str, ...]:
         here.routes == there.routes and names.are_same(here.route_names, there.route_names),
         here.policies == there.policies and names.are_same(here.policy_names, there.policy_names),
         here.tiers == there.tiers,
+        here.terms == there.terms,
         here.settings == there.settings,
     )
-    return () if all(same) else tuple(part for part, is_same in zip(PARTS, same, strict=True) if not is_same)
+    return (
+        ()
+        if False not in same
+        else tuple(part for part, is_same in zip(PARTS, same, strict=True) if not is_same)
+    )
 
 
 class _Names:
@@ -118,15 +125,14 @@ class _Names:
     def are_same(self, here: str | None, there: str | None) -> bool:
         if here is None or there is None:
             return here == there
-        left = [(kind, self._there(kind, was)) for kind, was in json.loads(here)]
-        return left == [(kind, self._name(kind, name)) for kind, name in json.loads(there)]
+        left, right = orjson.loads(here), orjson.loads(there)
+        return len(left) == len(right) and all(map(self._is_same, left, right))
 
-    def _there(self, kind: str, was: str) -> str:
-        name = self._name(kind, was)
-        return self._mapped.get((kind, name), name)
-
-    def _name(self, kind: str, name: str) -> str:
-        return self._contexts.get(name, name) if kind == Mapped.Kind.TLS else name
+    def _is_same(self, here: list[str], there: list[str]) -> bool:
+        (kind, was), (other, name) = here, there
+        if kind == _TLS:
+            was, name = self._contexts.get(was, was), self._contexts.get(name, name)
+        return kind == other and self._mapped.get((kind, was), was) == name
 
 
 def _key(side: Side) -> tuple[str, str]:
@@ -140,7 +146,7 @@ def _linked(here: Environment, there: Environment) -> dict[int, int]:
     ).values_list("origin", "copy", "origin__environment")
     return {
         (origin if environment == here.pk else copy): (copy if environment == here.pk else origin)
-        for origin, copy, environment in reversed(rows)
+        for origin, copy, environment in reversed(list(rows))
     }
 
 
@@ -177,7 +183,7 @@ WITH apis AS (
 SELECT environment_id = %(here)s, coalesce(compared.form = %(form)s AND told_at = changes, false), apis.id,
     asset.name, apis.label, asset.api_version, base_path, is_deployed, asset.asset_id, asset.version,
     hash_record_extended(ROW(apis.description, tags, response_timeout_ms), 0),
-    routes, route_names::text, policies, policy_names::text, tiers
+    routes, route_names::text, policies, policy_names::text, tiers, terms
 FROM apis JOIN apis_asset AS asset ON asset.id = apis.asset_id
 LEFT JOIN promotions_compared AS compared ON compared.api_id = apis.id
 ORDER BY apis.id

@@ -19,6 +19,7 @@ class Told(NamedTuple):
     policies: int | None = None
     policy_names: str | None = None
     tiers: int | None = None
+    terms: int | None = None
 
 
 class Made(NamedTuple):
@@ -104,25 +105,29 @@ WITH apis AS (SELECT unnest(%(apis)s::bigint[]) AS id), upstreams AS (
     SELECT api_id, hash_array_extended(array_agg(hash_record_extended(
         ROW(name, description, limits, approves_by_itself, status), 0) ORDER BY name), 0) AS told
     FROM contracts_tier JOIN apis ON apis.id = api_id GROUP BY api_id
+), terms AS (
+    SELECT DISTINCT ON (api_id) api_id, CASE WHEN text <> '' THEN hashtextextended(text, 0) END AS told
+    FROM contracts_terms JOIN apis ON apis.id = api_id ORDER BY api_id, version DESC
 )
 SELECT apis.id, coalesce(changes, -1), routes.told, route_names.names::text, policies.told,
-    policy_names.names::text, tiers.told
+    policy_names.names::text, tiers.told, terms.told
 FROM apis LEFT JOIN promotions_compared AS compared ON compared.api_id = apis.id
 LEFT JOIN routes ON routes.api_id = apis.id LEFT JOIN route_names ON route_names.api_id = apis.id
 LEFT JOIN policies ON policies.api_id = apis.id LEFT JOIN policy_names ON policy_names.api_id = apis.id
-LEFT JOIN tiers ON tiers.api_id = apis.id
+LEFT JOIN tiers ON tiers.api_id = apis.id LEFT JOIN terms ON terms.api_id = apis.id
 """
 _KEEP = """
 WITH made AS (
     SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::jsonb[], %s::bigint[], %s::jsonb[],
-        %s::bigint[]) AS made (api, changes, routes, route_names, policies, policy_names, tiers)
+        %s::bigint[], %s::bigint[])
+        AS made (api, changes, routes, route_names, policies, policy_names, tiers, terms)
 ), free AS (
     SELECT api_id FROM promotions_compared WHERE api_id IN (SELECT api FROM made)
     FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE promotions_compared AS kept SET told_at = made.changes, form = %s, routes = made.routes,
     route_names = made.route_names, policies = made.policies, policy_names = made.policy_names,
-    tiers = made.tiers
+    tiers = made.tiers, terms = made.terms
 FROM made JOIN free ON free.api_id = made.api
 WHERE kept.api_id = made.api AND kept.changes = made.changes
 """

@@ -154,6 +154,7 @@ class Compared(models.Model):
     policies = models.BigIntegerField(null=True)
     policy_names = models.JSONField(null=True)
     tiers = models.BigIntegerField(null=True)
+    terms = models.BigIntegerField(null=True, help_text="Of its own; empty where it has none.")
 
     class Meta:
         verbose_name = "digest of an API"

@@ -2027,7 +2027,8 @@ CREATE TABLE promotions_compared (
     route_names jsonb,
     policies bigint,
     policy_names jsonb,
-    tiers bigint
+    tiers bigint,
+    terms bigint
 );
 
 CREATE TABLE promotions_counterpart (
@@ -3457,6 +3458,8 @@ CREATE TRIGGER compared_delete_old AFTER DELETE ON apis_routeupstream REFERENCIN
 
 CREATE TRIGGER compared_delete_old AFTER DELETE ON apis_upstream REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION compared_count();
 
+CREATE TRIGGER compared_delete_old AFTER DELETE ON contracts_terms REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION compared_count();
+
 CREATE TRIGGER compared_delete_old AFTER DELETE ON contracts_tier REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION compared_count();
 
 CREATE TRIGGER compared_insert AFTER INSERT ON apis_apiinstance REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION compared_add();
@@ -3469,6 +3472,8 @@ CREATE TRIGGER compared_insert_new AFTER INSERT ON apis_routeupstream REFERENCIN
 
 CREATE TRIGGER compared_insert_new AFTER INSERT ON apis_upstream REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION compared_count();
 
+CREATE TRIGGER compared_insert_new AFTER INSERT ON contracts_terms REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION compared_count();
+
 CREATE TRIGGER compared_insert_new AFTER INSERT ON contracts_tier REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION compared_count();
 
 CREATE TRIGGER compared_update_new AFTER UPDATE ON apis_policybinding REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION compared_count();
@@ -3479,6 +3484,8 @@ CREATE TRIGGER compared_update_new AFTER UPDATE ON apis_routeupstream REFERENCIN
 
 CREATE TRIGGER compared_update_new AFTER UPDATE ON apis_upstream REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION compared_count();
 
+CREATE TRIGGER compared_update_new AFTER UPDATE ON contracts_terms REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION compared_count();
+
 CREATE TRIGGER compared_update_new AFTER UPDATE ON contracts_tier REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION compared_count();
 
 CREATE TRIGGER compared_update_old AFTER UPDATE ON apis_policybinding REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION compared_count();
@@ -3488,6 +3495,8 @@ CREATE TRIGGER compared_update_old AFTER UPDATE ON apis_route REFERENCING OLD TA
 CREATE TRIGGER compared_update_old AFTER UPDATE ON apis_routeupstream REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION compared_count_targets();
 
 CREATE TRIGGER compared_update_old AFTER UPDATE ON apis_upstream REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION compared_count();
+
+CREATE TRIGGER compared_update_old AFTER UPDATE ON contracts_terms REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION compared_count();
 
 CREATE TRIGGER compared_update_old AFTER UPDATE ON contracts_tier REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION compared_count();
 

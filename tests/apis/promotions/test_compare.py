@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apis.assets.models import Asset
+from apis.changes import terms
 from apis.changes.instances import edit_api
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
 from apis.promotions import promoting
@@ -35,7 +36,7 @@ def test_what_was_promoted_is_the_same_whatever_its_upstreams_are_called() -> No
     assert both["Orders"].there and both["Orders"].there.pk == made.pk
 
 
-@pytest.mark.parametrize("part", ["routes", "policies", "tiers", "settings"])
+@pytest.mark.parametrize("part", ["routes", "policies", "tiers", "terms", "settings"])
 def test_it_is_told_in_what_they_differ(part: str) -> None:
     place = make_place()
     api, environment = make_whole(place), production(place)
@@ -46,6 +47,8 @@ def test_it_is_told_in_what_they_differ(part: str) -> None:
         made.policies.filter(policy="ip-allowlist").update(is_disabled=True)
     elif part == "tiers":
         make_tier(made, name="Gold")
+    elif part == "terms":
+        terms.of_api(place.user, api, "Pay in time.")
     else:
         edit_api(place.user, made, lambda it: replace(it, tags=["z"]))
 

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection, models, transaction
 
 from apis.contracts.models import Tier
+from apis.contracts.terms import Terms
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from apis.promotions import digests
 from apis.promotions.compare import Pair, compared
@@ -189,6 +190,21 @@ def test_what_was_read_before_a_change_is_not_kept(both) -> None:
 
     assert not kept(made)
     assert look().differs == ("policies",)
+
+
+def test_terms_are_those_written_last(both) -> None:
+    _, made, look = both
+    look()
+
+    for version, text, differs in ((1, "Pay in time.", ("terms",)), (2, "", ()), (3, "Pay now.", ("terms",))):
+        row = Terms.objects.create(api=made, version=version, text=text)
+        assert not kept(made)
+        assert look().differs == differs
+        assert kept(made)
+    Terms.objects.filter(pk=row.pk).update(text="")
+    assert look().differs == ()
+    row.delete()
+    assert look().state == "same" and kept(made)
 
 
 @pytest.mark.django_db(transaction=True)
