@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models import OuterRef, QuerySet
 
 
 class ApisConfig(AppConfig):
@@ -10,10 +11,9 @@ class ApisConfig(AppConfig):
         from apis import search
         from apis.models import ApiInstance
         from console import finder, menu
-        from console.models import Environment
 
-        def count(environment: Environment) -> int:
-            return ApiInstance.objects.filter(environment=environment).count()
+        def rows() -> QuerySet[ApiInstance]:
+            return ApiInstance.objects.filter(environment=OuterRef("pk"))
 
         menu.add(
             menu.Entry(
@@ -21,12 +21,10 @@ class ApisConfig(AppConfig):
                 "apis",
                 icon="waypoints",
                 place=20,
-                count=count,
+                rows=rows,
                 needs="view:apis",
                 opens_to_all=True,
-            )
-        )
-        menu.add(
+            ),
             menu.Entry(
                 "Client applications", "applications", icon="app-window", place=25, needs="view:contracts"
             ),

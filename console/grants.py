@@ -1,6 +1,6 @@
 """What somebody was granted, and where."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -59,11 +59,11 @@ class Keeping:
     keeps_grants = False
     _kept: list[Grant] | None = None
 
-    def kept(self, roles: Iterable[Granting]) -> list[Grant]:
-        """Of the roles, which are read where nothing is kept."""
+    def kept(self, roles: Callable[[], Iterable[Granting]]) -> list[Grant]:
+        """Of the roles, which are asked for where nothing is kept."""
         if self._kept is not None:
             return self._kept
-        found = [one.grant() for one in roles]
+        found = [one.grant() for one in roles()]
         self._kept = found if self.keeps_grants else None
         return found
 
@@ -97,6 +97,15 @@ class Held:
 
     def on_api(self, api_id: int | None, environment_id: UUID, path: str) -> May:
         return self._may(Grant(frozenset(), path, None, environment_id, api_id))
+
+    def knows(self, environment_id: UUID, path: str) -> bool:
+        """Whether anything of the environment may be seen, and be it a single API; `path` is its
+        organization's.
+        """
+        return self.is_everything or any(
+            one.environment_id == environment_id if one.environment_id else path.startswith(one.path)
+            for one in self.grants
+        )
 
     @property
     def anywhere(self) -> May:

@@ -17,7 +17,7 @@ from console.digests import digest
 from console.grants import Grant, Held, Keeping, Limit, May, any_of, common
 from console.nouns import noun
 from console.permissions import BUILT_IN, OF_AN_API, Permission, closed
-from console.role_places import CONSTRAINTS, RoleQuerySet
+from console.role_places import CONSTRAINTS, RoleQuerySet, given_to
 
 
 class User(Keeping, AbstractUser):
@@ -39,7 +39,7 @@ class User(Keeping, AbstractUser):
         """In person and by teams. Through a connected app or a token, what both that and the user hold."""
         if self.is_superuser and self.through is not None:
             return self.through.grants()
-        own = self.kept(Role.objects.of(self).select_related("organization", "custom"))
+        own = self.kept(lambda: given_to(user=self.pk))
         return own if self.through is None else common(self.through.grants(), own)
 
     def held(self) -> Held:

@@ -1,10 +1,14 @@
 """Whose roles are, and what the database holds true of them."""
 
 from typing import Any
+from uuid import UUID, uuid4
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import Q
+
+from console.compiled import Compiled
 
 CONSTRAINTS = [
     models.UniqueConstraint(
@@ -60,3 +64,13 @@ class RoleQuerySet(models.QuerySet[Any]):
         users: Any = get_user_model()._default_manager
         members = users.filter(teams__in=self.exclude(team=None).values("team"))
         return Q(pk__in=self.exclude(user=None).values("user")) | Q(pk__in=members.values("pk"))
+
+
+def _given_to(user: UUID) -> RoleQuerySet:
+    roles: Any = apps.get_model("console", "Role")._default_manager
+    found: RoleQuerySet = roles.of(get_user_model()(pk=user)).select_related("organization", "custom")
+    return found
+
+
+given_to = Compiled(_given_to, user=uuid4())
+"""As `of` finds them, with what their grants need: every page asks for its user's."""

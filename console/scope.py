@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
+from uuid import UUID, uuid4
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 from django_htmx.middleware import HtmxDetails
 
+from console.compiled import Compiled
 from console.grants import Held, May
 from console.models import Environment, Organization, User
 from console.permissions import Permission
@@ -82,15 +84,27 @@ def current(request: HttpRequest) -> Scope:
     if not isinstance(request.user, User):
         return Scope()
     held = request.user.held()
-    visible = Environment.objects.known_by(held).select_related("organization")
-    chosen = request.session.get(SESSION_KEY)
-    environment = (visible.filter(pk=chosen).first() if chosen else None) or visible.order_by(
-        "created_at"
-    ).first()
+    environment = _chosen(request.session.get(SESSION_KEY), held) or _oldest(held)
     if environment is None:
         return Scope(held=held)
     organization = environment.organization
     return Scope(organization, environment, held, held.in_environment(environment.pk, organization.path))
+
+
+def _chosen(key: str | None, held: Held) -> Environment | None:
+    """The environment of this key, where one may see anything of it."""
+    found = _environment(key=UUID(key)) if key else []
+    return next((one for one in found if held.knows(one.pk, one.organization.path)), None)
+
+
+def _oldest(held: Held) -> Environment | None:
+    visible = Environment.objects.known_by(held).select_related("organization")
+    return visible.order_by("created_at").first()
+
+
+_environment = Compiled(
+    lambda key: Environment.objects.filter(pk=key).select_related("organization").order_by(), key=uuid4()
+)
 
 
 def must(request: Request, permission: str) -> None:

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models import OuterRef, QuerySet
 
 
 class GatewaysConfig(AppConfig):
@@ -8,16 +9,15 @@ class GatewaysConfig(AppConfig):
 
     def ready(self) -> None:
         from console import finder, menu
-        from console.models import Environment
         from gateways import search
         from gateways.models import Gateway
 
-        def count(environment: Environment) -> int:
-            return Gateway.objects.filter(environment=environment).count()
+        def rows() -> QuerySet[Gateway]:
+            return Gateway.objects.filter(environment=OuterRef("pk"))
 
         menu.add(
             menu.Entry(
-                "Runtime Manager", "gateways", icon="server", place=10, count=count, needs="view:gateways"
+                "Runtime Manager", "gateways", icon="server", place=10, rows=rows, needs="view:gateways"
             )
         )
         finder.add(search.gateways, place=20)

@@ -10,7 +10,7 @@ class PoliciesConfig(AppConfig):
 
         menu.add(
             menu.Entry(
-                "Policies", "policies", icon="shield-check", place=30, count=lambda _: len(catalog.policies())
+                "Policies", "policies", icon="shield-check", place=30, count=lambda: len(catalog.policies())
             )
         )
         finder.add(search.policies, place=40)

@@ -1,4 +1,6 @@
 from django.apps import AppConfig
+from django.db.models import OuterRef, QuerySet
+from django.db.models.functions import Now
 
 
 class AlertsConfig(AppConfig):
@@ -13,10 +15,9 @@ class AlertsConfig(AppConfig):
         from apis import alerting, attached
         from apis.portable import alerts as portable_alerts
         from console import finder, menu
-        from console.models import Environment
 
-        def alarm(environment: Environment) -> int:
-            return Alert.objects.filter(environment=environment).alerting().count()
+        def alarm() -> QuerySet[Alert]:
+            return Alert.objects.filter(environment=OuterRef("pk")).alerting(Now())
 
         finder.add(search.alerts, place=45)
         alerting.provide(for_api_manager.alerting)

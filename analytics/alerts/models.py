@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
@@ -25,10 +26,10 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         apis = held.apis(Permission.VIEW_ALERTS)
         return self.filter(here | models.Q(api__in=apis)) if apis else self.filter(here)
 
-    def alerting(self) -> "AlertQuerySet":
+    def alerting(self, now: datetime | Now | None = None) -> "AlertQuerySet":
         """What somebody should look at: neither paused nor silenced."""
         return self.filter(is_enabled=True, state=Alert.State.ALERTING).exclude(
-            silenced_until__gt=timezone.now()
+            silenced_until__gt=now or timezone.now()
         )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Q, Window, prefetch_related_objects
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch
 
 from apis import alerting, traffic
 from apis.addresses import consumer_address
@@ -16,6 +16,7 @@ from apis.failing import Failing
 from apis.models import ApiInstance
 from apis.views.access import may_on
 from console.grants import May
+from console.links import link
 from console.scope import Request
 from gateways.models import Gateway
 
@@ -129,7 +130,7 @@ def _tabs(api: ApiInstance, current: str, may: May) -> list[Tab]:
             continue
         try:
             waits = waiting_contracts(api) if name == "contracts" else 0
-            found.append(Tab(title, reverse(url, args=[api.pk]), name == current, waits))
+            found.append(Tab(title, link(url, [api.pk]), name == current, waits))
         except NoReverseMatch:
             continue
     return found

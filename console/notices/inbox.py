@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Count, IntegerField, OuterRef, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import OuterRef
 from django.utils import timezone
 
+from console.counted import Counted
 from console.models import User
 from console.notices.kinds import Kind, kinds
 from console.notices.models import Notice, Preference
@@ -22,11 +22,9 @@ Choice = tuple[bool, bool]
 """Whether in the inbox, and whether by mail."""
 
 
-def unread() -> Coalesce:
+def unread() -> Counted:
     """Of the user of a session, for the query that loads it: a page asks nothing of its own."""
-    own = Notice.objects.unread().filter(user=OuterRef("user_id")).order_by()[:COUNTED]
-    counted = own.values("user").annotate(found=Count("pk")).values("found")
-    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+    return Counted(Notice.objects.unread().filter(user=OuterRef("user_id")).order_by()[:COUNTED])
 
 
 def read(notice: Notice) -> None:

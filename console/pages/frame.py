@@ -1,17 +1,19 @@
 """What the frame around every page shows: places with their counts, scopes, theme, who is there."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
-from console import menu
+from console import links, menu
 from console.grants import May
 from console.models import Environment, Organization, User
 from console.pages import condition
 from console.scope import AnyRequest
 from console.themes import THEMES
+
+NOTHING = menu.Counts()
 
 
 @dataclass(frozen=True)
@@ -63,27 +65,34 @@ def scope_groups(request: AnyRequest) -> list[ScopeGroup]:
     found: dict[Organization, list[Environment]] = {}
     for environment in visible:
         found.setdefault(environment.organization, []).append(environment)
-    names = dict(Organization.objects.visible_to(request.user).values_list("pk", "name"))
-    ordered = sorted(found.items(), key=lambda item: _name_path(item[0], names))
+    names = _names(request.user, found)
+    ordered = sorted(found.items(), key=lambda item: [names.get(one, "") + one for one in _path(item[0])])
     top = min((organization.depth for organization in found), default=0)
     return [ScopeGroup(organization, organization.depth - top, held) for organization, held in ordered]
 
 
-def _name_path(organization: Organization, names: dict[Any, str]) -> list[str]:
-    ids = organization.path.strip("/").split("/")
-    by_text = {str(pk): name for pk, name in names.items()}
-    return [by_text.get(part, "").casefold() + part for part in ids]
+def _names(user: User, organizations: Iterable[Organization]) -> dict[str, str]:
+    """Of these and those above them that the user may see, by their ids: to sort by."""
+    names = {str(one.pk): one.name.casefold() for one in organizations}
+    above = {part for one in organizations for part in _path(one)} - set(names)
+    if above:
+        rows = Organization.objects.visible_to(user).filter(pk__in=above).order_by()
+        names |= {str(pk): name.casefold() for pk, name in rows.values_list("pk", "name")}
+    return names
+
+
+def _path(organization: Organization) -> list[str]:
+    """The ids from the tenant's down to its own."""
+    return organization.path.strip("/").split("/")
 
 
 def _places(request: AnyRequest) -> list[Place]:
-    environment = request.scope.environment
-    may = request.scope.may
-    places = [
-        (_place(request.path, entry, environment if not entry.needs or entry.needs in may else None), entry)
-        for entry in menu.entries()
-    ]
+    environment, may = request.scope.environment, request.scope.may
+    entries = list(menu.entries())
     if environment is None:
-        return [place for place, entry in places if entry.is_for_consumers]
+        return [_place(request.path, entry) for entry in entries if entry.is_for_consumers]
+    told = menu.counted(environment, [one for one in entries if not one.needs or one.needs in may])
+    places = [(_place(request.path, one, told.get(one.page, NOTHING)), one) for one in entries]
     return [place for place, entry in places if place.is_current or _is_offered(entry, may)]
 
 
@@ -93,9 +102,7 @@ def _is_offered(entry: menu.Entry, may: May) -> bool:
     return is_open and not entry.is_for_consumers
 
 
-def _place(asked: str, entry: menu.Entry, environment: Environment | None) -> Place:
-    path = reverse(entry.page)
+def _place(asked: str, entry: menu.Entry, told: menu.Counts = NOTHING) -> Place:
+    path = links.link(entry.page)
     is_current = asked == path or (path != "/" and asked.startswith(f"{path}/"))
-    count = entry.count(environment) if entry.count and environment else None
-    alarm = entry.alarm(environment) if entry.alarm and environment else 0
-    return Place(entry.title, path, entry.icon, count, alarm, is_current)
+    return Place(entry.title, path, entry.icon, told.rows, told.alarms or 0, is_current)

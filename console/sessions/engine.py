@@ -1,12 +1,13 @@
 """Keeps sessions as Django does, each with whose it is and from where."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.db.models.expressions import BaseExpression
 from django.utils import timezone
 
+from console.compiled import Compiled
 from console.sessions.models import LoginSession, number_of
 
 LOGIN = "_login"
@@ -15,6 +16,15 @@ USER = "_auth_user_id"
 
 asked: dict[str, BaseExpression] = {}
 """What is asked about a session's user in the query that loads it. An app's apps.py adds to it."""
+
+
+_live = Compiled(
+    lambda key, now: (
+        LoginSession.objects.filter(session_key=key, expire_date__gt=now).annotate(**asked).order_by()
+    ),
+    key="the session's key",
+    now=datetime(1970, 1, 1, tzinfo=UTC),
+)
 
 
 class SessionStore(DatabaseStore):
@@ -36,8 +46,7 @@ class SessionStore(DatabaseStore):
         return row
 
     def _get_session_from_db(self) -> LoginSession | None:
-        live = LoginSession.objects.filter(session_key=self.session_key, expire_date__gt=timezone.now())
-        self.row = live.annotate(**asked).first()
+        self.row = next(iter(_live(key=self.session_key, now=timezone.now())), None)
         if self.row is None:
             self._session_key = None
         return self.row

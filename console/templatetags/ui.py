@@ -1,22 +1,27 @@
 """Template tags and filters that every page shares; /styleguide/ shows each."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
+from html import escape
 from typing import Any
 
 from django import template
 from django.forms import BoundField
 from django.http import HttpRequest
 from django.template import Context
+from django.template.base import Parser, Token
+from django.template.defaulttags import URLNode
+from django.template.defaulttags import url as url_of_django
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 
+from console import links
 from console import once as sending
 
 SPRITE = "icons/lucide-1.62.0.svg"
@@ -28,7 +33,47 @@ NOTICE_ICONS = {
     "info": "info",
 }
 
+FOUR_WEEKS = 28 * 24 * 3600
+"""From then on months count, which `timesince` takes its time to tell apart."""
+SPANS = ((7 * 24 * 3600, "week"), (24 * 3600, "day"), (3600, "hour"), (60, "minute"))
+
 register = template.Library()
+
+
+class LinkNode(URLNode):
+    """`{% url %}` as Django has it, by `links` where nothing but values that stand in the address decides."""
+
+    def render(self, context: Context) -> str:
+        name = self.view_name.resolve(context)
+        if self.kwargs or ":" in name:
+            return str(super().render(context))
+        try:
+            found = links.link(name, [one.resolve(context) for one in self.args])
+        except NoReverseMatch:
+            if self.asvar is None:
+                raise
+            found = ""
+        if self.asvar:
+            context[self.asvar] = found
+            return ""
+        return conditional_escape(found) if context.autoescape else found
+
+
+@register.tag
+def url(parser: Parser, token: Token) -> LinkNode:
+    node = url_of_django(parser, token)
+    return LinkNode(node.view_name, node.args, node.kwargs, node.asvar)
+
+
+@register.simple_tag
+def options(some: Iterable[tuple[Any, Any]], chosen: str) -> SafeString:
+    """Of a select: (value, words) of each. A list may have hundreds, and `{% for %}` takes its time."""
+    return mark_safe("".join(_option(str(value), str(words), chosen) for value, words in some))  # noqa: S308 - escaped there
+
+
+def _option(value: str, words: str, chosen: str) -> str:
+    is_chosen = " selected" if value == chosen else ""
+    return f'<option value="{escape(value)}"{is_chosen}>{escape(words)}</option>'
 
 
 @register.simple_tag
@@ -241,9 +286,16 @@ def widget_kind(field: BoundField) -> str:
     )
 
 
+def _counted(number: int, unit: str) -> str:
+    """As Django writes it: what belongs together is on one line."""
+    return f"{number}\xa0{unit}{'' if number == 1 else 's'}"
+
+
 def _words(moment: datetime, seconds: float) -> str:
     if abs(seconds) < 60:
         span = f"{abs(seconds):.0f} seconds"
+    elif abs(seconds) < FOUR_WEEKS:
+        span = next(_counted(int(abs(seconds) // size), unit) for size, unit in SPANS if abs(seconds) >= size)
     else:
         span = timesince(moment, depth=1) if seconds > 0 else timesince(timezone.now(), moment, depth=1)
     return f"{span} ago" if seconds > 0 else f"in {span}"
