@@ -2,15 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 
 from console.scope import Request
 
 PAGE_SIZE = 25
+
+if TYPE_CHECKING:
+    AnyPaginator = Paginator[Any]
+else:
+    AnyPaginator = Paginator
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,29 @@ class Listing:
         return render(request, part if self.is_alone else page, context | {"listing": self})
 
 
+class BackPaginator(AnyPaginator):
+    """Rows of a page near the end are looked up from there: the database reads all that it passes over."""
+
+    FAR = 1000
+
+    def page(self, number: Any) -> Page[Any]:
+        found, rows = self.validate_number(number), cast(Any, self.object_list)
+        start = (found - 1) * self.per_page
+        if start < max(self.FAR, self.count // 2) or not _turns(rows):
+            return super().page(number)
+        end = min(start + self.per_page, self.count)
+        keys = rows.reverse().values_list("pk", flat=True)[self.count - end : self.count - start]
+        return Page(rows.filter(pk__in=list(keys)), found, self)
+
+
+def _turns(rows: Any) -> bool:
+    """Whether it is a queryset of whole rows in an order that tells all of them apart."""
+    if not isinstance(rows, QuerySet) or rows.query.values_select or rows.query.distinct:
+        return False
+    order = rows.query.order_by or rows.model._meta.ordering or ("",)
+    return str(order[-1]).removeprefix("-") in ("pk", rows.model._meta.pk.attname)
+
+
 def asked(request: Request) -> str:
     """What is looked for."""
     return request.GET.get("q", "").strip()
@@ -104,7 +133,7 @@ def listing(
     return Listing(
         name,
         noun,
-        Paginator(found, size).get_page(request.GET.get("page")),
+        BackPaginator(found, size).get_page(request.GET.get("page")),
         address=request.path,
         query=asked(request),
         is_alone=bool(request.htmx and request.htmx.target == name),

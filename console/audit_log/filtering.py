@@ -72,12 +72,17 @@ def visible(user: User) -> AuditEntryQuerySet:
 
 
 def searched(rows: AuditEntryQuerySet, text: str) -> AuditEntryQuerySet:
-    """Of the first of these rows, in their order, those by, about or of something with this in its name, or
-    with this id; so many at most as a page counts. The rows are read once, whatever is done with the answer.
-    """
-    text = text[:LONGEST_TEXT]
+    """As `found`, for who reads all of them; without a text, these rows."""
     if not text:
         return rows
+    return AuditEntry.objects.filter(pk__in=found(rows, text)).order_by(*rows.query.order_by)
+
+
+def found(rows: AuditEntryQuerySet, text: str) -> list[int]:
+    """Of the first of these rows, in their order, those by, about or of something with this in its name, or
+    with this id: the ids of so many at most as a page counts.
+    """
+    text = text[:LONGEST_TEXT]
     columns = ("object_name", "of_name", "actor_name", "object_id", "of_id")
     # By time alone: who is the last of those of one moment matters little, and sorting them by id does.
     order = [one for one in rows.query.order_by if str(one).lstrip("-") == "at"] or rows.query.order_by
@@ -92,8 +97,7 @@ def searched(rows: AuditEntryQuerySet, text: str) -> AuditEntryQuerySet:
             f"WHERE lower({names}) LIKE lower(%s) OR object_id = %s OR of_id = %s LIMIT %s",
             [*values, words, text, text, FOUND],
         )
-        ids = [row[0] for row in cursor.fetchall()]
-    return AuditEntry.objects.filter(pk__in=ids).order_by(*rows.query.order_by)
+        return [row[0] for row in cursor.fetchall()]
 
 
 def kinds() -> list[str]:

@@ -3,12 +3,11 @@
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -21,7 +20,7 @@ from django.views.decorators.http import require_safe
 from apis.deployment.told import Told, told
 from console.audit_log import csv_file, filtering, retention
 from console.audit_log.filtering import Wanted
-from console.listing import Input, Listing, Select, asked
+from console.listing import AnyPaginator, Input, Listing, Select, asked
 from console.models import AuditEntry, AuditEntryQuerySet, Environment, Organization, User
 from console.notices.models import Destination
 from console.nouns import noun
@@ -50,20 +49,15 @@ PAGES: dict[str, tuple[type[Any], str]] = {
 LONGEST = 64
 
 
-if TYPE_CHECKING:
-    EntryPaginator = Paginator[AuditEntry]
-else:
-    EntryPaginator = Paginator
+class BoundedPaginator(AnyPaginator):
+    """Counts no further than its pages go. Of entries, or of ids of those that were searched for."""
 
-
-class BoundedPaginator(EntryPaginator):
-    """Counts no further than its pages go."""
-
-    object_list: AuditEntryQuerySet
+    object_list: AuditEntryQuerySet | list[int]
 
     @cached_property
     def count(self) -> int:
-        return self.object_list.order_by()[:COUNTED].count()
+        rows = self.object_list
+        return len(rows) if isinstance(rows, list) else rows.order_by()[:COUNTED].count()
 
     @property
     def is_cut(self) -> bool:
@@ -82,12 +76,10 @@ def audit(request: Request) -> HttpResponse:
         rows = filtering.beyond(wanted.of(filtering.visible(request.user)), before)
     except ValueError:
         return redirect("audit")
-    found = filtering.searched(rows, asked(request))
-    page = BoundedPaginator(found.select_related("organization", "environment"), PAGE_SIZE).get_page(
-        request.GET.get("page")
-    )
+    found = filtering.found(rows, asked(request)) if asked(request) else rows
+    page = BoundedPaginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     shown = _listing(request, page, places, wanted)
-    entries = list(page.object_list)
+    entries = _entries(page.object_list)
     is_end = page.paginator.is_cut and not page.has_next()  # type: ignore[attr-defined]
     context = {
         "changes": _linked(request, told(entries)),
@@ -100,6 +92,13 @@ def audit(request: Request) -> HttpResponse:
     return shown.answer(
         request, "console/administration/audit.html", "console/administration/_entries.html", context
     )
+
+
+def _entries(some: Any) -> list[AuditEntry]:
+    """Of a page, which may have ids alone."""
+    if isinstance(some, list):
+        some = filtering.beyond(AuditEntry.objects.filter(pk__in=some), "")
+    return list(some.select_related("organization", "environment"))
 
 
 @require_safe
