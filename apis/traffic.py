@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, NamedTuple, Protocol, Self
 
 from apis import resource_names
 from apis.contracts import named
@@ -14,8 +14,7 @@ from console.models import Environment
 from gateways.protocol.histogram import Histogram
 
 
-@dataclass(frozen=True)
-class Traffic:
+class Traffic(NamedTuple):
     """Of the last 24 hours. `errors` are answers of 400 and above, and those that were cut.
 
     `hours`, where they were asked for, are (requests, errors) of each hour, the one that holds now last.

@@ -44,10 +44,17 @@ class Holding:
         return sorted(found.values(), key=lambda one: (one.order, one.pk))
 
 
-def holding(environment: Environment | Any, apis: QuerySet[ApiInstance] | None = None) -> Holding:
-    """`environment` may be its id. One query where it has none, else two; of all its APIs, or of these."""
+def holding(
+    environment: Environment | Any,
+    apis: QuerySet[ApiInstance] | None = None,
+    names: Collection[str] | None = None,
+) -> Holding:
+    """`environment` may be its id. One query where it has none, else two; of all its APIs, or of these; of
+    all policies, or of those of these names.
+    """
     key = environment.pk if isinstance(environment, Environment) else environment
-    policies = list(AutomatedPolicy.objects.filter(environment=key, is_disabled=False))
+    enabled = AutomatedPolicy.objects.filter(environment=key, is_disabled=False)
+    policies = list(enabled if names is None else enabled.filter(policy__in=names))
     if not policies:
         return Holding({})
     found = ApiInstance.objects.filter(environment=key) if apis is None else apis

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from console.forms import durations
@@ -24,10 +25,16 @@ class Limit:
     @property
     def period(self) -> str:
         """ "a minute", "an hour", "in 5 minutes"."""
-        number, unit = durations.split(self.period_ms, "ms", are_long=True)
-        if number == "1":
-            return f"{ARTICLES.get(unit, 'a')} {durations.LABELS[unit].removesuffix('s')}"
-        return f"in {durations.words(self.period_ms, 'ms', are_long=True)}"
+        return _period(self.period_ms)
+
+
+@lru_cache(maxsize=1000)
+def _period(period_ms: int) -> str:
+    """A thousand tiers have a handful of them."""
+    number, unit = durations.split(period_ms, "ms", are_long=True)
+    if number == "1":
+        return f"{ARTICLES.get(unit, 'a')} {durations.LABELS[unit].removesuffix('s')}"
+    return f"in {durations.words(period_ms, 'ms', are_long=True)}"
 
 
 def read(rows: Iterable[Mapping[str, Any]]) -> list[Limit]:

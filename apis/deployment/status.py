@@ -16,6 +16,8 @@ from apis.models import ApiInstance
 from gateways.models import Ack, Replica, ResourceStatus
 
 State = Literal["Active", "Failed", "Applying", "Partly applied", "Unregistered", "Inactive", "Not deployed"]
+KEPT = "_prefetched_objects_cache"
+"""Where Django keeps what was prefetched for a row."""
 _PLAIN: dict[State, str] = {
     "Active": "Active",
     "Not deployed": "Not deployed",
@@ -135,7 +137,7 @@ class _Known:
         gateways = {api.gateway_id for api in apis if api.gateway_id}
         if not gateways:
             return
-        for replica in Replica.objects.filter(gateway__in=gateways, stopped_at=None):
+        for replica in _replicas(apis, gateways):
             self.present[replica.gateway_id].append(replica)
             if replica.is_connected:
                 self.live[replica.gateway_id].append(replica)
@@ -220,6 +222,15 @@ class _Known:
         if api.is_deployed and api.gateway_id:
             return "Waiting for a replica: the gateway is Disconnected"
         return f"Being removed from {', '.join(map(str, self._serving(api)))}"
+
+
+def _replicas(apis: Sequence[ApiInstance], gateways: set[UUID]) -> Iterable[Replica]:
+    """Those that did not say goodbye; asked for where the APIs' gateways do not hold theirs already."""
+    own = {api.gateway_id: api.gateway for api in apis if ApiInstance.gateway.is_cached(api)}
+    held = [one for one in own.values() if one and "replicas" in getattr(one, KEPT, ())]
+    if len(held) < len(gateways):
+        return Replica.objects.filter(gateway__in=gateways, stopped_at=None)
+    return [replica for one in held for replica in one.replicas.all() if replica.stopped_at is None]
 
 
 def _key(api: ApiInstance) -> tuple[UUID | None, str, str]:

@@ -29,6 +29,7 @@ _FACTS = """
         FROM apis_apiinstance WHERE environment_id = ANY(%(environments)s)
     ), told AS (
         SELECT api.id AS api_id, replica.id AS replica_id, is_live, running_generation,
+            answer.replica_id IS NOT NULL AS is_answered,
             coalesce(answer.generation >= changed_generation, false) AS is_about_wanted,
             answer.state = %(refused)s AS is_refused,
             coalesce(refusal.generation >= changed_generation, false) AS is_refused_whole
@@ -37,7 +38,8 @@ _FACTS = """
                 AND answer.namespace = api.namespace AND answer.name = api.name
             LEFT JOIN refusal ON refusal.replica_id = replica.id
     ), counted AS (
-        SELECT api_id, count(replica_id) AS replicas, count(*) FILTER (WHERE is_live) AS live,
+        SELECT api_id, bool_or(is_answered) AS is_answered, count(replica_id) AS replicas,
+            count(*) FILTER (WHERE is_live) AS live,
             count(*) FILTER (WHERE is_live AND running_generation IS NOT NULL) AS serving,
             count(*) FILTER (WHERE is_live AND is_about_wanted AND NOT is_refused) AS applied,
             count(*) FILTER (WHERE is_live AND CASE WHEN is_about_wanted THEN is_refused
@@ -46,12 +48,13 @@ _FACTS = """
     )
     SELECT api.id, is_deployed AND gateway_id IS NOT NULL AS is_deployed,
         deployed_at IS NOT NULL AS was_deployed,
-        EXISTS (
+        -- Of those that said goodbye, where no other did.
+        CASE WHEN is_answered THEN true ELSE EXISTS (
             SELECT FROM gateways_resourcestatus AS answer
                 JOIN gateways_replica AS any_replica ON any_replica.id = answer.replica_id
             WHERE any_replica.gateway_id = api.gateway_id AND answer.namespace = api.namespace
                 AND answer.name = api.name
-        ) AS is_answered,
+        ) END AS is_answered,
         replicas, live, serving, applied, refused
     FROM api JOIN counted ON api_id = api.id
 """

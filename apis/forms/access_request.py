@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from apis.contracts import limits
 from apis.contracts.models import Contract, Tier
 from apis.contracts.terms import Terms
 from apis.forms.long_select import LongSelect
@@ -14,15 +15,16 @@ from console.forms.cards import Card
 def tier_choices(api: ApiInstance, *, tells_hidden: bool) -> list[tuple[str, Any]]:
     """Active tiers, with what they allow. Who manages the API is told of hidden limits too."""
     found = api.tiers.filter(status=Tier.Status.ACTIVE).order_by("name", "pk")
-    found = found.only("api", "name", "description", "limits", "approves_by_itself")
-    return [(str(one.pk), Card(one.name, _about(one, tells_hidden=tells_hidden))) for one in found]
+    # No rows of the model: there may be a thousand.
+    rows = found.values_list("pk", "name", "description", "limits", "approves_by_itself")
+    return [(str(pk), Card(name, _about(*told, tells_hidden=tells_hidden))) for pk, name, *told in rows]
 
 
-def _about(tier: Tier, *, tells_hidden: bool) -> str:
-    limits = tier.words if tells_hidden else tier.told
-    decides = "approved at once" if tier.approves_by_itself else "somebody approves it"
-    about = f" {tier.description}" if tier.description else ""
-    return f"{limits}; {decides}.{about}"
+def _about(description: str, rows: Any, approves_by_itself: bool, *, tells_hidden: bool) -> str:
+    told = limits.words(one for one in limits.read(rows) if tells_hidden or one.is_visible)
+    decides = "approved at once" if approves_by_itself else "somebody approves it"
+    about = f" {description}" if description else ""
+    return f"{told}; {decides}.{about}"
 
 
 class TierChoice(forms.Form):

@@ -1,8 +1,9 @@
 """What is looked at: an API with its routes and policies, as its rows are saved."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pydantic
@@ -25,6 +26,16 @@ from policies.policy import Policy, PolicyConfig
 
 Texts = Mapping[UUID | None, str]
 """Of OpenAPI documents."""
+
+
+class Known(NamedTuple):
+    """What configurations refer to: documents, what mentions of shared secrets stand for, and those secrets,
+    by group and name.
+    """
+
+    texts: Texts
+    values: references.Values
+    secrets: Mapping[str, Secret] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -87,16 +98,7 @@ class Subject:
     @property
     def running(self) -> list[Running]:
         """Of those on requests."""
-        found = []
-        for one in self.automated:
-            policy, config = _read(self.api, one, self.texts, self.values)
-            if policy and config:
-                place = Place(f"automated:{one.pk}", f"Automated policy {one}", one.get_absolute_url())
-                found.append(Running(one, policy, config, place))
-        for own in self.inbound:
-            if own.policy and own.config and not own.binding.is_disabled and not own.rests_for:
-                found.append(Running(own.binding, own.policy, own.config, own.place))
-        return found
+        return _running(self.api, self.inbound, self.automated, Known(self.texts, self.values))
 
 
 def subject(api: ApiInstance, bindings: Iterable[PolicyBinding] | None = None) -> Subject:
@@ -108,6 +110,16 @@ def subject(api: ApiInstance, bindings: Iterable[PolicyBinding] | None = None) -
 def subjects(apis: Iterable[int]) -> list[Subject]:
     """Of several of one environment, in as many queries however many there are."""
     return list(_subjects(list(_with_rows(apis)), None))
+
+
+def running(api: ApiInstance, names: Collection[str]) -> list[Running]:
+    """What `Subject.running` has of these policies, and nothing else is asked for."""
+    own = {api.pk: list(api.policies.filter(policy__in=names))}
+    rows = ApiInstance.objects.filter(pk=api.pk)
+    held = holding.holding(api.environment_id, rows, names).by_api
+    known = _known([api], own, held)
+    applied, automated = _applied_on(api, own[api.pk], held.get(api.pk, ()), known)
+    return _running(api, [one for one in applied if not one.binding.is_outbound], automated, known)
 
 
 def _with_rows(ids: Iterable[int]) -> QuerySet[ApiInstance]:
@@ -124,14 +136,9 @@ def _with_rows(ids: Iterable[int]) -> QuerySet[ApiInstance]:
 def _subjects(apis: list[ApiInstance], given: list[PolicyBinding] | None) -> Iterator[Subject]:
     held = _held(apis)
     of_each = {api.pk: list(api.policies.all()) if given is None else given for api in apis}
-    texts = _documents(apis, {pk: [*found, *held.get(pk, ())] for pk, found in of_each.items()})
-    configs = [one.config for found in of_each.values() for one in found]
-    configs += [one.config for found in held.values() for one in found]
-    values, secrets = _mentioned(apis, configs)
+    known = _known(apis, of_each, held)
     for api in apis:
-        own = {one.policy for one in of_each[api.pk] if not one.is_disabled and not one.is_outbound}
-        automated = holding.running(held.get(api.pk, ()), own)
-        applied = [_applied(api, one, (texts, values), automated) for one in of_each[api.pk]]
+        applied, automated = _applied_on(api, of_each[api.pk], held.get(api.pk, ()), known)
         yield Subject(
             api,
             desired_routes(api.routes.all()),
@@ -139,12 +146,50 @@ def _subjects(apis: list[ApiInstance], given: list[PolicyBinding] | None) -> Ite
             [one for one in applied if one.binding.is_outbound],
             held.get(api.pk, ()),
             automated,
-            texts,
-            values,
-            [secrets[key] for key in _keys(of_each[api.pk], held.get(api.pk, ())) if key in secrets],
+            known.texts,
+            known.values,
+            [
+                known.secrets[key]
+                for key in _keys(of_each[api.pk], held.get(api.pk, ()))
+                if key in known.secrets
+            ],
             api.has_contracts,  # type: ignore[attr-defined]  # annotated
             api.has_tiers,  # type: ignore[attr-defined]
         )
+
+
+def _known(
+    apis: list[ApiInstance], own: Mapping[int, Sequence[PolicyBinding]], held: Mapping[int, holding.Held]
+) -> Known:
+    """What configurations of these policies refer to."""
+    texts = _documents(apis, {pk: [*found, *held.get(pk, ())] for pk, found in own.items()})
+    configs = [one.config for found in own.values() for one in found]
+    configs += [one.config for found in held.values() for one in found]
+    return Known(texts, *_mentioned(apis, configs))
+
+
+def _applied_on(
+    api: ApiInstance, own: Sequence[PolicyBinding], held: holding.Held, known: Known
+) -> tuple[list[Applied], list[AutomatedPolicy]]:
+    """With those of the automated ones that run."""
+    names = {one.policy for one in own if not one.is_disabled and not one.is_outbound}
+    automated = holding.running(held, names)
+    return [_applied(api, one, known, automated) for one in own], automated
+
+
+def _running(
+    api: ApiInstance, inbound: Iterable[Applied], automated: Iterable[AutomatedPolicy], known: Known
+) -> list[Running]:
+    found = []
+    for one in automated:
+        policy, config = _read(api, one, known)
+        if policy and config:
+            place = Place(f"automated:{one.pk}", f"Automated policy {one}", one.get_absolute_url())
+            found.append(Running(one, policy, config, place))
+    for own in inbound:
+        if own.policy and own.config and not own.binding.is_disabled and not own.rests_for:
+            found.append(Running(own.binding, own.policy, own.config, own.place))
+    return found
 
 
 def _mentioned(
@@ -187,28 +232,25 @@ def _asks(binding: PolicyBinding | AutomatedPolicy) -> bool:
 
 
 def _applied(
-    api: ApiInstance,
-    binding: PolicyBinding,
-    known: tuple[Texts, references.Values],
-    automated: Sequence[AutomatedPolicy],
+    api: ApiInstance, binding: PolicyBinding, known: Known, automated: Sequence[AutomatedPolicy]
 ) -> Applied:
     binding.api = api
-    policy, config = _read(api, binding, *known)
+    policy, config = _read(api, binding, known)
     wins = (one for one in automated if one.policy == binding.policy and one.policy in holding.resting([one]))
     can_rest = not (binding.is_disabled or binding.is_outbound)
     return Applied(binding, policy, config, next(wins, None) if can_rest else None)
 
 
 def _read(
-    api: ApiInstance, binding: PolicyBinding | AutomatedPolicy, texts: Texts, values: references.Values
+    api: ApiInstance, binding: PolicyBinding | AutomatedPolicy, known: Known
 ) -> tuple[Policy[Any] | None, PolicyConfig | None]:
     try:
         policy = catalog.find(binding.policy)
     except catalog.UnknownPolicy:
         return None, None
-    whole = references.put(merged(binding.config, binding.secrets), values)
+    whole = references.put(merged(binding.config, binding.secrets), known.values)
     if own_document.is_asked_for(policy, whole):
-        whole = own_document.filled(policy, whole, texts.get(api.asset.specification_id, ""))
+        whole = own_document.filled(policy, whole, known.texts.get(api.asset.specification_id, ""))
     try:
         return policy, policy.config.model_validate(whole)
     except pydantic.ValidationError:

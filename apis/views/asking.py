@@ -7,8 +7,9 @@ from typing import Any
 from django.db.models import Count
 
 from apis.contracts.models import Contract
-from apis.lint.subject import subject
+from apis.lint.subject import running
 from apis.models import ApiInstance
+from policies import catalog
 from policies.policy import Policy, PolicyConfig
 
 USUAL = "client-id-enforcement"
@@ -49,7 +50,7 @@ def asking(api: ApiInstance) -> Asking:
     limiting: list[str] = []
     observing: list[str] = []
     how: How | None = None
-    for one in subject(api).running:
+    for one in running(api, [one.name for one in catalog.policies() if may_ask(one)]):
         asks = one.policy.asks_contracts(one.config)
         if asks is None:
             continue
