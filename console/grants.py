@@ -107,6 +107,11 @@ class Held:
             for one in self.grants
         )
 
+    def somewhere(self, *permissions: str) -> bool:
+        """Whether all of these are held together, in some environment or organization."""
+        places = (one for one in self.grants if not one.api_id)
+        return self.is_everything or any(self._may(one).issuperset(permissions) for one in places)
+
     @property
     def anywhere(self) -> May:
         """What holds at some place or other."""

@@ -14,9 +14,11 @@ from apis.deployment import pending, trouble
 from apis.deployment.status import ApiStatus, ReplicaStatus, runs_of
 from apis.failing import Failing
 from apis.models import ApiInstance
+from apis.promotions import permission
 from apis.views.access import may_on
 from console.grants import May
 from console.links import link
+from console.permissions import Permission
 from console.scope import Request
 from gateways.models import Gateway
 
@@ -109,12 +111,21 @@ def frame(request: Request, api: ApiInstance, tab: str) -> dict[str, Any]:
         "is_discarded": undo.has_pending(request.session, api),
         "tabs": _tabs(api, tab, may_on(request, api)),
         "may": may_on(request, api),
+        "leads": _leads(request, api),
         "can_edit": may_on(request, api)[CHANGED_BY.get(tab, "manage_apis")],
         "address": consumer_address(api),
         "is_gateway_down": bool(api.gateway and api.gateway.status == Gateway.Status.DISCONNECTED),
         "upstream": first.uri if first else "",
         "upstream_count": first.of if first else 0,
     }
+
+
+def _leads(request: Request, api: ApiInstance) -> dict[str, bool]:
+    """Whether the API may be brought elsewhere by the user, as its menu offers."""
+    held = request.scope.held
+    with_policies = may_on(request, api)["view_policies"] and held.somewhere(*permission.NEEDED)
+    is_bare = not with_policies and held.somewhere(Permission.MANAGE_APIS) and not api.policies.exists()
+    return {"copy": with_policies or is_bare, "promote": with_policies}
 
 
 def waiting_contracts(api: ApiInstance) -> int:

@@ -231,3 +231,46 @@ def test_who_may_import_is_told_before_they_choose_a_file(api: ApiInstance) -> N
     browser = browser_of(person(here=(api.environment, APIS)))
 
     assert browser.get("/apis/import").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "offered"),
+    [
+        (("view:apis", "view:policies"), (*APIS, *POLICIES), {"copy", "promote"}),
+        ((*APIS, *POLICIES), (), {"copy", "promote"}),
+        ((*APIS, "view:policies"), POLICIES, set()),
+        (("view:apis",), (*APIS, *POLICIES), set()),
+        (APIS, APIS, set()),
+    ],
+)
+def test_the_menu_of_an_api_leads_nobody_to_a_refusal(
+    api: ApiInstance,
+    production: Environment,
+    here: tuple[str, ...],
+    there: tuple[str, ...],
+    offered: set[str],
+) -> None:
+    browser = browser_of(person(here=(api.environment, here), there=(production, there)))
+
+    page = browser.get(f"/apis/{api.pk}").text
+
+    led = {one for one in ("copy", "promote") if f'href="/apis/{api.pk}/{one}"' in page}
+    answered = {one for one in ("copy", "promote") if browser.get(f"/apis/{api.pk}/{one}").status_code == 200}
+    assert led == answered == offered
+
+
+def test_a_role_for_one_api_copies_it_nowhere(api: ApiInstance) -> None:
+    user = make_user()
+    Role.objects.create(
+        user=user,
+        organization=api.environment.organization,
+        environment=api.environment,
+        api=api,
+        name="api-manager",
+    )
+    browser = browser_of(user)
+
+    page = browser.get(f"/apis/{api.pk}").text
+
+    assert f"/apis/{api.pk}/copy" not in page and f"/apis/{api.pk}/promote" not in page
+    assert browser.get(f"/apis/{api.pk}/copy").status_code == 403
