@@ -17,6 +17,7 @@ else:
 MOST_BYTES, MOST_VALUES, MOST_LEVELS, MOST_HOPS = 512 * 1024, 300_000, 100, 20
 MOST_TEXT = 4 * MOST_BYTES
 TOO_DEEP = f"the document has more than {MOST_LEVELS} levels"
+_LOOKS_LIKE_JSON = re.compile(r'\s*\{\s*(?:["}]|\Z)')
 Place = tuple[str | int, ...]
 
 
@@ -39,9 +40,7 @@ def load(text: str) -> Mapping[str, Any]:
     if len(text.encode()) > MOST_BYTES:
         raise Wrong((), f"the document has more than {MOST_BYTES // 1024} KB; leave out what is for readers")
     try:
-        found = json.loads(text, object_pairs_hook=_once) if text.lstrip()[:1] == "{" else _yaml(text)
-    except json.JSONDecodeError as error:
-        raise Wrong((), f"line {error.lineno}, column {error.colno}: {error.msg}") from None
+        found = _braced(text) if text.lstrip()[:1] == "{" else _yaml(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise Wrong((), f"line {line}: {error.problem}") from None
@@ -110,6 +109,22 @@ def _number(loader: Any, node: Any) -> int | float | str:
 
 for tag in ("int", "float"):
     _Loader.add_constructor(f"tag:yaml.org,2002:{tag}", _number)
+
+
+def _braced(text: str) -> Any:
+    """JSON, or else YAML in flow style. What is neither is told of as what it looks like.
+
+    Raises Wrong and yaml.YAMLError.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_once)
+    except json.JSONDecodeError as error:
+        try:
+            return _yaml(text)
+        except yaml.YAMLError:
+            if not _LOOKS_LIKE_JSON.match(text):
+                raise
+        raise Wrong((), f"line {error.lineno}, column {error.colno}: {error.msg}") from None
 
 
 def _yaml(text: str) -> Any:

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+import yaml
 
 from policies.catalog.spec_validation.document import Wrong
 from policies.catalog.spec_validation.operations import described
@@ -45,6 +46,12 @@ REFUSED = {
     "a number without end": document({"A0": {"minLength": 10}}).replace("10", "1e999"),
     "half a character": document({"A0": {"const": "\ud800"}}),
     **{f"the tag {tag}": YAML % tag for tag in TAGS},
+    "flow style: deep": "{a: " * 100_000,
+    "flow style: a text again and again": "{x: &s " + "a" * 100_000 + ", openapi: 3.0.3, y: ["
+    + ", ".join(["*s"] * 10_000) + "]}",
+    "flow style: a list of lists": "{a0: &a0 [1], " + ", ".join(
+        f"a{at}: &a{at} [*a{at - 1}, *a{at - 1}]" for at in range(1, 40)) + ", openapi: 3.0.3}",
+    "flow style: a name twice": "{openapi: 3.0.3, paths: {}, paths: {}}",
     "a style that is none": document({}, paths={"/a": {"get": {"parameters": [
         {"name": "q", "in": ["query"]}]}}}),
 }  # fmt: skip
@@ -54,6 +61,43 @@ REFUSED = {
 def test_what_would_cost_much_or_is_no_document_is_refused(name: str) -> None:
     with pytest.raises(Wrong):
         described(REFUSED[name])
+
+
+IN_FLOW_STYLE = {
+    "plain": "{openapi: 3.0.3, paths: {/a: {get: {parameters: [{name: q, in: query, schema: {}}]}}}}",
+    "of lines, with comments": """
+        {  # ours
+          openapi: 3.0.3,
+          paths: {/a: {get: {parameters: [  # one
+            {name: q, in: query, schema: {type: string}},
+          ]}}},
+        }
+    """,
+    "quoted, with a comma more": """{"openapi": "3.0.3", "paths": {"/a": {"get": {"parameters": [
+        {"name": "q", "in": "query", "schema": {"type": "string"}}]}},}}""",
+    "anchored": "{openapi: 3.0.3, x-s: &s {type: string},"
+    " paths: {/a: {get: {parameters: [{name: q, in: query, schema: *s}]}}}}",
+}
+
+
+@pytest.mark.parametrize("name", IN_FLOW_STYLE)
+def test_yaml_in_flow_style_is_read_as_in_block_style(name: str) -> None:
+    block = yaml.safe_dump(yaml.safe_load(IN_FLOW_STYLE[name]), default_flow_style=False)
+
+    assert described(IN_FLOW_STYLE[name]) == described(block)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"openapi": "3.0.3",\n "paths": {} "x": 1}', r"line 2, column 14: Expecting ',' delimiter"),
+        ("{openapi: 3.0.3,\n paths: {}, x: [1}", "line 2: did not find expected ',' or '\\]'"),
+        ("{", "line 1, column 2: Expecting property name"),
+    ],
+)
+def test_a_broken_document_is_told_of_as_what_it_looks_like(text: str, words: str) -> None:
+    with pytest.raises(Wrong, match=words):
+        described(text)
 
 
 READ = {
