@@ -53,7 +53,7 @@ def _sorted(one: Subject, muted: Sequence[MutedFinding]) -> Findings:
 
 
 def _found(one: Subject) -> Iterator[Finding]:
-    yield from routes.findings(one.api.pk, one.routes, one.api.base_path)
+    yield from routes.findings(one.api.pk, one.routes, one.api.base_path, one.acting)
     yield from policies.findings(one)
     yield from transport.findings(one)
     yield from contracts.findings(one)

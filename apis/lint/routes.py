@@ -2,16 +2,20 @@
 
 import ipaddress
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
+from uuid import UUID
 
-from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream
+from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, settings_of
 from apis.lint.finding import Finding, Place, by_field, context_place, route_place, upstream_place
-from apis.rules import listeners, upstream_settings, upstream_uri
+from apis.models import ApiInstance
+from apis.rules import listeners, policy_side, upstream_settings, upstream_uri
 from gateways.protocol import reach, regex
 from gateways.protocol.groups import glue_advice
 from gateways.protocol.rules import EVERY_PATH, Rule
 
+Acting = Mapping[UUID, Collection[str]]
+"""By upstream the names of the outbound policies that act on it."""
 _LOCAL = re.compile(r"(?:.*\.)?(?:localhost|local|internal|intranet|lan|home\.arpa|svc|consul|test)", re.I)
 """Names that no public name server knows."""
 _SETTINGS = {
@@ -31,14 +35,18 @@ _SETTINGS_ABOUT = {
 _ABOUT = {"path": "Path", "methods": "Methods", "host": "Host"}
 
 
-def warnings(desired: DesiredApi) -> dict[str, list[str]]:
-    """What may be saved but is probably not meant, by field of the form."""
+def warnings(desired: DesiredApi, api: ApiInstance | None = None) -> dict[str, list[str]]:
+    """What may be saved but is probably not meant, by field of the form. `api` is what it is an edit of."""
     hint = listeners.hint(desired.port)
-    found = by_field(findings(None, desired.routes, desired.base_path))
+    has_settings = any(not told.is_usual for _, told in settings_of(desired.routes))
+    acting = policy_side.acting(api) if api and has_settings else {}
+    found = by_field(findings(None, desired.routes, desired.base_path, acting))
     return {**({"port": [hint]} if hint else {}), **found}
 
 
-def findings(api: int | None, routes: Sequence[DesiredRoute], base_path: str) -> Iterator[Finding]:
+def findings(
+    api: int | None, routes: Sequence[DesiredRoute], base_path: str, acting: Acting
+) -> Iterator[Finding]:
     """`api` is the id of one that is saved."""
     places = [_place(api, number, route) for number, route in enumerate(routes, 1)]
     for at, (place, route) in enumerate(zip(places, routes, strict=True)):
@@ -46,7 +54,7 @@ def findings(api: int | None, routes: Sequence[DesiredRoute], base_path: str) ->
     for at, before in reach.never_reached([(rule_of(route),) for route in routes]):
         text = f"gets no request: route {before + 1} takes them all; put it behind this one"
         yield Finding("route-unreachable", places[at], text, field=f"routes.{at}")
-    yield from _of_upstreams(api, routes)
+    yield from _of_upstreams(api, routes, acting)
 
 
 def rule_of(route: DesiredRoute) -> Rule:
@@ -81,12 +89,13 @@ def _glued(route: DesiredRoute) -> Iterator[str]:
     yield from sorted(filter(None, (glue_advice(expression, path) for path in paths)))
 
 
-def _of_upstreams(api: int | None, routes: Sequence[DesiredRoute]) -> Iterator[Finding]:
+def _of_upstreams(api: int | None, routes: Sequence[DesiredRoute], acting: Acting) -> Iterator[Finding]:
     """Each thing once, however many routes lead there."""
     told: set[tuple[str, str]] = set()
     for at, route in enumerate(routes):
         for number, upstream in enumerate(route.upstreams):
-            for one in _of_upstream(api, upstream, f"routes.{at}.upstreams.{number}"):
+            policies = acting.get(upstream.id, ()) if upstream.id else ()
+            for one in _of_upstream(api, upstream, policies, f"routes.{at}.upstreams.{number}"):
                 if not api or (one.code, one.place.id) not in told:
                     told.add((one.code, one.place.id))
                     yield one
@@ -96,13 +105,15 @@ def _of_upstreams(api: int | None, routes: Sequence[DesiredRoute]) -> Iterator[F
                 yield Finding("upstream-weight-zero", place, text, f"Upstream {upstream.uri}")
 
 
-def _of_upstream(api: int | None, upstream: DesiredUpstream, field: str) -> Iterator[Finding]:
+def _of_upstream(
+    api: int | None, upstream: DesiredUpstream, policies: Collection[str], field: str
+) -> Iterator[Finding]:
     place = upstream_place(api, upstream.uri)
     if hint := upstream_uri.hint(upstream.uri):
         yield Finding("upstream-resource", place, hint.rstrip("."), "URL", f"{field}.uri")
     elif text := _in_clear(upstream.uri):
         yield Finding("upstream-in-clear", place, text, field=f"{field}.uri")
-    for path, text in upstream_settings.warnings(upstream.uri, upstream.settings):
+    for path, text in upstream_settings.warnings(upstream.uri, upstream.settings, policies):
         code = _SETTINGS[path.rpartition(".")[2]]
         yield Finding(code, place, text, _SETTINGS_ABOUT[code], f"{field}.settings.{path}")
     if upstream.tls_context and upstream.tls_context.skips_validation and api:

@@ -100,6 +100,16 @@ class Subject:
         """Of those on requests."""
         return _running(self.api, self.inbound, self.automated, Known(self.texts, self.values))
 
+    @property
+    def acting(self) -> dict[UUID, list[str]]:
+        """By upstream the names of the sound policies that act on it."""
+        found: dict[UUID, list[str]] = {}
+        for one in self.outbound:
+            if one.policy and one.config and not one.binding.is_disabled:
+                for pk in one.binding.upstreams:
+                    found.setdefault(pk, []).append(one.policy.name)
+        return found
+
 
 def subject(api: ApiInstance, bindings: Iterable[PolicyBinding] | None = None) -> Subject:
     """Of its rows as the database has them; `bindings` in the place of its policies, in their order."""

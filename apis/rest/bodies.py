@@ -89,9 +89,10 @@ def client_names(own: Names = ()) -> Iterator[None]:
         raise ValidationError(renamed) from error
 
 
-def warnings_of(desired: DesiredApi) -> dict[str, list[str]]:
-    """What may be saved and is probably not meant, by the names that the sender knows."""
-    return {_client_name(field, _NAMES): texts for field, texts in warnings(desired).items()}
+def warnings_of(api: ApiInstance) -> dict[str, list[str]]:
+    """What is saved of it and is probably not meant, by the names that the sender knows."""
+    found = warnings(desired_of(api), api)
+    return {_client_name(field, _NAMES): texts for field, texts in found.items()}
 
 
 def created(environment: Environment, body: Mapping[str, Any]) -> DesiredApi:

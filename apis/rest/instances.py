@@ -14,7 +14,6 @@ from apis import traffic
 from apis.changes import bookkeeping, instances, upstreams, versions
 from apis.contracts.models import Contract
 from apis.deployment import status
-from apis.desired import desired_of
 from apis.lists import search
 from apis.models import ApiInstance
 from apis.rest import answers, bodies, promotion, reach, saving, serializers
@@ -186,5 +185,5 @@ def answer(
     api: ApiInstance, code: int = 200, *, is_changed: bool = False, said: dict[str, list[str]] | None = None
 ) -> Response:
     shape = answers.InstanceShape(api, context=_context([api])).data
-    said = {**(said or {}), **bodies.warnings_of(desired_of(api)), **saving.said(api)} if is_changed else {}
+    said = {**(said or {}), **bodies.warnings_of(api), **saving.said(api)} if is_changed else {}
     return preconditions.answer(shape, versions.of_api(api), code, said)

@@ -8,7 +8,6 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from apis.changes import upstreams
-from apis.desired import desired_of
 from apis.rest import answers, bodies, reach, saving, serializers
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
@@ -61,7 +60,7 @@ class UpstreamViews(ViewSet):
                 {row.pk: bodies.upstream(api, body, row)},
                 deploy=saving.asked(request, api),
             )
-        row, said = reach.upstream(api, upstream_id), bodies.warnings_of(desired_of(api)) | saving.said(api)
+        row, said = reach.upstream(api, upstream_id), bodies.warnings_of(api) | saving.said(api)
         return Response(answers.UpstreamShape(row).data, headers=preconditions.warning(said))
 
     def destroy(

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 
 from apis.models import ApiInstance, PolicyBinding, Upstream
 from apis.rules import upstream_settings
@@ -30,9 +31,18 @@ def faults(api: ApiInstance, policy: Policy[Any], upstreams: Sequence[UUID]) -> 
 
 
 def outbound(api: ApiInstance) -> dict[UUID, list[str]]:
+    """By upstream the names of the policies that are applied to it, disabled ones too."""
+    return _by_upstream(api.policies.outbound())
+
+
+def acting(api: ApiInstance) -> dict[UUID, list[str]]:
     """By upstream the names of the policies that act on it."""
+    return _by_upstream(api.policies.outbound().filter(is_disabled=False))
+
+
+def _by_upstream(bindings: QuerySet[PolicyBinding]) -> dict[UUID, list[str]]:
     found: dict[UUID, list[str]] = {}
-    for name, upstreams in api.policies.outbound().values_list("policy", "upstreams"):
+    for name, upstreams in bindings.values_list("policy", "upstreams"):
         for one in upstreams:
             found.setdefault(one, []).append(name)
     return found

@@ -50,11 +50,13 @@ def acting(uri: str, settings: UpstreamSettings) -> UpstreamSettings:
     return settings.model_copy(update=usual)
 
 
-def warnings(uri: str, settings: UpstreamSettings) -> Iterator[tuple[str, str]]:
-    """(path, text) of what may not be meant; no sentence yet."""
+def warnings(
+    uri: str, settings: UpstreamSettings, policies: Collection[str] = ()
+) -> Iterator[tuple[str, str]]:
+    """(path, text) of what may not be meant, beside outbound policies of these names; no sentence yet."""
     address = _address(uri)
     if address and not settings.is_usual:
-        for path, text in upstream_faults.warnings(address, settings):
+        for path, text in upstream_faults.warnings(address, settings, policies):
             yield ".".join(map(str, path)), text
         own = settings.failover.path
         if own is not None and own.rstrip("/") == upstream_uri.read(uri).path.rstrip("/"):

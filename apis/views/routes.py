@@ -138,7 +138,7 @@ def _shown(
         "conflict": late,
         "errors": errors,
         "host": host_of(api.gateway),
-        "warnings": form.placed(warnings(edit(current)), upstream),
+        "warnings": form.placed(warnings(edit(current), api), upstream),
         "weight_sums": form.weight_sums(upstream),
         "echo_url": settings.ECHO_URL,
         "health": _health(api, current),

@@ -107,7 +107,7 @@ def _found(request: Request, draft: wizard.Draft, step: wizard.Step, values: par
     draft.values = {**draft.values, step.name: values}
     desired, found = draft.made()[0], None
     if not draft.errors(step):
-        found = Edited(list(findings(None, desired.routes, desired.base_path)), (), ())
+        found = Edited(list(findings(None, desired.routes, desired.base_path, {})), (), ())
     response = render(request, "apis/_edited_findings.html", {"edited": found})
     response["Cache-Control"] = "no-store"
     return response

@@ -1,6 +1,6 @@
 """What an upstream is told that cannot act, or is probably not meant: together with its address."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -61,8 +61,10 @@ def faults(address: UpstreamAddress, settings: UpstreamSettings) -> Iterator[Fou
         yield ("dns",), "each host is an IP address or localhost, which is not looked up; take it out"
 
 
-def warnings(address: UpstreamAddress, settings: UpstreamSettings) -> Iterator[Found]:
-    """What may be meant."""
+def warnings(
+    address: UpstreamAddress, settings: UpstreamSettings, policies: Collection[str] = ()
+) -> Iterator[Found]:
+    """What may be meant, beside outbound policies of these names."""
     found = places(address.host, address.port, settings)
     hashes = settings.load_balancing.algorithm in ("consistentHash", "sticky")
     if hashes and len(found) == 1 and not _known(found):
@@ -72,7 +74,8 @@ def warnings(address: UpstreamAddress, settings: UpstreamSettings) -> Iterator[F
         settings.health_check.interval_in_seconds
     ):
         yield ("healthCheck", "timeoutInSeconds"), "is longer than the time between two questions"
-    if settings.failover.address and not settings.is_checked:
+    is_checked = settings.is_checked or any(POLICIES.get(name) == "healthCheck" for name in policies)
+    if settings.failover.address and not is_checked:
         message = (
             "gets no POST or PATCH while nobody knows that it is needed; add a health check, or eject hosts"
         )

@@ -1,12 +1,13 @@
 """What a Service says beside its address: refused where it cannot act."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from gateways.protocol import resources as r
 from gateways.protocol import upstream_faults
 from gateways.protocol.addresses import BadAddress, upstream_address
 from gateways.protocol.faults import Fault, Faulty, fault
 from gateways.protocol.upstream_settings import UpstreamSettings
+from policies.catalog import UnknownPolicy, find
 
 
 def settled(service: r.Service, bindings: Sequence[r.PolicyBinding]) -> UpstreamSettings:
@@ -15,16 +16,26 @@ def settled(service: r.Service, bindings: Sequence[r.PolicyBinding]) -> Upstream
     if settings.is_usual:
         return settings
     found = list(upstream_faults.faults(upstream_address(service.spec.address), settings))
-    found += filter(None, (upstream_faults.beside(one.spec.policy_ref.name, settings) for one in bindings))
+    found += filter(None, (upstream_faults.beside(policy_name(one), settings) for one in bindings))
     if found:
         raise Faulty(*(fault(service, ("spec", *path), message) for path, message in found))
     return settings
 
 
-def advice(service: r.Service) -> Iterator[Fault]:
+def policy_name(binding: r.PolicyBinding) -> str:
+    """The catalog's, where the binding says an alias."""
+    written = binding.spec.policy_ref.name
+    try:
+        return find(written).name
+    except UnknownPolicy:
+        return written
+
+
+def advice(service: r.Service, policies: Collection[str]) -> Iterator[Fault]:
+    """`policies` are the names of those that act on it."""
     try:
         address = upstream_address(service.spec.address)
     except BadAddress:
         return
-    for path, message in upstream_faults.warnings(address, service.spec.settings):
+    for path, message in upstream_faults.warnings(address, service.spec.settings, policies):
         yield fault(service, ("spec", *path), message, is_warning=True)

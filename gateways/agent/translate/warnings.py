@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from gateways.agent.translate import ir, tls
 from gateways.agent.translate.routes import ROUTE
-from gateways.agent.translate.upstream_settings import advice
+from gateways.agent.translate.upstream_settings import advice, policy_name
 from gateways.agent.translate.use_names import bound_name, inline_names
 from gateways.protocol import reach, regex
 from gateways.protocol import resources as r
@@ -18,17 +18,26 @@ from policies.catalog import find
 
 Given = tuple[r.AnyResource, Path, Sequence[r.Rule]]
 """A route as it was written: in which resource, where, for which requests."""
+_Told = tuple[int, frozenset[str]]
+"""The id of a resource, and the names of the policies that act on it."""
 
 
 class Warnings:
     """About single resources. Those of a resource that is the same object again are not looked for again."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[r.AnyResource, tuple[Fault, ...]]] = {}
+        self._known: dict[_Told, tuple[r.AnyResource, tuple[Fault, ...]]] = {}
 
     def of(self, resources: Sequence[r.AnyResource]) -> list[Fault]:
-        before = self._known
-        self._known = {id(one): before.get(id(one)) or (one, tuple(_of(one))) for one in resources}
+        before, acting = self._known, _acting(resources)
+        told: list[tuple[r.AnyResource, frozenset[str]]] = [
+            (one, acting.get(one.key, frozenset()) if isinstance(one, r.Service) else frozenset())
+            for one in resources
+        ]
+        self._known = {
+            (id(one), names): before.get((id(one), names)) or (one, tuple(_of(one, names)))
+            for one, names in told
+        }
         return [warning for _, found in self._known.values() for warning in found]
 
 
@@ -90,14 +99,26 @@ def _glued(owner: r.AnyResource, path: Path, rules: Sequence[r.Rule], route: ir.
             yield _warning(owner, (*path, at, "path"), message)
 
 
-def _of(resource: r.AnyResource) -> Iterator[Fault]:
+def _acting(resources: Sequence[r.AnyResource]) -> dict[tuple[str, str], frozenset[str]]:
+    """By Service the names of the policies that are bound to it."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for one in resources:
+        if isinstance(one, r.PolicyBinding) and one.spec.target_ref.kind == "Service":
+            ref = one.spec.target_ref
+            key = ref.namespace or one.metadata.namespace, ref.name or ""
+            found.setdefault(key, set()).add(policy_name(one))
+    return {key: frozenset(names) for key, names in found.items()}
+
+
+def _of(resource: r.AnyResource, policies: frozenset[str]) -> Iterator[Fault]:
+    """`policies` are the names of those that act on a Service."""
     if isinstance(resource, r.ApiInstance):
         yield from _listener(resource)
         for name, service in resource.spec.services.items():
             yield from _upstream(resource, ("spec", "services", name, "address"), service.address)
     elif isinstance(resource, r.Service):
         yield from _upstream(resource, ("spec", "address"), resource.spec.address)
-        yield from advice(resource)
+        yield from advice(resource, policies)
     elif isinstance(resource, r.PolicyBinding):
         yield from _tls_version(resource)
     elif isinstance(resource, r.Secret):

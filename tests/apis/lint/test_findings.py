@@ -16,9 +16,10 @@ from apis.changes.instances import delete_api
 from apis.changes.policies import apply_policy
 from apis.changes.removal import restore_api
 from apis.contracts.models import Contract
-from apis.desired import DesiredRoute, DesiredUpstream
+from apis.desired import DesiredRoute, DesiredUpstream, desired_of
 from apis.lint.codes import KINDS
 from apis.lint.findings import findings, findings_of
+from apis.lint.routes import warnings
 from apis.models import ApiInstance, PolicyBinding
 from console.models import AuditEntry
 from gateways.protocol.upstream_settings import UpstreamSettings
@@ -28,6 +29,7 @@ from tests.factories import make_actor, make_contract, make_tier, make_tls_conte
 pytestmark = pytest.mark.django_db
 
 BASIC = {"username": "ann", "password": "of-ann"}
+IDLE = {"timeout": 60}
 CACHE: dict[str, Any] = {}
 
 
@@ -106,6 +108,34 @@ def test_a_failover_that_does_less_than_it_looks_like(place: Place) -> None:
 
     assert found(api) == ["upstream-failover"]
     assert "is that of the URL" in message(api, "upstream-failover")
+
+
+@pytest.mark.parametrize(
+    ("policy", "config", "more", "is_found"),
+    [
+        ("health-check", {"path": "/health"}, {}, False),
+        ("health-check", {"path": "/health"}, {"is_disabled": True}, True),
+        ("idle-timeout", IDLE, {}, True),
+    ],
+)
+def test_a_failover_is_needed_when_a_policy_says_so(
+    place: Place, policy: str, config: dict[str, Any], more: dict[str, Any], is_found: bool
+) -> None:
+    told = UpstreamSettings.model_validate({"failover": {"address": "spare"}})
+    upstreams = [
+        DesiredUpstream("http://backend:8080/", weight=50, settings=told),
+        DesiredUpstream("http://other/", weight=50),
+    ]
+    api = make_saved_api(place, routes=[DesiredRoute(upstreams=upstreams)])
+    guarded, other = api.upstreams.get(uri__contains="backend"), api.upstreams.get(uri__contains="other")
+    apply_policy(place.user, api, "health-check", {"path": "/health"}, upstreams=[other.pk])
+
+    assert found(api) == ["upstream-failover"]
+    assert len(warnings(desired_of(api), api)) == 1
+    apply_policy(place.user, api, policy, config, upstreams=[guarded.pk], **more)
+
+    assert found(api) == (["upstream-failover"] if is_found else [])
+    assert bool(warnings(desired_of(api), api)) is is_found
 
 
 def test_policies_in_an_order_that_is_not_meant(place: Place) -> None:
