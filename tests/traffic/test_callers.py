@@ -1,5 +1,6 @@
 """Who the caller is: for policies, the log and the upstream the same one, whatever a caller claims."""
 
+import itertools
 import socket
 from typing import Any
 
@@ -25,6 +26,16 @@ LIES = {
     "x-forwarded-port": "1",
     "forwarded": "for=6.6.6.6",
 }
+TELLING = ("x-forwarded-client-cert", "x-forwarded-prefix", "x-real-ip", "x-envoy-external-address")
+OF_APPLICATIONS = (
+    "x_tenant",
+    "x_request_id",
+    "x_realm",
+    "x_forward_to",
+    "x-real_ips",
+    "user_id",
+    "x_forwarded",
+)
 FLEX = "#[attributes.headers['x-forwarded-for']]"
 MIXED = "#[attributes.headers['x-forwarded-for'] default attributes.remoteAddress]"
 BY_CALLER = {
@@ -90,6 +101,44 @@ def test_nobody_is_believed_by_default(gateway: Gateway, source: str) -> None:
 def test_no_claim_is_passed_on_where_the_caller_s_host_is(tmp_path: Any) -> None:
     with running_gateway(api(name="who"), tmp_path, proxying=Proxying(rewrites_host=False)) as gateway:
         assert told(ask(gateway, DIRECT, **LIES)) == {"x-forwarded-for": DIRECT, "x-forwarded-proto": "http"}
+
+
+def spellings(name: str) -> list[str]:
+    """All that are one name where hyphens and underscores are one."""
+    parts = name.split("-")
+    marks = itertools.product("-_", repeat=len(parts) - 1)
+    return ["".join(itertools.chain(*zip(parts, (*some, ""), strict=True))) for some in marks]
+
+
+@pytest.mark.parametrize("networks", [[], ["127.0.0.1"]], ids=["trusted by nobody", "trusted"])
+def test_no_other_spelling_tells_of_a_caller(gateway: Gateway, networks: list[str]) -> None:
+    names = (*LIES, *TELLING)
+    others = [one for name in names for one in spellings(name) if "_" in one]
+    trusted = [configuration(trustedProxies={"networks": networks})] if networks else []
+    applied(gateway, *trusted, api(SHOWN, name="who"))
+
+    for sent in (others, [one.title() for one in others]):
+        answer = httpx.get(
+            f"http://127.0.0.1:{gateway.port}/who/x",
+            headers=[(name, "6.6.6.6") for name in (*sent, *OF_APPLICATIONS)],
+            trust_env=False,
+        )
+
+        assert answer.status_code == 200, answer.text
+        got = answer.json()["headers"]
+        assert {name for name in got if "_" in name} == set(OF_APPLICATIONS)
+        assert got["x-forwarded-for"] == got["x-seen"] == PROXY
+
+
+def test_a_policy_may_write_another_spelling(gateway: Gateway) -> None:
+    written = [{"key": "x_forwarded_for", "value": "#[attributes.remoteAddress]"}]
+    applied(gateway, api(policy("header-injection", {"inboundHeaders": written}), name="who"))
+
+    answer = httpx.get(
+        f"http://127.0.0.1:{gateway.port}/who/x", headers={"x_forwarded_for": "6.6.6.6"}, trust_env=False
+    )
+
+    assert answer.json()["headers"]["x_forwarded_for"] == PROXY
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS, ids=str)

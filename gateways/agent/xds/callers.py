@@ -2,7 +2,8 @@
 
 `X-Forwarded-For`, `-Proto`, `-Host` and `-Port` and the PROXY protocol are taken from trusted proxies
 alone, and from nobody where none is named. Whatever came, each policy, the access log and the upstream
-see one caller: its address stands alone in `X-Forwarded-For`. `Forwarded` is nobody's to send.
+see one caller: its address stands alone in `X-Forwarded-For`. `Forwarded` is nobody's to send, nor is a
+spelling with underscores of what tells of a caller: to CGI and WSGI x_forwarded_for is x-forwarded-for.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,16 @@ _ADDRESS = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
 _HOST = "%REQ(:AUTHORITY)%"
 _NO_FORWARDED: dict[str, Any] = {"remove_on_match": {"key_matcher": {"exact": "forwarded"}}}
 """By a look at each header. To remove it by name makes Envoy index them all: six times as much."""
+_OTHER_SPELLINGS = (
+    r"^x(?:_(?:forwarded|envoy)[-_].*|-(?:forwarded|envoy)_.*|-forwarded-client_cert|-envoy-external_address"
+    r"|_real[-_]ip|-real_ip)"
+)
+"""Of headers that tell of callers, with an underscore at least. What begins with another letter than the `x`
+behind `^` is known without a look at the rest.
+"""
+_NO_OTHER_SPELLING: dict[str, Any] = {
+    "remove_on_match": {"key_matcher": {"safe_regex": {"regex": _OTHER_SPELLINGS}}}
+}
 
 
 def chains(
@@ -48,6 +59,7 @@ def _for_others(proxying: Proxying, manager: dict[str, Any]) -> dict[str, Any]:
     """For everybody else: what the connection shows is what is told."""
     mutations: list[dict[str, Any]] = [
         _NO_FORWARDED,
+        _NO_OTHER_SPELLING,
         {"remove": "x-forwarded-port"},
         _put("x-forwarded-for", _ADDRESS),
         _put("x-forwarded-host", _HOST) if proxying.rewrites_host else {"remove": "x-forwarded-host"},
@@ -67,6 +79,7 @@ def _for_trusted(trusted: ir.TrustedProxies, proxying: Proxying, manager: dict[s
     # Envoy drops these by itself only where it never asks a proxy for the caller.
     mutations: list[dict[str, Any]] = [
         _NO_FORWARDED,
+        _NO_OTHER_SPELLING,
         {"remove_on_match": {"key_matcher": {"prefix": "x-envoy-"}}},
     ]
     if proxying.rewrites_host:
