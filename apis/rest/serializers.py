@@ -160,6 +160,13 @@ class DeploymentBody(StrictSerializer):
     environmentName = s.CharField(required=False, allow_null=True)
     overwrite = s.BooleanField(default=False)
 
+    def validate_type(self, given: str) -> str:
+        if given != "HY":
+            raise s.ValidationError(
+                f'"{given[:40]}": only self-managed gateways are deployed to here; write HY.'
+            )
+        return given
+
 
 class InstancePatch(StrictSerializer):
     """Every field may be left out; one that is named is whole. What else an answer holds is passed over."""

@@ -166,3 +166,15 @@ def test_a_label_that_an_older_release_took_stops_nothing(rest: Rest, environmen
     ApiInstance.objects.filter(pk=made).update(label="a\nb")
 
     assert rest("PATCH", f"AM/{made}", {"tags": ["eu"]}).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["CH", "CH2", "RF", "hy", "x"])
+def test_a_deployment_elsewhere_is_not_made_into_one_here(
+    rest: Rest, environment: Environment, gateway: Gateway, kind: str
+) -> None:
+    made = rest("POST", "AM", manage(environment)).data["id"]
+    wanted = {"targetId": str(gateway.pk), "type": kind}
+
+    refused(rest("POST", f"PX/{made}/deployments", wanted), 400, "type", kind, "write HY")
+    refused(rest("PATCH", f"AM/{made}", {"deployment": wanted}), 400, "deployment.type", "write HY")
+    assert not ApiInstance.objects.get(pk=made).is_deployed
