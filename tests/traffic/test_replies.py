@@ -95,8 +95,8 @@ def test_no_error_is_without_words(gateway: Gateway, status: int, lines: bytes) 
 @pytest.mark.parametrize(
     ("status", "reply"),
     [
-        (200, b"HTTP/1.1 200 OK\r\nx-own: 1\r\ncontent-length: 5\r\n\r\nhello"),
-        (302, b"HTTP/1.1 302 Found\r\nx-own: 1\r\nlocation: /y\r\ncontent-length: 0\r\n\r\n"),
+        (200, b"HTTP/1.1 200 OK\r\nx-own: 1\r\nserver: theirs/1.2\r\ncontent-length: 5\r\n\r\nhello"),
+        (302, b"HTTP/1.1 302 Found\r\nx-own: 1\r\nserver: theirs/1.2\r\nlocation: /y\r\n\r\n"),
     ],
 )
 def test_an_upgrade_that_is_answered_otherwise_says_so(gateway: Gateway, status: int, reply: bytes) -> None:
@@ -105,7 +105,7 @@ def test_an_upgrade_that_is_answered_otherwise_says_so(gateway: Gateway, status:
 
         found, headers, body = asked(gateway, b"GET /up/x HTTP/1.1\r\n" + HOST + UPGRADE + b"\r\n")
 
-    assert (found, headers["x-own"]) == (status, "1")
+    assert (found, headers["x-own"], headers["server"]) == (status, "1", "gatewright")
     assert json.loads(body) == {"error": "The upstream did not accept the upgrade."}
 
 

@@ -23,6 +23,11 @@ _MARKED = {
     "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
 }
 """Nothing where the route says nothing: an empty value is not sent."""
+_ONE_SERVER = {
+    "header": {"key": "server", "value": "gatewright"},
+    "append_action": "OVERWRITE_IF_EXISTS",
+}
+"""Envoy puts the upstream's own beside ours where it takes an upgrade's answer apart."""
 _IS_WHOLE = "(response.code == 200 && response.code_details == 'direct_response')"
 """The answer to a CA's challenge, which reads it to the letter: all others of routes are refusals."""
 _TOO_LATE = "The upstream did not begin to answer in time."
@@ -38,7 +43,7 @@ def as_json() -> dict[str, Any]:
         _mapper(f"!(response.code_details in [{listed}])", "%LOCAL_REPLY_BODY%"),
         *(_mapper(f"response.code_details == '{details}'", text) for details, text in WORDS.items()),
     ]
-    return {"mappers": [{**mapper, "headers_to_add": [_MARKED]} for mapper in mappers]}
+    return {"mappers": [{**mapper, "headers_to_add": [_MARKED, _ONE_SERVER]} for mapper in mappers]}
 
 
 def marked(mark: str) -> dict[str, Any]:
