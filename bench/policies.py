@@ -2,13 +2,14 @@
 
 A policy's `cost.yaml` says with which configuration (`given`), `headers` and `body`, and among which
 `contracts`; `answers` is the JSON of a server at PROVIDER that the configuration names. It is the only policy
-of its API, and its requests pass. One without the file is not measured.
+of its API, and its requests pass. One without the file is not measured. Where it says `hits: true` its
+requests ask no upstream, and all that they take is told, not what they take more.
 """
 
 import json
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -52,6 +53,15 @@ class Measured:
     name: str
     policy: Policy[Any] | None
     told: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        title = self.policy.title if self.policy else self.name
+        return f"{title}, a hit in all" if self.is_hit else title
+
+    @property
+    def is_hit(self) -> bool:
+        return bool(self.told.get("hits"))
 
     @property
     def without(self) -> str:
@@ -158,25 +168,34 @@ def provider(policies: list[Measured]) -> Iterator[str]:
 def _tell(costs: Mapping[str, list[float]], policies: list[Measured], quick: bool, rounds: int) -> None:
     """The least of all rounds counts: a machine that others use too only ever adds to it."""
     least = {name: min(several) for name, several in costs.items()}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
-            "policy": one.policy.title if one.policy else one.name,
+            "policy": one.title,
             "CPU µs/request": least[one.name],
             "the same request without": least[one.without],
-            "more": least[one.name] - least[one.without],
+            "more": None if one.is_hit else least[one.name] - least[one.without],
             "most of all rounds": max(costs[one.name]),
         }
         for one in policies
     ]
-    rows.sort(key=lambda row: -row["more"])
+    rows.sort(key=lambda row: -(row["more"] or 0))
     title = f"Each policy alone; a request without any takes Envoy {least[PLAIN]:.1f} µs"
     report.tell("policies", title, rows, quick=quick, rounds=rounds, without=least[PLAIN])
     if quick:
         return
-    known = {one.name: round(max(0.0, least[one.name] - least[one.without]), 1) for one in policies}
     machine = report.machine()
-    kept = {"at": machine["at"][:10], "machine": f"{machine['cores']} cores, {machine['cpu']}"}
-    cost.FILE.write_text(json.dumps({**kept, "microseconds": known}, indent=2) + "\n")
+    place = {"at": machine["at"][:10], "machine": f"{machine['cores']} cores, {machine['cpu']}"}
+    cost.FILE.write_text(json.dumps({**place, **figures(least, policies)}, indent=2) + "\n")
+
+
+def figures(least: Mapping[str, float], policies: Sequence[Measured]) -> dict[str, Any]:
+    """What is kept of the microseconds by name, those of what stands for no policy among them."""
+    more = {one.name: max(0.0, least[one.name] - least[one.without]) for one in policies if not one.is_hit}
+    return {
+        "without": round(least[PLAIN], 1),
+        "microseconds": {name: round(each, 1) for name, each in more.items()},
+        "hits": {one.name: round(least[one.name], 1) for one in policies if one.is_hit},
+    }
 
 
 def measured() -> list[Measured]:

@@ -12,14 +12,32 @@ LEAST = 0.5
 
 @dataclass(frozen=True)
 class Cost:
-    """`microseconds` of CPU that a request takes more than without the policy; where and when measured."""
+    """`microseconds` of CPU that a request takes more than without the policy; where and when measured.
+
+    Of a policy that answers by itself they are all that such an answer takes, and `upstream_asked` what a
+    request takes without the policy: the one less the other would be no cost.
+    """
 
     microseconds: float
     at: str
     machine: str
+    upstream_asked: float | None = None
 
     @property
     def words(self) -> str:
+        """For a card."""
+        return f"{self._figure} a request" if self.upstream_asked is None else f"{self._figure} a hit, in all"
+
+    @property
+    def told(self) -> str:
+        """For a page."""
+        if self.upstream_asked is None:
+            return f"{self._figure} of CPU a request"
+        asked = f"a request without the policy, which asks the upstream, takes {self.upstream_asked:g} µs"
+        return f"{self._figure} of CPU a hit, in all; {asked}"
+
+    @property
+    def _figure(self) -> str:
         return f"{self.microseconds:g} µs" if self.microseconds >= LEAST else f"under {LEAST:g} µs"
 
 
@@ -33,4 +51,6 @@ def read(file: Path) -> dict[str, Cost]:
     if not file.exists():
         return {}
     told = json.loads(file.read_text())
-    return {name: Cost(each, told["at"], told["machine"]) for name, each in told["microseconds"].items()}
+    place = told["at"], told["machine"]
+    more = {name: Cost(each, *place) for name, each in told["microseconds"].items()}
+    return more | {name: Cost(each, *place, told["without"]) for name, each in told["hits"].items()}
