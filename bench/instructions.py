@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import report, rivals
-from bench.policies import PLAIN, Measured, measured, provider
+from bench.policies import PLAIN, Measured, countries_in, measured, provider
 from bench.processes import Cores, Failed, free_port
 from bench.throughput import CREDENTIALS, POLICIES, RESOURCES
 from gateways.agent.apply import Applier
@@ -52,7 +52,8 @@ def measure(folder: Path, *, quick: bool, rounds: int, only: str = "") -> None:
         started.callback(applier.documents.close)
         address = f"http://127.0.0.1:{upstream}"
         plain = Measured(PLAIN, None, {})
-        text = "".join(one.resources(port, address, answers) for one in (plain, *policies))
+        countries = countries_in(folder)
+        text = "".join(one.resources(port, address, answers, countries) for one in (plain, *policies))
         text += RESOURCES.format(name=CHAIN, port=port, upstream_port=upstream, policies=POLICIES)
         ack = applier.apply(load_text(text).resources, 1, "bench")
         if refused := [one for one in ack.resources if one.state != "applied"]:

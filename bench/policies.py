@@ -2,8 +2,9 @@
 
 A policy's `cost.yaml` says with which configuration (`given`), `headers` and `body`, and among which
 `contracts`; `answers` is the JSON of a server at PROVIDER that the configuration names. It is the only policy
-of its API, and its requests pass. One without the file is not measured. Where it says `hits: true` its
-requests ask no upstream, and all that they take is told, not what they take more.
+of its API, and its requests pass; with `signed_with` they are signed. COUNTRIES is a database in which this
+machine is in Germany. One without the file is not measured. Where it says `hits: true` its requests ask no
+upstream, and all that they take is told, not what they take more.
 """
 
 import json
@@ -12,6 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from string import Template
@@ -20,11 +22,12 @@ from typing import Any
 import httpx
 import yaml
 
-from bench import load, report, rivals
+from bench import load, report, rivals, signing
 from bench.processes import Cores, Failed, cpu_seconds, free_port, running, wait_for
 from bench.throughput import CONNECTIONS
 from policies import catalog, cost
 from policies.policy import Policy
+from tests.policies import geo_database
 
 PLAIN = "plain"
 API = """
@@ -68,15 +71,17 @@ class Measured:
         """What stands for the same request, with its headers and its body, without a policy."""
         return f"{PLAIN} {sorted(self.headers.items())} {self.body}" if self.headers or self.body else PLAIN
 
-    @property
+    @cached_property
     def headers(self) -> Mapping[str, str]:
-        return self.told.get("headers", {})  # type: ignore[no-any-return]
+        given: Mapping[str, str] = self.told.get("headers", {})
+        key = self.told.get("signed_with")
+        return {**given, **signing.headers("GET", f"/{self.name}/", key)} if key else given
 
     @property
     def body(self) -> str:
         return str(self.told.get("body", ""))
 
-    def resources(self, port: int, upstream: str, provider: str) -> str:
+    def resources(self, port: int, upstream: str, provider: str, countries: Path) -> str:
         text = Template(API).substitute(name=self.name, port=port, upstream=upstream)
         if self.policy is None:
             return text
@@ -100,7 +105,9 @@ class Measured:
             for number, one in enumerate(self.told.get("contracts", ()))
         ]
         own = "".join(f"{json.dumps(one)}\n---\n" for one in documents)
-        return text + own.replace("UPSTREAM", upstream).replace("PROVIDER", provider)
+        for name, place in (("UPSTREAM", upstream), ("PROVIDER", provider), ("COUNTRIES", str(countries))):
+            own = own.replace(name, place)
+        return text + own
 
 
 def measure(folder: Path, *, quick: bool, rounds: int) -> None:
@@ -111,7 +118,8 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
         port = free_port()
         (folder / "conf.d").mkdir()
         address = f"http://127.0.0.1:{upstream.port}"
-        text = "".join(one.resources(port, address, answers) for one in (plain, *policies))
+        countries = countries_in(folder)
+        text = "".join(one.resources(port, address, answers, countries) for one in (plain, *policies))
         (folder / "conf.d" / "apis.yaml").write_text(text)
         command = ["taskset", "-c", ",".join(map(str, sorted(cores.proxy)))]
         command += [sys.executable, "-m", "gateways.agent.cli", "run", "--concurrency", "1"]
@@ -125,11 +133,18 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
                     raise Failed(f"{one.name}: a request does not pass; mend its cost.yaml")
             for at in range(rounds):
                 for one in policies[:: 1 if at % 2 else -1]:
-                    same = replace(plain, told=one.told)
+                    same = replace(plain, told={"headers": one.headers, "body": one.body})
                     costs.setdefault(one.without, []).append(_cost(folder, url, same, seconds))
                     costs.setdefault(one.name, []).append(_cost(folder, url, one, seconds))
                 report.progress(f"round {at + 1} of {rounds}")
     _tell(costs, policies, quick, rounds)
+
+
+def countries_in(folder: Path) -> Path:
+    """A database of them, for the policy Geo Filter."""
+    file = folder / "countries.mmdb"
+    geo_database.write(file, {"127.0.0.0/8": "DE"})
+    return file
 
 
 @contextmanager
