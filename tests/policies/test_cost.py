@@ -19,11 +19,12 @@ def test_what_is_measured_is_a_sound_configuration(file: Path) -> None:
     text = file.read_text()
     for server in ("UPSTREAM", "PROVIDER"):
         text = text.replace(server, "http://127.0.0.1:1")
+    text = text.replace("COUNTRIES", "/countries.mmdb")
     told = yaml.safe_load(text)
 
     find(file.parent.name.replace("_", "-")).config.model_validate(told["given"])
 
-    assert told.keys() <= {"given", "headers", "body", "contracts", "answers", "hits"}
+    assert told.keys() <= {"given", "headers", "body", "contracts", "answers", "hits", "signed_with"}
     for contract in told.get("contracts", ()):
         ContractSpec.model_validate({"apiId": "orders", **contract})
 
