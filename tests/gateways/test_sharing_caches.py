@@ -14,7 +14,8 @@ from redis import Redis
 from gateways.agent.sharing.forgotten import Heard
 from policies.catalog.http_caching import shared, store
 from policies.catalog.http_caching.shared import EVERYTHING, RECORD_BYTES, RECORDS, Header, Section
-from tests.gateways.test_sharing import Server, replicas
+from tests.gateways.shared_storage import Server
+from tests.gateways.test_sharing import replicas
 from tests.traffic.gateway import Gateway
 from tests.traffic.origin import Given, Origin, origin
 from tests.waiting import wait_until
@@ -47,16 +48,6 @@ HOST = "shop.example.com"
 def upstream() -> Iterator[Origin]:
     with origin() as server:
         yield server
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    one = Server()
-    one.start()
-    try:
-        yield one
-    finally:
-        one.stop()
 
 
 @pytest.fixture

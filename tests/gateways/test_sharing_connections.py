@@ -10,7 +10,7 @@ import pytest
 
 from gateways.agent.settings import Proxying
 from policies.counting import connections
-from tests.gateways.test_sharing import Server
+from tests.gateways.shared_storage import Server
 from tests.traffic.gateway import running_gateway
 from tests.traffic.websockets import Limited, Sockets
 from tests.waiting import wait_until
@@ -24,16 +24,6 @@ def sockets() -> Iterator[Sockets]:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         yield server
         server.shutdown()
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    one = Server()
-    one.start()
-    try:
-        yield one
-    finally:
-        one.stop()
 
 
 def test_what_is_open_at_one_replica_counts_at_the_other(

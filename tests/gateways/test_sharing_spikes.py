@@ -9,7 +9,7 @@ import pytest
 
 from gateways.agent.settings import Proxying
 from policies.catalog.spike_control import spikes
-from tests.gateways.test_sharing import Server
+from tests.gateways.shared_storage import Server
 from tests.traffic.gateway import Gateway, running_gateway
 from tests.traffic.test_policies import api, policy
 from tests.waiting import wait_until
@@ -17,16 +17,6 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.envoy
 LIMIT = {"maximumRequests": 5, "timePeriodInMilliseconds": 600_000, "delayAttempts": 0, "exposeHeaders": True}
 SLOT = spikes.PAGE + spikes.SHARED_AT
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    one = Server()
-    one.start()
-    try:
-        yield one
-    finally:
-        one.stop()
 
 
 @contextmanager

@@ -17,7 +17,9 @@ from gateways.agent.sharing.exchange import exchange
 from gateways.protocol.shared_storage import SharedStorage
 from policies.counting import shared_memory
 from policies.counting.shared_memory import BUCKETS, CELL, CELL_BYTES, CHANGED, PAGE, SIZE, Cell
-from tests.gateways.test_sharing import LONG, Server
+from tests.gateways import shared_storage
+from tests.gateways.shared_storage import Server
+from tests.gateways.test_sharing import LONG
 from tests.waiting import wait_until
 
 
@@ -67,10 +69,9 @@ def telling(replica: Replica, storage: SharedStorage) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    one = Server()
-    one.start()
-    yield one
-    one.stop()
+    """One for all."""
+    with shared_storage.running() as one:
+        yield one
 
 
 @pytest.fixture
