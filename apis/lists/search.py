@@ -138,6 +138,15 @@ def filtered(environment: Environment, search: Search, held: Held) -> QuerySet[A
     return apis
 
 
+def matching(environment: Environment, search: Search, held: Held) -> QuerySet[ApiInstance]:
+    """Those by all that it asks, in no order: for who sorts otherwise than the page does."""
+    apis = filtered(environment, search, held)
+    if search.status not in STATES:
+        return apis
+    known = status_counts.by_api(environment)
+    return apis.filter(pk__in=[pk for pk, state in known.items() if state == search.status])
+
+
 def holding(environment: Environment, apis: ApiInstanceQuerySet, text: str) -> ApiInstanceQuerySet:
     """Those of them that have each of the words, in whichever place."""
     for word in words(text):

@@ -16,7 +16,7 @@ from apis.contracts.models import Contract
 from apis.deployment import status
 from apis.lists import search
 from apis.models import ApiInstance
-from apis.rest import answers, bodies, promotion, reach, saving, serializers
+from apis.rest import answers, bodies, promotion, reach, saving, search_serializers, serializers
 from console.models import Environment, User
 from console.permissions import Permission
 from console.rest import access, preconditions
@@ -27,7 +27,7 @@ SORT = {"id": "pk", "name": "asset__name", "createdDate": "created_at", "updated
 
 
 @extend_schema_view(
-    list=extend_schema(parameters=[serializers.ListQuery], responses=answers.AssetList),
+    list=extend_schema(parameters=[search_serializers.ListQuery], responses=answers.AssetList),
     create=extend_schema(
         request=serializers.InstanceBody, responses={201: answers.InstanceShape, **REFUSALS}
     ),
@@ -47,16 +47,16 @@ class InstanceViews(ViewSet):
         rows, counts = _page(environment, request)
         found = answers.by_asset(rows, environment)
         shape = answers.AssetShape(found, many=True, context=_context(rows))
-        return Response({**counts, "assets": shape.data})
+        return _list(request, {**counts, "assets": shape.data})
 
     @extend_schema(
-        operation_id="instances", parameters=[serializers.ListQuery], responses=answers.InstanceList
+        operation_id="instances", parameters=[search_serializers.ListQuery], responses=answers.InstanceList
     )
     def instances(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """The environment's instances, one by one."""
         rows, counts = _page(access.known_environment(request, organization_id, environment_id), request)
         shape = answers.InstanceShape(rows, many=True, context=_context(rows))
-        return Response({**counts, "instances": shape.data})
+        return _list(request, {**counts, "instances": shape.data})
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """Make an instance, or a copy of one (`promote`), and deploy it when `deployment` says where."""
@@ -147,8 +147,9 @@ def _keep(api: ApiInstance, body: dict[str, Any]) -> None:
 
 def _page(environment: Environment, request: Request) -> tuple[list[ApiInstance], dict[str, int]]:
     """(the rows of this page, how many there are in all and which page it is)"""
-    query = reach.valid(serializers.ListQuery, request.query_params)
-    rows = reach.instances(request, environment)
+    query = reach.valid(search_serializers.ListQuery, request.query_params)
+    asked = search_serializers.search_of(environment, query)
+    rows = search.matching(environment, asked, access.held(request))
     exact = {
         "assetId": "asset__asset_id",
         "groupId": "asset__organization",
@@ -157,9 +158,6 @@ def _page(environment: Environment, request: Request) -> tuple[list[ApiInstance]
         "instanceLabel": "label",
     }
     rows = rows.filter(**{column: query[name] for name, column in exact.items() if name in query})
-    rows = rows.filter(**search.marked(query.get("tag", ""), query.get("owner", ""), query["deprecated"]))
-    if "query" in query:
-        rows = search.holding(environment, rows, query["query"])
     sign = "" if query["ascending"] else "-"
     ordered = rows.order_by(f"{sign}{SORT[query['sort']]}", f"{sign}pk")
     page = ordered.select_related(
@@ -168,6 +166,11 @@ def _page(environment: Environment, request: Request) -> tuple[list[ApiInstance]
     start, limit = query["offset"], query["limit"]
     counts = {"total": rows.count(), "limit": limit, "offset": start}
     return list(page[start : start + limit]), counts
+
+
+def _list(request: Request, shape: dict[str, Any]) -> Response:
+    said = search_serializers.unknown(request.query_params)
+    return Response(shape, headers=preconditions.warning(said))
 
 
 def _context(rows: list[ApiInstance]) -> dict[str, Any]:

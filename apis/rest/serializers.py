@@ -9,7 +9,6 @@ from apis.assets.models import ASSET_ID, WHAT_AN_ASSET_ID_IS, Asset
 from apis.rest.strict import StrictSerializer
 from apis.rest.upstream_settings import SettingsBody, WholeSettingsBody
 from console.rest.fields import Line, OneOf, list_or_null
-from console.words import MOST_CHARACTERS
 
 LONGEST = 256
 """Characters of what is kept for clients and not acted upon."""
@@ -261,29 +260,3 @@ class InstanceBody(InstancePatch):
         if "spec" not in given and "promote" not in given:
             raise s.ValidationError({"spec": ["This field is required."]}, code="required")
         return given
-
-
-class ListQuery(s.Serializer[Any]):
-    assetId = s.CharField(required=False)
-    groupId = s.UUIDField(required=False)
-    assetVersion = s.CharField(required=False)
-    productVersion = s.CharField(required=False)
-    instanceLabel = s.CharField(required=False)
-    tag = s.CharField(required=False, help_text="Those that have it.")
-    owner = s.CharField(required=False, help_text="The login of a user, or an address.")
-    deprecated = s.BooleanField(required=False, allow_null=True, default=None)
-    query = s.CharField(
-        required=False,
-        max_length=MOST_CHARACTERS,
-        help_text="Each word is looked for in name, asset, version, label, base path, port, upstreams, tags "
-        "and id, as the page of APIs does.",
-    )
-    limit = s.IntegerField(
-        default=20, min_value=1, help_text="More than 100 is taken as 100; the answer says which it was."
-    )
-    offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
-    sort = OneOf(["id", "name", "createdDate", "updatedDate"], default="createdDate")
-    ascending = s.BooleanField(default=False)
-
-    def validate_limit(self, asked: int) -> int:
-        return min(asked, MOST_ROWS)

@@ -73,7 +73,15 @@ PAGES = (
     "/administration/invitations",
     "/administration/invitations/add",
 )
-REST = ("AM", "AM?limit=100", "AMX/gateway-targets", "SG", "ALERTS", "SETS")
+REST = (
+    "AM",
+    "AM?limit=100",
+    "AM?status=Active&pending=false&gateway=none&protocol=http&owner=b&tag=a&deprecated=false",
+    "AMX/gateway-targets",
+    "SG",
+    "ALERTS",
+    "SETS",
+)
 
 
 def fill(environment: Environment, start: int, end: int) -> None:

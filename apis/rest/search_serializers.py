@@ -1,0 +1,101 @@
+"""What the list of APIs is searched by in REST: the same as the page of APIs, with the same meaning."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from rest_framework import serializers as s
+
+from apis.lists.search import FAILING, NO_GATEWAY, STATES, Search
+from apis.models import ApiInstance
+from apis.rest.serializers import MOST_ROWS
+from apis.rest.strict import MOST_TOLD
+from console.models import Environment
+from console.rest.fields import OneOf
+from console.words import MOST_CHARACTERS
+from gateways import lookup
+from gateways.protocol.faults import did_you_mean
+
+_SAID = {True: "yes", False: "no", None: ""}
+
+
+class SearchFields(s.Serializer[Any]):
+    query = s.CharField(
+        required=False,
+        max_length=MOST_CHARACTERS,
+        help_text="Each word is looked for in name, asset, version, label, base path, port, upstreams, tags "
+        "and id, as the page of APIs does.",
+    )
+    status = OneOf(
+        [*STATES, FAILING],
+        required=False,
+        help_text=f"As configurationStatus says it; {FAILING}: whatever it is, an upstream fails.",
+    )
+    pending = s.BooleanField(
+        required=False, allow_null=True, default=None, help_text="Whether a change waits to be deployed."
+    )
+    gateway = s.CharField(
+        required=False,
+        max_length=40,
+        help_text=f"The id of a gateway of the environment; {NO_GATEWAY}: those for which none is chosen.",
+    )
+    protocol = OneOf(ApiInstance.Protocol.values, required=False, help_text="What callers speak.")
+    owner = s.CharField(
+        required=False,
+        max_length=MOST_CHARACTERS,
+        help_text="The login of a user, team: and the name of a team, or an address.",
+    )
+    tag = s.CharField(required=False, max_length=MOST_CHARACTERS, help_text="Those that have it.")
+    deprecated = s.BooleanField(required=False, allow_null=True, default=None)
+
+
+class ListQuery(SearchFields):
+    assetId = s.CharField(required=False)
+    groupId = s.UUIDField(required=False)
+    assetVersion = s.CharField(required=False)
+    productVersion = s.CharField(required=False)
+    instanceLabel = s.CharField(required=False)
+    limit = s.IntegerField(
+        default=20, min_value=1, help_text="More than 100 is taken as 100; the answer says which it was."
+    )
+    offset = s.IntegerField(default=0, min_value=0, max_value=2**31)
+    sort = OneOf(["id", "name", "createdDate", "updatedDate"], default="createdDate")
+    ascending = s.BooleanField(default=False)
+
+    def validate_limit(self, asked: int) -> int:
+        return min(asked, MOST_ROWS)
+
+
+def search_of(environment: Environment, said: Mapping[str, Any], sort: str = "") -> Search:
+    """What the page of APIs would be asked for. Raises ValidationError for a gateway that is not there."""
+    return Search(
+        q=said.get("query", ""),
+        status=said.get("status", ""),
+        gateway=_gateway(environment, said.get("gateway", "")),
+        tag=said.get("tag", ""),
+        owner=said.get("owner", ""),
+        protocol=said.get("protocol", ""),
+        deprecated=_SAID[said.get("deprecated")],
+        pending=_SAID[said.get("pending")],
+        sort=sort,
+    )
+
+
+def unknown(sent: Iterable[str]) -> dict[str, list[str]]:
+    """What is said of parameters that there are none of: clients send some that other API managers know."""
+    known = list(ListQuery().fields)
+    strange = [name[:80] for name in sent if name not in known][:MOST_TOLD]
+    return {name: [f"There is no such parameter{did_you_mean(name, known) or '.'}"] for name in strange}
+
+
+def _gateway(environment: Environment, key: str) -> str:
+    if key in ("", NO_GATEWAY):
+        return key
+    try:
+        UUID(key)
+    except ValueError:
+        text = f"{key} is no id of a gateway; write one, or {NO_GATEWAY}."
+        raise ValidationError({"gateway": [text]}) from None
+    found = lookup.chosen(environment, key)
+    return str(found.pk) if found else ""
