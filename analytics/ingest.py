@@ -36,6 +36,8 @@ CLOCK_AHEAD = timedelta(minutes=10)
 LATE = timedelta(days=1)
 """How long a gateway that an API was taken from may still serve it: it may not know yet."""
 ROWS_AT_ONCE = 1000
+MOST_REASONS = 50
+"""Kept of a file. An agent has a handful of them."""
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,8 @@ def ingest(gateway: Gateway, batch: TrafficBatch) -> int:
             shed = _commit_rows(gateway, batch, oldest)
             offset.committed = batch.end
             for reason, count in (*batch.shed.items(), *shed.items()):
-                offset.shed[reason] = offset.shed.get(reason, 0) + count
+                told = reason if reason in offset.shed or len(offset.shed) < MOST_REASONS else "other"
+                offset.shed[told] = offset.shed.get(told, 0) + count
             offset.save()
         return offset.committed
 

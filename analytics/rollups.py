@@ -15,6 +15,8 @@ from analytics.grains import FAMILIES, ROLLED_UP, Family, Grain
 from analytics.models import Stale
 
 GRACE = timedelta(seconds=20)
+LARGEST = 2**63 - 1
+"""What a column holds. One gateway's nonsense shall not keep the traffic of all from being rolled up."""
 
 
 def roll_up(now: datetime | None = None) -> dict[str, int]:
@@ -60,7 +62,7 @@ def _make_anew(family: Family, grain: Grain, start: datetime, end: datetime) -> 
     table = family.table(grain)
     finer = family.of.table(grain) if family.of else family.table(grain.finer)
     labels = ", ".join(family.labels)
-    added = [f"sum({name})" for name in family.sums] + [
+    added = [f"least(sum({name}), {LARGEST})" for name in family.sums] + [
         f"histogram_sum({name})" for name in family.histograms
     ]
     with connection.cursor() as cursor:

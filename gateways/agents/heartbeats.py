@@ -32,7 +32,7 @@ def record(gateway: Gateway, heartbeat: Heartbeat) -> HeartbeatAnswer:
     facts, now = heartbeat.replica, timezone.now()
     replica, _ = Replica.objects.select_for_update().get_or_create(
         pk=facts.id,
-        defaults={"gateway": gateway, "started_at": facts.started_at, "last_heartbeat_at": now},
+        defaults={"gateway": gateway, "started_at": now, "last_heartbeat_at": now},
     )
     if replica.gateway_id != gateway.pk:
         raise ForeignReplica(f"the replica {facts.id} belongs to another gateway; remove its replica.json")
@@ -41,7 +41,7 @@ def record(gateway: Gateway, heartbeat: Heartbeat) -> HeartbeatAnswer:
     replica.version = facts.version[:40]
     replica.envoy_version = facts.envoy_version[:40] or replica.envoy_version
     replica.control_url = facts.control_url
-    replica.started_at = facts.started_at
+    replica.started_at = min(facts.started_at, now)
     replica.last_heartbeat_at = now
     replica.stopped_at = now if heartbeat.state == "stopped" else None
     replica.generation, replica.digest = heartbeat.generation, heartbeat.digest

@@ -10,6 +10,7 @@ Each release speaks with the one before and after it: fields that the other side
 out until it has shown that it does.
 """
 
+import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -33,11 +34,21 @@ ACK_LIMIT = 4 * 1024 * 1024
 """Of 1,000 APIs it has 0.14 MB, and 0.8 MB where Envoy refuses each of them in as many words as are kept."""
 
 Generation = Annotated[int, Field(ge=0, le=2**53)]
-Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
+Moment = Annotated[
+    AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC))
+]
+"""Between the first and the last that every reader holds, in whatever zone it was told."""
 Digest = Annotated[str, Field(max_length=64)]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 """What a column of the console's database holds."""
 Label = Annotated[str, Field(max_length=255)]
+Requests = Annotated[int, Field(ge=0, le=10**9)]
+Bytes = Annotated[int, Field(ge=0, le=2**50)]
+"""Of one row: more than a replica can have in ten seconds, and little enough that no sum of rows is too large
+for a column, where all gateways' rows are added up together.
+"""
+Shed = Annotated[dict[Label, Count], Field(max_length=50)]
+"""Lines by the reason for which they were dropped."""
 
 
 def _is_empty(value: object) -> bool:
@@ -129,6 +140,12 @@ class Ack(Model):
     resources: tuple[ResourceAck, ...] = ()
 
 
+def _finite(envoy: dict[str, Any]) -> dict[str, Any]:
+    """Refuses NaN and infinities, which Python reads as JSON and no database keeps."""
+    json.dumps(envoy, allow_nan=False)
+    return envoy
+
+
 class BookState(Model):
     """Which contracts count at a gateway."""
 
@@ -147,8 +164,8 @@ class Heartbeat(Model):
     state: Literal["running", "draining", "stopped"] = "running"
     generation: Generation = 0
     digest: Digest = ""
-    envoy: dict[str, Any] = {}
-    shed: dict[Label, Count] = Field({}, description="Lines dropped, by reason, since the replica started.")
+    envoy: Annotated[dict[str, Any], AfterValidator(_finite)] = {}
+    shed: Shed = Field({}, description="Lines dropped, by reason, since the replica started.")
     warnings: tuple[Annotated[str, Field(max_length=1000)], ...] = Field(
         (), max_length=10, description="What its operator should mend."
     )
@@ -168,7 +185,7 @@ class HeartbeatAnswer(Model):
     contracts: BookWanted | None = Field(None, exclude_if=_is_empty)
 
 
-Buckets = dict[Annotated[int, Field(ge=0, le=LARGEST)], Count]
+Buckets = dict[Annotated[int, Field(ge=0, le=LARGEST)], Requests]
 
 
 class TrafficCount(Model):
@@ -197,9 +214,9 @@ class TrafficCount(Model):
     failure_detail: Label = ""
     upstream_host: Label = Field("", description="Which upstream failed, by its configured address.")
     service: LateLabel = Field("", description="Which upstream was asked, by its Service's name.")
-    requests: Annotated[Count, Field(ge=1)]
-    received_bytes: Count = 0
-    sent_bytes: Count = 0
+    requests: Annotated[Requests, Field(ge=1)]
+    received_bytes: Bytes = 0
+    sent_bytes: Bytes = 0
     total: Buckets
     upstream: Buckets = {}
 
@@ -216,9 +233,9 @@ class ResourceCount(Model):
     api: Label
     method: Label
     resource: Label
-    requests: Annotated[Count, Field(ge=1)]
-    client_errors: Count = 0
-    server_errors: Count = 0
+    requests: Annotated[Requests, Field(ge=1)]
+    client_errors: Requests = 0
+    server_errors: Requests = 0
     total: Buckets
 
 
@@ -229,7 +246,7 @@ class ConditionCount(Model):
     namespace: Label
     api: Label
     binding: Label
-    requests: Annotated[Count, Field(ge=1)]
+    requests: Annotated[Requests, Field(ge=1)]
 
 
 class ObservedCount(ConditionCount):
@@ -282,7 +299,7 @@ class TrafficBatch(Model):
     conditions: tuple[ConditionCount, ...] = ()
     observed: Annotated[tuple[ObservedCount, ...], Field(exclude_if=_is_empty)] = ()
     samples: tuple[RequestSample, ...] = ()
-    shed: dict[Label, Count] = Field({}, description="Lines of these bytes that were not counted, by reason.")
+    shed: Shed = Field({}, description="Lines of these bytes that were not counted, by reason.")
 
     def without_services(self) -> "TrafficBatch":
         """As a console of the release before takes it; what differed by that alone is still told apart."""

@@ -172,6 +172,36 @@ def test_the_endpoint_refuses_what_it_should() -> None:
     assert requests() == 0
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"requests": 2**63 - 1},
+        {"total": {"1": 2**63 - 1}},
+        {"receivedBytes": 2**63 - 1},
+        {"sentBytes": 2**51},
+    ],
+)
+def test_more_than_ten_seconds_can_have_is_refused(told: dict[str, Any]) -> None:
+    """Two such rows of a gateway once had no sum that a column holds, and nobody's traffic was rolled up."""
+    replica = SigningReplica()
+    api = make_api(replica.gateway)
+    shipper = Shipper(api)
+    shipper.replica = replica.id
+    batch = shipper.batch(count(api))
+    row = json.loads(batch.counts[0].model_dump_json(by_alias=True)) | told
+
+    assert post(replica, batch, counts=[row]).status_code == 400
+
+
+def test_reasons_for_which_lines_were_shed_are_bounded() -> None:
+    shipper = Shipper(make_api())
+    for number in range(60):
+        shipper.ship(shed={f"reason {number}": 2})
+
+    shed = LogOffset.objects.get().shed
+    assert (len(shed), shed["other"]) == (51, 20)
+
+
 def test_another_gateway_cannot_move_this_ones_offset() -> None:
     api, other = make_api(), make_api()
     mine, liar = Shipper(api), Shipper(other)

@@ -5,6 +5,7 @@ from importlib import import_module
 
 import pytest
 from django.db import connection
+from django.db.models import Sum
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -237,3 +238,16 @@ def test_over_the_size_old_minutes_go(settings: Settings) -> None:
     partitions.ensure([last_week], ["minute"])
 
     assert f"analytics_trafficminute_{last_week:%Y%m%d}" in partitions.drop_old()
+
+
+def test_rows_without_a_sum_that_a_column_holds_keep_nobody_from_being_rolled_up() -> None:
+    lying, honest = make_api(), make_api()
+    for api in (lying, honest):
+        Shipper(api).ship(count(api, at=YESTERDAY), count(api, at=YESTERDAY, status=404))
+    TrafficWindow.objects.filter(api=lying).update(received_bytes=2**63 - 1, requests=2**62)
+
+    roll_up()
+
+    day = TrafficDay.objects.filter(api=honest).aggregate(Sum("requests"))
+    assert day == {"requests__sum": 2}
+    assert TrafficDay.objects.filter(api=lying, received_bytes=2**63 - 1).count() == 2

@@ -4,6 +4,7 @@ import time
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from gateways.models import Replica
 from gateways.protocol import trust
@@ -75,6 +76,9 @@ def test_body_over_the_limit_is_refused() -> None:
         {"unknown": 1},
         {"shed": {"disk": 2**63}},
         {"warnings": ["x" * 1001]},
+        {"shed": {str(number): 1 for number in range(51)}},
+        {"envoy": {"uptime": float("nan")}},
+        {"envoy": {"listeners": [float("inf")]}},
     ],
 )
 def test_malformed_heartbeat_is_refused_by_field(fields: dict[str, object]) -> None:
@@ -108,8 +112,11 @@ def test_a_control_url_says_host_port_and_prefix_alone(url: str) -> None:
     assert "control" in answer.json()["message"]
 
 
-@pytest.mark.parametrize("at", ["2026-01-02T03:04:05", "0001-01-01T00:00:00+14:00"])
-def test_a_time_without_a_zone_or_before_all_clocks_is_refused(at: str) -> None:
+@pytest.mark.parametrize(
+    "at", ["2026-01-02T03:04:05", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
+)
+def test_a_time_without_a_zone_or_beyond_all_clocks_is_refused(at: str) -> None:
+    """PostgreSQL keeps the year 10000; whoever reads the row again cannot."""
     replica = SigningReplica()
     assert replica.heartbeat().status_code == 200
     body = replica.heartbeat_body()
@@ -119,6 +126,16 @@ def test_a_time_without_a_zone_or_before_all_clocks_is_refused(at: str) -> None:
 
     assert (heartbeat.status_code, ack.status_code) == (400, 400)
     assert "startedAt" in heartbeat.json()["message"]
+
+
+def test_a_replica_that_starts_in_the_future_started_now() -> None:
+    replica = SigningReplica()
+    body = replica.heartbeat_body()
+    told = body["replica"] | {"startedAt": "9998-12-31T23:59:59Z"}
+
+    assert replica.post(HEARTBEATS, body | {"replica": told}).status_code == 200
+
+    assert Replica.objects.get().started_at <= timezone.now()
 
 
 def test_token_of_another_algorithm_is_refused() -> None:
