@@ -11,8 +11,6 @@ from typing import Any
 from apis import bounded
 from apis.documents.openapi import limits
 
-TOO_MUCH_MEMORY = "reading it takes more than the memory that a document gets; split it"
-
 
 def main() -> None:
     limit()
@@ -29,7 +27,7 @@ def main() -> None:
     except UnicodeDecodeError:
         answer = {"fault": {"message": "it is not text in UTF-8"}}
     except MemoryError:
-        answer = {"fault": {"message": TOO_MUCH_MEMORY}}
+        answer = {"fault": {"message": limits.TOO_MUCH_MEMORY}}
     except RecursionError:
         answer = {"fault": {"message": "it is nested too deeply"}}
     sys.stdout.write(json.dumps(answer))

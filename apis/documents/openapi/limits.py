@@ -15,4 +15,5 @@ CPU_SECONDS = 60
 WALL_SECONDS = 150
 """On a machine that has much else to do."""
 MEMORY_BYTES = 1536 * 1024 * 1024
+TOO_MUCH_MEMORY = "reading it takes more than the memory that a document gets; split it"
 RESULT_BYTES = 4 * MOST_BYTES

@@ -27,6 +27,7 @@ _AS_WRITTEN = {"openapi", "swagger"}
 _INFO_AS_WRITTEN = {"title", "version"}
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?")
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _WORDS: dict[str, Any] = {"": None, "~": None}
 _WORDS |= dict.fromkeys(("null", "Null", "NULL"))
 _WORDS |= dict.fromkeys(("true", "True", "TRUE"), True) | dict.fromkeys(("false", "False", "FALSE"), False)
@@ -257,11 +258,25 @@ def _json(text: str) -> Any:
             break
     else:
         raise Fault(f"it is more than {MOST_LEVELS} levels deep")
+    _check_text(text, found)
     if isinstance(found, dict):
         for key in _AS_WRITTEN & found.keys():
             if isinstance(found[key], int | float):
                 found[key] = str(found[key])
     return found
+
+
+def _check_text(text: str, found: Any) -> None:
+    """Half of a character, written as an escape, is none: nothing keeps, shows or compares it."""
+    if not _HALF.search(text):
+        return
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        at = text.lower().find(half)
+        line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+        raise Fault(f"{half} is half of a character alone", line=line, column=column) from None
 
 
 def _parts(value: Any) -> Any:

@@ -114,7 +114,7 @@ class References:
         return None
 
     def _target(self, base: str, reference: str) -> Any:
-        """Raises _Outside, or LookupError."""
+        """Raises LookupError, _Outside where it is for that."""
         address, fragment = urldefrag(_joined(base, reference))
         fragment = unquote(fragment)
         if address not in self.resources:
@@ -180,7 +180,7 @@ class References:
         return key in _DATA or key.startswith("x-")
 
 
-class _Outside(Exception):
+class _Outside(LookupError):
     """The reference leads out of the document."""
 
 

@@ -122,6 +122,13 @@ def test_a_process_that_takes_too_much_is_ended(body: str, words: str) -> None:
     assert words in found["fault"]["message"]
 
 
+def test_a_reader_that_breaks_blames_nobodys_memory(caplog: pytest.LogCaptureFixture) -> None:
+    found = read(HEAD, child=("-c", "raise KeyError('seldom')"))
+
+    assert "no fault of the document" in found["fault"]["message"]
+    assert "KeyError: 'seldom'" in caplog.text
+
+
 def test_a_process_that_nobody_waits_for_is_ended() -> None:
     with pytest.raises(Unwanted):
         read(HEAD, is_wanted=lambda: False, child=("-c", "while True: pass"))

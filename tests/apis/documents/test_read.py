@@ -128,6 +128,8 @@ def test_every_version_of_3_is_read_also_without_its_last_part(said: str) -> Non
         schema("3.1.0", "{A: {$dynamicAnchor: node, items: {$dynamicRef: '#node'}}}"),
         schema("3.1.0", "{A: {$ref: '#/components/schemas/B/properties/x'}, B: {$ref: '#/components/schemas/C'}, C: {properties: {x: {}}}}"),
         schema("3.1.0", "{A: {examples: [{$ref: nowhere}], const: {$ref: x}}, x: {}}"),
+        ORDERS.replace("description: ok", "description: ok, content: {a/b: {example: {$ref: nowhere}}}"),
+        ORDERS.replace("description: ok", "description: ok, x-more: {$ref: 'http://x/y'}"),
     ],
 )  # fmt: skip
 def test_documents_that_others_read_are_read(text: str) -> None:
@@ -148,6 +150,7 @@ def test_documents_that_others_read_are_read(text: str) -> None:
         ('{"a": 1, "a": 2}', '"a" is given twice', "", None),
         ("a: !!python/object/apply:os.system [ls]", "means nothing", "", 1),
         ("a: 1\n---\nb: 2", "a second document", "", 2),
+        ('{"a":\n {"b\\uD83D": "\\uD83D\\uDE00"}}', "half of a character", "", 2),
         ("<<: 1", "merges mappings", "", 1),
         ("a: *b", 'no "&b"', "", 1),
         ("? [a]\n: 1", "a key is text", "", 1),
