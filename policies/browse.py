@@ -119,7 +119,8 @@ def rendered(text: str) -> SafeString:
     """Markdown as HTML, as `readme` says."""
     title, _, rest = text.partition("\n")
     html: str = _MARKDOWN.render(rest if title.startswith("# ") else text)
-    return SafeString(_TO_A_FILE.sub(r"\1", html))
+    # A header without words is none to who has it read out.
+    return SafeString(_TO_A_FILE.sub(r"\1", html).replace("<th></th>", "<td></td>"))
 
 
 @cache

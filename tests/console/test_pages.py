@@ -16,7 +16,7 @@ from apis.models import ApiInstance
 from console.middleware.toasts import ToastMiddleware
 from console.models import AuditEntry, Environment, User
 from console.pages.styleguide import _icons
-from policies import catalog
+from policies import browse, catalog
 from tests.console.each import for_each
 from tests.factories import make_api, make_environment, make_gateway, make_replica, make_user
 
@@ -270,3 +270,7 @@ def test_the_header_names_the_kind_of_the_environment(
     assert kind.capitalize() in page.split('class="place-mark')[1].split("</span>")[0]
     question = f"This is Production: {environment.organization} / {environment}."
     assert (question in page) == (kind == "production")
+
+
+def test_a_documents_table_has_no_header_without_words() -> None:
+    assert "<th></th>" not in browse.rendered("|  | time |\n|---|---|\n| one | two |")
