@@ -34,7 +34,7 @@ def save_view(
     mine = SavedView.objects.filter(user=user, environment=environment)
     if mine.count() >= MOST:
         raise ValidationError({"name": [f"You have {MOST} views here; delete one first."]})
-    view = SavedView(user=user, environment=environment, query=search.query)
+    view = SavedView(user=user, environment=environment, query=_query(search))
     return _named(view, name, is_shared=is_shared)
 
 
@@ -46,9 +46,9 @@ def edit_view(user: User, view: SavedView, name: str, *, is_shared: bool) -> Sav
 
 
 def replace_search(user: User, view: SavedView, search: Search) -> None:
-    """The view is of this search from now on, for all who see it."""
+    """The view is of this search from now on, for all who see it. Raises ValidationError."""
     _check_mine(user, view)
-    view.query = search.query
+    view.query = _query(search)
     view.save(update_fields=["query"])
 
 
@@ -66,6 +66,13 @@ def may_share(user: User, environment: Environment) -> bool:
 def _check_mine(user: User, view: SavedView) -> None:
     if view.user_id != user.pk:
         raise PermissionDenied(f"Only {view.user} may change this view; save one of your own.")
+
+
+def _query(search: Search) -> str:
+    """Raises ValidationError where it is longer than can be kept."""
+    if len(search.query) > SavedView.LONGEST_QUERY:
+        raise ValidationError({"search": ["It asks for too much to be kept; write less of it."]})
+    return search.query
 
 
 def _named(view: SavedView, name: str, *, is_shared: bool) -> SavedView:

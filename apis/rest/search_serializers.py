@@ -17,6 +17,7 @@ from console.words import MOST_CHARACTERS
 from gateways import lookup
 from gateways.protocol.faults import did_you_mean
 
+STATUSES = [(one, one) for one in (*STATES, FAILING)]
 _SAID = {True: "yes", False: "no", None: ""}
 
 
@@ -28,7 +29,7 @@ class SearchFields(s.Serializer[Any]):
         "and id, as the page of APIs does.",
     )
     status = OneOf(
-        [*STATES, FAILING],
+        STATUSES,
         required=False,
         help_text=f"As configurationStatus says it; {FAILING}: whatever it is, an upstream fails.",
     )

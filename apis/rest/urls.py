@@ -4,12 +4,12 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
+from apis.rest import gateway_urls, list_urls
 from apis.rest.applications import ApplicationContractViews, ApplicationViews
 from apis.rest.automated import AutomatedViews
 from apis.rest.change_sets import ChangeSetViews
 from apis.rest.contracts import ContractViews, DecisionViews
 from apis.rest.copies import CopyViews
-from apis.rest.deployments import DeploymentViews, TargetViews
 from apis.rest.documents import DocumentViews
 from apis.rest.exporting import ExportViews
 from apis.rest.findings import FindingViews
@@ -17,14 +17,14 @@ from apis.rest.graph import Graph
 from apis.rest.groups import Groups
 from apis.rest.hiding import VISIBILITY, VisibilityViews
 from apis.rest.importing import ImportViews
-from apis.rest.ingress import IngressViews
 from apis.rest.instances import InstanceViews
 from apis.rest.marks import AutodiscoveryViews, OwnerViews, TagViews
+from apis.rest.paths import AM, AMX, SCOPE
 from apis.rest.pending import PendingViews
 from apis.rest.policies import PolicyViews, TemplateViews
 from apis.rest.policy_sets import PolicySetViews
 from apis.rest.promotions import PromotionsViews
-from apis.rest.rehearsals import GatewayRehearsalViews, RehearsalViews
+from apis.rest.rehearsals import RehearsalViews
 from apis.rest.removed import RemovedApiViews, RemovedAutomatedViews, RemovedPolicyViews
 from apis.rest.revisions import HistoryViews, RevisionViews
 from apis.rest.secret_groups import SecretGroupViews
@@ -39,8 +39,6 @@ from apis.rest.tiers import TierViews
 from apis.rest.tls_contexts import TlsContextViews
 from apis.rest.upstreams import UpstreamViews
 
-SCOPE = "organizations/<uuid:organization_id>/environments/<uuid:environment_id>"
-AM = f"apimanager/api/v1/{SCOPE}/apis"
 SETS = f"apimanager/api/v1/{SCOPE}/change-sets"
 POLICY_SETS = f"apimanager/api/v1/{SCOPE}/policy-sets"
 SG = f"secrets-manager/api/v1/{SCOPE}/secretGroups"
@@ -49,8 +47,6 @@ TLS = f"apimanager/api/v1/{SCOPE}/tls-contexts"
 IMPORTS = f"apimanager/api/v1/{SCOPE}/api-imports"
 PROMOTIONS = f"apimanager/api/v1/{SCOPE}/promotions"
 ONE_PROMOTIONS = f"{PROMOTIONS}/<uuid:promotions>"
-AMX = f"apimanager/xapi/v1/{SCOPE}"
-PX = f"proxies/xapi/v1/{SCOPE}/apis/<int:api_id>/deployments"
 TEMPLATES = "apimanager/api/v1/organizations/<uuid:organization_id>/policy-templates"
 OF_ORGANIZATION = "organizations/<uuid:organization_id>/applications"
 AUTOMATED = "organizations/<uuid:organization_id>/automated-policies"
@@ -336,33 +332,8 @@ urlpatterns = [
         TlsContextViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         name="rest_tls_context",
     ),
-    path(f"{AMX}/gateway-targets", TargetViews.as_view({"get": "list"}), name="rest_targets"),
-    path(
-        f"{AMX}/gateway-targets/<uuid:gateway_id>",
-        TargetViews.as_view({"get": "retrieve"}),
-        name="rest_target",
-    ),
-    path(
-        f"{AMX}/gateway-targets/<uuid:gateway_id>/ingress",
-        IngressViews.as_view({"get": "retrieve", "patch": "partial_update"}),
-        name="rest_ingress",
-    ),
-    path(
-        f"{AMX}/gateway-targets/<uuid:gateway_id>/rehearsals",
-        GatewayRehearsalViews.as_view({"post": "start"}),
-        name="rest_gateway_rehearsals",
-    ),
-    path(
-        f"{AMX}/gateway-targets/<uuid:gateway_id>/rehearsals/<str:key>",
-        GatewayRehearsalViews.as_view({"get": "retrieve"}),
-        name="rest_rehearsal_on_gateway",
-    ),
-    path(PX, DeploymentViews.as_view({"get": "list", "post": "create"}), name="rest_deployments"),
-    path(
-        f"{PX}/<int:deployment_id>",
-        DeploymentViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
-        name="rest_deployment",
-    ),
+    *gateway_urls.urlpatterns,
+    *list_urls.urlpatterns,
     path(f"apimanager/api/v1/{SCOPE}/groupInstances", Groups.as_view(), name="rest_groups"),
     path(f"apimanager/api/v1/{AUTOMATED}", automated_all, name="rest_automated_policies"),
     path(f"apimanager/xapi/v1/{AUTOMATED}", AutomatedViews.as_view({"get": "list"}), name="rest_automated_x"),

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 from pydantic import BaseModel, Field
 
-from apis.bulk import running
+from apis.bulk import reviewing, running
 from apis.bulk.actions import ACTIONS
 from apis.bulk.models import MOST_APIS, BulkChange, BulkItem
 from apis.forms import advanced
@@ -108,8 +108,8 @@ def start(request: Request, pk: UUID) -> HttpResponse:
         return _start_planned(request, found)
     try:
         _check_confirmed(request, found)
-        if bulk_deploying.is_reviewed(found):
-            bulk_deploying.check(found)
+        if reviewing.is_reviewed(found):
+            reviewing.check(found)
         values, _ = _values(request, found)
         if unread := advanced.unread(values.pop("typed", {})):
             raise ValidationError(unread)
@@ -214,7 +214,7 @@ def _confirm(request: Request, found: BulkChange, errors: dict[str, list[str]] |
             if name.split(".")[0] not in named | {"config"}
             for text in texts
         ],
-        "reviewed": bulk_deploying.reviewed(found) if bulk_deploying.is_reviewed(found) else [],
+        "reviewed": bulk_deploying.reviewed(found) if reviewing.is_reviewed(found) else [],
     }
     response = shown.answer(request, "apis/bulk_confirm.html", "apis/_bulk_meant.html", context)
     response.status_code = 422 if errors else 200

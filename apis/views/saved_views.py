@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -79,7 +80,10 @@ def edit(request: Request, pk: int) -> HttpResponse:
 def replace(request: Request, pk: int) -> HttpResponse:
     """The view becomes what the list shows."""
     view = _view(request, pk)
-    saving.replace_search(request.user, view, Search.of(request.POST))
+    try:
+        saving.replace_search(request.user, view, Search.of(request.POST))
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
     return redirect(view)
 
 

@@ -39,6 +39,7 @@ OWN = (
     "consumer",
     "notice",
     "saved_view",
+    "rest_saved_view",
     "api_add_step",
     "api_draft",
     "rest_rehearsal",

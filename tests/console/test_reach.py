@@ -134,6 +134,8 @@ ABOUT = {
     "promotion": "promotion",
     "promotions": "bulk",
     "item": "item",
+    "view_id": "view",
+    "bulk_id": "bulk_by_rest",
     "import_id": "upload",
     "at": "api",
 }
@@ -148,8 +150,8 @@ KEPT = (
     (Application, "application"),
     (Tier, "tier"),
 )
-FOR_WHOEVER_SEES = ("rest_applications", "rest_exchange_applications")
-"""Whoever sees an organization may add a client application of their own."""
+FOR_WHOEVER_SEES = ("rest_applications", "rest_exchange_applications", "rest_saved_views")
+"""Whoever sees an organization may add a client application of their own, or keep a search for themselves."""
 CASE = {"name": "t", "expect": {"status": 200}}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 FORM = {
@@ -267,7 +269,8 @@ def _bulk(api: ApiInstance, owner: User) -> dict[str, object]:
     told = {"by": owner, "environment": api.environment, "state": "done"}
     made = BulkChange.objects.create(action="promote", **told)
     item = BulkItem.objects.create(change=made, api_key=api.pk, name=str(api))
-    return {"bulk": made.pk, "item": item.pk}
+    by_rest = BulkChange.objects.create(action="tag", **told)
+    return {"bulk": made.pk, "item": item.pk, "bulk_by_rest": by_rest.pk}
 
 
 def _promotions(api: ApiInstance, owner: User) -> dict[str, object]:
