@@ -129,17 +129,17 @@ def recent(calls: Calls, over: Range, limit: int, *, failed: bool = False) -> li
     return list(found.select_related("api__asset").order_by("-time")[:limit])
 
 
-def used(calls: Calls, periods: Sequence[timedelta], limiter: str) -> list[int]:
-    """How many requests the policy `limiter` let pass in each of these times up to now."""
-    return [_passed(calls, period, limiter) for period in periods]
+def used(calls: Calls, periods: Sequence[timedelta], limiters: list[str]) -> list[int]:
+    """How many requests the policies `limiters` let pass in each of these times up to now."""
+    return [_passed(calls, period, limiters) for period in periods]
 
 
-def _passed(calls: Calls, period: timedelta, limiter: str) -> int:
+def _passed(calls: Calls, period: timedelta, limiters: list[str]) -> int:
     seconds = int(period.total_seconds())
     over = ranges.recent(seconds) if seconds <= BY_WINDOWS else ranges.last(period)
     sql = f"""
         SELECT sum(requests) FROM {sources.whole(TRAFFIC, over, sources.OF_APPLICATION)}
-        WHERE policy <> %(limiter)s
+        WHERE policy <> ALL(%(limiters)s)
     """
-    ((count,),) = ask(sql, calls, over, limiter=limiter)
+    ((count,),) = ask(sql, calls, over, limiters=limiters)
     return int(count or 0)

@@ -1,37 +1,12 @@
 """Why a call came to nothing, in words for who made it: nothing of how the API is built or guarded inside."""
 
-from dataclasses import dataclass
+from typing import Any
 
 from analytics.calls import Trouble
 from policies import catalog
-from policies.policy import Phase
+from policies.policy import Phase, Policy
+from policies.traits import Explained
 
-CONTRACTS = "client-id-enforcement"
-TIER = "rate-limiting-sla-based"
-
-
-@dataclass(frozen=True)
-class Explained:
-    """What happened, and what the caller can do about it."""
-
-    title: str
-    remedy: str
-
-
-_BY_POLICY = {
-    (CONTRACTS, "401"): Explained(
-        "The credentials were not accepted",
-        "Send the client id and its newest secret; after a reset the old one ends at the time you chose.",
-    ),
-    (TIER, "429"): Explained(
-        "More requests than your tier allows",
-        "Wait for the time in the answer's Retry-After header, or ask for a higher tier.",
-    ),
-    (TIER, "401"): Explained(
-        "The credentials were not accepted, or the contract has no tier",
-        "Send the client id and its newest secret; see whether the contract is approved.",
-    ),
-}
 _BY_STATUS = {
     "0": Explained("Your side closed the connection", "Give the request more time before you give up."),
     "400": Explained("The request is not as the API expects it", "Compare it with the API's documentation."),
@@ -71,22 +46,22 @@ _PHASES = {
 
 def explain(status: int, policy: str, failure: str) -> Explained:
     """In the words by which requests are counted."""
-    key = str(status)
-    if found := _BY_POLICY.get((policy, key)):
+    refused_by = _policy(policy) if policy else None
+    if refused_by and (found := refused_by.explained.get(status)):
         return found
-    if policy and status < 500 and (phase := _phase(policy)) in _PHASES:
-        return _PHASES[phase]
+    if refused_by and status < 500 and refused_by.phase in _PHASES:
+        return _PHASES[refused_by.phase]
     if failure and 100 <= status < 400:
         return _CUT
-    return _BY_STATUS.get(key) or (_SERVER if status >= 500 else _CLIENT)
+    return _BY_STATUS.get(str(status)) or (_SERVER if status >= 500 else _CLIENT)
 
 
 def of(trouble: Trouble) -> Explained:
     return explain(trouble.status, trouble.policy, trouble.failure)
 
 
-def _phase(policy: str) -> Phase | None:
+def _policy(name: str) -> Policy[Any] | None:
     try:
-        return catalog.find(policy).phase
+        return catalog.find(name)
     except catalog.UnknownPolicy:
         return None

@@ -11,10 +11,9 @@ from apis.failing import Failing
 from apis.models import PolicyBinding
 from apis.traffic import Calls, Held, Observed, Recent, Resource, Traffic
 from console.models import Environment
+from policies import catalog
 
 MOST_RECENT = 10
-LIMITER = "rate-limiting-sla-based"
-"""The policy that holds applications to their tiers."""
 
 
 def last_day_in(environment: Environment) -> dict[int, Traffic]:
@@ -79,4 +78,4 @@ def of_applications(names: Mapping[int, str]) -> dict[int, Traffic]:
 
 def used(of: Calls, periods_ms: Sequence[int]) -> list[int]:
     periods = [timedelta(milliseconds=one) for one in periods_ms]
-    return calls.used(of, periods, limiter=LIMITER)
+    return calls.used(of, periods, limiters=[one.name for one in catalog.policies() if one.holds_to_tiers])

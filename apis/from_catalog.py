@@ -26,3 +26,8 @@ def title_of(policy: str) -> str:
         return str(catalog.find(policy).title)
     except catalog.UnknownPolicy:
         return policy
+
+
+def response_timeout() -> str:
+    """The policy as which an API's own setting reaches gateways, in a binding named after API and policy."""
+    return str(catalog.carrier("responseTimeout").name)

@@ -13,8 +13,8 @@ from apis.models import ApiInstance, PolicyBinding
 from gateways.models import Replica
 from gateways.protocol.upstream_hosts import is_ip, place_of
 from gateways.protocol.upstream_settings import USUAL, UpstreamSettings
+from policies import catalog
 
-HEALTH_CHECK = "health-check"
 MOST_HOSTS = 1000
 _WORDS = {"unhealthy": "Unhealthy", "ejected": "Ejected", "unknown": "Not asked yet", "healthy": "Healthy"}
 """The worst first."""
@@ -84,7 +84,7 @@ class Health:
     replicas: int
     settings: UpstreamSettings = USUAL
     is_asked: bool = True
-    """By policy Health Check."""
+    """By a policy."""
 
     @property
     def is_checked(self) -> bool:
@@ -194,7 +194,9 @@ def unhealthy(environments: Iterable[UUID]) -> set[int]:
 
 
 def _checked(bindings: Iterable[PolicyBinding]) -> set[UUID]:
-    asking = (one for one in bindings if one.policy == HEALTH_CHECK and not one.is_disabled)
+    asking = (
+        one for one in bindings if catalog.says_setting(one.policy) == "healthCheck" and not one.is_disabled
+    )
     return {pk for one in asking for pk in one.upstreams}
 
 

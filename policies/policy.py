@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from policies.documents.document import Document, Texts
+from policies.traits import Exchange, Explained, Limit
 
 SECRETS = "secrets"
 """The folder of secrets within the state folder."""
@@ -305,6 +306,14 @@ class Policy(Generic[C]):
     `knows_callers_by` is by what it finds out who calls: a credential that is sent, a proof that one is
     known, an address. One that identifies callers and says nothing does so by a credential.
 
+    `limits(config)` tells how many requests it lets pass; of one that `holds_to_tiers` contracts tell. Where
+    an API has contracts or tiers and nothing acts on them, the policy that is `offered_for` them is offered.
+
+    `says_setting` is the part of an upstream's settings that says the same as this outbound policy:
+    "healthCheck". `carries_setting` is a setting of an API that reaches gateways as a binding of this one.
+
+    `explained` has words for callers whom it refused, by status, where its phase's do not say enough.
+
     `gives` are the variables of the expression language that it gives values to for
     later policies, `own_variables` those that have values in its own expressions alone.
 
@@ -316,6 +325,9 @@ class Policy(Generic[C]):
 
     `prepare(state)` makes what the policy keeps in the gateway's state folder. The agent calls it of every
     policy before it starts Envoy, and never while one runs; it may be called again at each start.
+
+    `shares(state)` gives what replicas exchange where the gateway has a shared storage, and makes what that
+    needs. Policies that give the same function share one exchange.
     """
 
     name: str
@@ -328,6 +340,12 @@ class Policy(Generic[C]):
     compile: Callable[[C, Scope], Compiled]
     aliases: tuple[str, ...] = ()
     knows_callers_by: Literal["", "credential", "proof", "address"] = ""
+    limits: Callable[[C], Iterable[Limit]] = lambda config: ()
+    holds_to_tiers: bool = False
+    offered_for: Literal["", "contracts", "tiers"] = ""
+    says_setting: str = ""
+    carries_setting: Literal["", "responseTimeout"] = ""
+    explained: Mapping[int, Explained] = field(default_factory=dict[int, Explained])
     gives: frozenset[str] = frozenset()
     own_variables: frozenset[str] = frozenset()
     is_resource_level: bool = True
@@ -339,6 +357,7 @@ class Policy(Generic[C]):
     refuses: bool = False
     unobservable: str = ""
     prepare: Callable[[Path], None] | None = None
+    shares: Callable[[Path], Exchange] | None = None
     advice: Callable[[C], Iterable[Advice]] = lambda config: ()
     asks_contracts: Callable[[C], AsksContracts | None] = lambda config: None
     icon: str = "shield"

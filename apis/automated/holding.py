@@ -13,12 +13,12 @@ from django.db.models import QuerySet
 
 from apis.automated.models import AutomatedPolicy
 from apis.automated.rule import Crowd, Rule, Subject, subjects
+from apis.from_catalog import response_timeout
 from apis.models import ApiInstance
 from apis.revision import Document, name
 from apis.rules.policy_config import merged
 from console.models import Environment
 from gateways.protocol import resources as r
-from gateways.protocol.timeouts import RESPONSE_TIMEOUT
 from policies import catalog
 
 LABEL = "gatewright/automated-policy."
@@ -174,6 +174,6 @@ def _own_policy(one: Document) -> str:
     if one["kind"] != "PolicyBinding" or one["spec"]["targetRef"]["kind"] != "ApiInstance":
         return ""
     # The response timeout that an API's settings say is no policy of its own: the strictest one holds.
-    if name(one) == f"{one['spec']['targetRef']['name']}-{RESPONSE_TIMEOUT}":
+    if name(one) == f"{one['spec']['targetRef']['name']}-{response_timeout()}":
         return ""
     return str(one["spec"]["policyRef"]["name"])

@@ -34,7 +34,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
         if one.is_own:
             yield from _never_applied(subject, one, effort)
             yield from _observing(one)
-    for one in [one for one in running if one.policy.name == "cors"][1:]:
+    for one in [one for one in running if one.policy.runs_first][1:]:
         text = "answers no preflight request: another CORS policy does before it"
         yield Finding("cors-shadowed", one.place, text)
     yield from _unused(subject)

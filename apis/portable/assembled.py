@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from apis.from_catalog import response_timeout
 from apis.portable import kinds, variables
 from apis.portable.kinds import Details
 from apis.portable.secrets_read import shared_secrets
@@ -21,7 +22,6 @@ from apis.portable.shape import (
 from apis.rules import upstream_uri
 from gateways.protocol import resources as r
 from gateways.protocol.faults import explained
-from gateways.protocol.timeouts import RESPONSE_TIMEOUT
 
 if TYPE_CHECKING:
     from apis.portable.read import Found
@@ -151,7 +151,7 @@ class _Api:
             if TLS[kind] == target.kind and not self.tls_of(one):
                 self.refuse("PolicyBinding", name, NO_CONTEXT.format(target.kind))
             return
-        if kind == RESPONSE_TIMEOUT and name == f"{self.name}-{RESPONSE_TIMEOUT}":
+        if kind == response_timeout() and name == f"{self.name}-{response_timeout()}":
             seconds = one.spec.config.get("timeout")
             self.timeout = round(seconds * 1000) if isinstance(seconds, int | float) else None
             return

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from apis.from_catalog import response_timeout
 from apis.portable import kinds, names
 from apis.portable.kinds import FORMAT
 from apis.portable.mentioned import of_mention
@@ -25,7 +26,6 @@ from apis.portable.yaml_text import ordered, said, written
 from apis.rules import own_document, upstream_uri
 from apis.rules.policy_config import merged
 from gateways.protocol.resources import API_DETAILS, API_VERSION, ROUTE_LABEL, Model
-from gateways.protocol.timeouts import RESPONSE_TIMEOUT
 from policies import catalog
 
 Document = dict[str, Any]
@@ -80,7 +80,7 @@ class _Writing:
             yield self._route(at, route)
         if api.response_timeout_ms:
             config = {"timeout": api.response_timeout_ms / 1000}
-            yield self._binding(f"{self.base}-{RESPONSE_TIMEOUT}", RESPONSE_TIMEOUT, config, {})
+            yield self._binding(f"{self.base}-{response_timeout()}", response_timeout(), config, {})
         for order, policy in enumerate(api.inbound, start=1):
             if not policy.is_disabled:
                 yield self._policy(policy, order)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from apis.from_catalog import response_timeout
 from apis.models import TlsContext
 from apis.revision import TLS_CONTEXT, Content, Document, name
 from gateways.protocol.resources import ROUTE_LABEL, ServiceSpec
-from gateways.protocol.timeouts import RESPONSE_TIMEOUT
 
 ROUTES = ("route", "route-weighted")
 _RULES = ("methods", "path", "host", "headers")
@@ -34,7 +34,7 @@ def facts(content: Content, contexts: Mapping[UUID, TlsContext]) -> dict[str, An
     if not content.documents:
         return {}
     own, served = content.documents[0], content.serves_with
-    bindings = _bindings(content, (RESPONSE_TIMEOUT,))
+    bindings = _bindings(content, (response_timeout(),))
     timeouts = [one["spec"]["config"]["timeout"] for one in bindings if _is_setting(one)]
     return {
         "label": own["metadata"]["labels"].get("flex.mulesoft.com/apiinstance-name", ""),
@@ -64,7 +64,7 @@ def policies(content: Content) -> dict[str, Used]:
 
 def _is_setting(binding: Document) -> bool:
     """Whether it is the API's own response timeout, and no policy that somebody applied."""
-    return name(binding) == f"{binding['spec']['targetRef']['name']}-{RESPONSE_TIMEOUT}"
+    return name(binding) == f"{binding['spec']['targetRef']['name']}-{response_timeout()}"
 
 
 def _kind(one: Document) -> str:

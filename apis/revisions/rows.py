@@ -10,13 +10,13 @@ from django.db.models import Prefetch
 
 from apis import resource_names
 from apis.documents.specification import Specification
+from apis.from_catalog import response_timeout
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from apis.revision import TLS_CONTEXT, Content, document
 from apis.revisions import plain
 from apis.rules import own_document, upstream_uri
 from apis.rules.policy_place import placed
 from gateways.protocol import resources as r
-from gateways.protocol.timeouts import RESPONSE_TIMEOUT
 from policies import catalog
 
 Texts = Mapping[UUID, str]
@@ -147,9 +147,9 @@ def _labels(api: ApiInstance) -> dict[str, str]:
 
 
 def _response_timeout(api: ApiInstance, timeout_ms: int) -> r.PolicyBinding:
-    metadata = _metadata(api, f"{api.resource_name}-{RESPONSE_TIMEOUT}")
+    metadata = _metadata(api, f"{api.resource_name}-{response_timeout()}")
     config = {"timeout": timeout_ms / 1000}
-    return _binding(api, metadata, RESPONSE_TIMEOUT, config, order=r.DEFAULT_ORDER, rules=())
+    return _binding(api, metadata, response_timeout(), config, order=r.DEFAULT_ORDER, rules=())
 
 
 def _service(api: ApiInstance, upstream: Upstream) -> r.Service:

@@ -11,6 +11,7 @@ from apis.rules.config_messages import messages
 from gateways.protocol import upstream_faults
 from gateways.protocol.addresses import UpstreamAddress, upstream_address
 from gateways.protocol.upstream_settings import USUAL, UpstreamSettings
+from policies import catalog
 
 Errors = dict[str, list[str]]
 _ASKED = SimpleNamespace(title="An upstream", config=UpstreamSettings)
@@ -35,7 +36,7 @@ def faults(uri: str, settings: UpstreamSettings, policies: Collection[str] = ())
     if settings.is_usual or (address := _address(uri)) is None:
         return
     found = list(upstream_faults.faults(address, settings))
-    found += filter(None, (upstream_faults.beside(name, settings) for name in policies))
+    found += filter(None, (_beside(name, settings) for name in policies))
     yield from map(_said, found)
 
 
@@ -56,7 +57,8 @@ def warnings(
     """(path, text) of what may not be meant, beside outbound policies of these names; no sentence yet."""
     address = _address(uri)
     if address and not settings.is_usual:
-        for path, text in upstream_faults.warnings(address, settings, policies):
+        said = set(map(catalog.says_setting, policies))
+        for path, text in upstream_faults.warnings(address, settings, said):
             yield ".".join(map(str, path)), text
         own = settings.failover.path
         if own is not None and own.rstrip("/") == upstream_uri.read(uri).path.rstrip("/"):
@@ -65,8 +67,12 @@ def warnings(
 
 def beside(policy: str, settings: UpstreamSettings) -> str | None:
     """Why the outbound policy cannot act on an upstream of these settings, or None."""
-    found = upstream_faults.beside(policy, settings)
+    found = _beside(policy, settings)
     return _said(found)[1] if found else None
+
+
+def _beside(policy: str, settings: UpstreamSettings) -> upstream_faults.Found | None:
+    return upstream_faults.beside(policy, catalog.says_setting(policy), settings)
 
 
 def _address(uri: str) -> UpstreamAddress | None:

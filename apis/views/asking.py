@@ -12,8 +12,6 @@ from apis.models import ApiInstance
 from policies import catalog
 from policies.policy import Policy, PolicyConfig
 
-USUAL = "client-id-enforcement"
-"""The policy to add where none asks."""
 _HEADER = re.compile(r"""#?\[?\s*attributes\.headers\[['"]([A-Za-z0-9_-]+)['"]\]\s*\]?""")
 
 
@@ -38,6 +36,16 @@ class Asking:
     observing: tuple[str, ...] = ()
     how: How | None = None
     """As the first of them looks for them; None where nothing does."""
+
+    @property
+    def offered(self) -> Policy[Any]:
+        """To be added where none asks."""
+        return catalog.offered_for("contracts")
+
+    @property
+    def offered_for_tiers(self) -> Policy[Any]:
+        """To be added where none holds to tiers."""
+        return catalog.offered_for("tiers")
 
     @property
     def only_observes(self) -> bool:

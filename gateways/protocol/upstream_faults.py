@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Any
 
 from gateways.protocol.addresses import UpstreamAddress
 from gateways.protocol.upstream_hosts import is_ip, place_of
@@ -10,12 +11,6 @@ from gateways.protocol.upstream_settings import UpstreamSettings
 
 Found = tuple[tuple[str | int, ...], str]
 """The path of the field, by names outside, and what is wrong with it: no sentence yet."""
-POLICIES = {
-    "circuit-breaker": "limits",
-    "health-check": "healthCheck",
-    "idle-timeout": "timeouts.idleInMilliseconds",
-}
-"""Outbound policies that say what a setting says too, by name, and the setting."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +57,9 @@ def faults(address: UpstreamAddress, settings: UpstreamSettings) -> Iterator[Fou
 
 
 def warnings(
-    address: UpstreamAddress, settings: UpstreamSettings, policies: Collection[str] = ()
+    address: UpstreamAddress, settings: UpstreamSettings, said: Collection[str] = ()
 ) -> Iterator[Found]:
-    """What may be meant, beside outbound policies of these names."""
+    """What may not be meant, beside outbound policies that say these parts of settings."""
     found = places(address.host, address.port, settings)
     hashes = settings.load_balancing.algorithm in ("consistentHash", "sticky")
     if hashes and len(found) == 1 and not _known(found):
@@ -74,7 +69,7 @@ def warnings(
         settings.health_check.interval_in_seconds
     ):
         yield ("healthCheck", "timeoutInSeconds"), "is longer than the time between two questions"
-    is_checked = settings.is_checked or any(POLICIES.get(name) == "healthCheck" for name in policies)
+    is_checked = settings.is_checked or "healthCheck" in said
     if settings.failover.address and not is_checked:
         message = (
             "gets no POST or PATCH while nobody knows that it is needed; add a health check, or eject hosts"
@@ -85,19 +80,23 @@ def warnings(
         yield ("hosts", at, "weight"), "is 0: this host gets no requests"
 
 
-def beside(policy: str, settings: UpstreamSettings) -> Found | None:
-    """Where the outbound policy does not go with a setting, if it does not."""
-    path = POLICIES.get(policy, "")
-    if path == "healthCheck" and len(settings.hosts) > 1:
-        return ("hosts",), "policy health-check is for one host; use the health check of the upstream's own"
-    taken = {
-        "limits": not settings.limits.is_usual,
-        "healthCheck": settings.health_check.kind != "none",
-        "timeouts.idleInMilliseconds": settings.timeouts.idle_in_milliseconds is not None,
-    }
-    if not taken.get(path):
+def beside(policy: str, said: str, settings: UpstreamSettings) -> Found | None:
+    """Where an outbound policy that says this part of settings, or "", does not go with them."""
+    if said == "healthCheck" and len(settings.hosts) > 1:
+        message = f"policy {policy} is for one host; use the health check of the upstream's own"
+        return ("hosts",), message
+    if not said or not _is_told(settings, said):
         return None
-    return tuple(path.split(".")), f"policy {policy} of this upstream says it too; keep one of the two"
+    return tuple(said.split(".")), f"policy {policy} of this upstream says it too; keep one of the two"
+
+
+def _is_told(settings: UpstreamSettings, part: str) -> bool:
+    if part == "healthCheck":
+        return settings.health_check.kind != "none"
+    told: Any = settings.told
+    for name in part.split("."):
+        told = told.get(name, {})
+    return bool(told)
 
 
 def _hosts(found: list[Where], settings: UpstreamSettings) -> Iterator[Found]:

@@ -33,6 +33,25 @@ def find(name: str) -> Policy[Any]:
         raise UnknownPolicy(_unknown(name)) from None
 
 
+def says_setting(name: str) -> str:
+    """The part of an upstream's settings that the policy of this name says too; "" of any other."""
+    try:
+        return find(name).says_setting
+    except UnknownPolicy:
+        return ""
+
+
+@cache
+def carrier(setting: str) -> Policy[Any]:
+    """The policy as a binding of which this setting of an API reaches gateways."""
+    return next(one for one in policies() if one.carries_setting == setting)
+
+
+def offered_for(lack: str) -> Policy[Any]:
+    """The policy to offer where an API has contracts, or tiers, and nothing acts on them."""
+    return next(one for one in policies() if one.offered_for == lack)
+
+
 def prepare(state: Path) -> None:
     """Makes what policies keep in a gateway's state folder; harmless on repeat. Raises OSError."""
     for policy in policies():

@@ -59,7 +59,10 @@ def test_the_wheel_is_the_gateway_alone(wheel: Path) -> None:
     assert "policies/expression/grammar.lark" in names
     assert {"/".join(name.split("/")[:2]) for name in names} == {
         *(f"gateways/{one}" for one in ("__init__.py", "agent", "protocol")),
-        *(f"policies/{one}" for one in ("__init__.py", "advice.py", "order.py", "policy.py", "catalog")),
+        *(
+            f"policies/{one}"
+            for one in ("__init__.py", "advice.py", "order.py", "policy.py", "traits.py", "catalog")
+        ),
         *(f"policies/{one}" for one in ("documents", "envoy", "expression", "fields", "scripting")),
         *(f"policies/{one}" for one in ("answers", "contracts", "counting", "introspection", "memory")),
         *(f"policies/{one}" for one in ("graphql", "patterns")),

@@ -7,7 +7,7 @@ from gateways.protocol import upstream_faults
 from gateways.protocol.addresses import BadAddress, upstream_address
 from gateways.protocol.faults import Fault, Faulty, fault
 from gateways.protocol.upstream_settings import UpstreamSettings
-from policies.catalog import UnknownPolicy, find
+from policies.catalog import UnknownPolicy, find, says_setting
 
 
 def settled(service: r.Service, bindings: Sequence[r.PolicyBinding]) -> UpstreamSettings:
@@ -16,7 +16,7 @@ def settled(service: r.Service, bindings: Sequence[r.PolicyBinding]) -> Upstream
     if settings.is_usual:
         return settings
     found = list(upstream_faults.faults(upstream_address(service.spec.address), settings))
-    found += filter(None, (upstream_faults.beside(policy_name(one), settings) for one in bindings))
+    found += filter(None, (_beside(policy_name(one), settings) for one in bindings))
     if found:
         raise Faulty(*(fault(service, ("spec", *path), message) for path, message in found))
     return settings
@@ -37,5 +37,10 @@ def advice(service: r.Service, policies: Collection[str]) -> Iterator[Fault]:
         address = upstream_address(service.spec.address)
     except BadAddress:
         return
-    for path, message in upstream_faults.warnings(address, service.spec.settings, policies):
+    said = set(map(says_setting, policies))
+    for path, message in upstream_faults.warnings(address, service.spec.settings, said):
         yield fault(service, ("spec", *path), message, is_warning=True)
+
+
+def _beside(policy: str, settings: UpstreamSettings) -> upstream_faults.Found | None:
+    return upstream_faults.beside(policy, says_setting(policy), settings)

@@ -40,6 +40,7 @@ POLICY = Policy(
     unobservable="Envoy does not tell what a higher threshold would have let through",
     is_resource_level=False,
     is_outbound=True,
+    says_setting="limits",
     is_applied_once=True,
     icon="plug-zap",
 )

@@ -20,6 +20,7 @@ from policies.policy import (
     fault,
 )
 from policies.scripting.script import script
+from policies.traits import Explained
 
 NAME = "client-id-enforcement"
 BASIC, EXPRESSION = "httpBasicAuthenticationHeader", "customExpression"
@@ -95,6 +96,13 @@ POLICY = Policy(
     compile=compile,
     gives=frozenset(("authentication",)),
     asks_contracts=asks,
+    offered_for="contracts",
+    explained={
+        401: Explained(
+            "The credentials were not accepted",
+            "Send the client id and its newest secret; after a reset the old one ends at the time you chose.",
+        ),
+    },
     advice=advice,
     aliases=("client-id-enforcement-flex",),
     refuses=True,

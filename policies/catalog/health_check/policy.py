@@ -89,6 +89,7 @@ POLICY = Policy(
     aliases=("health-check-flex",),
     is_resource_level=False,
     is_outbound=True,
+    says_setting="healthCheck",
     is_applied_once=True,
     icon="activity",
 )

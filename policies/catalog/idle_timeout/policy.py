@@ -39,6 +39,7 @@ POLICY = Policy(
     aliases=("idle-timeout-flex", "upstream-idle-timeout", "upstream-idle-timeout-flex"),
     is_resource_level=False,
     is_outbound=True,
+    says_setting="timeouts.idleInMilliseconds",
     is_applied_once=True,
     icon="timer",
 )

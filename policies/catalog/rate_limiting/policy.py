@@ -13,6 +13,7 @@ from policies.expression.nodes import said_by_caller
 from policies.fields.expressions import RequestExpression
 from policies.policy import Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope, at_most
 from policies.scripting.script import script
+from policies.traits import Limit
 
 NAME = "rate-limiting"
 FILE = Path(__file__).with_name("policy.lua")
@@ -106,6 +107,18 @@ def advice(config: Config) -> Iterator[Advice]:
         )
 
 
+def limits(config: Config) -> Iterator[Limit]:
+    key = config.key_selector.text.strip() if config.key_selector else ""
+    for one in config.rate_limits:
+        yield Limit(
+            one.maximum_requests,
+            one.time_period_in_milliseconds,
+            key,
+            is_shared=config.clusterizable,
+            is_certain=config.block_on_unknown_quota,
+        )
+
+
 POLICY = Policy(
     name=NAME,
     title="Rate Limiting",
@@ -117,6 +130,7 @@ POLICY = Policy(
     compile=compile,
     advice=advice,
     aliases=("rate-limiting-flex",),
+    limits=limits,
     prepare=shared_memory.prepare,
     refuses=True,
     icon="gauge",

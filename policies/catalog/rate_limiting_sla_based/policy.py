@@ -21,6 +21,7 @@ from policies.policy import (
     fault,
 )
 from policies.scripting.script import script
+from policies.traits import Explained
 
 NAME = "rate-limiting-sla-based"
 
@@ -91,6 +92,18 @@ POLICY = Policy(
     knows_callers_by="credential",
     gives=frozenset(("authentication",)),
     asks_contracts=asks,
+    holds_to_tiers=True,
+    offered_for="tiers",
+    explained={
+        401: Explained(
+            "The credentials were not accepted, or the contract has no tier",
+            "Send the client id and its newest secret; see whether the contract is approved.",
+        ),
+        429: Explained(
+            "More requests than your tier allows",
+            "Wait for the time in the answer's Retry-After header, or ask for a higher tier.",
+        ),
+    },
     advice=advice,
     aliases=("rate-limiting-sla-based-flex",),
     prepare=shared_memory.prepare,

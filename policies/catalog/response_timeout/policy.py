@@ -34,6 +34,7 @@ POLICY = Policy(
     config=Config,
     compile=compile,
     aliases=("response-timeout-flex",),
+    carries_setting="responseTimeout",
     is_resource_level=False,
     icon="timer",
 )

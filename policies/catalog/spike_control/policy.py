@@ -1,5 +1,6 @@
 """Spike Control: smooths bursts. What is beyond the limit waits and tries again before it is refused."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from policies.expression.lua import Value
 from policies.memory import place
 from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Scope, Script
 from policies.scripting.script import script
+from policies.traits import Limit
 
 NAME = "spike-control"
 HOUR_MS = 3_600_000
@@ -105,6 +107,10 @@ def _delay(scope: Scope, attempt: int) -> Filter:
     return Filter(f"{scope.binding}.{attempt}", typed)
 
 
+def limits(config: Config) -> Iterator[Limit]:
+    yield Limit(config.maximum_requests, config.time_period_in_milliseconds)
+
+
 POLICY = Policy(
     name=NAME,
     title="Spike Control",
@@ -115,6 +121,7 @@ POLICY = Policy(
     config=Config,
     compile=compile,
     aliases=("spike-control-flex",),
+    limits=limits,
     prepare=spikes.prepare,
     refuses=True,
     icon="chart-line",

@@ -1,0 +1,70 @@
+"""What a policy says of itself, so that nothing outside its folder goes by its name."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many requests a policy lets pass in a time.
+
+    `key` is the expression that requests are counted by, "" for one count. It `is_shared` where replicas
+    may count together, and `is_certain` where it holds though its counter cannot be read.
+    """
+
+    requests: int
+    period_ms: int
+    key: str = ""
+    is_shared: bool = False
+    is_certain: bool = True
+
+    def leaves_nothing_to(self, other: "Limit") -> bool:
+        """Whether of the requests that pass this limit the other one surely never refuses any.
+
+        Windows may begin anywhere: one of the other meets as many of ours as fit into it, and one more.
+        """
+        counts_the_same = self.key in ("", other.key) and (self.is_shared or not other.is_shared)
+        if not (counts_the_same and self.is_certain):
+            return False
+        return other.requests >= self.requests * (math.ceil(other.period_ms / self.period_ms) + 1)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """To a caller: what happened, and what he can do about it; nothing of how the API is guarded inside."""
+
+    title: str
+    remedy: str
+
+
+class Storage(Protocol):
+    """What replicas share: it runs a script of Lua at once, as Redis does."""
+
+    def eval(self, script: str, numkeys: int, *keys_and_args: Any) -> Any: ...
+
+
+class Exchange(Protocol):
+    """What the replicas of a gateway tell each other by a storage, of one state folder.
+
+    Nobody calls two of these at the same time, and no request waits for them.
+    """
+
+    def changed(self) -> bool:
+        """Whether the others are to be told, or asked, something now; looks at what is there."""
+        ...
+
+    def tell(self, storage: Storage) -> None:
+        """Tells what `changed` found, and takes in what the others have told.
+
+        Raises whatever the client does, OSError, and ValueError for an answer that is none.
+        """
+        ...
+
+    def heard(self) -> None:
+        """The storage has answered just now, whether or not there was something to tell."""
+        ...
+
+    def again(self) -> None:
+        """The storage was lost: what was found last may not have been told after all."""
+        ...
