@@ -1,11 +1,13 @@
 """The catalog: every folder beside this file that holds a `policy.py` with a `POLICY`."""
 
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from policies.policy import Policy
+from policies.traits import Exchange
 
 FOLDER = Path(__file__).parent
 
@@ -50,6 +52,12 @@ def carrier(setting: str) -> Policy[Any]:
 def offered_for(lack: str) -> Policy[Any]:
     """The policy to offer where an API has contracts, or tiers, and nothing acts on them."""
     return next(one for one in policies() if one.offered_for == lack)
+
+
+def shares() -> list[Callable[[Path], Exchange]]:
+    """What makes the exchanges between replicas, each once: of policies that limit first, caches behind."""
+    found = sorted(policies(), key=lambda policy: policy.phase)
+    return list(dict.fromkeys(policy.shares for policy in found if policy.shares))
 
 
 def prepare(state: Path) -> None:

@@ -13,7 +13,7 @@ forgotten and none outlives its end, however client, upstream, Envoy or the mach
 through takes a twentieth of the time at most.
 
 Where replicas share a limit, each tells the others how many it has open, and adds theirs to its own:
-`gateways/agent/sharing/` does that, beside all requests.
+opened.py does that, beside all requests.
 """
 
 import hashlib

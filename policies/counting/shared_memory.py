@@ -12,7 +12,7 @@ of CLOCK_MONOTONIC.
 
 Where replicas share a count, its windows are those of the clock (multiples of the period since 1970), and the
 cell also holds a digest of the key, the same in all replicas, the requests that others counted in the window,
-and how many of its own they were told of. `gateways/agent/sharing/` exchanges them.
+and how many of its own they were told of. counts.py and told.py exchange them.
 
 The lock is a robust process-shared pthread mutex: a decision reads and writes all cells of its key under
 it, so exactly the allowed number of requests passes, whatever the number of threads. A thread that dies

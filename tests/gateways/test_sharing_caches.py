@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from gateways.agent.sharing.forgotten import Heard
 from policies.catalog.http_caching import shared, store
+from policies.catalog.http_caching.forgotten import Heard
 from policies.catalog.http_caching.shared import EVERYTHING, RECORD_BYTES, RECORDS, Header, Section
 from tests.gateways.shared_storage import Server
 from tests.gateways.test_sharing import replicas

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from gateways.agent.sharing.counts import Counts
 from gateways.agent.sharing.exchange import exchange
 from gateways.protocol.shared_storage import SharedStorage
 from policies.counting import shared_memory
+from policies.counting.counts import Counts
 from policies.counting.shared_memory import BUCKETS, CELL, CELL_BYTES, CHANGED, PAGE, SIZE, Cell
 from tests.gateways import shared_storage
 from tests.gateways.shared_storage import Server

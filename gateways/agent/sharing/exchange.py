@@ -1,6 +1,5 @@
-"""Tells a storage what was counted here, and hears what all replicas counted."""
+"""Tells a storage what policies share among replicas, and hears what the others tell."""
 
-import secrets
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -13,17 +12,11 @@ from redis.retry import Retry
 
 from gateways.agent.host import state_folder
 from gateways.agent.host.trusted_cas import system_ca
-from gateways.agent.sharing.admitted import Spikes
-from gateways.agent.sharing.batch import Batch
-from gateways.agent.sharing.counts import Counts
-from gateways.agent.sharing.forgotten import Forgotten
-from gateways.agent.sharing.opened import Connections
 from gateways.protocol.shared_storage import SharedStorage, Tls
-from policies.counting import shared_memory
+from policies import catalog
+from policies.traits import Exchange
 
 PAUSE_SECONDS, IDLE_SECONDS, LOST_PAUSE_SECONDS, ANSWER_SECONDS = 0.05, 2.0, 0.5, 1.0
-MOST_BUCKETS = 256
-"""Of one exchange: some thousand counts, a few milliseconds of the storage's time."""
 MOST_WORDS = 200
 """Of a reason, which is partly the server's own text."""
 
@@ -51,70 +44,38 @@ def exchange(storage: SharedStorage, state: Path, over: Event, told: Callable[[s
 
 
 class _Talk:
-    """With one storage. A batch that was not answered is told again as it was, until it is."""
+    """With one storage."""
 
     def __init__(self, storage: SharedStorage, state: Path) -> None:
         self._storage, self._state = storage, state
-        self._teller = secrets.token_hex(8)
-        self._number = 0
-        self._unanswered: Batch | None = None
-        self._counts: Counts | None = None
-        self._connections: Connections | None = None
-        self._spikes: Spikes | None = None
-        self._forgotten = Forgotten(state)
+        self._unmade = catalog.shares()
+        self._exchanges: list[Exchange] = []
         self._client: Redis | None = None
 
     def exchange(self, *, is_due: bool) -> bool:
         """Whether there was something to tell, or it `is_due` to ask whether somebody is there."""
-        if self._counts is None:
-            shared_memory.prepare(self._state)
-            self._counts = Counts(self._state)
-        if self._connections is None:
-            self._connections = Connections(self._state)
-        if self._spikes is None:
-            self._spikes = Spikes(self._state)
-        if self._unanswered is None and (changed := self._counts.changed(MOST_BUCKETS)):
-            self._number += 1
-            self._unanswered = Batch.of(changed, self._teller, self._number)
-        opened, caches = self._connections.opened(), self._forgotten.shared()
-        admitted = self._spikes.admitted()
-        is_silent = self._unanswered is None and not opened and not admitted and not caches
-        if is_silent and not is_due:
+        while self._unmade:
+            self._exchanges.append(self._unmade[0](self._state))
+            del self._unmade[0]
+        changed = [one for one in self._exchanges if one.changed()]
+        if not changed and not is_due:
             return False
         if self._client is None:
             self._client = _client(self._storage, self._state)
-        if is_silent:
+        if not changed:
             self._client.ping()
-        if self._unanswered is not None:
-            self._tell(self._client, self._counts, self._unanswered)
-        if opened:
-            self._connections.tell(self._client, opened)
-        if admitted:
-            self._spikes.tell(self._client, admitted)
-        for file in caches:
-            self._forgotten.exchange(self._client, file)
-        self._counts.exchanged()
+        for one in changed:
+            one.tell(self._client)
+        for one in self._exchanges:
+            one.heard()
         return True
 
     def hang_up(self) -> None:
         if self._client:
             self._client.close()
-        if self._connections:
-            self._connections.again()
-        if self._spikes:
-            self._spikes.again()
+        for one in self._exchanges:
+            one.again()
         self._client = None
-
-    def _tell(self, client: Redis, counts: Counts, batch: Batch) -> None:
-        totals = batch.told(client)
-        self._unanswered = None
-        untold = [one for one, total in zip(batch.counts, totals, strict=True) if total is None]
-        counts.changed_again(untold)
-        for one, total in zip(batch.counts, totals, strict=True):
-            if total is not None:
-                counts.take(one, total)
-        if untold:
-            raise ValueError(f"{len(untold)} counts cannot be kept there")
 
 
 def _words(error: Exception, storage: SharedStorage) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from policies.catalog.http_caching import shared, store
+from policies.catalog.http_caching.forgotten import Forgotten
 from policies.expression import lua, nodes
 from policies.expression.lua import Value
 from policies.fields.expressions import Expression, RequestExpression, ResponseExpression
@@ -240,6 +241,7 @@ POLICY = Policy(
     compile=compile,
     aliases=("http-caching-flex",),
     prepare=store.prepare,
+    shares=Forgotten,
     advice=advice,
     icon="database",
 )

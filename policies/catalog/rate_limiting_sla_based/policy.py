@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from policies.contracts import credentials
 from policies.counting import shared_memory
+from policies.counting.told import Told
 from policies.fields.expressions import RequestExpression
 from policies.policy import (
     Advice,
@@ -107,6 +108,7 @@ POLICY = Policy(
     advice=advice,
     aliases=("rate-limiting-sla-based-flex",),
     prepare=shared_memory.prepare,
+    shares=Told,
     refuses=True,
     icon="gauge",
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field
 
 from policies.catalog.spike_control import spikes
+from policies.catalog.spike_control.admitted import Spikes
 from policies.expression.lua import Value
 from policies.memory import place
 from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Scope, Script
@@ -123,6 +124,7 @@ POLICY = Policy(
     aliases=("spike-control-flex",),
     limits=limits,
     prepare=spikes.prepare,
+    shares=Spikes,
     refuses=True,
     icon="chart-line",
 )

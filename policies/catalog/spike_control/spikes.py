@@ -11,7 +11,7 @@ has left the window: so no window, wherever it begins, has more. As many wait as
 delay.
 
 Where replicas share a limit, each tells the others how many it has let pass in the window that ends now, and
-takes theirs from its own: `gateways/agent/sharing/` does that, beside all requests.
+takes theirs from its own: admitted.py does that, beside all requests.
 
 A slot whose binding has admitted nothing for two hours may become another's.
 """

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field
 
 from policies.counting import connections
+from policies.counting.opened import Connections
 from policies.expression.lua import Value
 from policies.memory import place
 from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
@@ -67,6 +68,7 @@ POLICY = Policy(
     compile=compile,
     aliases=("websocket-connection-limit-flex",),
     prepare=connections.prepare,
+    shares=Connections,
     refuses=True,
     icon="plug",
 )

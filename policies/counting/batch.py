@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from redis import Redis
-
-from gateways.agent.sharing.counts import Count
+from policies.counting.counts import Count
+from policies.traits import Storage
 
 SCRIPT = Path(__file__).with_name("tell.lua").read_text()
 LONGER_MS = 60_000
@@ -29,12 +28,12 @@ class Batch:
             words += [one.more, one.left_ms + LONGER_MS]
         return cls(counts, keys, words)
 
-    def told(self, client: Redis) -> list[int | None]:
+    def told(self, storage: Storage) -> list[int | None]:
         """Of each what all replicas together have counted; None where nothing can be counted.
 
         Raises whatever the client does, and ValueError for an answer that is none.
         """
-        answer: Any = client.eval(SCRIPT, len(self.keys), *self.keys, *self.words)
+        answer: Any = storage.eval(SCRIPT, len(self.keys), *self.keys, *self.words)
         if not isinstance(answer, list) or len(answer) != len(self.counts):
             raise ValueError("what it answers is not understood")
         return [_number(one) for one in answer]

@@ -1,4 +1,4 @@
-"""Bursts that replicas bound together: how many requests passed in the window that ends now."""
+"""Bursts that replicas bound together, how many requests passed in the window that ends now: an Exchange."""
 
 import ctypes
 import mmap
@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from redis import Redis
-
-from gateways.agent.sharing.opened import SCRIPT
 from policies.catalog.spike_control import spikes
+from policies.counting.opened import SCRIPT
+from policies.traits import Storage
 
 REFRESH_SECONDS = 1.0
 """What has not changed is told again so often, before it no longer counts."""
@@ -37,25 +36,19 @@ class Spikes:
             self._memory = mmap.mmap(opened.fileno(), spikes.SIZE)
         # The seed stays with the file: an agent that comes back is the same teller.
         self._teller = self._memory[8:16].hex()
+        self._found: list[Admitted] = []
         self._told: dict[int, Admitted] = {}
         self._told_at = 0.0
 
-    def admitted(self) -> list[Admitted]:
-        """Those that the others are to be told of now: what has changed, and from time to time all."""
-        now = _now_ms()
-        found = [self._read(slot, now) for slot in range(spikes.SLOTS) if self._name(slot) != _NOBODY]
-        # One of which nothing passes is told once, and then forgotten.
-        there = [one for one in found if one.count or one.slot in self._told]
-        if time.monotonic() - self._told_at < REFRESH_SECONDS:
-            return [one for one in there if self._told.get(one.slot) != one]
-        self._told_at = time.monotonic()
-        return there
+    def changed(self) -> bool:
+        self._found = self._admitted()
+        return bool(self._found)
 
-    def tell(self, client: Redis, admitted: list[Admitted]) -> None:
-        """Raises whatever the client does, and ValueError for an answer that is none."""
+    def tell(self, storage: Storage) -> None:
+        admitted = self._found
         keys = [f"gatewright:spike:{one.name.hex()}" for one in admitted]
         counts = [one.count for one in admitted]
-        told: Any = client.eval(SCRIPT, len(keys), *keys, self._teller, spikes.HEARD_MS, *counts)
+        told: Any = storage.eval(SCRIPT, len(keys), *keys, self._teller, spikes.HEARD_MS, *counts)
         if not isinstance(told, list) or len(told) != len(admitted):
             raise ValueError("what it answers is not understood")
         for one, others in zip(admitted, told, strict=True):
@@ -66,9 +59,22 @@ class Spikes:
             if one.count:
                 self._told[one.slot] = one
 
+    def heard(self) -> None:
+        """Each says until when it counts."""
+
     def again(self) -> None:
-        """What was looked at last was not told after all."""
         self._told_at = 0.0
+
+    def _admitted(self) -> list[Admitted]:
+        """Those that the others are to be told of now: what has changed, and from time to time all."""
+        now = _now_ms()
+        found = [self._read(slot, now) for slot in range(spikes.SLOTS) if self._name(slot) != _NOBODY]
+        # One of which nothing passes is told once, and then forgotten.
+        there = [one for one in found if one.count or one.slot in self._told]
+        if time.monotonic() - self._told_at < REFRESH_SECONDS:
+            return [one for one in there if self._told.get(one.slot) != one]
+        self._told_at = time.monotonic()
+        return there
 
     def _name(self, slot: int) -> bytes:
         place = _place(slot) + _NAME

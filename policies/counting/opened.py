@@ -1,4 +1,4 @@
-"""The WebSocket connections that replicas share a limit of: how many are open here, how many elsewhere."""
+"""WebSocket connections that replicas share a limit of, how many are open here and elsewhere: an Exchange."""
 
 import ctypes
 import mmap
@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from redis import Redis
-
-from gateways.agent.sharing import established
 from policies.counting import connections as shared
+from policies.counting import established
+from policies.traits import Storage
 
 SCRIPT = Path(__file__).with_name("opened.lua").read_text()
 REFRESH_SECONDS = 1.0
@@ -42,10 +41,33 @@ class Connections:
             self._memory = mmap.mmap(opened.fileno(), shared.SIZE)
         # The seed stays with the file: an agent that comes back is the same teller.
         self._teller = self._memory[8:16].hex()
+        self._found: list[Opened] = []
         self._counts: list[int] = []
         self._looked, self._took = 0.0, 0.0
 
-    def opened(self) -> list[Opened]:
+    def changed(self) -> bool:
+        self._found = self._opened()
+        return bool(self._found)
+
+    def tell(self, storage: Storage) -> None:
+        opened = self._found
+        keys = [f"gatewright:open:{one.name.hex()}" for one in opened]
+        counts = [one.count for one in opened]
+        told: Any = storage.eval(SCRIPT, len(keys), *keys, self._teller, shared.HEARD_MS, *counts)
+        if not isinstance(told, list) or len(told) != len(opened):
+            raise ValueError("what it answers is not understood")
+        for one, others in zip(opened, told, strict=True):
+            if not isinstance(others, int):
+                raise ValueError("open connections cannot be kept there")
+            self._take(one, others)
+
+    def heard(self) -> None:
+        """Each says until when it counts."""
+
+    def again(self) -> None:
+        self._counts = []
+
+    def _opened(self) -> list[Opened]:
         """Those that the others are to be told of now: all, or none where it is not time yet."""
         names = self._names()
         if not names:
@@ -62,22 +84,6 @@ class Connections:
             there = Counter[int]()
         self._counts, self._looked, self._took = counts, now, time.monotonic() - now
         return [Opened(owner, name, there[owner]) for owner, name in names.items()]
-
-    def tell(self, client: Redis, opened: list[Opened]) -> None:
-        """Raises whatever the client does, and ValueError for an answer that is none."""
-        keys = [f"gatewright:open:{one.name.hex()}" for one in opened]
-        counts = [one.count for one in opened]
-        told: Any = client.eval(SCRIPT, len(keys), *keys, self._teller, shared.HEARD_MS, *counts)
-        if not isinstance(told, list) or len(told) != len(opened):
-            raise ValueError("what it answers is not understood")
-        for one, others in zip(opened, told, strict=True):
-            if not isinstance(others, int):
-                raise ValueError("open connections cannot be kept there")
-            self._take(one, others)
-
-    def again(self) -> None:
-        """What was looked at last was not told after all."""
-        self._counts = []
 
     def _names(self) -> dict[int, bytes]:
         section = self._memory[shared.SHARED : shared.SIZE]

@@ -1,4 +1,4 @@
-"""The answers of HTTP Caching that replicas forget together: each tells the others which."""
+"""The answers of HTTP Caching that replicas forget together, each telling the others which: an Exchange."""
 
 import math
 import os
@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from redis import Redis
-
 from policies.catalog.http_caching import shared, store
 from policies.catalog.http_caching.shared import EVERYTHING, RECORD_BYTES, RECORDS, Header
+from policies.traits import Storage
 
 SCRIPT = Path(__file__).with_name("forgotten.lua").read_text()
 MOST_TOLD = 1024
@@ -48,20 +47,31 @@ class Forgotten:
     def __init__(self, state: Path) -> None:
         self._files = [store.path(state, persists=one) for one in (False, True)]
         self._seen: dict[Path, tuple[int, int]] = {}
+        self._shared: list[Path] = []
         self._kept = -math.inf
 
-    def shared(self) -> list[Path]:
-        """The files with caches that replicas forget together."""
-        return [one for one in self._files if _is_shared(one)]
+    def changed(self) -> bool:
+        """Of files with caches that replicas forget together the others are always asked."""
+        self._shared = [one for one in self._files if _is_shared(one)]
+        return bool(self._shared)
 
-    def exchange(self, client: Redis, file: Path) -> None:
-        """Raises whatever the client does, OSError, and ValueError for an answer that is none."""
+    def tell(self, storage: Storage) -> None:
+        for file in self._shared:
+            self._exchange(storage, file)
+
+    def heard(self) -> None:
+        """Each exchange says what was heard."""
+
+    def again(self) -> None:
+        """What is told stands in the file."""
+
+    def _exchange(self, storage: Storage, file: Path) -> None:
         with _opened(file) as descriptor:
             with shared.section(descriptor, store.TOLD) as section:
                 header = section.header
                 records = section.told(int(header.out_told), self._whole(file, descriptor, header))
             lost = [EVERYTHING] if header.out_lost != header.lost_told else []
-            heard = self._told(client, header, [*records, *lost])
+            heard = self._told(storage, header, [*records, *lost])
             with shared.section(descriptor, store.TOLD) as section:
                 section.hear(heard.records, heard.storage, heard.count, all_of_it=heard.is_lost)
                 section.are_told(int(header.out_told) + len(records), header.out_lost)
@@ -76,13 +86,13 @@ class Forgotten:
         self._seen[file] = found, int(header.out_count)
         return min(count - told, MOST_TOLD) if before == found and count > told else 0
 
-    def _told(self, client: Redis, header: Header, records: list[bytes]) -> Heard:
+    def _told(self, storage: Storage, header: Header, records: list[bytes]) -> Heard:
         """They are kept from now on for a day; an hour later that is said again."""
         now = time.monotonic()
         is_due = bool(records) or now - self._kept > HOUR_SECONDS
         name, known = secrets.token_bytes(len(header.storage)), int(header.heard)
         words: list[bytes | int] = [name, header.storage, known, RECORDS, int(is_due), *records]
-        heard = Heard.read(client.eval(SCRIPT, len(_KEYS), *_KEYS, *words))
+        heard = Heard.read(storage.eval(SCRIPT, len(_KEYS), *_KEYS, *words))
         self._kept = now if is_due else self._kept
         return heard
 
