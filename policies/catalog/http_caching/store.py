@@ -30,7 +30,7 @@ from policies.catalog.http_caching import shared
 from policies.expression.lua import Value
 from policies.memory import place
 
-LUA = Path(__file__).with_name("store.lua")
+LUA = [Path(__file__).with_name(name) for name in ("file.lua", "store.lua")]
 MAGIC = b"GWCACHE2"
 HEADER = struct.Struct("=8sII8s64s40x")
 PAGE = BLOCK = 4096
@@ -53,7 +53,7 @@ def path(state: Path, *, persists: bool) -> Path:
 
 
 def settings(state: Path, *, persists: bool) -> dict[str, Value]:
-    """What store.lua needs of the file."""
+    """What file.lua needs of the file."""
     return {
         "path": str(path(state, persists=persists)),
         "size": SIZE,

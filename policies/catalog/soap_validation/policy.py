@@ -23,7 +23,10 @@ FILES = [
     JSON,
     LUA,
     XML,
-    *(Path(__file__).with_name(name) for name in ("value.lua", "validate.lua", "message.lua", "policy.lua")),
+    *map(
+        Path(__file__).with_name,
+        ("lexical.lua", "value.lua", "validate.lua", "message.lua", "policy.lua"),
+    ),
 ]
 TTL_SECONDS = 3600
 MOST_REMARKS = 10

@@ -1,4 +1,4 @@
-"""Simple types: the built-in ones of XML Schema, and what facets make of them, as value.lua reads them."""
+"""Simple types: built-in ones of XML Schema, and their facets, as lexical.lua and value.lua read them."""
 
 import re
 from collections.abc import Mapping
