@@ -144,4 +144,7 @@ def _port(parts: SplitResult, text: str) -> int | None:
         port = 0
     if port == 0:
         raise BadAddress(f'"{text}": the port is not a number from 1 to 65535')
+    # Read as decimal, as everywhere; who writes a 0 before it may mean another one.
+    if port is not None and (written := parts.netloc.rpartition(":")[2]).startswith("0"):
+        raise BadAddress(f'"{text}": port {written} begins with 0; write {port}')
     return port

@@ -1,8 +1,16 @@
-"""Base paths: what a gateway takes is what the console saves, since both ask `base_path_fault`."""
+"""Addresses. Of base paths a gateway takes what the console saves, since both ask `base_path_fault`."""
+
+from collections.abc import Callable
 
 import pytest
 
-from gateways.protocol.addresses import BadAddress, base_path, base_path_fault
+from gateways.protocol.addresses import (
+    BadAddress,
+    base_path,
+    base_path_fault,
+    listener_address,
+    upstream_address,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,3 +43,13 @@ def test_what_is_no_base_path_is_told_why(given: str, said: str) -> None:
 
     assert said in str(told.value)
     assert said in (base_path_fault(given) or "")
+
+
+@pytest.mark.parametrize("read", [listener_address, upstream_address])
+def test_a_port_that_begins_with_0_is_refused_with_the_port_it_would_be(
+    read: Callable[[str], object],
+) -> None:
+    with pytest.raises(BadAddress, match=r"port 010 begins with 0; write 10$"):
+        read("http://127.0.0.1:010/x")
+
+    assert read("http://127.0.0.1:10/x")
