@@ -21,7 +21,7 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.timeout(180)]
 
-OURS = ("pyproject.toml", "README.md", "LICENSE")
+OURS = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
 PACKAGES = ("gateways", "policies", "console", "apis", "analytics")
 
 
@@ -57,6 +57,7 @@ def test_the_wheel_is_the_gateway_alone(wheel: Path) -> None:
 
     assert "policies/catalog/rate_limiting/policy.lua" in names
     assert "policies/expression/grammar.lark" in names
+    assert not [name for name in names if "/test_" in name or "/cases/" in name]
     assert {"/".join(name.split("/")[:2]) for name in names} == {
         *(f"gateways/{one}" for one in ("__init__.py", "agent", "protocol")),
         *(
