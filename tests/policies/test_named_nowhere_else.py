@@ -6,14 +6,16 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from policies import catalog
 from tests.running import PROJECT
 
 ELSEWHERE = ("policies/catalog/", "tests/", "bench/", "docs/", "static/vendor/")
 DEMONSTRATIONS = ("console/stack/demo.py", "apis/forms/case.py")
 """They name policies to people who look: nothing depends on one."""
-FILTERS_OF_ENVOY = {"gateways/agent/xds/waiting.py"}
 NAMES = {name for policy in catalog.policies() for name in (policy.name, *policy.aliases)}
+FOLDERS = {name.replace("-", "_") for name in NAMES}
 QUOTED = re.compile(r"""["']([a-z0-9]+(?:-[a-z0-9]+)*)["']""")
 IMPORTED = "policies.catalog."
 
@@ -32,6 +34,8 @@ def in_python(text: str) -> Iterator[str]:
             yield str(node.value)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(IMPORTED):
             yield str(node.module)
+        elif isinstance(node, ast.ImportFrom) and f"{node.module}." == IMPORTED:
+            yield from (one.name for one in node.names if one.name in FOLDERS)
         elif isinstance(node, ast.Import):
             yield from (one.name for one in node.names if one.name.startswith(IMPORTED))
 
@@ -57,3 +61,20 @@ def test_pages_and_scripts_name_none() -> None:
     }
 
     assert not named
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "is_cors = name == 'cors'",
+        "from policies.catalog import spike_control",
+        "from policies.catalog.spike_control import spikes",
+        "import policies.catalog.spike_control.spikes",
+    ],
+)
+def test_a_name_is_found(text: str) -> None:
+    assert list(in_python(text))
+
+
+def test_a_name_in_a_page_is_found() -> None:
+    assert list(in_text('{% url "policy_new" api.pk "rate-limiting-flex" %}')) == ["rate-limiting-flex"]

@@ -4,13 +4,12 @@ The folders are made here, as a newcomer would write them, and put beside those 
 """
 
 import json
-import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from policies import catalog
+from tests.policies.newcomers import newcomers
 from tests.traffic.gateway import Gateway, running_gateway
 from tests.traffic.upstream import serving
 
@@ -97,26 +96,8 @@ spec:
 
 @pytest.fixture(scope="module", autouse=True)
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Beside the catalog's own, as its package finds them."""
-    root = tmp_path_factory.mktemp("policies")
-    for name, text in {"ask_somebody": ASK, "send_credential": CREDENTIAL}.items():
-        (root / name).mkdir()
-        (root / name / "__init__.py").touch()
-        (root / name / "policy.py").write_text(text)
-    catalog.__path__.append(str(root))
-    _forget()
-    yield
-    catalog.__path__.remove(str(root))
-    _forget()
-    for name in [
-        one for one in sys.modules if one.startswith(("policies.catalog.ask", "policies.catalog.send"))
-    ]:
-        del sys.modules[name]
-
-
-def _forget() -> None:
-    catalog.policies.cache_clear()
-    catalog._by_name.cache_clear()
+    with newcomers(tmp_path_factory.mktemp("policies"), ask_somebody=ASK, send_credential=CREDENTIAL):
+        yield
 
 
 @pytest.fixture(scope="module")
