@@ -130,6 +130,8 @@ def seen(verdict: Verdict, name: str, wanted: Any) -> Any:
         return getattr(verdict, name)
     if name == "refused":
         return next((one.policy for one in verdict.policies if one.decision == "refused"), None)
+    if name == "reason":
+        return next((one.reason for one in verdict.policies if one.decision == "refused"), None)
     assert verdict.answer is not None
     if name == "status":
         return verdict.answer.status
