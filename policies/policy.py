@@ -303,6 +303,9 @@ class Policy(Generic[C]):
     `own_document` names the field that the console fills with the OpenAPI document of the API's asset where
     the configuration says `source: context`, in what gateways are told.
 
+    `reads_apart` names fields that hold what may take long to read, each with what tells of a value whether
+    it may: the console reads it in a process of its own. See `policies.apart`.
+
     `knows_callers_by` is by what it finds out who calls: a credential that is sent, a proof that one is
     known, an address. One that identifies callers and says nothing does so by a credential.
 
@@ -352,6 +355,7 @@ class Policy(Generic[C]):
     is_outbound: bool = False
     is_applied_once: bool = False
     own_document: str = ""
+    reads_apart: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
     shared_filters: tuple[SharedFilters, ...] = ()
     refuses: bool = False

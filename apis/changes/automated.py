@@ -20,7 +20,7 @@ from apis.models import ApiInstance
 from apis.removed import Removed
 from apis.revision import Brought
 from apis.rules import policy_check
-from apis.rules.policy_config import hidden
+from apis.rules.policy_config import hidden, merged, read_ahead
 from console import audit
 from console.models import AuditEntry, Environment, User
 from console.permissions import Permission
@@ -82,6 +82,7 @@ def add(
     newest that the form showed: what was added since and is the same is this form, sent twice.
     """
     template = template_of(policy)
+    read_ahead(template, config, lambda: environment)
     lock(environment, actor)
     check_release(template, version)
     if policy_set and not PolicySet.objects.filter(pk=policy_set.pk, environment=environment).exists():
@@ -129,9 +130,11 @@ def edit(
     """What is left None stays; a secret left out or "" keeps the stored one. Raises Changed when it is not
     as it was `seen`.
     """
+    template = template_of(policy.policy)
+    if config is not None:
+        read_ahead(template, merged(config, policy.secrets), lambda: policy.environment)
     lock_policy(policy, actor)
     check_version(seen, seen_version(policy))
-    template = template_of(policy.policy)
     if version not in (None, policy.policy_version):
         check_release(template, version or "")
     before, secrets, were = _facts(policy), policy.secrets, coverage.covered(policy)

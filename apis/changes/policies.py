@@ -15,7 +15,7 @@ from apis.changes import bookkeeping, deploying, removal, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.removed import Removed
 from apis.rules import policy_check, policy_side
-from apis.rules.policy_config import hidden, merged
+from apis.rules.policy_config import hidden, merged, read_ahead
 from console.models import AuditEntry, User
 from console.versions import check as check_version
 from policies import catalog
@@ -47,7 +47,7 @@ def apply_policy(
     this form, sent twice, and is applied once. `pk` is the id of one that comes back.
     """
     template = template_of(policy)
-    bookkeeping.lock(api.gateway, api=api)
+    _lock(api, template, config)
     check_release(template, version)
     public, secrets, rows = policy_check.checked(
         api, template, config, conditions, mode=mode, upstreams=upstreams
@@ -95,7 +95,7 @@ def edit_policy(
     Raises Changed when the policy is not as it was `seen`.
     """
     template = template_of(binding.policy)
-    lock_policy(binding)
+    _lock_read(binding, template, config)
     check_version(seen, versions.of_policy(binding))
     if version != binding.policy_version:
         check_release(template, version or "")
@@ -242,6 +242,18 @@ def restore_policy(actor: User, api: ApiInstance, removed: Removed) -> PolicyBin
     )
     removed.delete()
     return binding
+
+
+def _lock(api: ApiInstance, template: Policy[Any], config: Mapping[str, Any]) -> None:
+    """What takes long to read is read before."""
+    read_ahead(template, config, lambda: api.environment)
+    bookkeeping.lock(api.gateway, api=api)
+
+
+def _lock_read(binding: PolicyBinding, template: Policy[Any], config: Mapping[str, Any] | None) -> None:
+    if config is not None:
+        read_ahead(template, merged(config, binding.secrets), lambda: binding.api.environment)
+    lock_policy(binding)
 
 
 def lock_policy(binding: PolicyBinding) -> None:

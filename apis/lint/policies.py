@@ -14,6 +14,7 @@ from apis.lint.routes import rule_of
 from apis.lint.subject import Applied, Running, Subject
 from apis.models import Upstream
 from apis.rules import policy_advice
+from apis.rules.config_reading.reading import Busy, Unsound
 from gateways.protocol import reach, regex
 from gateways.protocol.languages import Effort
 from gateways.protocol.rules import EVERY_PATH, Rule
@@ -44,10 +45,16 @@ def _of_settings(subject: Subject, one: Applied) -> Iterator[Finding]:
     if one.policy is None:
         yield Finding("policy-unknown", one.place, "is no longer in the catalog")
         return
-    if one.config is None:
+    try:
+        advice = None if one.read is None else list(policy_advice.of_config(one.read))
+    except Busy:
+        advice = []
+    except Unsound:
+        advice = None
+    if advice is None:
         yield Finding("policy-not-valid", one.place, "has a configuration that is no longer sound")
         return
-    for field, text in policy_advice.of_config(one.policy, one.config):
+    for field, text in advice:
         yield Finding("policy-setting", one.place, text, label(one.policy.name, field), field)
     for field, text in policy_advice.of_conditions(subject.api.base_path, one.binding.conditions):
         about = "Condition on methods" if field.endswith("methodRegex") else "Condition on the path"

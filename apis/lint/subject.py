@@ -6,7 +6,6 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import pydantic
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from apis.automated import holding
@@ -17,6 +16,8 @@ from apis.documents.specification import Specification
 from apis.lint.finding import Place, policy_place
 from apis.models import ApiInstance, PolicyBinding, Route
 from apis.rules import own_document
+from apis.rules.config_reading import reading
+from apis.rules.config_reading.reading import Read
 from apis.rules.policy_config import merged
 from apis.secret_groups import references
 from apis.secret_groups.models import Secret
@@ -40,15 +41,19 @@ class Known(NamedTuple):
 
 @dataclass(frozen=True)
 class Applied:
-    """One of the API's own. `policy` is None where the catalog has it no longer, `config` where unsound.
+    """One of the API's own. `policy` is None where the catalog has it no longer, `read` where unsound.
 
     It does nothing where it `rests_for` an automated one.
     """
 
     binding: PolicyBinding
     policy: Policy[Any] | None
-    config: PolicyConfig | None
+    read: Read | None
     rests_for: AutomatedPolicy | None = None
+
+    @property
+    def config(self) -> PolicyConfig | None:
+        return self.read.model if self.read else None
 
     @property
     def place(self) -> Place:
@@ -192,10 +197,10 @@ def _running(
 ) -> list[Running]:
     found = []
     for one in automated:
-        policy, config = _read(api, one, known)
-        if policy and config:
+        policy, read = _read(api, one, known)
+        if policy and read:
             place = Place(f"automated:{one.pk}", f"Automated policy {one}", one.get_absolute_url())
-            found.append(Running(one, policy, config, place))
+            found.append(Running(one, policy, read.model, place))
     for own in inbound:
         if own.policy and own.config and not own.binding.is_disabled and not own.rests_for:
             found.append(Running(own.binding, own.policy, own.config, own.place))
@@ -245,15 +250,15 @@ def _applied(
     api: ApiInstance, binding: PolicyBinding, known: Known, automated: Sequence[AutomatedPolicy]
 ) -> Applied:
     binding.api = api
-    policy, config = _read(api, binding, known)
+    policy, read = _read(api, binding, known)
     wins = (one for one in automated if one.policy == binding.policy and one.policy in holding.resting([one]))
     can_rest = not (binding.is_disabled or binding.is_outbound)
-    return Applied(binding, policy, config, next(wins, None) if can_rest else None)
+    return Applied(binding, policy, read, next(wins, None) if can_rest else None)
 
 
 def _read(
     api: ApiInstance, binding: PolicyBinding | AutomatedPolicy, known: Known
-) -> tuple[Policy[Any] | None, PolicyConfig | None]:
+) -> tuple[Policy[Any] | None, Read | None]:
     try:
         policy = catalog.find(binding.policy)
     except catalog.UnknownPolicy:
@@ -262,6 +267,6 @@ def _read(
     if own_document.is_asked_for(policy, whole):
         whole = own_document.filled(policy, whole, known.texts.get(api.asset.specification_id, ""))
     try:
-        return policy, policy.config.model_validate(whole)
-    except pydantic.ValidationError:
+        return policy, reading.trusted(policy, whole, lambda: api.environment.organization.root_id)
+    except reading.Unsound:
         return policy, None

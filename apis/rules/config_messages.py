@@ -1,17 +1,15 @@
 """What is wrong with a policy's configuration, in words for the person who fills in its form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, get_args
 
 import pydantic
 from pydantic_core.core_schema import ErrorType
 
+from apis.rules.config_reading import judging
 from console.forms import durations
 from console.forms.schema import Schema, resolve
 from gateways.protocol.faults import did_you_mean, own_words, wanted
-
-MOST_FAULTS = 50
-"""More are told when these are mended: each costs a millisecond, and a body may have a hundred thousand."""
 
 Fault = Mapping[str, Any]
 
@@ -39,8 +37,12 @@ _BOUNDS = {
 
 def messages(policy: Asked, error: pydantic.ValidationError) -> dict[str, list[str]]:
     """By "config.<path>". A value that may be a secret is not repeated."""
+    return of_faults(policy, judging.faults(error))
+
+
+def of_faults(policy: Asked, faults: Iterable[Fault]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for fault in error.errors(include_url=False)[:MOST_FAULTS]:
+    for fault in faults:
         path = ".".join(("config", *map(str, fault["loc"])))
         found.setdefault(path, []).append(_message(policy, fault))
     return found

@@ -7,12 +7,12 @@ policy: a revision holds the document as it was then.
 from collections.abc import Mapping
 from typing import Any
 
-import pydantic
 from django.core.exceptions import ValidationError
 
 from apis.documents.specification import Specification
 from apis.models import ApiInstance
 from apis.rules import config_messages
+from apis.rules.config_reading import reading
 from apis.secret_groups import references
 from policies.policy import Policy
 
@@ -43,9 +43,9 @@ def check(api: ApiInstance, policy: Policy[Any], config: Mapping[str, Any]) -> N
         raise ValidationError({f"config.{SOURCE}": [NONE]})
     try:
         whole = references.put(config, references.values(api.environment_id, config))
-        policy.config.model_validate(filled(policy, whole, text))
-    except pydantic.ValidationError as error:
-        found = config_messages.messages(policy, error).get(f"config.{policy.own_document}", [])
+        reading.read(policy, filled(policy, whole, text), lambda: api.environment.organization.root_id)
+    except reading.Unsound as unsound:
+        found = config_messages.of_faults(policy, unsound.faults).get(f"config.{policy.own_document}", [])
         if found:
             told = [f"The API's own document: {one}" for one in found]
-            raise ValidationError({f"config.{SOURCE}": told}) from error
+            raise ValidationError({f"config.{SOURCE}": told}) from unsound

@@ -1,17 +1,17 @@
 """What may be saved of a policy on an API and is probably not meant, by the form's field."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
-
-import pydantic
 
 from apis.models import ApiInstance, PolicyBinding
 from apis.rules import own_document
+from apis.rules.config_reading import reading
 from apis.rules.policy_config import merged
 from apis.secret_groups import references
 from gateways.protocol import reach
-from policies import advice, catalog
-from policies.policy import Policy, PolicyConfig
+from policies import catalog
+from policies.policy import Policy
 
 Warnings = dict[str, list[str]]
 _RULE = {"path": "uriTemplateRegex", "methods": "methodRegex"}
@@ -25,7 +25,7 @@ def warnings(
     config = references.put(config, references.values(api.environment_id, config))
     if own_document.is_asked_for(policy, config):
         config = own_document.filled(policy, config, own_document.text_of(api))
-    for field, text in (*_of_config(policy, config), *of_conditions(api.base_path, conditions)):
+    for field, text in (*_of_config(api, policy, config), *of_conditions(api.base_path, conditions)):
         found.setdefault(field, []).append(f"{text[:1].upper()}{text[1:]}.")
     return found
 
@@ -38,9 +38,9 @@ def of_binding(api: ApiInstance, binding: PolicyBinding) -> Warnings:
     return warnings(api, policy, merged(binding.config, binding.secrets), binding.conditions)
 
 
-def of_config(policy: Policy[Any], model: PolicyConfig) -> Iterator[tuple[str, str]]:
-    """(field, what to think about) of a sound configuration."""
-    for one in advice.advice(policy, model):
+def of_config(read: reading.Read) -> Iterator[tuple[str, str]]:
+    """(field, what to think about) of a sound configuration. Raises reading.Unsound."""
+    for one in read.advice():
         yield f"config.{one.field}", one.message
 
 
@@ -51,9 +51,7 @@ def of_conditions(base_path: str, conditions: Sequence[Mapping[str, Any]]) -> It
             yield f"conditions.{index}.{_RULE[name]}", text
 
 
-def _of_config(policy: Policy[Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    try:
-        model = policy.config.model_validate(dict(config))
-    except pydantic.ValidationError:
-        return
-    yield from of_config(policy, model)
+def _of_config(api: ApiInstance, policy: Policy[Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    with suppress(reading.Unsound):
+        read = reading.trusted(policy, config, lambda: api.environment.organization.root_id)
+        yield from of_config(read)

@@ -3,19 +3,21 @@
 Secrets are a flat map from the path of a value ("users.0.password") to the value.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
-import pydantic
 from django.core.exceptions import ValidationError
 from pydantic import BaseModel, SecretStr
 
 from apis.rules import config_messages
+from apis.rules.config_reading import reading
 from apis.secret_groups import references
 from console.audit import HIDDEN
 from console.models import Environment
 from gateways.protocol import mentions
+from policies import apart
 from policies.policy import Policy
 
 Config = dict[str, Any]
@@ -34,9 +36,9 @@ def checked(
         raise ValidationError(faults)
     whole = mentions.put(config, known) if known else config
     try:
-        model = policy.config.model_validate(dict(whole))
-    except pydantic.ValidationError as error:
-        raise ValidationError(config_messages.messages(policy, error)) from error
+        model = reading.read(policy, whole, lambda: environment.organization.root_id).model
+    except reading.Unsound as unsound:
+        raise ValidationError(config_messages.of_faults(policy, unsound.faults)) from unsound
     public, secrets = deepcopy(dict(config)), {}
     hidden_paths = dict(_secrets(model, whole, ()))
     if faults := _in_the_open(mentioned, hidden_paths):
@@ -49,6 +51,13 @@ def checked(
         if value.get_secret_value():
             secrets[".".join(path)] = value.get_secret_value()
     return public, secrets
+
+
+def read_ahead(policy: Policy[Any], config: Mapping[str, Any], where: Callable[[], Environment]) -> None:
+    """To be called before rows are locked: has read what may take long, which is then remembered."""
+    if apart.field(policy, config):
+        with suppress(ValidationError):
+            checked(policy, config, where())
 
 
 def _unknown(

@@ -60,6 +60,12 @@ def shares() -> list[Callable[[Path], Exchange]]:
     return list(dict.fromkeys(policy.shares for policy in found if policy.shares))
 
 
+def alone(name: str) -> Policy[Any]:
+    """The policy of this name, of which nothing else of the catalog is imported."""
+    policy: Policy[Any] = import_module(f"{__name__}.{name.replace('-', '_')}.policy").POLICY
+    return policy
+
+
 def prepare(state: Path) -> None:
     """Makes what policies keep in a gateway's state folder; harmless on repeat. Raises OSError."""
     for policy in policies():

@@ -3,9 +3,10 @@
 from typing import Annotated, Any
 
 import re2
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from policies.apart import is_unread
 from policies.policy import at_most
 
 MOST_PATTERNS, MOST_CHARACTERS = 100, 512
@@ -13,7 +14,9 @@ _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 
 
-def _checked(pattern: str) -> str:
+def _checked(pattern: str, info: ValidationInfo) -> str:
+    if is_unread(info):
+        return pattern
     if not pattern.strip():
         raise PydanticCustomError("pattern", "write a regular expression")
     if len(pattern) > MOST_CHARACTERS:

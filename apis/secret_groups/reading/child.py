@@ -13,7 +13,12 @@ from apis.secret_groups.reading.fault import Fault
 
 
 def main() -> None:
-    bounded.limit(nice=5, cpu_seconds=limits.CPU_SECONDS, memory_bytes=limits.MEMORY_BYTES, file_bytes=0)
+    bounded.limit(
+        nice=5,
+        cpu_seconds=limits.CPU_SECONDS,
+        memory_bytes=limits.MEMORY_BYTES,
+        file_bytes=limits.ANSWER_BYTES,
+    )
     # Imported within the limits.
     from apis.secret_groups.reading import stores
 

@@ -14,6 +14,7 @@ CPU_SECONDS = 5
 WALL_SECONDS = 30
 """On a machine that has much else to do."""
 MEMORY_BYTES = 768 * 1024 * 1024
+ANSWER_BYTES = 8 * 1024 * 1024
 MOST_READ, MOST_WAITING = 2, 2
 """At once, and until it is their turn, in one process of the console: each holds one of its threads, of which
 it has eight.

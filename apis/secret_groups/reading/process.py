@@ -1,15 +1,12 @@
 """Has a store read in a process of its own, which can take no more than its share and is always ended.
 
-What it holds goes through pipes alone: a key touches no disk.
+What it holds goes through memory alone: a key touches no disk.
 """
 
 import json
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from apis import bounded
@@ -17,6 +14,7 @@ from apis.secret_groups.reading import limits
 from apis.secret_groups.reading.asked import Asked
 from apis.secret_groups.reading.fault import Fault
 
+CHILD = ("-m", "apis.secret_groups.reading.child")
 TOO_MUCH = (
     "opening it takes more than {} s of computing: its passphrase is stretched too often. Export it anew, "
     "for example with openssl pkcs12 -export -iter 10000."
@@ -35,12 +33,14 @@ def read(asked: Asked, wall_seconds: float = limits.WALL_SECONDS) -> dict[str, A
         if len(getattr(asked, name)) > limits.LONGEST_PASSPHRASE:
             raise Fault(name, f"it is longer than {limits.LONGEST_PASSPHRASE} characters.")
     with _turn(asked):
-        answered, code = _answer(asked, wall_seconds)
-    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        answer = bounded.ask(
+            CHILD, asked.written(), wall_seconds=wall_seconds, answer_bytes=limits.ANSWER_BYTES
+        )
+    if answer.why in ("time", "computing"):
         raise Fault(_main(asked), TOO_MUCH.format(limits.CPU_SECONDS))
-    if code:
+    if answer.why:
         raise Fault(_main(asked), "it cannot be read: it is damaged, or of a kind that nobody knows.")
-    found: dict[str, Any] = json.loads(answered)
+    found: dict[str, Any] = json.loads(answer.content)
     if fault := found.get("fault"):
         raise Fault(fault["field"], fault["message"])
     return found
@@ -58,34 +58,5 @@ def _turn(asked: Asked) -> Iterator[None]:
         _waiting.release()
 
 
-def _answer(asked: Asked, wall_seconds: float) -> tuple[bytes, int]:
-    """What the process wrote, and how it ended."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "apis.secret_groups.reading.child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=bounded.PROJECT,
-        env=bounded.environment(),
-        start_new_session=True,
-    )
-    try:
-        answered, _ = process.communicate(asked.written(), timeout=wall_seconds)
-    except subprocess.TimeoutExpired:
-        raise Fault(_main(asked), TOO_MUCH.format(limits.CPU_SECONDS)) from None
-    finally:
-        _end(process)
-    return answered, process.returncode
-
-
 def _main(asked: Asked) -> str:
     return "store" if "store" in asked.files else "certificate"
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """With its pipes."""
-    bounded.end(process)
-    for pipe in (process.stdin, process.stdout):
-        if pipe:
-            with suppress(OSError):
-                pipe.close()

@@ -4,9 +4,11 @@ import re
 from typing import Annotated, Any, Self
 
 import re2
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
+from policies import apart
+from policies.apart import is_unread
 from policies.policy import (
     TYPE_URL,
     Category,
@@ -30,7 +32,9 @@ OPTIONS.case_sensitive = False
 OPTIONS.log_errors = False
 
 
-def _checked(entry: str) -> str:
+def _checked(entry: str, info: ValidationInfo) -> str:
+    if is_unread(info):
+        return entry
     if not entry.strip():
         raise PydanticCustomError("header", "write a header's name or a regular expression")
     if len(entry) > MOST_CHARACTERS:
@@ -106,5 +110,6 @@ POLICY = Policy(
     config=Config,
     compile=compile,
     aliases=("header-removal-flex",),
+    reads_apart={"inboundHeaders": apart.patterns, "outboundHeaders": apart.patterns},
     icon="list-minus",
 )

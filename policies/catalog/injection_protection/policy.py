@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import re2
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
+from policies import apart
+from policies.apart import is_unread
 from policies.catalog.injection_protection.attacks import EXPRESSIONS, BuiltIn
 from policies.fields.headers import HeaderName
 from policies.fields.patterns import Pattern
@@ -40,7 +42,9 @@ _MATCHING = TYPE_URL + "envoy.extensions.matching."
 _WHOLE_TEXT = re2.compile(r"(?:^|[^\\])(?:\\\\)*\\[Az]")
 
 
-def _checked(pattern: str) -> str:
+def _checked(pattern: str, info: ValidationInfo) -> str:
+    if is_unread(info):
+        return pattern
     if _WHOLE_TEXT.search(pattern):
         raise PydanticCustomError("pattern", r"write ^ and $ for the ends of a value, not \A and \z")
     if re2.search(f"(?m:{pattern})", ""):
@@ -220,6 +224,7 @@ POLICY = Policy(
     compile=compile,
     aliases=("injection-protection-flex",),
     advice=advice,
+    reads_apart={"customProtections": apart.patterns},
     refuses=True,
     icon="shield-ban",
 )

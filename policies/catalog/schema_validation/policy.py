@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field
 
 from policies.graphql import sdl
-from policies.graphql.fields import InlineSource, SchemaText, Source
+from policies.graphql.fields import READS_APART, InlineSource, SchemaText, Source
 from policies.graphql.scripts import FILES, SCHEMA
 from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
 from policies.scripting.script import script
@@ -49,6 +49,7 @@ POLICY = Policy(
     config=Config,
     compile=compile,
     aliases=("schema-validation-flex",),
+    reads_apart=READS_APART,
     refuses=True,
     icon="file-code",
 )

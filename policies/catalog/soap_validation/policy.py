@@ -5,8 +5,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
+from policies import apart
+from policies.apart import is_unread
 from policies.catalog.soap_validation.document import MOST_BYTES, Wrong, decoded, read
 from policies.catalog.soap_validation.linked import Away, linked, refers
 from policies.catalog.soap_validation.wsdl import Described, described, described_with
@@ -95,10 +97,10 @@ class Config(PolicyConfig):
     )
 
     @model_validator(mode="after")
-    def _is_readable(self) -> Self:
+    def _is_readable(self, info: ValidationInfo) -> Self:
         if bool(self.wsdl_url) == bool(self.wsdl.strip()):
             raise fault("wsdlUrl", "write the URL of the WSDL, or the WSDL itself; one of the two")
-        if self.wsdl.strip():
+        if self.wsdl.strip() and not is_unread(info):
             try:
                 self.described(self.wsdl)
             except Wrong as error:
@@ -159,6 +161,7 @@ POLICY = Policy(
     compile=compile,
     aliases=("soap-validation-flex",),
     advice=advice,
+    reads_apart={"wsdl": apart.document},
     refuses=True,
     icon="file-code",
 )

@@ -5,8 +5,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
+from policies import apart
+from policies.apart import is_unread
 from policies.catalog.spec_validation.document import MOST_BYTES, Wrong
 from policies.catalog.spec_validation.operations import MOST_REMARKS, described
 from policies.expression.lua import Value
@@ -67,10 +69,10 @@ class Config(PolicyConfig):
     )
 
     @model_validator(mode="after")
-    def _is_readable(self) -> Self:
+    def _is_readable(self, info: ValidationInfo) -> Self:
         if self.source is Source.INLINE and not self.spec.strip():
             raise fault("spec", "write the OpenAPI document, or choose the API's own")
-        if self.spec.strip():
+        if self.spec.strip() and not is_unread(info):
             try:
                 described(self.spec)
             except Wrong as error:
@@ -120,6 +122,7 @@ POLICY = Policy(
     aliases=("spec-validation-flex",),
     advice=advice,
     own_document="spec",
+    reads_apart={"spec": apart.document},
     refuses=True,
     icon="file-code",
 )

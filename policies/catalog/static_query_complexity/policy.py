@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
+from policies.apart import is_unread
 from policies.expression.lua import Value
 from policies.graphql import sdl
-from policies.graphql.fields import InlineSource, SchemaText, Source
+from policies.graphql.fields import READS_APART, InlineSource, SchemaText, Source
 from policies.graphql.scripts import FILES, SCHEMA
 from policies.policy import Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
 from policies.scripting.script import script
@@ -65,7 +66,9 @@ class Config(PolicyConfig):
     )
 
     @model_validator(mode="after")
-    def _tells_costs(self) -> Self:
+    def _tells_costs(self, info: ValidationInfo) -> Self:
+        if is_unread(info):
+            return self
         for place, reason in _faults(self):
             raise fault("schema", f"{place}: {reason}")
         return self
@@ -159,6 +162,7 @@ POLICY = Policy(
     compile=compile,
     aliases=("static-query-complexity-flex",),
     advice=advice,
+    reads_apart=READS_APART,
     refuses=True,
     icon="gauge",
 )

@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from policies import apart
 from policies.envoy.refusal import details, refusing
 from policies.fields.patterns import Patterns, anywhere
 from policies.policy import (
@@ -89,6 +90,7 @@ POLICY = Policy(
     compile=compile,
     aliases=("user-agent-filter-flex",),
     refusals=(Refusal(details(NAME), 'user-agent: "{user_agent}" is not let in'),),
+    reads_apart={"denied": apart.patterns, "allowed": apart.patterns},
     refuses=True,
     icon="shield-ban",
 )
