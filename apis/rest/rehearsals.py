@@ -127,7 +127,7 @@ def _begun(
 ) -> Response:
     user = access.caller(request)
     try:
-        job = jobs.found(user, jobs.ask(user, api, "rehearse", lines, shown or {}))
+        job = jobs.ask(user, api, "rehearse", lines, shown or {})
     except (jobs.Away, redis.RedisError) as error:
         raise Unavailable(str(error)) from error
     return Response(RehearsalShape(job).data, status=202)

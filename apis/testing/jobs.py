@@ -37,6 +37,7 @@ MOST_BYTES = 8 * 1024 * 1024
 AWAY = "Nothing can be tried at the moment: {}. Try again in a minute."
 TOO_LARGE = "This API is too large to be tried here; use gatewright rehearse with its exported files."
 UNTAKEN = "No worker has taken it. Ask who runs the console whether its workers are up."
+REPLACED = "Something newer of yours took its place, or it is too long ago. Try again."
 GONE = "Whoever worked on it is gone. Try again."
 
 
@@ -66,8 +67,11 @@ class Job:
         return self.state == "done"
 
 
-def ask(user: User, api_id: int, kind: Kind, lines: list[dict[str, Any]], shown: dict[str, Any]) -> str:
-    """`lines` are what the rehearsal's process is told, as JSON, the last one the question. Raises Away."""
+def ask(user: User, api_id: int, kind: Kind, lines: list[dict[str, Any]], shown: dict[str, Any]) -> Job:
+    """`lines` are what the rehearsal's process is told, as JSON, the last one the question. Raises Away.
+
+    The job as it was kept: what the same person asks in another tab may have taken its place by now.
+    """
     from apis.tasks import rehearse
 
     key = secrets.token_urlsafe(16)
@@ -85,7 +89,7 @@ def ask(user: User, api_id: int, kind: Kind, lines: list[dict[str, Any]], shown:
         rehearse.apply_async(args=(key,), retry=False)
     except (OperationalError, OSError, redis.RedisError) as error:
         raise Away(AWAY.format("the workers cannot be reached")) from error
-    return key
+    return Job(key, api_id, kind, "waiting", 0, shown)
 
 
 def found(user: User, key: str) -> Job | None:

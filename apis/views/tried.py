@@ -63,12 +63,10 @@ class Tried:
         """`lines` as `jobs.ask` takes them, and what the page shows with the answer."""
         shown = {**shown, **self.kept}
         try:
-            key = jobs.ask(self.request.user, self.api_id, kind, lines, shown)
-            found = jobs.found(self.request.user, key)
+            job = jobs.ask(self.request.user, self.api_id, kind, lines, shown)
         except (jobs.Away, redis.RedisError) as error:
             return self._answer(VALUE if kind == "evaluate" else VERDICT, {"fault": str(error)})
-        assert found is not None
-        return self._shown(found, shown)
+        return self._shown(job, shown)
 
     def refuse(self, faults: list[str], *, is_of_policy: bool = False) -> HttpResponse:
         """What is to be mended first: of the policy's form, or of the request."""
@@ -84,6 +82,9 @@ class Tried:
             found = jobs.found(self.request.user, key)
         except redis.RedisError:
             return self.fail(jobs.AWAY.format("Valkey does not answer"))
+        if found is None and self.request.htmx:
+            # A page that waits for it: it says so there, and asks no more.
+            return self.fail(jobs.REPLACED)
         is_ours = found and all(found.shown.get(name) == value for name, value in self.kept.items())
         if not found or not is_ours or (self.api_id and found.api_id != self.api_id):
             raise Http404("There is no such rehearsal any more.")

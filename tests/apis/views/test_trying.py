@@ -103,6 +103,27 @@ def test_of_what_is_typed_fast_the_newest_is_worked_on(place: Place) -> None:
     assert "Evaluating" in text(place.client.get(f"/apis/{api.pk}/rehearsals/{newer}"))
 
 
+def test_what_another_tab_asks_at_the_same_moment_takes_the_place_without_an_error(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the answer to the first is written, the second is asked: once that was a 500."""
+    from apis.tasks import rehearse
+
+    api = make_saved_api(place)
+    address = f"/apis/{api.pk}/rehearsals/evaluate"
+
+    def meanwhile(args: tuple[str], **_: Any) -> None:
+        monkeypatch.setattr(rehearse, "apply_async", lambda args, **_: None)
+        place.client.post(address, {"try.expression": "#[2]"})
+
+    monkeypatch.setattr(rehearse, "apply_async", meanwhile)
+    page = text(place.client.post(address, {"try.expression": "#[1]"}))
+
+    told = place.client.get(f"/apis/{api.pk}/rehearsals/{key_of(page)}", headers={"HX-Request": "true"})
+    assert "took its place" in text(told)
+    assert "hx-get" not in text(told)
+
+
 def verdict_on(place: Place, api: ApiInstance, path: str, form: dict[str, Any], **request: str) -> str:
     sent = {**form, "try.target": f"{api.base_path}/1", **{f"try.{name}": it for name, it in request.items()}}
     return answer(place, api, text(place.client.post(f"/apis/{api.pk}/policies/{path}/test", sent)))
