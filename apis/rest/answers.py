@@ -254,7 +254,7 @@ def _versions(gateway: Gateway) -> list[str]:
     return sorted({replica.version for replica in _live(gateway)})
 
 
-def _version(gateway: Gateway) -> str:
+def version_of(gateway: Gateway) -> str:
     """The newest that runs; ours while none does."""
     return next(reversed(_versions(gateway)), settings.VERSION)
 
@@ -268,21 +268,24 @@ def _replicas(gateway: Gateway) -> Shape:
     return {"status": _state(live), "count": len(live), "certificateExpirationDates": []}
 
 
-class TargetShape(s.Serializer[Any]):
+class TargetFacts(s.Serializer[Any]):
     # Of a gateway whose replicas are prefetched.
     id = s.UUIDField()
     name = s.CharField()
     type = fixed(s.CharField, "server")
     kind = fixed(s.CharField, "flex")
     status = made(s.CharField, lambda gateway: _state(_live(gateway)))
-    gatewayVersion = made(s.CharField, _version)
-    version = made(s.CharField, _version)
+    gatewayVersion = made(s.CharField, version_of)
+    version = made(s.CharField, version_of)
     versions = made(s.ListField, _versions, child=s.CharField())
     organizationId = s.UUIDField(source="environment.organization_id")
     environmentId = s.UUIDField(source="environment_id")
     lastUpdate = made(Moment, lambda gateway: _heard(gateway) or gateway.updated_at)
     lastConnectedDate = made(Moment, _heard, allow_null=True)
     tags = fixed(s.ListField, [], child=s.CharField())
+
+
+class TargetShape(TargetFacts):
     replicas = made(s.ListField, lambda gateway: [_replicas(gateway)], child=s.DictField())
 
 

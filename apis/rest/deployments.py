@@ -31,7 +31,7 @@ NOT_DEPLOYED = 'A new one is "deployed"; PATCH or DELETE a deployment to undeplo
 class TargetViews(ViewSet):
     def list(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """The environment's gateways."""
-        rows = _targets(request, organization_id, environment_id)
+        rows = targets(request, organization_id, environment_id)
         found = answers.TargetShape(rows, many=True).data
         return Response({"total": len(found), "data": found})
 
@@ -102,7 +102,8 @@ class DeploymentViews(ViewSet):
         return Response(status=204)
 
 
-def _targets(request: Request, organization_id: UUID, environment_id: UUID) -> list[Gateway]:
+def targets(request: Request, organization_id: UUID, environment_id: UUID) -> list[Gateway]:
+    """The gateways of the environment with their replicas."""
     environment = access.environment(request, organization_id, environment_id, Permission.VIEW_GATEWAYS)
     rows = Gateway.objects.filter(environment=environment, is_revoked=False)
     return list(rows.select_related("environment").prefetch_related("replicas"))

@@ -3,13 +3,27 @@
 from django.urls import path
 
 from apis.rest.deployments import DeploymentViews, TargetViews
+from apis.rest.flex_targets import FlexTargetViews
 from apis.rest.ingress import IngressViews
 from apis.rest.paths import AMX, SCOPE
 from apis.rest.rehearsals import GatewayRehearsalViews
 
 PX = f"proxies/xapi/v1/{SCOPE}/apis/<int:api_id>/deployments"
+FLEX = f"{AMX}/flex-gateway-targets"
 
 urlpatterns = [
+    path(FLEX, FlexTargetViews.as_view({"get": "list"}), name="rest_flex_targets"),
+    path(f"{FLEX}/<uuid:gateway_id>", FlexTargetViews.as_view({"get": "retrieve"}), name="rest_flex_target"),
+    path(
+        f"{FLEX}/<uuid:gateway_id>/apis",
+        FlexTargetViews.as_view({"get": "apis"}),
+        name="rest_flex_target_apis",
+    ),
+    path(
+        "proxies/xapi/v1/organizations/<uuid:organization_id>/deployment-targets",
+        FlexTargetViews.as_view({"get": "of_organization"}),
+        name="rest_deployment_targets",
+    ),
     path(f"{AMX}/gateway-targets", TargetViews.as_view({"get": "list"}), name="rest_targets"),
     path(
         f"{AMX}/gateway-targets/<uuid:gateway_id>",

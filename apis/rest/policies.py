@@ -5,14 +5,11 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
-    OpenApiParameter,
     PolymorphicProxySerializer,
     extend_schema,
     extend_schema_view,
 )
-from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -20,14 +17,12 @@ from rest_framework.viewsets import ViewSet
 from apis.changes import policies, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.rest import bodies, policy_serializers, reach, saving
-from apis.rest.templates import template
 from apis.rules import policy_advice
 from console.models import User
 from console.permissions import Permission
 from console.rest import access, preconditions
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from console.versions import check as check_version
-from policies import catalog
 from policies.policy import CATALOG_GROUP
 
 
@@ -137,28 +132,6 @@ class PolicyViews(ViewSet):
         deploy = saving.asked(request, api)
         _remove(access.caller(request), binding, preconditions.seen(request), deploy)
         return Response(status=204, headers=preconditions.warning(saving.said(binding.api)))
-
-
-@extend_schema_view(
-    list=extend_schema(responses=policy_serializers.TemplateShape(many=True)),
-    retrieve=extend_schema(responses={200: policy_serializers.TemplateShape, 404: ErrorAnswer}),
-)
-@extend_schema(tags=["Policies"])
-class TemplateViews(ViewSet):
-    def list(self, request: Request, organization_id: UUID) -> Response:
-        """The catalog."""
-        access.organization(request, organization_id)
-        found = [template(entry) for entry in catalog.policies()]
-        return Response(policy_serializers.TemplateShape(found, many=True).data)
-
-    @extend_schema(parameters=[OpenApiParameter("name", OpenApiTypes.STR, OpenApiParameter.PATH)])
-    def retrieve(self, request: Request, organization_id: UUID, name: str) -> Response:
-        access.organization(request, organization_id)
-        try:
-            entry = catalog.find(name)
-        except catalog.UnknownPolicy as error:
-            raise NotFound(str(error)) from error
-        return Response(policy_serializers.TemplateShape(template(entry)).data)
 
 
 def _tiers(api: ApiInstance) -> dict[str, Any]:

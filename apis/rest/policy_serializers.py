@@ -8,7 +8,7 @@ from rest_framework import serializers as s
 from apis.models import PolicyBinding
 from apis.rest.answers import dates
 from apis.rest.strict import StrictSerializer
-from console.rest.fields import Line, TextOrNull, fixed, list_or_null, made
+from console.rest.fields import Line, OneOf, TextOrNull, fixed, list_or_null, made
 from policies import catalog
 from policies.policy import CATALOG_GROUP
 
@@ -170,3 +170,13 @@ class TemplateShape(s.Serializer[Any]):
     )
     documentation = s.CharField(help_text="Markdown.")
     configuration = s.ListField(child=s.DictField())
+
+
+class ExchangeQuery(s.Serializer[Any]):
+    latest = s.BooleanField(default=True, help_text="The catalog has one version of each, in any case.")
+    injectionPoint = OneOf(["inbound", "outbound"], required=False, help_text="Of this side alone.")
+    automatedOnly = s.BooleanField(default=False, help_text="Those that can be automated.")
+
+
+class ExchangeTemplateShape(TemplateShape):
+    assetVersion = s.CharField(help_text="The same as version.")

@@ -7,6 +7,7 @@ from django.urls import URLPattern, path
 from apis.rest import gateway_urls, list_urls
 from apis.rest.applications import ApplicationContractViews, ApplicationViews
 from apis.rest.automated import AutomatedViews
+from apis.rest.catalog import ExchangeTemplateViews, TemplateViews
 from apis.rest.change_sets import ChangeSetViews
 from apis.rest.contracts import ContractViews, DecisionViews
 from apis.rest.copies import CopyViews
@@ -21,7 +22,7 @@ from apis.rest.instances import InstanceViews
 from apis.rest.marks import AutodiscoveryViews, OwnerViews, TagViews
 from apis.rest.paths import AM, AMX, SCOPE
 from apis.rest.pending import PendingViews
-from apis.rest.policies import PolicyViews, TemplateViews
+from apis.rest.policies import PolicyViews
 from apis.rest.policy_sets import PolicySetViews
 from apis.rest.promotions import PromotionsViews
 from apis.rest.rehearsals import RehearsalViews
@@ -48,6 +49,7 @@ IMPORTS = f"apimanager/api/v1/{SCOPE}/api-imports"
 PROMOTIONS = f"apimanager/api/v1/{SCOPE}/promotions"
 ONE_PROMOTIONS = f"{PROMOTIONS}/<uuid:promotions>"
 TEMPLATES = "apimanager/api/v1/organizations/<uuid:organization_id>/policy-templates"
+EXCHANGE = "apimanager/xapi/v1/organizations/<uuid:organization_id>/exchange-policy-templates"
 OF_ORGANIZATION = "organizations/<uuid:organization_id>/applications"
 AUTOMATED = "organizations/<uuid:organization_id>/automated-policies"
 
@@ -367,4 +369,10 @@ urlpatterns = [
     ),
     path(TEMPLATES, TemplateViews.as_view({"get": "list"}), name="rest_templates"),
     path(f"{TEMPLATES}/<str:name>", TemplateViews.as_view({"get": "retrieve"}), name="rest_template"),
+    path(EXCHANGE, ExchangeTemplateViews.as_view({"get": "list"}), name="rest_exchange_templates"),
+    path(
+        f"{EXCHANGE}/<uuid:template_group>/<str:name>/<str:template_version>",
+        ExchangeTemplateViews.as_view({"get": "retrieve"}),
+        name="rest_exchange_template",
+    ),
 ]

@@ -27,6 +27,8 @@ from console.roles.models import CustomRole
 from console.teams.models import Membership, Team
 from console.tokens.models import PersonalToken
 from gateways.models import Gateway, RegistrationToken, Replica
+from policies import catalog
+from policies.policy import CATALOG_GROUP
 from tests.console.addresses import Address, addresses
 from tests.console.conftest import LogIn
 from tests.console.each import for_each
@@ -135,6 +137,8 @@ ABOUT = {
     "promotions": "bulk",
     "item": "item",
     "view_id": "view",
+    "template_group": "catalog",
+    "template_version": "release",
     "bulk_id": "bulk_by_rest",
     "import_id": "upload",
     "at": "api",
@@ -152,6 +156,7 @@ KEPT = (
 )
 FOR_WHOEVER_SEES = ("rest_applications", "rest_exchange_applications", "rest_saved_views")
 """Whoever sees an organization may add a client application of their own, or keep a search for themselves."""
+NAMED = {"tag": "eu", "catalog": CATALOG_GROUP, "release": catalog.find("rate-limiting").version}
 CASE = {"name": "t", "expect": {"status": 200}}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 FORM = {
@@ -218,7 +223,7 @@ def make_place(name: str) -> Place:
         **_secrets(environment),
         "change_set": ChangeSet.objects.create(environment=environment, gateway=gateway).pk,
         "muted": MutedFinding.objects.create(api=api, code="a", place="api", reason="r").pk,
-        "tag": "eu",
+        **NAMED,
         **_bulk(api, owner),
         "view": SavedView.objects.create(user=owner, environment=environment, name="v", is_shared=True).pk,
         "automated": make_automated(environment).pk,
