@@ -63,6 +63,12 @@ def test_every_setting_is_described(policy: Policy[Any]) -> None:
     assert [name for name in settings(policy.config) if not re.search(rf"\b{name}\b", text)] == []
 
 
+@each
+def test_it_names_no_file_of_ours(policy: Policy[Any]) -> None:
+    """Whoever reads it in the console has none of them."""
+    assert re.findall(r"[\w/]+\.(?:py|lua)\b|docs/development", readme(policy)) == []
+
+
 def settings(model: type[BaseModel]) -> Iterator[str]:
     """By the names that users write, those of parts too."""
     for name, one in model.model_fields.items():
