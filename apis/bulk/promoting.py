@@ -24,7 +24,7 @@ from apis.portable.shape import Portable
 from apis.portable.wanted import PARTS
 from apis.promotions import kept, permission, promoting
 from apis.promotions.choices import Choices, as_chosen, counterparts, proposed, wanted
-from console import background
+from console import background, turns
 from console.models import Environment, User
 from console.versions import version
 
@@ -259,7 +259,10 @@ def _hold(change: BulkChange) -> bool:
     free = Q(held_until=None) | Q(held_until__lte=now)
     asked = BulkChange.objects.filter(state=BulkChange.State.ASKED)
     mine = asked.filter(free, pk=change.pk)
-    if asked.filter(held_until__gt=now).exclude(pk=change.pk).count() < AT_ONCE:
+    # Those that only wait to ask again are held for less.
+    held = asked.filter(held_until__gt=now + timedelta(seconds=AGAIN_SECONDS)).exclude(pk=change.pk)
+    of_tenant = held.filter(environment__organization__in=turns.together(change.environment.organization))
+    if held.count() < AT_ONCE and not of_tenant.exists():
         return bool(mine.update(held_until=now + HELD))
     # One task at a time asks again, however many were enqueued.
     if mine.update(held_until=now + timedelta(seconds=AGAIN_SECONDS)):

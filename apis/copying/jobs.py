@@ -23,8 +23,8 @@ from apis.desired import DesiredUpstream, NewAsset
 from apis.models import ApiInstance
 from apis.rules import permitted
 from apis.rules.copies import Copy, as_it_is
-from console import background
-from console.models import User
+from console import background, turns
+from console.models import Organization, User
 from console.permissions import Permission
 from gateways import lookup
 from gateways.models import Gateway
@@ -37,6 +37,8 @@ TAKEN_SECONDS = 30
 WORKED_SECONDS = 300
 """After so long whoever worked on it is gone, and what it made with it."""
 UNTAKEN = "No worker has taken it, and nothing was made. Ask who runs the console whether its workers are up."
+AGAIN_SECONDS = 2
+BUSY = "Others of your organization had copies made, and nothing was made of these. Try again in a minute."
 GONE = "Whoever worked on it is gone. Look at the list of APIs: either all copies were made or none."
 BROKEN = "It broke off, and nothing was made; the workers' log says why."
 NOT_ALLOWED = "You may not change this environment any more; nothing was made."
@@ -146,9 +148,23 @@ def found(user: User, key: str) -> Job | None:
 
 def work(key: str) -> None:
     """Make the copies of a job that waits; safe to run twice."""
+    from apis.tasks import copy_many
+
     job = _opened(key)
-    is_mine = cache.add(f"{_place(key)}:taken", True, KEEP_SECONDS)
-    if job is None or job["state"] != "waiting" or not is_mine:
+    if job is None or job["state"] != "waiting":
+        return
+    whose = Organization.objects.filter(environments__api_instances=job["api"]).first()
+    with turns.turn(whose.root_id if whose else UUID(job["user"]), "copies") as has_turn:
+        if has_turn:
+            _work(key, job)
+        elif time.time() - job["asked_at"] < TAKEN_SECONDS - AGAIN_SECONDS:
+            copy_many.apply_async(args=(key,), retry=False, countdown=AGAIN_SECONDS, expires=TAKEN_SECONDS)
+        else:
+            _keep(key, job | {"state": "done", "fault": BUSY})
+
+
+def _work(key: str, job: dict[str, Any]) -> None:
+    if not cache.add(f"{_place(key)}:taken", True, KEEP_SECONDS):
         return
     job["state"] = "working"
     _keep(key, job)

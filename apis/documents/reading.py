@@ -1,7 +1,7 @@
 """Takes OpenAPI documents in, and has each read: stored at once, read later by a worker's own process.
 
 No page and no request waits for a document, and what one organization uploads keeps nobody else's waiting:
-one document of each is read at a time, and few may be in line.
+one document of each tenant is read at a time, and few may be in line.
 """
 
 import logging
@@ -20,14 +20,14 @@ from kombu.exceptions import OperationalError
 from apis.documents.openapi import process
 from apis.documents.openapi.fault import shortened
 from apis.documents.specification import STALE, Operation, Specification
-from console import background
+from console import background, turns
 from console.models import Organization, User
 
 logger = logging.getLogger(__name__)
 
 MOST_UNREAD = 4
 MOST_UNUSED = 40
-"""Of an organization: documents that are waiting or being read, and documents that no API has."""
+"""Of a tenant: documents that are waiting or being read; of an organization: documents that no API has."""
 KEEP_UNUSED = timedelta(days=14)
 MOST_ATTEMPTS = 3
 NOT_OPENAPI = "not an OpenAPI document that can be taken"
@@ -49,11 +49,12 @@ def upload(actor: User, organization: Organization, file: UploadedFile) -> Speci
 
 @transaction.atomic
 def keep(actor: User, organization: Organization, name: str, text: str) -> Specification:
+    turns.lock(organization)
     organization.lock()
-    if organization.specifications.unread().count() >= MOST_UNREAD:
-        message = (
-            f"{MOST_UNREAD} documents of {organization} are being read; upload yours when they are done."
-        )
+    unread = Specification.objects.filter(organization__in=turns.together(organization)).unread()
+    if unread.count() >= MOST_UNREAD:
+        whose = str(organization) if organization.parent_id is None else f"{organization}'s tenant"
+        message = f"{MOST_UNREAD} documents of {whose} are being read; upload yours when they are done."
         raise ValidationError(ValidationError(message, code="busy"))
     unused = organization.specifications.unused().order_by("-created_at")
     organization.specifications.filter(
@@ -100,10 +101,23 @@ def enqueue(specification_id: UUID) -> None:
 
 
 def read(specification_id: UUID | str) -> None:
-    """Read the document if it waits and nobody reads another of its organization; safe to run twice."""
-    claimed = _claimed(specification_id)
-    if claimed is None:
+    """Read the document if it waits and nobody reads another of its tenant; safe to run twice."""
+    waiting = Specification.objects.select_related("organization").filter(
+        pk=specification_id, state=Specification.State.WAITING
+    )
+    document = waiting.first()
+    if document is None:
         return
+    # Where there is no turn, `tend` has it read later.
+    with turns.turn(document.organization.root_id, "documents") as has_turn:
+        claimed = _claimed(document) if has_turn else None
+        if claimed:
+            _read(claimed)
+    if claimed:
+        _next(claimed.organization)
+
+
+def _read(claimed: Specification) -> None:
     mine = Specification.objects.filter(
         pk=claimed.pk, state=Specification.State.READING, started_at=claimed.started_at
     )
@@ -113,7 +127,6 @@ def read(specification_id: UUID | str) -> None:
         found = None
     if found is not None:
         _save(mine, found)
-    _next(claimed.organization_id)
 
 
 def cancel(document: Specification) -> None:
@@ -129,20 +142,20 @@ def tend() -> None:
         state=Specification.State.REFUSED, fault="whoever reads it ends; it cannot be read", finished_at=now
     )
     dead.update(state=Specification.State.WAITING)
-    for organization in set(
-        Specification.objects.filter(state=Specification.State.WAITING).values_list("organization", flat=True)
-    ):
+    waiting = Organization.objects.filter(specifications__state=Specification.State.WAITING)
+    for organization in {one.root_id: one for one in waiting.distinct()}.values():
         _next(organization)
     Specification.objects.unused().filter(created_at__lt=now - KEEP_UNUSED).delete()
 
 
 @transaction.atomic
-def _claimed(specification_id: UUID | str) -> Specification | None:
-    document = Specification.objects.filter(pk=specification_id, state=Specification.State.WAITING).first()
-    if document is None:
-        return None
-    document.organization.lock()
-    if document.organization.specifications.being_read().exists():
+def _claimed(document: Specification) -> Specification | None:
+    turns.lock(document.organization)
+    if (
+        Specification.objects.filter(organization__in=turns.together(document.organization))
+        .being_read()
+        .exists()
+    ):
         return None
     started_at = timezone.now()
     waiting = Specification.objects.filter(pk=document.pk, state=Specification.State.WAITING)
@@ -193,8 +206,10 @@ def _operation(document: Specification, position: int, told: dict[str, Any]) -> 
     )
 
 
-def _next(organization_id: UUID) -> None:
-    """The one of the organization that has waited for longest."""
-    waiting = Specification.objects.filter(organization=organization_id, state=Specification.State.WAITING)
+def _next(organization: Organization) -> None:
+    """The one of its tenant that has waited for longest."""
+    waiting = Specification.objects.filter(
+        organization__in=turns.together(organization), state=Specification.State.WAITING
+    )
     if first := waiting.order_by("created_at").values_list("pk", flat=True).first():
         enqueue(first)

@@ -22,7 +22,7 @@ from apis.portable.wanted import PARTS, Wanted, asset_of
 from apis.promotions import promoting
 from apis.promotions.choices import Choices, as_chosen, gateway_of
 from apis.promotions.models import Upload
-from console import background
+from console import background, turns
 from console.models import Environment, User
 
 logger = logging.getLogger(__name__)
@@ -79,10 +79,21 @@ def enqueue(pk: UUID) -> None:
 
 def read(pk: UUID | str) -> None:
     """Read the file if it waits; safe to run twice."""
-    waiting = Upload.objects.filter(pk=pk, state=State.WAITING)
+    rows = Upload.objects.select_related("environment__organization", "by")
+    row = rows.filter(pk=pk, state=State.WAITING).first()
+    if row is None:
+        return
+    # Where there is no turn, `tend` has it read later.
+    with turns.turn(row.environment.organization.root_id, "imports") as has_turn:
+        if has_turn:
+            _read(row)
+
+
+def _read(row: Upload) -> None:
+    waiting = Upload.objects.filter(pk=row.pk, state=State.WAITING)
     if not waiting.update(state=State.READING, started_at=timezone.now()):
         return
-    row = Upload.objects.select_related("environment__organization", "by").get(pk=pk)
+    row.refresh_from_db(fields=["state", "started_at"])
     apis, faults = reading.read(row.text)
     kept: dict[str, str] = {}
     if not faults:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
+from uuid import UUID
 
 import orjson
 import redis
@@ -18,8 +19,8 @@ from django.conf import settings
 from django.core.cache import cache
 from kombu.exceptions import OperationalError
 
-from console import background
-from console.models import User
+from console import background, turns
+from console.models import Organization, User
 from gateways import evaluating, rehearsing
 from gateways.protocol.rehearsal import Line, Request, Value, Verdict
 from gateways.rehearsing import NotAsked, RehearsalEnded
@@ -38,6 +39,10 @@ AWAY = "Nothing can be tried at the moment: {}. Try again in a minute."
 TOO_LARGE = "This API is too large to be tried here; use gatewright rehearse with its exported files."
 UNTAKEN = "No worker has taken it. Ask who runs the console whether its workers are up."
 REPLACED = "Something newer of yours took its place, or it is too long ago. Try again."
+AT_ONCE_EACH = 2
+"""Of a tenant."""
+AGAIN_SECONDS = 1
+BUSY = "Others of your organization try requests right now. Try again in a moment."
 GONE = "Whoever worked on it is gone. Try again."
 
 
@@ -119,9 +124,22 @@ def found(user: User, key: str) -> Job | None:
 
 def work(key: str) -> None:
     """Give the answer of one that waits and is the newest of its kind; safe to run twice."""
+    from apis.tasks import rehearse
+
     job = _opened(key)
     if job is None or job["state"] != "waiting":
         return
+    whose = Organization.objects.filter(environments__api_instances=job["api"]).first()
+    with turns.turn(whose.root_id if whose else UUID(job["user"]), "rehearsals", AT_ONCE_EACH) as has_turn:
+        if has_turn:
+            _work(key, job)
+        elif time.time() - job["asked_at"] < TAKEN_SECONDS - AGAIN_SECONDS:
+            rehearse.apply_async(args=(key,), retry=False, countdown=AGAIN_SECONDS)
+        else:
+            _keep(key, job | {"state": "done", "fault": BUSY})
+
+
+def _work(key: str, job: dict[str, Any]) -> None:
     if cache.get(_newest(job["user"], job["kind"])) != key:
         cache.delete(_place(key))
         return

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from console import background
+from console import background, turns
 from console.notices import channels, mail, smtp
 from console.notices.models import Delivery, DeliveryQuerySet
 from console.notices.unsent import Unsent
@@ -65,8 +65,7 @@ def send_next() -> bool:
 def _send_one(way: Delivery.Way) -> bool:
     if not _has_turn(way):
         return False
-    rows = Delivery.objects.due().filter(way=way).select_for_update(of=("self",), skip_locked=True)
-    delivery = rows.select_related("destination", "organization", "environment").first()
+    delivery = _next(way)
     if delivery is None:
         return False
     try:
@@ -84,13 +83,28 @@ def _send_one(way: Delivery.Way) -> bool:
 
 def _has_turn(way: Delivery.Way) -> bool:
     """Until the transaction ends: destinations that are slow keep up neither mails nor all the workers."""
+    return any(_is_free(f"delivery {way} {turn}") for turn in range(TURNS))
+
+
+def _is_free(name: str) -> bool:
+    """And ours until the transaction ends."""
     with connection.cursor() as cursor:
-        for turn in range(TURNS):
-            key = f"delivery {way} {turn}"
-            cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [key])
-            if cursor.fetchone()[0]:
-                return True
-    return False
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+        return bool(cursor.fetchone()[0])
+
+
+def _next(way: Delivery.Way) -> Delivery | None:
+    """That is due, of a tenant of which no other worker sends one: its slow servers keep up its own alone."""
+    rows = Delivery.objects.due().filter(way=way).select_for_update(of=("self",), skip_locked=True)
+    rows = rows.select_related("destination", "organization", "environment")
+    for _ in range(TURNS):
+        delivery = rows.first()
+        if delivery is None or delivery.organization is None or way != Delivery.Way.CHANNEL:
+            return delivery
+        if _is_free(f"delivery {way} of {delivery.organization.root_id}"):
+            return delivery
+        rows = rows.exclude(organization__in=turns.together(delivery.organization))
+    return None
 
 
 def _send(delivery: Delivery) -> str:
