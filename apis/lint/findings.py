@@ -37,7 +37,11 @@ def findings(api: ApiInstance) -> Findings:
 
 def findings_of(apis: Iterable[int]) -> dict[int, Findings]:
     """By API, in as many queries however many there are."""
-    found = subjects(apis)
+    return of_subjects(subjects(apis))
+
+
+def of_subjects(found: Sequence[Subject]) -> dict[int, Findings]:
+    """By API, with one query."""
     muted = _muted([one.api.pk for one in found])
     return {one.api.pk: _sorted(one, muted.get(one.api.pk, ())) for one in found}
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
-from apis.automated import holding
+from apis.automated import holding, rule
 from apis.automated.models import AutomatedPolicy
 from apis.contracts.models import Contract, Tier
 from apis.desired import DesiredRoute, desired_routes
@@ -127,6 +127,18 @@ def subjects(apis: Iterable[int]) -> list[Subject]:
     return list(_subjects(list(_with_rows(apis)), None))
 
 
+def subjects_under(
+    apis: Iterable[int], policies: Sequence[AutomatedPolicy]
+) -> tuple[list[Subject], list[Subject]]:
+    """Several of one environment as they are, and as they would be with these automated policies, in their
+    order, in the place of those that there are. An unsaved one has the id 0.
+    """
+    rows = list(_with_rows(apis))
+    subjects_of_rules = rule.subjects(ApiInstance.objects.filter(pk__in=[api.pk for api in rows]))
+    held = holding.covering(policies, subjects_of_rules)
+    return list(_subjects(rows, None)), list(_subjects(rows, None, held))
+
+
 def running(api: ApiInstance, names: Collection[str]) -> list[Running]:
     """What `Subject.running` has of these policies, and nothing else is asked for."""
     own = {api.pk: list(api.policies.filter(policy__in=names))}
@@ -148,8 +160,12 @@ def _with_rows(ids: Iterable[int]) -> QuerySet[ApiInstance]:
     return rows.prefetch_related(Prefetch("routes", routes), "policies", "upstreams")
 
 
-def _subjects(apis: list[ApiInstance], given: list[PolicyBinding] | None) -> Iterator[Subject]:
-    held = _held(apis)
+def _subjects(
+    apis: list[ApiInstance],
+    given: list[PolicyBinding] | None,
+    held: Mapping[int, holding.Held] | None = None,
+) -> Iterator[Subject]:
+    held = _held(apis) if held is None else held
     of_each = {api.pk: list(api.policies.all()) if given is None else given for api in apis}
     known = _known(apis, of_each, held)
     for api in apis:

@@ -1,5 +1,6 @@
 """Beside an automated policy's form, which they follow: whom it covers, its YAML, whom it can be tried on."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -11,8 +12,10 @@ from django.views.decorators.http import require_POST
 from apis.automated import coverage as covering
 from apis.automated.coverage import CONFLICTS_SHOWN, Coverage
 from apis.automated.models import AutomatedPolicy
+from apis.changes import automated as change
 from apis.changes import automated_check
 from apis.forms import automated as rules
+from apis.lint import edited
 from apis.revisions import export
 from apis.views import automated_trying
 from apis.views.access import messages_of
@@ -20,6 +23,8 @@ from apis.views.automated_form import AutomatedForm, form_of_new, form_of_row
 from console.scope import Request
 
 COVERED_SHOWN = 25
+MOST_LOOKED_AT = 10
+"""APIs that the linter looks at while somebody types."""
 
 
 @require_POST
@@ -56,6 +61,8 @@ def counts_of(found: list[Coverage]) -> dict[str, Any]:
 def _impact(request: Request, form: AutomatedForm) -> HttpResponse:
     form.read(request.POST)
     context = _context(form, request.POST) | {"is_followed": True}
+    if "looked_at" in context:
+        context["edited"] = _edited(form, context["looked_at"])
     response = render(request, "apis/_automated_impact.html", context)
     response["Cache-Control"] = "no-store"
     return response
@@ -90,8 +97,31 @@ def _context(form: AutomatedForm, data: QueryDict) -> dict[str, Any]:
         "covered": [one for one in found if one.is_covered][:COVERED_SHOWN],
         "conflicts": conflicts[:CONFLICTS_SHOWN],
         "more_conflicts": max(0, len(conflicts) - CONFLICTS_SHOWN),
+        "looked_at": _looked_at(form, found),
         "try_sample": automated_trying.sample_field(_tried(shown, found), data),
     }
+
+
+def _looked_at(form: AutomatedForm, found: list[Coverage]) -> list[int]:
+    """Those that the linter looks at: covered now, the deployed ones first, or covered by what is saved."""
+    now = sorted((one for one in found if one.is_covered), key=lambda one: not one.api.is_deployed)
+    before = covering.covered(form.row) if form.row else set()
+    return list(dict.fromkeys([*(one.api.pk for one in now), *sorted(before)]))
+
+
+def _edited(form: AutomatedForm, apis: Sequence[int]) -> dict[str, Any] | None:
+    """What the linter finds, with the policy as the form has it; None where the policy is not whole."""
+    try:
+        policy = form.unsaved()
+    except ValidationError:
+        return None
+    others = form.environment.automated_policies.exclude(pk=policy.pk)
+    if form.row:
+        place = sum((one.order, one.pk) < (policy.order, form.row.pk) for one in others)
+    else:
+        place = change.place_of(others, form.policy, form.more.get("order"))
+    found = edited.by_automated(policy, place, apis[:MOST_LOOKED_AT])
+    return {"found": found, "all": len(apis)}
 
 
 def _tried(shown: AutomatedPolicy, found: list[Coverage]) -> list[Coverage]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from apis.automated.models import AutomatedPolicy
 from apis.changes.policies import apply_policy
 from apis.desired import DesiredRoute, DesiredUpstream
 from apis.models import Route
@@ -54,3 +55,21 @@ def test_what_is_typed_is_judged_and_nothing_is_saved(page: Page, place: Place) 
     page.get_by_label("Place").fill("1")
     expect(found).to_contain_text("Basic Authentication: Simple is skipped where HTTP Caching before it")
     assert violations(page) == []
+
+
+def test_an_automated_policy_is_judged_in_the_apis_that_its_rule_covers(page: Page, place: Place) -> None:
+    expect.set_options(timeout=WAIT_MS)
+    api = make_saved_api(place, tags=["eu"])
+    page.goto("/apis/automated/add/http-basic-authentication")
+    found = page.locator("#edited-findings")
+    expect(found).to_contain_text("as soon as the form is whole")
+
+    page.locator("[name='config.username']").fill("ann")
+    page.locator("[name='config.password']").fill("of-ann")
+    expect(found).to_contain_text("takes credentials over HTTP")
+    expect(found).to_contain_text(f"In {api}")
+    assert violations(page) == []
+    page.get_by_label("Some APIs").check()
+    page.locator("[name='rule.names']").fill("payments-*")
+    expect(found).to_contain_text("It covers no API that could be looked at")
+    assert not AutomatedPolicy.objects.exists()
