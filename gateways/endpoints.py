@@ -49,6 +49,8 @@ def heartbeat(request: HttpRequest, caller: Caller, body: Heartbeat) -> Heartbea
         raise RequestRefused(403, str(error)) from error
     except heartbeats.ImpossibleGeneration as error:
         raise RequestRefused(400, str(error)) from error
+    except heartbeats.TooManyReplicas as error:
+        raise RequestRefused(403, str(error)) from error
 
 
 @agent_endpoint("POST", Ack, limit=ACK_LIMIT)

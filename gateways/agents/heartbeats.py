@@ -14,6 +14,14 @@ moves the gateway on, and a number near the largest would leave room for no chan
 """
 
 
+MOST_REPLICAS = 1000
+"""Rows that one gateway may have: its key can name as many replicas as it likes."""
+
+
+class TooManyReplicas(Exception):
+    """So many of the gateway are connected that another one is not taken."""
+
+
 class ForeignReplica(Exception):
     """The replica's id belongs to another gateway."""
 
@@ -26,16 +34,18 @@ class ImpossibleGeneration(Exception):
 def record(gateway: Gateway, heartbeat: Heartbeat) -> HeartbeatAnswer:
     """Keep what the replica said of itself; say what it should run.
 
-    Raises ForeignReplica and ImpossibleGeneration, and nothing is kept then.
+    Raises ForeignReplica, ImpossibleGeneration and TooManyReplicas, and nothing is kept then.
     """
     _check_possible(gateway, heartbeat)
     facts, now = heartbeat.replica, timezone.now()
-    replica, _ = Replica.objects.select_for_update().get_or_create(
+    replica, is_new = Replica.objects.select_for_update().get_or_create(
         pk=facts.id,
         defaults={"gateway": gateway, "started_at": now, "last_heartbeat_at": now},
     )
     if replica.gateway_id != gateway.pk:
         raise ForeignReplica(f"the replica {facts.id} belongs to another gateway; remove its replica.json")
+    if is_new:
+        _make_room(gateway)
     replica.has_stream = heartbeat.stream is True and heartbeat.state == "running"
     replica.name = facts.name[:120]
     replica.version = facts.version[:40]
@@ -55,6 +65,20 @@ def record(gateway: Gateway, heartbeat: Heartbeat) -> HeartbeatAnswer:
     }
     replica.save()
     return answer(_not_behind(gateway, heartbeat), heartbeat)
+
+
+def _make_room(gateway: Gateway) -> None:
+    """Forget the replicas that were heard of longest ago and are gone. Raises TooManyReplicas."""
+    surplus = gateway.replicas.count() - MOST_REPLICAS
+    if surplus <= 0:
+        return
+    gone = gateway.replicas.exclude(pk__in=gateway.replicas.connected().values("pk"))
+    oldest = list(gone.order_by("last_heartbeat_at").values_list("pk", flat=True)[:surplus])
+    if len(oldest) < surplus:
+        raise TooManyReplicas(
+            f'"{gateway}" has {MOST_REPLICAS} connected replicas, and no more are taken; register another one'
+        )
+    Replica.objects.filter(pk__in=oldest).delete()
 
 
 def answer(gateway: Gateway, heartbeat: Heartbeat) -> HeartbeatAnswer:

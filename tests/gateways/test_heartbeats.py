@@ -1,6 +1,7 @@
 """Heartbeats make Connected, silence and goodbyes make Disconnected, differences ask for a pull."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -9,6 +10,7 @@ from django.utils import timezone
 
 from gateways import tasks
 from gateways.agents import heartbeats
+from gateways.agents.heartbeats import MOST_REPLICAS
 from gateways.models import Gateway, Replica, SeenToken
 from tests.gateways.replica import SigningReplica
 
@@ -119,3 +121,21 @@ def test_what_is_old_is_forgotten_in_small_pieces(monkeypatch: pytest.MonkeyPatc
 
     assert SeenToken.objects.count() == 1
     assert sum("DELETE" in one["sql"] for one in asked) == 3
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_gateway_has_a_bounded_number_of_replicas(is_gone: bool) -> None:
+    """Its key can name a new one with every heartbeat."""
+    known = SigningReplica()
+    assert known.heartbeat().status_code == 200
+    heard = timezone.now() - timedelta(days=1 if is_gone else 0)
+    Replica.objects.bulk_create(
+        Replica(id=uuid4(), gateway=known.gateway, started_at=heard, last_heartbeat_at=heard)
+        for _ in range(MOST_REPLICAS - 1)
+    )
+
+    answer = SigningReplica(known.keys, known.gateway).heartbeat()
+
+    assert answer.status_code == (200 if is_gone else 403)
+    assert known.gateway.replicas.count() == MOST_REPLICAS
+    assert known.heartbeat().status_code == 200
