@@ -158,6 +158,10 @@ class Tier(models.Model):
         return words(self.visible_limits)
 
 
+WAITS = Q(status="PENDING") | Q(status="APPROVED", requested_tier__isnull=False)
+"""Somebody is to decide about it: it asks for access, or for another tier."""
+
+
 def new_mark() -> int:
     return secrets.randbits(62)
 
@@ -167,6 +171,10 @@ class ContractQuerySet(models.QuerySet["Contract"]):
         """Those with APIs of environments that the user sees, and of applications that the user owns."""
         seen = granted.apis(user.held(), Permission.VIEW_CONTRACTS, "api__")
         return self.filter(seen if user.through or not seen else seen | Q(application__in=_owned(user)))
+
+    def waiting(self) -> "ContractQuerySet":
+        """Those of which somebody is to decide, found by an index of their own."""
+        return self.filter(WAITS)
 
     def in_force(self, now: datetime | None = None) -> "ContractQuerySet":
         """Those by which a gateway lets somebody pass."""
@@ -230,7 +238,10 @@ class Contract(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         constraints = [models.UniqueConstraint(fields=["application", "api"], name="contract_is_one_of_both")]
-        indexes = [models.Index(fields=["api", "status", "-created_at"])]
+        indexes = [
+            models.Index(fields=["api", "status", "-created_at"]),
+            models.Index(fields=["application"], condition=WAITS, name="contract_waits"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.application} with {self.api}"

@@ -152,10 +152,7 @@ def _which(found: Any, chosen: str) -> Any:
     if chosen == "unused":
         return found.filter(~Exists(Contract.objects.filter(application=OuterRef("pk"))))
     if chosen == "pending":
-        waits = Q(status=Contract.Status.PENDING) | Q(
-            status=Contract.Status.APPROVED, requested_tier__isnull=False
-        )
-        return found.filter(pk__in=Contract.objects.filter(waits).values("application"))
+        return found.filter(pk__in=Contract.objects.waiting().values("application"))
     return found
 
 

@@ -3124,6 +3124,8 @@ CREATE INDEX console_user_user_permissions_user_id_2eda4b46 ON console_user_user
 
 CREATE INDEX console_user_username_bd50f70c_like ON console_user USING btree (username varchar_pattern_ops);
 
+CREATE INDEX contract_waits ON contracts_contract USING btree (application_id) WHERE (((status)::text = 'PENDING'::text) OR ((requested_tier_id IS NOT NULL) AND ((status)::text = 'APPROVED'::text)));
+
 CREATE INDEX contracts_application_client_id_ccc237a6_like ON contracts_application USING btree (client_id varchar_pattern_ops);
 
 CREATE INDEX contracts_application_created_by_id_ec7ab966 ON contracts_application USING btree (created_by_id);
