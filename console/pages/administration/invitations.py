@@ -22,6 +22,8 @@ from console.pages.administration.access import administered, attempt, attempt_o
 from console.pages.administration.forms import WholeRoleForm
 from console.scope import Request
 
+NO_OWNER = "Whoever has a role is no owner by it: choose None, or leave the client application empty."
+
 
 class InvitationForm(WholeRoleForm):
     MAIL, LINK = "mail", "link"
@@ -61,7 +63,7 @@ class InvitationForm(WholeRoleForm):
         text, organization = found.get("application", ""), found.get("organization")
         if found.get("role") != Invitation.OWNER:
             if text:
-                self.add_error("application", "Whoever has a role is no owner by it: leave this empty.")
+                self.add_error("role", NO_OWNER)
         elif organization:
             rows = organization.applications.filter(Q(name=text) | Q(client_id=text.lower()))
             found["application"] = rows.first() if text else None

@@ -71,7 +71,7 @@ def test_somebody_who_is_there_joins_with_their_account(administrator: User, sho
         ({"application": "Nothing such"}, "application"),
         ({"application": ""}, "application"),
         ({"application": "Rival shop"}, "application"),
-        ({"role": "viewer"}, "application"),
+        ({"role": "viewer"}, "role"),
         ({"environment": "HERE"}, "environment"),
     ],
 )
