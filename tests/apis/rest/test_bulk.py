@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apis.bulk import running
 from apis.bulk.models import BulkChange, BulkItem
@@ -261,3 +263,19 @@ def test_nobody_elsewhere_finds_one(rest: Rest, bulk: str, place: Place) -> None
     for address in (f"{bulk}/{one}", f"{of(elsewhere.environment)}/{one}"):
         refused(stranger("GET", address), 404)
         refused(stranger("POST", f"{address}/stop", {}), 404)
+
+
+def test_many_of_them_cost_no_more_queries(rest: Rest, bulk: str, place: Place) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            rest("GET", bulk)
+        return len(asked)
+
+    orders = make_saved_api(place)
+    rest("POST", bulk, {"action": "deprecate", "apiIds": [orders.pk]})
+    few = queries()
+    for _ in range(5):
+        rest("POST", bulk, {"action": "deprecate", "apiIds": [orders.pk]})
+
+    assert queries() == few
+    assert rest("GET", bulk).data["total"] == 6

@@ -1,6 +1,8 @@
 """REST: searches of the list of APIs are kept under names, as the page keeps them."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apis.lists.models import MOST, SavedView
 from console.models import Environment, Role
@@ -141,3 +143,18 @@ def test_nobody_elsewhere_finds_one(rest: Rest, views: str) -> None:
     for method in ("GET", "PATCH", "DELETE"):
         refused(stranger(method, f"{views}/{made}", {}), 404)
     refused(stranger("POST", views, {"name": "x", "search": {}}), 404)
+
+
+def test_many_cost_no_more_queries(rest: Rest, views: str) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            rest("GET", views)
+        return len(asked)
+
+    rest("POST", views, {"name": "0", "search": SEARCH})
+    few = queries()
+    for number in range(1, 6):
+        rest("POST", views, {"name": str(number), "search": SEARCH})
+
+    assert queries() == few
+    assert rest("GET", f"{views}?limit=2&offset=4").data["total"] == 6
