@@ -38,8 +38,7 @@ class TargetViews(ViewSet):
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, gateway_id: UUID
     ) -> Response:
-        found = reach.gateway(request, organization_id, environment_id, gateway_id)
-        prefetch_related_objects([found], "replicas")
+        found = target(request, organization_id, environment_id, gateway_id)
         return Response(answers.TargetShape(found).data)
 
 
@@ -100,6 +99,12 @@ class DeploymentViews(ViewSet):
         _check(api, deployment_id)
         instances.undeploy_api(access.caller(request), api)
         return Response(status=204)
+
+
+def target(request: Request, organization_id: UUID, environment_id: UUID, gateway_id: UUID) -> Gateway:
+    found = reach.gateway(request, organization_id, environment_id, gateway_id)
+    prefetch_related_objects([found], "replicas")
+    return found
 
 
 def targets(request: Request, organization_id: UUID, environment_id: UUID) -> list[Gateway]:

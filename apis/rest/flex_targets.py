@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from django.db.models import prefetch_related_objects
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,7 +10,7 @@ from rest_framework.viewsets import ViewSet
 from apis.models import ApiInstance
 from apis.rest import answers, reach
 from apis.rest import flex_target_serializers as shapes
-from apis.rest.deployments import targets
+from apis.rest.deployments import target, targets
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
 
@@ -31,8 +30,7 @@ class FlexTargetViews(ViewSet):
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, gateway_id: UUID
     ) -> Response:
-        found = reach.gateway(request, organization_id, environment_id, gateway_id)
-        prefetch_related_objects([found], "replicas")
+        found = target(request, organization_id, environment_id, gateway_id)
         return Response(answers.TargetShape(found).data)
 
     @extend_schema(
