@@ -9,6 +9,10 @@ from playwright.sync_api import Page
 Part = Literal["everything", "layout", "colours"]
 """`layout`: all rules, and those of colours as in `colours`, for another width."""
 SOURCE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+_STILL = """() => {
+  const ends = (one) => one.effect.getComputedTiming().endTime < 5000;
+  return Promise.all(document.getAnimations().filter(ends).map((one) => one.finished)).catch(() => {});
+}"""
 _RUN = """async ([within, part]) => {
   const options = { resultTypes: ["violations"], preload: false, iframes: false, selectors: false };
   const colours = { runOnly: { type: "rule", values: ["color-contrast", "link-in-text-block"] } };
@@ -53,7 +57,9 @@ def violations(page: Page, within: str = "", part: Part = "everything") -> list[
 
     Of colours, which alone depend on the scheme, once in all of the page, later at one of all elements
     that have the same letters on the same grounds: looking at them takes longer than all else together.
+    What fades in has its colours when it is there.
     """
+    page.evaluate(_STILL)
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(SOURCE)
     found: list[str] = page.evaluate(_RUN, [within, part])

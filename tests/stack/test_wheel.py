@@ -62,7 +62,15 @@ def test_the_wheel_is_the_gateway_alone(wheel: Path) -> None:
         *(f"gateways/{one}" for one in ("__init__.py", "agent", "protocol")),
         *(
             f"policies/{one}"
-            for one in ("__init__.py", "advice.py", "order.py", "policy.py", "traits.py", "catalog")
+            for one in (
+                "__init__.py",
+                "advice.py",
+                "apart.py",
+                "order.py",
+                "policy.py",
+                "traits.py",
+                "catalog",
+            )
         ),
         *(f"policies/{one}" for one in ("documents", "envoy", "expression", "fields", "scripting")),
         *(f"policies/{one}" for one in ("answers", "contracts", "counting", "introspection", "memory")),
