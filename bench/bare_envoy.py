@@ -19,7 +19,7 @@ from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
 from gateways.agent.xds import callers, retries
 from gateways.agent.xds.access_log import LOG_FORMAT
-from gateways.agent.xds.bootstrap import STATS_KEPT
+from gateways.agent.xds.bootstrap import RUNTIME, STATS_KEPT
 from gateways.agent.xds.listener import manager
 from policies.policy import TYPE_URL
 
@@ -48,6 +48,7 @@ def _envoy(folder: Path, ports: dict[Kind, int], upstream_port: int) -> dict[str
             "use_all_default_tags": False,
             "stats_matcher": {"inclusion_list": {"patterns": kept}},
         },
+        "layered_runtime": RUNTIME,
         "static_resources": {
             "listeners": [_listener(folder, port, kind) for kind, port in ports.items()],
             "clusters": [
