@@ -99,6 +99,7 @@ class Inspection:
                 self._look(width, size, scheme, in_brief=in_brief)
         for pixels in OTHER_WIDTHS:
             self.page.set_viewport_size({"width": pixels, "height": 800})
+            self.page.evaluate(DRAWN)
             self._fits(f"{pixels} pixels")
 
     def _look(self, width: str, size: dict[str, int], scheme: str, *, in_brief: bool) -> None:
