@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from policies.counting import connections as shared
 from policies.counting import established
+from policies.counting.elsewhere import elsewhere
 from policies.traits import Storage
 
-SCRIPT = Path(__file__).with_name("opened.lua").read_text()
 REFRESH_SECONDS = 1.0
 """An end is told so late: nothing but the kernel knows of it."""
 PAUSE = 20
@@ -50,15 +49,11 @@ class Connections:
         return bool(self._found)
 
     def tell(self, storage: Storage) -> None:
-        opened = self._found
-        keys = [f"gatewright:open:{one.name.hex()}" for one in opened]
-        counts = [one.count for one in opened]
-        told: Any = storage.eval(SCRIPT, len(keys), *keys, self._teller, shared.HEARD_MS, *counts)
-        if not isinstance(told, list) or len(told) != len(opened):
-            raise ValueError("what it answers is not understood")
-        for one, others in zip(opened, told, strict=True):
-            if not isinstance(others, int):
-                raise ValueError("open connections cannot be kept there")
+        here = [(one.name, one.count) for one in self._found]
+        told = elsewhere(
+            storage, "open", "open connections", teller=self._teller, lasts_ms=shared.HEARD_MS, here=here
+        )
+        for one, others in zip(self._found, told, strict=True):
             self._take(one, others)
 
     def heard(self) -> None:

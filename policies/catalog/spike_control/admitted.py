@@ -5,10 +5,9 @@ import mmap
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from policies.catalog.spike_control import spikes
-from policies.counting.opened import SCRIPT
+from policies.counting.elsewhere import elsewhere
 from policies.traits import Storage
 
 REFRESH_SECONDS = 1.0
@@ -45,15 +44,9 @@ class Spikes:
         return bool(self._found)
 
     def tell(self, storage: Storage) -> None:
-        admitted = self._found
-        keys = [f"gatewright:spike:{one.name.hex()}" for one in admitted]
-        counts = [one.count for one in admitted]
-        told: Any = storage.eval(SCRIPT, len(keys), *keys, self._teller, spikes.HEARD_MS, *counts)
-        if not isinstance(told, list) or len(told) != len(admitted):
-            raise ValueError("what it answers is not understood")
-        for one, others in zip(admitted, told, strict=True):
-            if not isinstance(others, int):
-                raise ValueError("bursts cannot be kept there")
+        here = [(one.name, one.count) for one in self._found]
+        told = elsewhere(storage, "spike", "bursts", teller=self._teller, lasts_ms=spikes.HEARD_MS, here=here)
+        for one, others in zip(self._found, told, strict=True):
             self._take(one, others)
             self._told.pop(one.slot, None)
             if one.count:

@@ -1,4 +1,4 @@
--- Runs in the storage. KEYS: a hash for each limit, of how many connections each replica has open and until when that
+-- Runs in the storage. KEYS: a hash for each limit, of how many each replica has and until when that
 -- counts, in ms. ARGV: who tells, for how many ms it counts, then a number for each. Gives how many the others have.
 
 local clock = redis.call("TIME")
