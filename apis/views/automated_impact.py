@@ -42,8 +42,10 @@ def beside(form: AutomatedForm, data: QueryDict) -> dict[str, Any]:
     key = form.row.pk if form.row else form.policy.name
     more = f"?set={form.policy_set.pk}" if form.policy_set and not form.row else ""
     address = "automated_policy_impact" if form.row else "automated_policy_impact_new"
-    page = _context(form, data) | {"impact_url": reverse(address, args=[key]) + more}
-    return automated_trying.beside(form, more) | page
+    page = {"impact_url": reverse(address, args=[key]) + more}
+    return (
+        automated_trying.beside(form, more) | _yaml_context(form)[0] | _coverage_context(form, data)[0] | page
+    )
 
 
 def counts_of(found: list[Coverage]) -> dict[str, Any]:
@@ -60,22 +62,25 @@ def counts_of(found: list[Coverage]) -> dict[str, Any]:
 
 def _impact(request: Request, form: AutomatedForm) -> HttpResponse:
     form.read(request.POST)
-    context = _context(form, request.POST) | {"is_followed": True}
-    if "looked_at" in context:
-        context["edited"] = _edited(form, context["looked_at"])
+    yaml, policy = _yaml_context(form)
+    covers, found = _coverage_context(form, request.POST)
+    context = yaml | covers | {"is_followed": True}
+    if policy is not None and found is not None:
+        context["edited"] = _edited(form, policy, _looked_at(form, found))
     response = render(request, "apis/_automated_impact.html", context)
     response["Cache-Control"] = "no-store"
     return response
 
 
-def _context(form: AutomatedForm, data: QueryDict) -> dict[str, Any]:
-    """Whom the rule covers as the form has it, whether or not the rest of the form is whole."""
+def _coverage_context(form: AutomatedForm, data: QueryDict) -> tuple[dict[str, Any], list[Coverage] | None]:
+    """Whom the rule covers as the form has it, whether or not the rest of the form is whole; None where it
+    cannot be told.
+    """
     applies, row = rules.applies(form.rule), form.row
-    context = _yaml_context(form)
     faults = automated_check.faults(form.environment, form.policy, applies, row)
     if faults or rules.unread(form.rule):
         texts = [*faults.values(), *rules.unread(form.rule).values()]
-        return context | {"impact_faults": [text for some in texts for text in some]}
+        return {"impact_faults": [text for some in texts for text in some]}, None
     shown = AutomatedPolicy(
         pk=row.pk if row else None,
         environment=form.environment,
@@ -92,14 +97,14 @@ def _context(form: AutomatedForm, data: QueryDict) -> dict[str, Any]:
     )
     found = covering.coverage(shown)
     conflicts = covering.conflicts(found)
-    return context | {
+    context = {
         "counts": counts_of(found),
         "covered": [one for one in found if one.is_covered][:COVERED_SHOWN],
         "conflicts": conflicts[:CONFLICTS_SHOWN],
         "more_conflicts": max(0, len(conflicts) - CONFLICTS_SHOWN),
-        "looked_at": _looked_at(form, found),
         "try_sample": automated_trying.sample_field(_tried(shown, found), data),
     }
+    return context, found
 
 
 def _looked_at(form: AutomatedForm, found: list[Coverage]) -> list[int]:
@@ -109,12 +114,8 @@ def _looked_at(form: AutomatedForm, found: list[Coverage]) -> list[int]:
     return list(dict.fromkeys([*(one.api.pk for one in now), *sorted(before)]))
 
 
-def _edited(form: AutomatedForm, apis: Sequence[int]) -> dict[str, Any] | None:
-    """What the linter finds, with the policy as the form has it; None where the policy is not whole."""
-    try:
-        policy = form.unsaved()
-    except ValidationError:
-        return None
+def _edited(form: AutomatedForm, policy: AutomatedPolicy, apis: Sequence[int]) -> dict[str, Any]:
+    """What the linter finds, with the policy as the form has it."""
     others = form.environment.automated_policies.exclude(pk=policy.pk)
     if form.row:
         place = sum((one.order, one.pk) < (policy.order, form.row.pk) for one in others)
@@ -132,9 +133,11 @@ def _tried(shown: AutomatedPolicy, found: list[Coverage]) -> list[Coverage]:
     return covering.coverage(shown)
 
 
-def _yaml_context(form: AutomatedForm) -> dict[str, Any]:
+def _yaml_context(form: AutomatedForm) -> tuple[dict[str, Any], AutomatedPolicy | None]:
+    """And the policy, where it is whole."""
     try:
-        return {"yaml": export.yaml_of_automated(form.unsaved())}
+        policy = form.unsaved()
+        return {"yaml": export.yaml_of_automated(policy)}, policy
     except ValidationError as error:
         found = messages_of(error)
-        return {"yaml_faults": [text for texts in found.values() for text in texts]}
+        return {"yaml_faults": [text for texts in found.values() for text in texts]}, None

@@ -11,6 +11,7 @@ from apis.changes.policies import apply_policy
 from apis.views.automated_impact import MOST_LOOKED_AT
 from console.models import Role
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
+from tests.apis.views.test_found_as_edited import found_in
 from tests.factories import make_automated, make_policy_set
 
 pytestmark = pytest.mark.django_db
@@ -30,9 +31,7 @@ STRANGERS = "counts requests of strangers, too"
 
 
 def found(place: Place, path: str, sent: dict[str, object]) -> str:
-    page = text(place.client.post(f"/apis/automated/{path}/impact", sent))
-    (part,) = re.findall(r'id="edited-findings".*?</div>', page, re.DOTALL)
-    return part
+    return found_in(place.client.post(f"/apis/automated/{path}/impact", sent))
 
 
 def test_a_new_one_is_judged_where_it_would_run_and_tells_in_which_apis(place: Place) -> None:
