@@ -65,16 +65,21 @@ class Read:
 
 def read(policy: Policy[Any], config: Mapping[str, Any], whose: Whose) -> Read:
     """`config` is whole; `whose` tells the root of the organizations whose it is. Raises Unsound."""
-    if field := apart.field(policy, config):
+    field = apart.field(policy, config)
+    if field:
         _apart(policy, config, field, whose)
-    return trusted(policy, config, whose)
+    return _made(policy, config, whose, field)
 
 
 def trusted(policy: Policy[Any], config: Mapping[str, Any], whose: Whose) -> Read:
     """The same of one that was read when it was saved: what is read apart is not read before its advice is
     asked for. Raises Unsound.
     """
-    field = apart.field(policy, config)
+    return _made(policy, config, whose, apart.field(policy, config))
+
+
+def _made(policy: Policy[Any], config: Mapping[str, Any], whose: Whose, field: str) -> Read:
+    """Raises Unsound."""
     try:
         model = policy.config.model_validate(dict(config), context=apart.UNREAD if field else None)
     except pydantic.ValidationError as error:
