@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from policies.expression.parser import CLOSE, OPEN
 from policies.fields.expressions import Expression
-from policies.policy import Advice, Policy, PolicyConfig
+from policies.policy import Policy, PolicyConfig
+from policies.traits import Advice
 
 _HOLDERS = Expression, BaseModel, list, tuple
 _MEMBER = re.compile(r"\[?\s*(attributes|authentication|vars)\s*[.\[]")

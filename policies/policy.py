@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from policies.documents.document import Document, Texts
-from policies.traits import Exchange, Explained, Limit
+from policies.traits import Advice, AsksContracts, Exchange, Explained, Limit, Refusal
 
 SECRETS = "secrets"
 """The folder of secrets within the state folder."""
@@ -251,35 +251,6 @@ class Scope:
         """To be named by its path, and given back as one of Compiled.secrets."""
         name = hashlib.blake2b(text.encode(), key=self.salt, digest_size=16).hexdigest()
         return Secret(self.state / SECRETS / name, text)
-
-
-@dataclass(frozen=True)
-class Advice:
-    """What is allowed and probably not meant; `field` is named as in `alias`, with "." before its parts."""
-
-    field: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """How a native filter refuses: `details` is a regular expression over Envoy's %RESPONSE_CODE_DETAILS%
-    that only a refusal by this policy matches.
-
-    `reason` is "CHECK: WORDS", as scripts give it; "{address}" in it stands for the caller's address,
-    "{user_agent}" for its User-Agent.
-    """
-
-    details: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class AsksContracts:
-    """That a policy looks callers up in the API's contracts: whether for a secret, for a tier's limits."""
-
-    secret: bool = False
-    limits: bool = False
 
 
 C = TypeVar("C", bound=PolicyConfig)

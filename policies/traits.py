@@ -38,6 +38,35 @@ class Explained:
     remedy: str
 
 
+@dataclass(frozen=True)
+class Advice:
+    """What is allowed and probably not meant; `field` is named as in `alias`, with "." before its parts."""
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """How a native filter refuses: `details` is a regular expression over Envoy's %RESPONSE_CODE_DETAILS%
+    that only a refusal by this policy matches.
+
+    `reason` is "CHECK: WORDS", as scripts give it; "{address}" in it stands for the caller's address,
+    "{user_agent}" for its User-Agent.
+    """
+
+    details: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class AsksContracts:
+    """That a policy looks callers up in the API's contracts: whether for a secret, for a tier's limits."""
+
+    secret: bool = False
+    limits: bool = False
+
+
 class Storage(Protocol):
     """What replicas share: it runs a script of Lua at once, as Redis does."""
 

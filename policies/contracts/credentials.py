@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from policies.contracts import memory
 from policies.expression.lua import Value
 from policies.fields.expressions import Expression
-from policies.policy import Advice, Scope
+from policies.policy import Scope
 from policies.scripting.script import BASE64, SHA256
+from policies.traits import Advice
 
 FILES = (SHA256, memory.LUA, BASE64, memory.CLIENT_LUA)
 """For `script`: they define `client_of`."""

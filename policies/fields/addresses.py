@@ -11,8 +11,9 @@ from pydantic_core import PydanticCustomError
 from policies.expression.lua import Source, Value, literal
 from policies.expression.nodes import Literal, Select, Variable, said_by_caller
 from policies.fields.expressions import Expression, RequestExpression
-from policies.policy import TYPE_URL, Advice, Filter, Scope, Script, at_most
+from policies.policy import TYPE_URL, Filter, Scope, Script, at_most
 from policies.scripting.script import script
+from policies.traits import Advice
 
 Network = IPv4Network | IPv6Network
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from policies.policy import AsksContracts, PolicyConfig
+from policies.policy import PolicyConfig
+from policies.traits import AsksContracts
 
 MOST_SCOPES = 50
 _SCOPE = re.compile(r"[!#-\[\]-~]{1,200}")

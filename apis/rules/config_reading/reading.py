@@ -23,7 +23,8 @@ from apis import bounded
 from apis.rules.config_reading import limits, turns
 from apis.rules.config_reading.judging import faults as faults_of
 from policies import advice, apart
-from policies.policy import Advice, Policy, PolicyConfig
+from policies.policy import Policy, PolicyConfig
+from policies.traits import Advice
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from gateways.protocol import resources as r
 from gateways.protocol.faults import Fault, Path, fault
 from policies.catalog import find
 from policies.contracts.contract import MOST, NEVER, Contract, Limit, Secret, plain
-from policies.policy import AsksContracts
+from policies.traits import AsksContracts
 
 Given = Sequence[r.Contract]
 Made = dict[int, tuple[r.Contract, Contract]]

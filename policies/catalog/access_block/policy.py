@@ -1,7 +1,8 @@
 """Access Block: nobody may call the API."""
 
 from policies.envoy.refusal import details, refusing
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Refusal, Scope
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.traits import Refusal
 
 NAME = "access-block"
 

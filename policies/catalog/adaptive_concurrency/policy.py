@@ -3,7 +3,8 @@
 from pydantic import Field
 
 from policies.fields.shares import Percent
-from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Refusal, Scope
+from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Scope
+from policies.traits import Refusal
 
 NAME = "adaptive-concurrency"
 _ADAPTIVE = TYPE_URL + "envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency"

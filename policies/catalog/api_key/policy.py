@@ -11,19 +11,9 @@ from policies.contracts import memory
 from policies.expression.lua import Value
 from policies.fields import keys
 from policies.fields.headers import RequestHeaderName, RequestHeaderNameOrNone
-from policies.policy import (
-    MANY_LINES,
-    Advice,
-    AsksContracts,
-    Category,
-    Compiled,
-    Phase,
-    Policy,
-    PolicyConfig,
-    Scope,
-    fault,
-)
+from policies.policy import MANY_LINES, Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
 from policies.scripting.script import SHA256, UNSAID, script
+from policies.traits import Advice, AsksContracts
 
 NAME = "api-key"
 SHORTEST, GUESSED = 8, 16

@@ -8,19 +8,9 @@ from pydantic import Field, model_validator
 
 from policies.contracts import credentials
 from policies.fields.expressions import RequestExpression
-from policies.policy import (
-    Advice,
-    AsksContracts,
-    Category,
-    Compiled,
-    Phase,
-    Policy,
-    PolicyConfig,
-    Scope,
-    fault,
-)
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
 from policies.scripting.script import script
-from policies.traits import Explained
+from policies.traits import Advice, AsksContracts, Explained
 
 NAME = "client-id-enforcement"
 BASIC, EXPRESSION = "httpBasicAuthenticationHeader", "customExpression"

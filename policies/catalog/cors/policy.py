@@ -11,8 +11,9 @@ from pydantic_core import PydanticCustomError
 
 from policies.expression.lua import Value
 from policies.fields.headers import HeaderName
-from policies.policy import Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope, at_most, fault
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, at_most, fault
 from policies.scripting.script import script
+from policies.traits import Advice
 
 NAME = "cors"
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9*._\-\[\]:]+", re.IGNORECASE)

@@ -14,12 +14,12 @@ from policies.policy import (
     Phase,
     Policy,
     PolicyConfig,
-    Refusal,
     Scope,
     Script,
     fault,
 )
 from policies.scripting.script import script
+from policies.traits import Refusal
 
 NAME = "fault-injection"
 HOUR_MS = 3600 * 1000

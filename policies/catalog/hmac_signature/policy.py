@@ -9,8 +9,9 @@ from pydantic import Field, SecretStr, model_validator
 from policies.expression.lua import Value
 from policies.fields import keys
 from policies.fields.headers import RequestHeaderNameOrNone, SentHeaderName
-from policies.policy import MANY_LINES, Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.policy import MANY_LINES, Category, Compiled, Phase, Policy, PolicyConfig, Scope
 from policies.scripting.script import BASE64, BODY, HMAC, SHA256, UNSAID, script
+from policies.traits import Advice
 
 NAME = "hmac-signature"
 SHORTEST, GOOD = 16, 32

@@ -16,12 +16,12 @@ from policies.policy import (
     Phase,
     Policy,
     PolicyConfig,
-    Refusal,
     Scope,
     Script,
     SharedFilters,
 )
 from policies.scripting.script import SHA256, script
+from policies.traits import Refusal
 
 NAME = "http-basic-authentication"
 

@@ -18,7 +18,6 @@ from policies.fields.headers import RequestHeaderName
 from policies.memory import place
 from policies.policy import (
     TYPE_URL,
-    Advice,
     Category,
     Compiled,
     Filter,
@@ -30,6 +29,7 @@ from policies.policy import (
     fault,
 )
 from policies.scripting.script import SHA256, script
+from policies.traits import Advice
 
 NAME = "http-caching"
 YEAR_SECONDS = 31_536_000

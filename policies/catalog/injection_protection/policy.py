@@ -15,7 +15,6 @@ from policies.fields.headers import HeaderName
 from policies.fields.patterns import Pattern
 from policies.policy import (
     TYPE_URL,
-    Advice,
     Category,
     Compiled,
     Filter,
@@ -27,6 +26,7 @@ from policies.policy import (
     fault,
 )
 from policies.scripting.script import BODY, script
+from policies.traits import Advice
 
 NAME = "injection-protection"
 NOTHING = "nothing"

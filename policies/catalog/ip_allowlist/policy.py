@@ -3,7 +3,8 @@
 from pydantic import Field
 
 from policies.fields.addresses import CALLER, Addresses, AddressExpression, address_filter, advice
-from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Refusal, Scope
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.traits import Refusal
 
 NAME = "ip-allowlist"
 

@@ -11,20 +11,9 @@ from policies.contracts import memory
 from policies.documents import asking, jwks
 from policies.documents.document import Document
 from policies.expression import lua
-from policies.policy import (
-    TYPE_URL,
-    Advice,
-    AsksContracts,
-    Category,
-    Compiled,
-    Filter,
-    Phase,
-    Policy,
-    Scope,
-    Script,
-    Secret,
-)
+from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, Scope, Script, Secret
 from policies.scripting.script import BASE64, JSON, SHA256, UNSAID, script
+from policies.traits import Advice, AsksContracts
 
 NAME = "jwt-validation"
 CONTRACT = [SHA256, memory.LUA, Path(__file__).with_name("contract.lua")]

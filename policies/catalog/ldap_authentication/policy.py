@@ -12,8 +12,9 @@ from policies.answers import question as questions
 from policies.answers.question import question
 from policies.expression.lua import Value
 from policies.fields import hosts
-from policies.policy import Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
 from policies.scripting.script import script
+from policies.traits import Advice
 
 NAME = "ldap-authentication"
 CHECK, TELL = (Path(__file__).with_name(name) for name in ("policy.lua", "tell.lua"))

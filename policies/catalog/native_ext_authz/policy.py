@@ -8,19 +8,9 @@ from policies.catalog.native_ext_authz.config import Config
 from policies.envoy.cluster import cluster
 from policies.fields import urls
 from policies.fields.headers import spelled
-from policies.policy import (
-    TYPE_URL,
-    Category,
-    Cluster,
-    Compiled,
-    Filter,
-    Phase,
-    Policy,
-    Refusal,
-    Scope,
-    Script,
-)
+from policies.policy import TYPE_URL, Category, Cluster, Compiled, Filter, Phase, Policy, Scope, Script
 from policies.scripting.script import script
+from policies.traits import Refusal
 
 NAME = "native-ext-authz"
 _OBSERVED = Path(__file__).with_name("observed.lua")

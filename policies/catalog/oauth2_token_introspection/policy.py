@@ -11,7 +11,8 @@ from policies.answers.question import question
 from policies.fields.urls import Url
 from policies.introspection.fields import TokenConfig, asks_contracts, count, plain
 from policies.introspection.scripts import compiled
-from policies.policy import Advice, Category, Compiled, Phase, Policy, Scope
+from policies.policy import Category, Compiled, Phase, Policy, Scope
+from policies.traits import Advice
 
 NAME = "oauth2-token-introspection"
 MOST_REMEMBERED = 10_000

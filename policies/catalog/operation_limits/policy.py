@@ -7,8 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from policies.graphql.scripts import FILES
-from policies.policy import Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope
 from policies.scripting.script import script
+from policies.traits import Advice
 
 NAME = "operation-limits"
 DEEPEST = 100

@@ -12,9 +12,9 @@ from policies.counting.told import Told
 from policies.expression.lua import Value
 from policies.expression.nodes import said_by_caller
 from policies.fields.expressions import RequestExpression
-from policies.policy import Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope, at_most
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, at_most
 from policies.scripting.script import script
-from policies.traits import Limit
+from policies.traits import Advice, Limit
 
 NAME = "rate-limiting"
 FILE = Path(__file__).with_name("policy.lua")

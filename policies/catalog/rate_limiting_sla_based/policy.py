@@ -10,19 +10,9 @@ from policies.contracts import credentials
 from policies.counting import shared_memory
 from policies.counting.told import Told
 from policies.fields.expressions import RequestExpression
-from policies.policy import (
-    Advice,
-    AsksContracts,
-    Category,
-    Compiled,
-    Phase,
-    Policy,
-    PolicyConfig,
-    Scope,
-    fault,
-)
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
 from policies.scripting.script import script
-from policies.traits import Explained
+from policies.traits import Advice, AsksContracts, Explained
 
 NAME = "rate-limiting-sla-based"
 

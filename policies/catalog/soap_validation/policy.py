@@ -16,8 +16,9 @@ from policies.documents.document import BadDocument, Document, Kind
 from policies.expression.lua import Value
 from policies.fields.urls import Url
 from policies.patterns.pattern import LUA
-from policies.policy import Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
 from policies.scripting.script import BODY, JSON, XML, script
+from policies.traits import Advice
 
 NAME = "soap-validation"
 FILES = [

@@ -13,8 +13,9 @@ from policies.catalog.spec_validation.document import MOST_BYTES, Wrong
 from policies.catalog.spec_validation.operations import MOST_REMARKS, described
 from policies.expression.lua import Value
 from policies.patterns.pattern import LUA
-from policies.policy import Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
 from policies.scripting.script import BODY, JSON, script
+from policies.traits import Advice
 
 NAME = "spec-validation"
 FILES = [

@@ -13,8 +13,9 @@ from policies.expression.lua import Value
 from policies.graphql import sdl
 from policies.graphql.fields import READS_APART, InlineSource, SchemaText, Source
 from policies.graphql.scripts import FILES, SCHEMA
-from policies.policy import Advice, Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
 from policies.scripting.script import script
+from policies.traits import Advice
 
 NAME = "static-query-complexity"
 MOST = 1e12

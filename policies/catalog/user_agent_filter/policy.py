@@ -7,17 +7,8 @@ from pydantic import Field, model_validator
 from policies import apart
 from policies.envoy.refusal import details, refusing
 from policies.fields.patterns import Patterns, anywhere
-from policies.policy import (
-    TYPE_URL,
-    Category,
-    Compiled,
-    Phase,
-    Policy,
-    PolicyConfig,
-    Refusal,
-    Scope,
-    fault,
-)
+from policies.policy import TYPE_URL, Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
+from policies.traits import Refusal
 
 NAME = "user-agent-filter"
 _HEADER = {
