@@ -15,7 +15,7 @@ from apis.bulk.models import BulkChange, Plan
 from apis.change_set import ChangeSet
 from apis.documents.specification import Operation, Specification
 from apis.left_gateway import LeftGateway
-from apis.lists.models import SavedView
+from apis.lists.models import Pinned, SavedView
 from apis.models import (
     ApiInstance,
     PolicyBinding,
@@ -227,6 +227,13 @@ class SavedViewAdmin(ReadOnly, ModelAdmin):
     list_filter = ("is_shared", "environment")
     list_select_related = ("user", "environment")
     search_fields = ("name", "user__username")
+
+
+@admin.register(Pinned)
+class PinnedAdmin(ReadOnly, ModelAdmin):
+    list_display = ("api", "user")
+    list_select_related = ("user", "api__asset")
+    search_fields = ("user__username", "api__asset__name")
 
 
 @admin.register(BulkChange)

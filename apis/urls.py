@@ -137,6 +137,7 @@ urlpatterns = [
     path("apis/<int:pk>/gateway", detail.gateway, name="api_gateway"),
     path("apis/<int:pk>/deploy", detail.deploy, name="api_deploy"),
     path("apis/<int:pk>/undeploy", detail.undeploy, name="api_undeploy"),
+    path("apis/<int:pk>/pin", listing.pin, name="api_pin"),
     path("apis/<int:pk>/deprecate", detail.deprecate, name="api_deprecate"),
     path("apis/<int:pk>/delete", detail.delete, name="api_delete"),
     path("apis/<int:pk>/copy", copying.copy, name="api_copy"),

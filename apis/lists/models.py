@@ -1,4 +1,4 @@
-"""What people keep of the list of APIs: named filters, and which columns they look at."""
+"""What people keep of the list of APIs: named filters, their columns, and the APIs that they pinned."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -44,6 +44,20 @@ class SavedView(models.Model):
     def get_absolute_url(self) -> str:
         sign = "&" if self.query else ""
         return f"{reverse('apis')}?{self.query}{sign}view={self.pk}"
+
+
+class Pinned(models.Model):
+    """An API that the user wants at hand."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    api = models.ForeignKey("apis.ApiInstance", models.CASCADE, related_name="+")
+
+    class Meta:
+        verbose_name_plural = "pinned"
+        constraints = [models.UniqueConstraint(fields=["user", "api"], name="api_is_pinned_once")]
+
+    def __str__(self) -> str:
+        return str(self.api)
 
 
 class ChosenColumns(models.Model):

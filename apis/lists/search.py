@@ -11,10 +11,11 @@ from django.db.models import CharField, Count, F, Func, Q, QuerySet, Value
 from apis import traffic
 from apis.contracts.models import Contract
 from apis.deployment import status_counts
+from apis.lists import pins
 from apis.models import ApiInstance, ApiInstanceQuerySet, Upstream
 from apis.owners.models import ApiOwner
 from console.grants import Held
-from console.models import Environment
+from console.models import Environment, User
 from console.words import MOST_CHARACTERS, words
 
 STATES = ("Active", "Failed", "Applying", "Partly applied", "Inactive", "Not deployed", "Unregistered")
@@ -47,6 +48,7 @@ class Search:
     protocol: str = ""
     deprecated: str = ""
     pending: str = ""
+    pinned: str = ""
     sort: str = ""
 
     @classmethod
@@ -73,11 +75,13 @@ class Search:
         return [(labels.get(name, name.capitalize()), value) for name, value in asked]
 
 
-def found(environment: Environment, search: Search, held: Held) -> QuerySet[ApiInstance] | list[int]:
+def found(
+    environment: Environment, search: Search, held: Held, user: User
+) -> QuerySet[ApiInstance] | list[int]:
     """In the order that is asked for. A queryset where the database can sort and filter; ids where the status
     or the traffic decides.
     """
-    apis = filtered(environment, search, held)
+    apis = filtered(environment, search, held, user)
     column = COLUMNS.get(search.sort.removeprefix("-"), "asset__name")
     is_falling = search.sort.startswith("-")
     apis = apis.order_by(f"-{column}" if is_falling else column, "pk")
@@ -99,9 +103,9 @@ def found(environment: Environment, search: Search, held: Held) -> QuerySet[ApiI
     return ids
 
 
-def ids(environment: Environment, search: Search, held: Held, most: int) -> list[int]:
+def ids(environment: Environment, search: Search, held: Held, user: User, most: int) -> list[int]:
     """So many at most."""
-    every = found(environment, search, held)
+    every = found(environment, search, held, user)
     return every[:most] if isinstance(every, list) else list(every.values_list("pk", flat=True)[:most])
 
 
@@ -116,8 +120,8 @@ def applications_of(contracts: QuerySet[Contract]) -> dict[int, int]:
     return dict(approved.values_list("api").annotate(Count("pk")))
 
 
-def filtered(environment: Environment, search: Search, held: Held) -> QuerySet[ApiInstance]:
-    """Those that somebody may see, by all that it asks but for a status that replicas' answers decide."""
+def filtered(environment: Environment, search: Search, held: Held, user: User) -> QuerySet[ApiInstance]:
+    """Those that the user may see, by all that it asks but for a status that replicas' answers decide."""
     apis = (
         ApiInstance.objects.permitting(held)
         .filter(environment=environment)
@@ -133,14 +137,17 @@ def filtered(environment: Environment, search: Search, held: Held) -> QuerySet[A
     if search.pending:
         waits = Q(is_deployed=True, pending_since__isnull=False)
         apis = apis.filter(waits if search.pending == "yes" else ~waits)
+    if search.pinned:
+        mine = Q(pk__in=pins.pinned_by(user))
+        apis = apis.filter(mine if search.pinned == "yes" else ~mine)
     if search.protocol:
         apis = apis.filter(protocol=search.protocol)
     return apis
 
 
-def matching(environment: Environment, search: Search, held: Held) -> QuerySet[ApiInstance]:
+def matching(environment: Environment, search: Search, held: Held, user: User) -> QuerySet[ApiInstance]:
     """Those by all that it asks, in no order: for who sorts otherwise than the page does."""
-    apis = filtered(environment, search, held)
+    apis = filtered(environment, search, held, user)
     if search.status not in STATES:
         return apis
     known = status_counts.by_api(environment)

@@ -142,11 +142,16 @@ class ActiveContracts(s.IntegerField):
         return found
 
 
+class IsPinned(s.BooleanField):
+    def get_attribute(self, instance: ApiInstance) -> bool:
+        return instance.pk in self.context["pinned"]
+
+
 class InstanceShape(s.Serializer[Any]):
     """The superset object that every client finds its fields in."""
 
     # The context has by the API's id the `statuses`, the number of `contracts` by which somebody may call,
-    # and in `active` when each was called last.
+    # in `active` when each was called last, and in `pinned` those that the caller pinned.
     audit = made(s.DictField, dates)
     masterOrganizationId = s.UUIDField(source="environment.organization.root_id")
     organizationId = s.UUIDField(source="environment.organization_id")
@@ -171,7 +176,7 @@ class InstanceShape(s.Serializer[Any]):
     configurationStatus = StatusShape(help_text="What the gateway's replicas acknowledged, in words.")
     approvalMethod = s.CharField(allow_null=True, source="extra.approvalMethod")
     autodiscoveryInstanceName = s.CharField(source="autodiscovery_name")
-    pinned = fixed(s.BooleanField, False)
+    pinned = IsPinned(help_text="Whether the caller pinned it.")
     activeContractsCount = ActiveContracts()
     endpoint = EndpointShape(source="*")
     routing = RouteShape(many=True, source="routes")

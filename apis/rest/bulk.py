@@ -125,7 +125,7 @@ class BulkViews(ViewSet):
 
 @transaction.atomic
 def _begin(user: User, held: Held, environment: Environment, body: Mapping[str, Any]) -> BulkChange:
-    made = running.ask(user, environment, body["action"], _ids(held, environment, body))
+    made = running.ask(user, environment, body["action"], _ids(user, held, environment, body))
     if made.action == Action.DELETE and body.get("confirm") != (wanted := f"delete {made.items.count()}"):
         raise ValidationError({"confirm": [f'Write "{wanted}" to delete them.']})
     if reviewing.is_reviewed(made):
@@ -138,11 +138,11 @@ def _begin(user: User, held: Held, environment: Environment, body: Mapping[str, 
     return made
 
 
-def _ids(held: Held, environment: Environment, body: Mapping[str, Any]) -> list[int]:
+def _ids(user: User, held: Held, environment: Environment, body: Mapping[str, Any]) -> list[int]:
     if "search" in body:
         with bodies.client_names(OF_SEARCH):
             asked = search_of(environment, body["search"])
-        found = search.ids(environment, asked, held, MOST_APIS + 1)
+        found = search.ids(environment, asked, held, user, MOST_APIS + 1)
         if not found:
             raise ValidationError({"search": ["No API is like this."]})
         return found

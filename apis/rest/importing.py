@@ -92,7 +92,7 @@ class ImportViews(ViewSet):
                 return _previewed(promoting.preview(access.caller(request), whole, choices.counterpart))
             made = importing.take(access.caller(request), row, at, choices, deploy=body["deploy"])
         said = {"import": list(made.notes)} if made.notes else {}
-        return answer(made.api, 200 if choices.counterpart else 201, is_changed=True, said=said)
+        return answer(request, made.api, 200 if choices.counterpart else 201, is_changed=True, said=said)
 
 
 def _row(request: Request, environment: Environment, import_id: UUID) -> Upload:

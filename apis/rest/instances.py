@@ -14,7 +14,7 @@ from apis import traffic
 from apis.changes import bookkeeping, instances, upstreams, versions
 from apis.contracts.models import Contract
 from apis.deployment import status
-from apis.lists import search
+from apis.lists import pins, search
 from apis.models import ApiInstance
 from apis.rest import answers, bodies, promotion, reach, saving, search_serializers, serializers
 from console.models import Environment, User
@@ -46,7 +46,7 @@ class InstanceViews(ViewSet):
         environment = access.known_environment(request, organization_id, environment_id)
         rows, counts = _page(environment, request)
         found = answers.by_asset(rows, environment)
-        shape = answers.AssetShape(found, many=True, context=_context(rows))
+        shape = answers.AssetShape(found, many=True, context=_context(request, rows))
         return _list(request, {**counts, "assets": shape.data})
 
     @extend_schema(
@@ -55,7 +55,7 @@ class InstanceViews(ViewSet):
     def instances(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """The environment's instances, one by one."""
         rows, counts = _page(access.known_environment(request, organization_id, environment_id), request)
-        shape = answers.InstanceShape(rows, many=True, context=_context(rows))
+        shape = answers.InstanceShape(rows, many=True, context=_context(request, rows))
         return _list(request, {**counts, "instances": shape.data})
 
     def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
@@ -69,12 +69,12 @@ class InstanceViews(ViewSet):
             else:
                 api = _create(access.caller(request), environment, body)
         is_new = not body.get("promote", {}).get("counterpartId")
-        return answer(api, 201 if is_new else 200, is_changed=True, said=said)
+        return answer(request, api, 201 if is_new else 200, is_changed=True, said=said)
 
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
     ) -> Response:
-        return answer(reach.instance(request, organization_id, environment_id, api_id))
+        return answer(request, reach.instance(request, organization_id, environment_id, api_id))
 
     def partial_update(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int
@@ -85,7 +85,7 @@ class InstanceViews(ViewSet):
         with bodies.client_names(bodies.of_instance(body)):
             deploy = saving.asked(request, api)
             _edit(access.caller(request), api, body, preconditions.seen(request), deploy)
-        return answer(api, is_changed=True)
+        return answer(request, api, is_changed=True)
 
     def destroy(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
@@ -149,7 +149,7 @@ def _page(environment: Environment, request: Request) -> tuple[list[ApiInstance]
     """(the rows of this page, how many there are in all and which page it is)"""
     query = reach.valid(search_serializers.ListQuery, request.query_params)
     asked = search_serializers.search_of(environment, query)
-    rows = search.matching(environment, asked, access.held(request))
+    rows = search.matching(environment, asked, access.held(request), access.caller(request))
     exact = {
         "assetId": "asset__asset_id",
         "groupId": "asset__organization",
@@ -173,20 +173,26 @@ def _list(request: Request, shape: dict[str, Any]) -> Response:
     return Response(shape, headers=preconditions.warning(said))
 
 
-def _context(rows: list[ApiInstance]) -> dict[str, Any]:
+def _context(request: Request, rows: list[ApiInstance]) -> dict[str, Any]:
     """What an answer says of instances that their rows do not."""
     ids = [row.pk for row in rows]
     active = Contract.objects.order_by().in_force().filter(api__in=ids)
     return {
         "statuses": status.statuses_of(rows),
         "active": traffic.last_active(ids),
+        "pinned": pins.pinned_of(access.caller(request), ids),
         "contracts": dict(active.values_list("api").annotate(Count("pk"))),
     }
 
 
 def answer(
-    api: ApiInstance, code: int = 200, *, is_changed: bool = False, said: dict[str, list[str]] | None = None
+    request: Request,
+    api: ApiInstance,
+    code: int = 200,
+    *,
+    is_changed: bool = False,
+    said: dict[str, list[str]] | None = None,
 ) -> Response:
-    shape = answers.InstanceShape(api, context=_context([api])).data
+    shape = answers.InstanceShape(api, context=_context(request, [api])).data
     said = {**(said or {}), **bodies.warnings_of(api), **saving.said(api)} if is_changed else {}
     return preconditions.answer(shape, versions.of_api(api), code, said)

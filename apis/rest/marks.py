@@ -1,4 +1,4 @@
-"""REST: what an API is marked with: tags one by one, its owners, and how it is found by its name."""
+"""REST: what an API is marked with: tags one by one, its owners, a pin, and how it is found by its name."""
 
 from uuid import UUID
 
@@ -8,8 +8,9 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from apis.changes import owners, tags
+from apis.lists import pins
 from apis.models import ApiInstance
-from apis.rest import bodies, reach
+from apis.rest import answers, bodies, instances, reach
 from apis.rest.mark_serializers import ApiOwnersShape, AutodiscoveryShape, OwnersBody, TagsShape
 from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
@@ -53,6 +54,26 @@ class OwnerViews(ViewSet):
         with bodies.client_names(OF_OWNERS):
             owners.set_owners(access.caller(request), api, body["owners"])
         return _owners(api)
+
+
+@extend_schema(tags=["API instances"])
+class PinViews(ViewSet):
+    @extend_schema(
+        operation_id="pin",
+        request=None,
+        responses={200: answers.InstanceShape, 201: answers.InstanceShape, 404: ErrorAnswer},
+    )
+    def pin(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
+        """For the caller alone; 200 where it is pinned already."""
+        api = reach.instance(request, organization_id, environment_id, api_id)
+        is_new = pins.pin(access.caller(request), api)
+        return instances.answer(request, api, 201 if is_new else 200)
+
+    @extend_schema(operation_id="unpin", responses={204: None, 404: ErrorAnswer})
+    def unpin(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
+        """Nothing changes where it is not pinned."""
+        pins.unpin(access.caller(request), reach.instance(request, organization_id, environment_id, api_id))
+        return Response(status=204)
 
 
 @extend_schema(tags=["API instances"])

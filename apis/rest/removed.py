@@ -51,7 +51,7 @@ class RemovedApiViews(ViewSet):
         with bodies.client_names(NAMES):
             api = removal.restore_api(caller, kept, **at)
         found = reach.instance(request, organization_id, environment_id, api.pk)
-        return instance_answer(found, 201)
+        return instance_answer(request, found, 201)
 
 
 @extend_schema(tags=["Deleted"])

@@ -40,7 +40,7 @@ def searched(search: Search) -> dict[str, Any]:
     """As a body says it, without what it does not ask for."""
     said = dict(search.parameters)
     found: dict[str, Any] = {"query" if name == "q" else name: value for name, value in said.items()}
-    return found | {name: _IS.get(said[name]) for name in ("pending", "deprecated") if name in said}
+    return found | {name: _IS.get(said[name]) for name in ("pending", "deprecated", "pinned") if name in said}
 
 
 class ViewShape(s.Serializer[Any]):

@@ -18,6 +18,8 @@ from gateways import lookup
 from gateways.protocol.faults import did_you_mean
 
 STATUSES = [(one, one) for one in (*STATES, FAILING)]
+FILTERS: dict[str, tuple[str, Any]] = {"active": ("status", "Active"), "pinned": ("pinned", True)}
+"""As clients of other API managers ask: what each stands for."""
 _SAID = {True: "yes", False: "no", None: ""}
 
 
@@ -49,9 +51,17 @@ class SearchFields(s.Serializer[Any]):
     )
     tag = s.CharField(required=False, max_length=MOST_CHARACTERS, help_text="Those that have it.")
     deprecated = s.BooleanField(required=False, allow_null=True, default=None)
+    pinned = s.BooleanField(
+        required=False, allow_null=True, default=None, help_text="Whether the caller pinned it."
+    )
 
 
 class ListQuery(SearchFields):
+    filters = s.CharField(
+        required=False,
+        max_length=MOST_CHARACTERS,
+        help_text="active, pinned or both with a comma between: as status=Active and pinned=true.",
+    )
     assetId = s.CharField(required=False)
     groupId = s.UUIDField(required=False)
     assetVersion = s.CharField(required=False)
@@ -67,6 +77,20 @@ class ListQuery(SearchFields):
     def validate_limit(self, asked: int) -> int:
         return min(asked, MOST_ROWS)
 
+    def validate_filters(self, asked: str) -> set[str]:
+        names = {name.strip() for name in asked.split(",")}
+        if strange := sorted(names - FILTERS.keys()):
+            raise s.ValidationError(f'"{strange[0][:80]}" is none of {", ".join(FILTERS)}.')
+        return names
+
+    def validate(self, said: dict[str, Any]) -> dict[str, Any]:
+        for name in said.get("filters", ()):
+            field, value = FILTERS[name]
+            if said.get(field) not in (None, value):
+                raise s.ValidationError({"filters": f"{name} contradicts {field}={said[field]}."})
+            said[field] = value
+        return said
+
 
 def search_of(environment: Environment, said: Mapping[str, Any], sort: str = "") -> Search:
     """What the page of APIs would be asked for. Raises ValidationError for a gateway that is not there."""
@@ -79,6 +103,7 @@ def search_of(environment: Environment, said: Mapping[str, Any], sort: str = "")
         protocol=said.get("protocol", ""),
         deprecated=_SAID[said.get("deprecated")],
         pending=_SAID[said.get("pending")],
+        pinned=_SAID[said.get("pinned")],
         sort=sort,
     )
 

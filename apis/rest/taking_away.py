@@ -65,7 +65,7 @@ class TakingAwayViews(ViewSet):
         goal: Environment = access.environment(
             request, organization_id, body["environmentId"], Permission.MANAGE_APIS
         )
-        return instances.answer(move_api(access.caller(request), api, goal), is_changed=True)
+        return instances.answer(request, move_api(access.caller(request), api, goal), is_changed=True)
 
 
 def _zip(api: ApiInstance, name: str) -> bytes:

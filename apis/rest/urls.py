@@ -19,7 +19,7 @@ from apis.rest.groups import Groups
 from apis.rest.hiding import VISIBILITY, VisibilityViews
 from apis.rest.importing import ImportViews
 from apis.rest.instances import InstanceViews
-from apis.rest.marks import AutodiscoveryViews, OwnerViews, TagViews
+from apis.rest.marks import AutodiscoveryViews, OwnerViews, PinViews, TagViews
 from apis.rest.paths import AM, AMX, SCOPE
 from apis.rest.pending import PendingViews
 from apis.rest.policies import PolicyViews
@@ -91,6 +91,7 @@ urlpatterns = [
         name="rest_tag",
     ),
     path(f"{AM}/<int:api_id>/owners", OwnerViews.as_view({"get": "list", "put": "put"}), name="rest_owners"),
+    path(f"{AM}/<int:api_id>/pin", PinViews.as_view({"put": "pin", "delete": "unpin"}), name="rest_pin"),
     path(
         f"{AM}/<int:api_id>/autodiscoveryProperties",
         AutodiscoveryViews.as_view({"get": "retrieve"}),

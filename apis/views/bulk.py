@@ -154,7 +154,7 @@ def _ask(request: Request) -> HttpResponse:
         messages.error(request, f"You work in {environment} meanwhile; choose the APIs once more.")
         return redirect("apis")
     if request.POST.get("all"):
-        ids = search.ids(environment, asked, request.scope.held, MOST_APIS + 1)
+        ids = search.ids(environment, asked, request.scope.held, request.user, MOST_APIS + 1)
     else:
         ids = numbers(request.POST.getlist("api")[: MOST_APIS + 1])
     try:

@@ -15,18 +15,19 @@ from apis.contracts.models import Contract
 from apis.deployment.pending import pending_of
 from apis.deployment.status import ApiStatus, statuses_of
 from apis.failing import Failing
-from apis.lists import choices, columns, saving, search
+from apis.lists import choices, columns, pins, saving, search
 from apis.lists.search import Search
 from apis.models import ApiInstance
 from apis.views.access import api_of, environment_of
 from console.listing import Select, listing
-from console.models import Environment
+from console.models import Environment, User
 from console.scope import Request
 
 UNSETTLED = ("Applying", "Partly applied", "Failed")
 LOOKED_AT = "name, path, port, upstream, tag or id"
 WAITING = (("yes", "Pending"), ("no", "Nothing pending"))
 DEPRECATION = (("yes", "Deprecated"), ("no", "Not deprecated"))
+PINNED = (("yes", "Pinned by you"), ("no", "Not pinned"))
 CHANGING = ("manage_apis", "deploy_apis", "manage_policies")
 """Who has one of these chooses APIs, to change many at once."""
 MOST_VIEWS = 100
@@ -45,6 +46,7 @@ class Row:
     failing: Failing | None = None
     is_pending: bool = False
     applications: int = 0
+    is_pinned: bool = False
 
     @property
     def is_settled(self) -> bool:
@@ -62,7 +64,7 @@ def index(request: Request) -> HttpResponse:
         request,
         "apis",
         "API",
-        search.found(environment, asked, request.scope.held),
+        search.found(environment, asked, request.scope.held, request.user),
         searches=LOOKED_AT,
         selects=_selects(request, environment, asked),
         more=_more(asked),
@@ -70,7 +72,7 @@ def index(request: Request) -> HttpResponse:
         kept=(("view", request.GET["view"]),) if "view" in request.GET else (),
     )
     names = columns.of(request.user)
-    context = _shown(request, names) | {"rows": rows(search.whole(shown.page), names)}
+    context = _shown(request, names) | {"rows": rows(request.user, search.whole(shown.page), names)}
     saved = saving.views_of(request.user, environment)
     views = list(saved[:MOST_VIEWS])
     view = next((one for one in views if str(one.pk) == request.GET.get("view")), None)
@@ -81,8 +83,19 @@ def index(request: Request) -> HttpResponse:
 def row(request: Request, pk: int) -> HttpResponse:
     """One row again, for the list that waits for a gateway's answer."""
     names = columns.of(request.user)
-    context = _shown(request, names) | {"row": rows([api_of(request, pk)], names)[0]}
+    context = _shown(request, names) | {"row": rows(request.user, [api_of(request, pk)], names)[0]}
     return render(request, "apis/_api_row.html", context)
+
+
+@require_POST
+def pin(request: Request, pk: int) -> HttpResponse:
+    """The row again, as the list has it, or the list where there is no script."""
+    api = api_of(request, pk)
+    if request.POST.get("pinned") == "false":
+        pins.unpin(request.user, api)
+    else:
+        pins.pin(request.user, api)
+    return row(request, pk) if request.htmx else redirect("apis")
 
 
 @require_POST
@@ -95,7 +108,7 @@ def choose_columns(request: Request) -> HttpResponse:
     return redirect(f"{reverse('apis')}?{Search.of(request.POST).query}")
 
 
-def rows(apis: Iterable[ApiInstance], names: set[str]) -> list[Row]:
+def rows(user: User, apis: Iterable[ApiInstance], names: set[str]) -> list[Row]:
     """As many queries for one API as for all; what no column shows is not asked for."""
     apis = list(apis)
     also = [("owners__user", "owners"), ("owners__team", "owners"), ("upstreams", "upstream")]
@@ -105,6 +118,7 @@ def rows(apis: Iterable[ApiInstance], names: set[str]) -> list[Row]:
     figures = traffic.by_hour(statuses) if is_counted else {}
     failing, waiting = traffic.failing(statuses), pending_of(apis)
     contracts = Contract.objects.filter(api__in=list(statuses))
+    pinned = pins.pinned_of(user, statuses)
     callers = search.applications_of(contracts) if search.APPLICATIONS in names else {}
     return [
         Row(
@@ -114,6 +128,7 @@ def rows(apis: Iterable[ApiInstance], names: set[str]) -> list[Row]:
             failing.get(api.pk),
             api.pk in waiting,
             callers.get(api.pk, 0),
+            api.pk in pinned,
         )
         for api in apis
     ]
@@ -148,6 +163,7 @@ def _more(asked: Search) -> tuple[Select, ...]:
         Select("protocol", "Protocol", ApiInstance.Protocol.choices, asked.protocol),
         Select("pending", "Changes", WAITING, asked.pending),
         Select("deprecated", "Deprecation", DEPRECATION, asked.deprecated),
+        Select("pinned", "Pinned", PINNED, asked.pinned),
     )
 
 

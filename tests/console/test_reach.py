@@ -156,8 +156,8 @@ KEPT = (
     (Application, "application"),
     (Tier, "tier"),
 )
-FOR_WHOEVER_SEES = ("rest_applications", "rest_exchange_applications", "rest_saved_views")
-"""Whoever sees an organization may add a client application of their own, or keep a search for themselves."""
+OWN = dict.fromkeys(("rest_applications", "rest_exchange_applications", "rest_saved_views"), (400,))
+FOR_WHOEVER_SEES = OWN | {"rest_pin": (201, 204)}
 NAMED = {"tag": "eu", "catalog": CATALOG_GROUP, "release": catalog.find("rate-limiting").version}
 CASE = {"name": "t", "expect": {"status": 200}}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -375,7 +375,7 @@ def test_a_viewer_changes_nothing_by_rest(theirs: Place) -> None:
     rest = Rest(viewer)
 
     def look(address: Address) -> None:
-        refusals = (400, 403, 404, 405) if address.name in FOR_WHOEVER_SEES else (403, 404, 405)
+        refusals = (403, 404, 405, *FOR_WHOEVER_SEES.get(address.name, ()))
         for method in METHODS[1:]:
             assert rest(method, theirs.path(address), {}).status_code in refusals
         nothing_changed(theirs)

@@ -1,0 +1,30 @@
+"""The APIs that a user wants at hand: nobody else sees them, and no gateway is told."""
+
+from collections.abc import Iterable
+
+from django.db.models import QuerySet
+
+from apis.lists.models import Pinned
+from apis.models import ApiInstance
+from console.models import User
+
+
+def pin(user: User, api: ApiInstance) -> bool:
+    """Whether it was not pinned before."""
+    _, is_new = Pinned.objects.get_or_create(user=user, api=api)
+    return is_new
+
+
+def unpin(user: User, api: ApiInstance) -> None:
+    """Nothing changes where it is not pinned."""
+    Pinned.objects.filter(user=user, api=api).delete()
+
+
+def pinned_by(user: User) -> QuerySet[Pinned, int]:
+    """The ids of all that the user pinned, in whichever environment."""
+    return Pinned.objects.filter(user=user).values_list("api", flat=True)
+
+
+def pinned_of(user: User, apis: Iterable[int]) -> set[int]:
+    """Those of these that the user pinned."""
+    return set(pinned_by(user).filter(api__in=list(apis)))
