@@ -1,5 +1,6 @@
 """What is pending of an API: looked at, tested, deployed with a comment, discarded."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -18,8 +19,9 @@ from apis.lint.findings import findings
 from apis.models import ApiInstance
 from apis.revision import Content
 from apis.revisions import rows
+from apis.rules.problem import Problem
 from apis.testing import runs
-from apis.views.access import api_of, api_to_change, messages_of
+from apis.views.access import api_of, api_to_change, may_on, messages_of
 from apis.views.comment import comment_field
 from apis.views.frame import frame
 from console.permissions import Permission
@@ -38,9 +40,15 @@ def index(request: Request, pk: int) -> HttpResponse:
 
 
 def tests(request: Request, pk: int) -> HttpResponse:
-    """How far the run of the tests is, alone."""
+    """How far the run of the tests is, alone; at its end, with what the form says of it."""
     api = api_of(request, pk)
-    return render(request, "apis/_review_tests.html", {"api": api} | _tests(api, rows.content_of(api)))
+    saved = rows.content_of(api)
+    context = {"api": api} | _tests(api, saved)
+    run = context["test_run"]
+    if run and not run.is_going and may_on(request, api)["deploy_apis"]:
+        found = list(review.obstacles(request.user, api, saved))
+        context |= _gate(request, api, found) | {"has_gate": all(one.field == "tests" for one in found)}
+    return render(request, "apis/_review_tests.html", context)
 
 
 @require_POST
@@ -113,7 +121,7 @@ def _shown(
 ) -> HttpResponse:
     errors, saved = dict(errors or {}), rows.content_of(api)
     runs_now = api.revision.content if api.is_deployed and api.revision else None
-    obstacles = [] if errors else list(review.obstacles(request.user, api, saved))
+    obstacles = list(review.obstacles(request.user, api, saved))
     about = "Kept with the deployment: why, for whom, which ticket."
     field = comment_field(comment, "Comment", about, errors.get("comment", ()))
     context: dict[str, Any] = {
@@ -124,15 +132,19 @@ def _shown(
         "comment": field,
         "errors": errors,
         "general": [text for name, texts in errors.items() if name != "comment" for text in texts],
-        "obstacles": [one for one in obstacles if one.field != "tests"],
-        "may_override": any(one.field == "tests" for one in obstacles)
-        and review.may_override(request.user, api),
-        "is_held": any(one.field == "tests" for one in obstacles),
+        "is_review": True,
+        "obstacles": [one for one in obstacles if one.field != "tests" and not errors],
         "late": CHANGED if is_late else "",
         "others": waiting_on(api.gateway).exclude(pk=api.pk).count() if api.gateway else 0,
     }
-    page = frame(request, api, "") | _tests(api, saved) | context
+    page = frame(request, api, "") | _tests(api, saved) | _gate(request, api, obstacles) | context
     return render(request, "apis/api_review.html", page, status=409 if is_late else 422 if errors else 200)
+
+
+def _gate(request: Request, api: ApiInstance, obstacles: Iterable[Problem]) -> dict[str, bool]:
+    """Whether the API's tests stop it, and whether the user may pass them over."""
+    is_held = any(one.field == "tests" for one in obstacles)
+    return {"is_held": is_held, "may_override": is_held and review.may_override(request.user, api)}
 
 
 def _tests(api: ApiInstance, saved: Content) -> dict[str, Any]:

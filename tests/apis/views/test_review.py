@@ -211,9 +211,31 @@ class TestReview:
         admin = make_place(Role.Name.ADMINISTRATOR, place.environment)
         page = look(admin, api)
         assert "1 did not pass" in page and "<b>No credentials</b>" in page
-        assert post(admin, api, "deploy", seen=seen(page)).status_code == 422
-        post(admin, api, "deploy", seen=seen(page), despite_tests="on")
+        refused = post(admin, api, "deploy", seen=seen(page))
+        assert refused.status_code == 422
+        assert "did not pass. Failing tests stop" in text(refused)
+        assert 'name="despite_tests"' in text(refused)
+        assert '/review">Review</a>' not in text(refused), "the bar leads to where one is"
+        post(admin, api, "deploy", seen=seen(text(refused)), despite_tests="on")
         assert not pending(fresh(api))
+
+    def test_once_the_tests_have_run_the_form_knows_without_a_look_at_the_whole_page(
+        self, place: Place, api: ApiInstance
+    ) -> None:
+        where(api, Deploys.REVIEW, failing_tests_stop=True)
+        ApiTest.objects.create(api=api, name="a", position=0, case={"name": "a"}, state="passed")
+        allow(place, api)
+        run = ApiTestRun.objects.create(api=api, state="running", total=1)
+        assert 'id="review-gate"' in look(place, api)
+        assert "needs all tests" in look(place, api)
+        assert "review-gate" not in look(place, api, "/review/tests")
+
+        run.state, run.digest = "done", rows.content_of(api).digests[0]
+        run.save()
+
+        told = look(place, api, "/review/tests")
+        assert 'id="review-gate" hx-swap-oob="true"' in told
+        assert "needs all tests" not in told
 
     def test_nothing_pending_is_said(self, place: Place, api: ApiInstance) -> None:
         assert "Nothing is pending" in look(place, api)
