@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 
 from apis.contracts.models import Contract, Tier
-from apis.forms.long_select import LongSelect
+from apis.forms.tier_choice import TierChoice, Tiers
 
 Status = Contract.Status
 
@@ -115,10 +116,9 @@ def decisions(contract: Contract) -> list[Decision]:
     return [one for one in DECISIONS.values() if one.fits(contract)]
 
 
-class AnswerForm(forms.Form):
-    """`tiers`: those of the API that are active, and the one that the contract has or asks for."""
+class AnswerForm(TierChoice):
+    """Its tiers: those of the API that are active, and the one that the contract has or asks for."""
 
-    tier = forms.ChoiceField(label="SLA tier", widget=LongSelect)
     answer = forms.CharField(
         required=False,
         max_length=Contract.LONGEST_REASON,
@@ -127,27 +127,18 @@ class AnswerForm(forms.Form):
     )
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, decision: Decision, contract: Contract, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.contract = contract
-        tiers = self._tiers() if decision.asks_tier else []
-        if tiers:
-            field: Any = self.fields["tier"]
-            field.choices = [(str(one.pk), f"{one}: {one.words}") for one in tiers]
-            now = contract.requested_tier or contract.tier
-            field.initial = str(now.pk) if now else None
-        else:
-            del self.fields["tier"]
+    def __init__(self, decision: Decision, contract: Contract, data: Any = None) -> None:
+        now = contract.requested_tier or contract.tier
+        super().__init__(
+            _tiers(decision, contract), data, initial={"seen": contract.status, "tier": now and now.pk}
+        )
         if decision.verb == "delete":
             del self.fields["answer"]
 
-    @property
-    def chosen(self) -> Tier | None:
-        """Of a valid form."""
-        key = self.cleaned_data.get("tier")
-        return self.contract.api.tiers.filter(pk=key).first() if key else None
 
-    def _tiers(self) -> list[Tier]:
-        known = {self.contract.tier_id, self.contract.requested_tier_id}
-        found = self.contract.api.tiers.order_by("name", "pk")
-        return [one for one in found if one.is_active or one.pk in known]
+def _tiers(decision: Decision, contract: Contract) -> Tiers:
+    if not decision.asks_tier:
+        return Tiers(contract.api.tiers.none(), tells_hidden=True)
+    known = {contract.tier_id, contract.requested_tier_id} - {None}
+    found = contract.api.tiers.filter(Q(status=Tier.Status.ACTIVE) | Q(pk__in=known))
+    return Tiers(found, tells_hidden=True)

@@ -18,7 +18,8 @@ from apis.addresses import curl_address
 from apis.changes import contracts as change
 from apis.contracts import access
 from apis.contracts.models import Application, Contract, Tier
-from apis.forms.access_request import TierWish, tier_choices
+from apis.forms.access_request import TierWish
+from apis.forms.tier_choice import Tiers
 from apis.views.access import messages_of, posted
 from apis.views.application_access import own_application, own_contract
 from apis.views.application_page import SOON, page
@@ -82,12 +83,11 @@ def tier(request: Request, pk: int) -> HttpResponse:
     """Ask for another tier; or, with `go=back`, no longer."""
     row = own_contract(request, pk)
     now = str(row.requested_tier_id or row.tier_id or "")
-    choices = [one for one in tier_choices(row.api, tells_hidden=False) if one[0] != str(row.tier_id)]
-    form = TierWish(choices, posted(request), initial={"tier": now})
+    form = TierWish(Tiers(_other_tiers(row), tells_hidden=False), posted(request), initial={"tier": now})
     if request.method == "POST" and request.POST.get("go") == "back":
         return _done(request, row, lambda: change.ask_for_tier(request.user, row, None))
     if form.is_valid():
-        chosen, reason = form.chosen(row.api), form.cleaned_data["reason"]
+        chosen, reason = form.chosen, form.cleaned_data["reason"]
         try:
             change.ask_for_tier(request.user, row, chosen, reason=reason)
         except ValidationError as error:
@@ -96,7 +96,7 @@ def tier(request: Request, pk: int) -> HttpResponse:
         else:
             messages.success(request, _told(row))
             return redirect("consumer_contract", row.pk)
-    context = {"form": form, "contract": row, "application": row.application, "choices": choices}
+    context = {"form": form, "contract": row, "application": row.application}
     return render(request, "apis/consumer_tier.html", context, status=422 if form.errors else 200)
 
 

@@ -89,7 +89,7 @@ def decide(request: Request, pk: int, contract: int, verb: str) -> HttpResponse:
         if not decision.fits(row):
             messages.warning(request, _late(row))
             return redirect("api_contract", row.api_id, row.pk)
-        return _answer(request, row, decision, AnswerForm(decision, row, initial={"seen": row.status}))
+        return _answer(request, row, decision, AnswerForm(decision, row))
     form = AnswerForm(decision, row, request.POST)
     if form.is_valid():
         told = {"application": row.application, "api": row.api}

@@ -12,7 +12,8 @@ from apis.changes import contracts as change
 from apis.contracts import access
 from apis.contracts.models import Application, Contract
 from apis.contracts.terms import terms_of
-from apis.forms.access_request import AccessForm, ApplicationChoice, tier_choices
+from apis.forms.access_request import AccessForm, ApplicationChoice
+from apis.forms.tier_choice import Tiers
 from apis.models import ApiInstance
 from apis.views.access import api_of, may_on, messages_of, posted
 from apis.views.application_access import application_to_change, own_application
@@ -44,7 +45,7 @@ def of_api(request: Request, pk: int) -> HttpResponse:
     chosen = request.GET.get("application")
     form = ApplicationChoice(
         applications,
-        tier_choices(api, tells_hidden=may_on(request, api)["manage_contracts"]),
+        Tiers.active(api, tells_hidden=may_on(request, api)["manage_contracts"]),
         posted(request),
         initial={"application": chosen},
         terms=terms_of(api),
@@ -72,7 +73,7 @@ def _of(request: Request, application: Application, base: str, back: str) -> Htt
     api = _open(request, application).filter(pk=chosen).first()
     if api is None:
         raise Http404("There is no such API to ask for.")
-    form = AccessForm(tier_choices(api, tells_hidden=False), posted(request), terms=terms_of(api))
+    form = AccessForm(Tiers.active(api), posted(request), terms=terms_of(api))
     if form.is_valid() and (made := _asked(request, form, application, api)):
         messages.success(request, _told(made))
         return redirect(back, application.pk)
@@ -134,7 +135,7 @@ def _asked(request: Request, form: Any, application: Application, api: ApiInstan
     if not access.may_request(request.user, application, api):
         raise PermissionDenied(f"You may not ask for access to {api} for {application}.")
     try:
-        return change.request(request.user, application, api, **form.facts(api))
+        return change.request(request.user, application, api, **form.facts())
     except ValidationError as error:
         for field, texts in messages_of(error).items():
             form.add_error(field if field in form.fields else None, texts)

@@ -1,5 +1,6 @@
 """Contracts and the applications that have them, for the gallery."""
 
+from apis.forms.tier_choice import Tiers
 from apis.models import ApiInstance
 from console.models import User
 from tests.analytics.traffic import Shipper, count, sample
@@ -10,6 +11,8 @@ def contracts_of(api: ApiInstance, owner: User) -> dict[str, object]:
     """Of every state, one of which asks for another tier; and calls, of which some were refused."""
     organization = api.environment.organization
     silver, gold = (make_tier(api, name=name, description="For partners.") for name in ("Silver", "Gold"))
+    for one in range(Tiers.OFFERED):
+        make_tier(api, name=f"Plan {one} of many")
     shop = make_application(organization, name="Web shop", owners=[owner], description="Where people buy.")
     told = {"tier": silver, "requested_tier": gold, "reason": "Christmas.", "answer": "Welcome."}
     contract = make_contract(api, application=shop, **told)
