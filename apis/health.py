@@ -31,7 +31,7 @@ class Host(BaseModel):
     backup: bool = False
 
 
-class Told(BaseModel):
+class UpstreamHealth(BaseModel):
     """What one replica tells of one upstream: how many of its hosts are well, and which are not."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -80,7 +80,7 @@ class HostStates:
 class Health:
     """`told` by the names of the replicas that told of it, of all `replicas` that are connected."""
 
-    told: dict[str, Told]
+    told: dict[str, UpstreamHealth]
     replicas: int
     settings: UpstreamSettings = USUAL
     is_asked: bool = True
@@ -200,12 +200,12 @@ def _checked(bindings: Iterable[PolicyBinding]) -> set[UUID]:
     return {pk for one in asking for pk in one.upstreams}
 
 
-def _read(told: object, service: str) -> Told | None:
+def _read(told: object, service: str) -> UpstreamHealth | None:
     """What a replica says is checked: it is another program, perhaps of another release."""
     if not isinstance(told, dict) or service not in told:
         return None
     try:
-        return Told.model_validate(told[service])
+        return UpstreamHealth.model_validate(told[service])
     except pydantic.ValidationError:
         return None
 
@@ -215,7 +215,7 @@ def _backups_last(found: tuple[tuple[str, str, bool], dict[str, str]]) -> tuple[
     return is_backup, name, address
 
 
-def _sentence(one: Told) -> str:
+def _sentence(one: UpstreamHealth) -> str:
     bad = f", not {', '.join(one.unhealthy)}" if one.unhealthy else ""
     waiting = f", {one.unknown} not asked yet" if one.unknown else ""
     return f"{one.healthy} of {one.total} host{'' if one.total == 1 else 's'} healthy{bad}{waiting}"

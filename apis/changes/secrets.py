@@ -30,7 +30,7 @@ from console.versions import version
 
 MOST = 1_000
 """Of a group."""
-Told = dict[str, Any]
+SecretFacts = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def lock_secret(secret: Secret) -> None:
     secret.group = group
 
 
-def facts(secret: Secret) -> Told:
+def facts(secret: Secret) -> SecretFacts:
     """What the audit compares: what identifies it, and nothing of what it holds."""
     shown = ("subject", "expires_at", "fingerprint", "count", *shared.SHOWN)
     told = {name: secret.told[name] for name in shown if secret.told.get(name) is not None}
@@ -192,8 +192,8 @@ def _record(
     actor: User | None,
     action: AuditEntry.Action,
     secret: Secret,
-    before: Told | None = None,
-    after: Told | None = None,
+    before: SecretFacts | None = None,
+    after: SecretFacts | None = None,
 ) -> AuditEntry | None:
     where = secret.group.environment
     return audit.record(

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from apis.deployment.diff import Difference, Together
-from apis.deployment.told import Told, told
+from apis.deployment.shown_entries import ShownEntry, as_shown
 from apis.history import Line
 from apis.models import ApiInstance
 from apis.revision import Brought, Revision
@@ -29,7 +29,7 @@ class Why:
 
     deployment: Deployment
     carried: Sequence[Brought]
-    changes: list[Told]
+    changes: list[ShownEntry]
     revision: Revision | None
     differences: Together
 
@@ -102,7 +102,7 @@ def why(api: ApiInstance, found: Iterable[Deployment]) -> list[Why]:
     carried = _carried(api, found)
     rows = [row for rows in carried.values() for row in rows]
     entries = AuditEntry.objects.in_bulk({row.entry_id for row in rows if row.entry_id})
-    words = {one.entry.pk: one for one in told(entries.values())}
+    words = {one.entry.pk: one for one in as_shown(entries.values())}
     last = {carrier: rows[-1].revision_id for carrier, rows in carried.items()}
     revisions = Revision.objects.without_text().in_bulk({pk for pk in last.values() if pk})
     pairs = {carrier: (_before(rows, entries), last[carrier]) for carrier, rows in carried.items()}
@@ -120,11 +120,11 @@ def why(api: ApiInstance, found: Iterable[Deployment]) -> list[Why]:
     ]
 
 
-def unsent(api: ApiInstance) -> list[Told]:
+def unsent(api: ApiInstance) -> list[ShownEntry]:
     """What is to go to the gateway and was not sent yet, as while no worker runs: the newest first."""
     rows = Brought.objects.filter(api=api, gateway=api.gateway).filter(~Exists(_carrying()))
     entries = [row.entry for row in rows.select_related("entry").order_by("-pk")[:_MOST_UNSENT] if row.entry]
-    return told(entries)
+    return as_shown(entries)
 
 
 def _carried(api: ApiInstance, found: Sequence[Deployment]) -> defaultdict[int, list[Any]]:

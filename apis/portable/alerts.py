@@ -15,13 +15,13 @@ from apis.models import ApiInstance
 from console.models import User
 
 Row = dict[str, Any]
-Told = Callable[[ApiInstance], Sequence[Row]]
+AlertsOf = Callable[[ApiInstance], Sequence[Row]]
 Put = Callable[[User, ApiInstance, Sequence[Row]], Sequence[str]]
 NONE_HERE = "This console keeps no alerts; leave them out."
-_registered: list[tuple[Told, Put]] = []
+_registered: list[tuple[AlertsOf, Put]] = []
 
 
-def register(told: Told, put: Put) -> None:
+def register(told: AlertsOf, put: Put) -> None:
     _registered[:] = [(told, put)]
 
 

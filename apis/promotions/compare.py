@@ -13,7 +13,7 @@ from django.db import connection
 
 from apis.models import TlsContext
 from apis.promotions import digests
-from apis.promotions.digests import Told
+from apis.promotions.digests import Digests
 from apis.promotions.models import Counterpart, Mapped
 from console.models import Environment
 
@@ -32,7 +32,7 @@ Names = Mapping[tuple[str, str], str]
 
 
 class Side(NamedTuple):
-    """An API with digests of what it holds; the last are those of `Told`."""
+    """An API with digests of what it holds; the last fields are those of `Digests`."""
 
     pk: int
     name: str
@@ -51,7 +51,7 @@ class Side(NamedTuple):
     terms: int | None
 
 
-KEPT = len(Told._fields)
+KEPT = len(Digests._fields)
 
 
 class Pair(NamedTuple):
@@ -169,7 +169,7 @@ def _sides(here: Environment, there: Environment) -> tuple[dict[int, Side], dict
     right: dict[int, Side] = {}
     for is_here, is_told, *side in rows:
         if not is_told:
-            side[-KEPT:] = made.get(side[0], Told())
+            side[-KEPT:] = made.get(side[0], Digests())
         (left if is_here else right)[side[0]] = Side._make(side)
     return left, right
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from django.db import connection
 
 
-class Told(NamedTuple):
+class Digests(NamedTuple):
     """Of one API. Names are JSON: `[[kind, name]]`; a TLS context's name is its id. None of what it lacks."""
 
     routes: int | None = None
@@ -27,10 +27,10 @@ class Made(NamedTuple):
 
     api: int
     changes: int
-    told: Told
+    told: Digests
 
 
-def make(apis: Sequence[int]) -> dict[int, Told]:
+def make(apis: Sequence[int]) -> dict[int, Digests]:
     """Of APIs that have none, or whose parts changed since."""
     found = read(apis) if apis else []
     if found:
@@ -41,7 +41,7 @@ def make(apis: Sequence[int]) -> dict[int, Told]:
 def read(apis: Sequence[int]) -> list[Made]:
     with connection.cursor() as cursor:
         cursor.execute(_MAKE, {"apis": list(apis)})
-        return [Made(api, changes, Told(*told)) for api, changes, *told in cursor.fetchall()]
+        return [Made(api, changes, Digests(*told)) for api, changes, *told in cursor.fetchall()]
 
 
 def keep(found: Sequence[Made]) -> None:

@@ -5,14 +5,10 @@ from typing import Any
 from rest_framework import serializers as s
 
 from apis.changes.review import MOST_COMMENT
-from apis.deployment.brought import Why
 from apis.deployment.kept import Kept
-from apis.deployment.outcomes import Outcomes
 from apis.rest.serializers import MOST_ROWS
 from apis.rest.strict import StrictSerializer
 from console.rest.fields import Moment, made
-
-Told = tuple[Why, Outcomes]
 
 
 class PageQuery(s.Serializer[Any]):

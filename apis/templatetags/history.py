@@ -1,16 +1,16 @@
-"""What pages anywhere show of audit entries: the words of `apis.deployment.told`."""
+"""What pages anywhere show of audit entries: the words of `apis.deployment.shown_entries`."""
 
 from collections.abc import Iterable
 
 from django import template
 
-from apis.deployment.told import Told, told
+from apis.deployment.shown_entries import ShownEntry, as_shown
 from console.models import AuditEntry
 
 register = template.Library()
 
 
-@register.simple_tag(name="told")
-def told_tag(entries: Iterable[AuditEntry]) -> list[Told]:
-    """`{% told page.object_list as changes %}`: each entry with its lines and links."""
-    return told(entries)
+@register.simple_tag(name="shown_entries")
+def shown_entries(entries: Iterable[AuditEntry]) -> list[ShownEntry]:
+    """`{% shown_entries page.object_list as changes %}`: each entry with its lines and links."""
+    return as_shown(entries)

@@ -14,7 +14,7 @@ from apis.changes import discarding, review, undo
 from apis.deployment import pending
 from apis.deployment.diff import between
 from apis.deployment.pending import waiting_on
-from apis.deployment.told import told
+from apis.deployment.shown_entries import as_shown
 from apis.lint.findings import findings
 from apis.models import ApiInstance
 from apis.revision import Content
@@ -126,7 +126,7 @@ def _shown(
     field = comment_field(comment, "Comment", about, errors.get("comment", ()))
     context: dict[str, Any] = {
         "difference": between(runs_now, saved),
-        "changes": told(pending.entries(api)[:MOST_ENTRIES]),
+        "changes": as_shown(pending.entries(api)[:MOST_ENTRIES]),
         "findings": findings(api),
         "seen": review.token(api, saved),
         "comment": field,

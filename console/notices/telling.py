@@ -19,7 +19,7 @@ AT_ONCE = 500
 
 
 @dataclass(frozen=True)
-class Told:
+class Reached:
     """How many were told how, and the addresses that get no mail: none is set up, or they are none."""
 
     inbox: int = 0
@@ -51,7 +51,7 @@ def tell(
     subject: str,
     text: str,
     link: str = "",
-) -> Told:
+) -> Reached:
     """Call it inside `transaction.atomic`. `link` is a path of this console; `organization` is None for what
     concerns the whole system.
 
@@ -72,12 +72,12 @@ def tell(
     Notice.objects.bulk_create((_notice(one, message) for one in in_inbox), batch_size=AT_ONCE)
     wanted, bad = _mailboxes(by_mail, given)
     if not wanted:
-        return Told(len(in_inbox), 0, bad)
+        return Reached(len(in_inbox), 0, bad)
     if not mail.is_set_up():
         named = {one.casefold() for one in given}
-        return Told(len(in_inbox), 0, (*bad, *(key for key in wanted if key in named)))
+        return Reached(len(in_inbox), 0, (*bad, *(key for key in wanted if key in named)))
     outbox.put(_mail(address, user, message) for address, user in wanted.values())
-    return Told(len(in_inbox), len(wanted), bad)
+    return Reached(len(in_inbox), len(wanted), bad)
 
 
 def send_to(

@@ -87,7 +87,7 @@ ORDER = ("database", "valkey", "worker", "scheduler", "reader", "link", "front",
 
 
 @dataclass(frozen=True)
-class Told:
+class ExplainedPart:
     part: Part
     words: Words
 
@@ -96,7 +96,7 @@ class Told:
         return not self.part.is_up and not self.part.is_unknown
 
 
-def troubles() -> list[Told]:
+def troubles() -> list[ExplainedPart]:
     """For the banner: the part in the background that is away, if one is; the others may hang on it."""
     return _told([part for part in background.parts() if not part.is_up][:1])
 
@@ -115,8 +115,8 @@ def system(request: Request) -> HttpResponse:
     return render(request, f"console/administration/{name}.html", context)
 
 
-def _told(found: Iterable[Part]) -> list[Told]:
-    return [Told(part, WORDS[part.name]) for part in found]
+def _told(found: Iterable[Part]) -> list[ExplainedPart]:
+    return [ExplainedPart(part, WORDS[part.name]) for part in found]
 
 
 def _closely(found: list[Part]) -> list[Part]:

@@ -14,7 +14,7 @@ MOST_TEXT = 8192
 """Bytes of an answer that is remembered: a cell of memory.py."""
 MOST_DEPTH = 16
 
-Told = None | bool | int | float | str | Sequence["Told"] | Mapping[str, "Told"]
+ScriptValue = None | bool | int | float | str | Sequence["ScriptValue"] | Mapping[str, "ScriptValue"]
 
 
 class Unanswered(Exception):
@@ -29,7 +29,7 @@ class Answer:
     `is_yes` answers are kept when room is short, before others.
     """
 
-    told: Mapping[str, Told]
+    told: Mapping[str, ScriptValue]
     seconds: float = 0
     is_yes: bool = False
 
@@ -63,7 +63,7 @@ class Network(Protocol):
         """Whether nothing but `get` and `post` may leave the process: they are answered by the rehearsal."""
 
 
-def encoded(told: Told) -> bytes:
+def encoded(told: ScriptValue) -> bytes:
     """As asking.lua reads it: a letter for each kind, texts with their length before them."""
     return "".join(_parts(told, 0)).encode(errors="replace")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from policies.answers.answer import MOST_TEXT, Answer, Network, Told, Unanswered, encoded
+from policies.answers.answer import MOST_TEXT, Answer, Network, ScriptValue, Unanswered, encoded
 
 MOST_BYTES = 256 * 1024
 NO_SECONDS = 10
@@ -50,7 +50,10 @@ def judged(fields: Mapping[str, Any], now: float) -> Answer:
         return _no(f"nbf: {_at(nbf)} is {nbf - now:.0f} s ahead", min(NO_SECONDS, nbf - now))
     scopes = fields.get("scope", "")
     found = scopes.split() if isinstance(scopes, str) else scopes if isinstance(scopes, list) else []
-    told: dict[str, Told] = {"active": True, "scopes": {one: True for one in found if isinstance(one, str)}}
+    told: dict[str, ScriptValue] = {
+        "active": True,
+        "scopes": {one: True for one in found if isinstance(one, str)},
+    }
     told["fields"] = _fitting(fields, ROOM - len(encoded(told)))
     return Answer(told, seconds=FAR if exp is None else exp - now, is_yes=True)
 

@@ -58,7 +58,7 @@ class Gateway:
     def post(self, path: str, **options: Any) -> httpx.Response:
         return self.client.post(path, **options)
 
-    def health(self) -> health.Told:
+    def health(self) -> health.UpstreamStates:
         """What a heartbeat tells of the upstreams that Envoy asks."""
         return health.of_upstreams(self.envoy.admin, self.applier.serving)
 

@@ -17,7 +17,7 @@ from django.utils.http import urlencode
 from django.utils.text import capfirst
 from django.views.decorators.http import require_safe
 
-from apis.deployment.told import Told, told
+from apis.deployment.shown_entries import ShownEntry, as_shown
 from console.audit_log import csv_file, filtering, retention
 from console.audit_log.filtering import Wanted
 from console.listing import AnyPaginator, Input, Listing, Select, asked
@@ -82,7 +82,7 @@ def audit(request: Request) -> HttpResponse:
     entries = _entries(page.object_list)
     is_end = page.paginator.is_cut and not page.has_next()  # type: ignore[attr-defined]
     context = {
-        "changes": _linked(request, told(entries)),
+        "changes": _linked(request, as_shown(entries)),
         "older": _older(request, entries[-1]) if is_end and entries else "",
         "about": _about(wanted),
         "export": f"{reverse('audit_export')}?{request.GET.urlencode()}",
@@ -185,7 +185,7 @@ def _places(request: Request) -> list[tuple[str, str]]:
     return [*found.items(), *((str(one.pk), f"{one.organization} / {one}") for one in ordered)]
 
 
-def _linked(request: Request, changes: list[Told]) -> list[Told]:
+def _linked(request: Request, changes: list[ShownEntry]) -> list[ShownEntry]:
     """With the way to things of the console's own that are there still."""
     found: dict[tuple[str, str], str] = {}
     for kind, (model, page) in PAGES.items():

@@ -14,7 +14,7 @@ HOSTS_AT_ONCE, CLUSTERS_AT_ONCE = 2_000, 100
 """Envoy writes 0.7 KB of a host, and its admin takes an address of 60 KB."""
 SHARE = 20
 """To ask takes this part of the time at most: 200 upstreams of 100 hosts each are 15 MB to read."""
-Told = dict[str, dict[str, Any]]
+UpstreamStates = dict[str, dict[str, Any]]
 """By NAMESPACE/SERVICE: {"healthy", "unknown", "total": hosts, "unhealthy": addresses of some, "hosts"}.
 
 A host is {"address", "name": by which DNS knows it, "state", "backup"}. Those that are well come last.
@@ -27,10 +27,10 @@ class Watch:
 
     def __init__(self, admin: Admin) -> None:
         self._admin = admin
-        self._told: Told = {}
+        self._told: UpstreamStates = {}
         self._again_at = 0.0
 
-    def told(self, serving: Iterable[CompiledApi]) -> Told:
+    def told(self, serving: Iterable[CompiledApi]) -> UpstreamStates:
         began = time.monotonic()
         if began >= self._again_at:
             self._told = of_upstreams(self._admin, serving)
@@ -39,7 +39,7 @@ class Watch:
         return self._told
 
 
-def of_upstreams(admin: Admin, serving: Iterable[CompiledApi]) -> Told:
+def of_upstreams(admin: Admin, serving: Iterable[CompiledApi]) -> UpstreamStates:
     """Of those of which something is known; Envoy is asked about none where there are none."""
     services: dict[str, set[str]] = {}
     sizes: dict[str, int] = {}
@@ -48,7 +48,7 @@ def of_upstreams(admin: Admin, serving: Iterable[CompiledApi]) -> Told:
             if _is_watched(one.clusters[name]):
                 services.setdefault(name, set()).add(f"{one.api.namespace}/{service}")
                 sizes[name] = _hosts_of(one.clusters[name])
-    told: Told = {}
+    told: UpstreamStates = {}
     left = MOST_HOSTS
     try:
         for names in _portions(sizes):

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from policies.counting import shared_memory
-from policies.counting.told import Told
+from policies.counting.exchange import CountExchange
 from policies.expression.lua import Value
 from policies.expression.nodes import said_by_caller
 from policies.fields.expressions import RequestExpression
@@ -133,7 +133,7 @@ POLICY = Policy(
     aliases=("rate-limiting-flex",),
     limits=limits,
     prepare=shared_memory.prepare,
-    shares=Told,
+    shares=CountExchange,
     refuses=True,
     icon="gauge",
 )

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from policies.contracts import credentials
 from policies.counting import shared_memory
-from policies.counting.told import Told
+from policies.counting.exchange import CountExchange
 from policies.fields.expressions import RequestExpression
 from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
 from policies.scripting.script import script
@@ -98,7 +98,7 @@ POLICY = Policy(
     advice=advice,
     aliases=("rate-limiting-sla-based-flex",),
     prepare=shared_memory.prepare,
-    shares=Told,
+    shares=CountExchange,
     refuses=True,
     icon="gauge",
 )

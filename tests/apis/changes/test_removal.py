@@ -11,7 +11,7 @@ from django.utils import timezone
 from apis.changes import instances, policies, removal, tls_contexts
 from apis.deployment import snapshot
 from apis.deployment.rollback import rollback
-from apis.deployment.told import told
+from apis.deployment.shown_entries import as_shown
 from apis.desired import DesiredRoute, DesiredUpstream
 from apis.models import ApiInstance, PolicyBinding, RouteUpstream, Upstream
 from apis.removed import Removed
@@ -87,7 +87,7 @@ class TestApi:
         assert back.revision == revision
         assert snapshot.build(back.gateway).digest == ran.digest
         assert not Removed.objects.filter(kind=Removed.Kind.API).exists()
-        [one] = told([AuditEntry.objects.latest("pk")])
+        [one] = as_shown([AuditEntry.objects.latest("pk")])
         assert one.sentence == "restored it"
 
     def test_it_has_its_past_again(self) -> None:

@@ -11,7 +11,7 @@ from apis.deployment import snapshot
 from apis.deployment.diff import NOTHING, between
 from apis.deployment.pending import pending, pending_of
 from apis.deployment.rollback import rollback
-from apis.deployment.told import told
+from apis.deployment.shown_entries import as_shown
 from apis.desired import DesiredRoute, DesiredUpstream
 from apis.history import Line
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
@@ -218,7 +218,7 @@ class TestRollback:
         assert (newest.revision, newest.replaced) == (older, newer)
         assert Gateway.objects.get().generation == newest.generation == fresh(api).changed_generation
         assert [line.label for line in pending(fresh(api)).lines] == ["Policy Rate Limiting"]
-        [entry] = told([AuditEntry.objects.latest("pk")])
+        [entry] = as_shown([AuditEntry.objects.latest("pk")])
         assert entry.sentence == f"deployed revision {older}"
 
         instances.deploy_api(actor, api)

@@ -11,7 +11,7 @@ from console.models import Environment
 from console.notices import outbox
 from console.notices.kinds import UnknownKind
 from console.notices.models import Delivery, Notice, Preference
-from console.notices.telling import Told, tell
+from console.notices.telling import Reached, tell
 from tests.console.notices.conftest import mail_at
 from tests.console.notices.receivers import Mailbox
 from tests.factories import make_user
@@ -19,7 +19,7 @@ from tests.factories import make_user
 pytestmark = pytest.mark.django_db
 
 
-def told(environment: Environment, **more: Any) -> Told:
+def told(environment: Environment, **more: Any) -> Reached:
     given = {"subject": "Orders is asked for", "text": "By the shop.", "link": "/apis", **more}
     kind = given.pop("kind", "contracts")
     return tell(kind, organization=environment.organization, environment=environment, **given)
@@ -28,7 +28,7 @@ def told(environment: Environment, **more: Any) -> Told:
 def test_a_user_reads_it_in_the_inbox_and_in_a_mail(environment: Environment, mailbox: Mailbox) -> None:
     grace = make_user("grace", email="grace@acme.example")
 
-    assert told(environment, users=[grace]) == Told(inbox=1, mails=1)
+    assert told(environment, users=[grace]) == Reached(inbox=1, mails=1)
     outbox.work()
 
     notice = Notice.objects.get()
@@ -46,7 +46,7 @@ def test_a_user_reads_it_in_the_inbox_and_in_a_mail(environment: Environment, ma
 
 
 def test_an_address_gets_a_mail_alone(environment: Environment, mailbox: Mailbox) -> None:
-    assert told(environment, addresses=["new@acme.example"]) == Told(mails=1)
+    assert told(environment, addresses=["new@acme.example"]) == Reached(mails=1)
 
     outbox.work()
 
@@ -59,7 +59,7 @@ def test_without_mail_people_are_told_in_the_inbox_alone(environment: Environmen
 
     answer = told(environment, users=[grace], addresses=["New@acme.example"])
 
-    assert answer == Told(inbox=1, unmailed=("new@acme.example",))
+    assert answer == Reached(inbox=1, unmailed=("new@acme.example",))
     assert not Delivery.objects.exists()
 
 
@@ -84,11 +84,11 @@ def test_who_is_named_twice_is_told_once(environment: Environment, mailbox: Mail
 
     answer = told(environment, users=[grace, grace], addresses=["GRACE@acme.example"])
 
-    assert answer == Told(inbox=1, mails=1)
+    assert answer == Reached(inbox=1, mails=1)
 
 
 def test_who_was_deactivated_is_not_told(environment: Environment, mailbox: Mailbox) -> None:
-    assert told(environment, users=[make_user(email="a@b.example", is_active=False)]) == Told()
+    assert told(environment, users=[make_user(email="a@b.example", is_active=False)]) == Reached()
 
 
 def test_addresses_may_come_one_by_one(environment: Environment) -> None:
@@ -110,7 +110,7 @@ def test_a_senders_name_may_be_anything(
 def test_what_is_no_address_is_named(environment: Environment, mailbox: Mailbox) -> None:
     bad = "a@b.example\nBcc: all@acme.example"
 
-    assert told(environment, addresses=[bad]) == Told(unmailed=(bad,))
+    assert told(environment, addresses=[bad]) == Reached(unmailed=(bad,))
 
 
 def test_a_subject_is_one_line(environment: Environment, mailbox: Mailbox) -> None:

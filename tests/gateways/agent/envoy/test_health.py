@@ -29,7 +29,7 @@ def serving(sizes: dict[str, int]) -> list[Any]:
     return [SimpleNamespace(api=api, clusters=clusters, services={name: name for name in sizes})]
 
 
-def told(sizes: dict[str, int]) -> tuple[health.Told, list[str]]:
+def told(sizes: dict[str, int]) -> tuple[health.UpstreamStates, list[str]]:
     admin = Clusters(sizes)
     return health.of_upstreams(admin, serving(sizes)), admin.asked  # type: ignore[arg-type]
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from apis.changes import instances, policies
 from apis.deployment import brought
 from apis.deployment.rollback import rollback
-from apis.deployment.told import told
+from apis.deployment.shown_entries import as_shown
 from apis.desired import DesiredRoute, DesiredUpstream
 from apis.history import Line
 from apis.models import ApiInstance
@@ -39,7 +39,7 @@ def api(place: Place) -> ApiInstance:
 
 
 def last() -> list[Line]:
-    [one] = told([AuditEntry.objects.latest("pk")])
+    [one] = as_shown([AuditEntry.objects.latest("pk")])
     return one.lines
 
 

@@ -35,7 +35,7 @@ SWITCHES = frozenset({"deployed", "disabled"})
 
 
 @dataclass(frozen=True)
-class Told:
+class ShownEntry:
     """An entry as a page shows it: `href` and `of_href` lead to what still exists."""
 
     entry: AuditEntry
@@ -85,12 +85,12 @@ def _of_api(entry: AuditEntry) -> str:
     return f"{entry.verb} {fields}"
 
 
-def told(entries: Iterable[AuditEntry]) -> list[Told]:
+def as_shown(entries: Iterable[AuditEntry]) -> list[ShownEntry]:
     """Each entry in words, in as many queries however many they are."""
     entries = list(entries)
     links, brought = _links(entries), Together(partial(_brought, entries))
     return [
-        Told(
+        ShownEntry(
             entry,
             brought,
             links.get((entry.object_type, entry.object_id), ""),
@@ -109,8 +109,8 @@ def _labels(
         for place, sides in enumerate(pairs, 1):
             labels = [str(side.get("label", "")) for side in sides]
             if labels[0] != labels[1]:
-                told = [label or "none" for label in labels]
-                yield Line(f"Route {number}, upstream {place}, label", *told)
+                both = [label or "none" for label in labels]
+                yield Line(f"Route {number}, upstream {place}, label", *both)
 
 
 def _brought(entries: Sequence[AuditEntry]) -> Pairs:

@@ -1,4 +1,4 @@
-"""What replicas count together, told a storage and heard of it: an Exchange."""
+"""Counts that replicas share: what changed here is told to the storage, its totals are taken from it."""
 
 import secrets
 from pathlib import Path
@@ -12,7 +12,7 @@ MOST_BUCKETS = 256
 """Of one exchange: some thousand counts, a few milliseconds of the storage's time."""
 
 
-class Told:
+class CountExchange:
     """Of one state folder. A batch that was not answered is told again as it was, until it is."""
 
     def __init__(self, state: Path) -> None:
