@@ -24,7 +24,7 @@ from apis.deployment import push
 from apis.rules.secret_names import name_faults
 from apis.secret_groups import acme_client
 from apis.secret_groups.acme import AcmeSource
-from apis.secret_groups.acme_client import Refused, Wanted
+from apis.secret_groups.acme_client import CertificateRefused, Wanted
 from apis.secret_groups.models import Secret, SecretGroup
 from apis.secret_groups.reading.asked import Asked
 from console import audit
@@ -112,12 +112,14 @@ def _try(source: AcmeSource) -> None:
     wanted = Wanted(source.directory, source.names, source.email, source.eab_kid, str(source.eab_key or ""))
     try:
         if not is_allowed(source.directory):
-            raise Refused(f"{source.directory} is not one of GATEWRIGHT_ACME_DIRECTORIES any more.")
+            raise CertificateRefused(
+                f"{source.directory} is not one of GATEWRIGHT_ACME_DIRECTORIES any more."
+            )
         chain, key, uri = acme_client.obtain(wanted, source.account, lambda served: _serve(source, served))
         asked = Asked("keystore", "PEM", {"certificate": chain.encode(), "key": key.encode()})
         material = secrets.read(asked)
         _keep(source, material, uri)
-    except (Refused, ValidationError, Http404) as error:
+    except (CertificateRefused, ValidationError, Http404) as error:
         words = " ".join(getattr(error, "messages", [str(error)]))
         logger.warning("certificate was not obtained source=%s error=%r", source.pk, words)
         _failed(source, words)

@@ -56,7 +56,7 @@ MAY_NOT_KEEP = (
 )
 
 
-class Refused(Exception):
+class CopiesRefused(Exception):
     """Of several copies none was made; `faults` are by the copy's place, then by field."""
 
     def __init__(self, faults: Mapping[int, ValidationError]) -> None:
@@ -84,7 +84,7 @@ def copy_all(
     deploy: bool = False,
     told: Callable[[int], None] = lambda count: None,
 ) -> list[ApiInstance]:
-    """All of them, or none: raises Refused with what is wrong with each, and PermissionDenied. `told` hears
+    """All of them, or none: raises CopiesRefused with what is wrong with each, and PermissionDenied. `told` hears
     how many were looked at.
     """
     if len(copies) > MOST_COPIES:
@@ -101,7 +101,7 @@ def copy_all(
             faults[place] = error
         told(place + 1)
     if faults:
-        raise Refused(faults)
+        raise CopiesRefused(faults)
     return made
 
 

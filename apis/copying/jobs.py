@@ -18,7 +18,7 @@ from django.http import Http404
 from kombu.exceptions import OperationalError
 
 from apis.changes import copies
-from apis.changes.copies import Refused
+from apis.changes.copies import CopiesRefused
 from apis.desired import DesiredUpstream, NewAsset
 from apis.models import ApiInstance
 from apis.rules import permitted
@@ -188,7 +188,7 @@ def _made(key: str, job: dict[str, Any]) -> dict[str, Any]:
 
     try:
         return {"made": make(user, origin, rows, job["gateway"], deploy=job["deploy"], told=told)}
-    except Refused as refused:
+    except CopiesRefused as refused:
         return {"faults": faults_of(refused)}
     except PermissionDenied:
         return {"fault": NOT_ALLOWED}
@@ -209,14 +209,14 @@ def make(
     deploy: bool,
     told: Any = lambda count: None,
 ) -> list[int]:
-    """The ids of the copies. Raises Refused, or ValidationError for what is not about a single copy, and
+    """The ids of the copies. Raises CopiesRefused, or ValidationError for what is not about a single copy, and
     PermissionDenied.
     """
     wanted = copies_of(api, rows, lookup.chosen(api.environment, gateway))
     return [one.pk for one in copies.copy_all(user, api, wanted, deploy=deploy, told=told)]
 
 
-def faults_of(refused: Refused) -> Faults:
+def faults_of(refused: CopiesRefused) -> Faults:
     """By the copy's place, then by the row's field."""
     return {place: error.message_dict for place, error in refused.faults.items()}
 

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from apis.changes.copies import Refused
+from apis.changes.copies import CopiesRefused
 from apis.copying import jobs
 from apis.copying.jobs import Wanted
 from apis.models import ApiInstance
@@ -57,7 +57,7 @@ def _made(request: Request, api: ApiInstance, body: dict[str, Any]) -> list[int]
     gateway, user = str(body.get("targetId") or ""), access.caller(request)
     try:
         return jobs.make(user, api, rows, gateway, deploy=body["deploy"])
-    except Refused as refused:
+    except CopiesRefused as refused:
         raise ValidationError(
             {
                 f"copies.{at}.{field}": faults

@@ -16,7 +16,7 @@ DEADLINE = timedelta(seconds=90)
 AGENT = "gatewright"
 
 
-class Refused(Exception):
+class CertificateRefused(Exception):
     """The CA does not give one, or cannot be asked; the words say why."""
 
 
@@ -40,20 +40,22 @@ def obtain(
 ) -> tuple[str, str, str]:
     """(chain, key, the account's URI). `answer` has [token, text] served before it returns.
 
-    Raises Refused.
+    Raises CertificateRefused.
     """
     try:
         return _obtain(wanted, account, answer)
     except errors.ValidationError as error:
-        raise Refused(_why_invalid(error)) from error
+        raise CertificateRefused(_why_invalid(error)) from error
     except messages.Error as error:
-        raise Refused(f"The CA refuses: {error.detail or error.description or error.typ}") from error
+        raise CertificateRefused(
+            f"The CA refuses: {error.detail or error.description or error.typ}"
+        ) from error
     except errors.TimeoutError as error:
-        raise Refused("The CA did not decide in time; it is asked again.") from error
+        raise CertificateRefused("The CA did not decide in time; it is asked again.") from error
     except requests.RequestException as error:
-        raise Refused(f"The CA cannot be reached: {type(error).__name__}.") from error
+        raise CertificateRefused(f"The CA cannot be reached: {type(error).__name__}.") from error
     except (errors.Error, josepy.errors.Error, ValueError, KeyError) as error:
-        raise Refused(f"The CA answers what cannot be read: {type(error).__name__}.") from error
+        raise CertificateRefused(f"The CA answers what cannot be read: {type(error).__name__}.") from error
 
 
 def _obtain(
@@ -103,7 +105,7 @@ def _http_challenge(authorization: messages.AuthorizationResource) -> messages.C
     for one in authorization.body.challenges:
         if isinstance(one.chall, challenges.HTTP01):
             return one
-    raise Refused(f"The CA offers no HTTP-01 for {authorization.body.identifier.value}.")
+    raise CertificateRefused(f"The CA offers no HTTP-01 for {authorization.body.identifier.value}.")
 
 
 def _why_invalid(error: errors.ValidationError) -> str:

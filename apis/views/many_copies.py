@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from apis.changes.copies import MOST_COPIES, Refused
+from apis.changes.copies import MOST_COPIES, CopiesRefused
 from apis.copying import jobs
 from apis.copying.jobs import Job, Wanted
 from apis.forms.copies import PASTE, CopiesForm
@@ -74,7 +74,7 @@ def _at_once(request: Request, form: CopiesForm, wanted: list[Wanted], deploy: b
     """Where no worker can be asked the page waits itself."""
     try:
         made = jobs.make(request.user, form.api, wanted, form.gateway, deploy=deploy)
-    except Refused as refused:
+    except CopiesRefused as refused:
         form.refuse(jobs.faults_of(refused))
         return _shown(request, form)
     except ValidationError as error:

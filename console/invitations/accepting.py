@@ -1,6 +1,6 @@
 """An invitation accepted: by somebody new, who gets an account, or with an account that there is.
 
-Atomic and audited. Raises Refused, with words for a page, where the link is not good (any more), and
+Atomic and audited. Raises InvitationRefused, with words for a page, where the link is not good (any more), and
 ValidationError with `{field: [messages]}`. The role is given as by the inviter, if they may still give it.
 """
 
@@ -22,7 +22,7 @@ from console.providers import people
 Action = AuditEntry.Action
 
 
-class Refused(Exception):
+class InvitationRefused(Exception):
     """`status` is of HTTP."""
 
     def __init__(self, title: str, words: str, status: int = 410) -> None:
@@ -60,7 +60,7 @@ NO_ROLE = (
 
 
 def find(token: str) -> Invitation:
-    """To be shown; raises Refused where it cannot be accepted."""
+    """To be shown; raises InvitationRefused where it cannot be accepted."""
     rows = Invitation.objects.select_related(
         "organization", "environment", "custom", "inviter", "application"
     )
@@ -104,7 +104,9 @@ def join_anew(token: str, username: str, password: str) -> User:
         words = (
             f"{provider.organization} lets people log in by {provider} alone. Log in by it, and open this "
         )
-        raise Refused(f"Log in by {provider}", f"{words}link again: you join with that account.", 409)
+        raise InvitationRefused(
+            f"Log in by {provider}", f"{words}link again: you join with that account.", 409
+        )
     return user
 
 
@@ -148,7 +150,7 @@ def _give(inviter: User, found: Invitation, user: User) -> None:
     try:
         granting.grant_role(inviter, user, found.organization, name, found.environment)
     except PermissionDenied as error:
-        raise Refused(*MAY_NOT) from error
+        raise InvitationRefused(*MAY_NOT) from error
 
 
 def _own(inviter: User, application: Any, user: User) -> None:
@@ -157,7 +159,7 @@ def _own(inviter: User, application: Any, user: User) -> None:
     owners = application.owners.order_by("username")
     before = [one.get_username() for one in owners]
     if len(before) >= application.MOST_OWNERS:
-        raise Refused(*FULL)
+        raise InvitationRefused(*FULL)
     application.owners.add(user)
     after = [one.get_username() for one in owners.all()]
     record(
@@ -178,19 +180,19 @@ def _locked(token: str) -> Invitation:
 
 def _checked(found: Invitation | None) -> Invitation:
     if found is None:
-        raise Refused(*UNKNOWN)
+        raise InvitationRefused(*UNKNOWN)
     if found.accepted_at:
-        raise Refused(*USED)
+        raise InvitationRefused(*USED)
     if found.revoked_at:
-        raise Refused(*REVOKED)
+        raise InvitationRefused(*REVOKED)
     if not found.is_open:
-        raise Refused(*LATE)
+        raise InvitationRefused(*LATE)
     if found.inviter is None or not found.inviter.is_active:
-        raise Refused(*GONE)
+        raise InvitationRefused(*GONE)
     if found.role == Role.CUSTOM and found.custom is None:
-        raise Refused(*NO_ROLE)
+        raise InvitationRefused(*NO_ROLE)
     try:
         granting.require_administrator(found.inviter, found.organization)
     except PermissionDenied as error:
-        raise Refused(*MAY_NOT) from error
+        raise InvitationRefused(*MAY_NOT) from error
     return found

@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from console.invitations import accepting
-from console.invitations.accepting import Refused
+from console.invitations.accepting import InvitationRefused
 from console.invitations.models import Invitation
 from console.models import User
 from console.pages.administration.access import attempt
@@ -61,7 +61,7 @@ def join(request: HttpRequest, invitation_token: str) -> HttpResponse:
         if isinstance(request.user, User):
             return _own(request, found, invitation_token, request.user, OwnForm(data))
         return _new(request, found, invitation_token, NewForm(User(email=found.email), data))
-    except Refused as refused:
+    except InvitationRefused as refused:
         context = {"refused": refused}
         return render(request, "console/invitation_refused.html", context, status=refused.status)
 

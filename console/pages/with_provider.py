@@ -23,7 +23,7 @@ from console.pages.session import on_this_site
 from console.providers import oidc, people
 from console.providers.fetching import Unfetched
 from console.providers.models import Identity, IdentityProvider
-from console.providers.oidc import Proven, Refused, Started
+from console.providers.oidc import LoginRefused, Proven, Started
 from console.scope import Request
 
 STARTED = "provider_logins"
@@ -89,7 +89,7 @@ def back(request: HttpRequest, provider: object) -> HttpResponse:
         if started.user:
             return _tie(request, found, proven, started)
         user = people.let_in(found, proven)
-    except Refused as error:
+    except LoginRefused as error:
         return _told(request, str(error))
     except Unfetched as error:
         return _told(request, _down(found, error))

@@ -31,7 +31,7 @@ MOST_TOKEN_CHARACTERS = 32 * 1024
 MOST_KEYS = 100
 
 
-class Refused(Exception):
+class LoginRefused(Exception):
     """Why the login does not count, in words for a page."""
 
 
@@ -92,18 +92,18 @@ def start(provider: IdentityProvider, back: str, next_page: str, user: str = "")
 
 
 def finish(provider: IdentityProvider, started: Started, answer: dict[str, str], back: str) -> Proven:
-    """Raises Refused, and Unfetched where the provider does not answer. The state was compared already."""
+    """Raises LoginRefused, and Unfetched where the provider does not answer. The state was compared already."""
     found = discovered(provider)
     if answer.get("iss", "" if found.names_issuer else found.issuer) != found.issuer:
-        raise Refused("The answer comes from another identity provider.")
+        raise LoginRefused("The answer comes from another identity provider.")
     if answer.get("error"):
-        raise Refused(f"{provider} refused the login: {_said(answer)}")
+        raise LoginRefused(f"{provider} refused the login: {_said(answer)}")
     if not answer.get("code"):
-        raise Refused(f"{provider} sent no code.")
+        raise LoginRefused(f"{provider} sent no code.")
     tokens = _exchanged(provider, found, answer["code"], started.verifier, back)
     id_token = tokens.get("id_token")
     if not isinstance(id_token, str) or len(id_token) > MOST_TOKEN_CHARACTERS:
-        raise Refused(f"{provider} sent no ID token; is the scope openid allowed for this client?")
+        raise LoginRefused(f"{provider} sent no ID token; is the scope openid allowed for this client?")
     claims = _verified(provider, found, id_token, started.nonce)
     claims = _with_userinfo(provider, found, claims, tokens.get("access_token"))
     return Proven(found.issuer, claims["sub"], claims, id_token, found.end_session_endpoint)
@@ -127,9 +127,11 @@ def _exchanged(
         form["client_secret"] = secret
     status, tokens = fetching.post_form(found.token_endpoint, form, basic)
     if status == 401 or tokens.get("error") == "invalid_client":
-        raise Refused(f"{provider} does not take the console's client id and secret; tell an administrator.")
+        raise LoginRefused(
+            f"{provider} does not take the console's client id and secret; tell an administrator."
+        )
     if status != 200:
-        raise Refused(f"{provider} did not take its code back: {_said(tokens) or status}. Log in anew.")
+        raise LoginRefused(f"{provider} did not take its code back: {_said(tokens) or status}. Log in anew.")
     return tokens
 
 
@@ -146,14 +148,14 @@ def _verified(provider: IdentityProvider, found: Discovered, id_token: str, nonc
             options={"require": NEEDED, "verify_signature": True},
         )
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
-        raise Refused(f"The ID token of {provider} does not count: {str(error)[:200]}") from None
+        raise LoginRefused(f"The ID token of {provider} does not count: {str(error)[:200]}") from None
     if not secrets.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
-        raise Refused(f"The ID token of {provider} was made for another login.")
+        raise LoginRefused(f"The ID token of {provider} was made for another login.")
     several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
     if ("azp" in claims or several) and claims.get("azp") != provider.client_id:
-        raise Refused(f"The ID token of {provider} was made for another client.")
+        raise LoginRefused(f"The ID token of {provider} was made for another client.")
     if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= 255 or "\0" in claims["sub"]:
-        raise Refused(f"The ID token of {provider} names nobody.")
+        raise LoginRefused(f"The ID token of {provider} names nobody.")
     return claims
 
 
@@ -188,7 +190,7 @@ def _with_userinfo(
         return claims
     more = fetching.get_json(found.userinfo_endpoint, bearer=access_token)
     if more.get("sub") != claims["sub"]:
-        raise Refused(f"{provider} answers for another person than it was asked about.")
+        raise LoginRefused(f"{provider} answers for another person than it was asked about.")
     if "email" in claims and more.get("email") != claims["email"]:
         more.pop("email_verified", None)  # said of another address
     return {**more, **claims}

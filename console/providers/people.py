@@ -20,7 +20,7 @@ from console.models import AuditEntry, Organization, Role, User
 from console.permissions import Permission
 from console.providers.groups import give, groups_of, take_all
 from console.providers.models import Identity, IdentityProvider, ProvidedMembership, ProvidedRole
-from console.providers.oidc import Proven, Refused
+from console.providers.oidc import LoginRefused, Proven
 from console.role_places import owns_an_application
 from console.teams.models import Membership
 
@@ -38,21 +38,21 @@ def belongs(user: User, organization: Organization) -> bool:
 
 @transaction.atomic
 def let_in(provider: IdentityProvider, proven: Proven) -> User:
-    """The user, with the roles and teams of today's groups. Raises Refused. One at a time of a provider: a
+    """The user, with the roles and teams of today's groups. Raises LoginRefused. One at a time of a provider: a
     subject that comes twice at once is one user.
     """
     provider = IdentityProvider.objects.select_for_update(of=("self",)).get(pk=provider.pk)
     identity = _known(provider, proven) or _tied(provider, proven) or _made(provider, proven)
     if identity is None:
-        raise Refused(
+        raise LoginRefused(
             f"Nobody here is tied to your account at {provider}. Ask an administrator to add you, or log in "
             "with a password and tie it on your profile."
         )
     user = identity.user
     if not user.is_active:
-        raise Refused("This account was deactivated; ask an administrator.")
+        raise LoginRefused("This account was deactivated; ask an administrator.")
     if not belongs(user, provider.organization):
-        raise Refused(
+        raise LoginRefused(
             f"{user} has roles beyond {provider.organization}, so that {provider} cannot log this user in; "
             "use the password."
         )
@@ -64,13 +64,13 @@ def let_in(provider: IdentityProvider, proven: Proven) -> User:
 
 @transaction.atomic
 def tie(provider: IdentityProvider, proven: Proven, user: User) -> None:
-    """What a user who is logged in asks for. Raises Refused."""
+    """What a user who is logged in asks for. Raises LoginRefused."""
     provider = IdentityProvider.objects.select_for_update(of=("self",)).get(pk=provider.pk)
     known = _known(provider, proven)
     if known is not None and known.user_id != user.pk:
-        raise Refused(f"Your account at {provider} is tied to another user here.")
+        raise LoginRefused(f"Your account at {provider} is tied to another user here.")
     if not user.grants() or not belongs(user, provider.organization):
-        raise Refused(f"{provider} is for those whose roles all lie in {provider.organization}.")
+        raise LoginRefused(f"{provider} is for those whose roles all lie in {provider.organization}.")
     if known is None:
         _tie(provider, proven, user)
 
@@ -144,7 +144,9 @@ def _tied(provider: IdentityProvider, proven: Proven) -> Identity | None:
     same = User.objects.filter(email__iexact=email, is_active=True)[:MOST_OF_AN_ADDRESS]
     found = [user for user in same if user.grants() and belongs(user, provider.organization)]
     if len(found) > 1:
-        raise Refused(f"Several users here have the address {email}; log in with a password and tie yours.")
+        raise LoginRefused(
+            f"Several users here have the address {email}; log in with a password and tie yours."
+        )
     return _tie(provider, proven, found[0]) if found else None
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from apis.changes import owners, tests, upstreams
-from apis.changes.copies import Refused, copy_all, copy_api
+from apis.changes.copies import CopiesRefused, copy_all, copy_api
 from apis.changes.policies import apply_policy
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from apis.documents.specification import Specification
@@ -275,7 +275,7 @@ def test_several_copies_are_made_together_or_not_at_all() -> None:
         return replace(as_it_is(api, place.environment), asset=NewAsset(name), base_path=path)
 
     good = [named("A", "/a"), named("B", "/b")]
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CopiesRefused) as refused:
         copy_all(place.user, api, [*good, named("B", "/c"), named("D", "/a/d")])
     count = ApiInstance.objects.count()
     made = copy_all(place.user, api, good, deploy=True, told=told.append)

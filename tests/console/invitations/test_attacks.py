@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from console.invitations import accepting, changes
-from console.invitations.accepting import Refused
+from console.invitations.accepting import InvitationRefused
 from console.invitations.changes import Role as Given
 from console.invitations.models import Invitation
 from console.models import Environment, Role, User
@@ -39,7 +39,7 @@ def test_of_an_acceptance_and_a_new_link_at_once_one_counts() -> None:
         start.wait(20)
         try:
             found[name] = act()
-        except (Refused, ValidationError) as refused:
+        except (InvitationRefused, ValidationError) as refused:
             found[name] = refused
         finally:
             connection.close()

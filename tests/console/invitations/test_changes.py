@@ -12,7 +12,7 @@ from django.utils import timezone
 from console import environment as settings_of
 from console.digests import digest
 from console.invitations import accepting, changes
-from console.invitations.accepting import Refused
+from console.invitations.accepting import InvitationRefused
 from console.invitations.changes import Role as Given
 from console.invitations.models import Invitation
 from console.models import AuditEntry, Environment, Role, User
@@ -142,7 +142,7 @@ class TestRenewed:
         changes.renew(administrator, made)
 
         first, second = (token_of(one) for one in Delivery.objects.order_by("created_at"))
-        with pytest.raises(Refused, match="Nothing belongs to this link"):
+        with pytest.raises(InvitationRefused, match="Nothing belongs to this link"):
             accepting.find(first)
         assert accepting.find(second).is_open
 
@@ -193,7 +193,7 @@ class TestAccepted:
         made, token = invite(administrator, environment)
         accepting.join_anew(token, "vera", PASSWORD)
 
-        with pytest.raises(Refused, match="good once"):
+        with pytest.raises(InvitationRefused, match="good once"):
             accepting.join_anew(token, "mallory", PASSWORD)
         assert not User.objects.filter(username="mallory").exists()
         with pytest.raises(ValidationError, match="It was accepted"):
@@ -245,9 +245,9 @@ class TestAccepted:
         }
         spoil[how]()
 
-        with pytest.raises(Refused, match=words[how]):
+        with pytest.raises(InvitationRefused, match=words[how]):
             accepting.join_anew(token, "vera", PASSWORD)
-        with pytest.raises(Refused, match=words[how]):
+        with pytest.raises(InvitationRefused, match=words[how]):
             accepting.join(token, make_user("victor"))
         assert not User.objects.filter(username="vera").exists()
         assert not Role.objects.filter(user__username="victor").exists()
@@ -267,7 +267,7 @@ def test_of_two_tabs_one_joins() -> None:
         try:
             accepting.join_anew(token, name, PASSWORD)
             found.append("joined")
-        except Refused as refused:
+        except InvitationRefused as refused:
             found.append(refused.title)
         finally:
             connection.close()

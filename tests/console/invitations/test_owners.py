@@ -7,7 +7,7 @@ from django.test import Client
 
 from apis.contracts.models import Application
 from console.invitations import accepting, changes
-from console.invitations.accepting import Refused
+from console.invitations.accepting import InvitationRefused
 from console.invitations.changes import Role as Given
 from console.invitations.models import Invitation
 from console.models import AuditEntry, Environment, Role, User
@@ -94,7 +94,7 @@ def test_who_administers_no_more_invites_nobody(shop: Application) -> None:
     made = changes.make(ada, Given(shop.organization, Invitation.OWNER, application=shop))
     role.delete()
 
-    with pytest.raises(Refused):
+    with pytest.raises(InvitationRefused):
         accepting.join_anew(made.link.rsplit("/", 1)[-1], "vera", PASSWORD)
 
     assert not shop.owners.exists()
@@ -105,7 +105,7 @@ def test_an_application_has_no_more_owners_than_it_may(administrator: User, shop
     given = Given(shop.organization, Invitation.OWNER, application=shop)
     token = changes.make(administrator, given).link.rsplit("/", 1)[-1]
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(InvitationRefused) as refused:
         accepting.join_anew(token, "vera", PASSWORD)
 
     assert refused.value.status == 409
@@ -117,5 +117,5 @@ def test_what_is_gone_takes_its_invitations_along(administrator: User, shop: App
     token = changes.make(administrator, given).link.rsplit("/", 1)[-1]
     shop.delete()
 
-    with pytest.raises(Refused):
+    with pytest.raises(InvitationRefused):
         accepting.find(token)
