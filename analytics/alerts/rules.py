@@ -36,7 +36,7 @@ Operator, About, Type = Alert.Operator, Alert.About, Alert.Type
 
 
 @dataclass(frozen=True)
-class Fault:
+class AlertFault:
     field: str
     message: str
     code: str = "invalid"
@@ -62,7 +62,7 @@ def check(environment: Environment, wanted: Wanted, alert: Alert | None = None) 
     refuse(faults)
 
 
-def refuse(faults: list[Fault]) -> None:
+def refuse(faults: list[AlertFault]) -> None:
     if not faults:
         return
     by_field: dict[str, list[ValidationError]] = defaultdict(list)
@@ -79,53 +79,55 @@ def is_window(minutes: int) -> bool:
     ) and minutes > 0
 
 
-def _name(wanted: Wanted) -> Iterator[Fault]:
+def _name(wanted: Wanted) -> Iterator[AlertFault]:
     name = wanted.name.strip()
     if not name:
-        yield Fault("name", "Give the alert a name; messages and lists call it by it.")
+        yield AlertFault("name", "Give the alert a name; messages and lists call it by it.")
     elif len(name) > 120 or not name.isprintable():
-        yield Fault("name", "A name is one line of 120 characters at most.")
+        yield AlertFault("name", "A name is one line of 120 characters at most.")
     if wanted.severity not in Alert.Severity.values:
-        yield Fault("severity", f"A severity is one of {', '.join(Alert.Severity.values)}.")
+        yield AlertFault("severity", f"A severity is one of {', '.join(Alert.Severity.values)}.")
 
 
-def _type(kind: Kind, wanted: Wanted, alert: Alert | None) -> Iterator[Fault]:
+def _type(kind: Kind, wanted: Wanted, alert: Alert | None) -> Iterator[AlertFault]:
     if alert and alert.type != kind.type:
-        yield Fault("type", "An alert stays of its type; add another one.")
+        yield AlertFault("type", "An alert stays of its type; add another one.")
     if wanted.about not in About.values:
-        yield Fault("about", f"An alert is about one of {', '.join(About.values)}.")
+        yield AlertFault("about", f"An alert is about one of {', '.join(About.values)}.")
     elif wanted.about not in kind.abouts:
         named = wording.listed([str(About(one).label).lower() for one in kind.abouts], "or")
-        yield Fault("about", f"{kind.title} is about {named}.")
+        yield AlertFault("about", f"{kind.title} is about {named}.")
 
 
-def _about(environment: Environment, wanted: Wanted) -> Iterator[Fault]:
+def _about(environment: Environment, wanted: Wanted) -> Iterator[AlertFault]:
     match wanted.about:
         case About.API:
             if not wanted.api or not _is_there(environment, wanted.api):
-                yield Fault("api", f"Choose an API of {environment}.")
+                yield AlertFault("api", f"Choose an API of {environment}.")
         case About.GATEWAY:
             if not wanted.gateway or not environment.gateways.filter(pk=wanted.gateway).exists():
-                yield Fault("gateway", f"Choose a gateway of {environment}.")
+                yield AlertFault("gateway", f"Choose a gateway of {environment}.")
         case About.TAG:
             if not 0 < len(wanted.tag.strip()) <= 60:
-                yield Fault("tag", "Write a tag, of 60 characters at most; APIs that have it are watched.")
+                yield AlertFault(
+                    "tag", "Write a tag, of 60 characters at most; APIs that have it are watched."
+                )
 
 
-def _condition(kind: Kind, wanted: Wanted) -> Iterator[Fault]:
+def _condition(kind: Kind, wanted: Wanted) -> Iterator[AlertFault]:
     at = wanted.threshold
     if kind.is_compared and wanted.operator not in Operator.values:
-        yield Fault("operator", f"An operator is one of {', '.join(Operator.values)}.")
+        yield AlertFault("operator", f"An operator is one of {', '.join(Operator.values)}.")
     if not (kind.is_compared or kind.type == Type.CERTIFICATE):
         return
     if not math.isfinite(at) or not 0 <= at <= kind.most:
-        yield Fault("threshold", f"Write a number from 0 to {wording.number(kind.most)} ({kind.unit}).")
+        yield AlertFault("threshold", f"Write a number from 0 to {wording.number(kind.most)} ({kind.unit}).")
     elif kind.unit not in ("ms", "%") and at != int(at):
-        yield Fault("threshold", f"Write a whole number of {kind.unit}.")
+        yield AlertFault("threshold", f"Write a whole number of {kind.unit}.")
     elif kind.is_compared and _never_holds(kind, wanted):
-        yield Fault("threshold", "This never holds: write another number or another operator.")
+        yield AlertFault("threshold", "This never holds: write another number or another operator.")
     elif kind.is_compared and _always_holds(kind, wanted):
-        yield Fault("threshold", "This always holds: write another number or another operator.")
+        yield AlertFault("threshold", "This always holds: write another number or another operator.")
 
 
 def _never_holds(kind: Kind, wanted: Wanted) -> bool:
@@ -142,75 +144,75 @@ def _always_holds(kind: Kind, wanted: Wanted) -> bool:
     )
 
 
-def _window(kind: Kind, wanted: Wanted) -> Iterator[Fault]:
+def _window(kind: Kind, wanted: Wanted) -> Iterator[AlertFault]:
     if not kind.has_window:
         return
     if not is_window(wanted.window_minutes):
-        yield Fault("window_minutes", WINDOW.format(f"{wanted.window_minutes:,} minutes"))
+        yield AlertFault("window_minutes", WINDOW.format(f"{wanted.window_minutes:,} minutes"))
     elif wanted.periods < 1 or wanted.window_minutes * wanted.periods > LONGEST:
         most = LONGEST // wanted.window_minutes
-        yield Fault("periods", f"Write 1 to {most:,} windows in a row: 31 days together, at most.")
+        yield AlertFault("periods", f"Write 1 to {most:,} windows in a row: 31 days together, at most.")
 
 
-def _details(wanted: Wanted) -> Iterator[Fault]:
+def _details(wanted: Wanted) -> Iterator[AlertFault]:
     match wanted.type:
         case Type.CODES:
             if not 1 <= len(set(wanted.codes)) <= MOST_CODES:
-                yield Fault("codes", f"Write 1 to {MOST_CODES} statuses, such as 500 and 503.")
+                yield AlertFault("codes", f"Write 1 to {MOST_CODES} statuses, such as 500 and 503.")
             elif bad := [code for code in wanted.codes if not 100 <= code <= 599]:
-                yield Fault("codes", f"{bad[0]} is no status; write three digits, from 100 to 599.")
+                yield AlertFault("codes", f"{bad[0]} is no status; write three digits, from 100 to 599.")
         case Type.VIOLATIONS:
             known = {one.name for one in catalog.policies()}
             if len(wanted.policies) > MOST_POLICIES:
-                yield Fault("policies", f"Choose {MOST_POLICIES} policies at most, or none for any.")
+                yield AlertFault("policies", f"Choose {MOST_POLICIES} policies at most, or none for any.")
             elif bad_names := [name for name in wanted.policies if name not in known]:
-                yield Fault("policies", f"{bad_names[0][:80]} is no policy of the catalog.")
+                yield AlertFault("policies", f"{bad_names[0][:80]} is no policy of the catalog.")
         case Type.PERCENTILE:
             if not 50 <= wanted.percentile <= 99:
-                yield Fault("percentile", "Write a percentile from 50 to 99.")
+                yield AlertFault("percentile", "Write a percentile from 50 to 99.")
         case Type.SLOW:
             if not 1 <= wanted.slower_ms <= 3_600_000:
-                yield Fault("slower_ms", "Write 1 to 3,600,000 ms.")
+                yield AlertFault("slower_ms", "Write 1 to 3,600,000 ms.")
 
 
-def _told(environment: Environment, wanted: Wanted, alert: Alert | None) -> Iterator[Fault]:
+def _told(environment: Environment, wanted: Wanted, alert: Alert | None) -> Iterator[AlertFault]:
     """Whom it tells already stays: who has left since is told nothing, and is in nobody's way."""
     for name in ("users", "addresses", "destinations"):
         if len(set(getattr(wanted, name))) > MOST_TOLD:
-            yield Fault(name, f"At most {MOST_TOLD}.")
+            yield AlertFault(name, f"At most {MOST_TOLD}.")
             return
     new = set(wanted.users) - set(alert.users if alert else ())
     people = {one.pk: one for one in User.objects.filter(pk__in=new, is_active=True)}
     of = environment, wanted.about, wanted.api
     if any(pk not in people or Permission.VIEW_ALERTS not in permission.may(people[pk], *of) for pk in new):
-        yield Fault("users", NO_VIEWER.format(environment))
+        yield AlertFault("users", NO_VIEWER.format(environment))
     for address in wanted.addresses:
         try:
             validate_email(address)
         except ValidationError:
-            yield Fault("addresses", f"{address[:80]} is no mail address.")
+            yield AlertFault("addresses", f"{address[:80]} is no mail address.")
     known = set(Destination.objects.usable_in(environment).values_list("pk", flat=True))
     if not known.issuperset(set(wanted.destinations) - set(alert.destinations if alert else ())):
-        yield Fault("destinations", f"Choose destinations of {environment}.")
+        yield AlertFault("destinations", f"Choose destinations of {environment}.")
 
 
-def _words(wanted: Wanted) -> Iterator[Fault]:
+def _words(wanted: Wanted) -> Iterator[AlertFault]:
     if len(wanted.subject) > 200:
-        yield Fault("subject", "A subject has 200 characters at most.")
+        yield AlertFault("subject", "A subject has 200 characters at most.")
     if len(wanted.message) > LONGEST_MESSAGE:
-        yield Fault("message", f"A message has {LONGEST_MESSAGE:,} characters at most.")
+        yield AlertFault("message", f"A message has {LONGEST_MESSAGE:,} characters at most.")
     for field, text in (("subject", wanted.subject), ("message", wanted.message)):
-        yield from (Fault(field, fault) for fault in wording.unknown(text))
+        yield from (AlertFault(field, fault) for fault in wording.unknown(text))
 
 
-def _room(environment: Environment, wanted: Wanted, alert: Alert | None) -> Iterator[Fault]:
+def _room(environment: Environment, wanted: Wanted, alert: Alert | None) -> Iterator[AlertFault]:
     others = environment.alerts.exclude(pk=alert.pk if alert else 0)
     if others.count() >= MOST:
-        yield Fault("", f"{environment} has {MOST:,} alerts, and has room for no more.", "conflict")
+        yield AlertFault("", f"{environment} has {MOST:,} alerts, and has room for no more.", "conflict")
     elif wanted.about == About.API and others.filter(api=wanted.api).count() >= MOST_OF_API:
-        yield Fault("api", f"This API has {MOST_OF_API} alerts, and has room for no more.", "conflict")
+        yield AlertFault("api", f"This API has {MOST_OF_API} alerts, and has room for no more.", "conflict")
     elif wanted.about != About.API and others.exclude(about=About.API).count() >= MOST_WIDE:
-        yield Fault(
+        yield AlertFault(
             "about", f"{environment} has {MOST_WIDE} alerts about more than one API, at most.", "conflict"
         )
 

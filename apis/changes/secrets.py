@@ -22,7 +22,7 @@ from apis.secret_groups import shared
 from apis.secret_groups.models import Secret, SecretGroup
 from apis.secret_groups.reading import process
 from apis.secret_groups.reading.asked import Asked
-from apis.secret_groups.reading.fault import Fault
+from apis.secret_groups.reading.fault import StoreFault
 from console import audit
 from console.models import AuditEntry, User
 from console.versions import check as check_version
@@ -52,7 +52,7 @@ def read(asked: Asked, told: Mapping[str, Any] | None = None) -> Material:
         raise ValidationError({"type": [f'"{asked.type}" is no type of a {asked.kind}; write {kinds}.']})
     try:
         found = process.read(asked)
-    except Fault as fault:
+    except StoreFault as fault:
         message = str(fault)
         raise ValidationError({fault.field: [message[:1].upper() + message[1:]]}) from None
     return Material(asked.type, found["content"], {**(told or {}), **found["told"]})

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from apis.documents.openapi import load, schema
-from apis.documents.openapi.fault import Fault, shortened
+from apis.documents.openapi.fault import DocumentFault, shortened
 from apis.documents.openapi.limits import MOST_BYTES, MOST_OPERATIONS
 from apis.documents.openapi.operations import Operation, Server, operations, servers
 from apis.documents.openapi.references import References
@@ -26,18 +26,18 @@ class Read:
 
 
 def read(text: str) -> Read:
-    """Raises Fault. Takes time and memory: for a process of its own, see `apis.documents.openapi.child`."""
+    """Raises DocumentFault. Takes time and memory: for a process of its own, see `apis.documents.openapi.child`."""
     if len(text) > MOST_BYTES:
-        raise Fault(f"the file is larger than {MOST_BYTES // 1024 // 1024} MB")
+        raise DocumentFault(f"the file is larger than {MOST_BYTES // 1024 // 1024} MB")
     document = load.load(text)
     if not isinstance(document, dict):
-        raise Fault("it holds no fields")
+        raise DocumentFault("it holds no fields")
     try:
         return _read(document)
-    except Fault as fault:
+    except DocumentFault as fault:
         place = load.place_of(text, fault.path) if fault.path and fault.line is None else None
         line, column = place or (fault.line, fault.column)
-        raise Fault(fault.message, fault.path, line, column) from None
+        raise DocumentFault(fault.message, fault.path, line, column) from None
 
 
 def _read(document: dict[str, Any]) -> Read:
@@ -53,7 +53,7 @@ def _read(document: dict[str, Any]) -> Read:
 
     listed = tuple(islice(operations(document, references, remark), MOST_OPERATIONS + 1))
     if len(listed) > MOST_OPERATIONS:
-        raise Fault(f"it has more than {MOST_OPERATIONS:,} operations; split it")
+        raise DocumentFault(f"it has more than {MOST_OPERATIONS:,} operations; split it")
     return Read(
         title=shortened(str(info["title"]), 255),
         version=shortened(str(info["version"]), 255),

@@ -16,12 +16,12 @@ def main() -> None:
     limit()
     # Imported within the limits.
     from apis.documents.openapi.check import read
-    from apis.documents.openapi.fault import Fault, pointer
+    from apis.documents.openapi.fault import DocumentFault, pointer
 
     answer: dict[str, Any]
     try:
         answer = asdict(read(sys.stdin.buffer.read(limits.MOST_BYTES + 1).decode()))
-    except Fault as fault:
+    except DocumentFault as fault:
         place = {"line": fault.line, "column": fault.column, "pointer": pointer(fault.path)[:1000]}
         answer = {"fault": {"message": str(fault), **place}}
     except UnicodeDecodeError:

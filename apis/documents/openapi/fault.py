@@ -8,7 +8,7 @@ Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
-class Fault(Exception):
+class DocumentFault(Exception):
     """`line` and `column` count from 1; `path` leads from the document's first level to what is meant."""
 
     message: str

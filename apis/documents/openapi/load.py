@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from apis.documents.openapi.fault import Fault, Path, shortened
+from apis.documents.openapi.fault import DocumentFault, Path, shortened
 from apis.documents.openapi.limits import MOST_LEVELS, MOST_TEXT, MOST_VALUES
 
 if yaml.__with_libyaml__:
@@ -34,7 +34,7 @@ _WORDS |= dict.fromkeys(("true", "True", "TRUE"), True) | dict.fromkeys(("false"
 
 
 def load(text: str) -> Any:
-    """The document's value. Raises Fault with line and column where it is none, or is too much."""
+    """The document's value. Raises DocumentFault with line and column where it is none, or is too much."""
     if not text.lstrip().startswith(("{", "[")):
         return _yaml(text)
     try:
@@ -42,10 +42,10 @@ def load(text: str) -> Any:
     except json.JSONDecodeError as error:
         try:
             return _yaml(text)
-        except Fault as worse:
+        except DocumentFault as worse:
             if not worse.message.startswith(NEITHER):
                 raise
-        raise Fault(f"{NEITHER}: {error.msg}", line=error.lineno, column=error.colno) from None
+        raise DocumentFault(f"{NEITHER}: {error.msg}", line=error.lineno, column=error.colno) from None
 
 
 def place_of(text: str, path: Path) -> tuple[int, int] | None:
@@ -209,10 +209,10 @@ def _yaml(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        raise Fault(f"{NEITHER}: {error.problem}", line=line, column=column) from None
+        raise DocumentFault(f"{NEITHER}: {error.problem}", line=line, column=column) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise Fault(f"{NEITHER}: {error.reason}", line=line) from None
+        raise DocumentFault(f"{NEITHER}: {error.reason}", line=line) from None
     return builder.root
 
 
@@ -238,8 +238,8 @@ def _check_tag(event: Any, *kinds: str) -> None:
         raise _at(event, f'{NEITHER}: the tag "{shortened(event.tag, 80)}" means nothing here')
 
 
-def _at(event: Any, message: str) -> Fault:
-    return Fault(message, line=event.start_mark.line + 1, column=event.start_mark.column + 1)
+def _at(event: Any, message: str) -> DocumentFault:
+    return DocumentFault(message, line=event.start_mark.line + 1, column=event.start_mark.column + 1)
 
 
 def _json(text: str) -> Any:
@@ -247,17 +247,17 @@ def _json(text: str) -> Any:
     try:
         found = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_integer)
     except RecursionError:
-        raise Fault(f"it is more than {MOST_LEVELS} levels deep") from None
+        raise DocumentFault(f"it is more than {MOST_LEVELS} levels deep") from None
     level, values = [found], 0
     for _ in range(MOST_LEVELS + 1):
         values += len(level)
         if values > MOST_VALUES:
-            raise Fault(f"it holds more than {MOST_VALUES:,} values")
+            raise DocumentFault(f"it holds more than {MOST_VALUES:,} values")
         level = [part for value in level if isinstance(value, dict | list) for part in _parts(value)]
         if not level:
             break
     else:
-        raise Fault(f"it is more than {MOST_LEVELS} levels deep")
+        raise DocumentFault(f"it is more than {MOST_LEVELS} levels deep")
     _check_text(text, found)
     if isinstance(found, dict):
         for key in _AS_WRITTEN & found.keys():
@@ -276,7 +276,7 @@ def _check_text(text: str, found: Any) -> None:
         half = f"\\u{ord(error.object[error.start]):04x}"
         at = text.lower().find(half)
         line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
-        raise Fault(f"{half} is half of a character alone", line=line, column=column) from None
+        raise DocumentFault(f"{half} is half of a character alone", line=line, column=column) from None
 
 
 def _parts(value: Any) -> Any:
@@ -288,7 +288,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise Fault(f'"{shortened(twice, 80)}" is given twice in one object')
+        raise DocumentFault(f'"{shortened(twice, 80)}" is given twice in one object')
     return made
 
 
@@ -297,7 +297,7 @@ def _integer(text: str) -> int | float:
 
 
 def _no_constant(text: str) -> None:
-    raise Fault(f"{text} is not JSON")
+    raise DocumentFault(f"{text} is not JSON")
 
 
 def _places(text: str) -> Iterator[tuple[list[str | int | None], Any]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
-from apis.documents.openapi.fault import Fault, Path, parts, pointer, shortened
+from apis.documents.openapi.fault import DocumentFault, Path, parts, pointer, shortened
 from apis.documents.openapi.limits import MOST_HOPS
 
 BASE = "http://document.invalid/openapi"
@@ -83,7 +83,7 @@ class References:
                         self.anchors[one.base, one.value[key]] = one.value
 
     def check(self) -> None:
-        """Raises Fault for the first reference that leads to nothing."""
+        """Raises DocumentFault for the first reference that leads to nothing."""
         for one in self._objects():
             for key in ("$ref", "$dynamicRef"):
                 reference = one.value.get(key)
@@ -94,7 +94,7 @@ class References:
                     self.known[asked] = self._fault(one.base, reference)
                 if message := self.known[asked]:
                     path = (*one.path, key)
-                    raise Fault(f"{pointer(path)}: {message}", path)
+                    raise DocumentFault(f"{pointer(path)}: {message}", path)
 
     def target(self, reference: str) -> Any:
         """What a reference of the document's first levels leads to; None for what is not there."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from apis.documents.openapi.fault import Fault, Path, pointer, shortened
+from apis.documents.openapi.fault import DocumentFault, Path, pointer, shortened
 
 VERSIONS = {"2.0": "v2.0", "3.0": "v3.0", "3.1": "v3.1", "3.2": "v3.2"}
 """The start of a version, and the folder of its schema."""
@@ -20,19 +20,19 @@ MOST_TRIED = 50
 
 
 def version_of(document: dict[str, Any]) -> str:
-    """ "3.1", say. Raises Fault where it is none that can be read."""
+    """ "3.1", say. Raises DocumentFault where it is none that can be read."""
     key = "openapi" if "openapi" in document else "swagger"
     said = document.get(key)
     if said is None:
-        raise Fault(WANTED)
+        raise DocumentFault(WANTED)
     version = next((one for one in VERSIONS if str(said) == one or str(said).startswith(f"{one}.")), None)
     if version is None or (version == "2.0") != (key == "swagger"):
-        raise Fault(f'{key} is "{shortened(str(said), 40)}"; {WANTED}', (key,))
+        raise DocumentFault(f'{key} is "{shortened(str(said), 40)}"; {WANTED}', (key,))
     return version
 
 
 def check(document: dict[str, Any], version: str) -> None:
-    """Raises Fault with what is wrong and where."""
+    """Raises DocumentFault with what is wrong and where."""
     if document.get("openapi") == version:
         # "3.1" for 3.1.x is usual, and clear.
         document = {**document, "openapi": f"{version}.0"}
@@ -47,7 +47,7 @@ def check(document: dict[str, Any], version: str) -> None:
         # What lacks "$ref" is rarely meant to be a reference.
         first = min(tried, key=lambda one: one.message.startswith('"$ref" is a required'))
         path = _path(document, first.instance_path)
-        raise Fault(f"{pointer(path) or 'the first level'}: {_said(first)}", path)
+        raise DocumentFault(f"{pointer(path) or 'the first level'}: {_said(first)}", path)
 
 
 def _said(error: Any) -> str:

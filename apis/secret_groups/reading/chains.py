@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from apis.secret_groups.reading import limits
-from apis.secret_groups.reading.fault import Fault
+from apis.secret_groups.reading.fault import StoreFault
 
 
 def ordered(own: x509.Certificate, others: Sequence[x509.Certificate]) -> list[x509.Certificate]:
@@ -70,10 +70,12 @@ def told(one: x509.Certificate) -> dict[str, Any]:
 
 
 def check_dates(one: x509.Certificate, field: str) -> None:
-    """Raises Fault for one that has ended."""
+    """Raises StoreFault for one that has ended."""
     if one.not_valid_after_utc <= datetime.now(UTC):
         ended = f"{one.not_valid_after_utc:%-d %B %Y}"
-        raise Fault(field, f"the certificate of {named(one.subject)} ended on {ended}; choose the new one.")
+        raise StoreFault(
+            field, f"the certificate of {named(one.subject)} ended on {ended}; choose the new one."
+        )
 
 
 def named(name: x509.Name) -> str:

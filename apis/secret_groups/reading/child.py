@@ -9,7 +9,7 @@ from typing import Any
 
 from apis import bounded
 from apis.secret_groups.reading import asked, limits
-from apis.secret_groups.reading.fault import Fault
+from apis.secret_groups.reading.fault import StoreFault
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     answer: dict[str, Any]
     try:
         answer = stores.read(asked.read(sys.stdin.buffer.read()))
-    except Fault as fault:
+    except StoreFault as fault:
         answer = {"fault": {"field": fault.field, "message": str(fault)}}
     sys.stdout.write(json.dumps(answer))
 

@@ -1,7 +1,7 @@
 """Why a store is not taken, and which field is to be mended."""
 
 
-class Fault(Exception):
+class StoreFault(Exception):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
 from apis.secret_groups.reading import limits
-from apis.secret_groups.reading.fault import Fault
+from apis.secret_groups.reading.fault import StoreFault
 from apis.secret_groups.reading.pem import JAVA
 
 FIELD = "store"
@@ -40,7 +40,7 @@ class _Reader:
     def take(self, count: int) -> bytes:
         found = self._content[self._at : self._at + count]
         if len(found) < count:
-            raise Fault(FIELD, DAMAGED)
+            raise StoreFault(FIELD, DAMAGED)
         self._at += count
         return found
 
@@ -52,15 +52,15 @@ class _Reader:
 
 
 def read(content: bytes, passphrase: str) -> Store:
-    """What the store holds. Raises Fault."""
+    """What the store holds. Raises StoreFault."""
     if not content.startswith(JAVA):
-        raise Fault(FIELD, "it is no Java keystore. Newer ones are PKCS12: choose that type.")
+        raise StoreFault(FIELD, "it is no Java keystore. Newer ones are PKCS12: choose that type.")
     if len(content) < 32:
-        raise Fault(FIELD, DAMAGED)
+        raise StoreFault(FIELD, DAMAGED)
     body, told = content[:-20], content[-20:]
     digest = hashlib.sha1(passphrase.encode("utf-16-be") + _SALT + body).digest()  # noqa: S324 - as it is
     if not hmac.compare_digest(digest, told):
-        raise Fault("passphrase", "the passphrase does not open the store, or the file is damaged.")
+        raise StoreFault("passphrase", "the passphrase does not open the store, or the file is damaged.")
     reader = _Reader(body)
     reader.take(4)
     version, store = reader.number(), Store()
@@ -73,7 +73,9 @@ def _entry(reader: _Reader, version: int, store: Store) -> None:
     tag, alias = reader.number(), reader.block(2).decode(errors="replace")
     reader.take(8)
     if tag == _SECRET:
-        raise Fault(FIELD, f'entry "{alias}" is a secret key; take it out of the store, or keep it apart.')
+        raise StoreFault(
+            FIELD, f'entry "{alias}" is a secret key; take it out of the store, or keep it apart.'
+        )
     if tag == _KEY:
         protected = reader.block()
         chain = [_certificate(reader, version) for _ in range(_few(reader.number()))]
@@ -82,24 +84,24 @@ def _entry(reader: _Reader, version: int, store: Store) -> None:
         store.trusted.append(_certificate(reader, version))
         _few(len(store.trusted))
     else:
-        raise Fault(FIELD, "it is damaged: an entry is of no known kind.")
+        raise StoreFault(FIELD, "it is damaged: an entry is of no known kind.")
 
 
 def _few(count: int) -> int:
     if count > limits.MOST_CERTIFICATES:
-        raise Fault(FIELD, f"it holds more than {limits.MOST_CERTIFICATES} certificates.")
+        raise StoreFault(FIELD, f"it holds more than {limits.MOST_CERTIFICATES} certificates.")
     return count
 
 
 def _certificate(reader: _Reader, version: int) -> bytes:
     kind = reader.block(2) if version == 2 else b"X.509"
     if kind != b"X.509":
-        raise Fault(FIELD, "a certificate in it is not X.509.")
+        raise StoreFault(FIELD, "a certificate in it is not X.509.")
     return reader.block()
 
 
 def private_key(protected: bytes, passphrase: str) -> bytes:
-    """The key as DER of PKCS #8. Raises Fault."""
+    """The key as DER of PKCS #8. Raises StoreFault."""
     (_, outer), *_ = _parts(protected)
     (_, algorithm), (_, sealed) = list(_parts(outer))[:2]
     opened = None
@@ -108,7 +110,7 @@ def private_key(protected: bytes, passphrase: str) -> bytes:
     elif algorithm.startswith(_OF_JCEKS):
         opened = _of_jceks(algorithm[len(_OF_JCEKS) :], sealed, passphrase)
     if opened is None:
-        raise Fault("key_passphrase", "the passphrase does not open the key.")
+        raise StoreFault("key_passphrase", "the passphrase does not open the key.")
     return opened
 
 
@@ -128,7 +130,7 @@ def _of_jceks(parameters: bytes, sealed: bytes, passphrase: str) -> bytes | None
     (_, salt), (_, counted) = list(_parts(inner))[:2]
     times = int.from_bytes(counted, "big")
     if times > _MOST_ITERATIONS or len(salt) != 8 or len(sealed) % 8:
-        raise Fault(FIELD, f"its key is stretched {times:,} times; export it anew as PKCS12.")
+        raise StoreFault(FIELD, f"its key is stretched {times:,} times; export it anew as PKCS12.")
     derived = b""
     for half in _halves(salt):
         for _ in range(times):
@@ -150,7 +152,7 @@ def _halves(salt: bytes) -> tuple[bytes, bytes]:
 
 
 def _parts(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """The values of DER that stand one after the other, each with its tag. Raises Fault."""
+    """The values of DER that stand one after the other, each with its tag. Raises StoreFault."""
     reader, left = _Reader(content), len(content)
     while left > 0:
         tag, length, head = reader.number(1), reader.number(1), 2

@@ -12,7 +12,7 @@ from typing import Any
 from apis import bounded
 from apis.secret_groups.reading import limits
 from apis.secret_groups.reading.asked import Asked
-from apis.secret_groups.reading.fault import Fault
+from apis.secret_groups.reading.fault import StoreFault
 
 CHILD = ("-m", "apis.secret_groups.reading.child")
 TOO_MUCH = (
@@ -25,24 +25,24 @@ _reading = threading.BoundedSemaphore(limits.MOST_READ)
 
 
 def read(asked: Asked, wall_seconds: float = limits.WALL_SECONDS) -> dict[str, Any]:
-    """{"content", "told"}. Raises Fault."""
+    """{"content", "told"}. Raises StoreFault."""
     for name, content in asked.files.items():
         if len(content) > limits.MOST_BYTES:
-            raise Fault(name, f"the file is larger than {limits.MOST_BYTES // 1024} KB.")
+            raise StoreFault(name, f"the file is larger than {limits.MOST_BYTES // 1024} KB.")
     for name in ("passphrase", "key_passphrase"):
         if len(getattr(asked, name)) > limits.LONGEST_PASSPHRASE:
-            raise Fault(name, f"it is longer than {limits.LONGEST_PASSPHRASE} characters.")
+            raise StoreFault(name, f"it is longer than {limits.LONGEST_PASSPHRASE} characters.")
     with _turn(asked):
         answer = bounded.ask(
             CHILD, asked.written(), wall_seconds=wall_seconds, answer_bytes=limits.ANSWER_BYTES
         )
     if answer.why in ("time", "computing"):
-        raise Fault(_main(asked), TOO_MUCH.format(limits.CPU_SECONDS))
+        raise StoreFault(_main(asked), TOO_MUCH.format(limits.CPU_SECONDS))
     if answer.why:
-        raise Fault(_main(asked), "it cannot be read: it is damaged, or of a kind that nobody knows.")
+        raise StoreFault(_main(asked), "it cannot be read: it is damaged, or of a kind that nobody knows.")
     found: dict[str, Any] = json.loads(answer.content)
     if fault := found.get("fault"):
-        raise Fault(fault["field"], fault["message"])
+        raise StoreFault(fault["field"], fault["message"])
     return found
 
 
@@ -50,7 +50,7 @@ def read(asked: Asked, wall_seconds: float = limits.WALL_SECONDS) -> dict[str, A
 def _turn(asked: Asked) -> Iterator[None]:
     """Keeps most threads of a worker for pages, however many stores are sent, and however slow."""
     if not _waiting.acquire(blocking=False):
-        raise Fault(_main(asked), OTHERS_FIRST)
+        raise StoreFault(_main(asked), OTHERS_FIRST)
     try:
         with _reading:
             yield

@@ -15,14 +15,14 @@ from cryptography.hazmat.primitives.serialization import (
 
 from apis.secret_groups.reading import chains, java, pem
 from apis.secret_groups.reading.asked import Asked
-from apis.secret_groups.reading.fault import Fault
+from apis.secret_groups.reading.fault import StoreFault
 from gateways.protocol import tls
 
 Found = tuple[PrivateKeyTypes | None, list[x509.Certificate]]
 
 
 def read(asked: Asked) -> dict[str, Any]:
-    """{"content", "told"}. Raises Fault."""
+    """{"content", "told"}. Raises StoreFault."""
     if asked.kind == "keystore":
         return _keystore(asked)
     if asked.kind == "truststore":
@@ -40,7 +40,7 @@ def _keystore(asked: Asked) -> dict[str, Any]:
     if wrong := tls.mismatch(crt, private):
         part, reason = wrong
         field = {"crt": "certificate", "key": "key"}[part] if asked.type == "PEM" else "store"
-        raise Fault(field, f"the {'certificate' if part == 'crt' else 'private key'} {reason}.")
+        raise StoreFault(field, f"the {'certificate' if part == 'crt' else 'private key'} {reason}.")
     return {"content": {"certificate": crt, "key": private}, "told": chains.told_chain(chain)}
 
 
@@ -48,12 +48,12 @@ def _key_of_pem(asked: Asked) -> Found:
     """A file that holds both may stand for both."""
     certificate, key = asked.files.get("certificate", b""), asked.files.get("key", b"")
     if not certificate:
-        raise Fault("certificate", "choose the certificate's file, or paste it.")
+        raise StoreFault("certificate", "choose the certificate's file, or paste it.")
     found = pem.certificates(certificate, "certificate")
     if chain := asked.files.get("chain"):
         found += pem.certificates(chain, "chain")
     if not key and b"PRIVATE KEY-----" not in certificate:
-        raise Fault("key", "choose the private key's file, or paste it.")
+        raise StoreFault("key", "choose the private key's file, or paste it.")
     return pem.private_key(key or certificate, asked.key_passphrase or asked.passphrase, "key"), found
 
 
@@ -63,37 +63,37 @@ def _key_of_store(asked: Asked) -> Found:
         return _of_pkcs12(content, asked)
     store = java.read(content, asked.passphrase)
     if not store.keys:
-        raise Fault("store", "it holds no private key: it is a truststore.")
+        raise StoreFault("store", "it holds no private key: it is a truststore.")
     if asked.alias and (alias := asked.alias.lower()) not in {one.lower() for one in store.keys}:
-        raise Fault("alias", f'it has no key "{alias}"; there is {_listed(store.keys)}.')
+        raise StoreFault("alias", f'it has no key "{alias}"; there is {_listed(store.keys)}.')
     if not asked.alias and len(store.keys) > 1:
-        raise Fault("alias", f"it holds several keys: {_listed(store.keys)}. Say which by its alias.")
+        raise StoreFault("alias", f"it holds several keys: {_listed(store.keys)}. Say which by its alias.")
     name = next(one for one in store.keys if one.lower() == asked.alias.lower() or not asked.alias)
     protected, chain = store.keys[name]
     opened = java.private_key(protected, asked.key_passphrase or asked.passphrase)
     try:
         key = load_der_private_key(opened, None, unsafe_skip_rsa_key_validation=True)
     except (ValueError, TypeError):
-        raise Fault("key_passphrase", "the passphrase does not open the key.") from None
+        raise StoreFault("key_passphrase", "the passphrase does not open the key.") from None
     return key, [_der(one) for one in chain]
 
 
 def _of_pkcs12(content: bytes, asked: Asked) -> Found:
     found = _opened(content, asked)
     if found.key is None:
-        raise Fault("store", "it holds no private key: it is a truststore.")
+        raise StoreFault("store", "it holds no private key: it is a truststore.")
     own = [found.cert.certificate] if found.cert else []
     named = found.cert.friendly_name if found.cert else None
     if asked.alias and named and named.decode(errors="replace").lower() != asked.alias.lower():
-        raise Fault("alias", f'its key is "{named.decode(errors="replace")}", not "{asked.alias}".')
+        raise StoreFault("alias", f'its key is "{named.decode(errors="replace")}", not "{asked.alias}".')
     return found.key, [*own, *(one.certificate for one in found.additional_certs)]
 
 
 def _opened(content: bytes, asked: Asked) -> pkcs12.PKCS12KeyAndCertificates:
     if content.startswith(pem.JAVA):
-        raise Fault("type", "it is a Java keystore; choose the type JKS or JCEKS.")
+        raise StoreFault("type", "it is a Java keystore; choose the type JKS or JCEKS.")
     if b"-----BEGIN" in content[:4096]:
-        raise Fault("type", "it is PEM; choose the type PEM.")
+        raise StoreFault("type", "it is PEM; choose the type PEM.")
     secret = asked.passphrase.encode() if asked.passphrase else None
     try:
         return pkcs12.load_pkcs12(content, secret)
@@ -102,10 +102,10 @@ def _opened(content: bytes, asked: Asked) -> pkcs12.PKCS12KeyAndCertificates:
             words = (
                 "does not open the store" if secret else "is missing, or the store needs none that is empty"
             )
-            raise Fault("passphrase", f"the passphrase {words}.") from None
-        raise Fault("store", "it is no PKCS #12 file, or it is damaged.") from None
+            raise StoreFault("passphrase", f"the passphrase {words}.") from None
+        raise StoreFault("store", "it is no PKCS #12 file, or it is damaged.") from None
     except Exception:
-        raise Fault("store", "it is encrypted in a way that cannot be read; export it anew.") from None
+        raise StoreFault("store", "it is encrypted in a way that cannot be read; export it anew.") from None
 
 
 def _truststore(asked: Asked) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _truststore(asked: Asked) -> dict[str, Any]:
         store = java.read(content, asked.passphrase)
         found = [_der(one) for one in store.trusted]
     if not found:
-        raise Fault("store", "it holds no certificate that is trusted.")
+        raise StoreFault("store", "it holds no certificate that is trusted.")
     told = [chains.told(one) for one in found]
     first = min(told, key=lambda one: one["expires_at"])
     if first["expires_at"] and all(_ended(one) for one in found):
@@ -135,7 +135,7 @@ def _truststore(asked: Asked) -> dict[str, Any]:
 def _certificate(asked: Asked) -> dict[str, Any]:
     content = asked.files.get("certificate", b"")
     if not content:
-        raise Fault("certificate", "choose the certificate's file, or paste it.")
+        raise StoreFault("certificate", "choose the certificate's file, or paste it.")
     first, *others = pem.certificates(content, "certificate")
     chain = chains.ordered(first, others)
     chains.check_dates(first, "certificate")
@@ -148,27 +148,27 @@ def _chain(key: PrivateKeyTypes, found: Sequence[x509.Certificate], field: str) 
     own = next((one for one in found if one.public_key() == public), None)
     if own is None:
         subjects = ", ".join(chains.named(one.subject) for one in found[:3]) or "no certificate"
-        raise Fault(field, f"the private key belongs to another certificate than {subjects}.")
+        raise StoreFault(field, f"the private key belongs to another certificate than {subjects}.")
     return chains.ordered(own, [one for one in found if one is not own])
 
 
 def _store(asked: Asked) -> bytes:
     if content := asked.files.get("store"):
         return content
-    raise Fault("store", "choose its file.")
+    raise StoreFault("store", "choose its file.")
 
 
 def _der(content: bytes) -> x509.Certificate:
     try:
         return x509.load_der_x509_certificate(content)
     except ValueError:
-        raise Fault("store", "a certificate in it is damaged.") from None
+        raise StoreFault("store", "a certificate in it is damaged.") from None
 
 
 def _ended(one: x509.Certificate) -> bool:
     try:
         chains.check_dates(one, "")
-    except Fault:
+    except StoreFault:
         return True
     return False
 

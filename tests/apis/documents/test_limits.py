@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from apis.documents.openapi.check import read as read_here
-from apis.documents.openapi.fault import Fault
+from apis.documents.openapi.fault import DocumentFault
 from apis.documents.openapi.process import Unwanted, read
 
 HEAD = "openapi: 3.0.3\ninfo: {title: T, version: v}\npaths: {}\n"
@@ -63,7 +63,7 @@ def test_a_hostile_document_costs_little(text: str) -> None:
 
     try:
         read_here(text)
-    except Fault as fault:
+    except DocumentFault as fault:
         assert str(fault)
 
     assert time.process_time() - began < 5
@@ -91,7 +91,7 @@ def test_whatever_the_text_is_the_answer_is_a_document_or_a_fault() -> None:
         for _ in range(chance.randint(1, 4)):
             at = chance.randrange(len(text))
             text = text[:at] + chance.choice(PIECES) + text[at + chance.randint(0, 6) :]
-        with suppress(Fault):
+        with suppress(DocumentFault):
             read_here(text)
         if time.monotonic() > limit:
             break

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from apis.documents.openapi.check import Read, read
-from apis.documents.openapi.fault import Fault, pointer
+from apis.documents.openapi.fault import DocumentFault, pointer
 
 ORDERS = """\
 openapi: 3.0.3
@@ -32,8 +32,8 @@ paths:
 """
 
 
-def fault(text: str) -> Fault:
-    with pytest.raises(Fault) as refused:
+def fault(text: str) -> DocumentFault:
+    with pytest.raises(DocumentFault) as refused:
         read(text)
     return refused.value
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 from apis.certificates import self_signed
 from apis.secret_groups.reading import limits, process
 from apis.secret_groups.reading.asked import Asked
-from apis.secret_groups.reading.fault import Fault
+from apis.secret_groups.reading.fault import StoreFault
 from tests.apis.secret_groups import stores
 from tests.apis.secret_groups.authority import Authority
 
@@ -160,7 +160,7 @@ def test_key_with_a_passphrase_is_opened() -> None:
     ],
 )
 def test_what_cannot_be_taken_says_why_and_where(asked: Asked, field: str, words: str) -> None:
-    with pytest.raises(Fault) as refused:
+    with pytest.raises(StoreFault) as refused:
         process.read(asked)
 
     assert refused.value.field == field
@@ -170,7 +170,7 @@ def test_what_cannot_be_taken_says_why_and_where(asked: Asked, field: str, words
 def test_passphrase_that_is_stretched_without_end_is_given_up() -> None:
     store = stretched(stores.keystore("PKCS12"))
 
-    with pytest.raises(Fault, match="stretched too often"):
+    with pytest.raises(StoreFault, match="stretched too often"):
         read("keystore", "PKCS12", "changeit", store=store)
 
 
