@@ -12,4 +12,4 @@ class AnalyticsConfig(AppConfig):
         from console import menu
 
         traffic.provide(for_api_manager)
-        menu.add(menu.Entry("Analytics", "analytics", icon="chart-line", place=40, needs="view:traffic"))
+        menu.add(menu.MenuEntry("Analytics", "analytics", icon="chart-line", place=40, needs="view:traffic"))

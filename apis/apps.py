@@ -16,7 +16,7 @@ class ApisConfig(AppConfig):
             return ApiInstance.objects.filter(environment=OuterRef("pk"))
 
         menu.add(
-            menu.Entry(
+            menu.MenuEntry(
                 "API Manager",
                 "apis",
                 icon="waypoints",
@@ -25,10 +25,10 @@ class ApisConfig(AppConfig):
                 needs="view:apis",
                 opens_to_all=True,
             ),
-            menu.Entry(
+            menu.MenuEntry(
                 "Client applications", "applications", icon="app-window", place=25, needs="view:contracts"
             ),
-            menu.Entry("My applications", "consumer", icon="app-window", place=26, is_for_consumers=True),
+            menu.MenuEntry("My applications", "consumer", icon="app-window", place=26, is_for_consumers=True),
         )
         finder.add(search.apis, place=10)
         finder.add(search.applications, place=15)

@@ -13,4 +13,4 @@ class ConsoleConfig(AppConfig):
         from console import menu
 
         import_module("console.celery")
-        menu.add(menu.Entry("Overview", "home", icon="layout-dashboard", place=0))
+        menu.add(menu.MenuEntry("Overview", "home", icon="layout-dashboard", place=0))

@@ -43,7 +43,7 @@ class Grant:
         return Grant(permissions, place.path, place.organization_id, place.environment_id, place.api_id)
 
 
-class Limit(Protocol):
+class LimitedCredential(Protocol):
     """A credential by which a request came, and which permits less than its user may do."""
 
     def grants(self) -> list[Grant]: ...

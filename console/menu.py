@@ -19,7 +19,7 @@ class Counts(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Entry:
+class MenuEntry:
     """`page` is the name of its address; `place` orders the entries; `count` tells how many there are of what
     is no environment's, `rows` are those of an environment, OuterRef("pk"), and `alarm` those of them that
     somebody should look at: to who has the permission `needs` there. Nobody else finds it, unless it
@@ -39,19 +39,19 @@ class Entry:
     is_for_consumers: bool = False
 
 
-_entries: dict[str, Entry] = {}
+_entries: dict[str, MenuEntry] = {}
 
 
-def add(*entries: Entry) -> None:
+def add(*entries: MenuEntry) -> None:
     """Once or again: an entry of the same page is replaced."""
     _entries.update((entry.page, entry) for entry in entries)
 
 
-def entries() -> Iterable[Entry]:
+def entries() -> Iterable[MenuEntry]:
     return sorted(_entries.values(), key=lambda entry: entry.place)
 
 
-def counted(environment: Environment, entries: Iterable[Entry]) -> dict[str, Counts]:
+def counted(environment: Environment, entries: Iterable[MenuEntry]) -> dict[str, Counts]:
     """By page, of those that count something: rows by one statement for all of them."""
     given = list(entries)
     told = {entry.page: Counts(entry.count()) for entry in given if entry.count}

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from console.deploys import Deploying
 from console.digests import digest
-from console.grants import Grant, Held, Keeping, Limit, May, any_of, common
+from console.grants import Grant, Held, Keeping, LimitedCredential, May, any_of, common
 from console.nouns import noun
 from console.permissions import BUILT_IN, OF_AN_API, Permission, closed
 from console.role_places import CONSTRAINTS, RoleQuerySet, given_to
@@ -27,7 +27,7 @@ class User(Keeping, AbstractUser):
         help_text="The password was generated or given by somebody else: the next login asks for a new one.",
     )
 
-    through: Limit | None = None
+    through: LimitedCredential | None = None
     """The connected app or token by which this request came, whose grants limit what the user may do."""
 
     @property

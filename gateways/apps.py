@@ -16,7 +16,7 @@ class GatewaysConfig(AppConfig):
             return Gateway.objects.filter(environment=OuterRef("pk"))
 
         menu.add(
-            menu.Entry(
+            menu.MenuEntry(
                 "Runtime Manager", "gateways", icon="server", place=10, rows=rows, needs="view:gateways"
             )
         )

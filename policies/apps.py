@@ -9,7 +9,7 @@ class PoliciesConfig(AppConfig):
         from policies import catalog, search
 
         menu.add(
-            menu.Entry(
+            menu.MenuEntry(
                 "Policies", "policies", icon="shield-check", place=30, count=lambda: len(catalog.policies())
             )
         )

@@ -25,7 +25,7 @@ Listed = Policy[Any] | Transport
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogEntry:
     policy: Listed
     href: str
     cost: Cost | None = None
@@ -47,7 +47,7 @@ class Entry:
 @dataclass(frozen=True)
 class Group:
     category: str
-    entries: list[Entry]
+    entries: list[CatalogEntry]
 
 
 def context(
@@ -95,7 +95,7 @@ def groups_of(
         Group(
             one,
             [
-                Entry(policy, href(policy), known().get(policy.name))
+                CatalogEntry(policy, href(policy), known().get(policy.name))
                 for policy in found
                 if policy.category == one
             ],

@@ -24,4 +24,4 @@ class AlertsConfig(AppConfig):
         attached.add(Alert, for_api_manager.alerts_of)
         attached.add(Incident, for_api_manager.incidents_of)
         portable_alerts.register(carried.told, carried.put)
-        menu.add(menu.Entry("Alerts", "alerts", icon="bell", place=45, alarm=alarm, needs="view:alerts"))
+        menu.add(menu.MenuEntry("Alerts", "alerts", icon="bell", place=45, alarm=alarm, needs="view:alerts"))

@@ -33,7 +33,7 @@ Secrets = Mapping[int, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
-class Step:
+class PolicyCopy:
     """What becomes of one policy on the other API: `why` says why it cannot be, or is not, applied.
 
     `lines` are what differs from the one that is there.
@@ -76,7 +76,7 @@ def plan(
     *,
     existing: Existing = "skip",
     secrets: Secrets | None = None,
-) -> list[Step]:
+) -> list[PolicyCopy]:
     """In the order of the bindings, which belong to one API."""
     own = list(target.policies.all())
     return [_step(one, target, own, existing, secrets or {}) for one in bindings]
@@ -90,7 +90,7 @@ def copy(
     *,
     existing: Existing = "skip",
     secrets: Secrets | None = None,
-) -> list[Step]:
+) -> list[PolicyCopy]:
     """All that the plan says, or nothing: raises ValidationError where one of them cannot be applied.
 
     The caller sees to it that the actor may see the API that they are of, and edit the target.
@@ -104,7 +104,7 @@ def copy(
     return steps
 
 
-def _do(actor: User, step: Step, target: ApiInstance, secrets: Secrets) -> None:
+def _do(actor: User, step: PolicyCopy, target: ApiInstance, secrets: Secrets) -> None:
     binding = step.binding
     config = _config(binding, target, secrets)
     if step.what == "add":
@@ -141,20 +141,20 @@ def _step(
     own: Sequence[PolicyBinding],
     existing: Existing,
     secrets: Secrets,
-) -> Step:
+) -> PolicyCopy:
     try:
         policy = policies.template_of(binding.policy)
         upstreams = _upstreams(binding, target)
         config = _config(binding, target, secrets)
     except ValidationError as error:
-        return Step(binding, "cannot", " ".join(error.messages))
+        return PolicyCopy(binding, "cannot", " ".join(error.messages))
     alike = [one for one in own if one.policy == binding.policy and one.is_outbound == binding.is_outbound]
     there = alike[0] if alike else None
     lines = _differences(binding, there, config, target) if there else ()
     if there and len(alike) == 1 and not lines:
-        return Step(binding, "same", there=there)
+        return PolicyCopy(binding, "same", there=there)
     if there and existing == "skip":
-        return Step(binding, "skip", f"{target} has it already.", there, lines)
+        return PolicyCopy(binding, "skip", f"{target} has it already.", there, lines)
     try:
         _check_whole(binding, target, secrets, alike, existing)
         is_replaced = there is not None and existing == "replace"
@@ -163,8 +163,8 @@ def _step(
         )
         policy_side.check_free(target, policy, upstreams, but=there if is_replaced else None)
     except ValidationError as error:
-        return Step(binding, "cannot", " ".join(error.messages), there, lines)
-    return Step(binding, "replace" if is_replaced else "add", "", there, lines, tuple(upstreams))
+        return PolicyCopy(binding, "cannot", " ".join(error.messages), there, lines)
+    return PolicyCopy(binding, "replace" if is_replaced else "add", "", there, lines, tuple(upstreams))
 
 
 def _check_whole(

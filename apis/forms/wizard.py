@@ -28,7 +28,7 @@ DISCONNECTED = "Gateway {} is Disconnected and cannot be deployed to; start it, 
 
 
 @dataclass(frozen=True)
-class Step:
+class WizardStep:
     """`owns` are the first parts of the error names that belong to the step."""
 
     name: str
@@ -37,23 +37,23 @@ class Step:
 
 
 STEPS = (
-    Step("gateway", "Runtime & gateway", ("gateway",)),
-    Step("api", "API", ("asset",)),
-    Step(
+    WizardStep("gateway", "Runtime & gateway", ("gateway",)),
+    WizardStep("api", "API", ("asset",)),
+    WizardStep(
         "downstream",
         "Downstream",
         ("protocol", "port", "base_path", "tls_context", "label", "consumer_endpoint"),
     ),
-    Step("upstream", "Upstream", ("routes",)),
-    Step("review", "Review", ()),
+    WizardStep("upstream", "Upstream", ("routes",)),
+    WizardStep("review", "Review", ()),
 )
 
 
-def step(name: str) -> Step | None:
+def step(name: str) -> WizardStep | None:
     return next((one for one in STEPS if one.name == name), None)
 
 
-def beside(one: Step, by: int) -> Step:
+def beside(one: WizardStep, by: int) -> WizardStep:
     """The step after (1) or before (-1) this one; the first and the last have none and stay."""
     return STEPS[max(0, min(len(STEPS) - 1, STEPS.index(one) + by))]
 
@@ -70,7 +70,7 @@ class Draft:
     def is_kept(self) -> bool:
         return not self.row._state.adding
 
-    def keep(self, one: Step, values: Mapping[str, Any], seen: str = "") -> bool:
+    def keep(self, one: WizardStep, values: Mapping[str, Any], seen: str = "") -> bool:
         """Keep what a step was told. False when another page of this draft was first: `seen` is the version
         that the form showed. The draft then says what was typed here, and nothing is kept.
         """
@@ -121,14 +121,14 @@ class Draft:
         refused = api.get(REFUSED) if self._wants_file() else ""
         return {"asset.specification": [refused]} if refused else {}
 
-    def errors(self, one: Step) -> parts.Errors:
+    def errors(self, one: WizardStep) -> parts.Errors:
         """What is wrong in one step."""
         return {name: texts for name, texts in self.made()[1].items() if name.split(".")[0] in one.owns}
 
     def warnings(self) -> parts.Errors:
         return warnings(self.made()[0])
 
-    def first_open(self, before: Step) -> Step:
+    def first_open(self, before: WizardStep) -> WizardStep:
         """The first step before this one that is missing or wrong, else this one."""
         for one in STEPS[: STEPS.index(before)]:
             if one.name not in self.values or self.errors(one):

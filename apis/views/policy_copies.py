@@ -151,7 +151,7 @@ def _copied(request: Request, sent: Sent) -> list[tuple[ApiInstance, str]]:
     return failed
 
 
-def _plans(sent: Sent) -> list[tuple[ApiInstance, list[change.Step]]]:
+def _plans(sent: Sent) -> list[tuple[ApiInstance, list[change.PolicyCopy]]]:
     return [
         (target, change.plan(sent.policies, target, existing=sent.existing, secrets=sent.secrets))
         for target in sent.to[: change.MOST_TARGETS]

@@ -79,7 +79,7 @@ def discard(request: Request, pk: UUID) -> HttpResponse:
     return redirect("api_add")
 
 
-def _posted(request: Request, draft: wizard.Draft, step: wizard.Step) -> HttpResponse:
+def _posted(request: Request, draft: wizard.Draft, step: wizard.WizardStep) -> HttpResponse:
     """Keep what was typed, then do what the button says: check and go on, go back, or show the form again."""
     data = rows.changed(request.POST) if rows.wanted(request.POST) else request.POST
     values = parts.read(step.name, data)
@@ -102,7 +102,9 @@ def _posted(request: Request, draft: wizard.Draft, step: wizard.Step) -> HttpRes
     return _to(draft, wizard.beside(step, 1))
 
 
-def _found(request: Request, draft: wizard.Draft, step: wizard.Step, values: parts.Values) -> HttpResponse:
+def _found(
+    request: Request, draft: wizard.Draft, step: wizard.WizardStep, values: parts.Values
+) -> HttpResponse:
     """What the linter finds of the routes as they are typed, of which nothing is kept."""
     draft.values = {**draft.values, step.name: values}
     desired, found = draft.made()[0], None
@@ -113,7 +115,7 @@ def _found(request: Request, draft: wizard.Draft, step: wizard.Step, values: par
     return response
 
 
-def _changed_elsewhere(request: Request, draft: wizard.Draft, step: wizard.Step) -> HttpResponse:
+def _changed_elsewhere(request: Request, draft: wizard.Draft, step: wizard.WizardStep) -> HttpResponse:
     """Another page of the same draft was first. What was typed here stays in the form, to be sent again."""
     draft.row.refresh_from_db()
     if draft.row.api:
@@ -122,11 +124,11 @@ def _changed_elsewhere(request: Request, draft: wizard.Draft, step: wizard.Step)
     return _shown(request, draft, step, {}, status=409, is_late=True)
 
 
-def _to(draft: wizard.Draft, step: wizard.Step) -> HttpResponse:
+def _to(draft: wizard.Draft, step: wizard.WizardStep) -> HttpResponse:
     return redirect(_address(draft, step))
 
 
-def _address(draft: wizard.Draft, step: wizard.Step) -> str:
+def _address(draft: wizard.Draft, step: wizard.WizardStep) -> str:
     return reverse("api_add_step", args=[draft.row.pk, step.name])
 
 
@@ -168,7 +170,7 @@ def _review(request: Request, draft: wizard.Draft) -> HttpResponse:
 def _shown(
     request: Request,
     draft: wizard.Draft,
-    step: wizard.Step,
+    step: wizard.WizardStep,
     errors: parts.Errors,
     *,
     status: int = 200,

@@ -96,13 +96,13 @@ def _places(request: AnyRequest) -> list[Place]:
     return [place for place, entry in places if place.is_current or _is_offered(entry, may)]
 
 
-def _is_offered(entry: menu.Entry, may: May) -> bool:
+def _is_offered(entry: menu.MenuEntry, may: May) -> bool:
     """What would be refused leads nobody there."""
     is_open = not entry.needs or entry.opens_to_all or entry.needs in may
     return is_open and not entry.is_for_consumers
 
 
-def _place(asked: str, entry: menu.Entry, told: menu.Counts = NOTHING) -> Place:
+def _place(asked: str, entry: menu.MenuEntry, told: menu.Counts = NOTHING) -> Place:
     path = links.link(entry.page)
     is_current = asked == path or (path != "/" and asked.startswith(f"{path}/"))
     return Place(entry.title, path, entry.icon, told.rows, told.alarms or 0, is_current)

@@ -21,7 +21,7 @@ MOST_CHARACTERS = 300
 
 
 @dataclass
-class Entry:
+class FetchedDocument:
     """Times are of the monotonic clock. `is_tried` is set once there is a text, or it could not be had.
 
     One that `is_gone` is wanted by nobody.

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateways.agent.documents.disk import Disk
-from gateways.agent.documents.entry import Entry
+from gateways.agent.documents.entry import FetchedDocument
 from gateways.agent.documents.fetching import Fetcher, Unfetched
 from policies.documents import asking
 from policies.documents.document import Document
@@ -38,7 +38,7 @@ class Documents:
         self._disk = Disk(state)
         self._state = state
         self._lock = threading.Lock()
-        self._entries: dict[tuple[str, str], Entry] = {}
+        self._entries: dict[tuple[str, str], FetchedDocument] = {}
         self._news = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_over = False
@@ -48,7 +48,7 @@ class Documents:
         with self._lock:
             entry = self._entries.get(document.key)
             if entry is None:
-                entry = self._entries[document.key] = Entry(document, self._disk.load(document))
+                entry = self._entries[document.key] = FetchedDocument(document, self._disk.load(document))
             return entry.text
 
     def want(self, documents: Iterable[Document]) -> None:
@@ -59,7 +59,7 @@ class Documents:
         with self._lock:
             for key, document in wanted.items():
                 if key not in self._entries:
-                    self._entries[key] = Entry(document, self._disk.load(document))
+                    self._entries[key] = FetchedDocument(document, self._disk.load(document))
                 self._entries[key].want(document)
             gone = [self._entries.pop(key) for key in self._entries.keys() - wanted.keys()]
             for entry in gone:
@@ -105,7 +105,7 @@ class Documents:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
             runner.run(self._look())
 
-    def _attend(self, gone: Iterable[Entry]) -> None:
+    def _attend(self, gone: Iterable[FetchedDocument]) -> None:
         """Each document has a task of its own."""
         for entry in gone:
             if entry.task:
@@ -117,7 +117,7 @@ class Documents:
                 entry.task = asyncio.get_running_loop().create_task(self._keep(entry))
             entry.woken.set()
 
-    async def _keep(self, entry: Entry) -> None:
+    async def _keep(self, entry: FetchedDocument) -> None:
         # A task that is cancelled in the moment in which it is woken may go on.
         while not entry.is_gone:
             if (seconds := entry.due - time.monotonic()) <= 0:
@@ -128,7 +128,7 @@ class Documents:
                     await entry.woken.wait()
             entry.woken.clear()
 
-    async def _try(self, entry: Entry) -> None:
+    async def _try(self, entry: FetchedDocument) -> None:
         async with self._places:
             entry.begin()
             try:
@@ -142,7 +142,7 @@ class Documents:
                 self._took(entry, text)
         entry.is_tried.set()
 
-    def _took(self, entry: Entry, text: str) -> None:
+    def _took(self, entry: FetchedDocument, text: str) -> None:
         had_failed = bool(entry.failure)
         is_new = entry.take(text)
         assert entry.kept is not None
@@ -152,7 +152,7 @@ class Documents:
         if is_new:
             self._news.set()
 
-    def _failed(self, entry: Entry, reason: str) -> None:
+    def _failed(self, entry: FetchedDocument, reason: str) -> None:
         if entry.fail(reason):
             holds = str(entry.kept is not None).lower()
             log.warning("document=%s fetched=false kept=%s reason=%r", entry.document.shown, holds, reason)

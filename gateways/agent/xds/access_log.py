@@ -217,7 +217,7 @@ def key(text: bytes) -> Key | None:
 
 
 @dataclass(frozen=True)
-class Entry:
+class LoggedRequest:
     """The other values of a line; "" for what there is not.
 
     `reason` is why a script refused, as it was told. `upstream` is where the request was sent by
@@ -240,14 +240,14 @@ class Entry:
     request_id: str
 
 
-def entry(line: bytes, key: Key) -> Entry:
+def entry(line: bytes, key: Key) -> LoggedRequest:
     """The rest of a line with this key. Raises ValueError for what is no such line."""
     time, _, total, upstream, received, sent, *texts = fields(line.rstrip(b"\n"))
     path, noted, _, reason, seen, id_, rest = texts
     upstream_name, upstream_address, protocol, address, agent = map(
         _value, rest.decode(errors="replace").split(PART, 4)
     )
-    return Entry(
+    return LoggedRequest(
         at=float(time),
         path=client_path(key, path, noted),
         total_us=microseconds(total) or 0,
