@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from analytics.alerts import change, permission
 from analytics.alerts.models import Alert
-from analytics.alerts.wanted import Wanted, wanted_of
+from analytics.alerts.wanted import WantedAlert, wanted_of
 from apis.models import ApiInstance
 from console.models import User
 from console.notices.models import Destination
@@ -103,7 +103,7 @@ def _read(given: dict[str, Any]) -> Row:
         raise ValidationError({"alerts": [message]}) from None
 
 
-def _wanted(api: ApiInstance, row: Row) -> tuple[Wanted, list[str]]:
+def _wanted(api: ApiInstance, row: Row) -> tuple[WantedAlert, list[str]]:
     """With the names of those whom it cannot tell."""
     environment = api.environment
     found = User.objects.filter(username__in=row.users, is_active=True).order_by("username")
@@ -115,7 +115,7 @@ def _wanted(api: ApiInstance, row: Row) -> tuple[Wanted, list[str]]:
     usable = Destination.objects.usable_in(environment).filter(name__in=row.destinations)
     destinations = dict(usable.order_by("name", "pk").values_list("name", "pk"))
     kept = {name: getattr(row, name) for name in Row.model_fields if name not in OWN}
-    wanted = Wanted(
+    wanted = WantedAlert(
         **kept,
         about=Alert.About.API,
         api=api.pk,

@@ -13,7 +13,7 @@ from django.utils import timezone
 from analytics.alerts import permission, rules, telling, wanted, wording
 from analytics.alerts.kinds import kind_of
 from analytics.alerts.models import Alert, Incident
-from analytics.alerts.wanted import Wanted
+from analytics.alerts.wanted import WantedAlert
 from console import audit
 from console.models import AuditEntry, Environment, User
 from console.versions import check as check_version
@@ -32,7 +32,7 @@ def seen_version(alert: Alert) -> str:
 
 
 @transaction.atomic
-def add(actor: User, environment: Environment, what: Wanted) -> Alert:
+def add(actor: User, environment: Environment, what: WantedAlert) -> Alert:
     environment.lock()
     permission.require_about(actor, environment, what.about, what.api)
     rules.check(environment, what)
@@ -44,7 +44,7 @@ def add(actor: User, environment: Environment, what: Wanted) -> Alert:
 
 
 @transaction.atomic
-def edit(actor: User, alert: Alert, what: Wanted, *, seen: str = "") -> Alert:
+def edit(actor: User, alert: Alert, what: WantedAlert, *, seen: str = "") -> Alert:
     """Raises Changed when it is not as it was `seen`. What it had raised goes on while its condition, as it
     is then, holds; what had not held long enough begins anew.
     """

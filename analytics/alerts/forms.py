@@ -13,7 +13,7 @@ from django.http import QueryDict
 from analytics.alerts import permission, rules, wording
 from analytics.alerts.form_schema import COMPARED, PRESETS, schema
 from analytics.alerts.models import Alert
-from analytics.alerts.wanted import Wanted
+from analytics.alerts.wanted import WantedAlert
 from apis.models import ApiInstance
 from console.forms import schema_data, schema_form
 from console.forms.schema_form import Choice, Field
@@ -62,7 +62,7 @@ class AlertForm:
         if self.alert:
             self.values["type"] = self.alert.type
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> WantedAlert:
         """Raises ValidationError by the form's names for what cannot be read."""
         values, errors = self.values, {}
         told: dict[str, Any] = {name: values[name] for name in _PLAIN if values.get(name) is not None}
@@ -91,7 +91,7 @@ class AlertForm:
         told["destinations"] = tuple(
             int(one) for one in values.get("destinations", ()) if str(one).isdecimal()
         )
-        return Wanted(**told, is_enabled=self.alert.is_enabled if self.alert else True)
+        return WantedAlert(**told, is_enabled=self.alert.is_enabled if self.alert else True)
 
     def _api(self, typed: object) -> int | None:
         """An id, a name as it is suggested, or a name that one API alone has."""

@@ -11,7 +11,7 @@ from django.core.validators import validate_email
 from analytics.alerts import permission, wording
 from analytics.alerts.kinds import KINDS, Kind
 from analytics.alerts.models import Alert
-from analytics.alerts.wanted import Wanted
+from analytics.alerts.wanted import WantedAlert
 from apis.models import ApiInstance
 from console.models import Environment, User
 from console.notices.models import Destination
@@ -42,7 +42,7 @@ class AlertFault:
     code: str = "invalid"
 
 
-def check(environment: Environment, wanted: Wanted, alert: Alert | None = None) -> None:
+def check(environment: Environment, wanted: WantedAlert, alert: Alert | None = None) -> None:
     """Raises ValidationError by the fields of Wanted. `alert` is the one that is to become so."""
     kind = KINDS.get(wanted.type)
     if kind is None:
@@ -79,7 +79,7 @@ def is_window(minutes: int) -> bool:
     ) and minutes > 0
 
 
-def _name(wanted: Wanted) -> Iterator[AlertFault]:
+def _name(wanted: WantedAlert) -> Iterator[AlertFault]:
     name = wanted.name.strip()
     if not name:
         yield AlertFault("name", "Give the alert a name; messages and lists call it by it.")
@@ -89,7 +89,7 @@ def _name(wanted: Wanted) -> Iterator[AlertFault]:
         yield AlertFault("severity", f"A severity is one of {', '.join(Alert.Severity.values)}.")
 
 
-def _type(kind: Kind, wanted: Wanted, alert: Alert | None) -> Iterator[AlertFault]:
+def _type(kind: Kind, wanted: WantedAlert, alert: Alert | None) -> Iterator[AlertFault]:
     if alert and alert.type != kind.type:
         yield AlertFault("type", "An alert stays of its type; add another one.")
     if wanted.about not in About.values:
@@ -99,7 +99,7 @@ def _type(kind: Kind, wanted: Wanted, alert: Alert | None) -> Iterator[AlertFaul
         yield AlertFault("about", f"{kind.title} is about {named}.")
 
 
-def _about(environment: Environment, wanted: Wanted) -> Iterator[AlertFault]:
+def _about(environment: Environment, wanted: WantedAlert) -> Iterator[AlertFault]:
     match wanted.about:
         case About.API:
             if not wanted.api or not _is_there(environment, wanted.api):
@@ -114,7 +114,7 @@ def _about(environment: Environment, wanted: Wanted) -> Iterator[AlertFault]:
                 )
 
 
-def _condition(kind: Kind, wanted: Wanted) -> Iterator[AlertFault]:
+def _condition(kind: Kind, wanted: WantedAlert) -> Iterator[AlertFault]:
     at = wanted.threshold
     if kind.is_compared and wanted.operator not in Operator.values:
         yield AlertFault("operator", f"An operator is one of {', '.join(Operator.values)}.")
@@ -130,21 +130,21 @@ def _condition(kind: Kind, wanted: Wanted) -> Iterator[AlertFault]:
         yield AlertFault("threshold", "This always holds: write another number or another operator.")
 
 
-def _never_holds(kind: Kind, wanted: Wanted) -> bool:
+def _never_holds(kind: Kind, wanted: WantedAlert) -> bool:
     at, operator = wanted.threshold, wanted.operator
     return (operator == Operator.BELOW and at == 0) or (
         kind.type == Type.ERRORS and operator == Operator.ABOVE and at >= 100
     )
 
 
-def _always_holds(kind: Kind, wanted: Wanted) -> bool:
+def _always_holds(kind: Kind, wanted: WantedAlert) -> bool:
     at, operator = wanted.threshold, wanted.operator
     return (operator == Operator.AT_LEAST and at == 0) or (
         kind.type == Type.ERRORS and operator == Operator.AT_MOST and at >= 100
     )
 
 
-def _window(kind: Kind, wanted: Wanted) -> Iterator[AlertFault]:
+def _window(kind: Kind, wanted: WantedAlert) -> Iterator[AlertFault]:
     if not kind.has_window:
         return
     if not is_window(wanted.window_minutes):
@@ -154,7 +154,7 @@ def _window(kind: Kind, wanted: Wanted) -> Iterator[AlertFault]:
         yield AlertFault("periods", f"Write 1 to {most:,} windows in a row: 31 days together, at most.")
 
 
-def _details(wanted: Wanted) -> Iterator[AlertFault]:
+def _details(wanted: WantedAlert) -> Iterator[AlertFault]:
     match wanted.type:
         case Type.CODES:
             if not 1 <= len(set(wanted.codes)) <= MOST_CODES:
@@ -175,7 +175,7 @@ def _details(wanted: Wanted) -> Iterator[AlertFault]:
                 yield AlertFault("slower_ms", "Write 1 to 3,600,000 ms.")
 
 
-def _told(environment: Environment, wanted: Wanted, alert: Alert | None) -> Iterator[AlertFault]:
+def _told(environment: Environment, wanted: WantedAlert, alert: Alert | None) -> Iterator[AlertFault]:
     """Whom it tells already stays: who has left since is told nothing, and is in nobody's way."""
     for name in ("users", "addresses", "destinations"):
         if len(set(getattr(wanted, name))) > MOST_TOLD:
@@ -196,7 +196,7 @@ def _told(environment: Environment, wanted: Wanted, alert: Alert | None) -> Iter
         yield AlertFault("destinations", f"Choose destinations of {environment}.")
 
 
-def _words(wanted: Wanted) -> Iterator[AlertFault]:
+def _words(wanted: WantedAlert) -> Iterator[AlertFault]:
     if len(wanted.subject) > 200:
         yield AlertFault("subject", "A subject has 200 characters at most.")
     if len(wanted.message) > LONGEST_MESSAGE:
@@ -205,7 +205,7 @@ def _words(wanted: Wanted) -> Iterator[AlertFault]:
         yield from (AlertFault(field, fault) for fault in wording.unknown(text))
 
 
-def _room(environment: Environment, wanted: Wanted, alert: Alert | None) -> Iterator[AlertFault]:
+def _room(environment: Environment, wanted: WantedAlert, alert: Alert | None) -> Iterator[AlertFault]:
     others = environment.alerts.exclude(pk=alert.pk if alert else 0)
     if others.count() >= MOST:
         yield AlertFault("", f"{environment} has {MOST:,} alerts, and has room for no more.", "conflict")

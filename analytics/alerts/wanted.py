@@ -10,7 +10,7 @@ from analytics.alerts.models import Alert
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedAlert:
     """`api` and `gateway` are ids in its environment. An empty subject or message is the usual one."""
 
     name: str = ""
@@ -41,17 +41,17 @@ _LISTS = ("codes", "policies", "users", "addresses", "destinations")
 _KEYS = {"api": "api_id", "gateway": "gateway_id"}
 
 
-def wanted_of(alert: Alert) -> Wanted:
+def wanted_of(alert: Alert) -> WantedAlert:
     """As it is."""
-    values = {one.name: getattr(alert, _KEYS.get(one.name, one.name)) for one in fields(Wanted)}
-    return Wanted(**values | {name: tuple(values[name]) for name in _LISTS})
+    values = {one.name: getattr(alert, _KEYS.get(one.name, one.name)) for one in fields(WantedAlert)}
+    return WantedAlert(**values | {name: tuple(values[name]) for name in _LISTS})
 
 
-def put(wanted: Wanted, alert: Alert) -> None:
+def put(wanted: WantedAlert, alert: Alert) -> None:
     """What is wanted, where it counts for this type; the rest as it comes."""
-    values: dict[str, Any] = {one.name: getattr(wanted, one.name) for one in fields(Wanted)}
+    values: dict[str, Any] = {one.name: getattr(wanted, one.name) for one in fields(WantedAlert)}
     values |= {name: list(dict.fromkeys(values[name])) for name in _LISTS}
-    usual = Wanted()
+    usual = WantedAlert()
     for name, types in _ONLY_FOR.items():
         if wanted.type not in types:
             values[name] = list(getattr(usual, name)) if name in _LISTS else getattr(usual, name)

@@ -24,7 +24,7 @@ from apis.deployment import push
 from apis.rules.secret_names import name_faults
 from apis.secret_groups import acme_client
 from apis.secret_groups.acme import AcmeSource
-from apis.secret_groups.acme_client import CertificateRefused, Wanted
+from apis.secret_groups.acme_client import CertificateOrder, CertificateRefused
 from apis.secret_groups.models import Secret, SecretGroup
 from apis.secret_groups.reading.asked import Asked
 from console import audit
@@ -109,7 +109,9 @@ def work() -> int:
 
 
 def _try(source: AcmeSource) -> None:
-    wanted = Wanted(source.directory, source.names, source.email, source.eab_kid, str(source.eab_key or ""))
+    wanted = CertificateOrder(
+        source.directory, source.names, source.email, source.eab_kid, str(source.eab_key or "")
+    )
     try:
         if not is_allowed(source.directory):
             raise CertificateRefused(

@@ -46,7 +46,7 @@ Faults = dict[int, dict[str, list[str]]]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedCopy:
     """One copy. An empty name of it is refused; an empty `uri` is the origin's."""
 
     name: str
@@ -63,7 +63,7 @@ class Job:
     key: str
     api_id: int
     state: Literal["waiting", "working", "done"]
-    rows: list[Wanted]
+    rows: list[WantedCopy]
     gateway: str
     deploy: bool
     looked_at: int = 0
@@ -76,7 +76,7 @@ class Job:
         return self.state != "done"
 
 
-def copies_of(api: ApiInstance, rows: Sequence[Wanted], gateway: Gateway | None) -> list[Copy]:
+def copies_of(api: ApiInstance, rows: Sequence[WantedCopy], gateway: Gateway | None) -> list[Copy]:
     """As the origin is, each a new API of the origin's versions."""
     usual = as_it_is(api, api.environment)
     was = api.asset
@@ -94,7 +94,7 @@ def copies_of(api: ApiInstance, rows: Sequence[Wanted], gateway: Gateway | None)
     ]
 
 
-def ask(user: User, api: ApiInstance, rows: Sequence[Wanted], gateway: str, *, deploy: bool) -> str:
+def ask(user: User, api: ApiInstance, rows: Sequence[WantedCopy], gateway: str, *, deploy: bool) -> str:
     """The job's key. Where no worker can be asked it is done at once."""
     from apis.tasks import copy_many
 
@@ -136,7 +136,7 @@ def found(user: User, key: str) -> Job | None:
         key,
         job["api"],
         state,
-        [Wanted(**one) for one in job["rows"]],
+        [WantedCopy(**one) for one in job["rows"]],
         job["gateway"],
         job["deploy"],
         job.get("looked_at", 0),
@@ -181,7 +181,7 @@ def _made(key: str, job: dict[str, Any]) -> dict[str, Any]:
     origin, user = api.filter(pk=job["api"]).first(), User.objects.filter(pk=job["user"]).first()
     if origin is None or user is None or not _may(user, origin):
         return {"fault": NOT_ALLOWED}
-    rows = [Wanted(**one) for one in job["rows"]]
+    rows = [WantedCopy(**one) for one in job["rows"]]
 
     def told(count: int) -> None:
         _keep(key, job | {"looked_at": count})
@@ -203,7 +203,7 @@ def _may(user: User, origin: ApiInstance) -> bool:
 def make(
     user: User,
     api: ApiInstance,
-    rows: Sequence[Wanted],
+    rows: Sequence[WantedCopy],
     gateway: str,
     *,
     deploy: bool,
@@ -221,7 +221,7 @@ def faults_of(refused: CopiesRefused) -> Faults:
     return {place: error.message_dict for place, error in refused.faults.items()}
 
 
-def _upstreams(usual: Copy, row: Wanted) -> dict[UUID, DesiredUpstream]:
+def _upstreams(usual: Copy, row: WantedCopy) -> dict[UUID, DesiredUpstream]:
     return {pk: replace(one, uri=row.uris.get(str(pk)) or one.uri) for pk, one in usual.upstreams.items()}
 
 

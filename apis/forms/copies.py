@@ -11,7 +11,7 @@ from django.utils.text import slugify
 from pydantic import BaseModel, Field, create_model
 
 from apis.changes.copies import MOST_COPIES
-from apis.copying.jobs import Faults, Wanted
+from apis.copying.jobs import Faults, WantedCopy
 from apis.models import ApiInstance, Upstream
 from apis.rules import listeners
 from console.forms import schema_data, schema_form
@@ -57,7 +57,7 @@ class CopiesForm:
         self.gateway = data.get("gateway", "")
         self.pasted = data.get("pasted", "")
 
-    def show(self, rows: Sequence[Wanted], gateway: str) -> None:
+    def show(self, rows: Sequence[WantedCopy], gateway: str) -> None:
         """As they were sent before."""
         self.gateway = gateway
         names = [(f"u{at}", str(row.pk)) for at, row in enumerate(self.upstreams)]
@@ -95,7 +95,7 @@ class CopiesForm:
             self.rows = [*had, *(_row(columns, cells) for cells in found)]
             self.pasted = ""
 
-    def wanted(self) -> list[Wanted]:
+    def wanted(self) -> list[WantedCopy]:
         """What the rows that say anything ask for; what cannot be read is in `errors` then. The rows stay in
         their places: empty ones are gone.
         """
@@ -139,7 +139,7 @@ class CopiesForm:
             found.append(f"{count} of {len(self.rows)} rows {'is' if count == 1 else 'are'} to be mended.")
         return found
 
-    def _one(self, at: int, row: Row) -> Wanted:
+    def _one(self, at: int, row: Row) -> WantedCopy:
         name, port = str(row.get("name", "")), row.get("port")
         base_path = listeners.with_slash(str(row.get("base_path") or slugify(name)))
         if port is None:
@@ -149,7 +149,7 @@ class CopiesForm:
             self.errors[f"{LIST}.{at}.port"] = [message]
             port = self.api.port
         uris = {str(one.pk): str(row.get(f"u{number}") or "") for number, one in enumerate(self.upstreams)}
-        return Wanted(name, base_path, port, uris)
+        return WantedCopy(name, base_path, port, uris)
 
     def _cells(self, at: int, row: Row) -> list[schema_form.Field]:
         shown = schema_form.fields(self.schema, {LIST: [row]}, {}, prefix="")[0].fields[0].fields

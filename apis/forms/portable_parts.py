@@ -11,7 +11,7 @@ from apis.models import ApiInstance, PolicyBinding
 from apis.portable import mentioned, shared
 from apis.portable.shape import Portable
 from apis.portable.updating import matched
-from apis.portable.wanted import PARTS, Wanted
+from apis.portable.wanted import PARTS, WantedApi
 from apis.rules import copy_secrets
 from apis.secret_groups.shared import WORDS
 from console.forms.schema_form import Field
@@ -72,7 +72,7 @@ class SecretFields:
             return []
         kept: Mapping[str, Mapping[str, str]] = {}
         if self.counterpart:
-            match = matched(self.counterpart, Wanted(self.counterpart.environment, self.whole))
+            match = matched(self.counterpart, WantedApi(self.counterpart.environment, self.whole))
             kept = {key: row.secrets for key, row in match.policies.items()}
         found: list[Secret] = []
         for one in self.whole.policies:

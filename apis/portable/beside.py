@@ -16,7 +16,7 @@ from apis.muted_finding import MutedFinding
 from apis.owners.models import ApiOwner, teams_of, users_of
 from apis.portable import alerts
 from apis.portable.shape import TierPart
-from apis.portable.wanted import Wanted
+from apis.portable.wanted import WantedApi
 from console.models import AuditEntry, User
 from gateways.protocol import cases
 
@@ -25,7 +25,9 @@ OWNERS_LEFT = "{} {} no role in {}, and {} not made owner."
 TIERS_KEPT = "Tier {} of {} has contracts: it is deprecated, and stays."
 
 
-def put(actor: User, api: ApiInstance, wanted: Wanted, named: Mapping[str, PolicyBinding]) -> Iterator[str]:
+def put(
+    actor: User, api: ApiInstance, wanted: WantedApi, named: Mapping[str, PolicyBinding]
+) -> Iterator[str]:
     """Says what is otherwise than it was. `named` are the API's policies by their keys. Raises
     ValidationError.
     """
@@ -83,7 +85,7 @@ def _of_tier(name: str) -> Iterator[None]:
         raise ValidationError({"tiers": [f"Tier {name}: {' '.join(error.messages)}"]}) from error
 
 
-def _put_tests(actor: User, api: ApiInstance, wanted: Wanted) -> None:
+def _put_tests(actor: User, api: ApiInstance, wanted: WantedApi) -> None:
     try:
         found = cases.understood(list(wanted.whole.tests)) if wanted.whole.tests else ()
     except cases.NoCases as error:
@@ -91,7 +93,7 @@ def _put_tests(actor: User, api: ApiInstance, wanted: Wanted) -> None:
     replace_tests(actor, api, found)
 
 
-def _put_owners(actor: User, api: ApiInstance, wanted: Wanted) -> Iterator[str]:
+def _put_owners(actor: User, api: ApiInstance, wanted: WantedApi) -> Iterator[str]:
     """But for those who have nothing to do there."""
     names = list(wanted.whole.owners)
     if not names and not api.owners.exists():
@@ -115,7 +117,7 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _put_muted(actor: User, api: ApiInstance, wanted: Wanted, named: Mapping[str, PolicyBinding]) -> None:
+def _put_muted(actor: User, api: ApiInstance, wanted: WantedApi, named: Mapping[str, PolicyBinding]) -> None:
     """Added to those that are muted there; of policies that are there."""
     known = set(api.muted_findings.values_list("code", "place"))
     made = []

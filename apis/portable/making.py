@@ -15,7 +15,7 @@ from apis.models import ApiInstance, PolicyBinding
 from apis.portable import beside, shared
 from apis.portable import wanted as rules
 from apis.portable.shape import PolicyPart
-from apis.portable.wanted import Wanted
+from apis.portable.wanted import WantedApi
 from apis.rules.policy_config import merged
 from apis.rules.problem import Problem, refuse
 from console.models import AuditEntry, User
@@ -33,7 +33,7 @@ class Made:
 
 
 @transaction.atomic
-def make(actor: User, wanted: Wanted, *, deploy: bool = False) -> Made:
+def make(actor: User, wanted: WantedApi, *, deploy: bool = False) -> Made:
     """Raises ValidationError by the fields of an API, by "upstreams.KEY.…", "policies.KEY.…" and
     "secrets.KEY.PATH". Where a second person is needed, or tests have to pass, it is saved alone.
     """
@@ -80,7 +80,7 @@ def applied(
         )
 
 
-def document_note(wanted: Wanted, asset: object) -> Iterator[str]:
+def document_note(wanted: WantedApi, asset: object) -> Iterator[str]:
     """An asset that is there keeps its document: other APIs are made of it."""
     document = wanted.whole.document
     if not isinstance(asset, Asset) or document is None:
@@ -105,7 +105,7 @@ def of_policy(one: PolicyPart) -> Iterator[None]:
 
 
 @contextmanager
-def told_by_keys(wanted: Wanted) -> Iterator[None]:
+def told_by_keys(wanted: WantedApi) -> Iterator[None]:
     """Raise what is wrong with an upstream once, by its key."""
     places = rules.fields(wanted.whole)
     try:
@@ -127,7 +127,7 @@ def _words(faults: list[ValidationError]) -> list[str]:
     return [text for one in faults for text in one.messages]
 
 
-def _unknown_secrets(wanted: Wanted) -> Iterator[Problem]:
+def _unknown_secrets(wanted: WantedApi) -> Iterator[Problem]:
     if "policies" not in wanted.parts:
         return
     for one in wanted.whole.policies:
@@ -136,7 +136,9 @@ def _unknown_secrets(wanted: Wanted) -> Iterator[Problem]:
                 yield Problem(f"secrets.{one.key}.{path}", NEEDED.format(wanted.environment))
 
 
-def _upstreams(actor: User, api: ApiInstance, wanted: Wanted, known: Mapping[str, object]) -> dict[str, UUID]:
+def _upstreams(
+    actor: User, api: ApiInstance, wanted: WantedApi, known: Mapping[str, object]
+) -> dict[str, UUID]:
     """The ids of all of its upstreams, by their keys; those to which no route leads are made."""
     ids: dict[str, UUID] = {}
     for route, row in zip(wanted.whole.routes, api.routes.prefetch_related("targets"), strict=True):

@@ -9,7 +9,7 @@ from apis.changes.secret_groups import create_group
 from apis.changes.secrets import create_secret, shared_material
 from apis.portable.mentioned import of_mention
 from apis.portable.shape import SecretPart
-from apis.portable.wanted import Wanted
+from apis.portable.wanted import WantedApi
 from apis.rules.problem import Problem, refuse
 from apis.secret_groups import references
 from apis.secret_groups.models import Secret
@@ -39,7 +39,7 @@ def there(environment: Environment, parts: tuple[SecretPart, ...]) -> set[str]:
     return {"/".join(key) for key in known}
 
 
-def put(actor: User, wanted: Wanted) -> Iterator[str]:
+def put(actor: User, wanted: WantedApi) -> Iterator[str]:
     """Make those that the environment lacks and that its policies will mention; those that are there stay.
     Says what is otherwise than in the file. Raises ValidationError by "secrets.MENTION.FIELD".
     """
@@ -53,7 +53,7 @@ def put(actor: User, wanted: Wanted) -> Iterator[str]:
             yield STAYS.format(one.reference, wanted.environment)
 
 
-def _missing(actor: User, wanted: Wanted, known: set[str]) -> Iterator[Problem]:
+def _missing(actor: User, wanted: WantedApi, known: set[str]) -> Iterator[Problem]:
     place = wanted.environment
     for one in wanted.whole.shared_secrets if "policies" in wanted.parts else ():
         if one.reference in known:

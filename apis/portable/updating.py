@@ -19,7 +19,7 @@ from apis.portable import beside, rows, shared
 from apis.portable import wanted as rules
 from apis.portable.making import NEEDED, Made, applied, document_note, of_policy, of_upstream, told_by_keys
 from apis.portable.shape import PolicyPart, UpstreamPart
-from apis.portable.wanted import Wanted
+from apis.portable.wanted import WantedApi
 from apis.rules.policy_config import merged
 from apis.rules.problem import Problem, refuse
 from console.models import AuditEntry, User
@@ -35,7 +35,7 @@ class Match:
 
 
 @transaction.atomic
-def update(actor: User, api: ApiInstance, wanted: Wanted, *, deploy: bool | None = None) -> Made:
+def update(actor: User, api: ApiInstance, wanted: WantedApi, *, deploy: bool | None = None) -> Made:
     """Raises ValidationError as `make` does. `deploy` as in `deploying.saved`."""
     bookkeeping.lock(api.gateway, wanted.gateway, api=api)
     wanted = replace(wanted, gateway=wanted.gateway or api.gateway)
@@ -61,7 +61,7 @@ def update(actor: User, api: ApiInstance, wanted: Wanted, *, deploy: bool | None
     return Made(api, tuple(notes))
 
 
-def matched(api: ApiInstance, wanted: Wanted) -> Match:
+def matched(api: ApiInstance, wanted: WantedApi) -> Match:
     found = _matched_upstreams(list(rows.upstreams_of(api).values()), wanted.whole.upstreams)
     left = list(rows.policies_of(api).values())
     chosen: dict[str, PolicyBinding] = {}
@@ -105,7 +105,7 @@ def _matched_upstreams(known: list[Upstream], wanted: Sequence[UpstreamPart]) ->
 
 
 def _rows_of_upstreams(
-    actor: User, api: ApiInstance, wanted: Wanted, match: Match, asset: Asset | NewAsset
+    actor: User, api: ApiInstance, wanted: WantedApi, match: Match, asset: Asset | NewAsset
 ) -> dict[str, UUID]:
     """Make upstreams and routes, and the API itself, as wanted. Answers the ids by their keys."""
     routed = {target.upstream for route in wanted.whole.routes for target in route.targets}
@@ -132,7 +132,7 @@ def _rows_of_upstreams(
 
 
 def _policies(
-    actor: User, api: ApiInstance, wanted: Wanted, match: Match, ids: Mapping[str, UUID]
+    actor: User, api: ApiInstance, wanted: WantedApi, match: Match, ids: Mapping[str, UUID]
 ) -> dict[str, PolicyBinding]:
     named: dict[str, PolicyBinding] = {}
     for one in wanted.whole.policies:
@@ -178,7 +178,7 @@ def _take(config: Any, path: list[str]) -> None:
         config[path[-1]] = None
 
 
-def _with_kept_secrets(wanted: Wanted, match: Match) -> Wanted:
+def _with_kept_secrets(wanted: WantedApi, match: Match) -> WantedApi:
     """Each secret that nobody gives is the one that is there, of what is the same entry of a list."""
     found = []
     for one in wanted.whole.policies:
@@ -206,7 +206,7 @@ def _is_same_entry(before: Any, after: Any, path: str) -> bool:
     return True
 
 
-def _unknown_secrets(kept: Wanted, wanted: Wanted) -> Iterator[Problem]:
+def _unknown_secrets(kept: WantedApi, wanted: WantedApi) -> Iterator[Problem]:
     if "policies" not in wanted.parts:
         return
     for one in kept.whole.policies:

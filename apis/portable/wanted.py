@@ -18,7 +18,7 @@ PARTS = ("policies", "tiers", "terms", "alerts", "tests")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedApi:
     """`whole` as it is to be there: its ports, URIs, TLS contexts and secrets are those of the environment.
 
     `specification` is the document of a new asset, or of one that has none.
@@ -33,7 +33,7 @@ class Wanted:
     """Where it comes from, for the audit log."""
 
 
-def asset_of(wanted: Wanted) -> Asset | NewAsset:
+def asset_of(wanted: WantedApi) -> Asset | NewAsset:
     """The asset of this id and version that the organization may use, its own first; else a new one."""
     told, organization = wanted.whole.asset, wanted.environment.organization
     path = [UUID(part) for part in organization.path.split("/") if part]
@@ -45,13 +45,13 @@ def asset_of(wanted: Wanted) -> Asset | NewAsset:
     return NewAsset(told.name, told.asset_id, told.version, told.api_version, told.type, wanted.specification)
 
 
-def contexts_of(wanted: Wanted) -> dict[str, TlsContext]:
+def contexts_of(wanted: WantedApi) -> dict[str, TlsContext]:
     """By name, those of the environment that it names."""
     names = {wanted.whole.tls_context, *(one.tls_context for one in wanted.whole.upstreams)} - {""}
     return {one.name: one for one in wanted.environment.tls_contexts.filter(name__in=names)} if names else {}
 
 
-def missing(wanted: Wanted, known: Mapping[str, TlsContext]) -> Iterator[Problem]:
+def missing(wanted: WantedApi, known: Mapping[str, TlsContext]) -> Iterator[Problem]:
     """TLS contexts that the environment lacks."""
     words = "{} has no TLS context {}; make one of that name there, or choose another."
     own = wanted.whole.tls_context
@@ -64,7 +64,7 @@ def missing(wanted: Wanted, known: Mapping[str, TlsContext]) -> Iterator[Problem
 
 
 def desired(
-    wanted: Wanted,
+    wanted: WantedApi,
     asset: Asset | NewAsset,
     known: Mapping[str, TlsContext],
     ids: Mapping[str, UUID] | None = None,

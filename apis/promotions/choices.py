@@ -9,7 +9,7 @@ from apis.portable import mentioned
 from apis.portable.rows import portable_of
 from apis.portable.shape import PolicyPart, Portable, SecretPart
 from apis.portable.updating import matched
-from apis.portable.wanted import PARTS, Wanted
+from apis.portable.wanted import PARTS, WantedApi
 from apis.promotions import mapping, permission
 from apis.promotions.mapping import Kind
 from apis.promotions.models import Counterpart
@@ -91,7 +91,7 @@ def proposed(
     )
 
 
-def wanted(user: User, origin: ApiInstance, choices: Choices) -> Wanted:
+def wanted(user: User, origin: ApiInstance, choices: Choices) -> WantedApi:
     """What the environment is to have. Secrets come along where that is asked for and allowed, and no part
     that the user may not see of the origin.
     """
@@ -104,7 +104,7 @@ def wanted(user: User, origin: ApiInstance, choices: Choices) -> Wanted:
     known = {"muted": (), "extra": _extra(choices), "is_deprecated": _is_deprecated(choices)}
     # What has no terms of its own takes none away: the other environment may have written some.
     known["terms"] = whole.terms or None
-    return Wanted(
+    return WantedApi(
         choices.environment,
         as_chosen(whole.model_copy(update=known), choices, parts),
         choices.gateway,
@@ -180,7 +180,7 @@ def _uris_there(whole: Portable, counterpart: ApiInstance | None, environment: E
     """What the upstreams of the counterpart are: those of the same label or place are the same."""
     if counterpart is None:
         return {}
-    match = matched(counterpart, Wanted(environment, whole))
+    match = matched(counterpart, WantedApi(environment, whole))
     rows = {row.pk: row.uri for row in counterpart.upstreams.all()}
     return {key: rows[pk] for key, pk in match.upstreams.items()}
 

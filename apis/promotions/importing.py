@@ -18,7 +18,7 @@ from apis.models import ApiInstance
 from apis.portable import reading
 from apis.portable.making import Made
 from apis.portable.shape import Portable
-from apis.portable.wanted import PARTS, Wanted, asset_of
+from apis.portable.wanted import PARTS, WantedApi, asset_of
 from apis.promotions import promoting
 from apis.promotions.choices import Choices, as_chosen, gateway_of
 from apis.promotions.models import Upload
@@ -147,14 +147,14 @@ def proposed(environment: Environment, whole: Portable, there: ApiInstance | Non
     )
 
 
-def wanted(row: Upload, at: int, choices: Choices) -> Wanted:
+def wanted(row: Upload, at: int, choices: Choices) -> WantedApi:
     """Raises ValidationError where the file is not read, or its document."""
     if row.state != State.READ:
         raise ValidationError({"": [ValidationError(NOT_READ, code="conflict")]})
     whole = apis_of(row)[at]
     key = row.documents.get(str(at))
     specification = Specification.objects.filter(pk=key).first() if key else None
-    return Wanted(
+    return WantedApi(
         choices.environment,
         as_chosen(whole, choices, choices.parts),
         choices.gateway,
@@ -182,7 +182,7 @@ def _documents(row: Upload, apis: list[Portable]) -> dict[str, str]:
     found = {}
     organization = row.environment.organization
     for at, whole in enumerate(apis):
-        if whole.document is None or isinstance(asset_of(Wanted(row.environment, whole)), Asset):
+        if whole.document is None or isinstance(asset_of(WantedApi(row.environment, whole)), Asset):
             continue
         try:
             made = documents.keep(row.by, organization, whole.document.name, whole.document.text)

@@ -24,7 +24,7 @@ from apis.portable.rows import portable_of
 from apis.portable.seen import unseen
 from apis.portable.shape import Portable
 from apis.portable.updating import update
-from apis.portable.wanted import PARTS, Wanted
+from apis.portable.wanted import PARTS, WantedApi
 from apis.promotions import mapping, permission
 from apis.promotions.choices import Choices, wanted
 from apis.promotions.mapping import Kind
@@ -88,7 +88,7 @@ def note_made(user: User, origin: ApiInstance, api: ApiInstance, parts: frozense
     """That this is a copy of the origin, which gets all of these parts."""
     whole = portable_of(origin)
     parts &= permission.parts_from(user, origin)
-    brought, notes = _permitted(user, Wanted(api.environment, whole, parts=parts))
+    brought, notes = _permitted(user, WantedApi(api.environment, whole, parts=parts))
     if "tiers" in brought.parts and whole.tiers:
         notes += beside.put_tiers(user, api, whole.tiers)
     if "alerts" in brought.parts and whole.alerts:
@@ -103,7 +103,7 @@ def _staying(user: User, origin: ApiInstance) -> Iterator[str]:
             yield STAYS.format(name.capitalize(), origin.environment)
 
 
-def _permitted(user: User, whole: Wanted) -> tuple[Wanted, list[str]]:
+def _permitted(user: User, whole: WantedApi) -> tuple[WantedApi, list[str]]:
     """Without the parts that the user may not bring there, and words for those that there are."""
     may = permission.parts_of(user, whole.environment)
     gone = [name for name in PARTS if name in whole.parts - may and getattr(whole.whole, name)]
@@ -128,7 +128,7 @@ def _noted(user: User, api: ApiInstance, origin: ApiInstance | None, told: str, 
 @transaction.atomic
 def put(
     user: User,
-    whole: Wanted,
+    whole: WantedApi,
     counterpart: ApiInstance | None,
     *,
     origin: ApiInstance | None = None,
@@ -157,7 +157,7 @@ def put(
 
 def preview(
     user: User,
-    whole: Wanted,
+    whole: WantedApi,
     counterpart: ApiInstance | None,
     *,
     deploy: bool = False,
@@ -205,7 +205,7 @@ def take_back(user: User, promotion: Promotion) -> str:
         return told
     whole = Portable.model_validate(row.before)
     parts = permission.parts_on(user, api)
-    update(user, api, Wanted(api.environment, whole, api.gateway, None, parts, "before the promotion"))
+    update(user, api, WantedApi(api.environment, whole, api.gateway, None, parts, "before the promotion"))
     row.taken_back_at = timezone.now()
     row.save(update_fields=["taken_back_at"])
     bookkeeping.record(user, AuditEntry.Action.UPDATE, api, after={"taken_back": row.told})

@@ -11,7 +11,7 @@ from rest_framework.viewsets import ViewSet
 
 from apis.changes.copies import CopiesRefused
 from apis.copying import jobs
-from apis.copying.jobs import Wanted
+from apis.copying.jobs import WantedCopy
 from apis.models import ApiInstance
 from apis.rest import bodies, reach
 from apis.rest.copy_serializers import CopiesBody, CopiesShape
@@ -43,7 +43,9 @@ class CopyViews(ViewSet):
 
 def _made(request: Request, api: ApiInstance, body: dict[str, Any]) -> list[int]:
     rows = [
-        Wanted(one["name"], with_slash(one["basePath"]), one.get("port", api.port), one.get("upstreams", {}))
+        WantedCopy(
+            one["name"], with_slash(one["basePath"]), one.get("port", api.port), one.get("upstreams", {})
+        )
         for one in body["copies"]
     ]
     known = {str(pk) for pk in api.upstreams.values_list("pk", flat=True)}

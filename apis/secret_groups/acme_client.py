@@ -21,7 +21,7 @@ class CertificateRefused(Exception):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CertificateOrder:
     directory: str
     names: Sequence[str]
     email: str = ""
@@ -36,7 +36,7 @@ def new_key() -> dict[str, Any]:
 
 
 def obtain(
-    wanted: Wanted, account: Mapping[str, Any], answer: Callable[[list[list[str]]], None]
+    wanted: CertificateOrder, account: Mapping[str, Any], answer: Callable[[list[list[str]]], None]
 ) -> tuple[str, str, str]:
     """(chain, key, the account's URI). `answer` has [token, text] served before it returns.
 
@@ -59,7 +59,7 @@ def obtain(
 
 
 def _obtain(
-    wanted: Wanted, account: Mapping[str, Any], answer: Callable[[list[list[str]]], None]
+    wanted: CertificateOrder, account: Mapping[str, Any], answer: Callable[[list[list[str]]], None]
 ) -> tuple[str, str, str]:
     key: Any = josepy.JWKEC.from_json(dict(account["key"]))
     net = client.ClientNetwork(key, alg=josepy.ES256, user_agent=AGENT, timeout=TIMEOUT_SECONDS)
@@ -81,7 +81,7 @@ def _obtain(
 
 
 def _registered(
-    asked: client.ClientV2, directory: messages.Directory, key: josepy.JWK, wanted: Wanted, uri: str
+    asked: client.ClientV2, directory: messages.Directory, key: josepy.JWK, wanted: CertificateOrder, uri: str
 ) -> str:
     if uri:
         asked.net.account = messages.RegistrationResource(uri=uri, body=messages.Registration())

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 
 from apis.changes.copies import MOST_COPIES, CopiesRefused
 from apis.copying import jobs
-from apis.copying.jobs import Job, Wanted
+from apis.copying.jobs import Job, WantedCopy
 from apis.forms.copies import PASTE, CopiesForm
 from apis.forms.wizard import gateway_errors
 from apis.models import ApiInstance
@@ -70,7 +70,7 @@ def _gateway_faults(form: CopiesForm) -> dict[str, list[str]]:
         return messages_of(error)
 
 
-def _at_once(request: Request, form: CopiesForm, wanted: list[Wanted], deploy: bool) -> HttpResponse:
+def _at_once(request: Request, form: CopiesForm, wanted: list[WantedCopy], deploy: bool) -> HttpResponse:
     """Where no worker can be asked the page waits itself."""
     try:
         made = jobs.make(request.user, form.api, wanted, form.gateway, deploy=deploy)

@@ -21,7 +21,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class AuditFilter:
     """`place` is an organization or an environment; `about` is the kind and id of an object; `who` is a
     person's name, or that of a person and an app: "ada by pipeline". `until` is not included.
     """

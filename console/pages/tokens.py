@@ -55,10 +55,12 @@ class TokenForm(EndForm):
         environments.queryset = known.order_by("organization__path", "name")
         environments.label_from_instance = lambda one: f"{one.organization} / {one}"
 
-    def wanted(self) -> changes.Wanted:
+    def wanted(self) -> changes.WantedToken:
         """Of a form that is valid."""
         facts = self.cleaned_data
-        return changes.Wanted(facts["name"], tuple(facts["permissions"]), self.end(), facts["environment"])
+        return changes.WantedToken(
+            facts["name"], tuple(facts["permissions"]), self.end(), facts["environment"]
+        )
 
 
 @never_cache

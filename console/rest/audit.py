@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from console.audit_log import csv_file, filtering, retention
-from console.audit_log.filtering import Wanted
+from console.audit_log.filtering import AuditFilter
 from console.models import AuditEntry, AuditEntryQuerySet
 from console.nouns import area
 from console.rest import access
@@ -144,7 +144,7 @@ def _asked(request: Request, organization_id: UUID) -> tuple[dict[str, Any], Aud
     body.is_valid(raise_exception=True)
     given = body.validated_data
     rows = filtering.visible(access.caller(request)).filter(organization=organization)
-    wanted = Wanted(
+    wanted = AuditFilter(
         kinds=tuple(given.get("objectTypes", ())),
         actions=tuple(given.get("actions", ())),
         since=given["startDate"],

@@ -23,7 +23,7 @@ MOST_WARNED = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedToken:
     name: str
     permissions: tuple[str, ...]
     expires_at: datetime
@@ -32,7 +32,7 @@ class Wanted:
 
 @transaction.atomic
 def make(
-    user: User, wanted: Wanted, *, with_factor: bool = False, sending: Sending | None = None
+    user: User, wanted: WantedToken, *, with_factor: bool = False, sending: Sending | None = None
 ) -> tuple[PersonalToken, str]:
     """The token's row and the token, to be shown once. What the same `sending` made is not made again."""
     if user.through is not None:

@@ -6,7 +6,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from apis.copying import jobs
-from apis.copying.jobs import Wanted
+from apis.copying.jobs import WantedCopy
 from apis.models import ApiInstance
 from apis.portable.exporting import yaml_of
 from apis.promotions import importing
@@ -123,7 +123,7 @@ def test_a_role_for_one_api_makes_no_others(api: ApiInstance) -> None:
 
     assert browser_of(user).get(f"/apis/{api.pk}/copies").status_code == 403
     assert Rest(user, api.environment)("POST", f"AM/{api.pk}/copies", several).status_code == 403
-    key = jobs.ask(user, api, [Wanted("Two", "/two", 8081)], "", deploy=False)
+    key = jobs.ask(user, api, [WantedCopy("Two", "/two", 8081)], "", deploy=False)
     jobs.work(key)
 
     job = jobs.found(user, key)

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from analytics.alerts import rules
 from analytics.alerts.models import Alert
 from analytics.alerts.rest import serializers as shapes
-from analytics.alerts.wanted import Wanted
+from analytics.alerts.wanted import WantedAlert
 from apis.models import ApiInstance, PolicyBinding
 from apis.rest.bodies import Names
 from console.models import Environment, User
@@ -54,14 +54,14 @@ IN_LEGACY = tuple(_LEGACY_TYPES)
 """The types that the legacy shape can tell of; the others are seen in the newer one."""
 
 
-def of_legacy(api: ApiInstance, body: Mapping[str, Any], before: Wanted | None = None) -> Wanted:
+def of_legacy(api: ApiInstance, body: Mapping[str, Any], before: WantedAlert | None = None) -> WantedAlert:
     """Raises ValidationError by the body's own names for what cannot be read."""
     condition, period = body["condition"], body["period"]
     type_, details = _legacy_type(body, condition)
     users, addresses = _legacy_recipients(api.environment, body["recipients"])
     if type_ == Type.VIOLATIONS:
         details["policies"] = _policies(api, [body.get("policyId")], body.get("policyTemplate") or {})
-    start = before or Wanted()
+    start = before or WantedAlert()
     return replace(
         start,
         name=body["name"],
@@ -84,13 +84,13 @@ def of_body(
     environment: Environment,
     body: Mapping[str, Any],
     apis: QuerySet[ApiInstance],
-    before: Wanted | None = None,
-) -> Wanted:
+    before: WantedAlert | None = None,
+) -> WantedAlert:
     """What the body does not say stays as it was `before`. Policies may be named by the ids that they have on
     one of these APIs.
     """
     _check_place(environment, body)
-    start = before or Wanted()
+    start = before or WantedAlert()
     condition = body.get("condition") or {}
     told: dict[str, Any] = {name: body[name] for name in ("name", "severity") if name in body}
     if "metricType" in body:

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 
 from apis.deployment.shown_entries import ShownEntry, as_shown
 from console.audit_log import csv_file, filtering, retention
-from console.audit_log.filtering import Wanted
+from console.audit_log.filtering import AuditFilter
 from console.listing import AnyPaginator, Input, Listing, Select, asked
 from console.models import AuditEntry, AuditEntryQuerySet, Environment, Organization, User
 from console.notices.models import Destination
@@ -135,7 +135,7 @@ def _may_choose(request: Request) -> bool:
     return Permission.ADMINISTER_ORGANIZATION in held
 
 
-def _listing(request: Request, page: Any, places: list[tuple[str, str]], wanted: Wanted) -> Listing:
+def _listing(request: Request, page: Any, places: list[tuple[str, str]], wanted: AuditFilter) -> Listing:
     kinds = [(one, capfirst(noun(one))) for one in filtering.kinds()]
     place = Select.of(request, "where", "Place", places)
     kind = Select.of(request, "type", "Kind", sorted(kinds, key=lambda one: one[1]))
@@ -159,13 +159,13 @@ def _listing(request: Request, page: Any, places: list[tuple[str, str]], wanted:
     )
 
 
-def _wanted(request: Request) -> Wanted:
+def _wanted(request: Request) -> AuditFilter:
     """What the address asks for; a value that means nothing narrows nothing, and is gone from the form."""
     given = request.GET
     action = given.get("action", "")
     kind, _, pk = given.get("about", "").partition(":")
     to = _day(given.get("to", ""))
-    return Wanted(
+    return AuditFilter(
         kinds=(given["type"],) if given.get("type") else (),
         actions=("login",) if action == "failed" else (action,) if action else (),
         failed={"failed": True, "login": False}.get(action),
@@ -205,7 +205,7 @@ def _older(request: Request, last: AuditEntry) -> str:
     return f"{request.path}?{urlencode({**kept, 'before': filtering.cursor_of(last)})}"
 
 
-def _about(wanted: Wanted) -> str:
+def _about(wanted: AuditFilter) -> str:
     return f"{noun(wanted.about[0])} {wanted.about[1]}" if wanted.about else ""
 
 

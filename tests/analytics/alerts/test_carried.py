@@ -5,12 +5,12 @@ from django.core.exceptions import ValidationError
 
 from analytics.alerts import carried, change
 from analytics.alerts.models import Alert
-from analytics.alerts.wanted import Wanted
+from analytics.alerts.wanted import WantedAlert
 from apis.models import ApiInstance
 from apis.portable.exporting import yaml_of
 from apis.portable.making import make
 from apis.portable.read import read
-from apis.portable.wanted import Wanted as WantedApi
+from apis.portable.wanted import WantedAlert as WantedApi
 from apis.promotions import promoting
 from apis.promotions.choices import proposed
 from console.models import Role
@@ -29,7 +29,7 @@ def watched(place: Place) -> ApiInstance:
     change.add(
         place.user,
         place.environment,
-        Wanted(
+        WantedAlert(
             name="Too many errors",
             type=Alert.Type.CODES,
             about=Alert.About.API,

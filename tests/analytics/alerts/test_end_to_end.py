@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 from analytics import queries
 from analytics.alerts import change, rounds, tasks
 from analytics.alerts.models import Alert, Round
-from analytics.alerts.wanted import Wanted
+from analytics.alerts.wanted import WantedAlert
 from apis.changes.policies import apply_policy
 from apis.models import ApiInstance
 from console.notices.tasks import deliver
@@ -55,7 +55,7 @@ def test_refused_requests_raise_it_and_quiet_resolves_it(
     mailbox: Mailbox,  # noqa: F811
 ) -> None:
     user = make_user(is_superuser=True)
-    wanted = Wanted(
+    wanted = WantedAlert(
         name="Refused",
         type=Alert.Type.VIOLATIONS,
         about=Alert.About.API,

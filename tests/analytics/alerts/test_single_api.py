@@ -9,7 +9,7 @@ from django.test import Client
 
 from analytics.alerts import change
 from analytics.alerts.models import Alert
-from analytics.alerts.wanted import Wanted, wanted_of
+from analytics.alerts.wanted import WantedAlert, wanted_of
 from apis.models import ApiInstance
 from console.models import Role, User
 from console.notices.models import Notice
@@ -181,11 +181,15 @@ def test_an_api_of_another_tenant_is_none(user: User, mine: ApiInstance) -> None
     assert rest("POST", f"AM/{foreign.pk}/alerts", {}).status_code == 404
     assert Rest(user, mine.environment)("POST", "ALERTS", body(foreign)).status_code == 403
     with pytest.raises(PermissionDenied):
-        change.add(user, foreign.environment, Wanted(name="a", type="errors", about="api", api=foreign.pk))
+        change.add(
+            user, foreign.environment, WantedAlert(name="a", type="errors", about="api", api=foreign.pk)
+        )
     # A role for an API of theirs is good for no alert that lies elsewhere.
     with pytest.raises(Exception, match="Choose an API of"):
         change.add(
-            user, foreign.environment, Wanted(name="a", type="errors", about="api", api=mine.pk, threshold=5)
+            user,
+            foreign.environment,
+            WantedAlert(name="a", type="errors", about="api", api=mine.pk, threshold=5),
         )
     assert not Alert.objects.exists()
 

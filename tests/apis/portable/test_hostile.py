@@ -22,7 +22,7 @@ from apis.portable.shape import (
     TierPart,
     UpstreamPart,
 )
-from apis.portable.wanted import Wanted
+from apis.portable.wanted import WantedApi
 from apis.portable.written import yaml_of
 from gateways.protocol import cases
 from tests.apis.changes.test_copies import make_whole
@@ -142,7 +142,7 @@ def test_hostile_texts_come_through_an_import() -> None:
     there = make_environment(make_organization())
     make_gateway(there)
 
-    made = make(make_actor(), Wanted(there, filled(whole, portable_of(api, secrets=True)))).api
+    made = make(make_actor(), WantedApi(there, filled(whole, portable_of(api, secrets=True)))).api
 
     assert yaml_of_rows([made]) == file
     assert (made.description, made.routes.all()[0].label) == (api.description, short)

@@ -15,7 +15,7 @@ from apis.portable.read import read
 from apis.portable.rows import portable_of
 from apis.portable.shape import MutedPart, Portable
 from apis.portable.updating import update
-from apis.portable.wanted import Wanted
+from apis.portable.wanted import WantedApi
 from console.models import Environment
 from gateways.agent.sources import files
 from gateways.agent.translate.apis import translate
@@ -65,7 +65,7 @@ def imported(
     place: Place, api: ApiInstance, text: str, environment: Environment | None = None
 ) -> ApiInstance:
     [whole] = read(text.encode())
-    wanted = Wanted(environment or elsewhere(), filled(whole, portable_of(api, secrets=True)), None)
+    wanted = WantedApi(environment or elsewhere(), filled(whole, portable_of(api, secrets=True)), None)
     return make(place.user, wanted).api
 
 
@@ -100,7 +100,7 @@ def test_an_update_by_its_own_file_changes_nothing() -> None:
     [whole] = read(text.encode())
     before = list(api.policies.values_list("pk", "secrets"))
 
-    update(place.user, api, Wanted(place.environment, whole))
+    update(place.user, api, WantedApi(place.environment, whole))
 
     assert yaml_of([api]) == text
     assert list(api.policies.values_list("pk", "secrets")) == before
@@ -147,7 +147,7 @@ def test_what_is_muted_twice_in_a_file_is_muted_once() -> None:
     whole = whole.model_copy(update={"muted": (muted, muted)})
 
     made = make(
-        place.user, Wanted(make_environment(place.environment.organization), whole, parts=frozenset())
+        place.user, WantedApi(make_environment(place.environment.organization), whole, parts=frozenset())
     ).api
 
     assert made.muted_findings.count() == 1

@@ -15,7 +15,7 @@ from apis.portable.making import make
 from apis.portable.read import read
 from apis.portable.shape import Portable
 from apis.portable.updating import update
-from apis.portable.wanted import Wanted
+from apis.portable.wanted import WantedApi
 from apis.promotions import importing, promoting
 from apis.promotions.choices import proposed
 from apis.promotions.models import Upload
@@ -83,15 +83,15 @@ def test_a_file_names_them_and_is_the_same_after_an_import(
     environment = elsewhere(place)
 
     with pytest.raises(ValidationError) as refused:
-        make(place.user, Wanted(environment, whole))
+        make(place.user, WantedApi(environment, whole))
     assert asked(refused.value) == [f"secrets.{MENTION}.password", f"secrets.{MENTION}.username"]
-    made = make(place.user, Wanted(environment, with_values(whole, **VALUES))).api
+    made = make(place.user, WantedApi(environment, with_values(whole, **VALUES))).api
 
     assert yaml_of([made]) == text
     secret = Secret.objects.get(group__environment=environment)
     assert (secret.reference, secret.content, secret.type) == ("shop/database", VALUES, "UsernamePassword")
     assert "of-production" not in str(list(AuditEntry.objects.values("diff")))
-    update(place.user, made, Wanted(environment, whole))
+    update(place.user, made, WantedApi(environment, whole))
     assert yaml_of([made]) == text
 
 
@@ -128,7 +128,7 @@ def test_a_value_of_a_file_is_sealed_by_who_may_manage_secrets_and_never_shown(
         return answer
 
     with pytest.raises(ValidationError, match="Manage secrets"):
-        make(somebody, Wanted(environment, read(text.encode())[0]))
+        make(somebody, WantedApi(environment, read(text.encode())[0]))
     assert not environment.secret_groups.exists()
     made = taken(Rest(place.user, environment))
 
@@ -138,7 +138,7 @@ def test_a_value_of_a_file_is_sealed_by_who_may_manage_secrets_and_never_shown(
     again = update(
         place.user,
         environment.api_instances.get(),
-        Wanted(environment, with_values(read(text.encode())[0], username="eve", password="other")),
+        WantedApi(environment, with_values(read(text.encode())[0], username="eve", password="other")),
     )
     assert "its values stay" in again.notes[0]
     assert Secret.objects.get(group__environment=environment).content == VALUES

@@ -20,7 +20,7 @@ def make_token(user: User, *permissions: str, **fields: Any) -> tuple[PersonalTo
     """Of a fresh row of the user, as a request would have it."""
     how = {name: fields.pop(name) for name in ("with_factor", "sending") if name in fields}
     given = {"name": "nightly", "expires_at": timezone.now() + timedelta(days=90), **fields}
-    wanted = changes.Wanted(permissions=permissions or ("view:apis",), **given)
+    wanted = changes.WantedToken(permissions=permissions or ("view:apis",), **given)
     return changes.make(User.objects.get(pk=user.pk), wanted, **how)
 
 

@@ -88,7 +88,7 @@ class TestWhatItMayDo:
         by_token = User.objects.get(pk=administrator.pk)
         by_token.through = ByToken(token)
 
-        wanted = changes.Wanted("more", ("view:apis",), timezone.now() + timedelta(days=1))
+        wanted = changes.WantedToken("more", ("view:apis",), timezone.now() + timedelta(days=1))
         with pytest.raises(PermissionDenied):
             changes.make(by_token, wanted)
         assert rest_by(secret)("POST", OWN, {}).status_code == 405
