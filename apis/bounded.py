@@ -31,7 +31,7 @@ class Unwanted(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProcessAnswer:
     """What a process wrote; `why` there is none: it took more of something than it may, or Python ended with
     a `complaint`, which is a bug.
     """
@@ -48,7 +48,7 @@ def ask(
     wall_seconds: float,
     answer_bytes: int,
     is_wanted: Callable[[], bool] = lambda: True,
-) -> Answer:
+) -> ProcessAnswer:
     """What Python, started with these options, answers to what it is `given`: a process that calls `limit`
     and is always ended. Nothing of either touches a disk. Raises Unwanted.
     """
@@ -71,16 +71,16 @@ def ask(
         if why:
             return _ended(process, why, said)
         answered.seek(0)
-        return Answer(answered.read(answer_bytes))
+        return ProcessAnswer(answered.read(answer_bytes))
 
 
-def _ended(process: "subprocess.Popen[bytes]", why: Why, said: BinaryIO) -> Answer:
+def _ended(process: "subprocess.Popen[bytes]", why: Why, said: BinaryIO) -> ProcessAnswer:
     """Where Python itself ended, it had no memory left for an answer, or we made a mistake."""
     said.seek(max(0, said.seek(0, os.SEEK_END) - LONGEST_COMPLAINT))
     text = said.read().decode(errors="replace").strip()
     if process.returncode == 1 and not text.rpartition("\n")[2].startswith("MemoryError"):
-        return Answer(b"", "broken", text)
-    return Answer(b"", why)
+        return ProcessAnswer(b"", "broken", text)
+    return ProcessAnswer(b"", why)
 
 
 def _in_memory(name: str) -> BinaryIO:

@@ -84,8 +84,9 @@ def copy_all(
     deploy: bool = False,
     told: Callable[[int], None] = lambda count: None,
 ) -> list[ApiInstance]:
-    """All of them, or none: raises CopiesRefused with what is wrong with each, and PermissionDenied. `told` hears
-    how many were looked at.
+    """All of them, or none: raises CopiesRefused with what is wrong with each, and PermissionDenied.
+
+    `told` hears how many were looked at.
     """
     if len(copies) > MOST_COPIES:
         raise ValidationError({"": [f"{len(copies)} copies; at most {MOST_COPIES} are made at once."]})

@@ -209,8 +209,8 @@ def make(
     deploy: bool,
     told: Any = lambda count: None,
 ) -> list[int]:
-    """The ids of the copies. Raises CopiesRefused, or ValidationError for what is not about a single copy, and
-    PermissionDenied.
+    """The ids of the copies. Raises CopiesRefused, or ValidationError for what is not about a single copy,
+    and PermissionDenied.
     """
     wanted = copies_of(api, rows, lookup.chosen(api.environment, gateway))
     return [one.pk for one in copies.copy_all(user, api, wanted, deploy=deploy, told=told)]

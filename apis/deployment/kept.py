@@ -16,7 +16,7 @@ _NAME = re.compile(r"[0-9a-f]{8,64}")
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptRevision:
     """A revision, and what brought it last: None where that is known no longer."""
 
     revision: Revision
@@ -39,13 +39,13 @@ def revisions(api: ApiInstance) -> QuerySet[Revision]:
     return found.annotate(last=Subquery(brought[:1])).order_by("-last", "-pk")
 
 
-def told(api: ApiInstance, found: QuerySet[Revision]) -> list[Kept]:
+def told(api: ApiInstance, found: QuerySet[Revision]) -> list[KeptRevision]:
     """The same with what brought each, in two queries."""
     chosen = list(found)
     last = {one.pk: getattr(one, "last", None) for one in chosen}
     brought = Brought.objects.select_related("entry", "gateway").in_bulk([pk for pk in last.values() if pk])
     running = api.revision_id if api.is_deployed else None
-    return [Kept(one, brought.get(last[one.pk] or 0), one.pk == running) for one in chosen]
+    return [KeptRevision(one, brought.get(last[one.pk] or 0), one.pk == running) for one in chosen]
 
 
 def named(api: ApiInstance, name: str) -> Revision | None:

@@ -19,7 +19,7 @@ RUN = ["address", "asset", "label", "policies", "response_timeout_ms", "revision
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PendingNote:
     """That something waits, as every page of the API tells it. `count` is of what people saved, `seen` the
     word for just this.
     """
@@ -51,10 +51,10 @@ def waiting_on(gateway: Gateway) -> QuerySet[ApiInstance]:
     return found.exclude(pending_since=None).order_by("pending_since", "pk")
 
 
-def waiting(api: ApiInstance) -> Waiting | None:
+def waiting(api: ApiInstance) -> PendingNote | None:
     if not api.is_deployed or api.pending_since is None:
         return None
-    return Waiting(entries(api).count(), api.pending_since, review.token_of_waiting(api))
+    return PendingNote(entries(api).count(), api.pending_since, review.token_of_waiting(api))
 
 
 def entries(api: ApiInstance) -> QuerySet[AuditEntry]:

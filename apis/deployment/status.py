@@ -81,7 +81,7 @@ class Facts(NamedTuple):
         return "Failed" if self.refused else "Applying"
 
 
-class Answer(NamedTuple):
+class ReplicaAnswer(NamedTuple):
     """What a replica last said of an API, as in ResourceStatus."""
 
     replica__gateway_id: UUID
@@ -132,7 +132,7 @@ class _Known:
         self.present: dict[object, list[Replica]] = defaultdict(list)
         self.live: dict[object, list[Replica]] = defaultdict(list)
         self.heard: set[UUID] = set()
-        self.said: dict[tuple[UUID | None, str, str], dict[UUID, Answer]] = defaultdict(dict)
+        self.said: dict[tuple[UUID | None, str, str], dict[UUID, ReplicaAnswer]] = defaultdict(dict)
         self.refused: dict[object, Ack] = {}
         gateways = {api.gateway_id for api in apis if api.gateway_id}
         if not gateways:
@@ -145,8 +145,8 @@ class _Known:
         answers = ResourceStatus.objects.filter(
             replica__gateway__in=gateways, name__in=[api.resource_name for api in apis]
         )
-        for row in answers.values_list(*Answer._fields):
-            answer = Answer(*row)
+        for row in answers.values_list(*ReplicaAnswer._fields):
+            answer = ReplicaAnswer(*row)
             key = answer.replica__gateway_id, answer.namespace, answer.name
             self.said[key][answer.replica_id] = answer
         refusals = Ack.objects.filter(
@@ -167,7 +167,7 @@ class _Known:
         ]
 
     def _replica_status(
-        self, api: ApiInstance, replica: Replica, answer: Answer | None, refusal: Ack | None
+        self, api: ApiInstance, replica: Replica, answer: ReplicaAnswer | None, refusal: Ack | None
     ) -> ReplicaStatus:
         """An answer about an older version of this API says nothing of the wanted one: that is waited for."""
         running = answer.running_generation if answer else None
@@ -237,7 +237,7 @@ def _key(api: ApiInstance) -> tuple[UUID | None, str, str]:
     return api.gateway_id, str(api.environment_id), api.resource_name
 
 
-def _serves(answer: Answer | None) -> bool:
+def _serves(answer: ReplicaAnswer | None) -> bool:
     return answer is not None and answer.running_generation is not None
 
 

@@ -55,7 +55,7 @@ class OrderEntry(s.Serializer[Any]):
     order = s.IntegerField()
 
 
-class Kept(s.ListSerializer[Any]):
+class KeptEntries(s.ListSerializer[Any]):
     """Entries as they are kept: what they leave out is not there."""
 
     def to_representation(self, data: Any) -> Any:
@@ -121,7 +121,7 @@ class ActivePolicyShape(s.Serializer[Any]):
     type = fixed(s.CharField, "system")
     version = made(s.FloatField, lambda binding: binding.updated_at.timestamp())
     order = made(s.IntegerField, _order, allow_null=True)
-    pointcutData = conditions_field(Kept)
+    pointcutData = conditions_field(KeptEntries)
     configuration = s.DictField(source="config")
     template = made(s.DictField, _template)
     implementationAsset = made(s.DictField, implementation)

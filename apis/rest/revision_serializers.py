@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers as s
 
 from apis.changes.review import MOST_COMMENT
-from apis.deployment.kept import Kept
+from apis.deployment.kept import KeptRevision
 from apis.rest.serializers import MOST_ROWS
 from apis.rest.strict import StrictSerializer
 from console.rest.fields import Moment, made
@@ -110,5 +110,5 @@ class BroughtList(s.Serializer[Any]):
     deployments = BroughtShape(many=True)
 
 
-def whole(kept: Kept, yaml: str) -> dict[str, Any]:
+def whole(kept: KeptRevision, yaml: str) -> dict[str, Any]:
     return {**RevisionShape(kept).data, "yaml": yaml}

@@ -41,7 +41,7 @@ CHANGED = (
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PendingApi:
     """An API of which something is pending: the difference, and the word for what was seen."""
 
     api: ApiInstance
@@ -137,7 +137,7 @@ def _shown(
     return render(request, "gateways/gateway_pending.html", frame(gateway, "apis") | context, status=status)
 
 
-def _waiting(user: User, gateway: Gateway, chosen: dict[int, str] | None) -> Iterator[Waiting]:
+def _waiting(user: User, gateway: Gateway, chosen: dict[int, str] | None) -> Iterator[PendingApi]:
     found = waiting_on(gateway).select_related("asset", "gateway", "environment__organization", "revision")
     apis = list(found[: change_sets.MOST + 1])
     saved = rows.contents([api.pk for api in apis])
@@ -145,7 +145,7 @@ def _waiting(user: User, gateway: Gateway, chosen: dict[int, str] | None) -> Ite
     for api in apis:
         if api.revision and api.pk in saved:
             is_own = api.environment.needs_second_person and user.pk in api.pending_by
-            yield Waiting(
+            yield PendingApi(
                 api,
                 Difference(api.revision.content, saved[api.pk], contexts),
                 review.token(api, saved[api.pk]),

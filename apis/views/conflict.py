@@ -16,7 +16,7 @@ from django.http import QueryDict
 from console import audit
 from console.forms import merging, schema_form
 from console.forms.differences import HIDDEN, NOTHING, Difference, words
-from console.forms.merging import STORED, UNKNOWN, Part, Place, Side
+from console.forms.merging import STORED, UNKNOWN, Divergence, FormPart, Side
 from console.forms.schema_form import Field
 from console.models import AuditEntry, Environment
 
@@ -67,7 +67,7 @@ class Meeting:
 
     def __init__(
         self,
-        parts: Sequence[Part],
+        parts: Sequence[FormPart],
         target: models.Model,
         environment: Environment,
         data: QueryDict,
@@ -128,7 +128,7 @@ class Meeting:
         entry = audit.history(self.target).first()
         return merged, Conflict(entry, rows, was if len(was) <= LONGEST_TOKEN else "")
 
-    def _rows(self, part: Part, places: Sequence[Place], sides: Sequence[Any]) -> Iterator[Row]:
+    def _rows(self, part: FormPart, places: Sequence[Divergence], sides: Sequence[Any]) -> Iterator[Row]:
         told = [self._told(part, side) for side in sides[:3]]
         labels = {name: label for side in told for name, (label, _) in side.items()}
         for one in places:
@@ -140,7 +140,7 @@ class Meeting:
             in_form = "theirs" if held == theirs else "mine" if held == mine else "merged"
             yield Row(labels.get(one.name, one.name), said[1], said[2], said[0], one.name, one.side, in_form)
 
-    def _told(self, part: Part, values: Any) -> dict[str, tuple[str, str]]:
+    def _told(self, part: FormPart, values: Any) -> dict[str, tuple[str, str]]:
         if values is UNKNOWN:
             return {}
         fields = schema_form.fields(part.schema, values, prefix=part.prefix)

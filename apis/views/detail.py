@@ -27,7 +27,7 @@ from apis.views.access import api_of, api_to_change, may_on, messages_of
 from apis.views.conflict import Conflict, Meeting
 from apis.views.frame import frame, run
 from apis.views.lane import lane
-from console.forms.merging import Part
+from console.forms.merging import FormPart
 from console.forms.schema_form import Field, offering
 from console.listing import asked, listing
 from console.models import AuditEntry
@@ -90,7 +90,7 @@ def settings(request: Request, pk: int) -> HttpResponse:
     api = api_to_change(request, pk) if request.method == "POST" else api_of(request, pk)
     errors: parts.Errors = {}
     late: Conflict | None = None
-    meeting = Meeting([Part("details", parts.SCHEMAS["details"])], api, api.environment, request.POST)
+    meeting = Meeting([FormPart("details", parts.SCHEMAS["details"])], api, api.environment, request.POST)
     values, seen = _details_of(api), request.POST.get("seen", "")
     if request.method == "POST":
         values = parts.read("details", request.POST)

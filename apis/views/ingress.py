@@ -11,7 +11,7 @@ from apis.changes import ingress
 from apis.views.access import messages_of
 from apis.views.conflict import Meeting
 from console.forms import schema_data, schema_form
-from console.forms.merging import Part
+from console.forms.merging import FormPart
 from console.forms.schema import PREFIX
 from console.permissions import Permission
 from console.scope import Request, must
@@ -25,7 +25,7 @@ def edit(request: Request, pk: UUID) -> HttpResponse:
     gateway = gateway_of(request, pk)
     schema = ingress.Ingress.model_json_schema(by_alias=True)
     config, errors = ingress.of(gateway), dict[str, list[str]]()
-    meeting = Meeting([Part("config", schema, PREFIX)], gateway, gateway.environment, request.POST)
+    meeting = Meeting([FormPart("config", schema, PREFIX)], gateway, gateway.environment, request.POST)
     seen, late = request.POST.get("seen", ""), None
     if request.method == "POST":
         must(request, Permission.MANAGE_GATEWAYS)

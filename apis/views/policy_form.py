@@ -20,7 +20,7 @@ from apis.rules.policy_config import merged
 from apis.views.access import messages_of
 from apis.views.conflict import Conflict, Meeting
 from console.forms import schema_data, schema_form
-from console.forms.merging import Part
+from console.forms.merging import FormPart
 from console.forms.schema import PREFIX
 from console.forms.schema_form import Field
 from console.models import User
@@ -69,9 +69,9 @@ class PolicyForm:
         if self.binding is None:
             return None
         made_of = [
-            Part("config", self.schema, PREFIX, self.binding.secrets),
-            Part("more", advanced.SCHEMA),
-            Part("upstreams", upstream_choice.schema(self.api, self.policy)),
+            FormPart("config", self.schema, PREFIX, self.binding.secrets),
+            FormPart("more", advanced.SCHEMA),
+            FormPart("upstreams", upstream_choice.schema(self.api, self.policy)),
         ]
         return Meeting(made_of, self.binding, self.api.environment, self.data)
 

@@ -182,7 +182,7 @@ def _sides(api: ApiInstance) -> list[Side]:
     return named + [Side(one.revision.short_id, _words(one)) for one in found]
 
 
-def _words(one: kept.Kept) -> str:
+def _words(one: kept.KeptRevision) -> str:
     when = f", {one.at:%-d %b %Y %H:%M} UTC" if one.at else ""
     by = f" by {one.by}" if one.by else ""
     return f"{one.revision}{when}{by}{' (runs now)' if one.is_running else ''}"

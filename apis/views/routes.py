@@ -26,7 +26,7 @@ from apis.views.conflict import Conflict, Meeting, Values
 from apis.views.frame import frame
 from apis.views.tls_contexts import choices
 from console.forms import rows
-from console.forms.merging import Part
+from console.forms.merging import FormPart
 from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
@@ -155,7 +155,7 @@ def _health(api: ApiInstance, current: DesiredApi) -> dict[str, health.Health]:
 
 def _meeting(request: Request, api: ApiInstance) -> Meeting:
     names = ("downstream", "upstream")
-    made_of = [Part(name, parts.SCHEMAS[name]) for name in names]
+    made_of = [FormPart(name, parts.SCHEMAS[name]) for name in names]
     return Meeting(made_of, api, api.environment, request.POST, unused=_unused)
 
 

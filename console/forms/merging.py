@@ -26,7 +26,7 @@ UNKNOWN: Any = object()
 
 
 @dataclass(frozen=True)
-class Part:
+class FormPart:
     """A form's piece with a schema of its own; `prefix` begins its fields' names."""
 
     key: str
@@ -37,14 +37,14 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Place:
+class Divergence:
     """Where the two differ from what was: the name of a field, or of a list that is taken as a whole."""
 
     name: str
     side: Side
 
 
-def filled(part: Part, values: Mapping[str, Any]) -> Values:
+def filled(part: FormPart, values: Mapping[str, Any]) -> Values:
     """Each field there, with its default where it was left empty; a secret that was left empty is STORED."""
     return _filled_members(part, resolve(part.schema, part.schema), values, part.prefix)
 
@@ -60,20 +60,20 @@ def shown(values: Any) -> Any:
 
 
 def with_secrets(
-    part: Part, values: Mapping[str, Any], instead: Mapping[str, Any], *, but_typed: bool = False
+    part: FormPart, values: Mapping[str, Any], instead: Mapping[str, Any], *, but_typed: bool = False
 ) -> Values:
     """The secrets are those of `instead`, both filled; `but_typed` leaves those that are not as stored."""
     return _with_secrets(part, resolve(part.schema, part.schema), values, instead, but_typed)
 
 
-def merge(part: Part, before: Any, mine: Values, theirs: Values) -> tuple[Values, list[Place]]:
+def merge(part: FormPart, before: Any, mine: Values, theirs: Values) -> tuple[Values, list[Divergence]]:
     """All three filled; `before` may be UNKNOWN."""
     merged = _Merge(part)
     found = merged.members(resolve(part.schema, part.schema), before, mine, theirs, part.prefix)
     return found, merged.places
 
 
-def got(part: Part, values: Any, name: str) -> Any:
+def got(part: FormPart, values: Any, name: str) -> Any:
     """The value of this name; UNKNOWN where there is none."""
     if not _is_of(part, name):
         return UNKNOWN
@@ -87,7 +87,7 @@ def got(part: Part, values: Any, name: str) -> Any:
     return values
 
 
-def put(part: Part, values: Values, name: str, value: Any) -> None:
+def put(part: FormPart, values: Values, name: str, value: Any) -> None:
     """Does nothing where there is no such place."""
     if not _is_of(part, name):
         return
@@ -104,15 +104,15 @@ def put(part: Part, values: Values, name: str, value: Any) -> None:
         holder[last] = value
 
 
-def _is_of(part: Part, name: str) -> bool:
+def _is_of(part: FormPart, name: str) -> bool:
     return name.startswith(f"{part.prefix}." if part.prefix else "")
 
 
-def _steps(part: Part, name: str) -> list[str]:
+def _steps(part: FormPart, name: str) -> list[str]:
     return (name.removeprefix(f"{part.prefix}.") if part.prefix else name).split(".")
 
 
-def _filled_members(part: Part, schema: Schema, values: Any, name: str) -> Values:
+def _filled_members(part: FormPart, schema: Schema, values: Any, name: str) -> Values:
     given = values if isinstance(values, Mapping) else {}
     return {
         key: _filled_one(part, resolve(inner, part.schema), given.get(key), named(name, key))
@@ -120,7 +120,7 @@ def _filled_members(part: Part, schema: Schema, values: Any, name: str) -> Value
     }
 
 
-def _filled_one(part: Part, schema: Schema, value: Any, name: str) -> Any:
+def _filled_one(part: FormPart, schema: Schema, value: Any, name: str) -> Any:
     match kind(schema, part.schema):
         case "group":
             return _filled_members(part, schema, value, name)
@@ -140,7 +140,7 @@ def _filled_one(part: Part, schema: Schema, value: Any, name: str) -> Any:
     return None if value == "" else value
 
 
-def _with_secrets(part: Part, schema: Schema, values: Any, instead: Any, but_typed: bool) -> Any:
+def _with_secrets(part: FormPart, schema: Schema, values: Any, instead: Any, but_typed: bool) -> Any:
     given = instead if isinstance(instead, Mapping) else {}
     found = {}
     for key, inner in schema.get("properties", {}).items():
@@ -166,9 +166,9 @@ def _with_secrets(part: Part, schema: Schema, values: Any, instead: Any, but_typ
 class _Merge:
     """What the levels of one merge share."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: FormPart) -> None:
         self.root = part.schema
-        self.places: list[Place] = []
+        self.places: list[Divergence] = []
 
     def members(self, schema: Schema, before: Any, mine: Values, theirs: Values, name: str) -> Values:
         was = before if isinstance(before, dict) else {}
@@ -213,7 +213,7 @@ class _Merge:
 
     def _said(self, name: str, side: Side, value: Any) -> Any:
         if name.rpartition(".")[2] not in KEYS:
-            self.places.append(Place(name, side))
+            self.places.append(Divergence(name, side))
         return value
 
 

@@ -1,7 +1,7 @@
 """An invitation accepted: by somebody new, who gets an account, or with an account that there is.
 
-Atomic and audited. Raises InvitationRefused, with words for a page, where the link is not good (any more), and
-ValidationError with `{field: [messages]}`. The role is given as by the inviter, if they may still give it.
+Atomic and audited. Raises InvitationRefused, with words for a page, where the link is not good (any more),
+and ValidationError with `{field: [messages]}`. The role is given as by the inviter, if they still may.
 """
 
 from typing import Any

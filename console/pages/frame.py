@@ -17,7 +17,7 @@ NOTHING = menu.Counts()
 
 
 @dataclass(frozen=True)
-class Place:
+class NavigationEntry:
     """An entry of the left navigation; everything below `path` belongs to it."""
 
     title: str
@@ -86,7 +86,7 @@ def _path(organization: Organization) -> list[str]:
     return organization.path.strip("/").split("/")
 
 
-def _places(request: AnyRequest) -> list[Place]:
+def _places(request: AnyRequest) -> list[NavigationEntry]:
     environment, may = request.scope.environment, request.scope.may
     entries = list(menu.entries())
     if environment is None:
@@ -102,7 +102,7 @@ def _is_offered(entry: menu.MenuEntry, may: May) -> bool:
     return is_open and not entry.is_for_consumers
 
 
-def _place(asked: str, entry: menu.MenuEntry, told: menu.Counts = NOTHING) -> Place:
+def _place(asked: str, entry: menu.MenuEntry, told: menu.Counts = NOTHING) -> NavigationEntry:
     path = links.link(entry.page)
     is_current = asked == path or (path != "/" and asked.startswith(f"{path}/"))
-    return Place(entry.title, path, entry.icon, told.rows, told.alarms or 0, is_current)
+    return NavigationEntry(entry.title, path, entry.icon, told.rows, told.alarms or 0, is_current)

@@ -92,7 +92,7 @@ def start(provider: IdentityProvider, back: str, next_page: str, user: str = "")
 
 
 def finish(provider: IdentityProvider, started: Started, answer: dict[str, str], back: str) -> Proven:
-    """Raises LoginRefused, and Unfetched where the provider does not answer. The state was compared already."""
+    """Raises LoginRefused, and Unfetched where the provider does not answer. Compare the state before."""
     found = discovered(provider)
     if answer.get("iss", "" if found.names_issuer else found.issuer) != found.issuer:
         raise LoginRefused("The answer comes from another identity provider.")

@@ -38,8 +38,8 @@ def belongs(user: User, organization: Organization) -> bool:
 
 @transaction.atomic
 def let_in(provider: IdentityProvider, proven: Proven) -> User:
-    """The user, with the roles and teams of today's groups. Raises LoginRefused. One at a time of a provider: a
-    subject that comes twice at once is one user.
+    """The user, with the roles and teams of today's groups. Raises LoginRefused. One at a time of a provider:
+    a subject that comes twice at once is one user.
     """
     provider = IdentityProvider.objects.select_for_update(of=("self",)).get(pk=provider.pk)
     identity = _known(provider, proven) or _tied(provider, proven) or _made(provider, proven)

@@ -26,7 +26,7 @@ class Read:
 
 
 def read(text: str) -> Read:
-    """Raises DocumentFault. Takes time and memory: for a process of its own, see `apis.documents.openapi.child`."""
+    """Raises DocumentFault. Takes time and memory: `apis.documents.openapi.child` runs it in a process."""
     if len(text) > MOST_BYTES:
         raise DocumentFault(f"the file is larger than {MOST_BYTES // 1024 // 1024} MB")
     document = load.load(text)

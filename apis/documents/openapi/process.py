@@ -37,7 +37,7 @@ def read(
     return json.loads(answer.content)
 
 
-def _words(answer: bounded.Answer, wall_seconds: float) -> str:
+def _words(answer: bounded.ProcessAnswer, wall_seconds: float) -> str:
     if answer.why == "time":
         return f"reading it takes longer than {wall_seconds:g} s; split it"
     if answer.why == "computing":

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptAnswer:
     """`over` is in milliseconds of CLOCK_BOOTTIME."""
 
     question: str
@@ -40,7 +40,7 @@ class Remembered:
         self._path = memory.PLACE.path(state)
         self._descriptor = -1
         self._memory: mmap.mmap | None = None
-        self._kept: dict[int, Kept] = {}
+        self._kept: dict[int, KeptAnswer] = {}
         self._of: dict[tuple[str, bool], OrderedDict[int, None]] = {}
         self._is_full = False
 
@@ -67,7 +67,7 @@ class Remembered:
             return False
         self._is_full = False
         self._write(slot, memory.ENTRY.pack(digest, over, len(text), 0))
-        self._kept[slot] = Kept(question, digest, over, is_yes)
+        self._kept[slot] = KeptAnswer(question, digest, over, is_yes)
         alike[slot] = None
         return True
 
@@ -98,7 +98,7 @@ class Remembered:
             digest, over, length, _ = memory.ENTRY.unpack_from(self._memory, _at(slot))
             if length:
                 # Whose it is was known to the process that wrote it.
-                self._kept[slot] = Kept("", digest, over, is_yes=True)
+                self._kept[slot] = KeptAnswer("", digest, over, is_yes=True)
         return True
 
     def _slot(self, digest: bytes, *, is_yes: bool) -> int | None:

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptDocument:
     """`fetched_at` in seconds since the epoch."""
 
     text: str
@@ -30,19 +30,19 @@ class Disk:
     def __init__(self, state: Path) -> None:
         self._folder = state / "documents"
 
-    def load(self, document: Document) -> Kept | None:
+    def load(self, document: Document) -> KeptDocument | None:
         """None where there is none that this version would take."""
         try:
             found = json.loads(self.path(document).read_bytes())
             text = document.kind.read(found["text"].encode())
-            return Kept(text, float(found["fetchedAt"]))
+            return KeptDocument(text, float(found["fetchedAt"]))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError, AttributeError, BadDocument) as error:
             log.error("document=%s kept=false reason=%r", document.shown, str(error))
             return None
 
-    def save(self, document: Document, kept: Kept) -> None:
+    def save(self, document: Document, kept: KeptDocument) -> None:
         """What cannot be written is logged: it is in force all the same, until the next start."""
         value = {"kind": document.kind.name, "url": document.url, "fetchedAt": kept.fetched_at}
         try:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from gateways.agent.documents.disk import Kept
+from gateways.agent.documents.disk import KeptDocument
 from policies.documents.document import Document
 
 ASKED_SECONDS = 30.0
@@ -28,7 +28,7 @@ class FetchedDocument:
     """
 
     document: Document
-    kept: Kept | None
+    kept: KeptDocument | None
     due: float = 0.0
     failure: str = ""
     failures: int = 0
@@ -73,7 +73,7 @@ class FetchedDocument:
     def take(self, text: str) -> bool:
         """Whether it is another one than before."""
         is_new = text != self.text
-        self.kept = Kept(text, time.time())
+        self.kept = KeptDocument(text, time.time())
         self.failure, self.failures = "", 0
         self.due = time.monotonic() + self.document.ttl_seconds * _spread()
         return is_new

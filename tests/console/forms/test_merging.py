@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr
 
 from console.forms import merging
-from console.forms.merging import UNKNOWN, Part
+from console.forms.merging import UNKNOWN, FormPart
 
 
 class Limit(BaseModel):
@@ -29,7 +29,7 @@ class Form(BaseModel):
     logins: list[Login] = Field(default=[])
 
 
-PART = Part("form", Form.model_json_schema(), "config")
+PART = FormPart("form", Form.model_json_schema(), "config")
 
 
 def merged(
@@ -149,7 +149,7 @@ def test_rows_with_stored_secrets_are_never_moved_by_us() -> None:
 
 
 def test_a_secret_that_another_stored_is_noticed_and_not_told() -> None:
-    before, now = (Part("form", PART.schema, "config", {"login.password": one}) for one in ("a", "b"))
+    before, now = (FormPart("form", PART.schema, "config", {"login.password": one}) for one in ("a", "b"))
     sides = [merging.filled(before, {}), merging.filled(before, {}), merging.filled(now, {})]
 
     found, places = merging.merge(now, *sides)
