@@ -288,6 +288,9 @@ class Policy(Generic[C]):
 
     `explained` has words for callers whom it refused, by status, where its phase's do not say enough.
 
+    One that `answers_preflights` answers what browsers ask before a request, so that nothing behind it hears
+    of it.
+
     `gives` are the variables of the expression language that it gives values to for
     later policies, `own_variables` those that have values in its own expressions alone.
 
@@ -319,6 +322,7 @@ class Policy(Generic[C]):
     offered_for: Literal["", "contracts", "tiers"] = ""
     says_setting: str = ""
     carries_setting: Literal["", "responseTimeout"] = ""
+    answers_preflights: bool = False
     explained: Mapping[int, Explained] = field(default_factory=dict[int, Explained])
     gives: frozenset[str] = frozenset()
     own_variables: frozenset[str] = frozenset()

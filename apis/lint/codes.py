@@ -193,7 +193,7 @@ KINDS = {
         Kind(
             "cors-shadowed",
             "warning",
-            "A second CORS policy",
+            "A second policy that answers preflight requests",
             "Keep one, with all sites in its origin groups.",
         ),
         Kind(

@@ -35,8 +35,9 @@ def findings(subject: Subject) -> Iterator[Finding]:
         if one.is_own:
             yield from _never_applied(subject, one, effort)
             yield from _observing(one)
-    for one in [one for one in running if one.policy.runs_first][1:]:
-        text = "answers no preflight request: another CORS policy does before it"
+    answering = [one for one in running if one.policy.answers_preflights]
+    for one in answering[1:]:
+        text = f"answers no preflight request: {answering[0].policy.title}, which stands before it, does"
         yield Finding("cors-shadowed", one.place, text)
     yield from _unused(subject)
 

@@ -4,13 +4,12 @@ from collections.abc import Iterable
 
 from apis.models import PolicyBinding
 from policies import catalog
-from policies.policy import Phase
 
 
 def is_first(binding: PolicyBinding) -> bool:
     """Whether it runs before all others, wherever it stands."""
     try:
-        return bool(binding.template.phase is Phase.CORS)
+        return bool(binding.template.runs_first)
     except catalog.UnknownPolicy:
         return False
 

@@ -178,6 +178,7 @@ POLICY = Policy(
     compile=compile,
     advice=advice,
     aliases=("cors-flex",),
+    answers_preflights=True,
     is_resource_level=False,
     icon="globe",
 )

@@ -25,6 +25,7 @@ from console.models import AuditEntry
 from gateways.protocol.upstream_settings import UpstreamSettings
 from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.factories import make_actor, make_contract, make_tier, make_tls_context
+from tests.policies.newcomers import newcomers
 
 pytestmark = pytest.mark.django_db
 
@@ -203,6 +204,30 @@ def test_two_cors_policies(place: Place) -> None:
     apply_policy(place.user, api, "cors", {})
 
     assert found(api) == ["cors-shadowed"]
+    text = "CORS answers no preflight request: CORS, which stands before it, does."
+    assert message(api, "cors-shadowed") == text
+
+
+FIRST = """
+from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig
+
+class Config(PolicyConfig):
+    pass
+
+POLICY = Policy(
+    name="first", title="First", category=Category.SECURITY, phase=Phase.CORS, summary="Runs first.",
+    version="1.0.0", config=Config, compile=lambda config, scope: Compiled(),
+)
+"""
+
+
+def test_what_runs_first_and_answers_no_preflight_shadows_nothing(place: Place, tmp_path: Path) -> None:
+    api = make_saved_api(place)
+    with newcomers(tmp_path, first=FIRST):
+        apply_policy(place.user, api, "cors", {})
+        apply_policy(place.user, api, "first", {})
+
+        assert found(api) == []
 
 
 def test_credentials_over_http(place: Place) -> None:
