@@ -176,10 +176,11 @@ class _Known:
             reason, since = f"{replica} is silent", replica.last_heartbeat_at
             return ReplicaStatus(replica, "silent", reason, wanted, running, since)
         if answer is not None and answer.generation >= wanted:
-            state: Literal["applied", "refused"] = "applied"
             if answer.state == ResourceStatus.State.REFUSED:
-                state = "refused"
-            return ReplicaStatus(replica, state, answer.reason, wanted, running, answer.since)
+                return ReplicaStatus(replica, "refused", answer.reason, wanted, running, answer.since)
+            # It may be applied longer than what is wanted now, of which a page tells.
+            since = max(answer.since, api.changed_at)
+            return ReplicaStatus(replica, "applied", answer.reason, wanted, running, since)
         if refusal is not None and refusal.deployment.generation >= wanted:
             return ReplicaStatus(replica, "refused", refusal.reason, wanted, running, refusal.at)
         return ReplicaStatus(replica, "waiting", "No answer yet", wanted, running, api.changed_at)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from apis.changes import bookkeeping
 from apis.deployment import status, status_counts
 from apis.models import ApiInstance
-from gateways.models import Gateway
+from gateways.models import Gateway, ResourceStatus
 from tests.factories import make_api, make_gateway
 from tests.gateways.replica import SigningReplica
 
@@ -92,6 +92,18 @@ def test_an_old_answer_does_not_speak_of_a_new_change(api: ApiInstance, replica:
     bookkeeping.bump(api, replica.gateway)
 
     assert state(api)[0] == "Applying"
+
+
+def test_a_change_is_not_applied_since_before_it_was_made(api: ApiInstance, replica: SigningReplica) -> None:
+    replica.heartbeat()
+    replica.ack(1, told(api))
+    ResourceStatus.objects.update(since=timezone.now() - timedelta(hours=1))
+
+    bookkeeping.bump(api, replica.gateway)
+    replica.ack(2, told(api, runningGeneration=2))
+
+    [one] = status.statuses(api)
+    assert one.since == ApiInstance.objects.get(pk=api.pk).changed_at
 
 
 def test_a_neighbours_change_does_not_flicker(api: ApiInstance, replica: SigningReplica) -> None:
