@@ -1,5 +1,6 @@
 """Where consumers reach an API, as far as the console can tell."""
 
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from apis.models import ApiInstance
@@ -29,23 +30,23 @@ def consumer_address(api: ApiInstance) -> str:
     """
     if api.consumer_endpoint:
         return api.consumer_endpoint
-    host, (protocol, port, base_path) = host_of(api.gateway), _served(api)
+    host, (protocol, port, base_path) = host_of(api.gateway), served([api])[api.pk]
     return f"{'' if host == UNKNOWN else f'{protocol}://{host}'}:{port}{base_path}"
 
 
 def curl_address(api: ApiInstance) -> str:
     """The same for a command: with a word that stands for the host where that is not known."""
-    protocol, port, base_path = _served(api)
+    protocol, port, base_path = served([api])[api.pk]
     return api.consumer_endpoint or f"{protocol}://{host_of(api.gateway)}:{port}{base_path}"
 
 
-def _served(api: ApiInstance) -> tuple[str, int, str]:
-    """(protocol, port, base path): while another address is pending, that of what runs."""
-    found = None
-    if api.is_deployed and api.pending_since:
-        runs = Revision.objects.filter(pk=api.revision_id)
-        found = runs.values_list("protocol", "port", "base_path").first()
-    return found or (api.protocol, api.port, api.base_path)
+def served(apis: Iterable[ApiInstance]) -> dict[int, tuple[str, int, str]]:
+    """(protocol, port, base path) by API: while another address is pending, that of what runs."""
+    apis = list(apis)
+    keys = [api.revision_id for api in apis if api.is_deployed and api.pending_since]
+    runs = Revision.objects.filter(pk__in=keys) if keys else Revision.objects.none()
+    found = {pk: told for pk, *told in runs.values_list("api", "protocol", "port", "base_path")}
+    return {api.pk: tuple(found.get(api.pk) or (api.protocol, api.port, api.base_path)) for api in apis}
 
 
 def curl_command(api: ApiInstance) -> str:

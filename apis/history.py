@@ -20,7 +20,7 @@ MOST_ITEMS = 200
 """Of a list that is compared in its order, which takes time by the square of it."""
 MOST_LINES = 60
 SECRETS = frozenset({"password", "secret", "secrets"})
-SAID = frozenset({"changed_by", "comment", "despite_tests", "discarded"})
+SAID = frozenset({"changed_by", "comment", "despite_tests", "discarded", "rolled_back"})
 """What an entry says beside what changed."""
 TITLES = {
     "address": "Listens on",

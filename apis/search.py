@@ -6,6 +6,7 @@ from django.db.models import CharField, Q
 from django.db.models.functions import Cast
 from django.urls import reverse
 
+from apis.addresses import served
 from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.contracts.models import Application
 from apis.models import ApiInstance, TlsContext
@@ -21,8 +22,11 @@ def apis(user: User, query: str, limit: int) -> Iterator[Hit]:
     number = Q(number__startswith=query) if query.isdecimal() else Q()
     named = Q(asset__name__icontains=query) | Q(label__icontains=query) | Q(base_path__icontains=query)
     found = visible.annotate(number=Cast("pk", CharField())).filter(named | number)
-    for api in found.order_by(*nearest_first("asset__name", query), "pk")[:limit]:
-        detail = f"{api.autodiscovery_name} · :{api.port}{api.base_path} · {where(api.environment)}"
+    hits = list(found.order_by(*nearest_first("asset__name", query), "pk")[:limit])
+    places = served(hits)
+    for api in hits:
+        _, port, base_path = places[api.pk]
+        detail = f"{api.autodiscovery_name} · :{port}{base_path} · {where(api.environment)}"
         yield Hit("API", icon="waypoints", name=api.asset.name, detail=detail, url=api.get_absolute_url())
 
 

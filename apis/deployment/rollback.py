@@ -41,7 +41,12 @@ def rollback(actor: User, api: ApiInstance, revision: Revision, *, comment: str 
     bookkeeping.bump(api, api.gateway, revision=wanted)
     api.pending_digest = ""  # What waited waits beside something else now, and the actor has a part in it.
     deploying.wait(actor, api)
-    after = {"revision": _named(wanted), "deployed": True, "comment": comment.strip() or None}
+    after = {
+        "revision": _named(wanted),
+        "deployed": True,
+        "comment": comment.strip() or None,
+        "rolled_back": True,
+    }
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, before=before, after=after)
     return api
 

@@ -25,11 +25,11 @@ from gateways.models import Gateway
 
 IN_REVISIONS: Mapping[str, frozenset[str]] = {
     "apiinstance": frozenset(
-        {"label", "address", "tls_context", "response_timeout_ms", "routes", "policies"}
+        {"label", "address", "tls_context", "response_timeout_ms", "routes", "policies", "rolled_back"}
     ),
     "policybinding": frozenset({"config", "conditions", "mode", "order", "secrets"}),
 }
-"""By the kind of what changed: the fields of its entries that revisions tell of."""
+"""By the kind of what changed: the fields of its entries that revisions, or its sentence, tell of."""
 SWITCHES = frozenset({"deployed", "disabled"})
 """Of a revision they leave all or nothing, which is not what changed."""
 
@@ -73,6 +73,8 @@ class ShownEntry:
 def _of_api(entry: AuditEntry) -> str:
     """What an update of the API itself did."""
     if entry.diff.get("revision"):
+        if entry.diff.get("rolled_back"):
+            return f"rolled back to revision {entry.diff['revision'][1]}"
         by = ", ".join(entry.diff.get("changed_by", [[], []])[1])
         return f"deployed revision {entry.diff['revision'][1]}{f', changed by {by}' if by else ''}"
     if entry.diff.get("discarded"):

@@ -22,9 +22,9 @@ class FlexTargetShape(TargetFacts):
 class PlaceShape(s.Serializer[Any]):
     """Where an API of the gateway listens."""
 
-    id = s.IntegerField(source="pk")
+    id = s.IntegerField()
     port = s.IntegerField()
-    path = s.CharField(source="base_path")
+    path = s.CharField()
 
 
 @extend_schema_serializer(many=False)

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from apis.addresses import served
 from apis.models import ApiInstance
 from apis.rest import answers, reach
 from apis.rest import flex_target_serializers as shapes
@@ -42,7 +43,9 @@ class FlexTargetViews(ViewSet):
         """Where its APIs listen, deployed or not: those that the caller may see."""
         found = reach.gateway(request, organization_id, environment_id, gateway_id)
         seen = ApiInstance.objects.permitting(access.held(request)).filter(gateway=found)
-        rows = seen.only("pk", "port", "base_path").order_by("port", "base_path", "pk")
+        needed = ("protocol", "port", "base_path", "is_deployed", "pending_since", "revision")
+        where = served(seen.only("pk", *needed).order_by("port", "base_path", "pk"))
+        rows = [{"id": pk, "port": port, "path": path} for pk, (_, port, path) in where.items()]
         shape = shapes.PlaceShape(rows, many=True).data
         return Response({"instances": shape, "targetAllowsPortSharing": True})
 

@@ -24,6 +24,7 @@ from apis.revision import Brought
 from apis.revisions import export, rows
 from apis.views.access import change_set_of, messages_of
 from apis.views.comment import comment_field
+from apis.views.listing import UNSETTLED
 from console.models import User
 from console.permissions import Permission
 from console.scope import Request, must
@@ -161,6 +162,7 @@ def _detail(request: Request, change_set: ChangeSet, errors: Sequence[str] = ())
     context = {
         "change_set": change_set,
         "members": members,
+        "is_going": any(one.status and one.status.state in UNSETTLED for one in members),
         "undone": undone,
         "may_take_back": request.scope.may["deploy_apis"] and can_go_back and not undone,
         "errors": errors,

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from apis import traffic
+from apis.addresses import served
 from apis.contracts.models import Contract
 from apis.deployment.pending import pending_of
 from apis.deployment.status import ApiStatus, statuses_of
@@ -47,6 +48,9 @@ class Row:
     is_pending: bool = False
     applications: int = 0
     is_pinned: bool = False
+    port: int = 0
+    base_path: str = ""
+    """Where it listens now, whatever is pending."""
 
     @property
     def is_settled(self) -> bool:
@@ -118,6 +122,7 @@ def rows(user: User, apis: Iterable[ApiInstance], names: set[str]) -> list[Row]:
     figures = traffic.by_hour(statuses) if is_counted else {}
     failing, waiting = traffic.failing(statuses), pending_of(apis)
     contracts = Contract.objects.filter(api__in=list(statuses))
+    where = served(apis)
     pinned = pins.pinned_of(user, statuses)
     callers = search.applications_of(contracts) if search.APPLICATIONS in names else {}
     return [
@@ -129,6 +134,7 @@ def rows(user: User, apis: Iterable[ApiInstance], names: set[str]) -> list[Row]:
             api.pk in waiting,
             callers.get(api.pk, 0),
             api.pk in pinned,
+            *where[api.pk][1:],
         )
         for api in apis
     ]

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.http import HttpResponse
 
 from apis import traffic
+from apis.addresses import served
 from apis.deployment.pending import waiting_on
 from apis.deployment.status import ApiStatus, ReplicaStatus, runs_of
 from apis.failing import Failing
@@ -25,6 +26,8 @@ class Row:
     status: ApiStatus
     replicas: list[ReplicaStatus]
     failing: Failing | None
+    port: int
+    base_path: str
 
 
 def index(request: Request, pk: UUID) -> HttpResponse:
@@ -35,6 +38,7 @@ def index(request: Request, pk: UUID) -> HttpResponse:
     shown = listing(request, "gateway-apis", "API", found, searches="name or label", every_seconds=4)
     runs = runs_of(shown.page.object_list)
     failing = traffic.failing(runs)
-    rows = [Row(api, *runs[api.pk], failing.get(api.pk)) for api in shown.page]
+    where = served(shown.page)
+    rows = [Row(api, *runs[api.pk], failing.get(api.pk), *where[api.pk][1:]) for api in shown.page]
     context = frame(gateway, "apis") | {"rows": rows, "pending_count": waiting_on(gateway).count()}
     return shown.answer(request, "gateways/gateway_apis.html", "gateways/_gateway_apis.html", context)

@@ -219,7 +219,7 @@ class TestRollback:
         assert Gateway.objects.get().generation == newest.generation == fresh(api).changed_generation
         assert [line.label for line in pending(fresh(api)).lines] == ["Policy Rate Limiting"]
         [entry] = as_shown([AuditEntry.objects.latest("pk")])
-        assert entry.sentence == f"deployed revision {older}"
+        assert entry.sentence == f"rolled back to revision {older}"
 
         instances.deploy_api(actor, api)
         assert fresh(api).revision == older

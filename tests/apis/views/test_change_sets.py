@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from apis.change_set import ChangeSet
 from apis.changes import instances
 from apis.deployment.pending import pending
 from apis.models import ApiInstance
 from console.models import Environment, Role
-from gateways.models import Gateway
+from gateways.models import Gateway, ResourceStatus
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +67,25 @@ def test_all_that_waits_is_shown_and_deployed_together(place: Place, apis: list[
     assert waits(apis) == [False, False]
     assert "a ticket" in text(place.client.get(answer.url))
     assert "Nothing is pending" in page(place, place.gateway)
+
+
+def test_its_page_looks_again_until_all_replicas_answered(
+    place: Place, apis: list[ApiInstance], settings: Any
+) -> None:
+    deploy(place, sent(page(place, place.gateway)))
+    address = ChangeSet.objects.get().get_absolute_url()
+
+    shown = text(place.client.get(address))
+
+    assert f'hx-get="{address}"' in shown and "Waiting for" in shown
+    for replica in place.gateway.replicas.all():
+        for api in apis:
+            told = {"namespace": str(place.environment.pk), "name": api.resource_name, "state": "applied"}
+            numbers = {"generation": 99, "running_generation": 99, "since": timezone.now()}
+            ResourceStatus.objects.create(replica=replica, **told, **numbers)
+    shown = text(place.client.get(address))
+    assert "hx-get" not in shown.partition('id="change-set-apis"')[2]
+    assert '<p class="break">Active</p>' not in shown
 
 
 def test_what_is_not_chosen_goes_on_waiting(place: Place, apis: list[ApiInstance]) -> None:

@@ -1,10 +1,11 @@
 """The list of APIs."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from apis.changes.instances import set_deprecated
+from apis.changes.instances import edit_api, set_deprecated
 from apis.changes.owners import add_owner
 from apis.changes.policies import apply_policy
 from apis.desired import DesiredRoute, DesiredUpstream
@@ -12,6 +13,7 @@ from apis.templatetags.apis import sparkline
 from apis.traffic import Traffic
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
 from tests.factories import make_contract
+from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
 
@@ -30,6 +32,20 @@ def test_row_shows_what_is_known() -> None:
 
     for words in ("Orders", "prod-eu", "v1", str(api.pk), place.gateway.name, "Applying"):
         assert words in page
+
+
+def test_it_says_where_an_api_listens_and_not_where_it_would() -> None:
+    place = make_place()
+    api = make_saved_api(place, "Orders", deploy=True)
+    edit_api(place.user, api, lambda it: replace(it, base_path="/later"), deploy=False)
+    runs = f":{api.port}/orders</small>"
+
+    assert runs in text(place.client.get("/apis"))
+    assert runs in text(place.client.get(f"/gateways/{place.gateway.pk}/apis"))
+    assert f":{api.port}/orders ·" in text(place.client.get("/search?q=Orders"))
+    told = Rest(place.user, place.environment)
+    where = told("GET", f"AMX/flex-gateway-targets/{place.gateway.pk}/apis").data["instances"]
+    assert where == [{"id": api.pk, "port": api.port, "path": "/orders"}]
 
 
 @pytest.mark.parametrize(
