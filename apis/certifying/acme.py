@@ -185,7 +185,9 @@ def _keep(source: AcmeSource, material: secrets.Material, uri: str) -> None:
     facts = certificates.read(material.content["certificate"])
     found.account = {**found.account, "uri": uri}
     found.state, found.trouble, found.attempts = State.VALID, "", 0
-    found.next_try_at = facts.expires_at - (facts.expires_at - facts.starts_at) / 3
+    # By a clock that is wrong, or with a life of minutes, it is due as soon as it comes.
+    due = facts.expires_at - (facts.expires_at - facts.starts_at) / 3
+    found.next_try_at = max(due, timezone.now() + FIRST_PAUSE)
     found.save()
 
 

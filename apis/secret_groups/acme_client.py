@@ -47,9 +47,9 @@ def obtain(
     except errors.ValidationError as error:
         raise CertificateRefused(_why_invalid(error)) from error
     except messages.Error as error:
-        raise CertificateRefused(
-            f"The CA refuses: {error.detail or error.description or error.typ}"
-        ) from error
+        raise CertificateRefused(_why(error)) from error
+    except errors.IssuanceError as error:
+        raise CertificateRefused(_why(error.error)) from error
     except errors.TimeoutError as error:
         raise CertificateRefused("The CA did not decide in time; it is asked again.") from error
     except requests.RequestException as error:
@@ -69,7 +69,16 @@ def _obtain(
     private = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
-    order = asked.new_order(crypto_util.make_csr(private, list(wanted.names)))
+    csr = crypto_util.make_csr(private, list(wanted.names))
+    try:
+        order = asked.new_order(csr)
+    except messages.Error as error:
+        if error.code != "accountDoesNotExist":
+            raise
+        # CAs forget accounts: those of tests with each start.
+        asked.net.account = None
+        uri = _registered(asked, directory, key, wanted, "")
+        order = asked.new_order(csr)
     todo = [_http_challenge(one) for one in order.authorizations if one.body.status != messages.STATUS_VALID]
     served = [[one.chall.encode("token"), one.chall.validation(key)] for one in todo]
     answer(served)
@@ -106,6 +115,10 @@ def _http_challenge(authorization: messages.AuthorizationResource) -> messages.C
         if isinstance(one.chall, challenges.HTTP01):
             return one
     raise CertificateRefused(f"The CA offers no HTTP-01 for {authorization.body.identifier.value}.")
+
+
+def _why(error: messages.Error) -> str:
+    return f"The CA refuses: {error.detail or error.description or error.typ}"
 
 
 def _why_invalid(error: errors.ValidationError) -> str:

@@ -1,5 +1,6 @@
 """A certificate from an ACME CA: a running gateway answers the CA's question, whatever its APIs refuse."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from apis.changes.policies import apply_policy
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
 from apis.secret_groups.acme import AcmeSource
 from apis.secret_groups.models import Secret
-from tests.apis.secret_groups.acme_server import acme_server
+from tests.apis.secret_groups.acme_server import AcmeServer, acme_server
 from tests.factories import make_actor, make_secret_group
 from tests.gateways.agent_process import AgentProcess
 from tests.gateways.pushing import push
@@ -91,3 +92,51 @@ def test_ca_that_cannot_see_the_names_is_asked_again_later(settings: Any) -> Non
     source.refresh_from_db()
     assert "cannot be reached" in source.trouble
     assert not Secret.objects.exists()
+
+
+@pytest.fixture
+def ca(settings: Any) -> Iterator[AcmeServer]:
+    """It has seen the names before."""
+    with acme_server() as server:
+        settings.ACME_DIRECTORIES = (server.directory,)
+        server.knows_names = True
+        yield server
+
+
+def asked(ca: AcmeServer) -> AcmeSource:
+    source = acme.ask(make_actor(), make_secret_group(), "edge", ca.directory, ["a.example.com"])
+    assert acme.work() == 1
+    source.refresh_from_db()
+    return source
+
+
+def test_account_that_the_ca_forgot_is_opened_anew(ca: AcmeServer) -> None:
+    source = asked(ca)
+    assert source.state == "valid"
+    ca.accounts.clear()
+
+    AcmeSource.objects.update(next_try_at=timezone.now())
+    assert acme.work() == 1
+
+    source.refresh_from_db()
+    assert (source.state, source.trouble) == ("valid", "")
+    assert len(ca.accounts) == 1
+
+
+def test_order_that_fails_at_the_end_says_the_cas_reason(ca: AcmeServer) -> None:
+    ca.fails_orders = "CAA of a.example.com forbids it"
+
+    source = asked(ca)
+
+    assert (source.state, source.trouble) == ("failed", "The CA refuses: CAA of a.example.com forbids it")
+
+
+def test_certificate_that_is_old_by_our_clock_is_not_asked_for_at_once_again(ca: AcmeServer) -> None:
+    """Short lives, or clocks that differ."""
+    ca.life = timedelta(minutes=2)
+
+    source = asked(ca)
+
+    assert source.state == "valid"
+    assert source.next_try_at > timezone.now() + timedelta(minutes=4)
+    assert len(ca.orders) == 1

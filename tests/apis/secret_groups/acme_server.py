@@ -34,7 +34,11 @@ class AcmeServer(ThreadingHTTPServer):
         self.accounts: dict[str, josepy.JWK] = {}
         self.orders: list[dict[str, Any]] = []
         self.eab: dict[str, bytes] = {}
-        self.days = 90
+        self.life = timedelta(days=90)
+        self.knows_names = False
+        """Whether it has seen all names before, and asks for none."""
+        self.fails_orders = ""
+        """Why it gives no certificate when all is proven."""
         self.seen: list[str] = []
         """The hosts that were asked for tokens."""
 
@@ -75,7 +79,7 @@ class AcmeServer(ThreadingHTTPServer):
         built = (
             x509.CertificateBuilder(self.authority.name, x509.Name([]), key, x509.random_serial_number())  # type: ignore[arg-type]
             .not_valid_before(now - timedelta(minutes=5))
-            .not_valid_after(now + timedelta(days=self.days))
+            .not_valid_after(now + self.life)
             .add_extension(names.value, critical=True)
         )
         signed = built.sign(self.authority.key, hashes.SHA256())
@@ -107,7 +111,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._refuse("badNonce", "the nonce is not ours")
         self.server.nonces.discard(nonce)
         key = told.jwk or self.server.accounts.get(str(told.kid))
-        if key is None or not signed.verify(key):
+        if key is None:
+            return self._refuse("accountDoesNotExist", "there is no such account", 400)
+        if not signed.verify(key):
             return self._refuse("malformed", "the signature is not the account's")
         payload = json.loads(signed.payload or b"{}")
         _, kind, *rest = self.path.split("/")
@@ -135,9 +141,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, self._shown(int(at)))
             return
         names = [one["value"] for one in payload["identifiers"]]
+        state = "valid" if self.server.knows_names else "pending"
         asked = [
-            {"name": one, "token": secrets.token_urlsafe(24), "status": "pending", "error": None}
-            for one in names
+            {"name": one, "token": secrets.token_urlsafe(24), "status": state, "error": None} for one in names
         ]
         self.server.orders.append({"authorizations": asked, "key": key, "certificate": ""})
         number = len(self.server.orders) - 1
@@ -153,6 +159,9 @@ class _Handler(BaseHTTPRequestHandler):
             "authorizations": [f"{base}/authz/{number}/{at}" for at in range(len(order["authorizations"]))],
             "finalize": f"{base}/finalize/{number}",
         }
+        if self.server.fails_orders and order["certificate"]:
+            problem = {"type": "urn:ietf:params:acme:error:caa", "detail": self.server.fails_orders}
+            return found | {"status": "invalid", "error": problem}
         return found | ({"certificate": f"{base}/cert/{number}"} if order["certificate"] else {})
 
     def _authz(self, key: josepy.JWK, payload: dict[str, Any], number: str, at: str) -> None:
@@ -187,9 +196,9 @@ class _Handler(BaseHTTPRequestHandler):
         text = self.server.orders[int(number)]["certificate"]
         self._answer(200, text, kind="application/pem-certificate-chain")
 
-    def _refuse(self, kind: str, detail: str) -> None:
+    def _refuse(self, kind: str, detail: str, code: int = 403) -> None:
         problem = {"type": f"urn:ietf:params:acme:error:{kind}", "detail": detail}
-        self._answer(403, problem, kind="application/problem+json")
+        self._answer(code, problem, kind="application/problem+json")
 
     def _answer(self, code: int, body: Any, kind: str = "application/json", **headers: str) -> None:
         raw = b"" if body is None else (body if isinstance(body, str) else json.dumps(body)).encode()
