@@ -30,6 +30,8 @@ IN_REVISIONS: Mapping[str, frozenset[str]] = {
     "policybinding": frozenset({"config", "conditions", "mode", "order", "secrets"}),
 }
 """By the kind of what changed: the fields of its entries that revisions, or its sentence, tell of."""
+IN_SENTENCES = {"address": "its address", "response_timeout_ms": "its response timeout"}
+"""What fields are called behind a verb, where their titles do not fit there."""
 SWITCHES = frozenset({"deployed", "disabled"})
 """Of a revision they leave all or nothing, which is not what changed."""
 
@@ -83,7 +85,7 @@ def _of_api(entry: AuditEntry) -> str:
         return "had back what was discarded"
     if entry.diff.get("deployed"):
         return "deployed it" if entry.diff["deployed"][1] else "undeployed it"
-    fields = ", ".join(history.title_of(name).lower() for name in entry.diff)
+    fields = ", ".join(IN_SENTENCES.get(name) or history.title_of(name).lower() for name in entry.diff)
     return f"{entry.verb} {fields}"
 
 

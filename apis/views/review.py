@@ -21,6 +21,7 @@ from apis.revision import Content
 from apis.revisions import rows
 from apis.rules.problem import Problem
 from apis.testing import runs
+from apis.views import saving
 from apis.views.access import api_of, api_to_change, may_on, messages_of
 from apis.views.comment import comment_field
 from apis.views.frame import frame
@@ -75,7 +76,7 @@ def deploy(request: Request, pk: int) -> HttpResponse:
         return _shown(request, api_of(request, pk), comment=comment, is_late=True)
     except ValidationError as error:
         return _shown(request, api_of(request, pk), comment=comment, errors=messages_of(error))
-    messages.success(request, f"Deployed what was pending; {api.gateway} takes it into force.")
+    messages.success(request, f"Deployed what was pending; {saving.taken(api)}")
     return redirect(api)
 
 

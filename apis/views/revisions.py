@@ -23,6 +23,7 @@ from apis.deployment.rollback import rollback, rollback_all
 from apis.models import ApiInstance
 from apis.revision import Revision
 from apis.revisions import rows as saved_rows
+from apis.views import saving
 from apis.views.access import api_of, may_on
 from apis.views.comment import comment_field
 from apis.views.frame import Run, frame
@@ -117,7 +118,7 @@ def roll_back(request: Request, pk: int, revision: str) -> HttpResponse:
             faults = error.messages
             api.refresh_from_db()
         else:
-            messages.success(request, f"Rolled back to {wanted}; {api.gateway} takes it into force.")
+            messages.success(request, f"Rolled back to {wanted}; {saving.taken(api)}")
             return redirect("api_deployments", api.pk)
     context = _question(api, wanted) | {"api": api, "why": _why(request.POST.get("comment", ""))}
     context["may_discard"] = Permission.MANAGE_APIS in may_on(request, api)

@@ -77,7 +77,7 @@ def _posted(request: Request, api: ApiInstance) -> HttpResponse:
             return _compared(request, api, meeting.met(_whole(downstream, upstream), _saved(api)))
     if errors:
         return _shown(request, api, downstream, upstream, errors)
-    done = f"Saved; {api.gateway} takes it into force." if api.is_deployed else "Saved."
+    done = f"Saved; {saving.taken(api)}" if api.is_deployed else "Saved."
     messages.success(request, saving.told(api, done, "Saved."))
     return redirect("api_routes", api.pk)
 

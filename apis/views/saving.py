@@ -2,6 +2,7 @@
 
 from apis.models import ApiInstance
 from console.scope import Request
+from gateways.models import Gateway
 
 
 def asked(request: Request, api: ApiInstance) -> bool | None:
@@ -10,6 +11,12 @@ def asked(request: Request, api: ApiInstance) -> bool | None:
     if go == "save":
         return False
     return True if go == "deploy" and api.environment.deploys_on_save else None
+
+
+def taken(api: ApiInstance) -> str:
+    """What its gateway does with what was just deployed, as the end of a sentence."""
+    is_away = api.gateway is not None and api.gateway.status == Gateway.Status.DISCONNECTED
+    return f"{api.gateway} takes it into force{', when it is connected again' if is_away else ''}."
 
 
 def told(api: ApiInstance, done: str, saved: str = "") -> str:

@@ -94,6 +94,8 @@ class TestEntry:
 
         instances.edit_api(place.user, api, lambda draft: replace(draft, base_path="/v2"), deploy=True)
 
+        [entry] = as_shown([AuditEntry.objects.latest("pk")])
+        assert entry.sentence == "changed its address"
         labels = {one.label: one.kind for one in last()}
         assert labels == {"Listens on": "changed", "Policy Rate Limiting": "added"}
 

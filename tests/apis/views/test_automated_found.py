@@ -94,8 +94,8 @@ def test_a_form_that_is_not_whole_is_not_judged(place: Place) -> None:
     wrong = found(place, "add/rate-limiting", LIMIT | {"config.rateLimits.0.maximumRequests": "many"})
     unsaid = found(place, "add/rate-limiting", LIMIT | {"rule.covers": "some"})
 
-    assert "as soon as the form is whole" in wrong
-    assert "as soon as the form is whole" in unsaid
+    assert "once nothing is missing in the form" in wrong
+    assert "once nothing is missing in the form" in unsaid
 
 
 def test_one_of_a_set_is_judged_in_the_apis_that_have_the_set(place: Place) -> None:

@@ -254,9 +254,10 @@ class TestBadDays:
             page = text(place.client.get(f"/apis/{api.pk}{tab}"))
             assert "is applied when it is back" in page
             assert "Take it back" in page and path in page
-        place.client.post(path)
+        done = place.client.post(path, follow=True)
 
         assert now(api) == good
+        assert "takes it into force, when it is connected again" in text(done)
         assert "Take it back" not in text(place.client.get(f"/apis/{api.pk}"))
 
     def test_a_gateway_that_went_away_with_all_in_force_is_no_trouble(

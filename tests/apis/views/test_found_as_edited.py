@@ -82,7 +82,7 @@ def test_a_form_that_is_not_whole_is_not_judged(place: Place) -> None:
 
     found = found_in(place.client.post(path, TYPED | {"config.rateLimits.0.maximumRequests": "many"}))
 
-    assert "as soon as the form is whole" in found
+    assert "once nothing is missing in the form" in found
 
 
 def test_routes_are_judged_as_they_are_typed(place: Place) -> None:

@@ -132,7 +132,7 @@ def test_routes_are_judged_as_they_are_typed_and_nothing_is_kept() -> None:
     found = typed(place, odd)
 
     assert "is reached without TLS" in found
-    assert "as soon as the form is whole" in typed(place, {**ROUTES, "routes.0.upstreams.1.weight": "20"})
+    assert "once nothing is missing in the form" in typed(place, {**ROUTES, "routes.0.upstreams.1.weight": "20"})
     assert WizardDraft.objects.get().values == kept
 
 
