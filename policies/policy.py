@@ -288,6 +288,8 @@ class Policy(Generic[C]):
 
     `explained` has words for callers whom it refused, by status, where its phase's do not say enough.
 
+    `acts_on_responses(config)` tells whether it does anything with what the upstream answers.
+
     One that `answers_preflights` answers what browsers ask before a request, so that nothing behind it hears
     of it.
 
@@ -323,6 +325,7 @@ class Policy(Generic[C]):
     says_setting: str = ""
     carries_setting: Literal["", "responseTimeout"] = ""
     answers_preflights: bool = False
+    acts_on_responses: Callable[[C], bool] = lambda config: False
     explained: Mapping[int, Explained] = field(default_factory=dict[int, Explained])
     gives: frozenset[str] = frozenset()
     own_variables: frozenset[str] = frozenset()

@@ -1,16 +1,16 @@
 """An API's policies as the lane shows them: in the order in which a request meets them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apis.automated.models import AutomatedPolicy
 from apis.lint.finding import Finding
 from apis.lint.findings import Findings, of_subject
-from apis.lint.subject import Applied, Subject, subject
+from apis.lint.subject import Applied, Running, Subject, subject
 from apis.models import ApiInstance, PolicyBinding
 from policies import catalog
-from policies.policy import Policy
+from policies.policy import Policy, PolicyConfig
 from policies.summary import summary
 
 
@@ -27,6 +27,7 @@ class AppliedPolicy:
     upstreams: tuple[str, ...] = ()
     rests_for: AutomatedPolicy | None = None
     """The automated policy that runs in its place."""
+    acts_on_responses: bool = False
 
     @property
     def title(self) -> str:
@@ -57,6 +58,7 @@ class HeldPolicy:
     policy: Policy[Any] | None
     summary: str
     yields: str = ""
+    acts_on_responses: bool = False
 
     @property
     def title(self) -> str:
@@ -90,6 +92,12 @@ class Lane:
         return sorted(both, key=lambda one: not (one.policy and one.policy.runs_first))
 
     @property
+    def response(self) -> list[HeldPolicy | AppliedPolicy]:
+        """What acts on answers, in the order in which one meets it on its way to the caller."""
+        way = [*self.request, *self.sent]
+        return [one for one in reversed(way) if one.acts_on_responses]
+
+    @property
     def sent(self) -> list[AppliedPolicy]:
         """What runs on requests that are sent to upstreams."""
         return [one for one in self.outbound if not one.binding.is_disabled]
@@ -110,12 +118,28 @@ def lane(api: ApiInstance, bindings: Iterable[PolicyBinding] | None = None) -> L
             tuple(found.at(one.place.id)),
             tuple(upstreams[pk] for pk in one.binding.upstreams if pk in upstreams),
             one.rests_for,
+            _acts_on_responses(one.policy, one.config),
         )
 
     runs = [one for one in seen.held if one in seen.automated]
-    automated = [held_of(one, "" if one in runs else _why_not(one, runs)) for one in seen.held]
+    both_ways = {one.binding.pk for one in seen.running if _of_rule_both_ways(one)} if runs else set()
+    automated = [
+        replace(
+            held_of(one, "" if one in runs else _why_not(one, runs)),
+            acts_on_responses=one.pk in both_ways,
+        )
+        for one in seen.held
+    ]
     inbound, outbound = ([shown(one) for one in side] for side in (seen.inbound, seen.outbound))
     return Lane(seen, found, automated, inbound, outbound)
+
+
+def _acts_on_responses(policy: Policy[Any] | None, config: PolicyConfig | None) -> bool:
+    return policy is not None and config is not None and policy.acts_on_responses(config)
+
+
+def _of_rule_both_ways(one: Running) -> bool:
+    return not one.is_own and one.policy.acts_on_responses(one.config)
 
 
 def held_of(one: AutomatedPolicy, yields: str = "") -> HeldPolicy:

@@ -22,6 +22,7 @@ from policies.policy import Compiled, Filter, Scope, Script
 
 CASES = sorted(FOLDER.glob("*/cases/*.yaml"))
 (SPRITE,) = FOLDER.parent.parent.glob("static/icons/lucide-*.svg")
+ON_RESPONSES = ("response_mutations", "response_direction_config", "RESPONSE", "client_headers_on_success")
 SCOPE = Scope("default/binding", "default/api", "/base", Path("/state"))
 
 
@@ -87,6 +88,24 @@ def test_case(path: Path) -> None:
         path.write_text(text)
         case["expect"] = outcome
     assert outcome == case["expect"]
+
+
+@pytest.mark.parametrize("path", CASES, ids=_name)
+def test_it_acts_on_responses_where_its_filters_do(path: Path) -> None:
+    case = yaml.safe_load(path.read_text())
+    entry = find(path.parent.parent.name.replace("_", "-"))
+    try:
+        config = entry.config.model_validate(case["given"])
+    except ValidationError:
+        return
+    texts = _Documents(case.get("documents", {}))
+
+    compiled = entry.compile(config, replace(SCOPE, documents=texts))
+
+    filters = (*compiled.filters, *compiled.behind)
+    natives = json.dumps([one.typed_config for one in filters if isinstance(one, Filter)])
+    is_seen = any(one.sees_response for one in filters if isinstance(one, Script))
+    assert entry.acts_on_responses(config) == (is_seen or any(word in natives for word in ON_RESPONSES))
 
 
 @pytest.mark.parametrize("policy", policies(), ids=lambda policy: policy.name)

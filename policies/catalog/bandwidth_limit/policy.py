@@ -71,4 +71,5 @@ POLICY = Policy(
     compile=compile,
     aliases=("bandwidth-limit-flex",),
     icon="gauge",
+    acts_on_responses=lambda config: config.response_kibibytes_per_second is not None,
 )

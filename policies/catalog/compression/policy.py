@@ -115,4 +115,5 @@ POLICY = Policy(
     compile=compile,
     aliases=("compression-flex",),
     icon="layers-2",
+    acts_on_responses=lambda config: True,
 )

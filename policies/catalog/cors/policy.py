@@ -181,4 +181,5 @@ POLICY = Policy(
     answers_preflights=True,
     is_resource_level=False,
     icon="globe",
+    acts_on_responses=lambda config: True,
 )

@@ -119,4 +119,5 @@ POLICY = Policy(
     is_resource_level=False,
     is_applied_once=True,
     icon="text",
+    acts_on_responses=lambda config: True,
 )

@@ -127,4 +127,5 @@ POLICY = Policy(
     compile=compile,
     aliases=("header-injection-flex",),
     icon="list-plus",
+    acts_on_responses=lambda config: bool(config.outbound_headers),
 )

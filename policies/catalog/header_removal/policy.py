@@ -112,4 +112,5 @@ POLICY = Policy(
     aliases=("header-removal-flex",),
     reads_apart={"inboundHeaders": apart.patterns, "outboundHeaders": apart.patterns},
     icon="list-minus",
+    acts_on_responses=lambda config: bool(config.outbound_headers),
 )

@@ -244,4 +244,5 @@ POLICY = Policy(
     shares=Forgotten,
     advice=advice,
     icon="database",
+    acts_on_responses=lambda config: True,
 )

@@ -109,4 +109,7 @@ POLICY = Policy(
     ),
     refuses=True,
     icon="shield-check",
+    acts_on_responses=lambda config: (
+        config.server_type == "http" and bool(config.service_response_client_headers_on_success)
+    ),
 )

@@ -101,4 +101,5 @@ POLICY = Policy(
     shares=CountExchange,
     refuses=True,
     icon="gauge",
+    acts_on_responses=lambda config: config.expose_headers,
 )

@@ -127,4 +127,5 @@ POLICY = Policy(
     shares=Spikes,
     refuses=True,
     icon="chart-line",
+    acts_on_responses=lambda config: config.expose_headers,
 )

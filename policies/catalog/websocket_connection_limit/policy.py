@@ -71,4 +71,5 @@ POLICY = Policy(
     shares=Connections,
     refuses=True,
     icon="plug",
+    acts_on_responses=lambda config: True,
 )

@@ -9,10 +9,18 @@ from apis.models import PolicyBinding
 from console.models import Role
 from policies import catalog
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
+from tests.factories import make_automated
 
 pytestmark = pytest.mark.django_db
 
 BASIC = "http-basic-authentication"
+SPIKES = {
+    "maximumRequests": 5,
+    "timePeriodInMilliseconds": 1000,
+    "delayTimeInMillis": 100,
+    "delayAttempts": 1,
+    "queuingLimit": 2,
+}
 
 
 def test_lane_shows_policies_in_request_order(place: Place) -> None:
@@ -24,6 +32,28 @@ def test_lane_shows_policies_in_request_order(place: Place) -> None:
 
     assert page.index("outer") < page.index("inner")
     assert "10.0.0.1" in page
+
+
+def test_the_way_back_passes_what_acts_on_responses_alone(place: Place) -> None:
+    api = make_saved_api(place)
+    limits = {"rateLimits": [{"maximumRequests": 3, "timePeriodInMilliseconds": 60000}]}
+    allow(place, api)
+    apply_policy(place.user, api, "rate-limiting", limits)
+    apply_policy(place.user, api, "spike-control", SPIKES | {"exposeHeaders": True})
+    header = {"outboundHeaders": [{"key": "X-By", "value": "us"}]}
+    make_automated(place.environment, policy="header-injection", config=header)
+
+    page = text(place.client.get(f"/apis/{api.pk}/policies"))
+
+    _, request, response = re.split(r">(?:Request|Response)</span>", page)
+    ways = [
+        re.findall(r'<span class="tag">([^<]+)</span>', way.partition("</p>")[0])
+        for way in (request, response)
+    ]
+    assert ways == [
+        ["Header Injection", "IP Allowlist", "Rate Limiting", "Spike Control"],
+        ["Spike Control", "Header Injection"],
+    ]
 
 
 def test_catalog_is_searched_and_browsed(place: Place) -> None:

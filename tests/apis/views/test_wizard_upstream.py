@@ -132,7 +132,8 @@ def test_routes_are_judged_as_they_are_typed_and_nothing_is_kept() -> None:
     found = typed(place, odd)
 
     assert "is reached without TLS" in found
-    assert "once nothing is missing in the form" in typed(place, {**ROUTES, "routes.0.upstreams.1.weight": "20"})
+    wanting = typed(place, {**ROUTES, "routes.0.upstreams.1.weight": "20"})
+    assert "once nothing is missing in the form" in wanting
     assert WizardDraft.objects.get().values == kept
 
 
