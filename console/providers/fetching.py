@@ -9,11 +9,7 @@ cannot be looked up here, and for those whose addresses are permitted.
 import json
 import socket
 import ssl
-import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from ipaddress import ip_address
 from typing import Any
@@ -25,15 +21,15 @@ import httpx
 from django.conf import settings
 
 from console import guarded
+from console.room import NoRoom, Room
 
 SECONDS = 5.0
 MOST_BYTES = 512 * 1024
 MOST_ADDRESSES = 3
 MOST_ASKED, MOST_OF_HOST = 6, 4
 """At once, by one process of the console: each holds one of its threads, of which it has eight."""
-_lock = threading.Lock()
-_asked: Counter[str] = Counter()
-"""How many requests are under way, by host."""
+ROOM = Room(MOST_ASKED, each=MOST_OF_HOST)
+"""By host: one that is slow must leave others' logins threads to run on."""
 
 
 class Unfetched(Exception):
@@ -98,28 +94,14 @@ def _ask(method: str, address: str, **more: Any) -> tuple[int, bytes]:
         raise Unfetched(f"it names an address that is not asked, {address[:200]}: {fault}")
     try:
         url = httpx.URL(address)
-        with _turn(url.host):
+        with ROOM.place(url.host):
             return _exchanged(method, url, time.monotonic() + SECONDS, **more)
+    except NoRoom:
+        raise Crowded("too many wait for an answer; try again in some seconds") from None
     except httpx.TimeoutException:
         raise Unfetched(f"there was no answer within {SECONDS:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
         raise Unfetched(str(error)[:200] or type(error).__name__) from None
-
-
-@contextmanager
-def _turn(host: str) -> Iterator[None]:
-    """One that is slow must leave others' logins, and everybody's pages, threads to run on."""
-    with _lock:
-        if _asked.total() >= MOST_ASKED or _asked[host] >= MOST_OF_HOST:
-            raise Crowded("too many wait for an answer; try again in some seconds")
-        _asked[host] += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _asked[host] -= 1
-            if not _asked[host]:
-                del _asked[host]
 
 
 def _exchanged(

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 from uuid import uuid4
@@ -17,13 +18,15 @@ from apis.changes import policies
 from apis.lint.findings import findings
 from apis.models import PolicyBinding
 from apis.rules import config_messages, policy_advice, policy_config
-from apis.rules.config_reading import limits, reading, turns
+from apis.rules.config_reading import limits, reading
+from apis.rules.config_reading.reading import ROOM
 from console.models import Environment, Organization, User
 from policies import advice, apart, catalog
 from policies.catalog.soap_validation import wsdl
 from policies.catalog.spec_validation import operations
 from policies.graphql import sdl
 from tests.factories import make_actor, make_api, make_environment, make_gateway, make_organization
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -185,7 +188,7 @@ def below() -> Iterator[list[Organization]]:
     found = [make_organization(parent=tenant) for _ in range(4)]
     with ExitStack() as stack:
         for one in found[: limits.MOST_OF_TENANT]:
-            stack.enter_context(turns.turn(one.root_id))
+            stack.enter_context(ROOM.place(one.root_id))
         yield found
 
 
@@ -196,22 +199,29 @@ def test_organizations_of_one_tenant_share_its_turns(actor: User, below: list[Or
     for api in apis[:4]:
         with pytest.raises(ValidationError) as refused:
             policies.apply_policy(actor, api, "soap-validation", config)
-        assert refused.value.message_dict == {"config.wsdl": [f"{turns.OF_TENANT[:1]}{turns.OF_TENANT[1:]}."]}
+        assert refused.value.message_dict == {"config.wsdl": [f"{reading.OF_TENANT}."]}
 
     assert not PolicyBinding.objects.exists()
     assert policies.apply_policy(actor, apis[4], "soap-validation", config).pk
-    assert turns.OF_TENANT.startswith("2 documents of your organization")
+    assert reading.OF_TENANT.startswith("2 documents of your organization")
 
 
 def test_threads_are_left_for_pages_however_many_tenants_send(actor: User) -> None:
-    with ExitStack() as stack:
+    api = make_api()
+    with ThreadPoolExecutor() as threads, ExitStack() as stack:
         for _ in range(limits.MOST_READ):
-            stack.enter_context(turns.turn(uuid4()))
-        waiting = [uuid4() for _ in range(limits.MOST_IN_LINE - limits.MOST_READ)]
-        turns._in_line.update(waiting)
-        with pytest.raises(turns.Full, match="other documents"), turns.turn(uuid4()):
-            pass
-        turns._in_line.subtract(waiting)
+            stack.enter_context(ROOM.place(uuid4()))
+        for _ in range(limits.MOST_WAITING):
+            threads.submit(_enter_and_leave)
+        wait_until(lambda: ROOM.count == limits.MOST_READ + limits.MOST_WAITING)
+
+        with pytest.raises(ValidationError, match="Other documents are being read"):
+            policies.apply_policy(actor, api, "soap-validation", SOUND["WSDL"][1])
+
+
+def _enter_and_leave() -> None:
+    with ROOM.place(uuid4()):
+        pass
 
 
 def test_what_was_found_is_remembered_and_says_nothing_to_who_reads_the_cache(actor: User) -> None:
@@ -222,7 +232,7 @@ def test_what_was_found_is_remembered_and_says_nothing_to_who_reads_the_cache(ac
 
     with ExitStack() as stack:
         for _ in range(limits.MOST_OF_TENANT):
-            stack.enter_context(turns.turn(api.environment.organization.root_id))
+            stack.enter_context(ROOM.place(api.environment.organization.root_id))
         policies.edit_policy(actor, PolicyBinding.objects.get(pk=binding.pk), config, label="new")
         assert policy_advice.of_binding(api, binding) == {}
         assert not [one for one in findings(api).told if one.code == "policy-not-valid"]

@@ -8,10 +8,8 @@ MEMORY_BYTES = 512 * 1024 * 1024
 ANSWER_BYTES = 8 * 1024 * 1024
 LONGEST_INPUT = 10_000
 """Characters of a value at fault that are repeated."""
-MOST_READ = 3
-"""At once, in one process of the console, which has eight threads; others wait for their turn."""
-MOST_IN_LINE = 5
-"""With those that are read: so that threads are left for pages, however many tenants send documents."""
+MOST_READ, MOST_WAITING = 3, 2
+"""At once, and until there is a place, in one process of the console, which has eight threads."""
 MOST_OF_TENANT = 2
 """Fewer than are read: who comes next is read at once."""
 KEEP_SECONDS, KEEP_FAULTS_SECONDS = 7 * 24 * 3600, 60

@@ -20,8 +20,9 @@ from django.core.cache import cache
 from redis import RedisError
 
 from apis import bounded
-from apis.rules.config_reading import limits, turns
+from apis.rules.config_reading import limits
 from apis.rules.config_reading.judging import faults as faults_of
+from console.room import NoRoom, Room
 from policies import advice, apart
 from policies.policy import Policy, PolicyConfig
 from policies.traits import Advice
@@ -29,6 +30,13 @@ from policies.traits import Advice
 logger = logging.getLogger(__name__)
 
 CHILD = ("-m", "apis.rules.config_reading.child")
+OF_TENANT = (
+    f"{limits.MOST_OF_TENANT} documents of your organization and those beside it are being read; "
+    "send this one again in some seconds"
+)
+OF_ALL = "other documents are being read; send this one again in some seconds"
+ROOM = Room(limits.MOST_READ, limits.MOST_WAITING, limits.MOST_OF_TENANT)
+"""By tenant: all of its organizations together have a few places."""
 Fault = dict[str, Any]
 Whose = Callable[[], UUID]
 """Tells the tenant, and is asked only where it counts."""
@@ -110,10 +118,10 @@ def answer(
 ) -> dict[str, Any]:
     """What the process answers; a fault of the field where it was ended. Raises Busy."""
     try:
-        with turns.turn(whose()):
+        with ROOM.place(whose()):
             found = bounded.ask(child, asked, wall_seconds=wall_seconds, answer_bytes=limits.ANSWER_BYTES)
-    except turns.Full as full:
-        raise Busy([_fault(field, str(full))]) from None
+    except NoRoom as full:
+        raise Busy([_fault(field, OF_TENANT if full.is_own_share else OF_ALL)]) from None
     if found.why == "broken":
         # Its last lines may quote the configuration, which may hold secrets.
         places = [one for one in found.complaint.splitlines() if one.startswith("  ")]
