@@ -1,5 +1,6 @@
 """Exported, imported, exported: byte for byte the same, whatever the API has."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from apis.portable.rows import portable_of
 from apis.portable.shape import MutedPart, Portable
 from apis.portable.updating import update
 from apis.portable.wanted import WantedApi
+from apis.revisions import export, rows
 from console.models import Environment
 from gateways.agent.sources import files
 from gateways.agent.translate.apis import translate
+from gateways.protocol import resources as r
 from policies import catalog
 from policies.catalog import FOLDER
 from tests.apis.changes.test_copies import make_whole
@@ -138,6 +141,33 @@ def test_local_mode_takes_the_file_without_a_fault(tmp_path: Path) -> None:
     assert [str(one) for one in loaded.diagnostics] == []
     assert translate(loaded.resources).faults == ()
     assert len([one for one in loaded.resources if one.kind == "ApiInstance"]) == 1
+
+
+def test_a_file_says_of_an_api_what_its_gateway_is_told(tmp_path: Path) -> None:
+    """Both are made of its rows, the file by names that any environment has."""
+    api = with_all(make_place())
+
+    in_file = told(yaml_of([api]), tmp_path / "file")
+    to_gateway = told(export.yaml_of_content(api.pk, rows.content_of(api)), tmp_path / "gateway")
+
+    assert in_file == to_gateway
+    assert len(in_file) > 6
+
+
+def told(text: str, folder: Path) -> list[tuple[str, Any]]:
+    """What the resources say, in the order in which they act, by addresses in the place of names."""
+    folder.mkdir()
+    (folder / "api.yaml").write_text(text)
+    variables = {line.split("$")[1].strip(): "s" for line in text.splitlines() if ": $" in line}
+    found = files.load(folder, variables).resources
+    known = {one.metadata.name: str(one.spec.address) for one in found if isinstance(one, r.Service)}
+    known |= {one.metadata.name: "the API" for one in found if isinstance(one, r.ApiInstance)}
+    acting = sorted(found, key=lambda one: (one.kind, getattr(one.spec, "order", 0)))
+    said = [(one.kind, one.spec.model_dump(mode="json", exclude={"order"})) for one in acting]
+    by_address = json.dumps(said)
+    for name, address in known.items():
+        by_address = by_address.replace(json.dumps(name), json.dumps(address))
+    return sorted(json.loads(by_address), key=lambda one: (one[0], one[1].get("address", "")))
 
 
 def test_what_is_muted_twice_in_a_file_is_muted_once() -> None:
