@@ -21,13 +21,14 @@ from apis.removed import Removed
 from apis.revision import Brought
 from apis.rules import policy_check
 from apis.rules.policy_config import hidden, merged, read_ahead
+from apis.rules.policy_place import numbered, phase_of
 from console import audit
 from console.models import AuditEntry, Environment, User
 from console.permissions import Permission
 from console.versions import check as check_version
 from console.versions import version as version_of
 from policies.order import place
-from policies.policy import Phase, Policy
+from policies.policy import Policy
 
 MOST = 100
 """The most of an environment: each is a part of every request to the APIs that it covers."""
@@ -52,7 +53,7 @@ def order_version(environment: Environment) -> str:
 
 def place_of(others: Iterable[AutomatedPolicy], policy: Policy[Any], order: int | None = None) -> int:
     """Behind how many of the others a new one stands; `order` is as in `add`."""
-    return place([_phase(one) for one in others], policy.phase) if order is None else max(0, order - 1)
+    return place([phase_of(one) for one in others], policy.phase) if order is None else max(0, order - 1)
 
 
 def newest(environment: Environment) -> str:
@@ -308,19 +309,9 @@ def _take(policy: AutomatedPolicy, new: AutomatedPolicy) -> None:
 
 
 def _save_order(rows: list[AutomatedPolicy]) -> list[AutomatedPolicy]:
-    """Number them from 1, those that always run first before the rest."""
-    rows = sorted(rows, key=lambda one: _phase(one) is not Phase.CORS)
-    for order, one in enumerate(rows, start=1):
-        one.order = order
+    rows = numbered(rows)
     AutomatedPolicy.objects.bulk_update(rows, ["order"])
     return rows
-
-
-def _phase(one: AutomatedPolicy) -> Phase:
-    try:
-        return Phase(template_of(one.policy).phase)
-    except ValidationError:
-        return Phase.LOG
 
 
 def deploy(apis: Collection[int]) -> None:

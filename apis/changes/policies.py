@@ -16,11 +16,12 @@ from apis.models import ApiInstance, PolicyBinding
 from apis.removed import Removed
 from apis.rules import policy_check, policy_side
 from apis.rules.policy_config import hidden, merged, read_ahead
+from apis.rules.policy_place import numbered, phase_of
 from console.models import AuditEntry, User
 from console.versions import check as check_version
 from policies import catalog
 from policies.order import place
-from policies.policy import Phase, Policy
+from policies.policy import Policy
 
 
 @transaction.atomic
@@ -288,7 +289,7 @@ def check_release(policy: Policy[Any], asked: str) -> None:
 
 def place_of(api: ApiInstance, policy: Policy[Any]) -> int:
     """Where among the API's policies one belongs of which nobody says where, counted from 1."""
-    return place([_phase(row) for row in api.policies.inbound()], policy.phase) + 1
+    return place([phase_of(row) for row in api.policies.inbound()], policy.phase) + 1
 
 
 def _applied_since(api: ApiInstance, newest: int, same: tuple[Any, ...]) -> PolicyBinding | None:
@@ -307,20 +308,9 @@ def _renumber(api: ApiInstance, new: PolicyBinding, order: int | None) -> None:
 
 
 def _save_order(rows: list[PolicyBinding]) -> list[PolicyBinding]:
-    """Number the rows from 1, those that always run first before the rest."""
-    rows = sorted(rows, key=lambda row: _phase(row) is not Phase.CORS)
-    for order, row in enumerate(rows, start=1):
-        row.order = order
+    rows = numbered(rows)
     PolicyBinding.objects.bulk_update(rows, ["order"])
     return rows
-
-
-def _phase(row: PolicyBinding) -> Phase:
-    """That of what the catalog no longer has is the last: it is where it was put."""
-    try:
-        return row.template.phase
-    except catalog.UnknownPolicy:
-        return Phase.LOG
 
 
 def _told(rows: Iterable[PolicyBinding]) -> list[str]:

@@ -1,17 +1,45 @@
 """Where a policy stands among an API's others."""
 
 from collections.abc import Iterable
+from typing import Any, Protocol, TypeVar
 
 from apis.models import PolicyBinding
 from policies import catalog
+from policies.policy import Phase
 
 
-def is_first(binding: PolicyBinding) -> bool:
+class Ordered(Protocol):
+    """A policy of an API, or an automated one."""
+
+    policy: Any
+    order: Any
+
+
+Row = TypeVar("Row", bound=Ordered)
+
+
+def is_first(row: Ordered) -> bool:
     """Whether it runs before all others, wherever it stands."""
     try:
-        return bool(binding.template.runs_first)
+        return catalog.find(row.policy).runs_first
     except catalog.UnknownPolicy:
         return False
+
+
+def phase_of(row: Ordered) -> Phase:
+    """That of what the catalog no longer has is the last: it is where it was put."""
+    try:
+        return catalog.find(row.policy).phase
+    except catalog.UnknownPolicy:
+        return Phase.LOG
+
+
+def numbered(rows: Iterable[Row]) -> list[Row]:
+    """From 1, those that always run first before the rest; saves nothing."""
+    ordered = sorted(rows, key=lambda one: not is_first(one))
+    for order, one in enumerate(ordered, start=1):
+        one.order = order
+    return ordered
 
 
 def placed(bindings: Iterable[PolicyBinding], binding: PolicyBinding) -> list[PolicyBinding]:
@@ -20,7 +48,4 @@ def placed(bindings: Iterable[PolicyBinding], binding: PolicyBinding) -> list[Po
     """
     others = [one for one in bindings if one.pk != binding.pk]
     at = sum(one.order < binding.order for one in others)
-    ordered = sorted([*others[:at], binding, *others[at:]], key=lambda one: not is_first(one))
-    for order, one in enumerate(ordered, start=1):
-        one.order = order
-    return ordered
+    return numbered([*others[:at], binding, *others[at:]])
