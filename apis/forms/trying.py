@@ -134,10 +134,6 @@ REQUEST, EXPRESSION = RequestForm.model_json_schema(), ExpressionForm.model_json
 TESTER, SAMPLE = TesterForm.model_json_schema(), SampleForm.model_json_schema()
 
 
-def request_fields(asked: Asked) -> dict[str, schema_form.Field]:
-    return _by_key(schema_form.fields(REQUEST, asked.values, asked.errors, prefix=PREFIX))
-
-
 def expression_fields(asked: Asked) -> dict[str, schema_form.Field]:
     return _by_key(schema_form.fields(EXPRESSION, asked.values, asked.errors, prefix=PREFIX))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 MOST = 50_000
 """Contracts of one gateway."""
-LONGEST_ID, LONGEST_SECRET, LONGEST_NAME, MOST_LIMITS, MOST_SECRETS = 255, 255, 255, 8, 2
+LONGEST_NAME, MOST_LIMITS, MOST_SECRETS = 255, 8, 2
 NEVER = math.inf
 
 

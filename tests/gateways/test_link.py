@@ -304,10 +304,6 @@ class Waiting:
             assert part, f"the stream ended after {self._read!r}"
             self._read += part
 
-    def read_to_the_end(self) -> None:
-        while self._socket.recv(65536):
-            pass
-
     def close(self) -> None:
         self._socket.close()
 

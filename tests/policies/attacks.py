@@ -23,8 +23,6 @@ P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """The order of the curve P-256."""
 L25519 = 2**252 + 27742317777372353535851937790883648493
 """The order of the curve Ed25519."""
-HASHES = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
-NO_HEADS = ({}, {"alg": None}, {"alg": 0}, {"alg": ["none"]}, {"alg": {}}, {"alg": True}, [], "none", 1, None)
 NO_ALGORITHMS = ("RS1", "RS255", "HS256", "ES256K", "RSA-OAEP", "dir", "A128KW")
 EVE = {"sub": "eve", "exp": 9_999_999_999}
 
