@@ -16,11 +16,11 @@ from analytics.models import Stale
 
 GRACE = timedelta(seconds=20)
 LARGEST = 2**63 - 1
-"""What a column holds. One gateway's nonsense shall not keep the traffic of all from being rolled up."""
+"""The most that a column holds: nonsense of one gateway must not stop the rollup of all traffic."""
 
 
 def roll_up(now: datetime | None = None) -> dict[str, int]:
-    """Roll up every stale period that ended GRACE ago. How many periods of each grain were.
+    """Roll up every stale period that ended GRACE ago. Returns how many periods of each grain were.
 
     One snapshot of the database is read throughout, so a period is only taken off the stale ones
     together with everything that made it so. Call it outside of a transaction.

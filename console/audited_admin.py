@@ -25,7 +25,7 @@ class AuditedAdmin(admin.ModelAdmin):
     form = VersionedForm
 
     def get_fieldsets(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
-        """Who may only look has nothing to overwrite."""
+        """Leave out what was seen for who may only look: they overwrite nothing."""
         found = super().get_fieldsets(request, obj)
         if obj is not None and self.has_change_permission(request, obj):
             return found
@@ -38,7 +38,7 @@ class AuditedAdmin(admin.ModelAdmin):
         form_url: str = "",
         extra_context: Any = None,
     ) -> HttpResponse:
-        """A name that another transaction took after the check: checked again, the form says so."""
+        """Check again where another transaction took a name after the check: the form then says so."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except IntegrityError:
@@ -83,7 +83,7 @@ def _record(
 
 
 def _place(obj: models.Model, action: AuditEntry.Action) -> tuple[Organization | None, Environment | None]:
-    """Where the entry belongs. What is deleted cannot hold it: a deleted organization's parent does."""
+    """Where the entry belongs: of a deleted organization, to its parent."""
     is_gone = action == Action.DELETE
     if isinstance(obj, Organization):
         return (obj.parent if is_gone else obj), None

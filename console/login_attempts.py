@@ -61,7 +61,7 @@ def wait_seconds(request: HttpRequest | None, name: str) -> int:
 
 
 def record(request: HttpRequest, name: str, *, is_right: bool) -> None:
-    """Count a failure; a right password forgets those of the name."""
+    """Count a failure; forget those of the name after a right password."""
     keys = _keys(request, name)
     try:
         if is_right:

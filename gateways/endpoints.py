@@ -72,7 +72,7 @@ def ack(request: HttpRequest, caller: Caller, body: Ack) -> dict[str, int]:
 @login_not_required
 @require_safe
 def stream(request: HttpRequest) -> HttpResponse:
-    """Not answered here: a stream would hold a thread. Where no front passes it on, say where it is."""
+    """Refuse: a stream would hold a thread. Says where streams are, where no front passes them on."""
     if not settings.LINK_URL:
         message = f"{STREAM_PATH} has to lead to `manage.py link`: see README; until then gateways ask"
         return JsonResponse({"message": message}, status=501)

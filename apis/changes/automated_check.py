@@ -22,7 +22,7 @@ OWN_DOCUMENT = "It holds for many APIs: write the document here, or apply the po
 
 @dataclass(frozen=True)
 class Applies:
-    """A rule of application: what of tags, gateways and names is given must hold, nothing is every API.
+    """A rule of application: what is given of tags, gateways and names must hold; if nothing is, all APIs.
 
     `conflicts` is what happens where an API has the same policy of its own.
     """

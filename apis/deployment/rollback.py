@@ -39,7 +39,8 @@ def rollback(actor: User, api: ApiInstance, revision: Revision, *, comment: str 
     api.is_deployed, api.deployed_at = True, timezone.now()
     api.save(update_fields=["is_deployed", "deployed_at", "updated_at"])
     bookkeeping.bump(api, api.gateway, revision=wanted)
-    api.pending_digest = ""  # What waited waits beside something else now, and the actor has a part in it.
+    # What was pending differs from another revision now, and the actor has a part in that.
+    api.pending_digest = ""
     deploying.wait(actor, api)
     after = {
         "revision": _named(wanted),

@@ -20,7 +20,7 @@ LIST, PASTE = "copies", "paste"
 MOST_PASTED = 65_536
 """Characters."""
 MOST_UPSTREAMS = 5
-"""That have a column; further ones are the origin's."""
+"""Upstreams that have a column; copies take further ones as the origin has them."""
 HEADS = {"name", "api", "api name"}
 Row = dict[str, Any]
 
@@ -50,7 +50,7 @@ class CopiesForm:
         return [one.label for one in self._cells(0, {})]
 
     def read(self, data: QueryDict) -> None:
-        # One more than may be, which says that there are too many: each row that is shown takes its time.
+        # One more than may be, so that the form can say so. No further ones: each row takes time to show.
         few = data.copy()
         few.setlist(LIST, data.getlist(LIST)[: MOST_COPIES + 1])
         self.rows = list(schema_data.read(self.schema, few, prefix="")[LIST])
@@ -72,7 +72,10 @@ class CopiesForm:
         ]
 
     def paste(self) -> None:
-        """Put what was pasted below the rows that say anything. What is too much is told, and not added."""
+        """Put what was pasted below the rows that say anything.
+
+        Rows above the limit are not added, and the form says so.
+        """
         if len(self.pasted) > MOST_PASTED:
             self.errors["pasted"] = [f"It is longer than {MOST_PASTED} characters; paste fewer rows."]
             return

@@ -119,7 +119,7 @@ def apis_of(row: Upload) -> list[Portable]:
 
 
 def counterpart(environment: Environment, whole: Portable) -> ApiInstance | None:
-    """The API of the environment that the file is of: of its asset's id and its label."""
+    """The API of the environment that has the asset id and the label of the file's."""
     rows = ApiInstance.objects.filter(
         environment=environment, asset__asset_id=whole.asset.asset_id, label=whole.label
     )
@@ -178,7 +178,7 @@ def take(user: User, row: Upload, at: int, choices: Choices, *, deploy: bool = F
 
 
 def _documents(row: Upload, apis: list[Portable]) -> dict[str, str]:
-    """Those of assets that are not there yet, read at once where nobody reads another."""
+    """The documents of assets that are not there yet, read at once where no other is being read."""
     found = {}
     organization = row.environment.organization
     for at, whole in enumerate(apis):

@@ -48,7 +48,7 @@ def check(environment: Environment, desired: DesiredApi, api: ApiInstance | None
 
 
 def check_free(environment: Environment, desired: DesiredApi, api: ApiInstance) -> None:
-    """The same of what others may have taken alone, for one that was saved under these rules before."""
+    """Check only what others may have taken since, for an API that was saved under these rules before."""
     refuse([*listeners.problems(environment, desired, api), *_label(environment, desired, api)])
 
 

@@ -32,7 +32,7 @@ KEEP_SECONDS = 600
 TAKEN_SECONDS = 30
 """How long one may wait for a worker before people are told that none takes it."""
 WORKED_SECONDS = 120
-"""After so long whoever worked on it is gone."""
+"""A worker that has had a job for so long is gone."""
 READY_SECONDS = 30
 MOST_BYTES = 8 * 1024 * 1024
 AWAY = "Nothing can be tried at the moment: {}. Try again in a minute."
@@ -75,7 +75,7 @@ class Job:
 def ask(user: User, api_id: int, kind: Kind, lines: list[dict[str, Any]], shown: dict[str, Any]) -> Job:
     """`lines` are what the rehearsal's process is told, as JSON, the last one the question. Raises Away.
 
-    The job as it was kept: what the same person asks in another tab may have taken its place by now.
+    Returns the job as it was kept. A question of the same person in another tab may have replaced it by now.
     """
     from apis.tasks import rehearse
 

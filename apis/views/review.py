@@ -41,7 +41,7 @@ def index(request: Request, pk: int) -> HttpResponse:
 
 
 def tests(request: Request, pk: int) -> HttpResponse:
-    """How far the run of the tests is, alone; at its end, with what the form says of it."""
+    """The fragment that tells how far the run of the tests is; at its end, with the form."""
     api = api_of(request, pk)
     saved = rows.content_of(api)
     context = {"api": api} | _tests(api, saved)
@@ -82,7 +82,7 @@ def deploy(request: Request, pk: int) -> HttpResponse:
 
 @require_POST
 def discard(request: Request, pk: int) -> HttpResponse:
-    """Of the page that tells the difference, what it showed; of every other page, whatever is pending."""
+    """Discard what the page of the difference showed; from other pages, whatever is pending."""
     api = api_to_change(request, pk)
     try:
         removed = discarding.discard(request.user, api, seen=request.POST.get("seen", ""))

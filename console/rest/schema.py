@@ -72,7 +72,7 @@ def _document(media_type: str) -> bytes:
 
 @cache
 def _page(theme: str) -> str:
-    """The same for everybody, too. Without the indentation of its template, an eighth of it."""
+    """Made once for all callers, too. Without the template's indentation it has an eighth of the size."""
     page = render_to_string("rest/docs.html", {"reference": reference.reference(), "theme": theme})
     return re.sub(r"\n\s+", "\n", page)
 

@@ -20,7 +20,7 @@ ENTRY_BYTES = ENTRY_WORDS.size + ENTRY_REST.size
 LIMIT = struct.Struct("=I4xd")
 END = struct.Struct("=d")
 SPARE, SPARE_SHARE = 64, 8
-"""Entries that are left for what comes: so many, and one for each of so many contracts."""
+"""Free entries for contracts that come: so many, and one more for each of so many contracts."""
 MOST_LEFT_BEHIND = 1 << 20
 """Bytes of texts that are added before all is laid out anew."""
 _DIGESTS = struct.Struct(">24i")
@@ -35,7 +35,7 @@ class Image:
         self._key = key
         self._words: dict[int, Words] = {}
         self._placed: dict[int, tuple[Contract, int]] = {}
-        """By the identity of each contract, which lives as long: to compare 10,000 takes longer."""
+        """By each contract's identity: comparing 10,000 by value takes longer. The image keeps them alive."""
         self._lay_out({})
 
     def take(self, contracts: Sequence[Contract]) -> None:

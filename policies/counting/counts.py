@@ -75,7 +75,7 @@ class Counts:
             at += 1
 
     def changed_again(self, counts: list[Count]) -> None:
-        """These were not exchanged after all."""
+        """Mark these as not exchanged again: the storage did not take them."""
         for one in counts:
             self._memory[CHANGED + one.bucket] = 1
 
@@ -90,7 +90,7 @@ class Counts:
         self._write(one, OTHERS, min(max(one.cell.others, total - one.cell.requests), 2**31 - 1))
 
     def exchanged(self) -> None:
-        """Others have answered just now."""
+        """Note that the storage has answered just now."""
         self._exchanged.value = _now_ms()
 
     def _counts(self, bucket: int) -> list[Count]:

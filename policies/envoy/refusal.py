@@ -12,7 +12,9 @@ _RBAC = TYPE_URL + "envoy.extensions.filters.http.rbac.v3.RBAC"
 
 
 def refusing(scope: Scope, policy: str, reason: str, only_if: Mapping[str, Any] | None = None) -> Filter:
-    """With 403; without a predicate, all. `reason` is a Lua expression over `handle`, to observe by.
+    """Refuse with 403 what meets the predicate; without one, everything.
+
+    `reason` is a Lua expression over `handle`: what a policy that observes notes.
 
     Enforced, the refusal's details are those of `details`.
     """

@@ -9,7 +9,7 @@ from apis.documents.openapi.fault import DocumentFault, Path, parts, pointer, sh
 from apis.documents.openapi.limits import MOST_HOPS
 
 BASE = "http://document.invalid/openapi"
-"""Of a document that does not say where it belongs."""
+"""The base address of a document that names none."""
 
 _NAMES = {
     "properties",

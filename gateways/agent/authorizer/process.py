@@ -50,7 +50,7 @@ class Authorizer:
         return child.pid if child is not None and child.poll() is None else None
 
     def want(self) -> None:
-        """Returns when it takes questions, or has had its time to. Harmless on repeat."""
+        """Have one run. Returns when it takes questions, or after its time to start. Harmless on repeat."""
         with self._lock:
             if self._is_wanted or self._over.is_set():
                 return
@@ -67,7 +67,7 @@ class Authorizer:
                 self._watching.start()
 
     def unwant(self) -> None:
-        """Ends it, also one that an earlier agent left."""
+        """End the process, also one that an earlier agent left."""
         with self._lock:
             self._is_wanted = False
             self._end(self._noted())

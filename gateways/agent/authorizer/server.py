@@ -87,7 +87,7 @@ async def _serve(state: Path, played: Path | None, listening: socket.socket) -> 
 
 
 class _Server(uvicorn.Server):
-    """On its way out it leaves the memory to the one that follows."""
+    """Gives up the memory as soon as it is told to end: the server that follows writes to it then."""
 
     def __init__(self, config: uvicorn.Config, remembered: Remembered) -> None:
         super().__init__(config)
@@ -95,7 +95,7 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._remembered.release()
-        # What uvicorn was ended by it would raise again.
+        # uvicorn raises the signal again once it has ended; nothing may come of it then.
         self.should_exit = True
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 

@@ -11,7 +11,7 @@ from gateways.agent.host import cgroup
 def allowed(root: Path = Path("/")) -> int:
     """At least 1. `root` is where proc and sys are mounted.
 
-    Of a share that is no whole number the part is left out: a thread that is stopped for most of each
+    A fraction of a processor is left out: a thread that is stopped for most of each
     tenth of a second makes its callers wait.
     """
     return max(1, int(min([len(os.sched_getaffinity(0)), *_quotas(root)])))

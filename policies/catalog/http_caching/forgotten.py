@@ -51,7 +51,7 @@ class Forgotten:
         self._kept = -math.inf
 
     def changed(self) -> bool:
-        """Of files with caches that replicas forget together the others are always asked."""
+        """Ask the others in each round where a cache is one that replicas forget together."""
         self._shared = [one for one in self._files if _is_shared(one)]
         return bool(self._shared)
 
@@ -60,10 +60,10 @@ class Forgotten:
             self._exchange(storage, file)
 
     def heard(self) -> None:
-        """Each exchange says what was heard."""
+        """Nothing to do: each exchange takes in what was heard."""
 
     def again(self) -> None:
-        """What is told stands in the file."""
+        """Nothing to do: what was told is marked in the file, and is told again where no answer came."""
 
     def _exchange(self, storage: Storage, file: Path) -> None:
         with _opened(file) as descriptor:
@@ -77,9 +77,9 @@ class Forgotten:
                 section.are_told(int(header.out_told) + len(records), header.out_lost)
 
     def _whole(self, file: Path, descriptor: int, header: Header) -> int:
-        """How many more of OUT are to be told: of those that the look before this one has seen.
+        """How many more records of OUT can be told: those that were there at the look before this one.
 
-        To some processors a number is there before what was written before it.
+        On some processors the count is seen to grow before the record itself is.
         """
         told, found = int(header.out_told), os.fstat(descriptor).st_ino
         before, count = self._seen.get(file, (found, told))
@@ -87,7 +87,7 @@ class Forgotten:
         return min(count - told, MOST_TOLD) if before == found and count > told else 0
 
     def _told(self, storage: Storage, header: Header, records: list[bytes]) -> Heard:
-        """They are kept from now on for a day; an hour later that is said again."""
+        """Exchange with the storage, which keeps what it has for a day: that is renewed each hour."""
         now = time.monotonic()
         is_due = bool(records) or now - self._kept > HOUR_SECONDS
         name, known = secrets.token_bytes(len(header.storage)), int(header.heard)
