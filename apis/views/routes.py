@@ -87,7 +87,9 @@ def _found(
 ) -> HttpResponse:
     """What the linter finds of the form as it is typed."""
     edit, errors = _edit(api, downstream, upstream)
-    found = None if errors else edited.by_routes(api, edit(desired_of(api)))
+    wanted = None if errors else edit(desired_of(api))
+    is_whole = wanted and all(one.uri for route in wanted.routes for one in route.upstreams)
+    found = edited.by_routes(api, wanted) if wanted and is_whole else None
     response = render(request, "apis/_edited_findings.html", {"edited": found})
     response["Cache-Control"] = "no-store"
     return response

@@ -98,6 +98,13 @@ def test_routes_are_judged_as_they_are_typed(place: Place) -> None:
     assert Route.objects.filter(api=api).count() == 1
 
 
+def test_routes_whose_upstream_has_no_address_yet_are_not_judged(place: Place) -> None:
+    api = make_saved_api(place)
+    empty = {"routes.0.upstreams.1.uri": "", "routes.0.upstreams.1.weight": "0"}
+
+    assert "once nothing is missing" in typed(place, api, ROUTES | empty | {"routes.0.upstreams": ["0", "1"]})
+
+
 def test_a_route_that_would_no_longer_be_found_is_told(place: Place) -> None:
     to = [DesiredUpstream("http://backend:8080/")]
     api = make_saved_api(
