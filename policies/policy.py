@@ -110,6 +110,7 @@ class Filter:
 
     `only_if` is a predicate of Envoy's matchers: for a request that does not meet it the filter does
     nothing, so it need not be made at all. One that `acts_always` would act even then: it must not be made.
+    `met` is what does the same for one that meets it, where that is less for Envoy to make.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Filter:
     gives: str = ""
     only_if: Mapping[str, Any] | None = None
     acts_always: bool = False
+    met: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

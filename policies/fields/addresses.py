@@ -145,14 +145,22 @@ def _rbac(scope: Scope, policy: str, networks: list[Network], *, refuse_listed: 
         for item in (one, *_mapped(one))
     ]
     listed = {"or_ids": {"ids": [{"remote_ip": one} for one in ranges]}}
-    refused = listed if refuse_listed else {"not_id": listed}
+    is_listed = {"single_predicate": {"input": _CALLER, "custom_match": _in_one_of(ranges)}}
+    return Filter(
+        scope.binding,
+        _denying(policy, listed if refuse_listed else {"not_id": listed}),
+        only_if=is_listed if refuse_listed else {"not_matcher": is_listed},
+        # The list a second time is an eighth of what Envoy takes for a thousand APIs that have one.
+        met=_denying(policy, {"any": True}),
+    )
+
+
+def _denying(policy: str, principal: dict[str, Any]) -> dict[str, Any]:
     rules = {
         "action": "DENY",
-        "policies": {policy: {"permissions": [{"any": True}], "principals": [refused]}},
+        "policies": {policy: {"permissions": [{"any": True}], "principals": [principal]}},
     }
-    typed = {"@type": TYPE_URL + "envoy.extensions.filters.http.rbac.v3.RBAC", "rules": rules}
-    is_listed = {"single_predicate": {"input": _CALLER, "custom_match": _in_one_of(ranges)}}
-    return Filter(scope.binding, typed, only_if=is_listed if refuse_listed else {"not_matcher": is_listed})
+    return {"@type": TYPE_URL + "envoy.extensions.filters.http.rbac.v3.RBAC", "rules": rules}
 
 
 def _mapped(network: Network) -> Iterator[Network]:

@@ -85,7 +85,7 @@ def _tree(
         ]
         filters = [
             *([held_filter(held)] if held else []),
-            *(one for policy in chosen for one in policy.configured),
+            *(one for policy in chosen for one in policy.configured_where_met),
         ]
         return _action(filters) if filters else {}
     next_one, *rest = undecided

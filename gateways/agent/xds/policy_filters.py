@@ -63,6 +63,12 @@ class PolicyFilters:
         return [{"name": one.name, "typed_config": dict(one.typed_config)} for one in self.filters]
 
     @property
+    def configured_where_met(self) -> list[dict[str, Any]]:
+        """The same where `only_if` of each is known to hold."""
+        made = [(one.name, one.met if isinstance(one, Filter) else None, one) for one in self.filters]
+        return [{"name": name, "typed_config": dict(met or one.typed_config)} for name, met, one in made]
+
+    @property
     def only_if(self) -> Mapping[str, Any] | None:
         """The predicate without which none of its filters does anything; None where one always may."""
         own = [one.only_if for one in self.filters]
