@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class Store:
         self._kept = state / "kept"
         self._seal = Seal(state)
         self._newest: tuple[Path, int] | None = None
+        self._texts: dict[int, tuple[AnyResource, bytes]] = {}
 
     def load(self) -> Stored | None:
         """The newest that is sound; None when there is none. A damaged one is logged and passed over."""
@@ -82,16 +83,24 @@ class Store:
         needed = set(stored.serving.values())
         source, before = self._newest or (None, 0)
         if source and before != stored.generation:
-            content = source.read_bytes()
             if before in needed:
                 self._kept.mkdir(exist_ok=True, mode=0o700)
-                state_folder.write_bytes(self._kept / f"{before}.json", content)
-            state_folder.write_bytes(self._previous, content)
-        state_folder.write_bytes(self._current, self._seal.close(_text(stored)))
+                state_folder.keep_as(source, self._kept / f"{before}.json")
+            if source != self._previous:
+                state_folder.keep_as(source, self._previous)
+        state_folder.write_bytes(
+            self._current, self._seal.close(_text(stored, self._written(stored.resources)))
+        )
         self._newest = self._current, stored.generation
         for path in self._kept.glob("*.json"):
             if path.stem not in map(str, needed):
                 path.unlink()
+
+    def _written(self, resources: Sequence[AnyResource]) -> Iterator[bytes]:
+        """Each as JSON; one that is the same object again is not written again."""
+        before = self._texts
+        self._texts = {id(one): before.get(id(one)) or (one, _json(one)) for one in resources}
+        return (self._texts[id(one)][1] for one in resources)
 
     def _seal_plain(self) -> None:
         """Encrypts what a release before wrote in plain. A damaged file stays, to be reported when needed."""
@@ -112,9 +121,12 @@ class Store:
         return _parsed(_unsealed(content) if content.startswith(PLAIN) else self._seal.open(content))
 
 
-def _text(stored: Stored) -> bytes:
-    resources = _RESOURCES.dump_json(stored.resources, by_alias=True)
-    return b'%s,"resources":%s}' % (json.dumps(_head(stored)).encode()[:-1], resources)
+def _text(stored: Stored, resources: Iterable[bytes]) -> bytes:
+    return b'%s,"resources":[%s]}' % (json.dumps(_head(stored)).encode()[:-1], b",".join(resources))
+
+
+def _json(one: AnyResource) -> bytes:
+    return one.model_dump_json(by_alias=True).encode()
 
 
 def _head(stored: Stored) -> dict[str, Any]:

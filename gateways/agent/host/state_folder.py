@@ -101,6 +101,20 @@ def keep_bytes(path: Path, content: bytes) -> None:
         write_bytes(path, content)
 
 
+def keep_as(source: Path, target: Path) -> None:
+    """Puts what this file holds there too, in one step. No file of ours is ever changed in place."""
+    beside = target.with_name(f".{target.name}.new")
+    beside.unlink(missing_ok=True)
+    try:
+        beside.hardlink_to(source)
+    except OSError:  # A file system that has no links.
+        write_bytes(target, source.read_bytes())
+        return
+    beside.replace(target)
+    # Where both were one file already, replacing did nothing.
+    beside.unlink(missing_ok=True)
+
+
 def low_space(state: Path) -> str:
     """What to say when the folder's disk is full or nearly so; empty while there is room."""
     free = shutil.disk_usage(state).free

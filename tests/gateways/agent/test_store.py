@@ -1,14 +1,16 @@
 """What a replica finds again after a restart, and what it makes of a damaged file."""
 
+import errno
 import hashlib
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateways.agent.sources.files import load_text
-from gateways.agent.store import Store, Stored, _text
-from gateways.protocol.resources import digest
+from gateways.agent.store import Store, Stored, _json, _text
+from gateways.protocol.resources import ApiInstance, digest
 
 API = """
 apiVersion: gateway.mulesoft.com/v1alpha1
@@ -107,7 +109,7 @@ def test_a_copied_file_says_nothing(tmp_path: Path) -> None:
 
 
 def test_what_an_older_release_wrote_is_read_and_encrypted(tmp_path: Path) -> None:
-    text = _text(stored(4))
+    text = _text(stored(4), [one.model_dump_json(by_alias=True).encode() for one in stored(4).resources])
     plain = text + b"\nsha256 " + hashlib.sha256(text).hexdigest().encode() + b"\n"
     (tmp_path / "kept").mkdir()
     paths = [tmp_path / "snapshot.json", tmp_path / "snapshot.previous.json", tmp_path / "kept" / "4.json"]
@@ -141,3 +143,49 @@ def test_what_an_api_still_runs_on_is_kept(tmp_path: Path) -> None:
     flip(tmp_path / "kept" / "1.json", 20)
 
     assert store.load_kept(1) == ()
+
+
+def test_a_resource_that_stays_is_written_as_text_once(tmp_path: Path) -> None:
+    written: list[str] = []
+
+    class Noted(ApiInstance):
+        def model_dump_json(self, **options: Any) -> str:
+            written.append(self.metadata.name)
+            return super().model_dump_json(**options)
+
+    stays, goes, comes = (
+        Noted.model_validate_json(_json(stored(number).resources[0])) for number in (1, 2, 3)
+    )
+
+    store = saved(tmp_path, Stored(1, "", (stays, goes), {}), Stored(2, "", (comes, stays, stays), {}))
+
+    assert written == ["orders-1", "orders-2", "orders-3"]
+    found = store.load()
+    assert found is not None
+    assert [one.metadata.name for one in found.resources] == ["orders-3", "orders-1", "orders-1"]
+
+
+def test_the_one_before_is_not_written_again(tmp_path: Path) -> None:
+    store = saved(tmp_path, stored(1))
+    first = (tmp_path / "snapshot.json").stat().st_ino
+
+    store.save(stored(2, orders=1))
+
+    kept = (tmp_path / "snapshot.previous.json", tmp_path / "kept" / "1.json")
+    assert {path.stat().st_ino for path in kept} == {first}
+    assert not [*tmp_path.rglob(".*.new")]
+
+
+def test_where_there_are_no_links_the_one_before_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+
+    store = saved(tmp_path, stored(1), stored(2, orders=1))
+
+    assert store.load_kept(1) == stored(1).resources
+    flip(tmp_path / "snapshot.json", 20)
+    assert Store(tmp_path).load() == stored(1)
