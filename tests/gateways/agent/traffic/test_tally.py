@@ -5,7 +5,8 @@ import orjson
 import pytest
 
 from gateways.agent.traffic.labels import RESOURCES_PER_API, SERVICES_PER_API, Labels, NativeRefusal
-from gateways.agent.traffic.tally import Tally
+from gateways.agent.traffic.tally import _BUCKETS, Tally
+from gateways.protocol.histogram import bucket
 from gateways.protocol.messages import TrafficBatch
 from gateways.protocol.resource_paths import OTHER, template
 from tests.gateways.agent.traffic.log_lines import START, line
@@ -234,3 +235,7 @@ def test_upstreams_of_an_api_are_bounded() -> None:
 
     assert len({count.service for count in batch.counts}) == SERVICES_PER_API + 1
     assert total(batch, OTHER) == 120 - SERVICES_PER_API
+
+
+def test_short_latencies_lie_in_the_bucket_that_the_histogram_says() -> None:
+    assert list(_BUCKETS) == [bucket(microseconds) for microseconds in range(len(_BUCKETS))]
