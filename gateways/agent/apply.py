@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from operator import attrgetter
 from types import MappingProxyType
 
 from gateways.agent.authorizer.process import Authorizer
@@ -387,7 +388,7 @@ def _configuration(compiler: Compiler, serving: Mapping[Key, Serving]) -> Config
     listening = sorted({one.api.listener.port for one in apis})
     return Configuration(
         listeners=compiler.listeners(apis),
-        route_configs={port: compiler.route_config(port, apis) for port in listening},
+        route_configs={port: compiler.route_config(port, apis, attrgetter("written")) for port in listening},
         clusters={name: made for one in apis for name, made in one.clusters.items()},
         frames={name: text for one in apis for name, text in one.frames.items()},
     )

@@ -3,9 +3,10 @@
 A route carries its API's whole policy chain, so both change at once (see `filter_chain`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,12 @@ from policies.policy import Compiled, Scope
 
 Names = Mapping[ir.Upstream, str]
 """Of the clusters of an API's upstreams."""
+RoutesOf = Callable[[CompiledApi], Iterable[Any]]
 _FRACTION = 1_000_000
 _SERVER = {
     "header": {"key": "server", "value": "gatewright"},
     "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
 }
-
-
 _REQUEST_ID = {
     "header": {"key": "x-request-id", "value": "%REQ(X-REQUEST-ID)%"},
     "append_action": "ADD_IF_ABSENT",
@@ -141,10 +141,12 @@ class Compiler:
             made.append(probe_listener(self.gateway.probe_port, is_ready=bool(apis)))
         return made
 
-    def route_config(self, port: int, apis: Iterable[CompiledApi]) -> dict[str, Any]:
+    def route_config(
+        self, port: int, apis: Iterable[CompiledApi], routes_of: RoutesOf = attrgetter("routes")
+    ) -> dict[str, Any]:
         """The routes of one port; APIs that live on other ports are passed over."""
         here = sorted((one for one in apis if one.api.listener.port == port), key=lambda one: one.api.key)
-        routes = [route for compiled in here for route in compiled.routes]
+        routes = [route for compiled in here for route in routes_of(compiled)]
         is_plain = all(one.api.listener.tls is None for one in here)
         asked = [_challenge(*one) for one in self.gateway.challenges] if is_plain else []
         routes = [_refused_paths(self.slashes), *_refused_hosts(), *asked, *routes, _nothing_here()]
