@@ -191,6 +191,8 @@ class UpstreamSettings(BaseModel):
     @property
     def told(self) -> dict[str, Any]:
         """As JSON, each key as outside; {} where nothing is set."""
+        if self is USUAL:
+            return {}
         fields = UpstreamSettings.model_fields
         kept = self.model_dump(mode="json", by_alias=True, include=set(fields))
         return {key: _without_none(value) for key, value in kept.items()}
@@ -203,8 +205,10 @@ class UpstreamSettings(BaseModel):
 
     @property
     def settings(self) -> "UpstreamSettings":
-        """These alone, of what has more fields."""
-        return UpstreamSettings(**{name: getattr(self, name) for name in UpstreamSettings.model_fields})
+        """These alone, of what has more fields; USUAL itself where nothing is set."""
+        own = {name: getattr(self, name) for name in UpstreamSettings.model_fields}
+        is_usual = all(value == getattr(USUAL, name) for name, value in own.items())
+        return USUAL if is_usual else UpstreamSettings(**own)
 
     @property
     def is_checked(self) -> bool:

@@ -23,6 +23,6 @@ class Reader:
         except (ValueError, TypeError, KeyError):
             # ValidationError is a ValueError; this one tells the place within the whole.
             return Snapshot.model_validate_json(body)
-        snapshot = Snapshot.model_validate({**document, "resources": [known[text] for text in texts]})
+        snapshot = Snapshot.model_validate({**document, "resources": ()})
         self._known = known
-        return snapshot
+        return snapshot.model_copy(update={"resources": tuple(known[text] for text in texts)})

@@ -250,10 +250,10 @@ def _tls_of_ports(index: Index, default: ir.InboundTls | None) -> dict[int, ir.I
     without: list[int] = []
     for key, resource in index.apis.items():
         with suppress(BadAddress, Faulty):
-            address, own = listener_address(resource.spec.address), _own_tls(*index.given(key))
+            address = listener_address(resource.spec.address)
             if address.scheme != "https":
                 continue
-            if own is not None:
+            if (own := _own_tls(*index.given(key))) is not None:
                 found.setdefault(address.port, own)
             else:
                 without.append(address.port)

@@ -122,7 +122,7 @@ class Api:
     def key(self) -> tuple[str, str]:
         return self.namespace, self.name
 
-    @property
+    @cached_property
     def upstreams(self) -> tuple[Upstream, ...]:
         return tuple(dict.fromkeys(target.upstream for route in self.routes for target in route.targets))
 

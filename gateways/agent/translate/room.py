@@ -13,6 +13,8 @@ class Room:
 
     def take(self, api: ir.Api) -> str | None:
         """Takes the API with its policies, or says why there is no room for it."""
+        if self._most_apis is None and self._most_policies is None:
+            return None
         policies = len(api.policies) + sum(len(one.policies) for one in api.upstreams)
         if self._most_apis is not None and self._apis >= self._most_apis:
             return f"the gateway takes {self._most_apis} APIs at most, says resourceLimits.apiInstances"

@@ -1,9 +1,11 @@
 """What has not changed since the last push is not read, translated or compiled again."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from pydantic import ValidationError
 
@@ -15,6 +17,7 @@ from gateways.agent.translate import ir
 from gateways.agent.translate.apis import LastTranslation, translate
 from gateways.agent.xds.compiler import Compiler
 from gateways.protocol.resources import AnyResource, PolicyBinding, Service, Snapshot, digest
+from gateways.protocol.upstream_settings import USUAL
 
 APIS = """
 apiVersion: gateway.mulesoft.com/v1alpha1
@@ -129,6 +132,31 @@ def test_unchanged_api_is_compiled_once_under_the_same_settings() -> None:
 
     assert all(again[key] is first[key] for key in first)
     assert other[ORDERS].clusters != first[ORDERS].clusters
+
+
+def test_routes_of_an_unchanged_api_are_written_once_and_as_any_other() -> None:
+    gateway = translate(resources()).gateway
+    first, _ = compiled(_compiler(gateway), gateway.apis)
+    again, _ = compiled(_compiler(gateway), gateway.apis, first)
+    compiler, apis = _compiler(gateway), tuple(again.values())
+
+    plain, written = (compiler.route_config(8081, apis, attrgetter(name)) for name in ("routes", "written"))
+
+    assert all(again[key].written is one.written for key, one in first.items())
+    assert orjson.dumps(written, option=orjson.OPT_SORT_KEYS) == orjson.dumps(
+        plain, option=orjson.OPT_SORT_KEYS
+    )
+
+
+def test_upstreams_of_which_nothing_is_set_share_their_settings() -> None:
+    (store,) = (one for one in resources() if isinstance(one, Service))
+    timed = APIS.replace('address: "http://store:1"', 'address: "http://store:1", dns: {refreshInSeconds: 9}')
+    (other,) = (one for one in resources(timed) if isinstance(one, Service))
+
+    assert store.spec.settings is USUAL
+    assert store.spec.settings.told == {}
+    assert other.spec.settings != USUAL
+    assert other.spec.settings.told["dns"]["refreshInSeconds"] == 9
 
 
 def _compiler(gateway: ir.Gateway, **proxying: Any) -> Compiler:
