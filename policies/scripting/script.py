@@ -9,7 +9,7 @@ from policies.policy import BUFFER_BYTES, SETTINGS, Scope, Script
 
 GUARD = Path(__file__).with_name("guard.lua").read_text()
 SHA256 = Path(__file__).with_name("sha256.lua")
-"""A file for `script`: the functions sha256, sha256_words and is_same."""
+"""A file for `script`: the functions sha256, sha256_words, sha256_bytes, sha256_after and is_same."""
 HMAC = Path(__file__).with_name("hmac.lua")
 """The same, after SHA256: hmac_key, hmac_sha256."""
 BASE64 = Path(__file__).with_name("base64.lua")

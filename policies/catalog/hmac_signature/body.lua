@@ -9,5 +9,5 @@ local function wrong_body(handle, one)
   if not told then return one.digest .. " is not signed" end
   local digest = digest_in(told)
   if not digest then return one.digest .. " holds no SHA-256" end
-  return not is_same(digest, bytes_of(sha256_words(text or ""))) and "it is not what " .. one.digest .. " says" or nil
+  return not is_same(digest, sha256_bytes(text or "")) and "it is not what " .. one.digest .. " says" or nil
 end

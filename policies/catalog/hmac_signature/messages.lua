@@ -1,7 +1,10 @@
 -- HTTP Message Signatures (RFC 9421): what the request is signed with, and the text that was signed.
 
 local function path_and_query(headers)
-  return headers:get(":path"):match("^([^?]*)(.*)$")
+  local path = headers:get(":path")
+  local mark = path:find("?", 1, true)
+  if not mark then return path, "" end
+  return path:sub(1, mark - 1), path:sub(mark)
 end
 
 local DERIVED = {
@@ -19,54 +22,101 @@ local DERIVED = {
   end,
 }
 
+local SPACES, IN_NAMES = bytes_in(" "), bytes_in("@-_.", "%w")
+local BEGINS_KEYS, IN_KEYS = bytes_in("*", "%l"), bytes_in("*_-.", "[%l%d]")
+local IN_TOKENS = bytes_in("-.:/?*", "%w")
+local OPENS, CLOSES, QUOTE, SEMICOLON, EQUALS, COMMA = 40, 41, 34, 59, 61, 44
+
+-- Behind the key that begins here; nil where none does.
+local function after_key(text, at)
+  return BEGINS_KEYS[text:byte(at)] and after(text, at + 1, IN_KEYS) or nil
+end
+
 -- The names in "(...)" at a place, and the place behind it.
 local function names_at(text, at)
-  local names = {}
-  at = text:match("^%( *()", at)
-  while at and #names <= MOST_PARTS do
-    local over = text:match("^%)()", at)
-    if over then return names, over end
-    local name, behind = text:match('^"([%w@%-_%.]+)" *()', at)
-    names[#names + 1], at = name, behind
+  local names, count = {}, 0
+  if text:byte(at) ~= OPENS then return nil end
+  at = after(text, at + 1, SPACES)
+  while count <= MOST_PARTS do
+    local byte = text:byte(at)
+    if byte == CLOSES then return names, at + 1 end
+    local finish = after(text, at + 1, IN_NAMES)
+    if byte ~= QUOTE or finish == at + 1 or text:byte(finish) ~= QUOTE then return nil end
+    names[count + 1], count = text:sub(at + 1, finish - 1), count + 1
+    at = after(text, finish + 1, SPACES)
   end
+end
+
+-- The value that stands behind "=" here, and the place behind it; nil where there is none.
+local function value_at(text, at)
+  if text:byte(at) ~= EQUALS then return nil end
+  at = at + 1
+  if text:byte(at) == QUOTE then
+    local finish = text:find('"', at + 1, true)
+    local value = finish and text:sub(at + 1, finish - 1)
+    if not value or value:find("\\", 1, true) then return nil end
+    return value, finish + 1
+  end
+  local finish = after(text, at, IN_TOKENS)
+  if finish == at then return nil end
+  return text:sub(at, finish - 1), finish
 end
 
 -- The parameters behind it.
 local function parameters_at(text, at)
   local found = {}
-  while text:sub(at, at) == ";" do
-    local name, behind = text:match("^; *([%l%*][%l%d_%-%.%*]*)()", at)
-    if not name or found[name] then return nil end
-    local value, over = text:match('^="([^"\\]*)"()', behind)
-    if not value then value, over = text:match("^=([%w%-%.:/?*]+)()", behind) end
+  while text:byte(at) == SEMICOLON do
+    local from = after(text, at + 1, SPACES)
+    local behind = after_key(text, from)
+    if not behind then return nil end
+    local name = text:sub(from, behind - 1)
+    if found[name] then return nil end
+    local value, over = value_at(text, behind)
     found[name], at = value or "?1", over or behind
   end
   return found, at
+end
+
+-- Behind the comma that may stand here between blanks, or behind the end; nil where something else does.
+local function after_comma(text, at)
+  at = after(text, at, BLANKS)
+  return (at > #text or text:byte(at) == COMMA) and at + 1 or nil
 end
 
 -- The signatures that the request names, in their order: {label, names, parameters, text}.
 local function named(text)
   local found, at = {}, 1
   while at <= #text and #found < MOST_PARTS do
-    local label, from = text:match("^[ \t]*([%l%*][%l%d_%-%.%*]*)=()", at)
-    if not label then return nil end
-    local names, behind = names_at(text, from)
+    local from = after(text, at, BLANKS)
+    local equals = after_key(text, from)
+    if not equals or text:byte(equals) ~= EQUALS then return nil end
+    local names, behind = names_at(text, equals + 1)
     if not names then return nil end
     local parameters, over = parameters_at(text, behind)
     if not parameters then return nil end
-    found[#found + 1] = { label = label, names = names, parameters = parameters, text = text:sub(from, over - 1) }
-    at = text:match("^[ \t]*,()", over) or text:match("^[ \t]*$", over) and #text + 1
+    found[#found + 1] = {
+      label = text:sub(from, equals - 1),
+      names = names,
+      parameters = parameters,
+      text = text:sub(equals + 1, over - 1),
+    }
+    at = after_comma(text, over)
     if not at then return nil end
   end
   return found
 end
 
--- The bytes under a label of a dictionary such as Signature.
+-- The bytes under a label of a dictionary such as Signature. Where it stands there twice, the last one counts.
 local function bytes_under(text, label)
-  local found
-  for piece in text:gmatch("[^,]+") do
-    local name, value = piece:match("^[ \t]*([%l%*][%l%d_%-%.%*]*)=:([%w+/=]*):[ \t]*$")
-    if name == label then found = unbase64(value) end
+  local found, at, begin = nil, 1, label .. "=:"
+  while at <= #text do
+    local from = after(text, at, BLANKS)
+    local comma = text:find(",", from, true) or #text + 1
+    if text:sub(from, from + #begin - 1) == begin then
+      local finish = text:find(":", from + #begin, true)
+      if finish and after(text, finish + 1, BLANKS) == comma then found = unbase64(text:sub(from + #begin, finish - 1)) end
+    end
+    at = comma + 1
   end
   return found
 end

@@ -30,7 +30,9 @@ local function wrong_time(what, seconds, now)
   if -by > settings.skew then return ("time: %s is %d s ahead"):format(what, -by) end
 end
 
-local function seconds_of(text) return text:match("^%d+$") and tonumber(text) end
+local function seconds_of(text) return text ~= "" and after(text, 1, DIGITS) > #text and tonumber(text) end
+
+local DATES = { "date", "x-date" }
 
 local function wrong_times(headers, one)
   local now, signed_times = os.time(), 0
@@ -44,7 +46,7 @@ local function wrong_times(headers, one)
     if wrong then return wrong end
     signed_times = 1
   end
-  for _, name in ipairs({ "date", "x-date" }) do
+  for _, name in ipairs(DATES) do
     if one.covers[name] then
       local wrong = wrong_time(name, time_of(joined(headers, name)), now)
       if wrong then return wrong end
@@ -83,7 +85,6 @@ envoy_on_request = guarded(function(handle)
     if body then return type(body) == "table" and body or refused("body: " .. body) end
   end
   if settings.told then handle:headers():replace(settings.told, one.name) end
-  local metadata = handle:streamInfo():dynamicMetadata()
-  metadata:set("gatewright", "application", one.name)
-  metadata:set("gatewright", "authentication", { principal = one.name, clientName = one.name, clientId = one.name })
+  handle:streamInfo():dynamicMetadata():set("gatewright", "application", one.name)
+  if mode.observed_as then tell(handle, one.name) end
 end)

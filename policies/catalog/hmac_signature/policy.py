@@ -92,9 +92,11 @@ def compile(config: Config, scope: Scope) -> Compiled:
     files = [SHA256, HMAC, BASE64, _file("parts.lua"), _file(form)]
     if config.validate_body:
         files += [BODY, _file("body.lua")]
-    return Compiled(
-        (script(scope, NAME, [*files, UNSAID, _file("policy.lua")], settings),), secrets=(secret,)
-    )
+    caller = _file("caller.lua")
+    check = script(scope, NAME, [*files, UNSAID, caller, _file("policy.lua")], settings)
+    # Where the policy only observes, who is not its caller passes too: then the script itself tells.
+    tell = script(scope, NAME, [caller, _file("tell.lua")], {}, gives="authentication")
+    return Compiled((check,) if scope.observed_as else (check, tell), secrets=(secret,))
 
 
 def advice(config: Config) -> Iterator[Advice]:

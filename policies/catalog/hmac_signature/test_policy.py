@@ -26,12 +26,18 @@ spec:
   - policyRef: {{name: hmac-signature-flex}}
     config: {{keys: "shop: {KEY}\\nother shop: {OTHER}", {config}}}
 {more}"""
+TOLD = """
+  - policyRef: {name: header-injection}
+    config: {inboundHeaders: [{key: x-told, value: "#[authentication.clientId default 'nobody']"}]}
+"""
 APIS = {
     "messages": ("validateBody: true", ""),
     "cavage": ("form: cavage, validateBody: true", ""),
     "headers": ("signedHeaders: [Host, X-Tenant]", ""),
     "observed": ("clockSkewSeconds: 300", "    mode: observe"),
     "writes": ("consumerHeader: ''", "    rules: [{methods: POST}]"),
+    "told": ("", TOLD),
+    "told-observed": ("", "    mode: observe" + TOLD),
 }
 
 
@@ -99,6 +105,23 @@ def test_a_signed_message_passes_and_the_upstream_is_told_whose_it_is(gateway: G
 
     assert answer.status_code == 200
     assert answer.json()["headers"]["x-consumer-name"] in ("shop", ["shop"])
+
+
+@pytest.mark.parametrize("name", ["told", "told-observed"])
+def test_later_policies_are_told_who_calls(gateway: Gateway, name: str) -> None:
+    signed = message({"@method": "GET", "@path": f"/{name}"}, now())
+
+    answer = gateway.get(f"/{name}", headers=signed)
+
+    assert answer.json()["headers"]["x-told"] in ("shop", ["shop"])
+
+
+def test_they_are_not_where_a_wrong_signature_was_only_observed(gateway: Gateway) -> None:
+    signed = message({"@method": "GET", "@path": "/told-observed"}, now(), OTHER.encode())
+
+    answer = gateway.get("/told-observed", headers=signed)
+
+    assert answer.json()["headers"]["x-told"] in ("nobody", ["nobody"])
 
 
 @pytest.mark.parametrize("header", ["authorization", "signature"])
