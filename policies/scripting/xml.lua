@@ -52,7 +52,7 @@ end
 local function after_name(bytes, at, size)
   if at >= size or kinds[bytes[at]] ~= 3 then return at end
   at = at + 1
-  while at < size and (kinds[bytes[at]] == 3 or kinds[bytes[at]] == 2) do at = at + 1 end
+  while at < size and bit.band(kinds[bytes[at]], 2) ~= 0 do at = at + 1 end
   return at
 end
 

@@ -2,15 +2,32 @@
 -- text_white[white](text); text_value[kind](text, node, meant): nil where it is none; `meant` gives the namespace of a
 -- prefix.
 
-local text_white, text_value, characters_in, bytes_in, is_less_value, collapsed, has_letters_of_names
+local text_white, text_value, characters_in, bytes_in, is_less_value, collapsed, has_letters_of_names, is_blank_alone
 do
   local find, sub, byte = string.find, string.sub, string.byte
+
+  -- A blank of XML, and no other: byte by byte, which LuaJIT compiles, as it does no pattern.
+  local function is_blank(code) return code == 32 or code == 9 or code == 10 or code == 13 end
+
+  local function has_blanks(text)
+    for i = 1, #text do
+      if is_blank(byte(text, i)) then return true end
+    end
+    return false
+  end
+
+  is_blank_alone = function(text)
+    for i = 1, #text do
+      if not is_blank(byte(text, i)) then return false end
+    end
+    return true
+  end
 
   text_white = {
     preserve = function(text) return text end,
     replace = function(text) return (text:gsub("[\t\r\n]", " ")) end,
     collapse = function(text)
-      if not find(text, "[ \t\r\n]") then return text end
+      if not has_blanks(text) then return text end
       text = text:gsub("[ \t\r\n]+", " ")
       return sub(text, byte(text, 1) == 32 and 2 or 1, byte(text, -1) == 32 and -2 or -1)
     end,
@@ -26,8 +43,12 @@ do
 
   -- Where the digits end that begin here.
   local function after_digits(text, at)
-    local _, finish = find(text, "^%d*", at)
-    return finish + 1
+    local code = byte(text, at)
+    while code and code >= 48 and code <= 57 do
+      at = at + 1
+      code = byte(text, at)
+    end
+    return at
   end
 
   local function after_sign(text)
@@ -45,7 +66,8 @@ do
       fraction = sub(text, point + 1, finish - 1)
     end
     if finish ~= #text + 1 or (point == from and fraction == "") then return nil end
-    local whole = sub(text, from, point - 1):gsub("^0+", "")
+    while from < point and byte(text, from) == 48 do from = from + 1 end
+    local whole = sub(text, from, point - 1)
     local last = #fraction
     while last > 0 and byte(fraction, last) == 48 do last = last - 1 end
     fraction = sub(fraction, 1, last)

@@ -1,21 +1,33 @@
 -- Walks through a SOAP message once: names are resolved, the envelope is checked, and what stands in it is given to
 -- validate.lua as it comes. judge_message(text, version, action) raises what is wrong, as `wrong` does.
 
-local judge_message
+local judge_message, head_of
 local ENVELOPES = {
   ["http://schemas.xmlsoap.org/soap/envelope/"] = "1.1",
   ["http://www.w3.org/2003/05/soap-envelope"] = "1.2",
 }
 do
   local DEEPEST, MOST_ATTRIBUTES, LONGEST_NAME = 256, 200, 512
+  -- Messages of a service have the same names: what came of one is kept. Callers may send any, so few are, and when
+  -- there are as many the next message begins anew.
+  local MOST_KEPT, LONGEST_KEPT = 500, 1000
+  local NONE = {}
   local XML, XMLNS = "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/"
   local PLAIN = { lt = "<", gt = ">", amp = "&", quot = '"', apos = "'" }
-  local char, floor = string.char, math.floor
+  local char, floor, band = string.char, math.floor, bit.band
 
   -- Of the message that is walked through.
-  local bytes, size, at, depth
-  local open, scope, undone, marks
+  local bytes, size, at, depth, has_root
+  local open, scope, marks = {}, {}, {}
+  -- What prefixes stood for before elements that are open declared them: how many changed, which, and from what.
+  local changed, prefixes_before, uris_before = 0, {}, {}
   local version, envelope, action, has_body, has_header, part, operation
+
+  -- Where a declaration of XML may stand; "" where there is none, as in most messages.
+  head_of = function(text)
+    local head = text:sub(1, 200)
+    return head:find("<?xml", 1, true) and head or ""
+  end
 
   local function malformed() wrong("malformed", "the body is no XML") end
 
@@ -41,7 +53,7 @@ do
   end
 
   -- The prefix and the rest of a name.
-  local function split(name)
+  local function divided(name)
     if #name > LONGEST_NAME then wrong("name", "a name is longer than " .. LONGEST_NAME .. " bytes") end
     local colon = name:find(":", 1, true)
     local rest = colon and name:sub(colon + 1) or name
@@ -49,6 +61,17 @@ do
     if not colon then return "", name end
     if colon == 1 or not rest:find("^[%a_\128-\255][^:]*$") then malformed() end
     return name:sub(1, colon - 1), rest
+  end
+
+  local prefixes, rests, kept_names = {}, {}, 0
+
+  local function split(name)
+    local rest = rests[name]
+    if rest then return prefixes[name], rest end
+    local prefix
+    prefix, rest = divided(name)
+    if kept_names < MOST_KEPT then prefixes[name], rests[name], kept_names = prefix, rest, kept_names + 1 end
+    return prefix, rest
   end
 
   local function meant(prefix)
@@ -60,15 +83,34 @@ do
     local is_odd = prefix == "xmlns" or uri == XMLNS or (prefix == "xml") ~= (uri == XML) or (prefix ~= "" and uri == "")
     if is_odd then wrong("namespace", "a prefix is declared as it must not be") end
     if prefix == "xml" then return end
-    undone[#undone + 1] = { prefix, scope[prefix] }
+    changed = changed + 1
+    prefixes_before[changed], uris_before[changed] = prefix, scope[prefix]
     scope[prefix] = uri ~= "" and uri or nil
   end
 
-  local function key_of(uri, name) return uri == "" and name or "{" .. uri .. "}" .. name end
+  local keys, kept_keys = {}, 0
+
+  local function key_of(uri, name)
+    if uri == "" then return name end
+    local key = keys[uri] and keys[uri][name]
+    if key then return key end
+    key = "{" .. uri .. "}" .. name
+    if #key > LONGEST_KEPT or kept_keys >= MOST_KEPT then return key end
+    keys[uri] = keys[uri] or {}
+    keys[uri][name], kept_keys = key, kept_keys + 1
+    return key
+  end
+
+  local function has_control(from, finish)
+    for i = from, finish - 1 do
+      if bytes[i] < 32 then return true end
+    end
+    return false
+  end
 
   -- The attributes that begin here: raw names and values in turn.
   local function raw_attributes()
-    local found, count = {}, 0
+    local found, count = NONE, 0
     while true do
       local from = after_blanks(bytes, at, size)
       if from >= size then malformed() end
@@ -76,6 +118,7 @@ do
         at = from
         return found, count
       end
+      if count == 0 then found = {} end
       local finish = after_name(bytes, from, size)
       if finish == from or from == at then malformed() end
       if count >= 2 * MOST_ATTRIBUTES then wrong("attributes", "an element has more than " .. MOST_ATTRIBUTES .. " attributes") end
@@ -86,7 +129,7 @@ do
       local behind = after_value(bytes, quote, size, size)
       if not behind then malformed() end
       local value = ffi.string(bytes + quote + 1, behind - quote - 2)
-      if value:find("[\t\r\n]") then value = value:gsub("\r\n", " "):gsub("[\t\r\n]", " ") end
+      if has_control(quote + 1, behind - 1) then value = value:gsub("\r\n", " "):gsub("[\t\r\n]", " ") end
       found[count + 1], found[count + 2], count = ffi.string(bytes + from, finish - from), decoded(value), count + 2
       at = behind
     end
@@ -95,19 +138,24 @@ do
   -- The attributes with their namespaces, without those that declare some.
   local function attributes_here()
     local raw, count = raw_attributes()
-    if count == 0 then return raw, 0 end
-    local seen = {}
+    if count == 0 then return NONE, 0 end
+    local seen, others = count > 2 and {}, 0
     for i = 1, count, 2 do
       local name, value = raw[i], raw[i + 1]
-      if seen[name] then malformed() end
-      seen[name] = true
+      if seen then
+        if seen[name] then malformed() end
+        seen[name] = true
+      end
       if name == "xmlns" then
         declare("", value)
       elseif name:sub(1, 6) == "xmlns:" then
         local _, prefix = split(name)
         declare(prefix, value)
+      else
+        others = others + 1
       end
     end
+    if others == 0 then return NONE, 0 end
     local found, known_keys = {}, {}
     for i = 1, count, 2 do
       local name = raw[i]
@@ -186,11 +234,12 @@ do
 
   local function open_tag()
     local finish = after_name(bytes, at + 1, size)
-    if finish == at + 1 or (depth == 0 and open[1]) then malformed() end
+    if finish == at + 1 or (depth == 0 and has_root) then malformed() end
+    has_root = true
     local raw = ffi.string(bytes + at + 1, finish - at - 1)
     depth, at = depth + 1, finish
     if depth > DEEPEST then wrong("depth", "elements lie more than " .. DEEPEST .. " deep in each other") end
-    open[depth], marks[depth] = raw, #undone
+    open[depth], marks[depth] = raw, changed
     local attributes, count = attributes_here()
     local prefix, name = split(raw)
     local uri = meant(prefix)
@@ -218,8 +267,9 @@ do
     elseif depth == 2 and part == "Body" and not operation then
       operation = operation_of("")
     end
-    for i = #undone, marks[depth] + 1, -1 do
-      scope[undone[i][1]], undone[i] = undone[i][2], nil
+    while changed > marks[depth] do
+      scope[prefixes_before[changed]] = uris_before[changed]
+      changed = changed - 1
     end
     depth = depth - 1
   end
@@ -246,7 +296,7 @@ do
   local function give(text)
     if text == "" then return end
     if depth > 2 then return add_text(text) end
-    if text:find("[^ \t\r\n]") then
+    if not is_blank_alone(text) then
       if depth == 0 then malformed() end
       wrong("envelope", "text stands between the parts of the envelope")
     end
@@ -282,38 +332,51 @@ do
     end
   end
 
-  -- Whether it is UTF-8 whose every character XML knows. Bytes that can be in none are refused where they stand.
-  local function is_sound(text)
-    local from = text:find("[\128-\255]")
-    while from do
-      local first, second, third, fourth = text:byte(from, from + 3)
-      local function follows(byte, low, high) return byte ~= nil and byte >= (low or 128) and byte <= (high or 191) end
-      local length
-      if first >= 0xC2 and first <= 0xDF and follows(second) then
-        length = 2
-      elseif first >= 0xE0 and first <= 0xEF and follows(second, first == 0xE0 and 0xA0, first == 0xED and 0x9F) and follows(third) then
-        if first == 0xEF and second == 0xBF and third >= 0xBE then return false end
-        length = 3
-      elseif first >= 0xF0 and first <= 0xF4 and follows(second, first == 0xF0 and 0x90, first == 0xF4 and 0x8F) and follows(third) and follows(fourth) then
-        length = 4
+  local function follows(i, low, high) return i < size and bytes[i] >= low and bytes[i] <= high end
+
+  -- Of the character that begins here; nil for what is none that XML knows. Bytes that can be in none are refused
+  -- where they stand.
+  local function length_at(i)
+    local first = bytes[i]
+    if first < 0x80 then return 1 end
+    if first >= 0xC2 and first <= 0xDF then return follows(i + 1, 0x80, 0xBF) and 2 or nil end
+    if first >= 0xE0 and first <= 0xEF then
+      local low, high = first == 0xE0 and 0xA0 or 0x80, first == 0xED and 0x9F or 0xBF
+      if not follows(i + 1, low, high) or not follows(i + 2, 0x80, 0xBF) then return nil end
+      return (first ~= 0xEF or bytes[i + 1] ~= 0xBF or bytes[i + 2] < 0xBE) and 3 or nil
+    end
+    local low, high = first == 0xF0 and 0x90 or 0x80, first == 0xF4 and 0x8F or 0xBF
+    if first < 0xF0 or first > 0xF4 or not follows(i + 1, low, high) then return nil end
+    return follows(i + 2, 0x80, 0xBF) and follows(i + 3, 0x80, 0xBF) and 4 or nil
+  end
+
+  -- Whether it is UTF-8 whose every character XML knows.
+  local function is_sound()
+    local i = 0
+    while i < size do
+      if i + 4 <= size and band(ffi.cast("const int32_t *", bytes + i)[0], 0x80808080) == 0 then
+        i = i + 4
       else
-        return false
+        local length = length_at(i)
+        if not length then return false end
+        i = i + length
       end
-      from = text:find("[\128-\255]", from + length)
     end
     return true
   end
 
   -- `wanted` is the version that the media type says; `said` the action, "" where none is said.
   judge_message = function(text, wanted, said)
-    if not is_sound(text) then malformed() end
     bytes, size, depth = ffi.cast("const uint8_t *", text), #text, 0
-    open, scope, undone, marks = {}, {}, {}, {}
+    if not is_sound() then malformed() end
+    scope, changed, has_root = {}, 0, false
+    if kept_names >= MOST_KEPT then prefixes, rests, kept_names = {}, {}, 0 end
+    if kept_keys >= MOST_KEPT then keys, kept_keys = {}, 0 end
     envelope, version, action, part, operation = nil, nil, said, nil, nil
     has_body, has_header = false, false
     at = is_at(bytes, 0, size, "\239\187\191") and 3 or 0
     -- In XML 1.1 other characters are blanks, too.
-    if text:sub(1, 200):find("<?xml%s+version%s*=%s*[\"']1%.[^0]") then wrong("version", "XML 1.0 is read, and no other") end
+    if head_of(text):find("<%?xml%s+version%s*=%s*[\"']1%.[^0]") then wrong("version", "XML 1.0 is read, and no other") end
     at = after_declaration(bytes, at, size) or malformed()
     while at < size do
       if bytes[at] ~= LT then
@@ -331,7 +394,7 @@ do
         if depth == 1 and version ~= wanted then wrong("version", "the envelope is not of the version that the content type says") end
       end
     end
-    if depth > 0 or not open[1] then malformed() end
+    if depth > 0 or not has_root then malformed() end
     if not has_body then wrong("envelope", "the envelope has no Body") end
   end
 end

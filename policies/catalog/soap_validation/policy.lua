@@ -1,8 +1,11 @@
 -- Refuses a request that is no SOAP message of the service, with a SOAP fault. settings: file, the service's table, or
 -- why there is none in `missing`; encoding, of bodies, in small letters.
 
-local NAMES = { ["utf-8"] = { "utf-8", "utf8", "us-ascii", "ascii" }, ["us-ascii"] = { "us-ascii", "ascii" },
-  ["iso-8859-1"] = { "iso-8859-1", "latin1", "us-ascii", "ascii" } }
+local NAMES = {
+  ["utf-8"] = { ["utf-8"] = true, utf8 = true, ["us-ascii"] = true, ascii = true },
+  ["us-ascii"] = { ["us-ascii"] = true, ascii = true },
+  ["iso-8859-1"] = { ["iso-8859-1"] = true, latin1 = true, ["us-ascii"] = true, ascii = true },
+}
 local LONGEST_ACTION, MOST_WORDS = 1000, 200
 local DOCUMENTS = { wsdl = true, singlewsdl = true, xsd = true }
 local KINDS = { ["text/xml"] = "1.1", ["application/soap+xml"] = "1.2" }
@@ -40,7 +43,12 @@ local function loaded()
   return assert(table, reason)
 end
 
-local function unquoted(text) return text:match('^%s*"([^"]*)"%s*$') or text:match("^%s*(%S*)%s*$") end
+local function unquoted(text)
+  -- As most write it.
+  local inside = #text > 1 and text:byte(1) == 34 and text:byte(-1) == 34 and text:sub(2, -2)
+  if inside and not inside:find('"', 1, true) then return inside end
+  return text:match('^%s*"([^"]*)"%s*$') or text:match("^%s*(%S*)%s*$")
+end
 
 -- A parameter of the content type; a name that stands there twice gives nil and true.
 local function parameter(kind, name)
@@ -55,39 +63,54 @@ local function parameter(kind, name)
   return found, false
 end
 
+-- What a content type says: media type, action and charset, and which of these stand there twice. Callers may send
+-- any, so the last one alone is kept.
+local last_kind, last_said
+
+local function said_by(kind)
+  if kind == last_kind then return last_said end
+  local found = { media_type = kind:match("^%s*([^;%s]*)"):lower() }
+  found.action, found.has_two_actions = parameter(kind, "action")
+  found.charset, found.has_two_charsets = parameter(kind, "charset")
+  last_kind, last_said = kind, found
+  return found
+end
+
 -- The action that the request names, "" for none; or nil and the refusal.
 local function action_of(headers, kind)
-  local said, is_twice = parameter(kind, "action")
-  if is_twice or headers:getNumValues("soapaction") > 1 then return nil, refused("action", "the action is given twice") end
+  local said = said_by(kind)
+  if said.has_two_actions or headers:getNumValues("soapaction") > 1 then return nil, refused("action", "the action is given twice") end
   local given = headers:get("soapaction")
   local header = given and #given <= LONGEST_ACTION and unquoted(given)
   if given and not header then return nil, refused("action", "the header SOAPAction cannot be read") end
-  said, header = said or "", header or ""
-  if said ~= "" and header ~= "" and said ~= header then return nil, refused("action", "two different actions are given") end
-  return said ~= "" and said or header
+  local action = said.action or ""
+  header = header or ""
+  if action ~= "" and header ~= "" and action ~= header then return nil, refused("action", "two different actions are given") end
+  return action ~= "" and action or header
 end
 
 -- The refusal of an encoding that is not the one of the service; nil where there is none.
 local function charset_fault(kind, text)
-  local said, is_twice = parameter(kind, "charset")
-  local declared = text:sub(1, 200):match("^[^?]-<%?xml[^>]-encoding%s*=%s*[\"']([%w_.:-]+)[\"']")
-  local known_names = {}
-  for _, name in ipairs(NAMES[settings.encoding]) do known_names[name] = true end
-  for _, name in ipairs({ said or false, declared or false }) do
-    if name and not known_names[name:lower()] then return refused("charset", name:sub(1, 40) .. " is not read; it is " .. settings.encoding) end
-  end
-  local is_ascii = settings.encoding == "us-ascii" or (declared or ""):lower():find("ascii$") or (said or ""):lower():find("ascii$")
-  if is_twice or (is_ascii and text:find("[\128-\255]")) then return refused("charset", "the body is of another encoding than it says") end
+  local said = said_by(kind)
+  local head, usual = head_of(text), settings.encoding
+  local charset = said.charset or usual
+  local declared = head ~= "" and head:match("^[^?]-<%?xml[^>]-encoding%s*=%s*[\"']([%w_.:-]+)[\"']") or usual
+  local unknown = not NAMES[usual][charset:lower()] and charset or not NAMES[usual][declared:lower()] and declared
+  if unknown then return refused("charset", unknown:sub(1, 40) .. " is not read; it is " .. usual) end
+  local is_ascii = charset:lower():sub(-5) == "ascii" or declared:lower():sub(-5) == "ascii"
+  if said.has_two_charsets or (is_ascii and text:find("[\128-\255]")) then return refused("charset", "the body is of another encoding than it says") end
+end
+
+local function in_two(byte)
+  local code = byte:byte()
+  return string.char(0xC0 + math.floor(code / 64), 0x80 + code % 64)
 end
 
 -- The same in UTF-8.
 local function in_utf8(text)
   if settings.encoding ~= "iso-8859-1" then return text end
   local head = text:sub(1, 200):gsub("^(%s*<%?xml[^>]-encoding%s*=%s*[\"'])[%w_.:-]+", "%1utf-8", 1)
-  return ((head .. text:sub(201)):gsub("[\128-\255]", function(byte)
-    local code = byte:byte()
-    return string.char(0xC0 + math.floor(code / 64), 0x80 + code % 64)
-  end))
+  return ((head .. text:sub(201)):gsub("[\128-\255]", in_two))
 end
 
 -- The service's own description is asked for so, and nothing else. In HTTP/2 no header tells of a body.
@@ -105,7 +128,7 @@ end
 
 -- The version that the content type says; or nil and the refusal.
 local function version_of(headers, kind)
-  local plain = kind:match("^%s*([^;%s]*)"):lower()
+  local plain = said_by(kind).media_type
   if plain:find("^multipart/") then return nil, refused("attachments", "messages with attachments are not read") end
   local version = KINDS[plain]
   if not version or headers:getNumValues("content-type") > 1 then

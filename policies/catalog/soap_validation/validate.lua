@@ -192,7 +192,7 @@ do
       frames[depth] = frame
     end
     frame.name, frame.node, frame.element, frame.state, frame.count = name, SKIP, nil, 1, 0
-    frame.is_nil, frame.is_begun, frame.text, frame.seen = false, false, nil, nil
+    frame.is_nil, frame.is_begun, frame.text, frame.pieces, frame.seen = false, false, nil, nil, nil
     return frame
   end
 
@@ -224,7 +224,7 @@ do
     judge_attributes(node, attributes, count, meant, name)
     local frame = push(name)
     frame.node, frame.element, frame.is_nil, frame.type = node, element, is_nil or false, type_number
-    if node.simple or node.value then frame.text = {} end
+    if node.simple or node.value then frame.text = "" end
     local model = model_of(frame)
     if model and model.all then frame.seen = {} end
   end
@@ -256,15 +256,20 @@ do
     local node = frame.node
     if node.skip then return end
     if frame.is_nil then invalid("it is nil, and not empty") end
-    if frame.text then
-      frame.text[#frame.text + 1] = text
-    elseif not node.any and not node.mixed and text:find("[^ \t\r\n]") then
+    if frame.pieces then
+      frame.pieces[#frame.pieces + 1] = text
+    elseif frame.text == "" then
+      frame.text = text
+    elseif frame.text then
+      frame.pieces = { frame.text, text }
+    elseif not node.any and not node.mixed and not is_blank_alone(text) then
       invalid("no text may stand here")
     end
   end
 
   local function close_value(frame, meant)
-    local text, number, element = table.concat(frame.text), frame.node.value or frame.type, frame.element
+    local text = frame.pieces and table.concat(frame.pieces) or frame.text
+    local number, element = frame.node.value or frame.type, frame.element
     if text == "" and (element.fixed or element.default) then return end
     local words = value_fault(number, text, meant)
     if words then invalid(words) end
