@@ -35,12 +35,8 @@ def composite(base_path: str, policies: Sequence[PolicyFilters]) -> dict[str, An
 
 
 def chosen(base_path: str, policies: Sequence[PolicyFilters]) -> dict[str, Any]:
-    """A composite filter that has its choice by itself, whatever the route."""
-    return {
-        "@type": TYPE_URL + "envoy.extensions.common.matching.v3.ExtensionWithMatcher",
-        "extension_config": {"name": "composite", "typed_config": EMPTY},
-        "xds_matcher": _matcher(base_path, policies),
-    }
+    """A composite filter that has its choice by itself, whatever the route. A route's chain can hold none."""
+    return {**EMPTY, "matcher": _matcher(base_path, policies)}
 
 
 def _matcher(base_path: str, policies: Sequence[PolicyFilters]) -> dict[str, Any]:
