@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from analytics import calls, conditions, queries, ranges, upstreams
-from analytics.figures import Figures
+from analytics.figures import CLASSES, Figures
 from analytics.models import Sample
 from apis.failing import Failed
 from apis.models import PolicyBinding
@@ -39,7 +39,7 @@ class StatusClasses(serializers.Serializer[Any]):
             "cut": "Answers that began with 1xx to 3xx and were cut in the middle.",
             "left": "The client left before an answer.",
         }
-        return {name: serializers.IntegerField(help_text=told.get(name)) for name in queries.CLASSES}
+        return {name: serializers.IntegerField(help_text=told.get(name)) for name in CLASSES}
 
 
 class FailureSerializer(serializers.Serializer[Any]):
@@ -235,6 +235,6 @@ def _summary(figures: Figures) -> dict[str, Any]:
     return {
         "requests": figures.requests,
         "violations": figures.violations,
-        "status": {name: figures.classes[name] for name in queries.CLASSES},
+        "status": {name: figures.classes[name] for name in CLASSES},
         "latency_ms": {name: figures.latency_ms(q) for name, q in PERCENTILES},
     }

@@ -5,13 +5,13 @@ from typing import Any
 
 from analytics import calls, explained, queries
 from analytics.bars import bars
-from analytics.explained import Explained
 from analytics.figures import Figures, add
 from analytics.models import Sample
 from analytics.ranges import Range
 from apis.contracts.models import Application
 from apis.models import ApiInstance
 from apis.traffic import Calls
+from policies.traits import Explained
 
 TROUBLES, RECENT = 12, 20
 

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from analytics import dashboards, queries, ranges, upstreams, usage
+from analytics import dashboards, figures, queries, ranges, upstreams, usage
 from apis.contracts.models import Application, Contract
 from apis.models import ApiInstance
 from apis.views.access import api_of, environment_of
@@ -73,7 +73,7 @@ def api_export(request: Request, pk: int) -> HttpResponse:
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     writer = csv.writer(response)
     latencies = [f"{part}_{name}_ms" for part in ("total", "upstream") for name in PERCENTILES]
-    writer.writerow(["time", "requests", *queries.CLASSES, "violations", *latencies])
+    writer.writerow(["time", "requests", *figures.CLASSES, "violations", *latencies])
     whose = upstreams.chosen(api, request.GET.get("upstream", "")) or [api.pk]
     for time, point in zip(over.times, queries.series(whose, over), strict=True):
         total = [point.latency_ms(q) for _, q, _ in dashboards.PERCENTILES]

@@ -16,19 +16,11 @@ from apis.change_set import ChangeSet
 from apis.documents.specification import Operation, Specification
 from apis.left_gateway import LeftGateway
 from apis.lists.models import Pinned, SavedView
-from apis.models import (
-    ApiInstance,
-    PolicyBinding,
-    Revision,
-    Route,
-    RouteUpstream,
-    TlsContext,
-    Upstream,
-)
+from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, TlsContext, Upstream
 from apis.muted_finding import MutedFinding
 from apis.owners.models import ApiOwner
 from apis.removed import Removed
-from apis.revision import Brought
+from apis.revision import Brought, Revision
 from apis.wizard_draft import WizardDraft
 from console.read_only_admin import ReadOnly
 

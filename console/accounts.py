@@ -16,8 +16,9 @@ from django.db import IntegrityError, models, transaction
 from console import app_access
 from console.app_access import AppAccess, access_facts, app_version
 from console.audit import record
+from console.digests import digest
 from console.granting import grant_role, require_administrator, require_somebody, together
-from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User, digest
+from console.models import AuditEntry, ConnectedApp, Environment, Organization, Role, User
 from console.once import Sending, check_shown
 from console.permissions import Permission
 from console.role_places import owns_an_application

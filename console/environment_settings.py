@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 
 from console import audit
-from console.accounts import require_administrator
+from console.granting import require_administrator
 from console.models import AuditEntry, Environment, User
 from console.versions import check, version
 

@@ -16,7 +16,8 @@ from django.utils import timezone
 from redis import RedisError
 
 from console import audit
-from console.models import AuditEntry, Environment, User, digest
+from console.digests import digest
+from console.models import AuditEntry, Environment, User
 from console.once import Sending, check_shown
 from gateways.agents import outbox
 from gateways.models import NAME, Gateway, RegistrationToken, Replica

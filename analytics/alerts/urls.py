@@ -4,7 +4,7 @@ from django.urls import path
 
 from analytics.alerts.rest.views import AlertViews, LegacyAlertViews
 from analytics.alerts.views import detail, editing, listing
-from apis.rest.urls import AM, SCOPE
+from apis.rest.paths import AM, SCOPE
 
 V2 = f"monitoring/api/alerts/api/v2/{SCOPE}/alerts"
 legacy_all = LegacyAlertViews.as_view({"get": "list", "post": "create"})

@@ -19,7 +19,8 @@ from apis.contracts.models import Application, ClientSecret
 from apis.rules.applications import problems
 from apis.rules.problem import refuse
 from console import audit
-from console.models import AuditEntry, Organization, User, digest
+from console.digests import digest
+from console.models import AuditEntry, Organization, User
 from console.once import Sending, check_shown
 from console.teams.models import Team
 from console.versions import check as check_version

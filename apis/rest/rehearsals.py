@@ -6,7 +6,8 @@ from uuid import UUID
 import pydantic
 import redis
 from django.core.exceptions import ValidationError
-from drf_spectacular.utils import OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers as s
 from rest_framework.exceptions import APIException, NotFound
 from rest_framework.request import Request

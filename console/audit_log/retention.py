@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from console import audit
-from console.accounts import require_administrator
 from console.audit_log.models import Retention
+from console.granting import require_administrator
 from console.models import AuditEntry, AuditEntryQuerySet, Organization, User
 
 GRACE = timedelta(days=7)

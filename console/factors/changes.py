@@ -8,10 +8,11 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-from console.accounts import require_administrator, require_whole_user
+from console.accounts import require_whole_user
 from console.audit import record
 from console.factors import codes, needed
 from console.factors.models import LoginRule, Passkey, SecondFactor
+from console.granting import require_administrator
 from console.models import AuditEntry, Organization, Role, User
 from console.notices.telling import tell
 from console.sessions import logins

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from django.db import transaction
 from django.utils import timezone
 
+from console.digests import digest
 from console.factors.models import SecondFactor
-from console.models import User, digest
+from console.models import User
 
 STEP_SECONDS = 30
 EARLIER, LATER = 1, 1

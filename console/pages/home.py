@@ -22,7 +22,7 @@ from apis.contracts import access
 from apis.deployment import status_counts
 from apis.failing import Failing
 from apis.models import ApiInstance, PolicyBinding
-from console import accounts, first_start
+from console import first_start, granting
 from console.grants import May
 from console.models import AuditEntry, Environment, Organization, Role
 from console.permissions import Permission
@@ -100,7 +100,7 @@ def begin(request: Request) -> HttpResponse:
         raise PermissionDenied("Only an administrator of everything may begin.")
     with transaction.atomic():
         organization = first_start.ensure_organization()
-        accounts.grant_role(request.user, request.user, organization, Role.Name.ADMINISTRATOR)
+        granting.grant_role(request.user, request.user, organization, Role.Name.ADMINISTRATOR)
     messages.success(request, f"{organization} is ready, with an environment to try in and one to serve.")
     return redirect("home")
 

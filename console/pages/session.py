@@ -1,7 +1,7 @@
 """Logging in, now and when a session ends, choosing the environment to work in, and the theme."""
 
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -21,7 +21,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from console import login_attempts, scope
 from console.factors import passkeys
-from console.models import Environment, User
+from console.models import Environment
 from console.pages import entering
 from console.providers import people
 from console.providers.models import IdentityProvider
@@ -87,7 +87,7 @@ class LoginPage(LoginView):
     redirect_authenticated_user = True
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        return entering.enter(self.request, cast(User, form.get_user()), self.get_success_url())
+        return entering.enter(self.request, form.get_user(), self.get_success_url())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """With the providers that are offered to all, or the one whose address this is."""

@@ -5,8 +5,8 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 
-from console.accounts import require_administrator
 from console.audit import HIDDEN, record
+from console.granting import require_administrator
 from console.models import AuditEntry, Environment, Organization, User
 from console.providers import fetching
 from console.providers.groups import take_all

@@ -4,8 +4,9 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from console.digests import digest
 from console.factors import needed
-from console.models import AccessToken, User, digest
+from console.models import AccessToken, User
 from console.tokens.models import PREFIX, ByToken, PersonalToken
 
 Token = AccessToken | PersonalToken

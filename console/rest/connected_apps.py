@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from console import accounts
-from console.accounts import AppAccess
+from console.app_access import AppAccess, app_version
 from console.models import ConnectedApp, Environment, Organization
 from console.permissions import Permission
 from console.rest import access, preconditions
@@ -43,7 +43,7 @@ class Scopes(APIView):
             if grant.environment_id:
                 place["envId"] = str(grant.environment_id)
             data += [{"scope": one, "context_params": place} for one in sorted(grant.permissions)]
-        return preconditions.answer({"data": data, "total": len(data)}, accounts.app_version(app))
+        return preconditions.answer({"data": data, "total": len(data)}, app_version(app))
 
     @extend_schema(
         operation_id="setConnectedAppScopes",
@@ -90,11 +90,11 @@ def _set(request: Request, app: ConnectedApp, *, is_more: bool) -> Response:
     with transaction.atomic():
         list(ConnectedApp.objects.select_for_update(no_key=True).filter(pk=app.pk))
         app.refresh_from_db(fields=["role", "scopes", "expires_at", "in_every_environment"])
-        check_version(seen, accounts.app_version(app))
+        check_version(seen, app_version(app))
         held = frozenset((one, grant.environment_id) for grant in app.grants() for one in grant.permissions)
         if (wanted := given | held if is_more else given) != held:
             accounts.change_app_access(access.caller(request), app, _access(app, wanted))
-    return Response(status=204, headers={"ETag": f'"{accounts.app_version(app)}"'})
+    return Response(status=204, headers={"ETag": f'"{app_version(app)}"'})
 
 
 def _pairs(app: ConnectedApp, rows: Sequence[Mapping[str, Any]]) -> Pairs:

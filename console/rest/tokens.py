@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from console.models import AccessToken, ConnectedApp, User, digest
+from console.digests import digest
+from console.models import AccessToken, ConnectedApp, User
 
 
 def issue(user: User, app: ConnectedApp | None = None) -> str:

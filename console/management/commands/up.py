@@ -15,6 +15,7 @@ from django.core.management import BaseCommand
 
 from console import environment, first_start, static_files
 from console.front import settings as front_settings
+from console.pages.parts import LOCAL_GATEWAY
 from console.stack import application, given, local_gateway, places, ports, preflight, servers
 from console.stack.application import Addresses
 from console.stack.stack_error import StackError
@@ -79,7 +80,7 @@ class Command(BaseCommand):
             "GATEWRIGHT_HOME": str(home),
             "GATEWRIGHT_ECHO_URL": addresses.echo,
         }
-        folder = local_gateway.LOCAL_GATEWAY.parent
+        folder = LOCAL_GATEWAY.parent
         local_gateway.forget()
         supervisor.start(
             application.front(addresses, variables),

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from console import accounts, audit, once
+from console import accounts, app_access, audit, once
 from console.listing import asked, listing
 from console.models import ConnectedApp
 from console.pages.administration.access import administered, attempt
@@ -51,7 +51,7 @@ def access(request: Request, pk: str) -> HttpResponse:
     app = _app(request, pk)
     below = administered(request).filter(path__startswith=app.organization.path)
     form = AppAccessForm(below, app.owner, request.POST or None, initial=_shown(app))
-    seen = request.POST.get("seen") or accounts.app_version(app)
+    seen = request.POST.get("seen") or app_access.app_version(app)
     try:
         if form.is_valid() and attempt(form, lambda: _changed(request, app, form.access(), seen)):
             messages.success(request, f"{app.name} may do from now on what you chose.")
@@ -59,7 +59,7 @@ def access(request: Request, pk: str) -> HttpResponse:
     except Changed:
         app.refresh_from_db()
         form.add_error(None, f"{_told(app)} Save again to overwrite it with what you chose here.")
-        seen = accounts.app_version(app)
+        seen = app_access.app_version(app)
     return _form(request, form, f"Access of {app.name}", "Save access", seen)
 
 
@@ -77,7 +77,7 @@ def delete(request: Request, pk: str) -> HttpResponse:
     return redirect("connected_apps")
 
 
-def _changed(request: Request, app: ConnectedApp, access: accounts.AppAccess, seen: str) -> bool:
+def _changed(request: Request, app: ConnectedApp, access: app_access.AppAccess, seen: str) -> bool:
     accounts.change_app_access(request.user, app, access, seen=seen)
     return True
 
@@ -86,7 +86,7 @@ def _told(app: ConnectedApp) -> str:
     """What another person saved meanwhile."""
     entry = audit.history(app).first()
     who = f"{entry.actor_name} changed this" if entry else "This was changed"
-    facts = [f"{name} {value}" for name, value in accounts.access_facts(app).items()]
+    facts = [f"{name} {value}" for name, value in app_access.access_facts(app).items()]
     return f"{who} after you opened it; saved now: {', '.join(facts)}."
 
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 from django import forms
 from django.http import QueryDict
 
-from console.accounts import AppAccess
+from console.app_access import AppAccess
 from console.audit_log.models import LEAST_DAYS, MOST_DAYS
 from console.forms.cards import Card
 from console.models import ConnectedApp, Environment, Organization, OrganizationQuerySet, Role, User
