@@ -15,6 +15,7 @@ from gateways.protocol.rehearsal import Decision
 from gateways.protocol.resources import AnyResource
 from policies.catalog import find, policies
 from tests.policies.test_requests import FILES, alone, api, contract, named, published, request
+from tests.policies.test_requests import policy_of as policy
 
 pytestmark = pytest.mark.envoy
 WHEN = "x-when"
@@ -24,15 +25,11 @@ OWN_TESTS = {"geo-filter", "native-ext-authz", "websocket-connection-limit"}
 Order = list[dict[str, Any]]
 
 
-def policy(file: Path) -> str:
-    return file.parents[2].name.replace("_", "-")
-
-
 def refused() -> dict[Path, Order]:
     """Of each policy that may have conditions a file, and requests of which the last one is refused."""
     found: dict[Path, Order] = {}
     for file in FILES:
-        if find(policy(file)).is_resource_level and policy(file) not in map(policy, found):
+        if find(policy(file)).has_conditions and policy(file) not in map(policy, found):
             for one in yaml.safe_load(file.read_text())["requests"]:
                 orders = [one["order"]] if "order" in one else [[only] for only in alone(one)]
                 for order in orders:

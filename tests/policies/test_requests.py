@@ -23,7 +23,7 @@ import yaml
 from gateways.agent.rehearsal.rehearsal import Rehearsal
 from gateways.protocol.rehearsal import Played, Request, Verdict
 from gateways.protocol.resources import RESOURCE, AnyResource
-from policies.catalog import FOLDER
+from policies.catalog import FOLDER, find
 
 pytestmark = pytest.mark.envoy
 FILES = sorted(FOLDER.glob("*/cases/requests/*.yaml"))
@@ -36,25 +36,42 @@ def named(file: Path) -> str:
 
 
 def api(file: Path, case: Mapping[str, Any]) -> AnyResource:
-    """The policy, and those that are to run behind it."""
-    policy = {"policyRef": {"name": file.parents[2].name.replace("_", "-")}, "config": case["given"]}
+    """With the policy, and those that are to run behind it; without one that is for its upstream."""
+    policy = {"policyRef": {"name": policy_of(file)}, "config": case["given"]}
     behind = [
         {"policyRef": {"name": name}, "config": config} for name, config in case.get("then", {}).items()
     ]
-    spec = {
-        "address": f"http://0.0.0.0:8081/{named(file)}",
-        "services": {"backend": {"address": f"http://{BACKEND}"}},
-        "policies": [policy, *behind],
-    }
-    plain = {"apiVersion": "gatewright.dev/v1alpha1", "kind": "ApiInstance", "spec": spec}
-    return RESOURCE.validate_python({**plain, "metadata": {"name": named(file)}})
+    spec: dict[str, Any] = {"address": f"http://0.0.0.0:8081/{named(file)}"}
+    if not find(policy_of(file)).is_outbound:
+        spec["services"] = {"backend": {"address": f"http://{BACKEND}"}}
+        spec["policies"] = [policy, *behind]
+    return resource("ApiInstance", named(file), spec)
+
+
+def outbound(file: Path, case: Mapping[str, Any]) -> Iterator[AnyResource]:
+    """Of a policy that is for upstreams: one that has it, and the way there."""
+    if find(policy_of(file)).is_outbound:
+        upstream = f"{named(file)}-backend"
+        target, policy = {"kind": "Service", "name": upstream}, {"name": policy_of(file)}
+        route = {"policyRef": {"name": "route"}, "config": {"destinationRef": {"name": upstream}}}
+        yield resource("Service", upstream, {"address": f"http://{BACKEND}"})
+        yield resource("PolicyBinding", f"{upstream}-way", {"targetRef": {"name": named(file)}, **route})
+        own = {"targetRef": target, "policyRef": policy, "config": case["given"]}
+        yield resource("PolicyBinding", f"{upstream}-policy", own)
+
+
+def policy_of(file: Path) -> str:
+    return file.parents[2].name.replace("_", "-")
+
+
+def resource(kind: str, name: str, spec: Mapping[str, Any]) -> AnyResource:
+    plain = {"apiVersion": "gatewright.dev/v1alpha1", "kind": kind, "metadata": {"name": name}}
+    return RESOURCE.validate_python({**plain, "spec": spec})
 
 
 def contract(file: Path, number: int, spec: Mapping[str, Any]) -> AnyResource:
     """A contract with the API of this file."""
-    name = {"name": f"{named(file)}-{number}"}
-    plain = {"apiVersion": "gatewright.dev/v1alpha1", "kind": "Contract", "metadata": name}
-    return RESOURCE.validate_python({**plain, "spec": {"apiId": named(file), **spec}})
+    return resource("Contract", f"{named(file)}-{number}", {"apiId": named(file), **spec})
 
 
 def published(url: str, text: str) -> Played:
@@ -99,7 +116,8 @@ def rehearsal() -> Iterator[Rehearsal]:
         for file, case in cases.items()
         for number, spec in enumerate(case.get("contracts", ()))
     ]
-    with Rehearsal([*(api(*one) for one in cases.items()), *contracts], answers=answers) as made:
+    apis = [made for one in cases.items() for made in (api(*one), *outbound(*one))]
+    with Rehearsal([*apis, *contracts], answers=answers) as made:
         assert made.absent == ()
         yield made
 
