@@ -32,6 +32,8 @@ OWN_DOCUMENT, IDLE = "gatewright/own-document", "gatewright/idle-upstreams"
 """
 EXPORTED = "gatewright/exported"
 """Of an ApiInstance: an ApiDetails of its name follows. A file without it ends too early."""
+WITH_END, WITHOUT_END = "2", "1"
+"""What it says: whether the ApiDetails ends with a line `...`. Files of older releases have none."""
 
 
 _KEPT = {

@@ -4,6 +4,7 @@ Without Django: a process of its own reads what people upload. What the resource
 they do not say, from the ApiDetails, where there is one: files that people wrote for Local Mode are read too.
 """
 
+import codecs
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +45,8 @@ class Found:
     details: dict[str, Details] = field(default_factory=dict)
     secrets: dict[str, r.Secret] = field(default_factory=dict)
     """By "namespace/name"."""
+    ended: set[str] = field(default_factory=set)
+    """The names of details that end with a line `...`."""
     lines: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def kept(self, kind: str) -> dict[str, Any]:
@@ -61,11 +64,12 @@ class Found:
 
 def read(content: bytes) -> list[Portable]:
     """The APIs of a file, in its order. Raises BadFile."""
-    found = Found()
+    found, lines = Found(), _lines(content)
     try:
         for node, data in documents(content):
             if data is not None:
-                _document(found, node.start_mark.line + 1, data)
+                is_ended = "".join(lines[node.end_mark.line :][:1]).startswith("...")
+                _document(found, node.start_mark.line + 1, data, is_ended=is_ended)
     except BadYaml as error:
         found.faults.add(error.line, str(error))
         raise BadFile(found.faults) from None
@@ -83,7 +87,12 @@ def read(content: bytes) -> list[Portable]:
     return [one for one in apis if one]
 
 
-def _document(found: Found, line: int, data: Any) -> None:
+def _lines(content: bytes) -> list[str]:
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf16 else "utf-8", "replace").splitlines()
+
+
+def _document(found: Found, line: int, data: Any, *, is_ended: bool) -> None:
     if not isinstance(data, Mapping):
         found.faults.add(line, "this document is not a mapping of fields")
         return
@@ -96,7 +105,7 @@ def _document(found: Found, line: int, data: Any) -> None:
     elif kind not in READ:
         found.faults.add(line, f"{_shown(kind)} {NOT_HERE}")
     elif kind == r.API_DETAILS:
-        _details(found, line, data)
+        _details(found, line, data, is_ended=is_ended)
     else:
         _resource(found, line, dict(data))
 
@@ -111,7 +120,7 @@ def _resource(found: Found, line: int, data: dict[str, Any]) -> None:
     _keep(found, line, one.kind, name, one)
 
 
-def _details(found: Found, line: int, data: Mapping[str, Any]) -> None:
+def _details(found: Found, line: int, data: Mapping[str, Any], *, is_ended: bool) -> None:
     metadata, spec = data.get("metadata"), data.get("spec")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     told = spec.get("format") if isinstance(spec, Mapping) else None
@@ -128,6 +137,8 @@ def _details(found: Found, line: int, data: Mapping[str, Any]) -> None:
             _told(found, line, data, error)
             return
         _keep(found, line, r.API_DETAILS, name, one)
+        if is_ended:
+            found.ended.add(name)
 
 
 def _told(found: Found, line: int, data: Mapping[str, Any], error: ValidationError) -> None:
@@ -153,10 +164,13 @@ def _keep(found: Found, line: int, kind: str, name: str, one: Any) -> None:
 def _check_whole(found: Found) -> None:
     """Half a file is refused: what refers to what is not there, and what was exported and is missing."""
     for name, api in found.apis.items():
-        is_export = kinds.EXPORTED in api.metadata.annotations
-        if is_export and name not in found.details:
+        told = api.metadata.annotations.get(kinds.EXPORTED)
+        if told is not None and name not in found.details:
             text = f"ApiInstance {name}: its ApiDetails is missing: the file ends too early, or was cut"
             found.faults.add(found.line("ApiInstance", name), text)
+        elif told not in (None, kinds.WITHOUT_END) and name not in found.ended:
+            text = f"ApiDetails {name}: no line `...` ends it: the file ends too early, or was cut"
+            found.faults.add(found.line(r.API_DETAILS, name), text)
     for name in found.details:
         if name not in found.apis:
             text = f"ApiDetails {name}: there is no ApiInstance of that name; the file was cut"

@@ -22,7 +22,7 @@ from apis.portable.shape import (
     TargetPart,
     UpstreamPart,
 )
-from apis.portable.yaml_text import ordered, said, written
+from apis.portable.yaml_text import END, ordered, said, written
 from apis.rules import own_document, upstream_uri
 from apis.rules.policy_config import merged
 from gateways.protocol.resources import API_DETAILS, API_VERSION, ROUTE_LABEL, Model
@@ -49,7 +49,7 @@ def yaml_of(
     """
     base = base or names.base_of(api.asset.asset_id, api.label)
     whole = _Writing(api, contexts or Contexts(), base, apart)
-    return written(list(whole.documents()))
+    return written(list(whole.documents())) + END
 
 
 def variable(owner: str, path: str) -> str:
@@ -67,7 +67,7 @@ class _Writing:
     def documents(self) -> Iterator[Document]:
         api = self.api
         address = f"{api.protocol}://0.0.0.0:{api.port}{api.base_path}"
-        annotations = said({kinds.TLS: api.tls_context, kinds.EXPORTED: str(FORMAT)})
+        annotations = said({kinds.TLS: api.tls_context, kinds.EXPORTED: kinds.WITH_END})
         yield _resource("ApiInstance", self.base, {"address": address}, annotations)
         if config := self.contexts.inbound.get(api.tls_context):
             yield self._binding(f"{self.base}-tls", "tls", dict(config), {kinds.TLS: api.tls_context})

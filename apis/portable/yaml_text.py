@@ -9,6 +9,10 @@ _Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
 
 
+END = "...\n"
+"""That a document is whole: what is cut in the middle of a list is YAML, too."""
+
+
 class _Dumper(_Base):
     """Dates stay text to whoever reads, so nothing needs quotes for them."""
 

@@ -210,7 +210,7 @@ def test_hidden_limits_are_told_to_no_consumer(api: ApiInstance) -> None:
 def test_a_file_that_says_nothing_of_a_part_leaves_it_as_it_is(api: ApiInstance) -> None:
     text = yaml_of([api], lambda _: frozenset())
     resources = text[: text.index("kind: ApiDetails")].rpartition("---")[0]
-    resources = resources.replace("gatewright/exported: '1'", "x: y")
+    resources = resources.replace("gatewright/exported: '2'", "x: y")
     user = make_user(is_superuser=True)
 
     for number, written in enumerate((text, resources)):

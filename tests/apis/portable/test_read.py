@@ -62,8 +62,27 @@ def test_half_a_file_is_none() -> None:
 
     assert "the file ends too early" in faults("---\n".join(["", *whole[:-1]]))[0][1]
     assert "there is no ApiInstance of that name" in faults("---\n".join(["", *whole[1:]]))[0][1]
-    for end in range(200, len(text) - 10, len(text) // 7):
-        assert faults(text[:end])
+    lines = text.splitlines(keepends=True)
+    for end in range(1, len(lines)):
+        assert faults("".join(lines[:end])), lines[end - 1]
+
+
+@pytest.mark.django_db
+def test_half_of_what_the_release_before_exported_ends_too_early() -> None:
+    """It told no end: its half is refused where an ApiDetails is missing."""
+    text = yaml_of([make_whole(make_place())]).replace("exported: '2'", "exported: '1'")
+
+    assert read(text.removesuffix("...\n").encode())
+    assert "the file ends too early" in faults(text[: text.index("kind: ApiDetails") - 40])[0][1]
+
+
+@pytest.mark.django_db
+def test_what_people_add_to_an_export_is_read() -> None:
+    text = yaml_of([make_whole(make_place())])
+    other = LOCAL.replace("orders", "others").replace("backend}", "inner}")
+
+    assert [one.asset.asset_id for one in read((text + "---" + other).encode())][1:] == ["others"]
+    assert read(text.replace("...", "... # the end").encode("utf-16"))
 
 
 def test_a_file_of_a_later_release_is_refused_and_unknown_fields_are_named() -> None:
