@@ -35,7 +35,7 @@ def faults(uri: str, settings: UpstreamSettings, policies: Collection[str] = ())
     """
     if settings.is_usual or (address := _address(uri)) is None:
         return
-    found = list(upstream_faults.faults(address, settings))
+    found = list(upstream_faults.faults(address, settings, set(map(catalog.says_setting, policies))))
     found += filter(None, (_beside(name, settings) for name in policies))
     yield from map(_said, found)
 

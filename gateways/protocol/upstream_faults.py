@@ -11,6 +11,13 @@ from gateways.protocol.upstream_settings import UpstreamSettings
 
 Found = tuple[tuple[str | int, ...], str]
 """The path of the field, by names outside, and what is wrong with it: no sentence yet."""
+UNASKED = (
+    "gets nothing: nothing tells when it is needed; allow a retry, add a health check, or eject hosts"
+    " after errors"
+)
+UNASKED_BY_SOME = (
+    "gets no POST or PATCH while nobody knows that it is needed; add a health check, or eject hosts"
+)
 
 
 @dataclass(frozen=True)
@@ -40,12 +47,14 @@ def failover(port: int, settings: UpstreamSettings) -> Where | None:
     return Where(at.host, at.port or port, takes_over=True)
 
 
-def faults(address: UpstreamAddress, settings: UpstreamSettings) -> Iterator[Found]:
-    """What is refused."""
+def faults(
+    address: UpstreamAddress, settings: UpstreamSettings, said: Collection[str] = ()
+) -> Iterator[Found]:
+    """What is refused, beside outbound policies that say these parts of settings."""
     found = places(address.host, address.port, settings)
     yield from _hosts(found, settings)
-    yield from _balancing(found, settings)
-    yield from _failover(found, failover(address.port, settings), settings)
+    yield from _balancing(found, settings, is_checked=settings.is_checked or "healthCheck" in said)
+    yield from _failover(found, failover(address.port, settings))
     ejection = settings.outlier_detection
     if ejection.consecutive_errors and _known(found) and len(found) * ejection.most_ejected_percent < 100:
         count = f"{len(found)} host{'s' if len(found) > 1 else ''}"
@@ -71,10 +80,10 @@ def warnings(
         yield ("healthCheck", "timeoutInSeconds"), "is longer than the time between two questions"
     is_checked = settings.is_checked or "healthCheck" in said
     if settings.failover.address and not is_checked:
-        message = (
-            "gets no POST or PATCH while nobody knows that it is needed; add a health check, or eject hosts"
-        )
-        yield ("failover", "address"), message
+        yield ("failover", "address"), UNASKED if settings.retries.most == 0 else UNASKED_BY_SOME
+    if "healthCheck" in said and settings.load_balancing.refuse_while_unhealthy:
+        message = "does nothing beside the policy that checks the upstream's health, which says it itself"
+        yield ("loadBalancing", "refuseWhileUnhealthy"), message
     drained = [at for at, one in enumerate(found) if not one.weight]
     for at in drained:
         yield ("hosts", at, "weight"), "is 0: this host gets no requests"
@@ -118,22 +127,15 @@ def _hosts(found: list[Where], settings: UpstreamSettings) -> Iterator[Found]:
         yield ("hosts", at, "backup"), message
 
 
-def _failover(found: list[Where], spare: Where | None, settings: UpstreamSettings) -> Iterator[Found]:
-    if spare is None:
-        return
-    if any((one.host, one.port) == (spare.host, spare.port) for one in found):
+def _failover(found: list[Where], spare: Where | None) -> Iterator[Found]:
+    if spare and any((one.host, one.port) == (spare.host, spare.port) for one in found):
         yield (
             ("failover", "address"),
             "is a host of the upstream itself; name another one, or make it a backup",
         )
-    if settings.retries.most == 0 and not settings.is_checked:
-        message = (
-            "nothing tells when it is needed; allow a retry, add a health check, or eject hosts after errors"
-        )
-        yield ("failover", "address"), message
 
 
-def _balancing(found: list[Where], settings: UpstreamSettings) -> Iterator[Found]:
+def _balancing(found: list[Where], settings: UpstreamSettings, *, is_checked: bool) -> Iterator[Found]:
     balancing = settings.load_balancing
     served = [one for one in found if one.weight and not one.backup]
     if balancing.algorithm != "roundRobin" and len(found) == 1 and _known(found):
@@ -143,7 +145,7 @@ def _balancing(found: list[Where], settings: UpstreamSettings) -> Iterator[Found
     if balancing.slow_start_in_seconds and settings.health_check.kind == "none" and _known(found):
         message = "no host ever becomes healthy; add a health check, or take it out"
         yield ("loadBalancing", "slowStartInSeconds"), message
-    if balancing.refuse_while_unhealthy and not settings.is_checked:
+    if balancing.refuse_while_unhealthy and not is_checked:
         message = "nothing tells whether hosts are healthy; add a health check, or eject hosts after errors"
         yield ("loadBalancing", "refuseWhileUnhealthy"), message
 

@@ -15,7 +15,8 @@ def settled(service: r.Service, bindings: Sequence[r.PolicyBinding]) -> Upstream
     settings = service.spec.settings
     if settings.is_usual:
         return settings
-    found = list(upstream_faults.faults(upstream_address(service.spec.address), settings))
+    said = {says_setting(policy_name(one)) for one in bindings}
+    found = list(upstream_faults.faults(upstream_address(service.spec.address), settings, said))
     found += filter(None, (_beside(policy_name(one), settings) for one in bindings))
     if found:
         raise Faulty(*(fault(service, ("spec", *path), message) for path, message in found))

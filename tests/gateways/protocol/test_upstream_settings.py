@@ -29,7 +29,19 @@ TWO = "hosts: [{address: a}, {address: b}], "
 CHECKED = "healthCheck: {kind: tcp}, "
 
 
-def told(spec: str, address: str = "http://10.0.0.1:80") -> list[str]:
+HEALTH_CHECK = """
+apiVersion: gatewright.dev/v1alpha1
+kind: PolicyBinding
+metadata: {name: checked}
+spec:
+  targetRef: {kind: Service, name: backend}
+  policyRef: {name: health-check-flex}
+  config: {path: /health}
+---
+"""
+
+
+def told(spec: str, address: str = "http://10.0.0.1:80", beside: str = "") -> list[str]:
     """What is said of a Service with these further fields, whether it is read or translated."""
     service = {
         "apiVersion": "gatewright.dev/v1alpha1",
@@ -37,7 +49,7 @@ def told(spec: str, address: str = "http://10.0.0.1:80") -> list[str]:
         "metadata": {"name": "backend"},
         "spec": {"address": address, **yaml.safe_load(f"{{{spec}}}")},
     }
-    loaded = load_text(ROUTED + yaml.safe_dump(service))
+    loaded = load_text(ROUTED + beside + yaml.safe_dump(service))
     if loaded.diagnostics:
         return [str(one) for one in loaded.diagnostics]
     return [f"{'warning: ' if one.is_warning else ''}{one}" for one in translate(loaded.resources).faults]
@@ -62,7 +74,6 @@ def told(spec: str, address: str = "http://10.0.0.1:80") -> list[str]:
         ("failover: {address: 'http://b/x'}", "has a path"),
         ("failover: {address: 'http://b'}", "has a scheme"),
         (f"{CHECKED}failover: {{address: 10.0.0.1}}", "failover.address: is a host of the upstream itself"),
-        ("failover: {address: b}, retries: {most: 0}", "failover.address: nothing tells when it is needed"),
         ("hosts: [{address: '1.2.3'}]", "is not host:port"),
         ("hosts: [{address: b, wait: 1}]", "there is no such field"),
         ("hosts: [{address: b, weight: -1}]", "greater than or equal to 0"),
@@ -113,6 +124,8 @@ def test_what_cannot_act_is_refused(spec: str, said: str) -> None:
         ("loadBalancing: {algorithm: sticky}", "which may be one host"),
         ("hosts: [{address: b}, {address: c, weight: 0}]", "spec.hosts[1].weight: is 0"),
         ("healthCheck: {kind: tcp, intervalInSeconds: 1}", "is longer than the time between"),
+        ("failover: {address: b}", "failover.address: gets no POST or PATCH"),
+        ("failover: {address: b}, retries: {most: 0}", "failover.address: gets nothing: nothing tells"),
     ],
 )
 def test_what_may_not_be_meant_is_warned_about(spec: str, said: str) -> None:
@@ -120,6 +133,18 @@ def test_what_may_not_be_meant_is_warned_about(spec: str, said: str) -> None:
 
     assert one.startswith("warning: ")
     assert said in one
+
+
+def test_policy_that_checks_health_tells_when_a_failover_is_needed() -> None:
+    assert told("failover: {address: b}, retries: {most: 0}", beside=HEALTH_CHECK) == []
+
+
+@pytest.mark.parametrize("more", ["", ", outlierDetection: {consecutiveErrors: 3, mostEjectedPercent: 100}"])
+def test_policy_that_checks_health_says_itself_whether_it_refuses(more: str) -> None:
+    (one,) = told(f"loadBalancing: {{refuseWhileUnhealthy: true}}{more}", beside=HEALTH_CHECK)
+
+    assert one.startswith("warning: ")
+    assert "does nothing beside the policy" in one
 
 
 @pytest.mark.parametrize(
