@@ -2,9 +2,11 @@
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
+from urllib.parse import quote, quote_plus
 
 from pydantic import BaseModel, SecretStr
 
@@ -23,7 +25,8 @@ class Veil:
 
     def __init__(self, apis: Iterable[ir.Api]) -> None:
         found = {text for api in apis for use in _uses(api) for text in _secrets(use.config)}
-        self._secrets = sorted((one for one in found if len(one) >= _SHORTEST), key=len, reverse=True)
+        written = {way for one in found if len(one) >= _SHORTEST for way in _spelled(one)}
+        self._secrets = sorted(written, key=len, reverse=True)
 
     def over(self, verdict: Verdict, request: Request) -> Verdict:
         """The verdict with secrets hidden, except what the request itself brought."""
@@ -61,6 +64,11 @@ def _secrets(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple | set | frozenset):
         for one in value:
             yield from _secrets(one)
+
+
+def _spelled(secret: str) -> Iterator[str]:
+    """As it stands in a header, a form, an address or JSON."""
+    yield from (secret, quote_plus(secret), quote(secret, safe=""), json.dumps(secret)[1:-1])
 
 
 def _veiled(shown: S, hidden: Sequence[str], given: set[str]) -> S:

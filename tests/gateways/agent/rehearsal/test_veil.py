@@ -1,6 +1,8 @@
 """What a verdict keeps to itself."""
 
 import base64
+import json
+from urllib.parse import quote, urlencode
 
 from pydantic import SecretStr
 
@@ -49,3 +51,15 @@ def test_what_the_request_brought_itself_is_shown() -> None:
 
     assert shown.sent is not None
     assert shown.sent.headers == (header,)
+
+
+def test_secrets_are_hidden_as_forms_addresses_and_json_spell_them() -> None:
+    secret = 'p@ss w"rd&more'
+    told = {"f": secret}
+    body = f"client_secret={urlencode(told)[2:]} {json.dumps(told)}"
+
+    shown = veil(secret).over(sent(body=body, target=f"/{quote(secret, safe='')}"), Request(target="/"))
+
+    assert shown.sent is not None
+    assert shown.sent.body == 'client_secret=•••••• {"f": "••••••"}'
+    assert shown.sent.target == "/••••••"
