@@ -1,8 +1,8 @@
 """Forged and twisted tokens, by name: each is to be refused by an API whose issuer signs with the keys below.
 
 They are made here, of keys that are new each time; the kinds of trick are those of RFC 8725 and of what is
-known of JOSE libraries. Wycheproof's own tokens sign texts that are no claims: who reads claims first refuses
-them all, valid ones too. Its keys are in test_jwks.py.
+known of JOSE libraries. Wycheproof's own tokens sign texts that are no claims: what it says of signatures is
+done to claims in jwt_validation/test_vectors.py. Its keys are in test_jwks.py.
 """
 
 import base64
