@@ -31,11 +31,11 @@ def main() -> int:
     parser.add_argument(
         "--only",
         metavar="TEXT",
-        help="console, consumers, instructions: what has it in its name alone; kept nowhere",
+        help="console, consumers, instructions, policies: what has it in its name alone; kept nowhere",
     )
     given = parser.parse_args()
-    if given.only and given.measurement not in ("console", "consumers", "instructions"):
-        parser.error("--only is for console, consumers and instructions")
+    if given.only and given.measurement not in ("console", "consumers", "instructions", "policies"):
+        parser.error("--only is for console, consumers, instructions and policies")
     rounds = given.rounds or (1 if given.quick else 5)
     if given.measurement == "all":
         # Each in a process of its own: what one leaves in memory is not the next one's.

