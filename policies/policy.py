@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from policies.documents.document import Document, Texts
-from policies.traits import Advice, AsksContracts, Exchange, Explained, Limit, Refusal
+from policies.traits import Advice, AsksContracts, Exchange, Explained, FromProvider, Limit, Refusal
 
 SECRETS = "secrets"
 """The folder of secrets within the state folder."""
@@ -276,6 +276,8 @@ class Policy(Generic[C]):
     `own_document` names the field that the console fills with the OpenAPI document of the API's asset where
     the configuration says `source: context`, in what gateways are told.
 
+    `from_provider` tells how the console fills a configuration that names no provider of its own.
+
     `reads_apart` names fields that hold what may take long to read, each with what tells of a value whether
     it may: the console reads it in a process of its own. See `policies.apart`.
 
@@ -335,6 +337,7 @@ class Policy(Generic[C]):
     is_outbound: bool = False
     is_applied_once: bool = False
     own_document: str = ""
+    from_provider: FromProvider | None = None
     reads_apart: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
     shared_filters: tuple[SharedFilters, ...] = ()

@@ -1,7 +1,8 @@
 """What a policy says of itself, so that nothing outside its folder goes by its name."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
@@ -65,6 +66,32 @@ class AsksContracts:
 
     secret: bool = False
     limits: bool = False
+
+
+@dataclass(frozen=True)
+class ClientProvider:
+    """An OpenID Connect provider that an environment names. `issuer` is "" where its endpoint was written by
+    hand; `trusted_ca` is PEM, "" for the CAs that gateways trust.
+    """
+
+    name: str
+    issuer: str
+    introspection_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    timeout_ms: int
+    trusted_ca: str = ""
+
+
+@dataclass(frozen=True)
+class FromProvider:
+    """How a policy takes its environment's client provider: whether a raw configuration `asks` for it, the
+    same filled with it, and the `fields` that are filled.
+    """
+
+    asks: Callable[[Mapping[str, Any]], bool]
+    fill: Callable[[Mapping[str, Any], ClientProvider], dict[str, Any]]
+    fields: tuple[str, ...]
 
 
 class Storage(Protocol):

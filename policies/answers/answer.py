@@ -50,9 +50,15 @@ class Network(Protocol):
         """Raises Unanswered. No redirect is followed; https is verified by the CAs that we trust."""
 
     async def post(
-        self, url: str, form: Mapping[str, str], headers: Mapping[str, str], most_bytes: int
+        self,
+        url: str,
+        form: Mapping[str, str],
+        headers: Mapping[str, str],
+        most_bytes: int,
+        *,
+        trusted_ca: str = "",
     ) -> Heard:
-        """The same with a form. Raises Unanswered."""
+        """The same with a form. Raises Unanswered. PEM of `trusted_ca` vouches in the place of our CAs."""
 
     @property
     def trusted_ca(self) -> str:

@@ -4,8 +4,9 @@ A policy asks `Scope.documents` for their texts when it is compiled: what it ask
 then on, and the policy is compiled anew when a text changes. Without a text it has to refuse what needs one.
 """
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 MOST_BYTES = 1024 * 1024
@@ -27,18 +28,27 @@ class Kind:
 
 @dataclass(frozen=True)
 class Document:
-    """`url` is http or https; of several that want one document the strictest `ttl_seconds` counts."""
+    """`url` is http or https; of several that want one document the strictest `ttl_seconds` counts.
+
+    `trusted_ca` are PEM certificates that alone vouch for the server; "" for those that the gateway trusts.
+    """
 
     url: str
     kind: Kind
     ttl_seconds: float
     timeout_seconds: float = 10
     most_bytes: int = MOST_BYTES
+    trusted_ca: str = field(default="", repr=False)
 
     @property
     def key(self) -> tuple[str, str]:
         """What two policies share a document by."""
-        return self.kind.name, self.url
+        vouched = (
+            f" vouched for by {hashlib.blake2b(self.trusted_ca.encode(), digest_size=16).hexdigest()}"
+            if self.trusted_ca
+            else ""
+        )
+        return self.kind.name + vouched, self.url
 
     @property
     def shown(self) -> str:

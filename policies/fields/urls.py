@@ -47,3 +47,5 @@ def _error(url: str, reason: str) -> PydanticCustomError:
 
 
 Url = Annotated[str, AfterValidator(_checked)]
+OptionalUrl = Annotated[str, AfterValidator(lambda url: _checked(url) if url else url)]
+"""Or "" for none."""

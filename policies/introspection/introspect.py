@@ -17,11 +17,17 @@ REFUSED = (400, 401, 403)
 
 
 async def introspect(
-    url: str, token: bytes, form: Mapping[str, str], headers: Mapping[str, str], network: Network
+    url: str,
+    token: bytes,
+    form: Mapping[str, str],
+    headers: Mapping[str, str],
+    network: Network,
+    *,
+    trusted_ca: str = "",
 ) -> Answer:
     """Raises Unanswered. An answer holds until its `exp`: whoever asks knows for how long."""
     sent = {"token": token.decode("latin-1"), "token_type_hint": "access_token", **form}
-    heard = await network.post(url, sent, headers, MOST_BYTES)
+    heard = await network.post(url, sent, headers, MOST_BYTES, trusted_ca=trusted_ca)
     if heard.status in REFUSED:
         raise Unanswered(f"client: the provider refuses the gateway's own credentials ({heard.status})")
     if heard.status != 200:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from gateways.agent.host.trusted_cas import client_context, system_ca
+from gateways.agent.host.trusted_cas import client_context, system_ca, trusting
 from gateways.protocol.addresses import is_loopback
 from policies.answers.answer import Heard, Unanswered
 
@@ -31,26 +31,43 @@ class Outside:
 
     def __init__(self) -> None:
         self._context = client_context()
-        self._free: dict[str, list[httpx.AsyncClient]] = {}
+        self._free: dict[tuple[str, str], list[httpx.AsyncClient]] = {}
 
     async def get(self, url: str, most_bytes: int) -> Heard:
         return await self._heard("GET", url, None, {}, most_bytes)
 
     async def post(
-        self, url: str, form: Mapping[str, str], headers: Mapping[str, str], most_bytes: int
+        self,
+        url: str,
+        form: Mapping[str, str],
+        headers: Mapping[str, str],
+        most_bytes: int,
+        *,
+        trusted_ca: str = "",
     ) -> Heard:
-        return await self._heard("POST", url, form, headers, most_bytes)
+        return await self._heard("POST", url, form, headers, most_bytes, trusted_ca=trusted_ca)
 
     async def _heard(
-        self, method: str, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str], most: int
+        self,
+        method: str,
+        url: str,
+        form: Mapping[str, str] | None,
+        headers: Mapping[str, str],
+        most: int,
+        *,
+        trusted_ca: str = "",
     ) -> Heard:
         at = urlsplit(url)
-        free = self._free.setdefault(f"{at.scheme}://{at.netloc}", [])
-        client = free.pop() if free else _client(self._context, uses_proxies=not is_loopback(url))
+        free = self._free.setdefault((f"{at.scheme}://{at.netloc}", trusted_ca), [])
+        client = free.pop() if free else self._made(url, trusted_ca)
         try:
             return await _heard(client, _request(client, method, url, form, headers), most)
         finally:
             free.append(client)
+
+    def _made(self, url: str, trusted_ca: str) -> httpx.AsyncClient:
+        context = trusting(trusted_ca) if trusted_ca else self._context
+        return _client(context, uses_proxies=not is_loopback(url))
 
 
 class Played:
@@ -67,7 +84,13 @@ class Played:
         return await self._heard("GET", url, None, {}, most_bytes)
 
     async def post(
-        self, url: str, form: Mapping[str, str], headers: Mapping[str, str], most_bytes: int
+        self,
+        url: str,
+        form: Mapping[str, str],
+        headers: Mapping[str, str],
+        most_bytes: int,
+        *,
+        trusted_ca: str = "",
     ) -> Heard:
         return await self._heard("POST", url, form, headers, most_bytes)
 

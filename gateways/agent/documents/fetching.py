@@ -5,7 +5,7 @@ import ssl
 
 import httpx
 
-from gateways.agent.host.trusted_cas import client_context
+from gateways.agent.host.trusted_cas import client_context, trusting
 from gateways.protocol.addresses import is_loopback
 from policies.documents.document import BadDocument, Document
 
@@ -38,23 +38,28 @@ class Fetcher:
             raise Unfetched(_reason(error)) from None
 
     async def _content(self, document: Document) -> bytes:
-        client = self._direct if is_loopback(document.url) else self._anywhere
-        seconds = document.timeout_seconds
-        async with client.stream("GET", document.url, headers=HEADERS, timeout=seconds) as response:
-            if response.is_redirect:
-                raise Unfetched(
-                    f"it answers {response.status_code} and names another address; write that one"
-                )
-            if response.status_code != 200:
-                raise Unfetched(f"it answers {response.status_code}")
-            if response.headers.get("content-encoding", "identity") != "identity":
-                raise Unfetched("what it answers is compressed, which it was not asked for")
-            pieces, size = [], 0
-            async for piece in response.aiter_raw():
-                pieces.append(piece)
-                if (size := size + len(piece)) > document.most_bytes:
-                    raise Unfetched(f"what it answers is longer than {document.most_bytes} bytes")
-            return b"".join(pieces)
+        is_near = is_loopback(document.url)
+        if document.trusted_ca:
+            async with _client(trusting(document.trusted_ca), uses_proxies=not is_near) as client:
+                return await _content(client, document)
+        return await _content(self._direct if is_near else self._anywhere, document)
+
+
+async def _content(client: httpx.AsyncClient, document: Document) -> bytes:
+    seconds = document.timeout_seconds
+    async with client.stream("GET", document.url, headers=HEADERS, timeout=seconds) as response:
+        if response.is_redirect:
+            raise Unfetched(f"it answers {response.status_code} and names another address; write that one")
+        if response.status_code != 200:
+            raise Unfetched(f"it answers {response.status_code}")
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise Unfetched("what it answers is compressed, which it was not asked for")
+        pieces, size = [], 0
+        async for piece in response.aiter_raw():
+            pieces.append(piece)
+            if (size := size + len(piece)) > document.most_bytes:
+                raise Unfetched(f"what it answers is longer than {document.most_bytes} bytes")
+        return b"".join(pieces)
 
 
 def _client(context: ssl.SSLContext, *, uses_proxies: bool) -> httpx.AsyncClient:

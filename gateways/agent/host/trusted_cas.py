@@ -26,3 +26,8 @@ def client_context() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.load_verify_locations(system_ca())
     return context
+
+
+def trusting(pem: str) -> ssl.SSLContext:
+    """The same of a client that trusts these certificates and no others. Raises ssl.SSLError."""
+    return ssl.create_default_context(cadata=pem)

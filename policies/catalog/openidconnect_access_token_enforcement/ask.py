@@ -15,5 +15,7 @@ async def ask(asked: Mapping[str, Any], credential: bytes, network: Network) -> 
     if not asked["url"]:
         raise Unanswered("discovery: the provider's document was never had")
     form = {"client_id": asked["client_id"], "client_secret": asked["client_secret"]}
-    answer = await introspect(asked["url"], credential, form, {}, network)
+    answer = await introspect(
+        asked["url"], credential, form, {}, network, trusted_ca=asked.get("trusted_ca", "")
+    )
     return replace(answer, seconds=WITHOUT_EXP_SECONDS) if answer.seconds == FAR else answer

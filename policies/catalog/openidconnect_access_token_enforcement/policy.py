@@ -1,56 +1,71 @@
 """OpenID Connect Access Token Enforcement: a provider of OpenID Connect judges access tokens."""
 
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
 from policies.answers.question import question
 from policies.documents import discovery
 from policies.documents.document import Document
-from policies.fields.urls import Url
+from policies.fields import trust
+from policies.fields.urls import OptionalUrl
 from policies.introspection.fields import TokenConfig, asks_contracts, count, plain
 from policies.introspection.scripts import compiled
-from policies.policy import Category, Compiled, Phase, Policy, Scope
-from policies.traits import Advice
+from policies.policy import MANY_LINES, Category, Compiled, Phase, Policy, Scope, fault
+from policies.traits import Advice, ClientProvider, FromProvider
 
 NAME = "openidconnect-access-token-enforcement"
 MOST_REMEMBERED = 10_000
 DISCOVERY_SECONDS = 3600
 LONGEST_SECONDS = 86_400
+FILLED = ("providerUrl", "introspectionUrl", "clientId", "clientSecret", "trustedCA")
+"""What the environment's client provider says."""
 CONSUMER, PRINCIPAL = ("client_id", "azp"), ("client_id", "azp", "sub")
 
 
 def _checked_provider(url: str) -> str:
-    if "?" in url or url.rstrip("/").endswith(discovery.PATH):
+    if url and ("?" in url or url.rstrip("/").endswith(discovery.PATH)):
         raise PydanticCustomError(
             "provider", "write the issuer's URL alone; its document is found from there"
         )
     return url
 
 
-def _checked_secret(secret: SecretStr) -> SecretStr:
-    if not secret.get_secret_value():
-        raise PydanticCustomError("empty", "write the secret that the provider gave the gateway")
-    return secret
-
-
 class Config(TokenConfig):
-    provider_url: Annotated[Url, Field(max_length=2000), AfterValidator(_checked_provider)] = Field(
+    provider_url: Annotated[OptionalUrl, Field(max_length=2000), AfterValidator(_checked_provider)] = Field(
+        "",
         title="Provider",
         description="The issuer's URL. Its discovery document, /.well-known/openid-configuration below it,"
-        " tells where tokens are introspected.",
+        " tells where tokens are introspected. Empty: the environment's client provider judges.",
         json_schema_extra={"examples": ["https://idp.example.com/realms/main"]},
     )
+    introspection_url: Annotated[OptionalUrl, Field(max_length=2000)] = Field(
+        "",
+        title="Introspection URL",
+        description="Of a provider of your own that has no discovery document; in the place of its URL.",
+        json_schema_extra={"advanced": True},
+    )
     client_id: str = Field(
-        min_length=1,
+        "",
         max_length=1000,
         title="Client id",
-        description="As which the gateway asks the provider.",
+        description="As which the gateway asks a provider of your own.",
     )
-    client_secret: Annotated[SecretStr, Field(max_length=4000), AfterValidator(_checked_secret)] = Field(
-        title="Client secret", description="It is sent in the body, and stored encrypted."
+    client_secret: Annotated[SecretStr | None, Field(max_length=4000)] = Field(
+        None,
+        title="Client secret",
+        description="It is sent in the body, and stored encrypted.",
+    )
+    trusted_ca: Annotated[str, AfterValidator(trust.checked)] = Field(
+        "",
+        alias="trustedCA",
+        title="Trusted CAs",
+        description="PEM certificates that vouch for a provider of your own. Empty: the CAs that the gateway"
+        " trusts.",
+        max_length=trust.MOST_CHARACTERS,
+        json_schema_extra={"advanced": True, **MANY_LINES},
     )
     skip_client_id_validation: bool = Field(
         True,
@@ -75,20 +90,49 @@ class Config(TokenConfig):
         json_schema_extra={"advanced": True},
     )
 
+    @model_validator(mode="after")
+    def _names_a_provider(self) -> Self:
+        if not self.provider_url and not self.introspection_url:
+            raise fault("providerUrl", "write the URL of the provider that judges tokens")
+        if self.provider_url and self.introspection_url:
+            raise fault("introspectionUrl", "the provider's document tells it; leave one of the two empty")
+        if not self.client_id:
+            raise fault("clientId", "write the id of the client that the gateway is there")
+        if not self.client_secret or not self.client_secret.get_secret_value():
+            raise fault("clientSecret", "write the secret that the provider gave the gateway")
+        return self
+
+
+def asks(config: Mapping[str, Any]) -> bool:
+    """Whether it names no provider of its own."""
+    return not any(config.get(name) for name in ("providerUrl", "introspectionUrl", "clientId"))
+
+
+def fill(config: Mapping[str, Any], provider: ClientProvider) -> dict[str, Any]:
+    """With the environment's provider; the shorter of two waits holds."""
+    own = config.get("authenticationTimeout", Config.model_fields["authentication_timeout"].default)
+    is_shorter = isinstance(own, int | float) and provider.timeout_ms < own
+    rest = {name: value for name, value in config.items() if name not in FILLED}
+    return (rest | {"authenticationTimeout": provider.timeout_ms} if is_shorter else rest) | {
+        "providerUrl": provider.issuer,
+        "introspectionUrl": "" if provider.issuer else provider.introspection_url,
+        "clientId": provider.client_id,
+        "clientSecret": provider.client_secret,
+        "trustedCA": provider.trusted_ca,
+    }
+
 
 def compile(config: Config, scope: Scope) -> Compiled:
-    issuer = config.provider_url.rstrip("/")
-    seconds = config.authentication_timeout / 1000
-    document = Document(issuer + discovery.PATH, discovery.of(issuer), DISCOVERY_SECONDS, seconds)
-    text = scope.documents.get(document)
+    url = config.introspection_url or _found(config, scope)
     longest = config.max_federation_expiration_time
     asked = question(
         scope,
         NAME,
         {
-            "url": discovery.endpoint(text) if text else "",
+            "url": url,
             "client_id": config.client_id,
-            "client_secret": config.client_secret.get_secret_value(),
+            "client_secret": config.client_secret.get_secret_value() if config.client_secret else "",
+            **({"trusted_ca": config.trusted_ca} if config.trusted_ca else {}),
         },
         timeout_ms=config.authentication_timeout,
         remembered_seconds=LONGEST_SECONDS if longest < 0 else longest,
@@ -97,8 +141,17 @@ def compile(config: Config, scope: Scope) -> Compiled:
     return compiled(config, scope, NAME, asked, consumer=CONSUMER, principal=PRINCIPAL)
 
 
+def _found(config: Config, scope: Scope) -> str:
+    """Where the provider's document says that tokens are introspected; "" while there is none."""
+    issuer, seconds = config.provider_url.rstrip("/"), config.authentication_timeout / 1000
+    kind, url = discovery.of(issuer), issuer + discovery.PATH
+    text = scope.documents.get(Document(url, kind, DISCOVERY_SECONDS, seconds, trusted_ca=config.trusted_ca))
+    return discovery.endpoint(text) if text else ""
+
+
 def advice(config: Config) -> Iterator[Advice]:
-    yield from (Advice("providerUrl", why) for why in plain(config.provider_url))
+    for field, url in (("providerUrl", config.provider_url), ("introspectionUrl", config.introspection_url)):
+        yield from (Advice(field, why) for why in plain(url))
     if config.secure_trust_store:
         yield Advice("secureTrustStore", "changes nothing: the provider's certificate is verified anyhow")
 
@@ -115,6 +168,7 @@ POLICY = Policy(
     gives=frozenset(("authentication",)),
     asks_contracts=asks_contracts,
     advice=advice,
+    from_provider=FromProvider(asks, fill, FILLED),
     aliases=("openidconnect-access-token-enforcement-flex",),
     refuses=True,
     icon="fingerprint",

@@ -1,12 +1,15 @@
 """Tokens through a real gateway and a provider that is found by its discovery document."""
 
 import json
+import ssl
 from collections.abc import Iterator
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import httpx
 import pytest
 
+from tests import certificates
 from tests.policies.provider import Provider, provider
 from tests.traffic.gateway import Gateway, running_gateway
 from tests.waiting import wait_until
@@ -120,3 +123,32 @@ def test_a_token_without_an_end_is_remembered_for_as_long_as_is_said(
     server.tokens["revoked"] = {"active": False}
 
     wait_until(lambda: get(gateway, "revoked").status_code == 401)
+
+
+def test_provider_without_a_document_is_asked_at_its_endpoint(gateway: Gateway, server: Provider) -> None:
+    del server.documents[DISCOVERY]
+    server.tokens["good"] = {"active": True}
+
+    apply(gateway, server, providerUrl="", introspectionUrl=f"{server.url}/introspect")
+
+    assert [get(gateway, one).status_code for one in ("good", "bad")] == [200, 401]
+
+
+def test_trusted_cas_vouch_in_the_place_of_the_gateways(gateway: Gateway, server: Provider) -> None:
+    mine, other = certificates.self_signed(), certificates.self_signed()
+    with NamedTemporaryFile("w") as file:
+        file.write(mine["key"] + mine["crt"])
+        file.flush()
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(file.name)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    url = server.url.replace("http:", "https:")
+    server.documents[DISCOVERY] = {"issuer": url, "introspection_endpoint": f"{url}/introspect"}
+    server.tokens["good"] = {"active": True}
+
+    statuses = []
+    for pem in ("", other["crt"], mine["crt"]):
+        apply(gateway, server, providerUrl=url, trustedCA=pem)
+        statuses.append(get(gateway, "good").status_code)
+
+    assert statuses == [503, 503, 200]
