@@ -14,6 +14,10 @@ NO_SECONDS = 10
 ROOM = MOST_TEXT - 512
 FAR = 253402300799
 REFUSED = (400, 401, 403)
+KINDS = ("token_use", "token_type", "typ")
+"""Where providers say what kind of token it is: the hint that we send binds nobody."""
+OTHER_KINDS = frozenset(("refresh_token", "refresh", "offline", "id_token", "id"))
+"""They are active too, at ORY Hydra and Keycloak, and no leave to call."""
 
 
 async def introspect(
@@ -43,13 +47,9 @@ async def introspect(
 
 def judged(fields: Mapping[str, Any], now: float) -> Answer:
     """What the answer is worth at this time."""
-    if not fields["active"]:
-        return _no("active: the provider says that it is not")
+    if why := _unfit(fields):
+        return _no(why)
     exp, nbf = fields.get("exp"), fields.get("nbf")
-    if exp is not None and not _is_time(exp):
-        return _no("exp: it is no time")
-    if nbf is not None and not _is_time(nbf):
-        return _no("nbf: it is no time")
     if exp is not None and exp <= now:
         return _no(f"exp: {_at(exp)} is past by {now - exp:.0f} s")
     if nbf is not None and nbf > now:
@@ -66,6 +66,19 @@ def judged(fields: Mapping[str, Any], now: float) -> Answer:
 
 def _no(why: str, seconds: float = NO_SECONDS) -> Answer:
     return Answer({"active": False, "why": why}, seconds)
+
+
+def _unfit(fields: Mapping[str, Any]) -> str:
+    """Why it is no access token at any time; "" for one."""
+    if not fields["active"]:
+        return "active: the provider says that it is not"
+    for name in KINDS:
+        if isinstance(kind := fields.get(name), str) and kind.lower() in OTHER_KINDS:
+            return f"{name}: it is {kind}, no access token"
+    times = (
+        name for name in ("exp", "nbf") if not _is_time(fields.get(name, 0)) and fields[name] is not None
+    )
+    return next((f"{name}: it is no time" for name in times), "")
 
 
 def _is_time(value: Any) -> bool:
