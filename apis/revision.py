@@ -18,6 +18,7 @@ from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 
 from apis import granted
+from apis.client_providers import filling
 from apis.secret_groups import references
 from console.fields import EncryptedJSONField
 from console.models import AuditEntry, User
@@ -83,8 +84,10 @@ class Content:
 
     @property
     def refers_to(self) -> list[str]:
-        configs = (one["spec"]["config"] for one in self.documents if one["kind"] == "PolicyBinding")
-        return references.keys(*configs)
+        """Shared secrets as "group/name", and the client provider of its environment as `filling.MARK`."""
+        specs = [one["spec"] for one in self.documents if one["kind"] == "PolicyBinding"]
+        asks = filling.any_asks((one["policyRef"]["name"], one["config"]) for one in specs)
+        return [*([filling.MARK] if asks else []), *references.keys(*(one["config"] for one in specs))]
 
 
 class RevisionQuerySet(models.QuerySet["Revision"]):

@@ -101,6 +101,7 @@ INSTALLED_APPS = [
     "apis.contracts",
     "apis.promotions",
     "apis.secret_groups",
+    "apis.client_providers",
     "analytics",
     "analytics.alerts",
 ]

@@ -13,6 +13,7 @@ from analytics.alerts.models import Alert
 from apis.assets.models import Asset
 from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.certificates import read, self_signed
+from apis.client_providers.models import ClientProvider
 from apis.contracts.models import Application, ClientSecret, Contract, Tier
 from apis.models import ApiInstance, TlsContext
 from apis.secret_groups.acme import AcmeSource
@@ -110,6 +111,17 @@ def make_keystore(group: SecretGroup | None = None, *names: str, **fields: Any) 
     content = {"certificate": certificate, "key": key}
     given = {"kind": "keystore", "type": "PEM", "content": content, "told": told, **fields}
     return make_secret(group, expires_at=facts.expires_at, **given)
+
+
+def make_client_provider(organization: Organization | None = None, **fields: Any) -> ClientProvider:
+    given = {
+        "name": f"provider-{next(numbers)}",
+        "discovery_url": "https://idp.example.com/realms/main",
+        "client_id": "gateway",
+        "client_secret": "s3cret",
+        **fields,
+    }
+    return ClientProvider.objects.create(organization=organization or make_organization(), **given)
 
 
 def make_acme_source(group: SecretGroup | None = None, **fields: Any) -> AcmeSource:

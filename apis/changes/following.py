@@ -6,14 +6,15 @@ from django.core.exceptions import ValidationError
 
 from apis.automated import coverage
 from apis.automated.models import AutomatedPolicy
-from apis.changes import bookkeeping, secret_uses
+from apis.changes import bookkeeping, provider_uses, secret_uses
 from apis.changes.tls_contexts import follow_stores
+from apis.client_providers.models import Chosen
 from apis.models import ApiInstance, ApiInstanceQuerySet, PolicyBinding, TlsContext
 from apis.revision import Brought
 from apis.rules import policy_config
 from apis.rules.policy_config import merged
 from apis.secret_groups.models import Secret
-from console.models import AuditEntry
+from console.models import AuditEntry, Environment
 from policies import catalog
 
 MOST_CHECKED = 1_000
@@ -38,6 +39,15 @@ def follow(secret: Secret, entry: AuditEntry | None) -> None:
         for context in contexts:
             follow_stores(context, secret)
         _push(ApiInstance.objects.filter(pk__in=_users_of(contexts)), entry)
+    if Chosen.objects.filter(truststore=secret).exists():
+        follow_provider(secret.group.environment, entry)
+
+
+def follow_provider(environment: Environment, entry: AuditEntry | None) -> None:
+    """The same for the environment's client provider, which is another one now, or says something else."""
+    covered = {pk for one in provider_uses.automated(environment) for pk in coverage.covered(one)}
+    named = set(provider_uses.running(environment).values_list("pk", flat=True))
+    _push(ApiInstance.objects.filter(pk__in=named | covered), entry)
 
 
 def _push(apis: ApiInstanceQuerySet, entry: AuditEntry | None) -> None:

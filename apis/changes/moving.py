@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F
 
 from apis.changes import bookkeeping
+from apis.client_providers import filling
 from apis.desired import desired_of
 from apis.models import ApiInstance, TlsContext
 from apis.removed import Removed
@@ -46,10 +47,7 @@ def move_api(actor: User, api: ApiInstance, environment: Environment) -> ApiInst
     if contexts := _contexts(api):
         needs = f"It uses {', '.join(contexts)} of {before}, which stays there; choose others first."
         raise ValidationError({"environmentId": [needs]})
-    if missing := _missing_secrets(api, environment):
-        needs = (
-            f"Its policies mention {', '.join(missing)}, which {environment} lacks; make them there first."
-        )
+    if needs := _needs(api, environment):
         raise ValidationError({"environmentId": [needs]})
     api.gateway, api.environment = None, environment
     check_free(environment, replace(desired_of(api), gateway=None), api)
@@ -71,10 +69,16 @@ def move_api(actor: User, api: ApiInstance, environment: Environment) -> ApiInst
     return api
 
 
-def _missing_secrets(api: ApiInstance, environment: Environment) -> list[str]:
-    named = references.keys(*api.policies.values_list("config", flat=True))
+def _needs(api: ApiInstance, environment: Environment) -> str:
+    """What its policies refer to and the environment lacks, in words; "" where it has all."""
+    policies = list(api.policies.values_list("policy", "config"))
+    named = references.keys(*(config for _, config in policies))
     known = references.secrets(environment.pk, named)
-    return [name for name in named if tuple(name.split("/", 1)) not in known]
+    if missing := [name for name in named if tuple(name.split("/", 1)) not in known]:
+        return f"Its policies mention {', '.join(missing)}, which {environment} lacks; make them there first."
+    if filling.any_asks(policies) and filling.of(environment.pk) is None:
+        return f"Its policies ask for a client provider, and {environment} has none; choose one there first."
+    return ""
 
 
 def _contexts(api: ApiInstance) -> list[str]:

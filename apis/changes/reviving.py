@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from apis.client_providers import filling
 from apis.models import ApiInstance
 from apis.revision import Revision
 from apis.revisions import export
@@ -21,9 +22,13 @@ def problems(api: ApiInstance, revision: Revision) -> Iterator[Problem]:
         yield Problem("revision", f"A TLS context that revision {revision} needs was deleted.", "conflict")
         return
     known_secrets = references.secrets(api.environment_id, content.refers_to)
-    gone = set(content.refers_to) - {"/".join(key) for key in known_secrets}
+    gone = set(content.refers_to) - {"/".join(key) for key in known_secrets} - {filling.MARK}
     if gone:
         message = f"Shared secret {min(gone)}, which revision {revision} needs, was deleted."
+        yield Problem("revision", message, "conflict")
+        return
+    if filling.MARK in content.refers_to and filling.of(api.environment_id) is None:
+        message = f"Revision {revision} needs a client provider, and {api.environment} has none."
         yield Problem("revision", message, "conflict")
         return
     yield from running.taken(api, api.gateway, revision)

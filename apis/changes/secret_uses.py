@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from apis.automated.models import AutomatedPolicy
 from apis.changes import bookkeeping
+from apis.client_providers.models import Chosen
 from apis.models import ApiInstance, PolicyBinding, TlsContext
 from apis.secret_groups import references
 from apis.secret_groups.models import Secret
@@ -42,6 +43,7 @@ def counts(environment: Environment, secrets: Iterable[Any]) -> dict[UUID, int]:
     contexts = TlsContext.objects.filter(Q(keystore__in=keys) | Q(truststore__in=keys)).order_by()
     for pair in contexts.values_list("keystore_id", "truststore_id"):
         stores.update(pk for pk in set(pair) if pk)
+    stores.update(Chosen.objects.filter(truststore__in=keys).values_list("truststore_id", flat=True))
     if not any(one.is_shared for one in secrets):
         return {one.pk: stores[one.pk] for one in secrets}
     for config in bindings(environment).values_list("config", flat=True):
@@ -100,6 +102,8 @@ def _of(secret: Secret) -> Iterator[Use]:
         yield Use("to serve with", f"TLS context {one}", one.get_absolute_url())
     for one in secret.trusting.all():
         yield Use("to trust by", f"TLS context {one}", one.get_absolute_url())
+    for chosen in secret.trusting_providers.select_related("provider", "environment"):
+        yield Use("to trust by", f"client provider {chosen}", chosen.provider.get_absolute_url())
     if not secret.is_shared:
         return
     own, for_many = mentioning(secret)

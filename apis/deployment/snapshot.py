@@ -1,10 +1,11 @@
 """From deployed revisions to the snapshot that a gateway should run.
 
-What APIs share is no part of a revision: the certificates and keys of TLS contexts, shared secrets, automated
-policies, and the gateway's own settings are in it as they are when it is built.
+What APIs share is no part of a revision: the certificates and keys of TLS contexts, shared secrets, the
+client provider, automated policies, and the gateway's own settings are in it as they are when it is built.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from django.db import transaction
 from apis.automated import holding
 from apis.automated.holding import Held
 from apis.changes import ingress
+from apis.client_providers import filling
 from apis.deployment import snapshot_cache
 from apis.deployment.snapshot_cache import Key
 from apis.models import ApiInstance, TlsContext
@@ -27,8 +29,23 @@ from gateways.agents.packed import Packed, packed
 from gateways.models import Gateway
 from gateways.protocol import mentions
 from gateways.protocol import resources as r
+from policies.traits import ClientProvider
 
-Mentioned = Mapping[references.Key, Secret]
+
+@dataclass(frozen=True)
+class Shared:
+    """What configurations refer to that their environment has, as far as any of them does."""
+
+    secrets: Mapping[references.Key, Secret]
+    provider: ClientProvider | None = None
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """By how a revision refers to each: what is another one exactly where it says something else."""
+        found = {"/".join(key): _digest(one.content) for key, one in self.secrets.items()}
+        return found | ({filling.MARK: _digest(asdict(self.provider))} if self.provider else {})
+
+
 _cache = snapshot_cache.SnapshotCache()
 
 
@@ -44,12 +61,12 @@ def build(gateway: Gateway) -> Packed:
     contexts = _contexts(deployed)
     automated = holding.holding(row.environment_id, ApiInstance.objects.filter(gateway=row, is_deployed=True))
     held = holding.bindings(automated.policies)
-    secrets = references.secrets(row.environment_id, _named(deployed, held))
-    texts = _texts(deployed, contexts, automated.by_api, secrets)
+    shared_with = _shared(row.environment_id, {name for one in deployed for name in one.refers_to}, held)
+    texts = _texts(deployed, contexts, automated.by_api, shared_with)
     serving = sorted({one.serves_with for one in deployed if one.serves_with in contexts}, key=str)
     shared = [r.canonical(rows.tls_binding(contexts[pk])) for pk in serving if pk]
     shared += [r.canonical(setting) for setting in ingress.resources(row)]
-    shared += [r.canonical(with_values(one, secrets)) for one in held]
+    shared += [r.canonical(with_values(one, shared_with)) for one in held]
     count = sum(one.resources_count for one in deployed) + len(shared)
     snapshot = packed(row, [*texts, *shared], count)
     if (row.digest, row.built_generation) != (snapshot.digest, snapshot.generation):
@@ -57,44 +74,51 @@ def build(gateway: Gateway) -> Packed:
     return snapshot
 
 
-def whole(content: Content, contexts: Mapping[UUID, TlsContext], mentioned: Mentioned) -> list[Document]:
-    """Its documents as the gateway runs them: with the secrets, and with what TLS contexts and shared secrets
-    say now.
+def whole(content: Content, contexts: Mapping[UUID, TlsContext], mentioned: Shared) -> list[Document]:
+    """Its documents as the gateway runs them: with the secrets, and with what TLS contexts, shared secrets
+    and the client provider say now.
     """
     return [_valued(_whole(one, content, contexts), mentioned) for one in content.documents]
 
 
-def mentioned(environment: UUID, contents: Iterable[Content], held: Iterable[r.PolicyBinding]) -> Mentioned:
-    """The shared secrets that these mention."""
-    named = {name for content in contents for name in content.refers_to}
-    return references.secrets(environment, named | set(references.keys(*(one.spec.config for one in held))))
+def mentioned(environment: UUID, contents: Iterable[Content], held: Iterable[r.PolicyBinding]) -> Shared:
+    """What these refer to."""
+    return _shared(environment, {name for content in contents for name in content.refers_to}, list(held))
 
 
-def with_values(binding: r.PolicyBinding, mentioned: Mentioned) -> r.PolicyBinding:
-    """With what its configuration mentions."""
-    config = _put(binding.spec.config, mentioned)
+def with_values(binding: r.PolicyBinding, mentioned: Shared) -> r.PolicyBinding:
+    """With what its configuration refers to."""
+    config = _put(binding.spec.policy_ref.name, binding.spec.config, mentioned)
     if config is binding.spec.config:
         return binding
     return binding.model_copy(update={"spec": binding.spec.model_copy(update={"config": config})})
 
 
-def _valued(one: Document, mentioned: Mentioned) -> Document:
+def _valued(one: Document, mentioned: Shared) -> Document:
     if one["kind"] != "PolicyBinding":
         return one
-    config = _put(one["spec"]["config"], mentioned)
-    return one if config is one["spec"]["config"] else one | {"spec": one["spec"] | {"config": config}}
+    spec = one["spec"]
+    config = _put(spec["policyRef"]["name"], spec["config"], mentioned)
+    return one if config is spec["config"] else one | {"spec": spec | {"config": config}}
 
 
-def _put(config: dict[str, Any], mentioned: Mentioned) -> dict[str, Any]:
-    """The configuration with what it mentions; itself where it mentions nothing."""
+def _put(policy: str, config: dict[str, Any], mentioned: Shared) -> dict[str, Any]:
+    """The configuration with what it refers to; itself where it refers to nothing."""
     texts = [text for _, text in mentions.found(config)]
-    return references.put(config, references.valued(texts, mentioned)) if texts else config
+    whole = references.put(config, references.valued(texts, mentioned.secrets)) if texts else config
+    return filling.put(policy, whole, mentioned.provider)
 
 
-def _named(deployed: Sequence[Deployed], held: Iterable[r.PolicyBinding]) -> set[str]:
-    """The shared secrets that what runs mentions, "group/name"."""
-    own = {name for one in deployed for name in one.refers_to}
-    return own | set(references.keys(*(one.spec.config for one in held)))
+def _shared(environment: UUID, named: set[str], held: Sequence[r.PolicyBinding]) -> Shared:
+    """What revisions that refer to these, and these automated policies, need."""
+    specs = [one.spec for one in held]
+    asks = filling.MARK in named or filling.any_asks((one.policy_ref.name, one.config) for one in specs)
+    secrets = references.secrets(environment, named | set(references.keys(*(one.config for one in specs))))
+    return Shared(secrets, filling.of(environment) if asks else None)
+
+
+def _digest(value: Any) -> str:
+    return r.digest_of([orjson.dumps(value)])
 
 
 def _whole(one: Document, content: Content, contexts: Mapping[UUID, TlsContext]) -> Document:
@@ -122,16 +146,16 @@ def _texts(
     deployed: Sequence[Deployed],
     contexts: Mapping[UUID, TlsContext],
     automated: Mapping[int, Held],
-    mentioned: Mentioned,
+    mentioned: Shared,
 ) -> list[bytes]:
     """Of each API, all its documents as one text: a part of the snapshot's list."""
-    marks = {pk: r.digest_of([orjson.dumps(one.outbound_config)]) for pk, one in contexts.items()}
-    held_now = {"/".join(key): r.digest_of([orjson.dumps(one.content)]) for key, one in mentioned.items()}
+    marks = {pk: _digest(one.outbound_config) for pk, one in contexts.items()}
+    shared_now = mentioned.marks
     keys: dict[Key, int | None] = {
         (
             one.digest,
             *(marks.get(pk, "") for pk in one.trusts_by),
-            *(held_now.get(name, "") for name in one.refers_to),
+            *(shared_now.get(name, "") for name in one.refers_to),
             _mark(automated.get(one.api_id, ())),
             f"with {one.change_set}" if one.change_set else "",
         ): one.revision_id
@@ -161,7 +185,7 @@ def _text(
     revision: Revision,
     contexts: Mapping[UUID, TlsContext],
     held: Held,
-    mentioned: Mentioned,
+    mentioned: Shared,
     change_set: UUID | None,
 ) -> bytes:
     if revision.secrets or revision.trusts_by or revision.refers_to or held or change_set:

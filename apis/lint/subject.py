@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from apis.automated import holding, rule
 from apis.automated.models import AutomatedPolicy
+from apis.client_providers import filling
 from apis.contracts.models import Contract, Tier
 from apis.desired import DesiredRoute, desired_routes
 from apis.documents.specification import Specification
@@ -24,19 +25,21 @@ from apis.secret_groups.models import Secret
 from gateways.protocol import mentions
 from policies import catalog
 from policies.policy import Policy, PolicyConfig
+from policies.traits import ClientProvider
 
 Texts = Mapping[UUID | None, str]
 """Of OpenAPI documents."""
 
 
 class Known(NamedTuple):
-    """What configurations refer to: documents, what mentions of shared secrets stand for, and those secrets,
-    by group and name.
+    """What configurations refer to: documents, what mentions of shared secrets stand for, those secrets by
+    group and name, and the environment's client provider.
     """
 
     texts: Texts
     values: references.Values
     secrets: Mapping[str, Secret] = MappingProxyType({})
+    provider: ClientProvider | None = None
 
 
 @dataclass(frozen=True)
@@ -99,11 +102,15 @@ class Subject:
     has_contracts: bool = False
     """Whether somebody may call by one that was approved."""
     has_tiers: bool = False
+    provider: ClientProvider | None = None
+    """The environment's, where a policy asks for it."""
 
     @property
     def running(self) -> list[Running]:
         """Of those on requests."""
-        return _running(self.api, self.inbound, self.automated, Known(self.texts, self.values))
+        return _running(
+            self.api, self.inbound, self.automated, Known(self.texts, self.values, provider=self.provider)
+        )
 
     @property
     def acting(self) -> dict[UUID, list[str]]:
@@ -186,6 +193,7 @@ def _subjects(
             ],
             api.has_contracts,  # type: ignore[attr-defined]  # annotated
             api.has_tiers,  # type: ignore[attr-defined]
+            known.provider,
         )
 
 
@@ -194,9 +202,11 @@ def _known(
 ) -> Known:
     """What configurations of these policies refer to."""
     texts = _documents(apis, {pk: [*found, *held.get(pk, ())] for pk, found in own.items()})
-    configs = [one.config for found in own.values() for one in found]
-    configs += [one.config for found in held.values() for one in found]
-    return Known(texts, *_mentioned(apis, configs))
+    every: list[PolicyBinding | AutomatedPolicy] = [one for found in own.values() for one in found]
+    every += [one for found in held.values() for one in found]
+    asks = filling.any_asks((one.policy, one.config) for one in every)
+    provider = filling.of(apis[0].environment_id) if asks else None
+    return Known(texts, *_mentioned(apis, [one.config for one in every]), provider)
 
 
 def _applied_on(
@@ -280,6 +290,8 @@ def _read(
     except catalog.UnknownPolicy:
         return None, None
     whole = references.put(merged(binding.config, binding.secrets), known.values)
+    if filling.asks(policy, whole):
+        whole = filling.filled(policy, whole, known.provider)
     if own_document.is_asked_for(policy, whole):
         whole = own_document.filled(policy, whole, known.texts.get(api.asset.specification_id, ""))
     try:

@@ -22,6 +22,7 @@ from apis.portable.shape import (
 from apis.rules import upstream_uri
 from gateways.protocol import resources as r
 from gateways.protocol.faults import explained
+from policies import catalog
 
 if TYPE_CHECKING:
     from apis.portable.read import Found
@@ -156,7 +157,7 @@ class _Api:
             self.timeout = round(seconds * 1000) if isinstance(seconds, int | float) else None
             return
         key = one.metadata.annotations.get(kinds.POLICY, name)
-        config, secrets = variables.taken(one.spec.config, one.metadata.annotations.get(kinds.OWN_DOCUMENT))
+        config, secrets = variables.taken(one.spec.config, _filled(one))
         conditions = tuple(self.condition(one, rule) for rule in one.spec.rules)
         acted_on: tuple[str, ...] = (target.name or "",) if target.kind == "Service" else ()
         before = self.policies.get(key)
@@ -244,3 +245,15 @@ _OF_DETAILS = (
     *("asset", "label", "description", "tags", "owners", "consumer_endpoint", "is_deprecated", "extra"),
     *("tiers", "terms", "alerts", "tests", "muted", "document", "without"),
 )
+
+
+def _filled(one: r.PolicyBinding) -> set[str]:
+    """The fields that an export fills and an environment fills itself: no others, whatever a file says."""
+    try:
+        template = catalog.find(one.spec.policy_ref.name)
+    except catalog.UnknownPolicy:
+        return set()
+    known = one.metadata.annotations
+    own = {template.own_document} if known.get(kinds.OWN_DOCUMENT) == template.own_document else set()
+    provided = template.from_provider if kinds.FROM_PROVIDER in known else None
+    return own | set(provided.fields if provided else ())

@@ -1,7 +1,10 @@
 """APIs of an environment as one file."""
 
 from collections.abc import Callable, Container, Sequence
+from dataclasses import replace
 
+from apis.client_providers import filling
+from apis.client_providers.models import MOST_WAIT_MS
 from apis.models import ApiInstance, TlsContext
 from apis.portable import names, written
 from apis.portable.rows import portable_of
@@ -9,6 +12,7 @@ from apis.portable.seen import as_seen
 from apis.portable.shape import Portable
 from apis.portable.written import Contexts
 from console.permissions import EVERYTHING
+from policies.traits import ClientProvider
 
 MOST_APIS = 50
 """Of one file: it is made while somebody waits."""
@@ -39,13 +43,23 @@ def file_name(apis: Sequence[ApiInstance]) -> str:
 
 
 def contexts_of(api: ApiInstance, whole: Portable) -> Contexts:
-    """Of the TLS contexts that it names, as they are now; their keys are variables."""
+    """Of the TLS contexts that it names, and of the client provider that it asks for, as they are now."""
     wanted = {whole.tls_context, *(one.tls_context for one in whole.upstreams)} - {""}
     found = TlsContext.objects.filter(environment=api.environment_id, name__in=wanted) if wanted else ()
     return Contexts(
         {one.name: _without_key(one.inbound_config, one.name) for one in found},
         {one.name: _without_key(one.outbound_config, one.name) for one in found},
+        _provider(api, whole),
     )
+
+
+def _provider(api: ApiInstance, whole: Portable) -> ClientProvider | None:
+    """That of the environment where a policy asks for it. Each policy keeps its own longest wait."""
+    if not filling.any_asks((one.policy, one.config) for one in whole.policies):
+        return None
+    found = filling.of(api.environment_id)
+    shown = filling.shown(found, written.variable, written.literal) if found else None
+    return replace(shown, timeout_ms=MOST_WAIT_MS) if shown else None
 
 
 def _without_key(config: dict[str, object], name: str) -> dict[str, object]:

@@ -27,8 +27,10 @@ FORMAT = 1
 LABEL, URI, TLS = "gatewright/label", "gatewright/uri", "gatewright/tls-context"
 VERSION, POLICY = "gatewright/policy-version", "gatewright/policy"
 OWN_DOCUMENT, IDLE = "gatewright/own-document", "gatewright/idle-upstreams"
+FROM_PROVIDER = "gatewright/from-client-provider"
 """Annotations. `POLICY` is the key of an outbound policy, which has a binding for each upstream;
-`OWN_DOCUMENT` the field that holds the API's own document; `IDLE` a route's upstreams of weight 0.
+`OWN_DOCUMENT` the field that holds the API's own document; `FROM_PROVIDER` the client provider
+whose values stand there, where another environment has its own; `IDLE` a route's upstreams of weight 0.
 """
 EXPORTED = "gatewright/exported"
 """Of an ApiInstance: an ApiDetails of its name follows. A file without it ends too early."""

@@ -1,17 +1,17 @@
 """Secrets of a policy in a file: `$NAME` stands for one, `$$NAME` for what looks like one and is none."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 _VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
 _LITERAL = re.compile(r"\$(\$+[A-Za-z_][A-Za-z0-9_]*)")
 
 
-def taken(config: Mapping[str, Any], without: str | None = None) -> tuple[dict[str, Any], dict[str, str]]:
+def taken(config: Mapping[str, Any], without: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, str]]:
     """(the configuration as the console keeps it, its secrets by their paths, none of them known)."""
     secrets: dict[str, str] = {}
-    own = {key: value for key, value in config.items() if key != without}
+    own = {key: value for key, value in config.items() if key not in without}
     return _of_mapping(own, (), secrets), dict(sorted(secrets.items()))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from apis.client_providers import filling
 from apis.from_catalog import response_timeout
 from apis.portable import kinds, names
 from apis.portable.kinds import FORMAT
@@ -27,6 +28,7 @@ from apis.rules import own_document, upstream_uri
 from apis.rules.policy_config import merged
 from gateways.protocol.resources import API_DETAILS, API_VERSION, ROUTE_LABEL, Model
 from policies import catalog
+from policies.traits import ClientProvider
 
 Document = dict[str, Any]
 _LIKE_A_VARIABLE = re.compile(r"\$+[A-Za-z_][A-Za-z0-9_]*")
@@ -35,10 +37,13 @@ _AS_IT_IS = ("label", "description", "tags", "owners", "consumer_endpoint")
 
 @dataclass(frozen=True)
 class Contexts:
-    """What Local Mode needs of the TLS contexts that an API names, by their names; keys are variables."""
+    """What Local Mode needs of the TLS contexts that an API names, by their names, and of the client provider
+    that its policies ask for; keys and secrets are variables.
+    """
 
     inbound: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     outbound: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    provider: ClientProvider | None = None
 
 
 def yaml_of(
@@ -166,6 +171,9 @@ class _Writing:
         if own_document.is_asked_for(template, one.config) and self.api.document:
             config = own_document.filled(template, config, self.api.document.text)
             annotations |= {kinds.OWN_DOCUMENT: template.own_document}
+        if filling.asks(template, one.config) and self.contexts.provider:
+            config = filling.filled(template, config, self.contexts.provider)
+            annotations |= {kinds.FROM_PROVIDER: self.contexts.provider.name}
         return ordered(config), annotations
 
     def _binding(

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from apis.rest import gateway_urls, list_urls
+from apis.rest import client_provider_urls, gateway_urls, list_urls
 from apis.rest.applications import ApplicationContractViews, ApplicationViews
 from apis.rest.automated import AutomatedViews
 from apis.rest.catalog import ExchangeTemplateViews, TemplateViews
@@ -335,6 +335,7 @@ urlpatterns = [
         TlsContextViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         name="rest_tls_context",
     ),
+    *client_provider_urls.urlpatterns,
     *gateway_urls.urlpatterns,
     *list_urls.urlpatterns,
     path(f"apimanager/api/v1/{SCOPE}/groupInstances", Groups.as_view(), name="rest_groups"),

@@ -13,6 +13,7 @@ import yaml
 
 from apis.automated import holding
 from apis.automated.models import AutomatedPolicy
+from apis.client_providers import filling
 from apis.models import ApiInstance, PolicyBinding, TlsContext
 from apis.revision import TLS_CONTEXT, Content, Document, Revision, document, name
 from apis.revisions import rows
@@ -21,6 +22,7 @@ from apis.secret_groups import references
 from apis.secret_groups.models import SecretGroup
 from apis.secret_groups.shared import SHOWN
 from gateways.protocol import mentions
+from policies.traits import ClientProvider
 
 Secret = tuple[str, str]
 """The name of its document and its path in the configuration."""
@@ -43,12 +45,12 @@ def yaml_of_content(api_id: int, content: Content) -> str:
     runs, found = holding.split(held, documents(content, contexts(content)))
     automated = [_on_one(_automated(one), found[0]) for one in runs]
     whole = [*found, *automated]
-    return "---\n".join(map(text, [*whole, *_secrets(whole)]))
+    return "---\n".join(map(text, [*_with_provider(whole), *_secrets(whole)]))
 
 
 def yaml_of_automated(policy: AutomatedPolicy) -> str:
     """One, which need not be saved."""
-    return text(_automated(policy))
+    return "---\n".join(map(text, _with_provider([_automated(policy)])))
 
 
 def yaml_of_binding(api: ApiInstance, binding: PolicyBinding) -> str:
@@ -56,7 +58,7 @@ def yaml_of_binding(api: ApiInstance, binding: PolicyBinding) -> str:
     names = set(rows.names(api, binding))
     content = rows.content_with(api, binding)
     own = tuple(one for one in content.documents if name(one) in names)
-    return "---\n".join(map(text, documents(Content(own, content.secrets), {})))
+    return "---\n".join(map(text, _with_provider(documents(Content(own, content.secrets), {}))))
 
 
 def contexts(*contents: Content) -> dict[UUID, TlsContext]:
@@ -133,6 +135,26 @@ def _secrets(mentioning: Sequence[Document]) -> Iterator[Document]:
             data = {name: told.get(name) or variable(" ".join(place), name) for name in secret.content}
             metadata = {"name": mention.name, "namespace": place[0]}
             yield {"apiVersion": rows.VERSION, "kind": "Secret", "metadata": metadata, "spec": {"data": data}}
+
+
+def _with_provider(whole: Sequence[Document]) -> list[Document]:
+    """With what the environment's client provider says, its secret by a variable: a file works alone."""
+    specs = [one["spec"] for one in whole if one["kind"] == "PolicyBinding"]
+    if not filling.any_asks((one["policyRef"]["name"], one["config"]) for one in specs):
+        return list(whole)
+    provider = filling.of(UUID(whole[0]["metadata"]["namespace"]))
+    return (
+        [_provided(one, filling.shown(provider, variable, _literal)) for one in whole]
+        if provider
+        else list(whole)
+    )
+
+
+def _provided(one: Document, provider: ClientProvider) -> Document:
+    if one["kind"] != "PolicyBinding":
+        return one
+    spec = one["spec"]
+    return one | {"spec": spec | {"config": filling.put(spec["policyRef"]["name"], spec["config"], provider)}}
 
 
 def _on_one(policy: Document, api: Document) -> Document:

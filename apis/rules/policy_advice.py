@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from apis.client_providers import filling
 from apis.models import ApiInstance, PolicyBinding
 from apis.rules import own_document
 from apis.rules.config_reading import reading
@@ -23,6 +24,8 @@ def warnings(
     """`config` is whole, with its secrets. What is not sound gets no advice."""
     found: Warnings = {}
     config = references.put(config, references.values(api.environment_id, config))
+    if filling.asks(policy, config):
+        config = filling.filled(policy, config, filling.of(api.environment_id))
     if own_document.is_asked_for(policy, config):
         config = own_document.filled(policy, config, own_document.text_of(api))
     for field, text in (*_of_config(api, policy, config), *of_conditions(api.base_path, conditions)):

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from pydantic import BaseModel, SecretStr
 
+from apis.client_providers import filling
 from apis.rules import config_messages
 from apis.rules.config_reading import reading
 from apis.secret_groups import references
@@ -20,6 +21,7 @@ from gateways.protocol import mentions
 from policies import apart
 from policies.policy import Policy
 
+NO_PROVIDER = "{} has no client provider: write the URL of one here, or choose one for the environment."
 Config = dict[str, Any]
 Path = tuple[str, ...]
 
@@ -28,15 +30,18 @@ def checked(
     policy: Policy[Any], config: Mapping[str, Any], environment: Environment
 ) -> tuple[Config, dict[str, str]]:
     """(configuration without secrets, secrets). A mention of a shared secret stays where it stands; what it
-    stands for is checked. Raises ValidationError by "config.<path>".
+    stands for is checked, and so is what the environment's client provider fills. Raises ValidationError by
+    "config.<path>".
     """
+    config = filling.stripped(policy, config)
     mentioned = dict(mentions.found(config))
     known = references.values(environment.pk, config) if mentioned else {}
     if faults := _unknown(environment, mentioned, known):
         raise ValidationError(faults)
     whole = mentions.put(config, known) if known else config
+    read = _with_provider(policy, whole, environment)
     try:
-        model = reading.read(policy, whole, lambda: environment.organization.root_id).model
+        model = reading.read(policy, read, lambda: environment.organization.root_id).model
     except reading.Unsound as unsound:
         raise ValidationError(config_messages.of_faults(policy, unsound.faults)) from unsound
     public, secrets = deepcopy(dict(config)), {}
@@ -51,6 +56,16 @@ def checked(
         if value.get_secret_value():
             secrets[".".join(path)] = value.get_secret_value()
     return public, secrets
+
+
+def _with_provider(policy: Policy[Any], config: Mapping[str, Any], environment: Environment) -> Config:
+    """Raises ValidationError where the environment's client provider is asked for, and there is none."""
+    if not filling.asks(policy, config) or policy.from_provider is None:
+        return dict(config)
+    if (provider := filling.of(environment.pk)) is None:
+        first = policy.from_provider.fields[0]
+        raise ValidationError({f"config.{first}": [NO_PROVIDER.format(environment)]})
+    return filling.filled(policy, config, provider)
 
 
 def read_ahead(policy: Policy[Any], config: Mapping[str, Any], where: Callable[[], Environment]) -> None:

@@ -12,6 +12,7 @@ from apis.changes import automated_check
 from apis.changes.automated_check import Applies
 from apis.forms import advanced
 from apis.forms import automated as rules
+from apis.forms.acting_provider import acting
 from apis.forms.shared_secrets import SharedSecrets
 from apis.lists import choices
 from apis.views.access import automated_to_change, environment_of, messages_of
@@ -150,6 +151,7 @@ class AutomatedForm:
             "is_open": is_open,
             "errors": self.errors,
             "general": [text for name in GENERAL for text in self.errors.get(name, [])],
+            "acting": acting(self.policy, self.environment, self.config),
             "introduction": browse.introduction(self.policy),
             "shared_secrets": SharedSecrets(self.environment),
             "seen": self.seen,

@@ -13,6 +13,7 @@ from apis.changes import policies, versions
 from apis.changes.policies import place_of
 from apis.documents.specification import Specification
 from apis.forms import advanced, upstream_choice
+from apis.forms.acting_provider import acting
 from apis.forms.shared_secrets import SharedSecrets
 from apis.models import ApiInstance, PolicyBinding
 from apis.rules import policy_advice, policy_check
@@ -189,6 +190,7 @@ class PolicyForm:
             "general": [text for name in ("", "policy", "config") for text in self.errors.get(name, [])],
             "introduction": browse.introduction(self.policy),
             "warnings": self.warnings(),
+            "acting": acting(self.policy, self.api.environment, self.config),
             "shared_secrets": SharedSecrets(self.api.environment),
             "seen": self.seen,
             "base": self.meeting.base(self._saved(), self.sent) if self.meeting else "",

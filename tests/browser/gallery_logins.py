@@ -7,7 +7,7 @@ from console.models import Role
 from console.providers.models import IdentityProvider
 from console.teams.models import Team
 from tests.apis.views.pages import Place
-from tests.factories import make_user
+from tests.factories import make_client_provider, make_user
 
 
 def made_for_logins(place: Place) -> dict[str, object]:
@@ -31,6 +31,7 @@ def made_for_logins(place: Place) -> dict[str, object]:
     )
     return {
         "provider": made.pk,
+        "client_provider": make_client_provider(organization, name="Keycloak").pk,
         "slug": made.slug,
         "group": given.pk,
         "group_team": in_team.pk,

@@ -15,6 +15,7 @@ from django.utils import timezone
 from analytics.alerts.models import Alert
 from apis.assets.models import Asset
 from apis.automated.models import AutomatedPolicy, PolicySet
+from apis.client_providers.models import ClientProvider
 from apis.contracts.models import Application, Contract
 from apis.models import ApiInstance, PolicyBinding, Route, RouteUpstream, Upstream
 from apis.secret_groups.acme import AcmeSource
@@ -66,6 +67,7 @@ PAGES = (
     "/administration/outbox",
     "/inbox",
     "/administration/providers",
+    "/administration/client-providers",
     "/administration/roles",
     "/administration/teams",
     "/profile",
@@ -106,6 +108,10 @@ def fill(environment: Environment, start: int, end: int) -> None:
     )
     _fill_with_apis(environment, start, end)
     told = {"organization": environment.organization, "role": "viewer", "inviter": User.objects.get()}
+    ClientProvider.objects.bulk_create(
+        ClientProvider(organization=environment.organization, name=f"{one}", client_id="c")
+        for one in range(start, end)
+    )
     PolicySet.objects.bulk_create(
         PolicySet(environment=environment, name=f"Set {number}") for number in range(start, end)
     )

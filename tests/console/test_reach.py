@@ -11,6 +11,7 @@ from django.utils import timezone
 from apis.api_test import ApiTest
 from apis.bulk.models import BulkChange, BulkItem
 from apis.change_set import ChangeSet
+from apis.client_providers.models import ClientProvider
 from apis.contracts.models import Application, ClientSecret, Contract, Tier
 from apis.documents.specification import Specification
 from apis.lists.models import SavedView
@@ -31,6 +32,7 @@ from console.tokens.models import PersonalToken
 from gateways.models import Gateway, RegistrationToken, Replica
 from policies import catalog
 from policies.policy import CATALOG_GROUP
+from tests.console.about import ABOUT
 from tests.console.addresses import Address, addresses
 from tests.console.conftest import LogIn
 from tests.console.each import for_each
@@ -39,6 +41,7 @@ from tests.factories import (
     make_alert,
     make_api,
     make_automated,
+    make_client_provider,
     make_contract,
     make_environment,
     make_gateway,
@@ -80,6 +83,7 @@ KINDS = (
     ("environment", "environment"),
     ("connected_app", "app"),
     ("provider", "provider"),
+    ("client_provider", "client_provider"),
     ("custom_role", "custom_role"),
     ("team", "team"),
     ("invitation", "invitation"),
@@ -94,63 +98,13 @@ KINDS = (
     ("policy_add", "api"),
 )
 """What `pk` is, by how an address's name begins."""
-ABOUT = {
-    "api": "api",
-    "member": "member",
-    "organization": "organization",
-    "contract": "contract",
-    "tier": "tier",
-    "verb": "verb",
-    "personal_token": "personal_token",
-    "token_id": "personal_token",
-    "client_id": "app",
-    "organization_id": "organization",
-    "environment_id": "environment",
-    "api_id": "api",
-    "alert_id": "alert",
-    "set_id": "policy_set",
-    "change_set": "change_set",
-    "muted_id": "muted",
-    "key": "job",
-    "policy_id": "policy",
-    "gateway_id": "gateway",
-    "context_id": "tls_context",
-    "group_id": "secret_group",
-    "secret_id": "secret",
-    "document_id": "document",
-    "deployment_id": "api",
-    "upstream_id": "upstream",
-    "tier_id": "tier",
-    "contract_id": "contract",
-    "application_id": "application",
-    "asset_row": "asset",
-    "binding": "policy",
-    "replica": "replica",
-    "job": "job",
-    "test": "test",
-    "test_id": "test",
-    "tag": "tag",
-    "group": "group",
-    "group_team": "group_team",
-    "revision": "revision",
-    "removed": "removed",
-    "removed_id": "removed",
-    "promotion": "promotion",
-    "promotions": "bulk",
-    "item": "item",
-    "view_id": "view",
-    "template_group": "catalog",
-    "template_version": "release",
-    "bulk_id": "bulk_by_rest",
-    "import_id": "upload",
-    "at": "api",
-}
 KEPT = (
     (ApiInstance, "api"),
     (Replica, "replica"),
     (Role, "role"),
     (ConnectedApp, "app"),
     (IdentityProvider, "provider"),
+    (ClientProvider, "client_provider"),
     (GroupRole, "group"),
     (GroupTeam, "group_team"),
     (Application, "application"),
@@ -269,7 +223,8 @@ def _provider(organization: Organization, name: str) -> dict[str, object]:
     group = GroupRole.objects.create(provider=made, group="g", organization=organization, role="viewer")
     team = Team.objects.create(organization=organization, name="of a group")
     in_team = GroupTeam.objects.create(provider=made, group="g", team=team)
-    return {"provider": made.pk, "group": group.pk, "group_team": in_team.pk}
+    judge = make_client_provider(organization)
+    return {"client_provider": judge.pk, "provider": made.pk, "group": group.pk, "group_team": in_team.pk}
 
 
 def _bulk(api: ApiInstance, owner: User) -> dict[str, object]:

@@ -8,16 +8,22 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from apis.changes import client_providers, provider_uses
 from console import accounts, audit, environment_settings
 from console.factors import changes
 from console.factors.models import LoginRule
 from console.models import Environment, Organization
 from console.pages.administration.access import administered_organization, attempt, attempt_or_say
+from console.pages.administration.client_provider_forms import ChoiceForm
 from console.pages.administration.forms import DeploysForm, EnvironmentForm, NameForm
 from console.pages.administration.tree import tree
 from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
+
+OVERWRITES = "Somebody changed this after you opened it. Save again to overwrite it."
+MOST_USES = 20
+"""Of a client provider, as many as are shown."""
 
 
 def organizations(request: Request) -> HttpResponse:
@@ -94,7 +100,7 @@ def environment(request: Request, pk: object) -> HttpResponse:
             messages.success(request, f"{before} is called {found.name} now.")
             return redirect("organizations")
         found.name = before
-    return _environment_page(request, found, form, _deploys_form(found))
+    return _environment_page(request, found, form)
 
 
 @require_POST
@@ -109,13 +115,36 @@ def environment_deploys(request: Request, pk: object) -> HttpResponse:
             found.refresh_from_db()
             sent = request.POST.dict() | {"seen": environment_settings.deploys_version(found)}
             form = DeploysForm(sent)
-            form.add_error(None, "Somebody changed this after you opened it. Save again to overwrite it.")
+            form.add_error(None, OVERWRITES)
         if not form.errors:
             how = found.get_deploys_display().lower()
             messages.success(request, f"Changes saved in {found} are deployed {how}.")
             return redirect("environment", found.pk)
     name = NameForm(initial={"name": found.name, "seen": found.name})
-    return _environment_page(request, found, name, form)
+    return _environment_page(request, found, name, deploys=form)
+
+
+@require_POST
+def environment_provider(request: Request, pk: object) -> HttpResponse:
+    """Which client provider judges tokens for its policies."""
+    found = _environment(request, pk)
+    form = ChoiceForm(found, client_providers.chosen_of(found), request.POST)
+    if form.is_valid():
+        given = form.cleaned_data
+        choose = partial(client_providers.choose, request.user, found, given["provider"], given["truststore"])
+        try:
+            attempt(form, lambda: choose(seen=given["seen"]))
+        except Changed:
+            now = client_providers.chosen_of(found)
+            form = ChoiceForm(found, now, request.POST.dict() | {"seen": client_providers.version_of(now)})
+            form.add_error(None, OVERWRITES)
+        if not form.errors:
+            chosen = given["provider"]
+            said = f"{chosen} judges tokens now" if chosen else "No client provider judges tokens"
+            messages.success(request, f"{said} for policies of {found} that name none of their own.")
+            return redirect("environment", found.pk)
+    name = NameForm(initial={"name": found.name, "seen": found.name})
+    return _environment_page(request, found, name, provider=form)
 
 
 def _set_deploys(request: Request, found: Environment, given: dict[str, Any]) -> None:
@@ -129,10 +158,23 @@ def _deploys_form(found: Environment) -> DeploysForm:
 
 
 def _environment_page(
-    request: Request, found: Environment, form: NameForm, deploys: DeploysForm
+    request: Request,
+    found: Environment,
+    form: NameForm,
+    deploys: DeploysForm | None = None,
+    provider: ChoiceForm | None = None,
 ) -> HttpResponse:
-    context = {"environment": found, "form": form, "deploys": deploys, "entries": audit.history(found)[:20]}
-    status = 422 if form.errors or deploys.errors else 200
+    deploys = deploys or _deploys_form(found)
+    provider = provider or ChoiceForm(found, client_providers.chosen_of(found))
+    context = {
+        "environment": found,
+        "form": form,
+        "deploys": deploys,
+        "provider": provider,
+        "uses": provider_uses.of(found, MOST_USES),
+        "entries": audit.history(found)[:20],
+    }
+    status = 422 if form.errors or deploys.errors or provider.errors else 200
     return render(request, "console/administration/environment.html", context, status=status)
 
 

@@ -6,6 +6,7 @@ from console.pages import condition
 from console.pages.administration import (
     apps,
     audit,
+    client_providers,
     invitations,
     organizations,
     providers,
@@ -48,6 +49,11 @@ urlpatterns = [
         name="environment_deploys",
     ),
     path(
+        "administration/environments/<uuid:pk>/client-provider",
+        organizations.environment_provider,
+        name="environment_client_provider",
+    ),
+    path(
         "administration/environments/<uuid:pk>/delete",
         organizations.delete_environment,
         name="environment_delete",
@@ -78,6 +84,17 @@ urlpatterns = [
         name="team_member_remove",
     ),
     path("administration/teams/<int:pk>/delete", teams.delete, name="team_delete"),
+    path("administration/client-providers", client_providers.providers, name="client_providers"),
+    path("administration/client-providers/add", client_providers.add, name="client_provider_add"),
+    path("administration/client-providers/<uuid:pk>", client_providers.provider, name="client_provider"),
+    path(
+        "administration/client-providers/<uuid:pk>/test", client_providers.test, name="client_provider_test"
+    ),
+    path(
+        "administration/client-providers/<uuid:pk>/delete",
+        client_providers.delete,
+        name="client_provider_delete",
+    ),
     path("administration/providers", providers.providers, name="providers"),
     path("administration/providers/add", providers.add, name="provider_add"),
     path("administration/providers/<uuid:pk>", providers.provider, name="provider"),
