@@ -187,14 +187,14 @@ class Compiled:
 
     `filters` run in this order inside the route's chain. `behind` run behind the filters of all policies,
     whatever the policy's conditions: they alone see what the upstream answered before another policy changes
-    it, and whether a request got so far. `shared` names those of Policy.shared_filters that
-    the API's requests pass before them, whatever the policy's conditions.
-    `clusters` stand beside those of upstreams, one for all policies that ask the same server.
+    it, and whether a request got so far. `kept` run there too, where the conditions hold: all routes of the
+    API have them in common, and a change of other routes leaves what they know. `shared` names those of
+    Policy.shared_filters that requests pass before all policies, whatever the policy's conditions.
+    `clusters` stand beside those of upstreams, one for all policies that ask the same one.
     `route_action` are entries of Envoy's RouteAction, for all of the API's routes that lead to an upstream.
     `upstream_filters` and `cluster` are an outbound policy's. The filters act on what is sent to the
-    upstream, each try of it; `cluster` are entries of the upstream's cluster.
-    `response_seconds` is how long an upstream of the API may take to begin an answer: the strictest of
-    several policies holds.
+    upstream, each try of it; `cluster` are entries of the upstream's cluster. `response_seconds` is how long
+    an upstream of the API may take to begin an answer: the strictest of several policies holds.
 
     `answer_mark` is the value of a header that scripts of the API see on answers which the gateway gives
     itself, ANSWER_MARK, and on no other: nobody else knows it. The script takes it off.
@@ -205,6 +205,7 @@ class Compiled:
 
     filters: tuple[Filter | Script, ...] = ()
     behind: tuple[Filter | Script, ...] = ()
+    kept: tuple[Filter, ...] = ()
     shared: tuple[str, ...] = ()
     clusters: tuple[Cluster, ...] = ()
     secrets: tuple[Secret, ...] = ()
@@ -223,13 +224,12 @@ class Scope:
     by it, and filters are named after it. `base_path` is "" or starts with "/" and has none at its
     end. `state` is the gateway's state folder, where shared memory lives. `trusted_ca` is the file of the
     CAs that the gateway trusts; `salt` makes names of secrets unlike those of any other gateway.
-    `noted_as` is the name under which the access log tells of it. `observed_as` is that name where the policy
-    only observes: the log tells what it would have refused. Scripts heed it by themselves; a native filter
-    must not refuse then.
-    `documents` has the texts that are at hand of what policies need from the network: whatever a policy asks
-    it for is fetched and kept, and the policy is compiled anew when that changes.
-    `shares_counts` says that replicas tell each other what they count. `buffer_bytes` is how large a body may
-    be that a policy reads as a whole; scripts heed it by themselves.
+    `noted_as` is the name under which the access log tells of it, `observed_as` the same where it only
+    observes. Scripts heed it by themselves; a native filter must not refuse then.
+    `documents` has the texts that are at hand of what policies need from the network: what a policy asks it
+    for is fetched and kept, and the policy is compiled anew when that changes. `shares_counts` says that
+    replicas tell each other what they count. `buffer_bytes` is how large a body may be that a policy reads
+    as a whole; scripts heed it by themselves.
     """
 
     binding: str

@@ -391,6 +391,7 @@ def _configuration(compiler: Compiler, serving: Mapping[Key, Serving]) -> Config
         route_configs={port: compiler.route_config(port, apis, attrgetter("written")) for port in listening},
         clusters={name: made for one in apis for name, made in one.clusters.items()},
         frames={name: text for one in apis for name, text in one.frames.items()},
+        kept_filters={port: compiler.kept_filters(port, apis) for port in listening},
     )
 
 

@@ -178,7 +178,7 @@ def _bootstrap(port: int, upstream: int, chains: Mapping[str, Sequence[Compiled]
 def _route(name: str, chain: Sequence[Compiled]) -> dict[str, Any]:
     filters = [
         {"name": item.name, "typed_config": dict(item.typed_config)}
-        for part in (*(one.filters for one in chain), *(one.behind for one in chain))
+        for part in (*(it.filters for it in chain), *(it.kept for it in chain), *(it.behind for it in chain))
         for item in part
     ]
     per_filter: dict[str, Any] = {name: PASSED for part in chain for name in part.shared}

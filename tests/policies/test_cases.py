@@ -53,6 +53,8 @@ def _shown(compiled: Compiled) -> dict[str, Any]:
     shown: dict[str, Any] = {"filters": [_filter(one) for one in compiled.filters]}
     if compiled.behind:
         shown["behind"] = [_filter(one) for one in compiled.behind]
+    if compiled.kept:
+        shown["kept"] = [_filter(one) for one in compiled.kept]
     if compiled.clusters:
         shown["clusters"] = {one.name: one.config for one in compiled.clusters}
     if compiled.upstream_filters:

@@ -18,13 +18,18 @@ from gateways.agent.envoy.admin import AdminUnreachable
 from gateways.agent.envoy.process import Envoy
 from gateways.agent.host import state_folder
 from gateways.agent.host.waiting import until
+from gateways.agent.xds import kept
 from policies.policy import TYPE_URL
 
 TAKE_SECONDS = 15
 WARM_SECONDS, LONGEST_WARM_SECONDS = 2, 20
 POLL_SECONDS = 0.005
 _CDS, _LDS = "cluster_manager.cds", "listener_manager.lds"
-_STATS = r"^(cluster_manager\.(cds\.|warming_clusters)|listener_manager\.lds\.|http\.p[0-9]+\.rds\.).*"
+_EXTENSIONS = "extension_config_discovery.http_filter"
+_STATS = (
+    r"^(cluster_manager\.(cds\.|warming_clusters)|listener_manager\.lds\.|http\.p[0-9]+\.rds\."
+    r"|extension_config_discovery\.).*"
+)
 
 
 class Rejected(RuntimeError):
@@ -33,12 +38,13 @@ class Rejected(RuntimeError):
 
 @dataclass(frozen=True)
 class Configuration:
-    """`route_configs` by port, `clusters` by name, `frames` of scripts by id."""
+    """`route_configs` by port, `clusters` by name, `frames` of scripts by id, `kept_filters` by port."""
 
     listeners: Sequence[dict[str, Any]]
     route_configs: Mapping[int, dict[str, Any]]
     clusters: Mapping[str, dict[str, Any]]
     frames: Mapping[str, str]
+    kept_filters: Mapping[int, kept.Chains]
 
 
 class Publisher:
@@ -46,6 +52,7 @@ class Publisher:
         self._envoy = envoy
         self._folder = envoy.folder
         self._clusters: Mapping[str, dict[str, Any]] | None = None
+        self._kept: dict[int, kept.Chains] = {}
 
     def publish(self, wanted: Configuration) -> None:
         """Clusters old and new first, then routes and listeners, then the old clusters go.
@@ -63,6 +70,7 @@ class Publisher:
         if running.get(f"{_CDS}.version_text") != grown:
             self._wait({_CDS: grown}, rejected)
             self._wait_until_warm([one for name, one in wanted.clusters.items() if name not in known])
+        self._wait(self._grown(wanted.kept_filters, running), rejected)
         versions: dict[str, str] = {}
         given_up = self._ports() - set(wanted.route_configs)
         for port, routes in [*wanted.route_configs.items(), *((port, _empty(port)) for port in given_up)]:
@@ -73,9 +81,29 @@ class Publisher:
         self._wait(versions, rejected)
         if both.keys() != wanted.clusters.keys():
             self._wait({_CDS: self._write_clusters(wanted.clusters)}, rejected)
-        self._clusters = wanted.clusters
+        self._clusters, self._kept = wanted.clusters, dict(wanted.kept_filters)
         for port in given_up:
             (self._folder / f"rds-{port}.json").unlink(missing_ok=True)
+            (self._folder / kept.file_name(port)).unlink(missing_ok=True)
+
+    def _grown(self, wanted: Mapping[int, kept.Chains], running: Mapping[str, int | str]) -> dict[str, str]:
+        """The versions that Envoy is to take, of ports that it serves.
+
+        A file that has all that is wanted stays as it is, whatever more it has: to change it would have the
+        others' begin anew. Else what routes name so far goes on until they change, and no longer.
+        """
+        versions: dict[str, str] = {}
+        for port, chains in wanted.items():
+            found = self._read(kept.file_name(port))
+            there = found[0].get("typed_config", {}).get("named_filter_chains", {}) if found else None
+            if there is not None and chains.keys() <= there.keys():
+                continue
+            before = {name: one["typed_config"] for name, one in (there or {}).items()}
+            both = {**self._kept.get(port, before), **chains}
+            version = self._write(kept.file_name(port), kept.KIND, [kept.resource(port, both)])
+            if f"{_EXTENSIONS}.{kept.name(port)}.version_text" in running:
+                versions[f"{_EXTENSIONS}.{kept.name(port)}"] = version
+        return versions
 
     def _write_frames(self, frames: Mapping[str, str]) -> None:
         """They are few, one for each kind of policy and release, and named by content: none is removed."""
@@ -112,6 +140,8 @@ class Publisher:
     def _wait(self, versions: Mapping[str, str], rejected: int) -> None:
         """Waits until Envoy names these versions as its own."""
         missing = dict(versions)
+        if not missing:
+            return
 
         def is_taken() -> bool:
             stats = self._stats()

@@ -10,6 +10,7 @@ from gateways.protocol import regex
 STATS_KEPT = (
     r"(cluster_manager|listener_manager|server|filesystem|overload)\..*",
     r"http\.p[0-9]+\.(rds\..*|downstream_cx_active|downstream_rq_active|downstream_cx_total|downstream_rq_total)",
+    r"extension_config_discovery\..*\.(version_text|update_rejected)",
     # By what it counts here Envoy's fault filter knows how many faults are under way.
     r"(.*\.)?fault\.active_faults",
 )

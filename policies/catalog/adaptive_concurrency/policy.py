@@ -76,7 +76,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "gradient_controller_config": controller,
         "enabled": {"default_value": True, "runtime_key": "gatewright.adaptive_concurrency"},
     }
-    return Compiled((Filter(scope.binding, typed),))
+    return Compiled(kept=(Filter(scope.binding, typed),))
 
 
 POLICY = Policy(

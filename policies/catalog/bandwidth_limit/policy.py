@@ -18,14 +18,14 @@ class Config(PolicyConfig):
         ge=1,
         le=MOST_KIB,
         title="Requests, KiB/s",
-        description="What the bodies of all requests of a route together may flow with. Empty: no limit.",
+        description="What the bodies of all requests together may flow with. Empty: no limit.",
     )
     response_kibibytes_per_second: int | None = Field(
         None,
         ge=1,
         le=MOST_KIB,
         title="Responses, KiB/s",
-        description="What the bodies of all responses of a route together may flow with. Empty: no limit.",
+        description="What the bodies of all responses together may flow with. Empty: no limit.",
     )
 
     @model_validator(mode="after")
@@ -42,7 +42,7 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "RESPONSE": config.response_kibibytes_per_second,
     }
     return Compiled(
-        tuple(
+        kept=tuple(
             Filter(f"{scope.binding}/{mode.lower()}", _limit(mode, limit))
             for mode, limit in limits.items()
             if limit
@@ -65,7 +65,7 @@ POLICY = Policy(
     title="Bandwidth Limit",
     category=Category.QUALITY_OF_SERVICE,
     phase=Phase.LIMIT,
-    summary="Slows bodies down to a number of KiB a second, for all callers of a route together.",
+    summary="Slows bodies down to a number of KiB a second, for all callers together.",
     version="1.0.0",
     config=Config,
     compile=compile,
