@@ -27,6 +27,7 @@ FACTS = {
     "held": "%FILTER_STATE(gatewright.held:PLAIN)%",
     "passed": f"%FILTER_STATE({access_log.PASSED}:PLAIN)%",
     "target": "%FILTER_STATE(gatewright.target:PLAIN)%",
+    "agent": "%REQ(USER-AGENT)%",
     "caller": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
 }
 """What Envoy writes of each request, as a line of JSON."""

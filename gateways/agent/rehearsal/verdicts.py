@@ -66,7 +66,7 @@ class Facts:
     def reason(self) -> str:
         """Why, as the access log tells it: the check and the compared values."""
         caller = str(self.told.get("caller") or "the caller")
-        native = self._native.told(caller, "the User-Agent") if self._native else ""
+        native = self._native.told(caller, str(self.told.get("agent") or "")) if self._native else ""
         return self._word("reason") or native
 
     @cached_property

@@ -20,7 +20,7 @@ from policies.policy import (
     Script,
     SharedFilters,
 )
-from policies.scripting.script import SHA256, script
+from policies.scripting.script import BASE64, SHA256, script
 from policies.traits import Refusal
 
 NAME = "http-basic-authentication"
@@ -90,7 +90,7 @@ def _observing(config: Config, scope: Scope) -> Script:
         "digest": hashlib.sha256(salt.encode() + credentials.rstrip(b"=")).hexdigest(),
         "username": config.username,
     }
-    return script(scope, NAME, [SHA256, Path(__file__).with_name("observed.lua")], settings)
+    return script(scope, NAME, [SHA256, BASE64, Path(__file__).with_name("observed.lua")], settings)
 
 
 def _scheme_as_usual() -> SharedFilters:
