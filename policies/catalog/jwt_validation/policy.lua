@@ -25,9 +25,38 @@ local function mismeasured(found)
   return refused(SAID[WRONG][1], "signature: it has " .. lengths)
 end
 
+-- In a reason; what no calendar has is a number.
+local function at(seconds)
+  if seconds < 0 or seconds > 253402300799 then return ("%.0f"):format(seconds) end
+  return os.date("!%Y-%m-%dT%H:%M:%SZ", seconds)
+end
+
+local function quoted(value)
+  if type(value) ~= "table" then return '"' .. tostring(value) .. '"' end
+  local parts = {}
+  for i, one in ipairs(value) do parts[i] = i < 5 and quoted(tostring(one)) or nil end
+  return table.concat(parts, ", ")
+end
+
+local function past(exp) return ("exp: %s is past by %.0f s"):format(at(exp), os.time() - exp) end
+
+local function ahead(nbf) return ("nbf: %s is %.0f s ahead"):format(at(nbf), nbf - os.time()) end
+
+-- What Envoy's filter has compared, by what the token says of itself: for the log alone, since nobody has verified it.
+local function compared(code, handle)
+  local found = made(handle:headers():get(settings.carrier or "authorization") or "")
+  if not found then return nil end
+  local header, exp, nbf = found.header, found.claims.exp, found.claims.nbf
+  if code == EXPIRED and type(exp) == "number" then return past(exp) end
+  if code == EARLY and type(nbf) == "number" then return ahead(nbf) end
+  local kid = header.kid == nil and "none" or quoted(tostring(header.kid):sub(1, 64))
+  if code == NO_KEY then return ("key: none is known of kid %s and alg %s"):format(kid, quoted(header.alg)) end
+  if code == WRONG then return ("signature: it fits none of the keys, for kid %s and alg %s"):format(kid, quoted(header.alg)) end
+end
+
 -- A key that is not known yet may be the issuer's newest. Of several key sets one that was never had leaves
 -- open what the others say.
-local function failure(told)
+local function failure(told, handle)
   local failed = told[settings.failed] or {}
   local code = tostring(failed.code or "")
   if code == MISSING then
@@ -40,7 +69,7 @@ local function failure(told)
     return { status = "503", error = why, reason = "keys: those of an issuer were never had" }
   end
   local said = SAID[code] or { UNREADABLE, "token: " .. (failed.message or "it cannot be read") }
-  return refused(said[1], said[2])
+  return refused(said[1], compared(code, handle) or said[2])
 end
 
 local function among(value, wanted)
@@ -49,12 +78,6 @@ local function among(value, wanted)
     if wanted[one] then return true end
   end
   return false
-end
-
--- In a reason; what no calendar has is a number.
-local function at(seconds)
-  if seconds < 0 or seconds > 253402300799 then return ("%.0f"):format(seconds) end
-  return os.date("!%Y-%m-%dT%H:%M:%SZ", seconds)
 end
 
 -- A time is a number of seconds; what is there and is none is no time that can be kept.
@@ -69,18 +92,11 @@ local function untimely()
   if exp ~= nil and type(exp) ~= "number" then return refused(SAID[EXPIRED][1], "exp: it is no number") end
   if nbf ~= nil and type(nbf) ~= "number" then return refused(SAID[EARLY][1], "nbf: it is no number") end
   if exp and now >= exp + settings.leeway then
-    return refused(SAID[EXPIRED][1], ("exp: %s is past by %.0f s"):format(at(exp), now - exp))
+    return refused(SAID[EXPIRED][1], past(exp))
   end
   if nbf and now < nbf - settings.leeway then
-    return refused(SAID[EARLY][1], ("nbf: %s is %.0f s ahead"):format(at(nbf), nbf - now))
+    return refused(SAID[EARLY][1], ahead(nbf))
   end
-end
-
-local function quoted(value)
-  if type(value) ~= "table" then return '"' .. tostring(value) .. '"' end
-  local parts = {}
-  for i, one in ipairs(value) do parts[i] = i < 5 and quoted(tostring(one)) or nil end
-  return table.concat(parts, ", ")
 end
 
 local function misdirected()
@@ -174,7 +190,7 @@ envoy_on_request = guarded(function(handle)
   if told[settings.header] and settings.has_keys then
     with = judged(handle)
   else
-    with = failure(told)
+    with = failure(told, handle)
   end
   if settings.carrier then handle:headers():remove(settings.carrier) end
   return with and without_headers(handle, with) or nil

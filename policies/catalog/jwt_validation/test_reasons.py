@@ -32,7 +32,10 @@ REFUSED: dict[str, tuple[str | None, str]] = {
     "unreadable": ("abc", "token: Jwt is not in the form of Header.Payload.Signature"),
     "two": (f"{token(**GOOD)}, Bearer {token(**GOOD)}", "token: Jwt is not in the form of"),
     "dots": (f".{token(**GOOD)}", "token: it is not three parts of base64url"),
-    "signature": (token(OTHER, **GOOD), "signature: it fits none of the keys"),
+    "signature": (
+        token(OTHER, **GOOD),
+        'signature: it fits none of the keys, for kid none and alg "RS256"',
+    ),
     "another kind": (HS256, "signature: it fits none of the keys"),
     "alg": (token(algorithm="RS512", **GOOD), 'alg: "RS512" is not taken'),
     "crit": (token(headers={"crit": ["x"]}, **GOOD), "crit: the token asks for what is not known"),
@@ -40,10 +43,10 @@ REFUSED: dict[str, tuple[str | None, str]] = {
         token(**GOOD, exp=NOW - 41),
         f"exp: {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(NOW - 41))}",
     ),
-    "exp long ago": (token(**GOOD, exp=1), "exp: it is past by more than an hour"),
+    "exp long ago": (token(**GOOD, exp=1), "exp: 1970-01-01T00:00:01Z is past by 1"),
     "exp no number": (token(**GOOD, exp=-5), "token: Jwt"),
     "nbf": (token(**GOOD, nbf=NOW + 3000), "nbf: 2"),
-    "nbf far": (token(**GOOD, nbf=NOW + 10**6), "nbf: it is more than an hour ahead"),
+    "nbf far": (token(**GOOD, nbf=NOW + 10**6), f"nbf: {time.strftime(ISO, time.gmtime(NOW + 10**6))} is "),
     "iss": (token(aud="orders", iss="https://eve"), 'iss: "https://eve" is not taken'),
     "no iss": (token(aud="orders"), "iss: there is none"),
     "aud": (token(iss=GOOD["iss"], aud=["a", "b"]), 'aud: "a", "b" is none that is taken'),
@@ -95,7 +98,7 @@ def test_a_key_that_is_not_known_is_told(gateway: Gateway) -> None:
 
         told = line(gateway, ask(gateway, token(OTHER, headers={"kid": "two"})))
 
-        assert "key: none is known of its kid and alg" in told
+        assert 'key: none is known of kid "two" and alg "RS256"' in told
 
 
 def test_keys_that_were_never_had_are_told(gateway: Gateway) -> None:
