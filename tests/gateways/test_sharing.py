@@ -120,6 +120,27 @@ def test_many_replicas_let_pass_little_more_than_one(tmp_path: Path, storage: Sh
     assert again == [429, 429, 429]
 
 
+def test_a_contracts_quota_is_one_for_all_replicas(tmp_path: Path, storage: SharedStorage) -> None:
+    api = API.format(name="a", most=1, period=LONG, config="").partition("  policies:")[0]
+    yaml = f"""{api}  policies: [{{policyRef: {{name: rate-limiting-sla-based}}}}]
+---
+apiVersion: gatewright.dev/v1alpha1
+kind: Contract
+metadata: {{name: shop}}
+spec:
+  apiId: a
+  client: {{id: shop, name: Web shop}}
+  sla: {{limits: [{{maximumRequests: 5, timePeriodInMilliseconds: {LONG}}}]}}
+"""
+    with replicas(yaml, tmp_path, storage) as (one, other):
+        assert statuses(one, 3, client_id="shop") == [200, 200, 200]
+        told(one, 3)
+        assert statuses(other, 1, client_id="shop") == [200]
+        told(other, 1)
+
+        assert statuses(other, 2, client_id="shop") == [200, 429]
+
+
 def test_what_is_not_shared_is_counted_for_itself(tmp_path: Path, storage: SharedStorage) -> None:
     short = API.format(name="short", most=1000, period=999, config="")
     own = API.format(name="own", most=2, period=LONG, config="clusterizable: false")

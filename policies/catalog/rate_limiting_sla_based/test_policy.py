@@ -1,7 +1,10 @@
 """Rate Limiting: SLA based through a whole gateway: tiers that change, the log, observing, conditions."""
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.traffic.gateway import Gateway, running_gateway
@@ -90,3 +93,21 @@ def test_behind_client_id_enforcement_the_client_is_known(tmp_path: Path) -> Non
 
         assert answers == [200, 429]
         assert gateway.get("/orders", headers={"client_id": "a"}).status_code == 401
+
+
+@pytest.mark.parametrize("threads", [2, 6])
+def test_exactly_a_tiers_quota_passes_whatever_the_threads(tmp_path: Path, threads: int) -> None:
+    tiers = {"a": 30, "b": 70}
+    text = API + "".join(contract(client, most) for client, most in tiers.items())
+
+    def send(client: str) -> Counter[tuple[str, int]]:
+        """Over a connection of its own, which any thread may take."""
+        with httpx.Client(trust_env=False) as one:
+            url, headers = f"http://127.0.0.1:{gateway.port}/orders", {"client_id": client}
+            return Counter((client, one.get(url, headers=headers).status_code) for _ in range(20))
+
+    with running_gateway(text, tmp_path, concurrency=threads) as gateway, ThreadPoolExecutor(12) as pool:
+        counted = sum(pool.map(send, list(tiers) * 6), Counter[tuple[str, int]]())
+
+    assert {client: counted[client, 200] for client in tiers} == tiers
+    assert {client: counted[client, 429] for client in tiers} == {"a": 90, "b": 50}
