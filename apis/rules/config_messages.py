@@ -56,7 +56,7 @@ def _message(policy: Asked, fault: Fault) -> str:
         return _unknown(policy, fault["loc"])
     kept = durations.base(_schema(policy, fault["loc"]))
     if kind in _BOUNDS:
-        bounds = {name: durations.words(one, kept) if kept else one for name, one in fault["ctx"].items()}
+        bounds = {name: _bound(one, kept) for name, one in fault["ctx"].items()}
         return _BOUNDS[kind].format(value=_value(policy, fault), **bounds)
     if kept and kind == "int_parsing":
         return f"{_value(policy, fault)} is not a whole number of {durations.LABELS[kept]}."
@@ -64,6 +64,13 @@ def _message(policy: Asked, fault: Fault) -> str:
         return f"{_value(policy, fault)} is not {what}."
     text = own_words(text)
     return _sentence(text.replace("Input", "The value") if kind in _PYDANTICS_OWN else text)
+
+
+def _bound(value: Any, kept: str) -> Any:
+    """As people write it: a duration with its unit, and 0 rather than 0.0."""
+    if kept:
+        return durations.words(value, kept)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _title(policy: Asked, loc: Sequence[int | str]) -> str:

@@ -13,6 +13,7 @@ from policies.apart import is_unread
 from policies.catalog.injection_protection.attacks import EXPRESSIONS, BuiltIn
 from policies.fields.headers import HeaderName
 from policies.fields.patterns import Pattern
+from policies.fields.shapes import shaped
 from policies.policy import (
     TYPE_URL,
     Category,
@@ -29,6 +30,10 @@ from policies.scripting.script import BODY, script
 from policies.traits import Advice
 
 NAME = "injection-protection"
+_NAME = shaped(
+    r"^[A-Za-z0-9][A-Za-z0-9 _.-]*\Z",
+    "is no name; write letters, digits, blanks, . _ or -, such as path-traversal",
+)
 NOTHING = "nothing"
 TOGETHER = 12
 """Expressions asked at once. RE2 falls back to a way ten times slower where one of many has too many states:
@@ -55,7 +60,7 @@ def _checked(pattern: str, info: ValidationInfo) -> str:
 
 
 class CustomProtection(PolicyConfig):
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]*$", max_length=60)] = Field(
+    name: Annotated[str, Field(max_length=60), _NAME] = Field(
         title="Name", description="Stands in the log where it refuses: path-traversal."
     )
     regex: Annotated[Pattern, AfterValidator(_checked)] = Field(

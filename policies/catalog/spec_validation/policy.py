@@ -12,12 +12,16 @@ from policies.apart import is_unread
 from policies.catalog.spec_validation.document import MOST_BYTES, Wrong
 from policies.catalog.spec_validation.operations import MOST_REMARKS, described
 from policies.expression.lua import Value
+from policies.fields.shapes import shaped
 from policies.patterns.pattern import LUA
 from policies.policy import Category, Compiled, Phase, Policy, PolicyConfig, Scope, fault
 from policies.scripting.script import BODY, JSON, script
 from policies.traits import Advice
 
 NAME = "spec-validation"
+_PATH = shaped(
+    r"^/[A-Za-z0-9/._~-]*\Z", "is no path that is taken; write / and letters, digits, . _ ~ or -, such as /v1"
+)
 FILES = [
     BODY,
     JSON,
@@ -53,7 +57,7 @@ class Config(PolicyConfig):
             "when": {"source": ["inline"]},
         },
     )
-    api_base_path: Annotated[str, Field(max_length=255, pattern=r"^/[A-Za-z0-9/._~-]*$")] = Field(
+    api_base_path: Annotated[str, Field(max_length=255), _PATH] = Field(
         "/",
         title="Path before the document's paths",
         description="What stands behind this API's base path and before the document's paths: /v1.",

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from policies.apart import is_unread
 from policies.expression.lua import Value
+from policies.fields.shapes import shaped
 from policies.graphql import sdl
 from policies.graphql.fields import READS_APART, InlineSource, SchemaText, Source
 from policies.graphql.scripts import FILES, SCHEMA
@@ -19,7 +20,8 @@ from policies.traits import Advice
 
 NAME = "static-query-complexity"
 MOST = 1e12
-Name = Annotated[str, Field(pattern=r"^[_A-Za-z][_0-9A-Za-z]*$", max_length=60)]
+_NO_NAME = "is no name of GraphQL; write letters, digits and _, such as first"
+Name = Annotated[str, Field(max_length=60), shaped(r"^[_A-Za-z][_0-9A-Za-z]*\Z", _NO_NAME)]
 
 
 class Config(PolicyConfig):

@@ -88,6 +88,13 @@ def test_an_unknown_policy_names_the_closest(actor: User, api: ApiInstance) -> N
             '"soon min" is not a whole number of milliseconds.',
         ),
         ("rate-limiting", {"rateLimits": "ten"}, "config.rateLimits", '"ten" is not a list.'),
+        ("fault-injection", {"abortPercentage": -1}, "config.abortPercentage", "Write 0 or more."),
+        (
+            "static-query-complexity",
+            {"maximumComplexity": 1, "schema": "type Query { a: Int }", "directiveName": "no name"},
+            "config.directiveName",
+            '"no name" is no name of GraphQL; write letters, digits and _, such as first.',
+        ),
         ("cors", {"publicResource": "perhaps"}, "config.publicResource", '"perhaps" is not true or false.'),
         ("ip-allowlist", {"ips": [7]}, "config.ips.0", '"7" is not text.'),
         (
