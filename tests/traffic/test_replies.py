@@ -92,6 +92,12 @@ def test_no_error_is_without_words(gateway: Gateway, status: int, lines: bytes) 
     assert is_told(headers, body)
 
 
+def test_a_refusal_by_envoy_does_not_name_its_filter(gateway: Gateway) -> None:
+    gateway.apply(api(policy("ip-allowlist", {"ips": ["192.0.2.1"]}), name="elsewhere"))
+
+    assert gateway.get("/elsewhere/x").json() == {"error": "Access is denied."}
+
+
 @pytest.mark.parametrize(
     ("status", "reply"),
     [

@@ -30,6 +30,8 @@ _ONE_SERVER = {
 """Envoy puts the upstream's own beside ours where it takes an upgrade's answer apart."""
 _IS_WHOLE = "(response.code == 200 && response.code_details == 'direct_response')"
 """The answer to a CA's challenge, which reads it to the letter: all others of routes are refusals."""
+_DENIED, _DENIED_WORDS = "rbac_access_denied", "Access is denied."
+"""Envoy's own words name the filter."""
 _TOO_LATE = "The upstream did not begin to answer in time."
 
 
@@ -40,6 +42,7 @@ def as_json() -> dict[str, Any]:
     mappers = [
         {"filter": _where(f"response.code_details == 'lua_response' || {_IS_WHOLE}")},
         {**_mapper(is_late, _TOO_LATE), "status_code": 504},
+        _mapper(f"response.code_details.startsWith('{_DENIED}')", _DENIED_WORDS),
         _mapper(f"!(response.code_details in [{listed}])", "%LOCAL_REPLY_BODY%"),
         *(_mapper(f"response.code_details == '{details}'", text) for details, text in WORDS.items()),
     ]

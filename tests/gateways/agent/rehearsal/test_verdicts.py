@@ -365,7 +365,7 @@ def test_of_two_bindings_of_a_policy_the_one_that_refused_is_named() -> None:
 
     assert decisions(by_first)[1:] == ["refused", *["not-reached"] * 4]
     assert decisions(by_second) == ["passed", "passed", "passed", "not-applied", "passed", "refused"]
-    assert by_second.policies[-1].reason == "RBAC: access denied (address: 198.51.100.9 is in the list)"
+    assert by_second.policies[-1].reason == "Access is denied. (address: 198.51.100.9 is in the list)"
     assert decisions(by_only) == ["passed", "not-applied", "passed", "not-applied", "passed", "refused"]
     assert by_only.policies[-1].reason == by_second.policies[-1].reason
 
