@@ -377,8 +377,6 @@ class Applier:
 
 def _without(found: Translation, held: Mapping[Key, str]) -> Translation:
     """Those APIs are refused, also where they are not among the resources: one that runs goes on."""
-    if not held:
-        return found
     apis = tuple(api for api in found.gateway.apis if api.key not in held)
     return replace(found, gateway=replace(found.gateway, apis=apis), refused={**found.refused, **held})
 
