@@ -1,6 +1,6 @@
 """What a page has tried by a worker: an expression's value, or the verdict on a request."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,13 +9,18 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
+from apis import resource_names
 from apis.forms.trying import Asked
+from apis.models import ApiInstance
 from apis.testing import jobs
+from console.models import User
 from console.scope import Request
+from gateways.protocol.rehearsal import ApiWeighed
 from policies.expression.context import REQUEST, RESPONSE
 from policies.expression.parser import ExpressionError
 from policies.fields.expressions import Expression
 
+MOST_SHOWN = 12
 VERDICT, VALUE = "apis/_verdict.html", "apis/_value.html"
 
 
@@ -93,12 +98,21 @@ class Tried:
     def _shown(self, job: jobs.Job, shown: Mapping[str, Any]) -> HttpResponse:
         state_url = reverse(self.address, args=[*self.arguments, job.key])
         template = VALUE if job.kind == "evaluate" else VERDICT
-        return self._answer(template, {"job": job, "state_url": state_url, **shown})
+        weighed = _named(self.request.user, job.verdict.apis if job.verdict else ())
+        return self._answer(template, {"job": job, "state_url": state_url, "weighed": weighed, **shown})
 
     def _answer(self, template: str, context: Mapping[str, Any]) -> HttpResponse:
         response = render(self.request, template, dict(context))
         response["Cache-Control"] = "no-store"
         return response
+
+
+def _named(user: User, weighed: Sequence[ApiWeighed]) -> list[tuple[ApiWeighed, str]]:
+    """Each with what people call it; with the name of its resource where the user may not see it."""
+    keys = {one.api: resource_names.api_of(one.api.rpartition("/")[2]) for one in weighed[:MOST_SHOWN]}
+    ids = [key for key in keys.values() if key]
+    seen = ApiInstance.objects.visible_to(user).select_related("asset").in_bulk(ids) if ids else {}
+    return [(one, str(seen.get(keys.get(one.api) or 0, one.api))) for one in weighed]
 
 
 def words(faults: Mapping[str, list[str]]) -> list[str]:

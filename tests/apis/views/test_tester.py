@@ -117,6 +117,7 @@ def test_on_a_gateway_the_api_is_found_too(place: Place) -> None:
     assert re.search(r'mono break">/bills</b>.*?Took it', took)
     assert "No API" in nobody
     assert nobody.count("another path") == 2
+    assert '<small class="break">Bills v1:' in nobody and "apii-" not in nobody
     assert "Upstream answered" in secured
     assert "say for which port the request is" in which
 
