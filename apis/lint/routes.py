@@ -9,7 +9,7 @@ from uuid import UUID
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, settings_of
 from apis.lint.finding import Finding, Place, by_field, context_place, route_place, upstream_place
 from apis.models import ApiInstance
-from apis.rules import listeners, policy_side, upstream_settings, upstream_uri
+from apis.rules import instances, listeners, policy_side, upstream_settings, upstream_uri
 from gateways.protocol import reach, regex
 from gateways.protocol.groups import glue_advice
 from gateways.protocol.rules import EVERY_PATH, Rule
@@ -47,7 +47,10 @@ def warnings(desired: DesiredApi, api: ApiInstance | None = None) -> dict[str, l
 def findings(
     api: int | None, routes: Sequence[DesiredRoute], base_path: str, acting: Acting
 ) -> Iterator[Finding]:
-    """`api` is the id of one that is saved."""
+    """`api` is the id of one that is saved. Of more and longer rules than may be saved nothing is said."""
+    routes = routes[: instances.MAX_ROUTES]
+    if any(len(text) > instances.MAX_REGEX for route in routes for text in _expressions(route)):
+        return
     places = [_place(api, number, route) for number, route in enumerate(routes, 1)]
     for at, (place, route) in enumerate(zip(places, routes, strict=True)):
         yield from _of_rule(place, at, route, base_path)
@@ -55,6 +58,10 @@ def findings(
         text = f"gets no request: route {before + 1} takes them all; put it behind this one"
         yield Finding("route-unreachable", places[at], text, field=f"routes.{at}")
     yield from _of_upstreams(api, routes, acting)
+
+
+def _expressions(route: DesiredRoute) -> Iterator[str]:
+    yield from (route.methods, route.path, route.host, *route.headers.values())
 
 
 def rule_of(route: DesiredRoute) -> Rule:

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from apis.models import ApiInstance, PolicyBinding
 from apis.rules import own_document, policy_config, policy_side
-from apis.rules.instances import regex_fault
+from apis.rules.instances import Expressions
 from policies.policy import Policy
 
 MOST_CONDITIONS = 200
@@ -74,6 +74,7 @@ def checked_conditions(policy: Policy[Any], given: Sequence[Mapping[str, Any]]) 
     """Rows without a rule are dropped; several rows mean "or"."""
     found: list[dict[str, str]] = []
     errors: dict[str, list[str]] = {}
+    expressions = Expressions()
     if len(given) > MOST_CONDITIONS:
         raise ValidationError(
             {"conditions": [f"{len(given)} conditions; at most {MOST_CONDITIONS} are allowed."]}
@@ -83,7 +84,7 @@ def checked_conditions(policy: Policy[Any], given: Sequence[Mapping[str, Any]]) 
             field = f"conditions.{index}.{key}"
             if key not in CONDITION_KEYS:
                 errors[field] = [f'"{key}" is not part of a condition; write {" and ".join(CONDITION_KEYS)}.']
-            elif value and (reason := regex_fault(str(value))):
+            elif value and (reason := expressions.fault(str(value))):
                 errors[field] = [f"{reason}."]
         kept = {key: str(row[key]) for key in CONDITION_KEYS if row.get(key)}
         if kept:

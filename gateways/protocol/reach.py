@@ -37,9 +37,10 @@ def path_advice(path: str, base_path: str) -> Iterator[str]:
 
 def methods_advice(methods: str) -> Iterator[str]:
     try:
-        found = re2.compile(f"(?i:{methods})")
-    except re2.error:
+        regex.check(methods)
+    except regex.BadRegex:
         return
+    found = re2.compile(f"(?i:{methods})", regex.OPTIONS)
     if not any(found.fullmatch(method) for method in METHODS):
         yield "matches none of the usual methods; write GET, or GET|POST for several"
 

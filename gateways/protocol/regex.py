@@ -10,12 +10,25 @@ MOST_GROUPS = 9
 MOST_INSTRUCTIONS = 5000
 """The most instructions of RE2's program for an expression: a match takes longer with each."""
 MOST_CHARACTERS = 16_384
+MOST_EFFORT = 4 * MOST_INSTRUCTIONS
+"""The largest `effort` that RE2 is asked for: the worst found took 13 ms. Asked for more, it took 20 s and
+held all threads for a hundred times `x{0,1000}`, in 1,000 characters.
+"""
 ENVOYS_MOST_INSTRUCTIONS = 10 * MOST_INSTRUCTIONS
 """An expression becomes a part of longer ones. By itself Envoy refuses more than 100: two UUIDs in a path."""
 OPTIONS = re2.Options()
 OPTIONS.log_errors = False
+_MOST_REPEATS = 1000
+"""RE2 refuses more."""
+_OPTIONAL = 6
+"""Each part that may be missing leads to all behind it."""
+_MANY_BYTES = 16
+"""What one character becomes that is not ASCII alone, or has another case that is not."""
+_OF_UNICODE = 1500
+"""The largest of Unicode's classes, all letters, becomes 1,196 instructions."""
 _ANCHORS = ("^", "$", r"\A", r"\z")
 _CAPTURING = re.compile(r"\(|\(\?P?<\w+>")
+_COUNTED = re.compile(r"\{([0-9]+)(,?)([0-9]*)\}")
 _ESCAPE = r"\\Q.*?(?:\\E|$)|\\[pP](?:\{[^}]*\}|\w)|\\x(?:\{[0-9a-fA-F]+\}|[0-9a-fA-F]{2})|\\[0-7]{2,3}|\\."
 _SYNTAX = r"\(\?P?<\w+>|\(\?[a-zA-Z-]*[:)]|\{[0-9]+(?:,[0-9]*)?\}|%[0-9a-fA-F]{2}"
 _OUTSIDE = re.compile(_ESCAPE + "|" + _SYNTAX + r"|\[\^?\]?|.", re.DOTALL)
@@ -36,6 +49,9 @@ def check(expression: str) -> None:
     shown = expression if len(expression) <= 200 else f"{expression[:199]}…"
     if len(expression) > MOST_CHARACTERS:
         raise BadRegex(f'"{shown}" is longer than {MOST_CHARACTERS} characters; split it into several rules')
+    too_large = f'"{shown}" becomes too large; repeat less in it, or split it into several rules'
+    if effort(expression) > MOST_EFFORT:
+        raise BadRegex(too_large)
     try:
         compiled = re2.compile(expression, OPTIONS)
     except re2.error as error:
@@ -45,7 +61,47 @@ def check(expression: str) -> None:
             " (look-around and back-references do not exist there)"
         ) from None
     if compiled.programsize > MOST_INSTRUCTIONS:
-        raise BadRegex(f'"{shown}" becomes too large; repeat less in it, or split it into several rules')
+        raise BadRegex(too_large)
+
+
+def effort(expression: str) -> int:
+    """More than the instructions that RE2 would make of it: known at a glance, before RE2 has any work."""
+    ignores_case = "(?" in expression and "i" in expression
+    done, last, in_class = [0], 0, False
+    for _, piece, is_class in tokens(expression):
+        if is_class and in_class:
+            last += _effort_of_one(piece, ignores_case)
+        elif opens(piece):
+            done[-1] += last
+            done.append(2)
+            last = 0
+        elif piece == ")" and len(done) > 1:
+            last += done.pop()
+        elif piece in ("*", "+", "?"):
+            last += _OPTIONAL
+        elif counted := _COUNTED.fullmatch(piece):
+            last = _repeated(last, *counted.groups())
+        else:
+            done[-1] += last
+            last = 1 + _effort_of_one(piece, ignores_case)
+        in_class = is_class
+    return sum(done) + last
+
+
+def _effort_of_one(piece: str, ignores_case: bool) -> int:
+    """Of a character, an escape, a class or the beginning of one."""
+    if piece.startswith((r"\p", r"\P")):
+        return _OF_UNICODE
+    if piece.startswith(r"\Q"):
+        return sum(1 + _effort_of_one(one, ignores_case) for one in piece[2:])
+    is_wide = piece in (".", r"\D", r"\W", r"\S") or piece.startswith(("[^", "[:", r"\x{"))
+    one = _MANY_BYTES if is_wide or not piece.isascii() else 6 if len(piece) > 1 else 1
+    return one * (4 if one == 1 else 2) if ignores_case else one
+
+
+def _repeated(one: int, least: str, comma: str, most: str) -> int:
+    sure, top = (min(int(text[:5] or 0), _MOST_REPEATS) for text in (least, most))
+    return sure * (one + 1) + (max(top - sure, 1) * (one + _OPTIONAL) if comma else 0) + 1
 
 
 def groups(expression: str) -> int:

@@ -103,6 +103,25 @@ def test_an_expression_of_any_kind_is_judged_at_once(expression: str) -> None:
     assert len(str(refused.value)) < 1000
 
 
+@pytest.mark.django_db
+def test_many_large_expressions_are_not_looked_at_together() -> None:
+    place = make_place()
+    api = make_saved_api(place)
+    route = desired_of(api).routes[0]
+    large = [f"/{number}/x{{1,700}}" for number in range(150)]
+    routes = [replace(route, path=path, headers={"x-a": f"{path}y"}) for path in large]
+
+    with pytest.raises(ValidationError) as refused:
+        edit_api(place.user, api, replace(desired_of(api), routes=routes))
+    with pytest.raises(ValidationError) as not_met:
+        allow(place, api, conditions=[{"uriTemplateRegex": path} for path in large])
+
+    for found in (refused.value.message_dict, not_met.value.message_dict):
+        together = [field for field, words in found.items() if "too large together" in words[0]]
+        assert len(together) > 30
+    assert not [field for field in refused.value.message_dict if field.startswith("routes.149")]
+
+
 def test_json_in_a_form_may_be_nested_as_it_likes() -> None:
     schema = {"properties": {"more": {"type": "object", "title": "More"}}}
     data = QueryDict(mutable=True)
