@@ -22,6 +22,7 @@ from apis.rules import upstream_uri
 from console.models import Environment
 from gateways import lookup
 from gateways.models import Gateway
+from policies.fields.hosts import port_of
 
 FOR_FLEX = (
     "only APIs of Flex Gateways are managed here. Write technology flexGateway and deploymentType HY: with "
@@ -175,9 +176,9 @@ def listener(uri: str) -> dict[str, Any]:
     example = "write for example http://0.0.0.0:8081/orders"
     try:
         parts = urlsplit(uri)
-        port = parts.port
-    except ValueError:
-        raise ValidationError({"base_path": [f'"{uri}" is not an address; {example}.']}) from None
+        port = port_of(parts)
+    except ValueError as error:
+        raise ValidationError({"base_path": [f'"{uri}" is not an address: {error}; {example}.']}) from None
     if not parts.scheme or not parts.netloc:
         raise ValidationError({"base_path": [f'"{uri}" has no scheme or no host; {example}.']})
     if parts.query or parts.fragment:

@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from gateways.protocol.addresses import PATH, UPSTREAM_PORTS
 from gateways.protocol.spelling import is_ambiguous
-from policies.fields.hosts import is_host
+from policies.fields.hosts import is_host, port_of
 
 MAX_LENGTH = 1024
 BASE_PATH_ONLY = "Give the base path only, not a resource: the request's own path is put after it."
@@ -49,17 +49,18 @@ def fault(uri: str) -> str | None:
     if "://" not in uri:
         return f'"{uri}" has no scheme; write "http://{uri}" or "https://{uri}".'
     try:
-        parts = urlsplit(uri)
-        return _fault(uri, parts, parts.port)
+        return _fault(uri, urlsplit(uri))
     except ValueError:
-        return f'"{uri}" has a port or a host that is not one; write for example "http://backend:8080".'
+        return f'"{uri}" has a host that is not one; write for example "http://backend:8080".'
 
 
-def _fault(uri: str, parts: SplitResult, port: int | None) -> str | None:
+def _fault(uri: str, parts: SplitResult) -> str | None:
     if parts.scheme not in UPSTREAM_PORTS:
         return f'"{parts.scheme}" in "{uri}" is not supported; write http://, https:// or h2://.'
-    if port == 0:
-        return f'"{uri}" has port 0; write one from 1 to 65535.'
+    try:
+        port_of(parts)
+    except ValueError as error:
+        return f'"{uri}": {error}.'
     if parts.username is not None:
         return f'Take the credentials out of the URL of "{parts.hostname}"; they would not be sent.'
     if not parts.hostname or not is_host(parts.hostname):

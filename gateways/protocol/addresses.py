@@ -7,7 +7,7 @@ from functools import lru_cache
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from gateways.protocol import spelling
-from policies.fields.hosts import is_host
+from policies.fields.hosts import is_host, port_of
 
 REMEMBERED = 4096
 """Addresses; each is asked for several times a push."""
@@ -139,12 +139,6 @@ def _split(text: str, schemes: tuple[str, ...], example: str) -> SplitResult:
 
 def _port(parts: SplitResult, text: str) -> int | None:
     try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    if port == 0:
-        raise BadAddress(f'"{text}": the port is not a number from 1 to 65535')
-    # Read as decimal, as everywhere; who writes a 0 before it may mean another one.
-    if port is not None and (written := parts.netloc.rpartition(":")[2]).startswith("0"):
-        raise BadAddress(f'"{text}": port {written} begins with 0; write {port}')
-    return port
+        return port_of(parts)
+    except ValueError as error:
+        raise BadAddress(f'"{text}": {error}') from None

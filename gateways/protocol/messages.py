@@ -19,7 +19,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 
 from gateways.protocol.histogram import LARGEST
 from gateways.protocol.resources import Model
-from policies.fields.hosts import is_host
+from policies.fields.hosts import is_host, port_of
 
 CONSOLE = "gatewright-console"
 KNOWS_HEADER, KNOWS_CONTRACTS, KNOWS_CHANGES = "Gatewright-Knows", "contracts", "changes"
@@ -97,7 +97,7 @@ def _checked_control_url(url: str) -> str:
         parts = urlsplit(url)
         is_address = parts.scheme in ("http", "https") and is_host(parts.hostname or "")
         is_plain = not (parts.query or parts.fragment or parts.username is not None or url[-1:] in "?#")
-        _ = parts.port
+        port_of(parts)
     except ValueError:
         is_address = is_plain = False
     if url and not (is_address and is_plain):

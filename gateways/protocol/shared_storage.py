@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from policies.fields.hosts import port_of
+
 MOST_DATABASE = 2**20
 
 
@@ -33,7 +35,7 @@ def host_and_port(text: str) -> tuple[str, int]:
     """Of "host:port"; brackets around an IPv6 address. Raises ValueError."""
     try:
         parts = urlsplit(f"//{text}")
-        port = parts.port
+        port = port_of(parts)
     except ValueError:
         parts, port = None, None
     if parts is None or not parts.hostname or not port or parts.netloc != text or "@" in text:
@@ -49,7 +51,7 @@ def of_url(url: str) -> SharedStorage:
     wrong = "is not redis://[user:password@]host[:port][/database], or rediss:// for TLS"
     try:
         parts = urlsplit(url)
-        port = parts.port
+        port = port_of(parts)
     except ValueError:
         raise ValueError(wrong) from None
     database = parts.path.removeprefix("/") or "0"

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from functools import lru_cache
 from typing import Annotated, Any, Literal, NamedTuple, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -20,7 +21,7 @@ from pydantic_core import PydanticCustomError
 from gateways.protocol.addresses import PATH
 from gateways.protocol.spelling import is_ambiguous
 from policies.fields.headers import CONNECTION, TOKEN
-from policies.fields.hosts import is_host
+from policies.fields.hosts import is_host, port_of
 
 MOST_HOSTS = 100
 MOST_STATUSES = 20
@@ -67,9 +68,11 @@ def place_of(text: str) -> Place:
         raise ValueError(f'"{text}" has a scheme, which is the URL\'s; write host:port')
     if not found or not is_host(host := found[1].strip("[]")):
         raise ValueError(f'"{text}" is not host:port; write for example backend-2:8080')
-    if found[2] and not 1 <= int(found[2]) <= 65535:
-        raise ValueError(f'"{text}": the port is not a number from 1 to 65535')
-    return Place(host.lower(), int(found[2]) if found[2] else None)
+    try:
+        port = port_of(urlsplit(f"//{text}"))
+    except ValueError as error:
+        raise ValueError(f'"{text}": {error}') from None
+    return Place(host.lower(), port)
 
 
 def is_ip(host: str) -> bool:

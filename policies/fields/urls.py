@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from policies.fields.hosts import is_host
+from policies.fields.hosts import is_host, port_of
 
 MOST_CHARACTERS = 2000
 _TEXT = re.compile(r"[!-~]+")
@@ -22,11 +22,11 @@ def split(url: str) -> SplitResult:
         )
     try:
         found = urlsplit(url)
-        port = found.port
+        port_of(found)
     except ValueError as error:
         raise _error(url, f"cannot be read: {error}") from None
     is_server = is_host(found.hostname or "") and "%" not in (found.hostname or "")
-    if found.scheme not in ("http", "https") or not is_server or port == 0:
+    if found.scheme not in ("http", "https") or not is_server:
         raise _error(url, "is not the URL of a server; write https://host/path")
     if found.username is not None or found.fragment:
         raise _error(url, "holds a user or a #; take that out")

@@ -25,10 +25,10 @@ PLACE = "{0}"
 def _checked_url(url: str) -> str:
     try:
         at = urlsplit(url)
-        port = at.port
+        hosts.port_of(at)
     except ValueError:
-        at, port = urlsplit(""), None
-    plain = at.scheme in ("ldap", "ldaps") and hosts.is_host(at.hostname or "") and port != 0
+        at = urlsplit("")
+    plain = at.scheme in ("ldap", "ldaps") and hosts.is_host(at.hostname or "")
     if not plain or at.path not in ("", "/") or at.query or at.fragment or at.username is not None:
         raise PydanticCustomError(
             "url",
