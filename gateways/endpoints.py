@@ -65,8 +65,8 @@ def ack(request: HttpRequest, caller: Caller, body: Ack) -> dict[str, int]:
         raise RequestRefused(
             400, f"nothing runs a generation after {body.generation}, which this is the answer to"
         )
-    acks.record(caller.gateway, replica, body)
-    return {"generation": body.generation}
+    kept = acks.record(caller.gateway, replica, body)
+    return {"generation": body.generation, "kept": kept is not None}
 
 
 @login_not_required

@@ -16,19 +16,24 @@ MOST_REASONS, LONGEST_REASON = 100, 500
 
 
 @transaction.atomic
-def record(gateway: Gateway, replica: Replica, ack: messages.Ack) -> Ack:
-    """Keep a replica's answer, whether to what was sent or to what it fetched.
+def record(gateway: Gateway, replica: Replica, ack: messages.Ack) -> Ack | None:
+    """Keep a replica's answer, whether to what was sent or to what it fetched; None where it answers what was
+    never deployed, or so long ago that it was forgotten.
 
     What it says of single APIs counts only if no answer about a later snapshot was kept before, and
     nothing does if the replica has told otherwise of the same one since.
     """
     replica = Replica.objects.select_for_update().get(pk=replica.pk)
     at = min(ack.at, timezone.now())
-    row, _ = Deployment.objects.get_or_create(
-        gateway=gateway,
-        generation=ack.generation,
-        defaults={"digest": ack.digest, "resources_count": len(ack.resources)},
-    )
+    row = Deployment.objects.filter(gateway=gateway, generation=ack.generation).first()
+    if row is None:
+        log.warning(
+            "refused=ack gateway=%s replica=%s generation=%d reason='it was never deployed, or is forgotten'",
+            gateway,
+            replica,
+            ack.generation,
+        )
+        return None
     if later := Ack.objects.filter(deployment=row, replica=replica, at__gt=at).first():
         return later
     refused = [resource for resource in ack.resources if resource.state == "refused"]

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from gateways.models import Gateway
+from gateways.models import Deployment, Gateway
 from gateways.protocol import trust
 from gateways.protocol.messages import CONSOLE
 from tests.factories import make_gateway
@@ -54,7 +54,15 @@ class SigningReplica:
         facts |= {name: fields.pop(name) for name in ("control_url",) if name in fields}
         return {"replica": facts, **fields}
 
-    def ack(self, generation: int, *resources: dict[str, Any], **fields: Any) -> HttpResponse:
+    def ack(
+        self, generation: int, *resources: dict[str, Any], was_deployed: bool = True, **fields: Any
+    ) -> HttpResponse:
+        if was_deployed:
+            Deployment.objects.get_or_create(
+                gateway=self.gateway,
+                generation=generation,
+                defaults={"digest": "d" * 64, "resources_count": 0},
+            )
         body = {
             "replica": self.id,
             "generation": generation,

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from gateways.agent.envoy.validate import MOST_CHARACTERS
 from gateways.agents.acks import LONGEST_REASON, MOST_REASONS
-from gateways.models import Ack, Gateway, Replica, ResourceStatus
+from gateways.models import Ack, Deployment, Gateway, Replica, ResourceStatus
 from tests.gateways.replica import SigningReplica
 
 pytestmark = pytest.mark.django_db
@@ -97,5 +97,14 @@ def test_nothing_runs_a_later_generation_than_the_one_answered(replica: SigningR
 
 
 def test_ack_of_a_generation_that_was_never_sent_is_refused(replica: SigningReplica) -> None:
-    assert replica.ack(6).status_code == 400
+    assert replica.ack(6, was_deployed=False).status_code == 400
     assert not Ack.objects.exists()
+
+
+def test_an_answer_to_what_was_never_deployed_is_told_so_and_changes_nothing(replica: SigningReplica) -> None:
+    answer = replica.ack(4, resource("a", runningGeneration=4), was_deployed=False)
+
+    assert answer.json() == {"generation": 4, "kept": False}
+    assert not Deployment.objects.exists()
+    assert not ResourceStatus.objects.exists()
+    assert Replica.objects.get().generation == 0
