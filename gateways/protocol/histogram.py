@@ -43,8 +43,10 @@ def percentile(histogram: Mapping[int, int], q: float) -> float | None:
 
 
 def middle(index: int) -> float:
-    """The value that stands for a bucket: equally far, in proportion, from both of its edges."""
+    """The value that stands for a bucket: equally far, in proportion, from both of its edges. One behind the
+    largest stands for that.
+    """
     if index <= 0:
         return 1.0
-    edge: float = GROWTH**index
+    edge: float = GROWTH ** min(index, LARGEST)
     return 2 * edge / (GROWTH + 1)

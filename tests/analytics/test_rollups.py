@@ -12,6 +12,7 @@ from pytest_django import Settings
 from analytics import partitions, queries, ranges
 from analytics.figures import add
 from analytics.grains import COUNTS, DAY, ENVIRONMENTS, HOUR, MINUTE, ROLLED_UP, WINDOW
+from analytics.latencies import LatencyDay
 from analytics.models import (
     ResourceHour,
     Sample,
@@ -23,7 +24,7 @@ from analytics.models import (
 )
 from analytics.rollups import roll_up
 from apis.models import ApiInstance
-from gateways.protocol.histogram import merge
+from gateways.protocol.histogram import LARGEST, merge, middle, percentile
 from tests.analytics.traffic import Shipper, count, resource, sample
 from tests.factories import make_api
 
@@ -244,10 +245,13 @@ def test_rows_without_a_sum_that_a_column_holds_keep_nobody_from_being_rolled_up
     lying, honest = make_api(), make_api()
     for api in (lying, honest):
         Shipper(api).ship(count(api, at=YESTERDAY), count(api, at=YESTERDAY, status=404))
-    TrafficWindow.objects.filter(api=lying).update(received_bytes=2**63 - 1, requests=2**62)
+    nonsense = {"0": 2**63 - 1, "12": 10**40, "400000": 1}
+    TrafficWindow.objects.filter(api=lying).update(received_bytes=2**63 - 1, requests=2**62, total=nonsense)
 
     roll_up()
 
     day = TrafficDay.objects.filter(api=honest).aggregate(Sum("requests"))
     assert day == {"requests__sum": 2}
     assert TrafficDay.objects.filter(api=lying, received_bytes=2**63 - 1).count() == 2
+    assert LatencyDay.objects.get(api=lying).total == {"0": 10**18 - 1, "12": 10**18 - 1, "400000": 2}
+    assert percentile({400_000: 2}, 0.5) == middle(LARGEST)
