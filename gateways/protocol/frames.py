@@ -13,7 +13,8 @@ fields of later versions.
     bye       the console ends the stream, for `reason`
 """
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -24,6 +25,8 @@ STREAM_PATH = "/agent/v1/stream"
 SNAPSHOT_PATH = "/v1/snapshot"
 PING_SECONDS = 5
 LINE_LIMIT = 16 * 1024
+FRAME_SECONDS = 180
+"""In which a frame must have come, once it has begun: the console gives up after 120."""
 
 
 class BadFrame(Exception):
@@ -45,11 +48,18 @@ class Frame(BaseModel):
         return self.model_dump_json(by_alias=True, exclude_defaults=True).encode() + b"\n"
 
 
-def frames(chunks: Iterable[bytes]) -> Iterator[tuple[Frame, bytes]]:
+def frames(
+    chunks: Iterable[bytes], clock: Callable[[], float] = time.monotonic
+) -> Iterator[tuple[Frame, bytes]]:
     """Each frame with its bytes, as soon as they are there. Raises BadFrame."""
     unread = bytearray()
     frame: Frame | None = None
+    began = clock()
     for chunk in chunks:
+        if frame is None and not unread:
+            began = clock()
+        elif clock() - began > FRAME_SECONDS:
+            raise BadFrame(f"a frame that takes longer than {FRAME_SECONDS} s")
         unread += chunk
         while True:
             if frame is None:
@@ -65,7 +75,7 @@ def frames(chunks: Iterable[bytes]) -> Iterator[tuple[Frame, bytes]]:
             body = bytes(unread[: frame.size])
             del unread[: frame.size]
             yield frame, body
-            frame = None
+            frame, began = None, clock()
 
 
 def _frame(line: bytes) -> Frame:

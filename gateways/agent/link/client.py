@@ -1,5 +1,7 @@
 """The agent's client of the console: every request signed with the gateway's key."""
 
+import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -19,6 +21,7 @@ from gateways.protocol.messages import (
     KNOWS_CONTRACTS,
     KNOWS_HEADER,
     KNOWS_SERVICES,
+    SNAPSHOT_LIMIT,
     Ack,
     Heartbeat,
     HeartbeatAnswer,
@@ -26,7 +29,12 @@ from gateways.protocol.messages import (
 from gateways.protocol.trust import Signer
 
 TIMEOUT = httpx.Timeout(30, connect=5)
+ANSWER_SECONDS = 120.0
+"""In which all of an answer must have come, however slowly."""
+ANSWER_LIMIT = 1024 * 1024
+"""Of what is neither snapshot nor contracts."""
 STREAM_TIMEOUT = httpx.Timeout(3 * PING_SECONDS, connect=5)
+_OF_TRANSPORT = ("content-encoding", "content-length", "transfer-encoding")
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -77,19 +85,18 @@ class Console:
                 response.close()
                 response = self._open(self._elsewhere(response.headers.get("Location", "")))
             if response.status_code != 200:
-                response.read()
-                raise self._no_stream(response)
+                raise self._no_stream(_whole(response, ANSWER_LIMIT))
             yield response.iter_raw()
         finally:
             response.close()
 
     def snapshot(self) -> bytes:
         """What this gateway should run, as it was sent."""
-        return self._send("GET", "/agent/v1/snapshot").content
+        return self._send("GET", "/agent/v1/snapshot", most=SNAPSHOT_LIMIT).content
 
     def contracts(self, seconds: float | None = None) -> bytes:
         """The contracts of this gateway, as they were sent; within so many seconds, where they are named."""
-        return self._send("GET", "/agent/v1/contracts", timeout=seconds).content
+        return self._send("GET", "/agent/v1/contracts", timeout=seconds, most=SNAPSHOT_LIMIT).content
 
     def ack(self, ack: Ack) -> None:
         self._send("POST", "/agent/v1/acks", _json(ack))
@@ -130,15 +137,21 @@ class Console:
         return Unreachable(f"{self.url}{STREAM_PATH} answered {response.status_code}")
 
     def _send(
-        self, method: str, path: str, body: bytes = b"", timeout: float | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        timeout: float | None = None,
+        most: int = ANSWER_LIMIT,
     ) -> httpx.Response:
         signature = self._signer.headers(CONSOLE, method, path, body, subject=self._replica_id)
-        headers = {"Content-Type": "application/json", **signature}
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip", **signature}
         try:
             limit = httpx.USE_CLIENT_DEFAULT if timeout is None else httpx.Timeout(timeout)
-            response = self._http.request(
+            request = self._http.build_request(
                 method, self.url + path, content=body, headers=headers, timeout=limit
             )
+            response = _whole(self._http.send(request, stream=True), most)
         except httpx.HTTPError as error:
             raise Unreachable(f"{self.url} does not answer: {reason(error)}") from error
         if response.is_success:
@@ -147,6 +160,35 @@ class Console:
         if message and response.status_code < 500:
             raise ConsoleRefused(response.status_code, message)
         raise Unreachable(f"{self.url}{path} answered {response.status_code}")
+
+
+def _whole(response: httpx.Response, most: int) -> httpx.Response:
+    """The answer with its content: whoever answers in the console's place may send for ever.
+
+    Raises Unreachable for what is too much or too slow, httpx's errors.
+    """
+    until = time.monotonic() + ANSWER_SECONDS
+    # httpx inflates whatever comes, and gives nothing back where that is nothing.
+    packed = zlib.decompressobj(31) if response.headers.get("content-encoding") == "gzip" else None
+    content, received = bytearray(), 0
+    try:
+        for piece in response.iter_raw():
+            received += len(piece)
+            content += packed.decompress(piece, most + 1 - len(content)) if packed else piece
+            if packed and packed.unused_data:
+                raise Unreachable(f"{response.url} goes on behind the end of its answer")
+            if max(received, len(content)) > most:
+                raise Unreachable(f"{response.url} answered more than {most} bytes")
+            if time.monotonic() > until:
+                raise Unreachable(f"{response.url} answered for longer than {ANSWER_SECONDS:.0f} s")
+    except zlib.error as error:
+        raise Unreachable(f"{response.url} answered what cannot be unpacked: {error}") from error
+    finally:
+        response.close()
+    kept = {name: text for name, text in response.headers.items() if name not in _OF_TRANSPORT}
+    return httpx.Response(
+        response.status_code, headers=kept, content=bytes(content), request=response.request
+    )
 
 
 def http_client(url: str, proxy: str | None = None) -> httpx.Client:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateways.protocol.frames import LINE_LIMIT, BadFrame, Frame, frames
+from gateways.protocol.frames import FRAME_SECONDS, LINE_LIMIT, BadFrame, Frame, frames
 from gateways.protocol.messages import SNAPSHOT_LIMIT
 
 BODY = b'{"a":\n"b"}\n'
@@ -49,3 +49,23 @@ def test_frames_and_fields_of_later_versions_are_passed_over() -> None:
 def test_what_is_no_frame_ends_the_reading(sent: bytes) -> None:
     with pytest.raises(BadFrame):
         list(frames([sent]))
+
+
+@pytest.mark.parametrize("begun", [b'{"kind":', Frame(kind="snapshot", size=SNAPSHOT_LIMIT).line, SENT[:-3]])
+def test_a_frame_that_never_ends_is_given_up(begun: bytes) -> None:
+    clock = iter(range(0, 100 * FRAME_SECONDS, 5))
+
+    def pieces() -> Iterator[bytes]:
+        yield begun
+        for _ in range(FRAME_SECONDS):
+            yield b"x"
+        raise AssertionError("it is still read")
+
+    with pytest.raises(BadFrame, match="takes longer"):
+        list(frames(pieces(), lambda: next(clock)))
+
+
+def test_a_stream_of_short_frames_never_ends() -> None:
+    clock = iter(range(0, 1000 * FRAME_SECONDS, FRAME_SECONDS - 1))
+
+    assert len(list(frames([Frame(kind="ping").line] * 50, lambda: next(clock)))) == 50
