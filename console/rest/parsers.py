@@ -1,6 +1,7 @@
 """Reads JSON bodies within limits, refusing what no column of ours can hold."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
@@ -34,7 +35,13 @@ class BoundedJSONParser(JSONParser):
         if len(raw) > limit:
             raise TooLarge(f"The body has more than {limit} bytes.")
         try:
-            found = json.loads(raw, object_pairs_hook=_object, parse_int=_integer, parse_constant=_refuse)
+            found = json.loads(
+                raw,
+                object_pairs_hook=_object,
+                parse_int=_integer,
+                parse_float=_number,
+                parse_constant=_refuse,
+            )
         except RecursionError as error:
             raise ParseError(TOO_DEEP) from error
         except ValueError as error:
@@ -87,6 +94,13 @@ def _integer(text: str) -> int:
     if len(text) > MOST_DIGITS:
         raise ParseError(f"The body holds a number of more than {MOST_DIGITS} digits.")
     return int(text)
+
+
+def _number(text: str) -> float:
+    found = float(text)
+    if math.isinf(found):
+        raise ParseError(f"The body holds {text[:MOST_SHOWN]}, which no number of ours can be.")
+    return found
 
 
 def _refuse(constant: str) -> None:

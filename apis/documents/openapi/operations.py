@@ -1,5 +1,6 @@
 """What a document offers: its operations, and the servers that it says serve them."""
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from apis.documents.openapi.contents import Contents
-from apis.documents.openapi.fault import shortened
+from apis.documents.openapi.fault import DocumentFault, pointer, shortened
 from apis.documents.openapi.limits import MOST_HOPS
 from apis.documents.openapi.references import References
 
@@ -46,7 +47,9 @@ def operations(
     contents = Contents(references)
     paths = document.get("paths")
     items = (
-        [(path, _item(given, references)) for path, given in paths.items()] if isinstance(paths, dict) else []
+        [(path, _item(path, given, references)) for path, given in paths.items()]
+        if isinstance(paths, dict)
+        else []
     )
     items = [(path, item) for path, item in items if path.startswith("/")]
     for _, item in items:
@@ -97,11 +100,16 @@ def _default(variables: Any, match: re.Match[str]) -> str:
     return str(variable.get("default", "")) if isinstance(variable, dict) else match[0]
 
 
-def _item(item: Any, references: References) -> dict[str, Any]:
-    """A path's item, that of another path or of the components where it refers to one."""
-    for _ in range(MOST_HOPS):
+def _item(path: str, item: Any, references: References) -> dict[str, Any]:
+    """A path's item, or that of another place where it refers to one. Raises DocumentFault."""
+    for hops in itertools.count():
         if not isinstance(item, dict) or not isinstance(item.get("$ref"), str):
             break
+        if hops == MOST_HOPS:
+            at = ("paths", path)
+            raise DocumentFault(
+                f"{pointer(at)}: its $ref leads round in a ring, or over more than {MOST_HOPS} others", at
+            )
         target = references.target(item["$ref"])
         item = (
             {**target, **{k: v for k, v in item.items() if k != "$ref"}} if isinstance(target, dict) else {}

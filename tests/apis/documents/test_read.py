@@ -32,6 +32,12 @@ paths:
 """
 
 
+RING = """openapi: 3.0.0
+info: {title: a, version: '1'}
+paths: {/a: {$ref: '#/paths/~1b'}, /b: {$ref: '#/paths/~1a'}}
+"""
+
+
 def fault(text: str) -> DocumentFault:
     with pytest.raises(DocumentFault) as refused:
         read(text)
@@ -170,6 +176,7 @@ def test_documents_that_others_read_are_read(text: str) -> None:
         (schema("3.0.0", "{A: {$ref: 'http://[x'}}"), "points outside the file", "/components/schemas/A/$ref", 5),
         (schema("3.0.0", "{A: {$ref: '#/components/schemas/A/x/y'}}"), "does not hold", "/components/schemas/A/$ref", 5),
         (schema("3.0.0", "{A: {allOf: [{$ref: '#/components/schemas/A/allOf/9'}]}}"), "does not hold", "/components/schemas/A/allOf/0/$ref", 5),
+        (RING, "leads round in a ring", "/paths/~1a", 3),
         (schema("3.1.0", "{A: {$ref: '#gone'}}"), "does not hold", "/components/schemas/A/$ref", 5),
         (schema("3.1.0", "{A: {$id: 'https://e.com/a', $ref: c}}"), "points outside the file", "/components/schemas/A/$ref", 5),
     ],
