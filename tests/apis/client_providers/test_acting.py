@@ -1,5 +1,6 @@
 """An environment's client provider acts in policies that name none, and follows a change."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -20,6 +21,8 @@ from apis.deployment.pending import pending_of
 from apis.lint.subject import subject
 from apis.models import ApiInstance
 from apis.portable import exporting, reading
+from apis.promotions import promoting
+from apis.promotions.choices import proposed
 from apis.revisions import export
 from apis.testing import whole
 from console.models import AuditEntry, Role
@@ -27,6 +30,7 @@ from tests.apis.views.pages import Place, make_place, make_saved_api
 from tests.factories import (
     make_client_provider,
     make_environment,
+    make_gateway,
     make_organization,
     make_secret,
     make_secret_group,
@@ -240,6 +244,21 @@ def test_api_moves_only_to_where_there_is_one(place: Place, provider: ClientProv
         move_api(place.user, api, there)
     change.choose(place.user, there, provider)
     move_api(place.user, api, there)
+
+
+def test_promoted_api_asks_the_provider_of_where_it_comes(place: Place, api: ApiInstance) -> None:
+    there = make_environment(place.environment.organization, name="Production")
+    make_gateway(there)
+    choices = proposed(place.user, api, there, None)
+    choices = replace(choices, uris=dict.fromkeys(choices.uris, "http://prod:8080/"))
+    with pytest.raises(ValidationError, match="Production has no client provider"):
+        promoting.promote(place.user, api, choices)
+
+    change.choose(place.user, there, make_client_provider(there.organization, client_id="production"))
+    made = promoting.promote(place.user, api, choices, deploy=True).api
+
+    assert acting(made)["clientId"] == "production"
+    assert made.policies.get().config == {"scopes": "read"}
 
 
 def test_rehearsal_linter_and_exports_know_it(place: Place, api: ApiInstance) -> None:
