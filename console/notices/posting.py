@@ -9,6 +9,7 @@ from django.conf import settings
 
 from console import guarded
 from console.notices.unsent import Unsent
+from console.unreachable import reason
 
 WHOLE_SECONDS = 15
 MOST_ADDRESSES = 3
@@ -29,7 +30,7 @@ async def _within_time(url: str, body: bytes, headers: Mapping[str, str]) -> str
     except TimeoutError:
         raise Unsent(f"there was no answer within {WHOLE_SECONDS} s", is_away=True) from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
-        raise Unsent(_reason(error), is_away=True) from None
+        raise Unsent(reason(error), is_away=True) from None
 
 
 async def _post(url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> str:
@@ -74,7 +75,3 @@ def _judged(answer: httpx.Response) -> str:
         raise Unsent(f"it answers {said} and names another address; write that one")
     is_away = answer.is_server_error or answer.status_code == TOO_MANY
     raise Unsent(f"it answers {said}", is_final=answer.status_code == GONE, is_away=is_away)
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__

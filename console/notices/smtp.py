@@ -17,6 +17,7 @@ from console.notices import texts
 from console.notices.mail import Server
 from console.notices.models import Delivery
 from console.notices.unsent import Unsent
+from console.unreachable import reason
 
 ANSWER_SECONDS = 10
 """For each answer of the server's; the whole takes no longer than the following."""
@@ -67,7 +68,7 @@ def _connected(server: Server) -> Iterator[smtplib.SMTP]:
     except TimeoutError:
         raise Unsent(f"{server.host}:{server.port} did not answer in time", is_away=True) from None
     except (smtplib.SMTPException, OSError, ValueError) as error:
-        raise Unsent(f"{server.host}:{server.port}: {error}", is_away=True) from None
+        raise Unsent(f"{server.host}:{server.port}: {reason(error)}", is_away=True) from None
     finally:
         if watch:
             watch.cancel()

@@ -22,6 +22,7 @@ from django.conf import settings
 
 from console import guarded
 from console.room import NoRoom, Room
+from console.unreachable import reason
 
 SECONDS = 5.0
 MOST_BYTES = 512 * 1024
@@ -103,7 +104,7 @@ def _ask(method: str, address: str, **more: Any) -> tuple[int, bytes]:
     except httpx.TimeoutException:
         raise Unfetched(f"there was no answer within {SECONDS:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
-        raise Unfetched(str(error)[:200] or type(error).__name__) from None
+        raise Unfetched(reason(error)[:200]) from None
 
 
 def _exchanged(

@@ -73,6 +73,16 @@ def test_pauses_grow_and_end_after_a_day(environment: Environment, settings: Any
     assert row.content["text"] == "You."  # to be sent again by hand
 
 
+def test_a_server_that_is_down_is_told_in_words(environment: Environment, settings: Any) -> None:
+    settings.MAIL = mail_at(free_port())
+    put(environment, "a@acme.example")
+
+    outbox.work()
+
+    row = Delivery.objects.get()
+    assert (row.state, row.answer) == ("waiting", f"127.0.0.1:{settings.MAIL.port}: Connection refused")
+
+
 def test_an_address_that_is_refused_for_good_is_not_tried_again(
     environment: Environment, mailbox: Mailbox
 ) -> None:
