@@ -18,6 +18,7 @@ from apis.models import ApiInstance
 from console.forms import schema_data, schema_form
 from console.forms.schema_form import Choice, Field
 from console.models import Environment, User
+from console.numbers import numbers
 
 Type, About = Alert.Type, Alert.About
 OFFERED = 100
@@ -88,9 +89,7 @@ class AlertForm:
             raise ValidationError(errors)
         told["is_together"] = values.get("counted") == "together"
         told["policies"] = tuple(values.get("policies", ()))
-        told["destinations"] = tuple(
-            int(one) for one in values.get("destinations", ()) if str(one).isdecimal()
-        )
+        told["destinations"] = tuple(numbers([str(one) for one in values.get("destinations", ())]))
         return WantedAlert(**told, is_enabled=self.alert.is_enabled if self.alert else True)
 
     def _api(self, typed: object) -> int | None:

@@ -151,7 +151,7 @@ def _muted(api: ApiInstance, named: Mapping[int, str]) -> tuple[MutedPart, ...]:
             continue
         if place.startswith(_POLICY):
             key = place.removeprefix(_POLICY)
-            if not key.isdigit() or int(key) not in named:
+            if not key.isdecimal() or int(key) not in named:
                 continue
             place = f"{_POLICY}{named[int(key)]}"
         found.append(MutedPart(code=one.code, place=place, reason=one.reason))

@@ -171,7 +171,7 @@ def _edited(actor: User, row: PolicyBinding, one: PolicyPart, ids: Mapping[str, 
 def _take(config: Any, path: list[str]) -> None:
     for part in path[:-1]:
         if isinstance(config, list):
-            config = config[int(part)] if part.isdigit() and int(part) < len(config) else None
+            config = config[int(part)] if part.isdecimal() and int(part) < len(config) else None
         else:
             config = config.get(part) if isinstance(config, dict) else None
     if isinstance(config, dict) and path[-1] not in config:
@@ -195,7 +195,7 @@ def _is_same_entry(before: Any, after: Any, path: str) -> bool:
     """Whether each entry of a list on the way is what it was: the password of another user is another one."""
     for part in path.split(".")[:-1]:
         if isinstance(before, list):
-            at = int(part) if part.isdigit() else -1
+            at = int(part) if part.isdecimal() else -1
             if not (isinstance(after, list) and 0 <= at < min(len(before), len(after))):
                 return False
             before, after = before[at], after[at]

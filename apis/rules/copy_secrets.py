@@ -37,7 +37,7 @@ def label_of(binding: PolicyBinding, path: str) -> str:
     words: list[str] = []
     schema: Schema = resolve(root, root)
     for part in path.split("."):
-        if part.isdigit() and words:
+        if part.isdecimal() and words:
             words[-1] = f"{words[-1]} {int(part) + 1}"
             schema = resolve(schema.get("items", {}), root)
         else:

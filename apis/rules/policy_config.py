@@ -151,7 +151,7 @@ def _get(holder: Any, part: str) -> Any:
     """The value, "" when a dict has none, None when there is no place for one."""
     if isinstance(holder, dict):
         return holder.get(part, "")
-    if isinstance(holder, list) and part.isdigit() and int(part) < len(holder):
+    if isinstance(holder, list) and part.isdecimal() and int(part) < len(holder):
         return holder[int(part)]
     return None
 

@@ -6,6 +6,7 @@ from django.utils.http import content_disposition_header
 from apis.models import ApiInstance
 from apis.portable import exporting
 from apis.views.access import api_of, environment_of, may_on
+from console.numbers import numbers
 from console.permissions import Permission
 from console.scope import Request
 
@@ -17,7 +18,7 @@ def one(request: Request, pk: int) -> HttpResponse:
 def several(request: Request) -> HttpResponse:
     """`?api=` names each of them, of the environment that the user works in."""
     environment = environment_of(request)
-    ids = [int(key) for key in request.GET.getlist("api")[: exporting.MOST_APIS + 1] if key.isdigit()]
+    ids = numbers(request.GET.getlist("api")[: exporting.MOST_APIS + 1])
     seen = ApiInstance.objects.permitting(request.scope.held, Permission.VIEW_POLICIES)
     rows = seen.select_related("asset__specification", "tls_context", "environment__organization")
     found = {row.pk: row for row in rows.filter(environment=environment, pk__in=ids)}

@@ -21,6 +21,7 @@ from console import scope
 from console.forms.schema_form import Field
 from console.listing import asked, listing
 from console.models import AuditEntry
+from console.numbers import number
 from console.permissions import Permission
 from console.scope import Request, must
 from console.words import words
@@ -58,7 +59,7 @@ def restore(request: Request, removed: int) -> HttpResponse:
     if request.method != "POST":
         return _asked(request, kept, {})
     base_path, port = with_slash(request.POST.get("base_path", "")), request.POST.get("port", "").strip()
-    if port and not port.isdecimal():
+    if port and (number(port) is None or port.startswith("0")):
         return _asked(request, kept, {"port": [f'"{port[:20]}" is not a port; write a number.']})
     try:
         api = removal.restore_api(

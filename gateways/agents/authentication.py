@@ -22,6 +22,7 @@ from django.http.request import RawPostDataException
 from django.views.decorators.csrf import csrf_exempt
 from pydantic import BaseModel, ValidationError
 
+from console.numbers import number
 from gateways.models import Gateway, SeenToken
 from gateways.protocol import faults, trust
 from gateways.protocol.messages import (
@@ -129,7 +130,7 @@ def _check_shape(request: HttpRequest, method: str, limit: int) -> None:
     if request.method != method:
         raise RequestRefused(405, f"use {method}")
     length = request.headers.get("Content-Length") or "0"
-    if "Transfer-Encoding" in request.headers or not length.isdigit():
+    if "Transfer-Encoding" in request.headers or number(length) is None:
         raise RequestRefused(411, "send the body with its Content-Length")
     if int(length) > limit:
         raise RequestRefused(413, f"the body has {length} bytes; at most {limit} are taken")

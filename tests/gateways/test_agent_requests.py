@@ -66,6 +66,13 @@ def test_body_over_the_limit_is_refused() -> None:
     assert answer.status_code == 413
 
 
+@pytest.mark.parametrize("length", ["²", "-1", "1e3", "9" * 5000, "٣"])
+def test_a_length_that_is_none_is_refused(length: str) -> None:
+    answer = Client().post(HEARTBEATS, b"{}", content_type="application/json", CONTENT_LENGTH=length)
+
+    assert answer.status_code == 411
+
+
 @pytest.mark.parametrize(
     "fields",
     [

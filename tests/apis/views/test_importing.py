@@ -122,3 +122,8 @@ def test_what_waits_is_read_later_and_what_is_old_is_forgotten() -> None:
 
     lost.refresh_from_db()
     assert lost.state == "refused" and not Upload.objects.filter(pk=old.pk).exists()
+
+
+@pytest.mark.parametrize("key", ["\u00b2", "9" * 30, "9" * 5000, "-1", "\u0663"])
+def test_what_is_no_api_has_no_file(key: str) -> None:
+    assert make_place().client.get("/apis/file", {"api": key}).status_code == 404
