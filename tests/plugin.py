@@ -26,7 +26,7 @@ os.environ["GATEWRIGHT_ALLOWED_HOSTS"] = "testserver"
 """The host of Django's test client; loopback is always allowed."""
 os.environ["DJANGO_SETTINGS_MODULE"] = "console.settings"
 
-pytest_plugins = ["tests.order", *(["tests.fixtures"] if django else [])]
+pytest_plugins = ["tests.order", "tests.traffic.fixtures", *(["tests.fixtures"] if django else [])]
 
 AGENT = (
     "tests/gateways/agent",

@@ -3,9 +3,9 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
-from tests.traffic.upstream import serving
+from tests.traffic.upstream import Quiet, serving
 
 _LONGEST_SECONDS = 60
 
@@ -26,7 +26,7 @@ class HoldingServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
 
-class _Holding(BaseHTTPRequestHandler):
+class _Holding(Quiet):
     protocol_version = "HTTP/1.1"
     server: HoldingServer
 
@@ -42,9 +42,6 @@ class _Holding(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         length = int(self.headers["content-length"])
         self._answer(b"%d" % len(self.rfile.read(length)))
-
-    def log_message(self, *_: object) -> None:
-        pass
 
     def _answer(self, body: bytes) -> None:
         self.send_response(200)

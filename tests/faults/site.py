@@ -180,7 +180,7 @@ class Noting(Echo):
         self.server.seen.append(self.path)  # type: ignore[attr-defined]
         super().handle_any()
 
-    do_GET = handle_any  # noqa: N815
+    do_GET = handle_any
 
 
 @contextmanager

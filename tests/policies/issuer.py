@@ -3,13 +3,15 @@
 import json
 import threading
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from tests.traffic.upstream import Quiet
 
 pytestmark = pytest.mark.envoy
 RSA, OTHER = (rsa.generate_private_key(65537, 2048) for _ in range(2))
@@ -52,7 +54,7 @@ class Issuer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/jwks.json"
 
 
-class _Answer(BaseHTTPRequestHandler):
+class _Answer(Quiet):
     def do_GET(self) -> None:
         issuer: Issuer = self.server  # type: ignore[assignment]
         issuer.asked += 1
@@ -67,6 +69,3 @@ class _Answer(BaseHTTPRequestHandler):
             for at in range(0, len(issuer.body), size):
                 self.wfile.write(issuer.body[at : at + size])
                 threading.Event().wait(issuer.drip)
-
-    def log_message(self, *_: object) -> None:
-        pass

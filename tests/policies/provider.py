@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
-from tests.traffic.upstream import serving
+from tests.traffic.upstream import Quiet, serving
 
 AUTHORIZATION = "Basic Z2F0ZXdheTpzM2NyZXQ="  # gateway:s3cret
 
@@ -45,7 +45,7 @@ class Provider(ThreadingHTTPServer):
         self.seconds, self.answer = 0.0, None
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet):
     protocol_version = "HTTP/1.1"
     server: Provider
 
@@ -75,9 +75,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @contextmanager

@@ -5,13 +5,13 @@ The folders are made here, as a newcomer would write them, and put beside those 
 
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import pytest
 
 from tests.policies.newcomers import newcomers
 from tests.traffic.gateway import Gateway, running_gateway
-from tests.traffic.upstream import serving
+from tests.traffic.upstream import Quiet, serving
 
 pytestmark = pytest.mark.envoy
 
@@ -106,14 +106,11 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield running
 
 
-class Judge(BaseHTTPRequestHandler):
+class Judge(Quiet):
     def do_GET(self) -> None:
         self.send_response(200 if self.headers.get("x-user") == "ada" else 403)
         self.send_header("content-length", "0")
         self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 def test_external_authorization_is_one_folder(gateway: Gateway) -> None:

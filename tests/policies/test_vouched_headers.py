@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import jwt
@@ -14,7 +14,7 @@ from tests.policies import geo_database
 from tests.policies.provider import AUTHORIZATION, Provider, provider
 from tests.traffic.gateway import Gateway, running_gateway
 from tests.traffic.test_policies import api, policy
-from tests.traffic.upstream import serving
+from tests.traffic.upstream import Quiet, serving
 
 pytestmark = pytest.mark.envoy
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -25,7 +25,7 @@ TOLD = [{"claimName": "sub", "headerName": "x-user-name"}, {"claimName": "role",
 BEARER = {"authorization": f"Bearer {jwt.encode({'sub': 'ada'}, SECRET, 'HS256')}"}
 
 
-class Allowing(BaseHTTPRequestHandler):
+class Allowing(Quiet):
     """Allows everybody, and tells who it is of one alone."""
 
     def do_GET(self) -> None:
@@ -34,9 +34,6 @@ class Allowing(BaseHTTPRequestHandler):
             self.send_header("x-user-name", "ada")
         self.send_header("content-length", "0")
         self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 def observed(name: str, config: dict[str, Any]) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD" and given.status not in (204, 304):
             self.wfile.write(given.body)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = handle_any  # noqa: N815
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = handle_any
 
     def log_message(self, *_: Any) -> None:
         pass

@@ -3,12 +3,12 @@
 import socket
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import pytest
 
 from tests.traffic.gateway import Gateway
-from tests.traffic.upstream import serving
+from tests.traffic.upstream import Quiet, serving
 
 pytestmark = pytest.mark.envoy
 
@@ -30,7 +30,7 @@ BLOCK = ("access-block", "{}")
 RULES = {"always": "", "sometimes": "rules: [{methods: POST}]", "otherwise": "rules: [{path: '/x.*'}]"}
 
 
-class Judge(BaseHTTPRequestHandler):
+class Judge(Quiet):
     """Lets everybody in, after a moment."""
 
     pause = threading.Event()
@@ -40,9 +40,6 @@ class Judge(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("content-length", "0")
         self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,7 @@ class Answering(Echo):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = handle_any  # noqa: N815
+    do_GET = handle_any
 
 
 def value(name: str) -> str:

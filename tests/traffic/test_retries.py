@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import httpx
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from tests.traffic.gateway import Gateway
 from tests.traffic.scripted import Scripted, scripted
 from tests.traffic.scripted2 import Scripted2, scripted2
-from tests.traffic.upstream import serving
+from tests.traffic.upstream import Quiet, serving
 
 pytestmark = pytest.mark.envoy
 
@@ -110,7 +110,7 @@ async def calls(client: httpx.AsyncClient) -> Counter[int]:
     return found
 
 
-class Hasty(BaseHTTPRequestHandler):
+class Hasty(Quiet):
     """Keeps a connection for an instant, then closes it without a word."""
 
     protocol_version = "HTTP/1.1"
@@ -121,9 +121,6 @@ class Hasty(BaseHTTPRequestHandler):
         self.send_header("content-length", "2")
         self.end_headers()
         self.wfile.write(b"ok")
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 class HastyServer(ThreadingHTTPServer):

@@ -11,7 +11,14 @@ from typing import TypeVar
 Server = TypeVar("Server", bound=HTTPServer)
 
 
-class Echo(BaseHTTPRequestHandler):
+class Quiet(BaseHTTPRequestHandler):
+    """Requests are no news."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Echo(Quiet):
     """JSON of method, path, headers (names in lower case) and body; `?status=503` answers with that.
 
     So do the server's own `status`, and after `seconds`.
@@ -39,10 +46,7 @@ class Echo(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_HEAD = handle_any  # noqa: N815
-
-    def log_message(self, *_: object) -> None:
-        pass
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_HEAD = handle_any
 
 
 class EchoServer(ThreadingHTTPServer):

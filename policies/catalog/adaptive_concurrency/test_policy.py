@@ -1,13 +1,12 @@
 """More at the same time than the upstream is known to bear are refused."""
 
 import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import pytest
 
-from tests.traffic.gateway import Gateway, running_gateway
-from tests.traffic.upstream import serving
+from tests.traffic.gateway import Gateway
+from tests.traffic.upstream import Quiet, serving
 
 pytestmark = pytest.mark.envoy
 
@@ -22,13 +21,7 @@ spec:
 """
 
 
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running_gateway("", tmp_path_factory.mktemp("gateway")) as running:
-        yield running
-
-
-class Waiting(BaseHTTPRequestHandler):
+class Waiting(Quiet):
     """Answers once it may."""
 
     may = threading.Event()
@@ -40,9 +33,6 @@ class Waiting(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("content-length", "0")
         self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 def test_what_is_above_the_limit_is_refused(gateway: Gateway) -> None:

@@ -1,13 +1,12 @@
 """Bodies that flow no faster than they may."""
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
-from tests.traffic.gateway import Gateway, running_gateway
+from tests.traffic.gateway import Gateway
 
 pytestmark = pytest.mark.envoy
 
@@ -21,12 +20,6 @@ spec:
   policies: [{policyRef: {name: bandwidth-limit}, config: CONFIG}]
 """
 KIB = 1024
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running_gateway("", tmp_path_factory.mktemp("gateway")) as running:
-        yield running
 
 
 @pytest.mark.parametrize(("limited", "is_slow"), [("request", True), ("response", False)])

@@ -1,15 +1,14 @@
 """Upstreams that are slow, with few requests under way, and lost ones that are not sent again."""
 
 import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import httpx
 import pytest
 
-from tests.traffic.gateway import Gateway, running_gateway
+from tests.traffic.gateway import Gateway
 from tests.traffic.scripted import scripted
-from tests.traffic.upstream import serving
+from tests.traffic.upstream import Quiet, serving
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
@@ -44,7 +43,7 @@ spec:
 CALLERS = 6
 
 
-class Waiting(BaseHTTPRequestHandler):
+class Waiting(Quiet):
     """Answers once it may."""
 
     may = threading.Event()
@@ -54,15 +53,6 @@ class Waiting(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("content-length", "0")
         self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running_gateway("", tmp_path_factory.mktemp("gateway")) as running:
-        yield running
 
 
 def bounded(gateway: Gateway, upstream: str, thresholds: str) -> None:

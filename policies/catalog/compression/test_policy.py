@@ -3,12 +3,12 @@
 import gzip
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import pytest
 
 from tests.traffic.gateway import Gateway, running_gateway
-from tests.traffic.upstream import serving
+from tests.traffic.upstream import Quiet, serving
 
 pytestmark = pytest.mark.envoy
 
@@ -24,7 +24,7 @@ spec:
 BODY = json.dumps({"numbers": list(range(500))}).encode()
 
 
-class Server(BaseHTTPRequestHandler):
+class Server(Quiet):
     def do_GET(self) -> None:
         body = BODY if "long" in self.path else b"{}"
         coding = {"content-encoding": "gzip"} if "done" in self.path else {}
@@ -36,9 +36,6 @@ class Server(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(sent)
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")

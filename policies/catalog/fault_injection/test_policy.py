@@ -2,12 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from tests.traffic.gateway import Gateway, running_gateway
+from tests.traffic.gateway import Gateway
 from tests.traffic.raw import connected
 from tests.waiting import wait_until
 
@@ -22,12 +21,6 @@ spec:
   services: {upstream: {address: "${upstream}"}}
   policies: [{policyRef: {name: fault-injection}, config: CONFIG}]
 """
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running_gateway("", tmp_path_factory.mktemp("gateway")) as running:
-        yield running
 
 
 def test_a_share_of_the_requests_is_ended(gateway: Gateway) -> None:

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from tests.traffic.gateway import Gateway, running_gateway
-from tests.traffic.upstream import serving
+from tests.traffic.gateway import Gateway
+from tests.traffic.upstream import Quiet, serving
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
@@ -40,7 +40,7 @@ spec:
 """
 
 
-class Upstream(BaseHTTPRequestHandler):
+class Upstream(Quiet):
     """Well or not; `asked` are the hosts that were asked for its health."""
 
     protocol_version = "HTTP/1.1"
@@ -54,15 +54,6 @@ class Upstream(BaseHTTPRequestHandler):
         self.send_response(Upstream.status if is_check else 200)
         self.send_header("content-length", "0")
         self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running_gateway("", tmp_path_factory.mktemp("gateway")) as running:
-        yield running
 
 
 @pytest.fixture

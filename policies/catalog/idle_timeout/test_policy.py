@@ -1,13 +1,12 @@
 """A connection to an upstream that no request is on, with the policy and without it."""
 
 import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import pytest
 
-from tests.traffic.gateway import Gateway, running_gateway
-from tests.traffic.upstream import serving
+from tests.traffic.gateway import Gateway
+from tests.traffic.upstream import Quiet, serving
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
@@ -43,7 +42,7 @@ SHORT = TIMEOUT.replace("NAME", "short").replace("SECONDS", "0.3")
 LONG = TIMEOUT.replace("NAME", "long").replace("SECONDS", "30")
 
 
-class Noting(BaseHTTPRequestHandler):
+class Noting(Quiet):
     """Notes when a connection ends."""
 
     protocol_version = "HTTP/1.1"
@@ -57,15 +56,6 @@ class Noting(BaseHTTPRequestHandler):
     def finish(self) -> None:
         super().finish()
         self.ended.release()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running_gateway("", tmp_path_factory.mktemp("gateway")) as running:
-        yield running
 
 
 def test_an_idle_connection_is_closed(gateway: Gateway) -> None:

@@ -43,12 +43,6 @@ spec:
 HAS_SLAPD = pytest.param("slapd", marks=pytest.mark.skipif(not directory.SLAPD, reason="no slapd here"))
 
 
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running_gateway("", tmp_path_factory.mktemp("gateway")) as running:
-        yield running
-
-
 @pytest.fixture(scope="module", params=["ldaptor", HAS_SLAPD])
 def people(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Directory]:
     with getattr(directory, request.param)(tmp_path_factory.mktemp("directory")) as made:

@@ -4,15 +4,15 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import grpc
 import pytest
 
 from tests.ports import free_port
-from tests.traffic.gateway import Gateway, running_gateway
-from tests.traffic.upstream import serving
+from tests.traffic.gateway import Gateway
+from tests.traffic.upstream import Quiet, serving
 
 pytestmark = pytest.mark.envoy
 
@@ -28,7 +28,7 @@ spec:
 CHECK = "/envoy.service.auth.v3.Authorization/Check"
 
 
-class Judge(BaseHTTPRequestHandler):
+class Judge(Quiet):
     """Allows whoever says x-user: ada. Keeps what it was asked."""
 
     asked: list[tuple[str, dict[str, str]]] = []
@@ -46,9 +46,6 @@ class Judge(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 class Checks(grpc.GenericRpcHandler):
@@ -78,12 +75,6 @@ def field(number: int, content: bytes) -> bytes:
 
 def varint(number: int, value: int) -> bytes:
     return bytes([number * 8]) + (bytes([value]) if value < 128 else bytes([value % 128 + 128, value // 128]))
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running_gateway("", tmp_path_factory.mktemp("gateway")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from tests import certificates
 from tests.policies.provider import Provider, provider
-from tests.traffic.gateway import Gateway, running_gateway
+from tests.traffic.gateway import Gateway
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
@@ -37,12 +37,6 @@ def server() -> Iterator[Provider]:
             "introspection_endpoint": f"{made.url}/introspect",
         }
         yield made
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running_gateway("", tmp_path_factory.mktemp("gateway")) as running:
-        yield running
 
 
 def apply(gateway: Gateway, server: Provider, mode: str = "", **config: Any) -> None:

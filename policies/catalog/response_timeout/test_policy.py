@@ -1,10 +1,8 @@
 """Slow upstreams, with one time and with several."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.traffic.gateway import Gateway, running_gateway
+from tests.traffic.gateway import Gateway
 from tests.traffic.scripted import scripted
 
 pytestmark = pytest.mark.envoy
@@ -19,12 +17,6 @@ spec:
   policies: [POLICIES]
 """
 ONE = "{policyRef: {name: response-timeout-flex}, config: {timeout: SECONDS}}"
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running_gateway("", tmp_path_factory.mktemp("gateway")) as running:
-        yield running
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(["0.3"], 504), (["30"], 200), (["30", "0.3", "20"], 504)])

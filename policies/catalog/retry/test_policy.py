@@ -1,13 +1,13 @@
 """Requests that fail at first, through real routes to an upstream that counts them."""
 
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import pytest
 
-from tests.traffic.gateway import Gateway, running_gateway
+from tests.traffic.gateway import Gateway
 from tests.traffic.scripted import scripted
-from tests.traffic.upstream import serving
+from tests.traffic.upstream import Quiet, serving
 
 pytestmark = pytest.mark.envoy
 
@@ -23,7 +23,7 @@ spec:
 QUICK = "firstPauseInMilliseconds: 1"
 
 
-class Failing(BaseHTTPRequestHandler):
+class Failing(Quiet):
     """`/STATUS/N` has the status N times, then 200."""
 
     protocol_version = "HTTP/1.1"
@@ -37,16 +37,7 @@ class Failing(BaseHTTPRequestHandler):
         self.send_header("content-length", "0")
         self.end_headers()
 
-    do_GET = do_POST = answer  # noqa: N815
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running_gateway("", tmp_path_factory.mktemp("gateway")) as running:
-        yield running
+    do_GET = do_POST = answer
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.traffic.gateway import Gateway, running_gateway
+from tests.traffic.gateway import Gateway
 from tests.traffic.scripted import PIECE, Scripted, scripted
 
 pytestmark = pytest.mark.envoy
@@ -27,12 +27,6 @@ LONG = SHORT.replace("0.5", "30")
 def upstream() -> Iterator[Scripted]:
     with scripted() as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running_gateway("", tmp_path_factory.mktemp("gateway")) as running:
-        yield running
 
 
 def test_an_answer_that_does_not_begin_is_504(gateway: Gateway, upstream: Scripted) -> None:

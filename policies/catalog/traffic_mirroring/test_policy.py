@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.ports import free_port
-from tests.traffic.gateway import Gateway, running_gateway
+from tests.traffic.gateway import Gateway
 from tests.traffic.scripted import Scripted, scripted
 from tests.waiting import wait_until
 
@@ -28,12 +28,6 @@ NOBODY = "{policyRef: {name: access-block}, config: {}}"
 def copies() -> Iterator[Scripted]:
     with scripted() as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running_gateway("", tmp_path_factory.mktemp("gateway")) as running:
-        yield running
 
 
 def test_a_copy_has_what_the_upstream_gets(gateway: Gateway, copies: Scripted) -> None:

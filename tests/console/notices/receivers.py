@@ -100,7 +100,7 @@ def hook_receiver(port: int = 0) -> Iterator[Hook]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        do_GET = do_POST  # noqa: N815
+        do_GET = do_POST
 
         def log_message(self, *_: object) -> None: ...
 

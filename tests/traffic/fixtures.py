@@ -1,3 +1,5 @@
+"""What tests of requests through a gateway share, those of policies too."""
+
 from collections.abc import Iterator
 
 import pytest
