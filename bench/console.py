@@ -97,9 +97,9 @@ def page_row(client: Any, name: str, url: str, few_queries: int, repeats: int) -
     queries = _queries(client, url)
     took, used = [], []
     for _ in range(repeats):
-        before = _cpu_ms()
+        before = cpu_ms()
         took.append(_timed(lambda: _get(client, url)))
-        used.append(_cpu_ms() - before)
+        used.append(cpu_ms() - before)
     return {
         "page": name,
         "CPU ms, least": min(used),
@@ -111,7 +111,7 @@ def page_row(client: Any, name: str, url: str, few_queries: int, repeats: int) -
     }
 
 
-def _cpu_ms() -> float:
+def cpu_ms() -> float:
     """Of this process and the one that answers its queries, without the workers that may help it."""
     from django.db import connection
 

@@ -2,10 +2,12 @@
 
 `who_may.yaml` is that table: by permission, the addresses that it opens (with what it implies), and how. By
 day each permission asks every sixteenth address, with --long all of them. Run this with WHO_MAY=write to
-write it anew (WHO_MAY=token: of addresses with that in their name alone), and read the difference as code.
+write it anew (WHO_MAY=token: of addresses whose name has that, a pattern, alone), and read the difference as
+code.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -24,8 +26,8 @@ from console.permissions import BUILT_IN, EVERYTHING, Permission, closed
 from console.roles import changes as role_changes
 from console.roles.models import CustomRole
 from console.teams import changes as team_changes
-from tests.console.addresses import Address
-from tests.console.test_reach import FORM, PAGES, REST, Place, make_place
+from tests.console.addresses import Address, addresses
+from tests.console.test_reach import FORM, PAGES, REST, Place, is_about_something, make_place
 from tests.factories import make_api, make_environment, make_gateway, make_role, make_user
 from tests.rest import Rest
 
@@ -33,6 +35,8 @@ pytestmark = pytest.mark.django_db
 
 TABLE = Path(__file__).with_name("who_may.yaml")
 BY_DAY = 16
+ALL = "all of them"
+"""Its row tells what more than one permission opens."""
 REFUSED = (401, 403, 404, 405)
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 OWN = (
@@ -48,6 +52,39 @@ OWN = (
     "rest_own_token",
 )
 """About what is somebody's own, whatever they may do beside."""
+EVERYBODYS = (
+    "agent_",
+    "begin",
+    "docs",
+    "factor",
+    "healthz",
+    "home",
+    "identity_untie",
+    "inbox",
+    "join",
+    "log",
+    "own_password",
+    "passkey_",
+    "password_",
+    "profile",
+    "provider_tie",
+    "rest_login",
+    "rest_me",
+    "rest_policy_definition",
+    "rest_telemetry",
+    "rest_token",
+    "rest_users_me",
+    "schema",
+    "scope",
+    "search",
+    "session",
+    "styleguide",
+    "theme",
+    "token_add",
+)
+"""Of a login, of somebody's own, or of nobody: of what is about no thing."""
+PLACES = [one for one in addresses() if not is_about_something(one) and not one.name.startswith(EVERYBODYS)]
+"""Lists, forms and settings of the place in which somebody works."""
 
 
 @cache
@@ -58,19 +95,21 @@ def table() -> dict[str, Any]:
 def somebody(place: Place, permission: str) -> User:
     """Who holds this permission, and what it implies, in the whole organization."""
     user, organization = make_user(), place.environment.organization
-    custom = CustomRole.objects.create(organization=organization, name="one", permissions=[permission])
+    given = Permission.values if permission == ALL else [permission]
+    custom = CustomRole.objects.create(organization=organization, name="one", permissions=given)
     Role.objects.create(user=user, organization=organization, name=Role.CUSTOM, custom=custom)
     return user
 
 
 def asked(permission: str, *, all_of_them: bool) -> list[Address]:
     """Another part for each permission, so that each address is asked by one."""
-    found = [one for one in (*PAGES, *REST) if not one.name.startswith(OWN)]
-    return found if all_of_them else found[Permission.values.index(permission) % BY_DAY :: BY_DAY]
+    found = [one for one in (*PAGES, *REST, *PLACES) if not one.name.startswith(OWN)]
+    row = [*Permission.values, ALL].index(permission)
+    return found if all_of_them else found[row % BY_DAY :: BY_DAY]
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("permission", Permission.values)
+@pytest.mark.parametrize("permission", [*Permission.values, ALL])
 def test_each_address_opens_by_the_permissions_of_the_table(
     permission: str, request: pytest.FixtureRequest
 ) -> None:
@@ -80,17 +119,21 @@ def test_each_address_opens_by_the_permissions_of_the_table(
     browser, rest = Client(raise_request_exception=False), Rest(user)
     browser.force_login(user)
     looks = permission.startswith("view:")
-    addresses = asked(permission, all_of_them=bool(written) or request.config.getoption("--long"))
+    chosen = asked(permission, all_of_them=bool(written) or request.config.getoption("--long"))
     if written not in ("", "write"):
-        addresses = [one for one in addresses if written in one.name]
-    found = {one.name: sorted(_open(one, place, browser, rest, looks=looks)) for one in addresses}
+        chosen = [one for one in chosen if re.search(written, one.name)]
+    found = {one.name: sorted(_open(one, place, browser, rest, looks=looks)) for one in chosen}
     opened = {name: methods for name, methods in found.items() if methods}
 
     if written:
-        kept = {} if written == "write" else {k: v for k, v in table()[permission].items() if k not in found}
+        kept = (
+            {}
+            if written == "write"
+            else {k: v for k, v in table().get(permission, {}).items() if k not in found}
+        )
         TABLE.write_text(yaml.safe_dump(table() | {permission: kept | opened}, sort_keys=True))
         table.cache_clear()
-    told = table()[permission]
+    told = table().get(permission, {})
     assert opened == {name: told[name] for name in found if name in told}
 
 
