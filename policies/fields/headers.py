@@ -1,7 +1,7 @@
 """Names and values of HTTP headers as people write them into policies."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
@@ -9,6 +9,8 @@ from pydantic_core import PydanticCustomError
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 MOST_BYTES = 16384
 """Envoy takes no longer value."""
+_SIGN = "[^a-z0-9]"
+_SIGN_OF_NAME = re.compile("[^A-Za-z0-9]")
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -135,10 +137,11 @@ RequestHeaderNameOrNone = Annotated[str, AfterValidator(_checked_or_none)]
 """The same, or "" where none is to be written."""
 
 
-def spelled(name: str) -> dict[str, Any]:
-    """Envoy's matcher of the name in all spellings that are one to CGI: x_user is x-user there."""
-    parts = re.split(r"[-_]", name.lower())
-    return {"safe_regex": {"regex": "[-_]".join(map(re.escape, parts))}}
+def spelled(name: str) -> str:
+    """An expression for the name in all spellings in which another sign stands for one of its own: to some
+    servers x_user and x.user are x-user.
+    """
+    return _SIGN.join(_SIGN_OF_NAME.split(name.lower()))
 
 
 def checked_value(value: str) -> str:

@@ -61,7 +61,7 @@ end
 local function without_told(headers)
   local names = {}
   for name in pairs(headers) do
-    if name:find("^x[_-]agw[_-]") then names[#names + 1] = name end
+    if name:find("^x%Wagw%W") then names[#names + 1] = name end
   end
   for _, name in ipairs(names) do headers:remove(name) end
 end

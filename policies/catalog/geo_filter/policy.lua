@@ -5,7 +5,6 @@ envoy_on_request = guarded(function(handle)
   local headers = handle:headers()
   local country = headers:get(settings.header)
   headers:remove(settings.header)
-  if settings.told then take_off(headers, settings.told) end
   local is_listed = country ~= nil and settings.listed[country] == true
   if is_listed == settings.denies then
     local reason = settings.denies and "country: " .. country .. " is in the list"

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from policies.envoy.unsaid import unsaid
 from policies.expression.lua import Value
 from policies.fields.headers import RequestHeaderNameOrNone
 from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, PolicyConfig, Scope, at_most
-from policies.scripting.script import UNSAID, script
+from policies.scripting.script import script
 
 NAME = "geo-filter"
 _CODES = """
@@ -91,17 +92,10 @@ def compile(config: Config, scope: Scope) -> Compiled:
         "denies": config.action == "deny",
         "told": config.country_header.lower() or None,
     }
-    decide = script(scope, NAME, [UNSAID, _SCRIPT], settings)
-    return Compiled((_unsaid(scope, header), _looked_up(config, scope, header), decide))
-
-
-def _unsaid(scope: Scope, header: str) -> Filter:
-    """What callers send in the place of the answer: where an address is unknown, nobody overwrites it."""
-    config = {
-        "@type": _EXTENSIONS + "filters.http.header_mutation.v3.HeaderMutation",
-        "mutations": {"request_mutations": [{"remove": header}]},
-    }
-    return Filter(f"{scope.binding}/unsaid", config)
+    decide = script(scope, NAME, [_SCRIPT], settings)
+    # Where an address is unknown, nobody overwrites what callers send in the place of the answer.
+    own = unsaid(scope, filter(None, [config.country_header]), removed=[header])
+    return Compiled((own, _looked_up(config, scope, header), decide))
 
 
 def _looked_up(config: Config, scope: Scope, header: str) -> Filter:

@@ -6,8 +6,8 @@ from typing import Any
 
 from policies.catalog.native_ext_authz.config import Config
 from policies.envoy.cluster import cluster
+from policies.envoy.unsaid import unsaid
 from policies.fields import urls
-from policies.fields.headers import spelled
 from policies.policy import TYPE_URL, Category, Cluster, Compiled, Filter, Phase, Policy, Scope, Script
 from policies.scripting.script import script
 from policies.traits import Refusal
@@ -15,7 +15,6 @@ from policies.traits import Refusal
 NAME = "native-ext-authz"
 _OBSERVED = Path(__file__).with_name("observed.lua")
 ALWAYS_SEEN = ("authorization", "content-length", "host")
-_MUTATION = TYPE_URL + "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
 _EXT_AUTHZ = TYPE_URL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
 
 
@@ -45,9 +44,7 @@ def _unsaid(config: Config, scope: Scope) -> Iterator[Filter]:
     seen = {*ALWAYS_SEEN, *(name.lower() for name in config.allowed_headers)}
     names = {name.lower() for name in config.service_response_upstream_headers} - seen
     if config.server_type == "http" and names:
-        removed = [{"remove_on_match": {"key_matcher": spelled(name)}} for name in sorted(names)]
-        mutations = {"request_mutations": removed}
-        yield Filter(f"{scope.binding}/unsaid", {"@type": _MUTATION, "mutations": mutations})
+        yield unsaid(scope, sorted(names))
 
 
 def _observed(config: Config, scope: Scope) -> Script:
