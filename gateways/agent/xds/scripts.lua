@@ -6,6 +6,10 @@
 -- A collection walks all that lives, 0.2 MB, through the caches that requests need: let there be fewer.
 collectgarbage("setpause", 800)
 
+-- All scripts share the room for what LuaJIT compiles. By default it has some for ten APIs with a long script; where there
+-- are more, all that was compiled is thrown away again and again, at thirty times a request's price.
+require("jit.opt").start("maxtrace=20000", "maxmcode=32768")
+
 local MOST = 2000
 local young, old, count = {}, {}, 0
 local of_route, routes = {}, 0
