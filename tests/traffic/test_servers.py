@@ -16,9 +16,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gateways.protocol.spelling import CHOICES
 from tests.ports import free_port
 from tests.traffic.gateway import Gateway
 from tests.traffic.test_bypass import OTHER_SPELLINGS, REFUSED, apply, guarded
+from tests.traffic.test_callers import configuration
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.envoy
@@ -60,6 +62,14 @@ http {
   fastcgi_temp_path %(folder)s; uwsgi_temp_path %(folder)s; scgi_temp_path %(folder)s;
   server { listen 127.0.0.1:%(port)d; root %(folder)s/webapps/ROOT; }
 }"""
+UP = (
+    *("/../admin/x", "/..%2fadmin/x", "/..%2f/admin/x", "%2f..%2fadmin/x", "/%2e%2e%2fadmin/x"),
+    *("/..%5cadmin/x", "/..\\admin/x", "/..;/admin/x", "/..;a=1%2fadmin/x", "/%2e%2e;/admin/x"),
+    *("/.%2e/admin/x", "/x/..%2f..%2fadmin/x", "/x%2f..%2f../admin/x", "/..%252fadmin/x", "/.%252e/admin/x"),
+    *("/..//admin/x", "/;/../admin/x", "/%2e%2e%2f%2fadmin/x", "/.;/..;/admin/x", "/..%00/admin/x"),
+)
+"""From a folder beside the guarded one to it."""
+WAYS = ("", "/", "/.", "%2f", "/%2e%2f", "/;a", "/a%2f..")
 SERVERS = ("gunicorn", "nginx", "node", "tomcat-decode")
 
 
@@ -136,17 +146,39 @@ def answer(port: int, target: str) -> str:
         return got.read().decode(errors="replace")
 
 
-def test_no_spelling_leads_a_real_server_to_what_is_guarded(gateway: Gateway, server: int) -> None:
-    api = yaml.safe_load(guarded({"path": "/admin/.*"}))
-    api["spec"]["services"]["backend"]["address"] = f"http://127.0.0.1:{server}"
-    apply(gateway, yaml.safe_dump(api))
-    targets = [*OTHER_SPELLINGS, *REFUSED]
+@pytest.mark.parametrize("slashes", CHOICES)
+def test_no_spelling_leads_a_real_server_to_what_is_guarded(
+    gateway: Gateway, server: int, slashes: str
+) -> None:
+    apply(gateway, configuration(paths={"slashes": slashes}), api_at(server, {"path": "/admin/.*"}))
 
-    reached = [one for one in targets if "secret" in answer(gateway.port, one)]
+    reached = [one for one in [*OTHER_SPELLINGS, *REFUSED] if "secret" in answer(gateway.port, one)]
 
     assert "secret" in answer(server, "/admin/x")
     assert answer(gateway.port, "/public/x") == "public"
     assert reached == []
+
+
+@pytest.mark.parametrize("slashes", CHOICES)
+def test_no_spelling_leads_a_real_server_out_of_the_upstream_s_path(
+    gateway: Gateway, server: int, slashes: str
+) -> None:
+    beside = api_at(server, {"path": "/never"}, base="/shop", path="/public")
+    apply(gateway, configuration(paths={"slashes": slashes}), beside)
+
+    reached = [way + up for way in WAYS for up in UP if "secret" in answer(gateway.port, f"/shop{way}{up}")]
+
+    assert answer(gateway.port, "/shop/x") == "public"
+    assert reached == []
+
+
+def api_at(server: int, rule: dict[str, object], base: str = "", path: str = "") -> str:
+    api = yaml.safe_load(guarded(rule, base))
+    backend = api["spec"]["services"]["backend"]
+    backend["address"] = f"http://127.0.0.1:{server}"
+    if path:
+        backend["routes"] = [{"config": {"destinationPath": path}}]
+    return yaml.safe_dump(api)
 
 
 def test_spellings_are_hostile_to_this_server(server: int) -> None:
