@@ -203,8 +203,10 @@ def _tell(
         for one in policies
     ]
     rows.sort(key=lambda row: -(row["more"] or 0))
-    title = f"Each policy alone; a request without any takes Envoy {least[PLAIN]:.1f} µs"
-    report.tell("policies", title, rows, quick=quick, is_part=is_part, rounds=rounds, without=least[PLAIN])
+    # Of some alone each may send headers, and so be compared with none that has no headers.
+    plain = least.get(PLAIN) or min(least[one.without] for one in policies)
+    title = f"Each policy alone; a request without any takes Envoy {plain:.1f} µs"
+    report.tell("policies", title, rows, quick=quick, is_part=is_part, rounds=rounds, without=plain)
     if quick or is_part:
         return
     machine = report.machine()
