@@ -6,10 +6,10 @@ those. A proxy of the environment, which the operator chose, looks names up itse
 cannot be looked up here, and for those whose addresses are permitted.
 """
 
+import asyncio
 import json
 import socket
 import ssl
-import time
 from functools import cache
 from ipaddress import ip_address
 from typing import Any
@@ -47,11 +47,11 @@ def fault_of(address: str) -> str:
     Plain HTTP is for a provider on the same machine as a console that is on loopback itself: a console that
     others use asks nothing inside its own network for people who merely administer an organization.
     """
-    parts = urlsplit(address)
     try:
+        parts = urlsplit(address)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        return "This is no address: its port is none."
+        return "This is no address: its host or its port is none."
     if not host or parts.username is not None or parts.fragment:
         return "Write an address such as https://login.example.com, without a name, a password or a #."
     if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host) and _is_local_console()):
@@ -88,6 +88,11 @@ def _parsed(body: bytes) -> dict[str, Any]:
         raise Unfetched("what it answers is no JSON") from None
     if not isinstance(found, dict):
         raise Unfetched("what it answers is no JSON object")
+    try:
+        # Half of a surrogate pair, which no page, database or log could take.
+        json.dumps(found, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        raise Unfetched("what it answers holds a text that is none") from None
     return found
 
 
@@ -98,55 +103,67 @@ def _ask(method: str, address: str, **more: Any) -> tuple[int, bytes]:
     try:
         url = httpx.URL(address)
         with ROOM.place(url.host):
-            return _exchanged(method, url, time.monotonic() + SECONDS, **more)
+            return asyncio.run(_within_time(method, url, _places(url), **more))
     except NoRoom:
         raise Crowded("too many wait for an answer; try again in some seconds") from None
-    except httpx.TimeoutException:
+    except (TimeoutError, httpx.TimeoutException):
         raise Unfetched(f"there was no answer within {SECONDS:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
         raise Unfetched(reason(error)[:200]) from None
 
 
-def _exchanged(
+def _places(url: httpx.URL) -> tuple[list[httpx.URL], str | None]:
+    """Where to connect to, and by which proxy."""
+    proxy = _proxy(url)
+    addresses = _addresses(url, is_by_proxy=proxy is not None)
+    found = [url] if proxy else [url.copy_with(host=one) for one in addresses[:MOST_ADDRESSES]]
+    return found, proxy
+
+
+async def _within_time(
+    method: str, url: httpx.URL, places: tuple[list[httpx.URL], str | None], **more: Any
+) -> tuple[int, bytes]:
+    """A wait for each piece, of headers too, would begin anew with each."""
+    async with asyncio.timeout(SECONDS):
+        return await _exchanged(method, url, *places, **more)
+
+
+async def _exchanged(
     method: str,
     url: httpx.URL,
-    ends: float,
+    places: list[httpx.URL],
+    proxy: str | None,
     *,
     headers: dict[str, str],
     auth: Any = None,
     data: Any = None,
     trusted_ca: str = "",
 ) -> tuple[int, bytes]:
-    proxy = _proxy(url)
-    addresses = _addresses(url, is_by_proxy=proxy is not None)
-    places = [url.copy_with(host=one) for one in addresses] if proxy is None else [url]
     sent = {**headers, "Host": url.netloc.decode()}
     fault: Exception = Unfetched(f"{url.host} has no address")
     verify = ssl.create_default_context(cadata=trusted_ca) if trusted_ca else trusted()
-    with httpx.Client(verify=verify, trust_env=False, proxy=proxy, timeout=SECONDS) as client:
-        for place in places[:MOST_ADDRESSES]:
+    async with httpx.AsyncClient(verify=verify, trust_env=False, proxy=proxy, timeout=SECONDS) as client:
+        for place in places:
             name = {"sni_hostname": url.host}
             request = client.build_request(method, place, headers=sent, data=data, extensions=name)
             try:
-                answer = client.send(request, auth=auth, stream=True)
+                answer = await client.send(request, auth=auth, stream=True)
             except httpx.ConnectError as error:
                 fault = error
                 continue
-            return answer.status_code, _body(answer, ends)
+            return answer.status_code, await _body(answer)
     raise fault
 
 
-def _body(answer: httpx.Response, ends: float) -> bytes:
+async def _body(answer: httpx.Response) -> bytes:
     pieces, size = [], 0
     try:
-        for piece in answer.iter_bytes(16 * 1024):
+        async for piece in answer.aiter_bytes(16 * 1024):
             pieces.append(piece)
             if (size := size + len(piece)) > MOST_BYTES:
                 raise Unfetched(f"what it answers is longer than {MOST_BYTES} bytes")
-            if time.monotonic() > ends:
-                raise Unfetched(f"there was no whole answer within {SECONDS:g} s")
     finally:
-        answer.close()
+        await answer.aclose()
     return b"".join(pieces)
 
 

@@ -73,6 +73,8 @@ def test_introspection_url_by_hand_is_tested_too(place: Place, server: Provider)
         ({"issuer": "https://other.example.com"}, {}, "that of another issuer"),
         ({"introspection_endpoint": None}, {}, "names no introspection_endpoint"),
         ({"introspection_endpoint": "http://10.0.0.7/"}, {}, "an address that is not asked"),
+        ({"introspection_endpoint": "http://[idp"}, {}, "an address that is not asked"),
+        ({"jwks_uri": "\ud800"}, {}, "a text that is none"),
         ({}, {"client_secret": "wrong"}, "does not take the client id and secret"),
     ],
 )
@@ -145,6 +147,8 @@ def test_rest_keeps_the_secret_and_names_the_clients_fields(place: Place) -> Non
 
     status, told = send(place, "PATCH", one, {"introspectionUrl": "https://idp.example.com/ask"})
     assert (status, "discoveryUrl" in str(told)) == (400, True)
+    status, told = send(place, "PATCH", one, {"discoveryUrl": "https://[idp"})
+    assert (status, "no address" in str(told)) == (400, True)
     status, told = send(place, "PATCH", one, {"timeoutMs": 500})
     assert (status, told["timeoutMs"]) == (200, 500)
     assert ClientProvider.objects.get().client_secret == "s"

@@ -159,3 +159,33 @@ def test_a_slow_provider_holds_few_threads_and_others_are_asked_meanwhile(acme: 
         let_go.set()
         assert all(isinstance(one.exception(), Unfetched) for one in waiting)
         slow.shutdown()
+
+
+def test_answer_that_comes_header_by_header_is_not_waited_for() -> None:
+    class Dripping(StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+            for _ in range(50):
+                # As many as make thrice the time that an answer has.
+                if Event().wait(3 * fetching.SECONDS / 50) or not self._dripped():
+                    return
+            self.wfile.write(b"content-length: 2\r\n\r\n{}")
+
+        def _dripped(self) -> bool:
+            try:
+                self.wfile.write(b"x-slow: yes\r\n")
+            except OSError:
+                return False
+            return True
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Dripping) as slow:
+        Thread(target=slow.serve_forever, daemon=True).start()
+
+        with pytest.raises(Unfetched, match="within"):
+            fetching.get_json(f"http://127.0.0.1:{slow.server_address[1]}/")
+        slow.shutdown()
+
+
+@pytest.mark.parametrize("address", ["https://[login", "https://login\u2100example.com/", "https://login:x/"])
+def test_what_no_program_reads_as_an_address_is_told(address: str) -> None:
+    assert "no address" in fetching.fault_of(address)
