@@ -10,7 +10,7 @@ from apis.models import ApiInstance
 from apis.portable.exporting import yaml_of
 from apis.portable.making import make
 from apis.portable.read import read
-from apis.portable.wanted import WantedAlert as WantedApi
+from apis.portable.wanted import WantedApi
 from apis.promotions import promoting
 from apis.promotions.choices import proposed
 from console.models import Role
