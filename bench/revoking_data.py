@@ -56,7 +56,7 @@ def _api(actor: Any, gateway: Any, number: int, place: tuple[int, str]) -> Any:
 def _contracts(gateway: Any, apis: list[Any], each: int) -> list[int]:
     """Of as many applications; the ids of those with the first API."""
     from apis.contracts.models import Application, ClientSecret, Contract
-    from console.models import digest
+    from console.digests import digest
 
     organization = gateway.environment.organization
     applications = Application.objects.bulk_create(

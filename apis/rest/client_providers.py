@@ -48,7 +48,6 @@ NAMES = (
     destroy=extend_schema(
         responses={204: None, 403: ErrorAnswer, 404: ErrorAnswer, 409: ErrorAnswer, 412: ErrorAnswer}
     ),
-    test=extend_schema(request=None, responses={200: TestedAnswer, 403: ErrorAnswer, 404: ErrorAnswer}),
 )
 @extend_schema(tags=["Client providers"])
 class ClientProviderViews(ViewSet):
@@ -77,6 +76,7 @@ class ClientProviderViews(ViewSet):
         change.delete(access.caller(request), found, seen=preconditions.seen(request))
         return Response(status=204)
 
+    @extend_schema(request=None, responses={200: TestedAnswer, 403: ErrorAnswer, 404: ErrorAnswer})
     def test(self, request: Request, organization_id: UUID, provider_id: UUID) -> Response:
         """Asks it now, as gateways will: for its discovery document, and about a token that is made up."""
         found = _provider(request, organization_id, provider_id)

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 
 from console import audit
@@ -244,12 +245,18 @@ def test_administration_starts_with_the_audit_log_for_who_administers_nothing(vi
     assert viewer.get("/administration")["Location"] == "/administration/audit"
 
 
+def _seen_of_deploys(page: HttpResponse) -> str:
+    """What the form that says how changes are deployed shows, by its mark."""
+    _, form = re.split(r'action="[^"]*/deploys"', page.content.decode())
+    return re.findall(r'name="seen" value="([^"]+)"', form)[0]
+
+
 class TestDeploys:
     def test_an_administrator_says_how_saved_changes_are_deployed(
         self, admin: Client, environment: Environment
     ) -> None:
         address = f"/administration/environments/{environment.pk}"
-        seen = re.findall(r'name="seen" value="([^"]+)"', admin.get(address).content.decode())[-1]
+        seen = _seen_of_deploys(admin.get(address))
 
         wrong = admin.post(
             f"{address}/deploys", {"deploys": "on-save", "failing_tests_stop": "on", "seen": seen}
@@ -270,14 +277,15 @@ class TestDeploys:
 
     def test_who_was_second_is_told_and_may_overwrite(self, admin: Client, environment: Environment) -> None:
         address = f"/administration/environments/{environment.pk}"
-        seen = re.findall(r'name="seen" value="([^"]+)"', admin.get(address).content.decode())[-1]
+        seen = _seen_of_deploys(admin.get(address))
         Environment.objects.update(deploys="review")
 
         late = admin.post(f"{address}/deploys", {"deploys": "on-save", "seen": seen})
 
         assert late.status_code == 422
         assert "after you opened it" in late.content.decode()
-        seen = re.findall(r'name="seen" value="([^"]+)"', late.content.decode())[-1]
+        assert f'action="{address}" data-keep="name"' in late.content.decode(), "the name is sent elsewhere"
+        seen = _seen_of_deploys(late)
         assert admin.post(f"{address}/deploys", {"deploys": "on-save", "seen": seen}).status_code == 302
         environment.refresh_from_db()
         assert environment.deploys == "on-save"

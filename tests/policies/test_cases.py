@@ -104,7 +104,7 @@ def test_it_acts_on_responses_where_its_filters_do(path: Path) -> None:
 
     compiled = entry.compile(config, replace(SCOPE, documents=texts))
 
-    filters = (*compiled.filters, *compiled.behind)
+    filters = (*compiled.filters, *compiled.kept, *compiled.behind)
     natives = json.dumps([one.typed_config for one in filters if isinstance(one, Filter)])
     is_seen = any(one.sees_response for one in filters if isinstance(one, Script))
     assert entry.acts_on_responses(config) == (is_seen or any(word in natives for word in ON_RESPONSES))

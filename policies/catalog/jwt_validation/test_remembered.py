@@ -130,7 +130,8 @@ def test_what_is_observed_of_a_remembered_token_is_of_now(gateway: Gateway) -> N
     gateway.apply(yaml.safe_dump(observing))
     assert several(gateway, text) == {200}
 
-    told = ["token: there is none", *["signature: it fits none of the keys"] * AGAIN]
+    wrong = 'signature: it fits none of the keys, for kid none and alg "RS256"'
+    told = ["token: there is none", *[wrong] * AGAIN]
     wait_until(lambda: noted(gateway)[-AGAIN - 1 :] == told)
 
 

@@ -167,12 +167,12 @@ def test_bad_fields_are_refused_with_the_remedy(
         ("backend:9000", 'has no scheme; write "http://backend:9000"'),
         ("ftp://backend", "write http://, https:// or h2://"),
         ("http://", "no host name"),
-        ("http://backend:99999", "port or a host that is not one"),
-        ("http://backend:0", "port 0"),
+        ("http://backend:99999", "the port is not a number from 1 to 65535"),
+        ("http://backend:0", "the port is not a number from 1 to 65535"),
         ("http://u:p@backend", "credentials"),
         ("http://999.1.1.1", "no host name"),
         ("http://back end", "no host name"),
-        ("http://[::1", "port or a host that is not one"),
+        ("http://[::1", "a host that is not one"),
     ],
 )
 def test_a_bad_upstream_is_refused(gateway: Gateway, uri: str, words: str) -> None:
