@@ -3,7 +3,7 @@
 import json
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -16,9 +16,11 @@ from pytest_django.live_server_helper import LiveServer
 from console.models import Role
 from gateways import change
 from gateways.agent.link import registration
+from gateways.agent.link.client import ANSWER_LIMIT
 from gateways.models import Gateway, RegistrationToken
 from tests.certificates import self_signed
 from tests.factories import make_actor, make_environment, make_role, make_user
+from tests.gateways.agent.link.test_client import HEAD, Endless
 from tests.gateways.agent_process import run
 from tests.ports import free_port
 from tests.traffic.upstream import EchoServer, echo, serving
@@ -145,6 +147,17 @@ def test_another_server_is_no_console(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "did not answer as a Gatewright console does" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_answer_without_end_is_no_console_s(tmp_path: Path) -> None:
+    server = Endless(HEAD, b" " * 65536)
+    with closing(server):
+        url = f"--anypoint-url={server.url}"
+        done = run("registration", "create", "--token=t", url, f"--output-directory={tmp_path}", "edge")
+
+    assert done.returncode == 1
+    assert f"answered more than {ANSWER_LIMIT} bytes" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """The agent's client of the console: every request signed with the gateway's key."""
 
-import time
+import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -30,7 +31,7 @@ from gateways.protocol.trust import Signer
 
 TIMEOUT = httpx.Timeout(30, connect=5)
 ANSWER_SECONDS = 120.0
-"""In which all of an answer must have come, however slowly."""
+"""In which a whole call must be over, however slowly the pieces of its answer come."""
 ANSWER_LIMIT = 1024 * 1024
 """Of what is neither snapshot nor contracts."""
 STREAM_TIMEOUT = httpx.Timeout(3 * PING_SECONDS, connect=5)
@@ -54,6 +55,43 @@ class NoStreams(Exception):
     """The console is of a version that sends nothing down a stream."""
 
 
+class Calls:
+    """To one console, by a client that is closed, and made anew, where a call takes longer than it may.
+
+    httpx's timeouts are of one piece of an answer alone. Safe to use from several threads.
+    """
+
+    def __init__(self, url: str, proxy: str | None = None) -> None:
+        """Raises ValueError for a proxy's address that is none."""
+        self._url = url
+        self._make = partial(http_client, url, proxy)
+        self._http = self._make()
+
+    @contextmanager
+    def one(self) -> Iterator[httpx.Client]:
+        """Raises Unreachable for a call that is given up, or that shared its client with one."""
+        http = self._http
+        watch = threading.Timer(ANSWER_SECONDS, self._give_up, [http])
+        watch.daemon = True
+        watch.start()
+        try:
+            yield http
+        except (httpx.HTTPError, RuntimeError) as error:
+            if http is self._http:
+                raise
+            raise Unreachable(f"{self._url} did not answer within {ANSWER_SECONDS:g} s") from error
+        finally:
+            watch.cancel()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _give_up(self, http: httpx.Client) -> None:
+        if http is self._http:
+            self._http = self._make()
+            http.close()
+
+
 class Console:
     """Safe to use from several threads. Each method raises Unreachable or ConsoleRefused."""
 
@@ -61,7 +99,7 @@ class Console:
         self.url = registration.console_url
         self._replica_id = replica_id
         self._signer = Signer(registration.private_key, registration.gateway_id)
-        self._http = http_client(self.url)
+        self._calls, self._streams = Calls(self.url), Calls(self.url)
         self.knows_contracts = False
         """Whether the console has shown that it sends contracts by themselves."""
         self.knows_services = False
@@ -85,7 +123,7 @@ class Console:
                 response.close()
                 response = self._open(self._elsewhere(response.headers.get("Location", "")))
             if response.status_code != 200:
-                raise self._no_stream(_whole(response, ANSWER_LIMIT))
+                raise self._no_stream(whole(response, ANSWER_LIMIT))
             yield response.iter_raw()
         finally:
             response.close()
@@ -109,15 +147,15 @@ class Console:
         return answer
 
     def close(self) -> None:
-        self._http.close()
+        self._calls.close()
+        self._streams.close()
 
     def _open(self, origin: str) -> httpx.Response:
         signature = self._signer.headers(CONSOLE, "GET", STREAM_PATH, subject=self._replica_id)
         headers = {"Accept-Encoding": "identity", KNOWS_HEADER: KNOWS_CHANGES, **signature}
-        request = self._http.build_request(
-            "GET", origin + STREAM_PATH, headers=headers, timeout=STREAM_TIMEOUT
-        )
-        return self._http.send(request, stream=True)
+        with self._streams.one() as http:
+            request = http.build_request("GET", origin + STREAM_PATH, headers=headers, timeout=STREAM_TIMEOUT)
+            return http.send(request, stream=True)
 
     def _elsewhere(self, location: str) -> str:
         origin = location.removesuffix(STREAM_PATH)
@@ -148,10 +186,11 @@ class Console:
         headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip", **signature}
         try:
             limit = httpx.USE_CLIENT_DEFAULT if timeout is None else httpx.Timeout(timeout)
-            request = self._http.build_request(
-                method, self.url + path, content=body, headers=headers, timeout=limit
-            )
-            response = _whole(self._http.send(request, stream=True), most)
+            with self._calls.one() as http:
+                request = http.build_request(
+                    method, self.url + path, content=body, headers=headers, timeout=limit
+                )
+                response = whole(http.send(request, stream=True), most)
         except httpx.HTTPError as error:
             raise Unreachable(f"{self.url} does not answer: {reason(error)}") from error
         if response.is_success:
@@ -162,12 +201,11 @@ class Console:
         raise Unreachable(f"{self.url}{path} answered {response.status_code}")
 
 
-def _whole(response: httpx.Response, most: int) -> httpx.Response:
+def whole(response: httpx.Response, most: int) -> httpx.Response:
     """The answer with its content: whoever answers in the console's place may send for ever.
 
-    Raises Unreachable for what is too much or too slow, httpx's errors.
+    Raises Unreachable for what is too much, httpx's errors.
     """
-    until = time.monotonic() + ANSWER_SECONDS
     # httpx inflates whatever comes, and gives nothing back where that is nothing.
     packed = zlib.decompressobj(31) if response.headers.get("content-encoding") == "gzip" else None
     content, received = bytearray(), 0
@@ -179,8 +217,6 @@ def _whole(response: httpx.Response, most: int) -> httpx.Response:
                 raise Unreachable(f"{response.url} goes on behind the end of its answer")
             if max(received, len(content)) > most:
                 raise Unreachable(f"{response.url} answered more than {most} bytes")
-            if time.monotonic() > until:
-                raise Unreachable(f"{response.url} answered for longer than {ANSWER_SECONDS:.0f} s")
     except zlib.error as error:
         raise Unreachable(f"{response.url} answered what cannot be unpacked: {error}") from error
     finally:

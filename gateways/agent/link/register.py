@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ import httpx
 from pydantic import ValidationError
 
 from gateways.agent.link import registration
-from gateways.agent.link.client import http_client, reason, refusal
+from gateways.agent.link.client import ANSWER_LIMIT, Calls, Unreachable, reason, refusal, whole
 from gateways.agent.link.registration import BadRegistration, Registration
 from gateways.protocol import trust
 from gateways.protocol.messages import RegistrationAnswer, RegistrationRequest
@@ -42,17 +43,17 @@ def create(arguments: argparse.Namespace) -> Registration:
     pair = trust.key_pair()
     with (
         registration.NewFiles(arguments.output_directory, names) as files,
-        _client(url, arguments.https_proxy) as http,
+        closing(_calls(url, arguments.https_proxy)) as calls,
     ):
         request = RegistrationRequest(
-            token=arguments.token or _token(http, url, arguments),
+            token=arguments.token or _token(calls, url, arguments),
             name=arguments.name,
             public_key=pair.public,
             organization=arguments.organization,
             environment=arguments.environment,
             connected=arguments.connected,
         )
-        answer = _answer(_post(http, f"{url}/agent/v1/registrations", request.model_dump(by_alias=True)))
+        answer = _answer(_post(calls, f"{url}/agent/v1/registrations", request.model_dump(by_alias=True)))
         made = Registration(
             gateway_id=answer.gateway_id,
             name=answer.name,
@@ -161,9 +162,9 @@ def _console_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _client(url: str, proxy: str | None) -> httpx.Client:
+def _calls(url: str, proxy: str | None) -> Calls:
     try:
-        return http_client(url, proxy)
+        return Calls(url, proxy)
     except ValueError as error:
         text = f"--https-proxy or HTTPS_PROXY names no proxy ({error}); write http://host:port"
         raise Failed(text) from error
@@ -176,30 +177,30 @@ def _answer(body: dict[str, Any]) -> RegistrationAnswer:
         raise Failed("the console answered what this version cannot read; update gatewright") from error
 
 
-def _token(http: httpx.Client, url: str, arguments: argparse.Namespace) -> str:
+def _token(calls: Calls, url: str, arguments: argparse.Namespace) -> str:
     """A registration token asked for with a user's or an app's credentials."""
     if not (arguments.organization and arguments.environment):
         raise Failed("give --token, or credentials with both --organization and --environment")
     for flag in ("organization", "environment"):
         if not _is_id(found := getattr(arguments, flag)):
             raise Failed(f'--{flag} "{found}" is not an id, such as {EXAMPLE_ID}')
-    bearer = _bearer(http, url, arguments)
+    bearer = _bearer(calls, url, arguments)
     path = f"organizations/{arguments.organization}/environments/{arguments.environment}/gatewaytokens"
     headers = {"Authorization": f"Bearer {bearer}"}
-    return _field(_post(http, f"{url}/standalone/api/v1/{path}", {}, headers), "registrationToken", url)
+    return _field(_post(calls, f"{url}/standalone/api/v1/{path}", {}, headers), "registrationToken", url)
 
 
-def _bearer(http: httpx.Client, url: str, arguments: argparse.Namespace) -> str:
+def _bearer(calls: Calls, url: str, arguments: argparse.Namespace) -> str:
     if arguments.client_id and arguments.client_secret:
         grant = {
             "grant_type": "client_credentials",
             "client_id": arguments.client_id,
             "client_secret": arguments.client_secret,
         }
-        return _field(_post(http, f"{url}/accounts/api/v2/oauth2/token", grant), "access_token", url)
+        return _field(_post(calls, f"{url}/accounts/api/v2/oauth2/token", grant), "access_token", url)
     if arguments.username and arguments.password:
         login = {"username": arguments.username, "password": arguments.password}
-        return _field(_post(http, f"{url}/accounts/login", login), "access_token", url)
+        return _field(_post(calls, f"{url}/accounts/login", login), "access_token", url)
     raise Failed("give --token, or --client-id and --client-secret, or --username and --password")
 
 
@@ -218,10 +219,15 @@ def _field(answer: dict[str, Any], name: str, url: str) -> str:
 
 
 def _post(
-    http: httpx.Client, url: str, body: dict[str, Any], headers: dict[str, str] | None = None
+    calls: Calls, url: str, body: dict[str, Any], headers: dict[str, str] | None = None
 ) -> dict[str, Any]:
     try:
-        response = http.post(url, json=body, headers=headers)
+        with calls.one() as http:
+            sent = {"Accept-Encoding": "gzip", **(headers or {})}
+            request = http.build_request("POST", url, json=body, headers=sent)
+            response = whole(http.send(request, stream=True), ANSWER_LIMIT)
+    except Unreachable as error:
+        raise Failed(f"{error}: is this a Gatewright console?") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Failed(
             f"the console at {url} does not answer ({reason(error)}). Check --console-url, --https-proxy, "
