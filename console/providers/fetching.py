@@ -49,9 +49,11 @@ def fault_of(address: str) -> str:
     """
     try:
         parts = urlsplit(address)
-        host, _ = parts.hostname or "", parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         return "This is no address: its host or its port is none."
+    if port is not None and parts.netloc.rpartition(":")[2].startswith("0"):
+        return "This is no address: its port is 0, or begins with it."
     if not host or parts.username is not None or parts.fragment:
         return "Write an address such as https://login.example.com, without a name, a password or a #."
     if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host) and _is_local_console()):

@@ -50,5 +50,7 @@ def _is_url(text: str) -> bool:
         port = at.port
     except ValueError:
         return False
+    # 010 is ten to some, and eight to others.
+    is_one = port is None or not at.netloc.rpartition(":")[2].startswith("0")
     is_plain = len(text) <= MOST_CHARACTERS and text.isascii() and text.isprintable() and " " not in text
-    return is_plain and at.scheme in ("http", "https") and bool(at.hostname) and port != 0 and not at.username
+    return is_plain and at.scheme in ("http", "https") and bool(at.hostname) and is_one and not at.username

@@ -1,6 +1,7 @@
 """Tokens through a real gateway and a provider that is found by its discovery document."""
 
 import json
+import re
 import ssl
 from collections.abc import Iterator
 from tempfile import NamedTemporaryFile
@@ -76,6 +77,19 @@ def test_a_wrong_secret_lets_nobody_pass(gateway: Gateway, server: Provider) -> 
 )
 def test_a_document_that_lies_is_not_taken(gateway: Gateway, server: Provider, lie: dict[str, Any]) -> None:
     server.documents[DISCOVERY] |= lie
+    server.tokens["good"] = {"active": True}
+    apply(gateway, server)
+
+    assert get(gateway, "good").status_code == 503
+    assert server.asked == []
+
+
+def test_an_endpoint_whose_port_programs_read_in_two_ways_is_not_asked(
+    gateway: Gateway, server: Provider
+) -> None:
+    server.documents[DISCOVERY]["introspection_endpoint"] = re.sub(
+        r":(\d+/)", r":0\1", f"{server.url}/introspect"
+    )
     server.tokens["good"] = {"active": True}
     apply(gateway, server)
 

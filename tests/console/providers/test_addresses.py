@@ -186,6 +186,15 @@ def test_answer_that_comes_header_by_header_is_not_waited_for() -> None:
         slow.shutdown()
 
 
-@pytest.mark.parametrize("address", ["https://[login", "https://login\u2100example.com/", "https://login:x/"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://[login",
+        "https://login\u2100example.com/",
+        "https://login:x/",
+        "https://login:010/",
+        "https://login:0/",
+    ],
+)
 def test_what_no_program_reads_as_an_address_is_told(address: str) -> None:
     assert "no address" in fetching.fault_of(address)
