@@ -64,28 +64,29 @@ def test_no_setting_opens_a_way_around_a_condition(gateway: Gateway, slashes: st
     assert {http1(gateway.port, one.encode()) for one in spellings} <= {400, 401}
 
 
+@pytest.mark.parametrize("slashes", ["as-sent", "normalize", "refuse"])
 @pytest.mark.parametrize(
-    ("sent", "expected"),
+    "sent",
     [
-        ("/public/..;/admin/x", "/admin/x"),
-        ("/public/..;a=1;b/admin/x", "/admin/x"),
-        ("/public/.;/x", "/public/x"),
-        ("/public/x/..;", "/public/"),
-        ("/..;/..;/x", "/x"),
-        ("/public/;/x", 400),
-        ("/public/..;%2Fx", "/"),
+        "/public/..;/x",
+        "/public/..;a=1;b/x",
+        "/.;/x",
+        "/x/..;",
+        "/..;/..;/x",
+        "/public/;/x",
+        "/..;%2Fx",
+        "/.;a=b?q",
     ],
 )
-def test_a_parent_that_is_written_with_parameters_is_sent_on_as_what_it_means(
-    gateway: Gateway, sent: str, expected: str | int
+def test_a_parent_that_is_written_with_parameters_is_refused(
+    gateway: Gateway, sent: str, slashes: str
 ) -> None:
-    apply(gateway, guarded({"path": "/nothing"}))
+    apply(gateway, guarded({"path": "/nothing"}) + CONFIGURATION.replace("SLASHES", slashes))
 
-    assert sent_on(gateway, sent) == expected
+    assert answered(gateway.port, sent)[0] == 400
 
 
 def test_nothing_that_is_sent_on_has_a_segment_to_resolve(gateway: Gateway) -> None:
-    """Envoy resolves `..;x` before we see it. So what servers would read in two ways leaves in one."""
     apply(gateway, guarded({"path": "/nothing"}))
     pieces = ["/..;", "/..;x", "/.;x/", "/..", "/a", "/;", "/%2e%2e;x", "/..%3b", "/a;b"]
     targets = ["".join(one) for length in (1, 2, 3) for one in itertools.product(pieces, repeat=length)]

@@ -20,11 +20,15 @@ RUNTIME = {
     "layers": [
         {
             "name": "gatewright",
-            "static_layer": {"re2": {"max_program_size": {"error_level": regex.ENVOYS_MOST_INSTRUCTIONS}}},
+            "static_layer": {
+                "re2": {"max_program_size": {"error_level": regex.ENVOYS_MOST_INSTRUCTIONS}},
+                # Else Envoy resolves `/a/..;x/b` before anything of ours sees and refuses it.
+                "envoy.reloadable_features.strip_dotdot_segments_with_parameters": False,
+            },
         }
     ]
 }
-"""One entry alone: a second one, whatever it says, costs each request 1,800 instructions (measured)."""
+"""A second entry, whatever it says, costs each request 1,800 instructions, one in a hundred (measured)."""
 
 
 def bootstrap(folder: Path, node: str, limits: Limits) -> dict[str, Any]:
