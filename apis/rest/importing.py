@@ -56,7 +56,7 @@ class ImportViews(ViewSet):
     )
     def create(self, request: Request, organization_id: UUID, environment_id: UUID) -> Response:
         """Keep a file and have it read. It is kept for a day."""
-        environment = access.environment(request, organization_id, environment_id, to_edit=True)
+        environment = reach.filled(request, organization_id, environment_id)
         name = request.query_params.get("name") or "apis.yaml"
         file = SimpleUploadedFile(name, request.data if isinstance(request.data, bytes) else b"")
         row = importing.upload(access.caller(request), environment, file)
@@ -67,7 +67,7 @@ class ImportViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, import_id: UUID
     ) -> Response:
         """How reading it goes; then its APIs, with what is asked for each, or what is wrong."""
-        environment = access.environment(request, organization_id, environment_id, to_edit=True)
+        environment = reach.filled(request, organization_id, environment_id)
         return Response(shapes.shape(_row(request, environment, import_id)))
 
     @extend_schema(
@@ -81,7 +81,7 @@ class ImportViews(ViewSet):
         """Make the API of this place in the file, or bring the one that is there up to date; once. With
         `dryRun` the answer says what would change.
         """
-        environment = access.environment(request, organization_id, environment_id, to_edit=True)
+        environment = reach.filled(request, organization_id, environment_id)
         row = _row(request, environment, import_id)
         body = reach.valid(shapes.ImportBody, request.data)
         if row.state == Upload.State.READ and at >= len(row.apis):

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -19,7 +19,7 @@ from apis.bulk.models import BulkChange
 from apis.models import ApiInstance
 from apis.portable.rows import upstreams_of
 from apis.portable.wanted import PARTS
-from apis.promotions import choices, kept, permission, promoting
+from apis.promotions import choices, kept, promoting
 from apis.rest import bodies, promotion, promotion_names, reach
 from apis.rest import promotion_serializers as shapes
 from apis.rest.import_serializers import ImportPreviewShape, previewed
@@ -44,7 +44,7 @@ class PromotionsViews(ViewSet):
         """Plan the promotion of up to 100 APIs to this environment, and have each looked at. Nothing changes
         before it is started.
         """
-        environment = _target(request, organization_id, environment_id)
+        environment = reach.filled(request, organization_id, environment_id)
         body = reach.valid(shapes.PromotionsBody, request.data)
         change = _planned(access.caller(request), environment, body)
         return Response(shapes.shape(change), status=202)
@@ -56,7 +56,7 @@ class PromotionsViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, promotions: UUID
     ) -> Response:
         """What each becomes or needs; then what became of it."""
-        environment = _target(request, organization_id, environment_id)
+        environment = reach.filled(request, organization_id, environment_id)
         return Response(shapes.shape(_change(request, environment, promotions)))
 
     @extend_schema(
@@ -66,7 +66,7 @@ class PromotionsViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, promotions: UUID, api_id: int
     ) -> Response:
         """What would change of one of them, as long as it is not begun."""
-        environment = _target(request, organization_id, environment_id)
+        environment = reach.filled(request, organization_id, environment_id)
         change = _change(request, environment, promotions)
         item = change.items.select_related("plan").filter(api_key=api_id).first() if api_id < 2**63 else None
         origin = many.origin_of(change, item) if item else None
@@ -86,19 +86,12 @@ class PromotionsViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, promotions: UUID
     ) -> Response:
         """Promote those that are ready; the others are left out."""
-        environment = _target(request, organization_id, environment_id)
+        environment = reach.filled(request, organization_id, environment_id)
         change = _change(request, environment, promotions)
         body = reach.valid(shapes.StartBody, request.data)
         running.start(change, {**change.values, "deploy": body["deploy"]})
         change.refresh_from_db()
         return Response(shapes.shape(change), status=202)
-
-
-def _target(request: Request, organization_id: UUID, environment_id: UUID) -> Environment:
-    found = access.environment(request, organization_id, environment_id, permission.NEEDED[0])
-    if not permission.may_promote_to(access.caller(request), found):
-        raise PermissionDenied(permission.NOWHERE)
-    return found
 
 
 def _change(request: Request, environment: Environment, pk: UUID) -> BulkChange:

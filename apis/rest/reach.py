@@ -8,12 +8,20 @@ from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
 from apis.models import ApiInstance, ApiInstanceQuerySet, PolicyBinding, Upstream
+from apis.promotions import permission
 from console.grants import May
 from console.models import Environment
 from console.permissions import Permission
 from console.rest import access
 from gateways import lookup
 from gateways.models import Gateway
+
+
+def filled(request: Request, organization_id: UUID, environment_id: UUID) -> Environment:
+    """The environment, for whoever may bring APIs with their policies there."""
+    found = access.environment(request, organization_id, environment_id, permission.NEEDED[0])
+    permission.may_bring(access.caller(request), found)
+    return found
 
 
 def instance(

@@ -43,10 +43,10 @@ def known_environment(request: Request, organization_id: UUID, environment_id: U
 
 
 def environment(
-    request: Request, organization_id: UUID, environment_id: UUID, needs: str = "", *, to_edit: bool = False
+    request: Request, organization_id: UUID, environment_id: UUID, needs: str = ""
 ) -> Environment:
     """The environment, for who has the permission in all of it: without one, any; 403 for others who know
-    it. `to_edit` stands for all that a manager may do.
+    it.
     """
     found = known_environment(request, organization_id, environment_id)
     may = may_in(request, found)
@@ -54,8 +54,6 @@ def environment(
         raise NotFound(f"Environment {environment_id} of organization {organization_id} not found.")
     if needs and needs not in may:
         raise lacking(needs, found)
-    if to_edit and not may.edit:
-        raise PermissionDenied(f"Changes in {found} need the role Manager or Administrator.")
     return found
 
 

@@ -3,14 +3,18 @@
 import re
 
 import pytest
+from django.test import Client
 
 from apis.models import ApiInstance
 from apis.portable.exporting import yaml_of
 from apis.promotions import importing
 from apis.promotions.models import Upload
+from console.models import Role, User
+from console.roles.models import CustomRole
 from tests.apis.changes.test_copies import make_whole
 from tests.apis.rest.bodies import refused
 from tests.apis.views.pages import Place, make_place
+from tests.factories import make_user
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +76,33 @@ def test_what_is_there_is_brought_up_to_date_or_a_new_one_is_made() -> None:
     assert api.policies.get(policy="ip-allowlist").config == {"ips": ["10.0.0.9"]}
     assert made.status_code == 201, made.data
     assert ApiInstance.objects.get(pk=made.data["id"]).base_path == "/eu"
+
+
+def test_who_may_import_on_the_page_may_by_rest() -> None:
+    origin, place = make_whole(make_place()), make_place()
+    needed = ["manage:apis", "manage:policies"]
+    person = with_permissions(place, needed)
+    browser, rest, root = Client(), Rest(person, place.environment), imports(place)
+    browser.force_login(person)
+    text = yaml_of([origin])
+    without = [with_permissions(place, [one, "view:policies"]) for one in needed]
+
+    sent = rest("POST", root, text)
+    importing.read(sent.data["id"])
+    made = rest("POST", f"{root}/{sent.data['id']}/apis/0", {"secrets": {VARIABLE: "new"}})
+
+    assert browser.get("/apis/import").status_code == 200
+    assert (sent.status_code, made.status_code) == (202, 201), made.data
+    assert [Rest(one, place.environment)("POST", root, text).status_code for one in without] == [403, 403]
+
+
+def with_permissions(place: Place, permissions: list[str]) -> User:
+    user, organization = make_user(), place.environment.organization
+    role = CustomRole.objects.create(
+        organization=organization, name=", ".join(permissions), permissions=permissions
+    )
+    Role.objects.create(user=user, organization=organization, name=Role.CUSTOM, custom=role)
+    return user
 
 
 def test_keys_of_a_file_are_no_patterns() -> None:
