@@ -43,7 +43,10 @@ class PolicyConfig(BaseModel):
     Secrets are `SecretStr`: encrypted at rest, never rendered back.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+    # Built when it is used first: a gateway uses few of the catalog, and a start would wait for all.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
 
 
 def at_most(most: int, things: str) -> BeforeValidator:

@@ -34,7 +34,7 @@ class BadFrame(Exception):
 
 
 class Frame(BaseModel):
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, defer_build=True)
 
     kind: str = Field(max_length=40)
     size: int = Field(0, ge=0, le=SNAPSHOT_LIMIT)

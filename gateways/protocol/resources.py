@@ -49,7 +49,9 @@ API_VERSIONS: tuple[str, ...] = get_args(ApiVersion)
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
 
 
 def _checked_name(name: str) -> str:
