@@ -1,7 +1,7 @@
 """The bookkeeping that every change of an API shares: locks, generations, audit entries, pushes."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -46,8 +46,16 @@ _BRING = """
     WHERE api.id = ANY(%s)
 """
 _RAISE = """
-    UPDATE gateways_gateway SET generation = generation + 1, updated_at = %s WHERE id = ANY(%s)
-    RETURNING id, generation
+    WITH raised AS (
+        UPDATE gateways_gateway SET generation = generation + 1, updated_at = %s WHERE id = ANY(%s)
+        RETURNING id, generation
+    ),
+    brought AS (
+        INSERT INTO apis_brought (api_id, gateway_id, generation, revision_id, replaced_id)
+        SELECT %s::bigint, id, generation, revision, replaced FROM raised
+        JOIN unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS one (id, revision, replaced) USING (id)
+    )
+    SELECT id, generation FROM raised
 """
 
 
@@ -95,21 +103,15 @@ def bump(api: ApiInstance, *gateways: Gateway | None, revision: Revision | None 
     generation of that gateway: an acknowledgement of that one or a later one speaks of what was saved.
     Of rows that run nothing is pending.
     """
-    generations = _raised({gateway.pk for gateway in gateways if gateway is not None})
+    ids = {gateway.pk for gateway in gateways if gateway is not None}
     if not api.pk:
+        _raised(ids)
         return
-    replaced = store.replaced(api, generations)
+    replaced = store.replaced(api, ids)
     runs = (revision or store.made([api.pk])[api.pk]) if api.is_deployed else None
-    Brought.objects.bulk_create(
-        Brought(
-            api=api,
-            gateway_id=gateway,
-            generation=generation,
-            revision=runs if gateway == api.gateway_id else None,
-            replaced_id=replaced.get(gateway),
-        )
-        for gateway, generation in generations.items()
-    )
+    runs_there = {api.gateway_id: runs.pk} if runs else {}
+    brought = [(one, runs_there.get(one), replaced.get(one)) for one in ids]
+    generations = _raised(ids, api.pk, brought)
     if api.gateway_id in generations:
         api.changed_generation = api.revision_generation = generations[api.gateway_id]
         api.changed_at, api.revision, api.change_set = timezone.now(), runs, None
@@ -145,10 +147,16 @@ def bump_all(apis: QuerySet[ApiInstance]) -> None:
     ApiInstance.objects.filter(pk__in=found).update(**store.changed(generation), changed_at=timezone.now())
 
 
-def _raised(ids: set[UUID]) -> dict[UUID, int]:
-    """The gateways' new generations, each pushed when the change is committed."""
+def _raised(
+    ids: set[UUID], api: int | None = None, brought: Collection[tuple[UUID, int | None, int | None]] = ()
+) -> dict[UUID, int]:
+    """The gateways' new generations, each pushed when the change is committed.
+
+    `brought` is what this brings of the API: at which gateway, which revision, what that replaces there.
+    """
+    columns = [[one[index] for one in brought] for index in range(3)]
     with connection.cursor() as cursor:
-        cursor.execute(_RAISE, [timezone.now(), list(ids)])
+        cursor.execute(_RAISE, [timezone.now(), list(ids), api, *columns])
         generations: dict[UUID, int] = dict(cursor.fetchall())
     for gateway_id in ids:
         transaction.on_commit(partial(enqueue, gateway_id))

@@ -35,7 +35,7 @@ def instance(
 ) -> ApiInstance:
     """The API, for whoever has the permission for it; `to_edit` stands for Manage APIs."""
     environment = access.known_environment(request, organization_id, environment_id)
-    rows = ApiInstance.objects.select_related("asset__organization", "gateway", "tls_context")
+    rows = ApiInstance.objects.select_related("asset", "gateway", "tls_context")
     found = rows.filter(environment=environment, pk=api_id).first() if api_id < 2**63 else None
     if found is not None:
         found.environment = environment

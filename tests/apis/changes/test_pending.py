@@ -352,5 +352,5 @@ def test_deploying_on_save_asks_the_database_no_more_often_than_without_reviews(
     api, actor = api_where(), make_actor()
     row = api.policies.get()
 
-    with django_assert_max_num_queries(17):
+    with django_assert_max_num_queries(16):
         policies.set_policy_disabled(actor, row, True)
