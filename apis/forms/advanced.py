@@ -6,6 +6,7 @@ from django.http import QueryDict
 from pydantic import BaseModel, Field
 
 from console.forms import schema_data, schema_form
+from console.lines import LABEL_IS_NONE, is_line
 from policies.policy import Policy
 
 Values = dict[str, Any]
@@ -96,4 +97,6 @@ def unread(values: Values) -> dict[str, list[str]]:
         found["order"] = [f'"{str(order)[:20]}" is not a place; {told}.']
     if len(label) > LONGEST_LABEL:
         found["label"] = [f"The label is longer than {LONGEST_LABEL} characters."]
+    elif not is_line(label):
+        found["label"] = [LABEL_IS_NONE]
     return found

@@ -11,6 +11,7 @@ from apis.desired import DesiredRoute, DesiredUpstream
 from apis.forms import upstream_settings
 from apis.models import TlsContext
 from apis.rules.instances import METHODS
+from console.lines import LABEL_IS_NONE, is_line
 from gateways.protocol.upstream_settings import UpstreamSettings
 
 Errors = dict[str, list[str]]
@@ -179,6 +180,7 @@ def _route(row: dict[str, Any], name: str, contexts: Contexts, errors: Errors) -
         _upstream(part, f"{name}.upstreams.{at}", contexts, errors)
         for at, part in enumerate(row.get("upstreams", []))
     ]
+    _check_label(row, name, errors)
     return DesiredRoute(
         label=row.get("label", ""),
         methods="|".join(row.get("methods", [])),
@@ -208,6 +210,7 @@ def _upstream(row: dict[str, Any], name: str, contexts: Contexts, errors: Errors
     key = row.get("tls_context", "")
     if key and key not in contexts:
         errors[f"{name}.tls_context"] = [NOT_HERE]
+    _check_label(row, name, errors)
     return DesiredUpstream(
         uri=row.get("uri", ""),
         label=row.get("label", ""),
@@ -216,6 +219,11 @@ def _upstream(row: dict[str, Any], name: str, contexts: Contexts, errors: Errors
         tls_context=contexts.get(key),
         settings=upstream_settings.read(row.get("settings"), name, errors),
     )
+
+
+def _check_label(row: dict[str, Any], name: str, errors: Errors) -> None:
+    if not is_line(row.get("label", "")):
+        errors[f"{name}.label"] = [LABEL_IS_NONE]
 
 
 def _id(text: str) -> UUID | None:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Iterator
-from unicodedata import category
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -15,6 +14,7 @@ from apis.documents.specification import Specification
 from apis.models import ApiInstance, Upstream
 from apis.rules import listeners, policy_side, tags, upstream_settings, upstream_uri
 from apis.rules.problem import Problem, elsewhere, refuse
+from console.lines import LABEL_IS_NONE, is_line
 from console.models import Environment, Organization
 from gateways.protocol import regex
 from gateways.protocol.timeouts import LONGEST_SECONDS
@@ -100,7 +100,7 @@ def _asset(environment: Environment, desired: DesiredApi) -> Iterator[Problem]:
         return
     if len(asset.name) > 255:
         yield Problem("asset.name", "The name is longer than 255 characters.")
-    if any(category(sign) == "Cc" for sign in asset.name):
+    if not is_line(asset.name):
         yield Problem("asset.name", "The name holds a line break or a control character; take it out.")
     if asset.type not in Asset.Type.values:
         yield Problem(
@@ -163,8 +163,8 @@ def _label(environment: Environment, desired: DesiredApi, api: ApiInstance | Non
 
 def _details(desired: DesiredApi, api: ApiInstance | None) -> Iterator[Problem]:
     is_new = api is None or desired.label != api.label
-    if is_new and any(category(sign) == "Cc" for sign in desired.label):
-        yield Problem("label", "The label holds a line break or a control character; take it out.")
+    if is_new and not is_line(desired.label):
+        yield Problem("label", LABEL_IS_NONE)
     if desired.consumer_endpoint:
         try:
             URLValidator(schemes=["http", "https"])(desired.consumer_endpoint)

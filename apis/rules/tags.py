@@ -1,7 +1,8 @@
 """What a tag of an API may be."""
 
 from collections.abc import Iterable, Iterator
-from unicodedata import category
+
+from console.lines import is_line
 
 MOST = 100
 LONGEST = 60
@@ -11,5 +12,5 @@ def faults(tags: Iterable[str]) -> Iterator[str]:
     for tag in tags:
         if not 1 <= len(tag) <= LONGEST or tag != tag.strip():
             yield f'Tag "{tag[:LONGEST]}" must have 1 to {LONGEST} characters, and no space at its ends.'
-        elif any(category(sign) == "Cc" for sign in tag):
+        elif not is_line(tag):
             yield f"Tag {tag!r} holds a control character or a line break; take it out."

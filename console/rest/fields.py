@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
-from unicodedata import category
 
 from rest_framework.serializers import (
     CharField,
@@ -13,6 +12,7 @@ from rest_framework.serializers import (
     Serializer,
 )
 
+from console.lines import is_line
 from console.rest.shapes import date
 
 F = TypeVar("F", bound="Field[Any, Any, Any, Any]")
@@ -59,7 +59,7 @@ class Line(CharField):
 
     def to_internal_value(self, data: Any) -> str:
         text: str = super().to_internal_value(data)
-        if any(category(sign) == "Cc" for sign in text):
+        if not is_line(text):
             self.fail("not_a_line")
         return text
 

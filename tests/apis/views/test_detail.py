@@ -247,6 +247,21 @@ def test_route_rows_are_added_without_saving(place: Place) -> None:
     assert api.routes.get().label == ""
 
 
+@pytest.mark.parametrize("field", ["routes.0.label", "routes.0.upstreams.0.label"])
+@pytest.mark.parametrize("label", ["a\x01b", "a\nb"])
+def test_labels_of_routes_are_of_one_line(place: Place, field: str, label: str) -> None:
+    api = make_saved_api(place)
+    sent = {**DOWNSTREAM, "mode": "routes", "routes": ["0"], "routes.0.upstreams": ["0"]}
+    sent |= {"routes.0.upstreams.0.uri": "http://b/", "routes.0.upstreams.0.weight": "100", field: label}
+
+    answer = place.client.post(f"/apis/{api.pk}/routes", sent)
+
+    assert answer.status_code == 422
+    assert f'id="f-{field}_error"' in text(answer)
+    assert "The label holds a line break or a control character" in text(answer)
+    assert api.upstreams.get().uri == "http://backend:8080/"
+
+
 def test_history_holds_the_api_and_its_policies_even_removed_ones(place: Place) -> None:
     api, other = make_saved_api(place, "Orders"), make_saved_api(place, "Payments")
     binding = allow(place, api)

@@ -247,6 +247,8 @@ def test_everything_that_is_wrong_is_said_at_once(place: Place) -> None:
         ("order", "32768", "is not a place"),
         ("order", "0", "is not a place"),
         ("label", "x" * 256, "The label is longer than 255 characters."),
+        ("label", "a\x01b", "The label holds a line break or a control character"),
+        ("label", "a\nb", "The label holds a line break or a control character"),
     ],
 )
 def test_a_place_or_a_label_that_cannot_be_is_refused(
