@@ -111,14 +111,21 @@ def _preview(request: Request, environment: Environment, alert: Alert | None) ->
         wanted.put(what, shown)
         context["preview"] = preview(shown)
     except ValidationError as error:
-        found = forms.named(messages_of(error))
-        titles = {name: one["title"] for name, one in form.schema["properties"].items()}
-        context["preview_faults"] = [
-            f"{titles[name]}: {text}" if name in titles else text
-            for name, texts in found.items()
-            for text in texts
-        ]
+        context = _lacking(form, forms.named(messages_of(error)))
     return render(request, "analytics/alerts/_preview.html", context)
+
+
+def _lacking(form: AlertForm, found: dict[str, list[str]]) -> dict[str, Any]:
+    """What is wrong with what was entered; else what is still empty, which is nobody's mistake."""
+    titles = {name: one["title"] for name, one in form.schema["properties"].items()}
+    empty = [titles[name] for name in found if name in titles and form.values.get(name) in (None, "", [])]
+    faults = [
+        f"{titles[name]}: {text}" if name in titles else text
+        for name, texts in found.items()
+        if titles.get(name) not in empty
+        for text in texts
+    ]
+    return {"preview_faults": faults, "preview_empty": [] if faults else empty}
 
 
 def _initial(request: Request, environment: Environment) -> dict[str, Any]:

@@ -129,8 +129,17 @@ def test_the_preview_tells_how_often_it_had_been_raised(place: Place, api: ApiIn
     wide = sent | {"about": "environment", "counted": "together"}
     assert "<polyline" in text(place.client.post("/alerts/new/preview", wide))
     assert "not whole yet" in text(place.client.post("/alerts/new/preview", sent | {"threshold": "x"}))
-    page = text(place.client.post("/alerts/new/preview", sent | {"threshold": ""}))
-    assert "Threshold: Write a number." in page
+
+
+def test_the_preview_of_a_form_that_is_empty_tells_of_no_mistake(place: Place, api: ApiInstance) -> None:
+    sent = {"name": "", "type": "errors", "about": "api", "api": str(api.pk), "threshold": ""}
+
+    page = text(place.client.post("/alerts/new/preview", sent))
+    wrong = text(place.client.post("/alerts/new/preview", sent | {"window_minutes": "x"}))
+
+    assert "Fill in <b>Threshold</b> to see here" in page
+    assert "not whole yet" not in page and "Write a number" not in page
+    assert "not whole yet" in wrong and "x is no number" in wrong
 
 
 def test_the_chart_of_an_alert(place: Place, api: ApiInstance) -> None:
