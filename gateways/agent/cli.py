@@ -27,7 +27,7 @@ class UserMistake(Exception):
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 what was asked cannot be done, 2 it was asked wrongly."""
     garbage.collect_seldom()
-    arguments = _parser().parse_args(argv)
+    arguments = command_parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
     except (UserMistake, settings.BadSetting, BadRegistration) as error:
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gatewright", description="The API gateway of Gatewright.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands)
