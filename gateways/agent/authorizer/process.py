@@ -70,7 +70,7 @@ class Authorizer:
         """End the process, also one that an earlier agent left."""
         with self._lock:
             self._is_wanted = False
-            self._end(self._noted())
+            self._end()
             self._child = None
 
     def close(self) -> None:
@@ -154,19 +154,18 @@ class Authorizer:
         is_ours = command[1:4] == [b"-m", MODULE.encode(), os.fsencode(self._state.absolute())]
         return pid if is_ours else None
 
-    def _end(self, pid: int | None) -> None:
+    def _end(self) -> None:
         for number in (signal.SIGTERM, signal.SIGKILL):
-            if pid is None or self._noted() is None:
+            for pid in self._left():
+                _kill(pid, number)
+            if until(lambda: not self._left(), 3, POLL_SECONDS):
                 break
-            _kill(pid, number)
-            until(self._is_gone, 3, POLL_SECONDS)
         self._pid_file.unlink(missing_ok=True)
         (self._state / SOCKET).unlink(missing_ok=True)
 
-    def _is_gone(self) -> bool:
-        if self._child is not None:
-            self._child.poll()
-        return self._noted() is None
+    def _left(self) -> set[int]:
+        """What is to end: our child, and what the file names, which a full disk may have kept out."""
+        return {pid for pid in (self.pid, self._noted()) if pid is not None}
 
 
 def _kill(pid: int, number: signal.Signals) -> None:

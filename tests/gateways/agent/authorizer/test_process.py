@@ -105,6 +105,16 @@ def test_what_an_agent_left_behind_is_ended_by_one_that_needs_none(
     wait_until(lambda: not is_there(first))
 
 
+def test_it_is_ended_though_its_file_is_lost(state: Path, authorizer: Authorizer) -> None:
+    first = authorizer.pid
+    assert first is not None
+    (state / "authorizer.pid").unlink()
+
+    authorizer.close()
+
+    assert not is_there(first)
+
+
 def test_killed_it_comes_back_and_remembers(state: Path, server: Provider, authorizer: Authorizer) -> None:
     server.tokens["a"] = {"active": True}
     ask(state, "a", "3" * 32)
