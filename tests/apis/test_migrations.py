@@ -17,7 +17,7 @@ from apis.secret_groups.models import SecretGroup
 from console.models import Environment, User
 from tests.factories import make_environment, make_user
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 
 DOCUMENT = """openapi: 3.0.3
 info: {title: Straße, version: "1"}

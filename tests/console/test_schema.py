@@ -12,7 +12,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from console import schema
 from console.management.commands.recordschema import dumped
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 
 
 @pytest.fixture
