@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.http import Http404
 from pydantic_core import PydanticCustomError
 
 from apis.changes import bookkeeping, provider_uses
@@ -57,6 +58,7 @@ def delete(actor: User, provider: ClientProvider, *, seen: str = "") -> None:
     """Refused while an environment has it."""
     require_administrator(actor, provider.organization)
     lock(provider)
+    provider.refresh_from_db()
     check_version(seen, version_of_provider(provider))
     if having := [str(one.environment) for one in provider.chosen.select_related("environment")[:4]]:
         named = ", ".join(having[:3]) + (" and others" if len(having) > 3 else "")
@@ -81,6 +83,9 @@ def choose(
     ask for one.
     """
     require_administrator(actor, environment.organization)
+    if provider and not _is_locked(provider):
+        gone = f"{provider} was deleted meanwhile; choose another one."
+        raise ValidationError({"provider": [ValidationError(gone, code="conflict")]})
     bookkeeping.lock(*environment.gateways.all())
     environment.organization.lock()
     environment.lock()
@@ -135,9 +140,18 @@ def _told(chosen: Chosen | None) -> dict[str, str]:
 
 
 def lock(provider: ClientProvider) -> None:
-    """Before anything else: the gateways of all environments that have it, and its organization."""
+    """Before anything else: itself, so that nobody begins to have it meanwhile, the gateways of all
+    environments that have it, and its organization. Raises Http404 where it was deleted meanwhile.
+    """
+    if not _is_locked(provider) and not provider._state.adding:
+        raise Http404(f"Client provider {provider.pk} not found.")
     bookkeeping.lock(*Gateway.objects.filter(environment__chosen_provider__provider=provider.pk))
     provider.organization.lock()
+
+
+def _is_locked(provider: ClientProvider) -> bool:
+    """Whether it is still there, until the transaction ends."""
+    return bool(ClientProvider.objects.select_for_update(no_key=True).filter(pk=provider.pk))
 
 
 def _check(provider: ClientProvider, *, is_new: bool) -> None:
