@@ -9,7 +9,8 @@ from console.models import Role
 from console.pages.frame import frame
 from tests.console.addresses import Address
 from tests.console.each import for_each
-from tests.console.test_reach import PAGES, make_place
+from tests.console.place import make_place
+from tests.console.test_reach import PAGES
 from tests.factories import make_api, make_user
 
 pytestmark = pytest.mark.django_db
