@@ -30,7 +30,8 @@ class Permission(TextChoices):
 P = Permission
 
 ABOUT: Mapping[str, str] = {
-    P.VIEW_APIS: "Their routes, upstreams, documents, tests, revisions and state.",
+    P.VIEW_APIS: "Their routes, upstreams, documents, tests and state, a day's figures, and what was "
+    "deployed, their policies among it.",
     P.MANAGE_APIS: "Add, change, copy and delete them. What is deployed changes by who may deploy.",
     P.DEPLOY_APIS: "Put on gateways what was saved, roll back, undeploy: also what a save brings at once.",
     P.VIEW_POLICIES: "Those of APIs, automated ones and policy sets, with their configuration.",
