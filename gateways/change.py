@@ -18,6 +18,7 @@ from redis import RedisError
 from console import audit
 from console.digests import digest
 from console.models import AuditEntry, Environment, User
+from console.named import few
 from console.once import Sending, check_shown
 from gateways.agents import outbox
 from gateways.models import NAME, Gateway, RegistrationToken, Replica
@@ -131,7 +132,7 @@ def delete(actor: User, gateway: Gateway) -> None:
     gateway = Gateway.objects.select_for_update().get(pk=gateway.pk)
     apis = list(gateway.api_instances.all()[:4])
     if apis:
-        names = ", ".join(str(api) for api in apis[:3]) + (" and others" if len(apis) > 3 else "")
+        names = few(apis)
         raise ValidationError(
             {
                 "gateway": [

@@ -18,6 +18,7 @@ from console import audit
 from console.audit import HIDDEN, record
 from console.granting import require_administrator
 from console.models import AuditEntry, Environment, User
+from console.named import few
 from console.providers import fetching
 from console.versions import check as check_version
 from console.versions import version
@@ -61,8 +62,7 @@ def delete(actor: User, provider: ClientProvider, *, seen: str = "") -> None:
     provider.refresh_from_db()
     check_version(seen, version_of_provider(provider))
     if having := [str(one.environment) for one in provider.chosen.select_related("environment")[:4]]:
-        named = ", ".join(having[:3]) + (" and others" if len(having) > 3 else "")
-        message = f"{provider} is the client provider of {named}: choose another one there first."
+        message = f"{provider} is the client provider of {few(having)}: choose another one there first."
         raise ValidationError({"": [ValidationError(message, code="conflict")]})
     record(actor, Action.DELETE, provider, organization=provider.organization, before=facts(provider))
     provider.delete()

@@ -18,6 +18,7 @@ from apis.revision import Brought
 from apis.rules.policy_config import merged
 from console import audit
 from console.models import AuditEntry, Environment, User
+from console.named import few
 from console.versions import check as check_version
 from console.versions import version as version_of
 
@@ -115,8 +116,7 @@ def delete(actor: User, policy_set: PolicySet) -> None:
     lock_set(policy_set, actor)
     users = list(ApiInstance.objects.filter(pk__in=policy_set.apis).select_related("asset")[:4])
     if users:
-        named = ", ".join(map(str, users[:3])) + (" and others" if len(users) > 3 else "")
-        message = f"{named} have policy set {policy_set}; take it from them first."
+        message = f"{few(users)} have policy set {policy_set}; take it from them first."
         raise ValidationError({"": [ValidationError(message, code="conflict")]})
     before = _facts(policy_set)
     for one in policy_set.policies.all():

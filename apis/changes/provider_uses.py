@@ -11,6 +11,7 @@ from apis.changes.secret_uses import Use
 from apis.client_providers import filling
 from apis.models import ApiInstance, ApiInstanceQuerySet, PolicyBinding
 from console.models import Environment
+from console.named import few
 
 MOST_SHOWN = 100
 
@@ -41,7 +42,7 @@ def running(environment: Environment) -> ApiInstanceQuerySet:
 def refuse_while_used(environment: Environment) -> None:
     """Raises ValidationError by the field of who chooses."""
     if found := list(dict.fromkeys(use.of for use in of(environment, 8))):
-        named = ", ".join(found[:3]) + (" and others" if len(found) > 3 else "")
+        named = few(found)
         message = f"{named} ask for the client provider of {environment}: give them one of their own first."
         raise ValidationError({"provider": [ValidationError(message, code="conflict")]})
 

@@ -18,6 +18,7 @@ from apis.models import ApiInstance, PolicyBinding, TlsContext
 from apis.secret_groups import references
 from apis.secret_groups.models import Secret
 from console.models import Environment
+from console.named import few
 from gateways.protocol.mentions import START
 
 
@@ -81,14 +82,14 @@ def running(secret: Secret) -> QuerySet[ApiInstance]:
 def refuse_while_used(secret: Secret) -> None:
     if found := list(dict.fromkeys(use.of for use in of(secret, 8))):
         kind = secret.get_kind_display()
-        message = f"{kind} {secret} is used by {_named(found)}; give them another one first."
+        message = f"{kind} {secret} is used by {few(found)}; give them another one first."
         raise ValidationError({"": [ValidationError(message, code="conflict")]})
 
 
 def refuse_while_named(secret: Secret, remedy: str) -> None:
     """Of what mentions it by its name."""
     if secret.is_shared and (found := list(dict.fromkeys(use.of for use in of(secret, 8)))):
-        message = f"{_named(found)} mention {secret.reference}: {remedy}."
+        message = f"{few(found)} mention {secret.reference}: {remedy}."
         raise ValidationError({"name": [ValidationError(message, code="conflict")]})
 
 
@@ -115,7 +116,3 @@ def _of(secret: Secret) -> Iterator[Use]:
     saved = {binding.api_id for binding in own}
     for api in running(secret).exclude(pk__in=saved).select_related("asset"):
         yield Use("in what is deployed, and no longer in what is saved", str(api), api.get_absolute_url())
-
-
-def _named(found: list[str]) -> str:
-    return ", ".join(found[:3]) + (" and others" if len(found) > 3 else "")

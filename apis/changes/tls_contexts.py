@@ -21,6 +21,7 @@ from apis.rules.problem import Problem, refuse
 from apis.secret_groups.models import Secret, SecretGroup, default_group
 from console import audit
 from console.models import AuditEntry, Environment, User
+from console.named import few
 from console.versions import check as check_version
 from gateways.protocol import tls
 from gateways.protocol.faults import did_you_mean
@@ -112,8 +113,7 @@ def delete_tls_context(actor: User, context: TlsContext) -> None:
     lock_tls_context(context)
     users = list(ApiInstance.objects.with_tls(context).select_related("asset")[:4])
     if users:
-        named = ", ".join(map(str, users[:3])) + (" and others" if len(users) > 3 else "")
-        message = f"TLS context {context} is used by {named}; give them another one first."
+        message = f"TLS context {context} is used by {few(users)}; give them another one first."
         raise ValidationError({"": [ValidationError(message, code="conflict")]})
     _record(actor, AuditEntry.Action.DELETE, context, before=_facts(context))
     context.delete()

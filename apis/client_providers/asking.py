@@ -28,19 +28,18 @@ def ask(provider: ClientProvider) -> Found:
     """
     said: dict[str, str] = {}
     chosen = provider.chosen.exclude(truststore=None).select_related("truststore").first()
-    trusted_ca = str(chosen.truststore.content["trusted_ca"]) if chosen and chosen.truststore else ""
+    trusted_ca = chosen.trusted_ca if chosen else ""
     try:
         if provider.discovery_url:
-            said = _document(provider.discovery_url, trusted_ca)
+            said = _document(provider.issuer, trusted_ca)
         _judge(provider, said.get("introspection_endpoint") or provider.introspection_url, trusted_ca)
     except Unfetched as error:
         return Found(said, str(error))
     return Found(said)
 
 
-def _document(discovery_url: str, trusted_ca: str) -> dict[str, str]:
+def _document(issuer: str, trusted_ca: str) -> dict[str, str]:
     """Raises Unfetched for a document that gateways would not take either."""
-    issuer = discovery_url.removesuffix(WELL_KNOWN).rstrip("/")
     document = fetching.get_json(issuer + WELL_KNOWN, trusted_ca=trusted_ca)
     said = {name: one[:MOST_SHOWN] for name in SHOWN if isinstance(one := document.get(name), str) and one}
     if said.get("issuer", "").rstrip("/") != issuer:

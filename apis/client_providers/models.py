@@ -75,6 +75,11 @@ class ClientProvider(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("client_provider", args=[self.pk])
 
+    @property
+    def issuer(self) -> str:
+        """As its tokens and its document name it; "" without a discovery URL."""
+        return self.discovery_url.removesuffix(WELL_KNOWN).rstrip("/")
+
 
 class Chosen(models.Model):
     """Which client provider an environment has, and by which of its truststores it is known."""
@@ -92,15 +97,20 @@ class Chosen(models.Model):
         return f"{self.provider} of {self.environment}"
 
     @property
+    def trusted_ca(self) -> str:
+        """PEM certificates that vouch for it; "" where the usual CAs do."""
+        return str(self.truststore.content["trusted_ca"]) if self.truststore else ""
+
+    @property
     def told(self) -> Told:
         """As policies take it."""
         one = self.provider
         return Told(
             name=one.name,
-            issuer=one.discovery_url.removesuffix(WELL_KNOWN).rstrip("/"),
+            issuer=one.issuer,
             introspection_url=one.introspection_url,
             client_id=one.client_id,
             client_secret=str(one.client_secret or ""),
             timeout_ms=one.timeout_ms,
-            trusted_ca=str(self.truststore.content["trusted_ca"]) if self.truststore else "",
+            trusted_ca=self.trusted_ca,
         )

@@ -1,17 +1,19 @@
 """What the signed-in person administers, and how a rule's refusal becomes a form error."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import models
 from django.shortcuts import get_object_or_404
 
 from console.models import Organization, OrganizationQuerySet
 from console.permissions import Permission
 from console.scope import Request
 
+M = TypeVar("M", bound=models.Model)
 T = TypeVar("T")
 
 
@@ -29,6 +31,16 @@ def administered_organization(request: Request, pk: object) -> Organization:
     if not administered(request).filter(pk=organization.pk).exists():
         raise PermissionDenied(f"Only an administrator of {organization} may do this.")
     return organization
+
+
+def administered_row(request: Request, rows: models.QuerySet[M], pk: object) -> M:
+    """One of these rows, each of an organization; 404 and 403 as for its organization."""
+    visible = Organization.objects.visible_to(request.user)
+    found: Any = get_object_or_404(
+        rows.select_related("organization").filter(organization__in=visible), pk=pk
+    )
+    administered_organization(request, found.organization_id)
+    return found
 
 
 def attempt(form: forms.BaseForm, change: Callable[[], T]) -> T | None:

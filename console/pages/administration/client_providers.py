@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.db.models import Count, Q
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from apis.changes import client_providers as change
@@ -15,10 +15,9 @@ from apis.client_providers.asking import Found
 from apis.client_providers.models import ClientProvider
 from console import audit
 from console.listing import asked, listing
-from console.models import Organization
 from console.pages.administration.access import (
     administered,
-    administered_organization,
+    administered_row,
     attempt,
     attempt_or_say,
 )
@@ -89,11 +88,7 @@ def _saved(request: Request, form: ClientProviderForm) -> bool:
 
 
 def _provider(request: Request, pk: object) -> ClientProvider:
-    visible = Organization.objects.visible_to(request.user)
-    every = ClientProvider.objects.select_related("organization")
-    found = get_object_or_404(every.filter(organization__in=visible), pk=pk)
-    administered_organization(request, found.organization_id)
-    return found
+    return administered_row(request, ClientProvider.objects.all(), pk)
 
 
 def _page(

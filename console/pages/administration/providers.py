@@ -12,8 +12,8 @@ from django.views.decorators.http import require_POST
 
 from console import audit
 from console.listing import asked, listing
-from console.models import Organization, OrganizationQuerySet
-from console.pages.administration.access import administered, administered_organization, attempt
+from console.models import OrganizationQuerySet
+from console.pages.administration.access import administered, administered_row, attempt
 from console.pages.administration.provider_forms import GroupForm, GroupTeamForm, ProviderForm
 from console.pages.with_provider import back_address
 from console.providers import changes, discovery
@@ -125,11 +125,7 @@ def _saved(request: Request, form: ProviderForm) -> bool:
 
 
 def _provider(request: Request, pk: object) -> IdentityProvider:
-    visible = Organization.objects.visible_to(request.user)
-    every = IdentityProvider.objects.select_related("organization")
-    found = get_object_or_404(every.filter(organization__in=visible), pk=pk)
-    administered_organization(request, found.organization_id)
-    return found
+    return administered_row(request, IdentityProvider.objects.all(), pk)
 
 
 def _page(
