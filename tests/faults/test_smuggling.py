@@ -15,6 +15,7 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.faults]
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 API = """
 apiVersion: gateway.mulesoft.com/v1alpha1
 kind: ApiInstance
@@ -45,7 +46,7 @@ def test_http1_reaches_the_upstream_as_what_it_was_judged_as(
     upstream.forget()
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as client:
         client.sendall(sent)
-        answered = client.recv(65536)
+        answered = first_of(client)
         assert gateway.get("/a/marker").status_code == 200
         answered += rest_of(client)
 
@@ -90,6 +91,14 @@ def test_what_is_sound_arrives_whole(gateway: Gateway, upstream: Recorder) -> No
 
     assert [request.body for request in upstream.requests] == [ENDS_EARLY, HIDDEN, HIDDEN]
     assert upstream.faults == []
+
+
+def first_of(client: socket.socket) -> bytes:
+    """An interim answer says nothing of what the upstream gets: that may come as late as the next test."""
+    answered = client.recv(65536)
+    while answered == CONTINUE:
+        answered = client.recv(65536)
+    return answered
 
 
 def rest_of(client: socket.socket) -> bytes:

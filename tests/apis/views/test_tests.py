@@ -1,10 +1,9 @@
 """An API's tests: written as a form and as YAML, kept, run on what is saved, taken along."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from unittest.mock import Mock, patch
+from unittest.mock import patch
 
 import pytest
 from django.core.cache import cache
@@ -19,8 +18,6 @@ from apis.models import ApiInstance
 from apis.testing import runs
 from console.models import AuditEntry
 from gateways.protocol import cases
-from gateways.protocol.rehearsal import Verdict
-from gateways.rehearsing import Rehearsing
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
 
 pytestmark = pytest.mark.django_db
@@ -118,18 +115,17 @@ def test_what_waits_on_pages_finds_a_worker_whatever_runs(
     assert (going.state, going.told) == ("done", runs.BUSY)
 
 
-def test_a_run_ends_in_time_within_a_test_too(api: ApiInstance) -> None:
-    (slow,) = cases.read("{name: slow, times: 100, expect: {outcome: upstream}}")
-    process = Mock(spec=Rehearsing)
-    process.ask.return_value = Verdict(outcome="upstream", reason="")
-    soon = time.monotonic() + 60
+def test_a_run_ends_in_time_within_a_test_too(place: Place, api: ApiInstance) -> None:
+    change.replace_tests(place.user, api, cases.read("{name: slow, times: 100, expect: {outcome: upstream}}"))
+    going = runs.start(place.user, api)
 
     with patch.object(runs, "time") as clock:
-        clock.monotonic.side_effect = [soon - 1, soon - 1, soon + 1]
-        state, told = runs._tried(process, (), api, slow, soon)
+        clock.monotonic.side_effect = [0, 1, 2, 3, runs.MOST_SECONDS + 1]
+        runs.work(api.pk, str(going.token))
 
-    assert (state, told) == (ApiTest.State.BROKEN, {"fault": runs.NOT_ENDED})
-    assert process.ask.call_count == 2
+    assert clock.monotonic.call_count == 5
+    (test,) = api.tests.all()
+    assert (test.state, test.result) == ("broken", {"fault": runs.NOT_ENDED})
 
 
 def test_progress_is_shown_and_asked_for_again_while_it_goes_on(place: Place, api: ApiInstance) -> None:
