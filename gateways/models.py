@@ -253,6 +253,9 @@ class Ack(models.Model):
     )
     duration_ms = models.PositiveIntegerField(null=True)
     at = models.DateTimeField(default=timezone.now)
+    first_at = models.DateTimeField(
+        null=True, help_text="When it answered first; it answers again where an API of it fares otherwise."
+    )
 
     class Meta:
         ordering = ["-at"]

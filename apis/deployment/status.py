@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 
 from apis.models import ApiInstance
 from gateways.models import Ack, Replica, ResourceStatus
@@ -28,7 +29,8 @@ _PLAIN: dict[State, str] = {
 class ReplicaStatus(NamedTuple):
     """`running_generation` is the generation of the version that serves; None when none does.
 
-    A "silent" replica's is what it ran when it was last heard, at `since`.
+    A "silent" replica's is what it ran when it was last heard, at `since`. The others are as they are since
+    then; when what is wanted now was answered, `statuses` alone tells.
     """
 
     replica: Replica
@@ -41,8 +43,11 @@ class ReplicaStatus(NamedTuple):
 
 @dataclass(frozen=True)
 class ApiStatus:
+    """`is_refused`: some replica that reports does not take what is wanted."""
+
     state: State
     words: str
+    is_refused: bool = False
 
     @property
     def tone(self) -> str:
@@ -98,9 +103,16 @@ class ReplicaAnswer(NamedTuple):
 def statuses(api: ApiInstance) -> list[ReplicaStatus]:
     """One entry for each replica of the API's gateway that did not say goodbye.
 
-    None unless the API is deployed and some replica lives.
+    None unless the API is deployed and some replica lives. `since` of those that answered is when they first
+    did to what is wanted now, which may be long after it was saved.
     """
-    return _Known([api]).statuses(api)
+    return _dated(api, _Known([api]).statuses(api))
+
+
+def run_of(api: ApiInstance) -> tuple[ApiStatus, list[ReplicaStatus]]:
+    """Its status and those of its replicas."""
+    known = _Known([api])
+    return known.status_of(api), _dated(api, known.statuses(api))
 
 
 def status_of(api: ApiInstance) -> ApiStatus:
@@ -115,7 +127,9 @@ def statuses_of(apis: Iterable[ApiInstance]) -> dict[int, ApiStatus]:
 
 
 def runs_of(apis: Iterable[ApiInstance]) -> dict[int, tuple[ApiStatus, list[ReplicaStatus]]]:
-    """The status of each and of each of its replicas, in three queries however many APIs there are."""
+    """The status of each and of each of its replicas, in three queries however many APIs there are, and not
+    since when it is what is wanted now.
+    """
     apis = list(apis)
     known = _Known(apis)
     return {api.pk: (known.status_of(api), known.statuses(api)) for api in apis}
@@ -178,17 +192,15 @@ class _Known:
         if answer is not None and answer.generation >= wanted:
             if answer.state == ResourceStatus.State.REFUSED:
                 return ReplicaStatus(replica, "refused", answer.reason, wanted, running, answer.since)
-            # It may be applied longer than what is wanted now, of which a page tells.
-            since = max(answer.since, api.changed_at)
-            return ReplicaStatus(replica, "applied", answer.reason, wanted, running, since)
+            return ReplicaStatus(replica, "applied", answer.reason, wanted, running, answer.since)
         if refusal is not None and refusal.deployment.generation >= wanted:
             return ReplicaStatus(replica, "refused", refusal.reason, wanted, running, refusal.at)
         return ReplicaStatus(replica, "waiting", "No answer yet", wanted, running, api.changed_at)
 
     def status_of(self, api: ApiInstance) -> ApiStatus:
         found = self.statuses(api)
-        state = self._facts(api, found).state
-        return ApiStatus(state, self._words(api, state, found))
+        facts = self._facts(api, found)
+        return ApiStatus(facts.state, self._words(api, facts.state, found), facts.refused > 0)
 
     def _facts(self, api: ApiInstance, found: list[ReplicaStatus]) -> Facts:
         states = [status.state for status in found]
@@ -223,6 +235,36 @@ class _Known:
         if api.is_deployed and api.gateway_id:
             return "Waiting for a replica: the gateway is Disconnected"
         return f"Being removed from {', '.join(map(str, self._serving(api)))}"
+
+
+def _dated(api: ApiInstance, found: list[ReplicaStatus]) -> list[ReplicaStatus]:
+    """`since` of those that answered is when they first did to what is wanted now."""
+    if not any(_is_of_before(api, one) for one in found):
+        return found
+    answered = _answered(api)
+
+    def dated(one: ReplicaStatus) -> ReplicaStatus:
+        at = answered.get(one.replica.pk) or api.changed_at
+        return one._replace(since=max(at, api.changed_at)) if _is_of_before(api, one) else one
+
+    return [dated(one) for one in found]
+
+
+def _is_of_before(api: ApiInstance, status: ReplicaStatus) -> bool:
+    """Whether a replica was in the state already when what is wanted now was saved."""
+    return status.state in ("applied", "refused") and status.since < api.changed_at
+
+
+def _answered(api: ApiInstance) -> dict[UUID, datetime | None]:
+    """When each replica answered first to what is wanted now; None where that is not known."""
+    of_it = Ack.objects.filter(
+        replica=OuterRef("pk"),
+        deployment__gateway=api.gateway_id,
+        deployment__generation__gte=api.changed_generation,
+    )
+    first = of_it.order_by("deployment__generation").values(when=Coalesce("first_at", "at"))[:1]
+    rows = Replica.objects.filter(gateway=api.gateway_id, stopped_at=None)
+    return dict(rows.annotate(when=Subquery(first)).values_list("pk", "when"))
 
 
 def _replicas(apis: Sequence[ApiInstance], gateways: set[UUID]) -> Iterable[Replica]:

@@ -11,7 +11,7 @@ from apis.addresses import consumer_address
 from apis.changes import undo
 from apis.contracts.models import Contract
 from apis.deployment import pending, trouble
-from apis.deployment.status import ApiStatus, ReplicaStatus, runs_of
+from apis.deployment.status import ApiStatus, ReplicaStatus, run_of
 from apis.failing import Failing
 from apis.models import ApiInstance
 from apis.promotions import permission
@@ -94,7 +94,7 @@ class Tab:
 
 def run(api: ApiInstance) -> Run:
     """Read at once, so that what is said of the API and of its replicas agrees."""
-    return Run(*runs_of([api])[api.pk], traffic.failing([api.pk]).get(api.pk))
+    return Run(*run_of(api), traffic.failing([api.pk]).get(api.pk))
 
 
 def frame(request: Request, api: ApiInstance, tab: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def record(gateway: Gateway, replica: Replica, ack: messages.Ack) -> Ack | None:
         for number, one in enumerate(refused)
     }
     [kept] = Ack.objects.bulk_create(
-        [Ack(deployment=row, replica=replica, **said)],
+        [Ack(deployment=row, replica=replica, first_at=at, **said)],
         update_conflicts=True,
         unique_fields=["deployment", "replica"],
         update_fields=list(said),

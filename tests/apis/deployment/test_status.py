@@ -9,7 +9,7 @@ from django.utils import timezone
 from apis.changes import bookkeeping
 from apis.deployment import status, status_counts
 from apis.models import ApiInstance
-from gateways.models import Gateway, ResourceStatus
+from gateways.models import Ack, Gateway, ResourceStatus
 from tests.factories import make_api, make_gateway
 from tests.gateways.replica import SigningReplica
 
@@ -102,8 +102,32 @@ def test_a_change_is_not_applied_since_before_it_was_made(api: ApiInstance, repl
     bookkeeping.bump(api, replica.gateway)
     replica.ack(2, told(api, runningGeneration=2))
 
+    api.refresh_from_db()
     [one] = status.statuses(api)
-    assert one.since == ApiInstance.objects.get(pk=api.pk).changed_at
+    assert api.changed_at <= one.since == Ack.objects.get(deployment__generation=2).at
+
+
+@pytest.mark.parametrize("answer", ["applied", "refused"])
+def test_what_came_while_the_gateway_was_away_is_answered_when_it_is_back(
+    api: ApiInstance, replica: SigningReplica, answer: str
+) -> None:
+    replica.heartbeat()
+    said = told(api, answer, runningGeneration=1)
+    replica.ack(1, said)
+    bookkeeping.bump(api, replica.gateway)
+    hours = [timezone.now() - timedelta(hours=back) for back in (9, 5, 3, 2)]
+    before, saved, back, again = hours
+    ResourceStatus.objects.update(since=before)
+    ApiInstance.objects.update(changed_at=saved)
+
+    for at in (back, again):  # it answers again where another API of it fares otherwise
+        replica.ack(2, said, at=at.isoformat())
+    bookkeeping.bump(make_api(replica.gateway), replica.gateway)
+    replica.ack(3, said)
+
+    found = ApiInstance.objects.get(pk=api.pk)
+    assert [(one.state, one.since) for one in status.statuses(found)] == [(answer, back)]
+    assert status.run_of(found) == (status.status_of(found), status.statuses(found))
 
 
 def test_a_neighbours_change_does_not_flicker(api: ApiInstance, replica: SigningReplica) -> None:
