@@ -1,7 +1,10 @@
 """Where consumers reach an API, as far as the console can tell."""
 
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import urlsplit
+
+from django.db.models import Q
 
 from apis.models import ApiInstance
 from apis.revision import Revision
@@ -47,6 +50,23 @@ def served(apis: Iterable[ApiInstance]) -> dict[int, tuple[str, int, str]]:
     runs = Revision.objects.filter(pk__in=keys) if keys else Revision.objects.none()
     found = {pk: told for pk, *told in runs.values_list("api", "protocol", "port", "base_path")}
     return {api.pk: tuple(found.get(api.pk) or (api.protocol, api.port, api.base_path)) for api in apis}
+
+
+def listens(**lookups: Any) -> Q:
+    """Those whose protocol, port or base path is such as saved, or as run while another one is pending."""
+    return Q(**lookups) | _runs(lookups)
+
+
+def serves(**lookups: Any) -> Q:
+    """The same by what `served` says alone: nobody who only calls APIs learns what is pending."""
+    return Q(pending_since=None, **lookups) | Q(is_deployed=False, **lookups) | _runs(lookups)
+
+
+def _runs(lookups: dict[str, Any]) -> Q:
+    waiting = ApiInstance.objects.filter(is_deployed=True, pending_since__isnull=False)
+    found = waiting.filter(**{f"revision__{name}": value for name, value in lookups.items()})
+    # Asked for once, and not for each API.
+    return Q(pk__in=found.order_by().values("pk"))
 
 
 def curl_command(api: ApiInstance) -> str:

@@ -6,7 +6,7 @@ from django.db.models import CharField, Q
 from django.db.models.functions import Cast
 from django.urls import reverse
 
-from apis.addresses import served
+from apis.addresses import listens, served
 from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.contracts.models import Application
 from apis.models import ApiInstance, TlsContext
@@ -17,10 +17,10 @@ from console.permissions import Permission
 
 
 def apis(user: User, query: str, limit: int) -> Iterator[Hit]:
-    """By the name of the asset, the label, the base path, or the number's beginning."""
+    """By the name of the asset, the label, the base path as saved or as run, or the number's beginning."""
     visible = ApiInstance.objects.visible_to(user).select_related("asset", "environment__organization")
     number = Q(number__startswith=query) if query.isdecimal() else Q()
-    named = Q(asset__name__icontains=query) | Q(label__icontains=query) | Q(base_path__icontains=query)
+    named = Q(asset__name__icontains=query) | Q(label__icontains=query) | listens(base_path__icontains=query)
     found = visible.annotate(number=Cast("pk", CharField())).filter(named | number)
     hits = list(found.order_by(*nearest_first("asset__name", query), "pk")[:limit])
     places = served(hits)

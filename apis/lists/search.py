@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import CharField, Count, F, Func, Q, QuerySet, Value
 
 from apis import traffic
+from apis.addresses import listens
 from apis.contracts.models import Contract
 from apis.deployment import status_counts
 from apis.lists import pins
@@ -177,22 +178,29 @@ def marked(tag: str, owner: str, is_deprecated: bool | None) -> dict[str, Any]:
 
 
 def _holds(environment: Environment, word: str) -> Q:
-    """Name, version, label, path, port, an upstream, a tag or the id has the word in it."""
+    """Name, version, label, path, port, an upstream, a tag or the id has the word in it.
+
+    Path and port are those that are saved and those that run.
+    """
     upstreams = Upstream.objects.filter(Q(uri__icontains=word) | Q(label__icontains=word))
     # Asked for once, and not for each API.
     to_it = upstreams.filter(api__environment=environment).values("api")
-    texts = ("asset__name", "asset__asset_id", "asset__api_version", "asset__version", "label", "base_path")
-    whole = Q(pk__in=to_it) | Q(pk__in=_tagged(environment, word))
+    texts = ("asset__name", "asset__asset_id", "asset__api_version", "asset__version", "label")
+    whole = Q(pk__in=to_it) | Q(pk__in=_tagged(environment, word)) | listens(base_path__icontains=word)
     for text in texts:
         whole |= Q(**{f"{text}__icontains": word})
     number = word.removeprefix(":")
     if number.isdecimal() and number.isascii() and len(number) < 10:
-        whole |= Q(port=int(number)) if word.startswith(":") else Q(port=int(number)) | Q(pk=int(number))
+        whole |= listens(port=int(number)) if word.startswith(":") else _numbered(int(number))
     elif word.startswith(":") and "/" in word:
         port, _, path = word[1:].partition("/")
         if port.isdecimal() and port.isascii() and len(port) < 6:
-            whole |= Q(port=int(port), base_path__istartswith=f"/{path}")
+            whole |= listens(port=int(port), base_path__istartswith=f"/{path}")
     return whole
+
+
+def _numbered(number: int) -> Q:
+    return listens(port=number) | Q(pk=number)
 
 
 def _tagged(environment: Environment, word: str) -> QuerySet[Any, Any]:

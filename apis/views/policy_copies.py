@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 
+from apis.addresses import listens
 from apis.changes import policy_copies as change
 from apis.models import ApiInstance, PolicyBinding
 from apis.rules import copy_secrets
@@ -112,7 +113,7 @@ def _found(request: Request, api: ApiInstance, sent: Sent) -> list[ApiInstance]:
             Q(asset__name__icontains=word)
             | Q(label__icontains=word)
             | Q(environment__name__icontains=word)
-            | Q(base_path__icontains=word)
+            | listens(base_path__icontains=word)
         )
     here = list(rows.filter(environment=api.environment)[:FOUND_SHOWN])
     elsewhere = rows.exclude(environment=api.environment)

@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
+from apis.addresses import serves
 from apis.changes import contracts as change
 from apis.contracts import access
 from apis.contracts.models import Application, Contract
@@ -86,7 +87,7 @@ def _choice(request: Request, application: Application, base: str) -> HttpRespon
     found = _open(request, application)
     for word in words(asked(request)):
         found = found.filter(
-            Q(asset__name__icontains=word) | Q(label__icontains=word) | Q(base_path__icontains=word)
+            Q(asset__name__icontains=word) | Q(label__icontains=word) | serves(base_path__icontains=word)
         )
     environments = _environments(request, application)
     where = Select.of(request, "environment", "Environment", environments)

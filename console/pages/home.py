@@ -17,6 +17,7 @@ from analytics import queries
 from analytics.bars import Bars, bars
 from analytics.figures import Figures, add
 from analytics.ranges import last
+from apis.addresses import served
 from apis.changes import tls_contexts
 from apis.contracts import access
 from apis.deployment import status_counts
@@ -47,6 +48,16 @@ class ChecklistItem:
 
 
 @dataclass(frozen=True)
+class FailingApi:
+    """`port` and `base_path` are where it listens now, whatever is pending."""
+
+    api: ApiInstance
+    failing: Failing
+    port: int
+    base_path: str
+
+
+@dataclass(frozen=True)
 class Overview:
     """What the tiles say; `states` counts the APIs by their state, `failing`: whose upstreams fail."""
 
@@ -54,7 +65,7 @@ class Overview:
     connected: int
     apis: int
     states: Mapping[str, int]
-    failing: Sequence[tuple[ApiInstance, Failing]]
+    failing: Sequence[FailingApi]
     hour: Figures
     requests_before: int
     chart: Bars
@@ -126,12 +137,13 @@ def _overview(environment: Environment, may: May) -> Overview:
     )
 
 
-def _failing(environment: Environment) -> list[tuple[ApiInstance, Failing]]:
+def _failing(environment: Environment) -> list[FailingApi]:
     """Those with the most failed requests first."""
     found = queries.failing(environment)
     apis = ApiInstance.objects.select_related("asset").in_bulk(found)
     ordered = sorted(found, key=lambda api: (-found[api].failed, api))
-    return [(apis[api], found[api]) for api in ordered if api in apis]
+    where = served(apis.values())
+    return [FailingApi(apis[api], found[api], *where[api][1:]) for api in ordered if api in apis]
 
 
 def _checklist(environment: Environment, overview: Overview) -> list[ChecklistItem]:

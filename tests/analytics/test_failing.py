@@ -2,6 +2,7 @@
 
 import html
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,11 +14,13 @@ from django.test.utils import CaptureQueriesContext
 from analytics import queries, ranges
 from analytics.models import TrafficMinute, TrafficWindow
 from analytics.rollups import roll_up
+from apis.changes.instances import edit_api
 from apis.failing import Failed, Failing
 from apis.models import ApiInstance
 from gateways.protocol import failures
 from gateways.protocol.messages import TrafficCount
 from tests.analytics.traffic import Shipper, count, sample
+from tests.apis.views.pages import make_place, make_saved_api
 from tests.factories import make_api, make_gateway, make_role, make_user
 
 pytestmark = pytest.mark.django_db
@@ -63,6 +66,17 @@ def test_it_is_said_wherever_the_api_is_shown(page: Client, api: ApiInstance) ->
     ):
         assert SENTENCE in text(page, path), path
     assert ", upstream failing" in text(page, f"/apis/{api.pk}")
+
+
+def test_the_overview_says_where_it_listens_and_not_where_it_would(page: Client) -> None:
+    place = make_place()
+    api = make_saved_api(place, "Orders", deploy=True)
+    edit_api(place.user, api, lambda it: replace(it, base_path="/later"), deploy=False)
+    Shipper(api).ship(failed(api, 214))
+
+    overview = text(place.client, "/")
+
+    assert f":{api.port}/orders</small>" in overview and "/later" not in overview
 
 
 def test_an_upstream_that_is_well_is_not_among_the_failing(page: Client, api: ApiInstance) -> None:
