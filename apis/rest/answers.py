@@ -136,6 +136,27 @@ class DeploymentShape(s.Serializer[Any]):
         return instance if instance.is_deployed else None
 
 
+class DeploymentStatus(s.Serializer[Any]):
+    """Of an API that was deployed; the context is that of `InstanceShape`."""
+
+    status = s.SerializerMethodField(help_text="applying, applied, failed or undeployed.")
+    apiVersionStatus = StatusWord(help_text="As `status` of the API.")
+    lastActiveDate = LastActive(allow_null=True)
+    message = s.SerializerMethodField(help_text="What the replicas say, in words.")
+
+    def get_status(self, api: ApiInstance) -> str:
+        found: ApiStatus = self.context["statuses"][api.pk]
+        if not api.is_deployed:
+            return "undeployed"
+        if found.state == "Active":
+            return "applied"
+        return "failed" if found.is_refused else "applying"
+
+    def get_message(self, api: ApiInstance) -> str:
+        found: ApiStatus = self.context["statuses"][api.pk]
+        return found.words
+
+
 class ActiveContracts(s.IntegerField):
     def get_attribute(self, instance: ApiInstance) -> int:
         found: int = self.context["contracts"].get(instance.pk, 0)

@@ -11,7 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from apis import traffic
 from apis.changes import instances
+from apis.deployment.status import statuses_of
 from apis.models import ApiInstance
 from apis.rest import answers, bodies, reach, serializers
 from console.models import User
@@ -51,6 +53,9 @@ class TargetViews(ViewSet):
     partial_update=extend_schema(
         request=serializers.DeploymentBody, responses={200: answers.DeploymentShape, **REFUSALS}
     ),
+    update=extend_schema(
+        request=serializers.DeploymentBody, responses={201: answers.DeploymentShape, **REFUSALS}
+    ),
     destroy=extend_schema(responses={204: None, 404: ErrorAnswer}),
 )
 @extend_schema(tags=["Deployments"])
@@ -85,11 +90,26 @@ class DeploymentViews(ViewSet):
     ) -> Response:
         """Deploy again, on another target if one is named; `expectedStatus: undeployed` takes it off."""
         api = reach.instance(request, organization_id, environment_id, api_id, Permission.DEPLOY_APIS)
+        return _redeployed(request, api, deployment_id, is_whole=False)
+
+    def update(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, deployment_id: int
+    ) -> Response:
+        """The same, with the target and all that it is to be."""
+        api = reach.instance(request, organization_id, environment_id, api_id, Permission.DEPLOY_APIS)
+        return _redeployed(request, api, deployment_id, is_whole=True)
+
+    @extend_schema(
+        operation_id="deploymentStatus", responses={200: answers.DeploymentStatus, 404: ErrorAnswer}
+    )
+    def status(
+        self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, deployment_id: int
+    ) -> Response:
+        """How far it is, for clients that ask until it is applied or has failed."""
+        api = reach.instance(request, organization_id, environment_id, api_id)
         _check(api, deployment_id)
-        body = reach.valid(serializers.DeploymentBody, request.data, partial=True)
-        with bodies.client_names(bodies.OF_DEPLOYMENT):
-            _deploy(access.caller(request), api, body)
-        return Response(_shape(api))
+        context = {"statuses": statuses_of([api]), "active": traffic.last_active([api.pk])}
+        return Response(answers.DeploymentStatus(api, context=context).data)
 
     def destroy(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, deployment_id: int
@@ -129,6 +149,14 @@ def _deploy(actor: User, api: ApiInstance, body: dict[str, Any]) -> None:
         instances.undeploy_api(actor, api)
     else:
         instances.deploy_api(actor, api, gateway)
+
+
+def _redeployed(request: Request, api: ApiInstance, deployment_id: int, *, is_whole: bool) -> Response:
+    _check(api, deployment_id)
+    body = reach.valid(serializers.DeploymentBody, request.data, partial=not is_whole)
+    with bodies.client_names(bodies.OF_DEPLOYMENT):
+        _deploy(access.caller(request), api, body)
+    return Response(_shape(api), 201 if is_whole else 200)
 
 
 def _shape(api: ApiInstance) -> dict[str, Any]:

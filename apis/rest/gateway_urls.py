@@ -48,7 +48,14 @@ urlpatterns = [
     path(PX, DeploymentViews.as_view({"get": "list", "post": "create"}), name="rest_deployments"),
     path(
         f"{PX}/<int:deployment_id>",
-        DeploymentViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        DeploymentViews.as_view(
+            {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
+        ),
         name="rest_deployment",
+    ),
+    path(
+        f"{PX}/<int:deployment_id>/status",
+        DeploymentViews.as_view({"get": "status"}),
+        name="rest_deployment_status",
     ),
 ]

@@ -37,6 +37,11 @@ SORT = {"id": "pk", "name": "asset__name", "createdDate": "created_at", "updated
         request=serializers.InstancePatch,
         responses={200: answers.InstanceShape, **REFUSALS},
     ),
+    update=extend_schema(
+        parameters=[saving.SaveQuery],
+        request=serializers.InstanceWhole,
+        responses={201: answers.InstanceShape, **REFUSALS},
+    ),
     destroy=extend_schema(responses={204: None, 404: ErrorAnswer}),
 )
 @extend_schema(tags=["API instances"])
@@ -81,11 +86,12 @@ class InstanceViews(ViewSet):
     ) -> Response:
         """Change what the body names; a deployed instance changes on its gateway too."""
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
-        body = reach.valid(serializers.InstancePatch, request.data)
-        with bodies.client_names(bodies.of_instance(body)):
-            deploy = saving.asked(request, api)
-            _edit(access.caller(request), api, body, preconditions.seen(request), deploy)
-        return answer(request, api, is_changed=True)
+        return _edited(request, api, reach.valid(serializers.InstancePatch, request.data), 200)
+
+    def update(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
+        """The same in the place of what it is: what the body leaves out is as in a new instance."""
+        api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
+        return _edited(request, api, reach.valid(serializers.InstanceWhole, request.data), 201)
 
     def destroy(self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int) -> Response:
         api = reach.instance(request, organization_id, environment_id, api_id, to_edit=True)
@@ -112,6 +118,13 @@ def _promote(
     api, said = promotion.promoted(actor, environment, body)
     _keep(api, body)
     return api, said
+
+
+def _edited(request: Request, api: ApiInstance, body: dict[str, Any], code: int) -> Response:
+    with bodies.client_names(bodies.of_instance(body)):
+        deploy = saving.asked(request, api)
+        _edit(access.caller(request), api, body, preconditions.seen(request), deploy)
+    return answer(request, api, code, is_changed=True)
 
 
 @transaction.atomic

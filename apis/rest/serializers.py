@@ -193,6 +193,25 @@ class InstancePatch(StrictSerializer):
     deprecated = s.BooleanField(required=False)
 
 
+class InstanceWhole(InstancePatch):
+    """An instance as a whole: what may be left out is then as in a new one, without label or tags.
+
+    Where it is deployed is its deployment's matter, and stays unless `deployment` says otherwise.
+    """
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        endpoint = given.get("endpoint", {})
+        if not endpoint.get("proxyUri"):
+            raise s.ValidationError({"endpoint": {"proxyUri": ["This field is required."]}}, code="required")
+        if not given.get("routing") and not endpoint.get("uri"):
+            told = ["Name its upstreams here, or one in endpoint.uri."]
+            raise s.ValidationError({"routing": told}, code="required")
+        contexts = {"inbound": None, **(endpoint.get("tlsContexts") or {})}
+        whole = {"responseTimeout": None, **endpoint, "tlsContexts": contexts}
+        texts = ("instanceLabel", "endpointUri", "description", "providerId", "approvalMethod")
+        return {**dict.fromkeys(texts), "tags": [], "deprecated": False, **given, "endpoint": whole}
+
+
 class Included(StrictSerializer):
     allEntities = s.BooleanField(default=True)
 

@@ -53,7 +53,9 @@ EXCHANGE = "apimanager/xapi/v1/organizations/<uuid:organization_id>/exchange-pol
 OF_ORGANIZATION = "organizations/<uuid:organization_id>/applications"
 AUTOMATED = "organizations/<uuid:organization_id>/automated-policies"
 
-one = InstanceViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})
+one = InstanceViews.as_view(
+    {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
+)
 
 automated_all = AutomatedViews.as_view({"get": "list", "post": "create", "patch": "reorder"})
 automated_one = AutomatedViews.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})

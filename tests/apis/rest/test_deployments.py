@@ -2,10 +2,12 @@
 
 import pytest
 
+from apis.models import ApiInstance
 from console.models import Environment
 from gateways.models import Gateway
 from tests.apis.rest.bodies import manage, refused, terraform
 from tests.factories import make_environment, make_gateway
+from tests.gateways.replica import SigningReplica
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -83,3 +85,46 @@ class TestDeployments:
         api = rest("POST", "AMX/apis", terraform(gateway)).data["id"]
 
         refused(rest("PATCH", f"PX/{api}/deployments/{api + 1}", {}), 404)
+
+    def test_put_says_all_of_it(self, rest: Rest, gateway: Gateway) -> None:
+        api = rest("POST", "AMX/apis", terraform(gateway)).data["id"]
+        [deployment] = rest("GET", f"PX/{api}/deployments").data
+        other = make_gateway(gateway.environment, name="edge-2")
+        path = f"PX/{api}/deployments/{api}"
+
+        moved = rest("PUT", path, deployment | {"targetId": str(other.pk), "targetName": "edge-2"})
+
+        assert (moved.status_code, moved.data["targetName"]) == (201, "edge-2")
+        refused(rest("PUT", path, {"type": "HY"}), 400, "targetId")
+
+    def test_its_status_is_asked_until_it_is_applied(self, rest: Rest) -> None:
+        replica = SigningReplica()
+        replica.gateway.environment = rest.environment
+        replica.gateway.save()
+        api = rest("POST", "AMX/apis", terraform(replica.gateway)).data["id"]
+        path, row = f"PX/{api}/deployments/{api}", ApiInstance.objects.get(pk=api)
+
+        def state() -> tuple[str, str, str]:
+            found = rest("GET", f"{path}/status").data
+            assert list(found) == ["status", "apiVersionStatus", "lastActiveDate", "message"]
+            return found["status"], found["apiVersionStatus"], found["message"]
+
+        def told(state: str, reason: str = "") -> None:
+            running = 1 if state == "applied" else None
+            said = {"namespace": str(row.environment_id), "name": row.resource_name, "state": state}
+            replica.ack(1, said | {"reason": reason, "runningGeneration": running})
+
+        waits = state()
+        replica.heartbeat()
+        told("refused", "port 8081 is in use")
+        failed = state()
+        told("applied")
+        applied = state()
+        rest("DELETE", path)
+        gone = state()
+
+        assert waits == ("applying", "inactive", "Waiting for a replica: the gateway is Disconnected")
+        assert failed == ("failed", "inactive", "Refused by box-1: port 8081 is in use")
+        assert applied == ("applied", "active", "Active")
+        assert gone[0] == "undeployed"
+        refused(rest("GET", f"PX/{api}/deployments/{api + 1}/status"), 404)

@@ -155,6 +155,46 @@ class TestInstances:
         assert again.data["routing"] == made["routing"]
         assert Gateway.objects.get().generation == 1
 
+    def test_put_has_the_place_of_what_was(self, rest: Rest, gateway: Gateway) -> None:
+        body = terraform(
+            gateway, tags=["eu"], description="All orders", instanceLabel="prod", deprecated=True
+        )
+        api = rest("POST", "AMX/apis", body).data
+        whole = {"endpoint": {"proxyUri": "http://0.0.0.0:8081/next"}, "routing": api["routing"]}
+
+        put = rest("PUT", f"AM/{api['id']}", whole)
+
+        found = rest("GET", f"AM/{api['id']}").data
+        assert put.status_code == 201 and put.data == found
+        assert put.headers["ETag"] == rest("GET", f"AM/{api['id']}").headers["ETag"]
+        assert (found["tags"], found["description"], found["instanceLabel"]) == ([], None, None)
+        assert found["deprecated"] is False
+        assert found["endpoint"]["proxyUri"] == "http://0.0.0.0:8081/next"
+        assert (found["routing"], found["deployment"]["targetId"]) == (api["routing"], str(gateway.pk))
+
+    def test_what_was_read_is_put_back_and_changes_nothing(self, rest: Rest, gateway: Gateway) -> None:
+        made = rest("POST", "AMX/apis", terraform(gateway, tags=["eu"], instanceLabel="prod"))
+        before = rest("GET", f"AM/{made.data['id']}").data
+
+        after = rest("PUT", f"AM/{made.data['id']}", before).data
+
+        different = {name for name in before if before[name] != after[name]}
+        assert different <= {"audit", "deployment"}
+
+    @pytest.mark.parametrize(
+        ("left_out", "said"), [("endpoint", "endpoint.proxyUri"), ("routing", "one in endpoint.uri")]
+    )
+    def test_put_needs_where_it_listens_and_where_it_leads(
+        self, rest: Rest, gateway: Gateway, left_out: str, said: str
+    ) -> None:
+        api = rest("POST", "AMX/apis", terraform(gateway)).data
+        body = {name: api[name] for name in ("endpoint", "routing")}
+        body["endpoint"] = body["endpoint"] | {"uri": None}
+        del body[left_out]
+
+        refused(rest("PUT", f"AM/{api['id']}", body), 400, said)
+        assert rest("GET", f"AM/{api['id']}").data["routing"] == api["routing"]
+
     def test_deleted(self, rest: Rest, environment: Environment) -> None:
         made = rest("POST", "AM", manage(environment)).data
 
