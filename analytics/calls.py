@@ -1,7 +1,7 @@
 """What is asked of one application's calls, or of those of the applications on a page."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -129,17 +129,17 @@ def recent(calls: Calls, over: Range, limit: int, *, failed: bool = False) -> li
     return list(found.select_related("api__asset").order_by("-time")[:limit])
 
 
-def used(calls: Calls, periods: Sequence[timedelta], limiters: list[str]) -> list[int]:
-    """How many requests the policies `limiters` let pass in each of these times up to now."""
-    return [_passed(calls, period, limiters) for period in periods]
+def used(calls: Calls, periods: Sequence[timedelta], refusers: Collection[str]) -> list[int]:
+    """How many requests none of these policies refused in each of these times up to now."""
+    return [_passed(calls, period, refusers) for period in periods]
 
 
-def _passed(calls: Calls, period: timedelta, limiters: list[str]) -> int:
+def _passed(calls: Calls, period: timedelta, refusers: Collection[str]) -> int:
     seconds = int(period.total_seconds())
     over = ranges.recent(seconds) if seconds <= BY_WINDOWS else ranges.last(period)
     sql = f"""
         SELECT sum(requests) FROM {sources.whole(TRAFFIC, over, sources.OF_APPLICATION)}
-        WHERE policy <> ALL(%(limiters)s)
+        WHERE policy <> ALL(%(refusers)s)
     """
-    ((count,),) = ask(sql, calls, over, limiters=limiters)
+    ((count,),) = ask(sql, calls, over, refusers=list(refusers))
     return int(count or 0)

@@ -1,6 +1,6 @@
 """Gives API Manager, which lies below, the figures that its pages show: an `apis.traffic.Source`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -11,7 +11,6 @@ from apis.failing import Failing
 from apis.models import PolicyBinding
 from apis.traffic import Calls, Held, Observed, Recent, Resource, Traffic
 from console.models import Environment
-from policies import catalog
 
 MOST_RECENT = 10
 
@@ -76,6 +75,5 @@ def of_applications(names: Mapping[int, str]) -> dict[int, Traffic]:
     return {pk: Traffic(*counts) for pk, counts in found.items()}
 
 
-def used(of: Calls, periods_ms: Sequence[int]) -> list[int]:
-    periods = [timedelta(milliseconds=one) for one in periods_ms]
-    return calls.used(of, periods, limiters=[one.name for one in catalog.policies() if one.holds_to_tiers])
+def used(of: Calls, periods_ms: Sequence[int], refusers: Collection[str]) -> list[int]:
+    return calls.used(of, [timedelta(milliseconds=one) for one in periods_ms], refusers)

@@ -1,6 +1,6 @@
 """The figures of APIs' traffic that API Manager shows; analytics, which lies above it, gives them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, NamedTuple, Protocol, Self
@@ -126,7 +126,9 @@ class Source(Protocol):
 
     def of_applications(self, names: Mapping[int, str], /) -> Mapping[int, Traffic]: ...
 
-    def used(self, calls: Calls, periods_ms: Sequence[int], /) -> Sequence[int]: ...
+    def used(
+        self, calls: Calls, periods_ms: Sequence[int], refusers: Collection[str], /
+    ) -> Sequence[int]: ...
 
 
 _sources: list[Source] = []
@@ -203,6 +205,6 @@ def of_applications(names: Mapping[int, str]) -> dict[int, Traffic]:
     return {pk: found for source in _sources for pk, found in source.of_applications(names).items()}
 
 
-def used(calls: Calls, periods_ms: Sequence[int]) -> list[int]:
-    """How many requests tiers' limits let pass in each of these times up to now; nothing without figures."""
-    return [count for source in _sources for count in source.used(calls, periods_ms)]
+def used(calls: Calls, periods_ms: Sequence[int], refusers: Collection[str]) -> list[int]:
+    """How many requests came past these policies in each of these times up to now; none without figures."""
+    return [count for source in _sources for count in source.used(calls, periods_ms, refusers)]

@@ -6,9 +6,12 @@ from typing import Any
 
 from django.db.models import Count
 
+from apis.automated import holding
+from apis.automated.models import AutomatedPolicy
 from apis.contracts.models import Contract
 from apis.lint.subject import running
-from apis.models import ApiInstance
+from apis.models import ApiInstance, PolicyBinding
+from apis.rules import policy_place
 from policies import catalog
 from policies.policy import Policy, PolicyConfig
 
@@ -70,6 +73,21 @@ def asking(api: ApiInstance) -> Asking:
         if asks.limits:
             limiting.append(one.policy.title)
     return Asking(tuple(policies), tuple(limiting), tuple(observing), how)
+
+
+def up_to_limits(api: ApiInstance) -> set[str]:
+    """Names of the policies that requests meet up to the one that holds callers to their tiers, and its own:
+    what one of these refused uses nothing of a tier's limit. Where several do, the first counts.
+    """
+    own = [one for one in api.policies.inbound() if not one.is_disabled]
+    automated = holding.running(holding.of_api(api), {one.policy for one in own})
+    rest = holding.resting(automated)
+    met: list[AutomatedPolicy | PolicyBinding] = [*automated, *(one for one in own if one.policy not in rest)]
+    names = [one.policy for one in sorted(met, key=lambda one: not policy_place.is_first(one))]
+    limiters = {one.name for one in catalog.policies() if one.holds_to_tiers}
+    at = next((at for at, name in enumerate(names) if name in limiters), 0)
+    # One that stands on both sides is counted as if behind: nobody is told of more than is left.
+    return limiters | set(names[:at]) - set(names[at:])
 
 
 def may_ask(policy: Policy[Any]) -> bool:

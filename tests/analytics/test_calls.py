@@ -10,7 +10,7 @@ from django.utils import timezone
 from apis import resource_names
 from apis.changes import applications
 from apis.contracts.models import Application, Contract
-from apis.models import ApiInstance
+from apis.models import ApiInstance, PolicyBinding
 from console.models import AuditEntry
 from console.rest import tokens
 from tests.analytics.traffic import Shipper, count, sample
@@ -180,6 +180,26 @@ def test_what_is_used_of_a_limit_is_told(owned: Owned) -> None:
 
     assert '<progress value="30" max="100"' in shown
     assert ">70</td>" in shown
+
+
+def test_what_a_policy_before_the_limit_refused_used_nothing_of_it(owned: Owned) -> None:
+    shop, api, client = owned
+    for order, policy in enumerate(("ip-allowlist", "rate-limiting-sla-based", "json-threat-protection")):
+        PolicyBinding.objects.create(api=api, policy=policy, order=order)
+    called = {"application": label(shop.pk)}
+    Shipper(api).ship(
+        count(api, 30, **called),
+        count(api, 9, **called, policy="ip-allowlist", status=403),
+        count(api, 5, **called, policy="json-threat-protection", status=400),
+    )
+    contract = Contract.objects.get(application=shop)
+
+    shown = page(client, f"/consumer/contracts/{contract.pk}")
+    api.policies.filter(policy="ip-allowlist").update(order=9)
+    moved = page(client, f"/consumer/contracts/{contract.pk}")
+
+    assert '<progress value="35" max="100"' in shown
+    assert '<progress value="44" max="100"' in moved, "the limit counted it before it was refused"
 
 
 def test_the_lists_tell_the_requests_of_a_day(owned: Owned) -> None:
