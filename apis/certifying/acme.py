@@ -6,8 +6,10 @@ the environment's gateways answer, so any that port 80 leads to will do; no poli
 
 import logging
 import time
+import zlib
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -21,6 +23,7 @@ from apis.changes import bookkeeping, secrets
 from apis.changes.secret_groups import lock_group
 from apis.changes.secret_uses import lock_users
 from apis.deployment import push
+from apis.deployment.alone import CERTIFICATES, alone
 from apis.rules.secret_names import name_faults
 from apis.secret_groups import acme_client
 from apis.secret_groups.acme import AcmeSource
@@ -100,11 +103,16 @@ def give_up(actor: User, source: AcmeSource) -> None:
 
 
 def work() -> int:
-    """Obtain and renew what is due, one after the other; how many were tried. Safe to run twice at once."""
+    """Obtain and renew what is due; how many were tried. Safe to run twice at once: one worker at a time asks
+    a CA, so that a slow one keeps neither another's certificates nor all the workers.
+    """
     tried = 0
-    while (source := _claimed()) is not None and tried < MOST:
-        _try(source)
-        tried += 1
+    due = AcmeSource.objects.filter(next_try_at__lte=timezone.now()).order_by()
+    for directory in due.values_list("directory", flat=True).distinct():
+        with alone(CERTIFICATES, zlib.crc32(directory.encode())) as is_ours:
+            while is_ours and tried < MOST and (source := _claimed(directory)) is not None:
+                _try(source)
+                tried += 1
     return tried
 
 
@@ -117,10 +125,11 @@ def _try(source: AcmeSource) -> None:
             raise CertificateRefused(
                 f"{source.directory} is not one of GATEWRIGHT_ACME_DIRECTORIES any more."
             )
-        chain, key, uri = acme_client.obtain(wanted, source.account, lambda served: _serve(source, served))
+        asking = acme_client.Asking(source.account, partial(_serve, source), partial(_keep_account, source))
+        chain, key = acme_client.obtain(wanted, asking)
         asked = Asked("keystore", "PEM", {"certificate": chain.encode(), "key": key.encode()})
         material = secrets.read(asked)
-        _keep(source, material, uri)
+        _keep(source, material)
     except (CertificateRefused, ValidationError, Http404) as error:
         words = " ".join(getattr(error, "messages", [str(error)]))
         logger.warning("certificate was not obtained source=%s error=%r", source.pk, words)
@@ -133,9 +142,9 @@ def _try(source: AcmeSource) -> None:
 
 
 @transaction.atomic
-def _claimed() -> AcmeSource | None:
-    """One that is due, taken for a while: who dies at it keeps it no longer."""
-    due = AcmeSource.objects.select_for_update(skip_locked=True, of=("self",))
+def _claimed(directory: str) -> AcmeSource | None:
+    """One of this CA that is due, taken for a while: who dies at it keeps it no longer."""
+    due = AcmeSource.objects.filter(directory=directory).select_for_update(skip_locked=True, of=("self",))
     found = due.filter(next_try_at__lte=timezone.now()).order_by("next_try_at").first()
     if found is not None:
         found.state, found.next_try_at = State.WORKING, timezone.now() + CLAIM
@@ -171,8 +180,12 @@ def _wait_for(gateways: Sequence[Gateway]) -> None:
         time.sleep(0.25)
 
 
+def _keep_account(source: AcmeSource, account: acme_client.Account) -> None:
+    AcmeSource.objects.filter(pk=source.pk).update(account=account)
+
+
 @transaction.atomic
-def _keep(source: AcmeSource, material: secrets.Material, uri: str) -> None:
+def _keep(source: AcmeSource, material: secrets.Material) -> None:
     lock_users(source.environment)
     found = _locked(source)
     found.group.environment = source.environment
@@ -183,7 +196,6 @@ def _keep(source: AcmeSource, material: secrets.Material, uri: str) -> None:
         found.keystore.group.environment = source.environment
         secrets.edit_secret(None, found.keystore, material=material)
     facts = certificates.read(material.content["certificate"])
-    found.account = {**found.account, "uri": uri}
     found.state, found.trouble, found.attempts = State.VALID, "", 0
     # By a clock that is wrong, or with a life of minutes, it is due as soon as it comes.
     due = facts.expires_at - (facts.expires_at - facts.starts_at) / 3

@@ -1,5 +1,5 @@
-"""One worker at a time does a kind of work for a gateway: PostgreSQL's advisory lock says which, and lets go
-when that worker dies.
+"""One worker at a time does a kind of work for a gateway or a CA: PostgreSQL's advisory lock says which, and
+lets go when that worker dies.
 """
 
 from collections.abc import Iterator
@@ -7,16 +7,14 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-from gateways.models import Gateway
-
-SNAPSHOTS, BOOKS = 0x6A7E, 0x6A7F
+SNAPSHOTS, BOOKS, CERTIFICATES = 0x6A7E, 0x6A7F, 0x6A80
 """Our half of the advisory lock's key, so that other users of the database do not meet us; of each kind."""
 
 
 @contextmanager
-def alone(kind: int, gateway: Gateway) -> Iterator[bool]:
-    """Takes the gateway's lock for the block; False when another worker has it."""
-    key = [kind, gateway.pk.int & 0x7FFFFFFF]
+def alone(kind: int, whose: int) -> Iterator[bool]:
+    """Takes the lock of whom the number names for the block; False when another worker has it."""
+    key = [kind, whose & 0x7FFFFFFF]
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
         (is_ours,) = cursor.fetchone()

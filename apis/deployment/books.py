@@ -53,7 +53,7 @@ def push(gateway_id: UUID | str) -> None:
     """
     unbuilt = None
     while (gateway := _needing(gateway_id)) is not None:
-        with alone(BOOKS, gateway) as is_ours:
+        with alone(BOOKS, gateway.pk.int) as is_ours:
             if not is_ours:
                 break
             try:

@@ -30,7 +30,7 @@ LONGEST_BURST = timedelta(seconds=2)
 def push(gateway_id: UUID | str) -> timedelta | None:
     """Send the gateway's newest generation, once; after how long to call again, when more is to be done."""
     while (gateway := _needing(gateway_id)) is not None:
-        with alone(SNAPSHOTS, gateway) as is_ours:
+        with alone(SNAPSHOTS, gateway.pk.int) as is_ours:
             if not is_ours:
                 return None
             if pause := _rest_of_burst(gateway):

@@ -1,5 +1,6 @@
 """Asks an ACME CA for a certificate, by certbot's library; who answers its challenges is the caller's."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +14,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 TIMEOUT_SECONDS = 20
 DEADLINE = timedelta(seconds=90)
+"""For the CA to look at the names and to sign."""
+WHOLE_SECONDS = 300
+"""For all that it is asked: fifty names take some 150 requests, of a slow one 20 s each."""
 AGENT = "gatewright"
+Account = Mapping[str, Any]
+"""Its key, as JSON, and its URI at the CA, "" as long as there is none."""
 
 
 class CertificateRefused(Exception):
@@ -35,15 +41,39 @@ def new_key() -> dict[str, Any]:
     return found
 
 
-def obtain(
-    wanted: CertificateOrder, account: Mapping[str, Any], answer: Callable[[list[list[str]]], None]
-) -> tuple[str, str, str]:
-    """(chain, key, the account's URI). `answer` has [token, text] served before it returns.
-
-    Raises CertificateRefused.
+@dataclass(frozen=True)
+class Asking:
+    """Who asks. `answer` has [token, text] served before it returns; `keep` keeps an account that was opened,
+    whatever comes of the order: CAs open few in an hour.
     """
+
+    account: Account
+    answer: Callable[[list[list[str]]], None]
+    keep: Callable[[Account], None]
+    whole_seconds: float = WHOLE_SECONDS
+
+
+class _Network(client.ClientNetwork):
+    """That of certbot's library, which ends in time whatever a CA takes for each answer."""
+
+    until: float
+
+    def _send_request(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise errors.TimeoutError
+        try:
+            return super()._send_request(method, url, *args, **kwargs, timeout=min(TIMEOUT_SECONDS, left))
+        except requests.Timeout:
+            if left < TIMEOUT_SECONDS:
+                raise errors.TimeoutError from None
+            raise
+
+
+def obtain(wanted: CertificateOrder, asking: Asking) -> tuple[str, str]:
+    """(chain, key). Raises CertificateRefused."""
     try:
-        return _obtain(wanted, account, answer)
+        return _obtain(wanted, asking)
     except errors.ValidationError as error:
         raise CertificateRefused(_why_invalid(error)) from error
     except messages.Error as error:
@@ -58,47 +88,81 @@ def obtain(
         raise CertificateRefused(f"The CA answers what cannot be read: {type(error).__name__}.") from error
 
 
-def _obtain(
-    wanted: CertificateOrder, account: Mapping[str, Any], answer: Callable[[list[list[str]]], None]
-) -> tuple[str, str, str]:
-    key: Any = josepy.JWKEC.from_json(dict(account["key"]))
-    net = client.ClientNetwork(key, alg=josepy.ES256, user_agent=AGENT, timeout=TIMEOUT_SECONDS)
-    directory = client.ClientV2.get_directory(wanted.directory, net)
-    asked = client.ClientV2(directory, net)
-    uri = _registered(asked, directory, key, wanted, str(account.get("uri") or ""))
+def _obtain(wanted: CertificateOrder, asking: Asking) -> tuple[str, str]:
+    key: Any = josepy.JWKEC.from_json(dict(asking.account["key"]))
+    net = _Network(key, alg=josepy.ES256, user_agent=AGENT)
+    net.until = time.monotonic() + asking.whole_seconds
+    asked = client.ClientV2(client.ClientV2.get_directory(wanted.directory, net), net)
     private = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
-    csr = crypto_util.make_csr(private, list(wanted.names))
-    try:
-        order = asked.new_order(csr)
-    except messages.Error as error:
-        if error.code != "accountDoesNotExist":
-            raise
-        # CAs forget accounts: those of tests with each start.
-        asked.net.account = None
-        uri = _registered(asked, directory, key, wanted, "")
-        order = asked.new_order(csr)
+    order = _ordered(asked, wanted, asking, crypto_util.make_csr(private, list(wanted.names)))
     todo = [_http_challenge(one) for one in order.authorizations if one.body.status != messages.STATUS_VALID]
-    served = [[one.chall.encode("token"), one.chall.validation(key)] for one in todo]
-    answer(served)
+    served = [[one.chall.encode("token"), one.chall.validation(net.key)] for one in todo]
+    asking.answer(served)
     for one in todo:
-        asked.answer_challenge(one, one.chall.response(key))
+        asked.answer_challenge(one, one.chall.response(net.key))
     # The library compares with the machine's own time, without a zone.
     order = asked.poll_and_finalize(order, datetime.now() + DEADLINE)
-    return str(order.fullchain_pem), private.decode(), uri
+    return str(order.fullchain_pem), private.decode()
 
 
-def _registered(
-    asked: client.ClientV2, directory: messages.Directory, key: josepy.JWK, wanted: CertificateOrder, uri: str
-) -> str:
-    if uri:
-        asked.net.account = messages.RegistrationResource(uri=uri, body=messages.Registration())
-        return uri
-    binding = None
+def _ordered(
+    asked: client.ClientV2, wanted: CertificateOrder, asking: Asking, csr: bytes
+) -> messages.OrderResource:
+    """By the account that there is; CAs of tests forget accounts with each start, others deactivate some."""
+    uri = str(asking.account.get("uri") or "")
+    if not uri:
+        _open(asked, wanted, asking)
+        return asked.new_order(csr)
+    _become(asked, uri)
+    try:
+        return asked.new_order(csr)
+    except messages.Error as error:
+        if error.code != "accountDoesNotExist" and not (error.code == "unauthorized" and _is_closed(asked)):
+            raise
+    _open(asked, wanted, asking)
+    return asked.new_order(csr)
+
+
+def _is_closed(asked: client.ClientV2) -> bool:
+    """Whether the CA says of the account itself that it is good for nothing any more."""
+    account: Any = asked.net.account
+    try:
+        found = asked.query_registration(account)
+    except messages.Error as error:
+        return error.code == "unauthorized"
+    return found.body.status not in (None, "valid")
+
+
+def _open(asked: client.ClientV2, wanted: CertificateOrder, asking: Asking) -> None:
+    """By the account's key; by a new one where the CA has closed that account, since it stays closed."""
+    net: Any = asked.net
+    try:
+        uri = _registered(asked, wanted)
+        _become(asked, uri)
+        if _is_closed(asked):
+            raise messages.Error.with_code("unauthorized")
+    except messages.Error as error:
+        if error.code != "unauthorized":
+            raise
+        net.key = josepy.JWKEC.from_json(new_key())
+        uri = _registered(asked, wanted)
+        _become(asked, uri)
+    asking.keep({"key": net.key.to_json(), "uri": uri})
+
+
+def _become(asked: client.ClientV2, uri: str) -> None:
+    asked.net.account = messages.RegistrationResource(uri=uri, body=messages.Registration())
+
+
+def _registered(asked: client.ClientV2, wanted: CertificateOrder) -> str:
+    """The URI of the account of this key, which is opened unless it is there."""
+    net: Any = asked.net
+    net.account, binding = None, None
     if wanted.eab_kid:
         binding = messages.ExternalAccountBinding.from_data(
-            key.public_key(), wanted.eab_kid, wanted.eab_key, directory
+            net.key.public_key(), wanted.eab_kid, wanted.eab_key, asked.directory
         )
     told = messages.NewRegistration.from_data(
         email=wanted.email or None, terms_of_service_agreed=True, external_account_binding=binding
@@ -106,7 +170,6 @@ def _registered(
     try:
         return str(asked.new_account(told).uri)
     except errors.ConflictError as known:
-        asked.net.account = messages.RegistrationResource(uri=known.location, body=messages.Registration())
         return str(known.location)
 
 

@@ -1,21 +1,28 @@
 """A certificate from an ACME CA: a running gateway answers the CA's question, whatever its APIs refuse."""
 
+import threading
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from apis.certificates import read
 from apis.certifying import acme
 from apis.changes.instances import create_api
 from apis.changes.policies import apply_policy
+from apis.deployment.alone import CERTIFICATES, alone
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
+from apis.secret_groups import acme_client
 from apis.secret_groups.acme import AcmeSource
+from apis.secret_groups.acme_client import Asking, CertificateOrder, CertificateRefused
 from apis.secret_groups.models import Secret
-from tests.apis.secret_groups.acme_server import AcmeServer, acme_server
+from tests.apis.secret_groups.acme_server import AcmeServer, acme_server, known_by
 from tests.factories import make_actor, make_secret_group
 from tests.gateways.agent_process import AgentProcess
 from tests.gateways.pushing import push
@@ -23,6 +30,7 @@ from tests.ports import free_port
 from tests.traffic.upstream import echo
 from tests.waiting import wait_until
 
+NAMES = (*(f"n{at}.example.com" for at in range(10, 10 + acme.MOST_NAMES - 1)), "b.example.com")
 pytestmark = [pytest.mark.envoy, pytest.mark.django_db(transaction=True)]
 
 
@@ -50,7 +58,7 @@ def test_gateway_answers_the_ca_and_the_keystore_is_renewed(agent: AgentProcess,
 
         push(agent.gateway.pk)
         wait_until(lambda: status() == 403, 20)
-        source = acme.ask(user, group, "edge", ca.directory, ["a.example.com", "B.example.com"])
+        source = acme.ask(user, group, "edge", ca.directory, [*NAMES[:-1], "B.example.com"])
 
         assert acme.work() == 1
 
@@ -58,7 +66,7 @@ def test_gateway_answers_the_ca_and_the_keystore_is_renewed(agent: AgentProcess,
         assert (source.state, source.trouble, source.challenges) == ("valid", "", [])
         keystore = Secret.objects.get()
         facts = read(keystore.content["certificate"])
-        assert facts.names == ("a.example.com", "b.example.com") == tuple(ca.seen)
+        assert facts.names == NAMES == tuple(ca.seen)
         assert source.next_try_at == facts.expires_at - (facts.expires_at - facts.starts_at) / 3
         assert acme.work() == 0
 
@@ -121,6 +129,81 @@ def test_account_that_the_ca_forgot_is_opened_anew(ca: AcmeServer) -> None:
     source.refresh_from_db()
     assert (source.state, source.trouble) == ("valid", "")
     assert len(ca.accounts) == 1
+
+
+def test_account_that_the_ca_closed_is_replaced_by_one_with_a_new_key(ca: AcmeServer) -> None:
+    source = asked(ca)
+    [uri], before = ca.accounts, source.account
+    ca.deactivated = {known_by(ca.accounts[uri])}
+
+    AcmeSource.objects.update(next_try_at=timezone.now())
+    assert acme.work() == 1
+
+    source.refresh_from_db()
+    assert (source.state, source.trouble) == ("valid", "")
+    assert source.account["key"] != before["key"]
+    assert source.account["uri"] in ca.accounts and source.account["uri"] != uri
+
+
+def test_account_that_was_opened_is_kept_though_the_order_fails(ca: AcmeServer) -> None:
+    ca.fails_orders = "CAA of a.example.com forbids it"
+    source = asked(ca)
+    ca.deactivated = {known_by(one) for one in ca.accounts.values()}
+
+    for _ in range(2):
+        AcmeSource.objects.update(next_try_at=timezone.now())
+        assert acme.work() == 1
+
+    source.refresh_from_db()
+    assert "CAA of a.example.com" in source.trouble
+    assert len(ca.accounts) == 2
+
+
+def test_slow_ca_is_left_in_time(ca: AcmeServer) -> None:
+    ca.takes_seconds = 0.5
+    kept: list[Any] = []
+    wanted = CertificateOrder(ca.directory, ["a.example.com"])
+    account = {"key": acme_client.new_key()}
+
+    with pytest.raises(CertificateRefused, match="did not decide in time"):
+        acme_client.obtain(wanted, Asking(account, lambda _: None, kept.append, whole_seconds=1.2))
+
+    assert not ca.orders or not ca.orders[0]["certificate"]
+
+
+def test_slow_ca_keeps_its_own_certificates_alone(ca: AcmeServer, settings: Any) -> None:
+    group = make_secret_group()
+    with acme_server() as other:
+        other.knows_names = True
+        settings.ACME_DIRECTORIES = (ca.directory, other.directory)
+        slow = [acme.ask(make_actor(), group, f"s{at}", ca.directory, ["a.example.com"]) for at in "ab"]
+        fast = acme.ask(make_actor(), group, "fast", other.directory, ["b.example.com"])
+        with busy(ca.directory):
+            assert acme.work() == 1
+    states = dict(AcmeSource.objects.values_list("pk", "state"))
+    assert states == {fast.pk: "valid", slow[0].pk: "waiting", slow[1].pk: "waiting"}
+
+
+@contextmanager
+def busy(directory: str) -> Iterator[None]:
+    """Another worker asks this CA."""
+    begun, end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with alone(CERTIFICATES, zlib.crc32(directory.encode())) as is_ours:
+            assert is_ours
+            begun.set()
+            end.wait(60)
+        connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert begun.wait(30)
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
 
 
 def test_order_that_fails_at_the_end_says_the_cas_reason(ca: AcmeServer) -> None:

@@ -5,6 +5,7 @@ and signs nothing that it has not seen.
 import json
 import secrets
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,10 @@ class AcmeServer(ThreadingHTTPServer):
         self.life = timedelta(days=90)
         self.knows_names = False
         """Whether it has seen all names before, and asks for none."""
+        self.deactivated: set[str] = set()
+        """Accounts, by what their keys are known by."""
+        self.takes_seconds = 0.0
+        """For each answer."""
         self.fails_orders = ""
         """Why it gives no certificate when all is proven."""
         self.seen: list[str] = []
@@ -67,8 +72,7 @@ class AcmeServer(ThreadingHTTPServer):
                 found = answer.read(1000).decode()
         except OSError as error:
             found = str(error)
-        thumbprint = josepy.b64encode(order["key"].thumbprint()).decode()
-        is_right = found.strip() == f"{one['token']}.{thumbprint}"
+        is_right = found.strip() == f"{one['token']}.{known_by(order['key'])}"
         one["status"] = "valid" if is_right else "invalid"
         one["error"] = None if is_right else f"{one['name']} answered {found[:80]!r}"
 
@@ -115,12 +119,21 @@ class _Handler(BaseHTTPRequestHandler):
             return self._refuse("accountDoesNotExist", "there is no such account", 400)
         if not signed.verify(key):
             return self._refuse("malformed", "the signature is not the account's")
+        if known_by(key) in self.server.deactivated:
+            return self._refuse("unauthorized", "the account is deactivated")
         payload = json.loads(signed.payload or b"{}")
         _, kind, *rest = self.path.split("/")
         getattr(self, f"_{kind}")(key, payload, *rest)
         return None
 
     def _account(self, key: josepy.JWK, payload: dict[str, Any]) -> None:
+        known = [uri for uri, one in self.server.accounts.items() if known_by(one) == known_by(key)]
+        if known:
+            self._answer(200, {"status": "valid"}, Location=known[0])
+            return
+        if payload.get("onlyReturnExisting"):
+            self._refuse("accountDoesNotExist", "there is no such account", 400)
+            return
         if self.server.eab and not self._is_bound(payload):
             self._refuse("externalAccountRequired", "no account is opened without a binding")
             return
@@ -201,6 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(code, problem, kind="application/problem+json")
 
     def _answer(self, code: int, body: Any, kind: str = "application/json", **headers: str) -> None:
+        time.sleep(self.server.takes_seconds)
         raw = b"" if body is None else (body if isinstance(body, str) else json.dumps(body)).encode()
         self.send_response(code)
         self.send_header("Content-Type", kind)
@@ -210,6 +224,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(raw)
+
+
+def known_by(key: josepy.JWK) -> str:
+    return str(josepy.b64encode(key.thumbprint()).decode())
 
 
 @contextmanager
