@@ -1,6 +1,5 @@
 """The form of an alert: its fields, what was typed of them, and the alert that they want."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +14,7 @@ from analytics.alerts.form_schema import COMPARED, PRESETS, schema
 from analytics.alerts.models import Alert
 from analytics.alerts.wanted import WantedAlert
 from apis.models import ApiInstance
-from console.forms import schema_data, schema_form
+from console.forms import schema_data, schema_form, searched
 from console.forms.schema_form import Choice, Field
 from console.models import Environment, User
 from console.numbers import numbers
@@ -23,7 +22,6 @@ from console.numbers import numbers
 Type, About = Alert.Type, Alert.About
 OFFERED = 100
 """Of APIs and tags, which can be typed as well."""
-_NAME_AND_ID = re.compile(r"\((?:API )?(\d{1,18})\)$")
 _PLAIN = ("name", "type", "severity", "about", "operator", "subject", "message", "tag")
 _NUMBERS = ("threshold", "window_minutes", "periods", "percentile", "slower_ms")
 
@@ -94,17 +92,8 @@ class AlertForm:
 
     def _api(self, typed: object) -> int | None:
         """An id, a name as it is suggested, or a name that one API alone has."""
-        text = str(typed or "").strip()
-        found = _NAME_AND_ID.search(text)
-        if found or (text.isdecimal() and len(text) <= 18):
-            pk = int(found[1] if found else text)
-            return pk if self.choices.filter(pk=pk).exists() else None
-        named = list(self.choices.filter(asset__name__iexact=text)[:2].values_list("pk", flat=True))
-        if len(named) > 1:
-            raise ValidationError(
-                f"Several APIs are called {text[:80]}; write the number of the one you mean."
-            )
-        return int(named[0]) if named else None
+        found = searched.one(self.choices, str(typed or ""))
+        return found.pk if found else None
 
     def _codes(self) -> dict[str, Any]:
         typed = str(self.values.get("other_codes") or "").replace(",", " ").split()
@@ -132,7 +121,7 @@ class AlertForm:
         """With what can be chosen in an environment of thousands: some of it, the rest is typed."""
         if field.name == "api":
             rows = self.choices.select_related("asset")[:OFFERED]
-            choices = [_suggested(suggestion(one)) for one in rows]
+            choices = [_suggested(searched.suggestion(one)) for one in rows]
             return replace(field, kind="suggested", choices=tuple(choices))
         if field.name == "tag":
             rows_of_tags = ApiInstance.objects.filter(environment=self.environment)
@@ -169,7 +158,7 @@ def _values(alert: Alert) -> Values:
     return {
         **{name: getattr(alert, name) for name in (*_PLAIN, *_NUMBERS)},
         "threshold": int(alert.threshold) if alert.threshold == int(alert.threshold) else alert.threshold,
-        "api": suggestion(alert.api) if alert.api else None,
+        "api": searched.suggestion(alert.api) if alert.api else None,
         "gateway": str(alert.gateway_id) if alert.gateway_id else None,
         "counted": "together" if alert.is_together else "each",
         "codes": [code for code in alert.codes if code in PRESETS],
@@ -180,11 +169,6 @@ def _values(alert: Alert) -> Values:
         "subject": "" if alert.subject == subject else alert.subject,
         "message": "" if alert.message == message else alert.message,
     }
-
-
-def suggestion(api: ApiInstance) -> str:
-    label = f" · {api.label}" if api.label else ""
-    return f"{api.asset.name}{label} ({api.pk})"
 
 
 def _suggested(text: str) -> Choice:

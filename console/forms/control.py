@@ -115,4 +115,5 @@ def _of_django(one: BoundField) -> Control:
         mark_safe(one.help_text),  # noqa: S308
         tuple(map(str, one.errors)),
         one.field.required,
+        template=getattr(one.field.widget, "shown_by", ""),
     )

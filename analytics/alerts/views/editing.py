@@ -17,7 +17,7 @@ from analytics.alerts.preview import preview
 from apis.models import ApiInstance
 from apis.views.access import messages_of
 from apis.views.conflict import Conflict, of_rows
-from console.forms import schema_form
+from console.forms import schema_form, searched
 from console.forms.differences import differences
 from console.models import Environment
 from console.numbers import number
@@ -135,7 +135,7 @@ def _initial(request: Request, environment: Environment) -> dict[str, Any]:
     seen = ApiInstance.objects.visible_to(request.user).filter(environment=environment)
     row = seen.filter(pk=api or 0).select_related("asset").first()
     if row:
-        found |= {"about": Alert.About.API, "api": forms.suggestion(row)}
+        found |= {"about": Alert.About.API, "api": searched.suggestion(row)}
     if request.GET.get("type") in Alert.Type.values:
         found["type"] = request.GET["type"]
     return found

@@ -3,10 +3,13 @@
 from typing import Any, cast
 
 from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import QueryDict
 
 from console.app_access import AppAccess
 from console.audit_log.models import LEAST_DAYS, MOST_DAYS
+from console.forms import searched
 from console.forms.cards import Card
 from console.models import ConnectedApp, Environment, Organization, OrganizationQuerySet, Role, User
 from console.pages.end_form import EndForm
@@ -58,28 +61,43 @@ class WholeRoleForm(forms.Form):
         choice.label_from_instance = lambda one: f"{one.organization} / {one}"  # type: ignore[attr-defined]
 
 
+def apis_in(organization: Organization, environment: Environment | None) -> QuerySet[Any]:
+    """Of the environment, or else of the organization's own ones."""
+    apis = Role._meta.get_field("api").related_model._default_manager
+    if environment:
+        return apis.filter(environment=environment, environment__organization=organization)
+    return apis.filter(environment__organization=organization)
+
+
 class RoleForm(WholeRoleForm):
     """The same, or for one API alone."""
 
-    api = forms.IntegerField(
+    api = forms.CharField(
         label="Only the API",
         required=False,
-        min_value=1,
-        max_value=2**63 - 1,
-        help_text="The id of one API of the environment: the role is for that alone, and other APIs stay out "
-        "of sight. Empty: every API.",
+        max_length=searched.LONGEST,
+        widget=searched.SearchedInput("apis_to_choose", ("organization", "environment")),
+        help_text="Its name or id: the role is for that API alone, and others stay out of sight. "
+        "Empty: every API.",
     )
 
     field_order = ["organization", "environment", "api", "role"]
 
     def clean(self) -> dict[str, Any]:
-        """With the API itself in the place of its id."""
+        """With the API itself in the place of what was typed, and its environment where none was chosen."""
         found = super().clean() or {}
-        if (key := found.get("api")) and not self.errors:
-            environment = found.get("environment")
-            found["api"] = environment.api_instances.filter(pk=key).first() if environment else None
-            if found["api"] is None:
-                self.add_error("api", "There is no such API in the environment that is chosen.")
+        typed, found["api"] = found.get("api"), None
+        if typed and not self.errors:
+            organization, environment = found["organization"], found.get("environment")
+            try:
+                found["api"] = searched.one(apis_in(organization, environment), typed)
+            except ValidationError as error:
+                self.add_error("api", error)
+            else:
+                if found["api"] is None:
+                    self.add_error("api", f"There is no such API in {environment or organization}.")
+                else:
+                    found["environment"] = found["api"].environment
         return found
 
     def place(self) -> dict[str, Any]:

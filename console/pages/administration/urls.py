@@ -20,6 +20,7 @@ urlpatterns = [
     path("administration", audit.index, name="administration"),
     path("administration/users", users.users, name="users"),
     path("administration/users/add", users.add, name="user_add"),
+    path("administration/users/apis", users.apis, name="apis_to_choose"),
     path("administration/users/<uuid:pk>", users.user, name="user"),
     path("administration/users/<uuid:pk>/active", users.set_active, name="user_active"),
     path("administration/users/<uuid:pk>/password", users.reset_password, name="user_password"),

@@ -6,14 +6,16 @@ from django.contrib import messages
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from console import account_security, accounts, audit, granting, once, passwords
 from console.factors import changes, needed
+from console.finder import where
+from console.forms import searched
 from console.listing import asked, listing
 from console.models import Organization, Role, User
 from console.pages.administration.access import administered, attempt, attempt_or_say
-from console.pages.administration.forms import RoleForm, UserForm
+from console.pages.administration.forms import RoleForm, UserForm, WholeRoleForm, apis_in
 from console.providers import people
 from console.scope import Request
 from console.sessions import logins
@@ -45,6 +47,19 @@ def add(request: Request) -> HttpResponse:
             person, password = made
             return render(request, "console/administration/user_password.html", _once(person, password))
     return render(request, "console/administration/user_add.html", {"form": form}, status=_status(form))
+
+
+@require_GET
+def apis(request: Request) -> HttpResponse:
+    """What is suggested to be the only API of a role, as one types."""
+    place = WholeRoleForm(administered(request), request.GET)
+    place.full_clean()
+    organization = place.cleaned_data.get("organization")
+    found = apis_in(organization, place.cleaned_data.get("environment")) if organization else None
+    typed = request.GET.get("api", "")
+    rows = searched.suggested(found, typed) if found is not None else []
+    choices = [(searched.suggestion(one), where(one.environment)) for one in rows]
+    return render(request, "console/administration/_apis_to_choose.html", {"choices": choices})
 
 
 def user(request: Request, pk: object) -> HttpResponse:
