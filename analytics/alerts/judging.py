@@ -32,20 +32,47 @@ class Look:
     is_known: bool = True
 
 
+class Values:
+    """The values of what a round has seen, found once for all alerts that ask the same of it. What was seen
+    is known by its identity: it must be kept for as long.
+    """
+
+    def __init__(self) -> None:
+        self._each: dict[tuple[object, ...], dict[int, float | None]] = {}
+        self._whole: dict[tuple[int, int], Parts] = {}
+
+    def each(self, alert: Alert, seen: Mapping[int, Parts], apis: Apis) -> Iterator[tuple[int, float | None]]:
+        """Of each API that was seen and that it is about."""
+        asks = alert.type, alert.percentile, alert.slower_ms, *alert.codes, "of", *alert.policies
+        known = self._each.setdefault((id(seen), *asks), {})
+        for pk in _both(apis, seen):
+            if pk not in known:
+                known[pk] = value_of(alert, seen[pk])
+            yield pk, known[pk]
+
+    def whole(self, seen: Mapping[int, Parts], apis: Apis) -> Parts:
+        """What was seen of these APIs, added up."""
+        key = id(seen), id(apis)
+        if key not in self._whole:
+            self._whole[key] = added(seen[pk] for pk in _both(apis, seen))
+        return self._whole[key]
+
+
 @dataclass
 class Measured:
     """What was counted in an alert's window, by API, and which of the others were called lately."""
 
     seen: Mapping[int, Parts]
     called: frozenset[int] | set[int] = field(default_factory=frozenset)
+    values: Values = field(default_factory=Values)
 
 
 def judge(alert: Alert, apis: Apis, found: Measured) -> Look:
     """Of an alert on traffic."""
     if alert.is_together:
-        mine = [found.seen[api] for api in _both(apis, found.seen)]
+        mine = found.values.whole(found.seen, apis)
         is_known = bool(mine) or not found.called.isdisjoint(apis)
-        value = value_of(alert, added(mine)) if is_known else None
+        value = value_of(alert, mine) if is_known else None
         held = (Breach(TOGETHER, _all(alert), value),) if holds(alert, value) else ()
         return Look(held, is_known)
     is_known = alert.state != Alert.State.PENDING or bool(
@@ -102,8 +129,7 @@ def added(parts: Iterable[Parts]) -> Parts:
 
 
 def _each(alert: Alert, apis: Apis, found: Measured) -> Iterator[Breach]:
-    for pk in _both(apis, found.seen):
-        value = value_of(alert, found.seen[pk])
+    for pk, value in found.values.each(alert, found.seen, apis):
         if holds(alert, value):
             yield Breach(apis[pk].key, apis[pk].name, value)
     at_rest = kind_of(alert).at_rest

@@ -57,17 +57,34 @@ def _traffic(alerts: Sequence[Alert], at: datetime, covered: Covered) -> Looks:
     )
     found: list[tuple[Alert, Apis, Mapping[int, measures.Parts]]] = []
     for types, ask in ways:
-        for some in _alike([alert for alert in alerts if alert.type in types]):
-            seen = ask(sorted({pk for alert in some for pk in covered.of(alert)}), some)
+        for some, apis in _alike([alert for alert in alerts if alert.type in types], covered):
+            seen = ask(sorted(apis), some)
             found += [(alert, covered.of(alert), seen[alert.window_minutes]) for alert in some]
     called = _called(found, at)
-    return {alert.pk: judging.judge(alert, apis, Measured(seen, called)) for alert, apis, seen in found}
+    values = judging.Values()
+    return {
+        alert.pk: judging.judge(alert, apis, Measured(seen, called, values)) for alert, apis, seen in found
+    }
 
 
-def _alike(alerts: Sequence[Alert]) -> list[list[Alert]]:
-    """In groups of windows about as long: no hour of all APIs is read for five minutes of theirs."""
-    groups = [[alert for alert in alerts if low < alert.window_minutes <= high] for low, high in _TIERS]
-    return [some for some in groups if some]
+def _alike(alerts: Sequence[Alert], covered: Covered) -> list[tuple[list[Alert], set[int]]]:
+    """In groups of windows about as long, with their APIs: no hour of all APIs is read for five minutes of
+    theirs. Where the hour of the same APIs is read anyway, shorter windows are seen in it.
+    """
+    groups: list[tuple[list[Alert], set[int]]] = []
+    for low, high in reversed(_TIERS):
+        some = [alert for alert in alerts if low < alert.window_minutes <= high]
+        apis = {pk for of in {id(of): of for of in map(covered.of, some)}.values() for pk in of}
+        longer = next((group for group in groups if _is_within_an_hour(group) and apis <= group[1]), None)
+        if longer and high <= measures.SHORT:
+            longer[0].extend(some)
+        elif some:
+            groups.append((some, apis))
+    return groups
+
+
+def _is_within_an_hour(group: tuple[list[Alert], set[int]]) -> bool:
+    return all(alert.window_minutes <= measures.SHORT for alert in group[0])
 
 
 def _called(found: Iterable[tuple[Alert, Apis, Mapping[int, measures.Parts]]], at: datetime) -> set[int]:
