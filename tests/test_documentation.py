@@ -43,6 +43,12 @@ def test_what_a_page_names_is_there(page: Path) -> None:
     assert list(missing(page)) == []
 
 
+def test_the_readme_leads_to_each_page_of_the_guide() -> None:
+    _, _, more = (PROJECT / "README.md").read_text().partition("## More")
+
+    assert set(LINK.findall(more)) >= {f"docs/{page.name}" for page in PROJECT.glob("docs/*.md")}
+
+
 def test_a_name_of_nothing_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
