@@ -18,9 +18,10 @@ _MEMBER = re.compile(r"\[?\s*(attributes|authentication|vars)\s*[.\[]")
 
 def advice(policy: Policy[Any], config: PolicyConfig) -> list[Advice]:
     """Of what every policy has in common, and of this one's own."""
-    usual = _of(config, ())
-    # The console fills it, whatever else the configuration says.
-    return [*(one for one in usual if one.field != policy.own_document), *policy.advice(config)]
+    own = list(policy.advice(config))
+    # Of its own document the console fills in what there is, whatever the configuration says.
+    known = {policy.own_document, *(one.field for one in own)}
+    return [*(one for one in _of(config, ()) if one.field not in known), *own]
 
 
 def _of(value: Any, path: tuple[str, ...]) -> Iterator[Advice]:
@@ -29,7 +30,7 @@ def _of(value: Any, path: tuple[str, ...]) -> Iterator[Advice]:
             yield Advice(".".join(path), message)
     elif isinstance(value, BaseModel):
         for name, alias, when in _fields(type(value)):
-            if when and (message := _idle(value, name, when)):
+            if message := (when and _idle(value, name, when)) or _same_for_all(value, name):
                 yield Advice(".".join((*path, alias)), message)
             if isinstance(held := getattr(value, name), _HOLDERS):
                 yield from _of(held, (*path, alias))
@@ -59,6 +60,15 @@ def _idle(model: BaseModel, name: str, when: Mapping[str, Any]) -> str:
         )
         if isinstance(values, list) and getattr(model, neighbour) not in values:
             return f'does nothing while "{other.title or key}" is {_said(getattr(model, neighbour))}'
+    return ""
+
+
+def _same_for_all(model: BaseModel, name: str) -> str:
+    """Why a field tells no request from another, though it is an expression where nobody says otherwise."""
+    value, usual = getattr(model, name), type(model).model_fields[name].default
+    is_text = isinstance(value, Expression) and value.constant is not None and not _looks_like_one(value.text)
+    if is_text and isinstance(usual, str) and usual.startswith(OPEN):
+        return f"is one text for all requests; an expression is written {usual}"
     return ""
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from policies.advice import advice
 from policies.catalog import find
 
@@ -37,6 +39,32 @@ def test_what_a_cache_cannot_do_or_lets_anybody_do_is_told() -> None:
     assert advice(cache, cache.config()) == []
     unused = cache.config.model_validate({"invalidationExpression": "#[attributes.method == 'GET']"})
     assert [one.field for one in advice(cache, unused)] == ["invalidationExpression"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "config", "field", "written"),
+    [
+        ("http-caching", {"httpCachingKey": "/orders"}, "httpCachingKey", "#[attributes.requestPath]"),
+        ("http-caching", {"httpCachingKey": "#['a']"}, "httpCachingKey", "#[attributes.requestPath]"),
+        (
+            "jwt-validation",
+            {**KEY, "jwtOrigin": "customExpression", "jwtExpression": "jwt"},
+            "jwtExpression",
+            "#[attributes.headers['jwt']]",
+        ),
+        ("client-id-enforcement", {"clientIdExpression": "id"}, "clientIdExpression", "headers['id']]"),
+    ],
+)
+def test_a_text_in_the_place_of_an_expression_is_told(
+    policy: str, config: dict[str, Any], field: str, written: str
+) -> None:
+    found = find(policy)
+
+    told = [one for one in advice(found, found.config.model_validate(config)) if one.field == field]
+
+    assert len(told) == 1, told
+    assert told[0].message.startswith("is one text for all requests")
+    assert told[0].message.endswith(written)
 
 
 def test_sites_that_are_named_and_not_asked_for_are_told() -> None:
