@@ -15,6 +15,11 @@ _ESCAPED = re.compile(r"\\([^\w\s])")
 _BARE = re.compile(r"[A-Za-z0-9_%~]")
 _QUERY = re.compile(r"\\\?|\[\?\]|\?[\w.-]+=")
 _GLOB = re.compile(r"/\*(?=/|$|\))")
+_STAR = re.compile(r"(?<!\\)(?<!\\[pP])([\w-])\*(?=[/)|]|$)")
+"""After a letter, as files are looked for; not after an escape, which stands for a class."""
+_PREFIXED = r"\1.*"
+_COLON = re.compile(r"/:[A-Za-z_]\w*(?=[/)?.|]|$)")
+_ADDRESS = re.compile(r"https?://[^/]*", re.IGNORECASE)
 EVERYTHING = Rule()
 
 
@@ -24,7 +29,10 @@ def path_advice(path: str, base_path: str) -> Iterator[str]:
     if taken != path:
         yield f"is taken as {taken}: what stands in braces is one segment of the path"
     plain = _ESCAPED.sub(r"\1", taken).removeprefix("^")
-    if base_path and plain.startswith(base_path) and not _NAME.match(plain, len(base_path)):
+    if address := _ADDRESS.match(plain):
+        rest = plain[address.end() :].removeprefix(base_path) or "/"
+        yield f"is an address; a path has neither scheme nor host: write {rest}"
+    elif base_path and plain.startswith(base_path) and not _NAME.match(plain, len(base_path)):
         rest = plain[len(base_path) :] or "/"
         yield f"begins with the base path {base_path}, which is taken off before; write {rest}"
     elif _BARE.match(plain) and "|" not in plain:
@@ -33,6 +41,14 @@ def path_advice(path: str, base_path: str) -> Iterator[str]:
         yield "looks for a query, which is no part of the path; end it before the ?"
     if _GLOB.search(taken):
         yield f"has a * after a slash, which means more slashes; write {_GLOB.sub('/.*', path)}"
+    elif _STAR.search(taken):
+        yield f"has a * after a letter, which means more of that letter; write {_STAR.sub(_PREFIXED, path)}"
+    if _COLON.search(taken):
+        yield f"has a name after a colon, which stands for itself; write {_COLON.sub('/[^/]+', path)}"
+    if any(piece == "{" and not in_class for _, piece, in_class in regex.tokens(taken)):
+        yield "has a brace, which stands for itself; write [^/]+ for a segment, .* for the rest of the path"
+    if "//" in plain and not address:
+        yield "has two slashes in a row, of which rules see one; write one"
 
 
 def methods_advice(methods: str) -> Iterator[str]:
