@@ -127,7 +127,9 @@ class RequestSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(allow_blank=True)
     upstream = serializers.CharField(allow_blank=True, help_text="The configured address.")
     upstream_address = serializers.CharField(allow_blank=True, help_text="The connection's address.")
-    total_ms = serializers.FloatField()
+    total_ms = serializers.FloatField(
+        allow_null=True, help_text="Null where no answer was sent to its end."
+    )
     remote_address = serializers.CharField()
     application = serializers.CharField(
         allow_blank=True, help_text="The name of the client application, or of the key, that called."
@@ -171,7 +173,7 @@ def _request(sample: Sample, application: str) -> dict[str, Any]:
         "reason": sample.failure,
         "upstream": sample.upstream_host,
         "upstream_address": sample.upstream_address,
-        "total_ms": sample.total_us / 1000,
+        "total_ms": sample.total_us / 1000 if sample.total_us else None,
         "remote_address": sample.remote_address,
         "application": application,
     }

@@ -132,13 +132,14 @@ def test_a_caller_without_a_token_is_refused(api: ApiInstance) -> None:
 
 def test_single_requests_say_why_they_failed(viewer: User, api: ApiInstance) -> None:
     failed = {"failure": "dns_failure", "upstream_host": "orders.internal:80", "status": 503}
-    Shipper(api).ship(samples=(sample(api, at=NOW - 2.0), sample(api, path="/why", **failed)))
+    Shipper(api).ship(samples=(sample(api, at=NOW - 2.0, total_us=1500), sample(api, path="/why", **failed)))
 
     every = ask(viewer, api, end="requests").json()
     (why,) = ask(viewer, api, "?failed=true", end="requests").json()
 
     assert [one["path"] for one in every] == ["/why", "/orders/1"]
     assert (every[1]["failure"], every[1]["reason"]) == (None, "")
+    assert [one["total_ms"] for one in every] == [None, 1.5]
     assert (why["reason"], why["status"]) == ("dns_failure", 503)
     assert why["failure"] == "orders.internal:80 does not resolve to an address"
     assert ask(viewer, api, "?limit=0", end="requests").status_code == 400

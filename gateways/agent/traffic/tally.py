@@ -75,7 +75,7 @@ class Tally:
         resource = alike.resources.get(path) if noted == NOTHING else None
         if resource is None:
             resource = self._resource(alike, path, noted)
-        took = 0 if total == NOTHING else _bucket(int(total))
+        took = None if total == NOTHING else _bucket(int(total))
         count = self._failed_count(alike, rest) if alike.is_failed else alike.count
         count.add(took, upstream, int(received), int(sent))
         resource.add(alike.error, took)
@@ -150,13 +150,16 @@ class _Count:
         self.total: Histogram = {}
         self.upstream: Histogram = {}
 
-    def add(self, took: int, upstream: bytes, received: int, sent: int) -> None:
-        """`took` is a bucket. All or nothing: raises ValueError before anything is counted."""
+    def add(self, took: int | None, upstream: bytes, received: int, sent: int) -> None:
+        """`took` is a bucket, or None where no answer was sent to its end. All or nothing: raises ValueError
+        before anything is counted.
+        """
         index = None if upstream == NOTHING else _bucket(int(upstream))
         self.received += received
         self.sent += sent
         self.requests += 1
-        self.total[took] = self.total.get(took, 0) + 1
+        if took is not None:
+            self.total[took] = self.total.get(took, 0) + 1
         if index is not None:
             self.upstream[index] = self.upstream.get(index, 0) + 1
 
@@ -168,14 +171,15 @@ class _Resource:
         self.requests = self.client_errors = self.server_errors = 0
         self.total: Histogram = {}
 
-    def add(self, error: str, took: int) -> None:
+    def add(self, error: str, took: int | None) -> None:
         """`error` is "server", "client" or ""."""
         self.requests += 1
         if error == "server":
             self.server_errors += 1
         elif error:
             self.client_errors += 1
-        self.total[took] = self.total.get(took, 0) + 1
+        if took is not None:
+            self.total[took] = self.total.get(took, 0) + 1
 
 
 class _Reservoir:

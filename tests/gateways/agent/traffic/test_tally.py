@@ -33,6 +33,13 @@ def test_lines_are_counted_by_window_and_labels() -> None:
     assert sum(batch.counts[0].total.values()) == 2
 
 
+def test_an_answer_that_was_not_sent_to_its_end_took_no_time_that_is_known() -> None:
+    batch = tallied(line(total="-", flags="UC"), line(total="-", status=0, flags="DC"))
+
+    assert sum(count.requests for count in batch.counts) == 2
+    assert [dict(one.total) for one in (*batch.counts, *batch.resources)] == [{}, {}, {}]
+
+
 def test_a_route_label_may_hold_slashes() -> None:
     batch = tallied(line(route="sandbox/apii-1/a/b"))
 
