@@ -11,7 +11,7 @@ from apis.forms import trying
 from console.forms import schema_data, schema_form
 from gateways.protocol import cases, given
 from gateways.protocol.cases import Case
-from gateways.protocol.faults import dotted, explained
+from gateways.protocol.faults import dotted, ended, explained
 from gateways.protocol.rehearsal import Verdict
 
 PREFIX = "case"
@@ -140,7 +140,7 @@ def read(data: QueryDict) -> Typed:
     try:
         plain["answers"] = trying.played(given.read(str(values.get("answers", ""))))
     except (given.NotRead, ValueError) as error:
-        typed.add("answers", f"It cannot be read: {error}.")
+        typed.add("answers", ended(f"It cannot be read: {error}"))
     plain["expect"] = _expected(typed)
     try:
         typed.case = Case.model_validate(plain) if not typed.errors else None

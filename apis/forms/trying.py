@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from console.forms import schema_data, schema_form
 from gateways.protocol import given, spoken
-from gateways.protocol.faults import dotted, explained
+from gateways.protocol.faults import dotted, ended, explained
 from gateways.protocol.rehearsal import MOST_HEADERS, Answers, Evaluate, Played, Request
 
 PREFIX = "try"
@@ -161,7 +161,7 @@ def read_expression(data: QueryDict, base_path: str = "") -> Asked:
     try:
         asked.evaluate = Evaluate.model_validate({"expression": "", **told, **known})
     except pydantic.ValidationError as error:
-        for path, message in explained(error):
+        for path, message in explained(error, Evaluate):
             name = str(path[0]) if path else ""
             _add(asked, name if name in ("expression", "moment") else "known", f"{dotted(path)}: {message}")
     return asked
@@ -227,7 +227,7 @@ def played(value: Any) -> tuple[Played, ...]:
     try:
         return _ANSWERS.validate_python(value if isinstance(value, list) else [value])
     except pydantic.ValidationError as error:
-        told = "; ".join(f"{dotted(path)}: {message}" for path, message in explained(error))
+        told = "; ".join(f"{dotted(path)}: {message}" for path, message in explained(error, Answers))
         raise ValueError(told) from None
 
 
@@ -255,7 +255,7 @@ def _understand(asked: Asked) -> None:
     try:
         asked.answers = played(given.read(str(values.get("answers", ""))))
     except (given.NotRead, ValueError) as error:
-        _add(asked, "answers", f"It cannot be read: {error}.")
+        _add(asked, "answers", ended(f"It cannot be read: {error}"))
     names = {"method": "method", "target": "target", "body": "body", "caller": "from"}
     told = {name: values[key] for key, name in names.items() if values.get(key)}
     try:

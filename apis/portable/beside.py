@@ -19,6 +19,7 @@ from apis.portable.shape import TierPart
 from apis.portable.wanted import WantedApi
 from console.models import AuditEntry, User
 from gateways.protocol import cases
+from gateways.protocol.faults import ended
 
 _POLICY = "policy:"
 OWNERS_LEFT = "{} {} no role in {}, and {} not made owner."
@@ -89,7 +90,7 @@ def _put_tests(actor: User, api: ApiInstance, wanted: WantedApi) -> None:
     try:
         found = cases.understood(list(wanted.whole.tests)) if wanted.whole.tests else ()
     except cases.NoCases as error:
-        raise ValidationError({"tests": [f"The tests: {error}."]}) from None
+        raise ValidationError({"tests": [ended(f"The tests: {error}")]}) from None
     replace_tests(actor, api, found)
 
 

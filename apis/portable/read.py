@@ -114,7 +114,7 @@ def _resource(found: Found, line: int, data: dict[str, Any]) -> None:
     try:
         one = r.RESOURCE.validate_python(data)
     except ValidationError as error:
-        _told(found, line, data, error)
+        _told(found, line, data, error, r.AnyResource)
         return
     name = "/".join(one.key) if one.kind == "Secret" else one.metadata.name
     _keep(found, line, one.kind, name, one)
@@ -134,17 +134,17 @@ def _details(found: Found, line: int, data: Mapping[str, Any], *, is_ended: bool
         try:
             one = Details.model_validate(spec)
         except ValidationError as error:
-            _told(found, line, data, error)
+            _told(found, line, data, error, Details)
             return
         _keep(found, line, r.API_DETAILS, name, one)
         if is_ended:
             found.ended.add(name)
 
 
-def _told(found: Found, line: int, data: Mapping[str, Any], error: ValidationError) -> None:
+def _told(found: Found, line: int, data: Mapping[str, Any], error: ValidationError, shape: Any) -> None:
     metadata, kind = data.get("metadata"), data.get("kind")
     name = metadata.get("name", "") if isinstance(metadata, Mapping) else ""
-    for where, message in explained(error):
+    for where, message in explained(error, shape):
         path = where[1:] if where and where[0] == kind else where
         path = ("spec", *path) if kind == r.API_DETAILS else path
         found.faults.add(line, f"{kind} {name}: {'.'.join(map(str, path))}: {message}")

@@ -23,7 +23,7 @@ from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from gateways.models import Gateway
 from gateways.protocol import rehearsal, spoken
-from gateways.protocol.faults import dotted, explained
+from gateways.protocol.faults import dotted, ended, explained
 
 TOO_MANY = f"The gateway has more than {whole.MOST_APIS} APIs; try a request on one of them."
 
@@ -155,7 +155,9 @@ def _asked(body: dict[str, Any], port: int | None = None) -> rehearsal.Request:
     except spoken.Unclear as error:
         raise ValidationError({"curl": [f"{error}."]}) from None
     except pydantic.ValidationError as error:
-        told = [f"{dotted(path)}: {message}." for path, message in explained(error)]
+        told = [
+            ended(f"{dotted(path)}: {message}") for path, message in explained(error, rehearsal.Request)
+        ]
         raise ValidationError({"request": told}) from None
 
 
@@ -163,4 +165,4 @@ def _answers(value: Any) -> tuple[rehearsal.Played, ...]:
     try:
         return trying.played(value)
     except ValueError as error:
-        raise ValidationError({"answers": [f"{error}."]}) from None
+        raise ValidationError({"answers": [ended(error)]}) from None

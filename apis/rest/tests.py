@@ -22,6 +22,7 @@ from console.rest import access
 from console.rest.serializers import REFUSALS, ErrorAnswer
 from gateways.protocol import cases
 from gateways.protocol.cases import Case, NoCases
+from gateways.protocol.faults import ended
 
 CASE = OpenApiTypes.OBJECT
 
@@ -95,7 +96,7 @@ def _case(data: Any) -> Case:
     try:
         found = cases.understood(data if isinstance(data, dict) else None)
     except NoCases as error:
-        raise ValidationError({"": [f"{error}."]}) from error
+        raise ValidationError({"": [ended(error)]}) from error
     return found[0]
 
 

@@ -9,7 +9,7 @@ from pydantic_core.core_schema import ErrorType
 from apis.rules.config_reading import judging
 from console.forms import durations
 from console.forms.schema import Schema, resolve
-from gateways.protocol.faults import did_you_mean, own_words, wanted
+from gateways.protocol.faults import did_you_mean, ended, fields_beside, own_words, wanted
 
 Fault = Mapping[str, Any]
 
@@ -91,8 +91,7 @@ def _schema(policy: Asked, loc: Sequence[int | str]) -> Schema:
 
 
 def _unknown(policy: Asked, loc: Sequence[int | str]) -> str:
-    known = [info.alias or field for field, info in policy.config.model_fields.items()]
-    remedy = did_you_mean(str(loc[-1]), known) if len(loc) == 1 else ""
+    remedy = did_you_mean(str(loc[-1]), fields_beside(policy.config, tuple(loc)))
     return f'"{loc[-1]}" is not a parameter of {policy.title}{remedy or "; take it out."}'
 
 
@@ -104,7 +103,7 @@ def _value(policy: Asked, fault: Fault) -> str:
 
 def _sentence(text: str) -> str:
     """A catalog's message as a form shows it."""
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
+    return f"{text[:1].upper()}{ended(text[1:])}"
 
 
 def _is_secret(policy: Asked, fault: Fault) -> bool:

@@ -22,6 +22,7 @@ from console.listing import asked, listing
 from console.scope import Request
 from gateways.protocol import cases
 from gateways.protocol.cases import Case, NoCases
+from gateways.protocol.faults import ended
 
 
 def index(request: Request, pk: int) -> HttpResponse:
@@ -74,7 +75,7 @@ def as_yaml(request: Request, pk: int) -> HttpResponse:
         try:
             change.replace_tests(request.user, api, cases.read(text) if text.strip() else ())
         except NoCases as error:
-            errors = [f"{error}."]
+            errors = [ended(error)]
         else:
             messages.success(request, "The tests are as the text says.")
             return redirect("api_tests", api.pk)
@@ -144,7 +145,7 @@ def _save_yaml(
             raise NoCases("these are several tests; All as YAML takes them")
         save(found[0])
     except NoCases as error:
-        return _form(request, api, row, Typed({}), text=text, faults=[f"{error}."])
+        return _form(request, api, row, Typed({}), text=text, faults=[ended(error)])
     except ValidationError as error:
         faults = [one for texts in messages_of(error).values() for one in texts]
         return _form(request, api, row, Typed({}), text=text, faults=faults)

@@ -251,6 +251,6 @@ def _played(one: Played) -> dict[str, Any]:
 
 
 def _words(error: ValidationError) -> Iterator[str]:
-    for path, message in explained(error):
+    for path, message in explained(error, Case):
         kept = tuple(part for part in path if part != "step")
         yield f"{dotted(kept)}: {message}" if kept else message

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from gateways.protocol.resources import AnyResource
 
@@ -22,6 +23,8 @@ _WANTED = {
     "model": "an object",
 }
 """By how the types of pydantic's mistakes begin: "int_parsing", "tuple_type" and so on."""
+_MOST_REMEDIES = 20
+"""Of so many mistakes the field that may have been meant is looked for."""
 _IN_YAML = {"text": "text; put it in quotes", "an object": "a mapping of names to values"}
 
 
@@ -62,14 +65,45 @@ def dotted(path: Path) -> str:
     return text.removeprefix(".")
 
 
-def explained(error: ValidationError) -> Iterator[tuple[Path, str]]:
-    """Each mistake as (path, message), without the input, which may be a secret."""
-    for mistake in error.errors(include_url=False):
+def explained(error: ValidationError, shape: Any = None) -> Iterator[tuple[Path, str]]:
+    """Each mistake as (path, message), without the input, which may be a secret.
+
+    `shape` is the model, or the annotation, that was to be read: a misspelt field is told what it may be.
+    """
+    for index, mistake in enumerate(error.errors(include_url=False)):
         path = tuple(part for part in mistake["loc"] if part != "[key]")
         if mistake["type"] in ("union_tag_invalid", "union_tag_not_found"):
             path = (*path, "kind")
+        if mistake["type"] == "extra_forbidden":
+            known = fields_beside(shape, path) if index < _MOST_REMEDIES else ()
+            remedy = did_you_mean(str(path[-1]), known) or "; check its spelling"
+            yield path, f"there is no such field{remedy}"
+            continue
         many = isinstance(mistake["input"], list | tuple | dict)
         yield path, _message(mistake["type"], mistake["msg"], many)
+
+
+def fields_beside(shape: Any, path: Path) -> list[str]:
+    """The names that fields may have where this one stands, in a model or in what an annotation holds."""
+    models = list(_models(shape))
+    for part in path[:-1]:
+        inside = [
+            inner
+            for model in models
+            for name, info in model.model_fields.items()
+            if part in (name, info.alias)
+            for inner in _models(info.annotation)
+        ]
+        # Otherwise it is a place in a list, a key of a mapping, or which model of several was read.
+        models = inside or [model for model in models if model.__name__ == part] or models
+    return [info.alias or name for model in models for name, info in model.model_fields.items()]
+
+
+def _models(shape: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(shape, type) and issubclass(shape, BaseModel):
+        yield shape
+    for inner in get_args(shape):
+        yield from _models(inner)
 
 
 def first(error: ValidationError) -> str:
@@ -89,6 +123,12 @@ def own_words(message: str) -> str:
     return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
 
 
+def ended(text: object) -> str:
+    """As a sentence, which ends with one sign."""
+    said = str(text)
+    return said if said.endswith((".", "?", "!")) else f"{said}."
+
+
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """ "; did you mean X?", or nothing."""
     close = get_close_matches(name, known, n=1)
@@ -98,8 +138,6 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
 def _message(kind: str, message: str, is_of_many: bool) -> str:
     if kind == "string_type" and is_of_many:
         return "must be one text, not several values"
-    if kind == "extra_forbidden":
-        return "there is no such field; check its spelling"
     if kind in ("missing", "union_tag_not_found"):
         return "is missing"
     if what := wanted(kind):

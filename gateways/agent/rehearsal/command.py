@@ -143,7 +143,7 @@ def _request(said: Spoken, arguments: argparse.Namespace, ports: Sequence[int]) 
     try:
         return Request.model_validate(fields)
     except ValidationError as error:
-        raise WrongQuestion("; ".join(_words(error))) from None
+        raise WrongQuestion("; ".join(_words(error, Request))) from None
 
 
 def _answers(file: Path | None) -> tuple[Played, ...]:
@@ -155,7 +155,7 @@ def _answers(file: Path | None) -> tuple[Played, ...]:
     except yaml.YAMLError as error:
         raise WrongQuestion(f"{file} is no YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
-        raise WrongQuestion(f"{file}: {'; '.join(_words(error))}") from None
+        raise WrongQuestion(f"{file}: {'; '.join(_words(error, Answers))}") from None
 
 
 def _text_of(file: Path) -> str:
@@ -164,5 +164,5 @@ def _text_of(file: Path) -> str:
     return file.read_text(errors="replace")
 
 
-def _words(error: ValidationError) -> list[str]:
-    return [f"{dotted(path) or 'the request'}: {message}" for path, message in explained(error)]
+def _words(error: ValidationError, shape: Any) -> list[str]:
+    return [f"{dotted(path) or 'the request'}: {message}" for path, message in explained(error, shape)]

@@ -54,7 +54,8 @@ def serve(source: BinaryIO, out: BinaryIO, first: Rehearsal | None, made: Made) 
                     else:
                         _tell(out, _tried(serving, line))
                 except ValidationError as error:
-                    told = [f"{dotted(path) or 'the line'}: {message}" for path, message in explained(error)]
+                    found = explained(error, Line)
+                    told = [f"{dotted(path) or 'the line'}: {message}" for path, message in found]
                     _tell(out, Reply(error="; ".join(told)))
                 except (NotStarted, OSError) as error:
                     serving = None

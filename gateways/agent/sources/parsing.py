@@ -119,7 +119,7 @@ def _document(node: yaml.Node, data: Any, environ: Mapping[str, str]) -> Iterato
     try:
         resource = r.RESOURCE.validate_python(_resolved(_own(data), environ))
     except ValidationError as error:
-        for where, message in explained(error):
+        for where, message in explained(error, r.AnyResource):
             path = where[1:] if where and where[0] == data.get("kind") else where
             yield said(node, data, path, message)
         return

@@ -234,7 +234,7 @@ def _own_tls(resource: r.ApiInstance, bindings: Sequence[r.PolicyBinding]) -> ir
         try:
             own = tls.InboundConfig.model_validate(one.config).to_ir()
         except ValidationError as error:
-            raise Faulty(*config_faults(owner, (*path, "config"), error)) from None
+            raise Faulty(*config_faults(owner, (*path, "config"), error, tls.InboundConfig)) from None
         if found not in (None, own):
             message = f"another tls policy of API {resource.metadata.name} says otherwise; keep one"
             raise Faulty(fault(owner, (*path, "config"), message))
@@ -290,7 +290,8 @@ def _use(
         message = "is for a Service: write targetRef with kind: Service" if is_outbound else str(error)
         raise Faulty(*faults, fault(resource, (*path, "policyRef", "name"), message)) from None
     except ValidationError as error:
-        raise Faulty(*faults, *config_faults(resource, (*path, "config"), error)) from None
+        found = config_faults(resource, (*path, "config"), error, policy.config)
+        raise Faulty(*faults, *found) from None
     if faults:
         raise Faulty(*faults)
     is_always = any(condition == Rule() for condition in conditions)

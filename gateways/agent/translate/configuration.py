@@ -180,8 +180,8 @@ def read(resources: Sequence[r.AnyResource], trusted: ir.TrustedProxies) -> tupl
                     message = f"{part} has no effect: policies' calls trust the CAs of the machine"
                     faults.append(fault(resource, ("spec", name, part), message, is_warning=True))
             except ValidationError as error:
-                path = ("spec", name)
-                faults += [fault(resource, (*path, *where), text) for where, text in explained(error)]
+                told = explained(error, _PARTS[name])
+                faults += [fault(resource, ("spec", name, *where), text) for where, text in told]
             except Faulty as error:
                 faults += error.faults
         elif name not in _SILENT:

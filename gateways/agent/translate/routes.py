@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -100,7 +101,8 @@ class Services:
             try:
                 own = tls.OutboundConfig.model_validate(binding.spec.config).to_ir()
             except ValidationError as error:
-                raise Faulty(*config_faults(binding, ("spec", "config"), error)) from None
+                path = ("spec", "config")
+                raise Faulty(*config_faults(binding, path, error, tls.OutboundConfig)) from None
             if found not in (None, own):
                 message = f"another tls-outbound of Service {service.metadata.name} says otherwise; keep one"
                 raise Faulty(fault(binding, ("spec", "config"), message))
@@ -118,7 +120,7 @@ def _outbound(binding: r.PolicyBinding) -> ir.PolicyUse:
     try:
         config = policy.config.model_validate(binding.spec.config)
     except ValidationError as error:
-        raise Faulty(*config_faults(binding, ("spec", "config"), error)) from None
+        raise Faulty(*config_faults(binding, ("spec", "config"), error, policy.config)) from None
     return ir.PolicyUse(policy.name, "/".join(binding.key), config, binding.spec.order)
 
 
@@ -159,15 +161,17 @@ def inline_routes(api: r.ApiInstance) -> Iterator[ir.Route]:
 def bound_route(binding: r.PolicyBinding, services: Services) -> ir.Route:
     """The route of one `route` or `route-weighted` binding. Raises Faulty."""
     config: Path = ("spec", "config")
+    is_single = binding.spec.policy_ref.name == "route"
     try:
-        if binding.spec.policy_ref.name == "route":
+        if is_single:
             single = RouteConfig.model_validate(binding.spec.config)
             chosen = [(config, WeightedRoute(weight=1, **dict(single)))]
         else:
             weighted = RouteWeightedConfig.model_validate(binding.spec.config)
             chosen = [((*config, "routes", index), one) for index, one in enumerate(weighted.routes)]
     except ValidationError as error:
-        raise Faulty(*config_faults(binding, config, error)) from None
+        shape = RouteConfig if is_single else RouteWeightedConfig
+        raise Faulty(*config_faults(binding, config, error, shape)) from None
     return ir.Route(
         label=binding.metadata.annotations.get(r.ROUTE_LABEL) or binding.metadata.name,
         rules=rules(binding, ("spec", "rules"), binding.spec.rules),
@@ -193,8 +197,11 @@ def rules(resource: r.AnyResource, path: Path, given: Sequence[r.Rule]) -> tuple
     return tuple(map(_rule, taken))
 
 
-def config_faults(resource: r.AnyResource, path: Path, error: ValidationError) -> Iterator[Fault]:
-    for where, message in explained(error):
+def config_faults(
+    resource: r.AnyResource, path: Path, error: ValidationError, shape: Any
+) -> Iterator[Fault]:
+    """`shape` is the model that the configuration is of."""
+    for where, message in explained(error, shape):
         yield fault(resource, (*path, *where), message)
 
 

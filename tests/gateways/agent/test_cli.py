@@ -56,7 +56,7 @@ def test_sound_resources_are_a_line_each(folder: Path, capsys: pytest.CaptureFix
         ("http://0.0.0.0", "https://0.0.0.0", 6, "needs a policy tls, inline or in a PolicyBinding"),
         ("http://127.0.0.1:9000", "127.0.0.1:9000", 7, "has no scheme; write https://host:443"),
         ("http://127.0.0.1:9000", "ftp://127.0.0.1", 7, '"ftp" is not one of http, https, h2'),
-        ("address: http", "adress: http", 6, "spec.adress: there is no such field"),
+        ("address: http", "adress: http", 6, 'spec.adress: there is no such field; did you mean "address"?'),
         ("metadata: {name: orders}", "metadata: {}", 4, "metadata.name: is missing"),
         ("kind: ApiInstance", "kind: ApiInstanze", 3, "ApiInstanze orders: kind: is not one of"),
         ("name: orders", "name: 5", 4, "ApiInstance 5: metadata.name: must be text; put it in quotes"),
@@ -83,6 +83,11 @@ def test_fault_is_told_with_file_line_and_field(
     [
         ("policies: [{policyRef: {name: ip-alowlist}}]", "policies[0].policyRef.name", "did you mean"),
         ("policies: [{policyRef: {name: ip-allowlist}}]", "policies[0].config.ips", "is missing"),
+        (
+            "policies: [{policyRef: {name: ip-allowlist}, config: {ips: ['::'], ipExpresion: x}}]",
+            "policies[0].config.ipExpresion",
+            'did you mean "ipExpression"?',
+        ),
         (
             "policies: [{policyRef: {name: ip-allowlist}, config: {ips: [$NO_SUCH_VARIABLE]}}]",
             "policies[0].config.ips[0]",

@@ -4,7 +4,7 @@ import pydantic
 import pytest
 from pydantic import field_validator
 
-from gateways.protocol.faults import dotted, explained, first, own_words, wanted
+from gateways.protocol.faults import dotted, ended, explained, first, own_words, wanted
 
 
 class Limits(pydantic.BaseModel, extra="forbid"):
@@ -42,6 +42,50 @@ def test_a_mistake_is_told_with_its_place(given: dict[str, object], said: str) -
 
     assert [f"{dotted(path)}: {text}" for path, text in explained(found.value)] == [said]
     assert first(found.value) == said
+
+
+class Window(pydantic.BaseModel, extra="forbid"):
+    period_ms: int = pydantic.Field(1, alias="periodMs")
+
+
+class Tier(pydantic.BaseModel, extra="forbid"):
+    """Holds others in all ways that there are."""
+
+    first: Window | None = None
+    many: tuple[Window, ...] = ()
+    named: dict[str, Window] = {}
+    limits: Limits = Limits()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"frist": {}}, 'frist: there is no such field; did you mean "first"?'),
+        ({"first": {"periodMS": 1}}, 'first.periodMS: there is no such field; did you mean "periodMs"?'),
+        ({"many": [{}, {"period": 1}]}, 'many[1].period: there is no such field; did you mean "periodMs"?'),
+        ({"named": {"a": {"period": 1}}}, 'named.a.period: there is no such field; did you mean "periodMs"?'),
+        ({"limits": {"periodMs": 1}}, "limits.periodMs: there is no such field; check its spelling"),
+    ],
+)
+def test_a_misspelt_field_is_told_what_it_may_be(given: dict[str, object], said: str) -> None:
+    with pytest.raises(pydantic.ValidationError) as found:
+        Tier.model_validate(given)
+
+    assert [f"{dotted(path)}: {text}" for path, text in explained(found.value, Tier)] == [said]
+
+
+def test_many_mistakes_are_told_in_time() -> None:
+    with pytest.raises(pydantic.ValidationError) as found:
+        Tier.model_validate({"frist" * 1000 + str(at): 1 for at in range(20_000)})
+
+    assert len(list(explained(found.value, Tier))) == 20_000
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"), [("it lacks", "it lacks."), ('is it "a"?', 'is it "a"?'), ("it.", "it.")]
+)
+def test_a_sentence_ends_with_one_sign(text: str, sentence: str) -> None:
+    assert ended(text) == sentence
 
 
 @pytest.mark.parametrize(
