@@ -127,9 +127,7 @@ class RequestSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(allow_blank=True)
     upstream = serializers.CharField(allow_blank=True, help_text="The configured address.")
     upstream_address = serializers.CharField(allow_blank=True, help_text="The connection's address.")
-    total_ms = serializers.FloatField(
-        allow_null=True, help_text="Null where no answer was sent to its end."
-    )
+    total_ms = serializers.FloatField(allow_null=True, help_text="Null where no answer was sent to its end.")
     remote_address = serializers.CharField()
     application = serializers.CharField(
         allow_blank=True, help_text="The name of the client application, or of the key, that called."

@@ -155,9 +155,7 @@ def _asked(body: dict[str, Any], port: int | None = None) -> rehearsal.Request:
     except spoken.Unclear as error:
         raise ValidationError({"curl": [f"{error}."]}) from None
     except pydantic.ValidationError as error:
-        told = [
-            ended(f"{dotted(path)}: {message}") for path, message in explained(error, rehearsal.Request)
-        ]
+        told = [ended(f"{dotted(path)}: {message}") for path, message in explained(error, rehearsal.Request)]
         raise ValidationError({"request": told}) from None
 
 

@@ -3,6 +3,7 @@
 import logging
 import sys
 import threading
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -71,6 +72,8 @@ class LocalReplica:
         self._folder = folder
         self._told: tuple[ResourceAck, ...] = ()
         self._seen: Stamps = {}
+        self._said: frozenset[str] = frozenset()
+        self._is_sound = True
         self._files = files.Reader()
         self._last_translation = LastTranslation()
         self._is_settled = True
@@ -99,15 +102,15 @@ class LocalReplica:
 
     def refresh(self) -> None:
         """Applies the folder as it is now. APIs that an unreadable document may be about stay as they are."""
-        self._seen = _stamps(self._folder)
+        before, self._seen = self._seen, _stamps(self._folder)
         try:
             loaded = self._files.load(self._folder)
         except OSError as error:
             log.error("folder=%s error=%s; what runs goes on", error.filename, error.strerror)
             return
         faults = translate(loaded.resources, self._last_translation, self._applier.trusted).faults
-        for diagnostic in (*loaded.diagnostics, *loaded.located(faults)):
-            sys.stderr.write(f"{diagnostic}\n")
+        changed = {path for path, stamp in self._seen.items() if before.get(path) != stamp}
+        self._say([*loaded.diagnostics, *loaded.located(faults)], changed)
         try:
             waiting = loaded.held()
         except Unknown:
@@ -118,6 +121,17 @@ class LocalReplica:
         generation = self._applier.generation + (1 if is_news else 0)
         self._tell(self._applier.apply(loaded.resources, generation, wanted, waiting))
         self._is_settled = False
+
+    def _say(self, found: Sequence[files.Diagnostic], changed: Collection[Path]) -> None:
+        """What is wrong, once; again of a file that was changed and has it still."""
+        for one in found:
+            if one.file in changed or str(one) not in self._said:
+                sys.stderr.write(f"{one}\n")
+        self._said, was_sound = frozenset(map(str, found)), self._is_sound
+        self._is_sound = all(one.is_warning for one in found)
+        if self._is_sound and not was_sound:
+            sys.stdout.write("nothing is wrong with the files any more\n")
+            sys.stdout.flush()
 
     def _settle(self) -> None:
         if not self._is_settled:

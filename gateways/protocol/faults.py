@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from gateways.protocol.resources import AnyResource
 
@@ -74,13 +75,9 @@ def explained(error: ValidationError, shape: Any = None) -> Iterator[tuple[Path,
         path = tuple(part for part in mistake["loc"] if part != "[key]")
         if mistake["type"] in ("union_tag_invalid", "union_tag_not_found"):
             path = (*path, "kind")
-        if mistake["type"] == "extra_forbidden":
-            known = fields_beside(shape, path) if index < _MOST_REMEDIES else ()
-            remedy = did_you_mean(str(path[-1]), known) or "; check its spelling"
-            yield path, f"there is no such field{remedy}"
-            continue
         many = isinstance(mistake["input"], list | tuple | dict)
-        yield path, _message(mistake["type"], mistake["msg"], many)
+        remedy = _remedy(mistake, path, shape) if index < _MOST_REMEDIES else ""
+        yield path, _message(mistake["type"], mistake["msg"], many) + remedy
 
 
 def fields_beside(shape: Any, path: Path) -> list[str]:
@@ -97,6 +94,15 @@ def fields_beside(shape: Any, path: Path) -> list[str]:
         # Otherwise it is a place in a list, a key of a mapping, or which model of several was read.
         models = inside or [model for model in models if model.__name__ == part] or models
     return [info.alias or name for model in models for name, info in model.model_fields.items()]
+
+
+def _remedy(mistake: ErrorDetails, path: Path, shape: Any) -> str:
+    if mistake["type"] == "union_tag_invalid":
+        told = mistake["ctx"]
+        return did_you_mean(str(told["tag"]), str(told["expected_tags"]).replace("'", "").split(", "))
+    if mistake["type"] == "extra_forbidden":
+        return did_you_mean(str(path[-1]), fields_beside(shape, path)) or "; check its spelling"
+    return ""
 
 
 def _models(shape: Any) -> Iterator[type[BaseModel]]:
@@ -138,11 +144,13 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
 def _message(kind: str, message: str, is_of_many: bool) -> str:
     if kind == "string_type" and is_of_many:
         return "must be one text, not several values"
+    if kind == "extra_forbidden":
+        return "there is no such field"
+    if kind == "union_tag_invalid":
+        return f"is not one of {message.rpartition(': ')[2]}"
     if kind in ("missing", "union_tag_not_found"):
         return "is missing"
     if what := wanted(kind):
         return f"must be {_IN_YAML.get(what, what)}"
-    if kind == "union_tag_invalid":
-        return f"is not one of {message.rpartition(': ')[2]}"
     message = own_words(message)
     return message[:1].lower() + message[1:]

@@ -197,9 +197,7 @@ def rules(resource: r.AnyResource, path: Path, given: Sequence[r.Rule]) -> tuple
     return tuple(map(_rule, taken))
 
 
-def config_faults(
-    resource: r.AnyResource, path: Path, error: ValidationError, shape: Any
-) -> Iterator[Fault]:
+def config_faults(resource: r.AnyResource, path: Path, error: ValidationError, shape: Any) -> Iterator[Fault]:
     """`shape` is the model that the configuration is of."""
     for where, message in explained(error, shape):
         yield fault(resource, (*path, *where), message)

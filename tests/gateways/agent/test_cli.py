@@ -58,7 +58,7 @@ def test_sound_resources_are_a_line_each(folder: Path, capsys: pytest.CaptureFix
         ("http://127.0.0.1:9000", "ftp://127.0.0.1", 7, '"ftp" is not one of http, https, h2'),
         ("address: http", "adress: http", 6, 'spec.adress: there is no such field; did you mean "address"?'),
         ("metadata: {name: orders}", "metadata: {}", 4, "metadata.name: is missing"),
-        ("kind: ApiInstance", "kind: ApiInstanze", 3, "ApiInstanze orders: kind: is not one of"),
+        ("kind: ApiInstance", "kind: ApiInstanze", 3, 'Extension\'; did you mean "ApiInstance"?'),
         ("name: orders", "name: 5", 4, "ApiInstance 5: metadata.name: must be text; put it in quotes"),
         ("v1alpha1", "v1", 2, 'ApiInstance orders: apiVersion: "gateway.mulesoft.com/v1" is not gatewright'),
         ("apiVersion: gateway.mulesoft.com/v1alpha1", "", 3, "ApiInstance orders: apiVersion: is missing"),

@@ -159,6 +159,27 @@ def test_what_is_refused_is_said_once(local: Local) -> None:
     assert told == 1
 
 
+def test_what_is_wrong_with_a_file_is_not_said_of_its_neighbours(local: Local) -> None:
+    def times() -> int:
+        lines = local.printed.read_text().splitlines()
+        return len([one for one in lines if one.startswith(f"{local.folder}/b.yaml:")])
+
+    local.write("a")
+    local.write("b", API + "  nonsense: 1\n")
+    local.start()
+    wait_until(lambda: local.status("/a") == 200)
+
+    local.write("c")
+    wait_until(lambda: local.status("/c") == 200)
+    assert times() == 1
+    local.write("b", API + "  nonsense: 2\n")
+    wait_until(lambda: times() == 2)
+    local.write("b")
+    wait_until(lambda: local.status("/b") == 200)
+
+    assert local.says("nothing is wrong with the files any more")
+
+
 def test_refused_api_is_told_and_its_neighbour_serves(local: Local) -> None:
     local.write("a")
     local.write("b", API + "  policies: [{policyRef: {name: nope}}]\n")
