@@ -21,6 +21,7 @@ from apis.changes.automated_check import Applies
 from apis.rest import automated_serializers as shapes
 from apis.rest import bodies, reach
 from apis.rest.policy_serializers import OrderEntry, implementation
+from apis.rules.policy_place import in_front
 from console.models import Environment, User
 from console.permissions import Permission
 from console.rest import access, preconditions
@@ -90,8 +91,9 @@ class AutomatedViews(ViewSet):
         environment = access.environment(request, organization_id, key, needs=Permission.MANAGE_POLICIES)
         given = reach.valid(OrderEntry, request.data, many=True)
         ids = [entry["id"] for entry in sorted(given, key=lambda entry: entry["order"])]
-        change.reorder(access.caller(request), environment, ids)
-        return _list(environment)
+        known = {row.pk: row for row in change.reorder(access.caller(request), environment, ids)}
+        told = in_front([known[pk] for pk in ids])
+        return _list(environment, {"order": [told]} if told else {})
 
     def retrieve(self, request: Request, organization_id: UUID, policy_id: int) -> Response:
         return _answer(_found(request, organization_id, policy_id))
@@ -225,12 +227,13 @@ def named(body: Mapping[str, Any]) -> str:
     return str(name)
 
 
-def _list(environment: Environment) -> Response:
+def _list(environment: Environment, said: Mapping[str, list[str]] | None = None) -> Response:
     found = list(environment.automated_policies.all())
     for one in found:
         one.environment = environment
     shown = shapes.AutomatedShape(found, many=True).data
-    return Response({"automatedPolicies": shown, "total": len(shown)})
+    headers = preconditions.warning(said or {})
+    return Response({"automatedPolicies": shown, "total": len(shown)}, headers=headers)
 
 
 def _answer(policy: AutomatedPolicy, code: int = 200, sent: Mapping[str, Any] | None = None) -> Response:

@@ -18,6 +18,7 @@ from apis.changes import policies, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.rest import bodies, policy_serializers, reach, saving
 from apis.rules import policy_advice
+from apis.rules.policy_place import in_front
 from console.models import User
 from console.permissions import Permission
 from console.rest import access, preconditions
@@ -103,8 +104,13 @@ class PolicyViews(ViewSet):
         api = reach.instance(request, organization_id, environment_id, api_id, Permission.MANAGE_POLICIES)
         given = reach.valid(policy_serializers.OrderEntry, request.data, many=True)
         ids = [entry["id"] for entry in sorted(given, key=lambda entry: entry["order"])]
-        policies.reorder_policies(access.caller(request), api, ids, deploy=saving.asked(request, api))
-        return Response(_list(api), headers=preconditions.warning(saving.said(api)))
+        ordered = policies.reorder_policies(
+            access.caller(request), api, ids, deploy=saving.asked(request, api)
+        )
+        known = {row.pk: row for row in ordered}
+        told = in_front([known[pk] for pk in ids])
+        said = saving.said(api) | ({"order": [told]} if told else {})
+        return Response(_list(api), headers=preconditions.warning(said))
 
     def retrieve(
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int

@@ -1,6 +1,6 @@
 """Where a policy stands among an API's others."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from apis.models import PolicyBinding
@@ -40,6 +40,13 @@ def numbered(rows: Iterable[Row]) -> list[Row]:
     for order, one in enumerate(ordered, start=1):
         one.order = order
     return ordered
+
+
+def in_front(wanted: Sequence[Row]) -> str:
+    """Who runs before others all the same, in words; "" where the order can be as it is wanted."""
+    behind = [one for at, one in enumerate(wanted) if is_first(one) and not all(map(is_first, wanted[:at]))]
+    names = dict.fromkeys(catalog.find(one.policy).title for one in behind)
+    return f"{' and '.join(names)} always run{'s' if len(names) == 1 else ''} first." if names else ""
 
 
 def placed(bindings: Iterable[PolicyBinding], binding: PolicyBinding) -> list[PolicyBinding]:

@@ -14,6 +14,7 @@ from apis.automated.coverage import Coverage
 from apis.automated.models import AutomatedPolicy, PolicySet
 from apis.changes import automated as change
 from apis.removed import Removed, RemovedQuerySet
+from apis.rules.policy_place import in_front, numbered
 from apis.views import automated_impact
 from apis.views.access import (
     automated_of,
@@ -57,16 +58,19 @@ def reorder(request: Request) -> HttpResponse:
     is_step, seen = rows.wanted(request.POST), request.POST.get("seen", "")
     wanted = (rows.changed(request.POST) if is_step else request.POST).getlist("ids")
     if is_step and sorted(wanted) == sorted(found):
-        moved = [found[key] for key in wanted]
-        return _list(request, environment, moved, is_moved=wanted != list(found), seen=seen)
+        moved = numbered([found[key] for key in wanted])
+        is_moved = [str(one.pk) for one in moved] != list(found)
+        return _list(request, environment, moved, is_moved=is_moved, seen=seen)
     try:
-        change.reorder(request.user, environment, numbers(wanted), seen=seen)
+        ids = numbers(wanted)
+        change.reorder(request.user, environment, ids, seen=seen)
     except ValidationError as error:
         return _refused(request, error)
     except Changed:
         messages.error(request, "The automated policies changed meanwhile; here they are as they are now.")
     else:
-        messages.success(request, "The automated policies run in the new order.")
+        told = in_front([found[str(pk)] for pk in ids])
+        messages.success(request, f"The automated policies run in the new order. {told}".strip())
     return redirect("automated_policies")
 
 
@@ -170,8 +174,10 @@ def _list(
     seen: str = "",
 ) -> HttpResponse:
     counts = covering.counts(environment, found)
+    shown = [held_of(one) for one in found]
     context = {
-        "automated": [(held_of(one), counts[one.pk]) for one in found],
+        "automated": [(held, counts[held.binding.pk]) for held in shown],
+        "fixed": sum(held.runs_first for held in shown),
         "api_count": environment.api_instances.count(),
         "gone": _deleted(environment).defer("saved")[:GONE_SHOWN],
         "is_moved": is_moved,

@@ -38,6 +38,11 @@ class AppliedPolicy:
         return self.policy.icon if self.policy else "circle-question-mark"
 
     @property
+    def runs_first(self) -> bool:
+        """Whether it does wherever it is put."""
+        return self.policy is not None and self.policy.runs_first
+
+    @property
     def conditions(self) -> list[str]:
         """Which requests it is for, in words; empty for all of them."""
         return conditions_of(self.binding)
@@ -69,6 +74,10 @@ class HeldPolicy:
         return self.policy.icon if self.policy else "circle-question-mark"
 
     @property
+    def runs_first(self) -> bool:
+        return self.policy is not None and self.policy.runs_first
+
+    @property
     def conditions(self) -> list[str]:
         return conditions_of(self.binding)
 
@@ -89,7 +98,7 @@ class Lane:
         held = [one for one in self.automated if not one.yields]
         own = [one for one in self.inbound if not one.binding.is_disabled and not one.rests_for]
         both: list[HeldPolicy | AppliedPolicy] = [*held, *own]
-        return sorted(both, key=lambda one: not (one.policy and one.policy.runs_first))
+        return sorted(both, key=lambda one: not one.runs_first)
 
     @property
     def response(self) -> list[HeldPolicy | AppliedPolicy]:

@@ -14,6 +14,7 @@ from apis import operations, traffic
 from apis.changes import policies, undo, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.removed import Removed
+from apis.rules.policy_place import in_front, numbered
 from apis.views import saving, trying
 from apis.views.access import api_of, binding_of, binding_to_change
 from apis.views.asking import granted
@@ -49,10 +50,10 @@ def reorder(request: Request, pk: int) -> HttpResponse:
         else request.POST.getlist("ids")
     )
     if rows.wanted(request.POST) and sorted(wanted) == sorted(bindings):
-        moved = lane(api, [*(bindings[key] for key in wanted), *api.policies.outbound()])
-        return _lane(
-            request, api, moved, is_moved=wanted != list(bindings), seen=request.POST.get("seen", "")
-        )
+        inbound = numbered([bindings[key] for key in wanted])
+        is_moved = [str(one.pk) for one in inbound] != list(bindings)
+        moved = lane(api, [*inbound, *api.policies.outbound()])
+        return _lane(request, api, moved, is_moved=is_moved, seen=request.POST.get("seen", ""))
     try:
         ids = numbers(wanted)
         policies.reorder_policies(request.user, api, ids, seen=request.POST.get("seen", ""))
@@ -61,7 +62,8 @@ def reorder(request: Request, pk: int) -> HttpResponse:
             request, "The policies changed meanwhile; here they are as they are now. Order them again."
         )
     else:
-        messages.success(request, saving.told(api, "The policies run in the new order.", "Saved the order."))
+        done = saving.told(api, "The policies run in the new order.", "Saved the order.")
+        messages.success(request, f"{done} {in_front([bindings[str(pk)] for pk in ids])}".strip())
     return redirect("api_policies", api.pk)
 
 
@@ -150,6 +152,7 @@ def _lane(
     applied = shown.inbound
     context: dict[str, Any] = {
         "applied": applied,
+        "fixed": sum(one.runs_first for one in applied),
         "is_moved": is_moved,
         "removed": undo.title(request.session, api),
     }

@@ -98,7 +98,8 @@
     const list = form.querySelector("[data-sorted]");
     let held = null;
     list.addEventListener("dragstart", (event) => {
-      held = event.target.closest("[data-sort-item]");
+      held = event.target.closest?.("[data-sort-item]");
+      if (!held) return;
       event.dataTransfer.effectAllowed = "move";
       held.classList.add("is-held");
     });
@@ -108,7 +109,13 @@
       event.preventDefault();
       if (!over || over === held) return;
       const box = over.getBoundingClientRect();
-      over[event.clientY > box.top + box.height / 2 ? "after" : "before"](held);
+      const isOwn = over.dataset.sortItem === held.dataset.sortItem;
+      // What always runs first stays in front of the others: past it, a policy goes to the end of its own.
+      const own = [...list.children].filter((one) => one !== held && one.dataset.sortItem === held.dataset.sortItem);
+      const isAbove = held.compareDocumentPosition(over) & Node.DOCUMENT_POSITION_PRECEDING;
+      if (isOwn) over[event.clientY > box.top + box.height / 2 ? "after" : "before"](held);
+      else if (isAbove) own.at(0)?.before(held);
+      else own.at(-1)?.after(held);
       form.querySelector("[data-sort-bar]").hidden = false;
     });
     list.addEventListener("drop", (event) => event.preventDefault());
@@ -124,9 +131,12 @@
     list.addEventListener("dragend", () => {
       held?.classList.remove("is-held");
       held = null;
-      const ends = { up: list.firstElementChild, down: list.lastElementChild };
-      for (const [way, end] of Object.entries(ends)) {
-        for (const button of list.querySelectorAll(`[value^="${way}:"]`)) button.ariaDisabled = String(end.contains(button));
+      for (const item of list.querySelectorAll("[data-sort-item]")) {
+        const beside = { up: item.previousElementSibling, down: item.nextElementSibling };
+        for (const [way, other] of Object.entries(beside)) {
+          const button = item.querySelector(`[value^="${way}:"]`);
+          if (button) button.ariaDisabled = String(other?.dataset.sortItem !== item.dataset.sortItem);
+        }
       }
     });
   }

@@ -136,6 +136,18 @@ class TestPolicies:
         refused(rest("PATCH", path, [{"id": second, "order": 1}]), 400, "each policy")
         refused(rest("PATCH", path, {"id": second}), 400)
 
+    def test_an_order_that_cannot_be_is_told(self, rest: Rest, path: str) -> None:
+        first = rest("POST", path, policy()).data["id"]
+        cors = policy(assetId="cors", configurationData={"publicResource": True})
+        second = rest("POST", path, cors).data["id"]
+
+        told = rest("PATCH", path, [{"id": first, "order": 1}, {"id": second, "order": 2}])
+        plain = rest("PATCH", path, [{"id": second, "order": 1}, {"id": first, "order": 2}])
+
+        assert [one["id"] for one in rest("GET", f"{path}?fullInfo=false").data] == [second, first]
+        assert told.headers["Warning"] == '299 gatewright "order: CORS always runs first."'
+        assert "Warning" not in plain.headers
+
     def test_a_duplicate_needs_to_be_allowed(self, rest: Rest, path: str) -> None:
         rest("POST", path, policy())
 

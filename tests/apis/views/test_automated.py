@@ -180,6 +180,21 @@ def test_what_acts_on_upstreams_is_not_offered(place: Place) -> None:
     assert place.client.get("/apis/automated/add/idle-timeout").status_code == 404
 
 
+def test_what_always_runs_first_stays_in_front(place: Place) -> None:
+    cors = make_automated(place.environment, policy="cors", config={"publicResource": True})
+    other = make_automated(place.environment)
+    ids = [str(other.pk), str(cors.pk)]
+
+    page = text(place.client.get("/apis/automated"))
+    shown = place.client.post("/apis/automated/order", {"ids": ids[::-1], "rows": f"up:ids:{other.pk}"})
+    done = place.client.post("/apis/automated/order", {"ids": ids, "go": "apply"}, follow=True)
+
+    assert page.count("always first") == 1 and "data-sort-bar hidden" in text(shown)
+    assert "CORS always runs first." in text(done)
+    order = place.environment.automated_policies.order_by("order")
+    assert list(order.values_list("pk", flat=True)) == [cors.pk, other.pk]
+
+
 def test_an_order_of_numbers_that_are_none_changes_nothing(place: Place) -> None:
     api = make_saved_api(place)
     allow(place, api)

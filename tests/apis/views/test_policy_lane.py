@@ -160,6 +160,24 @@ def test_move_past_the_end_leaves_the_order_and_asks_for_nothing(place: Place) -
     assert "data-sort-bar hidden" in page
 
 
+def test_what_always_runs_first_is_not_put_behind_others_in_silence(place: Place) -> None:
+    api = make_saved_api(place)
+    cors = apply_policy(place.user, api, "cors", {"publicResource": True}).pk
+    second, third = allow(place, api).pk, allow(place, api).pk
+    address, lane = f"/apis/{api.pk}/policies/order", f"/apis/{api.pk}/policies"
+
+    page = text(place.client.get(lane))
+    up = text(place.client.post(address, {"ids": [cors, second, third], "rows": f"up:ids:{second}"}))
+    done = text(place.client.post(address, {"ids": [third, cors, second], "go": "apply"}, follow=True))
+
+    assert page.count("always first") == 1
+    still = re.findall(r'value="(up|down):ids:(\d+)"[^>]* aria-disabled="true"', page)
+    assert still == [("up", str(cors)), ("down", str(cors)), ("up", str(second)), ("down", str(third))]
+    assert order_of(up) == [cors, second, third] and "data-sort-bar hidden" in up
+    assert order_of(done) == [cors, third, second]
+    assert "The policies run in the new order. CORS always runs first." in done
+
+
 def test_order_of_a_lane_that_changed_meanwhile_is_refused(place: Place) -> None:
     api = make_saved_api(place)
     first = allow(place, api).pk
