@@ -75,9 +75,8 @@ def restore(actor: User, api: ApiInstance, removed: Removed) -> ApiInstance:
     """What was discarded is pending again. Refused where something was saved or deployed since."""
     bookkeeping.lock(api.gateway, api=api)
     kept = removal.locked(removed, Removed.Kind.PENDING)
-    was = plain.row_of(ApiInstance, kept.saved[plain.kind(ApiInstance)][0])
-    is_same = was.pk == api.pk and was.revision_id == api.revision_id and was.gateway_id == api.gateway_id
-    if not is_same or not api.is_deployed or (api.pending_since and api.pending_digest != was.pending_digest):
+    was = _was(kept)
+    if not can_restore(api, kept):
         raise ValidationError({"": [ValidationError(LATE, code="conflict")]})
     _put(api, kept.saved)
     api.pending_by = was.pending_by
@@ -86,6 +85,18 @@ def restore(actor: User, api: ApiInstance, removed: Removed) -> ApiInstance:
     kept.delete()
     bookkeeping.record(actor, AuditEntry.Action.UPDATE, api, after={"pending_restored": True})
     return api
+
+
+def can_restore(api: ApiInstance, removed: Removed) -> bool:
+    """Whether nothing was saved or deployed since."""
+    was = _was(removed)
+    is_same = was.pk == api.pk and was.revision_id == api.revision_id and was.gateway_id == api.gateway_id
+    waits_as_it_did = not api.pending_since or api.pending_digest == was.pending_digest
+    return is_same and api.is_deployed and waits_as_it_did
+
+
+def _was(removed: Removed) -> ApiInstance:
+    return plain.row_of(ApiInstance, removed.saved[plain.kind(ApiInstance)][0])
 
 
 def _check_may(actor: User, api: ApiInstance, saved: Content, runs: Content) -> None:

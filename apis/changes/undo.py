@@ -27,7 +27,8 @@ def title(session: SessionBase, api: ApiInstance) -> str:
 
 def has_pending(session: SessionBase, api: ApiInstance) -> bool:
     """Whether changes that were discarded can be pending again."""
-    return _offered(session, api, Removed.Kind.PENDING) is not None
+    removed = _offered(session, api, Removed.Kind.PENDING)
+    return removed is not None and discarding.can_restore(api, removed)
 
 
 def restore(actor: User, session: SessionBase, api: ApiInstance) -> PolicyBinding:

@@ -288,6 +288,18 @@ class TestDiscard:
         assert "/pending/restore" not in look(place, api)
         assert "nothing to undo" in text(place.client.post(f"/apis/{api.pk}/pending/restore", follow=True))
 
+    def test_what_was_saved_since_ends_the_offer(self, place: Place, api: ApiInstance) -> None:
+        allow(place, api)
+        post(place, api, "discard", seen=seen(look(place, api)))
+        offered = look(place, api)
+
+        instances.deploy_api(place.user, api)
+        redeployed = look(place, api)
+        instances.edit_api(place.user, fresh(api), lambda it: replace(it, base_path="/new"), deploy=True)
+
+        assert "/pending/restore" in offered and "/pending/restore" in redeployed
+        assert "/pending/restore" not in look(place, api)
+
     def test_the_bar_discards_what_it_was_about_and_no_more(self, place: Place, api: ApiInstance) -> None:
         allow(place, api)
         found = re.search(r'pending/discard".*?name="seen" value="([^"]+)"', look(place, api, ""), re.S)
