@@ -9,7 +9,9 @@
   const changed = new Set();
   let isLeaving = false;
 
-  const keyOf = (form) => `${PREFIX}${location.pathname}#${form.dataset.keep}`;
+  // The same form for something else, as an address asks for it (?operation=2), is another one.
+  const here = () => `${PREFIX}${location.pathname}${location.search}#`;
+  const keyOf = (form) => here() + form.dataset.keep;
   const stored = () => Object.keys(sessionStorage).filter((key) => key.startsWith(PREFIX));
   const read = (key) => JSON.parse(sessionStorage.getItem(key) ?? "null");
   const write = (key, value) => {
@@ -111,8 +113,7 @@
       // What was sent from another page has arrived; what another person typed here is not ours.
       for (const key of stored()) {
         const { isSent, who: owner } = read(key);
-        const isHere = key.startsWith(`${PREFIX}${location.pathname}#`);
-        if (owner !== who || (isSent && !isHere)) sessionStorage.removeItem(key);
+        if (owner !== who || (isSent && !key.startsWith(here()))) sessionStorage.removeItem(key);
       }
     }
     const forms = root.matches("form[data-keep]") ? [root] : root.querySelectorAll("form[data-keep]");

@@ -90,6 +90,21 @@ def test_what_was_typed_can_be_discarded(page: Page, api: ApiInstance) -> None:
 
 
 @pytest.mark.long
+def test_a_form_that_is_asked_for_something_else_is_another_one(page: Page, api: ApiInstance) -> None:
+    address = f"/apis/{api.pk}/policies/add/ip-blocklist"
+    page.goto(address)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_label("Blocked addresses").fill("192.0.2.1")
+
+    page.goto(f"{address}?operation=2")
+    other = page.get_by_label("Blocked addresses").input_value()
+    page.goto(address)
+
+    assert other == ""
+    expect(page.get_by_label("Blocked addresses")).to_have_value("192.0.2.1")
+
+
+@pytest.mark.long
 def test_rows_that_were_added_survive_a_reload(page: Page, api: ApiInstance) -> None:
     page.goto(f"/apis/{api.pk}/policies/add/rate-limiting")
     page.get_by_label("Requests", exact=True).fill("7")
@@ -193,6 +208,22 @@ def test_leaving_an_order_that_is_not_applied_asks(page: Page, lane: Locator, by
 
     assert asked == ["beforeunload"]
     expect(lane.last).to_contain_text("10.0.0.1")
+
+
+@pytest.mark.long
+def test_what_always_runs_first_stays_where_it_is(
+    page: Page, place: Place, lane: Locator, api: ApiInstance
+) -> None:
+    apply_policy(place.user, api, "cors", {"publicResource": True})
+    page.reload()
+
+    lane.last.locator(".grip").drag_to(lane.first, target_position={"x": 60, "y": 4})
+    expect(lane.first).to_contain_text("CORS")
+    expect(lane.nth(1)).to_contain_text("10.0.0.2")
+    lane.first.locator(".grip").drag_to(lane.last, target_position={"x": 60, "y": 40})
+
+    expect(lane.first).to_contain_text("CORS")
+    expect(lane.nth(1).get_by_role("button", name=re.compile("up$"))).to_be_disabled()
 
 
 @pytest.mark.long
