@@ -25,6 +25,7 @@ SAID = frozenset({"changed_by", "comment", "despite_tests", "discarded", "rolled
 TITLES = {
     "address": "Listens on",
     "alpn": "ALPN",
+    "api": "API",
     "asset_id": "Asset id",
     "config": "",
     "despite_tests": "Although its tests do not pass",
