@@ -41,14 +41,19 @@ def units(kept: str, *, are_long: bool = False) -> list[str]:
     return [unit for unit, size in (SIZES if are_long else UNITS).items() if size >= SIZES[kept]]
 
 
-def split(value: Any, kept: str, *, are_long: bool = False) -> tuple[str, str]:
+def blank(schema: Schema) -> str:
+    """The unit of none yet: minutes, as limits have it; seconds where it may be left out, as a timeout."""
+    return "s" if schema.get("default", "") is None else "min"
+
+
+def split(value: Any, kept: str, *, are_long: bool = False, blank: str = "min") -> tuple[str, str]:
     """(number, unit) for the form: 90000 ms is 90 s. Of what was mistyped, what was typed."""
     if isinstance(value, int) and not isinstance(value, bool):
         size, known = value * SIZES[kept], units(kept, are_long=are_long)
         unit = next((one for one in reversed(known) if size and size % SIZES[one] == 0), kept)
         return str(size // SIZES[unit]), unit
     text, _, unit = str("" if value is None else value).rpartition(" ")
-    return (text, unit) if unit in SIZES else (str(value or ""), "min")
+    return (text, unit) if unit in SIZES else (str(value or ""), blank)
 
 
 def joined(number: str, unit: str, kept: str) -> int | str:

@@ -239,7 +239,7 @@ def _choices(schema: Schema, value: Any, root: Schema) -> tuple[Choice, ...]:
 def _units(schema: Schema, value: Any) -> tuple[Choice, ...]:
     """Those of a time, the value's own chosen."""
     kept, are_long = durations.base(schema), durations.has_long(schema)
-    chosen = durations.split(value, kept, are_long=are_long)[1]
+    chosen = durations.split(value, kept, are_long=are_long, blank=durations.blank(schema))[1]
     known = durations.units(kept, are_long=are_long)
     return tuple(Choice(one, durations.LABELS[one], one == chosen) for one in known)
 

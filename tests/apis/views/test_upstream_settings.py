@@ -57,6 +57,14 @@ def test_who_needs_one_host_sees_one_button(place: Place, api: ApiInstance) -> N
     assert "Circuit breaker" not in page
 
 
+def test_a_timeout_is_asked_for_in_seconds_and_not_in_minutes(place: Place, api: ApiInstance) -> None:
+    page = text(post(place, api, {**ONE, "rows": "add:uri_settings"}))
+
+    for name in ("timeouts.connectInMilliseconds", "dns.refreshInSeconds"):
+        field = page[page.index(f'name="uri_settings.0.{name}.unit"') :]
+        assert '<option value="s" selected>' in field[: field.index("</select>")]
+
+
 def test_the_button_shows_each_setting_as_it_comes(place: Place, api: ApiInstance) -> None:
     page = text(post(place, api, {**ONE, "rows": "add:uri_settings"}))
 

@@ -219,7 +219,7 @@ def test_rows_nest() -> None:
         (86_400_000, "1", "d"),
         (0, "0", "ms"),
         ("soon h", "soon", "h"),
-        (None, "", "min"),
+        (None, "", "s"),
     ],
 )
 def test_a_time_is_shown_as_number_and_unit(value: object, number: str, unit: str) -> None:
