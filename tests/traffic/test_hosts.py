@@ -301,6 +301,31 @@ def test_another_upstream_takes_over_when_none_can_be_reached(
     assert gateway.get("/orders").json()["headers"]["host"] == "orders.example.com"
 
 
+def all_dead(spare: EchoServer, algorithm: str) -> str:
+    dead = ", ".join(f"{{address: '127.0.0.1:{free_port()}'}}" for _ in range(3))
+    failover = f"failover: {{address: '127.0.0.1:{spare.server_port}'}}"
+    return f"hosts: [{dead}]\n{failover}\nloadBalancing: {{algorithm: {algorithm}}}"
+
+
+@pytest.mark.parametrize("algorithm", ["roundRobin", "leastRequest", "random"])
+def test_it_takes_over_from_several_hosts_too(
+    gateway: Gateway, hosts: list[EchoServer], algorithm: str
+) -> None:
+    applied(gateway, all_dead(hosts[1], algorithm))
+
+    assert reached(gateway) == {"b": 40}
+
+
+@pytest.mark.parametrize("algorithm", ["consistentHash", "sticky"])
+def test_where_retries_stay_among_hosts_a_check_tells(
+    gateway: Gateway, hosts: list[EchoServer], algorithm: str
+) -> None:
+    check = "healthCheck: {kind: http, intervalInSeconds: 1, unhealthyAfter: 1}"
+    applied(gateway, f"{all_dead(hosts[1], algorithm)}\n{check}")
+
+    wait_until(lambda: reached(gateway, 4) == {"b": 4})
+
+
 def test_another_upstream_takes_over_while_no_host_is_healthy(
     gateway: Gateway, hosts: list[EchoServer]
 ) -> None:

@@ -53,6 +53,14 @@ def test_a_failover_that_nobody_tells_of_is_warned_about() -> None:
     assert "gets no POST or PATCH while nobody knows that it is needed" in one
 
 
+@pytest.mark.parametrize("algorithm", ["consistentHash", "sticky"])
+def test_a_failover_that_no_retry_reaches_is_warned_about(algorithm: str) -> None:
+    hashed = f"{FAILOVER}, loadBalancing: {{algorithm: {algorithm}}}"
+
+    words = "gets nothing: a retry of this load balancing stays among the upstream's own hosts"
+    assert any(words in one for one in told(TEXT % hashed))
+
+
 def test_the_warning_goes_and_comes_with_the_policy() -> None:
     plain = load_text(TEXT % FAILOVER).resources
     guarded = [*plain, *load_text(BINDING.replace("---", "") % ("erp", "health-check")).resources]
