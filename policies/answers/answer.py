@@ -36,11 +36,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Heard:
-    """An answer over HTTP; names of `headers` are in lower case."""
+    """An answer over HTTP. Names of headers are in lower case; `fields` has each value of one."""
 
     status: int
     headers: Mapping[str, str]
     content: bytes
+    fields: Sequence[tuple[str, str]] = ()
 
 
 class Network(Protocol):
@@ -60,13 +61,19 @@ class Network(Protocol):
     ) -> Heard:
         """The same with a form. Raises Unanswered. PEM of `trusted_ca` vouches in the place of our CAs."""
 
+    async def send(
+        self, method: str, url: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], most_bytes: int
+    ) -> Heard:
+        """The same with any method, these headers alone, and no body. `target` is path and query as they are
+        to be sent. Raises Unanswered."""
+
     @property
     def trusted_ca(self) -> str:
         """The file of the CAs that we trust, for who speaks TLS with something else."""
 
     @property
     def is_played(self) -> bool:
-        """Whether nothing but `get` and `post` may leave the process: they are answered by the rehearsal."""
+        """Whether nothing but these may leave the process: they are answered by the rehearsal."""
 
 
 def encoded(told: ScriptValue) -> bytes:

@@ -72,6 +72,7 @@ class _Handler(Quiet):
     def _say(self, status: int, body: bytes) -> None:
         self.send_response(status)
         self.send_header("content-type", "application/json")
+        self.send_header("set-cookie", "session=of-somebody; Path=/")
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

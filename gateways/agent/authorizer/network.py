@@ -1,11 +1,13 @@
 """The network as policies' `ask.py` have it: bounded in size, verified, the address given and no other."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import httpx
 
+from gateways.agent.host.cookies import no_cookies
 from gateways.agent.host.trusted_cas import client_context, system_ca, trusting
 from gateways.protocol.addresses import is_loopback
 from policies.answers.answer import Heard, Unanswered
@@ -17,6 +19,32 @@ NO_TIMEOUT = httpx.Timeout(None)
 PLAYED_HEADER = "x-gatewright-rehearsed-address"
 """The header that tells a rehearsal's player whom it plays."""
 PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request. With a `target`, which takes the place of the URL's path and query as they are, it has the
+    given headers alone.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] | Sequence[tuple[bytes, bytes]] = ()
+    form: Mapping[str, str] | None = None
+    target: bytes = b""
+
+    def made(self, client: httpx.AsyncClient) -> httpx.Request:
+        """Raises Unanswered."""
+        headers = httpx.Headers(self.headers)
+        try:
+            if self.target:
+                more = {"target": self.target}
+                return httpx.Request(self.method, self.url, headers=headers, extensions=more)
+            told = httpx.Headers(HEADERS)
+            told.update(headers)
+            return client.build_request(self.method, self.url, data=self.form, headers=told)
+        except (httpx.InvalidURL, ValueError):
+            raise Unanswered("server: its address cannot be asked") from None
 
 
 class Outside:
@@ -34,7 +62,7 @@ class Outside:
         self._free: dict[tuple[str, str], list[httpx.AsyncClient]] = {}
 
     async def get(self, url: str, most_bytes: int) -> Heard:
-        return await self._heard("GET", url, None, {}, most_bytes)
+        return await self._heard(_Asked("GET", url), most_bytes)
 
     async def post(
         self,
@@ -45,23 +73,19 @@ class Outside:
         *,
         trusted_ca: str = "",
     ) -> Heard:
-        return await self._heard("POST", url, form, headers, most_bytes, trusted_ca=trusted_ca)
+        return await self._heard(_Asked("POST", url, headers, form), most_bytes, trusted_ca)
 
-    async def _heard(
-        self,
-        method: str,
-        url: str,
-        form: Mapping[str, str] | None,
-        headers: Mapping[str, str],
-        most: int,
-        *,
-        trusted_ca: str = "",
+    async def send(
+        self, method: str, url: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], most_bytes: int
     ) -> Heard:
-        at = urlsplit(url)
+        return await self._heard(_Asked(method, url, headers, target=target), most_bytes)
+
+    async def _heard(self, asked: _Asked, most: int, trusted_ca: str = "") -> Heard:
+        at = urlsplit(asked.url)
         free = self._free.setdefault((f"{at.scheme}://{at.netloc}", trusted_ca), [])
-        client = free.pop() if free else self._made(url, trusted_ca)
+        client = free.pop() if free else self._made(asked.url, trusted_ca)
         try:
-            return await _heard(client, _request(client, method, url, form, headers), most)
+            return await _heard(client, asked, most)
         finally:
             free.append(client)
 
@@ -78,10 +102,12 @@ class Played:
 
     def __init__(self, socket: str) -> None:
         transport = httpx.AsyncHTTPTransport(uds=socket)
-        self._client = httpx.AsyncClient(transport=transport, trust_env=False, timeout=NO_TIMEOUT)
+        self._client = httpx.AsyncClient(
+            transport=transport, trust_env=False, timeout=NO_TIMEOUT, cookies=no_cookies()
+        )
 
     async def get(self, url: str, most_bytes: int) -> Heard:
-        return await self._heard("GET", url, None, {}, most_bytes)
+        return await self._heard(_Asked("GET", url), most_bytes)
 
     async def post(
         self,
@@ -92,42 +118,37 @@ class Played:
         *,
         trusted_ca: str = "",
     ) -> Heard:
-        return await self._heard("POST", url, form, headers, most_bytes)
+        return await self._heard(_Asked("POST", url, headers, form), most_bytes)
 
-    async def _heard(
-        self, method: str, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str], most: int
+    async def send(
+        self, method: str, url: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], most_bytes: int
     ) -> Heard:
-        at = urlsplit(url)
+        return await self._heard(_Asked(method, url, headers, target=target), most_bytes)
+
+    async def _heard(self, asked: _Asked, most: int) -> Heard:
+        at = urlsplit(asked.url)
         host = at.hostname or ""
         address = f"{f'[{host}]' if ':' in host else host}:{at.port or PORTS.get(at.scheme, 0)}"
         plain = at._replace(scheme="http", netloc="played").geturl()
-        told = {**headers, PLAYED_HEADER: address}
-        return await _heard(self._client, _request(self._client, method, plain, form, told), most)
+        told = [*httpx.Headers(asked.headers).raw, (PLAYED_HEADER.encode(), address.encode())]
+        return await _heard(self._client, replace(asked, url=plain, headers=told), most)
 
 
 def _client(context: ssl.SSLContext, *, uses_proxies: bool) -> httpx.AsyncClient:
     """Proxies that the environment names are for addresses beyond this machine."""
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT_SECONDS)
     return httpx.AsyncClient(
-        verify=context, trust_env=uses_proxies, limits=limits, follow_redirects=False, timeout=NO_TIMEOUT
+        verify=context,
+        trust_env=uses_proxies,
+        limits=limits,
+        follow_redirects=False,
+        timeout=NO_TIMEOUT,
+        cookies=no_cookies(),
     )
 
 
-def _request(
-    client: httpx.AsyncClient,
-    method: str,
-    url: str,
-    form: Mapping[str, str] | None,
-    headers: Mapping[str, str],
-) -> httpx.Request:
-    """Raises Unanswered."""
-    try:
-        return client.build_request(method, url, data=form, headers={**HEADERS, **headers})
-    except (httpx.InvalidURL, ValueError):
-        raise Unanswered("server: its address cannot be asked") from None
-
-
-async def _heard(client: httpx.AsyncClient, request: httpx.Request, most: int) -> Heard:
+async def _heard(client: httpx.AsyncClient, asked: _Asked, most: int) -> Heard:
+    request = asked.made(client)
     try:
         response = await client.send(request, stream=True)
         try:
@@ -137,7 +158,8 @@ async def _heard(client: httpx.AsyncClient, request: httpx.Request, most: int) -
     except (httpx.HTTPError, OSError) as error:
         raise Unanswered(f"server: {_reason(error)}") from None
     told = {name.lower(): value for name, value in response.headers.items()}
-    return Heard(response.status_code, told, content)
+    fields = [(name.lower(), value) for name, value in response.headers.multi_items()]
+    return Heard(response.status_code, told, content, fields)
 
 
 async def _content(response: httpx.Response, most: int) -> bytes:

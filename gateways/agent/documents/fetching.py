@@ -5,6 +5,7 @@ import ssl
 
 import httpx
 
+from gateways.agent.host.cookies import no_cookies
 from gateways.agent.host.trusted_cas import client_context, trusting
 from gateways.protocol.addresses import is_loopback
 from policies.documents.document import BadDocument, Document
@@ -65,7 +66,13 @@ async def _content(client: httpx.AsyncClient, document: Document) -> bytes:
 def _client(context: ssl.SSLContext, *, uses_proxies: bool) -> httpx.AsyncClient:
     """Proxies that the environment names are for addresses beyond this machine."""
     limits = httpx.Limits(max_keepalive_connections=0)
-    return httpx.AsyncClient(verify=context, trust_env=uses_proxies, limits=limits, follow_redirects=False)
+    return httpx.AsyncClient(
+        verify=context,
+        trust_env=uses_proxies,
+        limits=limits,
+        follow_redirects=False,
+        cookies=no_cookies(),
+    )
 
 
 def _reason(error: httpx.HTTPError) -> str:

@@ -305,6 +305,17 @@ def test_what_is_too_much_to_remember_is_left_out(gateway: Gateway, server: Prov
     assert server.asked == ["big"]
 
 
+def test_what_an_answer_sets_is_not_sent_with_the_next_question(gateway: Gateway, server: Provider) -> None:
+    """The provider sets a cookie with each answer."""
+    server.headers = []
+    apply(gateway, server)
+
+    for token in ("no-cookie-1", "no-cookie-2"):
+        assert get(gateway, token).status_code == 401
+
+    assert [one.get("cookie") for one in server.headers] == [None, None]
+
+
 def test_where_nothing_is_remembered_each_request_is_asked_about(gateway: Gateway, server: Provider) -> None:
     server.tokens["forgotten"] = {"active": True}
     for config in ({"validatedTokenTTL": 0}, {"maxCacheEntries": 0}):
