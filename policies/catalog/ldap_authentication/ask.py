@@ -31,6 +31,8 @@ _SOUGHT = re.compile(r"\(\s*([A-Za-z][\w.-]*)(?:;[\w-]+)*\s*[~<>]?=[^()]*\{0\}")
 """The attributes of a filter in which the username is looked for."""
 REFUSED = frozenset((19, 32, 34, 48, 49, 50, 53))
 """Results of a bind that say no to this account: wrong, locked, expired, not there."""
+UNREADABLE = (LookupError, ValueError, TypeError, AttributeError, RecursionError)
+"""What ldap3 raises of messages that are none."""
 _THREADS = ThreadPoolExecutor(64, "ldap")
 
 
@@ -73,6 +75,8 @@ class _Talk:
             return self._judge(username, password)
         except (LDAPExceptionError, OSError) as error:
             raise Unanswered(f"directory: it cannot be asked ({type(error).__name__})") from None
+        except UNREADABLE:
+            raise Unanswered("directory: what it answers cannot be read") from None
 
     def hang_up(self) -> None:
         self._is_over = True
@@ -83,17 +87,18 @@ class _Talk:
     def _judge(self, username: str, password: str) -> Answer:
         connection = self._opened()
         try:
-            if not connection.bind():
-                code = connection.result["result"]
+            connection.bind()
+            if code := _code(connection, "bindResponse"):
                 raise Unanswered(f"account: the directory refuses the gateway's own account ({code})")
             entries = self._entries(connection, username)
             if len(entries) != 1:
                 return _no(f"username: {len(entries) or 'none'} of the directory's entries fits")
             dn, name = entries[0]["dn"], _name(entries[0], username)
-            if not connection.rebind(user=dn, password=password):
-                code = connection.result["result"]
-                if code in REFUSED:
-                    return _no(f"password: the directory does not accept it ({code})")
+            connection.rebind(user=dn, password=password)
+            code = _code(connection, "bindResponse")
+            if code in REFUSED:
+                return _no(f"password: the directory does not accept it ({code})")
+            if code != OK:
                 raise Unanswered(f"directory: it answers {code} to a bind")
             return Answer({"is_known": True, "username": name, "dn": dn}, YES_SECONDS, is_yes=True)
         finally:
@@ -135,7 +140,7 @@ class _Talk:
             attributes=sought or [NO_ATTRIBUTES],
             size_limit=2,
         )
-        code = connection.result["result"]
+        code = _code(connection, "searchResDone")
         if code not in (OK, SIZE_LIMIT, NO_SUCH_OBJECT):
             raise Unanswered(f"directory: it answers {code} to a search")
         found = connection.response or ()
@@ -147,6 +152,15 @@ class _Talk:
         if self._is_over or left <= 0:
             raise Unanswered("time: there is none left")
         return left
+
+
+def _code(connection: Connection, kind: str) -> int:
+    """What came of it. ldap3 takes any answer for a good one whose code is 0. Raises Unanswered."""
+    result = connection.result
+    if result["type"] != kind:
+        raise Unanswered("directory: it answers something else than it was asked")
+    code: int = result["result"]
+    return code
 
 
 class _Tls(Tls):  # type: ignore[misc]
