@@ -60,6 +60,15 @@ class Config(PolicyConfig):
         title="Headers that the server sees",
         description="Empty: all of them over gRPC; over HTTP Host, method, path and Authorization alone.",
     )
+    remembered_seconds: int = Field(
+        0,
+        ge=0,
+        le=3600,
+        title="An answer is remembered for",
+        description="So long the server is not asked again about a request with the same method, host, path,"
+        " query and headers that it sees. 0: it is asked at each request.",
+        json_schema_extra={"format": "duration-s", **HTTP_ALONE},
+    )
     path_prefix: str = Field(
         "",
         max_length=255,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from policies.catalog.native_ext_authz.config import Config
+from policies.catalog.native_ext_authz.remembering import remembering
 from policies.envoy.cluster import cluster
 from policies.envoy.unsaid import unsaid
 from policies.fields import urls
@@ -19,6 +20,8 @@ _EXT_AUTHZ = TYPE_URL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
+    if config.server_type == "http" and config.remembered_seconds:
+        return remembering(config, scope, NAME, _unsaid(config, scope))
     server = cluster(scope, config.url, http2=config.server_type == "grpc")
     typed: dict[str, Any] = {
         "@type": _EXT_AUTHZ,

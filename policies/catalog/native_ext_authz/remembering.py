@@ -1,0 +1,56 @@
+"""The same asked by the gateway's authorizer, which remembers what the server said."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from policies.answers import question as questions
+from policies.answers.question import question
+from policies.catalog.native_ext_authz.config import Config
+from policies.expression.lua import Value
+from policies.fields import urls
+from policies.policy import Compiled, Filter, Scope
+from policies.scripting.script import script
+
+CHECK, SHOWN = (Path(__file__).with_name(name) for name in ("remembering.lua", "shown.lua"))
+MOST_REMEMBERED = 5000
+
+
+def remembering(config: Config, scope: Scope, policy: str, unsaid: Iterable[Filter]) -> Compiled:
+    asked = question(
+        scope,
+        policy,
+        _asked(config),
+        timeout_ms=config.request_timeout,
+        remembered_seconds=config.remembered_seconds,
+        most_remembered=MOST_REMEMBERED,
+    )
+    settings: dict[str, Value] = {
+        "ask": asked.settings,
+        "seen": _names(("authorization", *config.allowed_headers)),
+        "replaced": _names(config.service_response_upstream_headers),
+    }
+    told: dict[str, Value] = {"ask": asked.settings}
+    shown = [
+        script(scope, policy, [questions.LUA, questions.TELL, SHOWN], told, sees_response=True)
+        for _ in config.service_response_client_headers_on_success[:1]
+    ]
+    check = script(scope, policy, [questions.LUA, CHECK], settings)
+    return Compiled((*unsaid, check, *shown), clusters=(asked.cluster,), secrets=(asked.secret,))
+
+
+def _asked(config: Config) -> dict[str, object]:
+    at = urls.split(config.url)
+    return {
+        "url": f"{at.scheme}://{at.netloc}",
+        "prefix": (at.path.rstrip("/") + config.path_prefix).rstrip("/"),
+        "added": [[one.key, one.value] for one in config.service_request_headers_to_add],
+        "replaced": _names(config.service_response_upstream_headers),
+        "appended": _names(config.service_response_upstream_headers_to_append),
+        "client": _names(config.service_response_client_headers),
+        "shown": _names(config.service_response_client_headers_on_success),
+    }
+
+
+def _names(given: Iterable[str]) -> list[str]:
+    """Each once, in an order that says nothing."""
+    return sorted({name.lower() for name in given})
