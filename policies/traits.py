@@ -86,12 +86,14 @@ class ClientProvider:
 @dataclass(frozen=True)
 class FromProvider:
     """How a policy takes its environment's client provider: whether a raw configuration `asks` for it, the
-    same filled with it, and the `fields` that are filled.
+    same filled with it, and the `fields` that are filled. It `concerns` a configuration that has a provider
+    judge at all, the environment's or one of its own.
     """
 
     asks: Callable[[Mapping[str, Any]], bool]
     fill: Callable[[Mapping[str, Any], ClientProvider], dict[str, Any]]
     fields: tuple[str, ...]
+    concerns: Callable[[Mapping[str, Any]], bool] = lambda config: True
 
 
 class Storage(Protocol):

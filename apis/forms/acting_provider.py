@@ -21,6 +21,6 @@ class Acting:
 
 def acting(policy: Policy[Any], environment: Environment, config: Mapping[str, Any]) -> Acting | None:
     """None for a policy that asks no provider."""
-    if policy.from_provider is None:
+    if policy.from_provider is None or not policy.from_provider.concerns(config):
         return None
     return Acting(environment, filling.of(environment.pk), filling.asks(policy, config))

@@ -1,4 +1,4 @@
-"""OpenID Connect's discovery documents, reduced to where a provider has tokens introspected."""
+"""OpenID Connect's discovery documents, reduced to where a provider has what a policy asks for."""
 
 import json
 from functools import lru_cache, partial
@@ -12,13 +12,26 @@ PATH = "/.well-known/openid-configuration"
 MOST_CHARACTERS = 2000
 
 
+ENDPOINT, KEYS = "introspection_endpoint", "jwks_uri"
+_LACKS = {
+    ENDPOINT: "this provider has no tokens introspected",
+    KEYS: "this provider publishes no keys",
+}
+
+
 @lru_cache(1024)
 def of(issuer: str) -> Kind:
-    """That of this provider, by its URL."""
-    return Kind(f"openid-configuration of {issuer}", partial(read, issuer))
+    """That of this provider, by its URL: where it has tokens introspected."""
+    return Kind(f"openid-configuration of {issuer}", partial(read, issuer, ENDPOINT))
 
 
-def read(issuer: str, content: bytes) -> str:
+@lru_cache(1024)
+def keys_of(issuer: str) -> Kind:
+    """The same: where it publishes the keys that its tokens are signed by."""
+    return Kind(f"openid-configuration of {issuer} for its keys", partial(read, issuer, KEYS))
+
+
+def read(issuer: str, wanted: str, content: bytes) -> str:
     """Raises BadDocument."""
     try:
         found = orjson.loads(content)
@@ -30,18 +43,24 @@ def read(issuer: str, content: bytes) -> str:
     said = found.get("issuer")
     if not isinstance(said, str) or said.rstrip("/") != issuer.rstrip("/"):
         raise BadDocument("it is the document of another issuer than the one that was asked for")
-    endpoint = found.get("introspection_endpoint")
-    if not isinstance(endpoint, str) or not _is_url(endpoint):
-        raise BadDocument("it names no introspection_endpoint; this provider has no tokens introspected")
-    if issuer.startswith("https:") and not endpoint.startswith("https:"):
-        raise BadDocument("its introspection_endpoint is without TLS")
-    return json.dumps({"introspection_endpoint": endpoint})
+    url = found.get(wanted)
+    if not isinstance(url, str) or not _is_url(url):
+        raise BadDocument(f"it names no {wanted}; {_LACKS[wanted]}")
+    if issuer.startswith("https:") and not url.startswith("https:"):
+        raise BadDocument(f"its {wanted} is without TLS")
+    return json.dumps({wanted: url} if wanted == ENDPOINT else {wanted: url, "issuer": said})
 
 
 def endpoint(text: str) -> str:
-    """Of what `read` made."""
-    found: str = json.loads(text)["introspection_endpoint"]
+    """Of what `of` made."""
+    found: str = json.loads(text)[ENDPOINT]
     return found
+
+
+def keys(text: str) -> tuple[str, str]:
+    """Of what `keys_of` made: the key set's URL, and the issuer as its tokens name it."""
+    found = json.loads(text)
+    return found[KEYS], found["issuer"]
 
 
 def _is_url(text: str) -> bool:

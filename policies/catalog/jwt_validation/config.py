@@ -6,9 +6,10 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 from pydantic_core import PydanticCustomError
 
 from policies.catalog.jwt_validation import keys
-from policies.fields import urls
+from policies.fields import trust, urls
 from policies.fields.expressions import RequestExpression
 from policies.fields.headers import RequestHeaderName
+from policies.fields.issuers import OptionalIssuer
 from policies.policy import (
     MANY_LINES,
     PolicyConfig,
@@ -97,11 +98,37 @@ class Config(PolicyConfig):
         description="Of the hash: 256 is RS256 or PS256, HS256, ES256.",
         json_schema_extra=_shown(signingMethod=["rsa", "hmac", "es"]),
     )
-    jwt_key_origin: Literal["text", "jwks"] = Field(
+    jwt_key_origin: Literal["text", "jwks", "provider"] = Field(
         "text",
         title="Where the key is",
-        description="Here, or at the issuer as a JSON Web Key Set, which may rotate.",
-        json_schema_extra={"labels": {"text": "Written here", "jwks": "JWKS at a URL"}},
+        description="Here, or at the issuer as a JSON Web Key Set, which may rotate: at its URL, or where a"
+        " provider's discovery document says.",
+        json_schema_extra={
+            "labels": {
+                "text": "Written here",
+                "jwks": "JWKS at a URL",
+                "provider": "At a provider of OpenID Connect",
+            }
+        },
+    )
+    provider_url: OptionalIssuer = Field(
+        "",
+        title="Provider",
+        description="The issuer's URL. Its discovery document, /.well-known/openid-configuration below it,"
+        " tells where its keys are. Empty: the environment's client provider.",
+        json_schema_extra={
+            "examples": ["https://idp.example.com/realms/main"],
+            **_shown(jwtKeyOrigin=["provider"]),
+        },
+    )
+    trusted_ca: Annotated[str, AfterValidator(trust.checked)] = Field(
+        "",
+        alias="trustedCA",
+        title="Trusted CAs",
+        description="PEM certificates that vouch for a provider of your own. Empty: the CAs that the gateway"
+        " trusts.",
+        max_length=trust.MOST_CHARACTERS,
+        json_schema_extra={"advanced": True, **MANY_LINES, **_shown(jwtKeyOrigin=["provider"])},
     )
     text_key: SecretStr | None = Field(
         None,
@@ -128,7 +155,7 @@ class Config(PolicyConfig):
         le=7 * 24 * 60,
         title="JWKS time to live",
         description="Minutes between two looks at the JWKS. A token of an unknown key calls for one at once.",
-        json_schema_extra=_shown(jwtKeyOrigin=["jwks"]),
+        json_schema_extra=_shown(jwtKeyOrigin=["jwks", "provider"]),
     )
     jwks_service_connection_timeout: int = Field(
         10_000,
@@ -136,7 +163,7 @@ class Config(PolicyConfig):
         le=60_000,
         title="JWKS timeout",
         description="How long the JWKS server may take to answer.",
-        json_schema_extra={"format": "duration-ms", **_shown(jwtKeyOrigin=["jwks"])},
+        json_schema_extra={"format": "duration-ms", **_shown(jwtKeyOrigin=["jwks", "provider"])},
     )
     skip_client_id_validation: bool = Field(
         True,
@@ -153,7 +180,8 @@ class Config(PolicyConfig):
     supported_issuers: str = Field(
         "",
         title="Issuers",
-        description="Those (iss) whose tokens are taken, separated by commas; empty takes any.",
+        description="Those (iss) whose tokens are taken, separated by commas; empty takes any, of a provider"
+        " its own.",
         max_length=LONGEST,
     )
     validate_aud_claim: bool = Field(
@@ -221,7 +249,9 @@ class Config(PolicyConfig):
     def _is_whole(self) -> Self:
         if self.jwt_key_origin == "jwks" and not listed(self.jwks_url):
             raise fault("jwksUrl", "write the URL of the key set, or choose a key written here")
-        if self.jwt_key_origin == "jwks" and self.signing_method == "hmac":
+        if self.jwt_key_origin == "provider" and not self.provider_url:
+            raise fault("providerUrl", "write the URL of a provider that has a discovery document")
+        if self.jwt_key_origin != "text" and self.signing_method == "hmac":
             raise fault("jwtKeyOrigin", "an HMAC secret is nothing to publish; write the key here")
         if self.jwt_key_origin == "text":
             text = self.text_key.get_secret_value() if self.text_key else ""

@@ -1,19 +1,19 @@
 """JWT Validation: lets requests pass whose token is signed by a known key and says what it must."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from policies.catalog.jwt_validation import keys
 from policies.catalog.jwt_validation.config import Config, CustomClaim, listed
+from policies.catalog.jwt_validation.published import FILLED, asks, concerns, fill, published
 from policies.contracts import memory
 from policies.documents import asking, jwks
-from policies.documents.document import Document
 from policies.expression import lua
 from policies.policy import TYPE_URL, Category, Compiled, Filter, Phase, Policy, Scope, Script, Secret
 from policies.scripting.script import BASE64, JSON, SHA256, UNSAID, script
-from policies.traits import Advice, AsksContracts
+from policies.traits import Advice, AsksContracts, FromProvider
 
 NAME = "jwt-validation"
 CONTRACT = [SHA256, memory.LUA, Path(__file__).with_name("contract.lua")]
@@ -32,16 +32,15 @@ ALGORITHMS = {"rsa": ("RS", "PS"), "hmac": ("HS",), "es": ("ES",), "eddsa": ("Ed
 
 
 def compile(config: Config, scope: Scope) -> Compiled:
-    documents = _documents(config)
-    texts = [scope.documents.get(one) for one in documents]
-    made, secrets = _published(texts, scope) if documents else _written(config, scope)
+    found = None if config.jwt_key_origin == "text" else published(config, scope)
+    made, secrets = _published(found.texts, scope) if found else _written(config, scope)
     claims = [JSON, BASE64, Path(__file__).with_name("claims.lua")]
     check = Path(__file__).with_name("policy.lua")
     tell = Path(__file__).with_name("tell.lua")
-    settings = _settings(config, scope)
-    settings["asks"] = asking.settings(scope.state, documents) if documents else None
-    settings["lacks_keys"] = None in texts
-    settings["has_keys"] = not documents or any(texts)
+    settings = _settings(config, scope, found.issuer if found else "")
+    settings["asks"] = asking.settings(scope.state, found.documents) if found else None
+    settings["lacks_keys"] = found is not None and None in found.texts
+    settings["has_keys"] = found is None or any(found.texts)
     told = {one: settings[one] for one in ("header", "carrier", "token", "client_id", "contracts")}
     looking = CONTRACT if settings["contracts"] else []
     filters: tuple[Filter | Script, ...] = (
@@ -66,14 +65,7 @@ def _written(config: Config, scope: Scope) -> tuple[dict[str, Any], tuple[Secret
     return {"local_jwks": {"filename": str(secret.path)}}, (secret,)
 
 
-def _documents(config: Config) -> list[Document]:
-    """The key sets that it needs from the network."""
-    urls = listed(config.jwks_url) if config.jwt_key_origin == "jwks" else []
-    ttl, timeout = config.jwks_service_time_to_live * 60, config.jwks_service_connection_timeout / 1000
-    return [Document(url, jwks.KEY_SET, ttl, timeout) for url in urls]
-
-
-def _published(texts: list[str | None], scope: Scope) -> tuple[dict[str, Any], tuple[Secret, ...]]:
+def _published(texts: Sequence[str | None], scope: Scope) -> tuple[dict[str, Any], tuple[Secret, ...]]:
     """The key set of all that are at hand. In a file: each route of an API would hold it otherwise."""
     known = [text for text in texts if text is not None]
     if not known:
@@ -116,7 +108,9 @@ def _jwt_authn(config: Config, scope: Scope, source: dict[str, Any]) -> dict[str
     }
 
 
-def _settings(config: Config, scope: Scope) -> dict[str, lua.Value]:
+def _settings(config: Config, scope: Scope, issuer: str) -> dict[str, lua.Value]:
+    """`issuer` is the provider's, whose tokens alone are taken where nobody says others."""
+    issuers = listed(config.supported_issuers) or ([issuer] if issuer else [])
     is_custom = config.jwt_origin == "customExpression"
     bits = "" if config.signing_method == "eddsa" else str(config.signing_key_length)
     signed = config.signing_method, 256 if config.signing_method == "eddsa" else config.signing_key_length
@@ -132,8 +126,8 @@ def _settings(config: Config, scope: Scope) -> dict[str, lua.Value]:
         "realm": scope.api.rpartition("/")[2],
         "signature": SIGNATURES.get(signed),
         "algorithms": {f"{name}{bits}": True for name in names},
-        "issuers": dict.fromkeys(listed(config.supported_issuers), True),
-        "any_issuer": not listed(config.supported_issuers),
+        "issuers": dict.fromkeys(issuers, True),
+        "any_issuer": not issuers,
         "audiences": dict.fromkeys(listed(config.supported_audiences), True),
         "checks_audience": config.validate_aud_claim,
         "needs_audience": config.mandatory_aud_claim,
@@ -153,11 +147,13 @@ def _claim(one: CustomClaim) -> dict[str, lua.Value]:
 
 
 def advice(config: Config) -> Iterator[Advice]:
+    if config.jwt_key_origin == "provider" and config.provider_url.startswith("http:"):
+        yield Advice("providerUrl", "is asked without TLS: who stands between can put in keys of their own")
     if config.jwt_key_origin == "jwks" and any(url.startswith("http:") for url in listed(config.jwks_url)):
         yield Advice("jwksUrl", "is fetched without TLS: who stands between can put in keys of their own")
 
 
-def asks(config: Config) -> AsksContracts | None:
+def asks_contracts(config: Config) -> AsksContracts | None:
     return None if config.skip_client_id_validation else AsksContracts()
 
 
@@ -172,8 +168,9 @@ POLICY = Policy(
     compile=compile,
     gives=frozenset(("authentication",)),
     own_variables=frozenset(("vars",)),
-    asks_contracts=asks,
+    asks_contracts=asks_contracts,
     advice=advice,
+    from_provider=FromProvider(asks, fill, FILLED, concerns),
     aliases=("jwt-validation-flex",),
     refuses=True,
     icon="fingerprint",

@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from policies.documents import discovery
 from tests.policies.issuer import EC_KEYS, OTHER, RSA, Issuer, key_set
+from tests.policies.provider import Provider, provider
 from tests.policies.tokens import apply, ask, document, remote, token
 from tests.traffic.gateway import Gateway, running_gateway
 from tests.traffic.upstream import serving
@@ -148,3 +151,51 @@ def test_an_api_that_keeps_its_last_good_version_is_given_new_keys(gateway: Gate
     wait_until(lambda: ask(gateway, token(OTHER, headers={"kid": "two"})).status_code == 200, 20)
 
     assert ask(gateway, token(headers={"kid": "one"})).status_code == 401
+
+
+def discovered(server: Provider, keys: Issuer, **more: Any) -> Provider:
+    server.documents[discovery.PATH] = {"issuer": server.url, "jwks_uri": keys.url, **more}
+    return server
+
+
+def of_provider(server: Provider, **more: Any) -> dict[str, Any]:
+    return {"jwtKeyOrigin": "provider", "providerUrl": server.url, **more}
+
+
+def test_keys_of_a_provider_are_where_its_document_says(gateway: Gateway, issuer: Issuer) -> None:
+    with provider() as server:
+        apply(gateway, of_provider(discovered(server, issuer)))
+
+        assert ask(gateway, token(iss=server.url)).status_code == 200
+        assert ask(gateway, token(OTHER, iss=server.url)).status_code == 401
+        assert ask(gateway, token(iss="https://other.example.com")).status_code == 401
+        assert ask(gateway, token()).status_code == 401, "it does not say that it is the provider's"
+
+        apply(gateway, of_provider(server, supportedIssuers="https://other.example.com"))
+        assert ask(gateway, token(iss="https://other.example.com")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "lie", [{"issuer": "https://idp.example.com"}, {"jwks_uri": None}, {"jwks_uri": "file:///etc/passwd"}]
+)
+def test_a_document_of_a_provider_that_lies_is_not_taken(
+    gateway: Gateway, issuer: Issuer, lie: dict[str, Any]
+) -> None:
+    with provider() as server:
+        apply(gateway, of_provider(discovered(server, issuer, **lie)))
+
+        assert ask(gateway, token(iss=server.url)).status_code == 503
+    assert issuer.asked == 0
+
+
+def test_a_provider_moves_its_keys_and_its_new_ones_count(gateway: Gateway, issuer: Issuer) -> None:
+    with provider() as server, serving(Issuer()) as second:
+        second.body = key_set(two=OTHER)
+        apply(gateway, of_provider(discovered(server, issuer)))
+        assert ask(gateway, token(iss=server.url)).status_code == 200
+
+        discovered(server, second)
+
+        new = token(OTHER, headers={"kid": "two"}, iss=server.url)
+        wait_until(lambda: ask(gateway, new).status_code == 200)
+        assert ask(gateway, token(headers={"kid": "one"}, iss=server.url)).status_code == 401

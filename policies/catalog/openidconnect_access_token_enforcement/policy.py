@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
-from pydantic_core import PydanticCustomError
 
 from policies.answers.question import question
 from policies.documents import discovery
 from policies.documents.document import Document
 from policies.fields import trust
+from policies.fields.issuers import OptionalIssuer
 from policies.fields.urls import OptionalUrl
 from policies.introspection.fields import TokenConfig, asks_contracts, count, plain
 from policies.introspection.scripts import compiled
@@ -25,16 +25,8 @@ FILLED = ("providerUrl", "introspectionUrl", "clientId", "clientSecret", "truste
 CONSUMER, PRINCIPAL = ("client_id", "azp"), ("client_id", "azp", "sub")
 
 
-def _checked_provider(url: str) -> str:
-    if url and ("?" in url or url.rstrip("/").endswith(discovery.PATH)):
-        raise PydanticCustomError(
-            "provider", "write the issuer's URL alone; its document is found from there"
-        )
-    return url
-
-
 class Config(TokenConfig):
-    provider_url: Annotated[OptionalUrl, Field(max_length=2000), AfterValidator(_checked_provider)] = Field(
+    provider_url: OptionalIssuer = Field(
         "",
         title="Provider",
         description="The issuer's URL. Its discovery document, /.well-known/openid-configuration below it,"

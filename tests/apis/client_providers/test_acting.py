@@ -292,3 +292,30 @@ def test_file_takes_nothing_else_away_by_its_mark(api: ApiInstance) -> None:
 
     (policy,) = apis[0].policies
     assert policy.config == {"scopes": "read"}
+
+
+def test_keys_of_the_provider_are_those_of_its_tokens(
+    place: Place, api: ApiInstance, provider: ClientProvider
+) -> None:
+    """JWT Validation, where it is to take the provider's keys."""
+    remove_policy(place.user, api.policies.get())
+    row = apply_policy(place.user, api, "jwt-validation", {"jwtKeyOrigin": "provider"})
+
+    (config,) = (one for one in configs(api) if "jwtKeyOrigin" in one)
+    assert config == {"jwtKeyOrigin": "provider", "providerUrl": FILLED["providerUrl"], "trustedCA": ""}
+    assert row.config == {"jwtKeyOrigin": "provider"}
+    provider.discovery_url, provider.introspection_url = "", "https://other.example.com/ask"
+    change.save(place.user, provider)
+    with pytest.raises(ValidationError, match="discovery document"):
+        edit_policy(place.user, row, {"jwtKeyOrigin": "provider", "leewaySeconds": 3})
+
+
+def test_form_says_which_provider_acts_where_one_is_asked(place: Place, api: ApiInstance) -> None:
+    remove_policy(place.user, api.policies.get())
+    address = f"/apis/{api.pk}/policies/add/jwt-validation"
+    assert "Keycloak" not in place.client.get(address).content.decode()
+
+    row = apply_policy(place.user, api, "jwt-validation", {"jwtKeyOrigin": "provider"})
+
+    shown = place.client.get(f"/apis/{api.pk}/policies/{row.pk}").content.decode()
+    assert "<b>Keycloak</b> acts" in shown
