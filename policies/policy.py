@@ -113,7 +113,8 @@ class Filter:
 
     `only_if` is a predicate of Envoy's matchers: for a request that does not meet it the filter does
     nothing, so it need not be made at all. One that `acts_always` would act even then: it must not be made.
-    `met` is what does the same for one that meets it, where that is less for Envoy to make.
+    `met` is what does the same for one that meets it, where that is less for Envoy to make. One that
+    `refuses` lets no request through that meets it.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Filter:
     only_if: Mapping[str, Any] | None = None
     acts_always: bool = False
     met: Mapping[str, Any] | None = None
+    refuses: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def refusing(scope: Scope, policy: str, reason: str, only_if: Mapping[str, Any] 
     everybody = {"permissions": [{"any": True}], "principals": [{"any": True}]}
     rules = {"action": "DENY", "policies": {policy: everybody}}
     config = {"@type": _RBAC, "rules": rules}
-    return Filter(scope.binding, config, only_if=only_if, acts_always=bool(only_if))
+    return Filter(scope.binding, config, only_if=only_if, acts_always=bool(only_if), refuses=bool(only_if))
 
 
 def details(policy: str) -> str:

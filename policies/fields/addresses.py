@@ -152,6 +152,7 @@ def _rbac(scope: Scope, policy: str, networks: list[Network], *, refuse_listed: 
         only_if=is_listed if refuse_listed else {"not_matcher": is_listed},
         # The list a second time is an eighth of what Envoy takes for a thousand APIs that have one.
         met=_denying(policy, {"any": True}),
+        refuses=True,
     )
 
 

@@ -93,6 +93,38 @@ def test_the_peer_itself_is_looked_up_wherever_the_policy_stands(
         assert gateway.request("PUT", "/peer/x").status_code == 200
 
 
+HERE, NOT_HERE = {"ips": ["127.0.0.0/8"]}, {"ips": ["10.0.0.0/8"]}
+ADA = policy("http-basic-authentication", {"username": "ada", "password": "secret"})
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "basic ", "BASIC"])
+@pytest.mark.parametrize(
+    ("policies", "status"),
+    [
+        ([policy("ip-allowlist", HERE), ADA], 200),
+        ([ADA, policy("ip-allowlist", HERE)], 200),
+        ([policy("ip-allowlist", HERE), policy("ip-blocklist", NOT_HERE), ADA], 200),
+        ([policy("ip-allowlist", HERE, methods="GET"), ADA], 200),
+        ([policy("ip-allowlist", NOT_HERE), ADA], 403),
+        ([policy("ip-allowlist", HERE), policy("ip-blocklist", HERE), ADA], 403),
+        ([policy("ip-allowlist", HERE), policy("ip-blocklist", HERE, methods="PUT"), ADA], 200),
+    ],
+    ids=["rule first", "rule last", "two", "on a condition", "not listed", "listed", "another method"],
+)
+def test_a_scheme_may_be_written_in_any_way_beside_ip_rules(
+    gateway: Gateway, policies: list[dict[str, Any]], status: int, scheme: str
+) -> None:
+    ack = gateway.apply(api(*policies, name="beside"))
+    assert ack.applied, ack.reason
+
+    answers = [
+        gateway.get("/beside/x", headers={"authorization": f"{scheme} {text}"}).status_code
+        for text in ("YWRhOnNlY3JldA==", "YWRhOndyb25n")
+    ]
+
+    assert answers == [status, 401 if status == 200 else status]
+
+
 def test_more_conditions_than_an_ip_rule_leaves_room_for(gateway: Gateway) -> None:
     peer = policy("ip-allowlist", {"ips": ["10.0.0.0/8"], "ipExpression": "#[attributes.remoteAddress]"})
     removals = [policy("header-removal", {"inboundHeaders": ["x-a"]}, path=f"/{n}") for n in range(6)]

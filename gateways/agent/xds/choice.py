@@ -34,6 +34,22 @@ def composite(base_path: str, policies: Sequence[PolicyFilters]) -> dict[str, An
     return {"@type": _COMPOSITE + "CompositePerRoute", "matcher": _matcher(base_path, policies)}
 
 
+def first_met(policies: Sequence[PolicyFilters], name: str, only_if: Mapping[str, Any]) -> dict[str, Any]:
+    """A route's setting of a composite that has a chain of this name, which runs where `only_if` holds and
+    none of the policies refuses: each of them refuses what meets its predicate. In a list each stands once.
+    """
+    found = [(one.only_if, _action(one.configured_where_met)) for one in policies]
+    found.append((only_if, _run({"filter_chain_name": name})))
+    matchers = [{"predicate": predicate, "on_match": action} for predicate, action in found]
+    return {"@type": _COMPOSITE + "CompositePerRoute", "matcher": {"matcher_list": {"matchers": matchers}}}
+
+
+def knowing(chains: Mapping[str, PolicyFilters]) -> dict[str, Any]:
+    """A composite that has these chains by name."""
+    named = {name: {"typed_config": one.configured_where_met} for name, one in chains.items()}
+    return {**EMPTY, "named_filter_chains": named}
+
+
 def chosen(base_path: str, policies: Sequence[PolicyFilters]) -> dict[str, Any]:
     """A composite filter that has its choice by itself, whatever the route. A route's chain can hold none."""
     return {**EMPTY, "matcher": _matcher(base_path, policies)}
@@ -94,6 +110,9 @@ def _tree(
 
 
 def _action(filters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    chain = {"typed_config": list(filters)}
-    typed = {"@type": _COMPOSITE + "ExecuteFilterAction", "filter_chain": chain}
+    return _run({"filter_chain": {"typed_config": list(filters)}})
+
+
+def _run(chain: Mapping[str, Any]) -> dict[str, Any]:
+    typed = {"@type": _COMPOSITE + "ExecuteFilterAction", **chain}
     return {"action": {"name": "run", "typed_config": typed}}

@@ -19,7 +19,7 @@ from gateways.agent.xds.access_log import HELD, RouteName
 from gateways.agent.xds.bootstrap import RUNTIME
 from gateways.agent.xds.cluster import Outbound, cluster, cluster_name
 from gateways.agent.xds.compiled_api import CompiledApi
-from gateways.agent.xds.filter_chain import PASSED, PATH_NOTED, filled, filled_behind, frames, scripts_id
+from gateways.agent.xds.filter_chain import PATH_NOTED, filled, filled_behind, frames, scripts_id
 from gateways.agent.xds.hosts import hash_policy
 from gateways.agent.xds.joined_paths import judged
 from gateways.agent.xds.listener import listener, probe_listener, route_config_name
@@ -97,10 +97,10 @@ class Compiler:
         policies = self.policy_filters(found)
         outbound = {one: self._outbound(one, texts) for one in api.upstreams}
         made = [one for several in (found, *outbound.values()) for _, one in several]
-        shared = {name: PASSED for one in made for name in one.shared}
+        shared = dict.fromkeys(name for one in made for name in one.shared)
         behind = [PolicyFilters(one.behind) for _, one in found if one.behind]
         lasting, chains = kept.filled(api.base_path, _kept(found))
-        slots = {**shared, **filled(api.base_path, policies), **filled_behind(behind)}
+        slots = {**filled(api.base_path, policies, shared), **filled_behind(behind)}
         slots |= {kept.name(api.listener.port): lasting} if lasting else {}
         said = joined(((use, one.route_action) for use, one in found), adds_lists=True)
         seconds = min((it.response_seconds for _, it in found if it.response_seconds), default=None)

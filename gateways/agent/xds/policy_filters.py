@@ -75,6 +75,12 @@ class PolicyFilters:
         return own[0] if own and own.count(own[0]) == len(own) else None
 
     @property
+    def refuses(self) -> bool:
+        """Whether it lets no request through that meets `only_if`, and does nothing with others."""
+        own = (isinstance(one, Filter) and one.refuses for one in self.filters)
+        return not self.conditions and self.only_if is not None and all(own)
+
+    @property
     def must_be_chosen(self) -> bool:
         """Whether a filter of it must not be made for requests that do not meet a predicate."""
         always = (isinstance(one, Filter) and one.acts_always for one in self.filters)

@@ -10,7 +10,7 @@ from the end of the request and ends with the first byte of the answer. Envoy ta
 for a lost one and would make a second; it marks that one with a header (MARK), and before it is sent
 anywhere a filter of the cluster refuses it, which `replies` turns into 504. That filter, RBAC, notes its
 verdict for every request: a matcher of the virtual host asks for the mark first, so that it is made only to
-refuse. That costs a request half.
+refuse. That costs a request half. (A matcher of the filter itself would be left unasked among a cluster's.)
 """
 
 from typing import Any
