@@ -281,6 +281,9 @@ class Policy(Generic[C]):
     `own_document` names the field that the console fills with the OpenAPI document of the API's asset where
     the configuration says `source: context`, in what gateways are told.
 
+    `sends` says of each secret that is sent somewhere which fields say where: {"password": ("url",)}. What is
+    stored of it is asked for anew where they lead to another server.
+
     `from_provider` tells how the console fills a configuration that names no provider of its own.
 
     `reads_apart` names fields that hold what may take long to read, each with what tells of a value whether
@@ -342,6 +345,7 @@ class Policy(Generic[C]):
     is_outbound: bool = False
     is_applied_once: bool = False
     own_document: str = ""
+    sends: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     from_provider: FromProvider | None = None
     reads_apart: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()

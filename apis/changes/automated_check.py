@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from apis.automated import rule
 from apis.automated.models import AutomatedPolicy, PolicySet
-from apis.rules import own_document, policy_check
+from apis.rules import kept_secrets, own_document, policy_check
 from apis.rules.policy_config import checked, merged
 from console.models import Environment
 from policies.policy import Policy
@@ -58,6 +58,8 @@ def unsaved(
     of_set = like.policy_set if like else policy_set
     stored = like.secrets if like else {}
     found = faults(environment, policy, applies, like, of_set) | policy_check.mode_faults(policy, mode)
+    if like:
+        found |= kept_secrets.faults(policy, like.config, stored, config)
     public, secrets, rows = _checked(environment, policy, merged(config, stored), conditions, found)
     return AutomatedPolicy(
         pk=like.pk if like else None,

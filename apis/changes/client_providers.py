@@ -15,6 +15,7 @@ from apis.changes.following import follow_provider
 from apis.client_providers.models import WELL_KNOWN, Chosen, ClientProvider
 from apis.secret_groups.models import Secret
 from console import audit
+from console.addressed import ANEW, leads_elsewhere
 from console.audit import HIDDEN, record
 from console.granting import require_administrator
 from console.models import AuditEntry, Environment, User
@@ -33,7 +34,8 @@ MOST = 100
 
 @transaction.atomic
 def save(actor: User, provider: ClientProvider, secret: str = "", *, seen: str = "") -> None:
-    """A new one, or what was changed of one. An empty secret leaves the stored one as it is.
+    """A new one, or what was changed of one. An empty secret leaves the stored one as it is, and is refused
+    where the address leads elsewhere.
 
     Raises Changed where it is not as it was `seen`.
     """
@@ -43,7 +45,7 @@ def save(actor: User, provider: ClientProvider, secret: str = "", *, seen: str =
     if before is not None:
         check_version(seen, version_of_provider(before))
     provider.client_secret = secret or (before.client_secret if before else None)
-    _check(provider, is_new=before is None)
+    _check(provider, before, secret)
     provider.save()
     was = facts(before) | {"client_secret": f"{HIDDEN} (old)"} if before else None
     now = facts(provider) | {"client_secret": f"{HIDDEN} ({'new' if secret else 'old'})"}
@@ -154,7 +156,7 @@ def _is_locked(provider: ClientProvider) -> bool:
     return bool(ClientProvider.objects.select_for_update(no_key=True).filter(pk=provider.pk))
 
 
-def _check(provider: ClientProvider, *, is_new: bool) -> None:
+def _check(provider: ClientProvider, before: ClientProvider | None, secret: str) -> None:
     """Raises ValidationError by field."""
     found: dict[str, list[Any]] = {}
     if bool(provider.discovery_url) == bool(provider.introspection_url):
@@ -165,8 +167,10 @@ def _check(provider: ClientProvider, *, is_new: bool) -> None:
             found[field] = [fault]
     if not provider.client_secret:
         found["secret"] = ["Write the secret that the provider gave the gateways."]
+    elif before and not secret and leads_elsewhere(_addresses(before), _addresses(provider)):
+        found["secret"] = [ANEW]
     others = ClientProvider.objects.filter(organization=provider.organization).exclude(pk=provider.pk)
-    if is_new and others.count() >= MOST:
+    if before is None and others.count() >= MOST:
         found["name"] = [f"{provider.organization} has {MOST} client providers, and room for no more."]
     elif others.filter(name=provider.name).exists():
         message = f'"{provider.name}" is the name of another client provider of {provider.organization}.'
@@ -174,6 +178,10 @@ def _check(provider: ClientProvider, *, is_new: bool) -> None:
     if found:
         raise ValidationError(found)
     provider.full_clean()
+
+
+def _addresses(provider: ClientProvider) -> tuple[str, str]:
+    return provider.discovery_url, provider.introspection_url
 
 
 def _fault_of(address: str, *, is_issuer: bool) -> str:

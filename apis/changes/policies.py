@@ -14,7 +14,7 @@ from django.http import Http404
 from apis.changes import bookkeeping, deploying, removal, versions
 from apis.models import ApiInstance, PolicyBinding
 from apis.removed import Removed
-from apis.rules import policy_check, policy_side
+from apis.rules import kept_secrets, policy_check, policy_side
 from apis.rules.policy_config import hidden, merged, read_ahead
 from apis.rules.policy_place import numbered, phase_of
 from console.models import AuditEntry, User
@@ -91,7 +91,8 @@ def edit_policy(
     seen: str = "",
     deploy: bool | None = None,
 ) -> PolicyBinding:
-    """A secret left out or "" keeps the stored one; what is left None stays.
+    """A secret left out or "" keeps the stored one, for the address that it was given for; what is left None
+    stays.
 
     Raises Changed when the policy is not as it was `seen`.
     """
@@ -103,14 +104,7 @@ def edit_policy(
     before, secrets, acted_on = _facts(binding), binding.secrets, binding.upstreams
     binding.mode = binding.mode if mode is None else mode
     binding.upstreams = binding.upstreams if upstreams is None else list(upstreams)
-    binding.config, binding.secrets, rows = policy_check.checked(
-        binding.api,
-        template,
-        merged(binding.config if config is None else config, secrets),
-        conditions or (),
-        mode=binding.mode,
-        upstreams=binding.upstreams,
-    )
+    binding.config, binding.secrets, rows = _checked(binding, template, config, conditions)
     policy_side.check_free(binding.api, template, binding.upstreams, but=binding)
     if conditions is not None:
         binding.conditions = rows
@@ -128,6 +122,24 @@ def edit_policy(
         actor, AuditEntry.Action.UPDATE, binding.api, target=binding, before=before, after=after
     )
     return binding
+
+
+def _checked(
+    binding: PolicyBinding,
+    template: Policy[Any],
+    config: Mapping[str, Any] | None,
+    conditions: Sequence[Mapping[str, Any]] | None,
+) -> tuple[dict[str, Any], dict[str, str], list[dict[str, str]]]:
+    given = binding.config if config is None else config
+    return policy_check.checked(
+        binding.api,
+        template,
+        merged(given, binding.secrets),
+        conditions or (),
+        mode=binding.mode,
+        upstreams=binding.upstreams,
+        found=kept_secrets.faults(template, binding.config, binding.secrets, given),
+    )
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from apis.from_catalog import title_of
 from apis.models import ApiInstance, PolicyBinding
 from apis.portable import mentioned, shared
 from apis.portable.shape import Portable
-from apis.portable.updating import matched
+from apis.portable.updating import kept_of, matched
 from apis.portable.wanted import PARTS, WantedApi
 from apis.rules import copy_secrets
 from apis.secret_groups.shared import WORDS
@@ -73,7 +73,7 @@ class SecretFields:
         kept: Mapping[str, Mapping[str, str]] = {}
         if self.counterpart:
             match = matched(self.counterpart, WantedApi(self.counterpart.environment, self.whole))
-            kept = {key: row.secrets for key, row in match.policies.items()}
+            kept = {one.key: kept_of(match.policies.get(one.key), one) for one in self.whole.policies}
         found: list[Secret] = []
         for one in self.whole.policies:
             title = one.label or title_of(one.policy)

@@ -20,9 +20,11 @@ from apis.portable import wanted as rules
 from apis.portable.making import NEEDED, Made, applied, document_note, of_policy, of_upstream, told_by_keys
 from apis.portable.shape import PolicyPart, UpstreamPart
 from apis.portable.wanted import WantedApi
+from apis.rules import kept_secrets
 from apis.rules.policy_config import merged
 from apis.rules.problem import Problem, refuse
 from console.models import AuditEntry, User
+from policies import catalog
 
 
 @dataclass(frozen=True)
@@ -179,16 +181,28 @@ def _take(config: Any, path: list[str]) -> None:
 
 
 def _with_kept_secrets(wanted: WantedApi, match: Match) -> WantedApi:
-    """Each secret that nobody gives is the one that is there, of what is the same entry of a list."""
+    """Each secret that nobody gives is the one that is there."""
     found = []
     for one in wanted.whole.policies:
-        row = match.policies.get(one.key)
-        secrets = dict(one.secrets)
-        for path, value in one.secrets.items():
-            if not value and row and path in row.secrets and _is_same_entry(row.config, one.config, path):
-                secrets[path] = row.secrets[path]
+        kept = kept_of(match.policies.get(one.key), one)
+        secrets = {path: value or kept.get(path, "") for path, value in one.secrets.items()}
         found.append(one.model_copy(update={"secrets": secrets}))
     return replace(wanted, whole=wanted.whole.model_copy(update={"policies": tuple(found)}))
+
+
+def kept_of(row: PolicyBinding | None, one: PolicyPart) -> dict[str, str]:
+    """Those of its secrets that stay where nobody gives others: of what is the same entry of a list, and goes
+    to the same address.
+    """
+    if row is None:
+        return {}
+    policy = catalog.find(row.policy)
+    return {
+        path: row.secrets[path]
+        for path in one.secrets.keys() & row.secrets.keys()
+        if _is_same_entry(row.config, one.config, path)
+        and kept_secrets.stays(policy, path, row.config, one.config)
+    }
 
 
 def _is_same_entry(before: Any, after: Any, path: str) -> bool:

@@ -16,6 +16,7 @@ from apis.client_providers.models import ClientProvider
 from apis.rest import reach
 from apis.rest.bodies import client_names
 from apis.rest.client_provider_serializers import (
+    HIDDEN,
     ChoiceBody,
     ChoiceShape,
     ProviderBody,
@@ -88,7 +89,8 @@ class ClientProviderViews(ViewSet):
     ) -> Response:
         for name in change.FIELDS:
             setattr(row, name, body.get(name, getattr(row, name)))
-        secret = body.get("clientSecret", "")
+        given = body.get("clientSecret", "")
+        secret = "" if given == HIDDEN else given
         with client_names(NAMES):
             change.save(access.caller(request), row, secret, seen=preconditions.seen(request))
         return preconditions.answer(ProviderShape(row).data, change.version_of_provider(row), status)

@@ -1,6 +1,7 @@
 """What is wrong with a policy that is to be applied, in all of its parts at once."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -48,14 +49,15 @@ def checked(
     *,
     mode: str,
     upstreams: Sequence[UUID],
+    found: Mapping[str, list[str]] = MappingProxyType({}),
 ) -> tuple[policy_config.Config, dict[str, str], list[dict[str, str]]]:
     """(configuration without secrets, secrets, conditions). Raises ValidationError with what is wrong in
-    any of them, so that a form need not be sent once for each.
+    any of them, beside what was `found`, so that a form need not be sent once for each.
     """
     public: policy_config.Config = {}
     secrets: dict[str, str] = {}
     rows: list[dict[str, str]] = []
-    found = mode_faults(policy, mode) | policy_side.faults(api, policy, upstreams)
+    found = {**found, **mode_faults(policy, mode), **policy_side.faults(api, policy, upstreams)}
     try:
         public, secrets = policy_config.checked(policy, config, api.environment)
         own_document.check(api, policy, config)

@@ -111,11 +111,16 @@ def merged(config: Mapping[str, Any], secrets: Mapping[str, str]) -> Config:
     """The configuration with each secret that it leaves out or empty put back; null takes one away."""
     whole = deepcopy(dict(config))
     for joined, value in secrets.items():
-        path = tuple(joined.split("."))
-        holder = _holder(whole, path)
-        if _get(holder, path[-1]) in ("", HIDDEN):
-            _put(holder, path[-1], value)
+        if is_left(whole, joined):
+            path = tuple(joined.split("."))
+            _put(_holder(whole, path), path[-1], value)
     return whole
+
+
+def is_left(config: Mapping[str, Any], joined: str) -> bool:
+    """Whether the configuration says of the secret at this path that the stored one stays."""
+    path = tuple(joined.split("."))
+    return _get(_holder(config, path), path[-1]) in ("", HIDDEN)
 
 
 def hidden(config: Mapping[str, Any], secrets: Mapping[str, str]) -> Config:

@@ -16,7 +16,7 @@ from apis.forms import advanced, upstream_choice
 from apis.forms.acting_provider import acting
 from apis.forms.shared_secrets import SharedSecrets
 from apis.models import ApiInstance, PolicyBinding
-from apis.rules import policy_advice, policy_check
+from apis.rules import kept_secrets, policy_advice, policy_check
 from apis.rules.policy_config import merged
 from apis.views.access import messages_of
 from apis.views.conflict import Conflict, Meeting
@@ -153,12 +153,14 @@ class PolicyForm:
         rows, mode = advanced.conditions(self.policy, self.more), self.more.get("mode")
         mode = mode or PolicyBinding.Mode.ENFORCE
         stored = self.binding.secrets if self.binding else {}
+        was = self.binding.config if self.binding else {}
+        found = kept_secrets.faults(self.policy, was, stored, self.config)
         config, upstreams = merged(self.config, stored), self.upstreams
         if unread := advanced.unread(self.more):
-            found = policy_check.faults(self.api, self.policy, config, rows, mode=mode, upstreams=upstreams)
+            found |= policy_check.faults(self.api, self.policy, config, rows, mode=mode, upstreams=upstreams)
             raise ValidationError(found | unread)
         public, secrets, kept = policy_check.checked(
-            self.api, self.policy, config, rows, mode=mode, upstreams=upstreams
+            self.api, self.policy, config, rows, mode=mode, upstreams=upstreams, found=found
         )
         order = self.binding.order if self.binding else self.more.get("order")
         return PolicyBinding(

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from console import audit
+from console.addressed import ANEW, leads_elsewhere
 from console.models import AuditEntry, User
 from console.notices import mail, outbox
 from console.notices.models import Delivery, MailServer
@@ -38,13 +39,14 @@ def save(actor: User, facts: Mapping[str, Any], password: str | None, *, seen: s
     check(seen, seen_of(row))
     before = _facts(row)
     is_new, row = row is None, row or MailServer()
-    was_elsewhere = (row.host, row.username) != (facts["host"], facts["username"])
+    is_another_user = row.username != facts["username"]
+    is_elsewhere = leads_elsewhere([_address(row.host, row.port)], [_address(facts["host"], facts["port"])])
     for name in FIELDS:
         setattr(row, name, facts[name])
     if password is not None:
         row.secret = password
-    elif was_elsewhere and row.secret:
-        raise ValidationError({"password": "Enter the password anew for another server or user."})
+    elif row.secret and (is_elsewhere or is_another_user):
+        raise ValidationError({"password": ANEW if is_elsewhere else "Enter the password of this user."})
     _check(row)
     row.full_clean()
     row.save(force_insert=is_new)
@@ -86,6 +88,10 @@ def send_test(actor: User, address: str) -> Delivery:
 
 def seen_of(row: MailServer | None) -> str:
     return version(_facts(row) | {"secret": row.secret if row else ""})
+
+
+def _address(host: str, port: int) -> str:
+    return f"smtp://{host}:{port}"
 
 
 def _check(row: MailServer) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 
+from console.addressed import ANEW, leads_elsewhere
 from console.audit import HIDDEN, record
 from console.granting import require_administrator
 from console.models import AuditEntry, Environment, Organization, User
@@ -35,10 +36,12 @@ MOST_GROUP_ROLES = 500
 
 @transaction.atomic
 def save(actor: User, provider: IdentityProvider, secret: str = "") -> None:
-    """A new one, or what was changed of one. An empty secret leaves the stored one as it is."""
+    """A new one, or what was changed of one. An empty secret leaves the stored one as it is, and is refused
+    where the address leads elsewhere.
+    """
     require_administrator(actor, provider.organization)
     before = IdentityProvider.objects.select_for_update(of=("self",)).filter(pk=provider.pk).first()
-    _check(actor, provider, before)
+    _check(actor, provider, before, secret)
     if secret:
         provider.client_secret = secret
     elif before is not None:
@@ -138,8 +141,11 @@ def remove_group_team(actor: User, given: GroupTeam) -> None:
     given.delete()
 
 
-def _check(actor: User, provider: IdentityProvider, before: IdentityProvider | None) -> None:
+def _check(actor: User, provider: IdentityProvider, before: IdentityProvider | None, secret: str) -> None:
     faults: dict[str, list[str]] = {}
+    stored = before.discovery_url if before and before.client_secret and not secret else ""
+    if stored and leads_elsewhere([stored], [provider.discovery_url]):
+        faults["secret"] = [ANEW]
     if fault := fetching.fault_of(provider.discovery_url):
         faults["discovery_url"] = [fault]
     if provider.slug in ("with", "at", "second", "passkey", "forgotten", "reset"):

@@ -7,6 +7,7 @@ from django import forms
 from apis.changes import client_providers as change
 from apis.client_providers.models import Chosen, ClientProvider
 from apis.secret_groups.models import Secret
+from console.addressed import STAYS
 from console.models import Environment, OrganizationQuerySet
 from console.pages.administration.forms import PlaceField
 from console.versioned_form import VersionedForm
@@ -43,7 +44,7 @@ class ClientProviderForm(VersionedForm):
             self.fields["organization"].queryset = organizations.order_by("path")  # type: ignore[attr-defined]
             return
         del self.fields["organization"]
-        self.fields["secret"].help_text = "Empty: the stored one stays. It is shown to nobody."
+        self.fields["secret"].help_text = STAYS
 
 
 class StoreField(forms.ModelChoiceField):

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from console.addressed import STAYS
 from console.models import OrganizationQuerySet, Role, User
 from console.pages.administration.forms import PlaceField, WholeRoleForm
 from console.providers import changes
@@ -48,7 +49,7 @@ class ProviderForm(VersionedForm):
             return
         del self.fields["organization"]
         if self.instance.client_secret:
-            self.fields["secret"].help_text = "Empty: the stored one stays. It is shown to nobody."
+            self.fields["secret"].help_text = STAYS
 
 
 class GroupForm(WholeRoleForm):

@@ -186,6 +186,7 @@ POLICY = Policy(
     config=Config,
     compile=compile,
     gives=frozenset(("authentication",)),
+    sends={"ldapServerUserPassword": ("ldapServerURL",)},
     advice=advice,
     aliases=("ldap-authentication-flex",),
     refuses=True,

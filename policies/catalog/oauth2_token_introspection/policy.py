@@ -86,6 +86,7 @@ POLICY = Policy(
     config=Config,
     compile=compile,
     gives=frozenset(("authentication",)),
+    sends={"authorizationValue": ("introspectionURL",)},
     asks_contracts=asks_contracts,
     advice=advice,
     aliases=("oauth2-token-introspection-flex",),

@@ -158,6 +158,7 @@ POLICY = Policy(
     config=Config,
     compile=compile,
     gives=frozenset(("authentication",)),
+    sends={"clientSecret": ("providerUrl", "introspectionUrl")},
     asks_contracts=asks_contracts,
     advice=advice,
     from_provider=FromProvider(asks, fill, FILLED),

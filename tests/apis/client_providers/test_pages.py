@@ -156,6 +156,44 @@ def test_rest_keeps_the_secret_and_names_the_clients_fields(place: Place) -> Non
     assert send(place, "GET", rest(place, "/clientProviders"))[1]["total"] == 1
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"discoveryUrl": "https://evil.example"},
+        {"discoveryUrl": "https://idp.example.com:8443/realms/main"},
+        {"discoveryUrl": "", "introspectionUrl": "https://evil.example/introspect"},
+    ],
+)
+def test_its_secret_goes_to_no_other_address(place: Place, change: dict[str, str]) -> None:
+    made = make_client_provider(place.environment.organization)
+    one = rest(place, f"/clientProviders/{made.pk}")
+    names = {"discoveryUrl": "discovery_url", "introspectionUrl": "introspection_url"}
+    form = {"name": made.name, "client_id": "gateway", "timeout_ms": 500}
+
+    status, told = send(place, "PATCH", one, change)
+    page = place.client.post(
+        made.get_absolute_url(), form | {names[name]: url for name, url in change.items()}
+    )
+
+    assert (status, "clientSecret" in str(told), "Write it anew" in str(told)) == (400, True, True)
+    assert (page.status_code, "Write it anew" in text(page)) == (422, True)
+    made.refresh_from_db()
+    assert made.discovery_url == "https://idp.example.com/realms/main"
+    assert send(place, "PATCH", one, change | {"clientSecret": "new"})[0] == 200
+    assert send(place, "PATCH", one, {"timeoutMs": 600})[0] == 200
+    assert send(place, "PATCH", one, send(place, "GET", one)[1])[0] == 200
+    made.refresh_from_db()
+    assert made.client_secret == "new"
+
+
+def test_its_secret_stays_at_another_path_of_its_address(place: Place) -> None:
+    made = make_client_provider(place.environment.organization)
+    body = {"discoveryUrl": "", "introspectionUrl": "https://IDP.example.com:443/introspect"}
+
+    assert send(place, "PATCH", rest(place, f"/clientProviders/{made.pk}"), body)[0] == 200
+    assert ClientProvider.objects.get().client_secret == "s3cret"
+
+
 def test_rest_chooses_and_says_who_uses_it(place: Place) -> None:
     made = make_client_provider(place.environment.organization, name="Keycloak")
     chosen = rest(place, f"/environments/{place.environment.pk}/clientProvider")

@@ -320,6 +320,29 @@ def test_an_address_that_is_none_to_ask_is_refused_at_the_form(
     assert not IdentityProvider.objects.exists()
 
 
+def test_a_stored_secret_goes_to_no_other_address(
+    provider: IdentityProvider, acme: Provider, admin: Client
+) -> None:
+    form = {
+        "name": "Acme ID",
+        "slug": provider.slug,
+        "client_id": CLIENT_ID,
+        "scopes": "openid",
+        "discovery_url": "https://evil.test",
+    }
+
+    refused = admin.post(provider.get_absolute_url(), form)
+
+    assert (refused.status_code, "Write it anew" in refused.content.decode()) == (422, True)
+    provider.refresh_from_db()
+    assert (provider.discovery_url, provider.client_secret) == (acme.issuer, CLIENT_SECRET)
+    assert admin.post(provider.get_absolute_url(), form | {"secret": "new"}).status_code == 302
+    there = form | {"discovery_url": "https://evil.test/realms/main"}
+    assert admin.post(provider.get_absolute_url(), there).status_code == 302
+    provider.refresh_from_db()
+    assert provider.client_secret == "new"
+
+
 def test_a_provider_that_answers_without_end_is_left(acme: Provider, provider: IdentityProvider) -> None:
     sound = acme.discovery()
     acme.discovery = lambda: sound | {"x": "x" * 600_000}  # type: ignore[method-assign]
