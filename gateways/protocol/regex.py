@@ -11,8 +11,8 @@ MOST_INSTRUCTIONS = 5000
 """The most instructions of RE2's program for an expression: a match takes longer with each."""
 MOST_CHARACTERS = 16_384
 MOST_EFFORT = 4 * MOST_INSTRUCTIONS
-"""The largest `effort` that RE2 is asked for: the worst found took 13 ms. Asked for more, it took 20 s and
-held all threads for a hundred times `x{0,1000}`, in 1,000 characters.
+"""The largest `effort` that RE2 is asked for: the worst found took 13 ms of processor. Asked for more, it
+took 20 s and held all threads for a hundred times `x{0,1000}`, in 1,000 characters.
 """
 ENVOYS_MOST_INSTRUCTIONS = 10 * MOST_INSTRUCTIONS
 """An expression becomes a part of longer ones. By itself Envoy refuses more than 100: two UUIDs in a path."""

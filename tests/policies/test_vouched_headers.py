@@ -82,6 +82,8 @@ def spellings(name: str, more: str = "") -> list[str]:
 
 BY_ENVOY = ("geo", "oauth", "oauth-observed", "ext")
 """These take off any sign; a script takes off the others name by name, and each costs a request."""
+USUAL = "x-consumer-name"
+"""Of this one the listener takes off any sign."""
 
 
 def folded(name: str) -> str:
@@ -109,7 +111,7 @@ def folded(name: str) -> str:
 def test_nobody_but_the_gateway_says_who_calls(
     gateway: Gateway, path: str, name: str, sent: dict[str, str], told: str | None
 ) -> None:
-    for spelling in spellings(name, "-.~!" if path in BY_ENVOY else ""):
+    for spelling in spellings(name, "-.~!" if path in BY_ENVOY or name == USUAL else ""):
         for one in (spelling, spelling.title()):
             answer = gateway.get(f"/{path}/x", headers={**sent, one: "eve", "x-other_name": "stays"})
 

@@ -26,7 +26,10 @@ LIES = {
     "x-forwarded-port": "1",
     "forwarded": "for=6.6.6.6",
 }
-TELLING = ("x-forwarded-client-cert", "x-forwarded-prefix", "x-real-ip", "x-envoy-external-address")
+TELLING = (
+    *("x-forwarded-client-cert", "x-forwarded-prefix", "x-forwarded-tls-client-cert", "x-real-ip"),
+    *("x-envoy-external-address", "x-envoy-retry-on"),
+)
 OF_APPLICATIONS = (
     "x_tenant",
     "x_request_id",
@@ -34,6 +37,7 @@ OF_APPLICATIONS = (
     "x_forward_to",
     "x-real_ips",
     "x-amz-meta-a.b",
+    "x_consumer_name",
     "user_id",
     "x_forwarded",
 )
