@@ -145,7 +145,7 @@ def _rbac(scope: Scope, policy: str, networks: list[Network], *, refuse_listed: 
         for item in (one, *_mapped(one))
     ]
     listed = {"or_ids": {"ids": [{"remote_ip": one} for one in ranges]}}
-    is_listed = {"single_predicate": {"input": _CALLER, "custom_match": _in_one_of(ranges)}}
+    is_listed = _by_text(networks) or _by_ranges(ranges)
     return Filter(
         scope.binding,
         _denying(policy, listed if refuse_listed else {"not_id": listed}),
@@ -170,16 +170,41 @@ def _mapped(network: Network) -> Iterator[Network]:
         yield ip_network(f"::ffff:{network.network_address}/{96 + network.prefixlen}")
 
 
+_FEW = 2
+"""Networks whose texts are looked at one after the other."""
 _CALLER = {
     "name": "caller",
     "typed_config": {"@type": TYPE_URL + "envoy.extensions.matching.common_inputs.network.v3.SourceIPInput"},
 }
 
 
-def _in_one_of(ranges: list[dict[str, Any]]) -> dict[str, Any]:
+def _by_text(networks: list[Network]) -> dict[str, Any] | None:
+    """Of a few networks that end with an octet: Envoy writes an address in one way, and to read it again
+    takes 1,700 instructions more. None for others.
+    """
+    plain = [one for one in networks if isinstance(one, IPv4Network) and one.prefixlen in (8, 16, 24, 32)]
+    if len(plain) != len(networks) or len(networks) > _FEW:
+        return None
+    texts = [text for one in plain for text in _texts(one)]
+    return {
+        "or_matcher": {
+            "predicate": [{"single_predicate": {"input": _CALLER, "value_match": text}} for text in texts]
+        }
+    }
+
+
+def _texts(network: IPv4Network) -> Iterator[dict[str, str]]:
+    octets = str(network.network_address).split(".")[: network.prefixlen // 8]
+    how, end = ("exact", "") if len(octets) == 4 else ("prefix", ".")
+    for family in ("", "::ffff:"):
+        yield {how: family + ".".join(octets) + end}
+
+
+def _by_ranges(ranges: list[dict[str, Any]]) -> dict[str, Any]:
     kind = TYPE_URL + "envoy.extensions.matching.input_matchers.ip.v3.Ip"
     typed = {"@type": kind, "cidr_ranges": ranges, "stat_prefix": "ip"}
-    return {"name": "envoy.matching.matchers.ip", "typed_config": typed}
+    matcher = {"name": "envoy.matching.matchers.ip", "typed_config": typed}
+    return {"single_predicate": {"input": _CALLER, "custom_match": matcher}}
 
 
 def _lua(networks: list[Network]) -> Source:
