@@ -70,6 +70,16 @@ def test_routes_are_called_what_people_call_them(page: Client, api: ApiInstance)
     assert set(shown) == titles
 
 
+def test_answers_that_are_all_cut_have_no_latency(page: Client, api: ApiInstance) -> None:
+    cut = {"failure": "cut", "failure_detail": "closed", "upstream_host": "10.0.0.7:80", "total": {}}
+    Shipper(api).ship(count(api, 3, **cut), samples=(sample(api, failure="cut"),))
+
+    html = page.get(f"/apis/{api.pk}/analytics").content.decode()
+
+    assert "no answer was sent to its end" in html
+    assert 'data-label="Total"><span title="No answer was sent to its end">–</span>' in html
+
+
 def test_the_dashboard_shows_the_requests(page: Client, api: ApiInstance) -> None:
     ship(api)
 

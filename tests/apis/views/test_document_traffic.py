@@ -50,6 +50,18 @@ def row(page: str, method: str, path: str) -> str:
     return next(one for one in page.split("<tr>") if f">{method}<" in one and f">{path}<" in one)
 
 
+def test_operations_whose_answers_are_all_cut_have_no_latency(place: Place) -> None:
+    api = make(place)
+    paths = ("/pets/orders", "/pets/elsewhere")
+    counts = [resource(api, 3, resource=path, server_errors=3, total={}) for path in paths]
+    Shipper(api).ship(resources=tuple(counts))
+
+    page = page_of(place, api)
+
+    for path in ("/orders", "/elsewhere"):
+        assert 'data-label="p95"><span class="faint">–</span></td>' in row(page, "GET", path)
+
+
 def test_operations_have_their_traffic(place: Place) -> None:
     api = make(place)
     ship(
