@@ -55,6 +55,7 @@ def overview(request: Request, pk: int) -> HttpResponse:
         "owners": api.owners.select_related("user", "team"),
         "health": health.of_upstreams(api, [one.binding for one in shown.outbound], told),
         "command": curl_command(api),
+        "asking": shown.asking,
         "promotion": promoting.last_of(api),
     }
     return render(request, "apis/api_overview.html", frame(request, api, "overview") | context)

@@ -8,6 +8,7 @@ from apis.automated.models import AutomatedPolicy
 from apis.lint.finding import Finding
 from apis.lint.findings import Findings, of_subject
 from apis.lint.subject import Applied, Running, Subject, subject
+from apis.lint.transport import identifies
 from apis.models import ApiInstance, PolicyBinding
 from policies import catalog
 from policies.policy import Policy, PolicyConfig
@@ -99,6 +100,12 @@ class Lane:
         own = [one for one in self.inbound if not one.binding.is_disabled and not one.rests_for]
         both: list[HeldPolicy | AppliedPolicy] = [*held, *own]
         return sorted(both, key=lambda one: not one.runs_first)
+
+    @property
+    def asking(self) -> list[str]:
+        """The titles of those that refuse whoever sends no credentials, or none that are known."""
+        found = [one for one in self.subject.running if identifies(one) and one.is_enforced]
+        return [one.policy.title for one in found]
 
     @property
     def response(self) -> list[HeldPolicy | AppliedPolicy]:

@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apis.changes.policies import apply_policy
 from apis.models import ApiInstance
 from console.models import Role
 from gateways.models import Ack, Deployment, Replica, ResourceStatus
@@ -55,6 +56,22 @@ def test_overview_says_where_it_listens_and_how_to_try_it(place: Place) -> None:
 
     assert "curl -i http://GATEWAY-HOST:8081/orders" in page
     assert "http://backend:8080/" in page
+
+
+def test_it_is_said_that_a_request_to_try_needs_credentials(place: Place) -> None:
+    api, words = make_saved_api(place), "asks who calls: add the credentials that it wants"
+    before = text(place.client.get(f"/apis/{api.pk}"))
+    login = {"username": "ann", "password": "correct-horse"}
+    binding = apply_policy(place.user, api, "http-basic-authentication", login)
+
+    asks = text(place.client.get(f"/apis/{api.pk}"))
+    binding.mode = "observe"
+    binding.save()
+    observes = text(place.client.get(f"/apis/{api.pk}"))
+
+    assert words not in before
+    assert f"Basic Authentication: Simple {words}" in asks
+    assert words not in observes
 
 
 def test_no_host_is_invented(place: Place) -> None:
