@@ -78,6 +78,17 @@ def test_sites_that_are_named_and_not_asked_for_are_told() -> None:
     assert advice(cors, cors.config.model_validate(groups | {"publicResource": False})) == []
 
 
+def test_a_method_that_is_said_twice_is_told() -> None:
+    cors = find("cors")
+    methods = [{"methodName": "GET"}, {"methodName": "PUT"}, {"methodName": "GET", "isAllowed": False}]
+    group = {"origins": ["https://shop.example.com"], "allowedMethods": methods}
+    config = {"publicResource": False, "originGroups": [group]}
+
+    (told,) = advice(cors, cors.config.model_validate(config))
+
+    assert (told.field, told.message.partition(";")[0]) == ("originGroups", "says GET more than once")
+
+
 def test_credentials_for_every_site_are_told() -> None:
     cors = find("cors")
     credentials = {"supportCredentials": True}

@@ -8,6 +8,7 @@ from policies.policy import ANSWER_MARK, TYPE_URL
 WORDS = {
     "absolute_path_rejected": "The target of the request is not a path.",
     "cluster_not_found": "The upstream is not known yet.",
+    "ext_authz_error": "Access is denied.",
     "missing_host_header": "The request has no Host header.",
     "missing_path_rejected": "The request has no path.",
     "path_normalization_failed": "The path of the request cannot be read.",

@@ -145,7 +145,7 @@ def _parts(origin: str) -> list[str] | None:
 
 
 def _group(group: OriginGroup) -> dict[str, Value]:
-    methods = [method.method_name for method in group.allowed_methods if method.is_allowed]
+    methods = list(dict.fromkeys(one.method_name for one in group.allowed_methods if one.is_allowed))
     return {
         "is_allowed": dict.fromkeys([*methods, *(["HEAD"] if "GET" in methods else [])], True),
         "methods": ", ".join(methods),
@@ -165,6 +165,12 @@ def advice(config: Config) -> Iterator[Advice]:
             "supportCredentials",
             "lets every site on the internet act as whoever is signed in; name the sites in originGroups",
         )
+    for group in groups:
+        names = Counter(one.method_name for one in group.allowed_methods)
+        for name in (name for name, count in names.items() if count > 1):
+            yield Advice(
+                "originGroups", f"says {name} more than once; it is allowed where one of them allows it"
+            )
 
 
 POLICY = Policy(

@@ -153,7 +153,8 @@ def test_over_grpc_only_the_named_headers_are_seen(gateway: Gateway, checks: tup
 def test_nobody_passes_while_the_server_is_away(gateway: Gateway, kind: str, scheme: str) -> None:
     apply(gateway, uri=f"{scheme}://127.0.0.1:{free_port()}", serverType=kind)
 
-    assert gateway.get("/asked/x", headers={"x-user": "ada"}).status_code == 403
+    answer = gateway.get("/asked/x", headers={"x-user": "ada"})
+    assert (answer.status_code, answer.json()) == (403, {"error": "Access is denied."})
 
 
 def test_nobody_passes_while_the_server_is_slow(gateway: Gateway, judge: str) -> None:
