@@ -12,6 +12,7 @@ from typing import Any
 from console.audit import HIDDEN
 from console.forms import durations
 from console.forms.schema import Schema, resolve
+from console.lines import within
 from console.models import AuditEntry
 from policies import catalog
 
@@ -122,7 +123,7 @@ def _mappings(
     ordered = dict.fromkeys([*parts, *before, *after])
     for key in ordered:
         title = str(parts.get(key, {}).get("title") or title_of(key))
-        joined = f"{label}, {_lower(title)}" if label and title else label or title
+        joined = f"{label}, {within(title)}" if label and title else label or title
         yield from _compared(joined, before.get(key), after.get(key), parts.get(key), root)
 
 
@@ -164,7 +165,7 @@ def _item(value: Any, schema: Schema | None, root: Schema) -> str:
     if not isinstance(value, Mapping):
         return _words(value, schema)
     parts = _mappings("", {}, value, schema, root)
-    return _short("; ".join(f"{_lower(part.label)} {part.after}" for part in parts))
+    return _short("; ".join(f"{within(part.label)} {part.after}" for part in parts))
 
 
 def _joined(values: Sequence[Any], item: Schema | None, root: Schema) -> str:
@@ -181,7 +182,7 @@ def _words(value: Any, schema: Schema | None = None) -> str:
         case int() if schema and (kept := durations.base(schema)):
             text = durations.words(value, kept)
         case Mapping():
-            text = "; ".join(f"{_lower(title_of(key))}: {_words(part)}" for key, part in value.items())
+            text = "; ".join(f"{within(title_of(key))}: {_words(part)}" for key, part in value.items())
         case list():
             text = ", ".join(map(_words, value))
         case _:
@@ -207,11 +208,6 @@ def _singular(label: str) -> str:
         if label.endswith(many):
             return label.removesuffix(many) + one
     return label
-
-
-def _lower(title: str) -> str:
-    """For the middle of a line: in lower case, except abbreviations."""
-    return title if title[1:2].isupper() else f"{title[:1].lower()}{title[1:]}"
 
 
 def _is(kind: type, *values: Any) -> bool:

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from policies.expression.parser import CLOSE, OPEN
 from policies.fields.expressions import Expression
@@ -52,15 +53,21 @@ def _fields(model: type[BaseModel]) -> list[tuple[str, str, Mapping[str, Any] | 
 
 def _idle(model: BaseModel, name: str, when: Mapping[str, Any]) -> str:
     """Why a field that was set does nothing: its schema's `when` asks a neighbour for another value."""
-    if name not in model.model_fields_set or getattr(model, name) == type(model).model_fields[name].default:
+    if name not in model.model_fields_set or _is_usual(model, name):
         return ""
     for key, values in when.items():
         neighbour, other = next(
             (one, it) for one, it in type(model).model_fields.items() if key in (it.alias, one)
         )
         if isinstance(values, list) and getattr(model, neighbour) not in values:
-            return f'does nothing while "{other.title or key}" is {_said(getattr(model, neighbour))}'
+            return f'does nothing while "{other.title or key}" is {_said(other, getattr(model, neighbour))}'
     return ""
+
+
+def _is_usual(model: BaseModel, name: str) -> bool:
+    """Whether it is what stands there where nobody says anything, as a form sends it of a hidden field."""
+    value, usual = getattr(model, name), type(model).model_fields[name].default
+    return bool(value == usual or (isinstance(value, Expression) and value.text == usual))
 
 
 def _same_for_all(model: BaseModel, name: str) -> str:
@@ -72,8 +79,13 @@ def _same_for_all(model: BaseModel, name: str) -> str:
     return ""
 
 
-def _said(value: Any) -> str:
-    return {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+def _said(field: FieldInfo, value: Any) -> str:
+    """As the form has it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    labels = extra.get("labels")
+    return f'"{labels[value]}"' if isinstance(labels, dict) and value in labels else str(value)
 
 
 def _looks_like_one(text: str) -> str:

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from apis.lint.codes import KINDS, SEVERITIES, Severity
 from apis.muted_finding import MutedFinding
+from console.lines import within
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Finding:
     @cached_property
     def message(self) -> str:
         """By itself."""
-        about = f", {self.about[:1].lower()}{self.about[1:]}:" if self.about else ""
+        about = f", {within(self.about)}:" if self.about else ""
         return f"{self.place.title}{about} {self.text}."
 
     @property

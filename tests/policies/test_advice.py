@@ -19,10 +19,16 @@ def test_what_does_nothing_beside_another_setting_is_told() -> None:
     found = said(KEY | {"jwksUrl": "https://issuer.example.com/keys", "supportedAudiences": "orders"})
 
     assert found == {
-        "jwksUrl": 'does nothing while "Where the key is" is text',
+        "jwksUrl": 'does nothing while "Where the key is" is "Written here"',
         "supportedAudiences": 'does nothing while "Check the audience" is off',
     }
     assert said(KEY | {"validateAudClaim": True, "supportedAudiences": "orders"}) == {}
+
+
+def test_what_a_form_sends_of_a_field_that_it_hides_is_no_advice() -> None:
+    """Its usual value, an expression's too."""
+    assert said(KEY | {"jwtExpression": "#[attributes.headers['jwt']]"}) == {}
+    assert "jwtExpression" in said(KEY | {"jwtExpression": "#[attributes.headers['other']]"})
 
 
 def test_what_a_cache_cannot_do_or_lets_anybody_do_is_told() -> None:
