@@ -183,16 +183,16 @@ def test_a_save_during_a_push_is_left_to_the_one_who_pushes() -> None:
     def worker() -> None:
         with alone(SNAPSHOTS, gateway):
             is_locked.set()
-            is_over.wait(20)
+            is_over.wait(60)
         connections.close_all()
 
     first = threading.Thread(target=worker)
     first.start()
-    is_locked.wait(20)
+    is_locked.wait(60)
     with listening(gateway) as heard:
         left = push.push(gateway.pk), heard.calls()
         is_over.set()
-        first.join(20)
+        first.join(60)
         push.push(gateway.pk)
 
         assert left == (None, 0)
