@@ -24,7 +24,7 @@ MOST_COMMENT = 1000
 NOTHING = "Nothing is pending any more: what is saved is what the gateway is to run."
 OWN = (
     "Some of these changes are yours: in {} a second person deploys them, who made none of them. Ask one who "
-    "may change this API."
+    "may deploy this API."
 )
 
 

@@ -31,6 +31,7 @@ from console.forms.merging import FormPart
 from console.forms.schema_form import Field, offering
 from console.listing import asked, listing
 from console.models import AuditEntry
+from console.named import MOST, few
 from console.permissions import Permission
 from console.scope import Request
 from console.versions import Changed
@@ -198,6 +199,9 @@ def delete(request: Request, pk: int) -> HttpResponse:
         "confirm": confirm,
         "days": settings_of_django.REMOVED_KEEP_DAYS,
     }
+    if page["may"]["view_contracts"]:
+        callers = api.contracts.in_force().order_by("application__name").select_related("application")
+        page |= {"callers": callers.count(), "named": few([one.application for one in callers[: MOST + 1]])}
     return render(request, "apis/api_delete.html", page, status=422 if errors else 200)
 
 

@@ -7,12 +7,14 @@ import pytest
 from django.utils import timezone
 
 from apis.changes import instances, removal
+from apis.contracts.models import Contract
 from apis.models import ApiInstance, PolicyBinding
 from apis.removed import Removed
 from console.models import Role
 from gateways.models import Gateway
 from tests.apis.views.pages import Place, allow, make_place, make_saved_api, text
 from tests.console.test_together import meanwhile
+from tests.factories import make_application, make_contract, make_tier
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +39,25 @@ def test_a_delete_offers_undo_at_once(place: Place) -> None:
     assert "cannot be undone" not in asked and "kept for 30 days" in asked
     assert f"{api} is back" in text(back)
     assert ApiInstance.objects.get().is_deployed
+
+
+def test_who_may_call_it_is_said_before_and_may_again_afterwards(place: Place) -> None:
+    api = make_saved_api(place, "Orders", deploy=True)
+    organization = place.environment.organization
+    for name in ("Shop", "Till", "Depot", "Kiosk"):
+        shop = make_application(organization, name=name)
+        make_contract(api, application=shop, tier=make_tier(api, name=name))
+    make_contract(api, status=Contract.Status.REVOKED)
+
+    asked = text(place.client.get(f"/apis/{api.pk}/delete"))
+    place.client.post(f"/apis/{api.pk}/delete", {"name": "Orders"})
+    place.client.post(f"/apis/deleted/{Removed.objects.get().pk}")
+
+    assert "<b>4 client applications</b> may call it: Depot, Kiosk, Shop and others." in asked
+    back = Contract.objects.filter(api=api, status=Contract.Status.APPROVED)
+    assert set(back.values_list("application__name", "tier__name")) == {
+        (name, name) for name in ("Shop", "Till", "Depot", "Kiosk")
+    }
 
 
 def test_the_list_says_who_deleted_what_and_where_it_was(place: Place, gone: Removed) -> None:
