@@ -9,14 +9,14 @@ from analytics import calls, conditions, queries
 from analytics.models import Sample
 from apis.failing import Failing
 from apis.models import PolicyBinding
-from apis.traffic import Calls, Held, Observed, Recent, Resource, Traffic
+from apis.traffic import Calls, Held, Measure, Observed, Recent, Resource, Traffic
 from console.models import Environment
 
 MOST_RECENT = 10
 
 
-def last_day_in(environment: Environment) -> dict[int, Traffic]:
-    return {api: Traffic(*counts) for api, counts in queries.last_day(environment).items()}
+def measures_in(environment: Environment, by: Measure) -> dict[int, float]:
+    return queries.day_measures(environment, by)
 
 
 def by_hour(apis: Iterable[int]) -> dict[int, Traffic]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, NamedTuple, Protocol, Self
+from typing import ClassVar, Literal, NamedTuple, Protocol, Self
 
 from apis import resource_names
 from apis.contracts import named
@@ -12,6 +12,8 @@ from apis.failing import Failing
 from apis.models import PolicyBinding
 from console.models import Environment
 from gateways.protocol.histogram import Histogram
+
+Measure = Literal["requests", "errors"]
 
 
 class Traffic(NamedTuple):
@@ -100,7 +102,7 @@ class Calls:
 class Source(Protocol):
     """Each function is asked once a page, whatever the number of APIs."""
 
-    def last_day_in(self, environment: Environment, /) -> Mapping[int, Traffic]: ...
+    def measures_in(self, environment: Environment, by: Measure, /) -> Mapping[int, float]: ...
 
     def by_hour(self, apis: Iterable[int], /) -> Mapping[int, Traffic]: ...
 
@@ -139,9 +141,14 @@ def provide(source: Source) -> None:
     _sources[:] = [source]
 
 
-def last_day_in(environment: Environment) -> dict[int, Traffic]:
-    """Of all APIs of an environment, by API id; one without figures is left out."""
-    return {pk: figures for source in _sources for pk, figures in source.last_day_in(environment).items()}
+def measures_in(environment: Environment, by: Measure) -> dict[int, float]:
+    """What all APIs of an environment are ordered by, of the last 24 hours, by API id: their requests, or the
+    percentage of errors. One without figures is left out.
+    """
+    found: dict[int, float] = {}
+    for source in _sources:
+        found |= source.measures_in(environment, by)
+    return found
 
 
 def by_hour(api_ids: Iterable[int]) -> dict[int, Traffic]:

@@ -99,8 +99,8 @@ def found(
         counts = applications_in(environment)
         ids.sort(key=lambda pk: counts.get(pk, 0), reverse=is_falling)
     elif name in FIGURES:
-        figures = traffic.last_day_in(environment)
-        ids.sort(key=lambda pk: _measure(figures.get(pk), name), reverse=is_falling)
+        measures = traffic.measures_in(environment, "requests" if name == "requests" else "errors")
+        ids.sort(key=lambda pk: measures.get(pk, -1), reverse=is_falling)
     return ids
 
 
@@ -217,12 +217,6 @@ def _on_gateway(key: str) -> Q:
         return Q(gateway=UUID(key))
     except ValueError:
         return Q(pk__in=())
-
-
-def _measure(figures: traffic.Traffic | None, name: str) -> float:
-    if figures is None:
-        return -1
-    return figures.requests if name == "requests" else figures.error_rate or 0
 
 
 def whole(some: Iterable[ApiInstance | int]) -> list[ApiInstance]:

@@ -7,7 +7,7 @@ import pytest
 from analytics import queries
 from apis import traffic
 from tests.analytics.traffic import Shipper, count
-from tests.factories import make_api
+from tests.factories import make_api, make_environment
 
 pytestmark = pytest.mark.django_db
 
@@ -31,12 +31,12 @@ def test_each_hour_has_its_requests_and_the_sum_is_the_days() -> None:
     assert (figures[api.pk].requests, figures[api.pk].errors) == (17, 2)
 
 
-def test_an_environments_figures_are_those_of_its_apis() -> None:
+def test_an_environments_measures_are_those_of_its_apis() -> None:
     api, other = make_api(), make_api()
     for one in (api, other):
         Shipper(one).ship(count(one, 4), count(one, 1, status=404))
 
-    found = traffic.last_day_in(api.environment)
-
-    assert {pk: (one.requests, one.errors) for pk, one in found.items()} == {api.pk: (5, 1)}
+    assert traffic.measures_in(api.environment, "requests") == {api.pk: 5}
+    assert traffic.measures_in(api.environment, "errors") == {api.pk: 20}
+    assert traffic.measures_in(make_environment(), "requests") == {}
     assert queries.last_day([api.pk, other.pk]) == {api.pk: (5, 1), other.pk: (5, 1)}
