@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from gateways.agent.rehearsal.rehearsal import Rehearsal
+from gateways.agent.translate.apis import translate
 from gateways.protocol.rehearsal import Request
 from gateways.protocol.resources import RESOURCE, AnyResource
 from policies.catalog import FOLDER, policies
@@ -54,6 +55,13 @@ def test_the_example_serves_as_it_is_written(rehearsal: Rehearsal, policy: Polic
     assert verdict.outcome in ("upstream", "refused", "answered"), verdict
     if not policy.is_outbound:
         assert policy.name in [one.policy for one in verdict.policies]
+
+
+@each
+def test_nobody_is_warned_of_the_example(policy: Policy[Any]) -> None:
+    faults = translate(list(resources(policy, "/c.mmdb"))).faults
+
+    assert [f"{one.field}: {one.message}" for one in faults] == []
 
 
 @each
