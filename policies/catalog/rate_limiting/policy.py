@@ -50,7 +50,7 @@ class Config(PolicyConfig):
         None,
         title="Count separately by",
         description="Requests are counted for each value of this expression, such as "
-        "#[attributes.headers['client_id']]. Empty: one count for the whole API.",
+        "#[attributes.remoteAddress]. Empty: one count for the whole API.",
     )
     expose_headers: bool = Field(
         False,
