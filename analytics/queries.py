@@ -54,11 +54,6 @@ _BY_CLASS = f"""
 # histogram_sum takes 40 µs before its first bucket: too long where every step of a range has its own.
 _LISTED = "string_agg(total::text, ','), string_agg(upstream::text, ',')"
 _WITHOUT = "NULL, NULL"
-# Sums of bigint are numeric, which takes a third longer; those of floats are exact up to 2^53.
-_MEASURES: dict[Measure, str] = {
-    "requests": "sum(requests::float8)",
-    "errors": "coalesce(100 * sum(errors::float8) / nullif(sum(requests::float8), 0), 0)",
-}
 
 
 def figures(whose: Whose, over: Range) -> Figures:
@@ -94,11 +89,16 @@ def errors_by_api(whose: Whose, over: Range) -> dict[int, tuple[int, int]]:
     """{API: (requests, answers of 400 and above)} of every API that had requests; cheap for thousands, most
     of all for an environment's, of which there are no ids to compare.
     """
+    found = _counted(whose, over)
+    return {api: (int(requests), int(errors)) for api, requests, errors in found}
+
+
+def _counted(whose: Whose, over: Range) -> list[tuple[int, float, float]]:
+    """(API, requests, errors)."""
     source = sources.rows(COUNTS, over, _mine(whose))
     # Sums of bigint are numeric, which takes a third longer; those of floats are exact up to 2^53.
     sums = "sum(requests::float8), sum(errors::float8)"
-    found = ask(f"SELECT api_id, {sums} FROM {source} GROUP BY 1", whose, over)
-    return {api: (int(requests), int(errors)) for api, requests, errors in found}
+    return ask(f"SELECT api_id, {sums} FROM {source} GROUP BY 1", whose, over)
 
 
 def leaders(environment: Environment, over: Range, limit: int) -> tuple[list[int], list[int]]:
@@ -294,15 +294,12 @@ def last_day(whose: Whose) -> dict[int, tuple[int, int]]:
 
 def day_measures(environment: Environment, by: Measure) -> dict[int, float]:
     """{API: its requests, or the percentage of those that failed} of the same time, of every API of the
-    environment that had some. As one row of two lists: thousands of rows take longer to fetch than to add up.
+    environment that had some.
     """
-    source = sources.rows(COUNTS, over := _last_day(), _mine(environment))
-    sql = f"""
-        SELECT array_agg(api_id), array_agg(measure)
-        FROM (SELECT api_id, {_MEASURES[by]} AS measure FROM {source} GROUP BY 1) AS counted
-    """
-    ((apis, measures),) = ask(sql, environment, over)
-    return dict(zip(apis or (), measures or (), strict=True))
+    found = _counted(environment, _last_day())
+    if by == "requests":
+        return {api: requests for api, requests, _ in found}
+    return {api: 100 * errors / requests if requests else 0 for api, requests, errors in found}
 
 
 def _last_day() -> Range:
