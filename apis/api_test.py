@@ -7,7 +7,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from console.fields import EncryptedJSONField
+from console.fields import EncryptedJSONField, LineField
 from console.models import User
 from gateways.protocol import cases
 from gateways.protocol.cases import Case
@@ -26,7 +26,7 @@ class ApiTest(models.Model):
         BROKEN = "broken", "Could not be run"
 
     api = models.ForeignKey("apis.ApiInstance", models.CASCADE, related_name="tests")
-    name = models.CharField(max_length=cases.MOST_NAME)
+    name = LineField(max_length=cases.MOST_NAME)
     position = models.PositiveSmallIntegerField()
     case = EncryptedJSONField(help_text="As its YAML says it.")
     state = models.CharField(max_length=6, choices=State, default=State.NEW)

@@ -23,7 +23,7 @@ from apis.revision import Revision
 from apis.secret_groups.models import Secret, SecretGroup
 from apis.waiting import Waiting
 from apis.wizard_draft import WizardDraft  # noqa: F401 - Django finds its models here
-from console.fields import EncryptedJSONField
+from console.fields import EncryptedJSONField, LineField
 from console.models import Environment, User
 from console.permissions import Permission
 from gateways.models import Gateway
@@ -55,7 +55,7 @@ class ApiInstance(Waiting, InChangeSet):
     environment = models.ForeignKey(Environment, models.CASCADE, related_name="api_instances")
     asset = models.ForeignKey(Asset, models.PROTECT, related_name="instances")
     gateway = models.ForeignKey(Gateway, models.PROTECT, null=True, blank=True, related_name="api_instances")
-    label = models.CharField("instance label", max_length=255, blank=True)
+    label = LineField("instance label", max_length=255, blank=True)
     description = models.TextField(blank=True)
     protocol = models.CharField(max_length=5, choices=Protocol, default=Protocol.HTTP)
     port = models.PositiveIntegerField(
@@ -163,7 +163,7 @@ class TlsContext(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     environment = models.ForeignKey(Environment, models.CASCADE, related_name="tls_contexts")
-    name = models.CharField(max_length=120)
+    name = LineField(max_length=120)
     group = models.ForeignKey(
         SecretGroup, models.RESTRICT, null=True, related_name="tls_contexts", help_text="Empty: the default."
     )
@@ -262,7 +262,7 @@ class Upstream(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     api = models.ForeignKey(ApiInstance, models.CASCADE, related_name="upstreams")
     uri = models.CharField(max_length=1024)
-    label = models.CharField(max_length=255, blank=True)
+    label = LineField(max_length=255, blank=True)
     tls_context = models.ForeignKey(
         TlsContext,
         models.RESTRICT,
@@ -296,7 +296,7 @@ class Route(models.Model):
 
     api = models.ForeignKey(ApiInstance, models.CASCADE, related_name="routes")
     position = models.PositiveSmallIntegerField()
-    label = models.CharField(max_length=255, blank=True)
+    label = LineField(max_length=255, blank=True)
     methods = models.CharField(max_length=255, blank=True)
     path = models.CharField(max_length=1024, blank=True)
     host = models.CharField(max_length=255, blank=True)
@@ -356,7 +356,7 @@ class PolicyBinding(FromCatalog, models.Model):
     api = models.ForeignKey(ApiInstance, models.CASCADE, related_name="policies")
     policy = models.CharField(max_length=120, help_text="The policy's name in the catalog.")
     policy_version = models.CharField(max_length=40, blank=True)
-    label = models.CharField(max_length=255, blank=True)
+    label = LineField(max_length=255, blank=True)
     config = models.JSONField(default=dict, help_text="Without the secrets.")
     secrets = EncryptedJSONField(
         default=dict, help_text="The secret values, merged into the configuration on push."

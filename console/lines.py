@@ -2,11 +2,14 @@
 
 from unicodedata import category
 
+IS_NONE = "It holds a line break or a control character; take it out."
 LABEL_IS_NONE = "The label holds a line break or a control character; take it out."
+_OTHER = ("Cc", "Zl", "Zp")
+"""Control characters, and what divides lines and paragraphs."""
 
 
 def is_line(text: str) -> bool:
-    return not any(category(sign) == "Cc" for sign in text)
+    return not any(category(sign) in _OTHER for sign in text)
 
 
 def within(title: str) -> str:

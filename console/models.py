@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from console.deploys import Deploying
 from console.digests import digest
+from console.fields import LineField
 from console.grants import Grant, Held, Keeping, LimitedCredential, May, any_of, common
 from console.nouns import noun
 from console.permissions import BUILT_IN, OF_AN_API, Permission, closed
@@ -78,7 +79,7 @@ class Organization(models.Model):
     """A tenant or, with a parent, a business group of one. `path` is the ids from the root down."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(max_length=120)
+    name = LineField(max_length=120)
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
     path = models.TextField(editable=False, db_index=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -150,7 +151,7 @@ class Environment(Deploying):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="environments")
-    name = models.CharField(max_length=120)
+    name = LineField(max_length=120)
     type = models.CharField(max_length=12, choices=Type, default=Type.SANDBOX)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -239,7 +240,7 @@ class ConnectedApp(models.Model):
     SCOPES = "scopes"
 
     client_id = models.CharField(primary_key=True, max_length=64, default=secrets.token_hex, editable=False)
-    name = models.CharField(max_length=120)
+    name = LineField(max_length=120)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="connected_apps")
     owner = models.ForeignKey(User, models.CASCADE, related_name="connected_apps")
     role = models.CharField(

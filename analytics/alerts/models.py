@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apis.models import ApiInstance
+from console.fields import LineField
 from console.grants import Held
 from console.models import Environment, User
 from console.permissions import Permission
@@ -78,12 +79,12 @@ class Alert(models.Model):
         ALERTING = "alerting", "Alerting"
 
     environment = models.ForeignKey(Environment, models.CASCADE, related_name="alerts")
-    name = models.CharField(max_length=120)
+    name = LineField(max_length=120)
     type = models.CharField(max_length=12, choices=Type)
     severity = models.CharField(max_length=8, choices=Severity, default=Severity.WARNING)
     about = models.CharField(max_length=11, choices=About)
     api = models.ForeignKey(ApiInstance, models.CASCADE, null=True, blank=True, related_name="alerts")
-    tag = models.CharField(max_length=60, blank=True)
+    tag = LineField(max_length=60, blank=True)
     gateway = models.ForeignKey(Gateway, models.CASCADE, null=True, blank=True, related_name="alerts")
     is_together = models.BooleanField(
         "added up", default=False, help_text="Its APIs' traffic counts as one, and not each by itself."
@@ -108,7 +109,7 @@ class Alert(models.Model):
     destinations = ArrayField(
         models.BigIntegerField(), default=list, blank=True, help_text="Webhooks, Slack and others, by id."
     )
-    subject = models.CharField(max_length=200)
+    subject = LineField(max_length=200)
     message = models.TextField()
     is_enabled = models.BooleanField(default=True, help_text="Else it is paused: nothing is looked at.")
     silenced_until = models.DateTimeField(null=True, blank=True)

@@ -4,6 +4,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 
 from apis.documents.specification import Specification
+from console.fields import LineField
 from console.models import Organization
 
 ASSET_ID = "[A-Za-z0-9_.-]{1,120}"
@@ -23,7 +24,7 @@ class Asset(models.Model):
     )
     version = models.CharField(max_length=40, default="1.0.0")
     api_version = models.CharField(max_length=40, default="v1", help_text="The version consumers see.")
-    name = models.CharField(max_length=255)
+    name = LineField(max_length=255)
     type = models.CharField(max_length=12, choices=Type, default=Type.HTTP)
     specification = models.ForeignKey(
         Specification, models.SET_NULL, null=True, blank=True, related_name="assets"

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from apis import resource_names
 from apis.from_catalog import FromCatalog
-from console.fields import EncryptedJSONField
+from console.fields import EncryptedJSONField, LineField
 from console.models import Environment, User
 from console.permissions import Permission
 
@@ -27,7 +27,7 @@ class PolicySet(models.Model):
     """
 
     environment = models.ForeignKey(Environment, models.CASCADE, related_name="policy_sets")
-    name = models.CharField(max_length=120)
+    name = LineField(max_length=120)
     description = models.TextField(blank=True)
     apis = ArrayField(models.BigIntegerField(), default=list, blank=True, help_text="The ids of APIs.")
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
@@ -89,7 +89,7 @@ class AutomatedPolicy(FromCatalog, models.Model):
     )
     policy = models.CharField(max_length=120, help_text="The policy's name in the catalog.")
     policy_version = models.CharField(max_length=40, blank=True)
-    label = models.CharField(max_length=255, blank=True)
+    label = LineField(max_length=255, blank=True)
     config = models.JSONField(default=dict, help_text="Without the secrets.")
     secrets = EncryptedJSONField(
         default=dict, help_text="The secret values, merged into the configuration on push."

@@ -7,7 +7,7 @@ from django.db import models
 from django.urls import reverse
 
 from apis.secret_groups.models import Secret
-from console.fields import EncryptedJSONField
+from console.fields import EncryptedJSONField, LineField
 from console.models import Environment, Organization, User
 from console.permissions import Permission
 from policies.traits import ClientProvider as Told
@@ -35,7 +35,7 @@ class ClientProvider(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="client_providers")
-    name = models.CharField(max_length=60, help_text="As people know it.")
+    name = LineField(max_length=60, help_text="As people know it.")
     discovery_url = models.CharField(
         "discovery URL",
         max_length=500,

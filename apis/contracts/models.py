@@ -13,6 +13,7 @@ from apis import granted
 from apis.contracts.limits import Limit, read, words
 from apis.contracts.terms import Terms
 from apis.models import ApiInstance
+from console.fields import LineField
 from console.models import Organization, User
 from console.permissions import Permission
 from console.teams.models import Team
@@ -37,7 +38,7 @@ class Application(models.Model):
     MOST_OWNERS = 50
 
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="applications")
-    name = models.CharField(max_length=255)
+    name = LineField(max_length=255)
     description = models.TextField(blank=True)
     url = models.URLField("application URL", max_length=1024, blank=True)
     redirect_uris = ArrayField(models.CharField(max_length=1024), default=list, blank=True)
@@ -117,7 +118,7 @@ class Tier(models.Model):
     MOST_LIMITS = 8
 
     api = models.ForeignKey(ApiInstance, models.CASCADE, related_name="tiers")
-    name = models.CharField(max_length=120)
+    name = LineField(max_length=120)
     description = models.TextField(blank=True)
     limits = models.JSONField(default=list)
     approves_by_itself = models.BooleanField(

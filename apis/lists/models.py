@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from console.fields import LineField
 from console.models import Environment, User
 
 MOST = 50
@@ -25,7 +26,7 @@ class SavedView(models.Model):
 
     environment = models.ForeignKey(Environment, models.CASCADE, related_name="+")
     user = models.ForeignKey(User, models.CASCADE, related_name="+")
-    name = models.CharField(max_length=80)
+    name = LineField(max_length=80)
     query = models.CharField(max_length=LONGEST_QUERY, blank=True)
     is_shared = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -20,6 +20,7 @@ from apis.portable.shape import (
     UpstreamPart,
 )
 from apis.rules import upstream_uri
+from console.lines import IS_NONE, is_line
 from gateways.protocol import resources as r
 from gateways.protocol.faults import explained
 from policies import catalog
@@ -78,7 +79,7 @@ class _Api:
         if address is None:
             return None
         try:
-            return Portable(
+            whole = Portable(
                 **address,
                 **told,
                 tls_context=self.api.metadata.annotations.get(kinds.TLS, ""),
@@ -92,6 +93,10 @@ class _Api:
             for where, message in explained(error):
                 self.refuse("ApiInstance", self.name, f"{'.'.join(map(str, where))}: {message}")
             return None
+        for place, text in whole.lines:
+            if not is_line(text):
+                self.refuse("ApiInstance", self.name, f"{place}: {IS_NONE}")
+        return whole
 
     def refuse(self, kind: str, name: str, message: str) -> None:
         self.found.faults.add(self.found.line(kind, name), f"{kind} {name}: {message}")

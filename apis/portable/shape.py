@@ -4,6 +4,7 @@ Things are called by names (`key`) and never by ids: an upstream by the policies
 what is muted of it.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -138,6 +139,16 @@ class Portable(Model):
     @property
     def title(self) -> str:
         return f"{self.asset.name} {self.asset.api_version}{f' ({self.label})' if self.label else ''}"
+
+    @property
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """What is shown on one line, with its place."""
+        yield "asset.name", self.asset.name
+        yield "label", self.label
+        for name in ("upstreams", "routes", "policies"):
+            yield from ((f"{name}.{at}.label", one.label) for at, one in enumerate(getattr(self, name)))
+        yield from ((f"tiers.{at}.name", one.name) for at, one in enumerate(self.tiers))
+        yield from ((f"tags.{at}", tag) for at, tag in enumerate(self.tags))
 
     @property
     def inbound(self) -> tuple[PolicyPart, ...]:

@@ -4,7 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.urls import reverse
 
-from console.fields import EncryptedJSONField
+from console.fields import EncryptedJSONField, LineField
 from console.models import Environment, User
 
 
@@ -22,7 +22,7 @@ class AcmeSource(models.Model):
     keystore = models.OneToOneField(
         "secret_groups.Secret", models.CASCADE, null=True, blank=True, related_name="acme_source"
     )
-    name = models.CharField(max_length=120, help_text="Of the keystore.")
+    name = LineField(max_length=120, help_text="Of the keystore.")
     directory = models.CharField(max_length=500, help_text="The CA's directory URL.")
     email = models.EmailField(blank=True)
     names = ArrayField(models.CharField(max_length=253))

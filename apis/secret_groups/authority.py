@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
-from console.fields import EncryptedJSONField
+from console.fields import EncryptedJSONField, LineField
 from console.models import Environment, User
 
 
@@ -56,7 +56,7 @@ class Issued(models.Model):
     keystore = models.OneToOneField(
         "secret_groups.Secret", models.CASCADE, null=True, blank=True, related_name="issued"
     )
-    name = models.CharField(max_length=64, help_text="The common name.")
+    name = LineField(max_length=64, help_text="The common name.")
     names = ArrayField(models.CharField(max_length=253), default=list, help_text="Hosts and addresses.")
     days = models.PositiveSmallIntegerField(default=DAYS)
     serial = models.CharField(max_length=40)

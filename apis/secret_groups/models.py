@@ -14,7 +14,7 @@ from django.utils import timezone
 from apis.certificates import SOON
 from apis.secret_groups.acme import AcmeSource  # noqa: F401 - Django finds its models here
 from apis.secret_groups.authority import Authority, Issued  # noqa: F401 - Django finds its models here
-from console.fields import EncryptedJSONField
+from console.fields import EncryptedJSONField, LineField
 from console.models import Environment, User
 from console.permissions import Permission
 
@@ -39,7 +39,7 @@ class SecretGroup(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     environment = models.ForeignKey(Environment, models.CASCADE, related_name="secret_groups")
-    name = models.CharField(max_length=120)
+    name = LineField(max_length=120)
     downloadable = models.BooleanField(
         default=False, help_text="Certificates in it may be downloaded; keys and secret values never are."
     )
@@ -95,7 +95,7 @@ class Secret(models.Model):
     group = models.ForeignKey(SecretGroup, models.CASCADE, related_name="secrets")
     kind = models.CharField(max_length=13, choices=Kind)
     type = models.CharField(max_length=20, help_text="How it came: PEM, PKCS12; or UsernamePassword.")
-    name = models.CharField(max_length=120)
+    name = LineField(max_length=120)
     content = EncryptedJSONField(default=dict, help_text="PEM of a store, the values of a shared secret.")
     told = models.JSONField(default=dict, blank=True, help_text="What may be seen of it.")
     ends_on = models.DateField(

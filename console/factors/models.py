@@ -4,7 +4,7 @@ import uuid
 
 from django.db import models
 
-from console.fields import EncryptedJSONField
+from console.fields import EncryptedJSONField, LineField
 from console.models import Organization, User
 
 
@@ -39,7 +39,7 @@ class Passkey(models.Model):
     """A key in somebody's phone, computer or security key, of which only the public half is here."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="passkeys")
-    name = models.CharField(max_length=60)
+    name = LineField(max_length=60)
     credential_id = models.BinaryField(unique=True, max_length=1023)
     data = models.BinaryField(editable=False)
     """The attested credential, as WebAuthn encodes it."""

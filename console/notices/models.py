@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from console.fields import EncryptedJSONField
+from console.fields import EncryptedJSONField, LineField
 from console.models import Environment, Organization, User
 from console.notices import kinds
 from console.permissions import Permission
@@ -128,7 +128,7 @@ class Destination(models.Model):
         SLACK = "slack", "Slack"
         APPRISE = "apprise", "Apprise"
 
-    name = models.CharField(max_length=120)
+    name = LineField(max_length=120)
     type = models.CharField(max_length=8, choices=Type, default=Type.WEBHOOK)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="destinations")
     environment = models.ForeignKey(

@@ -5,7 +5,7 @@ import uuid
 from django.db import models
 from django.urls import reverse
 
-from console.fields import EncryptedJSONField
+from console.fields import EncryptedJSONField, LineField
 from console.models import Environment, Organization, Role, User
 from console.teams.models import Membership, Team
 
@@ -17,9 +17,7 @@ class IdentityProvider(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="identity_providers")
-    name = models.CharField(
-        max_length=60, help_text="As people know it: the login page says “Continue with …”."
-    )
+    name = LineField(max_length=60, help_text="As people know it: the login page says “Continue with …”.")
     slug = models.SlugField(
         "login address",
         max_length=60,

@@ -12,7 +12,7 @@ from rest_framework.serializers import (
     Serializer,
 )
 
-from console.lines import is_line
+from console.lines import IS_NONE, is_line
 from console.rest.shapes import date
 
 F = TypeVar("F", bound="Field[Any, Any, Any, Any]")
@@ -55,7 +55,7 @@ class TextOrNull(CharField):
 class Line(CharField):
     """What pages show on one line."""
 
-    default_error_messages = {"not_a_line": "It holds a line break or a control character; take it out."}
+    default_error_messages = {"not_a_line": IS_NONE}
 
     def to_internal_value(self, data: Any) -> str:
         text: str = super().to_internal_value(data)

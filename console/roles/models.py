@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
 
+from console.fields import LineField
 from console.models import Organization
 from console.permissions import closed, words
 
@@ -18,8 +19,8 @@ class CustomRole(models.Model):
     LONGEST_NAME = 60
 
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="custom_roles")
-    name = models.CharField(max_length=LONGEST_NAME)
-    description = models.CharField(max_length=300, blank=True)
+    name = LineField(max_length=LONGEST_NAME)
+    description = LineField(max_length=300, blank=True)
     permissions = ArrayField(models.CharField(max_length=40), default=list)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
 
+from console.fields import LineField
 from console.models import Organization, User
 
 
@@ -27,8 +28,8 @@ class Team(models.Model):
     LONGEST_NAME = 60
 
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="teams")
-    name = models.CharField(max_length=LONGEST_NAME)
-    description = models.CharField(max_length=300, blank=True)
+    name = LineField(max_length=LONGEST_NAME)
+    description = LineField(max_length=300, blank=True)
     members = models.ManyToManyField(User, through="Membership", related_name="teams")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

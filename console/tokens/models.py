@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from console.digests import digest
+from console.fields import LineField
 from console.grants import Grant
 from console.models import Environment, Organization, Role, User
 from console.permissions import Permission, closed, words
@@ -74,7 +75,7 @@ class PersonalToken(models.Model):
     """Once it is over; the audit log tells of it longer."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="personal_tokens")
-    name = models.CharField(max_length=LONGEST_NAME)
+    name = LineField(max_length=LONGEST_NAME)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     permissions = ArrayField(models.CharField(max_length=40), default=list)
     environment = models.ForeignKey(

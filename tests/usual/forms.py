@@ -98,6 +98,12 @@ class Form:
             else:
                 assert value in control[0], name
 
+    def test_a_name_of_two_lines_is_refused(self, here: Here, row: Model) -> None:
+        for name in {"name", "label"} & self.good(here).keys():
+            answer = self.send(here, row, **{name: "One\nTwo"})
+
+            assert (answer.status_code, self.is_saved(row)) == (422, False), name
+
     def test_a_viewer_is_refused(self, here: Here, row: Model) -> None:
         viewer = beside(here)
 
