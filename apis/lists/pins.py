@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.http import Http404
 
 from apis.lists.models import Pinned
 from apis.models import ApiInstance
@@ -10,8 +12,14 @@ from console.models import User
 
 
 def pin(user: User, api: ApiInstance) -> bool:
-    """Whether it was not pinned before."""
-    _, is_new = Pinned.objects.get_or_create(user=user, api=api)
+    """Whether it was not pinned before. Raises Http404 where the API was deleted meanwhile."""
+    try:
+        with transaction.atomic():
+            # One at a time: of two who pin it at once, and one who unpins it between them, one would fail.
+            list(User.objects.select_for_update(no_key=True).filter(pk=user.pk))
+            _, is_new = Pinned.objects.get_or_create(user=user, api=api)
+    except IntegrityError:
+        raise Http404(f"API {api.pk} not found.") from None
     return is_new
 
 

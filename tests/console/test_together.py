@@ -12,12 +12,14 @@ from django.test import Client
 from apis.certificates import self_signed
 from apis.changes.instances import create_api
 from apis.desired import DesiredApi, DesiredRoute, DesiredUpstream, NewAsset
+from apis.lists import pins
+from apis.lists.models import Pinned
 from console import accounts
 from console.models import Environment, Organization, Role, User
 from console.stack.waiting import wait_for
 from gateways import change as gateway_change
 from gateways.protocol import trust
-from tests.factories import make_environment, make_gateway, make_organization, make_role, make_user
+from tests.factories import make_api, make_environment, make_gateway, make_organization, make_role, make_user
 from tests.rest import Rest
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -182,3 +184,25 @@ def test_what_is_taken_meanwhile_is_said_in_the_admin(browser: Client, organizat
         assert "already exists" in answer.content.decode()
     counts = User.objects.filter(username="ada"), Environment.objects.all(), grace.roles.all()
     assert [rows.count() for rows in counts] == [1, 1, 1]
+
+
+def test_an_api_that_is_deleted_while_pinned_is_not_found(root: User, organization: Organization) -> None:
+    api = make_api(make_gateway(make_environment(organization)))
+    rest = Rest(root, api.environment)
+
+    with meanwhile(api.delete):
+        answer = rest("PUT", f"AM/{api.pk}/pin")
+
+    assert answer.status_code == 404
+    assert not Pinned.objects.exists()
+
+
+def test_of_two_who_pin_an_api_at_once_one_pins_it(root: User, organization: Organization) -> None:
+    api = make_api(make_gateway(make_environment(organization)))
+    rest = Rest(root, api.environment)
+
+    with meanwhile(lambda: pins.pin(root, api)):
+        answer = rest("PUT", f"AM/{api.pk}/pin")
+
+    assert answer.status_code == 200
+    assert Pinned.objects.count() == 1
