@@ -23,12 +23,9 @@ class Found:
 
 
 def ask(provider: ClientProvider) -> Found:
-    """Within seconds. Asks only where identity providers may be; the first environment's truststore that
-    vouches for the provider does so here.
-    """
+    """Within seconds. Asks only where identity providers may be."""
     said: dict[str, str] = {}
-    chosen = provider.chosen.exclude(truststore=None).select_related("truststore").first()
-    trusted_ca = chosen.trusted_ca if chosen else ""
+    trusted_ca = _trusted_ca(provider)
     try:
         if provider.discovery_url:
             said = _document(provider.issuer, trusted_ca)
@@ -36,6 +33,15 @@ def ask(provider: ClientProvider) -> Found:
     except Unfetched as error:
         return Found(said, str(error))
     return Found(said)
+
+
+def _trusted_ca(provider: ClientProvider) -> str:
+    """Of the first environment of its own organization that has it with a truststore: those of a business
+    group below would be trusted with the secret of the organization above.
+    """
+    own = provider.chosen.filter(environment__organization=provider.organization).exclude(truststore=None)
+    chosen = own.select_related("truststore").order_by("environment__name").first()
+    return chosen.trusted_ca if chosen else ""
 
 
 def _document(issuer: str, trusted_ca: str) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """Pages and REST of client providers: chosen for an environment, tested, and shown where they act."""
 
+import ssl
 from collections.abc import Iterator
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
@@ -10,7 +12,14 @@ from apis.changes.policies import apply_policy
 from apis.client_providers.models import Chosen, ClientProvider
 from console.models import AuditEntry, Role
 from tests.apis.views.pages import Place, make_place, make_saved_api, text
-from tests.factories import make_client_provider, make_secret, make_secret_group
+from tests.certificates import self_signed
+from tests.factories import (
+    make_client_provider,
+    make_environment,
+    make_organization,
+    make_secret,
+    make_secret_group,
+)
 from tests.policies.provider import Provider
 from tests.policies.provider import provider as serving_provider
 from tests.rest import Rest
@@ -90,6 +99,31 @@ def test_provider_that_believes_everything_is_told(place: Place, server: Provide
     server.answer = (200, b'{"active": true}')
 
     assert "calls a token active that was made up" in told_of(place, server)
+
+
+def test_a_test_trusts_the_truststores_of_its_own_organization_alone(place: Place, server: Provider) -> None:
+    pair = self_signed()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with NamedTemporaryFile("w") as file:
+        file.write(pair["key"] + pair["crt"])
+        file.flush()
+        context.load_cert_chain(file.name)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    url = server.url.replace("http:", "https:")
+    made = make_client_provider(place.environment.organization, discovery_url="", introspection_url=url)
+    below = make_environment(make_organization(parent=place.environment.organization))
+    page, told = f"/administration/client-providers/{made.pk}/test", []
+
+    for environment in (below, place.environment):
+        group = make_secret_group(environment)
+        store = make_secret(group, kind="truststore", content={"trusted_ca": pair["crt"]})
+        Chosen.objects.create(environment=environment, provider=made, truststore=store)
+        told.append(text(place.client.post(page)))
+
+    assert "CERTIFICATE_VERIFY_FAILED" in told[0] or "certificate" in told[0]
+    assert "It takes the credentials" not in told[0]
+    assert "It takes the credentials" in told[1]
+    assert len(server.forms) == 1
 
 
 def test_environment_chooses_one_on_its_page(place: Place) -> None:
