@@ -123,6 +123,17 @@ def test_all_that_an_api_has_is_run_as_the_console_runs_it(tmp_path: Path) -> No
     same(gateway, tmp_path)
 
 
+def test_a_text_of_several_lines_is_shown_as_lines() -> None:
+    """A script, a schema: people copy it from beside the form."""
+    document = {"apiVersion": "v1", "kind": "PolicyBinding", "metadata": {"name": "one"}}
+    script = "%dw 2.0\n---\n{success: true}\n"
+
+    text = export.text({**document, "spec": {"config": {"script": script}}})
+
+    assert "    script: |\n      %dw 2.0\n      ---\n      {success: true}\n" in text
+    assert yaml.safe_load(text)["spec"]["config"]["script"] == script
+
+
 def test_no_text_is_taken_for_something_else(tmp_path: Path) -> None:
     gateway, actor = make_gateway(), make_actor()
     api = deployed(gateway, actor, label="yes")
