@@ -24,6 +24,7 @@ from apis.portable.shape import (
 )
 from apis.portable.wanted import WantedApi
 from apis.portable.written import yaml_of
+from console.lines import is_line
 from gateways.protocol import cases
 from tests.apis.changes.test_copies import make_whole
 from tests.apis.portable.test_round_trip import filled
@@ -67,8 +68,9 @@ def texts() -> list[str]:
 
 
 def carrying(text: str) -> Portable:
-    """In each field that takes any text."""
-    short, name = text[:255], text[:120] or "x"
+    """In each field that takes any text; what is shown on one line holds one."""
+    line = "".join(one if is_line(one) else " " for one in text)
+    short, name = line[:255], line[:120] or "x"
     basic = {"key": "orders-http-basic-authentication-1", "policy": "http-basic-authentication"}
     config = {"username": text, "list": [text, {"deep": text}], "of": {short or "x": text}}
     return Portable(
