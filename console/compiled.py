@@ -1,6 +1,6 @@
 """Statements that Django writes once in a process: to write one takes longer than to have it answered."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -10,6 +10,16 @@ from django.db.models import Model, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
 Row = TypeVar("Row", bound=Model)
+
+
+def put(row: Model, name: str, found: Sequence[Model]) -> None:
+    """Give the row these as what belongs to it by this name, as `prefetch_related` does."""
+    manager = getattr(row, name)
+    rows = manager.get_queryset()
+    rows._result_cache, rows._prefetch_done = list(found), True
+    vars(row).setdefault("_prefetched_objects_cache", {})[name] = rows
+    for one in found:
+        setattr(one, manager.field.name, row)
 
 
 @dataclass(frozen=True)

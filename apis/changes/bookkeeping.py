@@ -23,6 +23,7 @@ from apis.models import ApiInstance, Route, RouteUpstream
 from apis.revision import Brought, Revision
 from apis.revisions import store
 from console import audit, background
+from console.compiled import Compiled
 from console.models import AuditEntry, Environment, User
 from gateways.agents import outbox
 from gateways.models import Gateway
@@ -59,6 +60,12 @@ _RAISE = """
 """
 
 
+# In no order: that of a list goes by the asset's name, and the asset would be locked, too.
+_LOCKED = Compiled(
+    lambda pk: ApiInstance.objects.order_by().select_for_update(no_key=True).filter(pk=pk), pk=2**62 + 7
+)
+
+
 def lock(*gateways: Gateway | None, api: ApiInstance | None = None) -> None:
     """Let one change at a time at these gateways, so that two cannot take one base path together, and at
     this API, which may have no gateway. Its row is read anew, since others change it.
@@ -73,8 +80,7 @@ def lock(*gateways: Gateway | None, api: ApiInstance | None = None) -> None:
         raise ValidationError({"gateway": [f"Gateway {gone} was deleted meanwhile; choose another."]})
     if api is None:
         return
-    # In no order: that of a list goes by the asset's name, and the asset would be locked, too.
-    row = ApiInstance.objects.order_by().select_for_update(no_key=True).filter(pk=api.pk).first()
+    row = next(iter(_LOCKED(pk=api.pk)), None)
     if row is None:
         raise Http404(f"API {api.pk} not found.")
     if gateways and row.gateway_id and row.gateway_id not in ids:

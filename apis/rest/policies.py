@@ -122,6 +122,8 @@ class PolicyViews(ViewSet):
         self, request: Request, organization_id: UUID, environment_id: UUID, api_id: int, policy_id: int
     ) -> Response:
         """Change configuration, conditions, label, place or whether it is disabled."""
+        # No policy gives or takes rights: they are asked for once.
+        access.caller(request).keeps_grants = True
         api = reach.instance(request, organization_id, environment_id, api_id, Permission.MANAGE_POLICIES)
         binding = reach.policy(api, policy_id)
         body = reach.valid(policy_serializers.PolicyPatch, request.data)

@@ -1,7 +1,7 @@
 """What a REST request of API Manager may reach."""
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -9,12 +9,23 @@ from rest_framework.serializers import Serializer
 
 from apis.models import ApiInstance, ApiInstanceQuerySet, PolicyBinding, Upstream
 from apis.promotions import permission
+from console.compiled import Compiled
 from console.grants import May
 from console.models import Environment
 from console.permissions import Permission
 from console.rest import access
 from gateways import lookup
 from gateways.models import Gateway
+
+_INSTANCE = Compiled(
+    lambda environment, pk: (
+        ApiInstance.objects.order_by()
+        .select_related("asset", "gateway", "tls_context")
+        .filter(environment=environment, pk=pk)
+    ),
+    environment=uuid4(),
+    pk=2**62 + 7,
+)
 
 
 def filled(request: Request, organization_id: UUID, environment_id: UUID) -> Environment:
@@ -35,8 +46,8 @@ def instance(
 ) -> ApiInstance:
     """The API, for whoever has the permission for it; `to_edit` stands for Manage APIs."""
     environment = access.known_environment(request, organization_id, environment_id)
-    rows = ApiInstance.objects.select_related("asset", "gateway", "tls_context")
-    found = rows.filter(environment=environment, pk=api_id).first() if api_id < 2**63 else None
+    rows = _INSTANCE(environment=environment.pk, pk=api_id) if api_id < 2**63 else []
+    found = next(iter(rows), None)
     if found is not None:
         found.environment = environment
     if found is None or Permission.VIEW_APIS not in may(request, found):

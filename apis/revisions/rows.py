@@ -16,6 +16,7 @@ from apis.revision import TLS_CONTEXT, Content, document
 from apis.revisions import plain
 from apis.rules import own_document, upstream_uri
 from apis.rules.policy_place import placed
+from console.compiled import Compiled, put
 from gateways.protocol import resources as r
 from policies import catalog
 
@@ -34,14 +35,14 @@ def content_with(api: ApiInstance, binding: PolicyBinding) -> Content:
     """The same with this policy, which need not be saved, in the place of the one of its id, or else in that
     of its order.
     """
-    (whole,) = _apis([api.pk])
+    (whole,) = _one(api.pk)
     texts = _documents([whole], [binding])
     return _content(whole, placed(whole.policies.all(), binding), texts)
 
 
 def contents(ids: Collection[int]) -> dict[int, Content]:
     """By API, in as many queries however many there are."""
-    apis = list(_apis(ids))
+    apis = list(_one(*ids) if len(ids) == 1 else _apis(ids))
     texts = _documents(apis, (binding for api in apis for binding in api.policies.all()))
     return {api.pk: _content(api, api.policies.all(), texts) for api in apis}
 
@@ -97,11 +98,37 @@ def _apis(ids: Collection[int]) -> Iterator[ApiInstance]:
     found = ApiInstance.objects.filter(pk__in=ids).select_related("asset")
     upstreams = Prefetch("upstreams", Upstream.objects.select_related("tls_context"))
     for api in found.prefetch_related(upstreams, "routes__targets", "policies"):
-        by_id = {upstream.pk: upstream for upstream in api.upstreams.all()}
-        for route in api.routes.all():
-            for target in route.targets.all():
-                target.upstream = by_id[target.upstream_id]
+        _lead(api)
         yield api
+
+
+def _one(pk: int) -> Iterator[ApiInstance]:
+    """The same of one, which every save of an API asks for: by statements that are written once."""
+    for api in _API(pk=pk):
+        for name, rows in _PARTS.items():
+            put(api, name, rows(pk=pk))
+        targets = _TARGETS(pk=pk) if api.routes.all() else []
+        for route in api.routes.all():
+            put(route, "targets", [one for one in targets if one.route_id == route.pk])
+        _lead(api)
+        yield api
+
+
+def _lead(api: ApiInstance) -> None:
+    by_id = {upstream.pk: upstream for upstream in api.upstreams.all()}
+    for route in api.routes.all():
+        for target in route.targets.all():
+            target.upstream = by_id[target.upstream_id]
+
+
+_PK = 2**62 + 7
+_API = Compiled(lambda pk: ApiInstance.objects.order_by().filter(pk=pk).select_related("asset"), pk=_PK)
+_PARTS: Mapping[str, Compiled[Any]] = {
+    "upstreams": Compiled(lambda pk: Upstream.objects.filter(api=pk).select_related("tls_context"), pk=_PK),
+    "routes": Compiled(lambda pk: Route.objects.filter(api=pk), pk=_PK),
+    "policies": Compiled(lambda pk: PolicyBinding.objects.filter(api=pk), pk=_PK),
+}
+_TARGETS = Compiled(lambda pk: RouteUpstream.objects.filter(route__api=pk), pk=_PK)
 
 
 def _resources(api: ApiInstance, bindings: Iterable[PolicyBinding], texts: Texts) -> Iterator[r.AnyResource]:

@@ -51,6 +51,25 @@ class TestSave:
         assert second.revision.content == rows.content_of(api)
         assert len(second.revision.content.documents) == len(first.revision.content.documents) + 1
 
+    def test_one_api_is_read_as_it_is_among_others(self) -> None:
+        routes = [
+            DesiredRoute(path="/a", upstreams=[DesiredUpstream("http://one:1")]),
+            DesiredRoute(
+                upstreams=[
+                    DesiredUpstream("http://two:2", weight=30),
+                    DesiredUpstream("http://three:3", weight=70),
+                ]
+            ),
+        ]
+        api, other = an_api(routes=routes, base_path="/one"), an_api(base_path="/two")
+
+        alone = rows.contents([api.pk])[api.pk]
+        among = rows.contents([api.pk, other.pk])[api.pk]
+
+        assert alone == among
+        assert alone.saved() == among.saved()
+        assert alone != rows.content_of(other)
+
     def test_what_is_not_deployed_has_none(self) -> None:
         api = make_api(is_deployed=False)
 

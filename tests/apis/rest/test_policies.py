@@ -51,12 +51,12 @@ class TestPolicies:
 
         assert (made.data["mode"], patched.data["mode"]) == ("observe", "enforce")
 
-    def test_a_save_that_is_deployed_asks_the_database_21_times(
+    def test_a_save_that_is_deployed_asks_the_database_20_times(
         self, rest: Rest, path: str, django_assert_num_queries: Any
     ) -> None:
         made = rest("POST", path, policy())
 
-        with django_assert_num_queries(21):
+        with django_assert_num_queries(20):
             saved = rest("PATCH", f"{path}/{made.data['id']}", {"configurationData": LIMITS, "label": "a"})
 
         assert saved.status_code == 200
